@@ -1,0 +1,57 @@
+# Every target works on a fresh clone: the first one that needs Python packages makes .venv,
+# with `uv` where there is one, else with Python 3.11 (scripts/dev/bootstrap.sh).
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ARGS ?=
+ROWS ?= 200000
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+SYNCED := .venv/.synced
+
+.PHONY: help sync demo test lint format-check types contracts tests bench soak format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+sync: $(SYNCED) ## Make or refresh .venv from uv.lock
+
+$(SYNCED): pyproject.toml uv.lock scripts/dev/bootstrap.sh
+	@sh scripts/dev/bootstrap.sh
+	@touch $@
+
+demo: $(SYNCED) ## Run the whole product on this machine until Ctrl-C (ARGS=--script: a checked scenario)
+	@$(BIN)/python -m demo $(ARGS)
+
+test: lint format-check types contracts tests ## Everything a change must pass: lint, types, import contracts, tests
+
+lint: $(SYNCED) ## Ruff's rules
+	$(BIN)/ruff check .
+
+format-check: $(SYNCED) ## Ruff's formatting
+	$(BIN)/ruff format --check .
+
+types: $(SYNCED) ## mypy, strict
+	$(BIN)/mypy
+
+contracts: $(SYNCED) ## import-linter: which layer may import which
+	$(BIN)/lint-imports
+
+tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
+	$(BIN)/pytest -m "not soak" $(PYTEST_ARGS)
+
+bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
+	@test -f benchmarks/__main__.py || { echo "make bench: there are no benchmarks yet (benchmarks/__main__.py is missing)" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks --rows $(ROWS)
+
+soak: $(SYNCED) ## The long fault runs
+	$(BIN)/pytest -m soak $(PYTEST_ARGS)
+
+format: $(SYNCED) ## Rewrite the sources in ruff's format, with its safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv, caches and build results
+	rm -rf .venv .demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
