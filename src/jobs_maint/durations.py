@@ -1,0 +1,70 @@
+"""Durations as people write them: `30d`, `12h`, `5m`, `90s`, `1h30m`, `never`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from jobs_maint.errors import InvalidRequest
+
+__all__ = ["format_age", "format_duration", "parse_duration", "parse_window"]
+
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[wdhms])+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
+_LONGEST = timedelta(days=36_500)
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """`30d` → 30 days; `never` → None. Raises InvalidRequest for anything else, also above 100 y."""
+    words = text.strip().lower()
+    if words == "never":
+        return None
+    if not _WHOLE.fullmatch(words):
+        raise InvalidRequest(
+            f"{text!r} is not a duration; write a number and a unit, such as 30d, 12h, 5m or 90s"
+        )
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
+    duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
+    if duration > _LONGEST:
+        raise InvalidRequest(f"{text!r} is longer than a hundred years; the longest is 36500d")
+    return duration
+
+
+def parse_window(text: str) -> timedelta:
+    """A span that looks back from now: longer than nothing, and never `never`."""
+    window = parse_duration(text)
+    if window is None or window <= timedelta():
+        raise InvalidRequest(f"{text!r} is not a span of time; write one such as 24h or 7d")
+    return window
+
+
+def format_duration(duration: timedelta | None) -> str:
+    """The shortest text that `parse_duration` reads back: `30d`, `1h30m`, `never`."""
+    if duration is None:
+        return "never"
+    seconds = duration.total_seconds()
+    parts = []
+    for unit, size in _UNITS.items():
+        if unit == "w":
+            continue
+        count = seconds // size if unit != "s" else seconds
+        if count:
+            parts.append(f"{count:g}{unit}")
+            seconds -= count * size
+    return "".join(parts) or "0s"
+
+
+def format_age(duration: timedelta | float) -> str:
+    """A span for a reader: `8 s`, `14 min`, `3 h`, `2 d`; below a second `0.4 s`."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    seconds = max(seconds, 0.0)
+    if seconds < 0.95:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5_940:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3_600:.0f} h"
+    return f"{seconds / 86_400:.0f} d"

@@ -1,0 +1,326 @@
+"""What the operations return: frozen, complete, also when nothing was done.
+
+All times are aware UTC by the database's clock; spans are seconds in fields that say so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = [
+    "AuditEntry",
+    "DigestGroup",
+    "DigestReport",
+    "FailedJob",
+    "FailedJobsReport",
+    "FailedRun",
+    "HelpReport",
+    "HelpWord",
+    "ItemOutcome",
+    "ItemResult",
+    "JobDetails",
+    "JobEvent",
+    "MaintenanceRun",
+    "PurgeReport",
+    "QueueStats",
+    "RescueReport",
+    "RetryReport",
+    "SchemaReport",
+    "StatsReport",
+    "WorkerCounts",
+]
+
+
+class ItemOutcome(StrEnum):
+    """What became of one job in an act on several."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One job of an act; `reason` is a phrase that follows "job 12 was skipped: "."""
+
+    job_id: int
+    outcome: ItemOutcome
+    code: str = ""
+    reason: str = ""
+    queue: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue now and in the last hour and day.
+
+    `failed_*` counts jobs that failed for good, `retrying_*` attempts that were put back by the
+    task's own retry, `lost_*` jobs put back because their worker died. `oldest_ready_seconds` is
+    how long the oldest ready job has been ready.
+    """
+
+    queue: str
+    ready: int = 0
+    scheduled: int = 0
+    doing: int = 0
+    failed: int = 0
+    succeeded: int = 0
+    cancelled: int = 0
+    aborted: int = 0
+    oldest_ready_seconds: float | None = None
+    done_last_hour: int = 0
+    done_last_day: int = 0
+    failed_last_hour: int = 0
+    failed_last_day: int = 0
+    retrying_last_hour: int = 0
+    retrying_last_day: int = 0
+    lost_last_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCounts:
+    """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent."""
+
+    live: int
+    silent: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRun:
+    """The last finished run of one of our periodic tasks, and how it ended."""
+
+    task: str
+    finished_at: datetime
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReport:
+    as_of: datetime
+    queues: tuple[QueueStats, ...]
+    workers: WorkerCounts
+    maintenance: tuple[MaintenanceRun, ...]
+    hidden_queues: int = 0
+    """Queues left out because the actor's grants do not reach them."""
+    queue: str | None = None
+    """The queue asked for, when one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that failed for good, with the error of its last attempt.
+
+    `recorded` is False when no error was stored for that attempt (no recorder, unknown task).
+    `kind` is `error`, `worker_lost` or `aborted`.
+    """
+
+    job_id: int
+    queue: str
+    task: str
+    attempts: int
+    failed_at: datetime | None
+    recorded: bool
+    kind: str | None = None
+    exception_type: str | None = None
+    message: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJobsReport:
+    as_of: datetime
+    jobs: tuple[FailedJob, ...]
+    total: int
+    """All jobs that match, of which `jobs` are the newest."""
+    limit: int
+    queue: str | None = None
+    task: str | None = None
+    error: str | None = None
+    since_seconds: float | None = None
+    limited_to_queues: tuple[str, ...] | None = None
+    hidden_jobs: int = 0
+    """Matching jobs in queues that the actor's grants do not reach."""
+
+    @property
+    def not_shown(self) -> int:
+        return self.total - len(self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One step of the timeline; `seconds` since the step before."""
+
+    type: str
+    at: datetime
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """One recorded failed attempt. `traceback` is None when it was not kept (a storm)."""
+
+    attempt: int
+    failed_at: datetime
+    kind: str
+    exception_type: str | None
+    message: str
+    will_retry: bool
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    as_of: datetime
+    job_id: int
+    status: str
+    queue: str
+    task: str
+    attempts: int
+    priority: int
+    lock: str | None
+    queueing_lock: str | None
+    scheduled_at: datetime | None
+    abort_requested: bool
+    worker_id: int | None
+    args: Mapping[str, Any]
+    redacted: bool
+    events: tuple[JobEvent, ...]
+    failures: tuple[FailedRun, ...]
+    worker: str | None = None
+    """Who runs it now, as `host pid 123`, when a fresh beat names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    items: tuple[ItemResult, ...]
+    elapsed_seconds: float
+
+    @property
+    def done(self) -> tuple[ItemResult, ...]:
+        return tuple(item for item in self.items if item.outcome is ItemOutcome.DONE)
+
+    @property
+    def skipped(self) -> tuple[ItemResult, ...]:
+        return tuple(item for item in self.items if item.outcome is not ItemOutcome.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class RescueReport:
+    """One pass. `items` are jobs acted on: code `put_back`, `aborted`, `failed`; or left: `error`."""
+
+    items: tuple[ItemResult, ...]
+    suspects: int
+    """Jobs seen without a living worker that are not due yet."""
+    elapsed_seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(item.code for item in self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """What one run (or one slice) of the purge deleted; `finished` is False when time ran out."""
+
+    deleted: Mapping[str, int]
+    batches: int
+    elapsed_seconds: float
+    finished: bool
+    dry_run: bool = False
+    trimmed: Mapping[str, int] = field(default_factory=dict)
+    """Rows deleted from our own tables, by table."""
+    oldest_left: datetime | None = None
+    """The last event of the oldest finished job that is left."""
+    resume_after: Mapping[str, int] = field(default_factory=dict)
+    """Where the next slice goes on: per group of statuses the last id looked at."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.deleted.values())
+
+
+@dataclass(frozen=True, slots=True)
+class DigestGroup:
+    """Failures alike: one task, exception type and normalised message.
+
+    `trend` compares with the window before: new, rising, steady, falling or gone.
+    """
+
+    task: str
+    exception_type: str | None
+    message: str
+    count: int
+    count_before: int
+    trend: str
+    recorded: bool
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    sample_job_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestReport:
+    """The failure summary of one window, `since` ≤ t < `until`; totals always add up."""
+
+    window_id: int
+    name: str
+    since: datetime
+    until: datetime
+    failed: int
+    failed_before: int
+    succeeded: int
+    retrying: int
+    put_back: int
+    groups: tuple[DigestGroup, ...]
+    groups_not_shown: int
+    failures_not_shown: int
+    queues: tuple[QueueStats, ...]
+    purged: int
+    truncated_from: datetime | None = None
+    """Where the gap since the last digest began, when it was longer than the digest covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpWord:
+    word: str
+    usage: str
+    summary: str
+    role: str | None
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HelpReport:
+    """What this actor may do. With `word`, `text` is the help of that one word."""
+
+    role: str | None
+    words: tuple[HelpWord, ...]
+    word: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
+    """`applied` lists what was done now, `pending` what `schema apply` would do."""
+
+    version: str
+    procrastinate: bool
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    audit_id: int
+    started_at: datetime
+    actor: str
+    action: str
+    outcome: str
+    counts: Mapping[str, int]

@@ -1,0 +1,274 @@
+"""Settings from the environment or from the TOML file that `JOBS_CONFIG` names.
+
+Nothing is read at import. The environment wins over the file. A name of ours that does not exist
+is an error: a misspelt retention must not silently keep its default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from croniter import croniter
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from jobs_maint.durations import format_duration, parse_duration
+from jobs_maint.errors import InvalidRequest, InvalidSettings
+
+__all__ = ["Cron", "Duration", "JsonText", "MaintSettings", "OurSettings", "Retention"]
+
+_SERVICE_LINK = re.compile(r"^(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_.+)?)$")
+"""What Kubernetes puts into every pod for a service named `chatbot` or `jobs-maint`."""
+_LINK_VALUE = re.compile(r"^(?:tcp|udp|sctp)://")
+
+
+def is_service_link(rest: str, value: str) -> bool:
+    """Whether a variable (`rest` = its name after our prefix) is Kubernetes' and not a setting."""
+    if not _SERVICE_LINK.match(rest):
+        return False
+    return rest != "PORT" or bool(_LINK_VALUE.match(value))
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except InvalidRequest as exc:
+            raise ValueError(str(exc)) from exc
+    return value
+
+
+def _span(value: object) -> object:
+    parsed = _duration(value)
+    if parsed is None:
+        raise ValueError("'never' makes no sense here; write a span such as 10s or 5m")
+    if isinstance(parsed, timedelta) and parsed <= timedelta():
+        raise ValueError("it must be longer than nothing; write a span such as 10s or 5m")
+    return parsed
+
+
+def _cron(value: object) -> object:
+    if isinstance(value, str) and value.strip() and not croniter.is_valid(value):
+        raise ValueError(f"{value!r} is not a cron expression; write five fields such as '0 3 * * *'")
+    return value.strip() if isinstance(value, str) else value
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("it is empty; write JSON or leave the variable unset")
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as exc:
+        raise ValueError(f"it is not JSON: {exc.msg} at character {exc.pos + 1}") from exc
+
+
+Retention = Annotated[timedelta | None, BeforeValidator(_duration)]
+"""A span, or None for `never`."""
+Duration = Annotated[timedelta, BeforeValidator(_span)]
+Cron = Annotated[str, BeforeValidator(_cron)]
+"""Five cron fields (UTC), or empty for "off"."""
+JsonText = BeforeValidator(_json)
+
+
+class _ConfigFile(PydanticBaseSettingsSource):
+    """One table of the file that `JOBS_CONFIG` names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002  one table is read whole
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = os.environ.get("JOBS_CONFIG", "")
+        if not path:
+            return {}
+        tables = _read_toml(path)
+        settings: type[OurSettings] = self.settings_cls  # type: ignore[assignment]
+        found: dict[str, Any] = {}
+        for table in settings.file_tables:
+            values = tables.get(table, {})
+            if not isinstance(values, dict):
+                raise InvalidSettings(f"[{table}] in {path} must be a table of settings")
+            known = settings.file_names(table)
+            for name, value in values.items():
+                if name not in known:
+                    raise InvalidSettings(
+                        f"{path} sets {name!r} in [{table}], which is no setting{_meant(name, known)}"
+                    )
+                found[known[name]] = value
+        return found
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise InvalidSettings(
+            f"JOBS_CONFIG names {path}, which cannot be read: {exc.strerror}"
+        ) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise InvalidSettings(f"JOBS_CONFIG names {path}, which is not TOML: {exc}") from exc
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class OurSettings(BaseSettings):
+    """Base: the sources, the check for unknown names, errors as one sentence."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=False
+    )
+
+    prefix: ClassVar[str]
+    file_tables: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def env_name(cls, field_name: str) -> str:
+        """The environment variable of a field."""
+        alias = cls.model_fields[field_name].validation_alias
+        if isinstance(alias, AliasChoices):
+            return str(alias.choices[0]).upper()
+        return f"{cls.prefix}{field_name}".upper()
+
+    @classmethod
+    def file_names(cls, table: str) -> dict[str, str]:
+        """Key in the file's table → field."""
+        prefix = f"{table}_"
+        return {
+            cls.env_name(field).lower().removeprefix(prefix).removeprefix("job_queue_"): field
+            for field in cls.model_fields
+            if cls.env_name(field).lower().startswith(prefix)
+            or (table == "jobs_maint" and cls.env_name(field).startswith("JOB_QUEUE_"))
+        }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  no .env is read by the product
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _ConfigFile(settings_cls)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read and check all settings; raises InvalidSettings with one sentence a problem."""
+        cls._refuse_unknown_names(os.environ)
+        try:
+            return cls(**overrides)
+        except ValidationError as exc:
+            raise InvalidSettings(cls._sentences(exc)) from None
+
+    @classmethod
+    def _refuse_unknown_names(cls, environ: Mapping[str, str]) -> None:
+        known = {cls.env_name(field) for field in cls.model_fields}
+        for name, value in environ.items():
+            upper = name.upper()
+            if not upper.startswith(cls.prefix) or upper in known:
+                continue
+            if is_service_link(upper.removeprefix(cls.prefix), value):
+                continue
+            raise InvalidSettings(f"{name} is set but is no setting{_meant(upper, sorted(known))}")
+
+    @classmethod
+    def _sentences(cls, exc: ValidationError) -> str:
+        lines = []
+        for error in exc.errors(include_url=False, include_context=False, include_input=False):
+            place = [str(part) for part in error["loc"]]
+            field = place[0] if place else ""
+            by_env = {cls.env_name(f).lower(): f for f in cls.model_fields}
+            field = by_env.get(field.lower(), field)
+            name = cls.env_name(field) if field in cls.model_fields else field
+            inner = "".join(f"[{part}]" for part in place[1:])
+            text = error["msg"].removeprefix("Value error, ")
+            if error["type"] == "missing":
+                text = "it is not set"
+            lines.append(f"{name}{inner}: {text}" if name else text)
+        return "; ".join(lines)
+
+
+class MaintSettings(OurSettings):
+    """Settings of the core, the shell and the periodic tasks. Names: `docs/reference/settings.md`."""
+
+    model_config = SettingsConfigDict(env_prefix="JOBS_MAINT_")
+    prefix: ClassVar[str] = "JOBS_MAINT_"
+    file_tables: ClassVar[tuple[str, ...]] = ("jobs_maint",)
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("JOB_QUEUE_DATABASE_URL")
+    )
+    queue: str = "maintenance"
+    purge_cron: Cron = "0 3 * * *"
+    keep_succeeded: Retention = timedelta(days=30)
+    keep_failed: Retention = timedelta(days=90)
+    keep_cancelled: Retention = timedelta(days=30)
+    keep_aborted: Retention = timedelta(days=30)
+    keep_audit: Retention = timedelta(days=400)
+    purge_time_limit: Duration = timedelta(minutes=30)
+    rescue_cron: Cron = "*/5 * * * *"
+    beat: Duration = timedelta(seconds=10)
+    stalled_after: Duration = timedelta(minutes=5)
+    stalled_after_unknown: Duration = timedelta(hours=1)
+    max_rescues: Annotated[int, Field(ge=0, le=1000)] = 3
+    rescue_policy: Annotated[dict[str, Literal["retry", "fail"]], NoDecode, JsonText] = {}
+    redact: Annotated[list[str], NoDecode, JsonText] = []
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stalled_after <= 3 * self.beat:
+            raise ValueError(
+                f"JOBS_MAINT_STALLED_AFTER ({format_duration(self.stalled_after)}) must be longer "
+                f"than three beats (JOBS_MAINT_BEAT is {format_duration(self.beat)}), or living "
+                "workers would lose their jobs"
+            )
+        if self.stalled_after_unknown < self.stalled_after:
+            raise ValueError(
+                "JOBS_MAINT_STALLED_AFTER_UNKNOWN "
+                f"({format_duration(self.stalled_after_unknown)}) must not be shorter than "
+                f"JOBS_MAINT_STALLED_AFTER ({format_duration(self.stalled_after)})"
+            )
+        for field in ("keep_succeeded", "keep_failed", "keep_cancelled", "keep_aborted", "keep_audit"):
+            span = getattr(self, field)
+            if span is not None and span <= timedelta():
+                raise ValueError(
+                    f"{self.env_name(field)} is 0: it would delete jobs as they finish; "
+                    "write a span such as 30d, or 'never'"
+                )
+        if not self.queue or len(self.queue.encode()) > 40:
+            raise ValueError("JOBS_MAINT_QUEUE must be a queue name of 1 to 40 bytes")
+        return self
+
+    def require_database_url(self) -> str:
+        """The URL of the jobs database; raises InvalidSettings when it is not set."""
+        url = self.database_url.get_secret_value().strip() if self.database_url else ""
+        if not url:
+            raise InvalidSettings(
+                "JOB_QUEUE_DATABASE_URL is not set; set it to the address of the jobs database, "
+                "such as postgresql://user:password@host:5432/jobs"
+            )
+        return url
