@@ -110,9 +110,7 @@ class Actor:
 
     def grants_here(self) -> tuple[Grant, ...]:
         """The grants that hold in the actor's channel."""
-        return tuple(
-            g for g in self.grants if g.channels is None or self.channel in g.channels
-        )
+        return tuple(g for g in self.grants if g.channels is None or self.channel in g.channels)
 
     @property
     def role(self) -> Role | None:
@@ -177,8 +175,14 @@ class ListFailed(Action):
     verb: ClassVar[str] = "see failed jobs"
 
     def words(self) -> str:
-        return _words("failed", self.queue, task=self.task, error=self.error, since=self.since,
-                      limit=None if self.limit == 20 else self.limit)
+        return _words(
+            "failed",
+            self.queue,
+            task=self.task,
+            error=self.error,
+            since=self.since,
+            limit=None if self.limit == 20 else self.limit,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,13 +320,15 @@ def permit(actor: Actor, action: Action) -> QueueScope:
         held = f"you are {has}" if has else "you have no role here"
         raise NotPermitted(
             f"You may not {action.verb}: it needs the role {action.role}; {held}.",
-            needs=action.role, has=has,
+            needs=action.role,
+            has=has,
         )
     if action.whole and scope.globs is not None:
         raise NotPermitted(
             f"You may not {action.verb}: it needs the role {action.role} on every queue; "
             f"you hold it on {', '.join(scope.globs)}.",
-            needs=action.role, has=has,
+            needs=action.role,
+            has=has,
         )
     return scope
 

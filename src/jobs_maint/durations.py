@@ -16,7 +16,7 @@ _LONGEST = timedelta(days=36_500)
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """`30d` → 30 days; `never` → None. Raises InvalidRequest for anything else, also above 100 y."""
+    """`30d` → 30 days; `never` → None. Raises InvalidRequest for anything else and above 100 y."""
     words = text.strip().lower()
     if words == "never":
         return None

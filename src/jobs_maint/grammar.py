@@ -51,9 +51,13 @@ class _JobIds(click.ParamType[tuple[int, ...]]):
             if not text:
                 continue
             if not re.fullmatch(r"[0-9]+", text):
-                self.fail(f"{part!r} is not a job id; ids are whole numbers such as 4711", param, ctx)
+                self.fail(
+                    f"{part!r} is not a job id; ids are whole numbers such as 4711", param, ctx
+                )
             if not 1 <= int(text[:20]) <= LARGEST_ID:
-                self.fail(f"{part} is no possible job id; ids go from 1 to {LARGEST_ID}", param, ctx)
+                self.fail(
+                    f"{part} is no possible job id; ids go from 1 to {LARGEST_ID}", param, ctx
+                )
             ids.append(int(text))
         return tuple(ids)
 
@@ -77,7 +81,9 @@ class _Limit(click.ParamType[int]):
         if isinstance(value, int):
             return value
         if not re.fullmatch(r"[0-9]+", str(value)) or not 1 <= int(str(value)[:9]) <= LARGEST_LIMIT:
-            self.fail(f"{value!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}", param, ctx)
+            self.fail(
+                f"{value!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}", param, ctx
+            )
         return int(value)
 
 
@@ -106,45 +112,95 @@ def build_grammar(surface: Surface) -> click.Group:
             params.append(click.Option(["--private"], is_flag=True, help="Answer only to me."))
 
         def callback(
-            *, help: bool, as_json: bool = False, private: bool = False, **values: Any  # noqa: A002
+            *,
+            help: bool,  # noqa: A002  click passes an option under its own name
+            as_json: bool = False,
+            private: bool = False,
+            **values: Any,
         ) -> Request:
             action = actions.ShowHelp(about=name) if help else build(**values)
             return Request(action, as_json, private)
 
         group.add_command(
-            click.Command(name, params=params, callback=callback, help=summary, add_help_option=False)
+            click.Command(
+                name, params=params, callback=callback, help=summary, add_help_option=False
+            )
         )
 
     queue = click.Argument(["queue"], required=False)
-    add(root, "stats", actions.ShowStats, [queue],
-        "Each queue now: ready, doing, failed, how far it is behind; workers; last maintenance.")
-    add(root, "failed", actions.ListFailed, [
-        queue,
-        click.Option(["--task"], help="Only jobs whose task name contains this."),
-        click.Option(["--error"], help="Only jobs whose error contains this."),
-        click.Option(["--since"], type=_Window(), help="Only failures of this span, such as 24h."),
-        click.Option(["--limit"], type=_Limit(), default=20, help="At most so many (20)."),
-    ], "Failed jobs, newest failure first, each with its error.")
+    add(
+        root,
+        "stats",
+        actions.ShowStats,
+        [queue],
+        "Each queue now: ready, doing, failed, how far it is behind; workers; last maintenance.",
+    )
+    add(
+        root,
+        "failed",
+        actions.ListFailed,
+        [
+            queue,
+            click.Option(["--task"], help="Only jobs whose task name contains this."),
+            click.Option(["--error"], help="Only jobs whose error contains this."),
+            click.Option(
+                ["--since"], type=_Window(), help="Only failures of this span, such as 24h."
+            ),
+            click.Option(["--limit"], type=_Limit(), default=20, help="At most so many (20)."),
+        ],
+        "Failed jobs, newest failure first, each with its error.",
+    )
     status = [click.Argument(["ids"], type=_JobIds(), nargs=-1, required=False, metavar="ID")]
     if surface == "shell":
-        status_more: list[click.Parameter] = [click.Option(
-            ["--reveal"], is_flag=True, help="Show arguments and errors unredacted; audited.")]
+        status_more: list[click.Parameter] = [
+            click.Option(
+                ["--reveal"], is_flag=True, help="Show arguments and errors unredacted; audited."
+            )
+        ]
     else:
         status_more = []
-    add(root, "status", lambda ids, reveal=False: actions.GetJob(_one_id(ids, "status"), reveal),
-        [*status, *status_more], "One job: its fields, timeline and every failed attempt.")
-    add(root, "retry", _build_retry, [
-        click.Argument(["ids"], type=_JobIds(), nargs=-1, required=False, metavar="ID..."),
-        click.Option(["--reset-attempts"], is_flag=True,
-                     help="Count attempts from 0 again, so that automatic retries start over."),
-    ], "Put failed, cancelled or aborted jobs back; they run now.")
-    add(root, "help", actions.ShowHelp, [click.Argument(["about"], required=False, metavar="WORD")],
-        "What you may do, and whom to ask for the rest.")
+    add(
+        root,
+        "status",
+        lambda ids, reveal=False: actions.GetJob(_one_id(ids, "status"), reveal),
+        [*status, *status_more],
+        "One job: its fields, timeline and every failed attempt.",
+    )
+    add(
+        root,
+        "retry",
+        _build_retry,
+        [
+            click.Argument(["ids"], type=_JobIds(), nargs=-1, required=False, metavar="ID..."),
+            click.Option(
+                ["--reset-attempts"],
+                is_flag=True,
+                help="Count attempts from 0 again, so that automatic retries start over.",
+            ),
+        ],
+        "Put failed, cancelled or aborted jobs back; they run now.",
+    )
+    add(
+        root,
+        "help",
+        actions.ShowHelp,
+        [click.Argument(["about"], required=False, metavar="WORD")],
+        "What you may do, and whom to ask for the rest.",
+    )
     if surface == "shell":
-        schema = click.Group("schema", invoke_without_command=True, add_help_option=False,
-                             help="Our tables and indexes: apply, status, sql.")
-        add(schema, "apply", actions.ApplySchema, [],
-            "Create or update the tables; safe to repeat, also by several at once.")
+        schema = click.Group(
+            "schema",
+            invoke_without_command=True,
+            add_help_option=False,
+            help="Our tables and indexes: apply, status, sql.",
+        )
+        add(
+            schema,
+            "apply",
+            actions.ApplySchema,
+            [],
+            "Create or update the tables; safe to repeat, also by several at once.",
+        )
         add(schema, "status", actions.CheckSchema, [], "Show what apply would do; changes nothing.")
         add(schema, "sql", actions.ShowSchemaSql, [], "Print the SQL that apply would run.")
         root.add_command(schema)
@@ -156,17 +212,21 @@ def _build_retry(ids: Sequence[tuple[int, ...]], *, reset_attempts: bool) -> Act
     if not flat:
         raise InvalidRequest("retry takes one or more job ids; e.g. retry 4711 or retry 4711 4712")
     if len(flat) > MOST_IDS:
-        raise InvalidRequest(f"retry takes at most {MOST_IDS} job ids at once, {len(flat)} were given")
+        raise InvalidRequest(
+            f"retry takes at most {MOST_IDS} job ids at once, {len(flat)} were given"
+        )
     return actions.RetryJobs(flat, reset_attempts)
 
 
 def parse_words(words: Sequence[str], surface: Surface) -> Request:
-    """Words after the command's name → request. Raises InvalidRequest, with a suggestion for typos."""
+    """Words after the command's name → request; raises InvalidRequest, with a suggestion."""
     root = build_grammar(surface)
     words = [str(word) for word in words]
     if any("\0" in word for word in words):
         raise InvalidRequest("the words contain a NUL character; nothing was done")
-    words = ["help" if word in {"--help", "-h"} and i == 0 else word for i, word in enumerate(words)]
+    words = [
+        "help" if word in {"--help", "-h"} and i == 0 else word for i, word in enumerate(words)
+    ]
     group, path = root, []
     rest = list(words)
     while rest and isinstance(command := group.commands.get(rest[0]), click.Group):
@@ -204,7 +264,9 @@ def _unknown_word(rest: list[str], path: list[str], group: click.Group) -> Inval
 def _unknown_option(
     option: str, path: list[str], rest: list[str], command: click.Command
 ) -> InvalidRequest:
-    known = [name for param in command.params if isinstance(param, click.Option) for name in param.opts]
+    known = [
+        name for param in command.params if isinstance(param, click.Option) for name in param.opts
+    ]
     word = " ".join(path)
     close = difflib.get_close_matches(option, known, n=1, cutoff=0.7)
     if not close:
@@ -222,7 +284,8 @@ def _sentence(exc: click.UsageError, path: list[str], command: click.Command) ->
     if isinstance(exc, click.BadOptionUsage):
         return f"{word}: {text[:1].lower()}{text[1:]}; see help {word}"
     if isinstance(exc, click.MissingParameter):
-        return f"{word} needs {exc.param.human_readable_name if exc.param else 'more'}; see help {word}"
+        missing = exc.param.human_readable_name if exc.param else "more"
+        return f"{word} needs {missing}; see help {word}"
     if isinstance(exc, click.BadParameter):
         return f"{word}: {text}"
     places = sum(isinstance(param, click.Argument) for param in command.params)
@@ -251,9 +314,7 @@ def split_text(text: str) -> list[str]:
             if started:
                 words.append("".join(current))
                 current, started = [], False
-        elif char in _QUOTES and (not current or current[-1] == "=") and (
-            end := _closing(text, i)
-        ):
+        elif char in _QUOTES and (not current or current[-1] == "=") and (end := _closing(text, i)):
             current.append(text[i + 1 : end])
             started = True
             i = end
@@ -324,7 +385,7 @@ def _usage(command: click.Command) -> str:
         if isinstance(param, click.Argument):
             name = param.make_metavar(click.Context(command)).strip("[]").upper()
             name = name.removesuffix("...") + ("…" if name.endswith("...") else "")
-            parts.append(name if param.name in {"ids"} else f"[{name}]")
+            parts.append(name if param.name == "ids" else f"[{name}]")
     hidden = {"--help", "--json", "--private"}
     parts += [
         f"[{_option(param)}]"

@@ -212,7 +212,7 @@ class RetryReport:
 
 @dataclass(frozen=True, slots=True)
 class RescueReport:
-    """One pass. `items` are jobs acted on: code `put_back`, `aborted`, `failed`; or left: `error`."""
+    """One pass. `items`: jobs acted on (code `put_back`, `aborted`, `failed`) or left (`error`)."""
 
     items: tuple[ItemResult, ...]
     suspects: int

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from croniter import croniter
+from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import (
     AliasChoices,
     BeforeValidator,
@@ -37,7 +37,9 @@ from jobs_maint.errors import InvalidRequest, InvalidSettings
 
 __all__ = ["Cron", "Duration", "JsonText", "MaintSettings", "OurSettings", "Retention"]
 
-_SERVICE_LINK = re.compile(r"^(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_.+)?)$")
+_SERVICE_LINK = re.compile(
+    r"^(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_.+)?)$"
+)
 """What Kubernetes puts into every pod for a service named `chatbot` or `jobs-maint`."""
 _LINK_VALUE = re.compile(r"^(?:tcp|udp|sctp)://")
 
@@ -69,7 +71,9 @@ def _span(value: object) -> object:
 
 def _cron(value: object) -> object:
     if isinstance(value, str) and value.strip() and not croniter.is_valid(value):
-        raise ValueError(f"{value!r} is not a cron expression; write five fields such as '0 3 * * *'")
+        raise ValueError(
+            f"{value!r} is not a cron expression; write five fields such as '0 3 * * *'"
+        )
     return value.strip() if isinstance(value, str) else value
 
 
@@ -113,7 +117,8 @@ class _ConfigFile(PydanticBaseSettingsSource):
             for name, value in values.items():
                 if name not in known:
                     raise InvalidSettings(
-                        f"{path} sets {name!r} in [{table}], which is no setting{_meant(name, known)}"
+                        f"{path} sets {name!r} in [{table}], which is no setting"
+                        f"{_meant(name, known)}"
                     )
                 found[known[name]] = value
         return found
@@ -213,7 +218,7 @@ class OurSettings(BaseSettings):
 
 
 class MaintSettings(OurSettings):
-    """Settings of the core, the shell and the periodic tasks. Names: `docs/reference/settings.md`."""
+    """Settings of core, shell and periodic tasks; their names: `docs/reference/settings.md`."""
 
     model_config = SettingsConfigDict(env_prefix="JOBS_MAINT_")
     prefix: ClassVar[str] = "JOBS_MAINT_"
@@ -252,7 +257,13 @@ class MaintSettings(OurSettings):
                 f"({format_duration(self.stalled_after_unknown)}) must not be shorter than "
                 f"JOBS_MAINT_STALLED_AFTER ({format_duration(self.stalled_after)})"
             )
-        for field in ("keep_succeeded", "keep_failed", "keep_cancelled", "keep_aborted", "keep_audit"):
+        for field in (
+            "keep_succeeded",
+            "keep_failed",
+            "keep_cancelled",
+            "keep_aborted",
+            "keep_audit",
+        ):
             span = getattr(self, field)
             if span is not None and span <= timedelta():
                 raise ValueError(
