@@ -24,26 +24,34 @@ export UV_PROJECT_ENVIRONMENT=.venv
 # does not remove uv while it runs.
 own_uv=.venv/tools/bin/uv
 
+# The first Python that will do, of all on the PATH: a version manager's shim may stand before the
+# machine's own without a Python behind it.
 find_python() {
     too_old=
     without_venv=
-    for candidate in python3.11 python3 python3.12 python3.13 python3.14 python /usr/bin/python3; do
-        command -v "$candidate" >/dev/null 2>&1 || continue
-        # A version manager's shim may be on the PATH without a Python behind it.
-        version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
-        if ! "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-            too_old=${too_old:-$version}
-        elif ! "$candidate" -c 'import venv, ensurepip' 2>/dev/null; then
-            without_venv=${without_venv:-$version}
-        else
-            python=$candidate
-            return
-        fi
+    for name in python3.11 python3 python3.12 python3.13 python3.14 python; do
+        old_ifs=$IFS
+        IFS=:
+        for folder in $PATH; do
+            IFS=$old_ifs
+            candidate=$folder/$name
+            [ -x "$candidate" ] || continue
+            version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+            if ! "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+                too_old=${too_old:-$version}
+            elif ! "$candidate" -c 'import venv, ensurepip' 2>/dev/null; then
+                without_venv=${without_venv:-$version}
+            else
+                python=$candidate
+                return
+            fi
+        done
+        IFS=$old_ifs
     done
     if [ -n "$without_venv" ]; then
         fail "python3-venv is missing (Python $without_venv has no venv or ensurepip module): apt-get install python3-venv"
     elif [ -n "$too_old" ]; then
-        fail "python3.11 is missing (the newest Python found is $too_old): install Python 3.11 or newer, or uv"
+        fail "python3.11 is missing (the Python found is $too_old): install Python 3.11 or newer, or uv"
     else
         fail "python3.11 is missing: apt-get install python3 python3-venv (3.11 or newer), or install uv"
     fi
