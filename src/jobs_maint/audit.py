@@ -1,0 +1,139 @@
+"""The audit trail: one row a request, in the act's own transaction where it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from jobs_maint.actions import Action, Actor
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.models import ItemResult
+from jobs_maint.sql import load_queries
+
+__all__ = ["LEASE_SECONDS", "Run", "claim_request", "interrupt_lost_runs", "record", "record_alone"]
+
+LEASE_SECONDS = 60.0
+"""A run that has not advanced for so long belongs to a process that is gone."""
+MOST_ITEMS = 1000
+"""Outcomes kept in one row; the counts always tell all."""
+
+
+async def record(
+    conn: Conn,
+    actor: Actor,
+    action: Action,
+    outcome: str,
+    *,
+    counts: Mapping[str, int] | None = None,
+    items: Sequence[ItemResult] = (),
+    error: tuple[str, str] | None = None,
+    elapsed_seconds: float | None = None,
+) -> int:
+    """Write one row in the caller's transaction; returns its id. `error` is (code, message)."""
+    row = await fetch_one(
+        conn,
+        load_queries("audit")["insert_entry"],
+        {
+            "actor_kind": actor.kind,
+            "actor_id": _plain(actor.id),
+            "actor_name": _plain(actor.name),
+            "channel": actor.channel,
+            "word": action.word,
+            "action": _plain(action.words()),
+            "outcome": outcome,
+            "counts": Jsonb(dict(counts or {})),
+            "items": Jsonb([_item(item) for item in items[:MOST_ITEMS]]),
+            "error_code": error[0] if error else None,
+            "error": _plain(error[1]) if error else None,
+            "elapsed_seconds": elapsed_seconds,
+        },
+    )
+    return int(row["id"])
+
+
+async def record_alone(
+    pool: Pool, actor: Actor, action: Action, outcome: str, **fields: Any
+) -> int:
+    """Write one row in a transaction of its own: refusals and failures."""
+    async with pool.connection() as conn, transaction(conn):
+        return await record(conn, actor, action, outcome, **fields)
+
+
+def _item(item: ItemResult) -> dict[str, Any]:
+    found = {"id": item.job_id, "outcome": item.outcome.value, "code": item.code}
+    return {**found, "reason": _plain(item.reason)} if item.reason else found
+
+
+def _plain(text: str) -> str:
+    """Text PostgreSQL can store: no NUL, no lone surrogate; long requests are cut."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-8", "replace").decode("utf-8")[:10_000]
+
+
+class Run:
+    """An act of many transactions: `started` first, each batch adds its counts, closing is last."""
+
+    def __init__(self, pool: Pool, actor: Actor, action: Action) -> None:
+        self._pool = pool
+        self._actor = actor
+        self._action = action
+        self._queries = load_queries("audit")
+        self.audit_id: int | None = None
+
+    async def open(self) -> None:
+        async with self._pool.connection() as conn, transaction(conn):
+            self.audit_id = await record(conn, self._actor, self._action, "started")
+            await fetch_all(
+                conn,
+                self._queries["open_run"],
+                {"audit_id": self.audit_id, "lease_seconds": LEASE_SECONDS},
+            )
+
+    async def advance(self, conn: Conn, counts: Mapping[str, int]) -> bool:
+        """Within a batch's transaction; returns False when the run must end (stopped or lost)."""
+        rows = await fetch_all(
+            conn,
+            self._queries["advance_run"],
+            {
+                "audit_id": self.audit_id,
+                "lease_seconds": LEASE_SECONDS,
+                "counts": Jsonb(dict(counts)),
+            },
+        )
+        return bool(rows) and not rows[0]["stop_requested"]
+
+    async def close(
+        self,
+        outcome: str,
+        counts: Mapping[str, int],
+        *,
+        elapsed_seconds: float,
+        error: tuple[str, str] | None = None,
+    ) -> None:
+        async with self._pool.connection() as conn, transaction(conn):
+            await fetch_all(
+                conn,
+                self._queries["close_run"],
+                {
+                    "audit_id": self.audit_id,
+                    "outcome": outcome,
+                    "counts": Jsonb(dict(counts)),
+                    "error_code": error[0] if error else None,
+                    "error": _plain(error[1]) if error else None,
+                    "elapsed_seconds": elapsed_seconds,
+                },
+            )
+
+
+async def interrupt_lost_runs(pool: Pool) -> int:
+    """Mark runs whose process is gone; returns how many."""
+    async with pool.connection() as conn, transaction(conn):
+        return len(await fetch_all(conn, load_queries("audit")["interrupt_runs"]))
+
+
+async def claim_request(pool: Pool, key: str) -> bool:
+    """Whether this request is taken now for the first time, over all replicas."""
+    async with pool.connection() as conn, transaction(conn):
+        return bool(await fetch_all(conn, load_queries("audit")["claim_request"], {"key": key}))

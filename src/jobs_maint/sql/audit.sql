@@ -1,0 +1,47 @@
+-- Who did what, with what outcome.
+
+-- name: insert_entry (actor_kind, actor_id, actor_name, channel, word, action, outcome, counts, items, error_code, error, elapsed_seconds)
+-- Returns the id. The same statement for acts (in their transaction) and refusals (in their own).
+INSERT INTO jobs_maint_audit (actor_kind, actor_id, actor_name, channel, word, action, outcome,
+                              counts, items, error_code, error, elapsed_seconds)
+VALUES (%(actor_kind)s, %(actor_id)s, %(actor_name)s, %(channel)s, %(word)s, %(action)s,
+        %(outcome)s, %(counts)s, %(items)s, %(error_code)s, %(error)s, %(elapsed_seconds)s)
+RETURNING id;
+
+-- name: open_run (audit_id, lease_seconds)
+INSERT INTO jobs_maint_runs (audit_id, lease_until)
+VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s));
+
+-- name: advance_run (audit_id, lease_seconds, counts)
+-- In the transaction of each batch: the counts so far are what was committed. No row: the lease
+-- ran out and another process marked the run interrupted.
+WITH run AS (
+    UPDATE jobs_maint_runs
+    SET lease_until = now() + make_interval(secs => %(lease_seconds)s), progress = %(counts)s
+    WHERE audit_id = %(audit_id)s
+    RETURNING audit_id, stop_requested
+)
+UPDATE jobs_maint_audit a SET counts = %(counts)s FROM run
+WHERE a.id = run.audit_id AND a.outcome = 'started'
+RETURNING run.stop_requested;
+
+-- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
+WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)
+UPDATE jobs_maint_audit
+SET outcome = %(outcome)s, counts = %(counts)s, error_code = %(error_code)s, error = %(error)s,
+    elapsed_seconds = %(elapsed_seconds)s
+WHERE id = %(audit_id)s AND outcome = 'started';
+
+-- name: interrupt_runs
+-- Runs whose process is gone: their lease ran out. Returns how many were marked.
+WITH lost AS (
+    DELETE FROM jobs_maint_runs WHERE lease_until < now() RETURNING audit_id
+)
+UPDATE jobs_maint_audit a SET outcome = 'interrupted',
+    elapsed_seconds = extract(epoch FROM now() - a.started_at)
+FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
+RETURNING a.id;
+
+-- name: claim_request (key)
+-- One row the first time; none when the request was taken already, by any replica.
+INSERT INTO jobs_maint_requests (key) VALUES (%(key)s) ON CONFLICT DO NOTHING RETURNING key;

@@ -1,0 +1,111 @@
+"""The only place that knows Procrastinate's internals, and which versions are supported.
+
+Facts relied on (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
+notification channels and payload; `worker_middleware` in `App.worker_defaults`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg_pool
+from procrastinate import App, PsycopgConnector
+from procrastinate.schema import SchemaManager
+
+__all__ = [
+    "OUR_NAMESPACES",
+    "Notification",
+    "app_pool",
+    "build_notifications",
+    "connection_params",
+    "procrastinate_version",
+    "schema_sql",
+]
+
+OUR_NAMESPACES = ("jobs_maint:", "chatbot:")
+"""Prefixes of our own tasks' names; stats and digests leave them out."""
+
+LONGEST_CHANNEL = 63
+"""pg_notify refuses channel names of 64 bytes and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    channel: str
+    payload: str
+
+
+def procrastinate_version() -> str:
+    return importlib.metadata.version("procrastinate")
+
+
+def schema_sql() -> LiteralString:
+    """Procrastinate's own schema, of the installed version."""
+    return SchemaManager.get_schema()
+
+
+def app_pool(app: App) -> psycopg_pool.AsyncConnectionPool[Any] | None:
+    """The pool the running app uses; None for connectors without a psycopg pool.
+
+    Asked when a job runs, never earlier: `replace_connector` and Django swap connectors.
+    Raises AppNotOpen when the app is not open.
+    """
+    connector = app.connector
+    if isinstance(connector, PsycopgConnector):
+        return connector.pool
+    return None
+
+
+async def connection_params(app: App) -> tuple[str, dict[str, Any]] | None:
+    """Conninfo and keyword arguments for one more connection like the pool's; None without a pool.
+
+    Only plain values are kept: factories and callbacks of the pool are for async connections.
+    """
+    pool = app_pool(app)
+    if pool is None:
+        return None
+    conninfo: Any = pool.conninfo
+    if callable(conninfo):
+        conninfo = conninfo()
+        if inspect.isawaitable(conninfo):
+            conninfo = await conninfo
+    kwargs: Any = pool.kwargs or {}
+    if callable(kwargs):
+        kwargs = kwargs()
+        if inspect.isawaitable(kwargs):
+            kwargs = await kwargs
+    plain = {
+        key: value
+        for key, value in dict(kwargs).items()
+        if isinstance(value, str | int | float)
+        and key not in {"autocommit", "prepare_threshold"}
+    }
+    return str(conninfo), plain
+
+
+def build_notifications(jobs: Iterable[tuple[int, str]]) -> list[Notification]:
+    """What wakes the workers for jobs put back: one message a queue, one for all-queue workers.
+
+    `jobs` are (id, queue name). A queue whose channel name is too long is left out: its workers
+    find the job at their next poll.
+    """
+    newest: dict[str, int] = {}
+    for job_id, queue in jobs:
+        newest[queue] = job_id
+    if not newest:
+        return []
+    found = [
+        Notification(f"procrastinate_queue_v1#{queue}", _payload(job_id))
+        for queue, job_id in newest.items()
+    ]
+    found.append(Notification("procrastinate_any_queue_v1", _payload(max(newest.values()))))
+    return [n for n in found if len(n.channel.encode()) <= LONGEST_CHANNEL]
+
+
+def _payload(job_id: int) -> str:
+    return json.dumps({"type": "job_inserted", "job_id": job_id})
