@@ -1,0 +1,143 @@
+"""A believable mix of jobs, and a past for the purge to delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import procrastinate
+import psycopg
+
+from demo.team_app import tasks
+from demo.team_app.app import app
+
+PARTNER = "https://hooks.partner.example/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class SeededJobs:
+    """Ids by what will become of the jobs once a worker takes them."""
+
+    succeeding: tuple[int, ...]
+    failing: tuple[int, ...]
+    """Fail for good, whoever retries them."""
+    failing_once: tuple[int, ...]
+    """Fail, and succeed when a person retries them."""
+    retrying: tuple[int, ...]
+    """Fail, and succeed by Procrastinate's automatic retry."""
+    waiting: tuple[int, ...]
+    """Scheduled for later."""
+
+
+async def defer_mix(*, scale: int = 1) -> SeededJobs:
+    """Defers 20 × `scale` jobs. The app must be open."""
+    succeeding: list[int] = []
+    failing: list[int] = []
+    failing_once: list[int] = []
+    retrying: list[int] = []
+    waiting: list[int] = []
+    for round_ in range(scale):
+        base = round_ * 100
+        succeeding += [
+            await tasks.send_email.defer_async(address=f"user{base + n}@shop.example")
+            for n in range(6)
+        ]
+        succeeding += [
+            await tasks.deliver_webhook.defer_async(
+                url=PARTNER, event_id=88_000 + base + n, api_key="partner-key-for-nobody-to-read"
+            )
+            for n in range(3)
+        ]
+        succeeding.append(await tasks.build_report.defer_async(report_id=base + 1))
+        failing_once += [
+            await tasks.deliver_webhook.defer_async(
+                url=PARTNER, event_id=88_213 + base + n, failures=1
+            )
+            for n in range(3)
+        ]
+        failing += [
+            await tasks.send_email.defer_async(
+                address=f"gone{base + n}@old.example", template="receipt", failures=tasks.ALWAYS
+            )
+            for n in range(2)
+        ]
+        failing.append(
+            await tasks.build_report.defer_async(
+                report_id=base + 17, rows=9_000_000, failures=tasks.ALWAYS
+            )
+        )
+        failing.append(await tasks.import_prices.defer_async(line=base + 312, price="12,5O"))
+        retrying += [
+            await tasks.sync_inventory.defer_async(warehouse=name, failures=n + 1)
+            for n, name in enumerate((f"Lyon-{round_}", f"Turin-{round_}"))
+        ]
+        waiting.append(
+            await tasks.send_email.configure(schedule_in={"hours": 6}).defer_async(
+                address=f"later{base}@shop.example", template="reminder"
+            )
+        )
+    return SeededJobs(
+        succeeding=tuple(succeeding),
+        failing=tuple(failing),
+        failing_once=tuple(failing_once),
+        retrying=tuple(retrying),
+        waiting=tuple(waiting),
+    )
+
+
+# A finished row is inserted as such: no worker is woken and no trigger writes events, so that the
+# events of the past are all its own.
+_INSERT_FINISHED = """
+WITH job AS (
+    INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, attempts)
+    SELECT %(queue)s, %(task)s, jsonb_build_object('address', 'old' || n || '@shop.example'),
+           %(status)s::text::procrastinate_job_status, 1
+    FROM generate_series(1, %(count)s) AS n
+    RETURNING id
+), event AS (
+    INSERT INTO procrastinate_events (job_id, type, at)
+    SELECT job.id, step.type::procrastinate_job_event_type, now() - %(age)s::interval + step.after
+    FROM job
+    CROSS JOIN (VALUES
+        (1, 'deferred', interval '0'),
+        (2, 'started', interval '1 second'),
+        (3, %(status)s::text, interval '2 seconds')
+    ) AS step (nr, type, after)
+    ORDER BY job.id, step.nr
+)
+SELECT id FROM job ORDER BY id
+"""
+
+
+async def make_history(
+    database_url: str,
+    *,
+    count: int = 200,
+    age: timedelta = timedelta(days=40),
+    status: str = "succeeded",
+    task: procrastinate.tasks.Task = tasks.send_email,
+) -> tuple[int, ...]:
+    """Inserts `count` jobs that ended `age` ago as `status` (`succeeded` or `failed`); their ids.
+
+    Call it before anything else is deferred: job ids grow with time, and the past has the low ones.
+    """
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        cursor = await connection.execute(
+            _INSERT_FINISHED,
+            {
+                "queue": task.queue,
+                "task": task.name,
+                "status": status,
+                "count": count,
+                "age": age,
+            },
+        )
+        return tuple([row[0] async for row in cursor])
+
+
+async def seed(database_url: str, *, scale: int, history: int, age: timedelta) -> SeededJobs:
+    """History first (older jobs have lower ids), then the mix."""
+    if history:
+        await make_history(database_url, count=history, age=age)
+    async with app.open_async():
+        return await defer_mix(scale=scale)
