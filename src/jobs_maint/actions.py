@@ -34,6 +34,7 @@ __all__ = [
     "ShowSchemaSql",
     "ShowStats",
     "permit",
+    "quote_word",
 ]
 
 
@@ -334,13 +335,17 @@ def permit(actor: Actor, action: Action) -> QueueScope:
 
 
 def _words(word: str, *places: object, **options: object) -> str:
-    parts = [word, *(_quoted(str(place)) for place in places if place is not None)]
+    parts = [word, *(quote_word(str(place)) for place in places if place is not None)]
     for name, value in options.items():
         if value is not None:
             text = format_duration(value) if isinstance(value, timedelta) else str(value)
-            parts.append(f"--{name} {_quoted(text)}")
+            parts.append(f"--{name} {quote_word(text)}")
     return " ".join(parts)
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"' if not text or re.search(r"\s", text) else text
+def quote_word(text: str) -> str:
+    """The text as one word of a command line, quoted where it has to be."""
+    if text and not re.search(r"\s|(?:^|=)['\"]", text):
+        return text
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}"

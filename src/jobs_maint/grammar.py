@@ -10,12 +10,12 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from jobs_maint import actions
-from jobs_maint.actions import Action, Actor, Role
+from jobs_maint.actions import Action, Actor, Role, quote_word
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HelpReport, HelpWord
@@ -26,6 +26,7 @@ Surface = Literal["shell", "slack"]
 LARGEST_ID = 2**63 - 1
 LARGEST_LIMIT = 1000
 MOST_IDS = 500
+_HELP_OPTIONS = {"--help", "-h"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,22 @@ class Request:
     private: bool = False
 
 
-class _JobIds(click.ParamType[tuple[int, ...]]):
+if TYPE_CHECKING:
+    _IdsType = click.ParamType[tuple[int, ...]]
+    _SpanType = click.ParamType[Any]
+    _NumberType = click.ParamType[int]
+else:  # older releases of click have no generic ParamType
+    _IdsType = _SpanType = _NumberType = click.ParamType
+
+
+def _whole_number(text: str, largest: int) -> int | None:
+    """The number from 1 to `largest` that the ASCII digits spell; None when there is none."""
+    digits = text.lstrip("0")
+    number = int(digits) if digits and len(digits) <= len(str(largest)) else 0
+    return number if 1 <= number <= largest else None
+
+
+class _JobIds(_IdsType):
     """One word of ids: `12`, `#12` or `12,13,14`."""
 
     name = "id"
@@ -51,18 +67,23 @@ class _JobIds(click.ParamType[tuple[int, ...]]):
             if not text:
                 continue
             if not re.fullmatch(r"[0-9]+", text):
+                self.fail(_no_job_id(part), param, ctx)
+            job_id = _whole_number(text, LARGEST_ID)
+            if job_id is None:
                 self.fail(
-                    f"{part!r} is not a job id; ids are whole numbers such as 4711", param, ctx
+                    f"{_short(part)} is no possible job id; ids go from 1 to {LARGEST_ID}",
+                    param,
+                    ctx,
                 )
-            if not 1 <= int(text[:20]) <= LARGEST_ID:
-                self.fail(
-                    f"{part} is no possible job id; ids go from 1 to {LARGEST_ID}", param, ctx
-                )
-            ids.append(int(text))
+            ids.append(job_id)
         return tuple(ids)
 
 
-class _Window(click.ParamType[Any]):
+def _no_job_id(text: str) -> str:
+    return f"{_short(text)!r} is not a job id; ids are whole numbers such as 4711"
+
+
+class _Window(_SpanType):
     """A span that looks back: `24h`, `7d`."""
 
     name = "span"
@@ -74,17 +95,21 @@ class _Window(click.ParamType[Any]):
             self.fail(str(exc), param, ctx)
 
 
-class _Limit(click.ParamType[int]):
+class _Limit(_NumberType):
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if not re.fullmatch(r"[0-9]+", str(value)) or not 1 <= int(str(value)[:9]) <= LARGEST_LIMIT:
+        text = str(value)
+        limit = _whole_number(text, LARGEST_LIMIT) if re.fullmatch(r"[0-9]+", text) else None
+        if limit is None:
             self.fail(
-                f"{value!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}", param, ctx
+                f"{_short(text)!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}",
+                param,
+                ctx,
             )
-        return int(value)
+        return limit
 
 
 def _one_id(ids: Sequence[tuple[int, ...]], word: str) -> int:
@@ -105,7 +130,8 @@ def build_grammar(surface: Surface) -> click.Group:
         params: list[click.Parameter],
         summary: str,
     ) -> None:
-        params = [*params, click.Option(["--help"], is_flag=True, help="Show this help.")]
+        about = name if group is root else group.name
+        params = [*params, click.Option(["--help", "-h"], is_flag=True, help="Show this help.")]
         if surface == "shell":
             params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
         else:
@@ -118,7 +144,7 @@ def build_grammar(surface: Surface) -> click.Group:
             private: bool = False,
             **values: Any,
         ) -> Request:
-            action = actions.ShowHelp(about=name) if help else build(**values)
+            action = actions.ShowHelp(about) if help else build(**values)
             return Request(action, as_json, private)
 
         group.add_command(
@@ -224,11 +250,10 @@ def parse_words(words: Sequence[str], surface: Surface) -> Request:
     words = [str(word) for word in words]
     if any("\0" in word for word in words):
         raise InvalidRequest("the words contain a NUL character; nothing was done")
-    words = [
-        "help" if word in {"--help", "-h"} and i == 0 else word for i, word in enumerate(words)
-    ]
     group, path = root, []
     rest = list(words)
+    if rest and rest[0] in _HELP_OPTIONS:
+        rest[0] = "help"
     while rest and isinstance(command := group.commands.get(rest[0]), click.Group):
         path.append(rest.pop(0))
         group = command
@@ -236,6 +261,8 @@ def parse_words(words: Sequence[str], surface: Surface) -> Request:
         if not path:
             return Request(actions.ShowHelp())
         raise InvalidRequest(f"{' '.join(path)} takes one of: {', '.join(group.commands)}")
+    if path and rest[0] in _HELP_OPTIONS:
+        return Request(actions.ShowHelp(path[0]))
     if rest[0] not in group.commands:
         raise _unknown_word(rest, path, group)
     command = group.commands[rest[0]]
@@ -250,11 +277,17 @@ def parse_words(words: Sequence[str], surface: Surface) -> Request:
 
 
 def _unknown_word(rest: list[str], path: list[str], group: click.Group) -> InvalidRequest:
-    close = difflib.get_close_matches(rest[0].lower(), list(group.commands), n=1)
+    if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
+        suggestion = _line([*path, *rest[1:], rest[0]])
+        return InvalidRequest(
+            f"options come after the word; did you mean {_short(suggestion)!r}?",
+            suggestion=suggestion,
+        )
+    close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
     full = " ".join([*path, rest[0]])
     if not close:
         return InvalidRequest(f"{_short(full)!r} is no word of this tool; see help")
-    suggestion = " ".join([*path, close[0], *rest[1:]])
+    suggestion = _line([*path, close[0], *rest[1:]])
     return InvalidRequest(
         f"{_short(full)!r} is no word of this tool; did you mean {_short(suggestion)!r}?",
         suggestion=suggestion,
@@ -268,31 +301,39 @@ def _unknown_option(
         name for param in command.params if isinstance(param, click.Option) for name in param.opts
     ]
     word = " ".join(path)
-    close = difflib.get_close_matches(option, known, n=1, cutoff=0.7)
+    if any(isinstance(param.type, _JobIds) for param in command.params) and (
+        number := next((part for part in rest if re.fullmatch(r"-[0-9]+", part)), None)
+    ):
+        return InvalidRequest(f"{word}: {_no_job_id(number)}")
+    close = difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
     if not close:
-        return InvalidRequest(f"{word} has no option {_short(option)}; see help {word}")
+        return InvalidRequest(f"{word} has no option {_short(option)}; see help {path[0]}")
     fixed = [re.sub(rf"^{re.escape(option)}(?==|$)", close[0], part) for part in rest]
     return InvalidRequest(
         f"{word} has no option {_short(option)}; did you mean {close[0]}?",
-        suggestion=" ".join([*path, *fixed]),
+        suggestion=_line([*path, *fixed]),
     )
+
+
+def _line(words: Sequence[str]) -> str:
+    return " ".join(quote_word(word) for word in words)
 
 
 def _sentence(exc: click.UsageError, path: list[str], command: click.Command) -> str:
     word = " ".join(path)
     text = exc.message.rstrip(".")
     if isinstance(exc, click.BadOptionUsage):
-        return f"{word}: {text[:1].lower()}{text[1:]}; see help {word}"
+        return f"{word}: {text[:1].lower()}{text[1:]}; see help {path[0]}"
     if isinstance(exc, click.MissingParameter):
         missing = exc.param.human_readable_name if exc.param else "more"
-        return f"{word} needs {missing}; see help {word}"
+        return f"{word} needs {missing}; see help {path[0]}"
     if isinstance(exc, click.BadParameter):
         return f"{word}: {text}"
     places = sum(isinstance(param, click.Argument) for param in command.params)
     if extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
         takes = "takes one word" if places else "takes no words"
-        return f"{word} {takes}; {_short(extra[1])!r} is too much; see help {word}"
-    return f"{word}: {text}; see help {word}"
+        return f"{word} {takes}; {_short(extra[1])!r} is too much; see help {path[0]}"
+    return f"{word}: {text}; see help {path[0]}"
 
 
 def _short(text: str, limit: int = 60) -> str:
@@ -383,8 +424,7 @@ def _usage(command: click.Command) -> str:
     parts = [command.name or ""]
     for param in command.params:
         if isinstance(param, click.Argument):
-            name = param.make_metavar(click.Context(command)).strip("[]").upper()
-            name = name.removesuffix("...") + ("…" if name.endswith("...") else "")
+            name = (param.metavar or param.name or "").upper().replace("...", "…")
             parts.append(name if param.name == "ids" else f"[{name}]")
     hidden = {"--help", "--json", "--private"}
     parts += [

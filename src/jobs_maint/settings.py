@@ -57,6 +57,9 @@ def _duration(value: object) -> object:
             return parse_duration(value)
         except InvalidRequest as exc:
             raise ValueError(str(exc)) from exc
+    if value is not None and not isinstance(value, timedelta):
+        # A bare number would be taken as seconds: `keep_failed = 30` would delete everything.
+        raise ValueError(f"{value!r} has no unit; write a text such as '30d', '12h' or '5m'")
     return value
 
 
@@ -96,6 +99,9 @@ Cron = Annotated[str, BeforeValidator(_cron)]
 JsonText = BeforeValidator(_json)
 
 
+_FILE_TABLES = ("jobs_maint", "chatbot", "slack")
+
+
 class _ConfigFile(PydanticBaseSettingsSource):
     """One table of the file that `JOBS_CONFIG` names."""
 
@@ -108,6 +114,12 @@ class _ConfigFile(PydanticBaseSettingsSource):
             return {}
         tables = _read_toml(path)
         settings: type[OurSettings] = self.settings_cls  # type: ignore[assignment]
+        for table in tables:
+            if table not in _FILE_TABLES:
+                raise InvalidSettings(
+                    f"{path} has {table!r} at its top, which is none of its tables "
+                    f"({', '.join(_FILE_TABLES)}){_meant(table, _FILE_TABLES)}"
+                )
         found: dict[str, Any] = {}
         for table in settings.file_tables:
             values = tables.get(table, {})
