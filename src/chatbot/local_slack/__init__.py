@@ -1,0 +1,45 @@
+"""A strict local Slack for the demo and the tests: `python -m chatbot.local_slack --config FILE`.
+
+It answers as Slack does and counts every breach of Slack's rules; see `LocalSlack.breaches`.
+"""
+
+from chatbot.local_slack.client import LocalSlackControl
+from chatbot.local_slack.config import (
+    App,
+    Channel,
+    Config,
+    Limits,
+    Team,
+    User,
+    Usergroup,
+    load_config,
+    parse_config,
+)
+from chatbot.local_slack.delivery import CommandResult, RawResponse
+from chatbot.local_slack.errors import ConfigError, ControlError
+from chatbot.local_slack.journal import Breach, Call
+from chatbot.local_slack.messages import SeenMessage
+from chatbot.local_slack.server import LocalSlack
+from chatbot.local_slack.text import as_text
+
+__all__ = [
+    "App",
+    "Breach",
+    "Call",
+    "Channel",
+    "CommandResult",
+    "Config",
+    "ConfigError",
+    "ControlError",
+    "Limits",
+    "LocalSlack",
+    "LocalSlackControl",
+    "RawResponse",
+    "SeenMessage",
+    "Team",
+    "User",
+    "Usergroup",
+    "as_text",
+    "load_config",
+    "parse_config",
+]

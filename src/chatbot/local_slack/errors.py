@@ -1,0 +1,52 @@
+"""What the local Slack refuses, and with which words."""
+
+from typing import Any
+
+# Answers that a correct bot can get too: the workspace is so, or a faster user was there first.
+# Every other error code is the bot's mistake and counts as a breach.
+STATES_OF_THE_WORKSPACE = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "message_not_found",
+        "no_such_subteam",
+        "not_in_channel",
+        "plan_upgrade_required",
+        "user_not_found",
+        "user_not_in_channel",
+    }
+)
+
+
+class SlackError(Exception):
+    """An answer of Slack with `ok: false`; `extra` goes into its body."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status
+        self.headers = headers or {}
+        self.extra = extra
+
+    @property
+    def is_breach(self) -> bool:
+        return self.code not in STATES_OF_THE_WORKSPACE
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"ok": False, "error": self.code, **self.extra}
+
+
+class ControlError(Exception):
+    """A test asked for something that no user could do; the text is a sentence."""
+
+
+class ConfigError(Exception):
+    """The workspace file cannot be used; the text is a sentence with the place in the file."""

@@ -1,0 +1,139 @@
+"""Socket Mode: the app's WebSocket connections, envelopes out, acks in."""
+
+import asyncio
+import json
+import secrets
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from chatbot.local_slack.config import Config
+from chatbot.local_slack.journal import Journal
+
+
+class Sockets:
+    """The open connections; an envelope goes to any one of them."""
+
+    def __init__(self, config: Config, journal: Journal) -> None:
+        self._config = config
+        self._journal = journal
+        self._tickets: set[str] = set()
+        self._connections: list[web.WebSocketResponse] = []
+        self._turn = 0
+        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._acked: set[str] = set()
+        self._timed_out: set[str] = set()
+        self._opened = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        return len(self._connections)
+
+    def issue_ticket(self) -> str:
+        ticket = secrets.token_urlsafe(16)
+        self._tickets.add(ticket)
+        return ticket
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets:
+            self._journal.add_breach("invalid_ticket", "a WebSocket URL was invented or used twice")
+            return web.Response(status=403, text="this WebSocket URL is not valid")
+        self._tickets.remove(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if self.count >= self._config.limits.connections:
+            self._journal.add_breach("too_many_websockets", f"{self.count} are open already")
+            await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
+            await socket.close()
+            return socket
+        self._connections.append(socket)
+        try:
+            await self._serve(socket)
+        finally:
+            self._forget(socket)
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse) -> None:
+        await socket.send_json(
+            {
+                "type": "hello",
+                "num_connections": self.count,
+                "debug_info": {"host": "local", "approximate_connection_time": 18060},
+                "connection_info": {"app_id": self._config.app.app_id},
+            }
+        )
+        self._opened.set()
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self._take_ack(message.data)
+
+    def _forget(self, socket: web.WebSocketResponse) -> None:
+        if socket in self._connections:
+            self._connections.remove(socket)
+        if not self._connections:
+            self._opened.clear()
+
+    def _take_ack(self, text: str) -> None:
+        try:
+            ack = json.loads(text)
+            envelope_id = ack["envelope_id"]
+        except (ValueError, TypeError, KeyError):
+            self._journal.add_breach(
+                "malformed_ack", "an ack is not a JSON object with envelope_id"
+            )
+            return
+        waiter = self._waiting.pop(envelope_id, None)
+        if waiter is not None:
+            self._acked.add(envelope_id)
+            waiter.set_result(ack.get("payload"))
+        elif envelope_id in self._acked:
+            self._journal.add_breach("duplicate_ack", "an envelope was acked twice")
+        elif envelope_id not in self._timed_out:
+            self._journal.add_breach("unknown_envelope", "an ack names an envelope never sent")
+
+    async def send(self, kind: str, payload: Any, envelope_id: str, timeout: float) -> Any:  # noqa: ASYNC109 - Slack's limit
+        """Return the ack's payload; raise TimeoutError, or ConnectionError when nobody listens."""
+        if not self._connections:
+            raise ConnectionError("no Socket Mode connection is open")
+        self._turn += 1
+        socket = self._connections[self._turn % self.count]
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting[envelope_id] = waiter
+        self._acked.discard(envelope_id)
+        envelope = {
+            "envelope_id": envelope_id,
+            "type": kind,
+            "accepts_response_payload": kind == "slash_commands",
+            "payload": payload,
+        }
+        try:
+            async with asyncio.timeout(timeout):
+                await socket.send_json(envelope)
+                return await waiter
+        except TimeoutError:
+            self._timed_out.add(envelope_id)
+            raise
+        finally:
+            self._waiting.pop(envelope_id, None)
+
+    async def wait_until_open(self, timeout: float) -> None:  # noqa: ASYNC109 - the wait is the point
+        try:
+            async with asyncio.timeout(timeout):
+                await self._opened.wait()
+        except TimeoutError as exc:
+            raise TimeoutError(f"no Socket Mode connection within {timeout:g} s") from exc
+
+    async def disconnect(self, reason: str) -> None:
+        """Tell every connection to leave; after `refresh_requested` close them too."""
+        sockets = list(self._connections)
+        for socket in sockets:
+            await socket.send_json({"type": "disconnect", "reason": reason})
+        if reason != "warning":
+            for socket in sockets:
+                self._forget(socket)
+                await socket.close()
+
+    async def close(self) -> None:
+        for socket in list(self._connections):
+            await socket.close()
