@@ -1,0 +1,42 @@
+"""Results → text for people, JSON for programs, and the verdict that both front ends say.
+
+Nothing here reads the database, the environment or the clock: "now" is the report's `as_of`.
+"""
+
+from __future__ import annotations
+
+from jobs_maint.render.data import build_data, render_json
+from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.render.verdict import (
+    Level,
+    Verdict,
+    build_verdict,
+    count_noun,
+    sort_queues,
+)
+
+__all__ = [
+    "Level",
+    "Verdict",
+    "build_data",
+    "build_verdict",
+    "count_noun",
+    "render_json",
+    "render_text",
+    "safe_block",
+    "safe_line",
+    "safe_word",
+    "short_task",
+    "sort_queues",
+]
+
+
+def render_text(result: object, *, width: int = 80, styled: bool = False) -> str:
+    """A result as lines for a person; `styled` adds bold and colour (a terminal wants them).
+
+    Tables are no wider than `width`; what had to be left out is said. Raises TypeError for a
+    result that no word of the shell returns.
+    """
+    from jobs_maint.render.text import render_result  # noqa: PLC0415  rich costs 60 ms; JSON and Slack need none of it
+
+    return render_result(result, width=width, styled=styled)

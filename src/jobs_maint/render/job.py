@@ -1,0 +1,116 @@
+"""`status ID` for people: the error first, then fields, timeline and every failed attempt."""
+
+from __future__ import annotations
+
+import json
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.render.page import Column, Page, clock, when
+from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+
+__all__ = ["render_job"]
+
+_LONGEST_ARGS = 4000
+_STYLES = {"failed": "bold red", "aborted": "bold red", "succeeded": "bold green"}
+
+
+def render_job(job: JobDetails, page: Page) -> None:
+    page.line(_headline(job), _STYLES.get(job.status, "bold"))
+    page.line()
+    fields = _fields(job)
+    label = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        page.line(f"{name:<{label}}  {value}")
+    page.line(f"Arguments{' (redacted; --reveal shows all)' if job.redacted else ''}")
+    page.verbatim(_args(job), indent=2)
+    page.line()
+    page.line("Timeline (UTC)", "bold")
+    if job.events:
+        page.table(
+            [
+                Column("", [clock(event.at, job.as_of) for event in job.events]),
+                Column("", [safe_word(event.type) for event in job.events]),
+                Column(
+                    "",
+                    [
+                        "" if event.seconds is None else f"after {format_age(event.seconds)}"
+                        for event in job.events
+                    ],
+                ),
+            ]
+        )
+    else:
+        page.line("No event is recorded.", indent=2)
+    page.line()
+    page.line("Failed attempts", "bold")
+    if not job.failures:
+        page.line(_no_failures(job), indent=2)
+    for run in job.failures:
+        _render_run(run, job, page)
+
+
+def _headline(job: JobDetails) -> str:
+    last = max(job.failures, key=lambda run: run.failed_at, default=None)
+    if job.status in {"failed", "aborted"} and last is not None:
+        return f"Job {job.job_id} is {job.status}: {_error(last)}"
+    if job.status == "doing" and job.worker:
+        return f"Job {job.job_id} is doing, on {safe_word(job.worker)}."
+    return f"Job {job.job_id} is {safe_word(job.status)}."
+
+
+def _no_failures(job: JobDetails) -> str:
+    if job.status == "failed":
+        return "The error was not recorded: no recorder ran in its worker."
+    return "None is recorded."
+
+
+def _fields(job: JobDetails) -> list[tuple[str, str]]:
+    fields = [
+        ("Queue", safe_word(job.queue)),
+        ("Task", safe_word(job.task)),
+        ("Attempts", str(job.attempts)),
+        ("Priority", str(job.priority)),
+    ]
+    if job.lock is not None:
+        fields.append(("Lock", safe_word(job.lock)))
+    if job.queueing_lock is not None:
+        fields.append(("Queueing lock", safe_word(job.queueing_lock)))
+    if job.scheduled_at is not None:
+        fields.append(("Scheduled", when(job.scheduled_at, job.as_of)))
+    if job.abort_requested:
+        fields.append(("Abort", "requested"))
+    if job.worker is not None:
+        fields.append(("Worker", safe_word(job.worker)))
+    elif job.status == "doing":
+        fields.append(("Worker", "none that beats names this job"))
+    return fields
+
+
+def _args(job: JobDetails) -> str:
+    text = json.dumps(dict(job.args), ensure_ascii=False, default=str)
+    if len(text) > 70:
+        text = json.dumps(dict(job.args), ensure_ascii=False, indent=2, default=str)
+    text = safe_block(text)
+    if len(text) <= _LONGEST_ARGS:
+        return text
+    more = len(text) - _LONGEST_ARGS
+    return f"{text[:_LONGEST_ARGS]}…\n({more:,} more characters not shown; --json has all)"
+
+
+def _error(run: FailedRun) -> str:
+    if run.kind == "worker_lost":
+        return safe_line(f"worker lost: {run.message}" if run.message else "worker lost")
+    kind = short_task(run.exception_type) if run.exception_type else ""
+    text = safe_line(": ".join(part for part in (kind, run.message) if part))
+    return text or "error without a message"
+
+
+def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
+    follows = "; a retry followed" if run.will_retry else ""
+    page.line(f"Attempt {run.attempt}, {when(run.failed_at, job.as_of)}{follows}", indent=2)
+    page.line(_error(run), "bold", indent=4)
+    if run.traceback is not None:
+        page.verbatim(safe_block(run.traceback.rstrip("\n")), indent=4)
+    elif run.kind == "error":
+        page.line("No traceback was kept: there were too many failures like it.", indent=4)

@@ -1,0 +1,166 @@
+"""Lines and tables of one width, collected and turned into one text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from jobs_maint.durations import format_age
+from jobs_maint.render.safe import cut
+
+__all__ = ["Column", "Page", "clock", "number", "when"]
+
+_GAP = 2
+_NARROWEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, cells already safe. `keep`: 0 always stays, the highest number goes first."""
+
+    header: str
+    cells: Sequence[str]
+    keep: int = 0
+    right: bool = False
+    may_shrink: bool = False
+
+    @property
+    def width(self) -> int:
+        lines = [*self.header.split("\n"), *self.cells]
+        return max(map(cell_len, lines))
+
+
+def number(count: int) -> str:
+    """Zero as –, so that the others stand out."""
+    return f"{count:,}" if count else "–"
+
+
+def clock(at: datetime, as_of: datetime) -> str:
+    """UTC; the date only where it is another day."""
+    at, as_of = at.astimezone(UTC), as_of.astimezone(UTC)
+    return f"{at:%H:%M:%S}" if at.date() == as_of.date() else f"{at:%Y-%m-%d %H:%M}"
+
+
+def when(at: datetime, as_of: datetime) -> str:
+    """`4 min ago, 03:12:45`; `in 5 min, 03:21:45`."""
+    seconds = (as_of - at).total_seconds()
+    age = f"{format_age(seconds)} ago" if seconds >= 0 else f"in {format_age(-seconds)}"
+    return f"{age}, {clock(at, as_of)}"
+
+
+class Page:
+    """Collects lines; every text given to it must be safe already."""
+
+    def __init__(self, width: int, *, styled: bool) -> None:
+        self.width = max(width, 20)
+        self._out = StringIO()
+        self._console = Console(
+            file=self._out,
+            width=self.width,
+            force_terminal=styled,
+            force_jupyter=False,
+            color_system="standard" if styled else None,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            _environ={},
+        )
+
+    def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
+        """One paragraph, wrapped between words."""
+        self._console.print(
+            Padding(Text(text, style=style), (0, 0, 0, indent))
+            if indent
+            else Text(text, style=style)
+        )
+
+    def verbatim(self, text: str, *, indent: int = 0) -> None:
+        """Lines as they are; a terminal wraps what is too long, so that copying gives all of it."""
+        for line in text.split("\n"):
+            self._console.print(Text(" " * indent + line), soft_wrap=True)
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        *,
+        below: Sequence[str] | None = None,
+        below_indent: int = 0,
+        strong_rows: int = 0,
+    ) -> list[str]:
+        """Print the columns that fit; returns the headers of those left out.
+
+        `below`: one line to follow each row, cut to the width. `strong_rows`: so many are bold.
+        """
+        shown, dropped = self._fit(list(columns))
+        table = Table(
+            box=None,
+            padding=(0, _GAP, 0, 0),
+            pad_edge=False,
+            header_style="bold",
+            show_header=any(column.header for column in shown),
+        )
+        for column in shown:
+            table.add_column(
+                column.header,
+                justify="right" if column.right else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+                vertical="bottom",
+            )
+        for i in range(len(columns[0].cells)):
+            style = "bold" if i < strong_rows else ""
+            table.add_row(*(Text(column.cells[i], style=style) for column in shown))
+        if below is None:
+            self._print_lines(self._render(table))
+        else:
+            lines = self._render(table)
+            header = len(lines) - len(below)
+            self._print_lines(lines[:header])
+            for line, extra in zip(lines[header:], below, strict=True):
+                self._print_lines([line])
+                if extra:
+                    self.line(" " * below_indent + cut(extra, self.width - below_indent))
+        return [column.header.replace("\n", " ") for column in dropped]
+
+    def _fit(self, columns: list[Column]) -> tuple[list[Column], list[Column]]:
+        dropped: list[Column] = []
+        while (excess := _total(columns) - self.width) > 0:
+            wide = next((c for c in columns if c.may_shrink and c.width > _NARROWEST), None)
+            if wide is not None and wide.width - excess >= _NARROWEST:
+                cells = [cut(cell, wide.width - excess) for cell in wide.cells]
+                columns[columns.index(wide)] = Column(
+                    wide.header, cells, wide.keep, wide.right, may_shrink=False
+                )
+                continue
+            worst = max(columns, key=lambda column: column.keep)
+            if worst.keep == 0:
+                break
+            columns.remove(worst)
+            dropped.append(worst)
+        return columns, dropped
+
+    def _render(self, table: Table) -> list[str]:
+        with self._console.capture() as captured:
+            self._console.print(table)
+        return captured.get().rstrip("\n").split("\n")
+
+    def _print_lines(self, lines: Sequence[str]) -> None:
+        self._out.write("".join(f"{line.rstrip()}\n" for line in lines))
+
+    def text(self) -> str:
+        """Everything so far, without white space at the ends of lines and of the page."""
+        lines = [line.rstrip() for line in self._out.getvalue().split("\n")]
+        return "\n".join(lines).rstrip("\n")
+
+
+def _total(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + _GAP * (len(columns) - 1)

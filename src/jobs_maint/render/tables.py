@@ -1,0 +1,160 @@
+"""`stats` and `failed` for people."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
+from jobs_maint.render.page import Column, Page, number, when
+from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
+
+__all__ = ["render_error", "render_failed", "render_stats"]
+
+_ERROR_WIDTH = 50
+"""Below so many cells for it, the error goes on a line of its own."""
+
+
+def render_stats(report: StatsReport, page: Page) -> None:
+    verdict = build_verdict(report)
+    page.line(safe_word(verdict.headline), f"bold {verdict.level}")
+    page.line(safe_word(verdict.second_line))
+    queues = sort_queues(report.queues)
+    if queues:
+        page.line()
+        dropped = page.table(_stats_columns(queues), strong_rows=int(verdict.level != "green"))
+        page.line()
+        if dropped:
+            page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
+        for line in _other_failures(queues):
+            page.line(line)
+    page.line(_workers(report))
+    page.line(_maintenance(report))
+    if report.hidden_queues:
+        hidden = count_noun(report.hidden_queues, "queue")
+        is_are = "is" if report.hidden_queues == 1 else "are"
+        page.line(f"{hidden} {is_are} not shown: no role of yours reaches there.")
+
+
+def _stats_columns(queues: tuple[QueueStats, ...]) -> list[Column]:
+    def counts(header: str, field: str, keep: int) -> Column:
+        cells = [number(getattr(queue, field)) for queue in queues]
+        return Column(header, cells, keep, right=True)
+
+    oldest = [
+        "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
+        for queue in queues
+    ]
+    return [
+        Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True),
+        counts("Ready", "ready", 1),
+        counts("Scheduled", "scheduled", 5),
+        counts("Doing", "doing", 3),
+        counts("Failed", "failed", 4),
+        counts("Failed\n1h", "failed_last_hour", 0),
+        counts("Failed\n24h", "failed_last_day", 2),
+        counts("Done\n24h", "done_last_day", 6),
+        Column("Oldest", oldest, 0, right=True),
+    ]
+
+
+def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
+    lines = []
+    if retrying := sum(queue.retrying_last_hour for queue in queues):
+        attempts = count_noun(retrying, "attempt")
+        lines.append(f"Retrying: {attempts} failed in the last hour, the jobs run again.")
+    if lost := sum(queue.lost_last_day for queue in queues):
+        jobs = count_noun(lost, "job")
+        lines.append(f"Rescued: {jobs} put back in the last 24 hours, their worker had died.")
+    return lines
+
+
+def _workers(report: StatsReport) -> str:
+    live, silent = report.workers.live, report.workers.silent
+    if not live and not silent:
+        return "Workers: none live."
+    line = f"Workers: {live or 'none'} live"
+    return f"{line}, {silent} silent." if silent else f"{line}."
+
+
+def _maintenance(report: StatsReport) -> str:
+    if not report.maintenance:
+        return (
+            "Maintenance: no run yet. jobs_maint.register(app) adds it; "
+            "a worker must listen to its queue."
+        )
+    runs = []
+    for run in report.maintenance:
+        name = safe_word(run.task.rsplit(":", 1)[-1])
+        failed = "" if run.succeeded else " FAILED"
+        runs.append(f"{name}{failed} {when(run.finished_at, report.as_of)}")
+    return f"Maintenance: {'; '.join(runs)}."
+
+
+def render_failed(report: FailedJobsReport, page: Page) -> None:
+    page.line(_failed_headline(report), "bold red" if report.total else "bold")
+    if report.jobs:
+        page.line()
+        _failed_table(report, page)
+        page.line()
+        if report.not_shown > 0:
+            page.line(f"{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
+        page.line(f"All of one: jobs-maint status {report.jobs[0].job_id}")
+    if report.limited_to_queues is not None:
+        queues = ", ".join(map(safe_word, report.limited_to_queues))
+        page.line(f"Only queues that your role reaches: {queues}.")
+    if report.hidden_jobs:
+        jobs = count_noun(report.hidden_jobs, "matching job")
+        page.line(f"{jobs} in other queues not shown: no role of yours reaches there.")
+
+
+def _next_limit(report: FailedJobsReport) -> int:
+    return min(max(report.total, report.limit), 1000)
+
+
+def _failed_headline(report: FailedJobsReport) -> str:
+    parts = [count_noun(report.total, "failed job")]
+    if report.queue is not None:
+        parts.append(f"in queue {safe_word(report.queue)}")
+    if report.task is not None:
+        parts.append(f"of tasks with {safe_word(report.task)!r}")
+    if report.error is not None:
+        parts.append(f"with {safe_line(report.error)!r} in the error")
+    if report.since_seconds is not None:
+        parts.append(f"in the last {format_age(report.since_seconds)}")
+    line = " ".join(parts)
+    return f"{line[:1].upper()}{line[1:]}{', newest failure first' if report.total > 1 else ''}."
+
+
+def _failed_table(report: FailedJobsReport, page: Page) -> None:
+    jobs = report.jobs
+    errors = [render_error(job) for job in jobs]
+    columns = [
+        Column("ID", [str(job.job_id) for job in jobs], right=True),
+        Column("Queue", [safe_word(job.queue) for job in jobs], 2, may_shrink=True),
+        Column("Task", [safe_word(short_task(job.task)) for job in jobs], may_shrink=True),
+        Column(
+            "Failed (UTC)",
+            [when(job.failed_at, report.as_of) if job.failed_at else "unknown" for job in jobs],
+            1,
+        ),
+        Column("Attempts", [str(job.attempts) for job in jobs], 3, right=True),
+    ]
+    taken = sum(column.width + 2 for column in columns)
+    if page.width - taken >= _ERROR_WIDTH:
+        page.table([*columns, Column("Error", errors, may_shrink=True)])
+        return
+    dropped = page.table(columns, below=errors, below_indent=columns[0].width + 2)
+    if dropped:
+        page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
+
+
+def render_error(job: FailedJob) -> str:
+    """The error of a failed job on one line, safe for a terminal."""
+    if not job.recorded:
+        return "error not recorded"
+    parts = [safe_word(short_task(job.exception_type)) if job.exception_type else ""]
+    parts.append(safe_line(job.message) if job.message else "")
+    text = ": ".join(part for part in parts if part)
+    if job.kind == "worker_lost":
+        return f"worker lost{f': {text}' if text else ''}"
+    return text or "error without a message"

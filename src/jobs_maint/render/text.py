@@ -1,0 +1,99 @@
+"""One result for people: which page it is, and the pages that are only sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jobs_maint import models
+from jobs_maint.durations import format_age
+from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.render.job import render_job
+from jobs_maint.render.page import Column, Page
+from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.render.tables import render_failed, render_stats
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["render_result"]
+
+
+def render_result(result: object, *, width: int, styled: bool) -> str:
+    if isinstance(result, models.SchemaReport) and result.sql is not None:
+        return result.sql.rstrip("\n")
+    render = _RENDERERS.get(type(result))
+    if render is None:
+        raise TypeError(f"no page is made of {type(result).__name__}")
+    page = Page(width, styled=styled)
+    render(result, page)
+    return page.text()
+
+
+def render_retry(report: models.RetryReport, page: Page) -> None:
+    if report.done:
+        names = ", ".join(_job(item) for item in report.done)
+        page.line(f"{count_noun(len(report.done), 'job')} put back: {names}.", "bold")
+    else:
+        page.line("No job was put back.", "bold")
+    for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
+        items = [item for item in report.items if item.outcome is outcome]
+        if items:
+            page.line(f"{count_noun(len(items), 'job')} {word}:", "bold yellow")
+        for item in items:
+            page.line(f"{item.job_id}: {safe_line(item.reason) or safe_word(item.code)}", indent=2)
+    if report.elapsed_seconds >= 1:
+        page.line(f"Took {format_age(report.elapsed_seconds)}.")
+
+
+def _job(item: ItemResult) -> str:
+    about = [safe_word(part) for part in (item.queue, item.task and short_task(item.task)) if part]
+    return f"{item.job_id} ({', '.join(about)})" if about else str(item.job_id)
+
+
+def render_schema(report: models.SchemaReport, page: Page) -> None:
+    if report.applied:
+        page.line(f"Applied, now at version {safe_word(report.version)}:", "bold green")
+        for step in report.applied:
+            page.line(safe_line(step), indent=2)
+    if report.pending:
+        page.line("Not applied yet:", "bold yellow")
+        for step in report.pending:
+            page.line(safe_line(step), indent=2)
+        page.line("jobs-maint schema apply does it; jobs-maint schema sql shows it.")
+    if not report.applied and not report.pending:
+        page.line(f"The schema is complete, version {safe_word(report.version)}.", "bold green")
+    if not report.procrastinate:
+        page.line("Procrastinate's own tables are missing; schema apply makes them too.")
+
+
+def render_help(report: models.HelpReport, page: Page) -> None:
+    if report.text is not None:
+        usage, *rest = safe_block(report.text).split("\n")
+        page.line(f"jobs-maint {usage}", "bold")
+        for line in rest:
+            indent = len(line) - len(line.lstrip())
+            page.line(line.lstrip(), indent=indent)
+        return
+    page.line("jobs-maint WORDS: operate a Procrastinate job queue.", "bold")
+    page.line()
+    for word in report.words:
+        page.line(f"jobs-maint {word.usage}", "bold")
+        role = "" if word.role is None else f" Role: {word.role}."
+        refused = "" if word.allowed else " Not yours."
+        page.line(f"{word.summary}{role}{refused}", indent=4)
+    page.line()
+    page.table(
+        [
+            Column("Also", ["jobs-maint help WORD", "WORDS --json", "jobs-maint --version"]),
+            Column("", ["one word and its options", "JSON for programs", "the version"]),
+        ]
+    )
+
+
+_RENDERERS: dict[type, Callable[[Any, Page], None]] = {
+    models.StatsReport: render_stats,
+    models.FailedJobsReport: render_failed,
+    models.JobDetails: render_job,
+    models.RetryReport: render_retry,
+    models.SchemaReport: render_schema,
+    models.HelpReport: render_help,
+}

@@ -1,0 +1,139 @@
+"""The first two lines of `stats`: what is wrong, with its number, then what is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
+
+__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues"]
+
+Level = Literal["red", "yellow", "green"]
+
+BEHIND_SECONDS = 60
+"""A queue is behind when its oldest ready job has waited so long."""
+FAR_BEHIND_SECONDS = 600
+"""So far behind is red."""
+MANY_FAILED = 10
+"""At least so many failures in the last hour, and a quarter of what finished, are red."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Raw text: queue names in it are foreign, each front end escapes them its own way."""
+
+    level: Level
+    headline: str
+    second_line: str
+
+
+def count_noun(count: int, noun: str, plural: str | None = None) -> str:
+    """`1 job`, `1,204 jobs`, `no jobs`."""
+    word = noun if count == 1 else plural or f"{noun}s"
+    return f"{count or 'no'} {word}" if count < 1000 else f"{count:,} {word}"
+
+
+def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
+    """The worst first: far behind, then most failures, then most waiting; then by name."""
+    return tuple(
+        sorted(
+            queues,
+            key=lambda queue: (
+                -_behind(queue),
+                -queue.failed_last_hour,
+                -queue.failed_last_day,
+                -queue.ready,
+                -queue.failed,
+                queue.queue,
+            ),
+        )
+    )
+
+
+def build_verdict(report: StatsReport) -> Verdict:
+    """What a person on call must know first. Levels: `docs/reference/commands.md`."""
+    if not report.queues:
+        where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
+        return Verdict(_worker_level(report), f"No job is {where}.", _workers(report.workers))
+    behind = [queue for queue in sort_queues(report.queues) if _behind(queue)]
+    failed = sum(queue.failed_last_hour for queue in report.queues)
+    done = sum(queue.done_last_hour for queue in report.queues)
+    ready = sum(queue.ready for queue in report.queues)
+    unserved = ready > 0 and report.workers.live == 0
+    bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
+
+    level: Level = "green"
+    if behind or failed or bad_maintenance:
+        level = "yellow"
+    if _worker_level(report) == "yellow":
+        level = "yellow"
+    if (
+        unserved
+        or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS)
+        or (failed >= MANY_FAILED and 4 * failed >= failed + done)
+    ):
+        level = "red"
+    return Verdict(
+        level,
+        _headline(report, behind, failed, ready if unserved else 0),
+        _second_line(report, behind, bad_maintenance),
+    )
+
+
+def _behind(queue: QueueStats) -> float:
+    waited = queue.oldest_ready_seconds or 0.0
+    return waited if queue.ready and waited >= BEHIND_SECONDS else 0.0
+
+
+def _headline(report: StatsReport, behind: list[QueueStats], failed: int, unserved: int) -> str:
+    failures = f"{count_noun(failed, 'job')} failed in the last hour"
+    if unserved:
+        waits = "waits" if unserved == 1 else "wait"
+        start = f"No worker is live and {count_noun(unserved, 'job')} {waits}"
+    elif len(behind) == 1:
+        start = f"{behind[0].queue} is {format_age(_behind(behind[0]))} behind"
+    elif behind:
+        worst = f"{behind[0].queue} the most ({format_age(_behind(behind[0]))})"
+        start = f"{len(behind)} queues are behind, {worst}"
+    elif failed:
+        return f"{failures[:1].upper()}{failures[1:]}; no queue is behind."
+    else:
+        return f"{_keep_up(report.queues)}; no job failed in the last hour."
+    return f"{start}; {failures if failed else 'no job failed in the last hour'}."
+
+
+def _keep_up(queues: tuple[QueueStats, ...]) -> str:
+    if len(queues) == 1:
+        return f"{queues[0].queue} keeps up"
+    return f"All {len(queues)} queues keep up"
+
+
+def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
+    parts = []
+    others = len(report.queues) - len(behind)
+    if behind and others:
+        what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
+        parts.append(f"{what} up.")
+    parts.append(_workers(report.workers))
+    done = sum(queue.done_last_day for queue in report.queues)
+    if done:
+        parts.append(f"{count_noun(done, 'job')} done in the last 24 hours.")
+    if bad_maintenance:
+        names = ", ".join(task.rsplit(":", 1)[-1] for task in bad_maintenance)
+        parts.append(f"The last run of {names} failed.")
+    return " ".join(parts)
+
+
+def _worker_level(report: StatsReport) -> Level:
+    return "yellow" if report.workers.silent else "green"
+
+
+def _workers(workers: WorkerCounts) -> str:
+    if not workers.live:
+        return "No worker is live."
+    if workers.silent:
+        return f"{workers.live} of {workers.live + workers.silent} workers live."
+    return f"{count_noun(workers.live, 'worker')} live."
