@@ -22,7 +22,7 @@ def render_job(job: JobDetails, page: Page) -> None:
     label = max(len(name) for name, _ in fields)
     for name, value in fields:
         page.line(f"{name:<{label}}  {value}")
-    page.line(f"Arguments{' (redacted; --reveal shows all)' if job.redacted else ''}")
+    page.line(f"Arguments{' (secrets hidden; --reveal shows all)' if job.redacted else ''}")
     page.verbatim(_args(job), indent=2)
     page.line()
     page.line("Timeline (UTC)", "bold")

@@ -34,6 +34,9 @@ def render_retry(report: models.RetryReport, page: Page) -> None:
         page.line(f"{count_noun(len(report.done), 'job')} put back: {names}.", "bold")
     else:
         page.line("No job was put back.", "bold")
+    for item in report.done:
+        if item.reason:
+            page.line(f"{item.job_id}: {safe_line(item.reason)}", indent=2)
     for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
         items = [item for item in report.items if item.outcome is outcome]
         if items:
@@ -50,19 +53,17 @@ def _job(item: ItemResult) -> str:
 
 
 def render_schema(report: models.SchemaReport, page: Page) -> None:
-    if report.applied:
-        page.line(f"Applied, now at version {safe_word(report.version)}:", "bold green")
-        for step in report.applied:
-            page.line(safe_line(step), indent=2)
     if report.pending:
-        page.line("Not applied yet:", "bold yellow")
+        page.line("The schema is not complete. Missing:", "bold yellow")
         for step in report.pending:
             page.line(safe_line(step), indent=2)
-        page.line("jobs-maint schema apply does it; jobs-maint schema sql shows it.")
-    if not report.applied and not report.pending:
+        page.line("jobs-maint schema apply makes it; jobs-maint schema sql shows how.")
+    else:
         page.line(f"The schema is complete, version {safe_word(report.version)}.", "bold green")
-    if not report.procrastinate:
-        page.line("Procrastinate's own tables are missing; schema apply makes them too.")
+    if report.applied:
+        page.line(f"Applied: {', '.join(map(safe_line, report.applied))}.")
+    elif not report.pending:
+        page.line("Nothing had to be applied.")
 
 
 def render_help(report: models.HelpReport, page: Page) -> None:
