@@ -1,4 +1,5 @@
 import pytest
+
 from chatbot.local_slack.blocks import check_blocks, iterate_elements
 from chatbot.local_slack.errors import SlackError
 

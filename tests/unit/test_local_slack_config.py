@@ -1,6 +1,7 @@
 import copy
 
 import pytest
+
 from chatbot.local_slack import ConfigError, load_config, parse_config
 
 TABLE = {

@@ -1,4 +1,5 @@
 import pytest
+
 from chatbot.local_slack import ControlError
 from chatbot.local_slack.faults import Faults
 from chatbot.local_slack.limits import RateLimiter

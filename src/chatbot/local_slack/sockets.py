@@ -10,6 +10,8 @@ from aiohttp import WSMsgType, web
 from chatbot.local_slack.config import Config
 from chatbot.local_slack.journal import Journal
 
+GRACE_SECONDS = 1.0
+
 
 class Sockets:
     """The open connections; an envelope goes to any one of them."""
@@ -19,6 +21,7 @@ class Sockets:
         self._journal = journal
         self._tickets: set[str] = set()
         self._connections: list[web.WebSocketResponse] = []
+        self._leaving: dict[web.WebSocketResponse, asyncio.Task[None]] = {}
         self._turn = 0
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._acked: set[str] = set()
@@ -71,6 +74,9 @@ class Sockets:
     def _forget(self, socket: web.WebSocketResponse) -> None:
         if socket in self._connections:
             self._connections.remove(socket)
+        task = self._leaving.pop(socket, None)
+        if task is not None:
+            task.cancel()
         if not self._connections:
             self._opened.clear()
 
@@ -125,15 +131,23 @@ class Sockets:
             raise TimeoutError(f"no Socket Mode connection within {timeout:g} s") from exc
 
     async def disconnect(self, reason: str) -> None:
-        """Tell every connection to leave; after `refresh_requested` close them too."""
-        sockets = list(self._connections)
-        for socket in sockets:
+        """Tell every connection to leave; but for a `warning`, nothing more is sent to it.
+
+        An app that does not go by itself is thrown out after a second.
+        """
+        for socket in list(self._connections):
             await socket.send_json({"type": "disconnect", "reason": reason})
-        if reason != "warning":
-            for socket in sockets:
+            if reason != "warning":
                 self._forget(socket)
-                await socket.close()
+                self._leaving[socket] = asyncio.create_task(self._throw_out(socket))
 
     async def close(self) -> None:
+        for socket, task in list(self._leaving.items()):
+            task.cancel()
+            await socket.close()
         for socket in list(self._connections):
             await socket.close()
+
+    async def _throw_out(self, socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(GRACE_SECONDS)
+        await socket.close()
