@@ -280,6 +280,16 @@ async def test_posting_faster_than_a_message_a_second_is_answered_429():
     assert [m.text for m in slack.messages(OPS)] == ["x", "x", "later"]
 
 
+async def test_a_method_called_more_often_than_its_tier_allows_is_answered_429():
+    async with workspace(Clock()) as (slack, client):
+        for _ in range(20):
+            await client.usergroups_users_list(usergroup="S0ADMINS")
+        answer = await refusal_of(client.usergroups_users_list(usergroup="S0ADMINS"))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
+    assert [breach.kind for breach in slack.breaches] == ["ratelimited"]
+
+
 async def test_an_injected_429_is_no_breach_and_does_nothing():
     async with workspace() as (slack, client):
         slack.set_fault("429", method="chat.postMessage", channel=OPS, retry_after=9)
