@@ -6,6 +6,7 @@ A front end turns words into an action; `perform` checks, does and audits it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -228,11 +229,14 @@ class ShowHelp(Action):
 
 @dataclass(frozen=True, slots=True)
 class PurgeFinished(Action):
-    """Delete finished jobs by the retention settings. `slice_seconds` bounds one call."""
+    """Delete finished jobs by the retention settings. `time_limit` bounds one call.
+
+    `resume_after` is what an unfinished report said.
+    """
 
     dry_run: bool = False
-    slice_seconds: float | None = None
-    resume_after: dict[str, int] = field(default_factory=dict)
+    time_limit: timedelta | None = None
+    resume_after: Mapping[str, int] = field(default_factory=dict)
 
     word: ClassVar[str] = "purge"
     verb: ClassVar[str] = "delete finished jobs"

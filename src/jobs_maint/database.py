@@ -179,7 +179,9 @@ def map_error(exc: Exception) -> JobsMaintError:
             "Try again in a moment."
         )
     reason = str(exc).strip().splitlines()[:1]
-    return JobsMaintError(f"The jobs database answered: {reason[0] if reason else type(exc).__name__}")
+    return JobsMaintError(
+        f"The jobs database answered: {reason[0] if reason else type(exc).__name__}"
+    )
 
 
 @asynccontextmanager
@@ -196,7 +198,8 @@ async def transaction(
     async with conn.transaction():
         await conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         await conn.execute(
-            "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)",
+            "SELECT set_config('lock_timeout', %s, true),"
+            " set_config('statement_timeout', %s, true)",
             (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
         )
         yield conn

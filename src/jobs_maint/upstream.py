@@ -82,8 +82,7 @@ async def connection_params(app: App) -> tuple[str, dict[str, Any]] | None:
     plain = {
         key: value
         for key, value in dict(kwargs).items()
-        if isinstance(value, str | int | float)
-        and key not in {"autocommit", "prepare_threshold"}
+        if isinstance(value, str | int | float) and key not in {"autocommit", "prepare_threshold"}
     }
     return str(conninfo), plain
 
@@ -94,9 +93,7 @@ def build_notifications(jobs: Iterable[tuple[int, str]]) -> list[Notification]:
     `jobs` are (id, queue name). A queue whose channel name is too long is left out: its workers
     find the job at their next poll.
     """
-    newest: dict[str, int] = {}
-    for job_id, queue in jobs:
-        newest[queue] = job_id
+    newest = {queue: job_id for job_id, queue in jobs}
     if not newest:
         return []
     found = [

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
-from typing import LiteralString, cast
+from typing import LiteralString
 
 __all__ = ["Migration", "list_migrations", "load_queries"]
 
@@ -48,7 +48,7 @@ def load_queries(topic: str) -> Mapping[str, LiteralString]:
             raise ValueError(f"{where} has a single % at {code[stray.start() :][:20]!r}; write %%")
         if head["name"] in queries:
             raise ValueError(f"{where} stands there twice")
-        queries[head["name"]] = cast("LiteralString", code.strip())
+        queries[head["name"]] = code.strip()
     return MappingProxyType(queries)
 
 
@@ -60,7 +60,7 @@ def list_migrations() -> tuple[Migration, ...]:
         (resources.files(__name__) / "migrations").iterdir(), key=lambda entry: entry.name
     ):
         if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
-            text = cast("LiteralString", file.read_text(encoding="utf-8"))
+            text = file.read_text(encoding="utf-8")
             found.append(Migration(int(match[1]), f"{match[1]}_{match[2]}", text))
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"migrations are not numbered 1 to {len(found)}")

@@ -1,0 +1,146 @@
+"""The failure summary of one window, and the state of the windows.
+
+A window begins where the last one that Slack accepted ended. It is opened (`sending`), posted by
+the caller, and closed; only `sent` and `quiet` advance it, so an outage of Slack loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import DigestGroup, DigestReport
+from jobs_maint.operations.stats import OUR_TASKS, get_stats
+from jobs_maint.redaction import redact_text
+from jobs_maint.sql import load_queries
+
+__all__ = ["close_window", "open_window"]
+
+BEHIND = timedelta(seconds=30)
+"""A window closes so far behind the database's clock."""
+LONGEST = timedelta(days=7)
+
+
+async def open_window(
+    conn: Conn,
+    *,
+    name: str,
+    period: timedelta,
+    queues: Sequence[str] | None,
+    tasks: Sequence[str] | None,
+    groups: int,
+    maintenance_queue: str,
+) -> DigestReport | None:
+    """Take the window that is due and summarise it; None when none is due or another sends it.
+
+    `period` is one cron period: the first window covers it. Runs in the caller's transaction.
+    """
+    queries = load_queries("digest")
+    await fetch_all(conn, queries["give_up_sending"], {"name": name})
+    window = await fetch_one(
+        conn,
+        queries["find_window"],
+        {
+            "name": name,
+            "period_seconds": period.total_seconds(),
+            "behind_seconds": min(BEHIND, period / 4).total_seconds(),
+            "most_seconds": LONGEST.total_seconds(),
+        },
+    )
+    if not window["due"]:
+        return None
+    since = window["earliest"] if window["too_long"] else window["since"]
+    until = window["until"]
+    params = {"name": name, "since": since, "until": until}
+    opened = await fetch_all(conn, queries["insert_window"], params)
+    if not opened:
+        return None
+    scope = QueueScope(tuple(queues) if queues else None)
+    filters = {
+        "since": since,
+        "until": until,
+        "queues": scope.like_patterns,
+        "tasks": QueueScope(tuple(tasks) if tasks else None).like_patterns,
+        "ours": OUR_TASKS,
+    }
+    found = [_group(row) for row in await fetch_all(conn, queries["group_failures"], filters)]
+    shown, rest = found[:groups], found[groups:]
+    ends = {
+        row["type"]: row["jobs"]
+        for row in await fetch_all(conn, queries["count_other_ends"], filters)
+    }
+    put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    purged = await fetch_one(conn, queries["count_purged"], {"since": since, "until": until})
+    stats = await get_stats(conn, queue=None, maintenance_queue=maintenance_queue, scope=scope)
+    return DigestReport(
+        window_id=opened[0]["id"],
+        name=name,
+        since=since,
+        until=until,
+        failed=sum(group.count for group in found),
+        failed_before=sum(group.count_before for group in found),
+        succeeded=ends.get("succeeded", 0),
+        retrying=max(ends.get("deferred_for_retry", 0) - put_back, 0),
+        put_back=put_back,
+        groups=tuple(shown),
+        groups_not_shown=len(rest),
+        failures_not_shown=sum(group.count for group in rest),
+        queues=stats.queues,
+        purged=purged["jobs"],
+        truncated_from=window["since"] if window["too_long"] else None,
+    )
+
+
+def _group(row: dict[str, Any]) -> DigestGroup:
+    first: datetime | None = row["first_at"]
+    return DigestGroup(
+        task=row["task"],
+        exception_type=row["exception_type"],
+        message=redact_text(row["message"]),
+        count=row["count"],
+        count_before=row["count_before"],
+        trend=_trend(row["count"], row["count_before"]),
+        recorded=row["recorded"],
+        first_at=first,
+        last_at=row["last_at"],
+        sample_job_id=row["sample_job_id"],
+    )
+
+
+def _trend(count: int, before: int) -> str:
+    if not count:
+        return "gone"
+    if not before:
+        return "new"
+    if count > before * 1.5 and count - before > 2:
+        return "rising"
+    if before > count * 1.5 and before - count > 2:
+        return "falling"
+    return "steady"
+
+
+async def close_window(
+    conn: Conn,
+    window_id: int,
+    state: str,
+    *,
+    channel: str | None = None,
+    ts: str | None = None,
+    error: str | None = None,
+) -> bool:
+    """Say what came of an opened window; False when it was closed by somebody else already."""
+    rows = await fetch_all(
+        conn,
+        load_queries("digest")["close_window"],
+        {
+            "window_id": window_id,
+            "state": state,
+            "channel": channel,
+            "ts": ts,
+            "error": error[:1000] if error else None,
+        },
+    )
+    return bool(rows)

@@ -1,0 +1,93 @@
+"""The queues now: counts, how far behind, what ended lately, workers, maintenance."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from typing import Any
+
+from jobs_maint import upstream
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.sql import load_queries
+
+__all__ = ["OUR_TASKS", "get_stats", "require_queue"]
+
+OUR_TASKS = [f"{name.replace('_', chr(92) + '_')}%" for name in upstream.OUR_NAMESPACES]
+"""LIKE patterns of our own tasks' names."""
+
+
+async def require_queue(conn: Conn, queue: str, scope: QueueScope) -> None:
+    """Raise when the actor's grants do not reach the queue, or no job was ever in it."""
+    if not scope.covers(queue):
+        raise NotPermitted(
+            f"You may not see or change the queue {queue!r}: your grant reaches "
+            f"{', '.join(scope.globs or ())}."
+        )
+    names = [
+        row["queue_name"] for row in await fetch_all(conn, load_queries("stats")["list_queues"])
+    ]
+    if queue in names:
+        return
+    visible = [name for name in names if scope.covers(name)]
+    close = difflib.get_close_matches(queue, visible, n=1)
+    if close:
+        hint = f"did you mean {close[0]!r}?"
+    elif visible:
+        hint = f"queues with jobs: {', '.join(visible[:20])}{' …' if len(visible) > 20 else ''}"
+    else:
+        hint = "no queue has a job yet"
+    raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.", suggestion=None)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+async def get_stats(
+    conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
+) -> StatsReport:
+    """One consistent picture of the queues that `scope` reaches."""
+    queries = load_queries("stats")
+    if queue is not None:
+        await require_queue(conn, queue, scope)
+    params = {"queue": queue, "ours": OUR_TASKS}
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for row in await fetch_all(conn, queries["count_jobs"], params):
+        status = row["status"]
+        if status == "todo":
+            status = "scheduled" if row["ahead"] else "ready"
+        elif status == "aborting":  # legacy: still running
+            status = "doing"
+        fields = found[row["queue_name"]]
+        fields[status] = fields.get(status, 0) + row["jobs"]
+    for row in await fetch_all(conn, queries["count_finished"], params):
+        field = {"succeeded": "done", "failed": "failed"}.get(row["type"], "retrying")
+        found[row["queue_name"]] |= {
+            f"{field}_last_hour": row["last_hour"],
+            f"{field}_last_day": row["last_day"],
+        }
+    for row in await fetch_all(conn, queries["count_put_back"], params):
+        fields = found[row["queue_name"]]
+        for span in ("last_hour", "last_day"):
+            retried = fields.get(f"retrying_{span}", 0) - row[span]
+            fields[f"retrying_{span}"] = max(retried, 0)
+        fields["lost_last_day"] = row["last_day"]
+    ready = [name for name, fields in found.items() if fields.get("ready")]
+    oldest = {"queues": ready, "ours": OUR_TASKS}
+    for row in await fetch_all(conn, queries["find_oldest_ready"], oldest):
+        found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
+    workers = await fetch_one(conn, queries["count_workers"])
+    runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
+    as_of = (await fetch_one(conn, queries["get_time"]))["now"]
+    visible = {name: fields for name, fields in found.items() if scope.covers(name)}
+    return StatsReport(
+        as_of=as_of,
+        queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
+        workers=WorkerCounts(workers["live"], workers["silent"]),
+        maintenance=tuple(MaintenanceRun(**row) for row in runs),
+        hidden_queues=len(found) - len(visible),
+        queue=queue,
+    )

@@ -1,0 +1,105 @@
+"""What is kept of a failed attempt: cut first, then made harmless, then grouped.
+
+An exception's text comes from anywhere: it may be a megabyte, hold NUL bytes or lone surrogates,
+and its `__str__` may itself fail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+__all__ = ["Failure", "build_fingerprint", "cut", "describe_message", "describe_traceback"]
+
+MESSAGE_BYTES = 4_096
+STORM_MESSAGE_BYTES = 512
+"""Of the failures of a group beyond the first hundred of an hour."""
+TRACEBACK_BYTES = 32_768
+FINGERPRINT_VERSION = 1
+
+_NORMAL = (
+    (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), "<uuid>"),
+    (re.compile(r"'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|`[^`\n]{0,500}`"), "<value>"),
+    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"\d+"), "<n>"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, ready to be stored."""
+
+    job_id: int
+    attempt: int
+    queue_name: str
+    task_name: str
+    kind: str
+    exception_type: str
+    message: str
+    fingerprint: str
+    will_retry: bool
+    traceback: str | None
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` bytes of UTF-8 that PostgreSQL can store; both ends are kept.
+
+    NUL is shown as ␀, a lone surrogate by its escape; a cut says how much is missing.
+    """
+    head_size, tail_size = limit * 3 // 5, limit * 3 // 10
+    if len(text) > limit:
+        # Characters first: encoding a megabyte to keep 4 KB of it would be waste.
+        dropped = len(text) - head_size - tail_size
+        text = f"{text[:head_size]}\n… {dropped} characters cut …\n{text[-tail_size:]}"
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= limit:
+        return data.decode("utf-8")
+    head = data[:head_size].decode("utf-8", "ignore")
+    tail = data[-tail_size:].decode("utf-8", "ignore")
+    return f"{head}\n… {len(data) - head_size - tail_size} bytes cut …\n{tail}"
+
+
+def describe_message(exc: BaseException, limit: int = MESSAGE_BYTES) -> str:
+    try:
+        text = str(exc)
+    except Exception as broken:  # noqa: BLE001  a broken __str__ must not hide the failure
+        text = f"(no message: str() raised {type(broken).__name__})"
+    return cut(text, limit)
+
+
+def describe_traceback(exc: BaseException) -> str:
+    """The traceback without the worker's own frames; a text even when formatting fails."""
+    try:
+        formatted = traceback.TracebackException(
+            type(exc), exc, _skip_worker_frames(exc.__traceback__), compact=True
+        )
+        text = "".join(formatted.format())
+    except Exception as broken:  # noqa: BLE001
+        text = f"{type(exc).__name__} (no traceback: formatting raised {type(broken).__name__})"
+    return cut(text, TRACEBACK_BYTES)
+
+
+def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:
+    first = tb
+    while tb is not None:
+        module = str(tb.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in {"procrastinate", "jobs_maint", "asyncio"}:
+            return tb
+        tb = tb.tb_next
+    return first
+
+
+def build_fingerprint(task: str, exception_type: type[BaseException], message: str) -> str:
+    """`1:` and 16 hex digits; equal for failures alike, whatever numbers and values they name."""
+    for pattern, word in _NORMAL:
+        message = pattern.sub(word, message)
+    type_name = f"{exception_type.__module__}.{exception_type.__qualname__}"
+    parts = f"{task}\0{type_name}\0{message.strip()}"
+    digest = hashlib.sha256(parts.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{FINGERPRINT_VERSION}:{digest}"

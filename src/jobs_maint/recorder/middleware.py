@@ -1,0 +1,211 @@
+"""The worker middleware: outermost, always re-raises, costs a success no statement."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from procrastinate import exceptions
+from procrastinate.job_context import AbortReason
+
+from jobs_maint import upstream
+from jobs_maint.database import normalise_url
+from jobs_maint.events import emit
+from jobs_maint.recorder.failure import (
+    MESSAGE_BYTES,
+    Failure,
+    build_fingerprint,
+    describe_message,
+    describe_traceback,
+)
+from jobs_maint.recorder.thread import RecorderThread
+
+if TYPE_CHECKING:
+    from procrastinate import JobContext
+    from procrastinate.worker import Worker
+
+    from jobs_maint.settings import MaintSettings
+
+__all__ = ["Recorder", "RunningWorker"]
+
+WRITE_TIMEOUT = 2.0
+"""Seconds a failed job waits for its record; then the job's own outcome stands without it."""
+
+
+@dataclass(slots=True)
+class RunningWorker:
+    """One Procrastinate worker of this process. `jobs`: id → start (monotonic seconds)."""
+
+    worker_id: int
+    queues: list[str] | None
+    delete_jobs: str
+    ref: weakref.ReferenceType[Any]
+    jobs: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        worker = self.ref()
+        return not self.jobs and (worker is None or worker.worker_id != self.worker_id)
+
+
+class Recorder:
+    """Notes failures and beats for all workers of one process that run one app.
+
+    A callable with Procrastinate's signature of a worker middleware. The thread starts with the
+    first job and ends with the last worker.
+    """
+
+    def __init__(self, settings: MaintSettings) -> None:
+        self._settings = settings
+        self._off = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._workers: dict[int, RunningWorker] = {}
+        self._thread: RecorderThread | None = None
+
+    async def __call__(
+        self, call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker
+    ) -> Any:
+        job_id = context.job.id
+        worker_id = worker.worker_id
+        try:
+            await self._note_start(context, worker)
+        except Exception as exc:  # noqa: BLE001  the team's job must run, whatever is wrong with us
+            emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
+        try:
+            return await call_next()
+        except BaseException as exc:
+            await self._note_failure(context, exc)
+            raise
+        finally:
+            with self._lock:
+                running = self._workers.get(worker_id or 0)
+                if running is not None and job_id is not None:
+                    running.jobs.pop(job_id, None)
+
+    async def _note_start(self, context: JobContext, worker: Worker) -> None:
+        worker_id, job_id = worker.worker_id, context.job.id
+        if self._off or worker_id is None or job_id is None:
+            return
+        if self._pid != os.getpid():  # forked: locks and threads of the parent mean nothing here
+            self._begin()
+        with self._lock:
+            running = self._workers.get(worker_id)
+            if running is None:
+                running = self._workers[worker_id] = RunningWorker(
+                    worker_id,
+                    list(worker.queues) if worker.queues is not None else None,
+                    worker.delete_jobs.value,
+                    weakref.ref(worker),
+                )
+            running.jobs[job_id] = time.monotonic()
+            alive = self._thread is not None and self._thread.is_alive()
+        if not alive:
+            await self._start_thread(context)
+
+    async def _start_thread(self, context: JobContext) -> None:
+        params = await upstream.connection_params(context.app)
+        if params is None:
+            url = self._settings.database_url
+            if url is None:
+                self._off = True
+                emit(
+                    "jobs_maint.recorder_off",
+                    logging.WARNING,
+                    reason="this connector has no psycopg pool; set JOB_QUEUE_DATABASE_URL",
+                )
+                return
+            params = normalise_url(url.get_secret_value()), {}
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._thread = RecorderThread(
+                *params, beat=self._settings.beat, list_workers=self.list_workers
+            )
+            self._thread.start()
+        atexit.unregister(self._stop)
+        atexit.register(self._stop)
+
+    def list_workers(self) -> list[RunningWorker]:
+        """A copy of the workers as they are now; ended ones are dropped after being listed once."""
+        with self._lock:
+            workers = [
+                RunningWorker(w.worker_id, w.queues, w.delete_jobs, w.ref, dict(w.jobs))
+                for w in self._workers.values()
+            ]
+            for worker in workers:
+                if worker.ended:
+                    del self._workers[worker.worker_id]
+            return workers
+
+    def _stop(self) -> None:
+        """At the end of the process: say goodbye, so that no worker looks lost after a deploy."""
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            thread.stop()
+            thread.join(timeout=WRITE_TIMEOUT)
+
+    async def _note_failure(self, context: JobContext, exc: BaseException) -> None:
+        """Never raises; a cancellation while it waits ends the wait, not the job's outcome."""
+        try:
+            thread = self._thread
+            if thread is None or not thread.is_alive():
+                return
+            failure = self._describe(context, exc, thread)
+            stored: Future[None] | None = thread.store(failure)
+            if stored is None:
+                return
+            done, _ = await asyncio.wait({asyncio.wrap_future(stored)}, timeout=WRITE_TIMEOUT)
+            if not done:
+                emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
+            for future in done:
+                with contextlib.suppress(Exception):  # told once by the thread
+                    future.exception()
+        except asyncio.CancelledError:
+            emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
+        except Exception as broken:  # noqa: BLE001
+            emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(broken)[:300])
+
+    def _describe(self, context: JobContext, exc: BaseException, thread: RecorderThread) -> Failure:
+        job = context.job
+        message = describe_message(exc, MESSAGE_BYTES)
+        fingerprint = build_fingerprint(job.task_name, type(exc), message)
+        aborted = isinstance(exc, exceptions.JobAborted | asyncio.CancelledError)
+        return Failure(
+            job_id=job.id or 0,
+            attempt=job.attempts + 1,
+            queue_name=job.queue,
+            task_name=job.task_name,
+            kind="aborted" if aborted else "error",
+            exception_type=type(exc).__qualname__,
+            message=message,
+            fingerprint=fingerprint,
+            will_retry=_will_retry(context, exc),
+            traceback=None if thread.has_enough_of(fingerprint) else describe_traceback(exc),
+        )
+
+
+def _will_retry(context: JobContext, exc: BaseException) -> bool:
+    """The decision the worker takes after us, taken the same way."""
+    if (
+        isinstance(exc, exceptions.JobAborted)
+        and context.abort_reason() is not AbortReason.SHUTDOWN
+    ):
+        return False
+    try:
+        return context.task.get_retry_exception(exception=exc, job=context.job) is not None
+    except Exception:  # noqa: BLE001  the team's own strategy may fail; the worker will tell
+        return False

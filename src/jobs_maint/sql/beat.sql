@@ -1,0 +1,18 @@
+-- The workers' beat.
+
+-- name: beat (worker_id, host, pid, queues, recorder_version, delete_jobs, beat_seconds, job_ids)
+-- "I live, and I run these jobs." A beat ends the suspicion of the jobs it names, so that a
+-- suspect was never named since it was noticed, not even between two passes of the rescue.
+WITH cleared AS (
+    DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(job_ids)s::bigint[])
+)
+INSERT INTO jobs_maint_workers AS w (worker_id, host, pid, queues, recorder_version, delete_jobs,
+                                     beat_seconds, job_ids)
+VALUES (%(worker_id)s, %(host)s, %(pid)s, %(queues)s, %(recorder_version)s, %(delete_jobs)s,
+        %(beat_seconds)s, %(job_ids)s::bigint[])
+ON CONFLICT (worker_id) DO UPDATE
+    SET job_ids = excluded.job_ids, beat_at = now(), beat_seconds = excluded.beat_seconds;
+
+-- name: say_goodbye (worker_id)
+-- A worker that ended as it should.
+DELETE FROM jobs_maint_workers WHERE worker_id = %(worker_id)s;

@@ -1,0 +1,58 @@
+-- One job, and putting jobs back.
+
+-- name: find_job (job_id)
+SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock, j.args,
+       j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
+       w.host, w.pid, now() AS now
+FROM procrastinate_jobs j
+LEFT JOIN LATERAL (
+    SELECT m.host, m.pid FROM jobs_maint_workers m
+    WHERE j.status = 'doing' AND j.id = ANY (m.job_ids)
+      AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
+    ORDER BY m.beat_at DESC LIMIT 1
+) AS w ON true
+WHERE j.id = %(job_id)s;
+
+-- name: list_events (job_id)
+SELECT type::text AS type, at FROM procrastinate_events
+WHERE job_id = %(job_id)s ORDER BY at, id;
+
+-- name: list_failures (job_id)
+SELECT f.attempt, f.failed_at, f.kind, f.exception_type, f.message, f.will_retry,
+       t.body AS traceback
+FROM jobs_maint_failures f
+LEFT JOIN jobs_maint_tracebacks t ON t.hash = f.traceback_hash
+WHERE f.job_id = %(job_id)s ORDER BY f.failed_at, f.id;
+
+-- name: lock_jobs (ids)
+-- In id order: two acts on overlapping sets wait for each other instead of deadlocking.
+SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at
+FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE;
+
+-- name: find_waiting_siblings (queueing_locks)
+-- Waiting jobs that hold a queueing lock, by procrastinate_jobs_queueing_lock_idx_v1.
+SELECT queueing_lock, id FROM procrastinate_jobs
+WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
+
+-- name: put_back (ids, reset_attempts)
+-- The status is checked once more: only what was locked in a final status is put back. A failed
+-- or aborted job runs now; a cancelled one keeps a time that lies ahead. `abort_requested` must
+-- be false for a waiting job.
+UPDATE procrastinate_jobs j
+SET status = 'todo', abort_requested = false, worker_id = NULL,
+    attempts = CASE WHEN %(reset_attempts)s THEN 0 ELSE j.attempts END,
+    scheduled_at = CASE WHEN old.status = 'cancelled' AND old.scheduled_at > now()
+                        THEN old.scheduled_at END
+FROM procrastinate_jobs old
+WHERE j.id = ANY (%(ids)s::bigint[]) AND old.id = j.id
+  AND j.status IN ('failed', 'cancelled', 'aborted')
+RETURNING j.id, j.queue_name, j.scheduled_at, old.status::text AS old_status;
+
+-- name: insert_retried_events (ids)
+-- Procrastinate's trigger writes `retried` for failed → todo only; the timeline of a cancelled or
+-- aborted job would not show that a person put it back.
+INSERT INTO procrastinate_events (job_id, type)
+SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;
+
+-- name: notify (channel, payload)
+SELECT pg_notify(%(channel)s, %(payload)s);

@@ -1,0 +1,137 @@
+"""`register(app)`: purge and rescue as periodic tasks of the team's own workers, and the recorder.
+
+The tasks are shells without logic: they say when, `perform` says how.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from procrastinate import App, Blueprint, JobContext
+from procrastinate.exceptions import AlreadyEnqueued
+
+from jobs_maint import upstream
+from jobs_maint.actions import Actor, PurgeFinished, RescueStalled
+from jobs_maint.database import Pool, open_pool
+from jobs_maint.errors import InvalidSettings
+from jobs_maint.events import emit
+from jobs_maint.perform import perform
+from jobs_maint.recorder import Recorder
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["build_blueprint", "jobs_pool", "register"]
+
+NAMESPACE = "jobs_maint"
+PURGE = "purge_finished_jobs"
+RESCUE = "rescue_stalled_jobs"
+SLICE = timedelta(seconds=30)
+"""A worker of concurrency 1 goes on with the team's jobs in between, and SIGTERM is not delayed."""
+FIRST = 100
+LAST = -100
+"""Priorities: a rescue behind a backlog would come too late, the purge can wait for it."""
+
+
+def register(app: App, settings: MaintSettings | None = None) -> None:
+    """Add purge, rescue and the recorder to the team's app. Reads no database, needs no URL.
+
+    Replaces `app.worker_defaults` by a copy with the recorder first: `worker_middleware` passed to
+    `run_worker` itself replaces the defaults, and the recorder with them. Raises InvalidSettings
+    for settings that make no sense, and when the app is registered already.
+    """
+    settings = settings or MaintSettings.load()
+    if any(name.startswith(f"{NAMESPACE}:") for name in app.tasks):
+        raise InvalidSettings(
+            "jobs_maint.register(app) was called for this app before; call it once"
+        )
+    app.add_tasks_from(build_blueprint(settings), namespace=NAMESPACE)
+    defaults = dict(app.worker_defaults)
+    defaults["worker_middleware"] = [
+        Recorder(settings),
+        *(app.worker_defaults.get("worker_middleware") or []),
+    ]
+    app.worker_defaults = defaults  # type: ignore[assignment]  # a TypedDict, copied
+    queues = app.worker_defaults.get("queues")
+    if queues is not None and settings.queue not in queues:
+        emit(
+            "jobs_maint.queue_unheard",
+            logging.WARNING,
+            queue=settings.queue,
+            hint=f"no worker of this app listens to {settings.queue!r} by default; "
+            "add it to a worker's queues or set JOBS_MAINT_QUEUE",
+        )
+
+
+def build_blueprint(settings: MaintSettings) -> Blueprint:
+    """A fresh blueprint: one made at import would get its namespace twice on a second app."""
+    blueprint = Blueprint()
+
+    async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
+        async with jobs_pool(context.app, settings) as pool:
+            await perform(
+                pool, Actor.task(f"{NAMESPACE}:{RESCUE}"), RescueStalled(), settings=settings
+            )
+
+    async def purge_finished_jobs(
+        context: JobContext,
+        timestamp: int,
+        resume_after: dict[str, int] | None = None,
+        seconds_used: float = 0.0,
+    ) -> None:
+        left = settings.purge_time_limit.total_seconds() - seconds_used
+        begun = time.monotonic()
+        async with jobs_pool(context.app, settings) as pool:
+            report = await perform(
+                pool,
+                Actor.task(f"{NAMESPACE}:{PURGE}"),
+                PurgeFinished(
+                    time_limit=min(SLICE, timedelta(seconds=max(left, 0.0))),
+                    resume_after=resume_after or {},
+                ),
+                settings=settings,
+            )
+        seconds_used += time.monotonic() - begun
+        if report.finished:
+            return
+        if seconds_used >= settings.purge_time_limit.total_seconds():
+            emit("jobs_maint.purge_time_used", logging.WARNING, seconds=round(seconds_used))
+            return
+        task: Any = context.app.tasks[f"{NAMESPACE}:{PURGE}"]
+        try:
+            await task.defer_async(
+                timestamp=timestamp,
+                resume_after=dict(report.resume_after),
+                seconds_used=seconds_used,
+            )
+        except AlreadyEnqueued:  # the next tick waits already; it does the rest
+            emit("jobs_maint.purge_continued_by_next_tick")
+
+    for name, function, cron, priority in (
+        (RESCUE, rescue_stalled_jobs, settings.rescue_cron, FIRST),
+        (PURGE, purge_finished_jobs, settings.purge_cron, LAST),
+    ):
+        task = blueprint.task(
+            name=name,
+            queue=settings.queue,
+            queueing_lock=f"{NAMESPACE}:{name}",
+            priority=priority,
+            pass_context=True,
+        )(function)
+        if cron:
+            blueprint.periodic(cron=cron)(task)
+    return blueprint
+
+
+@asynccontextmanager
+async def jobs_pool(app: App, settings: MaintSettings) -> AsyncIterator[Pool]:
+    """The running app's own pool; for connectors without one, a small pool of ours."""
+    pool = upstream.app_pool(app)
+    if pool is not None:
+        yield pool
+        return
+    async with open_pool(settings.require_database_url(), max_size=1) as own:
+        yield own

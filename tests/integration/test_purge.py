@@ -1,0 +1,214 @@
+"""The purge: six old jobs, six young ones; exactly the young remain."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from jobs_maint.actions import Actor, PurgeFinished
+from jobs_maint.operations import purge
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from tests.support.history import days
+
+NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
+
+
+async def run_purge(pool, action=None, **settings):
+    return await perform(pool, NIGHT, action or PurgeFinished(), settings=MaintSettings(**settings))
+
+
+async def list_ids(conn) -> set[int]:
+    found = await conn.execute("SELECT id FROM procrastinate_jobs")
+    return {row[0] for row in await found.fetchall()}
+
+
+async def test_exactly_the_old_finished_jobs_go_each_by_its_own_retention(pool, make_job, conn):
+    old = [
+        await make_job(status=status, finished_ago=days(age))
+        for status, age in [
+            ("succeeded", 31), ("succeeded", 400), ("failed", 91),
+            ("cancelled", 31), ("aborted", 31), ("succeeded", 30.1),
+        ]
+    ]  # fmt: skip
+    young = [
+        await make_job(status=status, deferred_ago=days(200), finished_ago=days(age))
+        for status, age in [
+            ("succeeded", 29), ("failed", 89), ("cancelled", 29),
+            ("aborted", 29), ("todo", 500), ("doing", 500),
+        ]
+    ]  # fmt: skip
+    dry = await run_purge(pool, PurgeFinished(dry_run=True))
+    assert await list_ids(conn) == {*old, *young}
+    report = await run_purge(pool)
+    assert await list_ids(conn) == set(young)
+    assert report.deleted == dry.deleted == {
+        "succeeded": 3, "failed": 1, "cancelled": 1, "aborted": 1,
+    }  # fmt: skip
+    assert (report.total, report.finished) == (6, True)
+    again = await run_purge(pool)
+    assert (again.total, again.batches) == (0, 0)
+
+
+async def test_a_job_scheduled_far_ahead_and_cancelled_long_ago_is_old(pool, make_job, conn):
+    """Its `scheduled` event lies in the future; the built-in purge keeps such a job for ever."""
+    job = await make_job(status="cancelled", scheduled_in=days(365), finished_ago=days(100))
+    assert (await make_job.events(job)).count("scheduled") > 0
+    assert (await run_purge(pool)).total == 1
+
+
+async def test_a_job_put_back_by_its_first_worker_counts_from_its_last_event(
+    pool, make_job, conn
+):
+    """`finish_job` on a waiting job writes `cancelled`; there is no event of the final status."""
+    job = await make_job(status="todo", deferred_ago=days(50))
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", (job,)
+    )
+    assert (await make_job.events(job))[-1] == "cancelled"
+    assert (await run_purge(pool)).total == 0
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '31 days'")
+    assert (await run_purge(pool)).total == 1
+
+
+async def test_never_keeps(pool, make_job, conn):
+    await make_job(status="succeeded", finished_ago=days(4000))
+    await make_job(status="failed", finished_ago=days(4000))
+    report = await run_purge(pool, keep_failed=None)
+    assert report.deleted == {"succeeded": 1}
+
+
+async def test_many_jobs_go_in_batches_and_a_slice_resumes_where_it_stopped(pool, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 3000)"
+    )
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'succeeded', now() - interval '40 days' FROM procrastinate_jobs"
+    )
+    retention = purge.Retention({"succeeded": days(30)}, audit=None)
+    batches = 0
+
+    async def after_two(conn, counts):
+        nonlocal batches
+        batches += 1
+        return batches < 2
+
+    first = await purge.purge_finished_jobs(pool, retention, on_batch=after_two)
+    assert (first.finished, first.batches) == (False, 2)
+    assert 0 < first.total < 3000
+    assert first.resume_after["succeeded"] > 0
+    second = await purge.purge_finished_jobs(pool, retention, resume_after=first.resume_after)
+    assert (second.finished, first.total + second.total) == (True, 3000)
+
+
+async def test_no_time_at_all_deletes_nothing_and_says_it_is_not_finished(pool, make_job):
+    await make_job(status="succeeded", finished_ago=days(40))
+    report = await run_purge(pool, PurgeFinished(time_limit=timedelta(0)))
+    assert (report.total, report.finished) == (0, False)
+
+
+async def test_a_row_somebody_holds_is_left_and_the_rest_goes(pool, make_job, database_url):
+    held = await make_job(status="succeeded", finished_ago=days(40))
+    await make_job(status="succeeded", finished_ago=days(40))
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (held,))
+        assert (await run_purge(pool)).total == 1
+    assert (await run_purge(pool)).total == 1
+
+
+async def test_two_purges_at_once_delete_each_job_once(pool, make_job):
+    for _ in range(30):
+        await make_job(status="succeeded", finished_ago=days(40))
+    reports = await asyncio.gather(run_purge(pool), run_purge(pool))
+    assert sum(report.total for report in reports) == 30
+
+
+async def test_our_own_tables_are_trimmed_but_not_what_belongs_to_a_kept_job(
+    pool, make_job, conn
+):
+    kept = await make_job(status="failed", finished_ago=days(80), deferred_ago=days(100))
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " message, fingerprint, will_retry, traceback_hash)"
+        " SELECT id, 1, 'q', 't', now() - interval '95 days', 'error', 'm', 'f', true, hash"
+        " FROM (VALUES (%s, 'aa'::bytea), (99999, 'bb')) AS v (id, hash)",
+        (kept,),
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_tracebacks (hash, body, last_seen_at) VALUES"
+        " ('aa', 'kept', now() - interval '95 days'), ('bb', 'gone', now() - interval '95 days'),"
+        " ('cc', 'young', now())"
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome, started_at)"
+        " VALUES ('shell', 'a', 'retry', 'retry 1', 'done', now() - interval '401 days')"
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_requests (key, taken_at) VALUES ('old', now() - interval '2 days')"
+    )
+    report = await run_purge(pool)
+    assert report.trimmed == {
+        "jobs_maint_failures": 1, "jobs_maint_tracebacks": 1,
+        "jobs_maint_audit": 1, "jobs_maint_requests": 1,
+    }  # fmt: skip
+    bodies = await (await conn.execute("SELECT body FROM jobs_maint_tracebacks")).fetchall()
+    assert sorted(bodies) == [("kept",), ("young",)]
+
+
+async def test_a_purge_is_audited_with_its_counts(pool, make_job, conn):
+    await make_job(status="succeeded", finished_ago=days(40))
+    await run_purge(pool)
+    rows = await (
+        await conn.execute("SELECT actor_id, word, outcome, counts FROM jobs_maint_audit")
+    ).fetchall()
+    assert rows == [(NIGHT.id, "purge", "done", {"succeeded": 1})]
+    assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []
+
+
+async def test_a_purge_whose_process_died_is_marked_interrupted_by_the_next(
+    pool, make_job, conn
+):
+    await conn.execute(
+        "WITH run AS (INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome,"
+        " counts) VALUES ('task', 't', 'purge', 'purge', 'started', '{\"succeeded\": 7}')"
+        " RETURNING id)"
+        " INSERT INTO jobs_maint_runs (audit_id, lease_until)"
+        " SELECT id, now() - interval '1 second' FROM run"
+    )
+    await run_purge(pool)
+    rows = await (
+        await conn.execute("SELECT outcome, counts FROM jobs_maint_audit ORDER BY id")
+    ).fetchall()
+    assert rows == [("interrupted", {"succeeded": 7}), ("done", {})]
+
+
+@pytest.mark.parametrize("boundary", [0, 1, 7, 50])
+async def test_the_bound_is_the_last_job_deferred_before_the_cut_off(
+    pool, make_job, conn, boundary
+):
+    """Whatever the gaps in the ids, the search finds the same id as looking at all of them."""
+    for i in range(50):
+        await make_job(
+            status="succeeded", finished_ago=days(1), deferred_ago=days(40 if i < boundary else 5)
+        )
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id % 3 = 1")
+    cutoff = (await (await conn.execute("SELECT now() - interval '30 days'")).fetchone())[0]
+    expected = await conn.execute(
+        "SELECT max(job_id) FROM procrastinate_events WHERE type = 'deferred' AND at < %s",
+        (cutoff,),
+    )
+    (last,) = await expected.fetchone()
+    first = min(await list_ids(conn))
+    found = await purge._find_bound(conn, cutoff)
+    assert found == (last if last is not None else first - 1)
+
+
+async def test_a_purge_of_an_empty_table_does_nothing(pool):
+    assert (await run_purge(pool)).total == 0
+
+

@@ -1,0 +1,144 @@
+"""Applying the schema: alone, twice, by two at once, in another schema, on old tables."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from jobs_maint.actions import Actor, ApplySchema, CheckSchema, ListFailed, ShowSchemaSql
+from jobs_maint.database import check_schema, open_pool
+from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
+from jobs_maint.operations import schema
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from tests.conftest import Server
+
+ANA = Actor.shell("ana", "host")
+
+
+async def ask(pool, action):
+    return await perform(pool, ANA, action, settings=MaintSettings())
+
+
+async def list_tables(url: str) -> list[tuple[str, str]]:
+    async with await psycopg.AsyncConnection.connect(url) as conn:
+        found = await conn.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE tablename LIKE 'jobs\\_maint%' OR tablename LIKE 'procrastinate%' ORDER BY 1, 2"
+        )
+        return await found.fetchall()
+
+
+async def test_apply_makes_procrastinates_tables_and_ours_and_again_does_nothing(
+    bare_database_url,
+):
+    async with open_pool(bare_database_url) as pool:
+        before = await ask(pool, CheckSchema())
+        assert before.procrastinate is False
+        with pytest.raises(SchemaMismatch, match="jobs-maint schema apply"):
+            await check_schema(pool)
+        first = await ask(pool, ApplySchema())
+        second = await ask(pool, ApplySchema())
+        await check_schema(pool)
+    assert first.applied == before.pending
+    assert second.applied == ()
+    assert len(await list_tables(bare_database_url)) == 4 + 10
+
+
+async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_database_url):
+    async with open_pool(bare_database_url) as one, open_pool(bare_database_url) as two:
+        reports = await asyncio.gather(*(ask(pool, ApplySchema()) for pool in (one, two) * 2))
+    applied = [name for report in reports for name in report.applied]
+    assert sorted(applied) == sorted(set(applied))
+    assert len(applied) == 2
+
+
+async def test_an_apply_that_waits_too_long_says_for_whom(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(
+        bare_database_url, autocommit=True, application_name="the other one"
+    ) as holder:
+        await holder.execute("SELECT pg_advisory_lock(7310598, hashtext('public'))")
+        async with open_pool(bare_database_url) as pool:
+            with pytest.raises(DatabaseUnavailable, match="the other one"):
+                await schema.apply_schema(pool, lock_wait=timedelta(seconds=0.3))
+
+
+async def test_the_tables_go_beside_procrastinates_on_the_search_path(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA jobs")
+    url = f"{bare_database_url}&options=-csearch_path%3Djobs"
+    async with open_pool(url) as pool:
+        await ask(pool, ApplySchema())
+        assert (await ask(pool, ListFailed())).total == 0
+    assert {name for name, _ in await list_tables(bare_database_url)} == {"jobs"}
+
+
+async def test_a_query_without_our_tables_names_the_command(bare_database_url):
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema())
+        async with pool.connection() as conn:
+            await conn.execute("DROP TABLE jobs_maint_failures")
+        with pytest.raises(SchemaMismatch, match=r"jobs_maint_failures.*schema apply"):
+            await ask(pool, ListFailed())
+
+
+async def test_the_printed_sql_makes_the_same_tables(bare_database_url, server: Server):
+    sql = (await perform(None, ANA, ShowSchemaSql(), settings=MaintSettings())).sql
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema())
+    by_tool = server.create("bare_template")
+    try:
+        from jobs_maint import upstream
+
+        async with await psycopg.AsyncConnection.connect(server.url(by_tool)) as conn:
+            await conn.execute(upstream.schema_sql())
+            await conn.execute(sql)
+        assert await list_tables(server.url(by_tool)) == await list_tables(bare_database_url)
+        async with open_pool(server.url(by_tool)) as pool:
+            assert (await ask(pool, CheckSchema())).pending == ()
+    finally:
+        server.drop(by_tool)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (("/test_", "/nothere_"), DatabaseUnavailable, "no database named"),
+        (("postgres@", "stranger:hunter2@"), DatabaseUnavailable, "no user named"),
+        (("@/", "@127.0.0.1:1/"), DatabaseUnavailable, "Nothing listens"),
+        (("@/", "@no-such-host.invalid/"), DatabaseUnavailable, "unknown"),
+        (("postgresql://", "nonsense "), InvalidSettings, "not an address"),
+    ],
+)
+async def test_each_way_to_have_no_database_is_one_sentence_without_the_password(
+    database_url, change, error, words
+):
+    url = database_url.replace(*change)
+    if "@127" in url or "invalid" in url:
+        url = url.partition("?")[0]
+    with pytest.raises(error, match=words) as caught:
+        async with open_pool(url):
+            pass
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_wrong_password_is_told_without_showing_it(database_url, server: Server):
+    """A login by password over TCP needs a server rule; the error text is libpq's own."""
+    server.execute("DROP ROLE IF EXISTS locked")
+    server.execute("CREATE ROLE locked NOLOGIN")
+    url = database_url.replace("postgres@", "locked:hunter2@")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        async with open_pool(url):
+            pass
+    assert "hunter2" not in str(caught.value)
+    assert "locked" in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg", "postgresql+asyncpg"])
+async def test_other_spellings_of_the_url_are_understood(database_url, scheme):
+    async with open_pool(database_url.replace("postgresql", scheme, 1)) as pool:
+        assert (await ask(pool, ListFailed())).total == 0

@@ -1,0 +1,139 @@
+"""Reading: stats, failed, status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
+from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from tests.support.history import days, hours, minutes
+
+ANA = Actor.shell("ana", "host")
+EMAIL_ONLY = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email*",)),))
+
+
+async def ask(pool, action, actor=ANA):
+    return await perform(pool, actor, action, settings=MaintSettings())
+
+
+async def test_stats_count_every_status_by_queue(pool, make_job):
+    for status in ("todo", "todo", "doing", "failed", "succeeded", "cancelled", "aborted"):
+        await make_job(queue="email", status=status)
+    await make_job(queue="email", scheduled_in=hours(1))
+    await make_job(queue="webhook", status="failed")
+    report = await ask(pool, ShowStats())
+    email, webhook = report.queues
+    assert (email.queue, email.ready, email.scheduled, email.doing) == ("email", 2, 1, 1)
+    assert (email.failed, email.succeeded, email.cancelled, email.aborted) == (1, 1, 1, 1)
+    assert (webhook.failed, webhook.ready) == (1, 0)
+
+
+async def test_stats_tell_how_far_behind_a_queue_is_and_what_ended_lately(pool, make_job):
+    await make_job(queue="webhook", deferred_ago=minutes(14))
+    await make_job(queue="webhook", deferred_ago=minutes(2))
+    await make_job(queue="webhook", status="failed", finished_ago=minutes(10))
+    await make_job(queue="webhook", status="failed", finished_ago=hours(5))
+    await make_job(queue="webhook", status="failed", finished_ago=days(2))
+    await make_job(queue="webhook", status="succeeded", finished_ago=hours(2))
+    (queue,) = (await ask(pool, ShowStats(queue="webhook"))).queues
+    assert queue.oldest_ready_seconds == pytest.approx(14 * 60, abs=30)
+    assert (queue.failed, queue.failed_last_hour, queue.failed_last_day) == (3, 1, 2)
+    assert (queue.done_last_hour, queue.done_last_day) == (0, 1)
+
+
+async def test_a_job_put_back_now_is_not_old(pool, make_job, conn):
+    old = await make_job(queue="email", status="failed", deferred_ago=days(3), finished_ago=days(2))
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (old,))
+    (queue,) = (await ask(pool, ShowStats())).queues
+    assert queue.oldest_ready_seconds < 60
+
+
+async def test_our_own_tasks_are_left_out_but_their_last_run_is_told(pool, make_job):
+    task = "jobs_maint:purge_finished_jobs"
+    await make_job(queue="maintenance", task=task, status="succeeded", finished_ago=hours(2))
+    report = await ask(pool, ShowStats())
+    assert report.queues == ()
+    (run,) = report.maintenance
+    assert (run.task, run.succeeded) == (task, True)
+    assert report.as_of - run.finished_at == pytest.approx(hours(2), abs=timedelta(seconds=30))
+
+
+async def test_a_grant_limited_to_queues_filters_and_says_how_many_are_hidden(pool, make_job):
+    for queue in ("email", "email-bulk", "webhook"):
+        await make_job(queue=queue, status="failed")
+    report = await ask(pool, ShowStats(), EMAIL_ONLY)
+    assert [q.queue for q in report.queues] == ["email", "email-bulk"]
+    assert report.hidden_queues == 1
+    failed = await ask(pool, ListFailed(), EMAIL_ONLY)
+    assert {job.queue for job in failed.jobs} == {"email", "email-bulk"}
+    assert (failed.total, failed.hidden_jobs) == (2, 1)
+    with pytest.raises(NotPermitted, match="webhook"):
+        await ask(pool, ShowStats(queue="webhook"), EMAIL_ONLY)
+
+
+async def test_an_unknown_queue_is_refused_with_the_one_that_was_meant(pool, make_job):
+    await make_job(queue="webhook")
+    with pytest.raises(InvalidRequest, match="did you mean 'webhook'"):
+        await ask(pool, ShowStats(queue="webhok"))
+    with pytest.raises(InvalidRequest, match="There is no queue"):
+        await ask(pool, ListFailed(queue="'; DROP TABLE procrastinate_jobs; --"))
+
+
+async def test_failed_lists_the_newest_failure_first_not_the_newest_job(pool, make_job):
+    old_job = await make_job(status="failed", deferred_ago=days(7), finished_ago=minutes(1))
+    new_job = await make_job(status="failed", finished_ago=minutes(30))
+    report = await ask(pool, ListFailed())
+    assert [job.job_id for job in report.jobs] == [old_job, new_job]
+
+
+async def test_failed_shows_the_error_of_the_last_run_only(pool, make_job, conn):
+    """A job that failed, was put back and then failed without a record shows no stale error."""
+    job = await make_job(status="failed", error="the first error", finished_ago=minutes(5))
+    (shown,) = (await ask(pool, ListFailed())).jobs
+    assert (shown.recorded, shown.message) == (True, "the first error")
+    for status in ("todo", "doing", "failed"):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, job)
+        )
+    (shown,) = (await ask(pool, ListFailed())).jobs
+    assert (shown.recorded, shown.message) == (False, None)
+
+
+async def test_failed_filters_combine_and_the_rest_is_counted(pool, make_job):
+    for _ in range(3):
+        await make_job(status="failed", task="app.deliver", error="100% timeout")
+    await make_job(status="failed", task="app.deliver", error="other")
+    await make_job(status="failed", task="app.mail", error="100% timeout")
+    await make_job(
+        status="failed", task="app.deliver", error="100% timeout", finished_ago=days(3)
+    )
+    report = await ask(
+        pool, ListFailed(task="DELIVER", error="0% time", since=hours(1), limit=2)
+    )
+    assert (len(report.jobs), report.total, report.not_shown) == (2, 3, 1)
+
+
+async def test_status_shows_a_job_redacted_and_reveal_is_audited(pool, make_job, conn):
+    job = await make_job(
+        status="failed",
+        args={"api_key": "s3cret", "to": "a@b.c", "idempotency_key": "k1"},
+        error="https://bob:hunter2@example.com refused",
+    )
+    details = await ask(pool, GetJob(job))
+    assert details.args == {"api_key": "[redacted]", "to": "a@b.c", "idempotency_key": "k1"}
+    assert "hunter2" not in str(details)
+    assert [event.type for event in details.events] == ["deferred", "started", "failed"]
+    revealed = await ask(pool, GetJob(job, reveal=True))
+    assert revealed.args["api_key"] == "s3cret"
+    assert "hunter2" in str(revealed)
+    audited = await (await conn.execute("SELECT action FROM jobs_maint_audit")).fetchall()
+    assert audited == [(f"status {job} --reveal",)]
+
+
+async def test_status_of_a_job_that_does_not_exist(pool):
+    with pytest.raises(JobNotFound, match="no job 9223372036854775807"):
+        await ask(pool, GetJob(2**63 - 1))

@@ -1,0 +1,98 @@
+"""Start real processes with their output in files, and end them by their id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The machine's environment without settings of ours, plus these."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG"))
+        and name.lower() not in {"http_proxy", "https_proxy", "all_proxy"}
+    }
+    return {**kept, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **settings}
+
+
+class Process:
+    """One process; its output so far is `output`."""
+
+    def __init__(self, args: list[str], env: dict[str, str]) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="out", suffix=".log")
+        self.popen = subprocess.Popen(
+            args, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+            stdout=self._file, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def output(self) -> str:
+        return Path(self._file.name).read_text(encoding="utf-8", errors="replace")
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.popen.kill()
+        self.popen.wait(timeout=10)
+
+    def wait(self, timeout: float = 20) -> int:
+        try:
+            return self.popen.wait(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s:\n{self.output}") from None
+
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.popen.wait(timeout=10)
+        self._file.close()
+
+
+class Processes:
+    """All processes of one test."""
+
+    def __init__(self, database_url: str) -> None:
+        self.database_url = database_url
+        self._started: list[Process] = []
+
+    def start(self, *args: str, **settings: str) -> Process:
+        env = environment(JOB_QUEUE_DATABASE_URL=self.database_url, **settings)
+        process = Process([sys.executable, *args], env)
+        self._started.append(process)
+        return process
+
+    def kill_all(self) -> None:
+        for process in self._started:
+            process.close()
+
+
+def wait_until(look: Callable[[], T], *, timeout: float = 20, what: str = "it") -> T:
+    """Poll until `look` returns something true; the test fails with `what` when it never does."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {timeout} s")
+        time.sleep(0.02)
