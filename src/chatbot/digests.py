@@ -1,0 +1,195 @@
+"""`register_digests(app)`: failure summaries, sent by the workers the team already has.
+
+The window of a digest advances only after Slack accepted the message. A failed post is retried
+later, for a window that begins at the same time; whether one without an answer arrived is looked up
+first, so that it is not sent twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import procrastinate
+
+from chatbot.client import Posted, SlackClient
+from chatbot.errors import SlackRefused, SlackUnavailable
+from chatbot.replies import render_digest
+from chatbot.schedule import build_utc_cron, get_period, is_due
+from chatbot.setting_types import DigestSetting
+from chatbot.settings import ChatbotSettings
+from jobs_maint import upstream
+from jobs_maint.actions import Actor, CloseDigest, OpenDigest
+from jobs_maint.database import Pool, open_pool
+from jobs_maint.errors import InvalidSettings, JobsMaintError
+from jobs_maint.models import DigestReport
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["register_digests"]
+
+log = logging.getLogger(__name__)
+
+TASK = "chatbot:send_digest"
+EVENT = "jobs_maint_digest"
+PRIORITY = 10
+TRIES = 10
+CLOCKS_APART = timedelta(minutes=5)
+"""Slack's clock and the database's may differ by so much."""
+
+
+def register_digests(
+    app: procrastinate.App,
+    settings: ChatbotSettings | None = None,
+    *,
+    maint: MaintSettings | None = None,
+) -> None:
+    """Add one periodic task for each digest of the settings; reads no database and no network.
+
+    Raises InvalidSettings when a setting is wrong, SLACK_BOT_TOKEN is missing, or the app has the
+    digests already.
+    """
+    settings = settings or ChatbotSettings.load()
+    maint = maint or MaintSettings.load()
+    if not settings.digests:
+        log.info("chatbot.no_digests CHATBOT_DIGESTS is not set: no digest is sent")
+        return
+    settings.require_bot_token()
+    if TASK in app.tasks:
+        raise InvalidSettings(
+            "register_digests was called twice for this app; call it once, after the app is made"
+        )
+    app.add_tasks_from(_build_blueprint(settings, maint), namespace="chatbot")
+    log.info("chatbot.digests_registered names=%s", ",".join(d.name for d in settings.digests))
+
+
+def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
+    """A fresh one for each call: a blueprint belongs to the app it was added to."""
+    blueprint = procrastinate.Blueprint()
+    digests = {digest.name: digest for digest in settings.digests}
+
+    @blueprint.task(
+        name="send_digest",
+        queue=maint.queue,
+        priority=PRIORITY,
+        pass_context=True,
+        retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
+    )
+    async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
+        digest = digests.get(name)
+        if digest is None:
+            return f"there is no digest named {name} any more"
+        tick = datetime.fromtimestamp(timestamp, UTC)
+        if not is_due(digest.cron, digest.timezone, tick):
+            return "not due"
+        async with _open_app_pool(context.app, maint) as pool:
+            return await _send(digest, settings, maint, pool, tick=tick)
+
+    for digest in settings.digests:
+        blueprint.periodic(
+            cron=build_utc_cron(digest.cron, digest.timezone, datetime.now(UTC)),
+            periodic_id=digest.name,
+            queueing_lock=f"chatbot:digest:{digest.name}",
+            task_kwargs={"name": digest.name},
+        )(send_digest)
+    return blueprint
+
+
+@contextlib.asynccontextmanager
+async def _open_app_pool(app: procrastinate.App, maint: MaintSettings) -> AsyncIterator[Pool]:
+    """The pool of the running app; a connector without one gets a pool for this job."""
+    pool: Any = upstream.app_pool(app)
+    if pool is not None:
+        yield pool
+        return
+    async with open_pool(maint.require_database_url(), max_size=1) as own:
+        yield own
+
+
+async def _send(
+    digest: DigestSetting,
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    pool: Pool,
+    *,
+    tick: datetime,
+) -> str:
+    actor = Actor.task(TASK)
+    period = get_period(digest.cron, digest.timezone, tick)
+    asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
+    report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
+    if report is None:
+        return "no window is due"
+    if digest.when_quiet == "skip" and not report.failed:
+        await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
+        return "quiet"
+    slack = SlackClient(settings)
+    try:
+        posted = await _post(slack, digest, settings, report)
+    except JobsMaintError as exc:
+        failed = CloseDigest(report.window_id, "failed", digest.channel, error=str(exc))
+        await perform(pool, actor, failed, settings=maint)
+        log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, exc)
+        raise
+    finally:
+        await slack.close()
+    sent = CloseDigest(report.window_id, "sent", posted.channel, posted.ts)
+    await perform(pool, actor, sent, settings=maint)
+    log.info(
+        "chatbot.digest_sent name=%s channel=%s failed=%d",
+        digest.name,
+        posted.channel,
+        report.failed,
+    )
+    return "sent"
+
+
+async def _post(
+    slack: SlackClient, digest: DigestSetting, settings: ChatbotSettings, report: DigestReport
+) -> Posted:
+    if await _is_shared_outside(slack, digest.channel):
+        raise SlackRefused(
+            f"The digest {digest.name} was not sent: the channel {digest.channel} is shared with "
+            "another organisation; name another channel in CHATBOT_DIGESTS",
+            reason="is_ext_shared",
+        )
+    message = render_digest(report, settings.command, queues=digest.queues)
+    payload = {"window_id": report.window_id, "name": digest.name}
+    metadata = {"event_type": EVENT, "event_payload": payload}
+    try:
+        return await slack.post(digest.channel, message, metadata=metadata)
+    except SlackUnavailable:
+        # Without an answer it may have arrived all the same.
+        if (there := await _find_posted(slack, digest, report)) is not None:
+            return there
+        raise
+
+
+async def _find_posted(
+    slack: SlackClient, digest: DigestSetting, report: DigestReport
+) -> Posted | None:
+    """The message of this window in its channel; None also when the app may not look."""
+    since = (report.until - CLOCKS_APART).timestamp()
+    try:
+        messages = await slack.list_messages(digest.channel, f"{since:.6f}")
+    except (SlackRefused, SlackUnavailable) as exc:
+        log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
+        return None
+    for message in messages:
+        metadata = message.get("metadata") or {}
+        payload = metadata.get("event_payload") or {}
+        if metadata.get("event_type") == EVENT and payload.get("window_id") == report.window_id:
+            return Posted(digest.channel, str(message["ts"]))
+    return None
+
+
+async def _is_shared_outside(slack: SlackClient, channel: str) -> bool:
+    """False too when the app may not ask: the channel was chosen by whoever runs the bot."""
+    try:
+        place = await slack.get_channel(channel)
+    except SlackRefused:
+        return False
+    return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))

@@ -1,0 +1,35 @@
+"""What Slack delivers as the text of a command → the words that were typed."""
+
+from __future__ import annotations
+
+import re
+
+from jobs_maint.grammar import split_text
+
+__all__ = ["clean_text", "read_words"]
+
+_LINK = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_DASH = re.compile(r"(?:(?<=\s)|^)[–—―]+(?=\S)")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'"})
+
+
+def _unlink(match: re.Match[str]) -> str:
+    target, label = match[1], match[2]
+    if target.startswith(("@", "#")):
+        # A name that Slack added; the id is what counts.
+        return target[1:]
+    if target.startswith("!"):
+        return label or target
+    return label or target.removeprefix("mailto:").removeprefix("tel:")
+
+
+def clean_text(text: str) -> str:
+    """Un-link, un-escape, then dashes and quotes as a keyboard without autocorrect writes them."""
+    plain = _LINK.sub(_unlink, text)
+    # The ampersand last: "&amp;lt;" was typed as "&lt;".
+    plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return _DASH.sub("--", plain).translate(_QUOTES)
+
+
+def read_words(text: str) -> list[str]:
+    return split_text(clean_text(text))

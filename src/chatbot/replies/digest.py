@@ -1,0 +1,148 @@
+"""The failure summary of one window: the verdict compares with the window before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chatbot.replies.message import Message
+from chatbot.replies.packer import pack
+from chatbot.replies.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    when,
+)
+from chatbot.replies.words import count, cut, first_lines, short_task
+from jobs_maint.actions import ListFailed
+from jobs_maint.durations import format_age, parse_window
+from jobs_maint.models import DigestGroup, DigestReport, QueueStats
+
+__all__ = ["render_digest"]
+
+BEHIND = 300.0
+
+
+def render_digest(
+    report: DigestReport, command: str, *, queues: Sequence[str] | None = None
+) -> Message:
+    """`queues`: the filter of the digest, for the button that shows the failures."""
+    span, before = _span_words(report)
+    lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
+    lines += [[line] for line in _second_lines(report)]
+    head = [paragraph(*lines)]
+    tail: list[Part] = []
+    if report.failed:
+        words = ListFailed(
+            queue=_only_queue(queues), since=parse_window(f"{_hours(report)}h")
+        ).words()
+        tail.append(buttons(Button(f"Show {count(report.failed, 'failure')}", words)))
+    tail.append(_context(report))
+    items = [[_group(group, before)] for group in report.groups]
+
+    def more(left: int) -> Part:
+        shown = len(report.groups) + report.groups_not_shown - left
+        failures = sum(group.count for group in report.groups[shown:]) + report.failures_not_shown
+        counted = f"{count(left, 'more group')}, {count(failures, 'failure')}, not shown"
+        return context([f"{counted} · ", code(f"{command} failed --limit 100")])
+
+    return pack(head, items, more, tail, beyond=report.groups_not_shown)
+
+
+def _hours(report: DigestReport) -> int:
+    return max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
+
+
+def _span_words(report: DigestReport) -> tuple[str, str]:
+    """How the window and the one before it are called."""
+    seconds = (report.until - report.since).total_seconds()
+    hours = seconds / 3_600
+    if 23 <= hours <= 25:
+        return "24 hours", "the day before"
+    if 0.95 <= hours <= 1.05:
+        return "hour", "the hour before"
+    if abs(hours - 168) < 2:
+        return "7 days", "the week before"
+    if hours >= 48:
+        return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
+    if hours > 1.5:
+        return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
+    return format_age(seconds), f"the {format_age(seconds)} before"
+
+
+def _dot(report: DigestReport) -> str:
+    if not report.failed:
+        return "🟡" if _late(report.queues) else "🟢"
+    worse = report.failed > report.failed_before
+    return "🔴" if worse or any(group.trend == "new" for group in report.groups) else "🟡"
+
+
+def _verdict(report: DigestReport, span: str, before: str) -> str:
+    jobs = f"{count(report.failed, 'job')} failed" if report.failed else "No job failed"
+    then = f"{report.failed_before:,}" if report.failed_before else "none"
+    return f"{jobs} in the last {span}, {before} {then}."
+
+
+def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
+    late = [queue for queue in queues if (queue.oldest_ready_seconds or 0) >= BEHIND]
+    return sorted(late, key=lambda queue: -(queue.oldest_ready_seconds or 0))
+
+
+def _second_lines(report: DigestReport) -> list[str]:
+    parts = []
+    if late := _late(report.queues):
+        name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
+        others = f", {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
+        parts.append(f"{name} is {age} behind{others}.")
+    parts.append(f"{count(report.succeeded, 'job')} succeeded.")
+    if report.retrying:
+        parts.append(f"{count(report.retrying, 'attempt')} failed and will be retried.")
+    lines = [" ".join(parts)]
+    if report.truncated_from is not None:
+        lost = format_age(report.since - report.truncated_from)
+        lines.append(f"No digest came for longer than this one covers: {lost} are left out.")
+    return lines
+
+
+def _group(group: DigestGroup, before: str) -> Part:
+    line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  "]
+    line.append(_error(group))
+    line += _trend(group, before)
+    return paragraph(line)
+
+
+def _error(group: DigestGroup) -> str:
+    if not group.recorded:
+        return "error not recorded"
+    name = (group.exception_type or "").rpartition(".")[2]
+    message = first_lines(group.message, lines=1, width=80)
+    if name and message and not message.startswith(name):
+        return f"{name}: {message}"
+    return message or name or "an error without a text"
+
+
+def _trend(group: DigestGroup, before: str) -> list[Span | str]:
+    if group.trend == "new":
+        return [", ", bold("new")]
+    if group.count == group.count_before:
+        return [f", as {before}"]
+    return [f", was {group.count_before:,}"]
+
+
+def _only_queue(queues: Sequence[str] | None) -> str | None:
+    one = queues[0] if queues and len(queues) == 1 else None
+    return None if one is None or "*" in one or "?" in one else one
+
+
+def _context(report: DigestReport) -> Part:
+    now: datetime = report.until
+    purged = f"{report.purged:,} finished jobs purged" if report.purged else "none purged"
+    back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
+    span: list[Span | str] = [when(report.since, now), " to ", when(report.until, now)]
+    return context([*span, f" · {purged} · {back}"])

@@ -1,0 +1,128 @@
+"""`failed`: how many and where, then each job with its error, newest failure first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from chatbot.replies.message import Message
+from chatbot.replies.packer import pack
+from chatbot.replies.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    divider,
+    paragraph,
+    when,
+)
+from chatbot.replies.words import count, cut, first_lines, short_task
+from jobs_maint.actions import GetJob, ListFailed, RetryJobs
+from jobs_maint.durations import format_age
+from jobs_maint.models import FailedJob, FailedJobsReport
+
+__all__ = ["describe_error", "render_failed"]
+
+WITH_BUTTONS = 3
+"""So many of the newest jobs have their own buttons."""
+
+
+def render_failed(report: FailedJobsReport, command: str) -> Message:
+    asked = ListFailed(
+        report.queue,
+        report.task,
+        report.error,
+        None if report.since_seconds is None else timedelta(seconds=report.since_seconds),
+        report.limit,
+    )
+    if not report.jobs:
+        dot = "🟢" if not report.total else "🟡"
+        head: list[Line] = [[f"{dot} ", bold(_verdict(report))]]
+        return pack([paragraph(*head), context(["as of ", _at(report)], *_hidden(report))])
+    lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
+    if len(report.jobs) > 1:
+        lines.append(["Newest failure first."])
+    items = [_item(job, report, with_buttons=i < WITH_BUTTONS) for i, job in enumerate(report.jobs)]
+
+    def more(left: int) -> Part:
+        words = replace(asked, limit=_larger(report.limit)).words()
+        return context([f"{left:,} more not shown · ", code(cut(f"{command} {words}", 200))])
+
+    tail = [context(*_hidden(report))] if _hidden(report) else []
+    return pack([paragraph(*lines)], items, more, tail, beyond=max(report.not_shown, 0))
+
+
+def _larger(limit: int) -> int:
+    return next((size for size in (20, 50, 100, 500) if size > limit), 1_000)
+
+
+def _at(report: FailedJobsReport) -> Span:
+    return when(report.as_of, report.as_of)
+
+
+def _verdict(report: FailedJobsReport) -> str:
+    jobs = f"{count(report.total, 'failed job')}" if report.total else "No failed job"
+    parts = [jobs]
+    if report.queue:
+        parts.append(f"in {cut(report.queue, 60)}")
+    if report.task:
+        parts.append(f"with {cut(report.task, 60)!r} in the task's name")
+    if report.error:
+        parts.append(f"with {cut(report.error, 60)!r} in the error")
+    if report.since_seconds is not None:
+        parts.append(f"in the last {_span(report.since_seconds)}")
+    newest = report.jobs[0].failed_at if report.jobs else None
+    if newest is not None:
+        age = format_age(report.as_of - newest)
+        parts[-1] += f"; the newest {age} ago" if report.total > 1 else f", {age} ago"
+    return f"{' '.join(parts)}."
+
+
+def _span(seconds: float) -> str:
+    return {3_600.0: "hour", 86_400.0: "24 hours"}.get(seconds, format_age(seconds))
+
+
+def _hidden(report: FailedJobsReport) -> list[Line]:
+    if not report.hidden_jobs:
+        return []
+    jobs = count(report.hidden_jobs, "more job")
+    return [[f"{jobs} in queues that your role does not reach"]]
+
+
+def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> list[Part]:
+    line: list[Span | str] = [bold(f"{job.job_id}  {short_task(job.task)}")]
+    facts = []
+    if not report.queue:
+        facts.append(cut(job.queue, 60))
+    if job.failed_at is not None:
+        facts.append(f"{format_age(report.as_of - job.failed_at)} ago")
+    facts.append(count(job.attempts, "attempt"))
+    line.append(f"  {' · '.join(facts)}")
+    parts = [paragraph(line, pre=describe_error(job))]
+    if with_buttons:
+        retry = RetryJobs((job.job_id,)).words()
+        parts.append(
+            buttons(
+                Button(f"Retry job {job.job_id}", retry, "primary" if report.total == 1 else None),
+                Button("Details", GetJob(job.job_id).words()),
+            )
+        )
+        parts.insert(0, divider())
+    return parts
+
+
+def describe_error(job: FailedJob) -> str:
+    """The error in two lines at most, exact as far as it goes."""
+    if not job.recorded:
+        return "error not recorded"
+    if job.kind == "worker_lost":
+        return first_lines(job.message or "its worker died while it ran")
+    name = (job.exception_type or "").rpartition(".")[2]
+    message = job.message or ""
+    if name and not message.startswith(name):
+        message = f"{name}: {message}" if message else name
+    return first_lines(message) or "an error without a text"

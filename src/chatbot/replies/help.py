@@ -1,0 +1,62 @@
+"""`help`: what this person may do, and whom to ask for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chatbot.replies.message import Message
+from chatbot.replies.packer import pack
+from chatbot.replies.parts import Line, Part, Span, bold, code, paragraph, user, usergroup
+from chatbot.replies.words import sentence
+from jobs_maint.actions import Role
+from jobs_maint.models import HelpReport, HelpWord
+
+__all__ = ["Holders", "render_help"]
+
+Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
+"""Role → ids of the users and user groups that hold it."""
+MOST_NAMES = 3
+
+
+def render_help(
+    report: HelpReport, command: str, holders: Holders, problems: Sequence[str] = ()
+) -> Message:
+    if report.text is not None:
+        first, _, rest = report.text.partition("\n")
+        lines: list[Line] = [[code(f"{command} {first}")]]
+        lines += [[line] for line in rest.splitlines()]
+        return pack([paragraph(*lines)])
+    may = [word for word in report.words if word.allowed]
+    may_not = [word for word in report.words if not word.allowed]
+    role = f"You are {report.role}" if report.role else "You have no role here"
+    parts: list[Part] = [paragraph([bold(f"{role}. What you may type:")], *_lines(may, command))]
+    for name in Role:
+        words = [word for word in may_not if word.role == name]
+        if words:
+            parts.append(
+                paragraph(
+                    [bold(f"It takes the role {name}:")],
+                    *_lines(words, command),
+                    _ask(name, holders),
+                )
+            )
+    if problems:
+        parts.append(paragraph(*([sentence(problem)] for problem in problems[:5])))
+    parts.append(paragraph([code(f"{command} help WORD"), " explains one of them."]))
+    return pack(parts)
+
+
+def _lines(words: Sequence[HelpWord], command: str) -> list[Line]:
+    return [[code(f"{command} {word.usage}"), f"  {word.summary}"] for word in words]
+
+
+def _ask(role: Role, holders: Holders) -> Line:
+    users, groups = holders(role)
+    if not users and not groups:
+        return [f"Nobody holds it; CHATBOT_ROLES can grant {role}."]
+    line: list[Span | str] = ["Ask "]
+    for i, one in enumerate(users[:MOST_NAMES]):
+        line += [", " if i else "", user(one)]
+    for i, group in enumerate(groups[:MOST_NAMES]):
+        line += [" or " if users or i else "", "anyone in ", usergroup(group)]
+    return [*line, "."]

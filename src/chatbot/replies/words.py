@@ -1,0 +1,84 @@
+"""Foreign text made harmless, and numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = [
+    "count",
+    "cut",
+    "cut_middle",
+    "defuse",
+    "escape",
+    "first_lines",
+    "number",
+    "sentence",
+    "short_task",
+]
+
+_INVISIBLE = re.compile(
+    # Controls but tab and newline; what turns the reading direction; lone surrogates; tags.
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def defuse(text: str) -> str:
+    """Text of unknown origin without characters that act instead of showing."""
+    return _INVISIBLE.sub("", text.replace("\r\n", "\n"))
+
+
+def escape(text: str) -> str:
+    """Foreign text for mrkdwn: no mention, link or code fence in it takes effect."""
+    plain = defuse(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain.replace("```", "'''")
+
+
+def cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def cut_middle(text: str, limit: int, where: str) -> str:
+    """Both ends of a long text, and between them how much is left out and `where` it is."""
+    if len(text) <= limit:
+        return text
+    half = max((limit - 120) // 2, 1)
+    left_out = len(text) - 2 * half
+    return (
+        f"{text[:half].rstrip()}\n"
+        f"… {left_out:,} characters left out; {where} …\n"
+        f"{text[-half:].lstrip()}"
+    )
+
+
+def first_lines(text: str, lines: int = 2, width: int = 110) -> str:
+    """The first lines that say something, each cut to `width`; `…` where there was more."""
+    # An error message can be megabytes; only its beginning is looked at.
+    there = [line.strip() for line in defuse(text[:8_000]).splitlines() if line.strip()]
+    shown = [cut(line, width) for line in there[:lines]]
+    if len(there) > lines and shown and not shown[-1].endswith("…"):
+        shown[-1] = cut(f"{shown[-1]} …", width + 2)
+    return "\n".join(shown)
+
+
+def number(value: int) -> str:
+    """`1,204`; zero as `–`, so that what is not zero stands out."""
+    return f"{value:,}" if value else "–"
+
+
+def count(value: int, noun: str, plural: str | None = None) -> str:
+    """`1 job`, `1,204 jobs`."""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def sentence(text: str) -> str:
+    """Beginning with a capital, ending with a full stop."""
+    text = text.strip()
+    if not text:
+        return text
+    return f"{text[0].upper()}{text[1:]}" + ("" if text[-1] in ".!?…" else ".")
+
+
+def short_task(task: str) -> str:
+    """`team.tasks.deliver_webhook` → `deliver_webhook`."""
+    return cut(defuse(task).rpartition(".")[2] or defuse(task), 60)

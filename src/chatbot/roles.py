@@ -1,0 +1,81 @@
+"""Slack user and user-group ids → grants. Whatever is not known grants nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chatbot.directory import Directory, Unknown
+from chatbot.setting_types import EVERYBODY, GrantSetting
+from jobs_maint.actions import Action, Actor, Grant, Role
+
+__all__ = ["KnownActor", "Roles"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownActor:
+    """The actor with the grants that are certain, and why others could not be looked up."""
+
+    actor: Actor
+    problems: tuple[str, ...] = ()
+
+
+class Roles:
+    """CHATBOT_ROLES, read for one person at a time."""
+
+    def __init__(self, grants: Mapping[Role, Sequence[GrantSetting]], directory: Directory) -> None:
+        self._grants = [(role, one) for role, several in grants.items() for one in several]
+        self._directory = directory
+
+    async def build_actor(
+        self, user: str, channel: str, action: Action, *, name: str = ""
+    ) -> KnownActor:
+        """Names never count; `name` is for readers of the audit only."""
+        found: list[Grant] = []
+        problems: dict[str, None] = {}
+        for role, setting in self._grants:
+            # Only what can allow an act has to be fresh for it; the rest tells the role held.
+            act = action.act and (action.role is None or role.covers(action.role))
+            try:
+                if await self._is_meant(user, setting, act=act):
+                    found.append(setting.build(role))
+            except Unknown as exc:
+                problems[_sentence(str(exc), act=act)] = None
+        actor = Actor("slack", user, name, channel, tuple(found))
+        return KnownActor(actor, tuple(problems))
+
+    async def _is_meant(self, user: str, setting: GrantSetting, *, act: bool) -> bool:
+        if user in setting.users:
+            return True
+        unknown: Unknown | None = None
+        for group in setting.usergroups:
+            try:
+                if user in await self._directory.members_of(group, act=act):
+                    return True
+            except Unknown as exc:
+                unknown = exc
+        if EVERYBODY in setting.users and await self._directory.is_full_member(user):
+            return True
+        if unknown is not None:
+            raise unknown
+        return False
+
+    def holders(self, needed: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ids of the users and of the user groups that hold a role, the lowest sufficient first."""
+        users: dict[str, None] = {}
+        groups: dict[str, None] = {}
+        order = list(Role)
+        for role, setting in sorted(self._grants, key=lambda pair: order.index(pair[0])):
+            if role.covers(needed):
+                users.update(dict.fromkeys(u for u in setting.users if u != EVERYBODY))
+                groups.update(dict.fromkeys(setting.usergroups))
+        return tuple(users), tuple(groups)
+
+
+def _sentence(why: str, *, act: bool) -> str:
+    consequence = (
+        "so roles by user group cannot be checked, and nothing is changed without that check"
+        if act
+        else "so roles by user group or membership do not count now"
+    )
+    return f"{why}; {consequence}"

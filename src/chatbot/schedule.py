@@ -1,0 +1,50 @@
+"""When a digest is due: cron in its own time zone, on a queue whose crons are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+__all__ = ["build_utc_cron", "get_period", "is_due"]
+
+
+def build_utc_cron(cron: str, timezone: str, now: datetime) -> str:
+    """The UTC expression whose ticks include every time that `cron` means in `timezone`.
+
+    For UTC the expression itself. Else every hour at its minutes, shifted by the zone's offsets of
+    the next two years (half hours exist, and some change with the season); `is_due` picks.
+    """
+    if timezone == "UTC":
+        return cron
+    zone = ZoneInfo(timezone)
+    offsets = {
+        int((zone.utcoffset(now + timedelta(days=15 * i)) or timedelta()).total_seconds() // 60)
+        for i in range(50)
+    }
+    field = croniter.expand(cron)[0][0]
+    minutes = range(60) if field == ["*"] else [int(minute) for minute in field]
+    ticks = sorted({(minute - offset) % 60 for minute in minutes for offset in offsets})
+    return f"{','.join(map(str, ticks))} * * * *" if len(ticks) < 60 else "* * * * *"
+
+
+def is_due(cron: str, timezone: str, tick: datetime) -> bool:
+    """Whether a tick is one that `cron` means, by the clock on the wall in `timezone`.
+
+    The hour that comes twice in autumn counts once.
+    """
+    local = tick.astimezone(ZoneInfo(timezone))
+    return not local.fold and bool(croniter.match(cron, local.replace(tzinfo=None)))
+
+
+def get_period(cron: str, timezone: str, tick: datetime) -> timedelta:
+    """From the run before to this one: what the first digest covers."""
+    zone = ZoneInfo(timezone)
+    local = tick.astimezone(zone).replace(tzinfo=None)
+    # The run at or before the tick, and the one before that.
+    times = croniter(cron, local + timedelta(seconds=1))
+    this: datetime = times.get_prev(datetime)
+    before: datetime = times.get_prev(datetime)
+    span = this.replace(tzinfo=zone).astimezone(UTC) - before.replace(tzinfo=zone).astimezone(UTC)
+    return max(span, timedelta(minutes=1))
