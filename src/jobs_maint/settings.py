@@ -210,7 +210,13 @@ class OurSettings(BaseSettings):
                 continue
             if is_service_link(upper.removeprefix(cls.prefix), value):
                 continue
-            raise InvalidSettings(f"{name} is set but is no setting{_meant(upper, sorted(known))}")
+            rest = {
+                full.removeprefix(cls.prefix).removeprefix("JOB_QUEUE_"): full
+                for full in sorted(known)
+            }
+            close = difflib.get_close_matches(upper.removeprefix(cls.prefix), list(rest), n=1)
+            meant = f"; did you mean {rest[close[0]]}?" if close else ""
+            raise InvalidSettings(f"{name} is set but is no setting{meant}")
 
     @classmethod
     def _sentences(cls, exc: ValidationError) -> str:

@@ -1,0 +1,166 @@
+import re
+from datetime import timedelta
+
+import pytest
+
+from jobs_maint.actions import (
+    ALL_QUEUES,
+    Actor,
+    ApplySchema,
+    GetJob,
+    Grant,
+    ListFailed,
+    PurgeFinished,
+    QueueScope,
+    RetryJobs,
+    Role,
+    ShowHelp,
+    ShowStats,
+    permit,
+)
+from jobs_maint.errors import NotPermitted
+from jobs_maint.grammar import parse_words, split_text
+
+
+def slack(*grants, channel="C1"):
+    return Actor("slack", "U1", "ana", channel, grants)
+
+
+@pytest.mark.parametrize(
+    ("held", "covered"),
+    [
+        (Role.VIEWER, {Role.VIEWER}),
+        (Role.OPERATOR, {Role.VIEWER, Role.OPERATOR}),
+        (Role.ADMIN, {Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
+    ],
+)
+def test_a_role_covers_itself_and_those_below(held, covered):
+    assert {role for role in Role if held.covers(role)} == covered
+
+
+def test_nobody_is_granted_anything_by_default():
+    stranger = slack()
+    assert stranger.role is None
+    for action in (ShowStats(), ListFailed(), GetJob(1), RetryJobs((1,)), ApplySchema()):
+        with pytest.raises(NotPermitted, match="you have no role here") as caught:
+            permit(stranger, action)
+        assert caught.value.needs == action.role
+        assert caught.value.has is None
+
+
+def test_help_is_for_everybody():
+    assert permit(slack(), ShowHelp()) is ALL_QUEUES
+
+
+def test_a_refusal_names_what_is_missing_and_what_is_held():
+    with pytest.raises(NotPermitted) as caught:
+        permit(slack(Grant(Role.VIEWER)), RetryJobs((1,)))
+    assert str(caught.value) == (
+        "You may not retry jobs: it needs the role operator; you are viewer."
+    )
+    assert (caught.value.needs, caught.value.has) == ("operator", "viewer")
+
+
+def test_the_shell_and_our_tasks_hold_every_role():
+    for actor in (Actor.shell("ana", "host"), Actor.task("jobs_maint:purge")):
+        assert actor.role is Role.ADMIN
+        assert permit(actor, PurgeFinished()) is ALL_QUEUES
+    assert Actor.shell("ana", "host").id == "ana@host"
+
+
+def test_a_grant_for_queues_reaches_only_those():
+    scope = permit(slack(Grant(Role.OPERATOR, queues=("email*", "web?"))), RetryJobs((1,)))
+    reached = [q for q in ("email", "email-bulk", "webs", "web", "webhook", "E") if scope.covers(q)]
+    assert reached == ["email", "email-bulk", "webs"]
+
+
+def test_grants_add_up_and_an_unlimited_one_wins():
+    limited = Grant(Role.OPERATOR, queues=("a",))
+    more = Grant(Role.ADMIN, queues=("b", "a"))
+    assert slack(limited, more).scope(Role.OPERATOR) == QueueScope(("a", "b"))
+    assert slack(limited, Grant(Role.OPERATOR)).scope(Role.OPERATOR) is ALL_QUEUES
+
+
+def test_a_lower_grant_does_not_widen_a_higher_one():
+    actor = slack(Grant(Role.VIEWER), Grant(Role.OPERATOR, queues=("a",)))
+    assert actor.scope(Role.VIEWER) is ALL_QUEUES
+    assert actor.scope(Role.OPERATOR) == QueueScope(("a",))
+    assert actor.scope(Role.ADMIN) is None
+
+
+def test_a_grant_for_channels_holds_only_there():
+    grant = Grant(Role.OPERATOR, channels=("C1", "C2"))
+    assert slack(grant, channel="C1").role is Role.OPERATOR
+    assert slack(grant, channel="C3").role is None
+    assert slack(grant, channel=None).role is None
+
+
+def test_an_act_on_everything_needs_an_unlimited_grant():
+    with pytest.raises(NotPermitted, match="on every queue; you hold it on email"):
+        permit(slack(Grant(Role.ADMIN, queues=("email",))), PurgeFinished())
+
+
+def like(pattern, text):
+    """PostgreSQL's LIKE with its default escape."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    plain = {"%": ".*", "_": "."}
+    regex = "".join(plain.get(part) or re.escape(part.removeprefix("\\")) for part in parts)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
+
+
+GLOBS = [
+    "*",
+    "?",
+    "",
+    "a*",
+    "*a",
+    "a?c",
+    "a_c",
+    "a%c",
+    "50%*",
+    "a\\*",
+    "[ab]",
+    "a.c",
+    "(x",
+    "a\nb*",
+    "**",
+]
+TEXTS = ["", "a", "ab", "abc", "a_c", "a%c", "axc", "50%", "50% off", "a\\", "a\\b", "[ab]", "b",
+         "a.c", "(x", "a\nb", "a\nbc", "A"]  # fmt: skip
+
+
+@pytest.mark.parametrize("glob", GLOBS)
+def test_the_database_and_python_understand_a_glob_alike(glob):
+    scope = QueueScope((glob,))
+    [pattern] = scope.like_patterns
+    for text in TEXTS:
+        assert scope.covers(text) is like(pattern, text), (glob, text)
+
+
+def test_no_limit_has_no_patterns_and_an_empty_limit_reaches_nothing():
+    assert ALL_QUEUES.like_patterns is None
+    assert QueueScope(()).like_patterns == []
+    assert not QueueScope(()).covers("email")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        ShowStats(),
+        ShowStats("email"),
+        ShowStats("two words"),
+        ListFailed(),
+        ListFailed("email", "mail", "can't connect", timedelta(hours=24), 5),
+        ListFailed(error='say "hi" now'),
+        ListFailed(error="'quoted'"),
+        ListFailed(error=""),
+        GetJob(4711),
+        GetJob(4711, reveal=True),
+        RetryJobs((1, 2)),
+        RetryJobs((1,), reset_attempts=True),
+        ShowHelp("retry"),
+        ApplySchema(),
+    ],
+)
+def test_what_the_audit_shows_can_be_typed_again(action):
+    assert parse_words(split_text(action.words()), "shell").action == action
