@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from croniter import croniter  # type: ignore[import-untyped]
+from croniter import croniter
 from pydantic import (
     AliasChoices,
     BeforeValidator,

@@ -1,0 +1,276 @@
+import builtins
+import contextlib
+import os
+from datetime import timedelta
+
+import click
+import pytest
+
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    CheckSchema,
+    GetJob,
+    Grant,
+    ListFailed,
+    RetryJobs,
+    Role,
+    ShowHelp,
+    ShowSchemaSql,
+    ShowStats,
+)
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar import build_grammar, build_help, parse_words, split_text
+
+LARGEST = "9223372036854775807"
+SURFACES = ["shell", "slack"]
+SHELL = Actor.shell("ana", "host")
+
+
+def parse(text, surface="shell"):
+    return parse_words(split_text(text), surface)
+
+
+def refused(text, surface="shell"):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(text, surface)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("", ShowHelp()),
+        ("--help", ShowHelp()),
+        ("-h", ShowHelp()),
+        ("help", ShowHelp()),
+        ("help retry", ShowHelp("retry")),
+        ("retry --help", ShowHelp("retry")),
+        ("stats -h", ShowHelp("stats")),
+        ("stats", ShowStats()),
+        ("stats email", ShowStats("email")),
+        ("failed", ListFailed()),
+        (
+            "failed email --task send --error 'timed out' --since 24h --limit 5",
+            ListFailed("email", "send", "timed out", timedelta(hours=24), 5),
+        ),
+        ("failed --since=1h30m", ListFailed(since=timedelta(minutes=90))),
+        ("failed --limit 1000", ListFailed(limit=1000)),
+        ("status 4711", GetJob(4711)),
+        ("status #4711", GetJob(4711)),
+        ("status 0004711", GetJob(4711)),
+        (f"status {LARGEST}", GetJob(2**63 - 1)),
+        ("retry 1", RetryJobs((1,))),
+        ("retry 3,1,2 1 #4", RetryJobs((3, 1, 2, 4))),
+        ("retry 1, 2, 3", RetryJobs((1, 2, 3))),
+        ("retry 1 --reset-attempts", RetryJobs((1,), reset_attempts=True)),
+    ],
+)
+def test_every_word_means_the_same_in_the_shell_and_in_slack(surface, text, action):
+    request = parse(text, surface)
+    assert request.action == action
+    assert (request.as_json, request.private) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("status 1 --reveal", GetJob(1, reveal=True)),
+        ("schema apply", ApplySchema()),
+        ("schema status", CheckSchema()),
+        ("schema sql", ShowSchemaSql()),
+        ("schema --help", ShowHelp("schema")),
+        ("schema apply --help", ShowHelp("schema")),
+    ],
+)
+def test_some_words_and_options_are_for_the_shell_only(text, action):
+    assert parse(text).action == action
+    assert "no word" in refused(text, "slack") or "no option" in refused(text, "slack")
+
+
+def test_json_is_for_the_shell_and_private_for_slack():
+    for word in ("stats", "failed", "status 1", "retry 1", "help"):
+        assert parse(f"{word} --json").as_json is True
+        assert parse(f"{word} --private", "slack").private is True
+        assert "no option --json" in refused(f"{word} --json", "slack")
+        assert "no option --private" in refused(f"{word} --private")
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("stat", "stats"),
+        ("STATS email", "stats email"),
+        ("faild --since 24h", "failed --since 24h"),
+        ("retri 1 2", "retry 1 2"),
+        ("schema aply", "schema apply"),
+        ("failed --limt 5 --error 'a b'", 'failed --limit 5 --error "a b"'),
+        ("failed --sinc=7d", "failed --since=7d"),
+        ("retry 1 --reset-atempts", "retry 1 --reset-attempts"),
+        ("--json stats", "stats --json"),
+    ],
+)
+def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
+    with pytest.raises(InvalidRequest, match="did you mean") as caught:
+        parse(text)
+    assert caught.value.suggestion == suggestion
+    parse(suggestion)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("frobnicate", "'frobnicate' is no word of this tool; see help"),
+        ("stats --nope", "stats has no option --nope; see help stats"),
+        ("stats -x", "stats has no option -x; see help stats"),
+        ("stats a b", "stats takes one word; 'b' is too much; see help stats"),
+        ("help a b", "help takes one word; 'b' is too much"),
+        ("schema", "schema takes one of: apply, status, sql"),
+        ("schema apply now", "schema apply takes no words; 'now' is too much; see help schema"),
+        ("failed --limit", "failed: option '--limit' requires an argument; see help failed"),
+        ("failed --limit 0", "'0' is not a limit; write a number from 1 to 1000"),
+        ("failed --limit 1001", "'1001' is not a limit"),
+        ("failed --limit -3", "'-3' is not a limit"),
+        ("failed --limit 0000000010000000000", "is not a limit"),
+        ("failed --limit x", "'x' is not a limit"),
+        ("failed --since soon", "'soon' is not a duration"),
+        ("failed --since never", "'never' is not a span of time"),
+        ("status", "status takes one job id, 0 were given"),
+        ("status 1 2", "status takes one job id, 2 were given"),
+        ("status x", "'x' is not a job id; ids are whole numbers such as 4711"),
+        ("status -5", "'-5' is not a job id"),
+        ("status 1.5", "'1.5' is not a job id"),
+        ("status ٣", "'٣' is not a job id"),
+        ("status 0", "0 is no possible job id; ids go from 1 to 9223372036854775807"),
+        ("status 9223372036854775808", "9223372036854775808 is no possible job id"),
+        (f"status {'0' * 19}{'9' * 30}", "is no possible job id"),
+        ("retry", "retry takes one or more job ids"),
+        ("retry ,", "retry takes one or more job ids"),
+        ("retry 1 --all", "retry has no option --all; see help retry"),
+        ("retry 1 x", "'x' is not a job id"),
+    ],
+)
+def test_nonsense_is_refused_with_one_clear_sentence(text, says):
+    assert says in refused(text)
+
+
+def test_a_retry_of_too_many_is_refused_with_the_numbers():
+    ids = ",".join(map(str, range(1, 502)))
+    assert "at most 500 job ids at once, 501 were given" in refused(f"retry {ids}")
+
+
+def test_options_are_not_abbreviated():
+    assert "no option" in refused("failed --lim 5")
+
+
+@pytest.mark.parametrize("word", ["9" * 5000, "x" * 5000, "--" + "x" * 5000])
+def test_a_huge_word_makes_no_huge_message(word):
+    for text in (word, f"status {word}", f"failed --limit {word}", f"stats {word} {word}"):
+        assert len(refused(text)) < 250
+
+
+def test_control_characters_are_not_echoed_raw():
+    for text in ("\x1b[31m", "stats a \x1b]0;x\x07", "status \u202e1", "retry \x7f"):
+        with pytest.raises(InvalidRequest) as caught:
+            parse_words(text.split(), "shell")
+        assert str(caught.value).isprintable()
+
+
+def test_a_nul_character_is_refused():
+    with pytest.raises(InvalidRequest, match="NUL"):
+        parse_words(["stats", "a\0b"], "shell")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("  a   b\t\nc ", ["a", "b", "c"]),
+        ("'a b' c", ["a b", "c"]),
+        ('--error "timed out" x', ["--error", "timed out", "x"]),
+        ('--error="timed out" x', ["--error=timed out", "x"]),
+        ("can't stop", ["can't", "stop"]),
+        ("--error can't connect, won't", ["--error", "can't", "connect,", "won't"]),
+        ("O'Brien's 'x", ["O'Brien's", "'x"]),
+        ('"" x', ["", "x"]),
+        ("'it's' x", ["it's", "x"]),
+    ],
+)
+def test_quotes_group_and_an_unpaired_apostrophe_is_text(text, words):
+    assert split_text(text) == words
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_parsing_reads_no_environment_prints_nothing_and_never_exits(surface, monkeypatch, capfd):
+    for name in (
+        "STATS_QUEUE",
+        "JOBS_STATS_QUEUE",
+        "JOBS_QUEUE",
+        "FAILED_LIMIT",
+        "JOBS_FAILED_LIMIT",
+    ):
+        monkeypatch.setenv(name, "7")
+    for name in ("_JOBS_COMPLETE", "_JOBS_MAINT_COMPLETE", "_STATS_COMPLETE"):
+        monkeypatch.setenv(name, "bash_source")
+    monkeypatch.setenv("COMP_WORDS", "jobs stats")
+    monkeypatch.setenv("COMP_CWORD", "1")
+
+    def forbidden(*_args, **_kwargs):
+        raise AssertionError("parsing must not read files or ask")
+
+    monkeypatch.setattr(builtins, "input", forbidden)
+    monkeypatch.setattr(builtins, "open", forbidden)
+    before = dict(os.environ)
+    assert parse("stats", surface).action == ShowStats()
+    assert parse("failed", surface).action == ListFailed()
+    for text in ("--help", "stats --help", "nope", "stats --nope", "retry", "--version"):
+        with contextlib.suppress(InvalidRequest):
+            parse(text, surface)
+    assert capfd.readouterr() == ("", "")
+    assert dict(os.environ) == before
+
+
+def test_every_word_and_option_has_a_help_text():
+    for surface in SURFACES:
+        commands = list(build_grammar(surface).commands.values())
+        for command in commands:
+            if isinstance(command, click.Group):
+                commands += command.commands.values()
+            assert command.help, command.name
+            for param in command.params:
+                if isinstance(param, click.Option):
+                    assert param.help, (command.name, param.name)
+
+
+def test_help_lists_every_word_of_its_surface():
+    for surface in SURFACES:
+        words = [word.word for word in build_help(SHELL, surface).words]
+        assert words == list(build_grammar(surface).commands)
+    assert "schema" not in [word.word for word in build_help(SHELL, "slack").words]
+
+
+def test_help_says_what_this_person_may_do():
+    viewer = Actor("slack", "U1", grants=(Grant(Role.VIEWER),))
+    may = {word.word: word.allowed for word in build_help(viewer, "slack").words}
+    assert may == {"stats": True, "failed": True, "status": True, "retry": False, "help": True}
+    stranger = build_help(Actor("slack", "U2"), "slack")
+    assert [word.word for word in stranger.words if word.allowed] == ["help"]
+    assert stranger.role is None
+
+
+def test_help_of_one_word_shows_its_usage_and_options():
+    report = build_help(SHELL, "shell", "failed")
+    assert report.word == "failed"
+    assert report.text.startswith("failed [QUEUE] [--task TEXT]")
+    assert "--since SPAN: " in report.text
+    assert "--private" not in report.text
+    assert "schema apply: " in build_help(SHELL, "shell", "schema").text
+
+
+def test_help_of_an_unknown_word_suggests_the_one_meant():
+    with pytest.raises(InvalidRequest, match="did you mean 'retry'"):
+        build_help(SHELL, "shell", "retri")
+    with pytest.raises(InvalidRequest, match="no word"):
+        build_help(SHELL, "slack", "schema")

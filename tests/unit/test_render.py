@@ -1,0 +1,532 @@
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs_maint.actions import Actor
+from jobs_maint.grammar import build_help
+from jobs_maint.models import (
+    FailedJob,
+    FailedJobsReport,
+    FailedRun,
+    HelpReport,
+    ItemOutcome,
+    ItemResult,
+    JobDetails,
+    JobEvent,
+    MaintenanceRun,
+    PurgeReport,
+    QueueStats,
+    RetryReport,
+    SchemaReport,
+    StatsReport,
+    WorkerCounts,
+)
+from jobs_maint.render import (
+    build_data,
+    build_verdict,
+    count_noun,
+    render_json,
+    render_text,
+    safe_block,
+    safe_line,
+    safe_word,
+    short_task,
+    sort_queues,
+)
+
+NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
+EVIL = "a\x1b[2J\x1b]0;owned\x07\nb\r\tc\u202egnp.exe\u2066\x9b31m\ud800\0"
+SHELL = Actor.shell("ana", "host")
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+EMAIL = QueueStats("email", ready=3, done_last_hour=210, done_last_day=5120, oldest_ready_seconds=2)
+WEBHOOK = QueueStats(
+    "webhook", ready=1204, scheduled=12, doing=4, failed=41, oldest_ready_seconds=840,
+    done_last_hour=30, done_last_day=803, failed_last_hour=37, failed_last_day=41,
+    retrying_last_hour=12, lost_last_day=1,
+)  # fmt: skip
+REPORTS = QueueStats("reports")
+
+
+def stats(*queues, live=2, silent=0, **more):
+    more.setdefault("maintenance", ())
+    return StatsReport(NOW, queues, WorkerCounts(live, silent), **more)
+
+
+def failed_job(job_id=4711, **more):
+    values = {
+        "queue": "webhook", "task": "demo.tasks.deliver_webhook", "attempts": 3,
+        "failed_at": ago(minutes=4), "recorded": True, "kind": "error",
+        "exception_type": "httpx.ConnectTimeout", "message": "timed out after 10 s",
+    }  # fmt: skip
+    return FailedJob(job_id, **{**values, **more})
+
+
+def failed_report(*jobs, total=None, **more):
+    return FailedJobsReport(NOW, jobs, len(jobs) if total is None else total, 20, **more)
+
+
+def details(**more):
+    values = {
+        "as_of": NOW, "job_id": 4711, "status": "failed", "queue": "webhook",
+        "task": "demo.tasks.deliver_webhook", "attempts": 3, "priority": 0, "lock": None,
+        "queueing_lock": "hook:12", "scheduled_at": None, "abort_requested": False,
+        "worker_id": None, "args": {"url": "https://x", "token": "***"}, "redacted": True,
+        "events": (JobEvent("deferred", ago(minutes=10)),
+                   JobEvent("started", ago(minutes=9), 60.0)),
+        "failures": (
+            FailedRun(2, ago(minutes=9), "error", "httpx.ConnectTimeout", "first", True),
+            FailedRun(
+                3, ago(minutes=4), "error", "httpx.ConnectTimeout", "last", False,
+                'Traceback:\n  File "x.py", line 1\nhttpx.ConnectTimeout: last\n',
+            ),
+        ),
+    }  # fmt: skip
+    return JobDetails(**{**values, **more})
+
+
+RETRY = RetryReport(
+    (
+        ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "demo.tasks.deliver_webhook"),
+        ItemResult(4712, ItemOutcome.SKIPPED, "wrong_status", "it is succeeded"),
+        ItemResult(4713, ItemOutcome.FAILED, "error", "the row was broken"),
+    ),
+    0.03,
+)
+SCHEMA = SchemaReport("0001", True, ("0001_tables",), ())
+STATS = stats(
+    EMAIL, WEBHOOK, REPORTS, silent=1, hidden_queues=2,
+    maintenance=(MaintenanceRun("jobs_maint:purge_finished_jobs", ago(minutes=14), True),),
+)  # fmt: skip
+EVERY_RESULT = [
+    STATS,
+    failed_report(failed_job(), failed_job(2, recorded=False), total=9),
+    details(),
+    RETRY,
+    SCHEMA,
+    build_help(SHELL, "shell"),
+    build_help(SHELL, "shell", "failed"),
+]
+
+
+# --- foreign text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("plain text", "plain text"),
+        ("grüße 日本 🎉", "grüße 日本 🎉"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\0\x07\x7f\x9b", "\\x00\\x07\\x7f\\x9b"),
+        ("\u202eevil\u2066\u200f\u061c", "\\u202eevil\\u2066\\u200f\\u061c"),
+        ("\ud800", "\\ud800"),
+        ("\u2028\u2029", "\\u2028\\u2029"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_could_act_on_a_terminal_becomes_visible(text, safe):
+    assert safe_word(text) == safe
+
+
+def test_a_message_of_many_lines_becomes_one_and_a_block_keeps_its_lines():
+    assert safe_line("  a\n\n  b\tc ") == "a b c"
+    assert safe_block("a\r\n\tb\x1b\n") == "a\n    b\\x1b\n"
+
+
+def test_every_control_and_direction_character_is_caught():
+    risky = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F),
+             *range(0x2066, 0x206A), 0xFEFF]  # fmt: skip
+    for code in risky:
+        assert chr(code) not in safe_word(f"x{chr(code)}y"), hex(code)
+
+
+def test_foreign_text_reaches_the_terminal_nowhere_raw():
+    job = failed_job(queue=EVIL, task=EVIL, exception_type=EVIL, message=EVIL)
+    run = FailedRun(1, NOW, "error", EVIL, EVIL, False, EVIL)
+    item = ItemResult(1, ItemOutcome.DONE, "put_back", EVIL, EVIL, EVIL)
+    skipped = ItemResult(2, ItemOutcome.SKIPPED, EVIL, EVIL)
+    results = [
+        stats(QueueStats(EVIL, ready=1, oldest_ready_seconds=900), queue=EVIL,
+              maintenance=(MaintenanceRun(EVIL, NOW, False),)),
+        stats(queue=EVIL),
+        failed_report(job, queue=EVIL, task=EVIL, error=EVIL, limited_to_queues=(EVIL,)),
+        details(status=EVIL, queue=EVIL, task=EVIL, lock=EVIL, queueing_lock=EVIL, worker=EVIL,
+                args={EVIL: EVIL}, events=(JobEvent(EVIL, NOW),), failures=(run,)),
+        details(failures=(run,)),
+        details(status="doing", worker=EVIL, failures=()),
+        RetryReport((item, skipped), 0.1),
+        SchemaReport(EVIL, True, (EVIL,), (EVIL,)),
+        HelpReport(None, (), EVIL, EVIL),
+    ]  # fmt: skip
+    for result in results:
+        for width in (40, 80, 200):
+            text = render_text(result, width=width)
+            assert all(char == "\n" or char.isprintable() for char in text), text
+            text.encode()
+        json_text = render_json(result)
+        assert json_text.isascii()
+        assert "\x1b" not in json_text
+
+
+def test_markup_and_emoji_codes_in_foreign_text_are_text():
+    text = render_text(
+        failed_report(failed_job(message="[red]:smile:[/red] [link=x]")), styled=True
+    )
+    assert "[red]:smile:[/red] [link=x]" in text
+
+
+def test_the_short_name_of_a_task_is_its_last_part():
+    assert short_task("shop.tasks.send_mail") == "send_mail"
+    assert short_task("jobs_maint:purge_finished_jobs") == "jobs_maint:purge_finished_jobs"
+    assert short_task("odd.") == "odd."
+
+
+# --- width and style ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("result", EVERY_RESULT, ids=lambda result: type(result).__name__)
+def test_no_line_is_wider_than_the_terminal(result, width):
+    lines = render_text(result, width=width).split("\n")
+    assert max(map(len, lines)) <= width
+    assert not any(line != line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("result", EVERY_RESULT, ids=lambda result: type(result).__name__)
+def test_style_is_only_for_terminals_and_changes_no_word(result):
+    plain = render_text(result, width=80)
+    styled = render_text(result, width=80, styled=True)
+    assert "\x1b" not in plain
+    assert "\x1b[" in styled
+    stripped = re.sub(r"\x1b\[[0-9;]*m", "", styled)
+    assert [line.rstrip() for line in stripped.split("\n")] == plain.split("\n")
+
+
+def test_the_environment_has_no_say_in_the_text(monkeypatch):
+    before = render_text(STATS, width=80)
+    for name in ("FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.setenv(name, "1")
+    assert render_text(STATS, width=80) == before
+
+
+def test_a_narrow_table_says_what_it_leaves_out():
+    text = render_text(STATS, width=60)
+    assert "Too narrow for: Scheduled, Done 24h. --json has them." in text
+    assert "Too narrow" not in render_text(STATS, width=80)
+
+
+def test_wide_characters_keep_the_columns_straight():
+    text = render_text(stats(QueueStats("日本語", ready=7), QueueStats("e", ready=8)), width=80)
+    [wide] = [line for line in text.split("\n") if line.startswith("日本語 ")]
+    [narrow] = [line for line in text.split("\n") if line.startswith("e ")]
+    assert wide.index("7") + 3 == narrow.index("8")
+
+
+# --- stats --------------------------------------------------------------------------------------
+
+
+def test_stats_start_with_the_verdict_then_the_worst_queue():
+    lines = render_text(STATS, width=80).split("\n")
+    assert lines[0] == "webhook is 14 min behind; 37 jobs failed in the last hour."
+    rows = [line.split() for line in lines if line.startswith(("webhook ", "email ", "reports "))]
+    assert rows[1] == ["webhook", "1,204", "12", "4", "41", "37", "41", "803", "14", "min"]
+    assert rows[2] == ["email", "3", "–", "–", "–", "–", "–", "5,120", "2", "s"]
+    assert rows[3] == ["reports", *"––––––––"]
+
+
+def test_stats_tell_of_workers_maintenance_retries_rescues_and_hidden_queues():
+    text = render_text(STATS, width=120)
+    assert "Workers: 2 live, 1 silent." in text
+    assert "Maintenance: purge_finished_jobs 14 min ago, 03:00:22." in text
+    assert "Retrying: 12 attempts failed in the last hour" in text
+    assert "Rescued: 1 job put back in the last 24 hours" in text
+    assert "2 queues are not shown" in text
+
+
+def test_stats_without_maintenance_say_how_to_get_it():
+    assert "jobs_maint.register(app)" in render_text(stats(EMAIL))
+
+
+@pytest.mark.parametrize(
+    ("report", "level", "headline"),
+    [
+        (stats(EMAIL, REPORTS), "green", "All 2 queues keep up; no job failed in the last hour."),
+        (stats(EMAIL), "green", "email keeps up; no job failed in the last hour."),
+        (stats(), "green", "No job is in the job tables."),
+        (stats(queue="email"), "green", "No job is in queue email."),
+        (
+            stats(QueueStats("email", failed_last_hour=1, done_last_hour=99), REPORTS),
+            "yellow",
+            "1 job failed in the last hour; no queue is behind.",
+        ),
+        (
+            stats(QueueStats("email", ready=1, oldest_ready_seconds=60), REPORTS),
+            "yellow",
+            "email is 60 s behind; no job failed in the last hour.",
+        ),
+        (
+            stats(QueueStats("email", ready=1, oldest_ready_seconds=599)),
+            "yellow",
+            "email is 10 min behind; no job failed in the last hour.",
+        ),
+        (
+            stats(QueueStats("email", ready=1, oldest_ready_seconds=600)),
+            "red",
+            "email is 10 min behind; no job failed in the last hour.",
+        ),
+        (
+            stats(WEBHOOK, QueueStats("email", ready=1, oldest_ready_seconds=90), REPORTS),
+            "red",
+            "2 queues are behind, webhook the most (14 min); 37 jobs failed in the last hour.",
+        ),
+        (
+            stats(EMAIL, live=0),
+            "red",
+            "No worker is live and 3 jobs wait; no job failed in the last hour.",
+        ),
+        (
+            stats(QueueStats("email", failed_last_hour=10, done_last_hour=30)),
+            "red",
+            "10 jobs failed in the last hour; no queue is behind.",
+        ),
+        (
+            stats(QueueStats("email", failed_last_hour=10, done_last_hour=31)),
+            "yellow",
+            "10 jobs failed in the last hour; no queue is behind.",
+        ),
+    ],
+)
+def test_the_verdict_says_the_worst_with_its_number(report, level, headline):
+    verdict = build_verdict(report)
+    assert (verdict.level, verdict.headline) == (level, headline)
+
+
+def test_the_second_line_says_what_is_fine():
+    assert build_verdict(STATS).second_line == (
+        "The other 2 queues keep up. 2 of 3 workers live. 5,923 jobs done in the last 24 hours."
+    )
+    assert build_verdict(stats(EMAIL, live=1)).second_line.startswith("1 worker live.")
+    assert build_verdict(stats(WEBHOOK, EMAIL)).second_line.startswith("The other queue keeps up.")
+
+
+def test_silent_workers_and_failed_maintenance_are_never_green():
+    assert build_verdict(stats(EMAIL, silent=1)).level == "yellow"
+    run = MaintenanceRun("jobs_maint:purge_finished_jobs", NOW, False)
+    verdict = build_verdict(stats(EMAIL, maintenance=(run,)))
+    assert verdict.level == "yellow"
+    assert "The last run of purge_finished_jobs failed." in verdict.second_line
+
+
+def test_an_old_job_that_is_not_ready_is_not_behind():
+    assert build_verdict(stats(QueueStats("email", oldest_ready_seconds=9e9))).level == "green"
+
+
+def test_the_worst_queue_comes_first_and_equals_by_name():
+    behind = QueueStats("z", ready=1, oldest_ready_seconds=61)
+    failing = QueueStats("y", failed_last_hour=5)
+    order = sort_queues([QueueStats("b"), QueueStats("a"), EMAIL, failing, behind])
+    assert [queue.queue for queue in order] == ["z", "y", "email", "a", "b"]
+
+
+def test_counts_agree_with_their_nouns():
+    assert [count_noun(count, "job") for count in (0, 1, 2, 1204)] == [
+        "no jobs", "1 job", "2 jobs", "1,204 jobs",
+    ]  # fmt: skip
+    assert count_noun(2, "query", "queries") == "2 queries"
+
+
+# --- failed -------------------------------------------------------------------------------------
+
+
+def test_each_failed_job_shows_its_error_below_it_at_80_columns():
+    lines = render_text(failed_report(failed_job()), width=80).split("\n")
+    assert lines[0] == "1 failed job."
+    assert lines[3].split() == (
+        ["4711", "webhook", "deliver_webhook", "4", "min", "ago,", "03:10:22", "3"]
+    )
+    assert lines[4] == "      ConnectTimeout: timed out after 10 s"
+
+
+def test_a_wide_terminal_has_the_error_in_the_row():
+    lines = render_text(failed_report(failed_job()), width=200).split("\n")
+    assert lines[3].endswith("3  ConnectTimeout: timed out after 10 s")
+
+
+def test_a_long_error_is_cut_to_the_width_with_an_ellipsis():
+    text = render_text(failed_report(failed_job(message="x" * 5000 + "\nmore")), width=80)
+    assert max(map(len, text.split("\n"))) == 80
+    assert "x…" in text
+
+
+def test_what_is_not_shown_is_counted_with_the_option_that_shows_it():
+    text = render_text(failed_report(failed_job(), total=47))
+    assert "46 more not shown; --limit 47" in text
+    assert "--limit 1000" in render_text(failed_report(failed_job(), total=5000))
+    assert "jobs-maint status 4711" in text
+    assert "not shown" not in render_text(failed_report(failed_job()))
+
+
+def test_no_failed_job_is_one_sentence_with_the_filters():
+    report = failed_report(queue="email", task="send", error="timed", since_seconds=3600)
+    assert render_text(report, width=200) == (
+        "No failed jobs in queue email of tasks with 'send' with 'timed' in the error "
+        "in the last 60 min."
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "text"),
+    [
+        (failed_job(recorded=False), "error not recorded"),
+        (failed_job(kind="worker_lost", exception_type=None, message=None), "worker lost"),
+        (failed_job(message=""), "ConnectTimeout"),
+        (failed_job(exception_type=None, message=None), "error without a message"),
+    ],
+)
+def test_a_failure_without_a_message_still_says_what_is_known(job, text):
+    assert render_text(failed_report(job)).split("\n")[4].strip() == text
+
+
+def test_an_older_failure_shows_its_date():
+    assert "2 d ago, 2026-03-10 02:14" in render_text(
+        failed_report(failed_job(failed_at=ago(hours=49)))
+    )
+
+
+def test_hidden_jobs_are_counted():
+    report = failed_report(failed_job(), hidden_jobs=3, limited_to_queues=("email*", "webhook"))
+    text = render_text(report)
+    assert "Only queues that your role reaches: email*, webhook." in text
+    assert "3 matching jobs in other queues not shown" in text
+
+
+# --- status, retry, schema, help ----------------------------------------------------------------
+
+
+def test_status_starts_with_the_last_error_and_ends_with_its_traceback():
+    lines = render_text(details(), width=80).split("\n")
+    assert lines[0] == "Job 4711 is failed: ConnectTimeout: last"
+    assert lines[-1].strip() == "httpx.ConnectTimeout: last"
+    text = "\n".join(lines)
+    assert "03:05:22  started   after 60 s" in text
+    assert "Attempt 2, 9 min ago, 03:05:22; a retry followed" in text
+    assert "No traceback was kept" in text
+    assert "Queueing lock  hook:12" in text
+    assert "(secrets hidden; --reveal shows all)" in text
+    assert "secrets hidden" not in render_text(details(redacted=False))
+
+
+def test_a_traceback_is_never_cut_or_wrapped():
+    trace = f"Traceback\n  {'x' * 300}"
+    text = render_text(details(failures=(FailedRun(1, NOW, "error", "E", "m", False, trace),)))
+    assert "x" * 300 in text
+
+
+def test_huge_arguments_are_cut_and_it_is_said():
+    text = render_text(details(args={"blob": "x" * 100_000}))
+    assert len(text) < 7_000
+    assert "more characters not shown; --json has all" in text
+
+
+def test_a_running_job_names_its_worker_or_the_lack_of_one():
+    running = details(status="doing", failures=(), worker="host1 pid 7")
+    assert render_text(running).startswith("Job 4711 is doing, on host1 pid 7.")
+    assert "none that beats names this job" in render_text(details(status="doing", failures=()))
+
+
+def test_a_retry_says_per_job_what_became_of_it():
+    assert render_text(RETRY).split("\n") == [
+        "1 job put back: 4711 (webhook, deliver_webhook).",
+        "1 job skipped:",
+        "  4712: it is succeeded",
+        "1 job failed:",
+        "  4713: the row was broken",
+    ]
+
+
+def test_a_retry_of_nothing_says_so():
+    skipped = ItemResult(1, ItemOutcome.SKIPPED, "not_found", "there is no such job")
+    assert render_text(RetryReport((skipped, skipped), 0)).startswith("No job was put back.")
+
+
+def test_a_job_put_back_for_later_says_when_it_runs():
+    item = ItemResult(5, ItemOutcome.DONE, "put_back", "runs at 2026-03-13 08:00 UTC, as scheduled")
+    assert "  5: runs at 2026-03-13 08:00 UTC" in render_text(RetryReport((item,), 0))
+
+
+def test_the_schema_page_says_what_is_there_and_what_is_missing():
+    assert render_text(SCHEMA) == ("The schema is complete, version 0001.\nApplied: 0001_tables.")
+    text = render_text(SchemaReport("0002", True, ("0001_tables",), ("0002_indexes",)))
+    assert text.startswith("The schema is not complete. Missing:\n  0002_indexes\n")
+    assert "jobs-maint schema apply" in text
+    done = SchemaReport("0001", True, (), ())
+    assert "Nothing had to be applied." in render_text(done)
+
+
+def test_the_schemas_sql_is_printed_as_it_is():
+    sql = f"CREATE TABLE t ({'x' * 300});\n"
+    assert render_text(SchemaReport("0001", False, (), (), sql=sql), width=40) == sql.strip()
+
+
+def test_help_names_each_word_with_its_role():
+    text = render_text(build_help(SHELL, "shell"), width=100)
+    assert "jobs-maint retry ID… [--reset-attempts]" in text
+    assert "Role: operator." in text
+    assert "Not yours" not in text
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    list(
+        zip(
+            EVERY_RESULT,
+            ["stats", "failed", "status", "retry", "schema", "help", "help"],
+            strict=True,
+        )
+    ),
+)
+def test_json_is_one_object_that_names_its_kind(result, kind):
+    data = json.loads(render_json(result))
+    assert data["kind"] == kind
+    assert next(iter(data)) == "kind"
+    assert data == json.loads(json.dumps(build_data(result)))
+
+
+def test_json_times_are_utc_with_z_and_spans_are_numbers():
+    berlin = NOW.astimezone(datetime.strptime("+0100", "%z").tzinfo)
+    data = build_data(failed_report(failed_job(failed_at=berlin), since_seconds=86400.0))
+    assert data["jobs"][0]["failed_at"] == "2026-03-12T03:14:22Z"
+    assert data["since_seconds"] == 86400.0
+    assert data["as_of"] == "2026-03-12T03:14:22Z"
+
+
+def test_json_has_the_counts_that_the_text_has():
+    assert build_data(failed_report(failed_job(), total=9))["not_shown"] == 8
+    data = build_data(RETRY)
+    assert (data["done"], data["skipped"]) == (1, 2)
+    assert [item["outcome"] for item in data["items"]] == ["done", "skipped", "failed"]
+
+
+def test_json_keeps_arguments_as_they_are():
+    args = {"nested": {"list": [1, 2.5, None, True, "é\n"]}, "big": 2**63}
+    assert json.loads(render_json(details(args=args)))["args"] == args
+
+
+def test_a_result_without_a_page_is_an_error_of_ours():
+    purge = PurgeReport({}, 0, 0.0, finished=True)
+    with pytest.raises(TypeError, match="PurgeReport"):
+        render_text(purge)
+    with pytest.raises(TypeError, match="PurgeReport"):
+        render_json(purge)
