@@ -1,0 +1,316 @@
+"""The shell as a process, as far as it needs no database."""
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs_maint import __version__, cli
+from jobs_maint.errors import JobNotFound
+from jobs_maint.models import ItemOutcome, ItemResult, RetryReport
+
+COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
+SOURCES = str(Path(cli.__file__).parents[1])
+
+
+def environment(**more):
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**keep, "PYTHONPATH": SOURCES, **more}
+
+
+def run(*words, env=None, **more):
+    return subprocess.run(
+        [*COMMAND, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(**(env or {})),
+        check=False,
+        **more,
+    )
+
+
+def assert_refused(done, exit_code, says):
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("jobs-maint: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert says in done.stderr
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def silent_server():
+    """Accepts connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(60)
+        yield listener
+
+
+def test_the_version_is_one_line():
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"jobs-maint {__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"], ["-h"]])
+def test_no_words_are_a_request_for_help(words):
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "jobs-maint retry ID… [--reset-attempts]" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [["help", "failed"], ["failed", "--help"], ["failed", "-h"]])
+def test_help_of_a_word_needs_no_settings(words):
+    done = run(*words, env={"JOBS_MAINT_BEAT": "nonsense"})
+    assert done.returncode == 0
+    assert done.stdout.startswith("jobs-maint failed [QUEUE]")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["frobnicate"], "'frobnicate' is no word of this tool; see help"),
+        (["retri", "1"], "did you mean 'retry 1'?"),
+        (["failed", "--limt", "5"], "did you mean --limit? Try: jobs-maint failed --limit 5"),
+        (["status", "x"], "'x' is not a job id"),
+        (["status", "9223372036854775808"], "is no possible job id"),
+        (["schema"], "schema takes one of: apply, status, sql"),
+        (["stats", "--private"], "stats has no option --private"),
+        (["help", "nope"], "'nope' is no word of this tool"),
+        (["stats", "a", "\x1b[31m\nb"], "stats takes one word"),
+    ],
+)
+def test_words_that_make_no_sense_end_with_2(words, says):
+    assert_refused(run(*words), 2, says)
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({}, "JOB_QUEUE_DATABASE_URL is not set; set it to"),
+        ({"JOB_QUEUE_DATABASE_URL": " "}, "JOB_QUEUE_DATABASE_URL is not set"),
+        ({"JOBS_MAINT_KEEPFAILED": "1d"}, "did you mean JOBS_MAINT_KEEP_FAILED?"),
+        ({"JOBS_MAINT_BEAT": "soon"}, "JOBS_MAINT_BEAT: 'soon' is not a duration"),
+        ({"JOBS_CONFIG": "/nowhere/jobs.toml"}, "/nowhere/jobs.toml, which cannot be read"),
+        ({"JOB_QUEUE_DATABASE_URL": "mysql://me:hunter2@db/x"}, "postgresql://"),
+        ({"JOB_QUEUE_DATABASE_URL": "postgresql://me:hunter2@[::1"}, "postgresql://"),
+    ],
+)
+def test_wrong_settings_end_with_78(env, says):
+    done = run("stats", env=env)
+    assert_refused(done, 78, says)
+    assert "hunter2" not in done.stderr
+
+
+def test_service_links_of_kubernetes_are_no_settings():
+    done = run(
+        "stats", env={"JOBS_MAINT_PORT": "tcp://10.0.0.1:80", "JOBS_MAINT_SERVICE_HOST": "x"}
+    )
+    assert_refused(done, 78, "JOB_QUEUE_DATABASE_URL is not set")
+
+
+def test_a_database_that_is_not_there_ends_with_69(closed_port):
+    url = f"postgresql://me:hunter2@127.0.0.1:{closed_port}/jobs"
+    done = run("stats", env={"JOB_QUEUE_DATABASE_URL": url})
+    assert_refused(done, 69, f"127.0.0.1:{closed_port}")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_host_that_does_not_exist_ends_with_69():
+    done = run("stats", env={"JOB_QUEUE_DATABASE_URL": "postgresql://me@nohost.invalid/jobs"})
+    assert_refused(done, 69, "nohost.invalid")
+
+
+def test_with_json_an_error_is_json_on_stderr_and_stdout_stays_empty():
+    for words, code, exit_code in (
+        (["stats", "--json"], "invalid_settings", 78),
+        (["nope", "--json"], "invalid_request", 2),
+    ):
+        done = run(*words)
+        assert (done.returncode, done.stdout) == (exit_code, "")
+        assert json.loads(done.stderr)["error"]["code"] == code
+
+
+def test_the_schemas_sql_needs_no_database():
+    done = run("schema", "sql")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "CREATE TABLE IF NOT EXISTS jobs_maint_migrations" in done.stdout
+    assert json.loads(run("schema", "sql", "--json").stdout)["sql"] in f"{done.stdout}\n\n"
+
+
+def test_json_help_names_its_kind():
+    assert json.loads(run("help", "--json").stdout)["kind"] == "help"
+
+
+def test_an_output_without_unicode_gets_escapes_and_no_traceback():
+    done = run("help", env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "retry ID\\u2026" in done.stdout
+
+
+def test_a_reader_that_leaves_early_sees_no_complaint():
+    env = environment()
+    with subprocess.Popen(
+        [*COMMAND, "help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+    ) as p:
+        p.stdout.close()
+        assert p.wait(60) == cli.BROKEN_PIPE
+        assert p.stderr.read() == b""
+
+
+def test_a_full_disk_is_one_sentence():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "help"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment(),
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == cli.OUTPUT_FAILED
+    assert done.stderr == ("jobs-maint: the answer could not be written: No space left on device\n")
+
+
+def test_a_closed_output_is_no_error():
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "help"],
+        capture_output=True, text=True, timeout=60, env=environment(), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_ends_with_130_and_one_word(silent_server):
+    port = silent_server.getsockname()[1]
+    env = environment(JOB_QUEUE_DATABASE_URL=f"postgresql://me@127.0.0.1:{port}/jobs")
+    with subprocess.Popen(
+        [*COMMAND, "stats"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+    ) as p:
+        waiting, _ = silent_server.accept()
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=60)
+        waiting.close()
+    assert (p.returncode, out, err) == (130, b"", b"jobs-maint: interrupted\n")
+
+
+def run_in_terminal(*words, columns=80, **env):
+    """The output of a command whose stdout is a terminal of this width."""
+    main, side = pty.openpty()
+    os.set_inheritable(side, True)
+    env = {"TERM": "xterm-256color", "COLUMNS": str(columns), **env}
+    with subprocess.Popen(
+        [*COMMAND, *words], stdout=side, stderr=side, env=environment(**env)
+    ) as p:
+        os.close(side)
+        chunks = []
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while chunk := os.read(main, 65_536):
+                chunks.append(chunk)
+        p.wait(60)
+    os.close(main)
+    return b"".join(chunks).decode()
+
+
+def test_a_terminal_gets_bold_words_unless_no_color_is_set():
+    assert "\x1b[1m" in run_in_terminal("help")
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in run_in_terminal("help", **env)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_lines_fit_the_terminal(columns):
+    lines = run_in_terminal("help", columns=columns, NO_COLOR="1").splitlines()
+    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) > columns / 3
+
+
+def item(code, outcome=ItemOutcome.SKIPPED):
+    return ItemResult(7, outcome, code, "it is succeeded")
+
+
+DONE = item("put_back", ItemOutcome.DONE)
+
+
+@pytest.mark.parametrize(
+    ("items", "exit_code"),
+    [
+        ((DONE,), 0),
+        ((DONE, DONE), 0),
+        ((item("not_found"),), 3),
+        ((item("wrong_status"),), 4),
+        ((item("queueing_lock_taken"),), 4),
+        ((item("error", ItemOutcome.FAILED),), 5),
+        ((DONE, item("not_found")), 5),
+        ((item("not_found"), item("not_found")), 5),
+    ],
+)
+def test_the_exit_code_of_a_retry_follows_its_items(monkeypatch, capsys, items, exit_code):
+    monkeypatch.setattr(cli, "_perform", lambda _actor, _action: RetryReport(items, 0.1))
+    assert cli.main(["retry", "7"]) == exit_code
+    out, err = capsys.readouterr()
+    if exit_code in {3, 4}:
+        assert (out, err) == ("", "jobs-maint: Job 7 was not put back: it is succeeded.\n")
+    else:
+        assert out
+        assert not err
+
+
+def test_an_unexpected_error_shows_an_id_and_its_traceback(monkeypatch, capsys):
+    def fail(_actor, _action):
+        raise ZeroDivisionError("oh \x1b[31m")
+
+    monkeypatch.setattr(cli, "_perform", fail)
+    assert cli.main(["stats"]) == 70
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *rest = err.splitlines()
+    assert first.startswith("jobs-maint: unexpected ZeroDivisionError (id ")
+    assert "please report it" in first
+    assert rest[-1] == "ZeroDivisionError: oh \\x1b[31m"
+    assert cli.main(["stats", "--json"]) == 70
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert error["code"] == "unexpected"
+    assert error["id"] in error["message"]
+
+
+def test_foreign_text_in_an_error_is_harmless(monkeypatch, capsys):
+    def fail(_actor, _action):
+        raise JobNotFound("no \x1b[2J\nsuch \u202ejob")
+
+    monkeypatch.setattr(cli, "_perform", fail)
+    assert cli.main(["status", "1"]) == 3
+    assert capsys.readouterr().err == "jobs-maint: no \\x1b[2J such \\u202ejob\n"
+
+
+def test_a_user_without_a_name_is_still_somebody(monkeypatch):
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert cli._find_actor().name == f"uid{os.getuid()}"
+
+
+def test_a_start_loads_only_what_the_word_needs():
+    code = (
+        "import sys; from jobs_maint.cli import main; main(sys.argv[1:]); "
+        "heavy = {'psycopg', 'procrastinate', 'pydantic', 'click', 'rich', 'asyncio'}; "
+        "print(sorted(heavy & {m.split('.')[0] for m in sys.modules}))"
+    )
+    for words, loaded in ((["--version"], "[]"), (["help", "--json"], "['click']")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            capture_output=True, text=True, env=environment(), check=True,
+        )  # fmt: skip
+        assert done.stdout.splitlines()[-1] == loaded
