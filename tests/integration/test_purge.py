@@ -60,14 +60,10 @@ async def test_a_job_scheduled_far_ahead_and_cancelled_long_ago_is_old(pool, mak
     assert (await run_purge(pool)).total == 1
 
 
-async def test_a_job_put_back_by_its_first_worker_counts_from_its_last_event(
-    pool, make_job, conn
-):
+async def test_a_job_put_back_by_its_first_worker_counts_from_its_last_event(pool, make_job, conn):
     """`finish_job` on a waiting job writes `cancelled`; there is no event of the final status."""
     job = await make_job(status="todo", deferred_ago=days(50))
-    await conn.execute(
-        "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", (job,)
-    )
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", (job,))
     assert (await make_job.events(job))[-1] == "cancelled"
     assert (await run_purge(pool)).total == 0
     await conn.execute("UPDATE procrastinate_events SET at = at - interval '31 days'")
@@ -128,9 +124,7 @@ async def test_two_purges_at_once_delete_each_job_once(pool, make_job):
     assert sum(report.total for report in reports) == 30
 
 
-async def test_our_own_tables_are_trimmed_but_not_what_belongs_to_a_kept_job(
-    pool, make_job, conn
-):
+async def test_our_own_tables_are_trimmed_but_not_what_belongs_to_a_kept_job(pool, make_job, conn):
     kept = await make_job(status="failed", finished_ago=days(80), deferred_ago=days(100))
     await conn.execute(
         "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
@@ -170,9 +164,7 @@ async def test_a_purge_is_audited_with_its_counts(pool, make_job, conn):
     assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []
 
 
-async def test_a_purge_whose_process_died_is_marked_interrupted_by_the_next(
-    pool, make_job, conn
-):
+async def test_a_purge_whose_process_died_is_marked_interrupted_by_the_next(pool, make_job, conn):
     await conn.execute(
         "WITH run AS (INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome,"
         " counts) VALUES ('task', 't', 'purge', 'purge', 'started', '{\"succeeded\": 7}')"
@@ -210,5 +202,3 @@ async def test_the_bound_is_the_last_job_deferred_before_the_cut_off(
 
 async def test_a_purge_of_an_empty_table_does_nothing(pool):
     assert (await run_purge(pool)).total == 0
-
-

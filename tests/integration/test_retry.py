@@ -16,9 +16,7 @@ ANA = Actor.shell("ana", "host")
 
 
 async def retry(pool, *job_ids, actor=ANA, reset_attempts=False):
-    return await perform(
-        pool, actor, RetryJobs(job_ids, reset_attempts), settings=MaintSettings()
-    )
+    return await perform(pool, actor, RetryJobs(job_ids, reset_attempts), settings=MaintSettings())
 
 
 def codes(report):
@@ -53,9 +51,7 @@ async def test_attempts_stay_unless_asked_and_an_abort_request_is_cleared(pool, 
     assert rows == [(5, False), (0, False)]
 
 
-async def test_a_cancelled_job_keeps_its_time_ahead_and_a_failed_one_runs_now(
-    pool, make_job, conn
-):
+async def test_a_cancelled_job_keeps_its_time_ahead_and_a_failed_one_runs_now(pool, make_job, conn):
     later = await make_job(status="cancelled", scheduled_in=hours(5))
     past = await make_job(status="cancelled", scheduled_in=-hours(5))
     failed = await make_job(status="failed", scheduled_in=hours(5))

@@ -96,9 +96,7 @@ async def test_failed_shows_the_error_of_the_last_run_only(pool, make_job, conn)
     (shown,) = (await ask(pool, ListFailed())).jobs
     assert (shown.recorded, shown.message) == (True, "the first error")
     for status in ("todo", "doing", "failed"):
-        await conn.execute(
-            "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, job)
-        )
+        await conn.execute("UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, job))
     (shown,) = (await ask(pool, ListFailed())).jobs
     assert (shown.recorded, shown.message) == (False, None)
 
@@ -108,12 +106,8 @@ async def test_failed_filters_combine_and_the_rest_is_counted(pool, make_job):
         await make_job(status="failed", task="app.deliver", error="100% timeout")
     await make_job(status="failed", task="app.deliver", error="other")
     await make_job(status="failed", task="app.mail", error="100% timeout")
-    await make_job(
-        status="failed", task="app.deliver", error="100% timeout", finished_ago=days(3)
-    )
-    report = await ask(
-        pool, ListFailed(task="DELIVER", error="0% time", since=hours(1), limit=2)
-    )
+    await make_job(status="failed", task="app.deliver", error="100% timeout", finished_ago=days(3))
+    report = await ask(pool, ListFailed(task="DELIVER", error="0% time", since=hours(1), limit=2))
     assert (len(report.jobs), report.total, report.not_shown) == (2, 3, 1)
 
 

@@ -81,7 +81,7 @@ async def purge_finished_jobs(
     and says where to go on. Ages count from the newest event that is not `scheduled`.
     """
     begun = time.monotonic()
-    deadline = begun + time_limit.total_seconds() if time_limit else None
+    deadline = begun + time_limit.total_seconds() if time_limit is not None else None
     progress = _Progress(resume_after=dict(resume_after or {}))
     async with pool.connection() as conn, transaction(conn):
         now = now or (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]

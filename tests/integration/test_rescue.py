@@ -1,0 +1,339 @@
+"""Which running jobs count as stuck, and what becomes of them.
+
+Workers are rows here, so that every moment can be staged; real ones die in the acceptance tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from jobs_maint.actions import Actor, RescueStalled
+from jobs_maint.database import transaction
+from jobs_maint.operations import stalled
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from tests.support.history import hours, minutes
+
+TICK = Actor.task("jobs_maint:rescue_stalled_jobs")
+SOON = {"stalled_after": timedelta(minutes=5), "beat": timedelta(seconds=10)}
+
+
+class Fleet:
+    """Workers as rows, and a clock that is moved by dating rows back."""
+
+    def __init__(self, pool, conn, make_job) -> None:
+        self.pool, self.conn, self.make_job = pool, conn, make_job
+
+    async def start_worker(self, *, beats: bool = True) -> int:
+        found = await self.conn.execute("SELECT procrastinate_register_worker_v1()")
+        (worker_id,) = await found.fetchone()
+        if beats:
+            await self.beat(worker_id)
+        return worker_id
+
+    async def beat(self, worker_id: int, *jobs: int) -> None:
+        await self.conn.execute(
+            "WITH cleared AS (DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(jobs)s))"
+            " INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+            " beat_seconds, job_ids) VALUES (%(id)s, 'host-a', 31, '1', 'never', 10, %(jobs)s)"
+            " ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), job_ids = excluded.job_ids",
+            {"id": worker_id, "jobs": list(jobs)},
+        )
+
+    async def pass_time(self, span: timedelta) -> None:
+        for statement in (
+            "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, started_at = started_at - %s",
+            "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - %s - %s * 0",
+            "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
+            " started_at = started_at - %s",
+            "UPDATE procrastinate_events SET at = at - %s - %s * 0",
+            "UPDATE jobs_maint_failures SET failed_at = failed_at - %s - %s * 0",
+        ):
+            await self.conn.execute(statement, (span, span))
+
+    async def tick(self, **settings):
+        return await perform(
+            self.pool, TICK, RescueStalled(), settings=MaintSettings(**{**SOON, **settings})
+        )
+
+    async def lose(self, *jobs: dict) -> list[int]:
+        """Jobs whose workers beat them once and then died; noticed, and due."""
+        ids = []
+        for job in jobs or ({},):
+            worker = await self.start_worker()
+            ids.append(await self.make_job(status="doing", worker_id=worker, **job))
+            await self.beat(worker, ids[-1])
+        await self.notice()
+        return ids
+
+    async def notice(self) -> None:
+        await self.pass_time(minutes(2))
+        report = await self.tick()
+        assert (report.items, report.suspects > 0) == ((), True)
+        await self.pass_time(minutes(6))
+
+    async def take_and_die(self, job: int) -> None:
+        """A new worker claims the waiting job and dies with it; noticed, and due."""
+        worker = await self.start_worker()
+        await self.conn.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", (worker,)
+        )
+        await self.beat(worker, job)
+        await self.notice()
+
+
+@pytest.fixture
+def fleet(pool, conn, make_job) -> Fleet:
+    return Fleet(pool, conn, make_job)
+
+
+def outcomes(report):
+    return {item.job_id: item.code for item in report.items}
+
+
+async def test_a_dead_workers_job_is_put_back_after_it_was_seen_so_for_stalled_after(
+    fleet, make_job, conn
+):
+    (job,) = await fleet.lose()
+    report = await fleet.tick()
+    assert outcomes(report) == {job: "put_back"}
+    assert await make_job.status(job) == "todo"
+    row = await (
+        await conn.execute("SELECT attempts, worker_id FROM procrastinate_jobs")
+    ).fetchone()
+    assert row == (1, None)
+    (failure,) = await (
+        await conn.execute("SELECT kind, will_retry, message FROM jobs_maint_failures")
+    ).fetchall()
+    assert failure[:2] == ("worker_lost", True)
+    assert "host-a pid 31" in failure[2]
+    assert outcomes(await fleet.tick()) == {}
+
+
+async def test_a_job_named_by_a_fresh_beat_is_never_stuck_however_long_it_runs(fleet, make_job):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker, deferred_ago=hours(50))
+    for _ in range(3):
+        await fleet.pass_time(minutes(10))
+        await fleet.beat(worker, job)
+        assert (await fleet.tick()).suspects == 0
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_living_worker_whose_row_was_pruned_keeps_its_job(fleet, make_job, conn):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await conn.execute("DELETE FROM procrastinate_workers")
+    for _ in range(3):
+        await fleet.pass_time(minutes(10))
+        await fleet.beat(worker, job)
+        assert (await fleet.tick()).suspects == 0
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_job_that_started_after_the_last_beat_is_not_even_suspected(fleet, make_job):
+    worker = await fleet.start_worker()
+    await make_job(status="doing", worker_id=worker)
+    assert (await fleet.tick()).suspects == 0
+
+
+async def test_a_beat_between_two_passes_ends_the_suspicion(fleet, make_job):
+    """An outage: noticed before it, alive after it; the first pass after it must not act."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    assert (await fleet.tick()).suspects == 1
+    await fleet.beat(worker, job)
+    await fleet.pass_time(minutes(20))
+    report = await fleet.tick()
+    assert (outcomes(report), report.suspects) == ({}, 1)
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_job_its_living_worker_no_longer_runs_is_put_back(fleet, make_job):
+    """Its end could not be stored: the worker lives and beats, but does not name it."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    await fleet.beat(worker)
+    assert (await fleet.tick()).suspects == 1
+    await fleet.pass_time(minutes(6))
+    await fleet.beat(worker)
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_a_worker_that_never_beat_is_judged_by_its_heartbeat_and_after_an_hour(
+    fleet, make_job, conn
+):
+    worker = await fleet.start_worker(beats=False)
+    job = await make_job(status="doing", worker_id=worker)
+    assert (await fleet.tick()).suspects == 0
+    await fleet.pass_time(minutes(2))
+    assert (await fleet.tick()).suspects == 1
+    await fleet.pass_time(minutes(50))
+    assert outcomes(await fleet.tick()) == {}
+    await fleet.pass_time(minutes(15))
+    await conn.execute("DELETE FROM procrastinate_workers")
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_a_worker_whose_recorder_alone_broke_keeps_its_job(fleet, make_job, conn):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    for _ in range(3):
+        await fleet.pass_time(minutes(10))
+        await conn.execute("UPDATE procrastinate_workers SET last_heartbeat = now()")
+        assert (await fleet.tick()).suspects == 0
+    assert await make_job.status(job) == "doing"
+
+
+async def test_an_abort_request_ends_the_job_as_aborted(fleet, make_job, conn):
+    (job,) = await fleet.lose({"abort_requested": True})
+    assert outcomes(await fleet.tick()) == {job: "aborted"}
+    assert await make_job.status(job) == "aborted"
+    assert (await make_job.events(job))[-1] == "aborted"
+
+
+async def test_a_taken_queueing_lock_fails_that_job_and_the_others_are_still_rescued(
+    fleet, make_job, conn
+):
+    free, first, second, aborting, last = await fleet.lose(
+        {}, {"queueing_lock": "nightly"}, {"queueing_lock": "nightly"},
+        {"abort_requested": True}, {},
+    )  # fmt: skip
+    report = await fleet.tick()
+    assert outcomes(report) == {
+        free: "put_back", first: "put_back", second: "failed",
+        aborting: "aborted", last: "put_back",
+    }  # fmt: skip
+    reason = next(item.reason for item in report.items if item.job_id == second)
+    assert f"job {first}" in reason
+    assert "nightly" in reason
+    (message,) = await (
+        await conn.execute("SELECT message FROM jobs_maint_failures WHERE job_id = %s", (second,))
+    ).fetchone()
+    assert message == reason
+
+
+async def test_a_row_the_database_refuses_does_not_stop_the_others(fleet, make_job, conn):
+    first, bad, last = await fleet.lose({}, {"task": "app.bad"}, {})
+    await conn.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'not this one'; END $$"
+    )
+    await conn.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " WHEN (old.task_name = 'app.bad') EXECUTE FUNCTION refuse()"
+    )
+    report = await fleet.tick()
+    assert outcomes(report) == {first: "put_back", bad: "error", last: "put_back"}
+    (counts,) = await (await conn.execute("SELECT counts FROM jobs_maint_audit")).fetchone()
+    assert counts == {"done": 2, "failed": 1}
+
+
+async def test_after_max_rescues_a_job_fails_and_a_person_who_retries_it_starts_anew(
+    fleet, make_job, conn
+):
+    (job,) = await fleet.lose()
+    for _ in range(3):
+        assert outcomes(await fleet.tick()) == {job: "put_back"}
+        await fleet.take_and_die(job)
+    report = await fleet.tick()
+    assert outcomes(report) == {job: "failed"}
+    assert "3 times" in report.items[0].reason
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo'")
+    await fleet.take_and_die(job)
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_job):
+    fragile, own, other = await fleet.lose(
+        {"task": "app.charge_card"},
+        {"task": "jobs_maint:purge_finished_jobs", "queue": "maintenance"},
+        {"task": "app.mail"},
+    )
+    report = await fleet.tick(rescue_policy={"app.charge*": "fail", "*": "retry"})
+    assert outcomes(report) == {fragile: "failed", own: "failed", other: "put_back"}
+
+
+async def test_a_job_that_finishes_while_the_rescue_looks_is_left_alone(
+    fleet, make_job, database_url
+):
+    """The worker's own transaction holds the row; the pass does not wait and does not touch it."""
+    (job,) = await fleet.lose()
+    async with await psycopg.AsyncConnection.connect(database_url) as worker:
+        await worker.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", (job,))
+        assert outcomes(await fleet.tick()) == {}
+    assert outcomes(await fleet.tick()) == {}
+    assert await make_job.status(job) == "succeeded"
+
+
+async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_back(
+    fleet, make_job, pool, database_url
+):
+    """The lock is held over the notice; meanwhile somebody puts the job back and it starts anew."""
+    (job,) = await fleet.lose()
+    rules = stalled.RescueRules(minutes(5), hours(1), 3, {})
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute(
+            "SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,)
+        )
+        new = (await (await other.execute("SELECT procrastinate_register_worker_v1()")).fetchone())[
+            0
+        ]
+        await other.execute("SELECT procrastinate_fetch_job_v2(NULL, %s)", (new,))
+
+        async def act():
+            async with pool.connection() as conn, transaction(conn):
+                # Wait for the row as a rescue of named jobs would, instead of skipping it.
+                await conn.execute(
+                    "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (job,)
+                )
+                return await stalled.rescue_stalled_jobs(conn, rules)
+
+        waiting = asyncio.create_task(act())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await other.commit()
+        report = await waiting
+    assert outcomes(report) == {}
+    assert await make_job.status(job) == "doing"
+    assert outcomes(await fleet.tick()) == {}
+
+
+async def test_a_beat_that_arrives_between_the_lock_and_the_change_saves_the_job(
+    fleet, make_job, pool, database_url, monkeypatch
+):
+    (job,) = await fleet.lose()
+    rules = stalled.RescueRules(minutes(5), hours(1), 3, {})
+    before = stalled._rescue
+
+    async def beat_first(conn, row, given):
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as worker:
+            await worker.execute(
+                "UPDATE jobs_maint_workers SET beat_at = now() WHERE %s = ANY (job_ids)", (job,)
+            )
+        return await before(conn, row, given)
+
+    monkeypatch.setattr(stalled, "_rescue", beat_first)
+    async with pool.connection() as conn, transaction(conn):
+        report = await stalled.rescue_stalled_jobs(conn, rules)
+    assert outcomes(report) == {}
+    assert await make_job.status(job) == "doing"
+
+
+async def test_two_passes_at_once_put_a_job_back_once(fleet, make_job):
+    (job,) = await fleet.lose()
+    reports = await asyncio.gather(*(fleet.tick() for _ in range(3)))
+    assert [outcomes(r) for r in reports].count({job: "put_back"}) == 1
+    assert (await make_job.events(job)).count("deferred_for_retry") == 1
+
+
+async def test_a_pass_with_nothing_to_do_leaves_no_audit_row(fleet, conn):
+    await fleet.tick()
+    assert await (await conn.execute("SELECT * FROM jobs_maint_audit")).fetchall() == []
