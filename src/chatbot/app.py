@@ -96,12 +96,18 @@ class Bot:
         await self.slack.close()
 
     def _build(self) -> AsyncApp:
+        # Bolt calls it by the names of its arguments and takes no bound method.
+        async def authorize(
+            enterprise_id: str | None = None, team_id: str | None = None
+        ) -> AuthorizeResult:
+            return self._authorize(enterprise_id, team_id)
+
         app = AsyncApp(
             # Not `chatbot`: Bolt silences the logger of this name together with its own.
             name="slack_bolt_app",
             logger=silent_logger(),
             client=AsyncWebClient(base_url=self.settings.slack_api_url, logger=silent_logger()),
-            authorize=self._authorize,
+            authorize=authorize,
             request_verification_enabled=False,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
@@ -141,9 +147,7 @@ class Bot:
             return
         self.work.start(self._answers.handle(ask))
 
-    async def _authorize(
-        self, enterprise_id: str | None = None, team_id: str | None = None
-    ) -> AuthorizeResult:
+    def _authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         """Everything that is signed is for this one workspace; asks Slack for nothing."""
         who = self._identity
         return AuthorizeResult(

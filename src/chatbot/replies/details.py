@@ -25,13 +25,20 @@ from jobs_maint.models import FailedRun, JobDetails
 
 __all__ = ["render_details"]
 
-LONGEST_TRACEBACK = 6_000
+LONGEST_TRACEBACK = 4_500
 LONGEST_ARGS = 1_500
 MOST_EVENTS = 12
 MOST_ATTEMPTS = 8
 _RETRYABLE = {"failed", "cancelled", "aborted"}
 _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
-_STATE = {"todo": "is waiting", "doing": "is running"}
+_STATE = {
+    "todo": "is waiting",
+    "doing": "is running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "cancelled": "was cancelled",
+    "aborted": "was aborted",
+}
 
 
 def render_details(job: JobDetails) -> Message:
@@ -58,11 +65,11 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
     state = f"Job {job.job_id} {_STATE.get(job.status, f'is {job.status}')}"
     where = f"{short_task(job.task)} in {cut(job.queue, 60)}"
-    tried = f"{count(job.attempts, 'attempt')} so far" if job.attempts else "not tried yet"
+    tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
     if last is None or job.status == "succeeded":
-        return [[f"{dot} ", bold(f"{state}.")], [f"{where}; {tried}."]]
+        return [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
     error = first_lines(_error(last), lines=2, width=300)
-    return [[f"{dot} ", bold(error)], [f"{state}: {where}; {tried}."]]
+    return [[f"{dot} ", bold(error)], [f"{state}: {where}, {tried}."]]
 
 
 def _error(run: FailedRun) -> str:

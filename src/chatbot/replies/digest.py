@@ -102,7 +102,7 @@ def _second_lines(report: DigestReport) -> list[str]:
         parts.append(f"{name} is {age} behind{others}.")
     parts.append(f"{count(report.succeeded, 'job')} succeeded.")
     if report.retrying:
-        parts.append(f"{count(report.retrying, 'attempt')} failed and will be retried.")
+        parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
     lines = [" ".join(parts)]
     if report.truncated_from is not None:
         lost = format_age(report.since - report.truncated_from)
@@ -121,7 +121,7 @@ def _error(group: DigestGroup) -> str:
     if not group.recorded:
         return "error not recorded"
     name = (group.exception_type or "").rpartition(".")[2]
-    message = first_lines(group.message, lines=1, width=80)
+    message = first_lines(group.message, lines=1, width=70)
     if name and message and not message.startswith(name):
         return f"{name}: {message}"
     return message or name or "an error without a text"

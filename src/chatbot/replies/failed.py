@@ -65,8 +65,10 @@ def _at(report: FailedJobsReport) -> Span:
 
 
 def _verdict(report: FailedJobsReport) -> str:
-    jobs = f"{count(report.total, 'failed job')}" if report.total else "No failed job"
-    parts = [jobs]
+    if report.since_seconds is None:
+        parts = [count(report.total, "failed job") if report.total else "No failed job"]
+    else:
+        parts = [f"{count(report.total, 'job')} failed" if report.total else "No job failed"]
     if report.queue:
         parts.append(f"in {cut(report.queue, 60)}")
     if report.task:

@@ -29,7 +29,7 @@ def render_refusal(
     parts = [paragraph(*lines)]
     if problems:
         parts.append(paragraph(*([sentence(problem)] for problem in problems[:5])))
-    parts.append(context(["Nothing was changed. The refusal is in the audit."]))
+    parts.append(context(["The refusal is in the audit."]))
     return pack(parts)
 
 

@@ -10,27 +10,25 @@ from chatbot.replies.words import count, cut, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport
+from jobs_maint.render import build_verdict, sort_queues
 
 __all__ = ["render_stats"]
 
-BEHIND = 300.0
-"""Seconds the oldest ready job waits before its queue counts as behind."""
 SLOW = 60.0
+"""Seconds the oldest ready job waits before its row is bold."""
 MOST_ROWS = 60
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
-_MAINTENANCE = {"purge": "purge", "rescue": "rescue"}
+_DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
 
 def render_stats(report: StatsReport, command: str) -> Message:
-    queues = sorted(report.queues, key=_worst_first)
+    queues = sort_queues(report.queues)
     if not queues:
         return pack([paragraph(_no_queues(report)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
-    late = [queue for queue in queues if _oldest(queue) >= SLOW]
-    dot = _dot(report, queues)
-    lines: list[Line] = [[f"{dot} ", bold(_verdict(queues, late, failed))]]
-    if second := _second_line(report, queues):
-        lines.append([second])
+    verdict = build_verdict(report)
+    lines: list[Line] = [[f"{_DOTS[verdict.level]} ", bold(verdict.headline)]]
+    lines.append([verdict.second_line])
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
     if failed:
         words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
@@ -53,67 +51,8 @@ def render_stats(report: StatsReport, command: str) -> Message:
     )
 
 
-def _worst_first(queue: QueueStats) -> tuple[bool, int, float, int, str]:
-    return (
-        not _in_trouble(queue),
-        -queue.failed_last_hour,
-        -_oldest(queue),
-        -queue.failed_last_day,
-        queue.queue,
-    )
-
-
-def _oldest(queue: QueueStats) -> float:
-    return queue.oldest_ready_seconds or 0.0
-
-
 def _in_trouble(queue: QueueStats) -> bool:
-    return queue.failed_last_hour > 0 or _oldest(queue) >= BEHIND
-
-
-def _dot(report: StatsReport, queues: list[QueueStats]) -> str:
-    failed = sum(queue.failed_last_hour for queue in queues)
-    done = sum(queue.done_last_hour for queue in queues)
-    waiting = any(queue.ready or queue.doing for queue in queues)
-    oldest = max(map(_oldest, queues))
-    if oldest >= BEHIND or (waiting and not report.workers.live):
-        return "🔴"
-    # One job in twenty is no hiccup any more.
-    if failed and failed * 20 >= failed + done:
-        return "🔴"
-    return "🟡" if failed or oldest >= SLOW else "🟢"
-
-
-def _verdict(queues: list[QueueStats], late: list[QueueStats], failed: int) -> str:
-    jobs = f"{count(failed, 'job')} failed in the last hour"
-    if not late:
-        where = "The queue keeps" if len(queues) == 1 else f"All {len(queues)} queues keep"
-        if failed:
-            return f"{jobs}; {where[0].lower()}{where[1:]} up."
-        return f"{where} up; no job failed in the last hour."
-    slowest = max(late, key=_oldest)
-    name = cut(slowest.queue, 60)
-    behind = f"{name} is {format_age(_oldest(slowest))} behind"
-    if len(late) > 1:
-        behind = f"{len(late)} queues are behind, {name} by {format_age(_oldest(slowest))}"
-    return f"{behind}; {jobs if failed else 'no job failed in the last hour'}."
-
-
-def _second_line(report: StatsReport, queues: list[QueueStats]) -> str:
-    parts = []
-    late = sum(_oldest(queue) >= SLOW for queue in queues)
-    others = len(queues) - late
-    if late and others:
-        parts.append(f"The other {count(others, 'queue')} keep{'s' if others == 1 else ''} up.")
-    live, silent = report.workers.live, report.workers.silent
-    if not live:
-        waiting = any(queue.ready or queue.doing for queue in queues)
-        parts.append("No worker is live" + ("; nothing runs now." if waiting else "."))
-    elif silent:
-        parts.append(f"{live} of {count(live + silent, 'worker')} live.")
-    else:
-        parts.append(f"{count(live, 'worker')} live.")
-    return " ".join(parts)
+    return queue.failed_last_hour > 0 or (queue.oldest_ready_seconds or 0.0) >= SLOW
 
 
 def _no_queues(report: StatsReport) -> Line:
@@ -145,8 +84,12 @@ def _row(queue: QueueStats) -> tuple[str, ...]:
     return (
         cut(queue.queue, 60),
         number(queue.failed_last_hour),
-        format_age(oldest) if oldest is not None and queue.ready else "–",
+        _age(oldest) if oldest is not None and queue.ready else "–",
         number(queue.ready),
         number(queue.failed_last_day),
         number(queue.done_last_day),
     )
+
+
+def _age(seconds: float) -> str:
+    return format_age(seconds) if seconds >= 1 else "< 1 s"

@@ -39,16 +39,15 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_middle(text: str, limit: int, where: str) -> str:
-    """Both ends of a long text, and between them how much is left out and `where` it is."""
+    """Both ends of a long text, the end longer; between them how much is left out, and `where`."""
     if len(text) <= limit:
         return text
-    half = max((limit - 120) // 2, 1)
-    left_out = len(text) - 2 * half
-    return (
-        f"{text[:half].rstrip()}\n"
-        f"… {left_out:,} characters left out; {where} …\n"
-        f"{text[-half:].lstrip()}"
-    )
+    room = max(limit - 120, 8)
+    # At whole lines where there are any: half a line misleads.
+    head = text[: room // 4].rpartition("\n")[0] or text[: room // 4]
+    tail = text[-(room - room // 4) :].partition("\n")[2] or text[-(room - room // 4) :]
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n… {left_out:,} characters left out; {where} …\n{tail}"
 
 
 def first_lines(text: str, lines: int = 2, width: int = 110) -> str:

@@ -1,0 +1,100 @@
+"""A bot over a real database, talking to the local Slack in either mode."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from chatbot.app import Bot
+from chatbot.http import build_web
+from chatbot.local_slack import LocalSlack
+from chatbot.local_slack.sample import ADMIN, VIEWER, build_sample_config
+from chatbot.settings import ChatbotSettings
+from chatbot.socket_mode import SocketLink
+
+ROLES = {
+    "viewer": {"users": [VIEWER]},
+    "operator": {"usergroups": ["S0OPERATORS"]},
+    "admin": {"users": [ADMIN]},
+}
+
+
+def bot_settings(slack: LocalSlack, **more: Any) -> ChatbotSettings:
+    app = slack.config.app
+    values = {
+        "slack_bot_token": app.bot_token,
+        "slack_app_token": app.app_token if app.mode == "socket" else None,
+        "slack_signing_secret": app.signing_secret,
+        "slack_api_url": slack.api_url,
+        "roles": json.dumps(ROLES),
+        **more,
+    }
+    return ChatbotSettings.load(**values)
+
+
+@contextlib.asynccontextmanager
+async def open_bot(
+    pool: Any,
+    *,
+    mode: str = "http",
+    clock: Any = time.time,
+    settings: dict[str, Any] | None = None,
+    **config: Any,
+) -> AsyncIterator[tuple[LocalSlack, Bot]]:
+    """The local Slack and a bot that is connected to it."""
+    async with LocalSlack.start(build_sample_config(mode=mode, **config)) as slack:
+        bot = Bot(bot_settings(slack, **(settings or {})), pool, clock=clock)
+        await bot.identify()
+        serve = _serve_socket if mode == "socket" else _serve_http
+        try:
+            async with serve(slack, bot, clock):
+                yield slack, bot
+                await bot.work.drain(10)
+        finally:
+            await bot.close(0)
+
+
+@contextlib.asynccontextmanager
+async def _serve_http(slack: LocalSlack, bot: Bot, clock: Any) -> AsyncIterator[None]:
+    site = build_web(bot.app, slack.config.app.signing_secret, ready=bot.is_ready, clock=clock)
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    slack.set_request_url(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _serve_socket(slack: LocalSlack, bot: Bot, _clock: Any) -> AsyncIterator[None]:
+    link = SocketLink(bot.app, bot.slack, slack.config.app.app_token)
+    await link.connect()
+    try:
+        await slack.wait_for_connection()
+        yield
+    finally:
+        await link.close()
+
+
+async def ask(slack: LocalSlack, bot: Bot, user: str, channel: str, text: str) -> list[Any]:
+    """Type a command; return the messages that the user sees of the answer."""
+    before = len(slack.messages(channel, user))
+    result = await slack.command(user, channel, text)
+    assert result.acked and result.error_shown is None, result
+    await settle(bot)
+    return [m for m in slack.messages(channel, user)[before:] if m.kind != "command"]
+
+
+async def settle(bot: Bot) -> None:
+    """Until nothing is in flight; a bug that never ends fails here."""
+    async with asyncio.timeout(20):
+        while bot.work.in_flight:
+            await bot.work.drain(20)
