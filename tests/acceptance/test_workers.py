@@ -1,0 +1,247 @@
+"""Real worker processes that die, drain, block and loop: each job runs as often as it should."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import psycopg
+import pytest
+
+from tests.support.processes import Process, Processes, wait_until
+
+FAST = {
+    "JOBS_MAINT_BEAT": "0.5s",
+    "JOBS_MAINT_STALLED_AFTER": "2s",
+    "JOBS_MAINT_STALLED_AFTER_UNKNOWN": "60s",
+    "JOBS_MAINT_RESCUE_CRON": "* * * * * */1",
+    "JOBS_MAINT_PURGE_CRON": "",
+}
+
+
+class Queue:
+    """The jobs database as a test sees it, and its workers."""
+
+    def __init__(self, processes: Processes, url: str) -> None:
+        self._processes = processes
+        self._conn = psycopg.connect(url, autocommit=True)
+        self._conn.execute(
+            "CREATE TABLE test_runs (id serial, job_id bigint, attempt int, step text, pid int)"
+        )
+
+    def worker(self, *queues: str, settings: dict[str, str] | None = None, **options) -> Process:
+        options = {"queues": list(queues) or None, "fetch_job_polling_interval": 0.5, **options}
+        return self._processes.start(
+            "-m", "tests.support.queue_app", json.dumps(options), **{**FAST, **(settings or {})}
+        )
+
+    def defer(self, task: str, queue: str, **args) -> int:
+        return self.one(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " VALUES (%s, %s, %s) RETURNING id",
+            queue, task, json.dumps(args),
+        )  # fmt: skip
+
+    def one(self, query: str, *params):
+        row = self._conn.execute(query, params).fetchone()
+        return row[0] if row else None
+
+    def all(self, query: str, *params):
+        return self._conn.execute(query, params).fetchall()
+
+    def execute(self, statement: str) -> None:
+        self._conn.execute(statement)
+
+    def status(self, job: int) -> str:
+        return self.one("SELECT status::text FROM procrastinate_jobs WHERE id = %s", job)
+
+    def runs(self, job: int) -> list[tuple[int, str]]:
+        return self.all(
+            "SELECT attempt, step FROM test_runs WHERE job_id = %s ORDER BY id", job
+        )
+
+    def wait_for_runs(self, job: int, number: int) -> None:
+        wait_until(lambda: len(self.runs(job)) >= number, what=f"{number} notes of job {job}")
+
+    def wait_for_status(self, job: int, status: str, timeout: float = 20) -> None:
+        wait_until(
+            lambda: self.status(job) == status, timeout=timeout, what=f"job {job} {status}"
+        )
+
+    def wait_until_named(self, job: int) -> None:
+        wait_until(
+            lambda: self.one(
+                "SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job
+            ),
+            what=f"a beat that names job {job}",
+        )
+
+    def close(self) -> None:
+        self._conn.close()
+
+
+@pytest.fixture
+def queue(processes, database_url):
+    opened = Queue(processes, database_url)
+    yield opened
+    opened.close()
+
+
+def test_a_job_whose_worker_is_killed_is_rescued_and_finishes(queue):
+    job = queue.defer("lasts", "slow", seconds=600, only_first=True)
+    victim = queue.worker("slow")
+    queue.wait_for_runs(job, 1)
+    queue.wait_until_named(job)
+    victim.kill()
+    queue.worker("slow", "maintenance")
+    queue.wait_for_status(job, "succeeded")
+    assert queue.runs(job) == [(0, "start"), (1, "start"), (1, "end")]
+    (lost,) = queue.all("SELECT kind, will_retry, message FROM jobs_maint_failures")
+    assert lost[:2] == ("worker_lost", True)
+    assert f"pid {victim.pid}" in lost[2]
+
+
+def test_a_draining_worker_keeps_its_long_job_while_a_new_one_starts(queue):
+    """A rolling deploy: no heartbeat while it drains, and the new worker prunes its row."""
+    job = queue.defer("lasts", "slow", seconds=9)
+    old = queue.worker("slow", "maintenance")
+    queue.wait_for_runs(job, 1)
+    old.send(signal.SIGTERM)
+    queue.worker("slow", "maintenance", stalled_worker_timeout=0.0)
+    wait_until(
+        lambda: queue.one("SELECT worker_id IS NULL FROM procrastinate_jobs WHERE id = %s", job),
+        what="the prune of the draining worker's row",
+    )
+    assert old.wait(timeout=20) == 0
+    assert queue.status(job) == "succeeded"
+    assert queue.runs(job) == [(0, "start"), (0, "end")]
+    rescues = "SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE '%%rescue%%'"
+    assert queue.one(rescues + " AND status = 'succeeded'") >= 3
+
+
+def test_a_worker_whose_row_was_pruned_while_it_lives_runs_its_job_once(queue):
+    job = queue.defer("lasts", "slow", seconds=7)
+    queue.worker("slow")
+    queue.wait_for_runs(job, 1)
+    queue.all("DELETE FROM procrastinate_workers RETURNING id")
+    queue.worker("slow", "maintenance")
+    queue.wait_for_status(job, "succeeded")
+    assert queue.runs(job) == [(0, "start"), (0, "end")]
+
+
+def test_a_job_that_blocks_the_event_loop_runs_once(queue):
+    job = queue.defer("blocks", "slow", seconds=7)
+    queue.worker("slow")
+    queue.wait_for_runs(job, 1)
+    queue.worker("slow", "maintenance", stalled_worker_timeout=0.0)
+    queue.wait_for_status(job, "succeeded")
+    assert queue.runs(job) == [(0, "start"), (0, "end")]
+
+
+def test_a_job_that_kills_every_worker_fails_after_the_cap(queue):
+    cap = {"JOBS_MAINT_MAX_RESCUES": "2"}
+    job = queue.defer("kills", "deadly")
+    queue.worker("maintenance", settings=cap)
+    for attempt in range(3):
+        victim = queue.worker("deadly", settings=cap)
+        assert victim.wait() == -signal.SIGKILL
+        if attempt < 2:
+            queue.wait_for_status(job, "todo")
+    queue.wait_for_status(job, "failed")
+    assert [attempt for attempt, _ in queue.runs(job)] == [0, 1, 2]
+    message = queue.one("SELECT message FROM jobs_maint_failures ORDER BY id DESC LIMIT 1")
+    assert "put back 2 times already" in message
+
+
+def test_a_worker_that_ends_as_it_should_leaves_no_row(queue):
+    queue.defer("quick", "quick")
+    worker = queue.worker("quick")
+    wait_until(
+        lambda: queue.one("SELECT count(*) FROM jobs_maint_workers"), what="the first beat"
+    )
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert queue.one("SELECT count(*) FROM jobs_maint_workers") == 0
+
+
+def test_hostile_error_texts_are_stored_harmless(queue):
+    kinds = ["nul", "mention", "emoji", "surrogate", "huge"]
+    jobs = [queue.defer("fails", "failing", kind=kind) for kind in kinds]
+    queue.worker("failing", "maintenance", wait=False).wait()
+    assert [queue.status(job) for job in jobs] == ["failed"] * 5
+    rows = queue.all(
+        "SELECT f.message, length(t.body) FROM jobs_maint_failures f"
+        " JOIN jobs_maint_tracebacks t ON t.hash = f.traceback_hash ORDER BY f.job_id"
+    )
+    messages = [message for message, _ in rows]
+    assert messages[0] == "before␀after"
+    assert messages[1].startswith("<!channel> </script>")
+    assert messages[2].startswith("🔥")
+    assert messages[3] == "lone \\ud800 surrogate"
+    assert len(messages[4].encode()) <= 4_096
+    assert "cut" in messages[4]
+    assert all(length <= 32_768 for _, length in rows)
+
+
+def test_an_attempt_that_will_be_retried_is_told_from_the_last_one(queue):
+    job = queue.defer("twice", "failing", number=1)
+    queue.worker("failing", "maintenance")
+    queue.wait_for_status(job, "failed")
+    rows = queue.all(
+        "SELECT attempt, kind, exception_type, will_retry FROM jobs_maint_failures ORDER BY id"
+    )
+    assert rows == [(1, "error", "RuntimeError", True), (2, "error", "RuntimeError", False)]
+
+
+def test_a_storm_of_failures_keeps_a_hundred_tracebacks_and_the_worker_up(queue):
+    queue.all(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+        " SELECT 'storm', 'storm', jsonb_build_object('number', n)"
+        " FROM generate_series(1, 1500) AS n RETURNING id"
+    )
+    worker = queue.worker("storm", concurrency=20, wait=False)
+    assert worker.wait(timeout=60) == 0
+    assert queue.one("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'") == 1500
+    assert queue.one("SELECT count(*) FROM jobs_maint_failures") == 1500
+    assert queue.one("SELECT count(DISTINCT fingerprint) FROM jobs_maint_failures") == 1
+    kept = "SELECT count(*) FROM jobs_maint_failures WHERE traceback_hash IS NOT NULL"
+    assert 100 <= queue.one(kept) <= 200  # 200: when the hour turned meanwhile
+
+
+def test_without_our_tables_the_teams_jobs_run_and_it_is_told_once(queue):
+    queue.execute("DROP TABLE jobs_maint_workers, jobs_maint_failures")
+    jobs = [queue.defer("fails", "failing", kind="mention") for _ in range(20)]
+    worker = queue.worker("failing", wait=False)
+    assert worker.wait() == 0
+    assert {queue.status(job) for job in jobs} == {"failed"}
+    told = [line for line in worker.output.splitlines() if "jobs_maint.recorder_failed" in line]
+    assert len(told) == 1
+    assert "jobs-maint schema apply" in told[0]
+
+
+def test_our_tasks_without_our_tables_fail_with_the_command_to_run(queue):
+    queue.execute("DROP TABLE jobs_maint_suspects")
+    worker = queue.worker("maintenance")
+    wait_until(lambda: "jobs-maint schema apply" in worker.output, what="the command in the log")
+
+
+def test_old_jobs_are_purged_by_the_workers(queue):
+    queue.all(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'mail', 'succeeded' FROM generate_series(1, 700) RETURNING id"
+    )
+    queue.all(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'succeeded',"
+        " now() - interval '31 days' FROM procrastinate_jobs RETURNING id"
+    )
+    queue.worker("maintenance", settings={"JOBS_MAINT_PURGE_CRON": "* * * * * */2"})
+    wait_until(
+        lambda: queue.one("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'email'")
+        == 0,
+        what="the purge",
+    )
+    counts = wait_until(
+        lambda: queue.one("SELECT counts FROM jobs_maint_audit WHERE outcome = 'done'"),
+        what="the audit row",
+    )
+    assert counts == {"succeeded": 700}
