@@ -88,7 +88,8 @@ class DigestSetting(BaseModel):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        if len(value.split()) != 5 or not croniter.is_valid(value):
+        # A sixth field (seconds) is what Procrastinate accepts too.
+        if len(value.split()) not in {5, 6} or not croniter.is_valid(value):
             raise ValueError(
                 f"{value!r} is not a cron expression; write five fields such as '0 9 * * *'"
             )

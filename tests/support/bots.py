@@ -88,7 +88,7 @@ async def ask(slack: LocalSlack, bot: Bot, user: str, channel: str, text: str) -
     """Type a command; return the messages that the user sees of the answer."""
     before = len(slack.messages(channel, user))
     result = await slack.command(user, channel, text)
-    assert result.acked and result.error_shown is None, result
+    assert (result.acked, result.error_shown) == (True, None)
     await settle(bot)
     return [m for m in slack.messages(channel, user)[before:] if m.kind != "command"]
 
