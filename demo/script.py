@@ -1,0 +1,179 @@
+"""The fixed scenario: each step is played on real parts, checked, and printed as conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chatbot.local_slack import LocalSlackControl, as_text
+from demo.stage import ANA, OPS, VIC, Stage
+from demo.talk import Talk
+
+STATUS = "SELECT status::text FROM procrastinate_jobs WHERE id = %s"
+OLD = "SELECT count(*) FROM procrastinate_events WHERE at < now() - interval '30 days'"
+
+
+class CheckFailedError(Exception):
+    """A step did not come out as promised."""
+
+
+class Play:
+    def __init__(self, stage: Stage, slack: LocalSlackControl) -> None:
+        self.stage = stage
+        self.slack = slack
+        self.talk = Talk(slack)
+        self.checks = 0
+
+    def check(self, sentence: str, *, holds: object) -> None:
+        if not holds:
+            raise CheckFailedError(sentence)
+        self.checks += 1
+        print(f"  ✓ {sentence}")
+
+    async def until(
+        self, sentence: str, look: Callable[[], Awaitable[Any]], seconds: float = 30
+    ) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := await look()):
+            if time.monotonic() > deadline:
+                raise CheckFailedError(f"not within {seconds:.0f} s: {sentence}")
+            await asyncio.sleep(0.1)
+        await self.talk.show_new()
+        self.check(sentence, holds=True)
+        return found
+
+    async def answer(self, user: str, text: str, words: str, *, private: bool = False) -> str:
+        """Type a command, and wait for the answer that contains `words`."""
+        before = {m.ts for m in await self.slack.messages(OPS, as_user=user)}
+        await self.talk.say(user, text)
+
+        def fits(message: Any) -> bool:
+            return (
+                message.ts not in before
+                and message.kind == "message"
+                and words in f"{message.text}\n{as_text(message)}"
+                and message.ephemeral == private
+            )
+
+        try:
+            message = await self.slack.wait_for_message(OPS, fits, timeout=10, as_user=user)
+        except TimeoutError as exc:
+            raise CheckFailedError(f"{text!r} was not answered with {words!r}: {exc}") from exc
+        await self.talk.show_new()
+        return f"{message.text}\n{as_text(message)}"
+
+    async def query(self, statement: str, *params: Any) -> Any:
+        rows = await asyncio.to_thread(self.stage.query, statement, *params)
+        return rows[0][0] if rows else None
+
+    async def has_status(self, job: int, status: str) -> bool:
+        return bool(await self.query(STATUS, job) == status)
+
+
+async def play(stage: Stage) -> int:
+    """Play the scenario; returns the number of checks that held."""
+    async with LocalSlackControl(stage.slack_url) as slack:
+        scene = Play(stage, slack)
+        print("── jobs are deferred and run by a worker")
+        stage.run("-m", "demo.team_app", "seed", "--history", "200")
+        stage.start_worker("worker", "email", "webhook", "reports", "maintenance")
+        stage.start_bot()
+        await jobs_fail(scene)
+        await operator_retries(scene)
+        await worker_dies(scene)
+        await old_jobs_go(scene)
+        await digest_arrives(scene)
+        breaches = await slack.breaches()
+        scene.check(f"none of Slack's rules was broken {breaches or ''}", holds=not breaches)
+        return scene.checks
+
+
+async def jobs_fail(scene: Play) -> None:
+    async def nothing_runs() -> bool:
+        running = (
+            "SELECT count(*) FROM procrastinate_jobs WHERE queue_name <> 'maintenance' AND"
+            " (status = 'doing' OR (status = 'todo' AND scheduled_at IS DISTINCT FROM"
+            " (SELECT max(scheduled_at) FROM procrastinate_jobs)))"
+        )
+        return not await scene.query(running)
+
+    await scene.until("all jobs have run, some failed", nothing_runs)
+    failed = await scene.query("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+    print("\n── /jobs stats shows where it hurts")
+    text = await scene.answer(VIC, "/jobs stats", "webhook")
+    scene.check(f"it tells that {failed} jobs failed", holds=str(failed) in text)
+    print("\n── /jobs failed shows each with its error")
+    text = await scene.answer(VIC, "/jobs failed", "ConnectTimeout")
+    rows = await asyncio.to_thread(
+        scene.stage.query,
+        "SELECT job_id, exception_type FROM jobs_maint_failures f"
+        " JOIN procrastinate_jobs j ON j.id = f.job_id WHERE j.status = 'failed'",
+    )
+    scene.check(
+        "every failed job is there with its error",
+        holds=rows and all(str(job) in text and error in text for job, error in rows),
+    )
+
+
+async def operator_retries(scene: Play) -> None:
+    job = await scene.query(
+        "SELECT min(id) FROM procrastinate_jobs"
+        " WHERE status = 'failed' AND args ->> 'failures' = '1'"
+    )
+    print("\n── a viewer may not retry")
+    await scene.answer(VIC, f"/jobs retry {job}", "You may not retry jobs", private=True)
+    refused = "SELECT count(*) FROM jobs_maint_audit WHERE outcome = 'refused' AND actor_id = %s"
+    scene.check("the job is still failed", holds=await scene.has_status(job, "failed"))
+    scene.check("the refusal is audited", holds=await scene.query(refused, VIC) == 1)
+    print("\n── an operator may")
+    await scene.answer(ANA, f"/jobs retry {job}", "retried")
+    await scene.until("the job then succeeds", lambda: scene.has_status(job, "succeeded"))
+
+
+async def worker_dies(scene: Play) -> None:
+    print("\n── a worker is killed in the middle of a job")
+    doomed = scene.stage.start_worker("doomed", "ledgers")
+    await scene.query(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES"
+        " ('ledgers', 'demo.team_app.tasks.export_ledger', '{\"month\": \"2026-10\"}')"
+        " RETURNING id"
+    )
+    job = await scene.query("SELECT max(id) FROM procrastinate_jobs WHERE queue_name = 'ledgers'")
+
+    async def named() -> Any:
+        query = "SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)"
+        return await scene.query(query, job)
+
+    await scene.until(f"job {job} runs and its worker says so", named)
+    doomed.kill()
+    print(f"  kill -9 {doomed.popen.pid}")
+    scene.stage.start_worker("heir", "ledgers")
+    await scene.until("the job is rescued and finishes", lambda: scene.has_status(job, "succeeded"))
+    await scene.answer(ANA, f"/jobs status {job}", "succeeded", private=True)
+
+
+async def old_jobs_go(scene: Play) -> None:
+    print("\n── the purge deletes jobs older than 30 days")
+
+    async def gone() -> bool:
+        return not await scene.query(OLD)
+
+    await scene.until("the 200 old jobs are gone", gone)
+    deleted = "SELECT sum((counts ->> 'succeeded')::int) FROM jobs_maint_audit WHERE word = 'purge'"
+    purged = await scene.query(deleted)
+    scene.check(f"the audit counts them: {purged}", holds=purged == 200)
+
+
+async def digest_arrives(scene: Play) -> None:
+    print("\n── the digest arrives in #ops")
+
+    async def sent() -> bool:
+        query = "SELECT count(*) FROM jobs_maint_digests WHERE state = 'sent'"
+        return bool(await scene.query(query))
+
+    await scene.until("Slack accepted a digest and its window is closed", sent, seconds=45)
+    messages = await scene.slack.messages(OPS, as_user=VIC)
+    digests = [m for m in messages if m.metadata and "digest" in str(m.metadata)]
+    scene.check("it stands in the channel", holds=digests and "failed" in digests[-1].text)
