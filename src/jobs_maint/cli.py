@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from jobs_maint import __version__
 from jobs_maint.errors import (
     PARTLY_DONE,
     InvalidRequest,
@@ -70,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _answer(words: list[str]) -> tuple[str, int]:
     """The text for stdout and the exit code."""
     if words == ["--version"]:
-        return f"jobs-maint {__version__}", 0
+        return f"jobs-maint {_find_version()}", 0
     from jobs_maint import actions, models
     from jobs_maint.grammar import build_help, parse_words
 
@@ -114,6 +113,11 @@ def _perform(actor: Actor, action: Action) -> object:
             return await perform(pool, actor, action, settings=settings)
 
     return asyncio.run(run())
+
+
+def _find_version() -> str:
+    # Not `from jobs_maint import`: its lazy names reach the tasks, which this layer must not.
+    return str(sys.modules["jobs_maint"].__version__)
 
 
 def _find_actor() -> Actor:
@@ -200,7 +204,7 @@ def _complain_unexpected(exc: Exception, *, as_json: bool) -> None:
     error_id = secrets.token_hex(4)
     message = (
         f"unexpected {type(exc).__name__} (id {error_id}). This is a defect of procrastinate-ops "
-        f"{__version__}: please report it to its maintainers with the lines that follow."
+        f"{_find_version()}: please report it to its maintainers with the lines that follow."
     )
     lines = "".join(traceback.format_exception(exc))
     if as_json:

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from jobs_maint import __version__, cli
-from jobs_maint.errors import JobNotFound
+from jobs_maint.errors import (
+    DatabaseUnavailable,
+    InvalidSettings,
+    JobNotFound,
+    NotPermitted,
+    SchemaMismatch,
+    SelectionExpired,
+)
 from jobs_maint.models import ItemOutcome, ItemResult, RetryReport
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
@@ -314,3 +321,15 @@ def test_a_start_loads_only_what_the_word_needs():
             capture_output=True, text=True, env=environment(), check=True,
         )  # fmt: skip
         assert done.stdout.splitlines()[-1] == loaded
+
+
+@pytest.mark.parametrize(
+    "error", [DatabaseUnavailable, InvalidSettings, NotPermitted, SchemaMismatch, SelectionExpired]
+)
+def test_each_error_ends_with_its_own_code(monkeypatch, capsys, error):
+    def fail(_actor, _action):
+        raise error("what was found")
+
+    monkeypatch.setattr(cli, "_perform", fail)
+    assert cli.main(["stats"]) == error.exit_code
+    assert capsys.readouterr() == ("", "jobs-maint: what was found\n")
