@@ -104,7 +104,7 @@ class Answers:
         try:
             result = await perform(self._pool, known.actor, action, settings=self._maint)
         except NotPermitted as exc:
-            users, groups = self._roles.holders(Role(exc.needs or Role.VIEWER))
+            users, groups = self._roles.holders(Role(exc.needs or action.role or Role.VIEWER))
             message = render_refusal(exc, users=users, usergroups=groups, problems=known.problems)
             return _Answer(message, private=True)
         private = isinstance(action, GetJob) or request.private

@@ -13,8 +13,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.answers import Answers
-from chatbot.client import Identity, SlackClient, silent_logger
+from chatbot.client import Identity, SlackClient
 from chatbot.directory import Directory
+from chatbot.quiet import silent_logger
 from chatbot.requests import Ask, read_click, read_command
 from chatbot.settings import ChatbotSettings
 from chatbot.work import Work

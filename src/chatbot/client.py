@@ -21,12 +21,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.errors import SlackRefused, SlackUnavailable
 from chatbot.pacing import Pacer
+from chatbot.quiet import silent_logger
 from chatbot.replies.message import Message
 from chatbot.settings import ChatbotSettings
 from chatbot.slack_errors import AgainLater, get_retry_after, understand
 from jobs_maint.errors import InvalidSettings
 
-__all__ = ["Identity", "Posted", "SlackClient", "silent_logger"]
+__all__ = ["Identity", "Posted", "SlackClient"]
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +51,6 @@ class Identity:
 class Posted:
     channel: str
     ts: str
-
-
-def silent_logger() -> logging.Logger:
-    """A logger for Slack's libraries, which write request bodies and tokens at some levels."""
-    logger = logging.Logger("slack", level=logging.CRITICAL + 1)  # noqa: LOG001  outside the tree
-    logger.disabled = True
-    return logger
 
 
 class SlackClient:

@@ -47,4 +47,4 @@ def get_period(cron: str, timezone: str, tick: datetime) -> timedelta:
     this: datetime = times.get_prev(datetime)
     before: datetime = times.get_prev(datetime)
     span = this.replace(tzinfo=zone).astimezone(UTC) - before.replace(tzinfo=zone).astimezone(UTC)
-    return max(span, timedelta(minutes=1))
+    return max(span, timedelta(seconds=1))

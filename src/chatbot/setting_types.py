@@ -88,7 +88,7 @@ class DigestSetting(BaseModel):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        # A sixth field (seconds) is what Procrastinate accepts too.
+        # Procrastinate takes a sixth field, for seconds.
         if len(value.split()) not in {5, 6} or not croniter.is_valid(value):
             raise ValueError(
                 f"{value!r} is not a cron expression; write five fields such as '0 9 * * *'"
@@ -105,6 +105,12 @@ class DigestSetting(BaseModel):
                 f"{value!r} is no time zone; write a name such as 'UTC' or 'Europe/Berlin'"
             ) from None
         return value
+
+    @model_validator(mode="after")
+    def _has_seconds_in_utc_only(self) -> Self:
+        if len(self.cron.split()) == 6 and self.timezone != "UTC":
+            raise ValueError("a cron expression with seconds is understood in UTC only")
+        return self
 
 
 def _grant_lists(value: object) -> object:

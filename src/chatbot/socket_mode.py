@@ -13,8 +13,9 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from chatbot.client import SlackClient, silent_logger
+from chatbot.client import SlackClient
 from chatbot.errors import SlackUnavailable
+from chatbot.quiet import silent_logger
 
 __all__ = ["SocketLink"]
 

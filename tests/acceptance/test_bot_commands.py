@@ -1,13 +1,11 @@
 """The same commands over signed HTTP and over Socket Mode, on a real database."""
 
-import logging
-
 import psycopg
 import pytest
 from tests.support.bots import ask, open_bot, settle
 from tests.support.history import minutes
 
-from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, SHARED, VIEWER
+from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, VIEWER
 from chatbot.local_slack.text import as_text
 
 BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
@@ -173,86 +171,3 @@ async def test_a_request_that_comes_twice_runs_once(pool, conn, make_job, mode):
         assert again.acked
         assert len(await audit_rows(conn, "done")) == 1
         assert len([m for m in slack.messages(OPS, OPERATOR) if m.kind == "message"]) == 1
-
-
-async def test_nothing_goes_to_a_channel_that_is_shared_with_another_organisation(pool, make_job):
-    await make_job()
-    async with open_bot(pool) as (slack, bot):
-        [answer] = await ask(slack, bot, VIEWER, SHARED, "/jobs stats")
-        assert answer.ephemeral
-        assert "shared with another organisation" in answer.text
-
-
-async def test_without_the_scope_to_tell_whether_a_channel_is_shared_answers_stay_private(
-    pool, make_job
-):
-    await make_job()
-    scopes = ("commands", "chat:write", "usergroups:read")
-    async with open_bot(pool, bot_scopes=scopes) as (slack, bot):
-        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
-        assert answer.ephemeral
-        assert "channels:read" in answer.text
-
-
-async def test_acts_are_told_in_the_audit_channel_too(pool, make_job):
-    job_id = await make_job(status="failed")
-    async with open_bot(pool, settings={"audit_channel": OPS}) as (slack, bot):
-        await ask(slack, bot, OPERATOR, RANDOM, f"/jobs retry {job_id}")
-        [told] = slack.messages(OPS)
-        assert told.text.startswith(f"✅ Job {job_id} retried by <@{OPERATOR}>.")
-        assert f"/jobs retry {job_id}" in told.text
-        assert f"<@{OPERATOR}> in <#{RANDOM}>" in told.text
-
-
-async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(pool, make_job):
-    job_id = await make_job(status="failed")
-    async with open_bot(pool) as (slack, bot):
-        slack.set_fault("500", method="usergroups.users.list", times=9)
-        [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
-        assert answer.ephemeral
-        assert "⛔ You may not retry jobs." in answer.text
-        assert "nothing is changed without that check" in answer.text
-        assert await make_job.status(job_id) == "failed"
-
-
-async def test_an_answer_whose_response_url_fails_still_reaches_the_one_who_asked(pool, make_job):
-    await make_job()
-    async with open_bot(pool) as (slack, bot):
-        slack.set_fault("500", method="response_url")
-        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
-        assert answer.ephemeral
-        assert "default: Failed 1h –" in answer.text
-
-
-async def test_blocks_that_slack_does_not_know_yet_fall_back_to_the_text(pool, make_job):
-    await make_job(queue="email")
-    async with open_bot(pool, team={"unsupported_blocks": ("table",)}) as (slack, bot):
-        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
-        assert not answer.ephemeral
-        assert answer.blocks == []
-        assert "email: " in answer.text
-
-
-async def test_an_unexpected_error_shows_an_id_that_is_in_the_log(pool, conn, make_job, caplog):
-    await make_job()
-    async with open_bot(pool) as (slack, bot):
-        await conn.execute("ALTER TABLE procrastinate_jobs RENAME TO gone")
-        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
-        await conn.execute("ALTER TABLE gone RENAME TO procrastinate_jobs")
-        assert answer.ephemeral
-        assert answer.text.startswith("🔴 ")
-        assert await bot.is_ready() is None
-
-
-async def test_no_body_token_or_response_url_is_logged_at_any_level(pool, make_job, caplog):
-    await make_job()
-    caplog.set_level(logging.DEBUG)
-    for name in ("slack_bolt", "slack_sdk", "chatbot", "aiohttp"):
-        caplog.set_level(logging.DEBUG, logger=name)
-    async with open_bot(pool) as (slack, bot):
-        await ask(slack, bot, VIEWER, OPS, "/jobs stats needle-in-the-body")
-        forged = "command=%2Fjobs&text=needle-in-the-body&user_id=U0ADMIN"
-        answer = await slack.post_raw(forged, secret="wrong")
-        assert answer.status == 401
-    for needle in ("needle-in-the-body", "xoxb-local", "/response/", "local-signing-secret"):
-        assert needle not in caplog.text

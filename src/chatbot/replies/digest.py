@@ -121,7 +121,7 @@ def _error(group: DigestGroup) -> str:
     if not group.recorded:
         return "error not recorded"
     name = (group.exception_type or "").rpartition(".")[2]
-    message = first_lines(group.message, lines=1, width=70)
+    message = first_lines(group.message, lines=1, width=48)
     if name and message and not message.startswith(name):
         return f"{name}: {message}"
     return message or name or "an error without a text"

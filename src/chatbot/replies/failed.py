@@ -52,6 +52,8 @@ def render_failed(report: FailedJobsReport, command: str) -> Message:
         words = replace(asked, limit=_larger(report.limit)).words()
         return context([f"{left:,} more not shown · ", code(cut(f"{command} {words}", 200))])
 
+    if len(items) > WITH_BUTTONS:
+        items[WITH_BUTTONS].insert(0, divider())
     tail = [context(*_hidden(report))] if _hidden(report) else []
     return pack([paragraph(*lines)], items, more, tail, beyond=max(report.not_shown, 0))
 
@@ -104,7 +106,7 @@ def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> li
         facts.append(f"{format_age(report.as_of - job.failed_at)} ago")
     facts.append(count(job.attempts, "attempt"))
     line.append(f"  {' · '.join(facts)}")
-    parts = [paragraph(line, pre=describe_error(job))]
+    parts = [paragraph(line, pre=describe_error(job, lines=2 if with_buttons else 1))]
     if with_buttons:
         retry = RetryJobs((job.job_id,)).words()
         parts.append(
@@ -117,14 +119,14 @@ def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> li
     return parts
 
 
-def describe_error(job: FailedJob) -> str:
-    """The error in two lines at most, exact as far as it goes."""
+def describe_error(job: FailedJob, *, lines: int = 2) -> str:
+    """The error in so many lines at most, exact as far as it goes."""
     if not job.recorded:
         return "error not recorded"
     if job.kind == "worker_lost":
-        return first_lines(job.message or "its worker died while it ran")
+        return first_lines(job.message or "its worker died while it ran", lines)
     name = (job.exception_type or "").rpartition(".")[2]
     message = job.message or ""
     if name and not message.startswith(name):
         message = f"{name}: {message}" if message else name
-    return first_lines(message) or "an error without a text"
+    return first_lines(message, lines) or "an error without a text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from chatbot.replies.message import Message
@@ -16,6 +17,7 @@ __all__ = ["Holders", "render_help"]
 Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
 """Role → ids of the users and user groups that hold it."""
 MOST_NAMES = 3
+_OPTION = re.compile(r" \[--[^\]]*\]")
 
 
 def render_help(
@@ -42,12 +44,16 @@ def render_help(
             )
     if problems:
         parts.append(paragraph(*([sentence(problem)] for problem in problems[:5])))
-    parts.append(paragraph([code(f"{command} help WORD"), " explains one of them."]))
+    parts.append(
+        paragraph([code(f"{command} help WORD"), " explains one of them, with its options."])
+    )
     return pack(parts)
 
 
 def _lines(words: Sequence[HelpWord], command: str) -> list[Line]:
-    return [[code(f"{command} {word.usage}"), f"  {word.summary}"] for word in words]
+    return [
+        [code(f"{command} {_OPTION.sub('', word.usage)}"), f"  {word.summary}"] for word in words
+    ]
 
 
 def _ask(role: Role, holders: Holders) -> Line:

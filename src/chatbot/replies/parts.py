@@ -55,7 +55,8 @@ Line = Sequence[Span | str]
 
 
 def _styled(text: str, style: str | None, mark: str) -> Span:
-    shown = cut(defuse(text), LONGEST_SPAN) or " "
+    # Cut first: an error can be megabytes long.
+    shown = cut(defuse(text[: 2 * LONGEST_SPAN]), LONGEST_SPAN) or " "
     rich: Block = {"type": "text", "text": shown}
     if style:
         rich["style"] = {style: True}
@@ -163,10 +164,10 @@ class Button:
 
 
 def buttons(*there: Button) -> Part:
-    """A row of buttons. One whose words are too long for Slack is left out."""
+    """A row of buttons. One whose words Slack would refuse or change is left out."""
     elements = []
     for button in there:
-        if not 0 < len(button.words) <= 2_000:
+        if not 0 < len(button.words) <= 2_000 or defuse(button.words) != button.words:
             continue
         kind = "refresh" if button.refresh else "run"
         element: dict[str, Any] = {

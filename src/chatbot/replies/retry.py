@@ -20,12 +20,17 @@ MOST_REASONS = 10
 
 def render_retry(report: RetryReport, command: str, *, by: str) -> Message:
     done, skipped = report.done, report.skipped
+    if len(report.items) == 1 and skipped:
+        return _render_one_skipped(skipped[0])
     lines: list[Line] = [_verdict(report, by)]
     if len(done) == 1 and done[0].task and done[0].queue:
-        lines.append([f"{short_task(done[0].task)} in {cut(done[0].queue, 60)} runs now."])
+        then = cut(done[0].reason.rstrip("."), 200) or "is ready to run"
+        lines.append([f"{short_task(done[0].task)} in {cut(done[0].queue, 60)} {then}."])
+    elif later := sum(bool(item.reason) for item in done):
+        lines.append([f"{later:,} of them run later, as scheduled."])
     reasons = _by_reason(skipped)
     for reason, items in list(reasons.items())[:MOST_REASONS]:
-        lines.append([f"{len(items):,} skipped: {cut(reason, 300)} ({_ids(items)})."])
+        lines.append([f"{len(items):,} skipped: {reason} ({_ids(items)})."])
     if len(reasons) > MOST_REASONS:
         left = sum(len(items) for items in list(reasons.values())[MOST_REASONS:])
         lines.append([f"{left:,} more skipped for other reasons."])
@@ -39,11 +44,19 @@ def render_retry(report: RetryReport, command: str, *, by: str) -> Message:
     return pack(parts)
 
 
+def _render_one_skipped(item: ItemResult) -> Message:
+    line: Line = ["🟡 ", bold(f"Job {item.job_id} was not retried:"), f" {_reason(item)}."]
+    return pack([paragraph(line), buttons(Button("Details", GetJob(item.job_id).words()))])
+
+
+def _reason(item: ItemResult) -> str:
+    return cut(item.reason.rstrip(".") or item.code or "no reason given", 300)
+
+
 def _verdict(report: RetryReport, by: str) -> Line:
-    done, skipped = report.done, report.skipped
+    done = report.done
     if not done:
-        what = f"Job {skipped[0].job_id} was" if len(skipped) == 1 else "No job was"
-        return ["🟡 ", bold(f"{what} not retried." if len(skipped) == 1 else f"{what} retried.")]
+        return ["🟡 ", bold("No job was retried.")]
     what = f"Job {done[0].job_id}" if len(done) == 1 else f"{len(done):,} jobs"
     took = f" in {format_age(report.elapsed_seconds)}" if len(done) > 1 else ""
     return ["✅ ", bold(f"{what} retried"), " by ", user(by), f"{took}."]
@@ -52,8 +65,7 @@ def _verdict(report: RetryReport, by: str) -> Line:
 def _by_reason(items: Sequence[ItemResult]) -> dict[str, list[ItemResult]]:
     reasons: dict[str, list[ItemResult]] = {}
     for item in items:
-        reason = item.reason.rstrip(".") or item.code or "no reason given"
-        reasons.setdefault(reason, []).append(item)
+        reasons.setdefault(_reason(item), []).append(item)
     return reasons
 
 

@@ -80,4 +80,4 @@ def sentence(text: str) -> str:
 
 def short_task(task: str) -> str:
     """`team.tasks.deliver_webhook` → `deliver_webhook`."""
-    return cut(defuse(task).rpartition(".")[2] or defuse(task), 60)
+    return cut(defuse((task.rpartition(".")[2] or task)[:500]), 60)

@@ -1,0 +1,40 @@
+"""What Slack and phones do to typed text is undone."""
+
+import pytest
+
+from chatbot.inbound import clean_text, read_words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stats", ["stats"]),
+        ("failed —since 24h", ["failed", "--since", "24h"]),
+        ("failed –since 24h", ["failed", "--since", "24h"]),
+        ("—help", ["--help"]),
+        ("failed well—known", ["failed", "well—known"]),
+        ("failed --error “timed out”", ["failed", "--error", "timed out"]),
+        ("failed --error ‘timed out’", ["failed", "--error", "timed out"]),
+        ("failed --error can't", ["failed", "--error", "can't"]),
+        ("failed --error can’t", ["failed", "--error", "can't"]),
+        ("failed --error &lt;b&gt;&amp;", ["failed", "--error", "<b>&"]),
+        ("failed --error &amp;lt;", ["failed", "--error", "&lt;"]),
+        ("failed --error <https://x.example|x.example>", ["failed", "--error", "x.example"]),
+        ("failed --error <https://x.example>", ["failed", "--error", "https://x.example"]),
+        ("failed --error <mailto:a@x.example|a@x.example>", ["failed", "--error", "a@x.example"]),
+        ("failed --error <mailto:a@x.example>", ["failed", "--error", "a@x.example"]),
+        ("failed <@U0ANA|ana>", ["failed", "U0ANA"]),
+        ("failed <#C0OPS|ops>", ["failed", "C0OPS"]),
+        ("failed <!subteam^S0OPS|@oncall>", ["failed", "@oncall"]),
+        ("  retry   4711,4712  ", ["retry", "4711,4712"]),
+        ("retry\u00a04711", ["retry", "4711"]),
+        ("", []),
+    ],
+)
+def test_the_words_are_those_that_were_typed(text, words):
+    assert read_words(text) == words
+
+
+@pytest.mark.parametrize("text", ["<", ">", "<|>", "<<a|b>", "&", "–", "— ", '"', "<@", "\x00"])
+def test_odd_text_is_text(text):
+    assert isinstance(clean_text(text), str)

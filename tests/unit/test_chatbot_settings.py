@@ -1,0 +1,167 @@
+"""CHATBOT_* and SLACK_*: what makes no sense is refused in one sentence, never ignored."""
+
+import json
+
+import pytest
+
+from chatbot.settings import ChatbotSettings
+from jobs_maint.actions import Role
+from jobs_maint.errors import InvalidSettings
+
+ANA = {"users": ["U0ANA"]}
+OPS = {"name": "ops", "channel": "C0OPS", "cron": "0 9 * * *"}
+
+
+def load(monkeypatch, **environ):
+    for name, value in environ.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        monkeypatch.setenv(name, text)
+    return ChatbotSettings.load()
+
+
+def test_without_any_variable_nobody_may_do_anything(monkeypatch):
+    settings = load(monkeypatch)
+    assert settings.roles == {}
+    assert settings.digests == ()
+    assert (settings.command, settings.host, settings.port) == ("/jobs", "127.0.0.1", 3000)
+    assert settings.slack_api_url == "https://slack.com/api/"
+
+
+def test_one_grant_or_a_list_of_grants_is_understood(monkeypatch):
+    one = load(monkeypatch, CHATBOT_ROLES={"operator": ANA})
+    several = load(monkeypatch, CHATBOT_ROLES={"operator": [ANA, {"usergroups": ["S0OPS"]}]})
+    assert one.roles[Role.OPERATOR][0].users == ("U0ANA",)
+    assert len(several.roles[Role.OPERATOR]) == 2
+
+
+@pytest.mark.parametrize(
+    ("roles", "sentence"),
+    [
+        ("{", "it is not JSON"),
+        ("", "it is empty"),
+        ("[]", "it must be an object"),
+        ('"admin"', "it must be an object"),
+        ("null", "it must be an object"),
+        ({"boss": ANA}, "'boss' is no role; the roles are viewer, operator, admin"),
+        ({"Admin": ANA}, "'Admin' is no role"),
+        ({"admin": 3}, "it must be a list"),
+        ({"admin": {}}, "it names nobody"),
+        ({"admin": {"users": [], "usergroups": []}}, "it names nobody"),
+        ({"admin": {"users": "U0ANA"}}, "it must be a list"),
+        ({"admin": {"user": ["U0ANA"]}}, "[user]: this key is not known"),
+        ({"admin": {"users": ["@ana"]}}, "'@ana' is no user id"),
+        ({"admin": {"users": ["ana"]}}, "'ana' is no user id"),
+        ({"admin": {"users": ["u0ana"]}}, "'u0ana' is no user id"),
+        ({"admin": {"users": ["S0OPS"]}}, "'S0OPS' is no user id"),
+        ({"admin": {"users": ["U0ANA "]}}, "is no user id"),
+        ({"admin": {"users": [7]}}, "7 is no user id"),
+        ({"admin": {"usergroups": ["@oncall"]}}, "'@oncall' is no user-group id"),
+        ({"admin": {"users": ["U0ANA"], "channels": ["#ops"]}}, "'#ops' is no channel id"),
+        ({"admin": {"users": ["U0ANA"], "queues": []}}, "the list is empty"),
+        ({"admin": {"users": ["*"]}}, "only viewer can be given so"),
+        ({"operator": [ANA, {"users": ["*"]}]}, "only viewer can be given so"),
+    ],
+)
+def test_roles_that_make_no_sense_are_refused(monkeypatch, roles, sentence):
+    with pytest.raises(InvalidSettings) as caught:
+        load(monkeypatch, CHATBOT_ROLES=roles)
+    assert "CHATBOT_ROLES" in str(caught.value)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"cron": "every day"}, "is not a cron expression"),
+        ({"cron": "0 9 * *"}, "is not a cron expression"),
+        ({"cron": "0 9 * * * 0", "timezone": "Europe/Berlin"}, "in UTC only"),
+        ({"timezone": "Berlin"}, "is no time zone"),
+        ({"timezone": "/etc/passwd"}, "is no time zone"),
+        ({"channel": "#ops"}, "is no channel id"),
+        ({"channel": "U0ANA"}, "is no channel id"),
+        ({"groups": 0}, "greater than or equal to 1"),
+        ({"when_quiet": "maybe"}, "'post' or 'skip'"),
+        ({"colour": "red"}, "this key is not known"),
+        ({"name": ""}, "CHATBOT_DIGESTS[0][name]"),
+        ({"name": "a b"}, "CHATBOT_DIGESTS[0][name]"),
+        ({"queues": []}, "the list is empty"),
+    ],
+)
+def test_digests_that_make_no_sense_are_refused(monkeypatch, change, sentence):
+    with pytest.raises(InvalidSettings) as caught:
+        load(monkeypatch, CHATBOT_DIGESTS=[{**OPS, **change}])
+    assert "CHATBOT_DIGESTS" in str(caught.value)
+    assert sentence in str(caught.value)
+
+
+def test_two_digests_with_one_name_are_refused(monkeypatch):
+    with pytest.raises(InvalidSettings, match="two digests named 'ops'"):
+        load(monkeypatch, CHATBOT_DIGESTS=[OPS, OPS])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxp-secret-value", "a bot token, which starts with xoxb-"),
+        ("SLACK_APP_TOKEN", "xoxb-secret-value", "an app-level token, which starts with xapp-"),
+        ("SLACK_API_URL", "slack.com/api", "is no web address"),
+        ("CHATBOT_COMMAND", "jobs", "is no slash command"),
+        ("CHATBOT_COMMAND", "/Jobs", "is no slash command"),
+        ("CHATBOT_COMMAND", "/" + "j" * 32, "is no slash command"),
+        ("CHATBOT_PORT", "many", "CHATBOT_PORT"),
+        ("CHATBOT_PORT", "70000", "CHATBOT_PORT"),
+        ("CHATBOT_AUDIT_CHANNEL", "#audit", "is no channel id"),
+        ("CHATBOT_ROLE", "{}", "did you mean CHATBOT_ROLES?"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_without_repeating_a_secret(
+    monkeypatch, name, value, sentence
+):
+    with pytest.raises(InvalidSettings) as caught:
+        load(monkeypatch, **{name: value})
+    assert name in str(caught.value)
+    assert sentence in str(caught.value)
+    assert "secret-value" not in str(caught.value)
+
+
+def test_what_kubernetes_puts_into_a_pod_is_no_setting(monkeypatch):
+    settings = load(
+        monkeypatch,
+        CHATBOT_PORT="tcp://10.0.0.1:3000",
+        CHATBOT_SERVICE_HOST="10.0.0.1",
+        CHATBOT_SERVICE_PORT="3000",
+        CHATBOT_SERVICE_PORT_HTTP="3000",
+        CHATBOT_PORT_3000_TCP="tcp://10.0.0.1:3000",
+        CHATBOT_PORT_3000_TCP_ADDR="10.0.0.1",
+    )
+    assert settings.port == 3000
+
+
+def test_the_port_of_the_file_counts_where_kubernetes_has_put_a_link(monkeypatch, tmp_path):
+    file = tmp_path / "jobs.toml"
+    file.write_text('[chatbot]\nport = 8080\n\n[slack]\nbot_token = "xoxb-from-file"\n')
+    settings = load(monkeypatch, JOBS_CONFIG=str(file), CHATBOT_PORT="tcp://10.0.0.1:3000")
+    assert settings.port == 8080
+    assert settings.require_bot_token() == "xoxb-from-file"
+
+
+def test_empty_tokens_are_unset_and_each_missing_one_has_its_sentence(monkeypatch):
+    empty = {"SLACK_BOT_TOKEN": "", "SLACK_APP_TOKEN": " ", "SLACK_SIGNING_SECRET": ""}
+    settings = load(monkeypatch, **empty, CHATBOT_AUDIT_CHANNEL="")
+    assert settings.audit_channel is None
+    with pytest.raises(InvalidSettings, match="SLACK_BOT_TOKEN is not set"):
+        settings.require_bot_token()
+    with pytest.raises(InvalidSettings, match="neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET"):
+        settings.require_mode()
+
+
+def test_the_app_token_means_socket_mode_also_beside_a_signing_secret(monkeypatch):
+    settings = load(monkeypatch, SLACK_APP_TOKEN="xapp-1", SLACK_SIGNING_SECRET="s")
+    assert settings.require_mode() == "socket"
+
+
+def test_secrets_are_not_shown(monkeypatch):
+    settings = load(monkeypatch, SLACK_BOT_TOKEN="xoxb-1-2", SLACK_SIGNING_SECRET="sssh")
+    assert "xoxb-1-2" not in repr(settings)
+    assert "sssh" not in repr(settings)

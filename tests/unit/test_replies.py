@@ -1,0 +1,139 @@
+"""What each message says in its first lines."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.local_slack.text import render_blocks
+from chatbot.replies import (
+    render_failed,
+    render_stats,
+)
+from jobs_maint.models import (
+    FailedJob,
+    FailedJobsReport,
+    MaintenanceRun,
+    QueueStats,
+    StatsReport,
+    WorkerCounts,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def shown(message):
+    return render_blocks(message.blocks)
+
+
+def buttons(message):
+    return [
+        (element["text"]["text"], element["value"], element.get("style"))
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+def stats(*queues, live=2, silent=1, **more):
+    run = MaintenanceRun("jobs_maint:purge_finished_jobs", NOW - timedelta(hours=9), True)
+    return StatsReport(NOW, queues, WorkerCounts(live, silent), (run,), **more)
+
+
+TROUBLE = QueueStats(
+    "webhook", ready=1204, oldest_ready_seconds=840.0, failed_last_hour=37, failed_last_day=52,
+    done_last_hour=20, done_last_day=18_311,
+)  # fmt: skip
+CALM = QueueStats("email", ready=12, oldest_ready_seconds=8.0, failed_last_day=3)
+
+
+def test_stats_says_first_which_queue_is_in_trouble_and_the_table_has_it_first_and_bold():
+    message = render_stats(stats(CALM, TROUBLE), "/jobs")
+    lines = shown(message).splitlines()
+    assert lines[0] == "🔴 webhook is 14 min behind; 37 jobs failed in the last hour."
+    assert lines[1].startswith("The other queue keeps up. 2 of 3 workers live.")
+    assert "as of 12:00 UTC · last purge 03:00 UTC" in lines
+    header, first, second = message.blocks[-1]["rows"]
+    assert [cell["text"] for cell in header] == [
+        "Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h",
+    ]  # fmt: skip
+    assert all(cell["type"] == "rich_text" for cell in first)
+    assert [cell["text"] for cell in second] == ["email", "–", "8 s", "12", "3", "–"]
+
+
+def test_stats_offers_to_look_at_the_failures_before_acting():
+    message = render_stats(stats(CALM, TROUBLE), "/jobs")
+    assert buttons(message) == [
+        ("Show 37 failures", "failed --since 1h", None),
+        ("Refresh", "stats", None),
+    ]
+
+
+def test_stats_without_trouble_is_green_and_has_nothing_bold_in_the_table():
+    message = render_stats(stats(CALM, live=1, silent=0), "/jobs")
+    assert shown(message).startswith("🟢 ")
+    assert buttons(message) == [("Refresh", "stats", None)]
+    assert all(cell["type"] == "raw_text" for row in message.blocks[-1]["rows"] for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        (stats(queue="emial"), "🟡 There is no job in a queue named emial."),
+        (stats(hidden_queues=2), "🟡 Your role reaches none of the queues that hold jobs."),
+        (stats(), "🟢 There is no job in the database yet."),
+    ],
+)
+def test_stats_without_a_queue_says_why(report, sentence):
+    assert shown(render_stats(report, "/jobs")).startswith(sentence)
+
+
+def test_stats_tells_how_many_queues_a_limited_role_does_not_see():
+    assert "2 queues are not shown" in render_stats(stats(CALM, hidden_queues=2), "/jobs").text
+
+
+def job(number=0, **fields):
+    values = {
+        "job_id": 4711 - number, "queue": "webhook", "task": "team.tasks.deliver", "attempts": 3,
+        "failed_at": NOW - timedelta(minutes=2 + number), "recorded": True, "kind": "error",
+        "exception_type": "httpx.ConnectTimeout", "message": "POST https://x\ntimed out\nmore",
+    }  # fmt: skip
+    return FailedJob(**{**values, **fields})
+
+
+def test_failed_shows_the_error_in_two_lines_and_offers_a_retry_of_the_newest_three():
+    report = FailedJobsReport(NOW, tuple(map(job, range(5))), 37, 5, since_seconds=3600.0)
+    message = render_failed(report, "/jobs")
+    lines = shown(message).splitlines()
+    assert lines[0] == "🔴 37 jobs failed in the last hour; the newest 2 min ago."
+    assert "    ConnectTimeout: POST https://x\n    timed out …" in shown(message)
+    assert [label for label, *_ in buttons(message)] == [
+        "Retry job 4711", "Details", "Retry job 4710", "Details", "Retry job 4709", "Details",
+    ]  # fmt: skip
+    assert lines[-1] == "32 more not shown · `/jobs failed --since 1h`"
+
+
+def test_the_only_failed_job_has_the_green_button():
+    message = render_failed(FailedJobsReport(NOW, (job(),), 1, 20), "/jobs")
+    assert shown(message).startswith("🔴 1 failed job, 2 min ago.")
+    assert buttons(message)[0] == ("Retry job 4711", "retry 4711", "primary")
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"recorded": False, "kind": None, "message": None}, "error not recorded"),
+        ({"kind": "worker_lost", "message": None}, "its worker died while it ran"),
+        ({"message": ""}, "ConnectTimeout"),
+        ({"message": "ConnectTimeout: again"}, "ConnectTimeout: again"),
+        ({"exception_type": None, "message": None}, "an error without a text"),
+    ],
+)
+def test_a_failure_always_has_a_reason_to_show(fields, text):
+    message = render_failed(FailedJobsReport(NOW, (job(**fields),), 1, 20), "/jobs")
+    assert f"    {text}\n" in shown(message)
+
+
+def test_no_failed_job_is_green_and_repeats_what_was_asked():
+    report = FailedJobsReport(NOW, (), 0, 20, queue="webhook", error="time", since_seconds=86_400.0)
+    expected = "🟢 No job failed in webhook with 'time' in the error in the last 24 hours."
+    assert shown(render_failed(report, "/jobs")).startswith(expected)

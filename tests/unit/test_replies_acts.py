@@ -1,0 +1,220 @@
+"""Details, acts, refusals, errors, help and digests: what each says first."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.local_slack.text import render_blocks
+from chatbot.replies import (
+    render_details,
+    render_digest,
+    render_error,
+    render_failed,
+    render_help,
+    render_refusal,
+    render_retry,
+    render_stats,
+    render_unexpected,
+)
+from jobs_maint.actions import Actor, GetJob, Grant, RetryJobs, Role, permit
+from jobs_maint.errors import DatabaseUnavailable, JobNotFound, NotPermitted
+from jobs_maint.grammar import build_help, parse_words, split_text
+from jobs_maint.models import (
+    DigestGroup,
+    DigestReport,
+    FailedJob,
+    FailedJobsReport,
+    ItemOutcome,
+    ItemResult,
+    JobDetails,
+    QueueStats,
+    RetryReport,
+    StatsReport,
+    WorkerCounts,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def shown(message):
+    return render_blocks(message.blocks)
+
+
+def buttons(message):
+    return [
+        (element["text"]["text"], element["value"], element.get("style"))
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+def details(status, **fields):
+    values = {
+        "priority": 0, "lock": None, "queueing_lock": None, "scheduled_at": None,
+        "abort_requested": False, "worker_id": None, "args": {}, "redacted": False, "events": (),
+        "failures": (),
+    }  # fmt: skip
+    return JobDetails(NOW, 7, status, "email", "app.send", 1, **{**values, **fields})
+
+
+@pytest.mark.parametrize(
+    ("status", "first"),
+    [
+        ("todo", "🟢 Job 7 is waiting."),
+        ("doing", "🟢 Job 7 is running."),
+        ("succeeded", "✅ Job 7 succeeded."),
+        ("failed", "🔴 Job 7 failed."),
+        ("cancelled", "🟡 Job 7 was cancelled."),
+        ("aborted", "🟡 Job 7 was aborted."),
+    ],
+)
+def test_details_say_the_state_and_offer_a_retry_only_where_one_is_possible(status, first):
+    message = render_details(details(status))
+    assert shown(message).startswith(first)
+    can = status in {"failed", "cancelled", "aborted"}
+    assert any(words == "retry 7" for _, words, _ in buttons(message)) is can
+
+
+def done(job_id, reason=""):
+    return ItemResult(job_id, ItemOutcome.DONE, "put_back", reason, "email", "app.send")
+
+
+def skipped(job_id, reason):
+    return ItemResult(job_id, ItemOutcome.SKIPPED, "x", reason)
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([done(7)], "✅ Job 7 retried by @U0ANA.\nsend in email is ready to run."),
+        ([done(7, "runs at 9, as scheduled")], "✅ Job 7 retried by @U0ANA.\nsend in email runs"),
+        (
+            [done(7), done(8), skipped(9, "no"), skipped(10, "no")],
+            "✅ 2 jobs retried by @U0ANA in 3 s.\n2 skipped: no (9, 10).",
+        ),
+        ([skipped(7, "it is succeeded")], "🟡 Job 7 was not retried: it is succeeded."),
+        (
+            [skipped(7, "a"), skipped(8, "b")],
+            "🟡 No job was retried.\n1 skipped: a (7).\n1",
+        ),
+    ],
+)
+def test_a_retry_tells_what_was_done_and_why_the_rest_was_not(items, expected):
+    assert shown(render_retry(RetryReport(tuple(items), 3.0), "/jobs", by="U0ANA")).startswith(
+        expected
+    )
+
+
+def refusal(actor, action):
+    with pytest.raises(NotPermitted) as caught:
+        permit(actor, action)
+    return caught.value
+
+
+VIEWER = Actor("slack", "U0VERA", "vera", "C0OPS", (Grant(Role.VIEWER),))
+
+
+def test_a_refusal_names_what_is_missing_and_whom_to_ask():
+    refused = refusal(VIEWER, RetryJobs((7,)))
+    message = render_refusal(refused, users=["U0ANA"], usergroups=["S0ONCALL"])
+    assert shown(message).splitlines()[:2] == [
+        "⛔ You may not retry jobs. It needs the role operator; you are viewer.",
+        "Ask @U0ANA or anyone in @S0ONCALL.",
+    ]
+
+
+def test_a_refusal_when_nobody_holds_the_role_says_where_it_is_granted():
+    message = render_refusal(refusal(Actor("slack", "U0GUS"), GetJob(7)))
+    assert "Nobody here holds viewer" in message.text
+    assert "CHATBOT_ROLES" in message.text
+
+
+def test_an_error_says_whether_anything_was_changed_only_where_that_is_certain():
+    certain = render_error(JobNotFound("no job has the id 7"), "/jobs", "retry 7")
+    assert shown(certain).splitlines() == [
+        "🟡 No job has the id 7.",
+        "`/jobs retry 7` · nothing was changed",
+    ]
+    unsure = render_error(DatabaseUnavailable("it went away"), "/jobs", "retry 7")
+    assert "nothing was changed" not in unsure.text
+
+
+def test_an_unexpected_error_of_an_act_warns_before_it_is_repeated():
+    assert "may or may not" in render_unexpected("a1b2", "/jobs", "retry 7", act=True).text
+    assert "may or may not" not in render_unexpected("a1b2", "/jobs", "stats", act=False).text
+
+
+def test_help_shows_what_one_may_do_and_whom_to_ask_for_the_rest():
+    message = render_help(
+        build_help(VIEWER, "slack"), "/jobs", lambda _role: (("U0ANA",), ("S0ONCALL",))
+    )
+    may, rest = message.text.split("It takes the role operator:")
+    assert "/jobs stats [QUEUE]" in may
+    assert "/jobs retry" not in may
+    assert "/jobs retry ID…" in rest
+    assert "Ask <@U0ANA> or anyone in <!subteam^S0ONCALL>." in rest
+
+
+def digest(failed, before, hours=24.0, **fields):
+    values = {
+        "succeeded": 58_931, "retrying": 0, "put_back": 0, "groups_not_shown": 0,
+        "failures_not_shown": 0, "queues": (), "purged": 12_044,
+        "groups": (
+            (DigestGroup("app.send", "E", "broke", failed, before, "rising", True),)
+            if failed or before else ()
+        ),
+    }  # fmt: skip
+    return DigestReport(
+        1, "ops", NOW - timedelta(hours=hours), NOW, failed, before, **{**values, **fields}
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "verdict"),
+    [
+        (digest(55, 6), "🔴 55 jobs failed in the last 24 hours, the day before 6."),
+        (digest(1, 6), "🟡 1 job failed in the last 24 hours, the day before 6."),
+        (digest(0, 6), "🟢 No job failed in the last 24 hours, the day before 6."),
+        (digest(2, 0, 1.0), "🔴 2 jobs failed in the last hour, the hour before none."),
+        (digest(2, 1, 168.0), "🔴 2 jobs failed in the last 7 days, the week before 1."),
+        (digest(2, 1, 6.0), "🔴 2 jobs failed in the last 6 hours, the 6 hours before 1."),
+        (digest(2, 1, 0.25), "🔴 2 jobs failed in the last 15 min, the 15 min before 1."),
+    ],
+)
+def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):
+    assert shown(render_digest(report, "/jobs")).splitlines()[0] == verdict
+
+
+def test_a_digest_names_a_queue_that_is_behind_and_what_it_could_not_cover():
+    late = (QueueStats("webhook", ready=3, oldest_ready_seconds=840.0),)
+    gap = NOW - timedelta(days=3)
+    message = render_digest(digest(0, 0, queues=late, truncated_from=gap), "/jobs")
+    lines = shown(message).splitlines()
+    assert lines[0].startswith("🟡 ")
+    assert lines[1] == "webhook is 14 min behind. 58,931 jobs succeeded."
+    assert "No digest came for longer" in lines[2]
+    assert "2 d are left out" in lines[2]
+
+
+def test_a_digest_of_one_queue_shows_the_failures_of_that_queue():
+    message = render_digest(digest(3, 1), "/jobs", queues=["email"])
+    assert buttons(message) == [("Show 3 failures", "failed email --since 1d", None)]
+
+
+def test_every_button_carries_words_that_the_grammar_reads():
+    queue = QueueStats("webhook", failed_last_hour=37)
+    failure = FailedJob(7, "email", "app.send", 1, NOW, False)
+    messages = [
+        render_stats(
+            StatsReport(NOW, (queue,), WorkerCounts(1, 0), (), queue="two words"), "/jobs"
+        ),
+        render_failed(FailedJobsReport(NOW, (failure,), 37, 1), "/jobs"),
+        render_details(details("failed")),
+        render_retry(RetryReport((done(7),), 1.0), "/jobs", by="U0ANA"),
+        render_digest(digest(3, 1), "/jobs"),
+    ]
+    words = [value for message in messages for _, value, _ in buttons(message)]
+    assert len(words) == 8
+    for one in words:
+        assert parse_words(split_text(one), "slack").action.words() == one

@@ -1,0 +1,168 @@
+"""Foreign text in every kind of message: nothing in it acts, nothing breaks Slack's limits."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.local_slack.blocks import check_blocks
+from chatbot.replies import (
+    add_note,
+    render_details,
+    render_digest,
+    render_error,
+    render_failed,
+    render_retry,
+    render_stats,
+)
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.models import (
+    DigestGroup,
+    DigestReport,
+    FailedJob,
+    FailedJobsReport,
+    FailedRun,
+    ItemOutcome,
+    ItemResult,
+    JobDetails,
+    JobEvent,
+    QueueStats,
+    RetryReport,
+    StatsReport,
+    WorkerCounts,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NASTY = {
+    "a mention of everybody": "<!channel> <!here> <@U0ANA> <!subteam^S0ONCALL>",
+    "a link": "<https://evil.example|click> <javascript:alert(1)|x>",
+    "HTML": "</script><img src=x onerror=alert(1)>",
+    "marks": "*bold* _it_ ~no~ `code` ```fence``` :fire:",
+    "turned direction": "\u202etxt.exe\u202c \u2066a\u2069 \u200f\u061c",
+    "NUL and controls": "a\x00b\x07c\x1b[31md\x7f",
+    "emoji": "💥👩‍👩‍👧‍👦 żółć 漢字 \U0001f1e9\U0001f1ea",
+    "a lone surrogate": "half \ud83d of it",
+    "nothing": "",
+    "only spaces": " \n \t ",
+    "a megabyte": "x" * 1_000_000,
+    "a megabyte of lines": "line <!channel>\n" * 60_000,
+    "a megabyte of ampersands": "&" * 1_000_000,
+}
+
+
+def stats(text):
+    queues = tuple(QueueStats(text + str(i), ready=1, failed_last_hour=1) for i in range(150))
+    return render_stats(StatsReport(NOW, queues, WorkerCounts(1, 1), (), 3, text), "/jobs")
+
+
+def failed(text):
+    jobs = tuple(
+        FailedJob(2**63 - 1 - i, text, text, 3, NOW, True, "error", text, text)
+        for i in range(1_000)
+    )
+    report = FailedJobsReport(NOW, jobs, 2_000, 1_000, text, text, text, 3600.0)
+    return render_failed(report, "/jobs")
+
+
+def details(text):
+    run = FailedRun(1, NOW, "error", text, text, True, text)
+    job = JobDetails(
+        NOW, 1, "failed", text, text, 3, 1, text, text, NOW, True, 1, {text[:99]: text}, True,
+        tuple(JobEvent(text, NOW, 1.0) for _ in range(500)), (run,) * 500, text,
+    )  # fmt: skip
+    return render_details(job)
+
+
+def retry(text):
+    done = [ItemResult(i, ItemOutcome.DONE, "put_back", "", text, text) for i in range(250)]
+    late = [ItemResult(i, ItemOutcome.SKIPPED, "c", f"{i} {text}", text, text) for i in range(250)]
+    return render_retry(RetryReport((*done, *late), 3.0), "/jobs", by="U0ANA")
+
+
+def digest(text):
+    groups = tuple(DigestGroup(text, text, text, 9, 3, "rising", True) for _ in range(40))
+    queues = (QueueStats(text, ready=1, oldest_ready_seconds=900.0),)
+    since = NOW - timedelta(days=1)
+    report = DigestReport(1, text, since, NOW, 400, 6, 1, 1, 1, groups, 5, 40, queues, 12)
+    return render_digest(report, "/jobs", queues=[text])
+
+
+def error(text):
+    exc = InvalidRequest(f"{text!r} is no word")
+    return render_error(exc, "/jobs", text, suggestion=text[:3_000] or None)
+
+
+KINDS = [stats, failed, details, retry, digest, error]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", NASTY)
+def test_whatever_the_text_slack_takes_the_message(kind, what):
+    message = add_note(kind(NASTY[what]), "Only you see this: ", "why")
+    check_blocks(message.blocks)
+    assert 0 < len(message.text) <= 40_000
+    json.dumps([message.text, message.blocks]).encode()
+    message.text.encode()
+
+
+def mrkdwn_texts(value):
+    if isinstance(value, dict):
+        if value.get("type") == "mrkdwn":
+            yield value["text"]
+        for inner in value.values():
+            yield from mrkdwn_texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from mrkdwn_texts(inner)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", NASTY)
+def test_nothing_in_foreign_text_acts(kind, what):
+    message = kind(NASTY[what])
+    for text in [message.text, *mrkdwn_texts(message.blocks)]:
+        for live in ("<!channel", "<!here", "<@U0ANA> <", "<!subteam", "<https:", "<java", "```"):
+            assert live not in text
+    everything = json.dumps(message.blocks, ensure_ascii=False) + message.text
+    for char in "\u202e\u2066\u200f\u061c\x00\x07\x1b\x7f\ud83d":
+        assert char not in everything
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_emoji_and_other_scripts_are_shown_as_they_are(kind):
+    everything = json.dumps(kind("👩‍👩‍👧‍👦 漢字").blocks, ensure_ascii=False)
+    assert "👩‍👩‍👧‍👦 漢字" in everything
+
+
+def test_what_does_not_fit_is_counted():
+    message = failed("x" * 200)
+    shown = message.text.count("attempts")
+    assert 20 < shown < 1_000
+    assert f"{2_000 - shown:,} more not shown" in message.text
+
+
+def test_queues_that_do_not_fit_are_counted():
+    assert "90 more queues not shown" in stats("q").text
+
+
+def test_a_traceback_is_cut_in_the_middle_and_says_how_much_is_left_out():
+    lines = [f"line {i}" for i in range(5_000)]
+    run = FailedRun(1, NOW, "error", "E", "m", False, "\n".join(lines))
+    job = JobDetails(
+        NOW, 7, "failed", "q", "t", 1, 0, None, None, None, False, None, {}, False, (), (run,)
+    )
+    text = render_details(job).text
+    assert "line 0\n" in text
+    assert text.endswith("line 4999")
+    assert "characters left out; jobs-maint status 7 shows all of it" in text
+
+
+def test_digest_groups_that_do_not_fit_are_counted_with_their_failures():
+    message = digest("x")
+    shown = message.text.count("was 3")
+    assert shown == 40
+    assert "5 more groups, 40 failures, not shown" in message.text
+    long = digest("<" * 1_000)
+    shown = long.text.count("was 3")
+    assert shown < 40
+    assert f"{45 - shown} more groups, {40 + 9 * (40 - shown)} failures, not shown" in long.text
