@@ -6,6 +6,7 @@ connection because a starved heartbeat in the team's pool stops a Procrastinate 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import hashlib
 import logging
@@ -14,7 +15,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,9 @@ known to have run it. Shorter jobs cost no statement."""
 MOST_WAITING = 1_000
 """Failures in memory while the database is slow; beyond that they are counted, not recorded."""
 MOST_IN_BATCH = 50
+STORM_BATCH = 200
+"""Failures of a full group are stored together, without a wait of their jobs, until so many are
+there: then the next ones wait until they are stored."""
 MOST_GROUPS = 10_000
 CONNECTION = {
     "connect_timeout": 5,
@@ -69,6 +73,7 @@ class RecorderThread(threading.Thread):
         self._beat_seconds = beat.total_seconds()
         self._list_workers = list_workers
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._storm: collections.deque[Failure] = collections.deque()
         self._conn: psycopg.Connection[Any] | None = None
         self._named: frozenset[tuple[int, frozenset[int]]] = frozenset()
         self._last_beat = 0.0
@@ -78,12 +83,21 @@ class RecorderThread(threading.Thread):
         self._full: dict[str, float] = {}
 
     def store(self, failure: Failure) -> Future[None] | None:
-        """Hand over a failure; None (and it is counted) when too many wait or nobody can store."""
-        if self._broken or self._inbox.qsize() >= MOST_WAITING:
+        """Hand over a failure; what to wait for, or None when there is nothing to wait for.
+
+        When too many wait, or nobody can store now, it is only counted.
+        """
+        if self._broken or self._inbox.qsize() + len(self._storm) >= MOST_WAITING:
             self._unrecorded += 1
             return None
         stored: Future[None] = Future()
-        self._inbox.put((failure, stored))
+        if failure.traceback is not None:
+            self._inbox.put((failure, stored))
+            return stored
+        self._storm.append(failure)
+        if len(self._storm) < STORM_BATCH:
+            return None
+        self._inbox.put((None, stored))
         return stored
 
     def has_enough_of(self, fingerprint: str) -> bool:
@@ -107,8 +121,11 @@ class RecorderThread(threading.Thread):
         """Wait for work at most until the next look around; False at the end."""
         batch, stopping = self._collect(timeout)
         now = time.monotonic()
-        if batch:
-            self._guarded(lambda conn: self._write(conn, batch), batch)
+        if batch or self._storm:
+            storm = [self._storm.popleft() for _ in range(len(self._storm))]
+            failures = [failure for failure, _ in batch if failure is not None] + storm
+            waiting = [stored for _, stored in batch]
+            self._guarded(lambda conn: self._write(conn, failures), failures, waiting)
         workers = self._list_workers()
         ended = [worker for worker in workers if worker.ended]
         alive = [worker for worker in workers if not worker.ended]
@@ -120,8 +137,8 @@ class RecorderThread(threading.Thread):
             self._guarded(lambda conn: self._say_goodbye(conn, ended))
         return bool(alive) and not stopping
 
-    def _collect(self, timeout: float) -> tuple[list[tuple[Failure, Future[None]]], bool]:
-        batch: list[tuple[Failure, Future[None]]] = []
+    def _collect(self, timeout: float) -> tuple[list[tuple[Failure | None, Future[None]]], bool]:
+        batch: list[tuple[Failure | None, Future[None]]] = []
         with contextlib.suppress(queue.Empty):
             item = self._inbox.get(timeout=timeout)
             while item is not _STOP:
@@ -152,7 +169,8 @@ class RecorderThread(threading.Thread):
     def _guarded(
         self,
         work: Callable[[psycopg.Connection[Any]], None],
-        batch: list[tuple[Failure, Future[None]]] | None = None,
+        failures: Sequence[Failure] = (),
+        waiting: Sequence[Future[None]] = (),
     ) -> None:
         """Do one thing with the database; trouble is logged once until it is over."""
         try:
@@ -160,15 +178,15 @@ class RecorderThread(threading.Thread):
         except Exception as exc:  # noqa: BLE001  psycopg's, the network's, the resolver's
             self._disconnect()
             self._retry_at = time.monotonic() + min(self._beat_seconds, 5.0)
-            for _, stored in batch or []:
-                self._unrecorded += 1
+            self._unrecorded += len(failures)
+            for stored in waiting:
                 stored.set_exception(exc)
             if not self._broken:
                 self._broken = True
                 reason = map_error(exc) if isinstance(exc, psycopg.Error) else repr(exc)[:200]
                 emit("jobs_maint.recorder_failed", logging.WARNING, reason=reason)
         else:
-            for _, stored in batch or []:
+            for stored in waiting:
                 stored.set_result(None)
             if self._broken:
                 self._broken = False
@@ -216,42 +234,39 @@ class RecorderThread(threading.Thread):
         for worker in ended:
             conn.execute(load_queries("beat")["say_goodbye"], {"worker_id": worker.worker_id})
 
-    def _write(
-        self, conn: psycopg.Connection[Any], batch: list[tuple[Failure, Future[None]]]
-    ) -> None:
+    def _write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> None:
         try:
             with conn.transaction():
-                for failure, _ in batch:
-                    self._insert(conn, failure)
+                rows = [self._prepare(conn, failure) for failure in failures]
+                with conn.cursor() as cursor:
+                    cursor.executemany(load_queries("failures")["insert_failure"], rows)
         except pg.DataError:
-            if len(batch) == 1:
-                raise
-            for item in batch:  # one that PostgreSQL refuses must not take the others with it
-                with contextlib.suppress(pg.DataError):
-                    self._write(conn, [item])
+            if len(failures) == 1:
+                self._unrecorded += 1
+                return
+            for failure in failures:  # one that PostgreSQL refuses must not take the others along
+                self._write(conn, [failure])
 
-    def _insert(self, conn: psycopg.Connection[Any], failure: Failure) -> None:
-        queries = load_queries("failures")
+    def _prepare(self, conn: psycopg.Connection[Any], failure: Failure) -> dict[str, Any]:
+        """The row of a failure; its traceback is stored before it, if there is still room."""
         kept = failure.traceback if self._may_keep(conn, failure) else None
         hashed = hashlib.sha256(kept.encode()).digest()[:16] if kept else None
         if kept:
-            conn.execute(queries["insert_traceback"], {"hash": hashed, "body": kept})
-        message = failure.message if kept else cut(failure.message, STORM_MESSAGE_BYTES)
-        conn.execute(
-            queries["insert_failure"],
-            {
-                "job_id": failure.job_id,
-                "attempt": failure.attempt,
-                "queue_name": failure.queue_name,
-                "task_name": failure.task_name,
-                "kind": failure.kind,
-                "exception_type": failure.exception_type,
-                "message": message,
-                "traceback_hash": hashed,
-                "fingerprint": failure.fingerprint,
-                "will_retry": failure.will_retry,
-            },
-        )
+            conn.execute(
+                load_queries("failures")["insert_traceback"], {"hash": hashed, "body": kept}
+            )
+        return {
+            "job_id": failure.job_id,
+            "attempt": failure.attempt,
+            "queue_name": failure.queue_name,
+            "task_name": failure.task_name,
+            "kind": failure.kind,
+            "exception_type": failure.exception_type,
+            "message": failure.message if kept else cut(failure.message, STORM_MESSAGE_BYTES),
+            "traceback_hash": hashed,
+            "fingerprint": failure.fingerprint,
+            "will_retry": failure.will_retry,
+        }
 
     def _may_keep(self, conn: psycopg.Connection[Any], failure: Failure) -> bool:
         if failure.traceback is None:
