@@ -100,8 +100,8 @@ class SlackClient:
             answer = await self.call("apps.connections.open", token=app_token)
         except InvalidSettings as exc:
             raise InvalidSettings(
-                f"SLACK_APP_TOKEN is not accepted by Slack ({_reason(exc)}); it is an app-level "
-                "token with the scope connections:write"
+                "SLACK_APP_TOKEN is not accepted by Slack; it is an app-level token (xapp-…) with "
+                "the scope connections:write"
             ) from exc
         return str(answer["url"])
 
@@ -240,10 +240,6 @@ class SlackClient:
                 raise AgainLater(final) from exc
             raise final from exc
         return answer.data
-
-
-def _reason(exc: Exception) -> str:
-    return str(exc).partition("(")[2].partition(")")[0]
 
 
 def _network(exc: aiohttp.ClientConnectorError) -> str:

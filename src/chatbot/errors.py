@@ -18,7 +18,7 @@ class SlackRefused(JobsMaintError):
     """Slack understood and said no; `reason` is its own word, such as `not_in_channel`."""
 
     code = "slack_refused"
-    exit_code = 69
+    exit_code = 78
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)

@@ -12,7 +12,14 @@ from jobs_maint.errors import InvalidSettings
 
 __all__ = ["AgainLater", "explain", "get_retry_after", "understand"]
 
-_TOKEN_ERRORS = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+_TOKEN_ERRORS = {
+    "invalid_auth",
+    "not_authed",
+    "not_allowed_token_type",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+}
 
 _SENTENCES = {
     "not_in_channel": "the bot is not in the channel; invite it there with /invite",

@@ -1,6 +1,7 @@
 """Where an answer may go, and what happens when Slack or the database fails."""
 
 import logging
+import re
 
 from tests.support.bots import ask, open_bot
 
@@ -65,15 +66,41 @@ async def test_blocks_that_slack_does_not_know_yet_fall_back_to_the_text(pool, m
         assert "email: " in answer.text
 
 
-async def test_an_unexpected_error_shows_an_id_that_is_in_the_log(pool, conn, make_job, caplog):
+class BrokenPool:
+    """Takes the request, then fails in a way that nobody foresaw."""
+
+    def __init__(self, pool):
+        self._pool = pool
+        self.uses = 0
+
+    def connection(self):
+        self.uses += 1
+        if self.uses > 1:
+            raise RuntimeError("nobody foresaw this")
+        return self._pool.connection()
+
+
+async def test_an_unexpected_error_shows_an_id_that_is_in_the_log_and_nothing_else(pool, caplog):
+    async with open_bot(BrokenPool(pool)) as (slack, bot):
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry 1")
+    assert answer.ephemeral
+    assert "foresaw" not in answer.text
+    error_id = re.search(r"reason under (\w{8})", answer.text)[1]
+    assert f"chatbot.request_failed error_id={error_id}" in caplog.text
+    assert "nobody foresaw this" in caplog.text
+
+
+async def test_a_database_that_is_gone_is_a_sentence_and_the_bot_goes_on(pool, conn, make_job):
     await make_job()
     async with open_bot(pool) as (slack, bot):
-        await conn.execute("ALTER TABLE procrastinate_jobs RENAME TO gone")
+        await conn.execute("ALTER TABLE jobs_maint_requests RENAME TO gone")
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
-        await conn.execute("ALTER TABLE gone RENAME TO procrastinate_jobs")
         assert answer.ephemeral
         assert answer.text.startswith("🔴 ")
-        assert await bot.is_ready() is None
+        assert "schema apply" in answer.text
+        await conn.execute("ALTER TABLE gone RENAME TO jobs_maint_requests")
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        assert not answer.ephemeral
 
 
 async def test_no_body_token_or_response_url_is_logged_at_any_level(pool, make_job, caplog):

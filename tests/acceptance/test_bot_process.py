@@ -133,3 +133,19 @@ def test_version_and_help_need_no_settings(word, expected):
         assert expected in process.output
     finally:
         process.close()
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path):
+    (tmp_path / "slack_bolt.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'slack_bolt'\", name='slack_bolt')\n"
+    )
+    env = environment()
+    process = Process(
+        [*PYTHON, "-m", "chatbot"], {**env, "PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"}
+    )
+    try:
+        assert process.wait() == 78
+        assert "pip install 'procrastinate-ops[slack]'" in process.output
+        assert "Traceback" not in process.output
+    finally:
+        process.close()
