@@ -7,7 +7,6 @@ import signal
 
 import psycopg
 import pytest
-
 from tests.support.processes import Process, Processes, wait_until
 
 FAST = {
@@ -56,17 +55,13 @@ class Queue:
         return self.one("SELECT status::text FROM procrastinate_jobs WHERE id = %s", job)
 
     def runs(self, job: int) -> list[tuple[int, str]]:
-        return self.all(
-            "SELECT attempt, step FROM test_runs WHERE job_id = %s ORDER BY id", job
-        )
+        return self.all("SELECT attempt, step FROM test_runs WHERE job_id = %s ORDER BY id", job)
 
     def wait_for_runs(self, job: int, number: int) -> None:
         wait_until(lambda: len(self.runs(job)) >= number, what=f"{number} notes of job {job}")
 
     def wait_for_status(self, job: int, status: str, timeout: float = 20) -> None:
-        wait_until(
-            lambda: self.status(job) == status, timeout=timeout, what=f"job {job} {status}"
-        )
+        wait_until(lambda: self.status(job) == status, timeout=timeout, what=f"job {job} {status}")
 
     def wait_until_named(self, job: int) -> None:
         wait_until(
@@ -156,9 +151,7 @@ def test_a_job_that_kills_every_worker_fails_after_the_cap(queue):
 def test_a_worker_that_ends_as_it_should_leaves_no_row(queue):
     queue.defer("quick", "quick")
     worker = queue.worker("quick")
-    wait_until(
-        lambda: queue.one("SELECT count(*) FROM jobs_maint_workers"), what="the first beat"
-    )
+    wait_until(lambda: queue.one("SELECT count(*) FROM jobs_maint_workers"), what="the first beat")
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0
     assert queue.one("SELECT count(*) FROM jobs_maint_workers") == 0
@@ -236,8 +229,9 @@ def test_old_jobs_are_purged_by_the_workers(queue):
     )
     queue.worker("maintenance", settings={"JOBS_MAINT_PURGE_CRON": "* * * * * */2"})
     wait_until(
-        lambda: queue.one("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'email'")
-        == 0,
+        lambda: (
+            queue.one("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'email'") == 0
+        ),
         what="the purge",
     )
     counts = wait_until(

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.support.history import days
 
 from jobs_maint.actions import Actor, PurgeFinished
 from jobs_maint.operations import purge
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from tests.support.history import days
 
 NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
 

@@ -10,13 +10,13 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.support.history import hours, minutes
 
 from jobs_maint.actions import Actor, RescueStalled
 from jobs_maint.database import transaction
 from jobs_maint.operations import stalled
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from tests.support.history import hours, minutes
 
 TICK = Actor.task("jobs_maint:rescue_stalled_jobs")
 SOON = {"stalled_after": timedelta(minutes=5), "beat": timedelta(seconds=10)}
@@ -48,8 +48,10 @@ class Fleet:
         for statement in (
             "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, started_at = started_at - %s",
             "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - %s - %s * 0",
-            "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
-            " started_at = started_at - %s",
+            (
+                "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
+                " started_at = started_at - %s"
+            ),
             "UPDATE procrastinate_events SET at = at - %s - %s * 0",
             "UPDATE jobs_maint_failures SET failed_at = failed_at - %s - %s * 0",
         ):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import psycopg
+import pytest
+from tests.support.history import days, hours
 
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role
 from jobs_maint.errors import NotPermitted
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from tests.support.history import days, hours
 
 ANA = Actor.shell("ana", "host")
 
@@ -119,12 +120,8 @@ async def test_a_job_outside_the_grant_is_refused_like_a_missing_role(pool, make
     mine = await make_job(status="failed", queue="email")
     theirs = await make_job(status="failed", queue="webhook")
     actor = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR, queues=("email*",)),))
-    try:
+    with pytest.raises(NotPermitted, match=f"job {theirs}:"):
         await retry(pool, mine, theirs, actor=actor)
-    except NotPermitted as exc:
-        assert str(theirs) in str(exc)
-    else:
-        raise AssertionError("not refused")
     assert await make_job.status(mine) == "failed"
     outcome = await (await conn.execute("SELECT outcome FROM jobs_maint_audit")).fetchall()
     assert outcome == [("refused",)]
@@ -133,12 +130,9 @@ async def test_a_job_outside_the_grant_is_refused_like_a_missing_role(pool, make
 async def test_a_viewer_is_refused_and_both_outcomes_are_audited(pool, make_job, conn):
     failed = await make_job(status="failed", finished_ago=days(1))
     viewer = Actor("slack", "U2", "vi", "C1", (Grant(Role.VIEWER),))
-    try:
+    with pytest.raises(NotPermitted) as refused:
         await retry(pool, failed, actor=viewer)
-    except NotPermitted as exc:
-        assert (exc.needs, exc.has) == ("operator", "viewer")
-    else:
-        raise AssertionError("not refused")
+    assert (refused.value.needs, refused.value.has) == ("operator", "viewer")
     await retry(pool, failed)
     rows = await (
         await conn.execute(

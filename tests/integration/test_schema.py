@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.conftest import Server
 
 from jobs_maint.actions import Actor, ApplySchema, CheckSchema, ListFailed, ShowSchemaSql
 from jobs_maint.database import check_schema, open_pool
@@ -14,7 +15,6 @@ from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismat
 from jobs_maint.operations import schema
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from tests.conftest import Server
 
 ANA = Actor.shell("ana", "host")
 

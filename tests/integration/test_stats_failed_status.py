@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.support.history import days, hours, minutes
 
 from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from tests.support.history import days, hours, minutes
 
 ANA = Actor.shell("ana", "host")
 EMAIL_ONLY = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email*",)),))

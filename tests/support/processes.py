@@ -32,7 +32,7 @@ class Process:
     """One process; its output so far is `output`."""
 
     def __init__(self, args: list[str], env: dict[str, str]) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="out", suffix=".log")
+        self._file = tempfile.NamedTemporaryFile(prefix="out", suffix=".log")  # noqa: SIM115  closed with the process
         self.popen = subprocess.Popen(
             args, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
             stdout=self._file, stderr=subprocess.STDOUT, start_new_session=True,
