@@ -101,7 +101,6 @@ def test_an_abort_request_and_a_shared_queueing_lock_do_not_stop_the_rescue_of_t
 def test_a_retry_that_collides_on_a_queueing_lock_is_refused_and_names_the_waiting_job(
     queue, processes
 ):
-    """`retry` from a shell: a waiting job has the lock, so the failed one is refused with its id."""
     failed = queue.defer("fails", "failing", kind="mention")
     queue.execute(f"UPDATE procrastinate_jobs SET queueing_lock = 'nightly' WHERE id = {failed}")
     queue.worker("failing", wait=False).wait()
