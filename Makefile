@@ -18,13 +18,14 @@ help: ## List the targets
 sync: $(SYNCED) ## Make or refresh .venv from uv.lock
 
 $(SYNCED): pyproject.toml uv.lock scripts/dev/bootstrap.sh
+	@echo "Installing what uv.lock names into .venv …" >&2
 	@sh scripts/dev/bootstrap.sh
 	@touch $@
 
-demo: $(SYNCED) ## Run the whole product on this machine until Ctrl-C (ARGS=--script: a checked scenario)
+demo: $(SYNCED) ## The whole product until Ctrl-C (ARGS=--script: a check)
 	@$(BIN)/python -m demo $(ARGS)
 
-test: lint format-check types contracts tests ## Everything a change must pass: lint, types, import contracts, tests
+test: lint format-check types contracts tests ## All a change must pass: lint, types, contracts, tests
 
 lint: $(SYNCED) ## Ruff's rules
 	$(BIN)/ruff check .

@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
+import threading
 import time
 
 from chatbot.local_slack import LocalSlackControl
 from demo.script import CheckFailedError, play
-from demo.stage import ADA, ANA, VIC, Program, Stage, StageError
-from demo.talk import Talk
+from demo.stage import ADA, ANA, VIC, Stage, StageError
+from demo.talk import NAMES, Talk
 
-PEOPLE = {"ana": ANA, "vic": VIC, "ada": ADA}
+PEOPLE = {"ana": (ANA, "operator"), "vic": (VIC, "viewer"), "ada": (ADA, "admin")}
 HELP = """\
 Type what a person in #ops would type, for example:
-    /jobs stats          /jobs failed          /jobs retry 12          /jobs help
-    as vic               you are vic (viewer); ana is operator, ada is admin
-    click LABEL          press a button you see, e.g. click Refresh
-Ctrl-C (or Ctrl-D) ends everything and leaves nothing behind."""
+    /jobs stats      how the queues are
+    /jobs failed     what failed; then /jobs status ID, /jobs retry ID
+    /jobs help       all words
+    click LABEL      press a button you see: click Refresh
+    as vic           be vic, a viewer (ana is operator, ada is admin)
+Ctrl-C or Ctrl-D ends everything and leaves nothing behind."""
+LAST_ANSWERS = 3.0
+"""Seconds that answers have after the last line of a file or pipe."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--script", action="store_true", help="play the scenario, check, and end")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves nothing behind either
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     begun = time.monotonic()
-    stage = Stage()
     try:
-        with stage:
-            if not options.script:
-                asyncio.run(converse(stage))
+        print("Starting PostgreSQL, a local Slack, a worker and the bot …", flush=True)
+        with Stage() as stage:
+            if options.script:
+                checks = asyncio.run(play(stage))
+                print(f"\n{checks} checks held in {time.monotonic() - begun:.0f} s.")
                 return 0
-            checks = asyncio.run(play(stage))
-            print(f"\n{checks} checks held in {time.monotonic() - begun:.0f} s.")
-            return 0
+            asyncio.run(converse(stage))
     except CheckFailedError as exc:
         print(f"  ✗ {exc}", file=sys.stderr)
         return 1
@@ -44,51 +50,94 @@ def main() -> int:
         print(exc, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nEnded; nothing is left running.")
-        return 130
+        if options.script:
+            print("\nInterrupted; nothing is left running.")
+            return 130
+    print("\nEnded; nothing is left running.")
+    return 0
 
 
 async def converse(stage: Stage) -> None:
     stage.run("-m", "demo.team_app", "seed", "--history", "200")
     stage.start_worker("worker")
     stage.start_bot()
-    names: list[str] = [program.name for program in stage.programs if _lives(program)]
-    print(f"Running: PostgreSQL, {', '.join(names)}. Local Slack: {stage.slack_url}")
-    print(f"A shell on it: JOB_QUEUE_DATABASE_URL='{stage.database_url}' jobs-maint stats\n{HELP}")
+    print(f"All run; the local Slack is at {stage.slack_url}.")
+    print("The shell, in a second terminal and this folder:")
+    print(f"    . {stage.write_environment()} && .venv/bin/jobs-maint stats\n")
+    print(HELP)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
     async with LocalSlackControl(stage.slack_url) as slack:
-        talk = Talk(slack)
-        watching = asyncio.create_task(_watch(talk))
+        talk = Talk(slack, terminal=terminal)
+        watching = asyncio.create_task(_watch(stage, talk))
         try:
             await _read_lines(talk)
+            if not terminal:
+                await asyncio.sleep(LAST_ANSWERS)
         finally:
             watching.cancel()
 
 
-def _lives(program: Program) -> bool:
-    return program.popen.poll() is None
-
-
-async def _watch(talk: Talk) -> None:
+async def _watch(stage: Stage, talk: Talk) -> None:
+    told: set[str] = set()
     while True:
         await talk.show_new()
+        for program in stage.programs:
+            if program.popen.poll() is not None and program.name not in told:
+                told.add(program.name)
+                print(f"\n{program.name} ended with {program.popen.returncode}:\n{program.tail()}")
         await asyncio.sleep(0.5)
 
 
 async def _read_lines(talk: Talk) -> None:
+    lines = _start_reading()
     user = ANA
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := (await reader.readline()).decode(errors="replace").strip() or "":
-        if line.startswith("as ") and line[3:].strip() in PEOPLE:
-            user = PEOPLE[line[3:].strip()]
-            print(f"You are {line[3:].strip()}.")
-        elif line.startswith("click "):
-            await talk.click(user, line[6:].strip())
+    talk.prompt(f"#ops {NAMES[user]}> ")
+    while (line := await lines.get()) is not None:
+        word, _, rest = line.partition(" ")
+        answered = False
+        if word == "as" and rest.strip() in PEOPLE:
+            user, role = PEOPLE[rest.strip()]
+            print(f"You are {NAMES[user]}, {role}.")
+        elif word == "as":
+            print(f"There is nobody of that name; there are {', '.join(PEOPLE)}.")
+        elif word == "click" and rest.strip():
+            answered = await talk.click(user, rest.strip().strip("[]"))
         elif line.startswith("/"):
-            await talk.say(user, line)
-        else:
+            answered = await talk.say(user, line)
+        elif line:
             print(HELP)
+        talk.prompt(f"#ops {NAMES[user]}> ", later=answered)
+
+
+def _start_reading() -> asyncio.Queue[str | None]:
+    """Lines of stdin, None at its end.
+
+    A thread with `os.read`: asyncio's own way makes the terminal non-blocking for everybody, and a
+    thread that waits in `sys.stdin` holds its lock at the end of the process.
+    """
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def put(line: str | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    def read() -> None:
+        rest = b""
+        while True:
+            try:
+                data = os.read(0, 4096)
+            except OSError:  # the terminal is gone
+                data = b""
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole if data else [*whole, rest]:
+                put(line.decode(errors="replace").strip())
+            if not data:
+                put(None)
+                return
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
 
 
 if __name__ == "__main__":

