@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
+import psycopg_pool
 from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
@@ -90,6 +93,22 @@ class Run:
                 self._queries["open_run"],
                 {"audit_id": self.audit_id, "lease_seconds": LEASE_SECONDS},
             )
+
+    def require_id(self) -> int:
+        """The id of the audit row, once the run is open."""
+        if self.audit_id is None:
+            raise RuntimeError("the run is not open")
+        return self.audit_id
+
+    async def close_after_error(
+        self, counts: Mapping[str, int], elapsed_seconds: float, error: tuple[str, str]
+    ) -> None:
+        """`failed`, with what was committed before; a database that is gone leaves it `started`.
+
+        The next process marks it interrupted when its lease runs out.
+        """
+        with contextlib.suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+            await self.close("failed", counts, elapsed_seconds=elapsed_seconds, error=error)
 
     async def advance(self, conn: Conn, counts: Mapping[str, int]) -> bool:
         """Within a batch's transaction; returns False when the run must end (stopped or lost)."""

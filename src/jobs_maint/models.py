@@ -198,8 +198,11 @@ class JobDetails:
 
 @dataclass(frozen=True, slots=True)
 class RetryReport:
+    """What became of jobs named by their ids; `verb`: retry, cancel or discard."""
+
     items: tuple[ItemResult, ...]
     elapsed_seconds: float
+    verb: str = "retry"
 
     @property
     def done(self) -> tuple[ItemResult, ...]:
@@ -307,13 +310,17 @@ class HelpReport:
 
 @dataclass(frozen=True, slots=True)
 class SchemaReport:
-    """`applied` lists what was done now, `pending` what `schema apply` would do."""
+    """`applied` lists what was done now, `pending` what `schema apply` would do.
+
+    `problems`: an optional index that could not be built now, a sentence each.
+    """
 
     version: str
     procrastinate: bool
     applied: tuple[str, ...]
     pending: tuple[str, ...]
     sql: str | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,3 +331,141 @@ class AuditEntry:
     action: str
     outcome: str
     counts: Mapping[str, int]
+    error: str | None = None
+    elapsed_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipGroup:
+    """Jobs of a set that stay as they are, for one reason; `sample` are a few of their ids."""
+
+    code: str
+    reason: str
+    count: int
+    sample: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetGroup:
+    """Jobs of a set by queue and task."""
+
+    queue: str
+    task: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a confirmation would do, frozen. `key` confirms it; None when there is nothing to do.
+
+    `count` jobs will be acted on, of which those in `skips` are expected to stay as they are;
+    `remain` more match but are beyond the largest set. `verb`: retry, cancel, discard or purge.
+    """
+
+    verb: str
+    words: str
+    key: str | None
+    count: int
+    remain: int
+    groups: tuple[SetGroup, ...]
+    skips: tuple[SkipGroup, ...]
+    expires_at: datetime | None
+    cutoffs: Mapping[str, datetime] = field(default_factory=dict)
+    """For a purge: per status, jobs whose last event is older than this."""
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    """For a purge: how many of each status."""
+
+    @property
+    def skipped(self) -> int:
+        return sum(skip.count for skip in self.skips)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReport:
+    """What became of a confirmed set. `stopped`: the rest was left because somebody asked."""
+
+    verb: str
+    words: str
+    audit_id: int
+    requested: int
+    done: int
+    skips: tuple[SkipGroup, ...]
+    failures: tuple[SkipGroup, ...]
+    elapsed_seconds: float
+    stopped: bool = False
+
+    @property
+    def left(self) -> int:
+        """Jobs of the set that were not looked at."""
+        looked = sum(group.count for group in (*self.skips, *self.failures))
+        return self.requested - self.done - looked
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsReport:
+    """Failure groups of a span, largest first; totals add up with what is not shown."""
+
+    as_of: datetime
+    since_seconds: float
+    queue: str | None
+    groups: tuple[DigestGroup, ...]
+    failed: int
+    failed_before: int
+    groups_not_shown: int
+    failures_not_shown: int
+    limited_to_queues: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StuckJob:
+    """A running job. `named`: a living worker's fresh beat names it (it only runs long)."""
+
+    job_id: int
+    queue: str
+    task: str
+    attempts: int
+    started_at: datetime | None
+    running_seconds: float | None
+    named: bool
+    worker: str | None
+    noticed_seconds: float | None
+    """Since the rescue first noticed it; None: not noticed yet."""
+    due_in_seconds: float | None
+    """Until the rescue acts on it; 0 or less: at its next pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class StuckReport:
+    as_of: datetime
+    stuck: tuple[StuckJob, ...]
+    long_running: tuple[StuckJob, ...]
+    hidden_jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker process. `live`: fresh in its beat or in Procrastinate's heartbeat."""
+
+    worker_id: int
+    live: bool
+    host: str | None
+    pid: int | None
+    queues: tuple[str, ...] | None
+    recorder: bool
+    seen_seconds: float
+    jobs: tuple[StuckJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersReport:
+    as_of: datetime
+    workers: tuple[WorkerView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    as_of: datetime
+    entries: tuple[AuditEntry, ...]
+    total: int
+    since_seconds: float
+    actor: str | None = None

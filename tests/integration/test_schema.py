@@ -45,7 +45,7 @@ async def test_apply_makes_procrastinates_tables_and_ours_and_again_does_nothing
         await check_schema(pool)
     assert first.applied == before.pending
     assert second.applied == ()
-    assert len(await list_tables(bare_database_url)) == 4 + 9
+    assert len(await list_tables(bare_database_url)) == 4 + 11
 
 
 async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_database_url):
@@ -53,7 +53,40 @@ async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_
         reports = await asyncio.gather(*(ask(pool, ApplySchema()) for pool in (one, two) * 2))
     applied = [name for report in reports for name in report.applied]
     assert sorted(applied) == sorted(set(applied))
-    assert len(applied) == 2
+    assert len(applied) == 4
+
+
+async def test_an_index_whose_build_was_interrupted_is_built_anew(database_url):
+    async with open_pool(database_url) as pool:
+        async with pool.connection() as conn:
+            await conn.execute(
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'jobs_maint_purgeable_idx'::regclass"
+            )
+        assert (await ask(pool, CheckSchema())).pending == ("jobs_maint_purgeable_idx",)
+        assert (await ask(pool, ApplySchema())).applied == ("jobs_maint_purgeable_idx",)
+        assert (await ask(pool, CheckSchema())).pending == ()
+
+
+async def test_a_build_that_waits_for_somebodys_transaction_says_whose(database_url):
+    async with await psycopg.AsyncConnection.connect(
+        database_url, application_name="a long report"
+    ) as holder:
+        await holder.execute("DROP INDEX jobs_maint_purgeable_idx")
+        await holder.commit()
+        await holder.execute("LOCK TABLE procrastinate_jobs IN ROW EXCLUSIVE MODE")
+        async with open_pool(database_url) as pool:
+            report = await schema.apply_schema(pool, build_wait=timedelta(seconds=0.5))
+            assert report.applied == ()
+            assert "a long report" in report.problems[0]
+            await holder.rollback()
+            assert (await schema.apply_schema(pool)).applied == ("jobs_maint_purgeable_idx",)
+
+
+async def test_without_the_indexes_everything_else_is_applied(bare_database_url):
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema(indexes=False))
+        assert (await ask(pool, CheckSchema())).pending == ("jobs_maint_purgeable_idx",)
 
 
 async def test_an_apply_that_waits_too_long_says_for_whom(bare_database_url):
@@ -98,7 +131,7 @@ async def test_the_printed_sql_makes_the_same_tables(bare_database_url, server: 
             await conn.execute(sql)
         assert await list_tables(server.url(by_tool)) == await list_tables(bare_database_url)
         async with open_pool(server.url(by_tool)) as pool:
-            assert (await ask(pool, CheckSchema())).pending == ()
+            assert (await ask(pool, CheckSchema())).pending == ("jobs_maint_purgeable_idx",)
     finally:
         server.drop(by_tool)
 

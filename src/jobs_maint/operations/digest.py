@@ -7,6 +7,7 @@ the caller, and closed; only `sent` and `quiet` advance it, so an outage of Slac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,30 @@ from jobs_maint.operations.stats import OUR_TASKS, get_stats
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["close_window", "open_window"]
+__all__ = ["Window", "close_window", "get_trend", "list_groups", "open_window"]
 
 BEHIND = timedelta(seconds=30)
 """A window closes so far behind the database's clock."""
 LONGEST = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`since` ≤ t < `until`, perhaps only queues and tasks of these globs."""
+
+    since: datetime
+    until: datetime
+    queues: Sequence[str] | None = None
+    tasks: Sequence[str] | None = None
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "since": self.since,
+            "until": self.until,
+            "queues": QueueScope(tuple(self.queues) if self.queues else None).like_patterns,
+            "tasks": QueueScope(tuple(self.tasks) if self.tasks else None).like_patterns,
+            "ours": OUR_TASKS,
+        }
 
 
 async def open_window(
@@ -59,14 +79,9 @@ async def open_window(
     if not opened:
         return None
     scope = QueueScope(tuple(queues) if queues else None)
-    filters = {
-        "since": since,
-        "until": until,
-        "queues": scope.like_patterns,
-        "tasks": QueueScope(tuple(tasks) if tasks else None).like_patterns,
-        "ours": OUR_TASKS,
-    }
-    found = [_group(row) for row in await fetch_all(conn, queries["group_failures"], filters)]
+    wanted = Window(since, until, queues, tasks)
+    filters = wanted.filters()
+    found = await list_groups(conn, wanted)
     shown, rest = found[:groups], found[groups:]
     ends = {
         row["type"]: row["jobs"]
@@ -94,6 +109,12 @@ async def open_window(
     )
 
 
+async def list_groups(conn: Conn, window: Window) -> list[DigestGroup]:
+    """All groups of the window and of the one of the same length before it, largest first."""
+    rows = await fetch_all(conn, load_queries("digest")["group_failures"], window.filters())
+    return [_group(row) for row in rows]
+
+
 def _group(row: dict[str, Any]) -> DigestGroup:
     first: datetime | None = row["first_at"]
     return DigestGroup(
@@ -102,7 +123,7 @@ def _group(row: dict[str, Any]) -> DigestGroup:
         message=redact_text(row["message"]),
         count=row["count"],
         count_before=row["count_before"],
-        trend=_trend(row["count"], row["count_before"]),
+        trend=get_trend(row["count"], row["count_before"]),
         recorded=row["recorded"],
         first_at=first,
         last_at=row["last_at"],
@@ -110,7 +131,8 @@ def _group(row: dict[str, Any]) -> DigestGroup:
     )
 
 
-def _trend(count: int, before: int) -> str:
+def get_trend(count: int, before: int) -> str:
+    """`new`, `rising`, `steady`, `falling` or `gone`: a change counts from half as much again."""
     if not count:
         return "gone"
     if not before:

@@ -73,12 +73,15 @@ async def purge_finished_jobs(
     dry_run: bool = False,
     time_limit: timedelta | None = None,
     resume_after: Mapping[str, int] | None = None,
+    queue: str | None = None,
+    trim: bool = True,
     on_batch: OnBatch | None = None,
 ) -> PurgeReport:
     """Delete finished jobs older than their retention; each batch is its own transaction.
 
     `now` defaults to the database's clock. When `time_limit` runs out the report is not finished
-    and says where to go on. Ages count from the newest event that is not `scheduled`.
+    and says where to go on. Ages count from the newest event that is not `scheduled`. `trim`: also
+    delete old rows of our own tables.
     """
     begun = time.monotonic()
     deadline = begun + time_limit.total_seconds() if time_limit is not None else None
@@ -86,12 +89,12 @@ async def purge_finished_jobs(
     async with pool.connection() as conn, transaction(conn):
         now = now or (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
     for span, statuses in retention.groups().items():
-        walk = {"statuses": statuses, "cutoff": now - span}
+        walk = {"statuses": statuses, "cutoff": now - span, "queue": queue}
         if dry_run:
             await _count(pool, walk, progress)
         else:
             await _delete(pool, walk, progress, deadline, on_batch)
-    if not dry_run and not progress.stopped:
+    if trim and not dry_run and not progress.stopped:
         await _trim(pool, now, retention, progress, deadline, on_batch)
     statuses = [status for _, group in retention.groups().items() for status in group]
     async with pool.connection() as conn, transaction(conn):
@@ -181,7 +184,9 @@ async def _trim(
     steps: list[tuple[str, LiteralString, timedelta | None]] = [
         ("jobs_maint_failures", queries["trim_failures"], KEEP_GONE_FAILURES),
         ("jobs_maint_tracebacks", queries["trim_tracebacks"], KEEP_GONE_FAILURES),
+        ("jobs_maint_audit_items", queries["trim_audit_items"], retention.audit),
         ("jobs_maint_audit", queries["trim_audit"], retention.audit),
+        ("jobs_maint_selections", queries["trim_selections"], KEEP_REQUESTS),
         ("jobs_maint_requests", queries["trim_requests"], KEEP_REQUESTS),
         ("jobs_maint_digests", queries["trim_digests"], KEEP_DIGESTS),
     ]

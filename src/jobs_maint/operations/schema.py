@@ -13,6 +13,12 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
+from jobs_maint.operations.indexes import (
+    BUILD_TIMEOUT,
+    build_indexes,
+    find_missing_indexes,
+    list_indexes,
+)
 from jobs_maint.sql import list_migrations, load_queries
 
 __all__ = ["apply_schema", "check_schema", "render_schema_sql"]
@@ -23,9 +29,16 @@ POLL_SECONDS = 0.1
 MIGRATION_TIMEOUT = timedelta(minutes=5)
 
 
-async def apply_schema(pool: Pool, *, lock_wait: timedelta = LOCK_WAIT) -> SchemaReport:
-    """Apply what is missing, each step in its own transaction.
+async def apply_schema(
+    pool: Pool,
+    *,
+    indexes: bool = True,
+    lock_wait: timedelta = LOCK_WAIT,
+    build_wait: timedelta = BUILD_TIMEOUT,
+) -> SchemaReport:
+    """Apply what is missing, each step in its own transaction; then build our indexes.
 
+    An index that waits longer than `build_wait` for somebody's transaction is told, not an error.
     Raises DatabaseUnavailable naming the session that applies at the same time and does not end
     within `lock_wait`, SchemaMismatch when Procrastinate's tables are too old.
     """
@@ -56,7 +69,15 @@ async def apply_schema(pool: Pool, *, lock_wait: timedelta = LOCK_WAIT) -> Schem
                     {"number": migration.number, "name": migration.name},
                 )
             applied.append(migration.name)
-    return SchemaReport(_version(), procrastinate=True, applied=tuple(applied), pending=())
+        problems: list[str] = []
+        if indexes:
+            await fetch_all(conn, queries["use_schema_for_session"], search_path)
+            built, problems = await build_indexes(conn, patience=build_wait)
+            await conn.execute("RESET search_path")
+            applied += built
+    return SchemaReport(
+        _version(), procrastinate=True, applied=tuple(applied), pending=(), problems=tuple(problems)
+    )
 
 
 async def check_schema(pool: Pool) -> SchemaReport:
@@ -67,11 +88,13 @@ async def check_schema(pool: Pool) -> SchemaReport:
         if found["ours"]:
             rows = await fetch_all(conn, load_queries("schema")["list_applied"])
             done = {row["number"] for row in rows}
+        missing = await find_missing_indexes(conn) if found["jobs_schema"] is not None else []
     there = found["jobs_schema"] is not None
     if there:
         _require_supported(found)
     pending = [] if there else [PROCRASTINATE]
     pending += [m.name for m in list_migrations() if m.number not in done]
+    pending += missing if there else [name for name, _ in list_indexes()]
     applied = [m.name for m in list_migrations() if m.number in done]
     return SchemaReport(_version(), there, tuple(applied), tuple(pending))
 
@@ -86,8 +109,14 @@ def render_schema_sql() -> SchemaReport:
             "INSERT INTO jobs_maint_migrations (number, name) "
             f"VALUES ({migration.number}, '{migration.name}');"
         )
+    parts.append("-- Optional, each outside of a transaction:")
+    parts += [_comment(statement) for _, statement in list_indexes()]
     names = tuple(m.name for m in list_migrations())
     return SchemaReport(_version(), False, (), names, sql="\n\n".join(parts))
+
+
+def _comment(statement: str) -> str:
+    return "\n".join(f"-- {line}" for line in f"{statement.rstrip(';')};".splitlines())
 
 
 async def _find(conn: Conn) -> dict[str, Any]:

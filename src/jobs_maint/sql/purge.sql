@@ -28,13 +28,14 @@ WITH RECURSIVE search AS (
 )
 SELECT low AS bound FROM search WHERE low >= high OR high IS NULL LIMIT 1;
 
--- name: delete_finished_batch (after, bound, statuses, cutoff, limit, ours)
+-- name: delete_finished_batch (after, bound, statuses, cutoff, limit, ours, queue)
 -- The next finished jobs in id order whose newest event that is not `scheduled` (that one lies in
 -- the future) is older than the cut-off. Rows somebody holds are left for the next night.
 -- Returns one row a status, and the last id looked at.
 WITH victim AS MATERIALIZED (
     SELECT j.id, j.status FROM procrastinate_jobs j
     WHERE j.id > %(after)s AND j.id <= %(bound)s
+      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
       AND (SELECT max(e.at) FROM procrastinate_events e
            WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
@@ -47,10 +48,11 @@ SELECT status::text AS status, count(*) AS deleted, count(*) FILTER (WHERE ours)
        max(id) AS last_id
 FROM gone GROUP BY 1;
 
--- name: count_finished (bound, statuses, cutoff)
+-- name: count_finished (bound, statuses, cutoff, queue)
 -- What the purge would delete: the same conditions, selecting.
 SELECT j.status::text AS status, count(*) AS jobs FROM procrastinate_jobs j
-WHERE j.id <= %(bound)s AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+WHERE j.id <= %(bound)s AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
   AND (SELECT max(e.at) FROM procrastinate_events e
        WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
 GROUP BY 1;
@@ -82,6 +84,18 @@ DELETE FROM jobs_maint_tracebacks t WHERE t.hash IN (
 DELETE FROM jobs_maint_audit a WHERE a.id IN (
     SELECT id FROM jobs_maint_audit WHERE started_at < %(cutoff)s AND outcome <> 'started'
     ORDER BY started_at LIMIT %(limit)s);
+
+-- name: trim_audit_items (cutoff, limit)
+-- Of entries that are gone or go now.
+DELETE FROM jobs_maint_audit_items i WHERE i.id IN (
+    SELECT old.id FROM jobs_maint_audit_items old
+    WHERE NOT EXISTS (SELECT 1 FROM jobs_maint_audit a
+                      WHERE a.id = old.audit_id AND a.started_at >= %(cutoff)s)
+    ORDER BY old.id LIMIT %(limit)s);
+
+-- name: trim_selections (cutoff, limit)
+DELETE FROM jobs_maint_selections s WHERE s.key IN (
+    SELECT key FROM jobs_maint_selections WHERE expires_at < %(cutoff)s LIMIT %(limit)s);
 
 -- name: trim_requests (cutoff, limit)
 DELETE FROM jobs_maint_requests r WHERE r.key IN (

@@ -40,6 +40,10 @@ FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.classid = 7310598 AND l.granted
 LIMIT 1;
 
+-- name: use_schema_for_session (search_path)
+-- A concurrent build cannot stand in a transaction.
+SELECT set_config('search_path', %(search_path)s, false);
+
 -- name: use_schema (search_path)
 -- For this transaction only: our tables go beside Procrastinate's.
 SELECT set_config('search_path', %(search_path)s, true);

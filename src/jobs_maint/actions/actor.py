@@ -1,0 +1,107 @@
+"""Who asks, and what they may: roles, grants, queues."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+__all__ = ["ALL_QUEUES", "Actor", "Grant", "QueueScope", "Role", "like_pattern"]
+
+
+class Role(StrEnum):
+    """admin ⊇ operator ⊇ viewer."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueScope:
+    """The queues a grant reaches: globs with `*` and `?`; None reaches every queue."""
+
+    globs: tuple[str, ...] | None = None
+
+    def covers(self, queue: str) -> bool:
+        return self.globs is None or any(_matches(glob, queue) for glob in self.globs)
+
+    @property
+    def like_patterns(self) -> list[str] | None:
+        """The same globs as SQL LIKE patterns, None for every queue."""
+        if self.globs is None:
+            return None
+        return [like_pattern(glob) for glob in self.globs]
+
+
+ALL_QUEUES = QueueScope()
+
+
+def _matches(glob: str, text: str) -> bool:
+    pattern = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in glob)
+    return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def like_pattern(glob: str) -> str:
+    """A glob of `*` and `?` as a LIKE pattern."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", glob)
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role, perhaps only for some queues and only in some channels (ids)."""
+
+    role: Role
+    queues: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `id` is stable (a Slack user id, a login name); `name` is for readers only."""
+
+    kind: Literal["shell", "slack", "task"]
+    id: str
+    name: str = ""
+    channel: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+    @classmethod
+    def shell(cls, login: str, host: str) -> Actor:
+        """A person with the database password: all roles."""
+        return cls("shell", f"{login}@{host}", login, None, (Grant(Role.ADMIN),))
+
+    @classmethod
+    def task(cls, name: str) -> Actor:
+        """One of our own periodic tasks."""
+        return cls("task", name, name, None, (Grant(Role.ADMIN),))
+
+    def grants_here(self) -> tuple[Grant, ...]:
+        """The grants that hold in the actor's channel."""
+        return tuple(g for g in self.grants if g.channels is None or self.channel in g.channels)
+
+    @property
+    def role(self) -> Role | None:
+        """The highest role held here, on whichever queues."""
+        order = list(Role)
+        roles = [grant.role for grant in self.grants_here()]
+        return max(roles, key=order.index, default=None)
+
+    def scope(self, needed: Role) -> QueueScope | None:
+        """The queues on which this actor holds the role; None when on none."""
+        globs: list[str] = []
+        found = False
+        for grant in self.grants_here():
+            if not grant.role.covers(needed):
+                continue
+            found = True
+            if grant.queues is None:
+                return ALL_QUEUES
+            globs.extend(grant.queues)
+        return QueueScope(tuple(dict.fromkeys(globs))) if found else None

@@ -1,0 +1,79 @@
+"""What a request is, whether an actor may make it, and how it reads as words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
+from jobs_maint.durations import format_duration
+from jobs_maint.errors import NotPermitted
+
+__all__ = ["Action", "permit", "quote_word", "require_role", "spell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Base. `role` None: anyone who may use the tool at all, also without a grant.
+
+    `act`: changes something, so it is audited and needs fresh knowledge of who may. `verb`: what
+    it does, to follow "You may not …". `whole`: needs a grant that reaches every queue.
+    """
+
+    word: ClassVar[str]
+    verb: ClassVar[str]
+    role: ClassVar[Role | None] = Role.VIEWER
+    act: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
+
+    def words(self) -> str:
+        """The request as one would type it; what the audit shows."""
+        return self.word
+
+
+def permit(actor: Actor, action: Action) -> QueueScope:
+    """The queues the actor may reach with this action; raises NotPermitted."""
+    if action.role is None:
+        return ALL_QUEUES
+    scope = require_role(actor, action.role, action.verb)
+    has = actor.role
+    if action.whole and scope.globs is not None:
+        raise NotPermitted(
+            f"You may not {action.verb}: it needs the role {action.role} on every queue; "
+            f"you hold it on {', '.join(scope.globs)}.",
+            needs=action.role,
+            has=has,
+        )
+    return scope
+
+
+def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
+    """The queues on which the actor holds the role; raises NotPermitted when on none."""
+    scope = actor.scope(needs)
+    if scope is None:
+        held = f"you are {actor.role}" if actor.role else "you have no role here"
+        raise NotPermitted(
+            f"You may not {verb}: it needs the role {needs}; {held}.",
+            needs=needs,
+            has=actor.role,
+        )
+    return scope
+
+
+def spell(word: str, *places: object, **options: object) -> str:
+    parts = [word, *(quote_word(str(place)) for place in places if place is not None)]
+    for name, value in options.items():
+        if value is not None:
+            text = format_duration(value) if isinstance(value, timedelta) else str(value)
+            parts.append(f"--{name} {quote_word(text)}")
+    return " ".join(parts)
+
+
+def quote_word(text: str) -> str:
+    """The text as one word of a command line, quoted where it has to be."""
+    if text and not re.search(r"\s|(?:^|=)['\"]", text):
+        return text
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}"

@@ -1,0 +1,230 @@
+"""The requests on sets of jobs: filtered, frozen, confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from jobs_maint.actions.actor import Role, like_pattern
+from jobs_maint.actions.base import Action, spell
+
+__all__ = [
+    "BulkVerb",
+    "CancelJobs",
+    "ConfirmSelection",
+    "DiscardJobs",
+    "JobFilter",
+    "ListErrors",
+    "ListStuck",
+    "ListWorkers",
+    "PreviewBulk",
+    "PreviewPurge",
+    "ShowAudit",
+]
+
+
+class BulkVerb(StrEnum):
+    """What is done to each job of a set."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+    DISCARD = "discard"
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses it can be asked for; the first is the default."""
+        return {
+            BulkVerb.RETRY: ("failed", "cancelled", "aborted"),
+            BulkVerb.CANCEL: ("todo", "doing"),
+            BulkVerb.DISCARD: ("failed", "aborted"),
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs. All that is given must hold.
+
+    `queue` is a name or a glob of `*` and `?`; `task` a part of the name, or a glob of all of it;
+    `error` a part of type and message; `since` and `until` look back from now to the job's last
+    event; `request` is the audit id of an earlier request: the jobs it changed.
+    """
+
+    queue: str | None = None
+    statuses: tuple[str, ...] = ()
+    task: str | None = None
+    error: str | None = None
+    since: timedelta | None = None
+    until: timedelta | None = None
+    request: int | None = None
+    job_ids: tuple[int, ...] | None = None
+    """Only these, when several ids were named one by one."""
+
+    @property
+    def queue_pattern(self) -> str | None:
+        return like_pattern(self.queue) if self.queue is not None else None
+
+    @property
+    def task_pattern(self) -> str | None:
+        if self.task is None:
+            return None
+        whole = "*" in self.task or "?" in self.task
+        return like_pattern(self.task) if whole else f"%{like_pattern(self.task)}%"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewBulk(Action):
+    """Freeze the set a bulk act would touch, and show it; changes no job."""
+
+    bulk: BulkVerb
+    filter: JobFilter
+    reset_attempts: bool = False
+
+    act: ClassVar[bool] = True
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.bulk.value
+
+    @property
+    def verb(self) -> str:  # type: ignore[override]
+        return f"{self.bulk} {'these' if self.filter.job_ids else 'all'} jobs"
+
+    @property
+    def role(self) -> Role | None:  # type: ignore[override]
+        """Cancelling or discarding a set, unless ids were named, takes an admin."""
+        if self.bulk is BulkVerb.RETRY or self.filter.job_ids is not None:
+            return Role.OPERATOR
+        return Role.ADMIN
+
+    def words(self) -> str:
+        wanted = self.filter
+        if wanted.job_ids is not None:
+            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._reset()
+        default = self.bulk.statuses[:1]
+        cancel = self.bulk is BulkVerb.CANCEL
+        text = spell(
+            f"{self.bulk} --all",
+            wanted.queue,
+            status=None if cancel or wanted.statuses == default else ",".join(wanted.statuses),
+            task=wanted.task,
+            error=wanted.error,
+            since=wanted.since,
+            until=wanted.until,
+            request=wanted.request,
+        )
+        running = " --running" if cancel and "doing" in wanted.statuses else ""
+        return text + running + self._reset()
+
+    def _reset(self) -> str:
+        return " --reset-attempts" if self.reset_attempts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPurge(Action):
+    """Freeze statuses, queue and cut-off time of a purge, and count what it would delete."""
+
+    older_than: timedelta | None = None
+    include_failed: bool = False
+    queue: str | None = None
+
+    word: ClassVar[str] = "purge"
+    verb: ClassVar[str] = "delete finished jobs"
+    role: ClassVar[Role | None] = Role.ADMIN
+    act: ClassVar[bool] = True
+
+    @property
+    def whole(self) -> bool:  # type: ignore[override]
+        """Without a queue it needs a grant on every queue."""
+        return self.queue is None
+
+    def words(self) -> str:
+        text = spell("purge", **{"older-than": self.older_than, "queue": self.queue})
+        return text + (" --include-failed" if self.include_failed else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSelection(Action):
+    """Do what a preview showed, to exactly that set, once."""
+
+    key: str
+
+    word: ClassVar[str] = "confirm"
+    verb: ClassVar[str] = "change jobs"
+    role: ClassVar[Role | None] = Role.OPERATOR
+    act: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class CancelJobs(Action):
+    """Cancel one job: waiting → cancelled; a running one gets an abort request."""
+
+    job_ids: tuple[int, ...]
+
+    word: ClassVar[str] = "cancel"
+    verb: ClassVar[str] = "cancel jobs"
+    role: ClassVar[Role | None] = Role.OPERATOR
+    act: ClassVar[bool] = True
+
+    def words(self) -> str:
+        return f"cancel {' '.join(map(str, self.job_ids))}"
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardJobs(Action):
+    """Give up on one failed or aborted job: → cancelled, kept until the purge."""
+
+    job_ids: tuple[int, ...]
+
+    word: ClassVar[str] = "discard"
+    verb: ClassVar[str] = "discard jobs"
+    role: ClassVar[Role | None] = Role.OPERATOR
+    act: ClassVar[bool] = True
+
+    def words(self) -> str:
+        return f"discard {' '.join(map(str, self.job_ids))}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListErrors(Action):
+    """Failures of a span grouped by task, exception type and normalised message."""
+
+    queue: str | None = None
+    since: timedelta = timedelta(hours=24)
+    limit: int = 10
+
+    word: ClassVar[str] = "errors"
+    verb: ClassVar[str] = "see errors"
+
+    def words(self) -> str:
+        return spell("errors", self.queue, since=self.since, limit=self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class ListStuck(Action):
+    word: ClassVar[str] = "stuck"
+    verb: ClassVar[str] = "see stuck jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class ListWorkers(Action):
+    word: ClassVar[str] = "workers"
+    verb: ClassVar[str] = "see the workers"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAudit(Action):
+    """Who did what, newest first."""
+
+    actor: str | None = None
+    since: timedelta = timedelta(days=7)
+    limit: int = 50
+
+    word: ClassVar[str] = "audit"
+    verb: ClassVar[str] = "see the audit"
+    role: ClassVar[Role | None] = Role.ADMIN
+    whole: ClassVar[bool] = True
+
+    def words(self) -> str:
+        return spell("audit", actor=self.actor, since=self.since, limit=self.limit)

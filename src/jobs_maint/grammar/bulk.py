@@ -1,0 +1,162 @@
+"""The words on sets of jobs, and the maintenance words of the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from jobs_maint import actions
+from jobs_maint.actions import Action, BulkVerb, JobFilter
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids
+
+__all__ = ["add_bulk_words", "build_set", "bulk_options"]
+
+_SET_OPTIONS = ("status", "task", "error", "since", "until", "request")
+
+
+def bulk_options(verb: BulkVerb) -> list[click.Parameter]:
+    """`VERB ID…` and `VERB --all [QUEUE] …`: ids and filters of one word."""
+    statuses = ", ".join(verb.statuses)
+    options: list[click.Parameter] = [
+        click.Argument(["words"], nargs=-1, required=False, metavar="ID...|--all [QUEUE]"),
+        click.Option(["--all", "everything"], is_flag=True, help="All that match the options."),
+        click.Option(["--task"], help="Only tasks whose name contains this; * and ? match all."),
+        click.Option(["--error"], help="Only jobs whose error contains this."),
+        click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
+        click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),
+        click.Option(
+            ["--request"], type=Number(), help="What this request of the audit changed (undo)."
+        ),
+    ]
+    if verb is BulkVerb.CANCEL:
+        running = "Also ask running jobs to abort."
+        options.append(click.Option(["--running"], is_flag=True, help=running))
+    else:
+        default = verb.statuses[0]
+        text = f"Which status: {statuses}; several with commas ({default})."
+        options.append(click.Option(["--status"], help=text))
+    return [*options, *_confirm_options()]
+
+
+def _confirm_options() -> list[click.Parameter]:
+    return [
+        click.Option(["--yes"], is_flag=True, help="Do it without asking."),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would be done; change nothing."),
+    ]
+
+
+def build_set(
+    verb: BulkVerb, *, words: Sequence[str], everything: bool, **options: Any
+) -> JobFilter | tuple[int, ...]:
+    """The filter of `--all`, or the ids that were named."""
+    running = bool(options.pop("running", False))
+    given = [name for name in _SET_OPTIONS if options.get(name) is not None]
+    if not everything:
+        if running:
+            given.append("running")
+        if options.get("request") is None and given:
+            raise InvalidRequest(
+                f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
+            )
+        if options.get("request") is None or words:
+            ids = JobIds()
+            return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
+    if words and words[0].lstrip("#").replace(",", "").isdigit():
+        raise InvalidRequest(f"{verb} takes ids or --all, not both: {words[0]!r} is an id")
+    if len(words) > 1:
+        raise InvalidRequest(f"{verb} --all takes one queue; {words[1]!r} is too much")
+    status = options.pop("status", None)
+    if verb is BulkVerb.CANCEL:
+        statuses = verb.statuses if running else verb.statuses[:1]
+    else:
+        statuses = _statuses(verb, status, request=options.get("request") is not None)
+    queue = words[0] if words else None
+    wanted = JobFilter(queue=queue, statuses=statuses, **options)
+    if verb is not BulkVerb.RETRY and queue is None and not given:
+        raise InvalidRequest(
+            f"{verb} --all needs a queue or a filter; `{verb} --all '*'` means every queue"
+        )
+    return wanted
+
+
+def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, ...]:
+    if text is None:
+        return verb.statuses if request else verb.statuses[:1]
+    statuses = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    unknown = [status for status in statuses if status not in verb.statuses]
+    if unknown:
+        raise InvalidRequest(
+            f"{verb} --status {unknown[0]!r}: it can be {', '.join(verb.statuses)}"
+        )
+    return statuses
+
+
+def add_bulk_words(add: Callable[..., None]) -> None:
+    """Add the words that only the shell knows so far."""
+    add("cancel", _build_cancel, bulk_options(BulkVerb.CANCEL),
+        "Cancel waiting jobs; a running one is asked to abort.")  # fmt: skip
+    add("discard", _build_discard, bulk_options(BulkVerb.DISCARD),
+        "Give up on failed or aborted jobs: cancelled, kept until the purge.")  # fmt: skip
+    queue = click.Argument(["queue"], required=False)
+    day = timedelta(hours=24)
+    add(
+        "errors",
+        actions.ListErrors,
+        [
+            queue,
+            click.Option(["--since"], type=Window(), default=day, help="The span (24h)."),
+            click.Option(["--limit"], type=Limit(), default=10, help="At most so many (10)."),
+        ],
+        "Failures grouped by task, type and message, compared with the span before.",
+    )
+    add("stuck", actions.ListStuck, [], "Running jobs without a living worker, and long ones.")
+    add("workers", actions.ListWorkers, [], "Each worker: where, which queues, what it runs.")
+    add("rescue", actions.RescueStalled, [], "One pass of the rescue now, under the policy.")
+    add(
+        "purge",
+        actions.PreviewPurge,
+        [
+            click.Option(
+                ["--older-than"], type=Window(), help="Instead of the retention settings: 30d."
+            ),
+            click.Option(["--include-failed"], is_flag=True, help="With it: failed jobs too."),
+            click.Option(["--queue"], help="Only this queue."),
+            *_confirm_options(),
+        ],
+        "Delete finished jobs now; by default those the retention settings name.",
+    )
+    add(
+        "audit",
+        actions.ShowAudit,
+        [
+            click.Option(["--actor"], help="Only actors whose id or name contains this."),
+            click.Option(
+                ["--since"], type=Window(), default=timedelta(days=7), help="The span (7d)."
+            ),
+            click.Option(["--limit"], type=Limit(), default=50, help="At most so many (50)."),
+        ],
+        "Who did what, with what outcome, newest first.",
+    )
+
+
+def _build_cancel(**values: Any) -> Action:
+    return _build(BulkVerb.CANCEL, actions.CancelJobs, values)
+
+
+def _build_discard(**values: Any) -> Action:
+    return _build(BulkVerb.DISCARD, actions.DiscardJobs, values)
+
+
+def _build(
+    verb: BulkVerb, single: Callable[[tuple[int, ...]], Action], values: dict[str, Any]
+) -> Action:
+    found = build_set(verb, **values)
+    if isinstance(found, tuple):
+        if len(found) == 1:
+            return single(found)
+        found = JobFilter(job_ids=found, statuses=verb.statuses)
+    return actions.PreviewBulk(verb, found)

@@ -1,0 +1,60 @@
+"""What an actor may do, from the grammar itself."""
+
+from __future__ import annotations
+
+import click
+
+from jobs_maint.actions import Actor
+from jobs_maint.grammar.parsing import unknown_word
+from jobs_maint.grammar.request import Surface
+from jobs_maint.grammar.words import ROLES, build_grammar
+from jobs_maint.models import HelpReport, HelpWord
+
+__all__ = ["build_help"]
+
+
+def build_help(actor: Actor, surface: Surface, about: str | None = None) -> HelpReport:
+    """The words this actor may use, and those it may not with the role they need."""
+    root = build_grammar(surface)
+    if about is not None and about not in root.commands:
+        raise unknown_word([about], [], root)
+    words = []
+    for name, command in root.commands.items():
+        needs = ROLES[name]
+        allowed = needs is None or actor.scope(needs) is not None
+        words.append(HelpWord(name, _usage(command), command.help or "", needs, allowed))
+    text = None
+    if about is not None:
+        command = root.commands[about]
+        lines = [f"{_usage(command)}", command.help or ""]
+        if isinstance(command, click.Group):
+            lines += [f"  {about} {sub.name}: {sub.help}" for sub in command.commands.values()]
+        lines += [
+            f"  {_option(param)}: {param.help}"
+            for param in command.params
+            if isinstance(param, click.Option)
+        ]
+        text = "\n".join(lines)
+    return HelpReport(actor.role, tuple(words), about, text)
+
+
+def _option(param: click.Option) -> str:
+    value = "" if param.is_flag else f" {param.type.name.upper()}"
+    return f"{param.opts[0]}{value}"
+
+
+def _usage(command: click.Command) -> str:
+    if isinstance(command, click.Group):
+        return f"{command.name} {'|'.join(command.commands)}"
+    parts = [command.name or ""]
+    for param in command.params:
+        if isinstance(param, click.Argument):
+            name = (param.metavar or param.name or "").upper().replace("...", "…")
+            parts.append(name if param.name == "ids" else f"[{name}]")
+    hidden = {"--help", "--json", "--private"}
+    parts += [
+        f"[{_option(param)}]"
+        for param in command.params
+        if isinstance(param, click.Option) and param.opts[0] not in hidden
+    ]
+    return " ".join(parts)

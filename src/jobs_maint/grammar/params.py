@@ -1,0 +1,138 @@
+"""The kinds of values that words take; what is wrong is said in a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs_maint.durations import parse_window
+from jobs_maint.errors import InvalidRequest
+
+__all__ = [
+    "JobIds",
+    "Limit",
+    "Number",
+    "Window",
+    "flat_ids",
+    "no_job_id",
+    "one_id",
+    "short",
+]
+
+LARGEST_ID = 2**63 - 1
+LARGEST_LIMIT = 1000
+MOST_IDS = 500
+
+if TYPE_CHECKING:
+    _IdsType = click.ParamType[tuple[int, ...]]
+    _SpanType = click.ParamType[Any]
+    _NumberType = click.ParamType[int]
+else:  # older releases of click have no generic ParamType
+    _IdsType = _SpanType = _NumberType = click.ParamType
+
+
+def _whole_number(text: str, largest: int) -> int | None:
+    """The number from 1 to `largest` that the ASCII digits spell; None when there is none."""
+    digits = text.lstrip("0")
+    number = int(digits) if digits and len(digits) <= len(str(largest)) else 0
+    return number if 1 <= number <= largest else None
+
+
+class JobIds(_IdsType):
+    """One word of ids: `12`, `#12` or `12,13,14`."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        ids = []
+        for part in str(value).split(","):
+            text = part.strip().removeprefix("#")
+            if not text:
+                continue
+            if not re.fullmatch(r"[0-9]+", text):
+                self.fail(no_job_id(part), param, ctx)
+            job_id = _whole_number(text, LARGEST_ID)
+            if job_id is None:
+                self.fail(
+                    f"{short(part)} is no possible job id; ids go from 1 to {LARGEST_ID}",
+                    param,
+                    ctx,
+                )
+            ids.append(job_id)
+        return tuple(ids)
+
+
+def no_job_id(text: str) -> str:
+    return f"{short(text)!r} is not a job id; ids are whole numbers such as 4711"
+
+
+class Window(_SpanType):
+    """A span that looks back: `24h`, `7d`."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return parse_window(value) if isinstance(value, str) else value
+        except InvalidRequest as exc:
+            self.fail(str(exc), param, ctx)
+
+
+class Limit(_NumberType):
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        limit = _whole_number(text, LARGEST_LIMIT) if re.fullmatch(r"[0-9]+", text) else None
+        if limit is None:
+            self.fail(
+                f"{short(text)!r} is not a limit; write a number from 1 to {LARGEST_LIMIT}",
+                param,
+                ctx,
+            )
+        return limit
+
+
+def one_id(ids: Sequence[tuple[int, ...]], word: str) -> int:
+    flat = [job_id for word_ids in ids for job_id in word_ids]
+    if len(flat) != 1:
+        raise InvalidRequest(f"{word} takes one job id, {len(flat)} were given; e.g. {word} 4711")
+    return flat[0]
+
+
+class Number(_NumberType):
+    """The id of an audit entry."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).removeprefix("#")
+        number = _whole_number(text, LARGEST_ID) if re.fullmatch(r"[0-9]+", text) else None
+        if number is None:
+            self.fail(f"{short(text)!r} is not the id of a request; `audit` lists them", param, ctx)
+        return number
+
+
+def flat_ids(ids: Sequence[tuple[int, ...]], word: str) -> tuple[int, ...]:
+    """One or more ids, each once, in the order given."""
+    flat = tuple(dict.fromkeys(job_id for word_ids in ids for job_id in word_ids))
+    if not flat:
+        raise InvalidRequest(f"{word} takes one or more job ids; e.g. {word} 4711")
+    if len(flat) > MOST_IDS:
+        raise InvalidRequest(
+            f"{word} takes at most {MOST_IDS} job ids at once, {len(flat)} were given"
+        )
+    return flat
+
+
+def short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

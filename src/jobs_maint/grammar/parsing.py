@@ -1,0 +1,112 @@
+"""Words → request, or a sentence that says what is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import click
+
+from jobs_maint import actions
+from jobs_maint.actions import quote_word
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.params import JobIds, no_job_id, short
+from jobs_maint.grammar.request import Request, Surface
+from jobs_maint.grammar.words import build_grammar
+
+__all__ = ["parse_words", "unknown_word"]
+
+_HELP_OPTIONS = {"--help", "-h"}
+
+
+def parse_words(words: Sequence[str], surface: Surface) -> Request:
+    """Words after the command's name → request; raises InvalidRequest, with a suggestion."""
+    root = build_grammar(surface)
+    words = [str(word) for word in words]
+    if any("\0" in word for word in words):
+        raise InvalidRequest("the words contain a NUL character; nothing was done")
+    group, path = root, []
+    rest = list(words)
+    if rest and rest[0] in _HELP_OPTIONS:
+        rest[0] = "help"
+    while rest and isinstance(command := group.commands.get(rest[0]), click.Group):
+        path.append(rest.pop(0))
+        group = command
+    if not rest:
+        if not path:
+            return Request(actions.ShowHelp())
+        raise InvalidRequest(f"{' '.join(path)} takes one of: {', '.join(group.commands)}")
+    if path and rest[0] in _HELP_OPTIONS:
+        return Request(actions.ShowHelp(path[0]))
+    if rest[0] not in group.commands:
+        raise unknown_word(rest, path, group)
+    command = group.commands[rest[0]]
+    path.append(rest.pop(0))
+    try:
+        with command.make_context(" ".join(path), list(rest), auto_envvar_prefix=None) as context:
+            return command.invoke(context)  # type: ignore[no-any-return]
+    except click.NoSuchOption as exc:
+        raise _unknown_option(exc.option_name, path, rest, command) from None
+    except click.UsageError as exc:
+        raise InvalidRequest(_sentence(exc, path, command)) from None
+
+
+def unknown_word(rest: list[str], path: list[str], group: click.Group) -> InvalidRequest:
+    if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
+        suggestion = _line([*path, *rest[1:], rest[0]])
+        return InvalidRequest(
+            f"options come after the word; did you mean {short(suggestion)!r}?",
+            suggestion=suggestion,
+        )
+    close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
+    full = " ".join([*path, rest[0]])
+    if not close:
+        return InvalidRequest(f"{short(full)!r} is no word of this tool; see help")
+    suggestion = _line([*path, close[0], *rest[1:]])
+    return InvalidRequest(
+        f"{short(full)!r} is no word of this tool; did you mean {short(suggestion)!r}?",
+        suggestion=suggestion,
+    )
+
+
+def _unknown_option(
+    option: str, path: list[str], rest: list[str], command: click.Command
+) -> InvalidRequest:
+    known = [
+        name for param in command.params if isinstance(param, click.Option) for name in param.opts
+    ]
+    word = " ".join(path)
+    takes_ids = any(isinstance(p.type, JobIds) or p.name == "words" for p in command.params)
+    negative = [part for part in rest if re.fullmatch(r"-[0-9]+", part)]
+    if takes_ids and negative:
+        return InvalidRequest(f"{word}: {no_job_id(negative[0])}")
+    close = difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
+    if not close:
+        return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")
+    fixed = [re.sub(rf"^{re.escape(option)}(?==|$)", close[0], part) for part in rest]
+    return InvalidRequest(
+        f"{word} has no option {short(option)}; did you mean {close[0]}?",
+        suggestion=_line([*path, *fixed]),
+    )
+
+
+def _line(words: Sequence[str]) -> str:
+    return " ".join(quote_word(word) for word in words)
+
+
+def _sentence(exc: click.UsageError, path: list[str], command: click.Command) -> str:
+    word = " ".join(path)
+    text = exc.message.rstrip(".")
+    if isinstance(exc, click.BadOptionUsage):
+        return f"{word}: {text[:1].lower()}{text[1:]}; see help {path[0]}"
+    if isinstance(exc, click.MissingParameter):
+        missing = exc.param.human_readable_name if exc.param else "more"
+        return f"{word} needs {missing}; see help {path[0]}"
+    if isinstance(exc, click.BadParameter):
+        return f"{word}: {text}"
+    places = sum(isinstance(param, click.Argument) for param in command.params)
+    if extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
+        takes = "takes one word" if places else "takes no words"
+        return f"{word} {takes}; {short(extra[1])!r} is too much; see help {path[0]}"
+    return f"{word}: {text}; see help {path[0]}"

@@ -1,0 +1,25 @@
+"""What the words asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jobs_maint.actions import Action
+
+__all__ = ["Request", "Surface"]
+
+Surface = Literal["shell", "slack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked, and how the answer is wanted."""
+
+    action: Action
+    as_json: bool = False
+    private: bool = False
+    yes: bool = False
+    """Do what a preview shows without asking; the shell only."""
+    dry_run: bool = False
+    """Show the preview and nothing else."""

@@ -1,0 +1,197 @@
+"""Preview, confirm, run: acts on sets of jobs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_maint import audit
+from jobs_maint.actions import (
+    Action,
+    BulkVerb,
+    ConfirmSelection,
+    PreviewBulk,
+    PreviewPurge,
+    QueueScope,
+    Role,
+    like_pattern,
+)
+from jobs_maint.actions.base import require_role
+from jobs_maint.database import Conn, fetch_one, transaction
+from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.events import emit
+from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport
+from jobs_maint.operations import bulk, purge, stats
+from jobs_maint.perform.call import Call
+from jobs_maint.perform.maintenance import build_retention, run_purge
+from jobs_maint.sql import load_queries
+
+__all__ = ["confirm_selection", "preview_bulk", "preview_purge"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Confirmed(Action):
+    """What a selection was frozen for, as the audit shows it."""
+
+    bulk: str
+    text: str
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.bulk
+
+    def words(self) -> str:
+        return self.text
+
+
+async def preview_bulk(request: Call) -> Preview:
+    action: PreviewBulk = request.action
+    wanted = action.filter
+    async with request.pool.connection() as conn, transaction(conn):
+        if wanted.queue is not None and like_pattern(wanted.queue) == wanted.queue:
+            await stats.require_queue(conn, wanted.queue, request.scope)
+        preview = await bulk.freeze_set(
+            conn,
+            request.actor,
+            action.bulk,
+            wanted,
+            words=action.words(),
+            reset_attempts=action.reset_attempts,
+            needs=(action.role or Role.ADMIN).value,
+            scope=request.scope,
+        )
+        counts = {"jobs": preview.count}
+        await audit.record(conn, request.actor, action, "previewed", counts=counts)
+    return preview
+
+
+async def preview_purge(request: Call) -> Preview:
+    action: PreviewPurge = request.action
+    retention = build_retention(request.settings)
+    if action.older_than is not None:
+        statuses = ("succeeded", "failed") if action.include_failed else ("succeeded",)
+        retention = purge.Retention(dict.fromkeys(statuses, action.older_than), audit=None)
+    elif action.include_failed:
+        raise InvalidRequest(
+            "purge --include-failed needs --older-than; without it the retention settings say "
+            "how long failed jobs are kept"
+        )
+    async with request.pool.connection() as conn, transaction(conn):
+        if action.queue is not None:
+            await stats.require_queue(conn, action.queue, request.scope)
+        now = (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
+    report = await purge.purge_finished_jobs(
+        request.pool, retention, now=now, dry_run=True, queue=action.queue
+    )
+    spans = {status: span for status, span in retention.by_status.items() if span is not None}
+    key = expires_at = None
+    async with request.pool.connection() as conn, transaction(conn):
+        if report.total:
+            key, expires_at = await bulk.freeze_words(
+                conn,
+                request.actor,
+                "purge",
+                words=action.words(),
+                params={
+                    "now": now.isoformat(),
+                    "seconds": {status: span.total_seconds() for status, span in spans.items()},
+                    "queue": action.queue,
+                    "needs": Role.ADMIN.value,
+                },
+            )
+        counts = {"jobs": report.total}
+        await audit.record(conn, request.actor, action, "previewed", counts=counts)
+    return Preview(
+        verb="purge",
+        words=action.words(),
+        key=key,
+        count=report.total,
+        remain=0,
+        groups=(),
+        skips=(),
+        expires_at=expires_at,
+        cutoffs={status: now - span for status, span in spans.items()},
+        by_status=report.deleted,
+    )
+
+
+async def confirm_selection(request: Call) -> BulkReport | PurgeReport:
+    """Do exactly what was shown, once. The role is checked now, before the selection is used."""
+    action: ConfirmSelection = request.action
+    async with request.pool.connection() as conn, transaction(conn):
+        taken = await bulk.use_selection(conn, request.actor, action.key)
+        needs = Role(taken["params"]["needs"])
+        scope = require_role(request.actor, needs, f"{taken['verb']} these jobs")
+        queue = taken["params"].get("queue")
+        if (
+            taken["verb"] == "purge"
+            and scope.globs is not None
+            and not (queue is not None and scope.covers(queue))
+        ):
+            raise NotPermitted(
+                "You may not delete these jobs: your grant does not reach every queue.",
+                needs=needs, has=request.actor.role,
+            )  # fmt: skip
+    confirmed = _Confirmed(taken["verb"], taken["words"])
+    if taken["verb"] == "purge":
+        return await _run_purge(request, confirmed, taken["params"])
+    return await _run_bulk(request, confirmed, taken, scope)
+
+
+async def _run_purge(
+    request: Call, confirmed: _Confirmed, params: Mapping[str, Any]
+) -> PurgeReport:
+    spans = {status: timedelta(seconds=span) for status, span in params["seconds"].items()}
+    return await run_purge(
+        request,
+        confirmed,
+        purge.Retention(spans, audit=None),
+        now=datetime.fromisoformat(params["now"]),
+        queue=params["queue"],
+        trim=False,
+    )
+
+
+async def _run_bulk(
+    request: Call, confirmed: _Confirmed, taken: Mapping[str, Any], scope: QueueScope
+) -> BulkReport:
+    await audit.interrupt_lost_runs(request.pool)
+    run = audit.Run(request.pool, request.actor, confirmed)
+    await run.open()
+    job_ids: list[int] = taken["job_ids"]
+    counts: Counter[str] = Counter()
+
+    async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
+        counts.update(item.outcome.value for item in items)
+        go_on = await run.advance(conn, counts)
+        request.watch.tell(looked, len(job_ids))
+        return go_on and not request.watch.stop_requested
+
+    begun = time.monotonic()
+    try:
+        report = await bulk.run_set(
+            request.pool,
+            BulkVerb(taken["verb"]),
+            job_ids,
+            words=taken["words"],
+            audit_id=run.require_id(),
+            reset_attempts=bool(taken["params"].get("reset_attempts")),
+            scope=scope,
+            on_batch=on_batch,
+        )
+    except BaseException as exc:
+        error = (type(exc).__name__, str(exc))
+        await run.close_after_error(counts, time.monotonic() - begun, error)
+        raise
+    whole = report.done == report.requested
+    outcome = "done" if whole else "partly" if report.done else "refused"
+    await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
+    emit(
+        "jobs_maint.set_changed", verb=report.verb, done=report.done,
+        requested=report.requested, audit_id=report.audit_id, stopped=report.stopped,
+    )  # fmt: skip
+    return report

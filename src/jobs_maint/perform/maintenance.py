@@ -1,0 +1,149 @@
+"""Rescue, purge, digests and the schema."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jobs_maint import audit
+from jobs_maint.actions import Action, ApplySchema, CloseDigest, OpenDigest, PurgeFinished
+from jobs_maint.database import Conn, transaction
+from jobs_maint.events import emit
+from jobs_maint.models import PurgeReport, RescueReport
+from jobs_maint.operations import digest, purge, schema, stalled
+from jobs_maint.perform.call import Call, read, record_items
+from jobs_maint.settings import MaintSettings
+
+
+async def rescue_stalled(request: Call) -> RescueReport:
+    configured = request.settings
+    rules = stalled.RescueRules(
+        configured.stalled_after,
+        configured.stalled_after_unknown,
+        configured.max_rescues,
+        configured.rescue_policy,
+    )
+    async with request.pool.connection() as conn:
+        async with transaction(conn):
+            await stalled.notice_stalled_jobs(conn)
+        async with transaction(conn):
+            report = await stalled.rescue_stalled_jobs(conn, rules)
+            if report.items:
+                await record_items(conn, request, report.items, report.elapsed_seconds)
+    if report.items:
+        emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
+    return report
+
+
+def build_retention(settings: MaintSettings) -> purge.Retention:
+    return purge.Retention(
+        {
+            "succeeded": settings.keep_succeeded,
+            "failed": settings.keep_failed,
+            "cancelled": settings.keep_cancelled,
+            "aborted": settings.keep_aborted,
+        },
+        settings.keep_audit,
+    )
+
+
+async def purge_finished(request: Call) -> PurgeReport:
+    action: PurgeFinished = request.action
+    retention = build_retention(request.settings)
+    if action.dry_run:
+        return await purge.purge_finished_jobs(request.pool, retention, dry_run=True)
+    return await run_purge(
+        request,
+        action,
+        retention,
+        time_limit=action.time_limit,
+        resume_after=action.resume_after,
+    )
+
+
+async def run_purge(
+    request: Call, action: Action, retention: purge.Retention, **options: Any
+) -> PurgeReport:
+    """One run of the purge with its audit row; `options` are those of `purge_finished_jobs`."""
+    await audit.interrupt_lost_runs(request.pool)
+    run = audit.Run(request.pool, request.actor, action)
+    await run.open()
+    counts: Mapping[str, int] = {}
+
+    async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
+        nonlocal counts
+        counts = so_far
+        go_on = await run.advance(conn, so_far)
+        request.watch.tell(sum(so_far.values()), None)
+        return go_on and not request.watch.stop_requested
+
+    begun = time.monotonic()
+    try:
+        report = await purge.purge_finished_jobs(
+            request.pool, retention, on_batch=on_batch, **options
+        )
+    except BaseException as exc:
+        error = (type(exc).__name__, str(exc))
+        await run.close_after_error(counts, time.monotonic() - begun, error)
+        raise
+    await run.close(
+        "done" if report.finished else "partly",
+        {**report.deleted, **report.trimmed},
+        elapsed_seconds=report.elapsed_seconds,
+    )
+    if report.total or report.trimmed:
+        emit(
+            "jobs_maint.jobs_purged",
+            deleted=report.total,
+            batches=report.batches,
+            seconds=round(report.elapsed_seconds, 2),
+            finished=report.finished,
+        )
+    return report
+
+
+async def open_digest(request: Call) -> Any:
+    action: OpenDigest = request.action
+    return await read(
+        request,
+        lambda conn: digest.open_window(
+            conn,
+            name=action.name,
+            period=action.period,
+            queues=action.queues,
+            tasks=action.tasks,
+            groups=action.groups,
+            maintenance_queue=request.settings.queue,
+        ),
+    )
+
+
+async def close_digest(request: Call) -> Any:
+    action: CloseDigest = request.action
+    await read(
+        request,
+        lambda conn: digest.close_window(
+            conn, action.window_id, action.state,
+            channel=action.channel, ts=action.ts, error=action.error,
+        ),
+    )  # fmt: skip
+
+
+async def apply_schema(request: Call) -> Any:
+    action: ApplySchema = request.action
+    report = await schema.apply_schema(request.pool, indexes=action.indexes)
+    if report.applied:
+        await audit.record_alone(
+            request.pool, request.actor, request.action, "done",
+            counts={"applied": len(report.applied)},
+        )  # fmt: skip
+    return report
+
+
+async def check_schema(request: Call) -> Any:
+    return await schema.check_schema(request.pool)
+
+
+async def schema_sql(request: Call) -> Any:  # noqa: ARG001  same shape as the others
+    return schema.render_schema_sql()

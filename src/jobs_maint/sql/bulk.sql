@@ -1,0 +1,86 @@
+-- Sets of jobs: selecting, freezing, using once.
+
+-- name: select_jobs (statuses, queue, queues, task, error, since_seconds, until_seconds, request, job_ids, ours, limit)
+-- Ids of a set, oldest first, and how many match in all. Our own tasks are not meant. A condition
+-- that was not asked for is not evaluated: the events and failures are only read when needed.
+WITH found AS (
+    SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
+    FROM procrastinate_jobs j
+    WHERE j.status = ANY (%(statuses)s::procrastinate_job_status[])
+      AND NOT j.task_name LIKE ANY (%(ours)s)
+      AND (%(job_ids)s::bigint[] IS NULL OR j.id = ANY (%(job_ids)s))
+      AND (%(queue)s::text IS NULL OR j.queue_name LIKE %(queue)s)
+      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+      AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
+      AND (%(request)s::bigint IS NULL OR j.id IN (
+          SELECT unnest(i.job_ids) FROM jobs_maint_audit_items i
+          WHERE i.audit_id = %(request)s AND i.outcome = 'done'
+          UNION ALL
+          SELECT (item ->> 'id')::bigint FROM jobs_maint_audit a
+          CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
+          WHERE a.id = %(request)s AND item ->> 'outcome' = 'done'))
+      AND (%(error)s::text IS NULL OR EXISTS (
+          SELECT 1 FROM jobs_maint_failures f
+          WHERE f.job_id = j.id
+            AND f.failed_at >= coalesce((SELECT max(e.at) FROM procrastinate_events e
+                                         WHERE e.job_id = j.id AND e.type = 'started'),
+                                        '-infinity')
+            AND strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0))
+      AND (%(since_seconds)s::float8 IS NULL OR (
+          SELECT max(e.at) FROM procrastinate_events e
+          WHERE e.job_id = j.id AND e.type <> 'scheduled')
+          > now() - make_interval(secs => %(since_seconds)s))
+      AND (%(until_seconds)s::float8 IS NULL OR (
+          SELECT max(e.at) FROM procrastinate_events e
+          WHERE e.job_id = j.id AND e.type <> 'scheduled')
+          <= now() - make_interval(secs => %(until_seconds)s))
+)
+SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
+
+-- name: find_request (request)
+-- The request to undo: its words, and whether it changed anything.
+SELECT action, outcome FROM jobs_maint_audit WHERE id = %(request)s;
+
+-- name: insert_selection (key, actor_kind, actor_id, verb, words, params, job_ids, lifetime_seconds)
+INSERT INTO jobs_maint_selections
+    (key, actor_kind, actor_id, verb, words, params, job_ids, expires_at)
+VALUES (%(key)s, %(actor_kind)s, %(actor_id)s, %(verb)s, %(words)s, %(params)s, %(job_ids)s,
+        now() + make_interval(secs => %(lifetime_seconds)s))
+RETURNING expires_at;
+
+-- name: use_selection (key, actor_kind, actor_id)
+-- The one place a selection is used: two clicks, a repeated request and a second replica all come
+-- here, and one of them gets the row.
+UPDATE jobs_maint_selections SET used_at = now()
+WHERE key = %(key)s AND actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s
+  AND used_at IS NULL AND expires_at > now()
+RETURNING verb, words, params, job_ids;
+
+-- name: find_selection (key)
+-- Why it could not be used.
+SELECT actor_kind, actor_id, used_at, expires_at <= now() AS expired
+FROM jobs_maint_selections WHERE key = %(key)s;
+
+-- name: insert_items (audit_id, outcome, code, job_ids)
+INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)
+VALUES (%(audit_id)s, %(outcome)s, %(code)s, %(job_ids)s);
+
+-- name: cancel (ids)
+-- Waiting jobs → cancelled; `scheduled_at` stays, so that a retry puts them where they were.
+UPDATE procrastinate_jobs SET status = 'cancelled'
+WHERE id = ANY (%(ids)s::bigint[]) AND status = 'todo' RETURNING id;
+
+-- name: request_abort (ids)
+-- Running jobs: Procrastinate's trigger notifies their workers.
+UPDATE procrastinate_jobs SET abort_requested = true
+WHERE id = ANY (%(ids)s::bigint[]) AND status = 'doing' AND NOT abort_requested RETURNING id;
+
+-- name: discard (ids)
+-- Given up: kept as cancelled until the purge, and put back by a retry.
+UPDATE procrastinate_jobs SET status = 'cancelled', abort_requested = false
+WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('failed', 'aborted') RETURNING id;
+
+-- name: insert_cancelled_events (ids)
+-- Procrastinate's trigger writes none for failed → cancelled; the timeline would not show it.
+INSERT INTO procrastinate_events (job_id, type)
+SELECT id, 'cancelled' FROM unnest(%(ids)s::bigint[]) AS id;

@@ -1,0 +1,307 @@
+"""Sets of jobs: preview, confirm exactly that set once, undo; cancel and discard."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.history import days, hours, minutes
+
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    CancelJobs,
+    ConfirmSelection,
+    DiscardJobs,
+    Grant,
+    JobFilter,
+    ListErrors,
+    ListStuck,
+    ListWorkers,
+    PreviewBulk,
+    PreviewPurge,
+    Role,
+    ShowAudit,
+)
+from jobs_maint.errors import InvalidRequest, NotPermitted, SelectionExpired
+from jobs_maint.perform import Watch, perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+BO = Actor.shell("bo", "host")
+
+
+async def ask(pool, action, actor=ANA, **options):
+    return await perform(pool, actor, action, settings=MaintSettings(), **options)
+
+
+async def preview(pool, verb=BulkVerb.RETRY, actor=ANA, **wanted):
+    wanted.setdefault("statuses", verb.statuses[:1])
+    return await ask(pool, PreviewBulk(verb, JobFilter(**wanted)), actor)
+
+
+async def confirm(pool, shown, actor=ANA, **options):
+    return await ask(pool, ConfirmSelection(shown.key), actor, **options)
+
+
+async def list_status(make_job, jobs):
+    return [await make_job.status(job) for job in jobs]
+
+
+async def test_exactly_the_set_that_was_shown_goes_back(pool, make_job):
+    shown_jobs = [await make_job(status="failed", queue="webhook") for _ in range(3)]
+    other = await make_job(status="failed", queue="email")
+    shown = await preview(pool, queue="webhook")
+    assert (shown.count, shown.remain, shown.skips) == (3, 0, ())
+    assert [(g.queue, g.task, g.count) for g in shown.groups] == [("webhook", "app.task", 3)]
+    later = await make_job(status="failed", queue="webhook")
+    report = await confirm(pool, shown)
+    assert (report.done, report.requested, report.left) == (3, 3, 0)
+    assert await list_status(make_job, shown_jobs) == ["todo"] * 3
+    assert await list_status(make_job, [other, later]) == ["failed"] * 2
+
+
+async def test_a_selection_runs_once_even_when_confirmed_by_many_at_once(pool, make_job):
+    job = await make_job(status="failed")
+    shown = await preview(pool)
+    results = await asyncio.gather(
+        *(confirm(pool, shown) for _ in range(4)), return_exceptions=True
+    )
+    reports = [r for r in results if not isinstance(r, BaseException)]
+    assert [report.done for report in reports] == [1]
+    assert all("runs once" in str(r) for r in results if isinstance(r, SelectionExpired))
+    assert sum(isinstance(r, SelectionExpired) for r in results) == 3
+    assert (await make_job.events(job)).count("retried") == 1
+
+
+async def test_only_who_asked_can_confirm_and_only_for_ten_minutes(pool, make_job, conn):
+    job = await make_job(status="failed")
+    shown = await preview(pool)
+    with pytest.raises(SelectionExpired, match="Only the person who asked"):
+        await confirm(pool, shown, BO)
+    await conn.execute("UPDATE jobs_maint_selections SET expires_at = now()")
+    with pytest.raises(SelectionExpired, match="older than ten minutes"):
+        await confirm(pool, shown)
+    with pytest.raises(SelectionExpired, match="not known"):
+        await ask(pool, ConfirmSelection("forged"))
+    assert await make_job.status(job) == "failed"
+
+
+async def test_a_person_who_lost_the_role_is_refused_and_the_set_stays_unused(pool, make_job):
+    job = await make_job(status="failed")
+    operator = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR),))
+    viewer = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER),))
+    shown = await preview(pool, actor=operator)
+    with pytest.raises(NotPermitted):
+        await confirm(pool, shown, viewer)
+    assert (await confirm(pool, shown, operator)).done == 1
+    assert await make_job.status(job) == "todo"
+
+
+async def test_cancelling_or_discarding_all_takes_an_admin_also_at_the_confirmation(pool, make_job):
+    await make_job(queue="email")
+    operator = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR),))
+    admin = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN),))
+    with pytest.raises(NotPermitted, match="admin"):
+        await preview(pool, BulkVerb.CANCEL, operator, queue="email")
+    shown = await preview(pool, BulkVerb.CANCEL, admin, queue="email")
+    with pytest.raises(NotPermitted, match="admin"):
+        await confirm(pool, shown, operator)
+    assert (await confirm(pool, shown, admin)).done == 1
+
+
+async def test_filters_combine(pool, make_job):
+    wanted = await make_job(
+        status="failed", queue="webhook", task="app.deliver", error="100% timeout",
+        finished_ago=minutes(30),
+    )  # fmt: skip
+    for change in (
+        {"queue": "email"}, {"task": "app.mail"}, {"error": "other"},
+        {"finished_ago": hours(5)}, {"finished_ago": minutes(1)}, {"status": "aborted"},
+    ):  # fmt: skip
+        job = {
+            "status": "failed", "queue": "webhook", "task": "app.deliver",
+            "error": "100% timeout", "finished_ago": minutes(30), **change,
+        }  # fmt: skip
+        await make_job(**job)
+    shown = await preview(
+        pool, queue="web*", task="*.deliver", error="0% TIME", since=hours(1), until=minutes(10)
+    )
+    assert shown.count == 1
+    await confirm(pool, shown)
+    assert await make_job.status(wanted) == "todo"
+
+
+async def test_the_preview_says_what_will_stay_and_the_outcome_names_it(pool, make_job):
+    await make_job(status="failed", queueing_lock="a")
+    held = await make_job(status="failed", queueing_lock="b")
+    twice = await make_job(status="failed", queueing_lock="a")
+    await make_job(queueing_lock="b")
+    shown = await preview(pool)
+    assert (shown.count, shown.skipped) == (3, 2)
+    assert {skip.sample for skip in shown.skips} == {(held,), (twice,)}
+    report = await confirm(pool, shown)
+    assert report.done == 1
+    (skip,) = report.skips
+    assert (skip.code, skip.count) == ("queueing_lock_taken", 2)
+
+
+async def test_a_discard_is_undone_by_its_audit_id(pool, make_job, conn):
+    jobs = [await make_job(status="failed", queue="email") for _ in range(3)]
+    other = await make_job(status="cancelled", queue="email")
+    report = await confirm(pool, await preview(pool, BulkVerb.DISCARD, queue="email"))
+    assert await list_status(make_job, jobs) == ["cancelled"] * 3
+    assert (await make_job.events(jobs[0]))[-1] == "cancelled"
+    undo = await preview(pool, request=report.audit_id, statuses=BulkVerb.RETRY.statuses)
+    assert undo.count == 3
+    await confirm(pool, undo)
+    assert await list_status(make_job, jobs) == ["todo"] * 3
+    assert await make_job.status(other) == "cancelled"
+    with pytest.raises(InvalidRequest, match="no request 99999"):
+        await preview(pool, request=99_999)
+
+
+async def test_a_cancel_of_single_jobs_is_undone_too(pool, make_job, conn):
+    job = await make_job(scheduled_in=hours(5))
+    report = await ask(pool, CancelJobs((job,)))
+    assert [item.code for item in report.items] == ["cancelled"]
+    (audit_id,) = await (await conn.execute("SELECT max(id) FROM jobs_maint_audit")).fetchone()
+    undo = await preview(pool, request=audit_id, statuses=BulkVerb.RETRY.statuses)
+    await confirm(pool, undo)
+    row = await (
+        await conn.execute("SELECT status::text, scheduled_at > now() FROM procrastinate_jobs")
+    ).fetchone()
+    assert row == ("todo", True)
+
+
+async def test_cancel_asks_a_running_job_to_abort_and_refuses_a_finished_one(pool, make_job, conn):
+    waiting, running, done = [await make_job(status=s) for s in ("todo", "doing", "succeeded")]
+    report = await ask(pool, CancelJobs((waiting, running, done, 99_999)))
+    assert [item.code for item in report.items] == [
+        "cancelled", "abort_requested", "wrong_status", "not_found",
+    ]  # fmt: skip
+    again = await ask(pool, CancelJobs((running,)))
+    assert [item.code for item in again.items] == ["abort_requested_before"]
+    asked = await conn.execute("SELECT id FROM procrastinate_jobs WHERE abort_requested")
+    assert await asked.fetchall() == [(running,)]
+
+
+async def test_cancel_all_leaves_running_jobs_alone_unless_asked(pool, make_job):
+    waiting = await make_job(queue="email")
+    running = await make_job(queue="email", status="doing")
+    await confirm(pool, await preview(pool, BulkVerb.CANCEL, queue="email"))
+    assert await list_status(make_job, [waiting, running]) == ["cancelled", "doing"]
+    both = await preview(pool, BulkVerb.CANCEL, queue="email", statuses=BulkVerb.CANCEL.statuses)
+    assert both.count == 1
+
+
+async def test_discard_refuses_what_is_not_failed(pool, make_job):
+    failed, waiting = await make_job(status="failed"), await make_job()
+    report = await ask(pool, DiscardJobs((failed, waiting)))
+    assert [item.code for item in report.items] == ["discarded", "wrong_status"]
+
+
+async def test_a_stop_between_two_batches_leaves_the_rest_and_says_so(pool, make_job, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'app.mail', 'failed' FROM generate_series(1, 1200)"
+    )
+    shown = await preview(pool, queue="email")
+    watch = Watch(lambda done, total: watch.stop())
+    report = await confirm(pool, shown, watch=watch)
+    assert (report.stopped, report.done, report.left) == (True, 500, 700)
+    rows = await (
+        await conn.execute("SELECT outcome, counts FROM jobs_maint_audit ORDER BY id")
+    ).fetchall()
+    assert rows == [("previewed", {"jobs": 1200}), ("partly", {"done": 500})]
+
+
+async def test_our_own_tasks_are_never_part_of_a_set(pool, make_job):
+    await make_job(status="failed", queue="maintenance", task="jobs_maint:purge_finished_jobs")
+    assert (await preview(pool)).key is None
+
+
+async def test_a_purge_is_frozen_by_statuses_queue_and_cut_off(pool, make_job, conn):
+    old = await make_job(status="succeeded", queue="email", finished_ago=days(8))
+    kept = [
+        await make_job(status="failed", queue="email", finished_ago=days(8)),
+        await make_job(status="succeeded", queue="webhook", finished_ago=days(8)),
+        await make_job(status="succeeded", queue="email", finished_ago=days(6)),
+    ]
+    shown = await ask(pool, PreviewPurge(older_than=days(7), queue="email"))
+    assert (shown.count, shown.by_status) == (1, {"succeeded": 1})
+    report = await confirm(pool, shown)
+    assert report.deleted == {"succeeded": 1}
+    assert await make_job.status(old) is None
+    assert await list_status(make_job, kept) == ["failed", "succeeded", "succeeded"]
+    with pytest.raises(SelectionExpired, match="runs once"):
+        await confirm(pool, shown)
+
+
+async def test_a_purge_of_every_queue_needs_a_grant_on_every_queue(pool, make_job):
+    await make_job(status="succeeded", queue="email", finished_ago=days(8))
+    limited = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN, queues=("email",)),))
+    with pytest.raises(NotPermitted, match="every queue"):
+        await ask(pool, PreviewPurge(older_than=days(7)), limited)
+    shown = await ask(pool, PreviewPurge(older_than=days(7), queue="email"), limited)
+    assert (await confirm(pool, shown, limited)).total == 1
+
+
+async def test_errors_are_grouped_and_compared_with_the_span_before(pool, make_job):
+    for ago in (minutes(5), minutes(6), hours(30)):
+        await make_job(status="failed", task="app.deliver", error="timeout", finished_ago=ago)
+    await make_job(status="failed", task="app.mail", error="bounced", finished_ago=hours(1))
+    await make_job(status="failed", task="app.pdf", recorded=False, finished_ago=hours(2))
+    await make_job(status="failed", task="app.old", error="gone", finished_ago=hours(40))
+    report = await ask(pool, ListErrors())
+    found = {(g.task, g.count, g.count_before, g.trend, g.recorded) for g in report.groups}
+    assert found == {
+        ("app.deliver", 2, 1, "steady", True),
+        ("app.mail", 1, 0, "new", True),
+        ("app.pdf", 1, 0, "new", False),
+        ("app.old", 0, 1, "gone", True),
+    }
+    assert (report.failed, report.failed_before) == (4, 2)
+    short = await ask(pool, ListErrors(limit=1))
+    assert (short.groups_not_shown, short.failures_not_shown) == (3, 2)
+
+
+async def test_more_than_fifty_groups_of_one_task_and_type_are_one(pool, make_job):
+    for number in range(55):
+        await make_job(
+            status="failed", task="app.chatty", error=f"text {chr(97 + number % 26)}{number}"
+        )
+    await make_job(status="failed", task="app.mail", error="bounced")
+    report = await ask(pool, ListErrors())
+    assert [(g.task, g.count) for g in report.groups] == [("app.chatty", 55), ("app.mail", 1)]
+    assert report.groups[0].message.startswith("55 different messages")
+
+
+async def test_stuck_and_workers_show_who_runs_what(pool, make_job, conn):
+    found = await conn.execute("SELECT procrastinate_register_worker_v1()")
+    (worker,) = await found.fetchone()
+    named = await make_job(status="doing", worker_id=worker, deferred_ago=hours(3))
+    orphan = await make_job(status="doing", deferred_ago=minutes(10))
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+        " beat_seconds, job_ids) VALUES (%s, 'host-a', 31, '1', 'never', 10, %s)",
+        (worker, [named]),
+    )
+    report = await ask(pool, ListStuck())
+    assert [job.job_id for job in report.stuck] == [orphan]
+    assert [job.job_id for job in report.long_running] == [named]
+    (view,) = (await ask(pool, ListWorkers())).workers
+    assert (view.live, view.host, view.recorder) == (True, "host-a", True)
+    assert [job.job_id for job in view.jobs] == [named]
+
+
+async def test_the_audit_is_listed_newest_first_and_filtered_by_actor(pool, make_job):
+    job = await make_job(status="failed")
+    await ask(pool, DiscardJobs((job,)))
+    await ask(pool, CancelJobs((job,)), BO)
+    report = await ask(pool, ShowAudit())
+    assert [(e.actor, e.action, e.outcome) for e in report.entries] == [
+        ("shell:bo", f"cancel {job}", "refused"),
+        ("shell:ana", f"discard {job}", "done"),
+    ]
+    assert (await ask(pool, ShowAudit(actor="ana"))).total == 1
