@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import secrets
 from dataclasses import dataclass, replace
@@ -16,13 +18,14 @@ from chatbot.replies import (
     render_help,
     render_note,
     render_refusal,
+    render_stopped,
     render_unexpected,
 )
 from chatbot.replies.parts import Span, channel, code, user
-from chatbot.requests import Ask
+from chatbot.requests import LONGEST_TEXT, Ask
 from chatbot.roles import KnownActor, Roles
 from chatbot.settings import ChatbotSettings
-from jobs_maint.actions import GetJob, Role, ShowHelp
+from jobs_maint.actions import Action, GetJob, Role, ShowHelp
 from jobs_maint.database import Pool
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Request, build_help, parse_words, split_text
@@ -32,6 +35,10 @@ from jobs_maint.settings import MaintSettings
 __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
+
+INVITE = "With /invite it can answer to all."
+LAST_WORDS = 3.0
+"""Seconds for a word to the one whose request is stopped with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,22 @@ class Answers:
             answer = await self._answer(ask)
         except JobsMaintError as exc:
             answer = self._error(exc, ask)
+        except asyncio.CancelledError:
+            await self._tell_stopped(ask)
+            raise
         except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
             answer = self._unexpected(exc, ask, act=False)
+        await self._try_to_deliver(ask, answer)
+
+    async def _tell_stopped(self, ask: Ask) -> None:
+        """The process ends, so this has seconds; without it somebody waits for an answer."""
+        log.warning("chatbot.request_stopped user=%s channel=%s", ask.user, ask.channel)
+        message = render_stopped(self._settings.command, ask.text)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await self._try_to_deliver(ask, _Answer(message, private=True))
+
+    async def _try_to_deliver(self, ask: Ask, answer: _Answer) -> None:
         try:
             await self._deliver(ask, await self._where_allowed(ask, answer))
         except JobsMaintError as exc:
@@ -79,6 +100,11 @@ class Answers:
             log.exception("chatbot.answer_failed channel=%s", ask.channel)
 
     async def _answer(self, ask: Ask) -> _Answer:
+        if ask.too_long:
+            raise InvalidRequest(
+                f"the command is longer than {LONGEST_TEXT:,} characters; nothing of it was read. "
+                "Split it into several"
+            )
         request = parse_words(split_text(ask.text), "slack")
         try:
             known = await self._roles.build_actor(
@@ -95,7 +121,11 @@ class Answers:
         command = self._settings.command
         if isinstance(action, ShowHelp):
             report = build_help(known.actor, "slack", action.about)
-            message = render_help(report, command, self._roles.holders, known.problems)
+
+            def holders(role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+                return self._roles.holders(role, known.actor)
+
+            message = render_help(report, command, holders, known.problems)
             return _Answer(message, private=True)
         if action.act and request.private:
             raise InvalidRequest(
@@ -104,9 +134,7 @@ class Answers:
         try:
             result = await perform(self._pool, known.actor, action, settings=self._maint)
         except NotPermitted as exc:
-            users, groups = self._roles.holders(Role(exc.needs or action.role or Role.VIEWER))
-            message = render_refusal(exc, users=users, usergroups=groups, problems=known.problems)
-            return _Answer(message, private=True)
+            return _Answer(self._refuse(exc, action, known), private=True)
         private = isinstance(action, GetJob) or request.private
         private = not action.act and (private or ask.private)
         message = render_result(result, command, by=ask.user)
@@ -115,6 +143,22 @@ class Answers:
             message = add_note(message, "asked by ", user(ask.user))
         replaces = ask.refresh and private == ask.private
         return _Answer(message, private, act=action.act, replaces=replaces)
+
+    def _refuse(self, exc: NotPermitted, action: Action, known: KnownActor) -> Message:
+        needed = Role(exc.needs or action.role or Role.VIEWER)
+        users, groups = self._roles.holders(needed, known.actor)
+        elsewhere: list[str] = []
+        if known.actor.scope(needed) is None:
+            held = (grant for grant in known.actor.grants if grant.role.covers(needed))
+            elsewhere = [place for grant in held for place in grant.channels or ()]
+        return render_refusal(
+            exc,
+            users=users,
+            usergroups=groups,
+            problems=known.problems,
+            elsewhere=list(dict.fromkeys(elsewhere)),
+            act=action.act,
+        )
 
     def _error(self, exc: JobsMaintError, ask: Ask) -> _Answer:
         suggestion = exc.suggestion if isinstance(exc, InvalidRequest) else None
@@ -144,10 +188,12 @@ class Answers:
         try:
             if not await self._directory.is_shared_outside(ask.channel):
                 return answer
-            why = "this channel is shared with another organisation"
+            why = "this channel is shared with another organisation."
         except Unknown as exc:
-            why = f"it is not known whether this channel is shared outside ({exc})"
-        message = add_note(answer.message, f"Only you see this: {why}.")
+            why = f"the bot is not in this channel. {INVITE}"
+            if not exc.is_about_membership:
+                why = f"the bot cannot tell whether people outside read this channel. {exc}"
+        message = add_note(answer.message, f"Only you see this: {why}")
         return replace(answer, message=message, private=True, replaces=False)
 
     async def _deliver(self, ask: Ask, answer: _Answer) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.answers import Answers
@@ -133,6 +134,12 @@ class Bot:
         async def on_other_click(ack: Any) -> None:
             await ack()
 
+        async def on_error(error: Exception) -> BoltResponse:
+            # Not the error itself: it may quote the body.
+            log.error("chatbot.request_unreadable error=%s", type(error).__name__)
+            return BoltResponse(status=400)
+
+        app.error(on_error)
         app.command(self.settings.command)(on_command)
         app.command(re.compile(r".*"))(on_unknown_command)
         app.action(re.compile(r"^jobs_(?:run|refresh):"))(on_click)

@@ -10,21 +10,22 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.errors import SlackRefused, SlackUnavailable
+from chatbot.identity import Identity
 from chatbot.pacing import Pacer
 from chatbot.quiet import silent_logger
 from chatbot.replies.message import Message
+from chatbot.response_urls import ResponseUrls
 from chatbot.settings import ChatbotSettings
-from chatbot.slack_errors import AgainLater, get_retry_after, understand
+from chatbot.slack_errors import AgainLater, understand
 from jobs_maint.errors import InvalidSettings
 
 __all__ = ["Identity", "Posted", "SlackClient"]
@@ -34,17 +35,6 @@ log = logging.getLogger(__name__)
 TRIES = 3
 LONGEST_PAUSE = 30.0
 BUDGET = 60.0
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose token it is."""
-
-    user_id: str
-    bot_id: str | None
-    team_id: str
-    team: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +67,23 @@ class SlackClient:
             self.web.proxy = None
         self._clock = clock
         self._sleep = sleep
-        self._timeout = timeout
         self._pacer = Pacer(clock, sleep)
-        self._session: aiohttp.ClientSession | None = None
+        self._urls = ResponseUrls(timeout)
+        self._identity: Identity | None = None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._urls.close()
 
     async def auth_test(self) -> Identity:
         answer = await self.call("auth.test")
-        return Identity(
+        self._identity = Identity(
             str(answer.get("user_id", "")),
             answer.get("bot_id"),
             str(answer.get("team_id", "")),
             str(answer.get("team", "")),
+            answer.get("enterprise_id"),
         )
+        return self._identity
 
     async def open_socket(self, app_token: str) -> str:
         """The address of a Socket Mode connection; proves the app token."""
@@ -152,9 +143,10 @@ class SlackClient:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        problem = "no response_url"
+        problem, status = "no response_url", 404
+        url, proxy = str(response_url), self.web.proxy
         for attempt in range(TRIES if response_url else 0):
-            status, text, pause = await self._post_response(str(response_url), body)
+            status, text, pause = await self._urls.post(url, body, proxy=proxy)
             if status == 200 and '"ok":false' not in text.replace(" ", ""):
                 return
             problem = f"status {status}"
@@ -165,40 +157,41 @@ class SlackClient:
             else:
                 break
         log.warning("chatbot.response_url_failed problem=%s", problem)
-        await self.post_ephemeral(channel, user, message)
-
-    async def _post_response(self, url: str, body: Mapping[str, Any]) -> tuple[int, str, float]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout), trust_env=False
-            )
-        proxy = None if urlsplit(url).hostname in _LOOPBACK else self.web.proxy
         try:
-            async with self._session.post(url, json=body, proxy=proxy) as answer:
-                text = (await answer.content.read(2_000)).decode("utf-8", "replace")
-                return answer.status, text, get_retry_after(answer.headers)
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return 0, "", 0.0
+            await self.post_ephemeral(channel, user, message)
+        except SlackRefused:
+            # The bot is not in the channel. Rather an answer twice than none.
+            if status not in {0, 429} and status < 500:
+                raise
+            status, *_ = await self._urls.post(url, body, proxy=proxy)
+            if status != 200:
+                raise
 
     async def list_group_members(self, group: str) -> frozenset[str]:
         answer = await self.call("usergroups.users.list", {"usergroup": group})
         return frozenset(str(user) for user in answer.get("users", ()))
 
     async def get_user(self, user: str) -> Mapping[str, Any]:
+        """The person; `is_stranger` also for one of another organisation."""
         answer = await self.call("users.info", {"user": user})
-        return dict(answer.get("user") or {})
+        person = dict(answer.get("user") or {})
+        ours = self._identity or await self.auth_test()
+        return person if ours.is_home_of(person) else {**person, "is_stranger": True}
 
     async def get_channel(self, channel: str) -> Mapping[str, Any]:
         answer = await self.call("conversations.info", {"channel": channel})
         return dict(answer.get("channel") or {})
 
-    async def list_messages(self, channel: str, oldest: str) -> list[Mapping[str, Any]]:
-        """The newest messages since `oldest` (a Slack ts), with their metadata."""
-        answer = await self.call(
-            "conversations.history",
-            {"channel": channel, "oldest": oldest, "limit": 100, "include_all_metadata": True},
-        )
-        return [dict(message) for message in answer.get("messages", ())]
+    async def list_messages(self, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
+        """The messages of a channel with their metadata, the newest first, 200 a page."""
+        body = {"channel": channel, "limit": 200, "include_all_metadata": True}
+        for _ in range(pages):
+            answer = await self.call("conversations.history", body)
+            for message in answer.get("messages") or ():
+                yield message
+            body["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not body["cursor"]:
+                return
 
     async def call(
         self,
@@ -234,7 +227,7 @@ class SlackClient:
         except aiohttp.ClientConnectorError as exc:
             final = SlackUnavailable(f"Slack cannot be reached ({method}): {_network(exc)}")
             raise AgainLater(final) from exc
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+        except Exception as exc:  # the SDK trips over answers that are not Slack's
             final = SlackUnavailable(f"Slack did not answer {method}: {type(exc).__name__}")
             if read:
                 raise AgainLater(final) from exc

@@ -1,8 +1,8 @@
 """`register_digests(app)`: failure summaries, sent by the workers the team already has.
 
 The window of a digest advances only after Slack accepted the message. A failed post is retried
-later, for a window that begins at the same time; whether one without an answer arrived is looked up
-first, so that it is not sent twice.
+later, for a window that begins at the same time; whether one arrived of which nobody knows (no
+answer came, or its sender died) is looked up first, so that it is not sent twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import procrastinate
@@ -37,8 +38,8 @@ TASK = "chatbot:send_digest"
 EVENT = "jobs_maint_digest"
 PRIORITY = 10
 TRIES = 10
-CLOCKS_APART = timedelta(minutes=5)
-"""Slack's clock and the database's may differ by so much."""
+PAGES = 5
+"""Of 200 messages each: how far back in its channel a digest looks for itself."""
 
 
 def register_digests(
@@ -120,20 +121,28 @@ async def _send(
     actor = Actor.task(TASK)
     period = get_period(digest.cron, digest.timezone, tick)
     asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
-    report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
-    if report is None:
-        return "no window is due"
-    if digest.when_quiet == "skip" and not report.failed:
-        await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
-        return "quiet"
     slack = SlackClient(settings)
     try:
-        posted = await _post(slack, digest, settings, report)
-    except JobsMaintError as exc:
-        failed = CloseDigest(report.window_id, "failed", digest.channel, error=str(exc))
-        await perform(pool, actor, failed, settings=maint)
-        log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, exc)
-        raise
+        if (before := await _find_posted(slack, digest)) is not None:
+            # Where its sender died after the post, that window would be sent again. Else no change.
+            seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
+            await perform(pool, actor, seen, settings=maint)
+        report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
+        if report is None:
+            return "no window is due"
+        if digest.when_quiet == "skip" and not report.failed:
+            await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
+            return "quiet"
+        try:
+            posted = await _post(slack, digest, settings, report)
+        except Exception as exc:
+            # Left open, it would be nobody's for five minutes, and the retries would pass it by.
+            known = isinstance(exc, JobsMaintError)
+            why = str(exc) if known else type(exc).__name__
+            failed = CloseDigest(report.window_id, "failed", digest.channel, error=why)
+            await perform(pool, actor, failed, settings=maint)
+            log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, why)
+            raise
     finally:
         await slack.close()
     sent = CloseDigest(report.window_id, "sent", posted.channel, posted.ts)
@@ -163,26 +172,28 @@ async def _post(
         return await slack.post(digest.channel, message, metadata=metadata)
     except SlackUnavailable:
         # Without an answer it may have arrived all the same.
-        if (there := await _find_posted(slack, digest, report)) is not None:
-            return there
+        there = await _find_posted(slack, digest)
+        if there is not None and there.window_id == report.window_id:
+            return Posted(digest.channel, there.ts)
         raise
 
 
-async def _find_posted(
-    slack: SlackClient, digest: DigestSetting, report: DigestReport
-) -> Posted | None:
-    """The message of this window in its channel; None also when the app may not look."""
-    since = (report.until - CLOCKS_APART).timestamp()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    window_id: int
+    ts: str
+
+
+async def _find_posted(slack: SlackClient, digest: DigestSetting) -> _Seen | None:
+    """The newest message of this digest in its channel; None also when the app may not look."""
     try:
-        messages = await slack.list_messages(digest.channel, f"{since:.6f}")
+        async for message in slack.list_messages(digest.channel, pages=PAGES):
+            metadata = message.get("metadata") or {}
+            payload = metadata.get("event_payload") or {}
+            if metadata.get("event_type") == EVENT and payload.get("name") == digest.name:
+                return _Seen(int(payload["window_id"]), str(message["ts"]))
     except (SlackRefused, SlackUnavailable) as exc:
         log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
-        return None
-    for message in messages:
-        metadata = message.get("metadata") or {}
-        payload = metadata.get("event_payload") or {}
-        if metadata.get("event_type") == EVENT and payload.get("window_id") == report.window_id:
-            return Posted(digest.channel, str(message["ts"]))
     return None
 
 

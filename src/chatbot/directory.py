@@ -32,6 +32,12 @@ class SlackPeople(Protocol):
 class Unknown(Exception):
     """Slack does not tell; the text says why."""
 
+    @property
+    def is_about_membership(self) -> bool:
+        """Whether the bot would learn it by joining the channel."""
+        reason = getattr(self.__cause__, "reason", "")
+        return reason in {"channel_not_found", "not_in_channel"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
@@ -47,6 +53,7 @@ class Directory:
         self._clock = clock
         self._copies: dict[Hashable, _Copy] = {}
         self._locks: dict[Hashable, asyncio.Lock] = {}
+        self._failures: dict[Hashable, JobsMaintError] = {}
 
     async def members_of(self, group: str, *, act: bool) -> frozenset[str]:
         members: frozenset[str] = await self._get(
@@ -69,19 +76,37 @@ class Directory:
 
     async def _get(self, key: Hashable, ask: Callable[[], Awaitable[Any]], *, act: bool) -> Any:
         fresh = FRESH_FOR_ACTS if act else FRESH_FOR_READS
+        failed_before = self._failures.get(key)
         async with self._locks.setdefault(key, asyncio.Lock()):
             copy = self._copies.get(key)
             if copy is not None and self._age(copy) <= fresh:
                 return copy.value
             try:
-                value = await ask()
+                value = await self._ask(key, ask, failed_before)
             except JobsMaintError as exc:
                 if not act and copy is not None and self._age(copy) <= USABLE_FOR_READS:
                     return copy.value
                 raise Unknown(str(exc)) from exc
+            self._failures.pop(key, None)
             self._forget_old()
             self._copies[key] = _Copy(value, self._clock())
             return value
+
+    async def _ask(
+        self, key: Hashable, ask: Callable[[], Awaitable[Any]], failed_before: JobsMaintError | None
+    ) -> Any:
+        """What failed while this one waited for its turn is not asked again.
+
+        Slack may take a minute to fail: ten people would wait ten minutes for the same answer.
+        """
+        failed = self._failures.get(key)
+        if failed is not None and failed is not failed_before:
+            raise failed.with_traceback(None)
+        try:
+            return await ask()
+        except JobsMaintError as exc:
+            self._failures[key] = exc
+            raise
 
     def _age(self, copy: _Copy) -> float:
         age = self._clock() - copy.at
@@ -89,6 +114,8 @@ class Directory:
         return age if age >= 0 else float("inf")
 
     def _forget_old(self) -> None:
+        if len(self._failures) > _MOST:
+            self._failures.clear()
         if len(self._copies) < _MOST:
             return
         for key, copy in list(self._copies.items()):

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-__all__ = ["build_web", "check_signature"]
+__all__ = ["build_runner", "build_web", "check_signature"]
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,17 @@ def build_web(
     return site
 
 
+def build_runner(site: web.Application, *, shutdown_timeout: float = 5.0) -> web.AppRunner:
+    """How the site is served.
+
+    Slack compresses nothing: a body is judged as it came, and one that unpacks to something else or
+    to gigabytes is a forgery like any other.
+    """
+    return web.AppRunner(
+        site, access_log=None, shutdown_timeout=shutdown_timeout, auto_decompress=False
+    )
+
+
 class _Events:
     def __init__(self, app: AsyncApp, secret: str, clock: Callable[[], float]) -> None:
         self._app = app
@@ -79,6 +91,10 @@ class _Events:
         except web.HTTPRequestEntityTooLarge:
             log.warning("chatbot.request_refused reason=too_large")
             return web.Response(status=413)
+        except RequestPayloadError:
+            # A body that is not what its own headers say; its end was never read.
+            log.warning("chatbot.request_refused reason=broken_body")
+            return web.Response(status=401)
         if _is_ssl_check(body):
             # Slack's protocol: unsigned, answered, and it runs nothing.
             return web.Response()

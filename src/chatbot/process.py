@@ -13,7 +13,7 @@ import click
 from aiohttp import web
 
 from chatbot.app import Bot
-from chatbot.http import build_web
+from chatbot.http import build_runner, build_web
 from chatbot.settings import ChatbotSettings
 from chatbot.socket_mode import SocketLink
 from jobs_maint import __version__
@@ -110,7 +110,7 @@ async def _listen(
         ready=is_ready,
         clock=time.time,
     )
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=5.0)
+    runner = build_runner(site)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

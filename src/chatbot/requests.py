@@ -9,9 +9,11 @@ from typing import Any
 
 from chatbot.inbound import clean_text
 
-__all__ = ["Ask", "read_click", "read_command"]
+__all__ = ["LONGEST_TEXT", "Ask", "read_click", "read_command"]
 
 LONGEST_TEXT = 4_000
+_MOST_SENT = 5 * LONGEST_TEXT
+"""As Slack escapes it, one typed character may take five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Ask:
     channel: str
     text: str
     response_url: str | None
+    too_long: bool = False
+    """More than is read: nothing of it is done, half an id would name another job."""
     refresh: bool = False
     private: bool = False
     clicked: bool = False
@@ -31,13 +35,16 @@ class Ask:
 
 
 def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
+    sent = str(body.get("text") or "")
+    text = clean_text(sent[:_MOST_SENT])
     return Ask(
         key=_key(body, delivery),
         user=str(body.get("user_id", "")),
         name=str(body.get("user_name", ""))[:80],
         channel=str(body.get("channel_id", "")),
-        text=clean_text(str(body.get("text") or "")[:LONGEST_TEXT]),
+        text=text[:LONGEST_TEXT],
         response_url=body.get("response_url"),
+        too_long=len(sent) > _MOST_SENT or len(text) > LONGEST_TEXT,
     )
 
 
@@ -46,14 +53,16 @@ def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
     container = body.get("container") or {}
     channel = body.get("channel") or {}
     action = (body.get("actions") or [{}])[0]
+    words = str(action.get("value") or "")
     return Ask(
         key=_key(body, delivery),
         user=str(user.get("id", "")),
         name=str(user.get("username") or user.get("name") or "")[:80],
         channel=str(channel.get("id") or container.get("channel_id") or ""),
         # Our own words from our own message: nothing to un-escape.
-        text=str(action.get("value") or "")[:LONGEST_TEXT],
+        text=words[:LONGEST_TEXT],
         response_url=body.get("response_url"),
+        too_long=len(words) > LONGEST_TEXT,
         refresh=str(action.get("action_id", "")).startswith("jobs_refresh"),
         private=bool(container.get("is_ephemeral")),
         clicked=True,

@@ -14,7 +14,10 @@ __all__ = ["KnownActor", "Roles"]
 
 @dataclass(frozen=True, slots=True)
 class KnownActor:
-    """The actor with the grants that are certain, and why others could not be looked up."""
+    """The actor with the grants that are certain, and why others could not be looked up.
+
+    Only others that could allow what was asked count as a problem.
+    """
 
     actor: Actor
     problems: tuple[str, ...] = ()
@@ -35,12 +38,13 @@ class Roles:
         problems: dict[str, None] = {}
         for role, setting in self._grants:
             # Only what can allow an act has to be fresh for it; the rest tells the role held.
-            act = action.act and (action.role is None or role.covers(action.role))
+            helps = action.role is None or role.covers(action.role)
             try:
-                if await self._is_meant(user, setting, act=act):
+                if await self._is_meant(user, setting, act=action.act and helps):
                     found.append(setting.build(role))
             except Unknown as exc:
-                problems[_sentence(str(exc), act=act)] = None
+                if helps:
+                    problems[str(exc)] = None
         actor = Actor("slack", user, name, channel, tuple(found))
         return KnownActor(actor, tuple(problems))
 
@@ -60,22 +64,34 @@ class Roles:
             raise unknown
         return False
 
-    def holders(self, needed: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids of the users and of the user groups that hold a role, the lowest sufficient first."""
+    def holders(
+        self, needed: Role, asker: Actor | None = None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ids of the users and of the user groups that hold a role.
+
+        Those who hold it in the asker's channel come first, then the lowest sufficient role. Never
+        the asker; and where the asker holds the role on some queues, only who holds it on others.
+        """
         users: dict[str, None] = {}
         groups: dict[str, None] = {}
         order = list(Role)
-        for role, setting in sorted(self._grants, key=lambda pair: order.index(pair[0])):
-            if role.covers(needed):
+
+        def rank(pair: tuple[Role, GrantSetting]) -> tuple[bool, int]:
+            role, setting = pair
+            here = asker is None or setting.channels is None or asker.channel in setting.channels
+            return not here, order.index(role)
+
+        for role, setting in sorted(self._grants, key=rank):
+            if role.covers(needed) and _reaches_further(setting, needed, asker):
                 users.update(dict.fromkeys(u for u in setting.users if u != EVERYBODY))
                 groups.update(dict.fromkeys(setting.usergroups))
+        if asker is not None:
+            users.pop(asker.id, None)
         return tuple(users), tuple(groups)
 
 
-def _sentence(why: str, *, act: bool) -> str:
-    consequence = (
-        "so roles by user group cannot be checked, and nothing is changed without that check"
-        if act
-        else "so roles by user group or membership do not count now"
-    )
-    return f"{why}; {consequence}"
+def _reaches_further(setting: GrantSetting, needed: Role, asker: Actor | None) -> bool:
+    scope = asker.scope(needed) if asker is not None else None
+    if scope is None or scope.globs is None or setting.queues is None:
+        return True
+    return not set(setting.queues) <= set(scope.globs)

@@ -32,10 +32,24 @@ def build_utc_cron(cron: str, timezone: str, now: datetime) -> str:
 def is_due(cron: str, timezone: str, tick: datetime) -> bool:
     """Whether a tick is one that `cron` means, by the clock on the wall in `timezone`.
 
-    The hour that comes twice in autumn counts once.
+    The hour that comes twice in autumn counts once; a time in the hour that spring leaves out is
+    kept an hour later.
     """
-    local = tick.astimezone(ZoneInfo(timezone))
-    return not local.fold and bool(croniter.match(cron, local.replace(tzinfo=None)))
+    zone = ZoneInfo(timezone)
+    local = tick.astimezone(zone)
+    if local.fold:
+        return False
+    if croniter.match(cron, local.replace(tzinfo=None)):
+        return True
+    before = (tick - timedelta(hours=3)).astimezone(zone).utcoffset() or timedelta()
+    wanted = (tick.astimezone(UTC) + before).replace(tzinfo=None)
+    is_left_out = _round_trip(wanted, zone) != wanted
+    return is_left_out and bool(croniter.match(cron, wanted))
+
+
+def _round_trip(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The same time, or another where the clock on the wall never shows this one."""
+    return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
 
 
 def get_period(cron: str, timezone: str, tick: datetime) -> timedelta:

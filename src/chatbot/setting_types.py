@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from croniter import CroniterBadDateError, croniter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from jobs_maint.actions import Grant, Role
@@ -51,6 +61,19 @@ Usergroup = Annotated[
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
+def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    # Not Field(min_length=1): that complains of an empty list when its one element is wrong.
+    if value == ():
+        raise ValueError("the list is empty")
+    return value
+
+
+Names = Annotated[tuple[Name, ...] | None, AfterValidator(_holds_something)]
+Channels = Annotated[tuple[Channel, ...] | None, AfterValidator(_holds_something)]
+_RANDOM = re.compile(r"[rh](?:\(|/|$)", re.IGNORECASE)
+"""What croniter fills in anew each time it reads the expression."""
+
+
 class GrantSetting(BaseModel):
     """Who holds one role, on which queues and in which channels."""
 
@@ -58,8 +81,8 @@ class GrantSetting(BaseModel):
 
     users: tuple[User, ...] = ()
     usergroups: tuple[Usergroup, ...] = ()
-    queues: Annotated[tuple[Name, ...] | None, Field(min_length=1)] = None
-    channels: Annotated[tuple[Channel, ...] | None, Field(min_length=1)] = None
+    queues: Names = None
+    channels: Channels = None
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
@@ -76,23 +99,38 @@ class DigestSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
+    name: str
     channel: Channel
     cron: str
     timezone: str = "UTC"
-    queues: Annotated[tuple[Name, ...] | None, Field(min_length=1)] = None
-    tasks: Annotated[tuple[Name, ...] | None, Field(min_length=1)] = None
+    queues: Names = None
+    tasks: Names = None
     groups: Annotated[int, Field(ge=1, le=30)] = 10
     when_quiet: Literal["post", "skip"] = "post"
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", value):
+            raise ValueError(
+                f"{value!r} is no name of a digest; write up to 60 letters, digits, '.', '_', '-'"
+            )
+        return value
 
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
+        fields = value.split()
+        random = any(_RANDOM.match(part) for field in fields for part in field.split(","))
         # Procrastinate takes a sixth field, for seconds.
-        if len(value.split()) not in {5, 6} or not croniter.is_valid(value):
+        if len(fields) not in {5, 6} or random or not croniter.is_valid(value):
             raise ValueError(
                 f"{value!r} is not a cron expression; write five fields such as '0 9 * * *'"
             )
+        try:
+            croniter(value, datetime.now(UTC)).get_next()
+        except CroniterBadDateError:
+            raise ValueError(f"{value!r} names a day that never comes") from None
         return " ".join(value.split())
 
     @field_validator("timezone")
@@ -125,6 +163,29 @@ def _grant_lists(value: object) -> object:
     return {role: [grant] if isinstance(grant, dict) else grant for role, grant in value.items()}
 
 
+def _each_key_once(value: object) -> object:
+    """JSON lets the last of two keys win: grants of the first would do nothing, silently."""
+
+    def check(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        keys = [key for key, _ in pairs]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"{twice[0]!r} is there twice; write one list of grants for it")
+        return dict(pairs)
+
+    if isinstance(value, str):
+        try:
+            json.loads(value, object_pairs_hook=check)
+        except json.JSONDecodeError:
+            pass  # the next step says what is wrong
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+    return value
+
+
 Roles = Annotated[
-    dict[Role, tuple[GrantSetting, ...]], NoDecode, BeforeValidator(_grant_lists), JsonText
+    dict[Role, tuple[GrantSetting, ...]],
+    NoDecode,
+    BeforeValidator(_grant_lists),
+    JsonText,
+    BeforeValidator(_each_key_once),
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Field,
@@ -37,6 +38,16 @@ _PLAINER = (
     (r"(?:Tuple|List) should have at least 1 item after validation, not 0", "the list is empty"),
     (r"Input should be a valid dictionary or instance of \w+", "it must be an object, in { }"),
     (r"Field required", "it is missing"),
+    (
+        r"Input should be a valid integer(?:, unable to parse string as an integer)?",
+        "it must be a whole number",
+    ),
+    (r"Input should be greater than or equal to (\d+)", r"it must be at least \1"),
+    (r"Input should be less than or equal to (\d+)", r"it must be at most \1"),
+    (r"Input should be '(\w+)' or '(\w+)'", r"it must be '\1' or '\2'"),
+    (r"Input should be a valid string", "it must be text, in quotes"),
+    (r"String should have at least 1 character", "the text is empty"),
+    (r"String should have at most (\d+) characters", r"it must be at most \1 characters long"),
 )
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -45,7 +56,17 @@ def _blank_is_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
+def _one_word(value: SecretStr | None) -> SecretStr | None:
+    """A token goes into a header: a line break in it, from a careless paste, breaks every call."""
+    if value is None:
+        return None
+    text = value.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("it has a space, a line break or a letter that no token has; copy it anew")
+    return SecretStr(text)
+
+
+Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset), AfterValidator(_one_word)]
 
 
 class _Environment(EnvSettingsSource):
@@ -117,10 +138,19 @@ class ChatbotSettings(OurSettings):
     @classmethod
     def _is_url(cls, value: str) -> str:
         url = value.strip() or "https://slack.com/api/"
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             raise ValueError(f"{value!r} is no web address; Slack's own is https://slack.com/api/")
         return url if url.endswith("/") else f"{url}/"
+
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, value: str) -> str:
+        # The empty name would mean every address of the machine.
+        return value.strip() or "127.0.0.1"
 
     @field_validator("command")
     @classmethod
@@ -174,10 +204,9 @@ class ChatbotSettings(OurSettings):
 def _starts(value: SecretStr | None, heads: tuple[str, ...], what: str) -> SecretStr | None:
     if value is None:
         return None
-    token = value.get_secret_value().strip()
-    if not token.startswith(heads):
+    if not value.get_secret_value().startswith(heads):
         raise ValueError(f"it is not {what}")
-    return SecretStr(token)
+    return value
 
 
 def _require(value: SecretStr | None, sentence: str) -> str:

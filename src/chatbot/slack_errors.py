@@ -68,7 +68,12 @@ def understand(method: str, exc: SlackApiError, *, read: bool) -> Exception:
         pause = get_retry_after(getattr(response, "headers", {}) or {})
         final = SlackUnavailable(f"Slack asks to wait {pause:.0f} s before the next {method}")
         return AgainLater(final, pause)
-    if status >= 500 or not reason:
+    if status < 500 and not reason:
+        return SlackUnavailable(
+            f"What answered {method} (status {status}) is not Slack; check SLACK_API_URL, and "
+            "whether a proxy stands between"
+        )
+    if status >= 500:
         final = SlackUnavailable(f"Slack answered {method} with status {status}")
         return AgainLater(final) if read else final
     if reason in _TOKEN_ERRORS:

@@ -5,7 +5,7 @@ import re
 
 from tests.support.bots import ask, open_bot
 
-from chatbot.local_slack.sample import OPERATOR, OPS, RANDOM, SHARED, VIEWER
+from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
 
 
 async def test_nothing_goes_to_a_channel_that_is_shared_with_another_organisation(pool, make_job):
@@ -43,8 +43,14 @@ async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(po
         slack.set_fault("500", method="usergroups.users.list", times=9)
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
         assert answer.ephemeral
-        assert "⛔ You may not retry jobs." in answer.text
-        assert "nothing is changed without that check" in answer.text
+        first, second, reason, _ = answer.text.splitlines()
+        assert first == (
+            "⛔ You may not retry jobs now. Slack does not say whether you hold a role that allows "
+            "it; nothing was changed."
+        )
+        people = f"<@{ADMIN}> or anyone in <!subteam^S0OPERATORS>"
+        assert second == f"Try again in a minute, or ask {people}."
+        assert "status 500" in reason
         assert await make_job.status(job_id) == "failed"
 
 

@@ -17,6 +17,7 @@ from jobs_maint.database import transaction
 from jobs_maint.operations import stalled
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
 
 TICK = Actor.task("jobs_maint:rescue_stalled_jobs")
 SOON = {"stalled_after": timedelta(minutes=5), "beat": timedelta(seconds=10)}
@@ -37,16 +38,20 @@ class Fleet:
 
     async def beat(self, worker_id: int, *jobs: int) -> None:
         await self.conn.execute(
-            "WITH cleared AS (DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(jobs)s))"
-            " INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
-            " beat_seconds, job_ids) VALUES (%(id)s, 'host-a', 31, '1', 'never', 10, %(jobs)s)"
-            " ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), job_ids = excluded.job_ids",
-            {"id": worker_id, "jobs": list(jobs)},
-        )
+            load_queries("beat")["beat"],
+            {
+                "worker_id": worker_id, "host": "host-a", "pid": 31, "queues": None,
+                "recorder_version": "1", "delete_jobs": "never", "beat_seconds": 10.0,
+                "job_ids": list(jobs),
+            },
+        )  # fmt: skip
+
+    async def heartbeat(self, worker_id: int) -> None:
+        await self.conn.execute("SELECT procrastinate_update_heartbeat_v1(%s)", (worker_id,))
 
     async def pass_time(self, span: timedelta) -> None:
         for statement in (
-            "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, started_at = started_at - %s",
+            "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, steady_since = steady_since - %s",
             "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - %s - %s * 0",
             (
                 "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
@@ -57,7 +62,17 @@ class Fleet:
         ):
             await self.conn.execute(statement, (span, span))
 
-    async def tick(self, **settings):
+    async def observe(self) -> None:
+        """The worker that runs the rescue: it has beaten for an hour."""
+        await self.beat(0)
+        await self.conn.execute(
+            "UPDATE jobs_maint_workers SET steady_since = now() - interval '1 hour'"
+            " WHERE worker_id = 0"
+        )
+
+    async def tick(self, *, observed: bool = True, **settings):
+        if observed:
+            await self.observe()
         return await perform(
             self.pool, TICK, RescueStalled(), settings=MaintSettings(**{**SOON, **settings})
         )
@@ -162,10 +177,68 @@ async def test_a_job_its_living_worker_no_longer_runs_is_put_back(fleet, make_jo
     job = await make_job(status="doing", worker_id=worker)
     await fleet.pass_time(minutes(2))
     await fleet.beat(worker)
+    await fleet.heartbeat(worker)
     assert (await fleet.tick()).suspects == 1
     await fleet.pass_time(minutes(6))
     await fleet.beat(worker)
+    await fleet.heartbeat(worker)
     assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_it(fleet, make_job):
+    """The fetch was answered while other code holds the loop: nobody names the job, and the worker
+    begins it as soon as the loop is free."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker)
+    await fleet.heartbeat(worker)
+    assert (await fleet.tick()).suspects == 1
+    for _ in range(3):
+        await fleet.pass_time(minutes(6))
+        await fleet.beat(worker)  # the recorder's thread goes on, the heartbeat does not
+        report = await fleet.tick()
+        assert (outcomes(report), report.suspects) == ({}, 0)
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_job_put_back_to_a_worker_without_a_recorder_is_judged_by_the_longer_span(
+    fleet, make_job, conn
+):
+    """A roll-out: the dead worker that had named it says nothing of the one that runs it now."""
+    (job,) = await fleet.lose()
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+    worker = await fleet.start_worker(beats=False)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", (worker,))
+    for _ in range(5):  # it blocks its event loop, or drains: no heartbeat
+        await fleet.pass_time(minutes(7))
+        assert outcomes(await fleet.tick()) == {}
+    await fleet.pass_time(minutes(40))
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_after_an_outage_nothing_is_put_back_before_the_workers_could_beat_again(
+    fleet, make_job, conn
+):
+    """Noticed just before it; the first pass after it comes before the worker's first beat."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await fleet.pass_time(minutes(1))
+    assert (await fleet.tick()).suspects == 1
+    await fleet.pass_time(minutes(20))  # nobody reaches the database
+    await fleet.beat(0)
+    assert outcomes(await fleet.tick(observed=False)) == {}
+    await fleet.beat(worker, job)
+    assert (await fleet.tick()).suspects == 0
+    assert await make_job.status(job) == "doing"
+
+
+async def test_where_no_worker_beats_any_more_the_longer_span_decides(fleet, conn):
+    (job,) = await fleet.lose()
+    await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = 0")
+    assert outcomes(await fleet.tick(observed=False)) == {}
+    await fleet.pass_time(minutes(70))
+    assert outcomes(await fleet.tick(observed=False)) == {job: "put_back"}
 
 
 async def test_a_worker_that_never_beat_is_judged_by_its_heartbeat_and_after_an_hour(

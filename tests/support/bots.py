@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from chatbot.app import Bot
-from chatbot.http import build_web
+from chatbot.http import build_runner, build_web
 from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ADMIN, VIEWER, build_sample_config
 from chatbot.settings import ChatbotSettings
@@ -63,7 +63,7 @@ async def open_bot(
 @contextlib.asynccontextmanager
 async def _serve_http(slack: LocalSlack, bot: Bot, clock: Any) -> AsyncIterator[None]:
     site = build_web(bot.app, slack.config.app.signing_secret, ready=bot.is_ready, clock=clock)
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.1)
+    runner = build_runner(site, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     slack.set_request_url(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")

@@ -57,6 +57,16 @@ def test_the_hour_that_comes_twice_in_autumn_is_sent_once():
     assert len(found) == 1
 
 
+def test_a_time_in_the_hour_that_spring_leaves_out_is_kept_an_hour_later_and_once():
+    # Berlin, 29 March 2026: after 01:59 comes 03:00.
+    day = datetime(2026, 3, 28, 22, tzinfo=UTC)
+    ticks = [day + timedelta(minutes=30 * i) for i in range(48)]
+    due = [t for t in ticks if is_due("30 2 * * *", "Europe/Berlin", t)]
+    assert due == [datetime(2026, 3, 29, 1, 30, tzinfo=UTC)]
+    half_past_three = [t for t in ticks if is_due("30 3 * * *", "Europe/Berlin", t)]
+    assert half_past_three == due
+
+
 def test_days_of_the_week_are_those_of_the_zone():
     # Monday 08:00 in Auckland is still Sunday in UTC.
     found = runs("0 8 * * 1", "Pacific/Auckland", datetime(2026, 1, 11, tzinfo=UTC), 7)

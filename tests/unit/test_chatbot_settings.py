@@ -80,12 +80,15 @@ def test_roles_that_make_no_sense_are_refused(monkeypatch, roles, sentence):
         ({"timezone": "/etc/passwd"}, "is no time zone"),
         ({"channel": "#ops"}, "is no channel id"),
         ({"channel": "U0ANA"}, "is no channel id"),
-        ({"groups": 0}, "greater than or equal to 1"),
+        ({"groups": 0}, "[groups]: it must be at least 1"),
         ({"when_quiet": "maybe"}, "'post' or 'skip'"),
         ({"colour": "red"}, "this key is not known"),
         ({"name": ""}, "CHATBOT_DIGESTS[0][name]"),
         ({"name": "a b"}, "CHATBOT_DIGESTS[0][name]"),
         ({"queues": []}, "the list is empty"),
+        ({"queues": [""]}, "[queues][0]: the text is empty"),
+        ({"cron": "0 0 30 2 *"}, "names a day that never comes"),
+        ({"cron": "R R * * *"}, "is not a cron expression"),
     ],
 )
 def test_digests_that_make_no_sense_are_refused(monkeypatch, change, sentence):
@@ -93,6 +96,23 @@ def test_digests_that_make_no_sense_are_refused(monkeypatch, change, sentence):
         load(monkeypatch, CHATBOT_DIGESTS=[{**OPS, **change}])
     assert "CHATBOT_DIGESTS" in str(caught.value)
     assert sentence in str(caught.value)
+
+
+def test_a_role_that_is_there_twice_is_refused_because_one_of_them_would_do_nothing(monkeypatch):
+    twice = '{"viewer": {"users": ["U1"]}, "viewer": {"users": ["U2"]}}'
+    with pytest.raises(InvalidSettings, match="CHATBOT_ROLES: 'viewer' is there twice"):
+        load(monkeypatch, CHATBOT_ROLES=twice)
+
+
+def test_an_empty_host_is_this_machine_and_not_every_address(monkeypatch):
+    assert load(monkeypatch, CHATBOT_HOST=" ").host == "127.0.0.1"
+
+
+@pytest.mark.parametrize("token", ["xoxb-a b", "xoxb-\n1", "xoxb-ключ"])
+def test_a_token_that_no_header_takes_is_refused_and_not_shown(monkeypatch, token):
+    with pytest.raises(InvalidSettings, match="SLACK_BOT_TOKEN: it has a space") as caught:
+        load(monkeypatch, SLACK_BOT_TOKEN=token)
+    assert token not in str(caught.value)
 
 
 def test_two_digests_with_one_name_are_refused(monkeypatch):

@@ -1,5 +1,10 @@
-"""The reference pages name every setting, word, option, exit code and field, and no other."""
+"""The reference pages name every setting, word, option, exit code and field, and no other.
 
+So they do with tables, columns, indexes, log events and tasks; and every link leads somewhere.
+"""
+
+import ast
+import inspect
 import re
 from dataclasses import fields
 from datetime import timedelta
@@ -7,8 +12,13 @@ from enum import Enum
 from pathlib import Path
 
 import click
+import procrastinate
+import procrastinate.testing
 import pytest
+import yaml
 
+import chatbot
+import jobs_maint
 from chatbot.settings import ChatbotSettings
 from jobs_maint import cli, errors, models
 from jobs_maint.actions import Actor
@@ -19,7 +29,10 @@ from jobs_maint.render import data
 from jobs_maint.settings import MaintSettings
 
 ROOT = Path(__file__).parents[2]
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+SOURCES = ROOT / "src"
+SQL = SOURCES / "jobs_maint" / "sql"
 SETTINGS = [MaintSettings, ChatbotSettings]
 
 
@@ -89,10 +102,11 @@ def test_the_defaults_on_the_page_are_the_real_ones(cls):
 def test_no_page_names_a_setting_that_does_not_exist():
     known = setting_names() | {"JOBS_CONFIG"}
     links = {"CHATBOT_SERVICE_HOST", "CHATBOT_PORT_"}
-    for path in [*REFERENCE.glob("*.md"), ROOT / "README.md"]:
+    of_compose = {"JOB_QUEUE_DATABASE_PASSWORD", "JOB_QUEUE_ENABLED"}
+    for path in pages():
         text = path.read_text(encoding="utf-8")
         found = re.findall(r"\b(?:JOBS?_MAINT|JOB_QUEUE|CHATBOT|SLACK)_[A-Z_]*", text)
-        unknown = {name for name in found if name not in known | links}
+        unknown = {name for name in found if name not in known | links | of_compose}
         assert unknown <= {"JOBS_MAINT_", "CHATBOT_"}, path.name
 
 
@@ -189,10 +203,273 @@ def test_the_outcomes_and_kinds_on_the_json_page_are_real():
         assert f"`{code}`" in text
 
 
-def test_links_between_the_pages_lead_somewhere():
-    for path in [*REFERENCE.glob("*.md"), ROOT / "README.md"]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
-            assert (path.parent / target).exists(), (path.name, target)
+def pages():
+    return [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+
+
+def anchors(path):
+    """What headings can be linked to, as GitHub names them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", title.lower()) for title in titles]
+    return {title.replace(" ", "-") for title in plain}
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_page_and_a_heading(path):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def test_the_index_links_every_page():
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", (DOCS / "index.md").read_text())
+    found = {(DOCS / target).resolve() for target in linked}
+    assert {path for path in DOCS.rglob("*.md") if path.name != "index.md"} <= found
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def statements():
+    files = sorted((SQL / "migrations").glob("*.sql"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [SQL / "schema.sql", *files])
+    return re.sub(r"--[^\n]*", "", text)
+
+
+def real_tables():
+    """Table → column → type, from the SQL itself."""
+    found = {}
+    create = r"CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(\n(.*?)\n\)"
+    for table, body in re.findall(create, statements(), re.DOTALL):
+        columns = re.findall(rf"^    ([a-z_]+) ({TYPE})(?=[ ,\n]|$)", body, re.MULTILINE)
+        assert len(columns) == len(re.findall(r"^    [a-z_]+ ", body, re.MULTILINE)), table
+        found[table] = dict(columns)
+    add = rf"ALTER TABLE (?:IF EXISTS )?(\w+)\s+ADD COLUMN (?:IF NOT EXISTS )?(\w+) ({TYPE})"
+    for table, column, kind in re.findall(add, statements()):
+        found[table][column] = kind
+    return found
+
+
+TYPE = r"double precision|(?:bigint|integer|text|boolean|bytea|jsonb|timestamptz)(?:\[\])?"
+
+
+def real_indexes():
+    named = re.findall(
+        r"CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:IF NOT EXISTS )?(\w+)", statements()
+    )
+    keys = [f"{table}_pkey" for table in real_tables()]
+    return sorted([*named, *keys])
+
+
+def table_sections():
+    parts = page("schema").split("\n## ")[1:]
+    return {part.split("`")[1]: part for part in parts if part.startswith("`")}
+
+
+def test_every_table_has_its_section_and_no_section_is_of_another():
+    assert len(real_tables()) >= 9
+    assert sorted(table_sections()) == sorted(real_tables())
+
+
+@pytest.mark.parametrize("table", real_tables())
+def test_every_column_has_its_row_with_its_type_and_no_row_is_of_another(table):
+    columns = table_sections()[table].split("| index |")[0]
+    shown = [(row[0].strip("`"), row[1]) for row in rows(columns) if row[0].startswith("`")]
+    assert shown == list(real_tables()[table].items())
+
+
+def test_every_index_has_its_row_and_no_row_is_of_another():
+    shown = [
+        row[0].strip("`")
+        for part in table_sections().values()
+        for row in rows("| index |" + part.partition("| index |")[2])
+        if row[0].startswith("`")
+    ]
+    assert sorted(shown) == real_indexes()
+    for row in rows(page("schema")):
+        if row[0].strip("`").endswith("_idx"):
+            assert all(row), row
+
+
+def test_every_table_has_its_retention():
+    named = [row[0].strip("`") for row in rows(section(page("schema"), "Retention"))]
+    assert sorted(named[1:]) == sorted(real_tables())
+
+
+# --- log events -----------------------------------------------------------------------------------
+
+LEVELS = {"debug", "info", "warning", "error", "exception"}
+
+
+def real_events():
+    """Event → (levels, fields, whether all fields are known), from the calls in the sources."""
+    found = {}
+    for path in sorted(SOURCES.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+            for name, level, named, whole in events_of(call, tree):
+                levels, known, all_whole = found.get(name, (set(), set(), True))
+                found[name] = (levels | {level}, known | named, all_whole and whole)
+    return found
+
+
+def events_of(call, tree):
+    if not call.args:
+        return
+    words = template(call.args[0])
+    if getattr(call.func, "id", "") == "emit":
+        levels = [arg.attr for arg in call.args[1:] if isinstance(arg, ast.Attribute)]
+        fields = {keyword.arg for keyword in call.keywords if keyword.arg}
+        whole = all(keyword.arg for keyword in call.keywords)
+        for name in filled(words, tree):
+            yield name, (levels or ["INFO"])[0].lower(), fields, whole
+    elif getattr(call.func, "attr", "") in LEVELS and words.startswith(("chatbot.", "jobs_maint.")):
+        name, _, rest = words.partition(" ")
+        level = "error" if call.func.attr == "exception" else call.func.attr
+        yield name, level, set(re.findall(r"(\w+)=%", rest)), True
+
+
+def template(node):
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join("{}" if isinstance(v, ast.FormattedValue) else v.value for v in node.values)
+    return ""
+
+
+def filled(words, tree):
+    """`jobs_maint.request_{outcome}` → one name for each outcome that is passed."""
+    if "{}" not in words:
+        return [words]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    audits = [call for call in calls if getattr(call.func, "id", "") == "_audit_failure"]
+    assert audits, f"{words}: which names can this be?"
+    return sorted({words.format(call.args[3].value) for call in audits})
+
+
+def shown_events():
+    table = [row for row in rows(page("log-events")) if row[0].startswith("`")]
+    names = [row[0].strip("`") for row in table]
+    assert len(names) == len(set(names))
+    return dict(zip(names, table, strict=True))
+
+
+def test_every_log_event_has_its_row_and_no_row_is_of_another():
+    assert len(real_events()) >= 30
+    assert sorted(shown_events()) == sorted(real_events())
+
+
+def test_the_levels_and_fields_of_the_log_events_are_the_real_ones():
+    for name, (levels, named, whole) in real_events().items():
+        row = shown_events()[name]
+        assert set(re.findall(r"\w+", row[1])) == levels, name
+        shown = set(re.findall(r"`(\w+)`", row[2]))
+        assert (shown == named) if whole else (shown >= named), name
+
+
+# --- tasks ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def team_app():
+    app = procrastinate.App(connector=procrastinate.testing.InMemoryConnector())
+    digest = {"name": "NAME", "channel": "C0OPS", "cron": "0 8 * * *"}
+    jobs_maint.register(app, MaintSettings())
+    chatbot.register_digests(
+        app, ChatbotSettings(SLACK_BOT_TOKEN="xoxb-1", digests=[digest]), maint=MaintSettings()
+    )
+    return app
+
+
+def test_every_task_has_its_row_with_what_it_is_deferred_with(team_app):
+    ours = {n: t for n, t in team_app.tasks.items() if n.startswith(("jobs_maint:", "chatbot:"))}
+    shown = {
+        row[0].strip("`"): row
+        for row in rows(page("tasks"))
+        if row[0].startswith(("`jobs_maint:", "`chatbot:"))
+    }
+    assert sorted(shown) == sorted(ours)
+    periodic = {t.task.name: t for t in team_app.periodic_registry.periodic_tasks.values()}
+    for name, task in ours.items():
+        _, _, cron, priority, queueing_lock, args = shown[name]
+        tick = periodic[name]
+        assert int(priority) == task.priority
+        lock = tick.configure_kwargs.get("queueing_lock") or task.queueing_lock
+        assert queueing_lock.strip("`") == lock
+        assert task.lock is None
+        assert task.queue == MaintSettings().queue
+        taken = [arg for arg in inspect.signature(task.func).parameters if arg != "context"]
+        assert re.findall(r"`(\w+)`", args) == taken
+        assert tick.cron in cron or name == "chatbot:send_digest"
+
+
+# --- guides ---------------------------------------------------------------------------------------
+
+
+def blocks(name, language):
+    text = (DOCS / "how-to" / f"{name}.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_python_on_the_pages_compiles(path):
+    for text in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        compile(text, str(path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def test_the_lifespan_of_the_guide_is_the_sample_apps():
+    """The same calls with the same arguments, in the same order."""
+    shown = next(text for text in blocks("add-to-your-app", "python") if "lifespan" in text)
+    real = (ROOT / "demo/team_app/api.py").read_text(encoding="utf-8")
+    for line in (
+        "install_signal_handlers=False", "shutdown_graceful_timeout=", "concurrency=4",
+        "worker.cancel()", "await asyncio.gather(worker, return_exceptions=True)",
+    ):  # fmt: skip
+        assert line in shown
+        assert line in real
+
+
+def shell_values(name, setting):
+    texts = blocks(name, "sh")
+    return [v for text in texts for v in re.findall(rf"{setting}='([^']+)'", text)]
+
+
+def test_the_roles_and_digests_of_the_guides_are_accepted():
+    roles = shell_values("set-up-slack", "CHATBOT_ROLES")
+    digests = shell_values("set-up-slack", "CHATBOT_DIGESTS")
+    assert len(roles) == 2
+    assert len(digests) == 1
+    for value in roles:
+        assert ChatbotSettings(roles=value).roles
+    assert [d.name for d in ChatbotSettings(digests=digests[0]).digests] == ["daily", "billing"]
+    text = (DOCS / "explanation" / "rescue.md").read_text(encoding="utf-8")
+    policy = re.findall(r"JOBS_MAINT_RESCUE_POLICY='([^']+)'", text)
+    assert MaintSettings(rescue_policy=policy[0]).rescue_policy == {"billing.*": "fail"}
+
+
+def test_the_manifest_asks_for_the_scopes_that_the_page_explains():
+    manifest = yaml.safe_load(blocks("set-up-slack", "yaml")[0])
+    scopes = manifest["oauth_config"]["scopes"]
+    explained = [
+        scope
+        for row in rows(section(page("../how-to/set-up-slack"), "1. Make the Slack app"))
+        for scope in re.findall(r"`([a-z]+:?[a-z]*)`", row[0])
+    ]
+    assert sorted(explained) == sorted(scopes["bot"] + scopes["bot_optional"])
+    assert manifest["features"]["slash_commands"][0]["command"] == ChatbotSettings().command
+    assert manifest["settings"]["interactivity"]["is_enabled"]
+
+
+def test_the_compose_services_are_the_ones_of_the_page():
+    text = (DOCS / "how-to" / "docker.md").read_text(encoding="utf-8")
+    named = [row[0].strip("`") for row in rows(text) if row[0].startswith("`")]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    assert named == list(compose["services"])
+
+
+# --- README ---------------------------------------------------------------------------------------
 
 
 def test_the_readme_starts_with_the_two_commands():

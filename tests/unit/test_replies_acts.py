@@ -126,7 +126,7 @@ def test_a_refusal_names_what_is_missing_and_whom_to_ask():
 
 def test_a_refusal_when_nobody_holds_the_role_says_where_it_is_granted():
     message = render_refusal(refusal(Actor("slack", "U0GUS"), GetJob(7)))
-    assert "Nobody here holds viewer" in message.text
+    assert "Nobody holds the role viewer;" in message.text
     assert "CHATBOT_ROLES" in message.text
 
 

@@ -1,9 +1,12 @@
 """Who may do what: fail closed, and knowledge only as old as it may be."""
 
+import asyncio
+
 import pytest
 
 from chatbot.directory import Directory, Unknown
 from chatbot.errors import SlackRefused, SlackUnavailable
+from chatbot.identity import Identity
 from chatbot.roles import Roles
 from chatbot.settings import ChatbotSettings
 from jobs_maint.actions import RetryJobs, Role, ShowStats
@@ -28,6 +31,8 @@ class People:
         return value
 
     async def list_group_members(self, group):
+        # As long as a network takes: others come to wait.
+        await asyncio.sleep(0)
         return self._answer(frozenset(self.groups[group]))
 
     async def get_user(self, user):
@@ -125,8 +130,7 @@ async def test_an_act_that_cannot_be_checked_says_why():
     world = World(BY_GROUP)
     world.people.down = SlackUnavailable("Slack cannot be reached")
     [problem] = await world.problems("U0ANA", ACT)
-    assert problem.startswith("Slack cannot be reached; ")
-    assert "nothing is changed" in problem
+    assert problem == "Slack cannot be reached"
 
 
 @pytest.mark.parametrize("reason", ["plan_upgrade_required", "missing_scope", "no_such_subteam"])
@@ -186,8 +190,6 @@ async def test_everybody_means_nobody_when_slack_does_not_tell_who_it_is():
 
 
 async def test_many_at_once_ask_slack_once():
-    import asyncio
-
     world = World(BY_GROUP)
     await asyncio.gather(*(world.role("U0ANA", ACT) for _ in range(20)))
     assert world.people.asked == 1
@@ -203,6 +205,40 @@ async def test_whom_to_ask_is_who_holds_a_sufficient_role_lowest_first():
     )
     assert world.roles.holders(Role.OPERATOR) == (("U0ANA", "U0ADA"), ("S0OPS",))
     assert world.roles.holders(Role.VIEWER)[0] == ("U0VERA", "U0ANA", "U0ADA")
+
+
+async def test_who_waited_behind_a_failed_question_does_not_ask_it_again():
+    world = World(BY_GROUP)
+    world.people.down = SlackUnavailable("Slack cannot be reached")
+    await asyncio.gather(*(world.role("U0ANA", ACT) for _ in range(20)))
+    assert world.people.asked == 1
+    world.people.down = None
+    assert await world.role("U0ANA", ACT) == "operator"
+
+
+@pytest.mark.parametrize(
+    ("person", "home"),
+    [
+        ({"team_id": "T0HOME"}, True),
+        ({"team_id": "T0OTHER"}, False),
+        ({}, False),
+        ({"team_id": "T0OTHER", "enterprise_user": {"enterprise_id": "E0OURS"}}, True),
+        ({"team_id": "T0OTHER", "enterprise_user": {"enterprise_id": "E0OTHER"}}, False),
+        ({"team_id": "E0OURS"}, True),
+    ],
+)
+def test_people_with_whom_a_channel_is_shared_are_no_members(person, home):
+    ours = Identity("U0BOT", "B0BOT", "T0HOME", "home", "E0OURS")
+    assert ours.is_home_of(person) is home
+    alone = Identity("U0BOT", "B0BOT", "T0HOME", "home")
+    assert alone.is_home_of(person) is (person.get("team_id") == "T0HOME")
+
+
+async def test_only_what_could_allow_the_act_is_a_problem():
+    world = World({"viewer": {"usergroups": ["S0OPS"]}})
+    world.people.down = SlackUnavailable("down")
+    assert await world.problems("U0ANA", ACT) == ()
+    assert await world.problems("U0ANA", READ) == ("down",)
 
 
 @pytest.mark.parametrize(

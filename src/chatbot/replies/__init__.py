@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from chatbot.replies.details import render_details
 from chatbot.replies.digest import render_digest
-from chatbot.replies.errors import add_note, render_error, render_note, render_unexpected
+from chatbot.replies.errors import (
+    add_note,
+    render_error,
+    render_note,
+    render_stopped,
+    render_unexpected,
+)
 from chatbot.replies.failed import render_failed
 from chatbot.replies.help import render_help
 from chatbot.replies.message import Message
@@ -24,5 +30,6 @@ __all__ = [
     "render_refusal",
     "render_retry",
     "render_stats",
+    "render_stopped",
     "render_unexpected",
 ]

@@ -15,7 +15,7 @@ from jobs_maint.errors import (
     WrongJobStatus,
 )
 
-__all__ = ["add_note", "render_error", "render_note", "render_unexpected"]
+__all__ = ["add_note", "render_error", "render_note", "render_stopped", "render_unexpected"]
 
 _CHANGED_NOTHING = (
     InvalidRequest,
@@ -51,6 +51,19 @@ def render_unexpected(error_id: str, command: str, typed: str, *, act: bool) -> 
         lines.append(["It may or may not have been done: look at the job before you repeat it."])
     lines.append(["The log of the bot has the reason under ", code(error_id), "."])
     return pack([paragraph(*lines), context([code(cut(f"{command} {typed}".strip(), 300))])])
+
+
+def render_stopped(command: str, typed: str) -> Message:
+    """The process ended before the work did."""
+    return pack(
+        [
+            paragraph(
+                ["🔴 ", bold("The bot was stopped before it had an answer.")],
+                ["What would change jobs may or may not be done: look before you repeat it."],
+            ),
+            context([code(cut(f"{command} {typed}".strip(), 300))]),
+        ]
+    )
 
 
 def render_note(text: str) -> Message:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
-from chatbot.replies.parts import Line, Part, Span, bold, code, paragraph, user, usergroup
+from chatbot.replies.parts import Line, Part, bold, code, context, paragraph
+from chatbot.replies.people import name_people
 from chatbot.replies.words import sentence
 from jobs_maint.actions import Role
 from jobs_maint.models import HelpReport, HelpWord
@@ -16,7 +17,6 @@ __all__ = ["Holders", "render_help"]
 
 Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
 """Role → ids of the users and user groups that hold it."""
-MOST_NAMES = 3
 _OPTION = re.compile(r" \[--[^\]]*\]")
 
 
@@ -31,6 +31,9 @@ def render_help(
     may = [word for word in report.words if word.allowed]
     may_not = [word for word in report.words if not word.allowed]
     role = f"You are {report.role}" if report.role else "You have no role here"
+    if problems:
+        known = f"You are {report.role} at least" if report.role else "Your role is not known now"
+        role = f"{known}: Slack does not answer"
     parts: list[Part] = [paragraph([bold(f"{role}. What you may type:")], *_lines(may, command))]
     for name in Role:
         words = [word for word in may_not if word.role == name]
@@ -42,11 +45,11 @@ def render_help(
                     _ask(name, holders),
                 )
             )
-    if problems:
-        parts.append(paragraph(*([sentence(problem)] for problem in problems[:5])))
     parts.append(
         paragraph([code(f"{command} help WORD"), " explains one of them, with its options."])
     )
+    if problems:
+        parts.append(context(*([sentence(problem)] for problem in problems[:5])))
     return pack(parts)
 
 
@@ -57,12 +60,7 @@ def _lines(words: Sequence[HelpWord], command: str) -> list[Line]:
 
 
 def _ask(role: Role, holders: Holders) -> Line:
-    users, groups = holders(role)
-    if not users and not groups:
+    people = name_people(*holders(role))
+    if not people:
         return [f"Nobody holds it; CHATBOT_ROLES can grant {role}."]
-    line: list[Span | str] = ["Ask "]
-    for i, one in enumerate(users[:MOST_NAMES]):
-        line += [", " if i else "", user(one)]
-    for i, group in enumerate(groups[:MOST_NAMES]):
-        line += [" or " if users or i else "", "anyone in ", usergroup(group)]
-    return [*line, "."]
+    return ["Ask ", *people, "."]

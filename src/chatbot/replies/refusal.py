@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
-from chatbot.replies.parts import Line, Span, bold, context, paragraph, user, usergroup
+from chatbot.replies.parts import Line, Part, Span, bold, channel, context, paragraph
+from chatbot.replies.people import name_people
 from chatbot.replies.words import sentence
 from jobs_maint.errors import NotPermitted
 
 __all__ = ["render_refusal"]
-
-MOST_NAMES = 3
 
 
 def render_refusal(
@@ -21,16 +20,52 @@ def render_refusal(
     users: Sequence[str] = (),
     usergroups: Sequence[str] = (),
     problems: Sequence[str] = (),
+    elsewhere: Sequence[str] = (),
+    act: bool = True,
 ) -> Message:
-    """`users`, `usergroups`: who holds the role; `problems`: why group membership is not known."""
+    """`users`, `usergroups`: who holds the role.
+
+    `problems`: why it is not known whether the asker holds it; `elsewhere`: channels where the
+    asker does; `act`: whether it would change something.
+    """
     what, _, why = str(refusal).partition(": ")
-    lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
-    lines.append(_ask(refusal, users, usergroups))
-    parts = [paragraph(*lines)]
+    audited = "The refusal is in the audit."
     if problems:
-        parts.append(paragraph(*([sentence(problem)] for problem in problems[:5])))
-    parts.append(context(["The refusal is in the audit."]))
-    return pack(parts)
+        return _render_unknown(what, users, usergroups, problems, audited, act=act)
+    lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
+    if elsewhere:
+        lines.append(_elsewhere(refusal, elsewhere))
+    else:
+        lines.append(_ask(refusal, users, usergroups))
+    return pack([paragraph(*lines), context([audited])])
+
+
+def _render_unknown(
+    what: str,
+    users: Sequence[str],
+    groups: Sequence[str],
+    problems: Sequence[str],
+    audited: str,
+    *,
+    act: bool,
+) -> Message:
+    """Slack does not say who is who: that is no missing role, and it may pass."""
+    because = " Slack does not say whether you hold a role that allows it"
+    end = "; nothing was changed." if act else "."
+    lines: list[Line] = [["⛔ ", bold(f"{what} now."), because + end]]
+    or_ask = name_people(users, groups)
+    lines.append(["Try again in a minute", *([", or ask ", *or_ask] if or_ask else []), "."])
+    parts: list[Part] = [paragraph(*lines)]
+    reasons: list[Line] = [[sentence(problem)] for problem in problems[:5]]
+    return pack([*parts, context(*reasons, [audited])])
+
+
+def _elsewhere(refusal: NotPermitted, channels: Sequence[str]) -> Line:
+    role = refusal.needs or "the role"
+    line: list[Span | str] = ["You hold ", bold(role), " in "]
+    for i, one in enumerate(channels[:3]):
+        line += [", " if i else "", channel(one)]
+    return [*line, ": type it there."]
 
 
 def _why(refusal: NotPermitted, why: str) -> list[Span | str]:
@@ -47,13 +82,8 @@ def _why(refusal: NotPermitted, why: str) -> list[Span | str]:
 
 
 def _ask(refusal: NotPermitted, users: Sequence[str], groups: Sequence[str]) -> Line:
-    if not users and not groups:
-        role = f" {refusal.needs}" if refusal.needs else " it"
-        return [f"Nobody here holds{role}; whoever runs the bot can grant it in CHATBOT_ROLES."]
-    people: list[Span] = [user(one) for one in users[:MOST_NAMES]]
-    line: list[Span | str] = ["Ask "]
-    for i, person in enumerate(people):
-        line += [", " if i else "", person]
-    for i, group in enumerate(groups[:MOST_NAMES]):
-        line += [" or " if people or i else "", "anyone in ", usergroup(group)]
-    return [*line, "."]
+    people = name_people(users, groups)
+    if not people:
+        role = f"the role {refusal.needs}" if refusal.needs else "a role that reaches it"
+        return [f"Nobody holds {role}; whoever runs the bot can grant it in CHATBOT_ROLES."]
+    return ["Ask ", *people, "."]

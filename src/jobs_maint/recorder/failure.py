@@ -12,12 +12,23 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
-__all__ = ["Failure", "build_fingerprint", "cut", "describe_message", "describe_traceback"]
+__all__ = [
+    "Failure",
+    "build_fingerprint",
+    "cut",
+    "describe_message",
+    "describe_traceback",
+    "describe_type",
+]
 
 MESSAGE_BYTES = 4_096
 STORM_MESSAGE_BYTES = 512
 """Of the failures of a group beyond the first hundred of an hour."""
 TRACEBACK_BYTES = 32_768
+TYPE_BYTES = 200
+MOST_EXCEPTIONS = 500
+"""Of one group or chain; of more, only the outermost is described: reading the rest would hold up
+the event loop for seconds."""
 FINGERPRINT_VERSION = 1
 
 _NORMAL = (
@@ -68,21 +79,46 @@ def cut(text: str, limit: int) -> str:
 def describe_message(exc: BaseException, limit: int = MESSAGE_BYTES) -> str:
     try:
         text = str(exc)
-    except Exception as broken:  # noqa: BLE001  a broken __str__ must not hide the failure
+    except BaseException as broken:  # noqa: BLE001  a broken __str__ must not hide the failure
         text = f"(no message: str() raised {type(broken).__name__})"
     return cut(text, limit)
 
 
+def describe_type(exc: BaseException) -> str:
+    return cut(str(type(exc).__qualname__), TYPE_BYTES)
+
+
 def describe_traceback(exc: BaseException) -> str:
     """The traceback without the worker's own frames; a text even when formatting fails."""
+    frames = _skip_worker_frames(exc.__traceback__)
     try:
-        formatted = traceback.TracebackException(
-            type(exc), exc, _skip_worker_frames(exc.__traceback__), compact=True
-        )
-        text = "".join(formatted.format())
-    except Exception as broken:  # noqa: BLE001
-        text = f"{type(exc).__name__} (no traceback: formatting raised {type(broken).__name__})"
+        if _is_too_wide(exc):
+            text = (
+                f"{''.join(traceback.format_tb(frames))}{describe_type(exc)}: "
+                f"{describe_message(exc)}\n(one of more than {MOST_EXCEPTIONS} exceptions; "
+                "the others are not shown)\n"
+            )
+        else:
+            formatted = traceback.TracebackException(type(exc), exc, frames, compact=True)
+            text = "".join(formatted.format())
+    except BaseException as broken:  # noqa: BLE001
+        text = f"{describe_type(exc)} (no traceback: formatting raised {type(broken).__name__})"
     return cut(text, TRACEBACK_BYTES)
+
+
+def _is_too_wide(exc: BaseException) -> bool:
+    """Whether the group or chain holds more than MOST_EXCEPTIONS."""
+    seen: set[int] = set()
+    waiting: list[BaseException] = [exc]
+    while waiting and len(seen) <= MOST_EXCEPTIONS:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        waiting += [other for other in (one.__cause__, one.__context__) if other is not None]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions[: MOST_EXCEPTIONS + 1]
+    return len(seen) > MOST_EXCEPTIONS
 
 
 def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:

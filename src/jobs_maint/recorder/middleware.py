@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
+import functools
 import logging
 import os
 import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from jobs_maint.recorder.failure import (
     build_fingerprint,
     describe_message,
     describe_traceback,
+    describe_type,
 )
 from jobs_maint.recorder.thread import RecorderThread
 
@@ -58,11 +58,27 @@ class RunningWorker:
         return not self.jobs and (worker is None or worker.worker_id != self.worker_id)
 
 
+@dataclass(slots=True)
+class Link:
+    """The workers of this process on one database, and the thread that tells of them there."""
+
+    source: object
+    """What identifies the database: the app's pool. Kept, so that its id stays its own."""
+    workers: dict[int, RunningWorker] = field(default_factory=dict)
+    thread: RecorderThread | None = None
+
+    @property
+    def living_thread(self) -> RecorderThread | None:
+        thread = self.thread
+        return thread if thread is not None and thread.is_alive() else None
+
+
 class Recorder:
     """Notes failures and beats for all workers of one process that run one app.
 
-    A callable with Procrastinate's signature of a worker middleware. The thread starts with the
-    first job and ends with the last worker.
+    A callable with Procrastinate's signature of a worker middleware. There is one thread for each
+    database: an app whose connector is replaced has several, one after the other. It starts with
+    the first job and ends with the last worker.
     """
 
     def __init__(self, settings: MaintSettings) -> None:
@@ -73,50 +89,53 @@ class Recorder:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._workers: dict[int, RunningWorker] = {}
-        self._thread: RecorderThread | None = None
+        self._links: dict[int, Link] = {}
 
     async def __call__(
         self, call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker
     ) -> Any:
-        job_id = context.job.id
-        worker_id = worker.worker_id
+        job_id, worker_id = context.job.id, worker.worker_id
+        link: Link | None = None
         try:
-            await self._note_start(context, worker)
-        except Exception as exc:  # noqa: BLE001  the team's job must run, whatever is wrong with us
-            emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
-        try:
+            try:
+                link = self._note_start(context, worker)
+                if link is not None and link.living_thread is None:
+                    await self._start_thread(context, link)
+            except Exception as exc:  # noqa: BLE001  the team's job must run, whatever is wrong with us
+                emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
             return await call_next()
         except BaseException as exc:
-            await self._note_failure(context, exc)
+            if link is not None:
+                await self._note_failure(context, exc, link)
             raise
         finally:
-            with self._lock:
-                running = self._workers.get(worker_id or 0)
-                if running is not None and job_id is not None:
-                    running.jobs.pop(job_id, None)
+            if link is not None and worker_id is not None and job_id is not None:
+                with self._lock:
+                    running = link.workers.get(worker_id)
+                    if running is not None:
+                        running.jobs.pop(job_id, None)
 
-    async def _note_start(self, context: JobContext, worker: Worker) -> None:
+    def _note_start(self, context: JobContext, worker: Worker) -> Link | None:
         worker_id, job_id = worker.worker_id, context.job.id
         if self._off or worker_id is None or job_id is None:
-            return
+            return None
         if self._pid != os.getpid():  # forked: locks and threads of the parent mean nothing here
             self._begin()
+        source = upstream.app_pool(context.app)
         with self._lock:
-            running = self._workers.get(worker_id)
+            link = self._links.setdefault(id(source), Link(source))
+            running = link.workers.get(worker_id)
             if running is None:
-                running = self._workers[worker_id] = RunningWorker(
+                running = link.workers[worker_id] = RunningWorker(
                     worker_id,
                     list(worker.queues) if worker.queues is not None else None,
                     worker.delete_jobs.value,
                     weakref.ref(worker),
                 )
             running.jobs[job_id] = time.monotonic()
-            alive = self._thread is not None and self._thread.is_alive()
-        if not alive:
-            await self._start_thread(context)
+            return link
 
-    async def _start_thread(self, context: JobContext) -> None:
+    async def _start_thread(self, context: JobContext, link: Link) -> None:
         params = await upstream.connection_params(context.app)
         if params is None:
             url = self._settings.database_url
@@ -130,50 +149,61 @@ class Recorder:
                 return
             params = normalise_url(url.get_secret_value()), {}
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if link.living_thread is not None:
                 return
-            self._thread = RecorderThread(
-                *params, beat=self._settings.beat, list_workers=self.list_workers
+            link.thread = RecorderThread(
+                *params,
+                beat=self._settings.beat,
+                list_workers=functools.partial(self._list_workers, link),
+                retire=functools.partial(self._retire, link),
             )
-            self._thread.start()
+            link.thread.start()
         atexit.unregister(self._stop)
         atexit.register(self._stop)
 
-    def list_workers(self) -> list[RunningWorker]:
+    def _list_workers(self, link: Link) -> list[RunningWorker]:
         """A copy of the workers as they are now; ended ones are dropped after being listed once."""
         with self._lock:
             workers = [
                 RunningWorker(w.worker_id, w.queues, w.delete_jobs, w.ref, dict(w.jobs))
-                for w in self._workers.values()
+                for w in link.workers.values()
             ]
             for worker in workers:
                 if worker.ended:
-                    del self._workers[worker.worker_id]
+                    del link.workers[worker.worker_id]
             return workers
+
+    def _retire(self, link: Link) -> bool:
+        """Whether the thread may end; from then on a new worker gets a new one."""
+        with self._lock:
+            if link.workers:
+                return False
+            link.thread = None
+            self._links.pop(id(link.source), None)
+            return True
 
     def _stop(self) -> None:
         """At the end of the process: say goodbye, so that no worker looks lost after a deploy."""
-        thread = self._thread
-        if thread is not None and thread.is_alive():
+        with self._lock:
+            threads = [t for link in self._links.values() if (t := link.living_thread) is not None]
+        for thread in threads:
             thread.stop()
+        for thread in threads:
             thread.join(timeout=WRITE_TIMEOUT)
 
-    async def _note_failure(self, context: JobContext, exc: BaseException) -> None:
+    async def _note_failure(self, context: JobContext, exc: BaseException, link: Link) -> None:
         """Never raises; a cancellation while it waits ends the wait, not the job's outcome."""
         try:
-            thread = self._thread
-            if thread is None or not thread.is_alive():
+            thread = link.living_thread
+            if thread is None:
                 return
             failure = self._describe(context, exc, thread)
-            stored: Future[None] | None = thread.store(failure)
+            stored = thread.store(failure)
             if stored is None:
                 return
             done, _ = await asyncio.wait({asyncio.wrap_future(stored)}, timeout=WRITE_TIMEOUT)
             if not done:
                 emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
-            for future in done:
-                with contextlib.suppress(Exception):  # told once by the thread
-                    future.exception()
         except asyncio.CancelledError:
             emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
         except Exception as broken:  # noqa: BLE001
@@ -190,7 +220,7 @@ class Recorder:
             queue_name=job.queue,
             task_name=job.task_name,
             kind="aborted" if aborted else "error",
-            exception_type=type(exc).__qualname__,
+            exception_type=describe_type(exc),
             message=message,
             fingerprint=fingerprint,
             will_retry=_will_retry(context, exc),
@@ -200,10 +230,10 @@ class Recorder:
 
 def _will_retry(context: JobContext, exc: BaseException) -> bool:
     """The decision the worker takes after us, taken the same way."""
-    if (
-        isinstance(exc, exceptions.JobAborted)
-        and context.abort_reason() is not AbortReason.SHUTDOWN
-    ):
+    reason = context.abort_reason()
+    if isinstance(exc, exceptions.JobAborted) and reason is not AbortReason.SHUTDOWN:
+        return False
+    if reason is AbortReason.USER_REQUEST:  # the database refuses to retry what is to be aborted
         return False
     try:
         return context.task.get_retry_exception(exception=exc, job=context.job) is not None

@@ -3,6 +3,7 @@
 -- name: beat (worker_id, host, pid, queues, recorder_version, delete_jobs, beat_seconds, job_ids)
 -- "I live, and I run these jobs." A beat ends the suspicion of the jobs it names, so that a
 -- suspect was never named since it was noticed, not even between two passes of the rescue.
+-- `steady_since`: since when no gap between two beats was longer than three of them.
 WITH cleared AS (
     DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(job_ids)s::bigint[])
 )
@@ -11,7 +12,9 @@ INSERT INTO jobs_maint_workers AS w (worker_id, host, pid, queues, recorder_vers
 VALUES (%(worker_id)s, %(host)s, %(pid)s, %(queues)s, %(recorder_version)s, %(delete_jobs)s,
         %(beat_seconds)s, %(job_ids)s::bigint[])
 ON CONFLICT (worker_id) DO UPDATE
-    SET job_ids = excluded.job_ids, beat_at = now(), beat_seconds = excluded.beat_seconds;
+    SET job_ids = excluded.job_ids, beat_at = now(), beat_seconds = excluded.beat_seconds,
+        steady_since = CASE WHEN w.beat_at > now() - make_interval(secs => 3 * w.beat_seconds)
+                            THEN w.steady_since ELSE now() END;
 
 -- name: say_goodbye (worker_id)
 -- A worker that ended as it should.

@@ -28,9 +28,11 @@ ON CONFLICT (name) WHERE state = 'sending' DO NOTHING
 RETURNING id;
 
 -- name: close_window (window_id, state, channel, ts, error)
+-- A window given up by mistake is `sent` when its message turns out to be in the channel.
 UPDATE jobs_maint_digests
 SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, closed_at = now()
-WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
+WHERE id = %(window_id)s
+  AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
 
 -- name: group_failures (since, until, queues, tasks, ours)
 -- Failures for good in the window and in the one of the same length before it, by task, type and

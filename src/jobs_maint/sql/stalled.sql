@@ -21,14 +21,21 @@ WHERE NOT EXISTS (
           WHERE w.id = j.worker_id AND w.last_heartbeat > now() - interval '30 seconds'
             AND (m.worker_id IS NULL
                  OR w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds)))
+      AND NOT EXISTS (
+          SELECT 1 FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
+          WHERE w.id = j.worker_id AND w.last_heartbeat <= now() - interval '30 seconds'
+            AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))
 );
 
 -- name: notice_suspects
--- Running jobs that nobody names. Three kinds are left alone: a job that started after the last
--- beat of its living worker (that worker has had no chance to name it); and, while Procrastinate's
--- heartbeat is fresh, a job of a worker that never beat (no recorder there) or whose heartbeat
--- went on for three beats after its last beat (the process lives, only its recorder does not).
--- `had_recorder`: its worker beat once, or a last beat names the job.
+-- Running jobs that nobody names. Four kinds are left alone: a job that started after the last
+-- beat of its living worker (that worker has had no chance to name it); a job of a worker that
+-- beats while Procrastinate's heartbeat stands still (its event loop is blocked: it may have
+-- fetched the job and not begun it, and will); and, while Procrastinate's heartbeat is fresh, a
+-- job of a worker that never beat (no recorder there) or whose heartbeat went on for three beats
+-- after its last beat (the process lives, only its recorder does not).
+-- `had_recorder`: its worker beat once, or a beat since this start names the job; a beat before it
+-- was of another worker, which tells nothing of the one that runs it now.
 -- The partial unique index on (lock) WHERE status = 'doing' holds every running job.
 INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, worker_id, had_recorder)
 SELECT j.id, j.attempts, started.at, coalesce(j.worker_id, known.worker_id),
@@ -43,7 +50,7 @@ LEFT JOIN LATERAL (
            m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh,
            j.id = ANY (m.job_ids) AS names_it
     FROM jobs_maint_workers m
-    WHERE m.worker_id = j.worker_id OR j.id = ANY (m.job_ids)
+    WHERE m.worker_id = j.worker_id OR (j.id = ANY (m.job_ids) AND m.beat_at >= started.at)
     ORDER BY names_it DESC, m.beat_at DESC LIMIT 1
 ) AS known ON true
 LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
@@ -53,6 +60,8 @@ WHERE j.status = 'doing'
       WHERE j.id = ANY (m.job_ids)
         AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))
   AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at)
+  AND NOT (coalesce(known.fresh, false)
+           AND coalesce(w.last_heartbeat <= now() - interval '30 seconds', false))
   AND NOT coalesce(
       w.last_heartbeat > now() - interval '30 seconds'
       AND (known.worker_id IS NULL
@@ -65,6 +74,9 @@ ON CONFLICT (job_id) DO UPDATE
 -- name: lock_due (stalled_after, stalled_after_unknown, limit)
 -- Suspects for long enough, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.
+-- A silence counts only when somebody was heard: after an outage of the database the first pass
+-- may come before the first beat. So some worker must have beaten without a gap for three beats;
+-- where no worker beats at all, the longer span decides.
 SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at, s.worker_id,
        s.had_recorder, s.first_noticed_at, m.host, m.pid, m.beat_at
 FROM jobs_maint_suspects s
@@ -72,7 +84,12 @@ JOIN procrastinate_jobs j ON j.id = s.job_id
 LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
 WHERE j.status = 'doing'
   AND s.first_noticed_at <= now() - make_interval(secs =>
-      CASE WHEN s.had_recorder THEN %(stalled_after)s::float8
+      CASE WHEN s.had_recorder AND EXISTS (
+                    SELECT 1 FROM jobs_maint_workers b
+                    WHERE b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
+                      AND b.steady_since <= now() - make_interval(
+                          secs => 3 * greatest(b.beat_seconds, m.beat_seconds)))
+           THEN %(stalled_after)s::float8
            ELSE %(stalled_after_unknown)s::float8 END)
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;

@@ -39,7 +39,8 @@ CREATE TABLE jobs_maint_workers (
     beat_seconds double precision NOT NULL,
     job_ids bigint[] NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
-    beat_at timestamptz NOT NULL DEFAULT now()
+    beat_at timestamptz NOT NULL DEFAULT now(),
+    steady_since timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
 CREATE TABLE jobs_maint_suspects (

@@ -1,0 +1,128 @@
+"""How failures reach the tables: in short transactions that no setting of the server spoils."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
+from jobs_maint.sql import load_queries
+
+__all__ = ["FailureStore", "connect", "short_transaction"]
+
+KEPT_PER_HOUR = 100
+"""Failures of a group that keep their traceback within an hour."""
+MOST_GROUPS = 10_000
+CONNECTION = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_FIXED = {
+    "application_name": "jobs-maint-recorder",
+    "autocommit": True,
+    # A proxy that gives each transaction another session knows no prepared statement.
+    "prepare_threshold": None,
+}
+
+
+def connect(conninfo: str, kwargs: dict[str, Any]) -> psycopg.Connection[Any]:
+    conn = psycopg.connect(conninfo, **{**CONNECTION, **kwargs, **_FIXED})
+    conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return conn
+
+
+@contextmanager
+def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Its settings are its own: behind a proxy the session belongs to others as well.
+
+    No wait for the disk: a record lost in a crash of the server is worth less than a commit's
+    wait per failure.
+    """
+    with conn.transaction():
+        conn.execute(
+            "SELECT set_config('synchronous_commit', 'off', true),"
+            " set_config('statement_timeout', '5s', true)"
+        )
+        yield
+
+
+class FailureStore:
+    """Writes failures; knows which groups have kept enough tracebacks of this hour."""
+
+    def __init__(self) -> None:
+        self._full: dict[str, float] = {}
+
+    def has_enough_of(self, fingerprint: str) -> bool:
+        """Whether this group kept its tracebacks of this hour already, as far as known here."""
+        return self._full.get(fingerprint, 0.0) > time.monotonic()
+
+    def write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> int:
+        """Store all of them; returns how many PostgreSQL refused."""
+        try:
+            with short_transaction(conn):
+                self._insert(conn, failures)
+        except (psycopg.DataError, UnicodeError):
+            if len(failures) == 1:
+                return 1
+            # One that PostgreSQL refuses must not take the others along.
+            return sum(self.write(conn, [failure]) for failure in failures)
+        return 0
+
+    def _insert(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> None:
+        queries = load_queries("failures")
+        room: dict[str, int] = {}
+        bodies: dict[bytes, str] = {}
+        rows = []
+        for failure in failures:
+            body = failure.traceback
+            if body is not None and not self._take_room(conn, failure.fingerprint, room):
+                body = None
+            hashed = hashlib.sha256(body.encode()).digest()[:16] if body is not None else None
+            if hashed is not None and body is not None:
+                bodies[hashed] = body
+            rows.append(_row(failure, hashed))
+        # In one order in every process: two that store the same tracebacks cannot deadlock.
+        for hashed in sorted(bodies):
+            conn.execute(queries["insert_traceback"], {"hash": hashed, "body": bodies[hashed]})
+        with conn.cursor() as cursor:
+            cursor.executemany(queries["insert_failure"], rows)
+
+    def _take_room(
+        self, conn: psycopg.Connection[Any], fingerprint: str, room: dict[str, int]
+    ) -> bool:
+        if fingerprint not in room:
+            row = conn.execute(
+                load_queries("failures")["count_kept_tracebacks"],
+                {"fingerprint": fingerprint, "most": KEPT_PER_HOUR},
+            ).fetchone()
+            kept, seconds_left = row or (0, 0.0)
+            room[fingerprint] = KEPT_PER_HOUR - kept
+            if kept >= KEPT_PER_HOUR:
+                if len(self._full) >= MOST_GROUPS:
+                    self._full.clear()
+                self._full[fingerprint] = time.monotonic() + seconds_left
+        room[fingerprint] -= 1
+        return room[fingerprint] >= 0
+
+
+def _row(failure: Failure, hashed: bytes | None) -> dict[str, Any]:
+    return {
+        "job_id": failure.job_id,
+        "attempt": failure.attempt,
+        "queue_name": failure.queue_name,
+        "task_name": failure.task_name,
+        "kind": failure.kind,
+        "exception_type": failure.exception_type,
+        "message": failure.message if hashed else cut(failure.message, STORM_MESSAGE_BYTES),
+        "traceback_hash": hashed,
+        "fingerprint": failure.fingerprint,
+        "will_retry": failure.will_retry,
+    }

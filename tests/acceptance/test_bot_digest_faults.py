@@ -1,0 +1,149 @@
+"""Digests when Slack or a worker fails: no window is lost, none is posted twice."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from tests.acceptance.test_bot_digests import (
+    HOURLY,
+    on_the_hour,
+    open_app,
+    run_retries_now,
+    tick,
+    windows,
+    work,
+)
+from tests.support.history import hours, minutes
+
+from chatbot import digests
+from chatbot.local_slack.sample import OPS
+from chatbot.local_slack.text import as_text
+from jobs_maint.perform import perform
+
+
+async def states(conn):
+    return [state for state, *_ in await windows(conn)]
+
+
+async def age_windows(conn, minutes_ago):
+    await conn.execute(
+        "UPDATE jobs_maint_digests SET since = since - %(m)s * interval '1 minute',"
+        " until = until - %(m)s * interval '1 minute',"
+        " opened_at = opened_at - %(m)s * interval '1 minute'",
+        {"m": minutes_ago},
+    )
+
+
+class Killed(BaseException):
+    """As a SIGKILL ends it: nothing after it runs."""
+
+
+async def run_tick(app, digest=HOURLY):
+    """One run of the task without a worker, which would survive what kills it."""
+    context = SimpleNamespace(app=app)
+    return await app.tasks[digests.TASK].func(context, timestamp=on_the_hour(), name=digest["name"])
+
+
+async def test_a_digest_whose_sender_died_after_the_post_is_not_posted_again(
+    database_url, conn, make_job, monkeypatch
+):
+    async def die_at_the_close(pool, actor, action, **more):
+        if getattr(action, "state", None) == "sent" and (await states(conn))[-1:] == ["sending"]:
+            raise Killed
+        return await perform(pool, actor, action, **more)
+
+    async with open_app(database_url, HOURLY) as (slack, app):
+        monkeypatch.setattr(digests, "perform", die_at_the_close)
+        with pytest.raises(Killed):
+            await run_tick(app)
+        assert len(slack.messages(OPS)) == 1
+        assert await states(conn) == ["sending"]
+        monkeypatch.undo()
+        await age_windows(conn, 60)
+        await make_job(status="failed", error="a second one", finished_ago=minutes(2))
+        assert await run_tick(app) == "sent"
+        assert await states(conn) == ["sent", "sent"]
+        [_, second] = slack.messages(OPS)
+        assert "1 job failed in the last hour" in second.text
+
+
+async def test_a_post_that_arrived_while_nobody_could_look_is_found_at_the_next_try(
+    database_url, conn, make_job
+):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        slack.set_fault("accepted_but_lost", method="chat.postMessage")
+        # The first look, before the post, finds nothing; the one after it fails.
+        await tick(app)
+        await work_with_blind_second_look(slack, app)
+        assert await states(conn) == ["failed"]
+        assert len(slack.messages(OPS)) == 1
+        await run_retries_now(conn)
+        await work(app)
+        assert await states(conn) == ["sent"]
+        assert len(slack.messages(OPS)) == 1
+
+
+async def work_with_blind_second_look(slack, app):
+    """The history is read once; from then on Slack answers 500."""
+    calls = len(slack.calls("conversations.history"))
+
+    async def blind():
+        while len(slack.calls("conversations.history")) == calls:
+            await asyncio.sleep(0.001)
+        slack.set_fault("500", method="conversations.history", times=3)
+
+    watcher = asyncio.create_task(blind())
+    await work(app)
+    await watcher
+
+
+async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_gap(
+    database_url, conn, make_job
+):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        assert await run_tick(app) == "sent"
+        await age_windows(conn, 180)
+        await make_job(status="failed", error="in the gap", finished_ago=hours(2))
+        for _ in range(2):
+            slack.set_fault("500", method="chat.postMessage")
+            with pytest.raises(Exception, match="status 500"):
+                await run_tick(app)
+        await make_job(status="failed", error="just now", finished_ago=minutes(5))
+        assert await run_tick(app) == "sent"
+        assert await states(conn) == ["sent", "failed", "failed", "sent"]
+        [_, message] = slack.messages(OPS)
+        assert "2 jobs failed in the last 3 hours" in as_text(message)
+
+
+async def test_two_workers_with_one_tick_post_one_message(database_url, conn, make_job):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        results = await asyncio.gather(*(run_tick(app) for _ in range(4)))
+        assert sorted(results) == ["no window is due"] * 3 + ["sent"]
+        assert len(slack.messages(OPS)) == 1
+
+
+async def test_a_failure_that_nobody_foresaw_leaves_the_window_to_the_retry(
+    database_url, conn, make_job, monkeypatch
+):
+    async with open_app(database_url, HOURLY) as (slack, app):
+
+        def fail(*_args, **_more):
+            raise RuntimeError("nobody foresaw this")
+
+        monkeypatch.setattr(digests, "render_digest", fail)
+        with pytest.raises(RuntimeError):
+            await run_tick(app)
+        assert await states(conn) == ["failed"]
+        monkeypatch.undo()
+        assert await run_tick(app) == "sent"
+        assert len(slack.messages(OPS)) == 1
+
+
+async def test_a_digest_finds_itself_among_hundreds_of_other_messages(database_url, conn):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        await run_tick(app)
+        for i in range(250):
+            slack.post_as_user("U0ADMIN", OPS, f"chatter {i}")
+        await conn.execute("UPDATE jobs_maint_digests SET state = 'sending'")
+        assert await run_tick(app) == "no window is due"
+        assert await states(conn) == ["sent"]

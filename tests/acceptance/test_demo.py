@@ -1,0 +1,244 @@
+"""The demo as a stranger starts it, and the sample team's web app with its worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.support.processes import ROOT, Processes, environment, wait_until
+
+MARK = "PROCRASTINATE_OPS_TEST"
+
+
+# --- python -m demo -------------------------------------------------------------------------------
+
+
+class Demo:
+    """One run of the demo. All its processes inherit a mark in their environment."""
+
+    def __init__(self, *args: str, out: Path) -> None:
+        self.mark = f"{MARK}={uuid.uuid4()}"
+        name, _, value = self.mark.partition("=")
+        self._out = out
+        with out.open("wb") as file:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "demo", *args],
+                cwd=ROOT, env=environment(PYTHONUNBUFFERED="1", **{name: value}),
+                stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def output(self) -> str:
+        return self._out.read_text(encoding="utf-8", errors="replace")
+
+    def processes(self) -> dict[int, str]:
+        """Those that live, by id; zombies have no environment."""
+        found = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    if self.mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                        found[int(folder.name)] = (folder / "cmdline").read_text()
+                except OSError:
+                    continue
+        return found
+
+    def type(self, *lines: str) -> None:
+        self.popen.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.popen.stdin.flush()
+
+    def wait_until_it_says(self, words: str) -> None:
+        try:
+            wait_until(
+                lambda: words in self.output or self.popen.poll() is not None,
+                timeout=30,
+                what=words,
+            )
+            assert words in self.output, f"it ended without {words!r}"
+        except AssertionError as exc:
+            raise AssertionError(f"{exc}:\n{self.output}\n{self.processes()}") from None
+
+    def wait(self, timeout: float) -> int:
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it runs longer than {timeout} s:\n{self.output}") from None
+
+    def close(self) -> None:
+        """What a failed test left behind."""
+        self.popen.stdin.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in self.processes():
+                os.kill(pid, number)
+            deadline = time.monotonic() + 10
+            while self.processes() and time.monotonic() < deadline:
+                self.popen.poll()
+                time.sleep(0.1)
+        self.popen.wait(10)
+
+
+@pytest.fixture
+def start_demo(tmp_path):
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("there is no /proc to find processes in")
+    started = []
+
+    def start(*args: str) -> Demo:
+        started.append(Demo(*args, out=tmp_path / "out.txt"))
+        return started[-1]
+
+    yield start
+    for demo in started:
+        demo.close()
+
+
+def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
+    demo = start_demo("--script")
+    demo.wait_until_it_says("all jobs have run, some failed")
+    assert len(demo.processes()) >= 5  # itself, PostgreSQL, the local Slack, a worker, the bot
+    assert demo.wait(90) == 0, demo.output
+    assert demo.processes() == {}
+    assert "✗" not in demo.output
+    assert "13 checks held" in demo.output
+    assert all(len(line) <= 80 for line in demo.output.splitlines())
+
+
+def test_a_conversation_goes_on_after_an_empty_line_and_after_nonsense(start_demo):
+    demo = start_demo()
+    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
+    demo.type("", "nonsense", "/other", "as bob", "click Nothing", "as ada", "/jobs help")
+    demo.wait_until_it_says("You are admin. What you may type:")
+    demo.type("as vic", "/jobs retry 211")
+    demo.wait_until_it_says("It needs the role operator; you are viewer.")
+    demo.popen.stdin.close()
+    assert demo.wait(30) == 0
+    assert demo.output.count("/jobs failed     what failed") == 2  # at the start, and for nonsense
+    assert "/other is not a valid command" in demo.output
+    assert "There is nobody of that name; there are ana, vic, ada." in demo.output
+    assert "vic sees no button" not in demo.output
+    assert "ana sees no button [Nothing]." in demo.output
+    assert "Ended; nothing is left running." in demo.output
+    assert demo.processes() == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_however_it_is_ended_nothing_is_left_behind(start_demo, number):
+    """Ctrl-C, and a terminal that is closed."""
+    demo = start_demo()
+    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
+    folder = Path(demo.output.split("    . ")[1].split("/env ")[0])
+    assert (folder / "env").exists()
+    demo.popen.send_signal(number)
+    assert demo.wait(30) == (0 if number == signal.SIGINT else 128 + number)
+    assert demo.processes() == {}
+    assert not folder.exists()
+
+
+def test_the_shell_reaches_the_demos_database_as_it_says(start_demo):
+    demo = start_demo()
+    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
+    line = next(line for line in demo.output.splitlines() if line.startswith("    . "))
+    command = line.replace(".venv/bin/jobs-maint", f"{sys.executable} -m jobs_maint")
+    shown = subprocess.run(
+        ["sh", "-c", command],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "Workers: 1 live." in shown.stdout
+
+
+# --- python -m demo.team_app api ------------------------------------------------------------------
+
+
+class Web:
+    """The web app in a process of its own."""
+
+    def __init__(self, processes: Processes, **settings: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = processes.start(
+            "-m", "demo.team_app", "api", "--port", str(self.port), **settings
+        )
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        wait_until(self._answers, what="the web app")
+
+    def _answers(self) -> bool:
+        assert self.process.popen.poll() is None, self.process.output
+        try:
+            return bool(self.call("GET", "/health"))
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def call(self, method: str, path: str) -> tuple[int, dict]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        try:
+            with self._opener.open(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.load(refused)
+
+
+@pytest.fixture
+def query(database_url):
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        yield lambda text, *params: conn.execute(text, params).fetchone()[0]
+
+
+STATUS = "SELECT status::text FROM procrastinate_jobs WHERE id = %s"
+
+
+def test_the_web_app_runs_the_jobs_it_defers(processes, query):
+    web = Web(processes)
+    assert web.call("GET", "/health") == (200, {"status": "ok", "worker": "running"})
+    status, answer = web.call("POST", "/signups?address=ana@shop.example")
+    assert status == 202
+    wait_until(lambda: query(STATUS, answer["job_id"]) == "succeeded", what="the job")
+    _, answer = web.call("POST", "/orders/7/webhooks?url=https://x.example&failures=1")
+    wait_until(lambda: query(STATUS, answer["job_id"]) == "failed", what="the failure")
+    recorded = "SELECT exception_type FROM jobs_maint_failures WHERE job_id = %s"
+    assert query(recorded, answer["job_id"]) == "ConnectTimeout"
+
+
+def test_the_web_app_finishes_its_jobs_after_sigterm(processes, query):
+    web = Web(processes)
+    _, answer = web.call("POST", "/ledgers/2026-10?seconds=3")
+    wait_until(lambda: query(STATUS, answer["job_id"]) == "doing", what="the start")
+    wait_until(lambda: query("SELECT count(*) FROM jobs_maint_workers"), what="the beat")
+    web.process.send(signal.SIGTERM)
+    assert web.process.wait() in {0, -signal.SIGTERM}, web.process.output  # as uvicorn has it
+    assert query(STATUS, answer["job_id"]) == "succeeded"
+    assert query("SELECT attempts FROM procrastinate_jobs WHERE id = %s", answer["job_id"]) == 1
+    assert "Traceback" not in web.process.output
+
+
+def test_without_the_job_queue_the_web_app_touches_no_database():
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nobody.setblocking(False)
+        port = nobody.getsockname()[1]
+        processes = Processes(f"postgresql://jobs@127.0.0.1:{port}/jobs")
+        try:
+            web = Web(processes, JOB_QUEUE_ENABLED="false")
+            assert web.call("GET", "/health") == (200, {"status": "ok", "worker": "off"})
+            status, answer = web.call("POST", "/signups?address=ana@shop.example")
+            assert status == 503
+            assert "JOB_QUEUE_ENABLED=false" in answer["detail"]
+            web.process.send(signal.SIGTERM)
+            web.process.wait()
+        finally:
+            processes.kill_all()
+        with pytest.raises(BlockingIOError):
+            nobody.accept()

@@ -1,0 +1,301 @@
+"""The recorder inside a team's worker: hostile exceptions, lost connections, other settings."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import procrastinate
+import psycopg
+import pytest
+from tests.conftest import Server
+
+import jobs_maint
+from jobs_maint.recorder import store
+from jobs_maint.recorder.failure import TRACEBACK_BYTES, Failure, cut, describe_traceback
+from jobs_maint.recorder.thread import RecorderThread
+from jobs_maint.settings import MaintSettings
+
+SETTINGS = MaintSettings(rescue_cron="", purge_cron="")
+
+
+def make_app(url: str, **kwargs: Any) -> procrastinate.App:
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4, **kwargs)
+    app = procrastinate.App(connector=connector)
+    jobs_maint.register(app, SETTINGS)
+    return app
+
+
+async def work(app: procrastinate.App, **options: Any) -> None:
+    await app.run_worker_async(
+        **{"wait": False, "listen_notify": False, "install_signal_handlers": False, **options}
+    )
+
+
+async def fetch(url: str, query: str, *params: Any) -> list[tuple[Any, ...]]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        return await (await conn.execute(query, params)).fetchall()
+
+
+async def wait_for(url: str, query: str, *params: Any) -> list[tuple[Any, ...]]:
+    async with asyncio.timeout(15):
+        while not (rows := await fetch(url, query, *params)):
+            await asyncio.sleep(0.02)
+    return rows
+
+
+RECORDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jobs-maint-recorder'"  # noqa: E501
+
+
+async def test_a_failure_is_recorded_though_the_recorders_connection_was_ended(database_url):
+    app = make_app(database_url)
+
+    @app.task(name="fails")
+    async def fails() -> None:
+        ((pid,),) = await wait_for(database_url, RECORDER)
+        await fetch(database_url, "SELECT pg_terminate_backend(%s)", pid)
+        raise ValueError("after the end of the connection")
+
+    async with app.open_async():
+        await fails.defer_async()
+        await work(app)
+    rows = await fetch(database_url, "SELECT message FROM jobs_maint_failures")
+    assert rows == [("after the end of the connection",)]
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+async def test_an_exception_whose_text_raises_is_recorded_and_stays_the_jobs_own(
+    database_url, raised
+):
+    class UnspeakableError(Exception):
+        def __str__(self) -> str:
+            raise raised
+
+    app = make_app(database_url)
+
+    @app.task(name="fails")
+    async def fails() -> None:
+        raise UnspeakableError
+
+    async with app.open_async():
+        await fails.defer_async()
+        await work(app)
+    assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [("failed",)]
+    ((kind, message),) = await fetch(database_url, "SELECT kind, message FROM jobs_maint_failures")
+    assert (kind, message) == ("error", f"(no message: str() raised {raised.__name__})")
+
+
+async def test_a_class_name_that_no_column_can_hold_takes_no_other_record_along(database_url):
+    app = make_app(database_url)
+    strange = type("Strange", (Exception,), {})
+    strange.__qualname__ = "\0" + "x" * 5_000
+
+    @app.task(name="fails")
+    async def fails(number: int) -> None:
+        raise strange(str(number)) if number else ValueError("plain")
+
+    async with app.open_async():
+        for number in (0, 1):
+            await fails.defer_async(number=number)
+        await work(app, concurrency=2)
+    rows = await fetch(
+        database_url, "SELECT left(exception_type, 10) FROM jobs_maint_failures ORDER BY 1"
+    )
+    assert sorted(rows) == sorted([("ValueError",), ("␀xxxxxxxxx",)])
+
+
+async def test_a_job_that_was_aborted_by_a_person_is_not_said_to_be_retried(database_url):
+    """The database refuses to retry a job that is to be aborted; upstream ends it as failed."""
+    app = make_app(database_url)
+
+    @app.task(name="sleeps", retry=True)
+    async def sleeps() -> None:
+        (job,) = (await fetch(database_url, "SELECT id FROM procrastinate_jobs"))[0]
+        await app.job_manager.cancel_job_by_id_async(job, abort=True)
+        await asyncio.sleep(60)
+
+    async with app.open_async():
+        await sleeps.defer_async()
+        await work(app, abort_job_polling_interval=0.05)
+    rows = await fetch(database_url, "SELECT kind, will_retry FROM jobs_maint_failures")
+    assert rows == [("aborted", False)]
+    assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [("failed",)]
+
+
+async def test_a_job_ended_by_the_shutdown_of_its_worker_is_said_to_be_retried(database_url):
+    app = make_app(database_url)
+    started = asyncio.Event()
+
+    @app.task(name="sleeps", retry=True)
+    async def sleeps() -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    async with app.open_async():
+        await sleeps.defer_async()
+        worker = asyncio.create_task(work(app, wait=True, shutdown_graceful_timeout=0.05))
+        await started.wait()
+        worker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await worker
+    rows = await fetch(database_url, "SELECT kind, will_retry FROM jobs_maint_failures")
+    assert rows == [("aborted", True)]
+    assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [("todo",)]
+
+
+async def test_after_a_change_of_the_connector_records_go_to_the_database_of_the_job(
+    database_url, server: Server
+):
+    app = make_app(database_url)
+    other = server.create("ours_template")
+    url = server.url(other)
+
+    @app.task(name="fails")
+    async def fails(where: str) -> None:
+        raise ValueError(where)
+
+    try:
+        async with app.open_async():
+            await fails.defer_async(where="first")
+            await work(app)
+        connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4)
+        with app.replace_connector(connector):
+            async with app.open_async():
+                await fails.defer_async(where="second")
+                await work(app)
+        assert await fetch(database_url, "SELECT message FROM jobs_maint_failures") == [("first",)]
+        assert await fetch(url, "SELECT message FROM jobs_maint_failures") == [("second",)]
+    finally:
+        server.drop(other)
+
+
+async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(
+    database_url, monkeypatch
+):
+    """The thread that says goodbye for the last worker must not end under the next one's job."""
+    app = make_app(database_url)
+    begun = threading.Event()
+    goodbye = RecorderThread._say_goodbye
+
+    def slow_goodbye(self: RecorderThread, *args: Any) -> None:
+        assert begun.wait(15)
+        goodbye(self, *args)
+
+    monkeypatch.setattr(RecorderThread, "_say_goodbye", slow_goodbye)
+
+    @app.task(name="quick")
+    async def quick() -> None:
+        await wait_for(database_url, RECORDER)
+
+    @app.task(name="lasts", pass_context=True)
+    async def lasts(context: procrastinate.JobContext) -> None:
+        begun.set()
+        await wait_for(
+            database_url,
+            "SELECT 1 FROM jobs_maint_workers WHERE %s = ANY (job_ids)",
+            context.job.id,
+        )
+
+    async with app.open_async():
+        await quick.defer_async()
+        await work(app)
+        await asyncio.sleep(1.2)  # the thread has looked around, and is saying goodbye
+        await lasts.defer_async()
+        await work(app)
+    rows = await fetch(database_url, "SELECT status::text FROM procrastinate_jobs ORDER BY id")
+    assert rows == [("succeeded",), ("succeeded",)]
+
+
+def failure(body: str, number: int = 1, fingerprint: str = "1:f") -> Failure:
+    return Failure(number, 1, "q", "t", "error", "E", "m", fingerprint, False, body)
+
+
+def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_url):
+    small, large = sorted(["one", "two"], key=hash_of)
+    with (
+        psycopg.connect(database_url) as first,
+        store.connect(database_url, {}) as second,
+        psycopg.connect(database_url, autocommit=True) as look,
+    ):
+        insert = store.load_queries("failures")["insert_traceback"]
+        first.execute(insert, {"hash": hash_of(small), "body": small})
+        failures = [failure(large), failure(small)]
+        thread = threading.Thread(target=store.FailureStore().write, args=(second, failures))
+        thread.start()
+        waits = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+        wait_in_thread(lambda: look.execute(waits, (second.info.backend_pid,)).fetchone()[0])
+        first.execute("SET LOCAL lock_timeout = '3s'")
+        first.execute(insert, {"hash": hash_of(large), "body": large})
+        first.commit()
+        thread.join(10)
+        (stored,) = look.execute("SELECT count(*) FROM jobs_maint_failures").fetchone()
+    assert stored == 2
+
+
+def hash_of(body: str) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(body.encode()).digest()[:16]
+
+
+def wait_in_thread(look: Callable[[], Any]) -> None:
+    pause = threading.Event()
+    for _ in range(500):
+        if look():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it did not happen within 10 s")
+
+
+def test_the_recorder_leaves_nothing_in_its_session_for_others_behind_a_proxy(database_url):
+    with store.connect(database_url, {}) as conn:
+        before = conn.execute("SELECT name, setting FROM pg_settings ORDER BY 1").fetchall()
+        for number in range(12):
+            store.FailureStore().write(conn, [failure("body", number)])
+        assert conn.execute("SELECT name, setting FROM pg_settings ORDER BY 1").fetchall() == before
+        assert conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        assert conn.execute("SELECT count(*) FROM jobs_maint_failures").fetchone() == (12,)
+
+
+def test_a_batch_of_one_group_keeps_exactly_a_hundred_tracebacks(database_url):
+    with store.connect(database_url, {}) as conn:
+        # The hour of the database may turn between two batches, not within one.
+        store.FailureStore().write(conn, [failure(f"body {n}", n) for n in range(150)])
+        kept = conn.execute("SELECT count(traceback_hash), count(*) FROM jobs_maint_failures")
+        assert kept.fetchone() == (100, 150)
+
+
+@pytest.mark.parametrize("shape", ["group", "chain"])
+def test_of_an_exception_of_thousands_only_the_outermost_is_described(shape):
+    if shape == "group":
+        wide: BaseException = ExceptionGroup("many", [ValueError(n) for n in range(100_000)])
+    else:
+        wide = ValueError(0)
+        for number in range(2_000):
+            outer = ValueError(number)
+            outer.__cause__, wide = wide, outer
+    text = describe_traceback(wide)
+    assert "more than 500 exceptions" in text
+    assert len(text) < 500
+
+
+def test_a_circle_of_causes_and_a_deep_recursion_are_described():
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    assert "two" in describe_traceback(one)
+
+    def deep() -> None:
+        deep()
+
+    with pytest.raises(RecursionError) as caught:
+        deep()
+    assert len(describe_traceback(caught.value).encode()) <= TRACEBACK_BYTES
+
+
+@pytest.mark.parametrize("text", ["\0" * 9_000, "\ud800" * 9_000, "🔥" * 9_000, "é" * 4_097])
+def test_a_cut_text_fits_and_can_be_stored(text):
+    found = cut(text, 4_096)
+    assert len(found.encode()) <= 4_096
+    assert "\0" not in found
