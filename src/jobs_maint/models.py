@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 __all__ = [
     "AuditEntry",
+    "AuditReport",
+    "BulkReport",
     "DigestGroup",
     "DigestReport",
+    "DoctorReport",
+    "ErrorsReport",
     "FailedJob",
     "FailedJobsReport",
     "FailedRun",
+    "Finding",
     "HelpReport",
     "HelpWord",
     "ItemOutcome",
@@ -26,13 +31,20 @@ __all__ = [
     "JobDetails",
     "JobEvent",
     "MaintenanceRun",
+    "Preview",
     "PurgeReport",
     "QueueStats",
     "RescueReport",
     "RetryReport",
     "SchemaReport",
+    "SetGroup",
+    "SkipGroup",
     "StatsReport",
+    "StuckJob",
+    "StuckReport",
     "WorkerCounts",
+    "WorkerView",
+    "WorkersReport",
 ]
 
 
@@ -379,10 +391,24 @@ class Preview:
     def skipped(self) -> int:
         return sum(skip.count for skip in self.skips)
 
+    @property
+    def left_out(self) -> tuple[SkipGroup, ...]:
+        """Jobs that were named one by one and are not among `count`."""
+        return tuple(skip for skip in self.skips if skip.code in {"wrong_status", "not_found"})
+
+    @property
+    def expected(self) -> int:
+        """How many will be changed, as things are now."""
+        return self.count - self.skipped + sum(skip.count for skip in self.left_out)
+
 
 @dataclass(frozen=True, slots=True)
 class BulkReport:
-    """What became of a confirmed set. `stopped`: the rest was left because somebody asked."""
+    """What became of a confirmed set. `stopped`: the rest was left because somebody asked.
+
+    What only the preview knows is empty unless a front end adds it: `queues` of the set, jobs that
+    `remain` beyond the largest set, and those `left_out` though they were named.
+    """
 
     verb: str
     words: str
@@ -393,6 +419,9 @@ class BulkReport:
     failures: tuple[SkipGroup, ...]
     elapsed_seconds: float
     stopped: bool = False
+    queues: tuple[str, ...] = ()
+    remain: int = 0
+    left_out: tuple[SkipGroup, ...] = ()
 
     @property
     def left(self) -> int:
@@ -469,3 +498,26 @@ class AuditReport:
     total: int
     since_seconds: float
     actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of the doctor found: a sentence, and its fix unless all is well."""
+
+    check: str
+    level: Literal["ok", "note", "warning", "error"]
+    sentence: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """One finding a check, errors first."""
+
+    as_of: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a finding is an error; warnings and notes are none."""
+        return int(any(finding.level == "error" for finding in self.findings))

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from jobs_maint import actions
-from jobs_maint.actions import Action, BulkVerb, JobFilter
+from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids
+from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids, short
 
-__all__ = ["add_bulk_words", "build_set", "bulk_options"]
+__all__ = ["add_bulk_words", "as_preview", "build_set", "bulk_options"]
 
 _SET_OPTIONS = ("status", "task", "error", "since", "until", "request")
 
@@ -22,7 +22,7 @@ def bulk_options(verb: BulkVerb) -> list[click.Parameter]:
     """`VERB ID…` and `VERB --all [QUEUE] …`: ids and filters of one word."""
     statuses = ", ".join(verb.statuses)
     options: list[click.Parameter] = [
-        click.Argument(["words"], nargs=-1, required=False, metavar="ID...|--all [QUEUE]"),
+        click.Argument(["words"], nargs=-1, required=False, metavar="ID…|--all [QUEUE]"),
         click.Option(["--all", "everything"], is_flag=True, help="All that match the options."),
         click.Option(["--task"], help="Only tasks whose name contains this; * and ? match all."),
         click.Option(["--error"], help="Only jobs whose error contains this."),
@@ -64,6 +64,12 @@ def build_set(
             )
         if options.get("request") is None or words:
             ids = JobIds()
+            if words and words[0][:1].isalpha():
+                raise InvalidRequest(
+                    f"{short(words[0])!r} is not a job id; did you mean "
+                    f"{short(f'{verb} --all {words[0]}')!r}?",
+                    suggestion=f"{verb} --all {quote_word(words[0])}",
+                )
             return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
     if words and words[0].lstrip("#").replace(",", "").isdigit():
         raise InvalidRequest(f"{verb} takes ids or --all, not both: {words[0]!r} is an id")
@@ -95,12 +101,22 @@ def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, 
     return statuses
 
 
+def as_preview(action: Action) -> Action:
+    """What `--dry-run` shows of an act on single jobs: the set of them, previewed."""
+    if not isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
+        return action
+    verb = BulkVerb(action.word)
+    wanted = JobFilter(job_ids=action.job_ids, statuses=verb.statuses)
+    return actions.PreviewBulk(verb, wanted, getattr(action, "reset_attempts", False))
+
+
 def add_bulk_words(add: Callable[..., None]) -> None:
     """Add the words that only the shell knows so far."""
     add("cancel", _build_cancel, bulk_options(BulkVerb.CANCEL),
-        "Cancel waiting jobs; a running one is asked to abort.")  # fmt: skip
+        "Cancel waiting jobs; a running one is asked to abort. Of a set: admin.")  # fmt: skip
     add("discard", _build_discard, bulk_options(BulkVerb.DISCARD),
-        "Give up on failed or aborted jobs: cancelled, kept until the purge.")  # fmt: skip
+        "Give up on failed or aborted jobs: cancelled, kept until the purge. "
+        "Of a set: admin.")  # fmt: skip
     queue = click.Argument(["queue"], required=False)
     day = timedelta(hours=24)
     add(
@@ -141,6 +157,7 @@ def add_bulk_words(add: Callable[..., None]) -> None:
         ],
         "Who did what, with what outcome, newest first.",
     )
+    add("doctor", actions.RunDoctor, [], "Is the set-up sound; each finding with its fix.")
 
 
 def _build_cancel(**values: Any) -> Action:

@@ -49,9 +49,9 @@ def _usage(command: click.Command) -> str:
     parts = [command.name or ""]
     for param in command.params:
         if isinstance(param, click.Argument):
-            name = (param.metavar or param.name or "").upper().replace("...", "…")
-            parts.append(name if param.name == "ids" else f"[{name}]")
-    hidden = {"--help", "--json", "--private"}
+            name = (param.metavar or (param.name or "").upper()).replace("...", "…")
+            parts.append(name if param.name in {"ids", "words"} else f"[{name}]")
+    hidden = {"--help", "--json", "--private", "--all"}
     parts += [
         f"[{_option(param)}]"
         for param in command.params

@@ -9,7 +9,8 @@ import click
 
 from jobs_maint import actions
 from jobs_maint.actions import Action, Role
-from jobs_maint.grammar.bulk import add_bulk_words, build_set, bulk_options
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.bulk import add_bulk_words, as_preview, build_set, bulk_options
 from jobs_maint.grammar.params import JobIds, Limit, Window, flat_ids, one_id
 from jobs_maint.grammar.request import Request, Surface
 
@@ -28,6 +29,7 @@ ROLES: dict[str, Role | None] = {
     "rescue": actions.RescueStalled.role,
     "purge": actions.PreviewPurge.role,
     "audit": actions.ShowAudit.role,
+    "doctor": actions.RunDoctor.role,
     "help": None,
     "schema": actions.ApplySchema.role,
 }
@@ -100,7 +102,16 @@ def build_grammar(surface: Surface) -> click.Group:
     add(
         "help",
         actions.ShowHelp,
-        [click.Argument(["about"], required=False, metavar="WORD")],
+        [
+            click.Argument(
+                ["about"],
+                required=False,
+                metavar="WORD",
+                shell_complete=lambda _context, _param, start: [
+                    word for word in root.commands if word.startswith(start)
+                ],
+            )
+        ],
         "What you may do, and whom to ask for the rest.",
     )
     if surface == "shell":
@@ -150,7 +161,13 @@ def _build_command(
         dry_run: bool = False,
         **values: Any,
     ) -> Request:
-        action = actions.ShowHelp(about) if help else build(**values)
+        if help:
+            return Request(actions.ShowHelp(about), as_json, private)
+        if yes and dry_run:
+            raise InvalidRequest(f"{name} takes --yes or --dry-run, not both")
+        action = build(**values)
+        if dry_run:
+            action = as_preview(action)
         return Request(action, as_json, private, yes, dry_run)
 
     return click.Command(

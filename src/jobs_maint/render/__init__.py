@@ -5,6 +5,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 
 from __future__ import annotations
 
+from jobs_maint.models import Preview
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
@@ -22,6 +23,7 @@ __all__ = [
     "build_verdict",
     "count_noun",
     "render_json",
+    "render_question",
     "render_text",
     "safe_block",
     "safe_line",
@@ -29,6 +31,13 @@ __all__ = [
     "short_task",
     "sort_queues",
 ]
+
+
+def render_question(preview: Preview) -> str:
+    """The prompt of a preview: `Retry 35 jobs?`."""
+    from jobs_maint.render.sets import ask_for  # noqa: PLC0415  see render_text
+
+    return ask_for(preview)
 
 
 def render_text(result: object, *, width: int = 80, styled: bool = False) -> str:

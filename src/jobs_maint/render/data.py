@@ -18,6 +18,14 @@ KINDS: dict[type, str] = {
     models.FailedJobsReport: "failed",
     models.JobDetails: "status",
     models.RetryReport: "retry",
+    models.Preview: "preview",
+    models.BulkReport: "bulk",
+    models.PurgeReport: "purge",
+    models.RescueReport: "rescue",
+    models.ErrorsReport: "errors",
+    models.StuckReport: "stuck",
+    models.WorkersReport: "workers",
+    models.AuditReport: "audit",
     models.SchemaReport: "schema",
     models.HelpReport: "help",
 }
@@ -31,8 +39,19 @@ def build_data(result: object) -> dict[str, Any]:
     if isinstance(result, models.FailedJobsReport):
         data["not_shown"] = result.not_shown
     if isinstance(result, models.RetryReport):
+        data["kind"] = result.verb
         data["done"] = len(result.done)
         data["skipped"] = len(result.skipped)
+    if isinstance(result, models.Preview):
+        data["expected"] = result.expected
+    if isinstance(result, models.BulkReport):
+        data["left"] = result.left
+    if isinstance(result, models.PurgeReport):
+        data["total"] = result.total
+    if isinstance(result, models.RescueReport):
+        data["counts"] = result.counts
+    if isinstance(result, models.AuditReport):
+        data["not_shown"] = result.total - len(result.entries)
     return data
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs_maint import models
-from jobs_maint.durations import format_age
-from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.render.acts import render_rescue, render_retry
 from jobs_maint.render.job import render_job
+from jobs_maint.render.lists import render_audit, render_errors, render_stuck, render_workers
 from jobs_maint.render.page import Column, Page
-from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.render.safe import safe_block, safe_line, safe_word
+from jobs_maint.render.sets import render_bulk, render_preview, render_purge
 from jobs_maint.render.tables import render_failed, render_stats
-from jobs_maint.render.verdict import count_noun
 
 __all__ = ["render_result"]
 
@@ -28,30 +28,6 @@ def render_result(result: object, *, width: int, styled: bool) -> str:
     return page.text()
 
 
-def render_retry(report: models.RetryReport, page: Page) -> None:
-    if report.done:
-        names = ", ".join(_job(item) for item in report.done)
-        page.line(f"{count_noun(len(report.done), 'job')} put back: {names}.", "bold")
-    else:
-        page.line("No job was put back.", "bold")
-    for item in report.done:
-        if item.reason:
-            page.line(f"{item.job_id}: {safe_line(item.reason)}", indent=2)
-    for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
-        items = [item for item in report.items if item.outcome is outcome]
-        if items:
-            page.line(f"{count_noun(len(items), 'job')} {word}:", "bold yellow")
-        for item in items:
-            page.line(f"{item.job_id}: {safe_line(item.reason) or safe_word(item.code)}", indent=2)
-    if report.elapsed_seconds >= 1:
-        page.line(f"Took {format_age(report.elapsed_seconds)}.")
-
-
-def _job(item: ItemResult) -> str:
-    about = [safe_word(part) for part in (item.queue, item.task and short_task(item.task)) if part]
-    return f"{item.job_id} ({', '.join(about)})" if about else str(item.job_id)
-
-
 def render_schema(report: models.SchemaReport, page: Page) -> None:
     if report.pending:
         page.line("The schema is not complete. Missing:", "bold yellow")
@@ -64,6 +40,10 @@ def render_schema(report: models.SchemaReport, page: Page) -> None:
         page.line(f"Applied: {', '.join(map(safe_line, report.applied))}.")
     elif not report.pending:
         page.line("Nothing had to be applied.")
+    if report.problems:
+        page.line("Not done; everything works without, more slowly:", "bold yellow")
+        for problem in report.problems:
+            page.line(safe_line(problem), indent=2)
 
 
 def render_help(report: models.HelpReport, page: Page) -> None:
@@ -95,6 +75,14 @@ _RENDERERS: dict[type, Callable[[Any, Page], None]] = {
     models.FailedJobsReport: render_failed,
     models.JobDetails: render_job,
     models.RetryReport: render_retry,
+    models.Preview: render_preview,
+    models.BulkReport: render_bulk,
+    models.PurgeReport: render_purge,
+    models.RescueReport: render_rescue,
+    models.ErrorsReport: render_errors,
+    models.StuckReport: render_stuck,
+    models.WorkersReport: render_workers,
+    models.AuditReport: render_audit,
     models.SchemaReport: render_schema,
     models.HelpReport: render_help,
 }

@@ -1,0 +1,113 @@
+"""The shell: words → action → perform → table or JSON → exit code.
+
+The answer goes to stdout. What went wrong goes to stderr as one sentence, and stdout stays empty.
+Exit codes: `docs/reference/exit-codes.md`.
+"""
+
+# ruff: noqa: PLC0415  a word imports only what it needs: --version and help must be quick
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jobs_maint.cli.output import (
+    BROKEN_PIPE,
+    OUTPUT_FAILED,
+    complain,
+    complain_unexpected,
+    find_version,
+    find_width,
+    is_styled,
+    print_answer,
+)
+from jobs_maint.errors import InvalidRequest, JobsMaintError
+
+if TYPE_CHECKING:
+    from jobs_maint.actions import Actor
+    from jobs_maint.grammar import Request
+
+__all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main"]
+
+UNEXPECTED = 70
+INTERRUPTED = 130
+COMPLETE = "_JOBS_MAINT_COMPLETE"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (without the command's name); returns the exit code, never raises."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    as_json = "--json" in words
+    try:
+        if instruction := os.environ.get(COMPLETE):
+            from jobs_maint.cli.completion import complete
+
+            return complete(instruction, COMPLETE)
+        text, code = _answer(words)
+    except JobsMaintError as exc:
+        complain(exc.code, _with_suggestion(exc), as_json=as_json)
+        return exc.exit_code
+    except KeyboardInterrupt as exc:
+        complain("interrupted", str(exc) or "interrupted", as_json=as_json)
+        return INTERRUPTED
+    except Exception as exc:  # noqa: BLE001  the outermost guard: reported in full below
+        complain_unexpected(exc, as_json=as_json)
+        return UNEXPECTED
+    return print_answer(text, code)
+
+
+def _answer(words: list[str]) -> tuple[str, int]:
+    """The text for stdout and the exit code."""
+    if words == ["--version"]:
+        return f"jobs-maint {find_version()}", 0
+    from jobs_maint import actions
+    from jobs_maint.grammar import build_help, parse_words
+
+    request = parse_words(words, "shell")
+    actor = _find_actor()
+    action = request.action
+    if isinstance(action, actions.ShowHelp):
+        return _render(request, build_help(actor, "shell", action.about)), 0
+    if isinstance(action, actions.PreviewBulk | actions.PreviewPurge):
+        from jobs_maint.cli.confirm import confirm
+
+        result, code = confirm(actor, request)
+        return result if isinstance(result, str) else _render(request, result), code
+    from jobs_maint.cli import run
+    from jobs_maint.cli.outcome import find_exit_code
+
+    result = run.perform_action(actor, action)
+    return _render(request, result), find_exit_code(result)
+
+
+def _find_actor() -> Actor:
+    import getpass
+    import socket
+
+    from jobs_maint.actions import Actor
+
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user without a name
+        login = f"uid{os.getuid()}"
+    return Actor.shell(login, socket.gethostname())
+
+
+def _render(request: Request, result: object) -> str:
+    from jobs_maint.render import render_json, render_text
+
+    if request.as_json:
+        return render_json(result)
+    return render_text(result, width=find_width(), styled=is_styled(sys.stdout))
+
+
+def _with_suggestion(exc: JobsMaintError) -> str:
+    text = str(exc)
+    if isinstance(exc, InvalidRequest) and exc.suggestion and exc.suggestion not in text:
+        return f"{text} Try: jobs-maint {exc.suggestion}"
+    return text

@@ -1,0 +1,125 @@
+"""Preview, ask, act: what touches more than one job is shown before it is done.
+
+While a person thinks, no connection is held: the set is frozen in the database for ten minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TextIO
+
+from jobs_maint.actions import Actor, ConfirmSelection, PreviewBulk
+from jobs_maint.cli import run
+from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
+from jobs_maint.cli.output import find_width, is_styled, is_terminal
+from jobs_maint.cli.progress import ProgressLine
+from jobs_maint.errors import DatabaseUnavailable, InvalidRequest
+from jobs_maint.models import BulkReport, Preview
+from jobs_maint.perform import Watch
+from jobs_maint.render import count_noun, render_question, render_text
+
+if TYPE_CHECKING:
+    from jobs_maint.grammar import Request
+
+__all__ = ["confirm"]
+
+INTERRUPTED = 130
+UNCHANGED = "Nothing was changed."
+_DOING = {"retry": "Retrying", "cancel": "Cancelling", "discard": "Discarding", "purge": "Deleting"}
+
+
+def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
+    """Freeze the set, show it, ask where that is wanted, act; the answer and its exit code.
+
+    Without a terminal to ask on, and without --yes or --dry-run, raises InvalidRequest before the
+    database is asked anything.
+    """
+    stream = None if request.yes or request.dry_run else _find_terminal(request)
+    preview: Preview = run.perform_action(actor, request.action)
+    if request.dry_run:
+        return preview, 0
+    if preview.key is None:
+        named = isinstance(request.action, PreviewBulk) and request.action.filter.job_ids
+        return preview, NONE_DONE if named else 0
+    if stream is not None:
+        if not preview.expected:
+            return preview, NONE_DONE
+        if not _ask(preview, stream):
+            return UNCHANGED, 0
+    return _act(actor, preview, preview.key, as_json=request.as_json)
+
+
+def _find_terminal(request: Request) -> TextIO:
+    """Where to ask: the preview and the prompt must be seen, and the answer typed."""
+    word = request.action.word
+    options = "--yes does it without asking, --dry-run shows what it would do"
+    if request.as_json:
+        raise InvalidRequest(f"{word} with --json cannot ask before it acts; {options}")
+    if is_terminal(sys.stdin):
+        for stream in (sys.stdout, sys.stderr):
+            if is_terminal(stream):
+                return stream
+    raise InvalidRequest(f"{word} asks before it acts, and here is no terminal; {options}")
+
+
+def _ask(preview: Preview, stream: TextIO) -> bool:
+    text = render_text(preview, width=find_width(stream), styled=is_styled(stream))
+    stream.write(f"{text}\n\n{render_question(preview)} [y/N] ")
+    stream.flush()
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+    try:
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        stream.write("\n")
+        raise KeyboardInterrupt("interrupted; nothing was changed") from None
+    if not line.endswith("\n"):  # Ctrl-D, or the terminal went away
+        stream.write("\n")
+    stream.flush()
+    return line.strip().lower() in {"y", "yes"}
+
+
+def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[Any, int]:
+    looked = 0
+
+    def on_progress(done: int, total: int | None) -> None:
+        nonlocal looked
+        looked = done
+        line.update(done, total)
+
+    def on_stop() -> None:
+        if not as_json:
+            line.say("Stopping after this batch; Ctrl-C again ends at once.")
+
+    watch = Watch(on_progress)
+    title = f"{_DOING[preview.verb]} {count_noun(preview.count, 'job')}"
+    with ProgressLine(title, preview.count) as line:
+        try:
+            report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
+        except DatabaseUnavailable as exc:
+            if not looked:
+                raise
+            far = _how_far(looked, preview.count)
+            raise DatabaseUnavailable(f"{exc} Before that, {far}") from exc
+        except KeyboardInterrupt:
+            far = _how_far(looked, preview.count)
+            raise KeyboardInterrupt(f"interrupted; {far}") from None
+    if isinstance(report, BulkReport):
+        report = _complete(report, preview)
+    stopped = report.stopped if isinstance(report, BulkReport) else not report.finished
+    code = INTERRUPTED if watch.stop_requested and stopped else find_exit_code(report)
+    return report, code
+
+
+def _how_far(looked: int, total: int) -> str:
+    return (
+        f"{looked:,} of {count_noun(total, 'job')} had been looked at, and what was done to them "
+        "stays; the same command goes on with the rest"
+    )
+
+
+def _complete(report: BulkReport, preview: Preview) -> BulkReport:
+    """What only the preview knows, so that the report is the whole answer."""
+    queues = tuple(dict.fromkeys(group.queue for group in preview.groups))
+    return replace(report, queues=queues, remain=preview.remain, left_out=preview.left_out)

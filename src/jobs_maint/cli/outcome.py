@@ -1,0 +1,63 @@
+"""Results → exit codes; a refusal of the only job asked for becomes its error."""
+
+from __future__ import annotations
+
+from jobs_maint.errors import (
+    PARTLY_DONE,
+    JobNotFound,
+    JobsMaintError,
+    QueueingLockTaken,
+    WrongJobStatus,
+)
+from jobs_maint.models import (
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    PurgeReport,
+    RescueReport,
+    RetryReport,
+)
+
+__all__ = ["NONE_DONE", "find_exit_code"]
+
+NONE_DONE = 4
+"""Exit code of a set of which no job was changed."""
+
+REFUSED: dict[str, type[JobsMaintError]] = {
+    "not_found": JobNotFound,
+    "wrong_status": WrongJobStatus,
+    "queueing_lock_taken": QueueingLockTaken,
+    "abort_requested_before": WrongJobStatus,
+}
+"""Why a job was not changed → the error it is when it was the only one asked for."""
+
+_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded"}
+
+
+def find_exit_code(result: object) -> int:
+    """0 for all done, 5 for partly; raises when the only job asked for was refused."""
+    if isinstance(result, RetryReport):
+        return _of_items(result)
+    if isinstance(result, BulkReport):
+        if result.done == result.requested and not result.remain and not result.left_out:
+            return 0
+        return PARTLY_DONE if result.done else NONE_DONE
+    if isinstance(result, PurgeReport):
+        return 0 if result.finished else PARTLY_DONE
+    if isinstance(result, RescueReport):
+        broken = any(item.outcome is ItemOutcome.FAILED for item in result.items)
+        return PARTLY_DONE if broken else 0
+    return 0
+
+
+def _of_items(report: RetryReport) -> int:
+    if not report.skipped:
+        return 0
+    if len(report.items) == 1 and (refused := REFUSED.get(report.items[0].code)):
+        raise refused(_refusal(report.items[0], report.verb))
+    return PARTLY_DONE
+
+
+def _refusal(item: ItemResult, verb: str) -> str:
+    reason = (item.reason or item.code).rstrip(".")
+    return f"Job {item.job_id} was not {_DONE[verb]}: {reason}."

@@ -1,0 +1,112 @@
+"""Streams: the answer on stdout, what went wrong on stderr as one sentence."""
+
+# ruff: noqa: PLC0415  a word imports only what it needs: --version and help must be quick
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import TextIO
+
+__all__ = [
+    "BROKEN_PIPE",
+    "OUTPUT_FAILED",
+    "complain",
+    "complain_unexpected",
+    "find_version",
+    "find_width",
+    "is_styled",
+    "is_terminal",
+    "print_answer",
+    "write_error",
+]
+
+OUTPUT_FAILED = 74
+BROKEN_PIPE = 141
+NOT_A_TERMINAL_WIDTH = 200
+
+
+def find_version() -> str:
+    # Not `from jobs_maint import`: its lazy names reach the tasks, which this layer must not.
+    return str(sys.modules["jobs_maint"].__version__)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person is there; a closed stream has nobody."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def find_width(stream: TextIO | None = None) -> int:
+    """Cells a line may take: `COLUMNS`, the terminal's, or for a pipe enough to cut little."""
+    import shutil
+
+    fallback = 80 if is_terminal(stream or sys.stdout) else NOT_A_TERMINAL_WIDTH
+    return shutil.get_terminal_size((fallback, 24)).columns
+
+
+def is_styled(stream: TextIO | None) -> bool:
+    """Bold and colour only where a person looks; see https://no-color.org."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "unknown"}:
+        return False
+    return is_terminal(stream)
+
+
+def print_answer(text: str, code: int) -> int:
+    """Write the answer; returns the exit code, which changes when nobody could read it."""
+    if sys.stdout is None:  # closed by the caller: nobody wants the answer
+        return code
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as exc:
+        _discard_output()
+        complain("output_failed", f"the answer could not be written: {exc.strerror}")
+        return OUTPUT_FAILED
+    return code
+
+
+def _discard_output() -> None:
+    """Let the interpreter's last flush of stdout succeed."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+
+
+def complain(code: str, message: str, *, as_json: bool = False) -> None:
+    if as_json:
+        write_error(json.dumps({"error": {"code": code, "message": message}}))
+        return
+    from jobs_maint.render.safe import safe_line
+
+    write_error(f"jobs-maint: {safe_line(message)}")
+
+
+def complain_unexpected(exc: Exception, *, as_json: bool) -> None:
+    import secrets
+    import traceback
+
+    from jobs_maint.render.safe import safe_block
+
+    error_id = secrets.token_hex(4)
+    message = (
+        f"unexpected {type(exc).__name__} (id {error_id}). This is a defect of procrastinate-ops "
+        f"{find_version()}: please report it to its maintainers with the lines that follow."
+    )
+    lines = "".join(traceback.format_exception(exc))
+    if as_json:
+        error = {"code": "unexpected", "message": message, "id": error_id, "traceback": lines}
+        write_error(json.dumps({"error": error}))
+        return
+    write_error(f"jobs-maint: {message}\n{safe_block(lines.rstrip())}")
+
+
+def write_error(text: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()

@@ -1,0 +1,88 @@
+"""Acts on single jobs, and one pass of the rescue, for people."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
+from jobs_maint.render.page import Column, Page
+from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["render_rescue", "render_retry", "render_verb"]
+
+_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded"}
+_RESCUED = {"put_back": "put back", "aborted": "aborted", "failed": "failed", "error": "not done"}
+_NARROW = 100
+"""Below so many cells, the reason goes on a line of its own."""
+
+
+def render_verb(verb: str) -> str:
+    """The verb as what was done: `put back`, `cancelled`, `discarded`."""
+    return _DONE.get(verb, verb)
+
+
+def render_retry(report: RetryReport, page: Page) -> None:
+    verb = render_verb(report.verb)
+    asked = [item for item in report.done if item.code == "abort_requested"]
+    done = [item for item in report.done if item not in asked]
+    if done:
+        names = ", ".join(_job(item) for item in done)
+        page.line(f"{count_noun(len(done), 'job')} {verb}: {names}.", "bold")
+    elif not asked:
+        page.line(f"No job was {verb}.", "bold")
+    for item in asked:
+        page.line(f"Job {_job(item)} runs; its worker was asked to abort it.", "bold")
+    for item in done:
+        if item.reason:
+            page.line(f"{item.job_id}: {safe_line(item.reason)}", indent=2)
+    _refused(report, page)
+    if report.elapsed_seconds >= 1:
+        page.line(f"Took {format_age(report.elapsed_seconds)}.")
+    if done and report.verb != "retry":
+        page.line(f"Undo: jobs-maint retry {' '.join(str(item.job_id) for item in done)}")
+
+
+def _refused(report: RetryReport, page: Page) -> None:
+    for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
+        items = [item for item in report.items if item.outcome is outcome]
+        if items:
+            page.line(f"{count_noun(len(items), 'job')} {word}:", "bold yellow")
+        for item in items:
+            page.line(f"{item.job_id}: {safe_line(item.reason) or safe_word(item.code)}", indent=2)
+
+
+def _job(item: ItemResult) -> str:
+    about = [safe_word(part) for part in (item.queue, item.task and short_task(item.task)) if part]
+    return f"{item.job_id} ({', '.join(about)})" if about else str(item.job_id)
+
+
+def render_rescue(report: RescueReport, page: Page) -> None:
+    items = report.items
+    if not items:
+        page.line("No job had to be rescued.", "bold")
+    else:
+        counts = ", ".join(f"{n:,} {_RESCUED.get(code, code)}" for code, n in report.counts.items())
+        broken = any(item.outcome is ItemOutcome.FAILED for item in items)
+        style = "bold yellow" if broken else "bold green"
+        page.line(f"{count_noun(len(items), 'job')} without a worker: {counts}.", style)
+        page.line()
+        _rescue_table(items, page)
+        page.line()
+    if report.suspects:
+        jobs = count_noun(report.suspects, "running job")
+        has, are = ("has", "is") if report.suspects == 1 else ("have", "are")
+        page.line(f"{jobs} {has} no living worker but {are} not due yet: jobs-maint stuck.")
+
+
+def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
+    reasons = [safe_line(item.reason) for item in items]
+    columns = [
+        Column("ID", [str(item.job_id) for item in items], right=True),
+        Column("Queue", [safe_word(item.queue or "") for item in items], may_shrink=True),
+        Column("Task", [safe_word(short_task(item.task or "")) for item in items], may_shrink=True),
+        Column("Became", [_RESCUED.get(item.code, safe_word(item.code)) for item in items]),
+    ]
+    if page.width >= _NARROW:
+        page.table([*columns, Column("Why", reasons, may_shrink=True)])
+    else:
+        page.table(columns, below=reasons, below_indent=columns[0].width + 2)

@@ -1,0 +1,222 @@
+"""Sets of jobs for people: what a confirmation would do, and what it did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import BulkReport, Preview, PurgeReport, SkipGroup
+from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.safe import safe_line, safe_word
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["ask_for", "render_bulk", "render_preview", "render_purge"]
+
+MOST_GROUPS = 20
+"""Queues and tasks listed in a preview; the rest is counted."""
+
+_FINAL = ("succeeded", "failed", "cancelled", "aborted")
+_ASKED = {"retry": "Retry", "cancel": "Cancel", "discard": "Discard", "purge": "Delete"}
+_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded", "purge": "deleted"}
+_THEN = {
+    "retry": "They run now; a cancelled job that was scheduled for later keeps its time.",
+    "discard": "They become cancelled and are kept until the purge; a retry puts them back.",
+    "purge": "This cannot be undone.",
+}
+_WHY = {
+    "queueing_lock_taken": "queueing lock taken",
+    "not_found": "no such job any more",
+    "wrong_status": "the status changed since the preview",
+    "abort_requested_before": "the worker was asked to abort them before",
+}
+
+
+def ask_for(preview: Preview) -> str:
+    """The question of the prompt: verb, number, noun; the number is what is expected to change."""
+    return f"{_ASKED[preview.verb]} {count_noun(preview.expected, 'job')}?"
+
+
+def render_preview(preview: Preview, page: Page) -> None:
+    if preview.key is None:
+        page.line(_nothing(preview), "bold")
+        _skips(preview.left_out, page, "Left out")
+        return
+    page.line(_headline(preview), "bold" if preview.expected else "bold yellow")
+    for skip in preview.skips:
+        if skip not in preview.left_out:
+            stay = "stays as it is" if skip.count == 1 else "stay as they are"
+            line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
+            page.line(line, "yellow")
+    _skips(preview.left_out, page, "Left out")
+    page.line(_what_then(preview))
+    page.line()
+    if preview.verb == "purge":
+        _purge_table(preview, page)
+    else:
+        _groups_table(preview, page)
+    page.line()
+    if preview.remain:
+        page.line(_remain(preview.remain, preview.count), "yellow")
+    page.line(f"Asked: {safe_line(preview.words)}")
+
+
+def _nothing(preview: Preview) -> str:
+    if preview.verb == "purge":
+        return f"Nothing to do: no finished job is old enough for {safe_line(preview.words)}."
+    if preview.left_out:
+        return f"Nothing to do: {safe_line(preview.words)} finds no job that it can change."
+    return f"Nothing to do: no job matches {safe_line(preview.words)}."
+
+
+def _headline(preview: Preview) -> str:
+    done = _done(preview.verb, preview.words)
+    if preview.verb == "purge":
+        return f"{count_noun(preview.count, 'finished job')} would be {done}."
+    queues = sorted({group.queue for group in preview.groups})
+    where = _of(queues)
+    if preview.expected == preview.count:
+        return f"{count_noun(preview.count, 'job')}{where} would be {done}."
+    if not preview.expected:
+        return f"None of the {count_noun(preview.count, 'job')}{where} can be {done} now."
+    return f"{preview.expected:,} of {count_noun(preview.count, 'job')}{where} would be {done}."
+
+
+def _done(verb: str, words: str) -> str:
+    if verb == "cancel" and _asks_running(words):
+        return "cancelled, or asked to abort where they run"
+    return _DONE[verb]
+
+
+def _asks_running(words: str) -> bool:
+    """Named ids and `--running` reach running jobs too."""
+    return words.endswith(" --running") or not words.startswith("cancel --all")
+
+
+def _what_then(preview: Preview) -> str:
+    if preview.verb != "cancel":
+        return _THEN[preview.verb]
+    if _asks_running(preview.words):
+        return "A retry puts back what was cancelled."
+    return "Running jobs go on (--running asks them to abort). A retry puts them back."
+
+
+def _groups_table(preview: Preview, page: Page) -> None:
+    shown = preview.groups[:MOST_GROUPS]
+    page.table(
+        [
+            Column("Jobs", [f"{group.count:,}" for group in shown], right=True),
+            Column("Queue", [safe_word(group.queue) for group in shown], may_shrink=True),
+            Column("Task", [safe_word(group.task) for group in shown], may_shrink=True),
+        ]
+    )
+    rest = preview.groups[MOST_GROUPS:]
+    if rest:
+        jobs = count_noun(sum(group.count for group in rest), "job")
+        page.line(f"{count_noun(len(rest), 'more group')}, {jobs}, not shown. --json has them.")
+
+
+def _purge_table(preview: Preview, page: Page) -> None:
+    statuses = [status for status in _FINAL if status in preview.cutoffs]
+    page.table(
+        [
+            Column("Status", statuses),
+            Column("Jobs", [number(preview.by_status.get(s, 0)) for s in statuses], right=True),
+            Column("Ended before (UTC)", [_time(preview.cutoffs[s]) for s in statuses]),
+        ]
+    )
+    kept = [status for status in _FINAL if status not in preview.cutoffs]
+    if kept:
+        page.line(f"Kept, however old: {', '.join(kept)} jobs.")
+
+
+def render_bulk(report: BulkReport, page: Page) -> None:
+    whole = report.done == report.requested and not (report.remain or report.left_out)
+    done = _done(report.verb, report.words)
+    took = format_age(report.elapsed_seconds)
+    where = _of(report.queues)
+    if report.done:
+        line = f"{count_noun(report.done, 'job')}{where} {done} in {took}."
+    else:
+        line = f"No job{where} was {_DONE[report.verb]}."
+    page.line(line, "bold green" if whole else "bold yellow")
+    _skips(report.skips, page, "skipped")
+    _skips(report.failures, page, "failed")
+    _skips(report.left_out, page, "Left out")
+    if report.stopped:
+        left = count_noun(report.left, "job")
+        page.line(f"Stopped: {left} not looked at. The same command goes on with them.", "yellow")
+    if report.remain:
+        page.line(_remain(report.remain, report.requested), "yellow")
+    if not report.done:
+        return
+    if report.verb == "retry":
+        queue = report.queues[0] if len(report.queues) == 1 else ""
+        plain = f" {queue}" if re.fullmatch(r"\w[\w.-]*", queue, re.ASCII) else ""
+        page.line(f"Follow: jobs-maint stats{plain}")
+    else:
+        page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
+
+
+def render_purge(report: PurgeReport, page: Page) -> None:
+    total = count_noun(report.total, "job")
+    if report.dry_run:
+        page.line(f"{total[:1].upper()}{total[1:]} would be deleted.", "bold")
+    elif report.total:
+        took, batches = format_age(report.elapsed_seconds), _batches(report.batches)
+        style = "bold green" if report.finished else "bold yellow"
+        page.line(f"{total} deleted in {took}, {batches}.", style)
+    else:
+        page.line("No job was deleted.", "bold")
+    if not report.finished:
+        page.line("Stopped before the end. The same command goes on with the rest.", "yellow")
+    if report.deleted:
+        page.line()
+        page.table(
+            [
+                Column("Status", [safe_word(status) for status in report.deleted]),
+                Column("Deleted", [number(n) for n in report.deleted.values()], right=True),
+            ]
+        )
+        page.line()
+    if report.oldest_left is not None:
+        page.line(f"The oldest finished job that is left ended {_time(report.oldest_left)} UTC.")
+    for table, rows in report.trimmed.items():
+        page.line(f"{count_noun(rows, 'row')} of {safe_word(table)} deleted.")
+
+
+def _batches(count: int) -> str:
+    return count_noun(count, "batch", "batches")
+
+
+def _remain(remain: int, largest: int) -> str:
+    more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
+    return (
+        f"{more} beyond the largest set of {largest:,}. The same command, afterwards, goes on "
+        "with them."
+    )
+
+
+def _skips(groups: Sequence[SkipGroup], page: Page, word: str) -> None:
+    for group in groups:
+        reason = _WHY.get(group.code) if word == "skipped" and group.count > 1 else None
+        reason = reason or safe_line(group.reason) or safe_word(group.code)
+        start = f"{word} {group.count:,}" if word == "Left out" else f"{group.count:,} {word}"
+        page.line(f"{start}: {reason} {_ids(group)}.", "yellow")
+
+
+def _ids(group: SkipGroup) -> str:
+    ids = ", ".join(map(str, group.sample))
+    more = group.count - len(group.sample)
+    return f"({ids} and {more:,} more)" if more > 0 else f"({ids})"
+
+
+def _of(queues: Sequence[str]) -> str:
+    if not queues:
+        return ""
+    return f" of {safe_word(queues[0])}" if len(queues) == 1 else f" of {len(queues)} queues"
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
