@@ -18,6 +18,7 @@ from jobs_maint.actions.bulk import (
     PreviewPurge,
     ShowAudit,
 )
+from jobs_maint.actions.doctor import RunDoctor
 from jobs_maint.actions.requests import (
     ApplySchema,
     CheckSchema,
@@ -59,6 +60,7 @@ __all__ = [
     "RescueStalled",
     "RetryJobs",
     "Role",
+    "RunDoctor",
     "ShowAudit",
     "ShowHelp",
     "ShowSchemaSql",

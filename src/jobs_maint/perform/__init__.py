@@ -17,7 +17,7 @@ from jobs_maint.database import Pool, mapped_errors
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.operations import schema
-from jobs_maint.perform import bulk, jobs, maintenance
+from jobs_maint.perform import bulk, doctor, jobs, maintenance
 from jobs_maint.perform.call import Call, Watch
 from jobs_maint.settings import MaintSettings
 
@@ -32,6 +32,7 @@ _HANDLERS: Mapping[type[Action], Callable[[Call], Awaitable[Any]]] = MappingProx
         actions.ListStuck: jobs.list_stuck,
         actions.ListWorkers: jobs.list_workers,
         actions.ShowAudit: jobs.show_audit,
+        actions.RunDoctor: doctor.run_doctor,
         actions.RetryJobs: jobs.retry_jobs,
         actions.CancelJobs: jobs.cancel_jobs,
         actions.DiscardJobs: jobs.discard_jobs,

@@ -26,6 +26,7 @@ KINDS: dict[type, str] = {
     models.StuckReport: "stuck",
     models.WorkersReport: "workers",
     models.AuditReport: "audit",
+    models.DoctorReport: "doctor",
     models.SchemaReport: "schema",
     models.HelpReport: "help",
 }

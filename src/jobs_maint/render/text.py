@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs_maint import models
 from jobs_maint.render.acts import render_rescue, render_retry
+from jobs_maint.render.doctor import render_doctor
 from jobs_maint.render.job import render_job
 from jobs_maint.render.lists import render_audit, render_errors, render_stuck, render_workers
 from jobs_maint.render.page import Column, Page
@@ -83,6 +84,7 @@ _RENDERERS: dict[type, Callable[[Any, Page], None]] = {
     models.StuckReport: render_stuck,
     models.WorkersReport: render_workers,
     models.AuditReport: render_audit,
+    models.DoctorReport: render_doctor,
     models.SchemaReport: render_schema,
     models.HelpReport: render_help,
 }

@@ -1,0 +1,21 @@
+"""The request to look whether the set-up is sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jobs_maint.actions.actor import Role
+from jobs_maint.actions.base import Action
+
+__all__ = ["RunDoctor"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDoctor(Action):
+    """Check schema, versions, workers, maintenance; changes nothing."""
+
+    word: ClassVar[str] = "doctor"
+    verb: ClassVar[str] = "see how the set-up is"
+    role: ClassVar[Role | None] = Role.ADMIN
+    whole: ClassVar[bool] = True

@@ -1,0 +1,49 @@
+"""What a check of the doctor gets, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs_maint.models import Finding
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["Situation", "count", "error", "few", "note", "ok", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known outside of the database: settings, this machine's clock and environment."""
+
+    settings: MaintSettings
+    clock: Callable[[], datetime]
+    procrastinate_version: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def ok(check: str, sentence: str) -> Finding:
+    return Finding(check, "ok", sentence)
+
+
+def note(check: str, sentence: str, fix: str) -> Finding:
+    return Finding(check, "note", sentence, fix)
+
+
+def warning(check: str, sentence: str, fix: str) -> Finding:
+    return Finding(check, "warning", sentence, fix)
+
+
+def error(check: str, sentence: str, fix: str) -> Finding:
+    return Finding(check, "error", sentence, fix)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 job`, `1,204 jobs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def few(names: Sequence[object], most: int = 5) -> str:
+    """`a, b and 3 more`."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -1,0 +1,229 @@
+-- Is the set-up sound. Each query is bounded: by an index, a LIMIT or a sample, and all of them by
+-- a statement timeout of the caller.
+
+-- name: set_read_only
+SET TRANSACTION READ ONLY;
+
+-- name: get_server
+-- One row; needs no table.
+SELECT now() AS now, current_user::text AS login, current_database()::text AS database,
+       current_setting('server_version_num')::int AS version_number,
+       split_part(current_setting('server_version'), ' ', 1) AS version,
+       pg_is_in_recovery() AS standby,
+       current_setting('default_transaction_read_only')::boolean AS read_only,
+       current_setting('default_transaction_isolation') AS isolation;
+
+-- name: get_clock
+SELECT clock_timestamp() AS now;
+
+-- name: find_elsewhere (name)
+-- Schemas that hold a table of this name, whether or not the search path reaches them.
+SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
+       has_schema_privilege(n.oid, 'USAGE') AS usable, quote_ident(current_user) AS login
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
+
+-- name: list_objects
+-- What stands beside Procrastinate's jobs table and works: tables, functions, valid indexes,
+-- enabled triggers.
+WITH home AS (SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
+SELECT 'function' AS kind, p.proname::text AS name
+FROM pg_proc p JOIN home ON p.pronamespace = home.id
+WHERE p.proname LIKE 'procrastinate\_%%'
+UNION
+SELECT CASE WHEN c.relkind IN ('r', 'p') THEN 'table' ELSE 'index' END, c.relname::text
+FROM pg_class c JOIN home ON c.relnamespace = home.id
+LEFT JOIN pg_index i ON i.indexrelid = c.oid
+WHERE c.relkind IN ('r', 'p', 'i', 'I') AND coalesce(i.indisvalid, true)
+  AND c.relname LIKE ANY ('{%%procrastinate\_%%,jobs\_maint\_%%}')
+UNION
+SELECT 'trigger', t.tgname::text
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN home ON c.relnamespace = home.id
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D';
+
+-- name: list_missing_rights (tables, rights)
+-- Of these pairs, those the current user does not have on a table that is there.
+SELECT r.table_name, r.privilege, quote_ident(current_user) AS login
+FROM unnest(%(tables)s::text[], %(rights)s::text[])
+     WITH ORDINALITY AS r (table_name, privilege, place)
+JOIN pg_class c ON c.oid = to_regclass(r.table_name)
+WHERE NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, r.privilege)
+               ELSE has_table_privilege(c.oid, r.privilege) END
+ORDER BY r.place;
+
+-- name: count_recorded (newest, most)
+-- Of the jobs that failed for good in the last day, since our tables are there: how many have
+-- their error recorded. Reads the newest events by their primary key, not the table: there is no
+-- index on type or time.
+WITH failed AS MATERIALIZED (
+    SELECT e.job_id, e.at FROM procrastinate_events e
+    WHERE e.id > (SELECT max(id) FROM procrastinate_events) - %(newest)s
+      AND e.type = 'failed' AND e.at > now() - interval '24 hours'
+      AND e.at > (SELECT applied_at FROM jobs_maint_migrations WHERE number = 1)
+    ORDER BY e.id DESC LIMIT %(most)s
+), judged AS (
+    SELECT failed.job_id, EXISTS (
+        SELECT 1 FROM jobs_maint_failures f
+        WHERE f.job_id = failed.job_id AND f.failed_at <= failed.at + interval '10 seconds'
+          AND f.failed_at >= coalesce(
+              (SELECT max(s.at) FROM procrastinate_events s
+               WHERE s.job_id = failed.job_id AND s.type = 'started' AND s.at <= failed.at),
+              '-infinity')) AS recorded
+    FROM failed
+)
+SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
+       (array_agg(job_id ORDER BY job_id DESC) FILTER (WHERE NOT recorded))[1:3] AS sample,
+       EXISTS (SELECT 1 FROM jobs_maint_workers m
+               WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beating
+FROM judged;
+
+-- name: list_silent_recorders (newest)
+-- Workers that live by Procrastinate's heartbeat and do not beat. A worker beats from its first
+-- job on, so one that ran none says nothing. `ran`: a job of theirs among the newest ended, or one
+-- runs for half a minute.
+WITH ran AS MATERIALIZED (
+    SELECT DISTINCT worker_id FROM procrastinate_jobs
+    WHERE id > (SELECT max(id) FROM procrastinate_jobs) - %(newest)s
+      AND status NOT IN ('todo', 'doing')
+)
+SELECT w.id AS worker_id, m.worker_id IS NOT NULL AS beat_once,
+       w.id IN (SELECT worker_id FROM ran) OR EXISTS (
+           SELECT 1 FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
+           WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
+             AND e.at < now() - interval '30 seconds') AS ran
+FROM procrastinate_workers w LEFT JOIN jobs_maint_workers m ON m.worker_id = w.id
+WHERE w.last_heartbeat > now() - interval '30 seconds'
+  AND (m.worker_id IS NULL OR m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds))
+ORDER BY w.id;
+
+-- name: count_ready (most)
+-- Ready jobs, up to so many, by the partial index on todo.
+SELECT count(*) AS jobs FROM (
+    SELECT 1 FROM procrastinate_jobs
+    WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %(most)s) AS ready;
+
+-- name: find_listeners (queue, ours)
+-- Who listens to our queue, and which jobs of ours wait there.
+SELECT beats.beating, beats.listening, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
+       EXISTS (SELECT 1 FROM jobs_maint_digests) AS digests
+FROM (SELECT count(*) AS beating,
+             count(*) FILTER (WHERE queues IS NULL OR %(queue)s = ANY (queues)) AS listening
+      FROM jobs_maint_workers
+      WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)) AS beats
+CROSS JOIN (
+    SELECT count(*) AS jobs, max(extract(epoch FROM now() - r.since)) AS seconds
+    FROM (SELECT id, scheduled_at FROM procrastinate_jobs
+          WHERE status = 'todo' AND queue_name = %(queue)s AND task_name LIKE ANY (%(ours)s)
+            AND (scheduled_at IS NULL OR scheduled_at <= now())
+          LIMIT 1000) AS j
+    CROSS JOIN LATERAL (SELECT greatest(j.scheduled_at, max(e.at)) AS since
+                        FROM procrastinate_events e
+                        WHERE e.job_id = j.id AND e.type <> 'scheduled') AS r) AS waiting;
+
+-- name: find_last_run (queue, task, word)
+-- When a periodic task of ours last succeeded and failed, by the index on queue_name, and by the
+-- audit where workers delete what succeeded.
+SELECT runs.failed_at, runs.failed_job_id, tables.applied_at, now() AS now,
+       greatest(runs.succeeded_at, audited.at) AS succeeded_at,
+       EXISTS (SELECT 1 FROM jobs_maint_workers WHERE delete_jobs <> 'never') AS deleting
+FROM (SELECT max(e.at) FILTER (WHERE e.type = 'succeeded') AS succeeded_at,
+             max(e.at) FILTER (WHERE e.type = 'failed') AS failed_at,
+             (array_agg(j.id ORDER BY e.at DESC) FILTER (WHERE e.type = 'failed'))[1]
+                 AS failed_job_id
+      FROM procrastinate_jobs j
+      JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
+      WHERE j.queue_name = %(queue)s AND j.task_name = %(task)s) AS runs
+CROSS JOIN (SELECT max(started_at) AS at FROM jobs_maint_audit
+            WHERE started_at > now() - interval '40 days' AND word = %(word)s
+              AND actor_kind = 'task' AND outcome IN ('done', 'partly')) AS audited
+CROSS JOIN (SELECT max(applied_at) FILTER (WHERE number = 1) AS applied_at
+            FROM jobs_maint_migrations) AS tables;
+
+-- name: list_digests
+-- Each digest by its last eight windows that were sent: how far they reach and how long they are;
+-- and how the very last one ended.
+SELECT d.name, count(*) FILTER (WHERE d.sent) AS windows,
+       extract(epoch FROM now() - max(d.until) FILTER (WHERE d.sent))::float8 AS behind_seconds,
+       max(extract(epoch FROM d.until - d.since)) FILTER (WHERE d.sent)::float8 AS longest_seconds,
+       (array_agg(d.state ORDER BY d.id DESC))[1] AS last_state,
+       (array_agg(d.error ORDER BY d.id DESC))[1] AS last_error
+FROM (SELECT *, state IN ('sent', 'quiet') AS sent,
+             row_number() OVER (PARTITION BY name, state IN ('sent', 'quiet')
+                                ORDER BY id DESC) AS place
+      FROM jobs_maint_digests) AS d
+WHERE d.place <= 8 GROUP BY d.name ORDER BY d.name LIMIT 100;
+
+-- name: count_suspects (stalled_after, stalled_after_unknown)
+-- Suspects whose job still runs; `overdue`: the rescue should have put them back by now.
+SELECT count(*) AS jobs, count(*) FILTER (
+           WHERE s.first_noticed_at < now() - interval '15 minutes' - make_interval(secs =>
+               CASE WHEN s.had_recorder THEN %(stalled_after)s::float8
+                    ELSE %(stalled_after_unknown)s::float8 END)) AS overdue,
+       extract(epoch FROM now() - min(s.first_noticed_at))::float8 AS seconds,
+       (array_agg(s.job_id ORDER BY s.first_noticed_at))[1:3] AS sample
+FROM (SELECT * FROM jobs_maint_suspects ORDER BY job_id LIMIT 10000) AS s
+JOIN procrastinate_jobs j ON j.id = s.job_id AND j.status = 'doing' AND j.attempts = s.attempt;
+
+-- name: list_lost_runs
+-- Acts that are `started` in the audit and whose process is gone.
+SELECT a.id AS audit_id, a.word, extract(epoch FROM now() - a.started_at)::float8 AS seconds,
+       count(*) OVER () AS total
+FROM jobs_maint_audit a LEFT JOIN jobs_maint_runs r ON r.audit_id = a.id
+WHERE a.outcome = 'started' AND a.started_at > now() - interval '30 days'
+  AND coalesce(r.lease_until < now(), true)
+ORDER BY a.id DESC LIMIT 5;
+
+-- name: list_blocking_jobs (most)
+-- Locks whose next job cannot run while ready jobs wait behind it: it waits for a later time, or
+-- it is running and no living worker has it. The order is the one in which Procrastinate fetches.
+-- Reads at most so many live jobs with a lock, by the partial index on (id, lock).
+WITH held AS MATERIALIZED (
+    SELECT id, lock, priority, status, scheduled_at, worker_id, queue_name, task_name
+    FROM procrastinate_jobs
+    WHERE lock IS NOT NULL AND status IN ('todo', 'doing') ORDER BY id LIMIT %(most)s
+), heads AS (
+    SELECT DISTINCT ON (lock) * FROM held
+    ORDER BY lock, (status = 'doing') DESC, priority DESC, id
+), blocking AS (
+    SELECT h.* FROM heads h
+    WHERE (h.status = 'todo' AND h.scheduled_at > now())
+       OR (h.status = 'doing'
+           AND (EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = h.id)
+                OR NOT (EXISTS (SELECT 1 FROM procrastinate_workers w WHERE w.id = h.worker_id
+                                  AND w.last_heartbeat > now() - interval '30 seconds')
+                        OR EXISTS (SELECT 1 FROM jobs_maint_workers m
+                                   WHERE h.id = ANY (m.job_ids) AND m.beat_at
+                                       > now() - make_interval(secs => 3 * m.beat_seconds)))))
+), counted AS (
+    SELECT b.id AS job_id, b.lock, b.queue_name AS queue, b.task_name AS task,
+           b.status = 'doing' AS stuck, b.scheduled_at, count(*) AS waiting
+    FROM blocking b
+    JOIN held h ON h.lock = b.lock AND h.id <> b.id AND h.status = 'todo'
+         AND (h.scheduled_at IS NULL OR h.scheduled_at <= now())
+    GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT counted.*, (SELECT count(*) FROM held) AS looked_at, count(*) OVER () AS locks,
+       sum(waiting) OVER () AS all_waiting
+FROM counted ORDER BY stuck DESC, waiting DESC, job_id LIMIT 5;
+
+-- name: list_deleting_workers
+SELECT worker_id, delete_jobs FROM jobs_maint_workers
+WHERE delete_jobs <> 'never' AND beat_at > now() - make_interval(secs => 3 * beat_seconds)
+ORDER BY worker_id LIMIT 100;
+
+-- name: measure_jobs
+-- Pages of the jobs table, and whether an index serves the end of a worker: the one of
+-- Procrastinate holds running jobs only and cannot.
+SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS pages,
+       EXISTS (
+           SELECT 1 FROM pg_index i
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = c.oid AND i.indisvalid AND a.attname = 'worker_id'
+             AND (i.indpred IS NULL
+                  OR pg_get_expr(i.indpred, i.indrelid) = '(worker_id IS NOT NULL)')) AS indexed
+FROM pg_class c WHERE c.oid = to_regclass('procrastinate_jobs');
+
+-- name: sample_worker_ids (percent)
+-- Jobs on a sample of the pages, and ended ones among them that carry the id of their worker.
+SELECT count(*) AS jobs, count(worker_id) FILTER (WHERE status <> 'doing') AS carrying
+FROM procrastinate_jobs TABLESAMPLE SYSTEM (%(percent)s);
