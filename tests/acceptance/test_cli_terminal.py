@@ -1,0 +1,250 @@
+"""Previews at a real terminal: the prompt, what is typed, Ctrl-C, progress."""
+
+import asyncio
+import json
+
+import psycopg
+import pytest
+from tests.support.history import days
+from tests.support.shell import CTRL_C, CTRL_D, Terminal, run_shell
+
+
+@pytest.fixture
+def at_terminal(database_url):
+    def start(*words, **settings):
+        return Terminal(database_url, *words, **settings)
+
+    return start
+
+
+async def count(conn, status):
+    found = await conn.execute(
+        "SELECT count(*) FROM procrastinate_jobs WHERE status = %s", (status,)
+    )
+    return (await found.fetchone())[0]
+
+
+async def make_failed(conn, number, queue="email"):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT %s, 'app.mail', 'failed' FROM generate_series(1, %s)",
+        (queue, number),
+    )
+
+
+# --- the prompt -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["y\n", "yes\n", " YES \n"])
+async def test_yes_acts_on_what_was_shown(at_terminal, conn, typed):
+    await make_failed(conn, 3, "webhook")
+    with at_terminal("retry", "--all", "webhook") as terminal:
+        terminal.wait_for("Retry 3 jobs? [y/N] ")
+        assert "3 jobs of webhook would be put back." in terminal.text
+        assert await count(conn, "failed") == 3
+        terminal.send(typed)
+        assert terminal.end() == 0
+    assert "3 jobs of webhook put back in " in terminal.text
+    assert "Follow: jobs-maint stats webhook" in terminal.text
+    assert await count(conn, "todo") == 3
+
+
+@pytest.mark.parametrize("typed", ["\n", "n\n", "yess\n", "ja\n", CTRL_D])
+async def test_anything_else_changes_nothing(at_terminal, conn, typed):
+    await make_failed(conn, 2)
+    with at_terminal("discard", "--all", "email") as terminal:
+        terminal.wait_for("Discard 2 jobs? [y/N] ")
+        terminal.send(typed)
+        assert terminal.end() == 0
+    assert terminal.text.endswith("\nNothing was changed.\n")
+    assert await count(conn, "failed") == 2
+
+
+async def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_130(at_terminal, conn):
+    await make_failed(conn, 2)
+    with at_terminal("retry", "--all") as terminal:
+        terminal.wait_for("[y/N] ")
+        terminal.send(CTRL_C)
+        assert terminal.end() == 130
+    assert "jobs-maint: interrupted; nothing was changed" in terminal.text
+    assert await count(conn, "failed") == 2
+
+
+async def test_no_connection_is_held_while_a_person_thinks(at_terminal, conn):
+    sessions = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend'"
+    )
+    await make_failed(conn, 1)
+    before = set(await (await conn.execute(sessions)).fetchall())
+    with at_terminal("retry", "--all") as terminal:
+        terminal.wait_for("[y/N] ")
+        for _ in range(500):  # a closed session needs a moment to be gone
+            if set(await (await conn.execute(sessions)).fetchall()) <= before:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            raise AssertionError("a session is still open")
+        terminal.send("y\n")
+        assert terminal.end() == 0
+
+
+async def test_an_answer_after_ten_minutes_is_refused(at_terminal, conn):
+    await make_failed(conn, 2)
+    with at_terminal("retry", "--all") as terminal:
+        terminal.wait_for("[y/N] ")
+        await conn.execute("UPDATE jobs_maint_selections SET expires_at = now()")
+        terminal.send("y\n")
+        assert terminal.end() == 4
+    assert "This preview is older than ten minutes; nothing was changed" in terminal.text
+    assert await count(conn, "failed") == 2
+
+
+async def test_what_stays_is_told_before_and_after(at_terminal, make_job):
+    good = await make_job(status="failed", queue="webhook")
+    held = await make_job(status="failed", queue="webhook", queueing_lock="daily")
+    await make_job(queue="webhook", queueing_lock="daily")
+    with at_terminal("retry", "--all", "webhook") as terminal:
+        terminal.wait_for("Retry 1 job? [y/N] ")
+        assert "1 of 2 jobs of webhook would be put back." in terminal.text
+        line = f"1 stays as it is: a job with the same queueing lock is already waiting ({held})."
+        assert line in " ".join(terminal.text.split())
+        terminal.send("y\n")
+        assert terminal.end() == 5
+    assert "1 job of webhook put back" in terminal.text
+    assert "1 skipped: job " in terminal.text
+    assert await make_job.status(good) == "todo"
+
+
+async def test_when_every_job_would_stay_nothing_is_asked(at_terminal, make_job):
+    await make_job(status="failed", queueing_lock="daily")
+    await make_job(queueing_lock="daily")
+    with at_terminal("retry", "--all") as terminal:
+        assert terminal.end() == 4
+    assert "The 1 job of default cannot be put back now." in terminal.text
+    assert "[y/N]" not in terminal.text
+
+
+async def test_nothing_to_do_is_a_sentence_and_no_question(at_terminal):
+    with at_terminal("purge") as terminal:
+        assert terminal.end() == 0
+    assert "Nothing to do: no finished job is old enough for purge." in terminal.text
+    assert "[y/N]" not in terminal.text
+
+
+async def test_with_stdout_in_a_file_the_question_is_on_the_terminal(at_terminal, conn):
+    await make_failed(conn, 2)
+    with at_terminal("retry", "--all", piped=True) as terminal:
+        terminal.wait_for("Retry 2 jobs? [y/N] ")
+        terminal.send("y\n")
+        assert terminal.end() == 0
+        assert terminal.piped().startswith("2 jobs of email put back")
+
+
+async def test_a_purge_asks_with_its_numbers(at_terminal, make_job):
+    old = await make_job(status="succeeded", finished_ago=days(40))
+    with at_terminal("purge") as terminal:
+        terminal.wait_for("Delete 1 job? [y/N] ")
+        assert "1 finished job would be deleted." in terminal.text
+        assert "This cannot be undone." in terminal.text
+        terminal.send("y\n")
+        assert terminal.end() == 0
+    assert "1 job deleted in " in terminal.text
+    assert await make_job.status(old) is None
+
+
+# --- progress and Ctrl-C --------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def blocked_at(database_url):
+    """Hold the row of the n-th job, so that a run stands in the batch that has it."""
+    holder = await psycopg.AsyncConnection.connect(database_url)
+
+    async def block(number):
+        await holder.execute(
+            "SELECT id FROM procrastinate_jobs WHERE id = (SELECT id FROM procrastinate_jobs"
+            " ORDER BY id OFFSET %s LIMIT 1) FOR UPDATE",
+            (number,),
+        )
+        return holder
+
+    yield block
+    await holder.close()
+
+
+async def wait_until_blocked(conn):
+    """The process id of the session that waits for the held row."""
+    for _ in range(1000):
+        found = await conn.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'"
+        )
+        if row := await found.fetchone():
+            return row[0]
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for the row")
+
+
+async def test_ctrl_c_stops_between_two_batches_and_reports_what_was_done(
+    at_terminal, conn, blocked_at
+):
+    await make_failed(conn, 1800)
+    holder = await blocked_at(700)
+    with at_terminal("retry", "--all", "--yes") as terminal:
+        await wait_until_blocked(conn)
+        terminal.wait_for("Retrying 1,800 jobs")
+        terminal.wait_for("500 of 1,800 jobs")
+        terminal.send(CTRL_C)
+        terminal.wait_for("Stopping after this batch; Ctrl-C again ends at once.")
+        await holder.rollback()
+        assert terminal.end() == 130
+    assert "1,000 jobs of email put back in " in terminal.text
+    assert "Stopped: 800 jobs not looked at. The same command goes on" in terminal.text
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (1000, 800)
+    found = await conn.execute("SELECT outcome FROM jobs_maint_audit ORDER BY id DESC LIMIT 1")
+    assert await found.fetchone() == ("partly",)
+
+
+async def test_ctrl_c_twice_ends_at_once_and_what_was_committed_stays(
+    at_terminal, conn, blocked_at
+):
+    await make_failed(conn, 1800)
+    await blocked_at(700)
+    with at_terminal("retry", "--all", "--yes") as terminal:
+        await wait_until_blocked(conn)
+        terminal.wait_for("500 of 1,800 jobs")
+        terminal.send(CTRL_C)
+        terminal.wait_for("Ctrl-C again ends at once.")
+        terminal.send(CTRL_C)
+        assert terminal.end() == 130
+    text = " ".join(terminal.text.split())
+    assert "jobs-maint: interrupted; 500 of 1,800 jobs had been looked at" in text
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+
+
+async def test_a_lost_connection_keeps_what_was_committed_and_the_next_run_goes_on(
+    database_url, at_terminal, conn, blocked_at
+):
+    await make_failed(conn, 1800)
+    holder = await blocked_at(700)
+    with at_terminal("retry", "--all", "--yes", "--json") as terminal:
+        pid = await wait_until_blocked(conn)
+        await conn.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        assert terminal.end() == 69
+    text = " ".join(terminal.text.split())
+    assert "The connection to the jobs database was lost" in text
+    assert "500 of 1,800 jobs had been looked at, and what was done to them stays" in text
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+    await holder.rollback()
+    again = run_shell(database_url, "retry", "--all", "--yes", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["done"] == 1300
+    assert await count(conn, "todo") == 1800
+
+
+async def test_without_a_terminal_there_is_no_progress(database_url, conn):
+    await make_failed(conn, 1200)
+    done = run_shell(database_url, "retry", "--all", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout

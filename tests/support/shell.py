@@ -1,0 +1,96 @@
+"""`jobs-maint` as a process: with its streams caught, or at a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from typing import Self
+
+from tests.support.processes import environment
+
+COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+def run_shell(url: str, *words: object, **settings: str) -> subprocess.CompletedProcess[str]:
+    """One command without a terminal; `settings` are its environment."""
+    env = environment(**{"COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url, **settings})
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+class Terminal:
+    """One command whose controlling terminal is a pseudo-terminal; use it as a context.
+
+    `piped` sends its standard output to a pipe instead, as in `jobs-maint … > file`.
+    """
+
+    def __init__(self, url: str, *words: object, piped: bool = False, **settings: str) -> None:
+        self._main, side = os.openpty()
+        env = {"TERM": "xterm-256color", "COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url}
+        self.popen = subprocess.Popen(
+            [*COMMAND, *map(str, words)],
+            stdin=side, stdout=subprocess.PIPE if piped else side, stderr=side,
+            env=environment(**{**env, **settings}), start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(side)
+        self.raw = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait(timeout=10)
+        if self.popen.stdout is not None:
+            self.popen.stdout.close()
+        os.close(self._main)
+
+    @property
+    def text(self) -> str:
+        """All that was on the screen, without colours and cursor movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw).replace("\r\n", "\n")
+
+    def wait_for(self, text: str, timeout: float = 30) -> None:
+        deadline = time.monotonic() + timeout
+        while text not in self.text:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{text!r} did not appear in:\n{self.text}"
+            if not self._read(left):
+                assert text in self.text, f"the command ended without {text!r}:\n{self.text}"
+
+    def send(self, keys: str) -> None:
+        os.write(self._main, keys.encode())
+
+    def end(self, timeout: float = 30) -> int:
+        """The exit code, when the command has ended by itself."""
+        deadline = time.monotonic() + timeout
+        while self._read(max(deadline - time.monotonic(), 0)):
+            assert time.monotonic() < deadline, f"still running:\n{self.text}"
+        return self.popen.wait(timeout=10)
+
+    def piped(self) -> str:
+        """What went to the pipe, once the command has ended."""
+        assert self.popen.stdout is not None
+        return self.popen.stdout.read().decode()
+
+    def _read(self, timeout: float) -> bool:
+        """Whether there may be more."""
+        if not select.select([self._main], [], [], timeout)[0]:
+            return True
+        chunk = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            chunk = os.read(self._main, 65_536)
+        self.raw += chunk.decode(errors="replace")
+        return bool(chunk)
