@@ -11,6 +11,7 @@ from jobs_maint.errors import (
 )
 from jobs_maint.models import (
     BulkReport,
+    DoctorReport,
     ItemOutcome,
     ItemResult,
     PurgeReport,
@@ -47,7 +48,7 @@ def find_exit_code(result: object) -> int:
     if isinstance(result, RescueReport):
         broken = any(item.outcome is ItemOutcome.FAILED for item in result.items)
         return PARTLY_DONE if broken else 0
-    return 0
+    return result.exit_code if isinstance(result, DoctorReport) else 0
 
 
 def _of_items(report: RetryReport) -> int:

@@ -68,8 +68,8 @@ async def examine(
 ) -> DoctorReport:
     """Run every check; returns one finding each, errors first. Changes nothing.
 
-    A check that cannot run (no tables, no right, more than `patience` a statement) is a warning
-    with the reason, and the others still run. Works without any table.
+    A check that cannot run (no tables, no right, more than `patience` for a statement or for a
+    connection) is a warning with the reason, and the others still run. Works without any table.
     """
     as_of, missing = await _find_missing_tables(pool, situation, patience)
     findings = []
@@ -110,7 +110,7 @@ async def _find_missing_tables(
 @asynccontextmanager
 async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
     async with (
-        pool.connection(timeout=CHECK_TIMEOUT.total_seconds()) as conn,
+        pool.connection(timeout=patience.total_seconds()) as conn,
         transaction(conn, lock_timeout=LOCK_TIMEOUT, statement_timeout=patience),
     ):
         await conn.execute(load_queries("doctor")["set_read_only"])

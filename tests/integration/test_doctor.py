@@ -1,0 +1,783 @@
+"""The doctor on real databases: no tables, no rights, no time, no answer; then check by check."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from tests.support.history import days, hours, minutes
+
+from jobs_maint import cli, upstream
+from jobs_maint.actions import (
+    Actor,
+    Grant,
+    PurgeFinished,
+    RescueStalled,
+    RetryJobs,
+    Role,
+    RunDoctor,
+)
+from jobs_maint.database import open_pool
+from jobs_maint.errors import NotPermitted
+from jobs_maint.operations import doctor, doctor_database
+from jobs_maint.operations.doctor import CHECKS, Situation, examine
+from jobs_maint.operations.doctor_database import judge_postgresql
+from jobs_maint.operations.doctor_maintenance import judge_schedule
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+SETTINGS = MaintSettings()
+HERE = Situation(
+    settings=SETTINGS,
+    clock=lambda: datetime.now(UTC),
+    procrastinate_version=upstream.procrastinate_version(),
+)
+RESCUE = "jobs_maint:rescue_stalled_jobs"
+PURGE = "jobs_maint:purge_finished_jobs"
+
+
+async def look(pool, **situation):
+    """The findings by the name of their check."""
+    report = await examine(pool, dataclasses.replace(HERE, **situation))
+    assert [f.check for f in report.findings if "not checked" in f.sentence] == []
+    return {finding.check: finding for finding in report.findings}
+
+
+async def level(pool, check, **situation):
+    return (await look(pool, **situation))[check].level
+
+
+def settings(**changed):
+    return MaintSettings(**changed)
+
+
+@pytest.fixture
+def worker(conn):
+    """Make a worker: its heartbeat, and its beat unless `recorder` is False."""
+
+    async def make(
+        *, recorder=True, queues=None, delete_jobs="never", job_ids=(), beat_ago=timedelta(),
+        heartbeat_ago=timedelta(),
+    ):  # fmt: skip
+        found = await conn.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - %s) RETURNING id",
+            (heartbeat_ago,),
+        )
+        (worker_id,) = await found.fetchone()
+        if recorder:
+            await conn.execute(
+                "INSERT INTO jobs_maint_workers (worker_id, host, pid, queues, recorder_version,"
+                " delete_jobs, beat_seconds, job_ids, beat_at)"
+                " VALUES (%s, 'web-1', 7, %s, '1', %s, 10, %s::bigint[], now() - %s)",
+                (worker_id, queues, delete_jobs, list(job_ids), beat_ago),
+            )
+        return worker_id
+
+    return make
+
+
+@asynccontextmanager
+async def opened_anew(url, **options):
+    """A pool whose connections were opened after the database was altered."""
+    async with open_pool(url, **options) as pool:
+        yield pool
+
+
+async def set_for_database(conn, setting):
+    await conn.execute(f"ALTER DATABASE {conn.info.dbname} SET {setting}")
+
+
+# --- as a whole -----------------------------------------------------------------------------------
+
+
+async def test_a_sound_set_up_is_fine_in_every_check(pool, make_job, worker):
+    await worker()
+    for task in (RESCUE, PURGE):
+        await make_job(queue="maintenance", task=task, status="succeeded")
+    await make_job(status="failed")
+    report = await perform(pool, ANA, RunDoctor(), settings=SETTINGS)
+    assert [f for f in report.findings if f.level != "ok"] == []
+    assert sorted(f.check for f in report.findings) == sorted(check.name for check in CHECKS)
+    assert report.exit_code == 0
+
+
+async def test_without_any_table_it_answers_and_says_what_to_run(bare_database_url):
+    async with open_pool(bare_database_url) as pool:
+        report = await perform(pool, ANA, RunDoctor(), settings=SETTINGS)
+    errors = {f.check: f for f in report.findings if f.level == "error"}
+    assert set(errors) == {"procrastinate_schema", "schema"}
+    assert all("jobs-maint schema apply" in finding.fix for finding in errors.values())
+    assert report.exit_code == 1
+    assert [f.check for f in report.findings[:2]] == ["procrastinate_schema", "schema"]
+    left_out = {f.check for f in report.findings if "not checked" in f.sentence}
+    assert left_out == {check.name for check in CHECKS if check.needs}
+
+
+async def test_with_procrastinates_tables_only_what_needs_ours_is_left_out(bare_database_url):
+    async with open_pool(bare_database_url) as pool:
+        async with pool.connection() as conn:
+            await conn.execute(upstream.schema_sql())
+        report = await examine(pool, HERE)
+    found = {finding.check: finding.level for finding in report.findings}
+    assert found["procrastinate_schema"] == "ok"
+    assert found["schema"] == "error"
+    assert found["indexes"] == "warning"
+    assert found["worker_rows"] == "ok"
+    left_out = {f.check for f in report.findings if "not checked" in f.sentence}
+    assert left_out == {check.name for check in CHECKS if check.needs == "ours"}
+
+
+async def test_a_role_without_rights_gets_an_answer_and_the_rights_it_names_are_enough(
+    server, pool, conn, make_job, database_url
+):
+    name = f"weak_{os.getpid()}"
+    await conn.execute(f"CREATE ROLE {name} LOGIN")
+    await conn.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC")
+    await make_job(status="succeeded", finished_ago=days(40))
+    job = await make_job(status="failed")
+    try:
+        async with open_pool(database_url.replace("postgres@", f"{name}@")) as weak:
+            report = await examine(weak, HERE)
+            found = {finding.check: finding for finding in report.findings}
+            assert found["privileges"].level == "error"
+            assert f"user {name} lacks" in found["privileges"].sentence
+            assert "SELECT, UPDATE, DELETE on procrastinate_jobs" in found["privileges"].sentence
+            assert "lacks a right" in found["locks"].sentence
+            assert (found["locks"].level, found["clock"].level) == ("warning", "ok")
+            await conn.execute(found["privileges"].fix)
+            assert await level(weak, "privileges") == "ok"
+            report = await perform(weak, ANA, RetryJobs((job,)), settings=SETTINGS)
+            assert len(report.done) == 1
+            purged = await perform(weak, ANA, PurgeFinished(), settings=SETTINGS)
+            assert purged.total == 1
+            await perform(weak, ANA, RescueStalled(), settings=SETTINGS)
+    finally:
+        await conn.execute(f"DROP OWNED BY {name}")
+        await conn.execute(f"DROP ROLE {name}")
+
+
+async def test_a_role_that_lacks_one_right_is_told_that_one(conn, database_url):
+    name = f"weak_{os.getpid()}"
+    await conn.execute(f"CREATE ROLE {name} LOGIN")
+    await conn.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    await conn.execute(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {name}")
+    await conn.execute(f"REVOKE DELETE ON procrastinate_jobs FROM {name}")
+    try:
+        async with open_pool(database_url.replace("postgres@", f"{name}@")) as weak:
+            finding = (await look(weak))["privileges"]
+        assert "lacks rights: DELETE on procrastinate_jobs." in finding.sentence
+        assert finding.fix == f"GRANT DELETE ON procrastinate_jobs TO {name};"
+    finally:
+        await conn.execute(f"DROP OWNED BY {name}")
+        await conn.execute(f"DROP ROLE {name}")
+
+
+async def shadow(conn, function):
+    """Let a function of ours be found before PostgreSQL's own."""
+    await conn.execute("CREATE SCHEMA shadow")
+    await conn.execute(f"CREATE FUNCTION shadow.{function} LANGUAGE plpgsql")
+    await set_for_database(conn, "search_path = shadow, pg_catalog, public")
+
+
+async def test_a_check_that_takes_too_long_is_a_warning_and_the_others_still_run(
+    conn, database_url
+):
+    await shadow(
+        conn,
+        "has_table_privilege(oid, text) RETURNS boolean AS"
+        " $$ BEGIN PERFORM pg_sleep(5); RETURN true; END $$",
+    )
+    async with opened_anew(database_url) as pool:
+        report = await examine(pool, HERE, patience=timedelta(seconds=0.5))
+    found = {finding.check: finding for finding in report.findings}
+    assert found["privileges"].level == "warning"
+    assert "took longer than 0.5 s" in found["privileges"].sentence
+    assert [f.check for f in report.findings if "not checked" in f.sentence] == ["privileges"]
+
+
+async def test_a_check_whose_connection_is_lost_is_a_warning_and_the_others_still_run(
+    conn, database_url
+):
+    await shadow(
+        conn,
+        "has_table_privilege(oid, text) RETURNS boolean AS"
+        " $$ BEGIN RETURN pg_terminate_backend(pg_backend_pid()); END $$",
+    )
+    async with opened_anew(database_url) as pool:
+        report = await examine(pool, HERE)
+    not_checked = [f for f in report.findings if "not checked" in f.sentence]
+    assert [f.check for f in not_checked] == ["privileges"]
+    assert "connection to the jobs database was lost" in not_checked[0].sentence
+
+
+async def test_a_locked_table_does_not_hold_it_up(pool, conn, database_url, monkeypatch):
+    monkeypatch.setattr(doctor, "LOCK_TIMEOUT", timedelta(milliseconds=50))
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("LOCK TABLE procrastinate_events")
+        report = await examine(pool, HERE)
+    found = {finding.check: finding for finding in report.findings}
+    assert "another session holds a lock" in found["recorder"].sentence
+    assert found["recorder"].level == "warning"
+    assert found["schema"].level == "ok"
+
+
+async def test_a_database_that_went_away_is_a_warning_in_every_check(server):
+    name = server.create("ours_template")
+    async with open_pool(server.url(name)) as pool:
+        server.drop(name)
+        report = await examine(pool, HERE, patience=timedelta(seconds=0.3))
+    assert {finding.level for finding in report.findings} == {"warning"}
+    assert len(report.findings) == len(CHECKS)
+    assert "no connection to the jobs database" in report.findings[0].sentence
+
+
+async def test_it_changes_nothing_and_is_not_audited(pool, conn):
+    await look(pool)
+    await perform(pool, ANA, RunDoctor(), settings=SETTINGS)
+    found = await conn.execute("SELECT count(*) FROM jobs_maint_audit")
+    assert await found.fetchone() == (0,)
+
+
+async def test_a_grant_limited_to_some_queues_is_not_enough(pool):
+    bo = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN, queues=("email*",)),))
+    with pytest.raises(NotPermitted, match="every queue"):
+        await perform(pool, bo, RunDoctor(), settings=SETTINGS)
+
+
+def test_in_the_shell_an_error_ends_with_1_and_a_warning_with_0(
+    database_url, bare_database_url, monkeypatch, capsys
+):
+    monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", bare_database_url)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().out.startswith("ERROR procrastinate_schema")
+    monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", database_url)
+    assert cli.main(["doctor", "--json"]) == 0
+    assert '"kind": "doctor"' in capsys.readouterr().out
+
+
+# --- server and machine ---------------------------------------------------------------------------
+
+
+async def test_a_version_of_postgresql_that_nobody_tested_is_a_note_and_an_old_one_an_error(pool):
+    assert await level(pool, "postgresql") == "ok"
+    assert judge_postgresql(13, "13.1").level == "ok"
+    assert judge_postgresql(12, "12.20").level == "error"
+    assert judge_postgresql(99, "99beta1").level == "note"
+
+
+async def test_transactions_that_are_read_only_by_default_are_an_error(pool, conn, database_url):
+    assert await level(pool, "read_only") == "ok"
+    await set_for_database(conn, "default_transaction_read_only = on")
+    async with opened_anew(database_url) as anew:
+        assert await level(anew, "read_only") == "error"
+
+
+async def test_a_standby_is_an_error(conn, database_url):
+    await shadow(conn, "pg_is_in_recovery() RETURNS boolean AS $$ BEGIN RETURN true; END $$")
+    async with opened_anew(database_url) as pool:
+        finding = (await look(pool))["read_only"]
+    assert finding.level == "error"
+    assert "name the primary" in finding.fix
+
+
+async def test_another_isolation_default_is_a_warning(pool, conn, database_url):
+    assert await level(pool, "isolation") == "ok"
+    await set_for_database(conn, "default_transaction_isolation = 'repeatable read'")
+    async with opened_anew(database_url) as anew:
+        finding = (await look(anew))["isolation"]
+    assert finding.level == "warning"
+    assert "REPEATABLE READ" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("off", "expected", "says"),
+    [
+        (timedelta(seconds=2), "ok", "agree"),
+        (timedelta(seconds=20), "warning", "20 s ahead of the database's"),
+        (-timedelta(seconds=20), "warning", "20 s behind the database's"),
+        (timedelta(hours=2), "error", "2 h ahead of"),
+        (-timedelta(seconds=90), "error", "90 s behind"),
+    ],
+)
+async def test_the_clocks_of_here_and_there_are_compared(pool, off, expected, says):
+    finding = (await look(pool, clock=lambda: datetime.now(UTC) + off))["clock"]
+    assert finding.level == expected
+    assert says in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"HTTPS_PROXY": "http://ana:secret@proxy.corp:3128"}, "through proxy.corp:3128 when"),
+        ({"http_proxy": "proxy.corp"}, "http_proxy sends"),
+        ({"HTTPS_PROXY": "", "HTTP_PROXY": "http://[::1"}, "through a proxy when"),
+    ],
+)
+async def test_a_proxy_is_a_note_that_shows_no_login(pool, environ, says):
+    finding = (await look(pool, environ=environ))["proxy"]
+    assert finding.level == "note"
+    assert says in finding.sentence
+    assert "secret" not in finding.sentence + finding.fix
+
+
+async def test_no_proxy_is_fine_and_so_is_one_for_other_protocols(pool):
+    assert await level(pool, "proxy", environ={"NO_PROXY": "*", "FTP_PROXY": "x"}) == "ok"
+
+
+async def test_many_jobs_that_each_end_of_a_worker_would_read_are_a_warning(
+    pool, conn, make_job, worker
+):
+    worker_id = await worker()
+    for status in ("succeeded", "failed", "doing", "todo"):
+        await make_job(status=status, worker_id=worker_id)
+    finding = await doctor_database.check_worker_rows(conn, HERE, many=4)
+    assert finding.level == "warning"
+    assert "all 4 jobs, of which 0 finished ones" in finding.sentence  # the factory clears them
+    await conn.execute("UPDATE procrastinate_jobs SET worker_id = %s", (worker_id,))
+    finding = await doctor_database.check_worker_rows(conn, HERE, many=4)
+    assert "3 finished ones" in finding.sentence
+    assert (await doctor_database.check_worker_rows(conn, HERE, many=5)).level == "ok"
+
+
+async def test_the_index_that_is_proposed_serves_the_end_of_a_worker(conn, make_job):
+    await make_job()
+    finding = await doctor_database.check_worker_rows(conn, HERE, many=1)
+    await conn.execute(finding.fix.split(";")[0])
+    assert (await doctor_database.check_worker_rows(conn, HERE, many=1)).level == "ok"
+    await conn.execute("SET enable_seqscan = off")
+    await conn.execute("SET plan_cache_mode = force_generic_plan")
+    await conn.execute(
+        "PREPARE fk (bigint) AS UPDATE ONLY procrastinate_jobs SET worker_id = NULL"
+        " WHERE $1 OPERATOR(pg_catalog.=) worker_id"
+    )
+    plan = await (await conn.execute("EXPLAIN EXECUTE fk (1)")).fetchall()
+    await conn.execute("RESET ALL")
+    assert "procrastinate_jobs_worker_id_idx" in str(plan)
+
+
+async def test_a_large_table_is_sampled_not_read(pool, conn, monkeypatch):
+    await conn.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
+    await conn.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
+        " SELECT 'email', 'app.task', 'succeeded', (SELECT max(id) FROM procrastinate_workers)"
+        " FROM generate_series(1, 30000)"
+    )
+    monkeypatch.setattr(doctor_database, "SAMPLE_PAGES", 100)
+    finding = await doctor_database.check_worker_rows(conn, HERE, many=5_000)
+    assert finding.level == "warning"
+    assert "all ≈ " in finding.sentence
+    number = int(finding.sentence.split("≈ ")[1].split(" ")[0].replace(",", ""))
+    assert 15_000 < number < 60_000
+
+
+# --- schema ---------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_version_of_procrastinate_is_an_error(pool):
+    assert await level(pool, "procrastinate", procrastinate_version="3.11.2") == "ok"
+    for version in ("3.9.0", "4.0.0", "unknown"):
+        assert await level(pool, "procrastinate", procrastinate_version=version) == "error"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected", "names"),
+    [
+        ("SELECT 1", "ok", ""),
+        ("DROP FUNCTION procrastinate_prune_stalled_workers_v1", "error", "prune_stalled_workers"),
+        ("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER", "error", "trigger"),
+        ("DROP INDEX procrastinate_events_job_id_fkey_v1", "warning", "index procrastinate_events"),
+    ],
+)
+async def test_procrastinates_tables_must_be_those_of_the_installed_version(
+    pool, conn, statement, expected, names
+):
+    await conn.execute(statement)
+    finding = (await look(pool))["procrastinate_schema"]
+    assert finding.level == expected
+    assert names in finding.sentence
+
+
+async def test_tables_that_the_search_path_does_not_reach_are_found(conn, database_url):
+    await conn.execute("CREATE SCHEMA jobs")
+    await conn.execute("ALTER TABLE procrastinate_jobs SET SCHEMA jobs")
+    async with open_pool(database_url) as pool:
+        found = {f.check: f for f in (await examine(pool, HERE)).findings}
+    assert "schema jobs, which is not on the search path" in found["procrastinate_schema"].sentence
+
+
+async def test_a_schema_that_the_user_may_not_use_is_named(conn, database_url):
+    name = f"weak_{os.getpid()}"
+    await conn.execute(f"CREATE ROLE {name} LOGIN")
+    await conn.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    try:
+        async with open_pool(database_url.replace("postgres@", f"{name}@")) as pool:
+            found = {f.check: f for f in (await examine(pool, HERE)).findings}
+        assert found["procrastinate_schema"].fix == f"GRANT USAGE ON SCHEMA public TO {name};"
+        assert found["procrastinate_schema"].level == "error"
+    finally:
+        await conn.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected", "says"),
+    [
+        ("SELECT 1", "ok", "current"),
+        ("DELETE FROM jobs_maint_migrations WHERE number = 2", "error", "0002_bulk"),
+        ("INSERT INTO jobs_maint_migrations VALUES (99, '0099_x')", "warning", "newer (0099)"),
+        ("DROP TABLE jobs_maint_runs", "error", "jobs_maint_runs"),
+    ],
+)
+async def test_our_tables_must_be_current(pool, conn, statement, expected, says):
+    await conn.execute(statement)
+    found = {f.check: f for f in (await examine(pool, HERE)).findings}
+    assert found["schema"].level == expected
+    assert says in found["schema"].sentence
+
+
+async def test_a_missing_index_is_a_warning(pool, conn):
+    assert await level(pool, "indexes") == "ok"
+    await conn.execute("DROP INDEX jobs_maint_purgeable_idx")
+    finding = (await look(pool))["indexes"]
+    assert finding.level == "warning"
+    assert "jobs_maint_purgeable_idx" in finding.sentence
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+async def test_no_worker_is_a_warning_and_with_ready_jobs_an_error(pool, make_job, worker):
+    assert await level(pool, "workers") == "warning"
+    await make_job(scheduled_in=hours(1))
+    assert await level(pool, "workers") == "warning"
+    await make_job()
+    finding = (await look(pool))["workers"]
+    assert (finding.level, "ready to run: 1." in finding.sentence) == ("error", True)
+    await worker()
+    assert await level(pool, "workers") == "ok"
+
+
+async def test_a_worker_that_ran_no_job_yet_need_not_beat(pool, worker):
+    await worker(recorder=False)
+    finding = (await look(pool))["workers"]
+    assert finding.level == "ok"
+    assert "1 ran no job yet" in finding.sentence
+
+
+@pytest.mark.parametrize("status", ["doing", "succeeded"])
+async def test_a_live_worker_that_ran_a_job_and_never_beat_has_no_recorder(
+    pool, conn, make_job, worker, status
+):
+    silent = await worker(recorder=False)
+    job = await make_job(status=status, worker_id=silent, deferred_ago=minutes(2))
+    await conn.execute("UPDATE procrastinate_jobs SET worker_id = %s WHERE id = %s", (silent, job))
+    finding = (await look(pool))["workers"]
+    assert finding.level == "error"
+    assert f"1 of 1 live workers run jobs without a recorder (worker {silent})" in finding.sentence
+    assert "jobs_maint.register(app)" in finding.fix
+    await worker()
+    assert await level(pool, "workers") == "warning"
+
+
+async def test_a_worker_that_just_began_its_first_job_is_given_time(pool, make_job, worker):
+    new = await worker(recorder=False)
+    await make_job(status="doing", worker_id=new)
+    assert await level(pool, "workers") == "ok"
+
+
+async def test_a_recorder_that_stopped_is_a_warning(pool, worker):
+    await worker(beat_ago=minutes(5))
+    finding = (await look(pool))["workers"]
+    assert finding.level == "warning"
+    assert "stopped" in finding.sentence
+
+
+async def test_failures_without_a_record_are_counted(pool, make_job, worker):
+    assert await level(pool, "recorder") == "ok"
+    await make_job(status="failed")
+    assert await level(pool, "recorder") == "ok"
+    job = await make_job(status="failed", recorded=False)
+    finding = (await look(pool))["recorder"]
+    assert finding.level == "warning"
+    assert f"1 of the 2 failures of the last day have no recorded error (job {job})" in (
+        finding.sentence
+    )
+
+
+async def test_no_record_at_all_and_no_beat_means_that_no_recorder_runs(pool, make_job, worker):
+    await make_job(status="failed", recorded=False)
+    assert await level(pool, "recorder") == "error"
+    await worker()
+    assert await level(pool, "recorder") == "warning"
+
+
+async def test_failures_before_our_tables_came_do_not_count(pool, conn, make_job):
+    await make_job(status="failed", recorded=False, finished_ago=minutes(10))
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - interval '1 minute'")
+    assert await level(pool, "recorder") == "ok"
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - interval '1 hour'")
+    assert await level(pool, "recorder") == "error"
+
+
+async def test_an_old_record_of_an_earlier_run_does_not_count_for_this_one(pool, conn, make_job):
+    job = await make_job(status="failed")
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = now() - interval '2 days'")
+    finding = (await look(pool))["recorder"]
+    assert (finding.level, f"job {job}" in finding.sentence) == ("error", True)
+
+
+@pytest.mark.parametrize("value", ["successful", "always"])
+async def test_a_worker_that_deletes_finished_jobs_is_a_warning(pool, worker, value):
+    await worker()
+    await worker(delete_jobs=value, beat_ago=hours(1))
+    assert await level(pool, "deleted_jobs") == "ok"
+    await worker(delete_jobs=value)
+    finding = (await look(pool))["deleted_jobs"]
+    assert finding.level == "warning"
+    assert f"1 worker with delete_jobs={value}" in finding.sentence
+
+
+@pytest.mark.parametrize("queues", [None, ["email", "maintenance"]])
+async def test_a_worker_of_all_queues_or_of_ours_listens(pool, worker, queues):
+    await worker(queues=queues)
+    assert await level(pool, "maintenance_queue") == "ok"
+
+
+async def test_nobody_listening_is_a_warning_and_with_waiting_jobs_an_error(pool, make_job, worker):
+    await worker(queues=["email"])
+    assert await level(pool, "maintenance_queue") == "warning"
+    await make_job(queue="maintenance", task="app.task")
+    assert await level(pool, "maintenance_queue") == "warning"
+    await make_job(queue="maintenance", task=RESCUE, deferred_ago=minutes(20))
+    finding = (await look(pool))["maintenance_queue"]
+    assert finding.level == "error"
+    assert "1 job of ours waiting there, the oldest for 20 min" in finding.sentence
+
+
+async def test_a_live_worker_that_does_not_beat_may_listen(pool, worker):
+    await worker(recorder=False)
+    assert await level(pool, "maintenance_queue") == "note"
+
+
+async def test_nobody_needs_to_listen_when_nothing_of_ours_is_scheduled(pool):
+    off = settings(purge_cron="", rescue_cron="")
+    assert await level(pool, "maintenance_queue", settings=off) == "ok"
+
+
+async def test_a_job_of_ours_that_waits_although_somebody_listens_is_a_warning(
+    pool, make_job, worker
+):
+    await worker()
+    await make_job(queue="maintenance", task=RESCUE, deferred_ago=minutes(20))
+    finding = (await look(pool))["maintenance_queue"]
+    assert finding.level == "warning"
+    assert "waiting there for 20 min" in finding.sentence
+
+
+# --- locks ----------------------------------------------------------------------------------------
+
+
+async def test_a_job_scheduled_for_later_that_holds_up_ready_jobs_is_named(pool, make_job):
+    first = await make_job(lock="account 7", scheduled_in=hours(3))
+    assert await level(pool, "locks") == "ok"
+    await make_job(lock="account 7")
+    await make_job(lock="account 7")
+    await make_job(lock="account 7", scheduled_in=hours(1))
+    await make_job(lock="account 8")
+    finding = (await look(pool))["locks"]
+    assert finding.level == "warning"
+    assert f"'account 7' holds up 2 ready jobs: job {first} is before them" in finding.sentence
+    assert f"jobs-maint cancel {first}" in finding.fix
+
+
+async def test_a_job_of_higher_priority_is_not_held_up(pool, conn, make_job):
+    await make_job(lock="account 7", scheduled_in=hours(3))
+    ready = await make_job(lock="account 7")
+    await conn.execute("UPDATE procrastinate_jobs SET priority = 5 WHERE id = %s", (ready,))
+    fetched = await conn.execute("SELECT id FROM procrastinate_fetch_job_v2(NULL, NULL)")
+    assert await fetched.fetchone() == (ready,)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (ready,))
+    assert await level(pool, "locks") == "ok"
+
+
+async def test_a_running_job_of_a_dead_worker_that_holds_up_ready_jobs_is_an_error(
+    pool, conn, make_job, worker
+):
+    stuck = await make_job(status="doing", lock="account 7")
+    await make_job(lock="account 7")
+    await make_job(lock="account 8", scheduled_in=hours(1))
+    await make_job(lock="account 8")
+    finding = (await look(pool))["locks"]
+    assert finding.level == "error"
+    assert f"'account 7' holds up 1 ready job: job {stuck} has it" in finding.sentence
+    assert "In all 2 locks hold up 2 jobs" in finding.sentence
+    await worker(job_ids=[stuck])
+    assert await level(pool, "locks") == "warning"
+
+
+async def test_a_running_job_with_a_fresh_heartbeat_holds_nothing_up(pool, make_job, worker):
+    living = await worker(recorder=False)
+    await make_job(status="doing", lock="account 7", worker_id=living)
+    await make_job(lock="account 7")
+    assert await level(pool, "locks") == "ok"
+
+
+# --- maintenance ----------------------------------------------------------------------------------
+
+
+async def since(conn, span):
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - %s", (span,))
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"), [(minutes(2), "ok"), (minutes(12), "ok"), (hours(1), "error")]
+)
+async def test_a_rescue_that_did_not_run_is_an_error(pool, conn, make_job, ago, expected):
+    await since(conn, days(2))
+    await make_job(queue="maintenance", task=RESCUE, status="succeeded", finished_ago=ago)
+    assert await level(pool, "rescue") == expected
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"), [(hours(1), "ok"), (hours(20), "warning"), (days(4), "error")]
+)
+async def test_a_purge_that_missed_one_night_is_a_warning_two_are_an_error(
+    pool, conn, make_job, ago, expected
+):
+    cron = f"{datetime.now(UTC):%M} {(datetime.now(UTC) - hours(5)):%H} * * *"
+    await since(conn, days(9))
+    await make_job(queue="maintenance", task=PURGE, status="succeeded", finished_ago=ago)
+    finding = (await look(pool, settings=settings(purge_cron=cron)))["purge"]
+    assert finding.level == expected
+
+
+@pytest.mark.parametrize("check", ["rescue", "purge"])
+async def test_what_never_ran_is_not_due_right_after_the_tables_came(pool, conn, check):
+    finding = (await look(pool))[check]
+    assert (finding.level, "not due yet" in finding.sentence) == ("ok", True)
+    await since(conn, days(3))
+    finding = (await look(pool))[check]
+    assert finding.level == "error"
+    assert "has never succeeded" in finding.sentence
+
+
+async def test_a_last_run_that_failed_is_told_with_its_job(pool, make_job):
+    await make_job(queue="maintenance", task=RESCUE, status="succeeded", finished_ago=minutes(6))
+    job = await make_job(queue="maintenance", task=RESCUE, status="failed")
+    finding = (await look(pool))["rescue"]
+    assert finding.level == "warning"
+    assert f"jobs-maint status {job}" in finding.fix
+    await make_job(queue="maintenance", task=RESCUE, status="succeeded")
+    assert await level(pool, "rescue") == "ok"
+
+
+async def test_an_empty_cron_is_a_note(pool, conn):
+    await since(conn, days(9))
+    off = settings(purge_cron="", rescue_cron="")
+    found = await look(pool, settings=off)
+    assert (found["purge"].level, found["rescue"].level) == ("note", "note")
+
+
+async def test_when_workers_delete_what_succeeded_the_audit_tells_of_the_purge(pool, conn, worker):
+    await since(conn, days(9))
+    await worker(delete_jobs="successful")
+    found = await look(pool)
+    assert (found["purge"].level, found["rescue"].level) == ("note", "note")
+    await perform(pool, Actor.task(PURGE), PurgeFinished(), settings=SETTINGS)
+    assert await level(pool, "purge") == "ok"
+
+
+def test_a_schedule_is_read_in_utc_whatever_zone_the_session_has():
+    from zoneinfo import ZoneInfo
+
+    now = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    run = {
+        "now": now.astimezone(ZoneInfo("Asia/Tokyo")),
+        "succeeded_at": now - hours(8),
+        "failed_at": None,
+        "failed_job_id": None,
+        "applied_at": now - days(30),
+        "deleting": False,
+    }
+    assert judge_schedule("purge", "0 3 * * *", run, hours(1)).level == "ok"
+    assert judge_schedule("purge", "0 5 * * *", run, hours(1)).level == "warning"
+
+
+async def digest(conn, name, until_ago, span, state="sent", error=None):
+    await conn.execute(
+        "INSERT INTO jobs_maint_digests (name, since, until, state, error)"
+        " VALUES (%s, now() - %s - %s, now() - %s, %s, %s)",
+        (name, until_ago, span, until_ago, state, error),
+    )
+
+
+async def test_digests_are_judged_by_their_own_rhythm(pool, conn):
+    assert await level(pool, "digests") == "ok"
+    for number in range(8, 0, -1):
+        await digest(conn, "daily", hours(1) + days(number - 1), days(1))
+    finding = (await look(pool))["digests"]
+    assert (finding.level, finding.sentence) == ("ok", "1 digest sent in time.")
+    for number in range(8, 0, -1):
+        await digest(conn, "late", hours(30) + days(number - 1), days(1), "quiet")
+    finding = (await look(pool))["digests"]
+    assert finding.level == "warning"
+    assert "digest late is late: it reaches to 30 h ago" in finding.sentence
+
+
+async def test_a_young_digest_may_have_a_weekend_before_it(pool, conn):
+    await digest(conn, "workdays", days(3), days(1))
+    assert await level(pool, "digests") == "ok"
+
+
+async def test_a_digest_that_slack_refused_is_told_with_the_reason(pool, conn):
+    await digest(conn, "daily", hours(25), days(1))
+    await digest(conn, "daily", hours(1), days(1), "failed", "channel_not_found")
+    finding = (await look(pool))["digests"]
+    assert finding.level == "warning"
+    assert "channel_not_found" in finding.sentence
+    await digest(conn, "daily", timedelta(), days(1))
+    assert await level(pool, "digests") == "ok"
+
+
+async def test_a_digest_that_was_never_sent_is_told(pool, conn):
+    await digest(conn, "daily", hours(1), days(1), "failed", "not_in_channel")
+    assert "it was never sent. not_in_channel" in (await look(pool))["digests"].sentence
+
+
+async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn, make_job):
+    assert await level(pool, "suspects") == "ok"
+    job = await make_job(status="doing")
+    await conn.execute(
+        "INSERT INTO jobs_maint_suspects (job_id, attempt, had_recorder, first_noticed_at)"
+        " VALUES (%s, 0, true, now() - interval '2 minutes')",
+        (job,),
+    )
+    finding = (await look(pool))["suspects"]
+    assert finding.level == "note"
+    assert f"1 running job without a living worker (job {job})" in finding.sentence
+    await conn.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 h'")
+    assert await level(pool, "suspects") == "warning"
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    assert await level(pool, "suspects") == "ok"
+
+
+async def test_an_act_whose_process_is_gone_is_a_warning(pool, conn):
+    found = await conn.execute(
+        "INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome)"
+        " VALUES ('shell', 'ana@host', 'purge', 'purge', 'started') RETURNING id"
+    )
+    (audit_id,) = await found.fetchone()
+    await conn.execute(
+        "INSERT INTO jobs_maint_runs (audit_id, lease_until) VALUES (%s, now() + interval '1 min')",
+        (audit_id,),
+    )
+    assert await level(pool, "audit") == "ok"
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    finding = (await look(pool))["audit"]
+    assert finding.level == "warning"
+    assert f"purge #{audit_id}" in finding.sentence
