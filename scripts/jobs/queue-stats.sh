@@ -16,7 +16,7 @@ if [[ -t 1 && -z ${COLUMNS:-} ]]; then
     size=$(stty size <&3 2>/dev/null) && export COLUMNS="${size#* }"
 fi
 answer=$(mktemp)
-trap 'kill "$failures" 2>/dev/null; rm -f -- "$answer"' EXIT
+trap 'kill "$failures" 2>/dev/null || true; rm -f -- "$answer"' EXIT
 "${JOBS_MAINT[@]}" errors --since 24h >"$answer" 2>&1 &
 failures=$!
 
