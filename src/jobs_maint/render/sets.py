@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, PurgeReport, SkipGroup
 from jobs_maint.render.page import Column, Page, number
-from jobs_maint.render.safe import safe_line, safe_word
+from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["ask_for", "render_bulk", "render_preview", "render_purge"]
@@ -217,7 +217,9 @@ def _ids(group: SkipGroup) -> str:
 def _of(queues: Sequence[str]) -> str:
     if not queues:
         return ""
-    return f" of {safe_word(queues[0])}" if len(queues) == 1 else f" of {len(queues)} queues"
+    return (
+        f" of {cut(safe_word(queues[0]), 60)}" if len(queues) == 1 else f" of {len(queues)} queues"
+    )
 
 
 def _time(at: datetime) -> str:

@@ -1,0 +1,147 @@
+"""`jobs-maint` as a process against a real PostgreSQL: what goes wrong, and foreign text."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.support.processes import environment
+
+COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
+NO_JOB = "9223372036854775807"
+
+
+@pytest.fixture
+def jobs_maint(database_url):
+    def run(*words, url=database_url, **settings):
+        settings = {"COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url, **settings}
+        return subprocess.run(
+            [*COMMAND, *map(str, words)],
+            env=environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def answer(done):
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def data(done):
+    return json.loads(answer(done))
+
+
+def assert_refused(done, exit_code, *says):
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("jobs-maint: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for words in says:
+        assert words in done.stderr
+
+
+def test_a_queue_that_does_not_exist_ends_with_2(jobs_maint):
+    assert_refused(jobs_maint("stats", "nope"), 2, "nope")
+
+
+async def test_a_misspelt_queue_gets_the_one_meant(jobs_maint, make_job):
+    await make_job(queue="webhook")
+    for word in ("stats", "failed"):
+        assert_refused(jobs_maint(word, "webhok"), 2, "did you mean 'webhook'?")
+
+
+def test_a_job_that_does_not_exist_ends_with_3(jobs_maint):
+    assert_refused(jobs_maint("status", NO_JOB), 3, NO_JOB)
+    assert_refused(jobs_maint("retry", NO_JOB), 3, NO_JOB)
+    done = jobs_maint("retry", NO_JOB, "--json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert json.loads(done.stderr)["error"]["code"] == "job_not_found"
+
+
+@pytest.mark.parametrize("status", ["todo", "doing", "succeeded"])
+async def test_a_job_in_the_wrong_status_ends_with_4_and_stays(jobs_maint, make_job, status):
+    job_id = await make_job(status=status)
+    assert_refused(
+        jobs_maint("retry", job_id), 4, f"Job {job_id} was not put back", "only failed, cancelled"
+    )
+    assert await make_job.status(job_id) == status
+
+
+async def test_a_taken_queueing_lock_ends_with_4_and_names_the_other_job(jobs_maint, make_job):
+    job_id = await make_job(status="failed", queueing_lock="daily")
+    other = await make_job(queueing_lock="daily")
+    assert_refused(jobs_maint("retry", job_id), 4, f"job {other}", "queueing lock")
+    assert await make_job.status(job_id) == "failed"
+
+
+@pytest.mark.parametrize("words", [["stats"], ["failed"], ["status", "1"], ["retry", "1"]])
+def test_a_database_without_our_tables_ends_with_78(jobs_maint, bare_database_url, words):
+    done = jobs_maint(*words, url=bare_database_url)
+    assert_refused(done, 78, "jobs-maint schema apply")
+
+
+def test_a_database_that_does_not_exist_ends_with_69(jobs_maint, server):
+    assert_refused(jobs_maint("stats", url=server.url("nosuch")), 69, "nosuch")
+
+
+@pytest.fixture
+def login(server):
+    """A user whose password the server checks: (name, password)."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        [hba_file] = conn.execute("SHOW hba_file").fetchone()
+        path = Path(hba_file)
+        before = path.read_text()
+        conn.execute("CREATE ROLE guarded LOGIN PASSWORD 'right'")
+        path.write_text(f"local all guarded scram-sha-256\n{before}")
+        conn.execute("SELECT pg_reload_conf()")
+        yield "guarded", "right"
+        path.write_text(before)
+        conn.execute("SELECT pg_reload_conf()")
+        conn.execute("DROP ROLE guarded")
+
+
+def test_a_wrong_password_ends_with_69_and_is_not_shown(jobs_maint, database_url, login):
+    name, _ = login
+    url = database_url.replace("postgres@", f"{name}:hunter2@")
+    done = jobs_maint("stats", url=url)
+    assert_refused(done, 69, "refused the login of guarded", "JOB_QUEUE_DATABASE_URL")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_user_without_rights_ends_with_69_and_learns_which(jobs_maint, database_url, login):
+    name, password = login
+    url = database_url.replace("postgres@", f"{name}:{password}@")
+    assert_refused(jobs_maint("stats", url=url), 69, "permission denied")
+
+
+async def test_foreign_text_is_shown_harmless(jobs_maint, make_job):
+    evil = "\x1b[2J<!channel>\u202e</script> 🎉\nsecond\tline"
+    job_id = await make_job(
+        queue="web\nhook\x1b", status="failed", error=evil, task="t\x07.x\u2066"
+    )
+    for words in (["stats"], ["failed"], ["status", job_id]):
+        text = answer(jobs_maint(*words))
+        assert all(char == "\n" or char.isprintable() for char in text)
+        assert "web\\nhook\\x1b" in text
+        assert jobs_maint(*words, "--json").stdout.isascii()
+    assert "\\x1b[2J<!channel>\\u202e</script> 🎉 second line" in answer(
+        jobs_maint("status", job_id)
+    )
+    assert f"1 job put back: {job_id} (web\\nhook\\x1b" in answer(jobs_maint("retry", job_id))
+
+
+def test_a_url_as_sqlalchemy_writes_it_is_understood(jobs_maint, database_url):
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    assert answer(jobs_maint("stats", url=url))
+
+
+def test_nothing_is_sent_to_stderr_by_a_library(jobs_maint):
+    for words in (["stats"], ["failed"], ["schema", "status"]):
+        assert jobs_maint(*words, PYTHONWARNINGS="default").stderr == ""

@@ -1,0 +1,159 @@
+"""`errors`, `stuck`, `workers`, `rescue`, `audit` and completion by the shell."""
+
+import json
+
+import pytest
+from tests.support.history import hours, minutes
+from tests.support.shell import run_shell
+
+
+@pytest.fixture
+def jobs_maint(database_url):
+    def run(*words, **settings):
+        return run_shell(database_url, *words, **settings)
+
+    return run
+
+
+def answer(done):
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def data(done):
+    return json.loads(answer(done))
+
+
+@pytest.fixture
+async def worker(conn):
+    """A worker that beats and runs nothing yet; its id."""
+    [worker_id] = await (await conn.execute("SELECT procrastinate_register_worker_v1()")).fetchone()
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+        " beat_seconds, job_ids) VALUES (%s, 'host-a', 31, '1', 'never', 10, '{}')",
+        (worker_id,),
+    )
+    return worker_id
+
+
+async def test_errors_are_groups_whose_numbers_add_up(jobs_maint, make_job):
+    for ago in (minutes(5), minutes(6)):
+        sample = await make_job(
+            status="failed", task="shop.deliver", error="timed out", finished_ago=ago
+        )
+    await make_job(status="failed", task="shop.pdf", recorded=False, finished_ago=hours(2))
+    await make_job(status="failed", task="shop.mail", error="bounced", finished_ago=hours(3))
+    text = answer(jobs_maint("errors", "--limit", 2))
+    assert text.startswith("4 jobs failed in the last 24 h, 0 in the 24 h before.\n")
+    [group] = [line for line in text.splitlines() if " deliver" in line]
+    assert group.split()[:4] == ["2", "–", "new", "deliver"]
+    assert "ValueError: timed out" in text
+    assert "1 more group, 1 failure, not shown; --limit 3" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "error not recorded" in answer(jobs_maint("errors"))
+    report = data(jobs_maint("errors", "default", "--since", "1h", "--json"))
+    assert (report["kind"], report["failed"]) == ("errors", 2)
+    assert report["groups"][0]["sample_job_id"] in {sample, sample - 1}
+
+
+async def test_stuck_and_workers_tell_who_runs_what(jobs_maint, make_job, conn, worker):
+    named = await make_job(status="doing", worker_id=worker, deferred_ago=hours(3))
+    await conn.execute("UPDATE jobs_maint_workers SET job_ids = %s", ([named],))
+    text = answer(jobs_maint("stuck"))
+    assert text.startswith("Every running job has a living worker.\n\n1 job runs long.")
+    orphan = await make_job(status="doing", deferred_ago=minutes(10))
+    text = answer(jobs_maint("stuck"))
+    assert text.startswith("1 running job has no living worker.\n")
+    assert "not noticed yet" in text
+    report = data(jobs_maint("stuck", "--json"))
+    assert [job["job_id"] for job in report["stuck"]] == [orphan]
+    text = answer(jobs_maint("workers"))
+    assert text.startswith("1 worker live.\n")
+    assert "host-a pid 31" in text
+    assert data(jobs_maint("workers", "--json"))["workers"][0]["jobs"][0]["job_id"] == named
+
+
+def test_no_worker_is_said(jobs_maint):
+    assert answer(jobs_maint("workers")) == "No worker is registered.\n"
+
+
+async def test_rescue_acts_on_what_is_due_and_counts_what_is_not(jobs_maint, make_job, conn):
+    assert answer(jobs_maint("rescue")) == "No job had to be rescued.\n"
+    due = await make_job(status="doing", queue="email", task="a.send", deferred_ago=hours(3))
+    first = answer(jobs_maint("rescue"))
+    assert first.startswith("No job had to be rescued.\n1 running job has no living worker but is")
+    await conn.execute(
+        "UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '2 hours'"
+    )
+    text = answer(jobs_maint("rescue"))
+    assert text.startswith("1 job without a worker: 1 put back.\n")
+    [row] = [line for line in text.splitlines() if " email " in line]
+    assert row.split() == [str(due), "email", "send", "put", "back"]
+    assert await make_job.status(due) == "todo"
+    report = data(jobs_maint("rescue", "--json"))
+    assert (report["kind"], report["items"], report["counts"]) == ("rescue", [], {})
+
+
+async def test_the_audit_names_who_what_and_the_undo(jobs_maint, make_job):
+    job = await make_job(status="failed", queue="email")
+    answer(jobs_maint("discard", job))
+    jobs_maint("discard", job)
+    text = answer(jobs_maint("audit"))
+    assert text.startswith("2 requests in the last 7 d, newest first.\n")
+    assert f"discard {job}" in text
+    assert "refused" in text
+    assert "jobs-maint retry --request REQUEST" in text
+    report = data(jobs_maint("audit", "--limit", 1, "--json"))
+    assert (report["kind"], report["total"], report["not_shown"]) == ("audit", 2, 1)
+    undo = data(jobs_maint("retry", "--request", report["entries"][0]["audit_id"] - 1, "--yes",
+                           "--json"))  # fmt: skip
+    assert undo["done"] == 1
+    assert await make_job.status(job) == "todo"
+    nobody = answer(jobs_maint("audit", "--actor", "nobody"))
+    assert nobody == "No requests by 'nobody' in the last 7 d.\n"
+
+
+def test_schema_apply_without_indexes_leaves_them_pending(bare_database_url):
+    done = run_shell(bare_database_url, "schema", "apply", "--no-indexes", "--json")
+    assert data(done)["applied"]
+    answer(run_shell(bare_database_url, "errors"))
+
+
+COMPLETE = "_JOBS_MAINT_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("line", "offers"),
+    [
+        ("re", {"retry", "rescue"}),
+        ("schema ", {"apply", "status", "sql"}),
+        ("help au", {"audit"}),
+        ("retry --re", {"--request", "--reset-attempts"}),
+        ("purge --in", {"--include-failed"}),
+        ("failed --lim", {"--limit"}),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_words_and_options(shell, line, offers):
+    words = f"jobs-maint {line}".split(" ")
+    place = words[-1] if shell == "fish" else str(len(words) - 1)
+    typed = {"COMP_WORDS": f"jobs-maint {line}", "COMP_CWORD": place}
+    lines = answer(run_shell("", **{COMPLETE: f"{shell}_complete", **typed})).splitlines()
+    if shell == "zsh":  # kind, word and help on lines of their own
+        found = lines[1::3]
+    else:  # plain,word or plain,word<tab>help
+        found = [text.split(",", 1)[1].split("\t")[0] for text in lines if "," in text]
+    assert offers == {word for word in found if word.startswith(line.split(" ")[-1])}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_names_the_command(shell):
+    script = answer(run_shell("", **{COMPLETE: f"{shell}_source"}))
+    assert "jobs-maint" in script
+    assert f"{COMPLETE}={shell}_complete" in script
+
+
+def test_another_instruction_is_refused():
+    done = run_shell("", **{COMPLETE: "nonsense"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it can be bash_source, zsh_source, fish_source" in done.stderr

@@ -1,0 +1,220 @@
+"""Sets of jobs without a terminal: --yes, --dry-run, JSON, exit codes, undo, faults."""
+
+import asyncio
+import json
+
+import psycopg
+import pytest
+from tests.support.history import days
+from tests.support.processes import environment
+from tests.support.shell import COMMAND, run_shell
+
+NO_JOB = 9223372036854775807
+NOWHERE = "postgresql://me@nohost.invalid/jobs"
+HARD_NAMES = [
+    "it's", 'say "hi"', "100%", "%s%(x)s", "a;DROP TABLE procrastinate_jobs", "two\nlines",
+    "back\\slash", "_", "x" * 128, "--all", "日本 🎉",
+]  # fmt: skip
+
+
+@pytest.fixture
+def jobs_maint(database_url):
+    def run(*words, **settings):
+        return run_shell(database_url, *words, **settings)
+
+    return run
+
+
+def data(done, exit_code=0):
+    assert (done.returncode, done.stderr) == (exit_code, ""), done.stderr
+    return json.loads(done.stdout)
+
+
+# --- without a terminal ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["retry", "--all"], ["retry", "1", "2"], ["cancel", "--all", "email"],
+        ["discard", "--all", "email"], ["purge"], ["purge", "--older-than", "7d"],
+    ],
+)  # fmt: skip
+def test_an_act_that_must_ask_is_refused_before_the_database_is_asked(words):
+    for more in ([], ["--json"]):
+        done = run_shell(NOWHERE, *words, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--yes does it without asking, --dry-run shows what it would do" in done.stderr
+
+
+def test_yes_and_dry_run_together_are_refused(jobs_maint):
+    done = jobs_maint("retry", "--all", "--yes", "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "retry takes --yes or --dry-run, not both" in done.stderr
+
+
+async def test_a_dry_run_shows_and_changes_nothing(jobs_maint, make_job):
+    jobs = [await make_job(status="failed", queue="webhook", task="a.send") for _ in range(2)]
+    done = jobs_maint("retry", "--all", "webhook", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "2 jobs of webhook would be put back."
+    assert "   2  webhook  a.send" in lines
+    assert lines[-1] == "Asked: retry --all webhook"
+    shown = data(jobs_maint("retry", "--all", "webhook", "--dry-run", "--json"))
+    assert (shown["kind"], shown["count"], shown["expected"]) == ("preview", 2, 2)
+    assert [await make_job.status(job) for job in jobs] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel", "discard"])
+async def test_a_dry_run_of_one_job_changes_nothing_either(jobs_maint, make_job, verb):
+    status = "todo" if verb == "cancel" else "failed"
+    job = await make_job(status=status)
+    shown = data(jobs_maint(verb, job, "--dry-run", "--json"))
+    assert (shown["kind"], shown["verb"], shown["count"]) == ("preview", verb, 1)
+    assert await make_job.status(job) == status
+
+
+async def test_yes_does_it_and_reports(jobs_maint, make_job):
+    job = await make_job(status="failed", queue="webhook")
+    done = jobs_maint("retry", "--all", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 job of webhook put back in ")
+    assert await make_job.status(job) == "todo"
+    again = jobs_maint("retry", "--all", "--yes")
+    assert (again.returncode, again.stdout) == (0, "Nothing to do: no job matches retry --all.\n")
+
+
+async def test_the_exit_code_tells_all_some_and_none(jobs_maint, make_job):
+    good = await make_job(status="failed")
+    held = await make_job(status="failed", queueing_lock="daily")
+    await make_job(queueing_lock="daily")
+    some = data(jobs_maint("retry", "--all", "--yes", "--json"), 5)
+    assert (some["kind"], some["requested"], some["done"], some["left"]) == ("bulk", 2, 1, 0)
+    assert some["skips"][0]["sample"] == [held]
+    none = jobs_maint("retry", "--all", "--yes")
+    assert none.returncode == 4
+    assert none.stdout.startswith("No job of default was put back.\n1 skipped: job ")
+    assert await make_job.status(good) == "todo"
+
+
+async def test_named_jobs_that_do_not_fit_are_told_and_end_with_5_or_4(jobs_maint, make_job):
+    good = await make_job(status="failed")
+    done = await make_job(status="succeeded")
+    some = jobs_maint("retry", good, done, NO_JOB, "--yes")
+    assert (some.returncode, some.stderr) == (5, "")
+    assert "Left out 2: not there, or in a status that does not fit" in some.stdout
+    assert f"({done}, {NO_JOB})" in " ".join(some.stdout.split())
+    none = jobs_maint("retry", done, NO_JOB, "--yes")
+    assert none.returncode == 4
+    assert none.stdout.startswith(f"Nothing to do: retry {done} {NO_JOB} finds no job")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("cancel", "todo"), ("discard", "failed")])
+async def test_the_undo_line_puts_exactly_those_back(jobs_maint, make_job, verb, status):
+    jobs = [await make_job(status=status, queue="email") for _ in range(3)]
+    before = await make_job(status="cancelled", queue="email")
+    done = jobs_maint(verb, "--all", "email", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    [undo] = [line for line in done.stdout.splitlines() if line.startswith("Undo: jobs-maint ")]
+    assert [await make_job.status(job) for job in jobs] == ["cancelled"] * 3
+    words = undo.removeprefix("Undo: jobs-maint ").split()
+    assert data(jobs_maint(*words, "--yes", "--json"))["done"] == 3
+    assert [await make_job.status(job) for job in [*jobs, before]] == ["todo"] * 3 + ["cancelled"]
+
+
+async def test_cancel_all_says_what_becomes_of_running_jobs(jobs_maint, make_job, conn):
+    waiting = await make_job(queue="email")
+    running = await make_job(queue="email", status="doing")
+    shown = jobs_maint("cancel", "--all", "email", "--dry-run").stdout
+    assert shown.startswith("1 job of email would be cancelled.\nRunning jobs go on (--running")
+    shown = jobs_maint("cancel", "--all", "email", "--running", "--dry-run").stdout
+    assert shown.startswith("2 jobs of email would be cancelled, or asked to abort where they run.")
+    assert jobs_maint("cancel", "--all", "email", "--running", "--yes").returncode == 0
+    assert await make_job.status(waiting) == "cancelled"
+    asked = await conn.execute("SELECT id FROM procrastinate_jobs WHERE abort_requested")
+    assert await asked.fetchall() == [(running,)]
+
+
+# --- purge ----------------------------------------------------------------------------------------
+
+
+async def test_a_purge_shows_each_status_with_its_cut_off(jobs_maint, make_job):
+    await make_job(status="succeeded", queue="email", finished_ago=days(8))
+    failed = await make_job(status="failed", queue="email", finished_ago=days(8))
+    done = jobs_maint("purge", "--older-than", "7d", "--dry-run")
+    assert done.returncode == 0
+    assert done.stdout.startswith("1 finished job would be deleted.\nThis cannot be undone.\n")
+    assert "Kept, however old: failed, cancelled, aborted jobs." in done.stdout
+    done = jobs_maint(
+        "purge", "--older-than", "7d", "--include-failed", "--queue", "email", "--yes"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("2 jobs deleted in ")
+    assert await make_job.status(failed) is None
+
+
+@pytest.mark.parametrize("span", ["0d", "-3d", "never", "soon", "99999999d"])
+def test_an_absurd_age_is_refused(jobs_maint, span):
+    done = jobs_maint("purge", f"--older-than={span}", "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+async def test_two_purges_at_once_delete_each_job_once(database_url, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 3000)"
+    )
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'succeeded', now() - interval '9 days' FROM procrastinate_jobs"
+    )
+    env = environment(JOB_QUEUE_DATABASE_URL=database_url)
+    both = [
+        await asyncio.create_subprocess_exec(
+            *COMMAND, "purge", "--older-than", "7d", "--yes", "--json",
+            env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    ends = [await process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    reports = [json.loads(out) for out, _ in ends]
+    deleted = [r.get("total", 0) if r["kind"] == "purge" else 0 for r in reports]
+    assert sum(deleted) == 3000
+    found = await conn.execute("SELECT count(*) FROM procrastinate_jobs")
+    assert await found.fetchone() == (0,)
+
+
+# --- names are data, and faults -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HARD_NAMES)
+async def test_a_queue_name_is_data(jobs_maint, make_job, conn, name):
+    # Procrastinate itself defers to queues of at most 40 bytes; a row may have more all the same.
+    wanted = await make_job(status="failed", queue="short")
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET queue_name = %s WHERE id = %s", (name, wanted)
+    )
+    other = await make_job(status="failed", queue="other")
+    report = data(jobs_maint("retry", "--all", "--yes", "--json", "--", name))
+    assert (report["done"], report["queues"]) == (1, [name])
+    assert await make_job.status(wanted) == "todo"
+    assert await make_job.status(other) == "failed"
+    for words in (["stats"], ["failed"], ["errors"]):
+        assert data(jobs_maint(*words, "--json", "--", name))["queue"] == name
+    text = jobs_maint("cancel", "--all", "--dry-run", "--", name).stdout
+    assert text.startswith("1 job of ")
+    assert all(char == "\n" or char.isprintable() for char in text)
+
+
+async def test_a_locked_job_times_out_and_nothing_of_its_batch_is_changed(
+    jobs_maint, make_job, database_url
+):
+    jobs = [await make_job(status="failed") for _ in range(2)]
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (jobs[1],))
+        done = jobs_maint("retry", "--all", "--yes")
+    assert (done.returncode, done.stdout) == (69, "")
+    assert "Another session holds these rows" in done.stderr
+    assert [await make_job.status(job) for job in jobs] == ["failed", "failed"]

@@ -1,0 +1,61 @@
+"""One job by the shell: done at once, with its undo; a refusal is an error."""
+
+import json
+
+import pytest
+from tests.support.shell import run_shell
+
+NO_JOB = 9223372036854775807
+
+
+@pytest.fixture
+def jobs_maint(database_url):
+    def run(*words, **settings):
+        return run_shell(database_url, *words, **settings)
+
+    return run
+
+
+def data(done):
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_one_job_is_cancelled_at_once_with_its_undo(jobs_maint, make_job):
+    job = await make_job(queue="email", task="a.send")
+    done = jobs_maint("cancel", job)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"1 job cancelled: {job} (email, send).\nUndo: jobs-maint retry {job}\n"
+    )  # fmt: skip
+    assert data(jobs_maint("discard", await make_job(status="failed"), "--json"))["kind"] == (
+        "discard"
+    )
+
+
+async def test_a_running_job_is_asked_to_abort_and_once_is_enough(jobs_maint, make_job):
+    job = await make_job(status="doing", queue="email", task="a.send")
+    done = jobs_maint("cancel", job)
+    assert done.returncode == 0
+    assert done.stdout == f"Job {job} (email, send) runs; its worker was asked to abort it.\n"
+    again = jobs_maint("cancel", job)
+    assert (again.returncode, again.stdout) == (4, "")
+    assert again.stderr == (
+        f"jobs-maint: Job {job} was not cancelled: its worker was asked to abort it before.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "says"),
+    [
+        ("cancel", "succeeded", "was not cancelled: it is succeeded; only waiting or running"),
+        ("discard", "todo", "was not discarded: it is todo; only failed or aborted"),
+    ],
+)
+async def test_a_single_refusal_is_an_error_with_its_code(jobs_maint, make_job, verb, status, says):
+    job = await make_job(status=status)
+    done = jobs_maint(verb, job)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert says in done.stderr
+    gone = jobs_maint(verb, NO_JOB)
+    assert (gone.returncode, gone.stdout) == (3, "")
