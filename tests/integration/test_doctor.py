@@ -23,7 +23,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.database import open_pool
 from jobs_maint.errors import NotPermitted
-from jobs_maint.operations import doctor, doctor_database
+from jobs_maint.operations import doctor, doctor_database, doctor_workers
 from jobs_maint.operations.doctor import CHECKS, Situation, examine
 from jobs_maint.operations.doctor_database import judge_postgresql
 from jobs_maint.operations.doctor_maintenance import judge_schedule
@@ -507,6 +507,16 @@ async def test_failures_without_a_record_are_counted(pool, make_job, worker):
     assert f"1 of the 2 failures of the last day have no recorded error (job {job})" in (
         finding.sentence
     )
+
+
+async def test_where_the_newest_events_do_not_reach_back_a_day_it_says_so(
+    pool, make_job, monkeypatch
+):
+    monkeypatch.setattr(doctor_workers, "NEWEST_EVENTS", 2)
+    await make_job(status="failed", recorded=False)
+    await make_job()
+    await make_job()
+    assert "No job failed in the newest 2 events." in (await look(pool))["recorder"].sentence
 
 
 async def test_no_record_at_all_and_no_beat_means_that_no_recorder_runs(pool, make_job, worker):

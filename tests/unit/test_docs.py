@@ -172,6 +172,7 @@ NESTED = {
     "failed": [models.FailedJobsReport, models.FailedJob],
     "status": [models.JobDetails, models.JobEvent, models.FailedRun],
     "retry": [models.RetryReport, models.ItemResult],
+    "doctor": [models.DoctorReport, models.Finding],
     "schema": [models.SchemaReport],
     "help": [models.HelpReport, models.HelpWord],
 }

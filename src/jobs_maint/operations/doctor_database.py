@@ -74,7 +74,7 @@ async def check_isolation(conn: Conn, situation: Situation) -> Finding:  # noqa:
     return warning(
         "isolation",
         f"Transactions of {server['login']} are {server['isolation'].upper()} by default; ours set "
-        "their level themselves, but a worker with this default fails when two fetch at once.",
+        "their level themselves, but a worker with this default can fail when two fetch at once.",
         "ALTER ROLE … or ALTER DATABASE … RESET default_transaction_isolation, for the workers' "
         "user too.",
     )

@@ -73,23 +73,24 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     params = {"newest": NEWEST_EVENTS, "most": MOST_FAILURES}
     found = await fetch_one(conn, load_queries("doctor")["count_recorded"], params)
     failed, recorded = found["failed"], found["recorded"]
+    span = f"the newest {NEWEST_EVENTS:,} events" if found["cut"] else "the last day"
     if not failed:
-        return ok("recorder", "No job failed in the last day.")
+        return ok("recorder", f"No job failed in {span}.")
     newest = f"newest {failed:,}" if failed == MOST_FAILURES else f"{failed:,}"
     if recorded == failed:
-        return ok("recorder", f"Each of the {newest} failures of the last day has its error.")
+        return ok("recorder", f"Each of the {newest} failures of {span} has its error.")
     sample = few(found["sample"], 3)
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
     if not recorded and not found["beating"]:
         return error(
             "recorder",
-            f"None of the {newest} failures of the last day has its error recorded (job {sample}), "
+            f"None of the {newest} failures of {span} has its error recorded (job {sample}), "
             "and no worker beats: the recorder does not run.",
             fix,
         )
     return warning(
         "recorder",
-        f"{failed - recorded:,} of the {newest} failures of the last day have no recorded error "
+        f"{failed - recorded:,} of the {newest} failures of {span} have no recorded error "
         f"(job {sample}).",
         f"{fix} A task that the worker does not know fails before any recorder sees it.",
     )
@@ -172,8 +173,7 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
     until = worst["scheduled_at"].astimezone(UTC)
     return warning(
         "locks",
-        f"{held} is before them and waits until {until:%Y-%m-%d %H:%M} UTC."
-        f"{others}{scope}",
+        f"{held} is before them and waits until {until:%Y-%m-%d %H:%M} UTC.{others}{scope}",
         f"If they must not wait, `jobs-maint cancel {job}`, and defer it again without this lock "
         "(Procrastinate's issue 1599).",
     )

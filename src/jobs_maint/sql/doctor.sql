@@ -54,7 +54,7 @@ ORDER BY r.place;
 -- name: count_recorded (newest, most)
 -- Of the jobs that failed for good in the last day, since our tables are there: how many have
 -- their error recorded. Reads the newest events by their primary key, not the table: there is no
--- index on type or time.
+-- index on type or time. `cut`: these do not reach back a day.
 WITH failed AS MATERIALIZED (
     SELECT e.job_id, e.at FROM procrastinate_events e
     WHERE e.id > (SELECT max(id) FROM procrastinate_events) - %(newest)s
@@ -74,7 +74,11 @@ WITH failed AS MATERIALIZED (
 SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
        (array_agg(job_id ORDER BY job_id DESC) FILTER (WHERE NOT recorded))[1:3] AS sample,
        EXISTS (SELECT 1 FROM jobs_maint_workers m
-               WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beating
+               WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beating,
+       coalesce((SELECT e.at > now() - interval '24 hours' FROM procrastinate_events e
+                 WHERE e.id <= (SELECT max(id) FROM procrastinate_events) - %(newest)s
+                   AND e.type <> 'scheduled'
+                 ORDER BY e.id DESC LIMIT 1), false) AS cut
 FROM judged;
 
 -- name: list_silent_recorders (newest)
