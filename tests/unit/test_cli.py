@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jobs_maint import __version__, cli
+from jobs_maint.cli import run as run_module
 from jobs_maint.errors import (
     DatabaseUnavailable,
     InvalidSettings,
@@ -24,7 +25,7 @@ from jobs_maint.errors import (
 from jobs_maint.models import ItemOutcome, ItemResult, RetryReport
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
-SOURCES = str(Path(cli.__file__).parents[1])
+SOURCES = str(Path(cli.__file__).parents[2])
 
 
 def environment(**more):
@@ -78,7 +79,7 @@ def test_the_version_is_one_line():
 def test_no_words_are_a_request_for_help(words):
     done = run(*words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "jobs-maint retry ID… [--reset-attempts]" in done.stdout
+    assert "jobs-maint retry ID…|--all [QUEUE]" in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -168,7 +169,7 @@ def test_json_help_names_its_kind():
 def test_an_output_without_unicode_gets_escapes_and_no_traceback():
     done = run("help", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
-    assert "retry ID\\u2026" in done.stdout
+    assert "retry ID\\u2026|--all" in done.stdout
 
 
 def test_a_reader_that_leaves_early_sees_no_complaint():
@@ -264,7 +265,8 @@ DONE = item("put_back", ItemOutcome.DONE)
     ],
 )
 def test_the_exit_code_of_a_retry_follows_its_items(monkeypatch, capsys, items, exit_code):
-    monkeypatch.setattr(cli, "_perform", lambda _actor, _action: RetryReport(items, 0.1))
+    report = RetryReport(items, 0.1)
+    monkeypatch.setattr(run_module, "perform_action", lambda _actor, _action: report)
     assert cli.main(["retry", "7"]) == exit_code
     out, err = capsys.readouterr()
     if exit_code in {3, 4}:
@@ -278,7 +280,7 @@ def test_an_unexpected_error_shows_an_id_and_its_traceback(monkeypatch, capsys):
     def fail(_actor, _action):
         raise ZeroDivisionError("oh \x1b[31m")
 
-    monkeypatch.setattr(cli, "_perform", fail)
+    monkeypatch.setattr(run_module, "perform_action", fail)
     assert cli.main(["stats"]) == 70
     out, err = capsys.readouterr()
     assert out == ""
@@ -296,7 +298,7 @@ def test_foreign_text_in_an_error_is_harmless(monkeypatch, capsys):
     def fail(_actor, _action):
         raise JobNotFound("no \x1b[2J\nsuch \u202ejob")
 
-    monkeypatch.setattr(cli, "_perform", fail)
+    monkeypatch.setattr(run_module, "perform_action", fail)
     assert cli.main(["status", "1"]) == 3
     assert capsys.readouterr().err == "jobs-maint: no \\x1b[2J such \\u202ejob\n"
 
@@ -330,6 +332,6 @@ def test_each_error_ends_with_its_own_code(monkeypatch, capsys, error):
     def fail(_actor, _action):
         raise error("what was found")
 
-    monkeypatch.setattr(cli, "_perform", fail)
+    monkeypatch.setattr(run_module, "perform_action", fail)
     assert cli.main(["stats"]) == error.exit_code
     assert capsys.readouterr() == ("", "jobs-maint: what was found\n")

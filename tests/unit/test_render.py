@@ -16,7 +16,6 @@ from jobs_maint.models import (
     JobDetails,
     JobEvent,
     MaintenanceRun,
-    PurgeReport,
     QueueStats,
     RetryReport,
     SchemaReport,
@@ -472,6 +471,12 @@ def test_the_schema_page_says_what_is_there_and_what_is_missing():
     assert "Nothing had to be applied." in render_text(done)
 
 
+def test_an_index_that_could_not_be_built_is_told_with_its_reason():
+    problem = "jobs_maint_finished_idx: waits for the transaction of process 31"
+    text = render_text(SchemaReport("0001", True, (), (), problems=(problem,)))
+    assert text.endswith(f"Not done; everything works without, more slowly:\n  {problem}")
+
+
 def test_the_schemas_sql_is_printed_as_it_is():
     sql = f"CREATE TABLE t ({'x' * 300});\n"
     assert render_text(SchemaReport("0001", False, (), (), sql=sql), width=40) == sql.strip()
@@ -479,7 +484,7 @@ def test_the_schemas_sql_is_printed_as_it_is():
 
 def test_help_names_each_word_with_its_role():
     text = render_text(build_help(SHELL, "shell"), width=100)
-    assert "jobs-maint retry ID… [--reset-attempts]" in text
+    assert "jobs-maint retry ID…|--all [QUEUE] [--task TEXT]" in text
     assert "Role: operator." in text
     assert "Not yours" not in text
 
@@ -525,8 +530,8 @@ def test_json_keeps_arguments_as_they_are():
 
 
 def test_a_result_without_a_page_is_an_error_of_ours():
-    purge = PurgeReport({}, 0, 0.0, finished=True)
-    with pytest.raises(TypeError, match="PurgeReport"):
-        render_text(purge)
-    with pytest.raises(TypeError, match="PurgeReport"):
-        render_json(purge)
+    for result in (WorkerCounts(1, 0), None):
+        with pytest.raises(TypeError, match=type(result).__name__):
+            render_text(result)
+        with pytest.raises(TypeError, match=type(result).__name__):
+            render_json(result)

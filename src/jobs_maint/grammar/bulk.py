@@ -58,7 +58,7 @@ def build_set(
     if not everything:
         if running:
             given.append("running")
-        if options.get("request") is None and given:
+        if given and (words or options.get("request") is None):
             raise InvalidRequest(
                 f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
             )

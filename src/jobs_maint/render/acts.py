@@ -61,7 +61,8 @@ def render_rescue(report: RescueReport, page: Page) -> None:
     if not items:
         page.line("No job had to be rescued.", "bold")
     else:
-        counts = ", ".join(f"{n:,} {_RESCUED.get(code, code)}" for code, n in report.counts.items())
+        names = {code: _RESCUED.get(code, safe_word(code)) for code in report.counts}
+        counts = ", ".join(f"{count:,} {names[code]}" for code, count in report.counts.items())
         broken = any(item.outcome is ItemOutcome.FAILED for item in items)
         style = "bold yellow" if broken else "bold green"
         page.line(f"{count_noun(len(items), 'job')} without a worker: {counts}.", style)

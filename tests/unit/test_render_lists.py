@@ -1,0 +1,132 @@
+"""`errors`, `stuck`, `workers` and `audit` as tables."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs_maint.models import (
+    AuditEntry,
+    AuditReport,
+    DigestGroup,
+    ErrorsReport,
+    StuckJob,
+    StuckReport,
+    WorkersReport,
+    WorkerView,
+)
+from jobs_maint.render import build_data, render_text
+
+NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
+EVIL = "a\x1b[2J\n\u202e"
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+TIMEOUT = DigestGroup(
+    "demo.tasks.deliver_webhook", "httpx.ConnectTimeout", "timed out after N s", 37, 2, "rising",
+    recorded=True, first_at=ago(hours=20), last_at=ago(minutes=4), sample_job_id=4711,
+)  # fmt: skip
+UNKNOWN = DigestGroup("demo.tasks.pdf", None, "", 3, 3, "steady", recorded=False)
+ERRORS = ErrorsReport(NOW, 86_400, None, (TIMEOUT, UNKNOWN), 52, 9, 2, 12)
+ORPHAN = StuckJob(
+    7, "email", "shop.send", 1, ago(minutes=10), 600, named=False, worker=None,
+    noticed_seconds=None, due_in_seconds=None,
+)  # fmt: skip
+LONG = replace(ORPHAN, job_id=8, running_seconds=10_800, named=True, worker="host-a pid 31")
+WORKER = WorkerView(3, True, "host-a", 31, ("email", "webhook"), True, 4.0, (LONG,))
+BARE = WorkerView(4, False, None, None, None, False, 7200.0, ())
+ENTRY = AuditEntry(17, ago(minutes=5), "shell:ana", "retry --all webhook", "partly",
+                   {"done": 35, "skipped": 2}, None, 3.2)  # fmt: skip
+REFUSED = AuditEntry(16, ago(minutes=6), "slack:bo", "purge", "refused", {}, "You may not")
+STUCK = StuckReport(NOW, (ORPHAN,), (LONG,), hidden_jobs=2)
+WORKERS = WorkersReport(NOW, (WORKER, BARE))
+AUDIT = AuditReport(NOW, (ENTRY, REFUSED), 9, 604_800)
+EVERY = [ERRORS, STUCK, WORKERS, AUDIT]
+
+
+def lines(result, width=160):
+    return render_text(result, width=width).split("\n")
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("result", EVERY)
+def test_no_line_is_wider_than_the_terminal(result, width):
+    assert max(map(len, lines(result, width))) <= width
+
+
+def test_errors_are_a_row_a_group_and_their_numbers_add_up():
+    text = lines(ERRORS)
+    assert text[0] == "52 jobs failed in the last 24 h, 9 in the 24 h before."
+    assert text[3].split()[:4] == ["37", "2", "rising", "deliver_webhook"]
+    assert text[3].endswith("4711  ConnectTimeout: timed out after N s")
+    assert text[4].endswith("–  error not recorded")
+    assert "2 more groups, 12 failures, not shown; --limit 4" in text
+    assert "One of a group: jobs-maint status 4711" in text
+    shown = sum(group.count for group in ERRORS.groups)
+    assert shown + ERRORS.failures_not_shown == ERRORS.failed
+
+
+def test_at_80_columns_the_error_stands_below_and_columns_left_out_are_named():
+    text = lines(ERRORS, 60)
+    assert any(line.strip() == "ConnectTimeout: timed out after N s" for line in text)
+    assert any(line.startswith("Too narrow for: ") for line in text)
+
+
+def test_no_error_is_one_sentence():
+    report = ErrorsReport(NOW, 3600, "email", (), 0, 0, 0, 0)
+    says = "No jobs failed in queue email in the last 60 min, 0 in the 60 min before."
+    assert lines(report) == [says]
+
+
+def test_stuck_tells_who_has_no_worker_and_who_runs_long():
+    text = render_text(STUCK, width=120)
+    assert text.startswith("1 running job has no living worker.\n")
+    assert "1 job runs long." in text
+    assert "not noticed yet" in text
+    assert "host-a pid 31" in text
+    assert "2 running jobs in other queues not shown" in text
+    for due, says in ((-1, "due"), (120, "due in 2 min")):
+        job = replace(ORPHAN, noticed_seconds=180, due_in_seconds=due)
+        report = StuckReport(NOW, (job,), ())
+        assert any(line.endswith(f"  {says}") for line in lines(report))
+
+
+def test_more_running_jobs_than_a_table_holds_are_counted():
+    report = StuckReport(NOW, (ORPHAN,) * 60, ())
+    assert "10 more not shown. --json has them." in lines(report)
+
+
+def test_workers_tell_where_they_are_and_what_they_run():
+    text = lines(WORKERS)
+    assert text[0] == "1 of 2 workers live."
+    squeezed = [" ".join(line.split()) for line in text]
+    assert squeezed[3] == "3 live host-a pid 31 email, webhook 4 s ago 1"
+    assert squeezed[4] == "4 silent unknown unknown 2 h ago –"
+    assert "3 8 email send 3 h" in squeezed
+    assert text[-1].startswith("1 worker without a recorder: no error is recorded there")
+
+
+def test_the_audit_tells_who_what_and_how_it_ended():
+    text = lines(AUDIT)
+    assert text[0] == "9 requests in the last 7 d, newest first."
+    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (done 35, skipped 2)")
+    assert text[4].endswith("slack:bo   refused     –  purge: You may not")
+    assert "7 more not shown; --limit 9" in text
+    assert build_data(AUDIT)["not_shown"] == 7
+
+
+def test_foreign_text_is_harmless():
+    job = replace(LONG, queue=EVIL, task=EVIL, worker=EVIL)
+    for result in (
+        replace(ERRORS, queue=EVIL, limited_to_queues=(EVIL,), groups=(
+            replace(TIMEOUT, task=EVIL, message=EVIL, exception_type=EVIL, trend=EVIL),)),
+        StuckReport(NOW, (job,), (job,)),
+        WorkersReport(NOW, (replace(WORKER, host=EVIL, queues=(EVIL,), jobs=(job,)),)),
+        replace(AUDIT, actor=EVIL, entries=(
+            replace(ENTRY, actor=EVIL, action=EVIL, error=EVIL, outcome=EVIL, counts={EVIL: 1}),)),
+    ):  # fmt: skip
+        text = render_text(result)
+        assert all(char == "\n" or char.isprintable() for char in text)

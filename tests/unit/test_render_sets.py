@@ -1,0 +1,231 @@
+"""Previews and outcomes of sets: their sentences, what they leave out, their JSON."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs_maint.models import (
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    Preview,
+    PurgeReport,
+    RescueReport,
+    RetryReport,
+    SetGroup,
+    SkipGroup,
+)
+from jobs_maint.render import build_data, render_json, render_question, render_text
+
+NOW = datetime(2026, 3, 12, 3, 14, tzinfo=UTC)
+EVIL = "a\x1b[2J\n\u202e"
+LOCK = SkipGroup(
+    "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
+)
+MISSING = SkipGroup("wrong_status", "not there, or in a status that does not fit", 1, (9,))
+PREVIEW = Preview(
+    "retry", "retry --all webhook", "key", 37, 0,
+    (SetGroup("webhook", "demo.deliver_webhook", 37),), (LOCK,), NOW,
+)  # fmt: skip
+PURGE_PREVIEW = Preview(
+    "purge", "purge", "key", 1204, 0, (), (), NOW,
+    cutoffs={"succeeded": NOW - timedelta(days=30), "failed": NOW - timedelta(days=90)},
+    by_status={"succeeded": 1204},
+)  # fmt: skip
+BULK = BulkReport(
+    "retry", "retry --all webhook", 17, 37, 35, (LOCK,), (), 3.2, queues=("webhook",)
+)  # fmt: skip
+PURGE = PurgeReport({"succeeded": 1000, "failed": 204}, 12, 3.2, True, oldest_left=NOW)
+RESCUE = RescueReport(
+    (ItemResult(7, ItemOutcome.DONE, "put_back", "its worker died", "email", "a.send"),), 1, 0.1
+)
+EVERY = [PREVIEW, PURGE_PREVIEW, BULK, PURGE, RESCUE]
+
+
+def lines(result, width=120):
+    return render_text(result, width=width).split("\n")
+
+
+def test_a_preview_says_how_many_what_stays_and_where():
+    assert lines(PREVIEW) == [
+        "35 of 37 jobs of webhook would be put back.",
+        "2 stay as they are: a job with the same queueing lock is already waiting (4713, 4720).",
+        "They run now; a cancelled job that was scheduled for later keeps its time.",
+        "",
+        "Jobs  Queue    Task",
+        "  37  webhook  demo.deliver_webhook",
+        "",
+        "Asked: retry --all webhook",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preview", "question"),
+    [
+        (PREVIEW, "Retry 35 jobs?"),
+        (replace(PREVIEW, verb="cancel", count=1, skips=()), "Cancel 1 job?"),
+        (replace(PREVIEW, verb="discard", skips=(MISSING,)), "Discard 37 jobs?"),
+        (PURGE_PREVIEW, "Delete 1,204 jobs?"),
+    ],
+)
+def test_the_question_repeats_verb_number_and_noun(preview, question):
+    assert render_question(preview) == question
+
+
+def test_named_jobs_that_do_not_fit_are_left_out_and_not_subtracted():
+    preview = replace(PREVIEW, count=2, skips=(MISSING,))
+    assert preview.expected == 2
+    text = render_text(preview)
+    assert text.startswith("2 jobs of webhook would be put back.\nLeft out 1: not there, or")
+
+
+def test_what_is_beyond_the_largest_set_is_counted_before_and_after():
+    sentence = (
+        "1,204 more remain beyond the largest set of 50,000. "
+        "The same command, afterwards, goes on with them."
+    )
+    assert sentence in lines(replace(PREVIEW, count=50_000, remain=1204))
+    assert sentence in lines(replace(BULK, requested=50_000, done=50_000, remain=1204))
+
+
+def test_many_queues_and_tasks_are_cut_with_numbers_that_add_up():
+    groups = tuple(SetGroup(f"q{number}", "t", 2) for number in range(25))
+    text = render_text(replace(PREVIEW, count=50, skips=(), groups=groups))
+    assert text.startswith("50 jobs of 25 queues would be put back.")
+    assert "5 more groups, 10 jobs, not shown. --json has them." in text
+
+
+def test_a_purge_preview_has_a_row_a_status_and_names_what_is_kept():
+    assert lines(PURGE_PREVIEW) == [
+        "1,204 finished jobs would be deleted.",
+        "This cannot be undone.",
+        "",
+        "Status      Jobs  Ended before (UTC)",
+        "succeeded  1,204  2026-02-10 03:14",
+        "failed         –  2025-12-12 03:14",
+        "Kept, however old: cancelled, aborted jobs.",
+        "",
+        "Asked: purge",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preview", "says"),
+    [
+        (replace(PREVIEW, key=None, count=0, groups=(), skips=()),
+         "Nothing to do: no job matches retry --all webhook."),
+        (replace(PURGE_PREVIEW, key=None, count=0),
+         "Nothing to do: no finished job is old enough for purge."),
+    ],
+)  # fmt: skip
+def test_nothing_to_do_is_one_sentence(preview, says):
+    assert render_text(preview) == says
+
+
+def test_an_outcome_says_what_was_done_what_was_skipped_and_how_to_follow():
+    assert lines(BULK) == [
+        "35 jobs of webhook put back in 3 s.",
+        "2 skipped: queueing lock taken (4713, 4720).",
+        "Follow: jobs-maint stats webhook",
+    ]
+
+
+@pytest.mark.parametrize(("verb", "done"), [("cancel", "cancelled"), ("discard", "discarded")])
+def test_what_can_be_undone_names_the_command(verb, done):
+    report = replace(BULK, verb=verb, words=f"{verb} --all webhook", skips=(), requested=35)
+    assert lines(report) == [
+        f"35 jobs of webhook {done} in 3 s.",
+        "Undo: jobs-maint retry --request 17",
+    ]
+
+
+def test_a_stopped_outcome_counts_what_was_not_looked_at():
+    report = replace(BULK, requested=1037, stopped=True)
+    assert "Stopped: 1,000 jobs not looked at. The same command goes on with them." in lines(report)
+
+
+def test_a_reason_of_one_job_is_told_in_full_and_of_many_in_short():
+    one = SkipGroup("queueing_lock_taken", "job 5 has the same queueing lock (x)", 1, (7,))
+    assert "1 skipped: job 5 has the same queueing lock (x) (7)." in lines(
+        replace(BULK, skips=(one,))
+    )
+    many = replace(LOCK, count=9)
+    assert "9 skipped: queueing lock taken (4713, 4720 and 7 more)." in lines(
+        replace(BULK, skips=(many,))
+    )
+
+
+def test_nothing_done_offers_no_undo():
+    text = render_text(replace(BULK, verb="discard", done=0))
+    assert text.startswith("No job of webhook was discarded.")
+    assert "Undo" not in text
+
+
+def test_a_purge_counts_by_status_and_says_what_is_left():
+    assert lines(PURGE) == [
+        "1,204 jobs deleted in 3 s, 12 batches.",
+        "",
+        "Status     Deleted",
+        "succeeded    1,000",
+        "failed         204",
+        "",
+        "The oldest finished job that is left ended 2026-03-12 03:14 UTC.",
+    ]
+    stopped = render_text(replace(PURGE, finished=False))
+    assert "Stopped before the end. The same command goes on with the rest." in stopped
+
+
+def test_a_rescue_has_a_row_a_job_with_its_reason():
+    assert lines(RESCUE) == [
+        "1 job without a worker: 1 put back.",
+        "",
+        "ID  Queue  Task  Became    Why",
+        " 7  email  send  put back  its worker died",
+        "",
+        "1 running job has no living worker but is not due yet: jobs-maint stuck.",
+    ]
+    assert "    its worker died" in lines(RESCUE, width=60)
+
+
+def test_a_running_job_is_said_to_run_and_offers_no_undo():
+    item = ItemResult(12, ItemOutcome.DONE, "abort_requested", "x", "email", "a.send")
+    assert lines(RetryReport((item,), 0, "cancel")) == [
+        "Job 12 (email, send) runs; its worker was asked to abort it."
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("result", EVERY)
+def test_no_line_is_wider_than_the_terminal(result, width):
+    assert max(map(len, lines(result, width))) <= width
+
+
+def test_foreign_text_is_harmless():
+    skip = SkipGroup(EVIL, EVIL, 1, (1,))
+    item = ItemResult(1, ItemOutcome.FAILED, EVIL, EVIL, EVIL, EVIL)
+    for result in (
+        replace(PREVIEW, words=EVIL, groups=(SetGroup(EVIL, EVIL, 1),), skips=(skip,)),
+        replace(PREVIEW, words=EVIL, key=None),
+        replace(BULK, queues=(EVIL,), skips=(skip,), failures=(skip,), left_out=(skip,)),
+        PurgeReport({EVIL: 1}, 1, 0.1, True, trimmed={EVIL: 1}),
+        RescueReport((item,), 0, 0.1),
+    ):
+        for text in (render_text(result), render_json(result)):
+            assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "more"),
+    [
+        (PREVIEW, "preview", {"expected": 35, "count": 37, "key": "key"}),
+        (BULK, "bulk", {"left": 0, "done": 35, "queues": ["webhook"]}),
+        (PURGE, "purge", {"total": 1204, "finished": True}),
+        (RESCUE, "rescue", {"counts": {"put_back": 1}, "suspects": 1}),
+        (RetryReport((), 0.0, "cancel"), "cancel", {"done": 0, "skipped": 0}),
+    ],
+)
+def test_json_names_its_kind_and_has_what_the_text_counts(result, kind, more):
+    data = build_data(result)
+    assert next(iter(data.items())) == ("kind", kind)
+    assert {name: data[name] for name in more} == more
