@@ -102,16 +102,17 @@ class Run:
                 "counts": Jsonb(dict(counts)),
             },
         )
-        return bool(rows) and not rows[0]["stop_requested"]
+        return bool(rows) and bool(rows[0]["go_on"])
 
     async def close(
         self,
         outcome: str,
-        counts: Mapping[str, int],
+        counts: Mapping[str, int] | None,
         *,
         elapsed_seconds: float,
         error: tuple[str, str] | None = None,
     ) -> None:
+        """`counts` None: those of the committed batches stay."""
         async with self._pool.connection() as conn, transaction(conn):
             await fetch_all(
                 conn,
@@ -119,7 +120,7 @@ class Run:
                 {
                     "audit_id": self.audit_id,
                     "outcome": outcome,
-                    "counts": Jsonb(dict(counts)),
+                    "counts": None if counts is None else Jsonb(dict(counts)),
                     "error_code": error[0] if error else None,
                     "error": _plain(error[1]) if error else None,
                     "elapsed_seconds": elapsed_seconds,

@@ -40,13 +40,15 @@ from jobs_maint.settings import MaintSettings
 __all__ = ["claim_request", "perform"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
     pool: Pool
     actor: Actor
     action: Any
     scope: QueueScope
     settings: MaintSettings
+    audited: bool = False
+    """Whether a row of the audit tells of this request already."""
 
 
 async def perform(
@@ -63,6 +65,7 @@ async def perform(
     if handler is None:
         raise InvalidRequest(f"{action.word} is not done here; see help")
     begun = time.monotonic()
+    request: _Request | None = None
     with mapped_errors():
         try:
             scope = permit(actor, action)
@@ -70,7 +73,8 @@ async def perform(
                 if not isinstance(action, ShowSchemaSql):
                     raise InvalidRequest(f"{action.word} needs the jobs database")  # noqa: TRY301
                 return schema.render_schema_sql()
-            return await handler(_Request(pool, actor, action, scope, settings))
+            request = _Request(pool, actor, action, scope, settings)
+            return await handler(request)
         except NotPermitted as exc:
             await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
@@ -79,7 +83,7 @@ async def perform(
                 await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
         except Exception as exc:
-            if action.act:
+            if action.act and not (request is not None and request.audited):
                 await _audit_failure(pool, actor, action, "failed", exc, begun)
             raise
 
@@ -94,7 +98,7 @@ async def _audit_failure(
     pool: Pool | None, actor: Actor, action: Action, outcome: str, exc: Exception, begun: float
 ) -> None:
     """In a transaction of its own; a database that is gone must not hide the first error."""
-    code = exc.code if isinstance(exc, JobsMaintError) else type(exc).__name__
+    code, message = _describe_error(exc)
     fields = {"actor": f"{actor.kind}:{actor.id}", "action": action.word, "code": code}
     emit(f"jobs_maint.request_{outcome}", logging.WARNING, **fields)
     if pool is None or isinstance(action, ApplySchema):
@@ -102,10 +106,21 @@ async def _audit_failure(
     try:
         await audit.record_alone(
             pool, actor, action, outcome,
-            error=(code, str(exc)), elapsed_seconds=time.monotonic() - begun,
+            error=(code, message), elapsed_seconds=time.monotonic() - begun,
         )  # fmt: skip
     except Exception as second:  # noqa: BLE001  the first error is the one to show
         emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, **fields)
+
+
+def _describe_error(exc: BaseException) -> tuple[str, str]:
+    """Code and sentence, as the one who asked is told them."""
+    try:
+        with mapped_errors():
+            raise exc  # noqa: TRY301  it is described by the one map there is
+    except JobsMaintError as told:
+        return told.code, str(told)
+    except BaseException as other:  # noqa: BLE001  it is described, and raised by the caller
+        return type(other).__name__, str(other)
 
 
 async def _read(request: _Request, operation: Callable[[Conn], Awaitable[Any]]) -> Any:
@@ -180,7 +195,9 @@ async def _record_items(
     outcome = "done" if done == len(items) else "partly" if done else "refused"
     error = None
     if outcome == "refused":
-        error = (items[0].code, items[0].reason)
+        broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
+        outcome = "failed" if broken else outcome
+        error = ((broken or items)[0].code, (broken or items)[0].reason)
     await audit.record(
         conn, request.actor, request.action, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
@@ -224,13 +241,7 @@ async def _purge_finished(request: _Request) -> PurgeReport:
     await audit.interrupt_lost_runs(request.pool)
     run = audit.Run(request.pool, request.actor, action)
     await run.open()
-    counts: Mapping[str, int] = {}
-
-    async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
-        nonlocal counts
-        counts = so_far
-        return await run.advance(conn, so_far)
-
+    request.audited = True
     begun = time.monotonic()
     try:
         report = await purge.purge_finished_jobs(
@@ -238,11 +249,10 @@ async def _purge_finished(request: _Request) -> PurgeReport:
             retention,
             time_limit=action.time_limit,
             resume_after=action.resume_after,
-            on_batch=on_batch,
+            on_batch=run.advance,
         )
     except BaseException as exc:
-        error = (type(exc).__name__, str(exc))
-        await run.close("failed", counts, elapsed_seconds=time.monotonic() - begun, error=error)
+        await _close_broken(run, exc, time.monotonic() - begun)
         raise
     await run.close(
         "done" if report.finished else "partly",
@@ -255,6 +265,19 @@ async def _purge_finished(request: _Request) -> PurgeReport:
             seconds=round(report.elapsed_seconds, 2), finished=report.finished,
         )  # fmt: skip
     return report
+
+
+async def _close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:
+    """With the counts of what was committed.
+
+    A database that is gone must not hide the error; the next process then closes the run.
+    """
+    outcome = "failed" if isinstance(exc, Exception) else "interrupted"
+    error = _describe_error(exc)
+    try:
+        await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
+    except Exception as second:  # noqa: BLE001
+        emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, code=error[0])
 
 
 async def _open_digest(request: _Request) -> Any:

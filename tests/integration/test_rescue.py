@@ -51,7 +51,10 @@ class Fleet:
 
     async def pass_time(self, span: timedelta) -> None:
         for statement in (
-            "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, steady_since = steady_since - %s",
+            (
+                "UPDATE jobs_maint_workers SET beat_at = beat_at - %s,"
+                " steady_since = steady_since - %s"
+            ),
             "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - %s - %s * 0",
             (
                 "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
