@@ -3,7 +3,7 @@
 import logging
 import re
 
-from tests.support.bots import ask, open_bot
+from tests.support.bots import ask, no_sleep, open_bot
 
 from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
 
@@ -39,7 +39,7 @@ async def test_acts_are_told_in_the_audit_channel_too(pool, make_job):
 
 async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(pool, make_job):
     job_id = await make_job(status="failed")
-    async with open_bot(pool) as (slack, bot):
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
         slack.set_fault("500", method="usergroups.users.list", times=9)
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
         assert answer.ephemeral
