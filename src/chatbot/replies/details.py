@@ -31,6 +31,7 @@ from chatbot.replies.words import (
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.redaction import HIDDEN
 
 __all__ = ["render_details"]
 
@@ -62,7 +63,7 @@ def render_details(job: JobDetails) -> Message:
         if len(args) > ONE_LINE:
             args = json.dumps(job.args, indent=1, ensure_ascii=False)
         args = cut_middle(args, LONGEST_ARGS, shell)
-        hidden = " (secrets are hidden)" if job.redacted else ""
+        hidden = " (secrets are hidden)" if HIDDEN in args else ""
         parts.append(paragraph([f"Arguments{hidden}:"], pre=args))
     if job.events:
         parts.append(paragraph([bold("Timeline")], *_timeline(job)))
