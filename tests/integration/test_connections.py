@@ -65,6 +65,21 @@ async def test_the_teams_pool_may_be_of_any_kind(database_url, make_job, pool_op
         assert (await ask(pool, ShowStats())).queues[0].ready == 1
 
 
+async def test_a_transaction_has_its_own_limits_and_isolation(database_url):
+    async with psycopg_pool.AsyncConnectionPool(
+        database_url, min_size=1, max_size=1, open=False, configure=configure_strictly
+    ) as pool:
+        async with pool.connection() as conn, transaction(conn):
+            found = [
+                (await (await conn.execute(f"SHOW {name}")).fetchone())[0]
+                for name in ("transaction_isolation", "lock_timeout", "statement_timeout")
+            ]
+        async with pool.connection() as conn:
+            after = await (await conn.execute("SHOW lock_timeout")).fetchone()
+    assert found == ["read committed", "5s", "1min"]
+    assert after == ("0",)
+
+
 async def test_times_are_utc_whatever_the_server_is_set_to(database_url, make_job, conn):
     job = await make_job(status="cancelled", scheduled_in=hours(30))
     await conn.execute(

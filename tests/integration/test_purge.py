@@ -337,3 +337,26 @@ async def test_a_job_that_a_periodic_task_deferred_goes_and_the_task_keeps_its_p
     assert (await run_purge(pool)).total == 1
     left = await conn.execute("SELECT defer_timestamp, job_id FROM procrastinate_periodic_defers")
     assert await left.fetchall() == [(1700000000, None)]
+
+
+async def test_a_purge_that_is_asked_to_stop_ends_after_its_batch(pool, make_job, conn, by_twos):
+    jobs = await make_old(make_job, "ok", "bad", "ok", "ok")
+    await on_delete(conn, "UPDATE jobs_maint_runs SET stop_requested = true")
+    report = await run_purge(pool)
+    assert (report.total, report.finished) == (2, False)
+    assert await list_ids(conn) == set(jobs[2:])
+    assert await list_audit(conn) == [("partly", {"succeeded": 2})]
+
+
+async def test_of_old_digest_windows_the_last_one_of_each_name_stays(pool, conn):
+    """The next window begins where it ended."""
+    await conn.execute(
+        "INSERT INTO jobs_maint_digests (name, since, until, state)"
+        " SELECT name, now() - make_interval(days => n + 1), now() - make_interval(days => n),"
+        " 'sent' FROM unnest(ARRAY['ops', 'web']) AS name, generate_series(91, 93) AS n"
+    )
+    await run_purge(pool)
+    left = await conn.execute(
+        "SELECT name, extract(day FROM now() - until)::int FROM jobs_maint_digests ORDER BY name"
+    )
+    assert await left.fetchall() == [("ops", 91), ("web", 91)]
