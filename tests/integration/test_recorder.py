@@ -57,6 +57,7 @@ async def test_a_failure_is_recorded_though_the_recorders_connection_was_ended(d
 
     @app.task(name="fails")
     async def fails() -> None:
+        await wait_for(database_url, "SELECT 1 FROM jobs_maint_workers")  # it has begun its work
         ((pid,),) = await wait_for(database_url, RECORDER)
         await fetch(database_url, "SELECT pg_terminate_backend(%s)", pid)
         raise ValueError("after the end of the connection")
