@@ -6,6 +6,8 @@
 ARGS ?=
 ROWS ?= 200000
 PYTEST_ARGS ?=
+# Tests mostly wait for real processes, so more of them than there are cores run at a time.
+WORKERS ?= 4
 
 BIN := .venv/bin
 SYNCED := .venv/.synced
@@ -40,7 +42,7 @@ contracts: $(SYNCED) ## import-linter: which layer may import which
 	$(BIN)/lint-imports
 
 tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
-	$(BIN)/pytest -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not soak" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
 	@test -f benchmarks/__main__.py || { echo "make bench: there are no benchmarks yet (benchmarks/__main__.py is missing)" >&2; exit 2; }

@@ -36,7 +36,6 @@ __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
 
-INVITE = "With /invite it can answer to all."
 LAST_WORDS = 3.0
 """Seconds for a word to the one whose request is stopped with the process."""
 
@@ -156,6 +155,7 @@ class Answers:
             users=users,
             usergroups=groups,
             problems=known.problems,
+            passing=known.passing,
             elsewhere=list(dict.fromkeys(elsewhere)),
             act=action.act,
         )
@@ -190,7 +190,7 @@ class Answers:
                 return answer
             why = "this channel is shared with another organisation."
         except Unknown as exc:
-            why = f"the bot is not in this channel. {INVITE}"
+            why = "the bot is not in this channel. With /invite it can answer to all."
             if not exc.is_about_membership:
                 why = f"the bot cannot tell whether people outside read this channel. {exc}"
         message = add_note(answer.message, f"Only you see this: {why}")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from chatbot.errors import SlackUnavailable
 from jobs_maint.errors import JobsMaintError
 
 __all__ = ["Directory", "SlackPeople", "Unknown"]
@@ -31,6 +32,11 @@ class SlackPeople(Protocol):
 
 class Unknown(Exception):
     """Slack does not tell; the text says why."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether Slack may tell in a minute; what it refuses, it refuses until it is mended."""
+        return isinstance(self.__cause__, SlackUnavailable)
 
     @property
     def is_about_membership(self) -> bool:

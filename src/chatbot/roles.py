@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chatbot.directory import Directory, Unknown
 from chatbot.setting_types import EVERYBODY, GrantSetting
-from jobs_maint.actions import Action, Actor, Grant, Role
+from jobs_maint.actions import ALL_QUEUES, Action, Actor, Grant, Role
 
 __all__ = ["KnownActor", "Roles"]
 
@@ -21,6 +21,8 @@ class KnownActor:
 
     actor: Actor
     problems: tuple[str, ...] = ()
+    passing: bool = True
+    """Whether the problems may be gone in a minute; a missing scope is not."""
 
 
 class Roles:
@@ -36,7 +38,16 @@ class Roles:
         """Names never count; `name` is for readers of the audit only."""
         found: list[Grant] = []
         problems: dict[str, None] = {}
-        for role, setting in self._grants:
+        passing = True
+        by_id = [pair for pair in self._grants if user in pair[1].users]
+        others = [pair for pair in self._grants if user not in pair[1].users]
+        for role, setting in (*by_id, *others):
+            if (
+                action.role
+                and Actor("slack", user, "", channel, tuple(found)).scope(action.role) == ALL_QUEUES
+            ):
+                # Enough is certain: nobody waits for Slack to tell what would change nothing.
+                break
             # Only what can allow an act has to be fresh for it; the rest tells the role held.
             helps = action.role is None or role.covers(action.role)
             try:
@@ -45,8 +56,9 @@ class Roles:
             except Unknown as exc:
                 if helps:
                     problems[str(exc)] = None
+                    passing = passing and exc.may_pass
         actor = Actor("slack", user, name, channel, tuple(found))
-        return KnownActor(actor, tuple(problems))
+        return KnownActor(actor, tuple(problems), passing)
 
     async def _is_meant(self, user: str, setting: GrantSetting, *, act: bool) -> bool:
         if user in setting.users:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import psycopg
-import psycopg_pool
 from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
@@ -100,16 +97,6 @@ class Run:
             raise RuntimeError("the run is not open")
         return self.audit_id
 
-    async def close_after_error(
-        self, counts: Mapping[str, int], elapsed_seconds: float, error: tuple[str, str]
-    ) -> None:
-        """`failed`, with what was committed before; a database that is gone leaves it `started`.
-
-        The next process marks it interrupted when its lease runs out.
-        """
-        with contextlib.suppress(psycopg.Error, psycopg_pool.PoolTimeout):
-            await self.close("failed", counts, elapsed_seconds=elapsed_seconds, error=error)
-
     async def advance(self, conn: Conn, counts: Mapping[str, int]) -> bool:
         """Within a batch's transaction; returns False when the run must end (stopped or lost)."""
         rows = await fetch_all(
@@ -121,16 +108,17 @@ class Run:
                 "counts": Jsonb(dict(counts)),
             },
         )
-        return bool(rows) and not rows[0]["stop_requested"]
+        return bool(rows) and bool(rows[0]["go_on"])
 
     async def close(
         self,
         outcome: str,
-        counts: Mapping[str, int],
+        counts: Mapping[str, int] | None,
         *,
         elapsed_seconds: float,
         error: tuple[str, str] | None = None,
     ) -> None:
+        """`counts` None: those of the committed batches stay."""
         async with self._pool.connection() as conn, transaction(conn):
             await fetch_all(
                 conn,
@@ -138,7 +126,7 @@ class Run:
                 {
                     "audit_id": self.audit_id,
                     "outcome": outcome,
-                    "counts": Jsonb(dict(counts)),
+                    "counts": None if counts is None else Jsonb(dict(counts)),
                     "error_code": error[0] if error else None,
                     "error": _plain(error[1]) if error else None,
                     "elapsed_seconds": elapsed_seconds,

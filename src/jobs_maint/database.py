@@ -39,6 +39,7 @@ STATEMENT_TIMEOUT = timedelta(seconds=60)
 
 _DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
 _APPLY = "run `jobs-maint schema apply`"
+_UNDONE = "this step changed nothing"
 
 
 def normalise_url(url: str) -> str:
@@ -81,6 +82,8 @@ async def open_pool(
         max_size=max_size,
         timeout=POOL_TIMEOUT,
         open=False,
+        # A proxy that gives each transaction another session knows no prepared statement.
+        kwargs={"prepare_threshold": None},
         check=psycopg_pool.AsyncConnectionPool.check_connection,
     )
     with mapped_errors():
@@ -140,8 +143,48 @@ def mapped_errors() -> Iterator[None]:
         raise map_error(exc) from exc
 
 
+_PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
+    (
+        pg.LockNotAvailable, DatabaseUnavailable,
+        (f"Another session holds these rows or tables for more than "
+        f"{LOCK_TIMEOUT.total_seconds():.0f} s; {_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.DeadlockDetected, DatabaseUnavailable,
+        ("Another session changed the same rows at the same time; "
+        f"{_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.SerializationFailure, DatabaseUnavailable,
+        ("Another session changed the same rows at the same time; "
+        f"{_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.InvalidSchemaName, SchemaMismatch,
+        ("No schema on the search path of this connection exists; create it, or correct "
+        "search_path in the options of JOB_QUEUE_DATABASE_URL or of the role."),
+    ),
+    (
+        pg.TooManyConnections, DatabaseUnavailable,
+        "All connections of the database server are taken; end some, or try again in a moment.",
+    ),
+    (
+        pg.ReadOnlySqlTransaction, DatabaseUnavailable,
+        ("The database accepts no changes (read only: a standby?); "
+        "JOB_QUEUE_DATABASE_URL must name the primary."),
+    ),
+    (
+        pg.DiskFull, DatabaseUnavailable,
+        f"The disk of the jobs database is full; {_UNDONE}.",
+    ),
+)  # fmt: skip
+
+
 def map_error(exc: Exception) -> JobsMaintError:
     """Our error for one of psycopg's; never shows the connection string."""
+    for kind, ours, sentence in _PLAIN:
+        if isinstance(exc, kind):
+            return ours(sentence)
     if isinstance(exc, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
         missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
         what = missing[1] if missing else "a table"
@@ -151,26 +194,20 @@ def map_error(exc: Exception) -> JobsMaintError:
         return DatabaseUnavailable(
             f"The database user lacks a right: {what}; grant it, or use a user that has it."
         )
-    if isinstance(exc, pg.LockNotAvailable):
-        return DatabaseUnavailable(
-            f"Another session holds these rows or tables for more than "
-            f"{LOCK_TIMEOUT.total_seconds():.0f} s; nothing was changed, try again in a moment."
-        )
     if isinstance(exc, pg.QueryCanceled):
+        if "statement timeout" not in str(exc):
+            return DatabaseUnavailable(
+                f"The query was cancelled on the database's side; {_UNDONE}, try again."
+            )
         return DatabaseUnavailable(
             f"The database needed more than {STATEMENT_TIMEOUT.total_seconds():.0f} s and was "
-            "stopped; nothing was changed. Ask for less (a queue, a shorter span)."
+            f"stopped; {_UNDONE}. Ask for less (a queue, a shorter span)."
         )
-    if isinstance(exc, pg.ReadOnlySqlTransaction):
-        return DatabaseUnavailable(
-            "The database accepts no changes (read only: a standby?); "
-            "JOB_QUEUE_DATABASE_URL must name the primary."
-        )
-    if isinstance(exc, pg.DiskFull):
-        return DatabaseUnavailable("The disk of the jobs database is full; nothing was changed.")
     if isinstance(exc, psycopg_pool.PoolTimeout):
+        waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
         return DatabaseUnavailable(
-            f"No connection to the jobs database within {POOL_TIMEOUT:.0f} s; "
+            f"No connection to the jobs database within "
+            f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
             "it is down, or its connections are all taken."
         )
     if isinstance(exc, psycopg.OperationalError | psycopg_pool.PoolClosed):
@@ -193,13 +230,15 @@ async def transaction(
 ) -> AsyncIterator[Conn]:
     """A READ COMMITTED transaction with limits, whatever the connection's defaults are.
 
-    The isolation level matters: re-checks after a lock need a fresh snapshot.
+    The isolation level matters: re-checks after a lock need a fresh snapshot. Times come as UTC,
+    whatever the time zone of the server or the role.
     """
     async with conn.transaction():
         await conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         await conn.execute(
             "SELECT set_config('lock_timeout', %s, true),"
-            " set_config('statement_timeout', %s, true)",
+            " set_config('statement_timeout', %s, true),"
+            " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)",
             (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
         )
         yield conn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -14,18 +15,34 @@ HIDDEN = "[redacted]"
 
 _KEYS = (
     "password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "tokens",
-    "authorization", "api_key", "apikey", "access_key", "private_key", "signing_key",
+    "pgpassword", "authorization", "api_key", "apikey", "access_key", "private_key", "signing_key",
     "secret_key", "credential", "credentials", "cookie", "cookies", "jwt", "otp", "cvv",
     "card_number", "iban", "ssn",
 )  # fmt: skip
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_URL_USER = re.compile(r"(?<=://)[^\s/@:]*(?::[^\s/@]*)?(?=@)")
-_BEARER = re.compile(r"\b(bearer|basic|token)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_ASSIGNED = re.compile(
-    r"\b(password|passwd|pwd|secret|token|api[_-]?key|authorization)(['\"]?\s*[=:]\s*['\"]?)"
-    r"(?!bearer|basic|\[redacted\])[^\s'\",;&)}]+",
-    re.IGNORECASE,
+_URL_USER = re.compile(
+    r"""(?<=://)(?:[^\s/"'<>]*|[^\s/@:"'<>]+:(?!\d+(?:[/?\#]|$))[^\s@"'<>]{0,120})(?=@)"""
 )
+"""Up to the last @ of the host's part; a password may hold an @, or a / that nobody encoded."""
+_BEARER = re.compile(r"\b(bearer|basic|token)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_COOKIE = re.compile(r"\b((?:set-)?cookie)(\s*:\s*)[^\r\n'\"]+", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(
+    r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[A-Za-z0-9+/=\s\\]*"
+    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"
+)
+_ASSIGNED = re.compile(
+    r"""(?<![\w-])(?P<key>[A-Za-z_][\w-]{1,63})\\{0,4}['"]?\s{0,3}[=:]\s{0,3}|"""
+    r"""(?<!\S)--(?P<option>[A-Za-z][\w-]{1,63})\s{1,3}(?=[^\s-])"""
+)
+"""`key=value`, `"key": "value"`, `--key value`; the value is what `_VALUE` finds after it."""
+_VALUE = re.compile(
+    r"""(?!bearer\b|basic\b|\[redacted\])
+    (?: \\{1,4}['"][^'"\\\n]{0,500}          # in JSON within a quoted text
+      | b?"(?:\\.|[^"\\\n]){0,500} | b?'(?:\\.|[^'\\\n]){0,500}
+      | [^\s'",;&)}\\]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OPENING = re.compile(r"""(?:b?\\{0,4}['"])?""")
 _PREFIXED = re.compile(r"\b(?:xox[a-z]-|xapp-|sk_live_|sk-|gh[opusr]_|AKIA|eyJ)[A-Za-z0-9._-]{8,}")
 _LONG = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_-])")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -42,6 +59,9 @@ def _is_secret(key: str, patterns: Sequence[list[str]]) -> bool:
         for pattern in patterns
         for i in range(len(words) - len(pattern) + 1)
     )
+
+
+_PATTERNS = [_words(key) for key in _KEYS]
 
 
 def redact_args(value: Any, more_keys: Sequence[str] = ()) -> Any:
@@ -68,12 +88,33 @@ def _redact(value: Any, patterns: Sequence[list[str]]) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """Messages and tracebacks without user-info in URLs, bearer tokens and random tokens."""
+    """Messages and tracebacks without user-info in URLs, secrets by name, and random tokens."""
     text = _URL_USER.sub(HIDDEN, text)
+    text = _PRIVATE_KEY.sub(rf"\1{HIDDEN}", text)
     text = _BEARER.sub(rf"\1\2{HIDDEN}", text)
-    text = _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
+    text = _COOKIE.sub(rf"\1\2{HIDDEN}", text)
+    text = _hide_assigned(text)
     text = _PREFIXED.sub(HIDDEN, text)
     return _LONG.sub(lambda match: HIDDEN if _random(match[0]) else match[0], text)
+
+
+def _hide_assigned(text: str) -> str:
+    """Only the value of a secret is stepped over: a harmless one may hold a secret in itself."""
+    parts, at = [], 0
+    for name in _ASSIGNED.finditer(text):
+        if name.start() < at or not _is_secret_name(name["key"] or name["option"]):
+            continue
+        value = _VALUE.match(text, name.end())
+        if value is not None:
+            opening = _OPENING.match(value[0])
+            parts += [text[at : value.start()], opening[0] if opening else "", HIDDEN]
+            at = value.end()
+    return "".join([*parts, text[at:]])
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_secret_name(name: str) -> bool:
+    return _is_secret(name, _PATTERNS)
 
 
 def _random(word: str) -> bool:

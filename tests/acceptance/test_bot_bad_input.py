@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote
 
 import psycopg
-from tests.support.bots import ask, open_bot, settle
+from tests.support.bots import ask, no_sleep, open_bot, settle
 
 from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SECRET, VIEWER
 from chatbot.local_slack.text import as_text
@@ -73,7 +73,8 @@ async def test_while_slack_does_not_say_who_is_a_member_nobody_is_told_to_have_n
     pool, make_job
 ):
     await make_job()
-    async with open_bot(pool, settings={"roles": json.dumps(ROLES)}) as (slack, bot):
+    settings = {"roles": json.dumps(ROLES)}
+    async with open_bot(pool, settings=settings, sleep=no_sleep) as (slack, bot):
         slack.set_fault("429", method="users.info", times=9, retry_after=99)
         [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs stats")
         assert as_text(answer).startswith("⛔ You may not see the queues now. Slack does not say")
@@ -195,7 +196,7 @@ async def test_a_button_with_forged_words_or_of_a_job_that_is_gone_does_no_harm(
     pool, conn, make_job
 ):
     job_id = await make_job(status="failed")
-    async with open_bot(pool) as (slack, bot):
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
         [listed] = await ask(slack, bot, ADMIN, OPS, "/jobs failed")
         label = f"Retry job {job_id}"
         for value in ("schema apply", f"retry {job_id} --yes", "x" * 5_000, "status 1 --reveal"):

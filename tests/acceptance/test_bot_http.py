@@ -5,7 +5,7 @@ import time
 
 import aiohttp
 import pytest
-from tests.support.bots import open_bot, settle
+from tests.support.bots import no_sleep, open_bot, settle
 
 from chatbot.http import LARGEST_BODY
 from chatbot.local_slack.sample import OPERATOR, OPS
@@ -111,7 +111,7 @@ async def test_another_slash_command_of_the_same_app_is_told_the_right_name(pool
 async def test_healthz_and_readyz_tell_whether_requests_can_be_served(pool, conn):
     now = time.time()
     shift = [0.0]
-    async with open_bot(pool, clock=lambda: now + shift[0]) as (slack, _):
+    async with open_bot(pool, clock=lambda: now + shift[0], sleep=no_sleep) as (slack, _):
         base = slack._delivery.request_url.removesuffix("/slack/events")
         async with aiohttp.ClientSession() as session:
 

@@ -7,11 +7,13 @@ import socket
 import sys
 
 import pytest
+from click.testing import CliRunner
 from tests.support.bots import ROLES
 from tests.support.processes import Process, environment, wait_until
 
 from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
+from chatbot.process import main
 
 PYTHON = [sys.executable]
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_SIGNING_SECRET": "local-signing-secret"}
@@ -60,17 +62,39 @@ async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
 
 
 @pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is not set"),
+        ({"SLACK_BOT_TOKEN": "nonsense"}, "SLACK_BOT_TOKEN: it is not a bot token"),
+        ({"SLACK_SIGNING_SECRET": ""}, "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET"),
+        ({"JOB_QUEUE_DATABASE_URL": ""}, "JOB_QUEUE_DATABASE_URL is not set"),
+        ({"CHATBOT_ROLES": "{"}, "CHATBOT_ROLES: it is not JSON"),
+        ({"CHATBOT_ROLES": "[" * 5_000}, "CHATBOT_ROLES: it is nested too deep"),
+        ({"CHATBOT_ROLES": '{"boss": {"users": ["U1"]}}'}, "'boss' is no role"),
+        ({"CHATBOT_ROLES": '{"viewer": {"users": ["@ana"]}}'}, "'@ana' is no user id"),
+        ({"CHATBOT_DIGESTS": "[1"}, "CHATBOT_DIGESTS: it is not JSON"),
+        ({"CHATBOT_DIGESTS": "[1]"}, "CHATBOT_DIGESTS[0]: it must be an object"),
+        ({"CHATBOT_ROLLS": "{}"}, "CHATBOT_ROLLS is set but is no setting; did you mean"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_sentence_and_exit_code_78(
+    database_url, monkeypatch, settings, sentence
+):
+    given = {**TOKENS, **LINKS, "JOB_QUEUE_DATABASE_URL": database_url, **settings}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(main, [])
+    assert (result.exit_code, result.stdout) == (78, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith("jobs-chatbot: ")
+    assert sentence in line
+
+
+@pytest.mark.parametrize(
     ("settings", "code", "sentence"),
     [
-        ({"SLACK_BOT_TOKEN": ""}, 78, "SLACK_BOT_TOKEN is not set"),
-        ({"SLACK_BOT_TOKEN": "nonsense"}, 78, "SLACK_BOT_TOKEN: it is not a bot token"),
-        ({"SLACK_SIGNING_SECRET": ""}, 78, "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET"),
-        ({"JOB_QUEUE_DATABASE_URL": ""}, 78, "JOB_QUEUE_DATABASE_URL is not set"),
         ({"JOB_QUEUE_DATABASE_URL": "postgresql://127.0.0.1:1/jobs"}, 69, "127.0.0.1:1"),
         ({"CHATBOT_ROLES": "{"}, 78, "CHATBOT_ROLES: it is not JSON"),
-        ({"CHATBOT_ROLES": '{"boss": {"users": ["U1"]}}'}, 78, "'boss' is no role"),
-        ({"CHATBOT_ROLES": '{"viewer": {"users": ["@ana"]}}'}, 78, "'@ana' is no user id"),
-        ({"CHATBOT_ROLLS": "{}"}, 78, "CHATBOT_ROLLS is set but is no setting; did you mean"),
         ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, 78, "SLACK_BOT_TOKEN is not accepted by Slack"),
         ({"SLACK_APP_TOKEN": "xapp-wrong"}, 78, "SLACK_APP_TOKEN is not accepted by Slack"),
         ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, 69, "Slack cannot be reached"),
@@ -127,12 +151,9 @@ async def test_a_taken_port_ends_it_with_a_sentence(processes):
     ("word", "expected"), [("--version", "jobs-chatbot "), ("--help", "CHATBOT_ROLES")]
 )
 def test_version_and_help_need_no_settings(word, expected):
-    process = Process([*PYTHON, "-m", "chatbot", word], environment())
-    try:
-        assert process.wait() == 0
-        assert expected in process.output
-    finally:
-        process.close()
+    result = CliRunner().invoke(main, [word])
+    assert result.exit_code == 0
+    assert expected in result.output
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path):

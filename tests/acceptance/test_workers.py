@@ -107,6 +107,15 @@ def test_a_draining_worker_keeps_its_long_job_while_a_new_one_starts(queue):
         lambda: queue.one("SELECT worker_id IS NULL FROM procrastinate_jobs WHERE id = %s", job),
         what="the prune of the draining worker's row",
     )
+    pruned = queue.one("SELECT now()")
+    wait_until(
+        lambda: queue.one(
+            "SELECT count(*) FROM jobs_maint_workers"
+            " WHERE %s = ANY (job_ids) AND beat_at > %s + interval '1 second'",
+            job, pruned,
+        ),
+        what="a beat of the draining worker",
+    )  # fmt: skip
     assert old.wait(timeout=20) == 0
     assert queue.status(job) == "succeeded"
     assert queue.runs(job) == [(0, "start"), (0, "end")]
@@ -174,6 +183,16 @@ def test_hostile_error_texts_are_stored_harmless(queue):
     assert len(messages[4].encode()) <= 4_096
     assert "cut" in messages[4]
     assert all(length <= 32_768 for _, length in rows)
+
+
+def test_the_traceback_of_a_sync_task_begins_with_the_task(queue):
+    job = queue.defer("fails_in_a_thread", "failing")
+    queue.worker("failing", wait=False).wait()
+    queue.wait_for_status(job, "failed")
+    body = queue.one("SELECT body FROM jobs_maint_tracebacks")
+    first = body.splitlines()[1]
+    assert "queue_app.py" in first, body
+    assert "fails_in_a_thread" in first
 
 
 def test_an_attempt_that_will_be_retried_is_told_from_the_last_one(queue):

@@ -10,9 +10,11 @@ import pytest
 from tests.support.history import days
 
 from jobs_maint.actions import Actor, PurgeFinished
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError
 from jobs_maint.operations import purge
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
 
 NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
 
@@ -202,3 +204,159 @@ async def test_the_bound_is_the_last_job_deferred_before_the_cut_off(
 
 async def test_a_purge_of_an_empty_table_does_nothing(pool):
     assert (await run_purge(pool)).total == 0
+
+
+@pytest.fixture
+def by_twos(monkeypatch):
+    """Batches of two rows."""
+    for name in ("FIRST_BATCH", "SMALLEST_BATCH", "LARGEST_BATCH"):
+        monkeypatch.setattr(purge, name, 2)
+
+
+async def make_old(make_job, *tasks: str) -> list[int]:
+    return [await make_job(status="succeeded", task=task, finished_ago=days(40)) for task in tasks]
+
+
+async def on_delete(conn, what: str, *, deferred: bool = False) -> None:
+    """Run this PL/pgSQL when a job of the task `bad` is deleted."""
+    await conn.execute(
+        "CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {what}; RETURN NULL; END $$"
+    )
+    kind = "CONSTRAINT TRIGGER" if deferred else "TRIGGER"
+    when = "DEFERRABLE INITIALLY DEFERRED" if deferred else ""
+    await conn.execute(
+        f"CREATE {kind} trip AFTER DELETE ON procrastinate_jobs {when} FOR EACH ROW"
+        " WHEN (old.task_name = 'bad') EXECUTE FUNCTION trip()"
+    )
+
+
+async def list_audit(conn) -> list[tuple]:
+    found = await conn.execute("SELECT outcome, counts FROM jobs_maint_audit ORDER BY id")
+    return await found.fetchall()
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+async def test_a_purge_that_breaks_is_audited_once_with_what_was_committed(
+    pool, make_job, conn, by_twos, deferred
+):
+    """Also when it breaks at the commit of a batch: that batch is rolled back and not counted."""
+    jobs = await make_old(make_job, "ok", "ok", "ok", "bad")
+    await on_delete(conn, "RAISE 'not this one'", deferred=deferred)
+    with pytest.raises(JobsMaintError, match="not this one"):
+        await run_purge(pool)
+    assert await list_ids(conn) == set(jobs[2:])
+    assert await list_audit(conn) == [("failed", {"succeeded": 2})]
+
+
+async def test_a_purge_whose_connection_is_ended_keeps_its_committed_batches(
+    pool, make_job, conn, by_twos
+):
+    jobs = await make_old(make_job, "ok", "ok", "bad", "ok")
+    await on_delete(conn, "PERFORM pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DatabaseUnavailable, match="was lost"):
+        await run_purge(pool)
+    assert await list_ids(conn) == set(jobs[2:])
+    assert await list_audit(conn) == [("failed", {"succeeded": 2})]
+    assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []
+
+
+async def test_a_purge_that_is_cancelled_is_audited_as_interrupted(pool, make_job, conn, by_twos):
+    jobs = await make_old(make_job, "ok", "ok", "bad", "ok")
+    await on_delete(conn, "PERFORM pg_sleep(60)")
+    running = asyncio.create_task(run_purge(pool))
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    async with asyncio.timeout(15):
+        while not (await (await conn.execute(asleep)).fetchone())[0]:
+            await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await list_ids(conn) == set(jobs[2:])
+    assert await list_audit(conn) == [("interrupted", {"succeeded": 2})]
+
+
+async def test_a_purge_that_was_taken_for_dead_ends_and_its_last_batch_is_counted(
+    pool, make_job, conn, by_twos
+):
+    jobs = await make_old(make_job, "ok", "ok", "bad", "ok", "ok", "ok")
+    await on_delete(
+        conn,
+        "DELETE FROM jobs_maint_runs; UPDATE jobs_maint_audit SET outcome = 'interrupted'",
+    )
+    report = await run_purge(pool)
+    assert (report.total, report.finished) == (4, False)
+    assert await list_ids(conn) == set(jobs[4:])
+    assert await list_audit(conn) == [("interrupted", {"succeeded": 4})]
+
+
+async def test_a_job_that_ended_again_after_the_look_at_it_is_not_deleted(make_job, conn):
+    """The first statement's snapshot may be older than its locks; the second one looks again."""
+    old, young, waiting = (
+        await make_job(status="succeeded", finished_ago=days(40)),
+        await make_job(status="succeeded", finished_ago=days(1)),
+        await make_job(status="todo", finished_ago=days(40)),
+    )
+    (cutoff,) = await (await conn.execute("SELECT now() - interval '30 days'")).fetchone()
+    await conn.execute(
+        load_queries("purge")["delete_locked_batch"],
+        {"ids": [old, young, waiting], "statuses": ["succeeded"], "cutoff": cutoff},
+    )
+    assert await list_ids(conn) == {young, waiting}
+
+
+async def test_ids_below_zero_and_above_32_bits_go_and_a_job_without_events_stays(
+    pool, make_job, conn
+):
+    jobs = await make_old(make_job, "ok", "ok", "ok", "ok")
+    odd = [-(2**40), -7, 2**31 + 5, 2**62]
+    for job, new in zip(jobs, odd, strict=True):
+        await conn.execute(
+            "WITH job AS (INSERT INTO procrastinate_jobs (id, queue_name, task_name, status)"
+            " VALUES (%s, 'q', 'app.task', 'succeeded'))"
+            " INSERT INTO procrastinate_events (job_id, type, at)"
+            " VALUES (%s, 'succeeded', now() - interval '40 days')",
+            (new, new),
+        )
+        await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (job,))
+    bare = await make_job(status="succeeded", finished_ago=days(40))
+    await conn.execute("DELETE FROM procrastinate_events WHERE job_id = %s", (bare,))
+    assert (await run_purge(pool)).total == 4
+    assert await list_ids(conn) == {bare}
+
+
+async def test_a_job_that_a_periodic_task_deferred_goes_and_the_task_keeps_its_place(
+    pool, make_job, conn
+):
+    (job,) = await make_old(make_job, "app.nightly")
+    await conn.execute(
+        "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, job_id)"
+        " VALUES ('app.nightly', 1700000000, %s)",
+        (job,),
+    )
+    assert (await run_purge(pool)).total == 1
+    left = await conn.execute("SELECT defer_timestamp, job_id FROM procrastinate_periodic_defers")
+    assert await left.fetchall() == [(1700000000, None)]
+
+
+async def test_a_purge_that_is_asked_to_stop_ends_after_its_batch(pool, make_job, conn, by_twos):
+    jobs = await make_old(make_job, "ok", "bad", "ok", "ok")
+    await on_delete(conn, "UPDATE jobs_maint_runs SET stop_requested = true")
+    report = await run_purge(pool)
+    assert (report.total, report.finished) == (2, False)
+    assert await list_ids(conn) == set(jobs[2:])
+    assert await list_audit(conn) == [("partly", {"succeeded": 2})]
+
+
+async def test_of_old_digest_windows_the_last_one_of_each_name_stays(pool, conn):
+    """The next window begins where it ended."""
+    await conn.execute(
+        "INSERT INTO jobs_maint_digests (name, since, until, state)"
+        " SELECT name, now() - make_interval(days => n + 1), now() - make_interval(days => n),"
+        " 'sent' FROM unnest(ARRAY['ops', 'web']) AS name, generate_series(91, 93) AS n"
+    )
+    await run_purge(pool)
+    left = await conn.execute(
+        "SELECT name, extract(day FROM now() - until)::int FROM jobs_maint_digests ORDER BY name"
+    )
+    assert await left.fetchall() == [("ops", 91), ("web", 91)]

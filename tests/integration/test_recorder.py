@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import hashlib
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
@@ -54,6 +57,7 @@ async def test_a_failure_is_recorded_though_the_recorders_connection_was_ended(d
 
     @app.task(name="fails")
     async def fails() -> None:
+        await wait_for(database_url, "SELECT 1 FROM jobs_maint_workers")  # it has begun its work
         ((pid,),) = await wait_for(database_url, RECORDER)
         await fetch(database_url, "SELECT pg_terminate_backend(%s)", pid)
         raise ValueError("after the end of the connection")
@@ -122,6 +126,23 @@ async def test_a_job_that_was_aborted_by_a_person_is_not_said_to_be_retried(data
     rows = await fetch(database_url, "SELECT kind, will_retry FROM jobs_maint_failures")
     assert rows == [("aborted", False)]
     assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [("failed",)]
+
+
+async def test_a_job_that_says_it_was_aborted_stays_aborted(database_url):
+    """The exception goes on as it is: the worker tells an abort by its type."""
+    app = make_app(database_url)
+
+    @app.task(name="gives_up")
+    def gives_up() -> None:
+        raise procrastinate.exceptions.JobAborted
+
+    async with app.open_async():
+        await gives_up.defer_async()
+        await work(app)
+    rows = await fetch(database_url, "SELECT status::text FROM procrastinate_jobs")
+    assert rows == [("aborted",)]
+    rows = await fetch(database_url, "SELECT kind, will_retry FROM jobs_maint_failures")
+    assert rows == [("aborted", False)]
 
 
 async def test_a_job_ended_by_the_shutdown_of_its_worker_is_said_to_be_retried(database_url):
@@ -235,8 +256,6 @@ def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_u
 
 
 def hash_of(body: str) -> bytes:
-    import hashlib
-
     return hashlib.sha256(body.encode()).digest()[:16]
 
 
@@ -257,6 +276,22 @@ def test_the_recorder_leaves_nothing_in_its_session_for_others_behind_a_proxy(da
         assert conn.execute("SELECT name, setting FROM pg_settings ORDER BY 1").fetchall() == before
         assert conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
         assert conn.execute("SELECT count(*) FROM jobs_maint_failures").fetchone() == (12,)
+
+
+def test_what_comes_during_the_threads_last_turn_is_stored(database_url):
+    """The last job of the last worker fails while the thread looks whether one is left."""
+
+    def retire() -> bool:
+        thread.store(dataclasses.replace(failure("x"), traceback=None))
+        return True
+
+    thread = RecorderThread(
+        database_url, {}, beat=timedelta(seconds=10), list_workers=list, retire=retire
+    )
+    thread.start()
+    thread.join(10)
+    with psycopg.connect(database_url) as look:
+        assert look.execute("SELECT count(*) FROM jobs_maint_failures").fetchone() == (1,)
 
 
 def test_a_batch_of_one_group_keeps_exactly_a_hundred_tracebacks(database_url):

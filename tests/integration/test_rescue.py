@@ -51,7 +51,10 @@ class Fleet:
 
     async def pass_time(self, span: timedelta) -> None:
         for statement in (
-            "UPDATE jobs_maint_workers SET beat_at = beat_at - %s, steady_since = steady_since - %s",
+            (
+                "UPDATE jobs_maint_workers SET beat_at = beat_at - %s,"
+                " steady_since = steady_since - %s"
+            ),
             "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - %s - %s * 0",
             (
                 "UPDATE jobs_maint_suspects SET first_noticed_at = first_noticed_at - %s,"
@@ -371,6 +374,7 @@ async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_bac
                 )
                 return await stalled.rescue_stalled_jobs(conn, rules)
 
+        await fleet.observe()
         waiting = asyncio.create_task(act())
         await asyncio.sleep(0.3)
         assert not waiting.done()
@@ -381,25 +385,74 @@ async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_bac
     assert outcomes(await fleet.tick()) == {}
 
 
-async def test_a_beat_that_arrives_between_the_lock_and_the_change_saves_the_job(
-    fleet, make_job, pool, database_url, monkeypatch
+@pytest.mark.parametrize("policy", ["retry", "fail"])
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        "UPDATE jobs_maint_workers SET beat_at = now() WHERE %s = ANY (job_ids)",
+        "DELETE FROM jobs_maint_suspects WHERE job_id = %s",
+        "INSERT INTO procrastinate_events (job_id, type) VALUES (%s, 'started')",
+    ],
+    ids=["a beat names it", "a beat named it", "it started anew"],
+)
+async def test_what_happens_between_the_lock_and_the_change_saves_the_job(
+    fleet, make_job, pool, database_url, monkeypatch, meanwhile, policy
 ):
     (job,) = await fleet.lose()
-    rules = stalled.RescueRules(minutes(5), hours(1), 3, {})
-    before = stalled._rescue
+    await fleet.observe()
+    rules = stalled.RescueRules(minutes(5), hours(1), 3, {"*": policy})
+    before, looked = stalled._rescue, []
 
-    async def beat_first(conn, row, given):
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as worker:
-            await worker.execute(
-                "UPDATE jobs_maint_workers SET beat_at = now() WHERE %s = ANY (job_ids)", (job,)
-            )
+    async def something_first(conn, row, given):
+        looked.append(row["id"])
+        if "events" in meanwhile:  # its reference to the locked row would wait for us
+            await conn.execute(meanwhile, (job,))
+        else:
+            async with await psycopg.AsyncConnection.connect(
+                database_url, autocommit=True
+            ) as worker:
+                await worker.execute(meanwhile, (job,))
         return await before(conn, row, given)
 
-    monkeypatch.setattr(stalled, "_rescue", beat_first)
+    monkeypatch.setattr(stalled, "_rescue", something_first)
     async with pool.connection() as conn, transaction(conn):
         report = await stalled.rescue_stalled_jobs(conn, rules)
-    assert outcomes(report) == {}
+    assert (looked, outcomes(report)) == ([job], {})
     assert await make_job.status(job) == "doing"
+
+
+async def test_a_suspicion_ends_with_its_attempt_and_begins_anew_with_the_next(
+    fleet, make_job, conn
+):
+    """Somebody else put the job back and its next worker died, too: it is neither put back by the
+    old suspicion nor forgotten because of it."""
+    (job,) = await fleet.lose()
+    await conn.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,))
+    worker = await fleet.start_worker()
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", (worker,))
+    await fleet.beat(worker, job)
+    await fleet.pass_time(minutes(2))
+    report = await fleet.tick()
+    assert (outcomes(report), report.suspects) == ({}, 1)
+    await fleet.pass_time(minutes(6))
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_workers_are_woken_for_a_job_that_was_put_back(fleet, database_url):
+    (job,) = await fleet.lose({"queue": "email"})
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
+        await listener.execute('LISTEN "procrastinate_queue_v1#email"')
+        await fleet.tick()
+        heard = [n async for n in listener.notifies(timeout=5, stop_after=1)]
+    assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {job}}}']
+
+
+async def test_a_pass_in_which_the_database_refused_everything_is_audited_as_failed(fleet, conn):
+    await fleet.lose()
+    await conn.execute("ALTER TABLE procrastinate_jobs ADD CHECK (status <> 'todo') NOT VALID")
+    await fleet.tick()
+    found = await conn.execute("SELECT outcome, error_code, counts FROM jobs_maint_audit")
+    assert await found.fetchall() == [("failed", "error", {"failed": 1})]
 
 
 async def test_two_passes_at_once_put_a_job_back_once(fleet, make_job):

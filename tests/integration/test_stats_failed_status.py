@@ -75,9 +75,24 @@ async def test_a_grant_limited_to_queues_filters_and_says_how_many_are_hidden(po
         await ask(pool, ShowStats(queue="webhook"), EMAIL_ONLY)
 
 
+async def test_a_worker_that_ended_without_a_goodbye_is_not_called_silent(pool, make_job, conn):
+    """As under uvicorn, which ends its process by the signal; a dead one with a job is silent."""
+    job = await make_job(status="doing")
+    for worker, jobs in ((1, []), (2, [job])):
+        await conn.execute(
+            "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+            " beat_seconds, job_ids, beat_at)"
+            " VALUES (%s, 'h', 1, '1', 'never', 10, %s::bigint[], now() - interval '2 minutes')",
+            (worker, jobs),
+        )
+    assert (await ask(pool, ShowStats())).workers.silent == 1
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    assert (await ask(pool, ShowStats())).workers.silent == 0
+
+
 async def test_an_unknown_queue_is_refused_with_the_one_that_was_meant(pool, make_job):
     await make_job(queue="webhook")
-    with pytest.raises(InvalidRequest, match="did you mean 'webhook'"):
+    with pytest.raises(InvalidRequest, match=r"did you mean 'webhook'\?$"):
         await ask(pool, ShowStats(queue="webhok"))
     with pytest.raises(InvalidRequest, match="There is no queue"):
         await ask(pool, ListFailed(queue="'; DROP TABLE procrastinate_jobs; --"))

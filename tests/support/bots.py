@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from chatbot.app import Bot
+from chatbot.client import SlackClient
 from chatbot.http import build_runner, build_web
 from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ADMIN, VIEWER, build_sample_config
@@ -45,11 +46,13 @@ async def open_bot(
     mode: str = "http",
     clock: Any = time.time,
     settings: dict[str, Any] | None = None,
+    sleep: Any = asyncio.sleep,
     **config: Any,
 ) -> AsyncIterator[tuple[LocalSlack, Bot]]:
-    """The local Slack and a bot that is connected to it."""
+    """The local Slack and a bot that is connected to it; `sleep` is how the bot waits for Slack."""
     async with LocalSlack.start(build_sample_config(mode=mode, **config)) as slack:
-        bot = Bot(bot_settings(slack, **(settings or {})), pool, clock=clock)
+        values = bot_settings(slack, **(settings or {}))
+        bot = Bot(values, pool, clock=clock, slack=SlackClient(values, sleep=sleep))
         await bot.identify()
         serve = _serve_socket if mode == "socket" else _serve_http
         try:
@@ -82,6 +85,11 @@ async def _serve_socket(slack: LocalSlack, bot: Bot, _clock: Any) -> AsyncIterat
         yield
     finally:
         await link.close()
+
+
+async def no_sleep(_seconds: float) -> None:
+    """For a test in which Slack fails: what waits for nothing need not last."""
+    await asyncio.sleep(0)
 
 
 async def ask(slack: LocalSlack, bot: Bot, user: str, channel: str, text: str) -> list[Any]:

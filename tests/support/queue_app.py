@@ -74,6 +74,11 @@ async def fails(*, kind: str) -> None:
     raise ValueError(HOSTILE[kind])
 
 
+@app.task(name="fails_in_a_thread", queue="failing")
+def fails_in_a_thread() -> None:
+    raise ValueError("a sync task")
+
+
 @app.task(name="storm", queue="storm")
 async def storm(*, number: int) -> None:
     raise ConnectionError(f"request {number} to host-{number % 7} failed: 'timed out'")

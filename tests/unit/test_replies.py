@@ -122,7 +122,7 @@ def test_the_only_failed_job_has_the_green_button():
     ("fields", "text"),
     [
         ({"recorded": False, "kind": None, "message": None}, "error not recorded"),
-        ({"kind": "worker_lost", "message": None}, "its worker died while it ran"),
+        ({"kind": "worker_lost", "message": None}, "its worker died"),
         ({"message": ""}, "ConnectTimeout"),
         ({"message": "ConnectTimeout: again"}, "ConnectTimeout: again"),
         ({"exception_type": None, "message": None}, "an error without a text"),
@@ -131,6 +131,23 @@ def test_the_only_failed_job_has_the_green_button():
 def test_a_failure_always_has_a_reason_to_show(fields, text):
     message = render_failed(FailedJobsReport(NOW, (job(**fields),), 1, 20), "/jobs")
     assert f"    {text}\n" in shown(message)
+
+
+def test_failed_of_several_tasks_says_how_many_of_each():
+    tasks = ["a.send", "a.pay", "a.send", "a.send"]
+    jobs = tuple(job(i, task=task) for i, task in enumerate(tasks))
+    lines = shown(render_failed(FailedJobsReport(NOW, jobs, 4, 20), "/jobs")).splitlines()
+    assert lines[:2] == ["🔴 4 failed jobs; the newest 2 min ago.", "3 send, 1 pay."]
+    assert "send  job 4711 · webhook · 2 min ago · 3 attempts" in lines
+    more = FailedJobsReport(NOW, jobs, 9, 4)
+    assert shown(render_failed(more, "/jobs")).splitlines()[1] == "Newest failure first."
+
+
+def test_a_job_given_up_because_its_workers_died_says_that_before_which_worker():
+    message = "worker 3 (web pid 7) last beat at 11:00 UTC; it was put back 3 times already"
+    lost = job(kind="worker_lost", exception_type=None, message=message)
+    text = shown(render_failed(FailedJobsReport(NOW, (lost,), 1, 20), "/jobs"))
+    assert "its worker died; it was put back 3 times already (worker 3 (web pid 7)" in text
 
 
 def test_no_failed_job_is_green_and_repeats_what_was_asked():

@@ -180,6 +180,8 @@ def digest(failed, before, hours=24.0, **fields):
         (digest(2, 1, 168.0), "🔴 2 jobs failed in the last 7 days, the week before 1."),
         (digest(2, 1, 6.0), "🔴 2 jobs failed in the last 6 hours, the 6 hours before 1."),
         (digest(2, 1, 0.25), "🔴 2 jobs failed in the last 15 min, the 15 min before 1."),
+        (digest(2, 1, 0.025), "🔴 2 jobs failed in the last 2 min, the 2 min before 1."),
+        (digest(2, 0, 0.01), "🔴 2 jobs failed in the last minute, the minute before none."),
     ],
 )
 def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):

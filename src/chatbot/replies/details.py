@@ -18,17 +18,30 @@ from chatbot.replies.parts import (
     preformatted,
     when,
 )
-from chatbot.replies.words import count, cut, cut_middle, defuse, first_lines, short_task
+from chatbot.replies.words import (
+    count,
+    cut,
+    cut_middle,
+    defuse,
+    describe_loss,
+    first_lines,
+    sentence,
+    short_task,
+)
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.redaction import HIDDEN
 
 __all__ = ["render_details"]
 
 LONGEST_TRACEBACK = 4_500
 LONGEST_ARGS = 1_500
+ONE_LINE = 80
 MOST_EVENTS = 12
 MOST_ATTEMPTS = 8
+CLOSE = 120.0
+"""Seconds between two steps of the timeline below which seconds are shown."""
 _RETRYABLE = {"failed", "cancelled", "aborted"}
 _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
 _STATE = {
@@ -45,13 +58,16 @@ def render_details(job: JobDetails) -> Message:
     last = job.failures[-1] if job.failures else None
     shell = f"jobs-maint status {job.job_id} shows all of it"
     parts = [paragraph(*_headline(job, last)), _facts(job)]
-    args = cut_middle(json.dumps(job.args, indent=1, ensure_ascii=False), LONGEST_ARGS, shell)
     if job.args:
-        hidden = " (secrets are hidden)" if job.redacted else ""
+        args = json.dumps(job.args, ensure_ascii=False)
+        if len(args) > ONE_LINE:
+            args = json.dumps(job.args, indent=1, ensure_ascii=False)
+        args = cut_middle(args, LONGEST_ARGS, shell)
+        hidden = " (secrets are hidden)" if HIDDEN in args else ""
         parts.append(paragraph([f"Arguments{hidden}:"], pre=args))
     if job.events:
         parts.append(paragraph([bold("Timeline")], *_timeline(job)))
-    if len(job.failures) > 1:
+    if len(job.failures) > (1 if _is_headline(job, last) else 0):
         parts.append(paragraph([bold("Failed attempts")], *_attempts(job)))
     clicks = [Button("Refresh", GetJob(job.job_id).words(), refresh=True)]
     if job.status in _RETRYABLE:
@@ -66,13 +82,23 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     state = f"Job {job.job_id} {_STATE.get(job.status, f'is {job.status}')}"
     where = f"{short_task(job.task)} in {cut(job.queue, 60)}"
     tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
-    if last is None or job.status == "succeeded":
+    if last is None or not _is_headline(job, last):
         return [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
     error = first_lines(_error(last), lines=2, width=300)
-    return [[f"{dot} ", bold(error)], [f"{state}: {where}, {tried}."]]
+    lines: list[Line] = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
+    lines.append([f"{state}: {where}, {tried}."])
+    who = describe_loss(last.message)[1] if last.kind == "worker_lost" else ""
+    return [*lines, [sentence(cut(who, 200))]] if who else lines
+
+
+def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:
+    """Whether the last failure is why the job is where it is; else it is history."""
+    return last is not None and job.status in {"failed", "aborted"}
 
 
 def _error(run: FailedRun) -> str:
+    if run.kind == "worker_lost":
+        return describe_loss(run.message)[0]
     name = (run.exception_type or "").rpartition(".")[2]
     if name and not run.message.startswith(name):
         return f"{name}: {run.message}" if run.message else name
@@ -102,10 +128,19 @@ def _timeline(job: JobDetails) -> list[Line]:
     if left > 0:
         lines.append([f"… {left} earlier steps not shown"])
     for event in job.events[-MOST_EVENTS:]:
-        later = f", {format_age(event.seconds)} later" if event.seconds is not None else ""
+        seconds = event.seconds or 0.0
+        later = f", {format_age(seconds)} later" if seconds >= 1 else ""
         name = event.type.replace("_", " ")
-        lines.append([when(event.at, job.as_of), f"  {cut(name, 40)}{later}"])
+        lines.append(
+            [when(event.at, job.as_of, seconds=_is_close(job)), f"  {cut(name, 40)}{later}"]
+        )
     return lines
+
+
+def _is_close(job: JobDetails) -> bool:
+    """Whether steps lie so close together that minutes would not tell them apart."""
+    shown = job.events[-MOST_EVENTS:]
+    return any(event.seconds is not None and event.seconds < CLOSE for event in shown)
 
 
 def _attempts(job: JobDetails) -> list[Line]:
@@ -113,10 +148,16 @@ def _attempts(job: JobDetails) -> list[Line]:
     left = len(job.failures) - MOST_ATTEMPTS
     if left > 0:
         lines.append([f"… {left} earlier attempts not shown"])
+    last = job.failures[-1]
     for run in job.failures[-MOST_ATTEMPTS:]:
-        then = ", then retried" if run.will_retry else ""
-        error = first_lines(_error(run), lines=1)
-        lines.append([f"{run.attempt}  ", when(run.failed_at, job.as_of), f"  {error}{then}"])
+        error = first_lines(_error(run), lines=1, width=160)
+        if run.kind == "worker_lost":
+            who = describe_loss(run.message)[1]
+            error += f": {who}" * bool(who) + "; the job was put back" * run.will_retry
+        elif _is_headline(job, last) and _error(run) == _error(last):
+            error = "the error above"
+        at = when(run.failed_at, job.as_of, seconds=_is_close(job))
+        lines.append([f"Attempt {run.attempt}, ", at, f": {error}"])
     return lines
 
 
@@ -126,6 +167,10 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
             return [context(["The error was not recorded: its worker has no recorder."])]
         return []
     if last.traceback is None:
+        if last.kind != "error":
+            return []
         return [context(["No traceback was kept for this attempt."])]
     text = defuse(last.traceback)
+    if not _is_headline(job, last):
+        text = f"Attempt {last.attempt}\n{text}"
     return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]

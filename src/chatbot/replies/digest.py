@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from chatbot.replies.group_names import name_errors
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import (
@@ -19,7 +20,7 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import count, cut, first_lines, short_task
+from chatbot.replies.words import count, cut, short_task
 from jobs_maint.actions import ListFailed
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestGroup, DigestReport, QueueStats
@@ -27,6 +28,7 @@ from jobs_maint.models import DigestGroup, DigestReport, QueueStats
 __all__ = ["render_digest"]
 
 BEHIND = 300.0
+IN_A_BLOCK = 10
 
 
 def render_digest(
@@ -44,15 +46,23 @@ def render_digest(
         ).words()
         tail.append(buttons(Button(f"Show {count(report.failed, 'failure')}", words)))
     tail.append(_context(report))
-    items = [[_group(group, before)] for group in report.groups]
+    errors = name_errors(report.groups)
+    groups = [
+        _group(group, error, before) for group, error in zip(report.groups, errors, strict=True)
+    ]
+    # Lines of one block stand close together; what does not fit is left out block by block.
+    items = [[paragraph(*groups[i : i + IN_A_BLOCK])] for i in range(0, len(groups), IN_A_BLOCK)]
+    beyond = 1 if report.groups_not_shown else 0
 
     def more(left: int) -> Part:
-        shown = len(report.groups) + report.groups_not_shown - left
-        failures = sum(group.count for group in report.groups[shown:]) + report.failures_not_shown
-        counted = f"{count(left, 'more group')}, {count(failures, 'failure')}, not shown"
+        shown = IN_A_BLOCK * (len(items) + beyond - left)
+        hidden = report.groups[shown:]
+        failures = sum(group.count for group in hidden) + report.failures_not_shown
+        number = len(hidden) + report.groups_not_shown
+        counted = f"{count(number, 'more group')}, {count(failures, 'failure')}, not shown"
         return context([f"{counted} · ", code(f"{command} failed --limit 100")])
 
-    return pack(head, items, more, tail, beyond=report.groups_not_shown)
+    return pack(head, items, more, tail, beyond=beyond)
 
 
 def _hours(report: DigestReport) -> int:
@@ -73,7 +83,10 @@ def _span_words(report: DigestReport) -> tuple[str, str]:
         return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
     if hours > 1.5:
         return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
-    return format_age(seconds), f"the {format_age(seconds)} before"
+    minutes = max(1, round(seconds / 60))
+    if minutes == 1:
+        return "minute", "the minute before"
+    return f"{minutes} min", f"the {minutes} min before"
 
 
 def _dot(report: DigestReport) -> str:
@@ -110,21 +123,9 @@ def _second_lines(report: DigestReport) -> list[str]:
     return lines
 
 
-def _group(group: DigestGroup, before: str) -> Part:
-    line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  "]
-    line.append(_error(group))
-    line += _trend(group, before)
-    return paragraph(line)
-
-
-def _error(group: DigestGroup) -> str:
-    if not group.recorded:
-        return "error not recorded"
-    name = (group.exception_type or "").rpartition(".")[2]
-    message = first_lines(group.message, lines=1, width=48)
-    if name and message and not message.startswith(name):
-        return f"{name}: {message}"
-    return message or name or "an error without a text"
+def _group(group: DigestGroup, error: str, before: str) -> Line:
+    line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
+    return [*line, *_trend(group, before)]
 
 
 def _trend(group: DigestGroup, before: str) -> list[Span | str]:
@@ -144,5 +145,7 @@ def _context(report: DigestReport) -> Part:
     now: datetime = report.until
     purged = f"{report.purged:,} finished jobs purged" if report.purged else "none purged"
     back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
-    span: list[Span | str] = [when(report.since, now), " to ", when(report.until, now)]
+    exact = report.until - report.since < timedelta(minutes=5)
+    times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
+    span: list[Span | str] = [times[0], " to ", times[1]]
     return context([*span, f" · {purged} · {back}"])

@@ -59,7 +59,7 @@ def render_stopped(command: str, typed: str) -> Message:
         [
             paragraph(
                 ["🔴 ", bold("The bot was stopped before it had an answer.")],
-                ["What would change jobs may or may not be done: look before you repeat it."],
+                ["If it was to change jobs, look at them before you repeat it."],
             ),
             context([code(cut(f"{command} {typed}".strip(), 300))]),
         ]

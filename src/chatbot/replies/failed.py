@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,13 +21,14 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import count, cut, first_lines, short_task
+from chatbot.replies.words import ago, count, cut, describe_loss, first_lines, short_task
 from jobs_maint.actions import GetJob, ListFailed, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport
 
 __all__ = ["describe_error", "render_failed"]
 
+MOST_TASKS = 4
 WITH_BUTTONS = 3
 """So many of the newest jobs have their own buttons."""
 
@@ -45,7 +47,7 @@ def render_failed(report: FailedJobsReport, command: str) -> Message:
         return pack([paragraph(*head), context(["as of ", _at(report)], *_hidden(report))])
     lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
     if len(report.jobs) > 1:
-        lines.append(["Newest failure first."])
+        lines.append([_tasks(report)])
     items = [_item(job, report, with_buttons=i < WITH_BUTTONS) for i, job in enumerate(report.jobs)]
 
     def more(left: int) -> Part:
@@ -81,9 +83,20 @@ def _verdict(report: FailedJobsReport) -> str:
         parts.append(f"in the last {_span(report.since_seconds)}")
     newest = report.jobs[0].failed_at if report.jobs else None
     if newest is not None:
-        age = format_age(report.as_of - newest)
-        parts[-1] += f"; the newest {age} ago" if report.total > 1 else f", {age} ago"
+        age = ago(report.as_of - newest)
+        parts[-1] += f"; the newest {age}" if report.total > 1 else f", {age}"
     return f"{' '.join(parts)}."
+
+
+def _tasks(report: FailedJobsReport) -> str:
+    """Which tasks, the most frequent first; only where all of them are known."""
+    tasks = Counter(short_task(job.task) for job in report.jobs)
+    if report.not_shown or len(tasks) == 1:
+        return "Newest failure first."
+    named = [f"{jobs:,} {task}" for task, jobs in tasks.most_common(MOST_TASKS)]
+    if others := sum(jobs for _, jobs in tasks.most_common()[MOST_TASKS:]):
+        named.append(count(others, "other"))
+    return f"{', '.join(named)}."
 
 
 def _span(seconds: float) -> str:
@@ -98,14 +111,15 @@ def _hidden(report: FailedJobsReport) -> list[Line]:
 
 
 def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> list[Part]:
-    line: list[Span | str] = [bold(f"{job.job_id}  {short_task(job.task)}")]
+    line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
     facts = []
     if not report.queue:
         facts.append(cut(job.queue, 60))
     if job.failed_at is not None:
-        facts.append(f"{format_age(report.as_of - job.failed_at)} ago")
-    facts.append(count(job.attempts, "attempt"))
-    line.append(f"  {' · '.join(facts)}")
+        facts.append(ago(report.as_of - job.failed_at))
+    if job.attempts > 1:
+        facts.append(count(job.attempts, "attempt"))
+    line += [f" · {fact}" for fact in facts]
     parts = [paragraph(line, pre=describe_error(job, lines=2 if with_buttons else 1))]
     if with_buttons:
         retry = RetryJobs((job.job_id,)).words()
@@ -124,7 +138,8 @@ def describe_error(job: FailedJob, *, lines: int = 2) -> str:
     if not job.recorded:
         return "error not recorded"
     if job.kind == "worker_lost":
-        return first_lines(job.message or "its worker died while it ran", lines)
+        what, who = describe_loss(job.message)
+        return first_lines(f"{what} ({who})" if who else what, lines, width=200)
     name = (job.exception_type or "").rpartition(".")[2]
     message = job.message or ""
     if name and not message.startswith(name):

@@ -26,7 +26,7 @@ def render_help(
     if report.text is not None:
         first, _, rest = report.text.partition("\n")
         lines: list[Line] = [[code(f"{command} {first}")]]
-        lines += [[line] for line in rest.splitlines()]
+        lines += [_option(line) for line in rest.splitlines()]
         return pack([paragraph(*lines)])
     may = [word for word in report.words if word.allowed]
     may_not = [word for word in report.words if not word.allowed]
@@ -51,6 +51,11 @@ def render_help(
     if problems:
         parts.append(context(*([sentence(problem)] for problem in problems[:5])))
     return pack(parts)
+
+
+def _option(line: str) -> Line:
+    name, colon, about = line.strip().partition(": ")
+    return [code(name), f"  {about}"] if colon and name.startswith("--") else [line]
 
 
 def _lines(words: Sequence[HelpWord], command: str) -> list[Line]:

@@ -89,12 +89,13 @@ def usergroup(group_id: str) -> Span:
     return Span({"type": "usergroup", "usergroup_id": group_id}, mention, mention)
 
 
-def when(at: datetime, now: datetime) -> Span:
+def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
     """The reader's local time; with the date when it is more than 20 h away."""
     far = abs((now - at).total_seconds()) > 72_000
-    shown = "{date_short_pretty} {time}" if far else "{time}"
+    clock, written = ("{time_secs}", "%H:%M:%S") if seconds else ("{time}", "%H:%M")
+    shown = f"{{date_short_pretty}} {clock}" if far else clock
     utc = at.astimezone(UTC)
-    fallback = f"{utc:%-d %b %H:%M} UTC" if far else f"{utc:%H:%M} UTC"
+    fallback = f"{utc:%-d %b {written}} UTC" if far else f"{utc:{written}} UTC"
     stamp = int(utc.timestamp())
     rich = {"type": "date", "timestamp": stamp, "format": shown, "fallback": fallback}
     return Span(rich, f"<!date^{stamp}^{shown}|{fallback}>", fallback)

@@ -20,18 +20,19 @@ def render_refusal(
     users: Sequence[str] = (),
     usergroups: Sequence[str] = (),
     problems: Sequence[str] = (),
+    passing: bool = True,
     elsewhere: Sequence[str] = (),
     act: bool = True,
 ) -> Message:
     """`users`, `usergroups`: who holds the role.
 
-    `problems`: why it is not known whether the asker holds it; `elsewhere`: channels where the
-    asker does; `act`: whether it would change something.
+    `problems`: why it is not known whether the asker holds it, and whether they are `passing`;
+    `elsewhere`: channels where the asker holds it; `act`: whether it would change something.
     """
     what, _, why = str(refusal).partition(": ")
     audited = "The refusal is in the audit."
     if problems:
-        return _render_unknown(what, users, usergroups, problems, audited, act=act)
+        return _render_unknown(what, users, problems, audited, passing=passing, act=act)
     lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
     if elsewhere:
         lines.append(_elsewhere(refusal, elsewhere))
@@ -43,18 +44,22 @@ def render_refusal(
 def _render_unknown(
     what: str,
     users: Sequence[str],
-    groups: Sequence[str],
     problems: Sequence[str],
     audited: str,
     *,
+    passing: bool,
     act: bool,
 ) -> Message:
-    """Slack does not say who is who: that is no missing role, and it may pass."""
+    """Slack does not say who is who: that is no missing role.
+
+    Nobody is sent to a user group, whose members are not known either.
+    """
     because = " Slack does not say whether you hold a role that allows it"
     end = "; nothing was changed." if act else "."
     lines: list[Line] = [["⛔ ", bold(f"{what} now."), because + end]]
-    or_ask = name_people(users, groups)
-    lines.append(["Try again in a minute", *([", or ask ", *or_ask] if or_ask else []), "."])
+    what_to_do = "Try again in a minute" if passing else "Whoever runs the bot can mend it"
+    or_ask = name_people(users, ())
+    lines.append([what_to_do, *([", or ask ", *or_ask] if or_ask else []), "."])
     parts: list[Part] = [paragraph(*lines)]
     reasons: list[Line] = [[sentence(problem)] for problem in problems[:5]]
     return pack([*parts, context(*reasons, [audited])])

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+
+from jobs_maint.durations import format_age
 
 __all__ = [
+    "ago",
     "count",
     "cut",
     "cut_middle",
     "defuse",
+    "describe_loss",
     "escape",
     "first_lines",
     "number",
@@ -60,6 +65,12 @@ def first_lines(text: str, lines: int = 2, width: int = 110) -> str:
     return "\n".join(shown)
 
 
+def describe_loss(message: str | None) -> tuple[str, str]:
+    """What the rescue stored of a lost worker → what it means, and which worker it was."""
+    who, _, then = (message or "").partition("; ")
+    return f"its worker died; {then}" if then else "its worker died", who
+
+
 def number(value: int) -> str:
     """`1,204`; zero as `–`, so that what is not zero stands out."""
     return f"{value:,}" if value else "–"
@@ -68,6 +79,11 @@ def number(value: int) -> str:
 def count(value: int, noun: str, plural: str | None = None) -> str:
     """`1 job`, `1,204 jobs`."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def ago(span: timedelta) -> str:
+    """`14 min ago`; below a second nobody cares for tenths."""
+    return f"{format_age(span)} ago" if span >= timedelta(seconds=1) else "just now"
 
 
 def sentence(text: str) -> str:

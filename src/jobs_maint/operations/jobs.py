@@ -26,7 +26,9 @@ async def get_job(
     queries = load_queries("jobs")
     rows = await fetch_all(conn, queries["find_job"], {"job_id": job_id})
     if not rows:
-        raise JobNotFound(f"There is no job {job_id}; it may have been purged.")
+        raise JobNotFound(
+            f"There is no job {job_id}; it may have been purged, or deleted by its worker."
+        )
     row = rows[0]
     if not scope.covers(row["queue_name"]):
         raise NotPermitted(

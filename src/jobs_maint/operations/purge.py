@@ -15,7 +15,6 @@ from typing import Any, LiteralString
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
-from jobs_maint.operations.stats import OUR_TASKS
 from jobs_maint.sql import load_queries
 
 __all__ = ["Retention", "purge_finished_jobs"]
@@ -28,6 +27,7 @@ BATCH_SECONDS = 0.15
 PAUSE = 0.1
 """Of the batch's own time: workers and autovacuum get their turn."""
 TRIM_BATCH = 5_000
+SMALLEST_ID = -(2**63)
 
 KEEP_GONE_FAILURES = timedelta(days=90)
 KEEP_DIGESTS = timedelta(days=90)
@@ -136,7 +136,8 @@ async def _delete(
     if progress.stopped:
         return
     name = ",".join(walk["statuses"])
-    after = progress.resume_after.get(name, 0)
+    after = progress.resume_after.get(name, SMALLEST_ID)
+    queries = load_queries("purge")
     async with pool.connection() as conn, transaction(conn):
         bound = await _find_bound(conn, walk["cutoff"])
     size = FIRST_BATCH
@@ -146,23 +147,25 @@ async def _delete(
             progress.stopped = True
             progress.resume_after[name] = after
             return
-        params = {**walk, "after": after, "bound": bound, "limit": size, "ours": OUR_TASKS}
+        params = {**walk, "after": after, "bound": bound, "limit": size}
+        counted, go_on = progress.deleted, True
         async with pool.connection() as conn, transaction(conn):
-            rows = await fetch_all(conn, load_queries("purge")["delete_finished_batch"], params)
-            found = sum(row["deleted"] for row in rows)
-            counted = progress.deleted + Counter({row["status"]: row["deleted"] for row in rows})
-            go_on = True
-            if on_batch is not None and found:
-                go_on = await on_batch(conn, {**counted, **progress.trimmed})
+            locked = await fetch_all(conn, queries["lock_finished_batch"], params)
+            ids = [row["id"] for row in locked]
+            if ids:
+                gone = await fetch_all(conn, queries["delete_locked_batch"], {**walk, "ids": ids})
+                counted = counted + Counter({row["status"]: row["deleted"] for row in gone})
+                if on_batch is not None:
+                    go_on = await on_batch(conn, {**counted, **progress.trimmed})
         progress.deleted = counted
-        if found:
+        if ids:
             progress.batches += 1
-            after = max(row["last_id"] for row in rows)
+            after = ids[-1]
         if not go_on:
             progress.stopped = True
             progress.resume_after[name] = after
             return
-        if found < size:
+        if len(ids) < size:
             progress.resume_after[name] = bound
             return
         took = time.monotonic() - begun
@@ -197,13 +200,16 @@ async def _trim(
             if deadline is not None and time.monotonic() >= deadline:
                 progress.stopped = True
                 return
-            params = {"cutoff": now - span, "limit": TRIM_BATCH}
+            params, go_on = {"cutoff": now - span, "limit": TRIM_BATCH}, True
             async with pool.connection() as conn, transaction(conn):
                 cursor = await conn.execute(query, params)
                 if cursor.rowcount > 0:
                     progress.trimmed[table] += cursor.rowcount
                     progress.batches += 1
                     if on_batch is not None:
-                        await on_batch(conn, progress.counts())
+                        go_on = await on_batch(conn, progress.counts())
+            if not go_on:
+                progress.stopped = True
+                return
             if cursor.rowcount < TRIM_BATCH:
                 break

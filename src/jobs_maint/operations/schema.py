@@ -53,9 +53,10 @@ async def apply_schema(
         _require_supported(found)
         queries = load_queries("schema")
         search_path = {"search_path": _beside(found)}
-        async with transaction(conn):
-            await fetch_all(conn, queries["use_schema"], search_path)
-            await conn.execute(queries["create_migrations"])
+        if not found["ours"]:
+            async with transaction(conn):
+                await fetch_all(conn, queries["use_schema"], search_path)
+                await conn.execute(queries["create_migrations"])
         done = {row["number"] for row in await fetch_all(conn, queries["list_applied"])}
         for migration in list_migrations():
             if migration.number in done:

@@ -34,12 +34,12 @@ async def require_queue(conn: Conn, queue: str, scope: QueueScope) -> None:
     visible = [name for name in names if scope.covers(name)]
     close = difflib.get_close_matches(queue, visible, n=1)
     if close:
-        hint = f"did you mean {close[0]!r}?"
-    elif visible:
+        raise InvalidRequest(f"There is no queue {_short(queue)!r}; did you mean {close[0]!r}?")
+    if visible:
         hint = f"queues with jobs: {', '.join(visible[:20])}{' …' if len(visible) > 20 else ''}"
     else:
         hint = "no queue has a job yet"
-    raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.", suggestion=None)
+    raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.")
 
 
 def _short(text: str) -> str:

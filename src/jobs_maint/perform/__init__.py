@@ -18,7 +18,7 @@ from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.operations import schema
 from jobs_maint.perform import bulk, doctor, jobs, maintenance
-from jobs_maint.perform.call import Call, Watch
+from jobs_maint.perform.call import Call, Watch, describe_error
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["Watch", "claim_request", "perform"]
@@ -70,6 +70,7 @@ async def perform(
     if handler is None:
         raise InvalidRequest(f"{action.word} is not done here; see help")
     begun = time.monotonic()
+    request: Call | None = None
     with mapped_errors():
         try:
             scope = permit(actor, action)
@@ -77,7 +78,8 @@ async def perform(
                 if not isinstance(action, ShowSchemaSql):
                     raise InvalidRequest(f"{action.word} needs the jobs database")  # noqa: TRY301
                 return schema.render_schema_sql()
-            return await handler(Call(pool, actor, action, scope, settings, watch or Watch()))
+            request = Call(pool, actor, action, scope, settings, watch or Watch())
+            return await handler(request)
         except NotPermitted as exc:
             await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
@@ -86,7 +88,7 @@ async def perform(
                 await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
         except Exception as exc:
-            if action.act:
+            if action.act and not (request is not None and request.audited):
                 await _audit_failure(pool, actor, action, "failed", exc, begun)
             raise
 
@@ -101,7 +103,7 @@ async def _audit_failure(
     pool: Pool | None, actor: Actor, action: Action, outcome: str, exc: Exception, begun: float
 ) -> None:
     """In a transaction of its own; a database that is gone must not hide the first error."""
-    code = exc.code if isinstance(exc, JobsMaintError) else type(exc).__name__
+    code, message = describe_error(exc)
     fields = {"actor": f"{actor.kind}:{actor.id}", "action": action.word, "code": code}
     emit(f"jobs_maint.request_{outcome}", logging.WARNING, **fields)
     if pool is None or isinstance(action, ApplySchema):
@@ -109,7 +111,7 @@ async def _audit_failure(
     try:
         await audit.record_alone(
             pool, actor, action, outcome,
-            error=(code, str(exc)), elapsed_seconds=time.monotonic() - begun,
+            error=(code, message), elapsed_seconds=time.monotonic() - begun,
         )  # fmt: skip
     except Exception as second:  # noqa: BLE001  the first error is the one to show
         emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, **fields)

@@ -26,7 +26,7 @@ from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport
 from jobs_maint.operations import bulk, purge, stats
-from jobs_maint.perform.call import Call
+from jobs_maint.perform.call import Call, close_broken
 from jobs_maint.perform.maintenance import build_retention, run_purge
 from jobs_maint.sql import load_queries
 
@@ -162,6 +162,7 @@ async def _run_bulk(
     await audit.interrupt_lost_runs(request.pool)
     run = audit.Run(request.pool, request.actor, confirmed)
     await run.open()
+    request.audited = True
     job_ids: list[int] = taken["job_ids"]
     counts: Counter[str] = Counter()
 
@@ -184,8 +185,7 @@ async def _run_bulk(
             on_batch=on_batch,
         )
     except BaseException as exc:
-        error = (type(exc).__name__, str(exc))
-        await run.close_after_error(counts, time.monotonic() - begun, error)
+        await close_broken(run, exc, time.monotonic() - begun)
         raise
     whole = report.done == report.requested
     outcome = "done" if whole else "partly" if report.done else "refused"

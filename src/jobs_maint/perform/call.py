@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,30 +10,45 @@ from typing import Any
 
 from jobs_maint import audit
 from jobs_maint.actions import Actor, QueueScope
-from jobs_maint.database import Conn, Pool, transaction
+from jobs_maint.database import Conn, Pool, mapped_errors, transaction
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.events import emit
 from jobs_maint.models import ItemOutcome, ItemResult
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["Call", "Watch", "read", "record_items"]
+__all__ = ["Call", "Watch", "close_broken", "describe_error", "read", "record_items"]
 
 
 class Watch:
     """How a front end follows a long act, and stops it between two batches."""
 
-    def __init__(self, on_progress: Callable[[int, int | None], None] | None = None) -> None:
-        """`on_progress` gets the number done and the number in all (None: not known)."""
+    def __init__(
+        self,
+        on_progress: Callable[[int, int | None], None] | None = None,
+        *,
+        must_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        """`on_progress` gets the number done and the number in all (None: not known).
+
+        `must_stop` is asked after each batch, besides `stop()`.
+        """
         self._on_progress = on_progress
-        self.stop_requested = False
+        self._must_stop = must_stop
+        self._stopped = False
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stopped or (self._must_stop is not None and self._must_stop())
 
     def stop(self) -> None:
-        self.stop_requested = True
+        self._stopped = True
 
     def tell(self, done: int, total: int | None) -> None:
         if self._on_progress is not None:
             self._on_progress(done, total)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     pool: Pool
     actor: Actor
@@ -40,6 +56,32 @@ class Call:
     scope: QueueScope
     settings: MaintSettings
     watch: Watch = field(default_factory=Watch)
+    audited: bool = False
+    """Whether a row of the audit tells of this request already."""
+
+
+def describe_error(exc: BaseException) -> tuple[str, str]:
+    """Code and sentence, as the one who asked is told them."""
+    try:
+        with mapped_errors():
+            raise exc  # noqa: TRY301  it is described by the one map there is
+    except JobsMaintError as told:
+        return told.code, str(told)
+    except BaseException as other:  # noqa: BLE001  it is described, and raised by the caller
+        return type(other).__name__, str(other)
+
+
+async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:
+    """With the counts of what was committed.
+
+    A database that is gone must not hide the error; the next process then closes the run.
+    """
+    outcome = "failed" if isinstance(exc, Exception) else "interrupted"
+    error = describe_error(exc)
+    try:
+        await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
+    except Exception as second:  # noqa: BLE001
+        emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, code=error[0])
 
 
 async def read(request: Call, operation: Callable[[Conn], Awaitable[Any]]) -> Any:
@@ -55,7 +97,9 @@ async def record_items(
     outcome = "done" if done == len(items) else "partly" if done else "refused"
     error = None
     if outcome == "refused":
-        error = (items[0].code, items[0].reason)
+        broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
+        outcome = "failed" if broken else outcome
+        error = ((broken or items)[0].code, (broken or items)[0].reason)
     await audit.record(
         conn, request.actor, request.action, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,

@@ -12,7 +12,7 @@ from jobs_maint.database import Conn, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
 from jobs_maint.operations import digest, purge, schema, stalled
-from jobs_maint.perform.call import Call, read, record_items
+from jobs_maint.perform.call import Call, close_broken, read, record_items
 from jobs_maint.settings import MaintSettings
 
 
@@ -69,11 +69,9 @@ async def run_purge(
     await audit.interrupt_lost_runs(request.pool)
     run = audit.Run(request.pool, request.actor, action)
     await run.open()
-    counts: Mapping[str, int] = {}
+    request.audited = True
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
-        nonlocal counts
-        counts = so_far
         go_on = await run.advance(conn, so_far)
         request.watch.tell(sum(so_far.values()), None)
         return go_on and not request.watch.stop_requested
@@ -84,8 +82,7 @@ async def run_purge(
             request.pool, retention, on_batch=on_batch, **options
         )
     except BaseException as exc:
-        error = (type(exc).__name__, str(exc))
-        await run.close_after_error(counts, time.monotonic() - begun, error)
+        await close_broken(run, exc, time.monotonic() - begun)
         raise
     await run.close(
         "done" if report.finished else "partly",

@@ -121,11 +121,15 @@ def _is_too_wide(exc: BaseException) -> bool:
     return len(seen) > MOST_EXCEPTIONS
 
 
+_WORKER_PACKAGES = {"procrastinate", "jobs_maint", "asyncio", "asgiref", "concurrent", "threading"}
+"""Between the worker and the task; asgiref runs sync tasks in a thread."""
+
+
 def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:
     first = tb
     while tb is not None:
         module = str(tb.tb_frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] not in {"procrastinate", "jobs_maint", "asyncio"}:
+        if module.partition(".")[0] not in _WORKER_PACKAGES:
             return tb
         tb = tb.tb_next
     return first

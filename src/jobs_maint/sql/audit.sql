@@ -13,22 +13,24 @@ INSERT INTO jobs_maint_runs (audit_id, lease_until)
 VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s));
 
 -- name: advance_run (audit_id, lease_seconds, counts)
--- In the transaction of each batch: the counts so far are what was committed. No row: the lease
--- ran out and another process marked the run interrupted.
+-- In the transaction of each batch: the counts so far are what was committed. `go_on` is false
+-- when the run was asked to stop, and when its lease ran out and another process marked it
+-- interrupted: this batch is then its last, and counted all the same.
 WITH run AS (
     UPDATE jobs_maint_runs
     SET lease_until = now() + make_interval(secs => %(lease_seconds)s), progress = %(counts)s
     WHERE audit_id = %(audit_id)s
-    RETURNING audit_id, stop_requested
+    RETURNING stop_requested
 )
-UPDATE jobs_maint_audit a SET counts = %(counts)s FROM run
-WHERE a.id = run.audit_id AND a.outcome = 'started'
-RETURNING run.stop_requested;
+UPDATE jobs_maint_audit a SET counts = %(counts)s
+WHERE a.id = %(audit_id)s AND a.outcome IN ('started', 'interrupted')
+RETURNING coalesce((SELECT NOT stop_requested FROM run), false) AS go_on;
 
 -- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
+-- Without counts those of the committed batches stay.
 WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)
 UPDATE jobs_maint_audit
-SET outcome = %(outcome)s, counts = %(counts)s, error_code = %(error_code)s, error = %(error)s,
+SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %(error_code)s, error = %(error)s,
     elapsed_seconds = %(elapsed_seconds)s
 WHERE id = %(audit_id)s AND outcome = 'started';
 

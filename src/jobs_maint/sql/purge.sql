@@ -28,25 +28,29 @@ WITH RECURSIVE search AS (
 )
 SELECT low AS bound FROM search WHERE low >= high OR high IS NULL LIMIT 1;
 
--- name: delete_finished_batch (after, bound, statuses, cutoff, limit, ours, queue)
+-- name: lock_finished_batch (after, bound, statuses, cutoff, limit, queue)
 -- The next finished jobs in id order whose newest event that is not `scheduled` (that one lies in
 -- the future) is older than the cut-off. Rows somebody holds are left for the next night.
--- Returns one row a status, and the last id looked at.
-WITH victim AS MATERIALIZED (
-    SELECT j.id, j.status FROM procrastinate_jobs j
-    WHERE j.id > %(after)s AND j.id <= %(bound)s
-      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+SELECT j.id FROM procrastinate_jobs j
+WHERE j.id > %(after)s AND j.id <= %(bound)s
+  AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+  AND (SELECT max(e.at) FROM procrastinate_events e
+       WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
+ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED;
+
+-- name: delete_locked_batch (ids, statuses, cutoff)
+-- A second statement, because the first one's snapshot is older than its locks: a job put back and
+-- ended again in between is in a final status once more, but young. Returns one row a status.
+WITH gone AS (
+    DELETE FROM procrastinate_jobs j
+    WHERE j.id = ANY (%(ids)s::bigint[])
       AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
       AND (SELECT max(e.at) FROM procrastinate_events e
            WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
-    ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED
-), gone AS (
-    DELETE FROM procrastinate_jobs j USING victim v WHERE j.id = v.id
-    RETURNING j.id, j.status, j.task_name LIKE ANY (%(ours)s) AS ours
+    RETURNING j.status
 )
-SELECT status::text AS status, count(*) AS deleted, count(*) FILTER (WHERE ours) AS own,
-       max(id) AS last_id
-FROM gone GROUP BY 1;
+SELECT status::text AS status, count(*) AS deleted FROM gone GROUP BY 1;
 
 -- name: count_finished (bound, statuses, cutoff, queue)
 -- What the purge would delete: the same conditions, selecting.
@@ -74,7 +78,8 @@ DELETE FROM jobs_maint_failures f WHERE f.id IN (
 
 -- name: trim_tracebacks (cutoff, limit)
 -- Not seen for long and belonging to no failure that is kept.
-DELETE FROM jobs_maint_tracebacks t WHERE t.hash IN (
+-- The age is checked on the row itself as well: a recorder may have touched it meanwhile.
+DELETE FROM jobs_maint_tracebacks t WHERE t.last_seen_at < %(cutoff)s AND t.hash IN (
     SELECT old.hash FROM jobs_maint_tracebacks old
     WHERE old.last_seen_at < %(cutoff)s
       AND NOT EXISTS (SELECT 1 FROM jobs_maint_failures f WHERE f.traceback_hash = old.hash)

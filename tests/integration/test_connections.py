@@ -1,0 +1,205 @@
+"""The core on connections as teams have them: other settings, fewer rights, a proxy's limits."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import psycopg_pool
+import pytest
+from psycopg.rows import dict_row
+from tests.conftest import Server
+from tests.support.history import days, hours
+
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    GetJob,
+    ListFailed,
+    PurgeFinished,
+    RescueStalled,
+    RetryJobs,
+    ShowStats,
+)
+from jobs_maint.database import mapped_errors, open_pool, transaction
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+SETTINGS = MaintSettings()
+
+
+async def ask(pool, action):
+    return await perform(pool, ANA, action, settings=SETTINGS)
+
+
+async def configure_strictly(conn: psycopg.AsyncConnection) -> None:
+    await conn.set_isolation_level(psycopg.IsolationLevel.SERIALIZABLE)
+
+
+@pytest.mark.parametrize(
+    "pool_options",
+    [
+        {"kwargs": {"autocommit": True}},
+        {"kwargs": {"row_factory": dict_row}},
+        {"kwargs": {"prepare_threshold": None, "cursor_factory": psycopg.AsyncClientCursor}},
+        {"kwargs": {"prepare_threshold": 0}},
+        {"configure": configure_strictly},
+    ],
+    ids=["autocommit", "dict rows", "client cursors", "prepares all", "serializable"],
+)
+async def test_the_teams_pool_may_be_of_any_kind(database_url, make_job, pool_options):
+    failed = await make_job(status="failed", finished_ago=days(1))
+    await make_job(status="succeeded", finished_ago=days(40))
+    await make_job(status="doing", deferred_ago=hours(9))
+    async with psycopg_pool.AsyncConnectionPool(
+        database_url, min_size=1, max_size=2, open=False, **pool_options
+    ) as pool:
+        assert (await ask(pool, ListFailed())).total == 1
+        assert (await ask(pool, GetJob(failed))).job_id == failed
+        assert [item.code for item in (await ask(pool, RetryJobs((failed,)))).items] == ["put_back"]
+        assert (await ask(pool, RescueStalled())).suspects == 1
+        assert (await ask(pool, PurgeFinished())).total == 1
+        assert (await ask(pool, ShowStats())).queues[0].ready == 1
+
+
+async def test_a_transaction_has_its_own_limits_and_isolation(database_url):
+    async with psycopg_pool.AsyncConnectionPool(
+        database_url, min_size=1, max_size=1, open=False, configure=configure_strictly
+    ) as pool:
+        async with pool.connection() as conn, transaction(conn):
+            found = [
+                (await (await conn.execute(f"SHOW {name}")).fetchone())[0]
+                for name in ("transaction_isolation", "lock_timeout", "statement_timeout")
+            ]
+        async with pool.connection() as conn:
+            after = await (await conn.execute("SHOW lock_timeout")).fetchone()
+    assert found == ["read committed", "5s", "1min"]
+    assert after == ("0",)
+
+
+async def test_times_are_utc_whatever_the_server_is_set_to(database_url, make_job, conn):
+    job = await make_job(status="cancelled", scheduled_in=hours(30))
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET scheduled_at = '2999-07-01 12:00:00+00' WHERE id = %s",
+        (job,),
+    )
+    url = f"{database_url}&options=-cTimeZone%3DAsia/Kolkata%20-cDateStyle%3DGerman"
+    async with open_pool(url) as pool:
+        report = await ask(pool, RetryJobs((job,)))
+        details = await ask(pool, GetJob(job))
+    assert "2999-07-01 12:00 UTC" in report.items[0].reason
+    assert details.as_of.utcoffset() == timedelta(0)
+    assert {event.at.utcoffset() for event in details.events} == {timedelta(0)}
+
+
+async def test_two_sessions_in_a_deadlock_are_told_apart_from_a_lost_connection(pool):
+    locked = asyncio.Barrier(2)
+
+    async def lock(first: int, second: int) -> None:
+        with mapped_errors():
+            async with pool.connection() as conn, transaction(conn):
+                await conn.execute("SELECT pg_advisory_xact_lock(%s)", (first,))
+                await locked.wait()
+                await conn.execute("SELECT pg_advisory_xact_lock(%s)", (second,))
+
+    results = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
+    (error,) = [result for result in results if result is not None]
+    assert isinstance(error, DatabaseUnavailable)
+    assert "at the same time; this step changed nothing" in str(error)
+
+
+async def test_a_query_that_somebody_cancels_is_not_said_to_be_slow(pool, conn):
+    async def sleep() -> None:
+        with mapped_errors():
+            async with pool.connection() as own, transaction(own):
+                await own.execute("SELECT pg_sleep(60)")
+
+    sleeping = asyncio.create_task(sleep())
+    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    async with asyncio.timeout(15):
+        while not (await (await conn.execute(cancel)).fetchall()):
+            await asyncio.sleep(0.02)
+    with pytest.raises(DatabaseUnavailable, match="was cancelled on the database's side"):
+        await sleeping
+
+
+async def test_a_search_path_without_a_schema_is_one_sentence(bare_database_url):
+    url = f"{bare_database_url}&options=-csearch_path%3Dnowhere"
+    async with open_pool(url) as pool:
+        with pytest.raises(SchemaMismatch, match="search path"):
+            await ask(pool, ApplySchema())
+
+
+async def test_an_apply_goes_to_the_users_own_schema_where_there_is_one(
+    bare_database_url, server: Server
+):
+    """The default search path begins with "$user"."""
+    with psycopg.connect(bare_database_url, autocommit=True) as conn:
+        conn.execute("CREATE SCHEMA postgres")
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema())
+        assert (await ask(pool, ApplySchema())).applied == ()
+        assert (await ask(pool, ListFailed())).total == 0
+    with psycopg.connect(bare_database_url, autocommit=True) as conn:
+        schemas = conn.execute(
+            "SELECT DISTINCT schemaname FROM pg_tables"
+            " WHERE tablename LIKE 'jobs\\_maint%' OR tablename LIKE 'procrastinate%'"
+        )
+        assert schemas.fetchall() == [("postgres",)]
+
+
+async def test_a_role_without_the_right_is_told_which_and_nothing_is_changed(
+    database_url, bare_database_url, make_job, server: Server
+):
+    failed = await make_job(status="failed")
+    server.execute("DROP ROLE IF EXISTS reader")
+    server.execute("CREATE ROLE reader LOGIN")
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", name)
+    try:
+        async with open_pool(database_url.replace("postgres@", "reader@")) as pool:
+            assert (await ask(pool, ListFailed())).total == 1
+            for action in (RetryJobs((failed,)), PurgeFinished(), RescueStalled()):
+                with pytest.raises(DatabaseUnavailable, match="lacks a right: permission denied"):
+                    await ask(pool, action)
+        async with open_pool(bare_database_url.replace("postgres@", "reader@")) as pool:
+            with pytest.raises(DatabaseUnavailable, match="denied for schema public"):
+                await ask(pool, ApplySchema())
+        assert await make_job.status(failed) == "failed"
+    finally:
+        server.execute("DROP OWNED BY reader", name)
+        server.execute("DROP ROLE reader")
+
+
+async def test_a_read_only_database_is_told_and_reads_go_on(database_url, make_job):
+    failed = await make_job(status="failed")
+    url = f"{database_url}&options=-cdefault_transaction_read_only%3Don"
+    async with open_pool(url) as pool:
+        assert (await ask(pool, ListFailed())).total == 1
+        for action in (RetryJobs((failed,)), PurgeFinished(), RescueStalled()):
+            with pytest.raises(DatabaseUnavailable, match="read only"):
+                await ask(pool, action)
+    assert await make_job.status(failed) == "failed"
+
+
+async def test_an_act_that_cannot_be_audited_is_not_done(pool, make_job, conn):
+    failed = await make_job(status="failed")
+    old = await make_job(status="succeeded", finished_ago=days(40))
+    await conn.execute("ALTER TABLE jobs_maint_audit ADD CHECK (false) NOT VALID")
+    for action in (RetryJobs((failed,)), PurgeFinished()):
+        with pytest.raises(JobsMaintError, match="jobs_maint_audit"):
+            await ask(pool, action)
+    assert [await make_job.status(job) for job in (failed, old)] == ["failed", "succeeded"]
+
+
+async def test_five_hundred_ids_with_repetitions_are_put_back_once_each(pool, make_job, conn):
+    jobs = [await make_job(status="failed") for _ in range(5)]
+    report = await ask(pool, RetryJobs(tuple(jobs * 100)))
+    assert [item.job_id for item in report.items] == jobs
+    retried = await conn.execute(
+        "SELECT job_id FROM procrastinate_events WHERE type = 'retried' ORDER BY 1"
+    )
+    assert await retried.fetchall() == [(job,) for job in jobs]

@@ -1,0 +1,106 @@
+"""`register(app)` on apps as teams have them; it reads no database."""
+
+from __future__ import annotations
+
+import logging
+
+import procrastinate
+import pytest
+from procrastinate import testing
+
+import jobs_maint
+from jobs_maint.errors import InvalidSettings
+from jobs_maint.settings import MaintSettings
+
+OURS = {"jobs_maint:purge_finished_jobs", "jobs_maint:rescue_stalled_jobs"}
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+async def noop(call_next, context, worker):
+    return await call_next()
+
+
+def make_app(**options) -> procrastinate.App:
+    return procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=NOWHERE), **options)
+
+
+def own_tasks(app: procrastinate.App) -> set[str]:
+    return {name for name in app.tasks if name.startswith("jobs_maint")}
+
+
+def own_periodic_tasks(app: procrastinate.App) -> set[str]:
+    return {name for name, _ in app.periodic_registry.periodic_tasks if "jobs_maint" in name}
+
+
+def test_two_apps_of_one_process_have_the_tasks_under_the_same_names():
+    for app in (make_app(), make_app()):
+        jobs_maint.register(app)
+        assert own_tasks(app) == OURS
+        assert own_periodic_tasks(app) == OURS
+
+
+def test_twice_on_one_app_is_an_error_and_leaves_one_recorder():
+    app = make_app()
+    jobs_maint.register(app)
+    with pytest.raises(InvalidSettings, match="call it once"):
+        jobs_maint.register(app)
+    assert len(app.worker_defaults["worker_middleware"]) == 1
+
+
+def test_the_callers_defaults_are_not_changed_and_the_recorder_is_outermost():
+    middleware = [noop]
+    shared = {"concurrency": 3, "worker_middleware": middleware}
+    first, second = make_app(worker_defaults=shared), make_app(worker_defaults=shared)
+    jobs_maint.register(first)
+    jobs_maint.register(second)
+    assert shared == {"concurrency": 3, "worker_middleware": [noop]}
+    assert middleware == [noop]
+    for app in (first, second):
+        recorder, inner = app.worker_defaults["worker_middleware"]
+        assert (type(recorder).__name__, inner) == ("Recorder", noop)
+        assert app.worker_defaults["concurrency"] == 3
+
+
+@pytest.mark.parametrize(
+    ("queues", "told"),
+    [(None, False), (["email"], True), (["email", "maintenance"], False), ({"email"}, True)],
+)
+def test_a_queue_that_no_worker_listens_to_is_told(caplog, queues, told):
+    with caplog.at_level(logging.WARNING, "jobs_maint"):
+        jobs_maint.register(make_app(worker_defaults={"queues": queues}))
+    assert ("queue_unheard" in caplog.text) is told
+
+
+def test_an_empty_cron_switches_a_task_off_but_it_can_still_be_deferred():
+    app = make_app()
+    jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
+    assert own_tasks(app) == OURS
+    assert own_periodic_tasks(app) == set()
+
+
+async def test_on_a_connector_without_a_pool_the_teams_jobs_run_and_it_is_told_once(caplog):
+    app = procrastinate.App(connector=testing.InMemoryConnector())
+    jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
+    done = []
+
+    @app.task(name="works")
+    async def works(number: int) -> None:
+        done.append(number)
+
+    async with app.open_async():
+        for number in range(3):
+            await works.defer_async(number=number)
+        with caplog.at_level(logging.WARNING, "jobs_maint"):
+            await app.run_worker_async(wait=False, install_signal_handlers=False)
+    assert done == [0, 1, 2]
+    assert caplog.text.count("recorder_off") == 1
+    assert "JOB_QUEUE_DATABASE_URL" in caplog.text
+
+
+async def test_our_tasks_without_any_database_say_what_to_set(caplog):
+    app = procrastinate.App(connector=testing.InMemoryConnector())
+    jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
+    async with app.open_async():
+        await app.tasks["jobs_maint:rescue_stalled_jobs"].defer_async(timestamp=0)
+        await app.run_worker_async(wait=False, install_signal_handlers=False)
+    assert "JOB_QUEUE_DATABASE_URL is not set" in caplog.text
