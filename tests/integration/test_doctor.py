@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 from contextlib import asynccontextmanager
@@ -256,6 +257,8 @@ def test_in_the_shell_an_error_ends_with_1_and_a_warning_with_0(
     assert cli.main(["doctor"]) == 1
     assert capsys.readouterr().out.startswith("ERROR procrastinate_schema")
     monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", database_url)
+    with psycopg.connect(database_url) as conn:  # nothing is due yet
+        conn.execute("UPDATE jobs_maint_migrations SET applied_at = now()")
     assert cli.main(["doctor", "--json"]) == 0
     assert '"kind": "doctor"' in capsys.readouterr().out
 
@@ -645,7 +648,7 @@ async def since(conn, span):
 
 
 @pytest.mark.parametrize(
-    ("ago", "expected"), [(minutes(2), "ok"), (minutes(12), "ok"), (hours(1), "error")]
+    ("ago", "expected"), [(minutes(2), "ok"), (minutes(9), "ok"), (hours(1), "error")]
 )
 async def test_a_rescue_that_did_not_run_is_an_error(pool, conn, make_job, ago, expected):
     await since(conn, days(2))
@@ -668,6 +671,7 @@ async def test_a_purge_that_missed_one_night_is_a_warning_two_are_an_error(
 
 @pytest.mark.parametrize("check", ["rescue", "purge"])
 async def test_what_never_ran_is_not_due_right_after_the_tables_came(pool, conn, check):
+    await since(conn, minutes(1))
     finding = (await look(pool))[check]
     assert (finding.level, "not due yet" in finding.sentence) == ("ok", True)
     await since(conn, days(3))
@@ -791,3 +795,60 @@ async def test_an_act_whose_process_is_gone_is_a_warning(pool, conn):
     finding = (await look(pool))["audit"]
     assert finding.level == "warning"
     assert f"purge #{audit_id}" in finding.sentence
+
+
+# --- with a real worker ---------------------------------------------------------------------------
+
+
+async def wait_for(pool, check, expected):
+    for _ in range(200):
+        finding = (await look(pool))[check]
+        if finding.level == expected:
+            return finding
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{check} never was {expected}: {finding}")
+
+
+async def defer(conn, task):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+        """ VALUES ('email', %s, '{"number": 1}')""",
+        (task,),
+    )
+
+
+async def count_failed(conn):
+    found = await conn.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+    return (await found.fetchone())[0]
+
+
+async def test_a_real_worker_with_the_recorder_is_fine_in_every_check(pool, conn, processes):
+    await conn.execute(
+        "CREATE TABLE test_runs (id serial, job_id bigint, attempt int, step text, pid int)"
+    )
+    await since(conn, days(2))
+    cron = {"JOBS_MAINT_RESCUE_CRON": "* * * * * */1", "JOBS_MAINT_PURGE_CRON": "* * * * * */1"}
+    processes.start("-m", "tests.support.queue_app", '{"fetch_job_polling_interval": 0.2}', **cron)
+    for check in ("workers", "maintenance_queue", "rescue", "purge"):
+        await wait_for(pool, check, "ok")
+    await defer(conn, "storm")
+    async with asyncio.timeout(20):
+        while not await count_failed(conn):
+            await asyncio.sleep(0.1)
+    report = await examine(pool, HERE)
+    assert [f for f in report.findings if f.level != "ok"] == []
+
+
+async def test_a_real_worker_without_the_recorder_is_found(pool, conn, processes):
+    await conn.execute(
+        "CREATE TABLE test_runs (id serial, job_id bigint, attempt int, step text, pid int)"
+    )
+    processes.start(
+        "-m", "tests.support.queue_app", '{"fetch_job_polling_interval": 0.2}',
+        TEST_REGISTER="false",
+    )  # fmt: skip
+    assert "1 ran no job yet" in (await wait_for(pool, "workers", "ok")).sentence
+    await defer(conn, "app.unknown")
+    await wait_for(pool, "workers", "error")
+    finding = await wait_for(pool, "recorder", "error")
+    assert "the recorder does not run" in finding.sentence

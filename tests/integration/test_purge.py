@@ -300,7 +300,7 @@ async def test_a_job_that_ended_again_after_the_look_at_it_is_not_deleted(make_j
     (cutoff,) = await (await conn.execute("SELECT now() - interval '30 days'")).fetchone()
     await conn.execute(
         load_queries("purge")["delete_locked_batch"],
-        {"ids": [old, young, waiting], "statuses": ["succeeded"], "cutoff": cutoff},
+        {"ids": [old, young, waiting], "status": "succeeded", "cutoff": cutoff},
     )
     assert await list_ids(conn) == {young, waiting}
 

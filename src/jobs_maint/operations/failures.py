@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
@@ -12,6 +15,18 @@ from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
 __all__ = ["list_failed_jobs"]
+
+MARGIN = 10
+"""Newest failures looked at beyond the limit: some of their jobs were put back since."""
+MOST_EVENTS = 5_000
+MOST_IDS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: Sequence[dict[str, Any]]
+    total: int
+    hidden: int
 
 
 async def list_failed_jobs(
@@ -30,18 +45,11 @@ async def list_failed_jobs(
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
-    rows = await fetch_all(
-        conn,
-        load_queries("failures")["list_failed_jobs"],
-        {
-            "queue": queue,
-            "queues": scope.like_patterns,
-            "task": task,
-            "error": error,
-            "since_seconds": since.total_seconds() if since else None,
-            "limit": limit,
-        },
-    )
+    await fetch_all(conn, load_queries("stats")["without_jit"])
+    plain = task is None and error is None and since is None
+    found = await _list_newest(conn, queue, limit, scope) if plain else None
+    if found is None:
+        found = await _list_matching(conn, queue, task, error, since, limit, scope)
     jobs = tuple(
         FailedJob(
             job_id=row["id"],
@@ -55,19 +63,80 @@ async def list_failed_jobs(
             message=redact_text(row["message"]) if row["message"] is not None else None,
             fingerprint=row["fingerprint"],
         )
-        for row in rows
-        if row["reached"]
+        for row in found.rows
     )
     as_of = (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
     return FailedJobsReport(
         as_of=as_of,
         jobs=jobs,
-        total=rows[0]["total"] if rows else 0,
+        total=found.total,
         limit=limit,
         queue=queue,
         task=task,
         error=error,
         since_seconds=since.total_seconds() if since else None,
         limited_to_queues=scope.globs,
-        hidden_jobs=rows[0]["hidden"] if rows else 0,
+        hidden_jobs=found.hidden,
+    )
+
+
+async def _list_newest(
+    conn: Conn, queue: str | None, limit: int, scope: QueueScope
+) -> _Found | None:
+    """By the events of the newest failures; None when nearly all of their jobs were put back."""
+    queries = load_queries("failures")
+    total = hidden = 0
+    for row in await fetch_all(conn, queries["count_failed"], {"queue": queue}):
+        if scope.covers(row["queue_name"]):
+            total += row["jobs"]
+        else:
+            hidden += row["jobs"]
+    wanted = min(limit, total)
+    params = {"queue": queue, "queues": scope.like_patterns, "limit": limit}
+    for most in (limit + MARGIN, 4 * limit + MOST_EVENTS):
+        rows = await fetch_all(conn, queries["list_newest_failed"], {**params, "most": most})
+        if len(rows) >= wanted:
+            return _Found(rows, total, hidden)
+    return None
+
+
+async def _list_matching(
+    conn: Conn,
+    queue: str | None,
+    task: str | None,
+    error: str | None,
+    since: timedelta | None,
+    limit: int,
+    scope: QueueScope,
+) -> _Found:
+    """All failed jobs are looked at, or those that a span of time or a text leaves."""
+    queries = load_queries("failures")
+    seconds = since.total_seconds() if since else None
+    ids: list[int] | None = None
+    if since is not None or error is not None:
+        few = (
+            await fetch_all(
+                conn, queries["find_failed_since"], {"since_seconds": seconds, "most": MOST_IDS}
+            )
+            if since is not None
+            else await fetch_all(conn, queries["find_by_error"], {"error": error, "most": MOST_IDS})
+        )
+        ids = [row["job_id"] for row in few] if len(few) < MOST_IDS else None
+    rows = await fetch_all(
+        conn,
+        queries["list_failed_jobs"],
+        {
+            "queue": queue,
+            "queues": scope.like_patterns,
+            "task": task,
+            "error": error,
+            "since_seconds": seconds,
+            "ids": ids,
+            "limit": limit,
+        },
+    )
+    return _Found(
+        [row for row in rows if row["reached"]],
+        rows[0]["total"] if rows else 0,
+        rows[0]["hidden"] if rows else 0,
     )

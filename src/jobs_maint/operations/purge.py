@@ -15,6 +15,7 @@ from typing import Any, LiteralString
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
+from jobs_maint.operations.bound import find_bound as _find_bound
 from jobs_maint.sql import load_queries
 
 __all__ = ["Retention", "purge_finished_jobs"]
@@ -45,7 +46,7 @@ class Retention:
     audit: timedelta | None
 
     def groups(self) -> dict[timedelta, list[str]]:
-        """Statuses with the same span share one walk."""
+        """Statuses with the same span share one cut-off."""
         groups: dict[timedelta, list[str]] = {}
         for status, span in self.by_status.items():
             if span is not None:
@@ -60,6 +61,9 @@ class _Progress:
     resume_after: dict[str, int] = field(default_factory=dict)
     batches: int = 0
     stopped: bool = False
+
+    def after(self, status: str) -> int:
+        return self.resume_after.get(status, SMALLEST_ID)
 
     def counts(self) -> dict[str, int]:
         return {**self.deleted, **self.trimmed}
@@ -89,11 +93,16 @@ async def purge_finished_jobs(
     async with pool.connection() as conn, transaction(conn):
         now = now or (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
     for span, statuses in retention.groups().items():
-        walk = {"statuses": statuses, "cutoff": now - span, "queue": queue}
-        if dry_run:
-            await _count(pool, walk, progress)
-        else:
-            await _delete(pool, walk, progress, deadline, on_batch)
+        cutoff = now - span
+        async with pool.connection() as conn, transaction(conn):
+            due = [s for s in statuses if await _is_due(conn, s, progress.after(s), cutoff)]
+            bound = await _find_bound(conn, cutoff) if due else 0
+        for status in due:
+            walk = {"status": status, "cutoff": cutoff, "bound": bound, "queue": queue}
+            if dry_run:
+                await _count(pool, walk, progress)
+            else:
+                await _delete(pool, walk, progress, deadline, on_batch)
     if trim and not dry_run and not progress.stopped:
         await _trim(pool, now, retention, progress, deadline, on_batch)
     statuses = [status for _, group in retention.groups().items() for status in group]
@@ -113,16 +122,17 @@ async def purge_finished_jobs(
     )
 
 
-async def _find_bound(conn: Conn, cutoff: datetime) -> int:
-    rows = await fetch_all(conn, load_queries("purge")["find_bound"], {"cutoff": cutoff})
-    return int(rows[0]["bound"]) if rows and rows[0]["bound"] is not None else 0
+async def _is_due(conn: Conn, status: str, after: int, cutoff: datetime) -> bool:
+    """Whether a job of this status may be old: the first one was deferred before the cut-off."""
+    params = {"status": status, "after": after}
+    rows = await fetch_all(conn, load_queries("purge")["find_oldest"], params)
+    return bool(rows) and (rows[0]["at"] is None or rows[0]["at"] < cutoff)
 
 
 async def _count(pool: Pool, walk: dict[str, Any], progress: _Progress) -> None:
     async with pool.connection() as conn, transaction(conn):
-        bound = await _find_bound(conn, walk["cutoff"])
-        query = load_queries("purge")["count_finished"]
-        for row in await fetch_all(conn, query, {**walk, "bound": bound}):
+        await fetch_all(conn, load_queries("stats")["without_jit"])
+        for row in await fetch_all(conn, load_queries("purge")["count_finished"], walk):
             progress.deleted[row["status"]] += row["jobs"]
 
 
@@ -135,11 +145,9 @@ async def _delete(
 ) -> None:
     if progress.stopped:
         return
-    name = ",".join(walk["statuses"])
-    after = progress.resume_after.get(name, SMALLEST_ID)
+    name, bound = walk["status"], walk["bound"]
+    after = progress.after(name)
     queries = load_queries("purge")
-    async with pool.connection() as conn, transaction(conn):
-        bound = await _find_bound(conn, walk["cutoff"])
     size = FIRST_BATCH
     while True:
         begun = time.monotonic()
@@ -147,7 +155,7 @@ async def _delete(
             progress.stopped = True
             progress.resume_after[name] = after
             return
-        params = {**walk, "after": after, "bound": bound, "limit": size}
+        params = {**walk, "after": after, "limit": size}
         counted, go_on = progress.deleted, True
         async with pool.connection() as conn, transaction(conn):
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)

@@ -53,9 +53,10 @@ async def get_stats(
     queries = load_queries("stats")
     if queue is not None:
         await require_queue(conn, queue, scope)
+    await fetch_all(conn, queries["without_jit"])
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for row in await fetch_all(conn, queries["count_jobs"], params):
+    for row in await fetch_all(conn, queries["count_jobs"], {"queue": queue}):
         status = row["status"]
         if status == "todo":
             status = "scheduled" if row["ahead"] else "ready"

@@ -36,37 +36,69 @@ WHERE id = %(window_id)s
 
 -- name: group_failures (since, until, queues, tasks, ours)
 -- Failures for good in the window and in the one of the same length before it, by task, type and
--- fingerprint. From the `failed` events of the jobs that are there, each with the error recorded
--- since that run started; and from the records of jobs that were deleted.
-WITH failed AS (
-    SELECT e.job_id, e.at, j.task_name, f.exception_type, f.message,
-           coalesce(f.fingerprint, '-') AS fingerprint, f.kind IS NOT NULL AS recorded
-    FROM procrastinate_events e
+-- fingerprint. From the `failed` events of the jobs that are there (jobs_maint_failed_events_idx),
+-- each with the error recorded since that run started; and from the records of jobs that were
+-- deleted.
+-- `plain`: nearly every failure is the only one of its job here, and the newest record of its last
+-- minute says that no retry follows. That record is of this run, and it names the task, so that
+-- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
+-- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
+WITH span AS (
+    SELECT %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz) AS since
+), ended AS MATERIALIZED (
+    SELECT job_id, at, count(*) OVER (PARTITION BY job_id) AS times FROM procrastinate_events
+    WHERE type = 'failed' AND at < %(until)s
+      AND at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
+                - interval '1 minute'
+), records AS MATERIALIZED (
+    SELECT job_id, queue_name, task_name, failed_at, kind, exception_type, message, fingerprint,
+           will_retry
+    FROM jobs_maint_failures
+    WHERE failed_at <= %(until)s::timestamptz + interval '10 seconds'
+      AND failed_at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
+                       - interval '2 minutes'
+), plain AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT DISTINCT ON (e.job_id) e.job_id, e.at, f.queue_name, f.task_name, f.exception_type,
+               f.message, f.fingerprint, f.will_retry
+        FROM ended e JOIN records f ON f.job_id = e.job_id
+        WHERE e.times = 1 AND f.failed_at <= e.at + interval '10 seconds'
+          AND f.failed_at >= e.at - interval '1 minute'
+        ORDER BY e.job_id, f.failed_at DESC
+    ) AS newest WHERE NOT will_retry
+), others AS MATERIALIZED (
+    SELECT * FROM ended WHERE job_id NOT IN (SELECT job_id FROM plain)
+), unused AS MATERIALIZED (
+    SELECT * FROM records
+    WHERE NOT will_retry AND kind <> 'aborted' AND failed_at < %(until)s
+      AND job_id NOT IN (SELECT job_id FROM plain)
+), failed AS (
+    SELECT job_id, at, queue_name, task_name, exception_type, message, fingerprint, true AS recorded
+    FROM plain
+    UNION ALL
+    SELECT e.job_id, e.at, j.queue_name, j.task_name, f.exception_type, f.message,
+           coalesce(f.fingerprint, '-'), f.kind IS NOT NULL
+    FROM others e
     JOIN procrastinate_jobs j ON j.id = e.job_id
     LEFT JOIN LATERAL (
-        SELECT max(s.at) AS at FROM procrastinate_events s
-        WHERE s.job_id = e.job_id AND s.type = 'started' AND s.at <= e.at
-    ) AS started ON true
-    LEFT JOIN LATERAL (
         SELECT f.kind, f.exception_type, f.message, f.fingerprint FROM jobs_maint_failures f
-        WHERE f.job_id = e.job_id AND f.failed_at >= coalesce(started.at, '-infinity')
-          AND f.failed_at <= e.at + interval '10 seconds'
+        WHERE f.job_id = e.job_id AND f.failed_at <= e.at + interval '10 seconds'
+          AND f.failed_at >= coalesce((
+              SELECT max(s.at) FROM procrastinate_events s
+              WHERE s.job_id = e.job_id AND s.type = 'started' AND s.at <= e.at), '-infinity')
         ORDER BY f.failed_at DESC LIMIT 1
     ) AS f ON true
-    WHERE e.type = 'failed' AND e.at < %(until)s
-      AND e.at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
-      AND NOT j.task_name LIKE ANY (%(ours)s)
-      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
-      AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))
     UNION ALL
-    SELECT f.job_id, f.failed_at, f.task_name, f.exception_type, f.message, f.fingerprint, true
-    FROM jobs_maint_failures f
-    WHERE NOT f.will_retry AND f.kind <> 'aborted' AND f.failed_at < %(until)s
-      AND f.failed_at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
-      AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id)
-      AND NOT f.task_name LIKE ANY (%(ours)s)
-      AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
-      AND (%(tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(tasks)s))
+    SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.message,
+           f.fingerprint, true
+    FROM unused f
+    WHERE NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id)
+), wanted AS (
+    SELECT failed.* FROM failed, span
+    WHERE at >= span.since
+      AND NOT task_name LIKE ANY (%(ours)s)
+      AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+      AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 )
 SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS recorded,
        count(*) FILTER (WHERE at >= %(since)s) AS count,
@@ -74,13 +106,15 @@ SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS reco
        min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
        (array_agg(job_id ORDER BY at DESC))[1] AS sample_job_id,
        coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message
-FROM failed GROUP BY task_name, exception_type, fingerprint
+FROM wanted GROUP BY task_name, exception_type, fingerprint
 ORDER BY count DESC, count_before DESC, last_at DESC;
 
 -- name: count_other_ends (since, until, queues, tasks, ours)
+-- By jobs_maint_events_at_idx.
 SELECT e.type::text AS type, count(*) AS jobs
 FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
-WHERE e.type IN ('succeeded', 'deferred_for_retry') AND e.at >= %(since)s AND e.at < %(until)s
+WHERE e.type IN ('succeeded', 'deferred_for_retry') AND e.type <> 'scheduled'
+  AND e.at >= %(since)s AND e.at < %(until)s
   AND NOT j.task_name LIKE ANY (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
   AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))

@@ -1,9 +1,95 @@
 -- Failed jobs and their recorded errors.
 
--- name: list_failed_jobs (queue, queues, task, error, since_seconds, limit)
+-- name: count_failed (queue)
+-- Failed jobs by queue, from jobs_maint_counts_idx alone.
+SELECT queue_name, count(*) AS jobs FROM procrastinate_jobs
+WHERE status = 'failed' AND status NOT IN ('todo', 'doing')
+  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+GROUP BY queue_name;
+
+-- name: list_newest_failed (queue, queues, most, limit)
+-- The same rows as list_failed_jobs without further conditions, found from the newest `most`
+-- events `failed` (jobs_maint_failed_events_idx): fewer than asked for when most of those jobs were
+-- put back since. Nearly every failure is its job's only one there, and the job's newest record is
+-- of the minute before and says that no retry follows: then it is the failure's record (`plain`).
+-- The others are looked up one by one, and the jobs that have such a record but no such event: a
+-- job put back while it ran fails with the event `cancelled`.
+WITH newest AS MATERIALIZED (
+    SELECT job_id, at FROM procrastinate_events
+    WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
+), horizon AS MATERIALIZED (
+    SELECT min(at) AS at FROM newest
+), ended AS MATERIALIZED (
+    SELECT job_id, max(at) AS at, count(*) AS times FROM newest GROUP BY job_id
+), records AS MATERIALIZED (
+    SELECT DISTINCT ON (job_id) * FROM (
+        SELECT job_id, failed_at, kind, exception_type, message, fingerprint, will_retry
+        FROM jobs_maint_failures
+        WHERE failed_at >= (SELECT at FROM horizon) - interval '1 minute'
+        ORDER BY failed_at DESC LIMIT 5 * %(most)s
+    ) AS latest
+    ORDER BY job_id, failed_at DESC
+), plain AS MATERIALIZED (
+    SELECT e.job_id, e.at, f.kind, f.exception_type, f.message, f.fingerprint
+    FROM ended e JOIN records f ON f.job_id = e.job_id
+    WHERE e.times = 1 AND NOT f.will_retry
+      AND f.failed_at >= e.at - interval '1 minute' AND f.failed_at <= e.at + interval '10 seconds'
+), others AS MATERIALIZED (
+    SELECT job_id FROM ended WHERE job_id NOT IN (SELECT job_id FROM plain)
+    UNION
+    SELECT job_id FROM records
+    WHERE NOT will_retry AND failed_at >= (SELECT at FROM horizon)
+      AND job_id NOT IN (SELECT job_id FROM plain)
+), failed AS (
+    SELECT j.id, j.queue_name, j.task_name, j.attempts, p.at AS failed_at, p.kind,
+           p.exception_type, p.message, p.fingerprint
+    FROM plain p JOIN procrastinate_jobs j ON j.id = p.job_id AND j.status = 'failed'
+    UNION ALL
+    SELECT j.id, j.queue_name, j.task_name, j.attempts, ended.at, f.kind, f.exception_type,
+           f.message, f.fingerprint
+    FROM others
+    JOIN procrastinate_jobs j ON j.id = others.job_id AND j.status = 'failed'
+    CROSS JOIN LATERAL (
+        SELECT max(e.at) FILTER (WHERE e.type = 'started') AS started_at,
+               coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
+                        max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
+        FROM procrastinate_events e WHERE e.job_id = j.id
+    ) AS ended
+    LEFT JOIN LATERAL (
+        SELECT f.kind, f.exception_type, f.message, f.fingerprint
+        FROM jobs_maint_failures f
+        WHERE f.job_id = j.id
+          AND f.failed_at >= coalesce(ended.started_at, '-infinity')
+        ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
+    ) AS f ON true
+)
+SELECT * FROM failed
+WHERE failed_at >= (SELECT at FROM horizon)
+  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+  AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+ORDER BY failed_at DESC, id DESC LIMIT %(limit)s;
+
+-- name: find_failed_since (since_seconds, most)
+-- Jobs that may have failed within the span: by jobs_maint_failed_events_idx and our records.
+SELECT DISTINCT job_id FROM (
+    SELECT job_id FROM procrastinate_events
+    WHERE type = 'failed' AND at > now() - make_interval(secs => %(since_seconds)s)
+    UNION ALL
+    SELECT job_id FROM jobs_maint_failures
+    WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
+) AS found LIMIT %(most)s;
+
+-- name: find_by_error (error, most)
+-- Jobs with a record that has the text: our table is read once, not once a job.
+SELECT DISTINCT job_id FROM jobs_maint_failures
+WHERE strpos(lower(concat_ws(': ', exception_type, message)), lower(%(error)s::text)) > 0
+LIMIT %(most)s;
+
+-- name: list_failed_jobs (queue, queues, task, error, since_seconds, ids, limit)
 -- Jobs that failed for good, newest failure first. A record belongs to the failure shown when it
 -- was written after the job's last start: an older one is of an attempt before.
--- `total` counts all that match, `hidden` those in queues the actor does not reach.
+-- `total` counts all that match, `hidden` those in queues the actor does not reach. `ids`: only
+-- among these.
 WITH failed AS (
     SELECT j.id, j.queue_name, j.task_name, j.attempts, ended.at AS failed_at, f.kind,
            f.exception_type, f.message, f.fingerprint,
@@ -22,7 +108,8 @@ WITH failed AS (
           AND f.failed_at >= coalesce(ended.started_at, '-infinity')
         ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
     ) AS f ON true
-    WHERE j.status = 'failed'
+    WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+      AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
       AND (%(error)s::text IS NULL

@@ -1,72 +1,78 @@
 -- Deleting old finished jobs, and trimming our own tables.
 
--- name: find_bound (cutoff)
--- The largest id of a job deferred before the cut-off: a job that ended before it was deferred
--- before it, and ids grow with the time of the defer. A binary search over the primary key and
--- the index on events (job_id): about 25 lookups, whatever the size of the table.
--- Only a bound: the check of each row stays the judge.
-WITH RECURSIVE search AS (
-    SELECT (SELECT min(id) FROM procrastinate_jobs) - 1 AS low,
-           (SELECT max(id) FROM procrastinate_jobs) AS high
-    UNION ALL
-    SELECT CASE WHEN probe.old THEN probe.id ELSE s.low END,
-           CASE WHEN probe.old THEN s.high ELSE probe.mid - 1 END
-    FROM search s
-    CROSS JOIN LATERAL (SELECT s.low + (s.high - s.low + 1) / 2 AS mid) AS half
-    CROSS JOIN LATERAL (
-        -- the first job at or after the middle; none there or a young one: go left
-        SELECT half.mid, j.id,
-               coalesce(j.id <= s.high, false)
-               AND coalesce((SELECT min(e.at) FROM procrastinate_events e
-                             WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s,
-                            true) AS old
-        FROM (SELECT 1) AS one
-        LEFT JOIN LATERAL (SELECT id FROM procrastinate_jobs WHERE id >= half.mid
-                           ORDER BY id LIMIT 1) AS j ON true
-    ) AS probe
-    WHERE s.low < s.high
-)
-SELECT low AS bound FROM search WHERE low >= high OR high IS NULL LIMIT 1;
+-- name: find_ends
+-- Smallest and largest id, and the time.
+SELECT min(id) AS first_id, max(id) AS last_id, now() AS now FROM procrastinate_jobs;
 
--- name: lock_finished_batch (after, bound, statuses, cutoff, limit, queue)
--- The next finished jobs in id order whose newest event that is not `scheduled` (that one lies in
--- the future) is older than the cut-off. Rows somebody holds are left for the next night.
+-- name: probe_job (id)
+-- The first job with at least this id, and when it was deferred: two index lookups. A `scheduled`
+-- event lies in the future.
+SELECT j.id, (SELECT min(e.at) FROM procrastinate_events e
+              WHERE e.job_id = j.id AND e.type <> 'scheduled') AS at
+FROM (SELECT id FROM procrastinate_jobs WHERE id >= %(id)s ORDER BY id LIMIT 1) AS j;
+
+-- name: find_oldest (status, after)
+-- The finished job of this status with the smallest id, and when it was deferred: none that ended
+-- before it was deferred can follow, so a young one ends the walk before it begins.
+SELECT j.id, (SELECT min(e.at) FROM procrastinate_events e
+              WHERE e.job_id = j.id AND e.type <> 'scheduled') AS at
+FROM (
+    SELECT id FROM procrastinate_jobs
+    WHERE status = %(status)s::text::procrastinate_job_status
+      AND status IN ('succeeded', 'failed', 'cancelled', 'aborted') AND id > %(after)s
+    ORDER BY id LIMIT 1
+) AS j;
+
+-- name: lock_finished_batch (after, bound, status, cutoff, limit, queue)
+-- The next jobs of one final status in id order whose newest event that is not `scheduled` (that
+-- one lies in the future) is older than the cut-off. By jobs_maint_purgeable_idx, whose condition is
+-- repeated: jobs of another status that lie before the bound are not read. Rows somebody holds are
+-- left for the next night.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(bound)s
+  AND j.status = %(status)s::text::procrastinate_job_status
+  AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
   AND (SELECT max(e.at) FROM procrastinate_events e
        WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
 ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED;
 
--- name: delete_locked_batch (ids, statuses, cutoff)
+-- name: delete_locked_batch (ids, status, cutoff)
 -- A second statement, because the first one's snapshot is older than its locks: a job put back and
--- ended again in between is in a final status once more, but young. Returns one row a status.
+-- ended again in between is in a final status once more, but young. Returns one row.
 WITH gone AS (
     DELETE FROM procrastinate_jobs j
     WHERE j.id = ANY (%(ids)s::bigint[])
-      AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+      AND j.status = %(status)s::text::procrastinate_job_status
       AND (SELECT max(e.at) FROM procrastinate_events e
            WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
-    RETURNING j.status
+    RETURNING j.id
 )
-SELECT status::text AS status, count(*) AS deleted FROM gone GROUP BY 1;
+SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*) > 0;
 
--- name: count_finished (bound, statuses, cutoff, queue)
+-- name: count_finished (bound, status, cutoff, queue)
 -- What the purge would delete: the same conditions, selecting.
-SELECT j.status::text AS status, count(*) AS jobs FROM procrastinate_jobs j
-WHERE j.id <= %(bound)s AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+SELECT %(status)s::text AS status, count(*) AS jobs FROM procrastinate_jobs j
+WHERE j.id <= %(bound)s
+  AND j.status = %(status)s::text::procrastinate_job_status
+  AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+  AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
   AND (SELECT max(e.at) FROM procrastinate_events e
        WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
-GROUP BY 1;
+HAVING count(*) > 0;
 
 -- name: find_oldest_left (statuses)
--- The last event of the finished job with the smallest id.
+-- The last event of the finished job with the smallest id: one index entry a status.
 SELECT (SELECT max(e.at) FROM procrastinate_events e
-        WHERE e.job_id = j.id AND e.type <> 'scheduled') AS at
-FROM procrastinate_jobs j WHERE j.status = ANY (%(statuses)s::procrastinate_job_status[])
-ORDER BY j.id LIMIT 1;
+        WHERE e.job_id = oldest.id AND e.type <> 'scheduled') AS at
+FROM unnest(%(statuses)s::procrastinate_job_status[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT j.id FROM procrastinate_jobs j
+    WHERE j.status = wanted.status
+      AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+    ORDER BY j.id LIMIT 1
+) AS oldest
+ORDER BY oldest.id LIMIT 1;
 
 -- name: trim_failures (cutoff, limit)
 -- Failures of jobs that are gone, by jobs_maint_failures_failed_at_idx.

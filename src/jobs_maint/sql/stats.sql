@@ -1,4 +1,5 @@
--- The queues now and lately. Our own tasks (names like %(ours)s) are left out.
+-- The queues now and lately. Our own tasks are left out; where a query uses one of our partial
+-- indexes it repeats the index's condition word for word (`indexes.sql`).
 
 -- name: list_queues
 -- Names of all queues with jobs, by a loose scan of procrastinate_jobs_queue_name_idx_v1: one
@@ -12,13 +13,33 @@ WITH RECURSIVE queue AS (
 )
 SELECT queue_name FROM queue WHERE queue_name IS NOT NULL;
 
--- name: count_jobs (queue, ours)
--- Jobs by queue, status and whether they wait for a later time.
-SELECT queue_name, status::text AS status,
-       status = 'todo' AND coalesce(scheduled_at > now(), false) AS ahead, count(*) AS jobs
+-- name: count_jobs (queue)
+-- Jobs by queue, status and whether they wait for a later time. Ended jobs are counted from
+-- jobs_maint_counts_idx alone, our own tasks among them from jobs_maint_own_idx and taken off;
+-- waiting and running ones are found by Procrastinate's own index on these two statuses.
+WITH ended AS (
+    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
+    WHERE status NOT IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    GROUP BY status, queue_name
+), own AS (
+    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
+    WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+      AND status NOT IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    GROUP BY status, queue_name
+)
+SELECT queue_name, status::text AS status, false AS ahead,
+       ended.jobs - coalesce(own.jobs, 0) AS jobs
+FROM ended LEFT JOIN own USING (queue_name, status)
+WHERE ended.jobs > coalesce(own.jobs, 0)
+UNION ALL
+SELECT queue_name, status::text, status = 'todo' AND coalesce(scheduled_at > now(), false),
+       count(*)
 FROM procrastinate_jobs
-WHERE (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-  AND NOT task_name LIKE ANY (%(ours)s)
+WHERE status IN ('todo', 'doing')
+  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+  AND NOT (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
 GROUP BY 1, 2, 3;
 
 -- name: find_oldest_ready (queues, ours)
@@ -41,13 +62,13 @@ CROSS JOIN LATERAL (
 GROUP BY 1;
 
 -- name: count_finished (queue, ours)
--- Ends and retries of the last hour and day by queue. `scheduled` events lie in the future and
--- are none of these types.
+-- Ends and retries of the last hour and day by queue: the pages of events that
+-- jobs_maint_events_at_idx names, and the primary key for each one's queue.
 SELECT j.queue_name, e.type::text AS type, count(*) AS last_day,
        count(*) FILTER (WHERE e.at > now() - interval '1 hour') AS last_hour
 FROM procrastinate_events e
 JOIN procrastinate_jobs j ON j.id = e.job_id
-WHERE e.at > now() - interval '24 hours' AND e.at <= now()
+WHERE e.at > now() - interval '24 hours' AND e.at <= now() AND e.type <> 'scheduled'
   AND e.type IN ('succeeded', 'failed', 'deferred_for_retry')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
   AND NOT j.task_name LIKE ANY (%(ours)s)
@@ -81,13 +102,37 @@ FROM (
 ) AS workers;
 
 -- name: list_maintenance (queue)
--- The last end of each of our tasks, by the index on queue_name: our queue is small.
-SELECT DISTINCT ON (j.task_name) j.task_name AS task, e.at AS finished_at,
+-- The last end of each of our tasks, by jobs_maint_own_idx: one step a task name, then the events
+-- of its twenty newest jobs of each status, as an older one ends last when it was put back.
+WITH RECURSIVE task AS (
+    (SELECT task_name FROM procrastinate_jobs
+     WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+       AND queue_name = %(queue)s
+     ORDER BY task_name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.task_name FROM procrastinate_jobs j
+            WHERE (starts_with(j.task_name, 'jobs_maint:') OR starts_with(j.task_name, 'chatbot:'))
+              AND j.task_name > task.task_name AND j.queue_name = %(queue)s
+            ORDER BY j.task_name LIMIT 1)
+    FROM task WHERE task.task_name IS NOT NULL
+)
+SELECT DISTINCT ON (task.task_name) task.task_name AS task, e.at AS finished_at,
        e.type = 'succeeded' AS succeeded
-FROM procrastinate_jobs j
+FROM task
+CROSS JOIN unnest(enum_range(NULL::procrastinate_job_status)) AS any_status (status)
+CROSS JOIN LATERAL (
+    SELECT j.id FROM procrastinate_jobs j
+    WHERE (starts_with(j.task_name, 'jobs_maint:') OR starts_with(j.task_name, 'chatbot:'))
+      AND j.task_name = task.task_name AND j.status = any_status.status AND j.queue_name = %(queue)s
+    ORDER BY j.id DESC LIMIT 20
+) AS j
 JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
-WHERE j.queue_name = %(queue)s AND j.task_name LIKE 'jobs\_maint:%%'
-ORDER BY j.task_name, e.at DESC;
+WHERE starts_with(task.task_name, 'jobs_maint:')
+ORDER BY task.task_name, e.at DESC;
+
+-- name: without_jit
+-- Compiling takes longer than these statements; for this transaction only.
+SELECT set_config('jit', 'off', true);
 
 -- name: get_time
 SELECT now() AS now;
