@@ -149,12 +149,15 @@ def _print_by_psycopg(url: str, statements: str) -> str:
     with psycopg.connect(url, autocommit=True) as conn:
         cursor = conn.execute(statements)  # without parameters: several statements may stand there
         while True:
-            if cursor.description is not None:
+            if cursor.description is not None and cursor.pgresult is not None:
+                found = cursor.pgresult  # the server's own text, which psql shows too
+                columns = range(found.nfields)
                 shown.append(" | ".join(column.name for column in cursor.description))
-                shown.append("-+-".join("--" for _ in cursor.description))
-                rows = cursor.fetchall()
-                shown += [" | ".join("" if v is None else str(v) for v in row) for row in rows]
-                shown.append(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")
+                shown.append("-+-".join("--" for _ in columns))
+                for row in range(found.ntuples):
+                    values = (found.get_value(row, column) or b"" for column in columns)
+                    shown.append(" | ".join(value.decode() for value in values))
+                shown.append(f"({found.ntuples} row{'' if found.ntuples == 1 else 's'})")
             if not cursor.nextset():
                 return "\n".join(shown)
 
