@@ -20,7 +20,7 @@ from jobs_maint.actions import Actor, PurgeFinished, RescueStalled
 from jobs_maint.database import Pool, open_pool
 from jobs_maint.errors import InvalidSettings
 from jobs_maint.events import emit
-from jobs_maint.perform import perform
+from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
 from jobs_maint.settings import MaintSettings
 
@@ -93,6 +93,8 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                     resume_after=resume_after or {},
                 ),
                 settings=settings,
+                # A worker that was asked to end does not wait for the whole slice.
+                watch=Watch(must_stop=context.additional_context.get(upstream.STOPPING)),
             )
         seconds_used += time.monotonic() - begun
         if report.finished:

@@ -16,13 +16,16 @@ from typing import Any, LiteralString
 import psycopg_pool
 from procrastinate import App, PsycopgConnector
 from procrastinate.schema import SchemaManager
+from procrastinate.worker import Worker
 
 __all__ = [
     "OUR_NAMESPACES",
+    "STOPPING",
     "Notification",
     "app_pool",
     "build_notifications",
     "connection_params",
+    "is_stopping",
     "procrastinate_version",
     "schema_sql",
 ]
@@ -38,6 +41,15 @@ LONGEST_CHANNEL = 63
 class Notification:
     channel: str
     payload: str
+
+
+STOPPING = "jobs_maint_stopping"
+"""Key of a job's `additional_context`: a function that tells whether its worker is to end."""
+
+
+def is_stopping(worker: Worker) -> bool:
+    """Whether the worker was asked to end and waits for its jobs."""
+    return worker._stop_event.is_set()  # noqa: SLF001  nothing public tells it
 
 
 def procrastinate_version() -> str:

@@ -237,6 +237,29 @@ def test_our_tasks_without_our_tables_fail_with_the_command_to_run(queue):
     wait_until(lambda: "jobs-maint schema apply" in worker.output, what="the command in the log")
 
 
+def test_a_purge_does_not_keep_its_worker_from_ending_and_another_goes_on(queue):
+    queue.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'mail', 'succeeded' FROM generate_series(1, 40000)"
+    )
+    queue.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'succeeded',"
+        " now() - interval '31 days' FROM procrastinate_jobs"
+    )
+    task = "jobs_maint:purge_finished_jobs"
+    queue.defer(task, "maintenance", timestamp=0)
+    left = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'email'"
+    worker = queue.worker("maintenance", settings={"JOBS_MAINT_RESCUE_CRON": ""})
+    wait_until(lambda: queue.one(left) < 40_000, what="the first batch")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert queue.one(left) > 0
+    waiting = queue.one("SELECT args FROM procrastinate_jobs WHERE status = 'todo'")
+    assert waiting["resume_after"]["succeeded"] > 0
+    queue.worker("maintenance", wait=False, settings={"JOBS_MAINT_RESCUE_CRON": ""}).wait()
+    assert queue.one(left) == 0
+
+
 def test_old_jobs_are_purged_by_the_workers(queue):
     queue.all(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"

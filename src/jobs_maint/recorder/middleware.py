@@ -96,6 +96,9 @@ class Recorder:
     ) -> Any:
         job_id, worker_id = context.job.id, worker.worker_id
         link: Link | None = None
+        if context.job.task_name.startswith(upstream.OUR_NAMESPACES):
+            stopping = functools.partial(upstream.is_stopping, worker)
+            context.additional_context[upstream.STOPPING] = stopping
         try:
             try:
                 link = self._note_start(context, worker)
