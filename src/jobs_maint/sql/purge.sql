@@ -38,7 +38,8 @@ WITH victim AS MATERIALIZED (
            WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
     ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED
 ), gone AS (
-    DELETE FROM procrastinate_jobs j USING victim v WHERE j.id = v.id
+    -- an array, not a join: a join may read the whole table
+    DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ARRAY(SELECT id FROM victim))
     RETURNING j.id, j.task_name LIKE ANY (%(ours)s) AS ours
 )
 SELECT %(status)s::text AS status, count(*) AS deleted, count(*) FILTER (WHERE ours) AS own,
