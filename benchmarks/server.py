@@ -27,8 +27,6 @@ SETTINGS = {
     "checkpoint_timeout": "'30min'",
     "max_wal_size": "'8GB'",
     "maintenance_work_mem": "'512MB'",
-    "random_page_cost": "1.1",  # SSD, as production servers are set
-    "effective_cache_size": "'8GB'",
     "log_min_messages": "'fatal'",
 }
 SHARED_BUFFERS = "'1GB'"
@@ -111,27 +109,32 @@ def build(server: Server, database: str, shape: Shape) -> None:
         conn.execute(f"CREATE DATABASE {database}")
     asyncio.run(apply_schema(server.url(database)))
     server.set(fsync="off")
-    queries = load("build")
     with server.connect(database) as conn:
-        conn.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
-        conn.execute("SET work_mem = '256MB'")
-        indexes = conn.execute(queries["list_plain_indexes"]).fetchall()
-        for index in indexes:
-            conn.execute(f"DROP INDEX {index['name']}")
-        sizes = {
-            "per_day": shape.per_day,
-            "failed_per_day": shape.failed_per_day,
-            "ahead_share": 0.02 * shape.rows / (30 * shape.per_day),
-        }
-        conn.execute("SET client_min_messages = warning")
-        psycopg.ClientCursor(conn).execute(queries["draft_jobs"], sizes)
-        for name in ("insert_jobs", "insert_events", "insert_failures", "insert_tracebacks"):
-            conn.execute(queries[name], {})
-        conn.execute(queries["set_sequences"])
-        conn.execute("DROP TABLE bench_draft")
-        for index in indexes:
-            conn.execute(index["definition"])
-        conn.execute("VACUUM (ANALYZE)")
+        fill(conn, shape)
     server.set(fsync="on")
     with server.connect() as conn:
         conn.execute("CHECKPOINT")
+
+
+def fill(conn: psycopg.Connection[Any], shape: Shape) -> None:
+    """The rows, by a connection in autocommit with dict rows; indexes are dropped meanwhile."""
+    queries = load("build")
+    conn.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
+    conn.execute("SET work_mem = '256MB'")
+    conn.execute("SET client_min_messages = warning")
+    indexes = conn.execute(queries["list_plain_indexes"]).fetchall()
+    for index in indexes:
+        conn.execute(f"DROP INDEX {index['name']}")
+    sizes = {
+        "per_day": shape.per_day,
+        "failed_per_day": shape.failed_per_day,
+        "ahead_share": 0.02 * shape.rows / (30 * shape.per_day),
+    }
+    psycopg.ClientCursor(conn).execute(queries["draft_jobs"], sizes)
+    for name in ("insert_jobs", "insert_events", "insert_failures", "insert_tracebacks"):
+        conn.execute(queries[name], {})
+    conn.execute(queries["set_sequences"])
+    conn.execute("DROP TABLE bench_draft")
+    for index in indexes:
+        conn.execute(index["definition"])
+    conn.execute("VACUUM (ANALYZE)")

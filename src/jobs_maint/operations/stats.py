@@ -56,6 +56,7 @@ async def get_stats(
     await fetch_all(conn, queries["without_jit"])
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    first_ready: list[int] = []
     for row in await fetch_all(conn, queries["count_jobs"], {"queue": queue}):
         status = row["status"]
         if status == "todo":
@@ -64,6 +65,7 @@ async def get_stats(
             status = "doing"
         fields = found[row["queue_name"]]
         fields[status] = fields.get(status, 0) + row["jobs"]
+        first_ready += row["first_ready"] or ()
     for row in await fetch_all(conn, queries["count_finished"], params):
         field = {"succeeded": "done", "failed": "failed"}.get(row["type"], "retrying")
         found[row["queue_name"]] |= {
@@ -76,9 +78,7 @@ async def get_stats(
             retried = fields.get(f"retrying_{span}", 0) - row[span]
             fields[f"retrying_{span}"] = max(retried, 0)
         fields["lost_last_day"] = row["last_day"]
-    ready = [name for name, fields in found.items() if fields.get("ready")]
-    oldest = {"queues": ready, "ours": OUR_TASKS}
-    for row in await fetch_all(conn, queries["find_oldest_ready"], oldest):
+    for row in await fetch_all(conn, queries["find_oldest_ready"], {"ids": first_ready}):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})

@@ -17,6 +17,7 @@ SELECT queue_name FROM queue WHERE queue_name IS NOT NULL;
 -- Jobs by queue, status and whether they wait for a later time. Ended jobs are counted from
 -- jobs_maint_counts_idx alone, our own tasks among them from jobs_maint_own_idx and taken off;
 -- waiting and running ones are found by Procrastinate's own index on these two statuses.
+-- `first_ready`: the first 1000 ids that are ready.
 WITH ended AS (
     SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
     WHERE status NOT IN ('todo', 'doing')
@@ -30,35 +31,31 @@ WITH ended AS (
     GROUP BY status, queue_name
 )
 SELECT queue_name, status::text AS status, false AS ahead,
-       ended.jobs - coalesce(own.jobs, 0) AS jobs
+       ended.jobs - coalesce(own.jobs, 0) AS jobs, NULL::bigint[] AS first_ready
 FROM ended LEFT JOIN own USING (queue_name, status)
 WHERE ended.jobs > coalesce(own.jobs, 0)
 UNION ALL
 SELECT queue_name, status::text, status = 'todo' AND coalesce(scheduled_at > now(), false),
-       count(*)
+       count(*),
+       (array_agg(id ORDER BY id) FILTER (
+           WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())))[1:1000]
 FROM procrastinate_jobs
 WHERE status IN ('todo', 'doing')
   AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
   AND NOT (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
 GROUP BY 1, 2, 3;
 
--- name: find_oldest_ready (queues, ours)
+-- name: find_oldest_ready (ids)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, put back or
--- due. Looks at the first 1000 ready ids of a queue: an older one behind them would have to have
--- been put back later than they were deferred.
-SELECT q.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
-FROM unnest(%(queues)s::text[]) AS q (queue_name)
-CROSS JOIN LATERAL (
-    SELECT j.id, j.scheduled_at FROM procrastinate_jobs j
-    WHERE j.queue_name = q.queue_name AND j.status = 'todo'
-      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
-      AND NOT j.task_name LIKE ANY (%(ours)s)
-    ORDER BY j.id LIMIT 1000
-) AS j
+-- due. Among the first 1000 ready ids of a queue: an older one behind them would have to have been
+-- put back later than they were deferred.
+SELECT j.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
+FROM procrastinate_jobs j
 CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS r
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo'
 GROUP BY 1;
 
 -- name: count_finished (queue, ours)

@@ -1,0 +1,131 @@
+"""`stats`, `failed` and `errors` against the built-ins and bare SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import procrastinate
+
+from benchmarks.measure import (
+    Bench,
+    Result,
+    Timed,
+    at_least,
+    at_most,
+    count_buffers,
+    paired,
+    time_of,
+)
+from jobs_maint.database import Conn, Pool, fetch_all, open_pool, transaction
+from jobs_maint.operations.errors import list_errors
+from jobs_maint.operations.failures import list_failed_jobs
+from jobs_maint.operations.stats import get_stats
+from jobs_maint.sql import load_queries
+
+COUNTS = "SELECT queue_name, status, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
+_TOUCH = "UPDATE procrastinate_jobs SET attempts = attempts WHERE "
+NEWEST = "id > (SELECT id FROM procrastinate_jobs ORDER BY id DESC OFFSET {} LIMIT 1)"
+SCATTERED = "hashint8extended(id, 7) & 1023 < 102"
+
+
+@asynccontextmanager
+async def open_both(bench: Bench) -> AsyncIterator[tuple[Pool, procrastinate.App]]:
+    """Our pool, and an app with the built-in job manager."""
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=bench.url))
+    async with open_pool(bench.url) as pool, app.open_async():
+        yield pool, app
+
+
+def in_transaction(pool: Pool, work: Callable[[Conn], Awaitable[Any]]) -> Timed:
+    async def once() -> None:
+        async with pool.connection() as conn, transaction(conn):
+            await work(conn)
+
+    return lambda: time_of(once())
+
+
+async def measure_stats(bench: Bench) -> list[Result]:
+    results = []
+    async with open_both(bench) as (pool, app):
+
+        async def built_in() -> float:
+            return await time_of(app.job_manager.list_queues_async())
+
+        works: dict[str, Timed] = {
+            "ours": in_transaction(
+                pool, lambda conn: get_stats(conn, queue=None, maintenance_queue="maintenance")
+            ),
+            "bare": in_transaction(pool, lambda conn: fetch_all(conn, COUNTS)),
+        }
+        large = bench.shape.rows > 5e6
+        newest = NEWEST.format(bench.shape.rows // 10)
+        for state, touched in (
+            ("vacuumed", None),
+            ("the newest 10 % of the rows freshly updated", newest),
+            ("10 % of the rows freshly updated, on every page of the table", SCATTERED),
+        ):
+            if touched is not None:
+                bench.run("SET session_replication_role = replica", _TOUCH + touched)
+            for work in works.values():
+                await work()
+            taken = await paired({**works, "built-in": built_in}, 2 if large else 5)
+            detail = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in taken.items())
+            faster, slower = taken["built-in"] / taken["ours"], taken["ours"] / taken["bare"]
+            work = f"`stats`, {state}, against `list_queues_async`"
+            results += [
+                at_least("stats", work, faster, 20 if large else 15, detail),
+                at_most("stats", f"`stats`, {state}, against the bare counts", slower, 1.5),
+            ]
+            bench.run("VACUUM ANALYZE procrastinate_jobs")
+    return results
+
+
+async def measure_failed(bench: Bench) -> list[Result]:
+    async with open_both(bench) as (pool, app):
+        ours = in_transaction(pool, list_failed_jobs)
+        failed = bench.ask("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
+
+        async def built_in() -> float:
+            return await time_of(app.job_manager.list_jobs_async(status="failed"))
+
+        await ours()
+        fast = await paired({"ours": ours}, 9)
+        slow = await paired({"built-in": built_in}, 1)
+    query = load_queries("failures")["count_failed"]
+    whole = await count_buffers(bench, lambda pool: in_transaction(pool, list_failed_jobs)())
+    total = await count_buffers(
+        bench, lambda pool: in_transaction(pool, lambda c: fetch_all(c, query, {"queue": None}))()
+    )
+    return [
+        at_least(
+            "failed", "newest 20 failures with their errors, against `list_jobs_async(failed)`",
+            slow["built-in"] / fast["ours"], 100,
+            f"{fast['ours'] * 1e3:.0f} ms, {slow['built-in'] * 1e3:.0f} ms",
+        ),
+        at_most(
+            "failed", "newest 20 failures with their errors: the list",
+            whole - total, 300, " buffers",
+        ),
+        Result(
+            "failed", f"the same: the exact total of {failed:,} failed jobs that stands under it",
+            f"{total:,} buffers",
+        ),
+    ]  # fmt: skip
+
+
+async def measure_errors(bench: Bench) -> list[Result]:
+    day = timedelta(hours=24)
+
+    async def ours(pool: Pool) -> None:
+        await in_transaction(pool, lambda c: list_errors(c, queue=None, since=day, limit=10))()
+
+    found = await count_buffers(bench, ours)
+    kept = bench.ask("SELECT count(*) FROM jobs_maint_failures")
+    window = bench.ask(
+        "SELECT count(*) FROM jobs_maint_failures WHERE failed_at > now() - interval '24 hours'"
+    )
+    work = f"`errors --since 24h`, {kept:,} failures kept, {window:,} in the window"
+    return [at_most("errors", work, found, 10_000, " buffers")]

@@ -1,0 +1,225 @@
+"""The hot queries on a table large enough to matter: which index each uses, how much it reads."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from benchmarks.server import Shape, fill
+from psycopg.rows import dict_row
+from tests.conftest import Server
+
+from jobs_maint import upstream
+from jobs_maint.database import open_pool, transaction
+from jobs_maint.operations import bound as bound_module
+from jobs_maint.operations import purge
+from jobs_maint.operations.errors import list_errors
+from jobs_maint.operations.failures import list_failed_jobs
+from jobs_maint.operations.indexes import list_indexes
+from jobs_maint.operations.stats import OUR_TASKS, get_stats
+from jobs_maint.sql import load_queries
+
+ROWS = 40_000
+FINAL = ("succeeded", "failed", "cancelled", "aborted")
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def steady_url(server: Server):
+    name = server.create("ours_template")
+    with psycopg.connect(server.url(name), autocommit=True, row_factory=dict_row) as conn:
+        fill(conn, Shape(ROWS))
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def steady(steady_url):
+    """A connection whose changes are rolled back."""
+    with psycopg.connect(steady_url, cursor_factory=psycopg.ClientCursor) as conn:
+        conn.execute("SET LOCAL jit = off")
+        yield conn
+        conn.rollback()
+
+
+class Plan:
+    def __init__(self, lines):
+        self.text = "\n".join(line[0] for line in lines)
+        found = re.search(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", self.text)
+        self.buffers = sum(int(number) for number in found.groups() if number) if found else None
+        self.indexes = set(re.findall(r"(?:using|Scan on) (\w+_(?:idx|pkey|v1)\b)", self.text))
+        self.full_scans = re.findall(
+            r"Seq Scan on (procrastinate\w+|jobs_maint_failures)", self.text
+        )
+
+
+def explain(conn, topic, name, **params):
+    query = load_queries(topic)[name]
+    return Plan(conn.execute(f"EXPLAIN (ANALYZE, BUFFERS) {query}", params).fetchall())
+
+
+def explain_generic(conn, topic, name, **params):
+    """The plan that a prepared statement has whatever its parameters are."""
+    query = load_queries(topic)[name].rstrip(";").replace("%%", "%")
+    for number, param in enumerate(params, 1):
+        query = query.replace(f"%({param})s", f"${number}")
+    conn.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    conn.execute("DEALLOCATE ALL")
+    conn.execute(f"PREPARE it AS {query}".encode(), None)
+    values = ", ".join(["%s"] * len(params))
+    lines = conn.execute(f"EXPLAIN (ANALYZE, BUFFERS) EXECUTE it ({values})", [*params.values()])
+    return Plan(lines.fetchall())
+
+
+def test_the_counts_are_read_from_the_indexes_alone(steady):
+    plan = explain(steady, "stats", "count_jobs", queue=None)
+    assert plan.full_scans == []
+    assert {"jobs_maint_counts_idx", "jobs_maint_own_idx"} <= plan.indexes
+    assert "Index Only Scan using jobs_maint_counts_idx" in plan.text
+    pages = steady.execute("SELECT relpages FROM pg_class WHERE relname = 'procrastinate_jobs'")
+    assert plan.buffers < pages.fetchone()[0]
+
+
+def test_what_ended_lately_is_found_by_the_pages_of_that_time(steady):
+    plan = explain(steady, "stats", "count_finished", queue=None, ours=OUR_TASKS)
+    assert "jobs_maint_events_at_idx" in plan.indexes
+    assert "procrastinate_events" not in plan.full_scans
+
+
+def test_the_last_end_of_our_tasks_is_a_few_index_entries_however_often_they_ran(steady):
+    plan = explain(steady, "stats", "list_maintenance", queue="maintenance")
+    assert plan.full_scans == []
+    assert plan.buffers < 500
+
+
+def test_the_age_of_a_backlog_needs_only_the_ids_that_the_counts_found(steady):
+    ready = "SELECT array_agg(id) FROM procrastinate_jobs WHERE status = 'todo'"
+    ids = steady.execute(f"{ready} AND scheduled_at IS NULL").fetchone()[0]
+    plan = explain(steady, "stats", "find_oldest_ready", ids=ids)
+    assert plan.full_scans == []
+    assert plan.buffers < 10 * len(ids)
+
+
+def test_the_newest_failures_cost_the_same_however_many_are_kept(steady):
+    plan = explain(
+        steady, "failures", "list_newest_failed", queue=None, queues=None, most=30, limit=20
+    )
+    assert plan.full_scans == []
+    assert plan.buffers <= 300
+
+
+def test_groups_read_two_ranges_by_time(steady):
+    params = {"since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None}
+    plan = explain(steady, "digest", "group_failures", **params, ours=OUR_TASKS)
+    assert {"jobs_maint_failed_events_idx", "jobs_maint_failures_failed_at_idx"} <= plan.indexes
+    failures = steady.execute(
+        "SELECT count(*) FROM procrastinate_events WHERE type = 'failed' AND at > %s",
+        (NOW - 20 * DAY,),
+    )
+    assert plan.buffers < failures.fetchone()[0]
+
+
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("look", [explain, explain_generic])
+def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look):
+    """Failed jobs of 60 days lie before the bound; none is read, whoever plans the statement."""
+    days = 91 if status == "failed" else 31
+    bound = Shape(ROWS).per_day // 20 if status == "failed" else 60 * Shape(ROWS).per_day
+    params = {
+        "after": 0, "bound": bound, "status": status, "cutoff": NOW - days * DAY,
+        "limit": 500, "queue": None,
+    }  # fmt: skip
+    plan = look(steady, "purge", "lock_finished_batch", **params)
+    assert plan.full_scans == []
+    assert "jobs_maint_purgeable_idx" in plan.indexes
+    assert plan.buffers < 100
+
+
+@pytest.mark.parametrize("status", FINAL)
+def test_the_oldest_of_a_status_is_one_index_entry(steady, status):
+    plan = explain_generic(steady, "purge", "find_oldest", status=status, after=0)
+    assert plan.full_scans == []
+    assert plan.buffers < 15
+
+
+@pytest.mark.parametrize("days", [1, 7, 29.5, 45, 89])
+async def test_the_bound_takes_a_dozen_probes(steady_url, monkeypatch, days):
+    asked = []
+    fetch_all = bound_module.fetch_all
+
+    async def counting(*args):
+        asked.append(args)
+        return await fetch_all(*args)
+
+    monkeypatch.setattr(bound_module, "fetch_all", counting)
+    async with open_pool(steady_url, max_size=1) as pool, pool.connection() as conn:
+        found = await bound_module.find_bound(conn, NOW - days * DAY)
+        exact = await conn.execute(
+            "SELECT max(job_id) FROM procrastinate_events WHERE type = 'deferred' AND at < %s",
+            (NOW - days * DAY,),
+        )
+        assert (found,) == await exact.fetchone()
+    assert len(asked) <= 15
+
+
+async def test_without_our_indexes_every_answer_is_the_same(server, steady_url):
+    """On a copy, once with the indexes and once without."""
+    name = server.new_name()
+    source = re.search(r"/(test_\w+)\?", steady_url)[1]
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+    by_status = dict.fromkeys(("succeeded", "cancelled", "aborted"), 25 * DAY)
+    retention = purge.Retention({**by_status, "failed": 80 * DAY}, None)
+
+    async def ask_everything():
+        async with open_pool(server.url(name)) as pool:
+            async with pool.connection() as conn, transaction(conn):
+                await conn.execute("SELECT set_config('statement_timeout', '0', true)")
+                stats = await get_stats(conn, queue=None, maintenance_queue="maintenance")
+                lists = [
+                    await list_failed_jobs(conn, **options)
+                    for options in (
+                        {}, {"queue": "queue_3"}, {"limit": 200}, {"since": 2 * DAY},
+                        {"error": "host-3"}, {"error": "HOST-2", "since": 9 * DAY},
+                    )
+                ]  # fmt: skip
+                groups = await list_errors(conn, queue=None, since=5 * DAY, limit=20)
+            dry = await purge.purge_finished_jobs(pool, retention, now=NOW, dry_run=True)
+        counts = [
+            (q.queue, q.ready, q.scheduled, q.doing, q.failed, q.succeeded, q.cancelled, q.aborted)
+            for q in stats.queues
+        ]
+        shown = [(found.jobs, found.total, found.hidden_jobs) for found in lists]
+        grouped = [(g.task, g.message, g.sample_job_id) for g in groups.groups]
+        return stats.maintenance, counts, shown, grouped, dry.deleted
+
+    try:
+        with_indexes = await ask_everything()
+        for index, _ in list_indexes():
+            server.execute(f"DROP INDEX {index}", name)
+        assert await ask_everything() == with_indexes
+    finally:
+        server.drop(name)
+
+
+def test_the_sql_names_our_own_tasks_as_the_code_does():
+    """The condition of a partial index stands in the SQL, word for word."""
+    for topic in ("stats", "indexes"):
+        text = "\n".join(load_queries(topic).values())
+        assert set(re.findall(r"starts_with\([\w.]+, '([^']+)'\)", text)) == set(
+            upstream.OUR_NAMESPACES
+        )
+
+
+def test_every_index_is_of_use_to_a_query_that_repeats_its_condition():
+    queries = " ".join(
+        text
+        for topic in ("stats", "failures", "digest", "purge")
+        for text in load_queries(topic).values()
+    )
+    plain = re.sub(r"\b[ejs]\.|\s+", " ", queries).replace("  ", " ")
+    for name, statement in list_indexes():
+        condition = re.sub(r"\s+", " ", statement.rpartition("WHERE")[2]).strip(" ;")
+        assert re.sub(r"\s+", " ", condition) in re.sub(r"\s+", " ", plain), name
