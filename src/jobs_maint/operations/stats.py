@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from jobs_maint import upstream
@@ -11,6 +12,7 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.operations.bound import find_bound
 from jobs_maint.sql import load_queries
 
 __all__ = ["OUR_TASKS", "get_stats", "require_queue"]
@@ -46,6 +48,15 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
+async def _count_jobs(conn: Conn, queue: str | None) -> list[dict[str, Any]]:
+    queries = load_queries("stats")
+    changed = await fetch_all(conn, queries["count_by_table"])
+    rows = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
+    if changed:
+        await fetch_all(conn, queries["count_as_before"], {"value": changed[0]["value"]})
+    return rows
+
+
 async def get_stats(
     conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
 ) -> StatsReport:
@@ -57,7 +68,7 @@ async def get_stats(
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     first_ready: list[int] = []
-    for row in await fetch_all(conn, queries["count_jobs"], {"queue": queue}):
+    for row in await _count_jobs(conn, queue):
         status = row["status"]
         if status == "todo":
             status = "scheduled" if row["ahead"] else "ready"
@@ -66,7 +77,9 @@ async def get_stats(
         fields = found[row["queue_name"]]
         fields[status] = fields.get(status, 0) + row["jobs"]
         first_ready += row["first_ready"] or ()
-    for row in await fetch_all(conn, queries["count_finished"], params):
+    as_of = (await fetch_one(conn, queries["get_time"]))["now"]
+    bound = await find_bound(conn, as_of - timedelta(days=1))
+    for row in await fetch_all(conn, queries["count_finished"], {**params, "bound": bound}):
         field = {"succeeded": "done", "failed": "failed"}.get(row["type"], "retrying")
         found[row["queue_name"]] |= {
             f"{field}_last_hour": row["last_hour"],
@@ -82,7 +95,6 @@ async def get_stats(
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
-    as_of = (await fetch_one(conn, queries["get_time"]))["now"]
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
     return StatsReport(
         as_of=as_of,
