@@ -27,8 +27,8 @@ async def find_bound(conn: Conn, cutoff: datetime) -> int:
     if ends["last_id"] is None:
         return 0
     low, high = ends["first_id"] - 1, ends["last_id"]  # deferred before it; not looked at
-    oldest = await fetch_one(conn, queries["probe_job"], {"id": ends["first_id"]})
-    low_at, high_at = oldest["at"], ends["now"]
+    oldest = await fetch_all(conn, queries["probe_job"], {"id": ends["first_id"]})
+    low_at, high_at = oldest[0]["at"] if oldest else None, ends["now"]
     side, halve = 1, False
     while low < high:
         width = high - low
