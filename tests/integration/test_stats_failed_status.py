@@ -116,6 +116,20 @@ async def test_failed_shows_the_error_of_the_last_run_only(pool, make_job, conn)
     assert (shown.recorded, shown.message) == (False, None)
 
 
+@pytest.mark.parametrize("since", [None, hours(1)])
+async def test_a_job_that_failed_after_it_was_put_back_is_listed_also_without_a_record(
+    pool, make_job, conn, since
+):
+    """Its first worker ends it while it waits: the event is `cancelled`, none says `failed`."""
+    job = await make_job()
+    await conn.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", (job,))
+    await make_job(status="failed")
+    assert "failed" not in await make_job.events(job)
+    report = await ask(pool, ListFailed(since=since))
+    assert job in [shown.job_id for shown in report.jobs]
+    assert report.total == 2
+
+
 async def test_failed_filters_combine_and_the_rest_is_counted(pool, make_job):
     for _ in range(3):
         await make_job(status="failed", task="app.deliver", error="100% timeout")

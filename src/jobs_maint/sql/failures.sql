@@ -70,10 +70,17 @@ WHERE failed_at >= (SELECT at FROM horizon)
 ORDER BY failed_at DESC, id DESC LIMIT %(limit)s;
 
 -- name: find_failed_since (since_seconds, most)
--- Jobs that may have failed within the span: by jobs_maint_failed_events_idx and our records.
+-- Jobs that may have failed within the span: by jobs_maint_failed_events_idx, our records, and the
+-- `cancelled` events (jobs_maint_events_at_idx): a job put back while it ran fails with that one,
+-- and without a recorder nothing else tells of it.
 SELECT DISTINCT job_id FROM (
     SELECT job_id FROM procrastinate_events
     WHERE type = 'failed' AND at > now() - make_interval(secs => %(since_seconds)s)
+    UNION ALL
+    SELECT e.job_id FROM procrastinate_events e
+    JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
+    WHERE e.type = 'cancelled' AND e.type <> 'scheduled'
+      AND e.at > now() - make_interval(secs => %(since_seconds)s)
     UNION ALL
     SELECT job_id FROM jobs_maint_failures
     WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
