@@ -70,6 +70,19 @@ async def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_130(at_termina
     assert await count(conn, "failed") == 2
 
 
+async def test_ctrl_c_while_the_preview_is_counted_changes_nothing(
+    at_terminal, conn, database_url
+):
+    await make_failed(conn, 2)
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("LOCK procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+        with at_terminal("retry", "--all") as terminal:
+            await wait_until_blocked(conn)
+            terminal.send(CTRL_C)
+            assert terminal.end() == 130
+    assert "jobs-maint: interrupted; nothing was changed" in terminal.text
+
+
 async def test_no_connection_is_held_while_a_person_thinks(database_url, conn, blocked_at):
     async def sessions():
         found = await conn.execute(

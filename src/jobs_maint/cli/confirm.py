@@ -36,17 +36,22 @@ def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
     database is asked anything.
     """
     stream = None if request.yes or request.dry_run else _find_terminal(request)
-    preview: Preview = run.perform_action(actor, request.action)
-    if request.dry_run:
-        return preview, 0
-    if preview.key is None:
-        named = isinstance(request.action, PreviewBulk) and request.action.filter.job_ids
-        return preview, NONE_DONE if named else 0
-    if stream is not None:
-        if not preview.expected:
-            return preview, NONE_DONE
-        if not _ask(preview, stream):
-            return UNCHANGED, 0
+    try:
+        preview: Preview = run.perform_action(actor, request.action)
+        if request.dry_run:
+            return preview, 0
+        if preview.key is None:
+            named = isinstance(request.action, PreviewBulk) and request.action.filter.job_ids
+            return preview, NONE_DONE if named else 0
+        if stream is not None:
+            if not preview.expected:
+                return preview, NONE_DONE
+            if not _ask(preview, stream):
+                return UNCHANGED, 0
+    except KeyboardInterrupt:
+        if stream is not None:
+            stream.write("\n")
+        raise KeyboardInterrupt("interrupted; nothing was changed") from None
     return _act(actor, preview, preview.key, as_json=request.as_json)
 
 
@@ -69,11 +74,7 @@ def _ask(preview: Preview, stream: TextIO) -> bool:
     stream.flush()
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
-    try:
-        line = sys.stdin.readline()
-    except KeyboardInterrupt:
-        stream.write("\n")
-        raise KeyboardInterrupt("interrupted; nothing was changed") from None
+    line = sys.stdin.readline()
     if not line.endswith("\n"):  # Ctrl-D, or the terminal went away
         stream.write("\n")
     stream.flush()
