@@ -11,7 +11,10 @@ from chatbot.replies import (
     render_retry,
     render_stats,
 )
+from chatbot.replies.packer import pack
+from chatbot.replies.parts import preformatted
 from jobs_maint.models import FailedJobsReport, JobDetails, RetryReport, StatsReport
+from jobs_maint.render import render_text
 
 __all__ = ["render_result"]
 
@@ -27,4 +30,4 @@ def render_result(result: Any, command: str, *, by: str) -> Message:
             return render_details(result)
         case RetryReport():
             return render_retry(result, command, by=by)
-    raise TypeError(f"no message for a {type(result).__name__}")
+    return pack([preformatted(render_text(result, width=60))])

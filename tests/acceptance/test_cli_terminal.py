@@ -70,9 +70,7 @@ async def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_130(at_termina
     assert await count(conn, "failed") == 2
 
 
-async def test_ctrl_c_while_the_preview_is_counted_changes_nothing(
-    at_terminal, conn, database_url
-):
+async def test_ctrl_c_while_the_preview_is_counted_changes_nothing(at_terminal, conn, database_url):
     await make_failed(conn, 2)
     async with await psycopg.AsyncConnection.connect(database_url) as holder:
         await holder.execute("LOCK procrastinate_jobs IN ACCESS EXCLUSIVE MODE")

@@ -20,16 +20,13 @@ def parse(text, surface="shell"):
     return parse_words(split_text(text), surface)
 
 
+@pytest.mark.parametrize("surface", ["shell", "slack"])
 @pytest.mark.parametrize("verb", list(BulkVerb))
-def test_several_ids_are_a_set_in_the_shell_and_one_is_not(verb):
+def test_several_ids_are_a_set_and_one_is_not(verb, surface):
     single = {"retry": RetryJobs, "cancel": CancelJobs, "discard": DiscardJobs}[verb]
-    assert parse(f"{verb} 7").action == single((7,))
+    assert parse(f"{verb} 7", surface).action == single((7,))
     wanted = JobFilter(job_ids=(3, 1, 2, 4), statuses=verb.statuses)
-    assert parse(f"{verb} 3,1,2 1 #4").action == PreviewBulk(verb, wanted)
-
-
-def test_several_ids_of_a_retry_are_done_at_once_in_slack():
-    assert parse("retry 3,1,2 1 #4", "slack").action == RetryJobs((3, 1, 2, 4))
+    assert parse(f"{verb} 3,1,2 1 #4", surface).action == PreviewBulk(verb, wanted)
 
 
 @pytest.mark.parametrize("verb", list(BulkVerb))

@@ -1,4 +1,4 @@
-"""The words on sets of jobs, and the maintenance words of the shell."""
+"""The words on sets of jobs, and the words of maintenance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from jobs_maint import actions
 from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids, short
+from jobs_maint.grammar.request import Surface
 
 __all__ = ["add_bulk_words", "as_preview", "build_set", "bulk_options"]
 
 _SET_OPTIONS = ("status", "task", "error", "since", "until", "request")
 
 
-def bulk_options(verb: BulkVerb) -> list[click.Parameter]:
+def bulk_options(verb: BulkVerb, surface: Surface) -> list[click.Parameter]:
     """`VERB ID…` and `VERB --all [QUEUE] …`: ids and filters of one word."""
     statuses = ", ".join(verb.statuses)
     options: list[click.Parameter] = [
@@ -39,14 +40,16 @@ def bulk_options(verb: BulkVerb) -> list[click.Parameter]:
         default = verb.statuses[0]
         text = f"Which status: {statuses}; several with commas ({default})."
         options.append(click.Option(["--status"], help=text))
-    return [*options, *_confirm_options()]
+    return [*options, *_confirm_options(surface)]
 
 
-def _confirm_options() -> list[click.Parameter]:
-    return [
-        click.Option(["--yes"], is_flag=True, help="Do it without asking."),
-        click.Option(["--dry-run"], is_flag=True, help="Show what would be done; change nothing."),
-    ]
+def _confirm_options(surface: Surface) -> list[click.Parameter]:
+    """In Slack nothing that is previewed is done unasked."""
+    dry_run = "Show what would be done; change nothing."
+    options: list[click.Parameter] = [click.Option(["--dry-run"], is_flag=True, help=dry_run)]
+    if surface == "shell":
+        options.insert(0, click.Option(["--yes"], is_flag=True, help="Do it without asking."))
+    return options
 
 
 def build_set(
@@ -110,11 +113,11 @@ def as_preview(action: Action) -> Action:
     return actions.PreviewBulk(verb, wanted, getattr(action, "reset_attempts", False))
 
 
-def add_bulk_words(add: Callable[..., None]) -> None:
-    """Add the words that only the shell knows so far."""
-    add("cancel", _build_cancel, bulk_options(BulkVerb.CANCEL),
+def add_bulk_words(add: Callable[..., None], surface: Surface) -> None:
+    """Add the words on sets and those of maintenance."""
+    add("cancel", _build_cancel, bulk_options(BulkVerb.CANCEL, surface),
         "Cancel waiting jobs; a running one is asked to abort. Of a set: admin.")  # fmt: skip
-    add("discard", _build_discard, bulk_options(BulkVerb.DISCARD),
+    add("discard", _build_discard, bulk_options(BulkVerb.DISCARD, surface),
         "Give up on failed or aborted jobs: cancelled, kept until the purge. "
         "Of a set: admin.")  # fmt: skip
     queue = click.Argument(["queue"], required=False)
@@ -141,7 +144,7 @@ def add_bulk_words(add: Callable[..., None]) -> None:
             ),
             click.Option(["--include-failed"], is_flag=True, help="With it: failed jobs too."),
             click.Option(["--queue"], help="Only this queue."),
-            *_confirm_options(),
+            *_confirm_options(surface),
         ],
         "Delete finished jobs now; by default those the retention settings name.",
     )

@@ -11,7 +11,7 @@ from jobs_maint import actions
 from jobs_maint.actions import Action, Role
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.bulk import add_bulk_words, as_preview, build_set, bulk_options
-from jobs_maint.grammar.params import JobIds, Limit, Window, flat_ids, one_id
+from jobs_maint.grammar.params import JobIds, Limit, Window, one_id
 from jobs_maint.grammar.request import Request, Surface
 
 __all__ = ["ROLES", "build_grammar"]
@@ -93,12 +93,8 @@ def build_grammar(surface: Surface) -> click.Group:
         help="Count attempts from 0 again, so that automatic retries start over.",
     )
     put_back = "Put failed, cancelled or aborted jobs back; they run now."
-    if surface == "shell":
-        add("retry", _build_retry, [*bulk_options(actions.BulkVerb.RETRY), reset], put_back)
-        add_bulk_words(add)
-    else:
-        ids = click.Argument(["ids"], type=JobIds(), nargs=-1, required=False, metavar="ID...")
-        add("retry", _build_retry_of_ids, [ids, reset], put_back)
+    add("retry", _build_retry, [*bulk_options(actions.BulkVerb.RETRY, surface), reset], put_back)
+    add_bulk_words(add, surface)
     add(
         "help",
         actions.ShowHelp,
@@ -173,10 +169,6 @@ def _build_command(
     return click.Command(
         name, params=params, callback=callback, help=summary, add_help_option=False
     )
-
-
-def _build_retry_of_ids(ids: Sequence[tuple[int, ...]], *, reset_attempts: bool) -> Action:
-    return actions.RetryJobs(flat_ids(ids, "retry"), reset_attempts)
 
 
 def _build_retry(*, reset_attempts: bool, **values: Any) -> Action:
