@@ -7,8 +7,8 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.errors import NotPermitted
 from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.operations.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
 __all__ = ["cancel_jobs", "discard_jobs"]
@@ -21,7 +21,7 @@ async def cancel_jobs(
 
     One item per id in the order asked: code `cancelled`, `abort_requested`, or why not.
     """
-    found = await _lock(conn, job_ids, scope)
+    found = await lock_jobs(conn, job_ids, scope, "change")
     cancelled = await _change(conn, "cancel", _having(found, "todo"))
     requested = await _change(conn, "request_abort", _having(found, "doing"))
     items = []
@@ -44,7 +44,7 @@ async def discard_jobs(
     conn: Conn, job_ids: Sequence[int], *, scope: QueueScope = ALL_QUEUES
 ) -> tuple[ItemResult, ...]:
     """Failed or aborted → cancelled, kept until the purge; undone by a retry."""
-    found = await _lock(conn, job_ids, scope)
+    found = await lock_jobs(conn, job_ids, scope, "change")
     done = await _change(conn, "discard", _having(found, "failed", "aborted"))
     if done:
         query = load_queries("bulk")["insert_cancelled_events"]
@@ -55,18 +55,6 @@ async def discard_jobs(
         else _refuse(job_id, found.get(job_id), "only failed or aborted jobs can be discarded")
         for job_id in job_ids
     )
-
-
-async def _lock(conn: Conn, job_ids: Sequence[int], scope: QueueScope) -> dict[int, dict[str, Any]]:
-    rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})
-    outside = [row["id"] for row in rows if not scope.covers(row["queue_name"])]
-    if outside:
-        raise NotPermitted(
-            f"You may not change {'job' if len(outside) == 1 else 'jobs'} "
-            f"{', '.join(map(str, outside))}: the queue is outside your grant "
-            f"({', '.join(scope.globs or ())}); nothing was changed."
-        )
-    return {row["id"]: row for row in rows}
 
 
 def _having(found: dict[int, dict[str, Any]], *statuses: str) -> list[int]:

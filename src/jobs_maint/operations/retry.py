@@ -11,8 +11,8 @@ from psycopg import errors as pg
 from jobs_maint import upstream
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.errors import NotPermitted
 from jobs_maint.models import ItemOutcome, ItemResult, RetryReport
+from jobs_maint.operations.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
 __all__ = ["notify_workers", "retry_jobs"]
@@ -41,15 +41,7 @@ async def retry_jobs(
     skipped. Raises NotPermitted, changing nothing, when one of them is outside `scope`.
     """
     begun = time.monotonic()
-    rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})
-    outside = [row["id"] for row in rows if not scope.covers(row["queue_name"])]
-    if outside:
-        raise NotPermitted(
-            f"You may not retry {'job' if len(outside) == 1 else 'jobs'} "
-            f"{', '.join(map(str, outside))}: the queue is outside your grant "
-            f"({', '.join(scope.globs or ())}); nothing was changed."
-        )
-    found = {row["id"]: row for row in rows}
+    found = await lock_jobs(conn, job_ids, scope, "retry")
     results = {job_id: _refusal(job_id, found.get(job_id)) for job_id in job_ids}
     chosen = [job_id for job_id, refusal in results.items() if refusal is None]
     taken = await _find_taken_locks(conn, found, chosen)
