@@ -9,10 +9,20 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.models import ItemResult
+from jobs_maint.models import ItemResult, LostRun
 from jobs_maint.sql import load_queries
 
-__all__ = ["LEASE_SECONDS", "Run", "claim_request", "interrupt_lost_runs", "record", "record_alone"]
+__all__ = [
+    "LEASE_SECONDS",
+    "Run",
+    "ask_to_stop",
+    "claim_request",
+    "forget_run",
+    "interrupt_lost_runs",
+    "record",
+    "record_alone",
+    "take_lost_runs",
+]
 
 LEASE_SECONDS = 60.0
 """A run that has not advanced for so long belongs to a process that is gone."""
@@ -82,13 +92,23 @@ class Run:
         self._queries = load_queries("audit")
         self.audit_id: int | None = None
 
-    async def open(self) -> None:
+    async def open(
+        self, *, total: int | None = None, place: tuple[str, str | None] | None = None
+    ) -> None:
+        """`total`: how many there are to look at; `place`: channel and ts of its message."""
+        channel, ts = place or (None, None)
         async with self._pool.connection() as conn, transaction(conn):
             self.audit_id = await record(conn, self._actor, self._action, "started")
             await fetch_all(
                 conn,
                 self._queries["open_run"],
-                {"audit_id": self.audit_id, "lease_seconds": LEASE_SECONDS},
+                {
+                    "audit_id": self.audit_id,
+                    "lease_seconds": LEASE_SECONDS,
+                    "total": total,
+                    "channel": channel,
+                    "ts": ts,
+                },
             )
 
     def require_id(self) -> int:
@@ -137,7 +157,40 @@ class Run:
 async def interrupt_lost_runs(pool: Pool) -> int:
     """Mark runs whose process is gone; returns how many."""
     async with pool.connection() as conn, transaction(conn):
-        return len(await fetch_all(conn, load_queries("audit")["interrupt_runs"]))
+        found = await fetch_all(conn, load_queries("audit")["interrupt_runs"])
+        await fetch_all(conn, load_queries("audit")["forget_silent_runs"])
+        return len(found)
+
+
+async def ask_to_stop(conn: Conn, audit_id: int) -> str | None:
+    """The words of the run that will stop after its batch; None when it runs no more."""
+    rows = await fetch_all(conn, load_queries("audit")["ask_to_stop"], {"audit_id": audit_id})
+    return str(rows[0]["action"]) if rows else None
+
+
+async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
+    """Interrupted runs whose message must say so; no other process gets them for a minute."""
+    rows = await fetch_all(
+        conn, load_queries("audit")["take_lost_runs"], {"lease_seconds": LEASE_SECONDS}
+    )
+    return tuple(
+        LostRun(
+            audit_id=row["audit_id"],
+            actor_id=row["actor_id"],
+            word=row["word"],
+            words=row["action"],
+            counts=row["counts"],
+            total=row["total"],
+            channel=row["channel"],
+            ts=row["ts"],
+            started_at=row["started_at"],
+        )
+        for row in rows
+    )
+
+
+async def forget_run(conn: Conn, audit_id: int) -> None:
+    await fetch_all(conn, load_queries("audit")["forget_run"], {"audit_id": audit_id})
 
 
 async def claim_request(pool: Pool, key: str) -> bool:

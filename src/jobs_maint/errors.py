@@ -66,10 +66,17 @@ class QueueingLockTaken(JobsMaintError):
 
 
 class SelectionExpired(JobsMaintError):
-    """The frozen set of a preview was used already, or its ten minutes are over."""
+    """The frozen set of a preview was used already, or its ten minutes are over.
+
+    `why`: `unknown`, `not_yours`, `used`, `late`, or `ended` for a run that is to be stopped.
+    """
 
     code = "selection_expired"
     exit_code = 4
+
+    def __init__(self, message: str, *, why: str = "unknown") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class DatabaseUnavailable(JobsMaintError):

@@ -406,8 +406,8 @@ class Preview:
 class BulkReport:
     """What became of a confirmed set. `stopped`: the rest was left because somebody asked.
 
-    What only the preview knows is empty unless a front end adds it: `queues` of the set, jobs that
-    `remain` beyond the largest set, and those `left_out` though they were named.
+    From the preview: `queues` of the set, jobs that `remain` beyond the largest set, and those
+    `left_out` though they were named.
     """
 
     verb: str
@@ -428,6 +428,24 @@ class BulkReport:
         """Jobs of the set that were not looked at."""
         looked = sum(group.count for group in (*self.skips, *self.failures))
         return self.requested - self.done - looked
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """An act of many transactions whose process died; `counts` is what was committed.
+
+    `channel` and `ts`: its message, which has to say so. `total`: how many there were to look at.
+    """
+
+    audit_id: int
+    actor_id: str
+    word: str
+    words: str
+    counts: Mapping[str, int]
+    total: int | None
+    channel: str
+    ts: str | None
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

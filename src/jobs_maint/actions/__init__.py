@@ -33,6 +33,7 @@ from jobs_maint.actions.requests import (
     ShowSchemaSql,
     ShowStats,
 )
+from jobs_maint.actions.runs import CloseRun, DropSelection, StopRun, TakeLostRuns
 
 __all__ = [
     "ALL_QUEUES",
@@ -43,8 +44,10 @@ __all__ = [
     "CancelJobs",
     "CheckSchema",
     "CloseDigest",
+    "CloseRun",
     "ConfirmSelection",
     "DiscardJobs",
+    "DropSelection",
     "GetJob",
     "Grant",
     "JobFilter",
@@ -65,6 +68,8 @@ __all__ = [
     "ShowHelp",
     "ShowSchemaSql",
     "ShowStats",
+    "StopRun",
+    "TakeLostRuns",
     "like_pattern",
     "permit",
     "quote_word",

@@ -6,7 +6,6 @@ While a person thinks, no connection is held: the set is frozen in the database 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from jobs_maint.actions import Actor, ConfirmSelection, PreviewBulk
@@ -106,8 +105,6 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
         except KeyboardInterrupt:
             far = _how_far(looked, preview.count)
             raise KeyboardInterrupt(f"interrupted; {far}") from None
-    if isinstance(report, BulkReport):
-        report = _complete(report, preview)
     stopped = report.stopped if isinstance(report, BulkReport) else not report.finished
     code = INTERRUPTED if watch.stop_requested and stopped else find_exit_code(report)
     return report, code
@@ -118,9 +115,3 @@ def _how_far(looked: int, total: int) -> str:
         f"{looked:,} of {count_noun(total, 'job')} had been looked at, and what was done to them "
         "stays; the same command goes on with the rest"
     )
-
-
-def _complete(report: BulkReport, preview: Preview) -> BulkReport:
-    """What only the preview knows, so that the report is the whole answer."""
-    queues = tuple(dict.fromkeys(group.queue for group in preview.groups))
-    return replace(report, queues=queues, remain=preview.remain, left_out=preview.left_out)

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -73,7 +74,9 @@ async def freeze_set(
         },
     )
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
-    skips += _missing(wanted, rows)
+    left_out = _missing(wanted, rows)
+    skips += left_out
+    remain = rows[0]["matching"] - len(rows) if rows else 0
     groups = Counter((row["queue_name"], row["task_name"]) for row in rows)
     key = expires_at = None
     if rows:
@@ -83,15 +86,20 @@ async def freeze_set(
             verb.value,
             words=words,
             job_ids=[row["id"] for row in rows],
-            params={"reset_attempts": reset_attempts, "needs": needs},
+            params={
+                "reset_attempts": reset_attempts,
+                "needs": needs,
+                "queues": list(dict.fromkeys(queue for (queue, _), _ in groups.most_common())),
+                "remain": remain,
+                "left_out": [asdict(skip) for skip in left_out],
+            },
         )
-    matching = rows[0]["matching"] if rows else 0
     return Preview(
         verb=verb.value,
         words=words,
         key=key,
         count=len(rows),
-        remain=matching - len(rows),
+        remain=remain,
         groups=tuple(SetGroup(*names, count) for names, count in groups.most_common()),
         skips=tuple(skips),
         expires_at=expires_at,
@@ -184,11 +192,12 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
     if (found[0]["actor_kind"], found[0]["actor_id"]) != (actor.kind, actor.id):
         raise SelectionExpired(
             "Only the person who asked for this preview can confirm it; "
-            "nothing was changed, ask for your own."
+            "nothing was changed, ask for your own.",
+            why="not_yours",
         )
     if found[0]["used_at"] is not None:
-        raise SelectionExpired("This preview was confirmed already; it runs once.")
-    raise SelectionExpired(f"This preview is older than ten minutes; {again}.")
+        raise SelectionExpired("This preview was confirmed already; it runs once.", why="used")
+    raise SelectionExpired(f"This preview is older than ten minutes; {again}.", why="late")
 
 
 async def run_set(

@@ -14,10 +14,10 @@ from typing import Any
 from jobs_maint import actions, audit
 from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
 from jobs_maint.database import Pool, mapped_errors
-from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
+from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
 from jobs_maint.events import emit
 from jobs_maint.operations import schema
-from jobs_maint.perform import bulk, doctor, jobs, maintenance
+from jobs_maint.perform import bulk, doctor, jobs, maintenance, runs
 from jobs_maint.perform.call import Call, Watch, describe_error
 from jobs_maint.settings import MaintSettings
 
@@ -39,6 +39,10 @@ _HANDLERS: Mapping[type[Action], Callable[[Call], Awaitable[Any]]] = MappingProx
         actions.PreviewBulk: bulk.preview_bulk,
         actions.PreviewPurge: bulk.preview_purge,
         actions.ConfirmSelection: bulk.confirm_selection,
+        actions.StopRun: runs.stop_run,
+        actions.DropSelection: runs.drop_selection,
+        actions.TakeLostRuns: runs.take_lost_runs,
+        actions.CloseRun: runs.close_run,
         actions.RescueStalled: maintenance.rescue_stalled,
         actions.PurgeFinished: maintenance.purge_finished,
         actions.OpenDigest: maintenance.open_digest,
@@ -82,6 +86,9 @@ async def perform(
             return await handler(request)
         except NotPermitted as exc:
             await _audit_failure(pool, actor, action, "refused", exc, begun)
+            raise
+        except SelectionExpired as exc:
+            await _audit_failure(pool, actor, action, "expired", exc, begun)
             raise
         except JobsMaintError as exc:
             if action.act:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,9 @@ from jobs_maint.actions.base import require_role
 from jobs_maint.database import Conn, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport
+from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport, SkipGroup
 from jobs_maint.operations import bulk, purge, stats
-from jobs_maint.perform.call import Call, close_broken
+from jobs_maint.perform.call import Call, close_broken, open_run
 from jobs_maint.perform.maintenance import build_retention, run_purge
 from jobs_maint.sql import load_queries
 
@@ -100,6 +100,7 @@ async def preview_purge(request: Call) -> Preview:
                     "now": now.isoformat(),
                     "seconds": {status: span.total_seconds() for status, span in spans.items()},
                     "queue": action.queue,
+                    "count": report.total,
                     "needs": Role.ADMIN.value,
                 },
             )
@@ -153,17 +154,15 @@ async def _run_purge(
         now=datetime.fromisoformat(params["now"]),
         queue=params["queue"],
         trim=False,
+        total=params.get("count"),
     )
 
 
 async def _run_bulk(
     request: Call, confirmed: _Confirmed, taken: Mapping[str, Any], scope: QueueScope
 ) -> BulkReport:
-    await audit.interrupt_lost_runs(request.pool)
-    run = audit.Run(request.pool, request.actor, confirmed)
-    await run.open()
-    request.audited = True
     job_ids: list[int] = taken["job_ids"]
+    run = await open_run(request, confirmed, len(job_ids))
     counts: Counter[str] = Counter()
 
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
@@ -187,6 +186,7 @@ async def _run_bulk(
     except BaseException as exc:
         await close_broken(run, exc, time.monotonic() - begun)
         raise
+    report = _complete(report, taken["params"])
     whole = report.done == report.requested
     outcome = "done" if whole else "partly" if report.done else "refused"
     await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
@@ -195,3 +195,13 @@ async def _run_bulk(
         requested=report.requested, audit_id=report.audit_id, stopped=report.stopped,
     )  # fmt: skip
     return report
+
+
+def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
+    """With what only the preview knew."""
+    left_out = tuple(
+        SkipGroup(one["code"], one["reason"], one["count"], tuple(one["sample"]))
+        for one in params.get("left_out", ())
+    )
+    queues = tuple(params.get("queues", ()))
+    return replace(report, queues=queues, remain=params.get("remain", 0), left_out=left_out)

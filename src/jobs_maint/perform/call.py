@@ -9,14 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs_maint import audit
-from jobs_maint.actions import Actor, QueueScope
+from jobs_maint.actions import Action, Actor, QueueScope
 from jobs_maint.database import Conn, Pool, mapped_errors, transaction
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.events import emit
 from jobs_maint.models import ItemOutcome, ItemResult
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["Call", "Watch", "close_broken", "describe_error", "read", "record_items"]
+__all__ = [
+    "Call",
+    "Watch",
+    "close_broken",
+    "describe_error",
+    "open_run",
+    "read",
+    "record_items",
+]
 
 
 class Watch:
@@ -27,11 +35,16 @@ class Watch:
         on_progress: Callable[[int, int | None], None] | None = None,
         *,
         must_stop: Callable[[], bool] | None = None,
+        on_open: Callable[[int], None] | None = None,
+        place: tuple[str, str | None] | None = None,
     ) -> None:
         """`on_progress` gets the number done and the number in all (None: not known).
 
-        `must_stop` is asked after each batch, besides `stop()`.
+        `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id before
+        the first batch; `place` is channel and ts of the message that tells of the act.
         """
+        self.place = place
+        self._on_open = on_open
         self._on_progress = on_progress
         self._must_stop = must_stop
         self._stopped = False
@@ -42,6 +55,10 @@ class Watch:
 
     def stop(self) -> None:
         self._stopped = True
+
+    def opened(self, audit_id: int) -> None:
+        if self._on_open is not None:
+            self._on_open(audit_id)
 
     def tell(self, done: int, total: int | None) -> None:
         if self._on_progress is not None:
@@ -69,6 +86,16 @@ def describe_error(exc: BaseException) -> tuple[str, str]:
         return told.code, str(told)
     except BaseException as other:  # noqa: BLE001  it is described, and raised by the caller
         return type(other).__name__, str(other)
+
+
+async def open_run(request: Call, action: Action, total: int | None = None) -> audit.Run:
+    """The audit row of a long act, `started` and committed before anything is done."""
+    await audit.interrupt_lost_runs(request.pool)
+    run = audit.Run(request.pool, request.actor, action)
+    await run.open(total=total, place=request.watch.place)
+    request.audited = True
+    request.watch.opened(run.require_id())
+    return run
 
 
 async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:

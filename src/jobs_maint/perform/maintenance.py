@@ -12,7 +12,7 @@ from jobs_maint.database import Conn, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
 from jobs_maint.operations import digest, purge, schema, stalled
-from jobs_maint.perform.call import Call, close_broken, read, record_items
+from jobs_maint.perform.call import Call, close_broken, open_run, read, record_items
 from jobs_maint.settings import MaintSettings
 
 
@@ -63,17 +63,19 @@ async def purge_finished(request: Call) -> PurgeReport:
 
 
 async def run_purge(
-    request: Call, action: Action, retention: purge.Retention, **options: Any
+    request: Call,
+    action: Action,
+    retention: purge.Retention,
+    *,
+    total: int | None = None,
+    **options: Any,
 ) -> PurgeReport:
     """One run of the purge with its audit row; `options` are those of `purge_finished_jobs`."""
-    await audit.interrupt_lost_runs(request.pool)
-    run = audit.Run(request.pool, request.actor, action)
-    await run.open()
-    request.audited = True
+    run = await open_run(request, action, total)
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
         go_on = await run.advance(conn, so_far)
-        request.watch.tell(sum(so_far.values()), None)
+        request.watch.tell(sum(so_far.values()), total)
         return go_on and not request.watch.stop_requested
 
     begun = time.monotonic()

@@ -8,9 +8,10 @@ VALUES (%(actor_kind)s, %(actor_id)s, %(actor_name)s, %(channel)s, %(word)s, %(a
         %(outcome)s, %(counts)s, %(items)s, %(error_code)s, %(error)s, %(elapsed_seconds)s)
 RETURNING id;
 
--- name: open_run (audit_id, lease_seconds)
-INSERT INTO jobs_maint_runs (audit_id, lease_until)
-VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s));
+-- name: open_run (audit_id, lease_seconds, total, channel, ts)
+INSERT INTO jobs_maint_runs (audit_id, lease_until, total, channel, ts)
+VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s), %(total)s, %(channel)s,
+        %(ts)s);
 
 -- name: advance_run (audit_id, lease_seconds, counts)
 -- In the transaction of each batch: the counts so far are what was committed. `go_on` is false
@@ -19,7 +20,7 @@ VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s));
 WITH run AS (
     UPDATE jobs_maint_runs
     SET lease_until = now() + make_interval(secs => %(lease_seconds)s), progress = %(counts)s
-    WHERE audit_id = %(audit_id)s
+    WHERE audit_id = %(audit_id)s AND state = 'running'
     RETURNING stop_requested
 )
 UPDATE jobs_maint_audit a SET counts = %(counts)s
@@ -35,14 +36,43 @@ SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %
 WHERE id = %(audit_id)s AND outcome = 'started';
 
 -- name: interrupt_runs
--- Runs whose process is gone: their lease ran out. Returns how many were marked.
+-- Runs whose process is gone: their lease ran out. Returns how many were marked. One whose message
+-- stands in a channel stays until a bot has said so there.
 WITH lost AS (
-    DELETE FROM jobs_maint_runs WHERE lease_until < now() RETURNING audit_id
+    UPDATE jobs_maint_runs SET state = 'interrupted'
+    WHERE state = 'running' AND lease_until < now() RETURNING audit_id
 )
 UPDATE jobs_maint_audit a SET outcome = 'interrupted',
     elapsed_seconds = extract(epoch FROM now() - a.started_at)
 FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
 RETURNING a.id;
+
+-- name: ask_to_stop (audit_id)
+-- The words of the run, when it still runs.
+UPDATE jobs_maint_runs r SET stop_requested = true
+FROM jobs_maint_audit a
+WHERE r.audit_id = %(audit_id)s AND r.state = 'running' AND r.lease_until >= now()
+  AND a.id = r.audit_id
+RETURNING a.action;
+
+-- name: forget_silent_runs
+-- Interrupted runs without a message: nobody waits for a word of them.
+DELETE FROM jobs_maint_runs WHERE state = 'interrupted' AND channel IS NULL;
+
+-- name: take_lost_runs (lease_seconds)
+-- Interrupted runs whose message has to say so, for one process at a time.
+UPDATE jobs_maint_runs r
+SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
+FROM jobs_maint_audit a
+WHERE a.id = r.audit_id AND r.audit_id IN (
+    SELECT audit_id FROM jobs_maint_runs
+    WHERE state = 'interrupted' AND channel IS NOT NULL AND lease_until < now()
+    ORDER BY audit_id LIMIT 20 FOR UPDATE SKIP LOCKED)
+RETURNING r.audit_id, r.channel, r.ts, r.total, a.actor_id, a.word, a.action, a.counts,
+          a.started_at;
+
+-- name: forget_run (audit_id)
+DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;
 
 -- name: claim_request (key)
 -- One row the first time; none when the request was taken already, by any replica.

@@ -1,0 +1,157 @@
+"""Acts of many transactions: stopped by somebody else, or left by a process that died."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    CloseRun,
+    ConfirmSelection,
+    DropSelection,
+    Grant,
+    JobFilter,
+    PreviewBulk,
+    Role,
+    StopRun,
+    TakeLostRuns,
+)
+from jobs_maint.errors import NotPermitted, SelectionExpired
+from jobs_maint.perform import Watch, perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor("slack", "U1", "ana", "C1", (Grant(Role.OPERATOR),))
+BO = Actor("slack", "U2", "bo", "C1", (Grant(Role.OPERATOR),))
+VI = Actor("slack", "U3", "vi", "C1", (Grant(Role.VIEWER),))
+BOT = Actor.task("chatbot")
+
+
+async def ask(pool, action, actor=ANA, **options):
+    return await perform(pool, actor, action, settings=MaintSettings(), **options)
+
+
+async def preview(pool):
+    return await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
+
+
+async def make_failed(conn, number):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'email', 'app.mail', 'failed' FROM generate_series(1, %s)",
+        (number,),
+    )
+
+
+class Crash(BaseException):
+    """What no handler sees: the process is gone."""
+
+
+async def run_and_die(pool, monkeypatch, place):
+    """A run whose process dies in its second batch, before it can say so."""
+    shown = await preview(pool)
+
+    def die(looked, _total):
+        if looked > 500:
+            raise Crash
+
+    async def say_nothing(*_args, **_options):
+        raise Crash
+
+    monkeypatch.setattr("jobs_maint.audit.Run.close", say_nothing)
+    with pytest.raises(Crash):
+        await ask(pool, ConfirmSelection(shown.key), watch=Watch(die, place=place))
+    monkeypatch.undo()
+
+
+async def outcomes(conn):
+    found = await conn.execute("SELECT word, outcome FROM jobs_maint_audit ORDER BY id")
+    return await found.fetchall()
+
+
+async def test_another_operator_stops_a_run_between_two_batches(pool, conn):
+    await make_failed(conn, 1_200)
+    shown = await preview(pool)
+    opened = asyncio.get_running_loop().create_future()
+    # The first batch waits for a row that is held until the stop was asked.
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute("SELECT 1 FROM procrastinate_jobs ORDER BY id LIMIT 1 FOR UPDATE")
+        watch = Watch(on_open=opened.set_result)
+        run = asyncio.create_task(ask(pool, ConfirmSelection(shown.key), watch=watch))
+        words = await ask(pool, StopRun(await opened), BO)
+    report = await run
+    assert words == "retry --all"
+    assert (report.stopped, report.done, report.left) == (True, 500, 700)
+    assert ("stop", "done") in await outcomes(conn)
+
+
+async def test_a_run_that_has_ended_cannot_be_stopped_and_a_viewer_may_not(pool, conn):
+    await make_failed(conn, 1)
+    shown = await preview(pool)
+    report = await ask(pool, ConfirmSelection(shown.key))
+    with pytest.raises(SelectionExpired, match="ended already"):
+        await ask(pool, StopRun(report.audit_id), BO)
+    with pytest.raises(NotPermitted, match="You may not stop a run: it needs the role operator"):
+        await ask(pool, StopRun(report.audit_id), VI)
+
+
+async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(
+    pool, conn, monkeypatch
+):
+    await make_failed(conn, 700)
+    await run_and_die(pool, monkeypatch, ("C1", "17.5"))
+    assert await ask(pool, TakeLostRuns(), BOT) == ()  # its lease has not run out
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    first, second = await asyncio.gather(
+        ask(pool, TakeLostRuns(), BOT), ask(pool, TakeLostRuns(), BOT)
+    )
+    (lost,) = first + second
+    assert (lost.channel, lost.ts, lost.words, lost.total) == ("C1", "17.5", "retry --all", 700)
+    assert (lost.actor_id, lost.counts) == ("U1", {"done": 500})
+    assert ("retry", "interrupted") in await outcomes(conn)
+    # Who took it died too: after its minute another one says it.
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    assert await ask(pool, TakeLostRuns(), BOT) == (lost,)
+    await ask(pool, CloseRun(lost.audit_id), BOT)
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    assert await ask(pool, TakeLostRuns(), BOT) == ()
+
+
+async def test_a_lost_run_without_a_message_is_marked_and_forgotten(pool, conn, monkeypatch):
+    await make_failed(conn, 700)
+    await run_and_die(pool, monkeypatch, None)
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    assert await ask(pool, TakeLostRuns(), BOT) == ()
+    assert ("retry", "interrupted") in await outcomes(conn)
+    found = await conn.execute("SELECT count(*) FROM jobs_maint_runs")
+    assert await found.fetchone() == (0,)
+
+
+async def test_a_preview_that_was_put_off_cannot_be_confirmed_any_more(pool, conn):
+    await make_failed(conn, 1)
+    shown = await preview(pool)
+    with pytest.raises(SelectionExpired) as refused:
+        await ask(pool, DropSelection(shown.key), BO)
+    assert refused.value.why == "not_yours"
+    assert await ask(pool, DropSelection(shown.key)) == "retry --all"
+    with pytest.raises(SelectionExpired) as used:
+        await ask(pool, ConfirmSelection(shown.key))
+    assert used.value.why == "used"
+    assert await outcomes(conn) == [
+        ("retry", "previewed"),
+        ("not now", "expired"),
+        ("confirm", "expired"),
+    ]
+
+
+async def test_the_outcome_brings_what_the_preview_knew(pool, conn):
+    await make_failed(conn, 2)
+    found = await conn.execute("SELECT id FROM procrastinate_jobs ORDER BY id")
+    ids = tuple(row[0] for row in await found.fetchall())
+    wanted = JobFilter(job_ids=(*ids, 999), statuses=("failed",))
+    shown = await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted))
+    report = await ask(pool, ConfirmSelection(shown.key))
+    assert (report.queues, report.left_out) == (("email",), shown.left_out)
+    assert [skip.sample for skip in report.left_out] == [(999,)]
