@@ -156,12 +156,18 @@ def divider() -> Part:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A click runs `words` as if they were typed; `refresh` puts the answer in place."""
+    """A click runs `words` as if they were typed; `refresh` puts the answer in place.
+
+    `action`: another action id than that of running words; the words are then only its value.
+    `sure`: what a dialog says before the click counts; its title and its button say the label.
+    """
 
     label: str
     words: str
     style: Literal["primary", "danger"] | None = None
     refresh: bool = False
+    action: str | None = None
+    sure: str | None = None
 
 
 def buttons(*there: Button) -> Part:
@@ -174,9 +180,18 @@ def buttons(*there: Button) -> Part:
         element: dict[str, Any] = {
             "type": "button",
             "text": {"type": "plain_text", "text": cut(defuse(button.label), 75), "emoji": False},
-            "action_id": f"jobs_{kind}:{button.words}"[:255],
+            "action_id": (button.action or f"jobs_{kind}:{button.words}")[:255],
             "value": button.words,
         }
+        if button.sure:
+            element["confirm"] = {
+                "title": {"type": "plain_text", "text": cut(defuse(button.label), 100)},
+                "text": {"type": "plain_text", "text": cut(defuse(button.sure), 300)},
+                "confirm": {"type": "plain_text", "text": cut(defuse(button.label), 30)},
+                "deny": {"type": "plain_text", "text": "Not now"},
+            }
+            if button.style == "danger":
+                element["confirm"]["style"] = "danger"
         if button.style:
             element["style"] = button.style
         elements.append(element)
