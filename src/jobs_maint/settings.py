@@ -16,7 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from croniter import croniter
 from pydantic import (
     AliasChoices,
     BeforeValidator,
@@ -72,7 +71,14 @@ def _span(value: object) -> object:
     return parsed
 
 
+_DEFAULT_CRONS = ("0 3 * * *", "*/5 * * * *")
+
+
 def _cron(value: object) -> object:
+    if value in _DEFAULT_CRONS:
+        return value
+    from croniter import croniter  # noqa: PLC0415  seldom set, and each command would wait for it
+
     if isinstance(value, str) and value.strip() and not croniter.is_valid(value):
         raise ValueError(
             f"{value!r} is not a cron expression; write five fields such as '0 3 * * *'"
@@ -246,14 +252,14 @@ class MaintSettings(OurSettings):
         default=None, validation_alias=AliasChoices("JOB_QUEUE_DATABASE_URL")
     )
     queue: str = "maintenance"
-    purge_cron: Cron = "0 3 * * *"
+    purge_cron: Cron = _DEFAULT_CRONS[0]
     keep_succeeded: Retention = timedelta(days=30)
     keep_failed: Retention = timedelta(days=90)
     keep_cancelled: Retention = timedelta(days=30)
     keep_aborted: Retention = timedelta(days=30)
     keep_audit: Retention = timedelta(days=400)
     purge_time_limit: Duration = timedelta(minutes=30)
-    rescue_cron: Cron = "*/5 * * * *"
+    rescue_cron: Cron = _DEFAULT_CRONS[1]
     beat: Duration = timedelta(seconds=10)
     stalled_after: Duration = timedelta(minutes=5)
     stalled_after_unknown: Duration = timedelta(hours=1)

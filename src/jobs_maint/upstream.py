@@ -1,22 +1,24 @@
 """The only place that knows Procrastinate's internals, and which versions are supported.
 
 Facts relied on (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
-notification channels and payload; `worker_middleware` in `App.worker_defaults`.
+notification channels and payload; `worker_middleware` in `App.worker_defaults`. Procrastinate is
+imported by what needs it, as the shell seldom does and every command would wait for it.
 """
+
+# ruff: noqa: PLC0415  see above
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
-import psycopg_pool
-from procrastinate import App, PsycopgConnector
-from procrastinate.schema import SchemaManager
-from procrastinate.worker import Worker
+if TYPE_CHECKING:
+    import psycopg_pool
+    from procrastinate import App
+    from procrastinate.worker import Worker
 
 __all__ = [
     "OUR_NAMESPACES",
@@ -53,11 +55,15 @@ def is_stopping(worker: Worker) -> bool:
 
 
 def procrastinate_version() -> str:
+    import importlib.metadata
+
     return importlib.metadata.version("procrastinate")
 
 
 def schema_sql() -> LiteralString:
     """Procrastinate's own schema, of the installed version."""
+    from procrastinate.schema import SchemaManager
+
     return SchemaManager.get_schema()
 
 
@@ -67,6 +73,8 @@ def app_pool(app: App) -> psycopg_pool.AsyncConnectionPool[Any] | None:
     Asked when a job runs, never earlier: `replace_connector` and Django swap connectors.
     Raises AppNotOpen when the app is not open.
     """
+    from procrastinate import PsycopgConnector
+
     connector = app.connector
     if isinstance(connector, PsycopgConnector):
         return connector.pool

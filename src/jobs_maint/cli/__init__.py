@@ -8,6 +8,7 @@ Exit codes: `docs/reference/exit-codes.md`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
     from jobs_maint.actions import Actor
     from jobs_maint.grammar import Request
 
-__all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main"]
+__all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main", "run_process"]
 
 UNEXPECTED = 70
 INTERRUPTED = 130
 COMPLETE = "_JOBS_MAINT_COMPLETE"
+SELDOM = 100_000
+"""New objects from one collection of garbage to the next: the imports alone make tens of thousands,
+and looking through them again and again took a quarter of a command's time."""
+
+
+def run_process() -> int:
+    """The process `jobs-maint`, from its words to its exit code."""
+    gc.set_threshold(SELDOM)
+    code = main()
+    gc.freeze()  # the interpreter's last collection need not look through what ends anyway
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

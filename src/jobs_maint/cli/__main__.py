@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs_maint.cli import main
+from jobs_maint.cli import run_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_process())
