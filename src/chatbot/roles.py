@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chatbot.directory import Directory, Unknown
 from chatbot.setting_types import EVERYBODY, GrantSetting
-from jobs_maint.actions import ALL_QUEUES, Action, Actor, Grant, Role
+from jobs_maint.actions import ALL_QUEUES, Action, Actor, ConfirmSelection, Grant, Role
 
 __all__ = ["KnownActor", "Roles"]
 
@@ -39,12 +39,14 @@ class Roles:
         found: list[Grant] = []
         problems: dict[str, None] = {}
         passing = True
+        # What a confirmation takes is known when its selection is read: perhaps an admin.
+        enough = Role.ADMIN if isinstance(action, ConfirmSelection) else action.role
         by_id = [pair for pair in self._grants if user in pair[1].users]
         others = [pair for pair in self._grants if user not in pair[1].users]
         for role, setting in (*by_id, *others):
             if (
-                action.role
-                and Actor("slack", user, "", channel, tuple(found)).scope(action.role) == ALL_QUEUES
+                enough
+                and Actor("slack", user, "", channel, tuple(found)).scope(enough) == ALL_QUEUES
             ):
                 # Enough is certain: nobody waits for Slack to tell what would change nothing.
                 break

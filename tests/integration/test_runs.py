@@ -78,7 +78,7 @@ async def test_another_operator_stops_a_run_between_two_batches(pool, conn):
     # The first batch waits for a row that is held until the stop was asked.
     async with pool.connection() as holder, holder.transaction():
         await holder.execute("SELECT 1 FROM procrastinate_jobs ORDER BY id LIMIT 1 FOR UPDATE")
-        watch = Watch(on_open=opened.set_result)
+        watch = Watch(on_open=lambda audit_id, _total: opened.set_result(audit_id))
         run = asyncio.create_task(ask(pool, ConfirmSelection(shown.key), watch=watch))
         words = await ask(pool, StopRun(await opened), BO)
     report = await run

@@ -35,13 +35,13 @@ class Watch:
         on_progress: Callable[[int, int | None], None] | None = None,
         *,
         must_stop: Callable[[], bool] | None = None,
-        on_open: Callable[[int], None] | None = None,
+        on_open: Callable[[int, int | None], None] | None = None,
         place: tuple[str, str | None] | None = None,
     ) -> None:
         """`on_progress` gets the number done and the number in all (None: not known).
 
-        `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id before
-        the first batch; `place` is channel and ts of the message that tells of the act.
+        `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id and
+        the number in all before the first batch; `place` is channel and ts of the message that tells of the act.
         """
         self.place = place
         self._on_open = on_open
@@ -56,9 +56,9 @@ class Watch:
     def stop(self) -> None:
         self._stopped = True
 
-    def opened(self, audit_id: int) -> None:
+    def opened(self, audit_id: int, total: int | None) -> None:
         if self._on_open is not None:
-            self._on_open(audit_id)
+            self._on_open(audit_id, total)
 
     def tell(self, done: int, total: int | None) -> None:
         if self._on_progress is not None:
@@ -88,13 +88,22 @@ def describe_error(exc: BaseException) -> tuple[str, str]:
         return type(other).__name__, str(other)
 
 
-async def open_run(request: Call, action: Action, total: int | None = None) -> audit.Run:
-    """The audit row of a long act, `started` and committed before anything is done."""
+async def open_run(
+    request: Call,
+    action: Action,
+    total: int | None = None,
+    *,
+    guard: Callable[[Conn], Awaitable[None]] | None = None,
+) -> audit.Run:
+    """The audit row of a long act, `started` and committed before anything is done.
+
+    `guard` raises, in the same transaction, when it may not begin.
+    """
     await audit.interrupt_lost_runs(request.pool)
     run = audit.Run(request.pool, request.actor, action)
-    await run.open(total=total, place=request.watch.place)
+    await run.open(total=total, place=request.watch.place, guard=guard)
     request.audited = True
-    request.watch.opened(run.require_id())
+    request.watch.opened(run.require_id(), total)
     return run
 
 
