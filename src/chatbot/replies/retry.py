@@ -1,65 +1,112 @@
-"""What a retry did: how many went back, and why the others did not."""
+"""What an act on named jobs did: how many, and why the others stayed as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chatbot.replies.acts import one_line, say_done
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
 from chatbot.replies.words import count, cut, short_task
-from jobs_maint.actions import GetJob
+from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
-from jobs_maint.models import ItemResult, RetryReport
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
 
-__all__ = ["render_retry"]
+__all__ = ["render_acts", "render_retry"]
 
 MOST_IDS = 20
 MOST_REASONS = 10
+MOST_UNDONE = 20
+"""Jobs whose undo is one command; more were a set, which has an undo of its own."""
+
+_THEN = {
+    "retry": "is ready to run",
+    "cancel": "will not run",
+    "discard": "is given up; it is kept until the purge",
+    "rescue": "is ready to run",
+}
 
 
-def render_retry(report: RetryReport, command: str, *, by: str) -> Message:
-    done, skipped = report.done, report.skipped
-    if len(report.items) == 1 and skipped:
-        return _render_one_skipped(skipped[0])
-    lines: list[Line] = [_verdict(report, by)]
-    if len(done) == 1 and done[0].task and done[0].queue:
-        then = cut(done[0].reason.rstrip("."), 200) or "is ready to run"
-        lines.append([f"{short_task(done[0].task)} in {cut(done[0].queue, 60)} {then}."])
-    elif later := sum(bool(item.reason) for item in done):
-        lines.append([f"{later:,} of them run later, as scheduled."])
-    reasons = _by_reason(skipped)
-    for reason, items in list(reasons.items())[:MOST_REASONS]:
-        lines.append([f"{len(items):,} skipped: {reason} ({_ids(items)})."])
-    if len(reasons) > MOST_REASONS:
-        left = sum(len(items) for items in list(reasons.values())[MOST_REASONS:])
-        lines.append([f"{left:,} more skipped for other reasons."])
-    parts: list[Part] = [paragraph(*lines)]
-    follow = f"{command} status {(done or skipped)[0].job_id}" if report.items else ""
+def render_acts(report: RetryReport | RescueReport, command: str, *, by: str) -> Message:
+    """Retry, cancel, discard or rescue of jobs that were named."""
+    if isinstance(report, RescueReport):
+        report = RetryReport(report.items, report.elapsed_seconds, "rescue")
+    done = report.done
+    asked = tuple(item for item in done if item.code == "abort_requested")
     if len(report.items) == 1:
-        words = GetJob(report.items[0].job_id).words()
-        parts.append(buttons(Button("Details", words)))
-    elif follow:
-        parts.append(context([code(follow), " follows one of them"]))
+        return _render_one(report, by, running=bool(asked))
+    lines: list[Line] = [_verdict(report, by)]
+    if asked:
+        lines.append([f"{len(asked):,} of them run; their workers were asked to abort them."])
+    if later := sum(bool(item.reason) for item in done if item not in asked):
+        lines.append([f"{later:,} of them run later, as scheduled."])
+    lines += _refused(report)
+    parts: list[Part] = [paragraph(*lines)]
+    back = tuple(item.job_id for item in done if item not in asked)
+    if report.verb in {"cancel", "discard"} and 0 < len(back) <= MOST_UNDONE:
+        parts.append(buttons(_undo(back)))
+    if report.items:
+        first = (done or report.skipped)[0].job_id
+        parts.append(context([code(f"{command} {GetJob(first).words()}"), " follows one of them"]))
     return pack(parts)
 
 
-def _render_one_skipped(item: ItemResult) -> Message:
-    line: Line = ["🟡 ", bold(f"Job {item.job_id} was not retried:"), f" {_reason(item)}."]
-    return pack([paragraph(line), buttons(Button("Details", GetJob(item.job_id).words()))])
+def _undo(job_ids: tuple[int, ...]) -> Button:
+    label = "Put it back" if len(job_ids) == 1 else f"Put {count(len(job_ids), 'job')} back"
+    return Button(label, RetryJobs(job_ids).words())
+
+
+def _render_one(report: RetryReport, by: str, *, running: bool) -> Message:
+    item, verb = report.items[0], report.verb
+    details = Button("Details", GetJob(item.job_id).words())
+    if item.outcome is not ItemOutcome.DONE:
+        head = bold(f"Job {item.job_id} was not {say_done(verb)}:")
+        dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
+        return pack([paragraph([dot, head, f" {_reason(item)}."]), buttons(details)])
+    if running:
+        head = bold(f"Job {item.job_id} runs; its worker was asked to abort it")
+        lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
+        lines.append([f"{_what(item)} ends when its task looks; then it is aborted."])
+        return pack([paragraph(*lines), buttons(details)])
+    lines = [["✅ ", bold(f"Job {item.job_id} {say_done(verb)}"), " by ", user(by), "."]]
+    then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
+    if item.task and item.queue and then:
+        lines.append([f"{_what(item)} {then}."])
+    there = [details]
+    if verb in {"cancel", "discard"}:
+        there.insert(0, _undo((item.job_id,)))
+    return pack([paragraph(*lines), buttons(*there)])
+
+
+def _what(item: ItemResult) -> str:
+    if not item.task or not item.queue:
+        return "It"
+    return f"{short_task(item.task)} in {cut(item.queue, 60)}"
+
+
+def _refused(report: RetryReport) -> list[Line]:
+    lines: list[Line] = []
+    for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
+        reasons = _by_reason([item for item in report.items if item.outcome is outcome])
+        for reason, items in list(reasons.items())[:MOST_REASONS]:
+            lines.append([f"{len(items):,} {word}: {reason} ({_ids(items)})."])
+        if left := sum(map(len, list(reasons.values())[MOST_REASONS:])):
+            lines.append([f"{left:,} more {word} for other reasons."])
+    return lines
 
 
 def _reason(item: ItemResult) -> str:
-    return cut(item.reason.rstrip(".") or item.code or "no reason given", 300)
+    return one_line(item.reason.rstrip(".") or item.code or "no reason given", 300)
 
 
 def _verdict(report: RetryReport, by: str) -> Line:
-    done = report.done
+    done, verb = report.done, say_done(report.verb)
     if not done:
-        return ["🟡 ", bold("No job was retried.")]
-    what = f"Job {done[0].job_id}" if len(done) == 1 else f"{len(done):,} jobs"
+        return ["🟡 ", bold(f"No job was {verb}.")]
+    what = f"Job {done[0].job_id}" if len(done) == 1 else count(len(done), "job")
     took = f" in {format_age(report.elapsed_seconds)}" if len(done) > 1 else ""
-    return ["✅ ", bold(f"{what} retried"), " by ", user(by), f"{took}."]
+    return ["✅ ", bold(f"{what} {verb}"), " by ", user(by), f"{took}."]
 
 
 def _by_reason(items: Sequence[ItemResult]) -> dict[str, list[ItemResult]]:
@@ -73,3 +120,7 @@ def _ids(items: Sequence[ItemResult]) -> str:
     shown = ", ".join(str(item.job_id) for item in items[:MOST_IDS])
     left = len(items) - MOST_IDS
     return shown + (f" and {count(left, 'more job')}" if left > 0 else "")
+
+
+def render_retry(report: RetryReport, command: str, *, by: str) -> Message:
+    return render_acts(report, command, by=by)

@@ -1,0 +1,132 @@
+"""An act of many transactions at work, and what is said when it breaks off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chatbot.replies.acts import (
+    PREVIEW_REST,
+    name_queues,
+    one_line,
+    read_asked,
+    say_doing,
+    typed,
+    undo_request,
+)
+from chatbot.replies.message import Message
+from chatbot.replies.packer import pack
+from chatbot.replies.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    user,
+    when,
+)
+from chatbot.replies.words import count, sentence
+from jobs_maint.durations import format_age
+from jobs_maint.models import LostRun
+
+__all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
+
+CELLS = 10
+LOOKED_AT = {"done", "skipped", "failed", "succeeded", "cancelled", "aborted"}
+"""Counts of a run that are jobs; a purge also counts rows of our own tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an act has come: `done` jobs were looked at so far."""
+
+    verb: str
+    words: str
+    by: str
+    done: int
+    total: int | None
+    elapsed_seconds: float
+    audit_id: int | None
+    stopping: bool = False
+
+
+def render_progress(progress: Progress, command: str) -> Message:
+    where = name_queues((), read_asked(progress.words))
+    total = "jobs" if progress.total is None else count(progress.total, "job")
+    title = f"{say_doing(progress.verb)} {total}{where}: {progress.done:,} done"
+    parts: list[Part] = [paragraph([bold(title)], _bar(progress))]
+    if progress.stopping:
+        parts.append(paragraph(["Stopping after this batch."]))
+    elif progress.audit_id is not None:
+        there = str(progress.audit_id)
+        parts.append(buttons(Button("Stop", there, action=f"jobs_stop:{there}")))
+    parts += [context(["confirmed by ", user(progress.by)]), typed(command, progress.words)]
+    return pack(parts)
+
+
+def _bar(progress: Progress) -> Line:
+    figures = []
+    spans: list[Span | str] = []
+    done, total = progress.done, progress.total
+    if total is not None:
+        part = min(done / total, 1.0) if total else 1.0
+        full = int(part * CELLS)
+        spans = [code("█" * full + "░" * (CELLS - full)), "  "]
+        figures.append(f"{int(part * 100)} %")
+    rate = done / progress.elapsed_seconds if progress.elapsed_seconds > 0 else 0.0
+    if rate:
+        figures.append(f"{rate:,.0f} jobs/s" if rate >= 1 else f"{rate * 60:,.0f} jobs/min")
+        if total is not None and done < total and not progress.stopping:
+            figures.append(f"about {format_age(max((total - done) / rate, 1.0))} left")
+    return [*spans, " · ".join(figures) or "just begun"]
+
+
+def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
+    """The act failed on its way. `reason`: what broke it, a phrase or a sentence."""
+    lines: list[Line] = [
+        ["🔴 ", bold(f"{_broke_off('Stopped by an error', progress.done, progress.total)}.")],
+        [sentence(one_line(reason, 600))],
+        ["What was done stays. The preview shows what is left; nothing runs twice."],
+    ]
+    who: Line = ["confirmed by ", user(progress.by)]
+    if progress.audit_id is not None:
+        who = [*who, f" · request {progress.audit_id} in the audit"]
+    rest = [Button(PREVIEW_REST, progress.words)]
+    return pack([paragraph(*lines), buttons(*rest), context(who), typed(command, progress.words)])
+
+
+def render_lost(run: LostRun, command: str) -> Message:
+    """The process that did it is gone: how far it came, and the way on."""
+    done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
+    lines: list[Line] = [
+        ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
+        ["The bot was restarted in the middle. What was done stays, nothing runs twice."],
+    ]
+    there = [Button(PREVIEW_REST, run.words, "primary")]
+    changed = run.counts.get("done", 0)
+    if changed and run.word in {"cancel", "discard"}:
+        there.append(undo_request(run.audit_id, changed))
+    is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
+    who: Line = ["asked by ", user(run.actor_id) if is_user else one_line(run.actor_id)]
+    began: Line = [" at ", when(run.started_at, run.started_at)]
+    audited = f" · request {run.audit_id} in the audit"
+    return pack(
+        [
+            paragraph(*lines),
+            buttons(*there),
+            context([*who, *began, audited]),
+            typed(command, run.words),
+        ]
+    )
+
+
+def _broke_off(how: str, done: int, total: int | None) -> str:
+    if total is None:
+        return f"{how} after {count(done, 'job')}"
+    if not done:
+        return f"{how} before the first of {count(total, 'job')}"
+    return f"{how} after {done:,} of {count(total, 'job')}"
