@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT))  # the sample app in demo/ and the helpers of the 
 
 from tests.support.history import JobFactory  # noqa: E402
 from tests.support.processes import Processes  # noqa: E402
+from tests.support.shell import run_shell  # noqa: E402
 
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
 
@@ -135,3 +137,15 @@ def processes(database_url: str) -> Iterator[Processes]:
     started = Processes(database_url)
     yield started
     started.kill_all()
+
+
+@pytest.fixture
+def jobs_maint(database_url: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """One command of the shell on this test's database; keywords are its environment."""
+
+    def run(
+        *words: object, url: str = database_url, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        return run_shell(url, *words, **settings)
+
+    return run

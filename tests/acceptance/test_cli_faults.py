@@ -1,41 +1,13 @@
 """`jobs-maint` as a process against a real PostgreSQL: what goes wrong, and foreign text."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.processes import environment
+from tests.support.shell import answer
 
-COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
 NO_JOB = "9223372036854775807"
-
-
-@pytest.fixture
-def jobs_maint(database_url):
-    def run(*words, url=database_url, **settings):
-        settings = {"COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url, **settings}
-        return subprocess.run(
-            [*COMMAND, *map(str, words)],
-            env=environment(**settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-def answer(done):
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout
-
-
-def data(done):
-    return json.loads(answer(done))
 
 
 def assert_refused(done, exit_code, *says):

@@ -1,27 +1,8 @@
 """`errors`, `stuck`, `workers`, `rescue`, `audit` and completion by the shell."""
 
-import json
-
 import pytest
 from tests.support.history import hours, minutes
-from tests.support.shell import run_shell
-
-
-@pytest.fixture
-def jobs_maint(database_url):
-    def run(*words, **settings):
-        return run_shell(database_url, *words, **settings)
-
-    return run
-
-
-def answer(done):
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout
-
-
-def data(done):
-    return json.loads(answer(done))
+from tests.support.shell import answer, data, run_shell
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.support.history import days
 from tests.support.processes import environment
-from tests.support.shell import COMMAND, run_shell
+from tests.support.shell import COMMAND, data, run_shell
 
 NO_JOB = 9223372036854775807
 NOWHERE = "postgresql://me@nohost.invalid/jobs"
@@ -15,19 +15,6 @@ HARD_NAMES = [
     "it's", 'say "hi"', "100%", "%s%(x)s", "a;DROP TABLE procrastinate_jobs", "two\nlines",
     "back\\slash", "_", "x" * 128, "--all", "日本 🎉",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def jobs_maint(database_url):
-    def run(*words, **settings):
-        return run_shell(database_url, *words, **settings)
-
-    return run
-
-
-def data(done, exit_code=0):
-    assert (done.returncode, done.stderr) == (exit_code, ""), done.stderr
-    return json.loads(done.stdout)
 
 
 # --- without a terminal ---------------------------------------------------------------------------

@@ -1,24 +1,9 @@
 """One job by the shell: done at once, with its undo; a refusal is an error."""
 
-import json
-
 import pytest
-from tests.support.shell import run_shell
+from tests.support.shell import data
 
 NO_JOB = 9223372036854775807
-
-
-@pytest.fixture
-def jobs_maint(database_url):
-    def run(*words, **settings):
-        return run_shell(database_url, *words, **settings)
-
-    return run
-
-
-def data(done):
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return json.loads(done.stdout)
 
 
 async def test_one_job_is_cancelled_at_once_with_its_undo(jobs_maint, make_job):

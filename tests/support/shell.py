@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import select
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from typing import Self
+from typing import Any, Self
 
 from tests.support.processes import environment
 
@@ -26,6 +27,18 @@ def run_shell(url: str, *words: object, **settings: str) -> subprocess.Completed
         [*COMMAND, *map(str, words)],
         env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command that went well printed."""
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def data(done: subprocess.CompletedProcess[str], exit_code: int = 0) -> Any:
+    """What a command printed as JSON."""
+    assert (done.returncode, done.stderr) == (exit_code, ""), done.stderr
+    return json.loads(done.stdout)
 
 
 class Terminal:
