@@ -166,6 +166,6 @@ def test_long_lines_are_wrapped_and_code_is_not():
 
 
 def test_a_container_shows_its_children():
-    block = {"type": "container", "children": [{"type": "section", "text": mrkdwn("inside")}]}
+    block = {"type": "container", "child_blocks": [{"type": "section", "text": mrkdwn("inside")}]}
 
     assert as_text(message(blocks=[block])) == "inside"

@@ -1,212 +1,215 @@
-"""What Slack checks in each type of block; every problem is named with its place."""
+"""What Slack checks in each type of block; every problem is named with its place.
 
-from collections.abc import Callable, Iterator
+Limits: `docs.slack.dev/reference/block-kit/blocks`. Where the pages say nothing of a surface, this
+is the strict reading: what is said to be for messages is refused in a modal.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-MAX_CHARACTERS = 13_200
-MAX_ID = 255
-MAX_BUTTON_TEXT = 75
-MAX_BUTTON_VALUE = 2000
-CONFIRM_LIMITS = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
-CELL_TYPES = frozenset({"raw_text", "raw_number", "rich_text"})
-RICH_TEXT_PARTS = frozenset(
-    {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
+from chatbot.local_slack.check_parts import (
+    Check,
+    Found,
+    check_choice,
+    check_fields,
+    check_id,
+    check_items,
+    check_string,
+    check_text,
 )
+from chatbot.local_slack.data_checks import check_chart, check_data_table, check_table
+from chatbot.local_slack.element_checks import INPUTS, ONLY_INPUTS, check_element
+from chatbot.local_slack.rich_checks import check_rich_text
 
-Found = Iterator[tuple[str, str]]
-"""Problems: where (a JSON pointer), and what."""
+NOT_IN = {
+    "message": frozenset({"alert"}),
+    "modal": frozenset({"container", "data_table", "data_visualization", "markdown", "table"}),
+}
+"""Which blocks each surface refuses."""
+IN_CONTAINER = frozenset(
+    {"actions", "context", "divider", "header", "image", "input", "rich_text", "section", "table"}
+)
+LEVELS = ("default", "info", "warning", "error", "success")
 
 
-def find_problems(blocks: list[Any], unsupported: tuple[str, ...]) -> Found:
-    seen: set[str] = set()
+def find_problems(blocks: list[Any], surface: str = "message") -> Found:
     for i, block in enumerate(blocks):
-        where = f"/blocks/{i}"
-        kind = block.get("type") if isinstance(block, dict) else None
-        check = CHECKS.get(kind) if isinstance(kind, str) and kind not in unsupported else None
-        if check is None:
-            yield f"{where}/type", f"unsupported type: {kind}"
-            continue
-        yield from check(block, where)
-        block_id = block.get("block_id", "")
-        if not isinstance(block_id, str) or len(block_id) > MAX_ID:
-            yield f"{where}/block_id", f"must be a text of at most {MAX_ID} characters"
-        elif block_id and block_id in seen:
+        yield from _block(block, f"/blocks/{i}", surface)
+    yield from _find_double_ids(blocks)
+
+
+def iterate_blocks(
+    blocks: list[Any], where: str = "/blocks"
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each block with its place, also those inside containers."""
+    for i, block in enumerate(blocks):
+        if isinstance(block, dict):
+            yield block, f"{where}/{i}"
+            children = block.get("child_blocks")
+            if block.get("type") == "container" and isinstance(children, list):
+                yield from iterate_blocks(children, f"{where}/{i}/child_blocks")
+
+
+def list_elements(block: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return what can be clicked or filled in, with its place inside of the block."""
+    found = [(block.get("accessory"), "/accessory"), (block.get("element"), "/element")]
+    elements = block.get("elements") if block.get("type") == "actions" else None
+    if isinstance(elements, list):
+        found += [(one, f"/elements/{i}") for i, one in enumerate(elements)]
+    return [
+        (one, place) for one, place in found if isinstance(one, dict) and one.get("type") != "image"
+    ]
+
+
+def _block(block: Any, where: str, surface: str) -> Found:
+    kind = block.get("type") if isinstance(block, dict) else None
+    check = CHECKS.get(kind) if isinstance(kind, str) else None
+    if check is None or kind in NOT_IN[surface]:
+        yield f"{where}/type", f"unsupported type: {kind}"
+        return
+    yield from check(block, where)
+    yield from check_id(block, "block_id", where)
+
+
+def _find_double_ids(blocks: list[Any]) -> Found:
+    """A block_id is there once. So is an action_id: Slack asks for it in a block, this in all."""
+    all_blocks = list(iterate_blocks(blocks))
+    there = Counter(str(block["block_id"]) for block, _ in all_blocks if block.get("block_id"))
+    for block, where in all_blocks:
+        if there[str(block.get("block_id"))] > 1:
             yield f"{where}/block_id", "block_id already exists"
-        else:
-            seen.add(block_id)
-
-
-def _text(holder: Any, key: str, where: str, limit: int, *, plain: bool = False) -> Found:
-    value = holder.get(key) if isinstance(holder, dict) else None
-    kinds = {"plain_text"} if plain else {"plain_text", "mrkdwn"}
-    if not isinstance(value, dict) or value.get("type") not in kinds:
-        yield f"{where}/{key}", f"must be an object of type {' or '.join(sorted(kinds))}"
-    else:
-        yield from _string(value, "text", f"{where}/{key}", limit)
-
-
-def _string(holder: dict[str, Any], key: str, where: str, limit: int) -> Found:
-    value = holder.get(key)
-    if not isinstance(value, str):
-        yield f"{where}/{key}", "must be a string"
-    elif not value:
-        yield f"{where}/{key}", "must be more than 0 characters"
-    elif len(value) > limit:
-        yield f"{where}/{key}", f"must be less than {limit + 1} characters"
-
-
-def _list(holder: dict[str, Any], key: str, least: int, most: int) -> list[Any] | str:
-    value = holder.get(key)
-    if not isinstance(value, list):
-        return f"missing required field: {key}"
-    if not least <= len(value) <= most:
-        return f"must have {least} to {most} items, not {len(value)}"
-    return value
+    seen: set[str] = set()
+    for block, where in all_blocks:
+        for element, place in list_elements(block):
+            action_id = str(element.get("action_id") or "")
+            if action_id and action_id in seen:
+                yield f"{where}{place}/action_id", f"action_id {action_id} already exists"
+            seen.add(action_id)
 
 
 def _section(block: dict[str, Any], where: str) -> Found:
+    known = ("type", "block_id", "text", "fields", "accessory", "expand")
+    yield from check_fields(block, known, where)
     if "text" not in block and "fields" not in block:
         yield where, "missing required field: text or fields"
     if "text" in block:
-        yield from _text(block, "text", where, 3000)
+        yield from check_text(block, "text", where, 3000)
     if "fields" in block:
-        fields = _list(block, "fields", 1, 10)
-        if isinstance(fields, str):
-            yield f"{where}/fields", fields
-        else:
-            for i, one in enumerate(fields):
-                yield from _text({"field": one}, "field", f"{where}/fields/{i}", 2000)
+        yield from check_items(block, "fields", where, 1, 10, _field)
     if "accessory" in block:
-        yield from _element(block["accessory"], f"{where}/accessory")
+        yield from _clickable(block["accessory"], f"{where}/accessory")
+
+
+def _field(field: dict[str, Any], where: str) -> Found:
+    place, _, i = where.rpartition("/")
+    yield from check_text({i: field}, i, place, 2000)
 
 
 def _header(block: dict[str, Any], where: str) -> Found:
-    yield from _text(block, "text", where, 150, plain=True)
+    yield from check_fields(block, ("type", "block_id", "text", "level"), where)
+    yield from check_text(block, "text", where, 150, plain=True)
 
 
 def _context(block: dict[str, Any], where: str) -> Found:
-    elements = _list(block, "elements", 1, 10)
-    if isinstance(elements, str):
-        yield f"{where}/elements", elements
-        return
-    for i, one in enumerate(elements):
-        if not isinstance(one, dict) or one.get("type") != "image":
-            yield from _text({"text": one}, "text", f"{where}/elements/{i}", 3000)
+    yield from check_fields(block, ("type", "block_id", "elements"), where)
+    yield from check_items(block, "elements", where, 1, 10, _context_element)
+
+
+def _context_element(element: dict[str, Any], where: str) -> Found:
+    if element.get("type") != "image":
+        place, _, i = where.rpartition("/")
+        yield from check_text({i: element}, i, place, 3000)
 
 
 def _actions(block: dict[str, Any], where: str) -> Found:
-    elements = _list(block, "elements", 1, 25)
-    if isinstance(elements, str):
-        yield f"{where}/elements", elements
+    yield from check_fields(block, ("type", "block_id", "elements"), where)
+    yield from check_items(block, "elements", where, 1, 25, _clickable)
+
+
+def _clickable(element: Any, where: str) -> Found:
+    if not isinstance(element, dict):
+        yield where, "must be an object"
         return
-    for i, one in enumerate(elements):
-        yield from _element(one, f"{where}/elements/{i}")
-    ids = [one.get("action_id") for one in elements if isinstance(one, dict)]
-    for one in {i for i in ids if i is not None and ids.count(i) > 1}:
-        yield f"{where}/elements", f"action_id {one} already exists"
-
-
-def _element(element: Any, where: str) -> Found:
-    if not isinstance(element, dict) or not isinstance(element.get("type"), str):
-        yield where, "missing required field: type"
+    if element.get("type") in ONLY_INPUTS:
+        yield f"{where}/type", f"{element['type']} belongs in an input block"
         return
-    if len(str(element.get("action_id", ""))) > MAX_ID:
-        yield f"{where}/action_id", f"must be less than {MAX_ID + 1} characters"
-    if element["type"] != "button":
+    yield from check_element(element, where)
+
+
+def _input(block: dict[str, Any], where: str) -> Found:
+    known = ("type", "block_id", "label", "element", "dispatch_action", "hint", "optional")
+    yield from check_fields(block, known, where)
+    yield from check_text(block, "label", where, 2000, plain=True)
+    if "hint" in block:
+        yield from check_text(block, "hint", where, 2000, plain=True)
+    element = block.get("element")
+    if not isinstance(element, dict) or element.get("type") not in INPUTS:
+        kind = element.get("type") if isinstance(element, dict) else None
+        yield f"{where}/element", f"unsupported element in input: {kind}"
         return
-    yield from _text(element, "text", where, MAX_BUTTON_TEXT, plain=True)
-    if "value" in element:
-        yield from _string(element, "value", where, MAX_BUTTON_VALUE)
-    if element.get("style", "primary") not in {"primary", "danger"}:
-        yield f"{where}/style", "must be primary or danger"
-    if "confirm" in element:
-        for key, limit in CONFIRM_LIMITS.items():
-            if isinstance(element["confirm"], dict) and key in element["confirm"]:
-                plain = key != "text"
-                yield from _text(element["confirm"], key, f"{where}/confirm", limit, plain=plain)
+    yield from check_element(element, f"{where}/element")
 
 
-def _rich_text(block: dict[str, Any], where: str) -> Found:
-    elements = _list(block, "elements", 1, 1000)
-    if isinstance(elements, str):
-        yield f"{where}/elements", elements
-        return
-    for i, part in enumerate(elements):
-        place = f"{where}/elements/{i}"
-        if not isinstance(part, dict) or part.get("type") not in RICH_TEXT_PARTS:
-            yield f"{place}/type", "unsupported type in rich_text"
-            continue
-        for j, one in enumerate(part.get("elements", [])):
-            if isinstance(one, dict) and one.get("type") == "text":
-                yield from _string(one, "text", f"{place}/elements/{j}", MAX_CHARACTERS)
-
-
-def _table(block: dict[str, Any], where: str) -> Found:
-    yield from _rows(block, where, 1, 100)
-
-
-def _data_table(block: dict[str, Any], where: str) -> Found:
-    yield from _string(block, "caption", where, 2000)
-    yield from _rows(block, where, 2, 101)
-
-
-def _rows(block: dict[str, Any], where: str, least: int, most: int) -> Found:
-    rows = _list(block, "rows", least, most)
-    if isinstance(rows, str):
-        yield f"{where}/rows", rows
-        return
-    for i, row in enumerate(rows):
-        if not isinstance(row, list) or not 1 <= len(row) <= 20:
-            yield f"{where}/rows/{i}", "must be a list of 1 to 20 cells"
-            continue
-        for j, cell in enumerate(row):
-            yield from _cell(cell, f"{where}/rows/{i}/{j}")
-
-
-def _cell(cell: Any, where: str) -> Found:
-    kind = cell.get("type") if isinstance(cell, dict) else None
-    if kind not in CELL_TYPES:
-        yield f"{where}/type", f"unsupported cell type: {kind}"
-    elif kind == "rich_text":
-        yield from _rich_text(cell, where)
-    else:
-        yield from _string(cell, "text", where, MAX_CHARACTERS)
-        if kind == "raw_number" and not isinstance(cell.get("value"), int | float):
-            yield f"{where}/value", "must be a number"
-
-
-def _chart(block: dict[str, Any], where: str) -> Found:
-    yield from _string(block, "title", where, 50)
+def _alert(block: dict[str, Any], where: str) -> Found:
+    yield from check_fields(block, ("type", "block_id", "text", "level"), where)
+    yield from check_text(block, "text", where, 3000)
+    yield from check_choice(block, "level", where, LEVELS)
 
 
 def _container(block: dict[str, Any], where: str) -> Found:
-    children = _list(block, "children", 1, 10)
-    if isinstance(children, str):
-        yield f"{where}/children", children
+    known = ("type", "block_id", "title", "rich_text_title", "subtitle", "child_blocks", "width")
+    more = ("icon", "is_collapsible", "default_collapsed", "has_header_divider")
+    yield from check_fields(block, (*known, *more), where)
+    if "title" not in block and "rich_text_title" not in block:
+        yield where, "missing required field: title or rich_text_title"
+    if "title" in block:
+        yield from check_text(block, "title", where, 150, plain=True)
+    if "subtitle" in block:
+        yield from check_text(block, "subtitle", where, 150)
+    if block.get("default_collapsed") and not block.get("is_collapsible"):
+        yield f"{where}/default_collapsed", "requires is_collapsible"
+    yield from check_choice(block, "width", where, ("narrow", "standard", "wide", "full"))
+    yield from check_items(block, "child_blocks", where, 1, 10, _child)
+
+
+def _child(block: dict[str, Any], where: str) -> Found:
+    if block.get("type") not in IN_CONTAINER:
+        yield f"{where}/type", f"unsupported type in a container: {block.get('type')}"
         return
-    for place, what in find_problems(children, ()):
-        yield where + place.replace("/blocks", "/children", 1), what
+    yield from _block(block, where, "message")
 
 
 def _markdown(block: dict[str, Any], where: str) -> Found:
-    yield from _string(block, "text", where, 12_000)
+    yield from check_fields(block, ("type", "block_id", "text"), where)
+    yield from check_string(block, "text", where, 12_000)
 
 
-def _anything(_block: dict[str, Any], _where: str) -> Found:
-    yield from ()
+def _divider(block: dict[str, Any], where: str) -> Found:
+    yield from check_fields(block, ("type", "block_id"), where)
 
 
-CHECKS: dict[str, Callable[[dict[str, Any], str], Found]] = {
+def _image(block: dict[str, Any], where: str) -> Found:
+    known = ("type", "block_id", "alt_text", "image_url", "slack_file", "title")
+    yield from check_fields(block, known, where)
+    yield from check_string(block, "alt_text", where, 2000)
+    if ("image_url" in block) == ("slack_file" in block):
+        yield where, "one of image_url and slack_file is needed"
+
+
+CHECKS: dict[str, Check] = {
     "actions": _actions,
+    "alert": _alert,
     "container": _container,
     "context": _context,
-    "data_table": _data_table,
-    "data_visualization": _chart,
-    "divider": _anything,
+    "data_table": check_data_table,
+    "data_visualization": check_chart,
+    "divider": _divider,
     "header": _header,
-    "image": _anything,
+    "image": _image,
+    "input": _input,
     "markdown": _markdown,
-    "rich_text": _rich_text,
+    "rich_text": check_rich_text,
     "section": _section,
-    "table": _table,
+    "table": check_table,
 }

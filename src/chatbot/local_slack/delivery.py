@@ -157,7 +157,8 @@ class Delivery:
                 request.origin, parse_answer(answer) if isinstance(answer, str) else answer
             )
         except SlackError as exc:
-            self._journal.add_breach("malformed_ack", f"the ack of a command has {exc.code}")
+            if exc.is_breach:
+                self._journal.add_breach("malformed_ack", f"the ack of a command has {exc.code}")
             return MALFORMED
         return None
 

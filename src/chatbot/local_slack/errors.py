@@ -7,11 +7,15 @@ from typing import Any
 STATES_OF_THE_WORKSPACE = frozenset(
     {
         "channel_not_found",
+        "hash_conflict",
         "is_archived",
+        "is_inactive",
         "message_not_found",
         "no_such_subteam",
+        "not_found",
         "not_in_channel",
         "plan_upgrade_required",
+        "user_disabled",
         "user_not_found",
         "user_not_in_channel",
     }
@@ -19,7 +23,10 @@ STATES_OF_THE_WORKSPACE = frozenset(
 
 
 class SlackError(Exception):
-    """An answer of Slack with `ok: false`; `extra` goes into its body."""
+    """An answer of Slack with `ok: false`; `extra` goes into its body.
+
+    `is_breach`: where the code does not tell whether the app is to blame.
+    """
 
     def __init__(
         self,
@@ -27,17 +34,15 @@ class SlackError(Exception):
         *,
         status: int = 200,
         headers: dict[str, str] | None = None,
+        is_breach: bool | None = None,
         **extra: Any,
     ) -> None:
         super().__init__(code)
         self.code = code
+        self.is_breach = code not in STATES_OF_THE_WORKSPACE if is_breach is None else is_breach
         self.status = status
         self.headers = headers or {}
         self.extra = extra
-
-    @property
-    def is_breach(self) -> bool:
-        return self.code not in STATES_OF_THE_WORKSPACE
 
     @property
     def body(self) -> dict[str, Any]:

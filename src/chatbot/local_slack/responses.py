@@ -61,7 +61,8 @@ class Responses:
             self._use(origin, body)
         except SlackError as error:
             self._journal.add_call("response_url", body, error.status, error.code)
-            self._journal.add_breach(error.code, f"a response_url was answered {error.code}")
+            if error.is_breach:
+                self._journal.add_breach(error.code, f"a response_url was answered {error.code}")
             return web.json_response(error.body, status=error.status)
         self._journal.add_call("response_url", body, 200, fault.kind if fault else None)
         return drop_connection(request) if fault else web.Response(text="ok")

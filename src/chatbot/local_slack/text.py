@@ -68,7 +68,7 @@ def _render_table(block: Block, width: int) -> str:
 
 def _render_container(block: Block, width: int) -> str:
     title = _object(block.get("title"))
-    return "\n".join(filter(None, [title, render_blocks(block.get("children", []), width)]))
+    return "\n".join(filter(None, [title, render_blocks(block.get("child_blocks", []), width)]))
 
 
 def _render_chart(block: Block, _width: int) -> str:
