@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -93,11 +93,20 @@ class Run:
         self.audit_id: int | None = None
 
     async def open(
-        self, *, total: int | None = None, place: tuple[str, str | None] | None = None
+        self,
+        *,
+        total: int | None = None,
+        place: tuple[str, str | None] | None = None,
+        guard: Callable[[Conn], Awaitable[None]] | None = None,
     ) -> None:
-        """`total`: how many there are to look at; `place`: channel and ts of its message."""
+        """`total`: how many there are to look at; `place`: channel and ts of its message.
+
+        `guard` looks first, in the same transaction, and raises when the act may not begin.
+        """
         channel, ts = place or (None, None)
         async with self._pool.connection() as conn, transaction(conn):
+            if guard is not None:
+                await guard(conn)
             self.audit_id = await record(conn, self._actor, self._action, "started")
             await fetch_all(
                 conn,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "AlreadyRunning",
     "DatabaseUnavailable",
     "InvalidRequest",
     "InvalidSettings",
@@ -77,6 +78,13 @@ class SelectionExpired(JobsMaintError):
     def __init__(self, message: str, *, why: str = "unknown") -> None:
         super().__init__(message)
         self.why = why
+
+
+class AlreadyRunning(JobsMaintError):
+    """Somebody else does the same now, and only one at a time may; nothing was changed."""
+
+    code = "already_running"
+    exit_code = 4
 
 
 class DatabaseUnavailable(JobsMaintError):

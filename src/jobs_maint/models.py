@@ -281,7 +281,10 @@ class DigestGroup:
 
 @dataclass(frozen=True, slots=True)
 class DigestReport:
-    """The failure summary of one window, `since` ≤ t < `until`; totals always add up."""
+    """The failure summary of one window, `since` ≤ t < `until`; totals always add up.
+
+    `window_id` is 0 when somebody asked for it now: no window was opened.
+    """
 
     window_id: int
     name: str
@@ -299,6 +302,9 @@ class DigestReport:
     purged: int
     truncated_from: datetime | None = None
     """Where the gap since the last digest began, when it was longer than the digest covers."""
+    queue: str | None = None
+    """The queue asked for, when somebody asked for one."""
+    limited_to_queues: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +377,8 @@ class Preview:
     """What a confirmation would do, frozen. `key` confirms it; None when there is nothing to do.
 
     `count` jobs will be acted on, of which those in `skips` are expected to stay as they are;
-    `remain` more match but are beyond the largest set. `verb`: retry, cancel, discard or purge.
+    `remain` more match but are beyond the largest set. `verb`: retry, cancel, discard, rescue or
+    purge.
     """
 
     verb: str
@@ -386,6 +393,10 @@ class Preview:
     """For a purge: per status, jobs whose last event is older than this."""
     by_status: Mapping[str, int] = field(default_factory=dict)
     """For a purge: how many of each status."""
+    running: int = 0
+    """For a cancel: how many of `count` run now and would be asked to abort."""
+    warnings: tuple[str, ...] = ()
+    """What a person must know before the confirmation, a sentence each."""
 
     @property
     def skipped(self) -> int:
@@ -422,6 +433,8 @@ class BulkReport:
     queues: tuple[str, ...] = ()
     remain: int = 0
     left_out: tuple[SkipGroup, ...] = ()
+    became: tuple[SkipGroup, ...] = ()
+    """What was done to the `done` jobs, by code: an abort request is not a cancellation."""
 
     @property
     def left(self) -> int:

@@ -18,7 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from jobs_maint import upstream
 from jobs_maint.actions import Actor, PurgeFinished, RescueStalled
 from jobs_maint.database import Pool, open_pool
-from jobs_maint.errors import InvalidSettings
+from jobs_maint.errors import AlreadyRunning, InvalidSettings
 from jobs_maint.events import emit
 from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
@@ -31,6 +31,8 @@ PURGE = "purge_finished_jobs"
 RESCUE = "rescue_stalled_jobs"
 SLICE = timedelta(seconds=30)
 """A worker of concurrency 1 goes on with the team's jobs in between, and SIGTERM is not delayed."""
+AGAIN = 60
+"""Seconds until a slice that found another purge at work looks again; they count as used."""
 FIRST = 100
 LAST = -100
 """Priorities: a rescue behind a backlog would come too late, the purge can wait for it."""
@@ -84,29 +86,37 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
     ) -> None:
         left = settings.purge_time_limit.total_seconds() - seconds_used
         begun = time.monotonic()
-        async with jobs_pool(context.app, settings) as pool:
-            report = await perform(
-                pool,
-                Actor.task(f"{NAMESPACE}:{PURGE}"),
-                PurgeFinished(
-                    time_limit=min(SLICE, timedelta(seconds=max(left, 0.0))),
-                    resume_after=resume_after or {},
-                ),
-                settings=settings,
-                # A worker that was asked to end does not wait for the whole slice.
-                watch=Watch(must_stop=context.additional_context.get(upstream.STOPPING)),
-            )
-        seconds_used += time.monotonic() - begun
-        if report.finished:
-            return
+        action = PurgeFinished(
+            time_limit=min(SLICE, timedelta(seconds=max(left, 0.0))),
+            resume_after=resume_after or {},
+        )
+        wait = 0
+        try:
+            async with jobs_pool(context.app, settings) as pool:
+                report = await perform(
+                    pool,
+                    Actor.task(f"{NAMESPACE}:{PURGE}"),
+                    action,
+                    settings=settings,
+                    # A worker that was asked to end does not wait for the whole slice.
+                    watch=Watch(must_stop=context.additional_context.get(upstream.STOPPING)),
+                )
+        except AlreadyRunning as exc:  # a person's, or the last night's: no fault of this one
+            wait = AGAIN
+            emit("jobs_maint.purge_skipped", again_seconds=wait, reason=str(exc))
+        else:
+            if report.finished:
+                return
+            resume_after = dict(report.resume_after)
+        seconds_used += time.monotonic() - begun + wait
         if seconds_used >= settings.purge_time_limit.total_seconds():
             emit("jobs_maint.purge_time_used", logging.WARNING, seconds=round(seconds_used))
             return
         task: Any = context.app.tasks[f"{NAMESPACE}:{PURGE}"]
         try:
-            await task.defer_async(
+            await task.configure(schedule_in={"seconds": wait} if wait else None).defer_async(
                 timestamp=timestamp,
-                resume_after=dict(report.resume_after),
+                resume_after=resume_after or {},
                 seconds_used=seconds_used,
             )
         except AlreadyEnqueued:  # the next tick waits already; it does the rest

@@ -119,13 +119,6 @@ async def test_a_row_somebody_holds_is_left_and_the_rest_goes(pool, make_job, da
     assert (await run_purge(pool)).total == 1
 
 
-async def test_two_purges_at_once_delete_each_job_once(pool, make_job):
-    for _ in range(30):
-        await make_job(status="succeeded", finished_ago=days(40))
-    reports = await asyncio.gather(run_purge(pool), run_purge(pool))
-    assert sum(report.total for report in reports) == 30
-
-
 async def test_our_own_tables_are_trimmed_but_not_what_belongs_to_a_kept_job(pool, make_job, conn):
     kept = await make_job(status="failed", finished_ago=days(80), deferred_ago=days(100))
     await conn.execute(

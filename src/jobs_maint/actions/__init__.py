@@ -3,7 +3,16 @@
 A front end turns words into an action; `perform` checks, does and audits it.
 """
 
-from jobs_maint.actions.actor import ALL_QUEUES, Actor, Grant, QueueScope, Role, like_pattern
+from jobs_maint.actions.actor import (
+    ALL_QUEUES,
+    Actor,
+    Grant,
+    QueueScope,
+    Role,
+    escape_glob,
+    like_pattern,
+    plain_name,
+)
 from jobs_maint.actions.base import Action, permit, quote_word
 from jobs_maint.actions.bulk import (
     BulkVerb,
@@ -26,9 +35,12 @@ from jobs_maint.actions.requests import (
     GetJob,
     ListFailed,
     OpenDigest,
+    PreviewRescue,
     PurgeFinished,
+    RescueJobs,
     RescueStalled,
     RetryJobs,
+    ShowDigest,
     ShowHelp,
     ShowSchemaSql,
     ShowStats,
@@ -58,19 +70,24 @@ __all__ = [
     "OpenDigest",
     "PreviewBulk",
     "PreviewPurge",
+    "PreviewRescue",
     "PurgeFinished",
     "QueueScope",
+    "RescueJobs",
     "RescueStalled",
     "RetryJobs",
     "Role",
     "RunDoctor",
     "ShowAudit",
+    "ShowDigest",
     "ShowHelp",
     "ShowSchemaSql",
     "ShowStats",
     "StopRun",
     "TakeLostRuns",
+    "escape_glob",
     "like_pattern",
     "permit",
+    "plain_name",
     "quote_word",
 ]

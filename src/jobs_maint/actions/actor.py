@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["ALL_QUEUES", "Actor", "Grant", "QueueScope", "Role", "like_pattern"]
+__all__ = [
+    "ALL_QUEUES",
+    "Actor",
+    "Grant",
+    "QueueScope",
+    "Role",
+    "escape_glob",
+    "like_pattern",
+    "plain_name",
+]
 
 
 class Role(StrEnum):
@@ -43,14 +52,37 @@ ALL_QUEUES = QueueScope()
 
 
 def _matches(glob: str, text: str) -> bool:
-    pattern = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in glob)
+    wild = {"*": ".*", "?": "."}
+    pattern = "".join(wild.get(part) or re.escape(_literal(part)) for part in _GLOB.findall(glob))
     return re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
 def like_pattern(glob: str) -> str:
-    """A glob of `*` and `?` as a LIKE pattern."""
-    escaped = re.sub(r"([\\%_])", r"\\\1", glob)
-    return escaped.replace("*", "%").replace("?", "_")
+    """A glob as a LIKE pattern: `*` and `?` are wild, after a backslash they are themselves."""
+    wild = {"*": "%", "?": "_"}
+    parts = (
+        wild.get(part) or re.sub(r"([\\%_])", r"\\\1", _literal(part))
+        for part in _GLOB.findall(glob)
+    )
+    return "".join(parts)
+
+
+def plain_name(glob: str) -> str | None:
+    """The one name that the glob means; None when it has a wildcard."""
+    parts = _GLOB.findall(glob)
+    return None if "*" in parts or "?" in parts else "".join(map(_literal, parts))
+
+
+def escape_glob(name: str) -> str:
+    """The glob that means exactly this name."""
+    return re.sub(r"([*?])", r"\\\1", name)
+
+
+_GLOB = re.compile(r"\\[*?]|.", re.DOTALL)
+
+
+def _literal(part: str) -> str:
+    return part[-1]
 
 
 @dataclass(frozen=True, slots=True)

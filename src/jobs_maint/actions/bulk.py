@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from jobs_maint.actions.actor import Role, like_pattern
+from jobs_maint.actions.actor import Role, like_pattern, plain_name
 from jobs_maint.actions.base import Action, spell
 
 __all__ = [
@@ -46,9 +46,10 @@ class BulkVerb(StrEnum):
 class JobFilter:
     """Which jobs. All that is given must hold.
 
-    `queue` is a name or a glob of `*` and `?`; `task` a part of the name, or a glob of all of it;
-    `error` a part of type and message; `since` and `until` look back from now to the job's last
-    event; `request` is the audit id of an earlier request: the jobs it changed.
+    `queue` is a name or a glob of `*` and `?`, which after a backslash are themselves; `task` a
+    part of the name, or a glob of all of it; `error` a part of type and message; `since` and
+    `until` look back from now to the job's last event; `request` is the audit id of an earlier
+    request: the jobs it changed.
     """
 
     queue: str | None = None
@@ -69,7 +70,7 @@ class JobFilter:
     def task_pattern(self) -> str | None:
         if self.task is None:
             return None
-        whole = "*" in self.task or "?" in self.task
+        whole = plain_name(self.task) is None
         return like_pattern(self.task) if whole else f"%{like_pattern(self.task)}%"
 
 

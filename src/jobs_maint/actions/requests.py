@@ -17,9 +17,12 @@ __all__ = [
     "GetJob",
     "ListFailed",
     "OpenDigest",
+    "PreviewRescue",
     "PurgeFinished",
+    "RescueJobs",
     "RescueStalled",
     "RetryJobs",
+    "ShowDigest",
     "ShowHelp",
     "ShowSchemaSql",
     "ShowStats",
@@ -129,6 +132,62 @@ class RescueStalled(Action):
     role: ClassVar[Role | None] = Role.OPERATOR
     act: ClassVar[bool] = True
     whole: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RescueJobs(Action):
+    """Put one job back now when its worker is dead, without waiting for the rescue."""
+
+    job_ids: tuple[int, ...]
+
+    word: ClassVar[str] = "rescue"
+    verb: ClassVar[str] = "rescue jobs"
+    role: ClassVar[Role | None] = Role.OPERATOR
+    act: ClassVar[bool] = True
+
+    def words(self) -> str:
+        return f"rescue {' '.join(map(str, self.job_ids))}"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRescue(Action):
+    """Freeze the runs of these jobs and show what a rescue would do; changes no job.
+
+    `force`: one job, also when its worker lives; who confirms knows that it runs there no more.
+    """
+
+    job_ids: tuple[int, ...]
+    force: bool = False
+
+    word: ClassVar[str] = "rescue"
+    act: ClassVar[bool] = True
+
+    @property
+    def verb(self) -> str:  # type: ignore[override]
+        return "force a rescue" if self.force else "rescue jobs"
+
+    @property
+    def role(self) -> Role | None:  # type: ignore[override]
+        """A force takes an admin."""
+        return Role.ADMIN if self.force else Role.OPERATOR
+
+    def words(self) -> str:
+        force = "--force " if self.force else ""
+        return f"rescue {force}{' '.join(map(str, self.job_ids))}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDigest(Action):
+    """The failure summary of the last hours, made now; opens and advances no window."""
+
+    queue: str | None = None
+    since: timedelta = timedelta(hours=24)
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "see failures"
+
+    def words(self) -> str:
+        return spell("digest", self.queue, since=self.since)
 
 
 @dataclass(frozen=True, slots=True)

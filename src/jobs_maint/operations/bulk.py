@@ -29,6 +29,9 @@ BATCH = 500
 SAMPLE = 5
 """Ids that name a reason in a preview or a report."""
 
+Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
+"""Does one batch in its transaction; one item a job."""
+
 OnBatch = Callable[[Conn, int, Sequence[ItemResult]], Awaitable[bool]]
 """Called in each batch's transaction with the number looked at so far; False ends the run."""
 
@@ -103,6 +106,7 @@ async def freeze_set(
         groups=tuple(SetGroup(*names, count) for names, count in groups.most_common()),
         skips=tuple(skips),
         expires_at=expires_at,
+        running=sum(row["status"] == "doing" for row in rows),
     )
 
 
@@ -202,67 +206,69 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
 
 async def run_set(
     pool: Pool,
-    verb: BulkVerb,
+    verb: str,
     job_ids: Sequence[int],
     *,
     words: str,
     audit_id: int,
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
+    act: Act | None = None,
     on_batch: OnBatch | None = None,
 ) -> BulkReport:
     """Act on exactly these jobs, oldest first; each batch is its own transaction.
 
-    What a batch did is written to the audit in the batch's own transaction, so that an interrupted
-    run can still be undone.
+    `act` does a batch where the verb is none of BulkVerb. What a batch did is written to the audit
+    in the batch's own transaction, so that an interrupted run can still be undone.
     """
     begun = time.monotonic()
-    done = 0
-    others: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
+    found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
     stopped = False
     for start in range(0, len(job_ids), BATCH):
         batch = job_ids[start : start + BATCH]
         async with pool.connection() as conn, transaction(conn):
-            items = await _act(conn, verb, batch, reset_attempts=reset_attempts, scope=scope)
+            items = await (
+                act(conn, batch)
+                if act is not None
+                else _act(conn, verb, batch, reset_attempts=reset_attempts, scope=scope)
+            )
             await _keep_items(conn, audit_id, items)
             looked = start + len(batch)
             go_on = True if on_batch is None else await on_batch(conn, looked, items)
         for item in items:
-            if item.outcome is ItemOutcome.DONE:
-                done += 1
-            else:
-                others[item.outcome, item.code].append(item)
+            found[item.outcome, item.code].append(item)
         if not go_on and looked < len(job_ids):
             stopped = True
             break
     groups = {
         outcome: tuple(
             SkipGroup(code, items[0].reason, len(items), tuple(i.job_id for i in items[:SAMPLE]))
-            for (kind, code), items in others.items()
+            for (kind, code), items in found.items()
             if kind is outcome
         )
-        for outcome in (ItemOutcome.SKIPPED, ItemOutcome.FAILED)
+        for outcome in ItemOutcome
     }
     return BulkReport(
-        verb=verb.value,
+        verb=str(verb),
         words=words,
         audit_id=audit_id,
         requested=len(job_ids),
-        done=done,
+        done=sum(group.count for group in groups[ItemOutcome.DONE]),
         skips=groups[ItemOutcome.SKIPPED],
         failures=groups[ItemOutcome.FAILED],
         elapsed_seconds=time.monotonic() - begun,
         stopped=stopped,
+        became=groups[ItemOutcome.DONE],
     )
 
 
 async def _act(
-    conn: Conn, verb: BulkVerb, ids: Sequence[int], *, reset_attempts: bool, scope: QueueScope
+    conn: Conn, verb: str, ids: Sequence[int], *, reset_attempts: bool, scope: QueueScope
 ) -> tuple[ItemResult, ...]:
-    if verb is BulkVerb.RETRY:
+    if verb == BulkVerb.RETRY:
         report = await retry_jobs(conn, ids, reset_attempts=reset_attempts, scope=scope)
         return report.items
-    if verb is BulkVerb.CANCEL:
+    if verb == BulkVerb.CANCEL:
         return await cancel_jobs(conn, ids, scope=scope)
     return await discard_jobs(conn, ids, scope=scope)
 

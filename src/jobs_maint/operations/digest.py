@@ -7,22 +7,31 @@ the caller, and closed; only `sent` and `quiet` advance it, so an outage of Slac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs_maint.actions import QueueScope
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import DigestGroup, DigestReport
+from jobs_maint.models import DigestGroup, DigestReport, QueueStats
 from jobs_maint.operations.stats import OUR_TASKS, get_stats
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["Window", "close_window", "get_trend", "list_groups", "open_window"]
+__all__ = [
+    "Window",
+    "close_window",
+    "get_trend",
+    "list_groups",
+    "open_window",
+    "summarise_now",
+]
 
 BEHIND = timedelta(seconds=30)
 """A window closes so far behind the database's clock."""
 LONGEST = timedelta(days=7)
+MOST_GROUPS = 10
+"""Groups shown to who asks now; what is not shown is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +87,44 @@ async def open_window(
     opened = await fetch_all(conn, queries["insert_window"], params)
     if not opened:
         return None
-    scope = QueueScope(tuple(queues) if queues else None)
     wanted = Window(since, until, queues, tasks)
-    filters = wanted.filters()
+    stats = await get_stats(
+        conn, queue=None, maintenance_queue=maintenance_queue,
+        scope=QueueScope(tuple(queues) if queues else None),
+    )  # fmt: skip
+    report = await _summarise(conn, wanted, name, groups, stats.queues)
+    return replace(
+        report,
+        window_id=opened[0]["id"],
+        truncated_from=window["since"] if window["too_long"] else None,
+    )
+
+
+async def summarise_now(
+    conn: Conn,
+    *,
+    queue: str | None,
+    since: timedelta,
+    maintenance_queue: str,
+    scope: QueueScope = ALL_QUEUES,
+    groups: int = MOST_GROUPS,
+) -> DigestReport:
+    """The same summary of the span that ends now, for who asks; touches no window.
+
+    Raises as `require_queue` does for a queue that is unknown or outside `scope`.
+    """
+    stats = await get_stats(conn, queue=queue, maintenance_queue=maintenance_queue, scope=scope)
+    until = stats.as_of
+    queues = [escape_glob(queue)] if queue is not None else scope.globs
+    wanted = Window(until - since, until, queues)
+    report = await _summarise(conn, wanted, "now", groups, stats.queues)
+    return replace(report, queue=queue, limited_to_queues=scope.globs)
+
+
+async def _summarise(
+    conn: Conn, wanted: Window, name: str, groups: int, stats: tuple[QueueStats, ...]
+) -> DigestReport:
+    queries, filters = load_queries("digest"), wanted.filters()
     found = await list_groups(conn, wanted)
     shown, rest = found[:groups], found[groups:]
     ends = {
@@ -88,13 +132,13 @@ async def open_window(
         for row in await fetch_all(conn, queries["count_other_ends"], filters)
     }
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
-    purged = await fetch_one(conn, queries["count_purged"], {"since": since, "until": until})
-    stats = await get_stats(conn, queue=None, maintenance_queue=maintenance_queue, scope=scope)
+    span = {"since": wanted.since, "until": wanted.until}
+    purged = await fetch_one(conn, queries["count_purged"], span)
     return DigestReport(
-        window_id=opened[0]["id"],
+        window_id=0,
         name=name,
-        since=since,
-        until=until,
+        since=wanted.since,
+        until=wanted.until,
         failed=sum(group.count for group in found),
         failed_before=sum(group.count_before for group in found),
         succeeded=ends.get("succeeded", 0),
@@ -103,9 +147,8 @@ async def open_window(
         groups=tuple(shown),
         groups_not_shown=len(rest),
         failures_not_shown=sum(group.count for group in rest),
-        queues=stats.queues,
+        queues=stats,
         purged=purged["jobs"],
-        truncated_from=window["since"] if window["too_long"] else None,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.models import DigestGroup, ErrorsReport
 from jobs_maint.operations.digest import Window, get_trend, list_groups
@@ -36,7 +36,7 @@ async def list_errors(
     if queue is not None:
         await require_queue(conn, queue, scope)
     as_of: datetime = (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
-    queues = [queue] if queue is not None else scope.globs
+    queues = [escape_glob(queue)] if queue is not None else scope.globs
     window = Window(as_of - since, as_of, queues)
     found = fold_groups(await list_groups(conn, window))
     shown, rest = found[:limit], found[limit:]

@@ -18,9 +18,9 @@ async def lock_jobs(
 ) -> dict[int, dict[str, Any]]:
     """The rows that are there by id, locked in id order until the caller's transaction ends.
 
-    Two acts on overlapping sets wait for each other instead of deadlocking. What is returned is
-    judged by a snapshot older than the lock: a change must check the status again. Raises
-    NotPermitted, changing nothing, when one of them is outside `scope`; `verb` says what was asked.
+    Two acts on overlapping sets wait for each other instead of deadlocking. The rows are as they
+    are under the lock; what other tables say of them must be asked by a second statement. Raises
+    NotPermitted, changing nothing, when one of them is outside `scope`; `verb`: what was asked.
     """
     rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})
     outside = [row["id"] for row in rows if not scope.covers(row["queue_name"])]

@@ -8,7 +8,7 @@ Never by running time alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -22,7 +22,7 @@ from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 from jobs_maint.operations.retry import notify_workers
 from jobs_maint.sql import load_queries
 
-__all__ = ["RescueRules", "notice_stalled_jobs", "rescue_stalled_jobs"]
+__all__ = ["RescueRules", "notice_stalled_jobs", "rescue_rows", "rescue_stalled_jobs"]
 
 MOST_JOBS = 500
 """Jobs of one pass: one short transaction; the next pass takes the rest."""
@@ -71,23 +71,34 @@ async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
             "limit": MOST_JOBS,
         },
     )
-    items = []
-    for row in due:
+    items = await rescue_rows(conn, due, rules)
+    acted = tuple(item for item in items if item is not None)
+    left = int((await fetch_one(conn, queries["count_suspects"]))["suspects"])
+    return RescueReport(acted, left, time.monotonic() - begun)
+
+
+async def rescue_rows(
+    conn: Conn, rows: Sequence[dict[str, Any]], rules: RescueRules, *, forced_by: str | None = None
+) -> list[ItemResult | None]:
+    """Act on locked rows, each in its savepoint; None for one that the re-check found alive.
+
+    `forced_by`: a person who knows that no worker runs them; the re-check then asks no worker.
+    """
+    items: list[ItemResult | None] = []
+    for row in rows:
         try:
             async with conn.transaction():
-                item = await _rescue(conn, row, rules)
+                items.append(await _rescue(conn, {**row, "forced_by": forced_by}, rules))
         except pg.Error as exc:
             # A lost connection is not one bad row.
             if conn.broken or conn.closed:
                 raise
             reason = str(exc).strip().partition("\n")[0]
-            item = _item(row, ItemOutcome.FAILED, "error", f"the database refused: {reason}")
-        if item is not None:
-            items.append(item)
-    put_back = [(i.job_id, i.queue or "") for i in items if i.code == "put_back"]
+            reason = f"the database refused: {reason}"
+            items.append(_item(row, ItemOutcome.FAILED, "error", reason))
+    put_back = [(i.job_id, i.queue or "") for i in items if i and i.code == "put_back"]
     await notify_workers(conn, put_back)
-    left = int((await fetch_one(conn, queries["count_suspects"]))["suspects"])
-    return RescueReport(tuple(items), left, time.monotonic() - begun)
+    return items
 
 
 async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemResult | None:
@@ -106,10 +117,9 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
         return await _end(
             conn, row, "failed", f"{lost}; it was put back {times} already, so it is given up"
         )
-    check = {"job_id": row["id"], "attempt": row["attempt"], "started_at": row["started_at"]}
     try:
         async with conn.transaction():
-            changed = await fetch_all(conn, queries["put_back"], check)
+            changed = await fetch_all(conn, queries["put_back"], _check(row))
     except pg.UniqueViolation:
         siblings = await fetch_all(
             conn,
@@ -128,9 +138,18 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
     return _item(row, ItemOutcome.DONE, "put_back", lost)
 
 
+def _check(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "job_id": row["id"],
+        "attempt": row["attempt"],
+        "started_at": row["started_at"],
+        "forced": row["forced_by"] is not None,
+    }
+
+
 async def _end(conn: Conn, row: dict[str, Any], status: str, reason: str) -> ItemResult | None:
-    check = {"job_id": row["id"], "attempt": row["attempt"], "started_at": row["started_at"]}
-    changed = await fetch_all(conn, load_queries("stalled")["finish"], {**check, "status": status})
+    params = {**_check(row), "status": status}
+    changed = await fetch_all(conn, load_queries("stalled")["finish"], params)
     if not changed:
         return None
     await _store(conn, row, reason, will_retry=False)
@@ -158,6 +177,10 @@ async def _store(conn: Conn, row: dict[str, Any], message: str, *, will_retry: b
 
 
 def _describe_loss(row: dict[str, Any]) -> str:
+    if row["forced_by"] is not None:
+        who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
+        place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
+        return f"forced by {row['forced_by']}: {who}{place} was said not to run it"
     if row["host"]:
         return (
             f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "

@@ -17,7 +17,7 @@ from jobs_maint.database import Pool, mapped_errors
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
 from jobs_maint.events import emit
 from jobs_maint.operations import schema
-from jobs_maint.perform import bulk, doctor, jobs, maintenance, runs
+from jobs_maint.perform import bulk, doctor, jobs, maintenance, rescue, runs
 from jobs_maint.perform.call import Call, Watch, describe_error
 from jobs_maint.settings import MaintSettings
 
@@ -44,6 +44,9 @@ _HANDLERS: Mapping[type[Action], Callable[[Call], Awaitable[Any]]] = MappingProx
         actions.TakeLostRuns: runs.take_lost_runs,
         actions.CloseRun: runs.close_run,
         actions.RescueStalled: maintenance.rescue_stalled,
+        actions.RescueJobs: rescue.rescue_jobs,
+        actions.PreviewRescue: rescue.preview_rescue,
+        actions.ShowDigest: maintenance.show_digest,
         actions.PurgeFinished: maintenance.purge_finished,
         actions.OpenDigest: maintenance.open_digest,
         actions.CloseDigest: maintenance.close_digest,

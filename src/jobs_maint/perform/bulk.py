@@ -12,22 +12,22 @@ from typing import Any
 from jobs_maint import audit
 from jobs_maint.actions import (
     Action,
-    BulkVerb,
     ConfirmSelection,
     PreviewBulk,
     PreviewPurge,
     QueueScope,
     Role,
-    like_pattern,
+    plain_name,
 )
 from jobs_maint.actions.base import require_role
 from jobs_maint.database import Conn, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport, SkipGroup
-from jobs_maint.operations import bulk, purge, stats
+from jobs_maint.operations import bulk, purge, stats, turn
 from jobs_maint.perform.call import Call, close_broken, open_run
 from jobs_maint.perform.maintenance import build_retention, run_purge
+from jobs_maint.perform.rescue import build_act
 from jobs_maint.sql import load_queries
 
 __all__ = ["confirm_selection", "preview_bulk", "preview_purge"]
@@ -52,8 +52,9 @@ async def preview_bulk(request: Call) -> Preview:
     action: PreviewBulk = request.action
     wanted = action.filter
     async with request.pool.connection() as conn, transaction(conn):
-        if wanted.queue is not None and like_pattern(wanted.queue) == wanted.queue:
-            await stats.require_queue(conn, wanted.queue, request.scope)
+        queue = plain_name(wanted.queue) if wanted.queue is not None else None
+        if queue is not None:
+            await stats.require_queue(conn, queue, request.scope)
         preview = await bulk.freeze_set(
             conn,
             request.actor,
@@ -137,6 +138,8 @@ async def confirm_selection(request: Call) -> BulkReport | PurgeReport:
                 "You may not delete these jobs: your grant does not reach every queue.",
                 needs=needs, has=request.actor.role,
             )  # fmt: skip
+        if taken["verb"] == "purge":
+            await turn.require_turn(conn)  # a refusal here leaves the selection unused
     confirmed = _Confirmed(taken["verb"], taken["words"])
     if taken["verb"] == "purge":
         return await _run_purge(request, confirmed, taken["params"])
@@ -175,12 +178,13 @@ async def _run_bulk(
     try:
         report = await bulk.run_set(
             request.pool,
-            BulkVerb(taken["verb"]),
+            taken["verb"],
             job_ids,
             words=taken["words"],
             audit_id=run.require_id(),
             reset_attempts=bool(taken["params"].get("reset_attempts")),
             scope=scope,
+            act=await build_act(request, taken, scope) if taken["verb"] == "rescue" else None,
             on_batch=on_batch,
         )
     except BaseException as exc:

@@ -7,23 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs_maint import audit
-from jobs_maint.actions import Action, ApplySchema, CloseDigest, OpenDigest, PurgeFinished
+from jobs_maint.actions import (
+    Action,
+    ApplySchema,
+    CloseDigest,
+    OpenDigest,
+    PurgeFinished,
+    ShowDigest,
+)
 from jobs_maint.database import Conn, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
-from jobs_maint.operations import digest, purge, schema, stalled
+from jobs_maint.operations import digest, purge, schema, stalled, turn
 from jobs_maint.perform.call import Call, close_broken, open_run, read, record_items
 from jobs_maint.settings import MaintSettings
 
 
 async def rescue_stalled(request: Call) -> RescueReport:
-    configured = request.settings
-    rules = stalled.RescueRules(
-        configured.stalled_after,
-        configured.stalled_after_unknown,
-        configured.max_rescues,
-        configured.rescue_policy,
-    )
+    rules = build_rules(request.settings)
     async with request.pool.connection() as conn:
         async with transaction(conn):
             await stalled.notice_stalled_jobs(conn)
@@ -34,6 +35,15 @@ async def rescue_stalled(request: Call) -> RescueReport:
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     return report
+
+
+def build_rules(settings: MaintSettings) -> stalled.RescueRules:
+    return stalled.RescueRules(
+        settings.stalled_after,
+        settings.stalled_after_unknown,
+        settings.max_rescues,
+        settings.rescue_policy,
+    )
 
 
 def build_retention(settings: MaintSettings) -> purge.Retention:
@@ -70,8 +80,11 @@ async def run_purge(
     total: int | None = None,
     **options: Any,
 ) -> PurgeReport:
-    """One run of the purge with its audit row; `options` are those of `purge_finished_jobs`."""
-    run = await open_run(request, action, total)
+    """One run of the purge with its audit row; `options` are those of `purge_finished_jobs`.
+
+    Raises AlreadyRunning, changing nothing, while another purge works on this database.
+    """
+    run = await open_run(request, action, total, guard=turn.take_turn)
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
         go_on = await run.advance(conn, so_far)
@@ -100,6 +113,20 @@ async def run_purge(
             finished=report.finished,
         )
     return report
+
+
+async def show_digest(request: Call) -> Any:
+    action: ShowDigest = request.action
+    return await read(
+        request,
+        lambda conn: digest.summarise_now(
+            conn,
+            queue=action.queue,
+            since=action.since,
+            maintenance_queue=request.settings.queue,
+            scope=request.scope,
+        ),
+    )
 
 
 async def open_digest(request: Call) -> Any:

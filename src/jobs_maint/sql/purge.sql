@@ -1,5 +1,18 @@
 -- Deleting old finished jobs, and trimming our own tables.
 
+-- name: take_turn
+-- Held until the transaction that opens a run ends: two that begin in the same instant look one
+-- after the other. The next number after that of `schema apply`.
+SELECT pg_advisory_xact_lock(7310599, hashtext(coalesce(current_schema(), '')));
+
+-- name: find_running_purge
+-- Who purges now, since when, how far. One whose lease ran out belongs to a process that is gone.
+SELECT a.id, a.actor_kind, a.actor_id, a.actor_name, a.started_at, a.counts
+FROM jobs_maint_runs r JOIN jobs_maint_audit a ON a.id = r.audit_id
+WHERE a.word = 'purge' AND a.outcome = 'started'
+  AND r.state = 'running' AND r.lease_until >= now()
+ORDER BY a.id LIMIT 1;
+
 -- name: find_ends
 -- Smallest and largest id, and the time.
 SELECT min(id) AS first_id, max(id) AS last_id, now() AS now FROM procrastinate_jobs;

@@ -94,23 +94,24 @@ WHERE j.status = 'doing'
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
--- name: put_back (job_id, attempt, started_at)
--- A second statement with a fresh snapshot: still running, the same attempt, still named by
--- nobody, still suspected. `attempts` counts the lost run.
+-- name: put_back (job_id, attempt, started_at, forced)
+-- A second statement with a fresh snapshot: still running, the same attempt, and unless a person
+-- forces it still named by nobody, still suspected. `attempts` counts the lost run.
 UPDATE procrastinate_jobs j
 SET status = 'todo', attempts = attempts + 1, worker_id = NULL, scheduled_at = NULL
 WHERE j.id = %(job_id)s AND j.status = 'doing' AND j.attempts = %(attempt)s
   AND NOT j.abort_requested
   AND (SELECT max(e.at) FROM procrastinate_events e
        WHERE e.job_id = j.id AND e.type = 'started') IS NOT DISTINCT FROM %(started_at)s
-  AND EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = j.id)
-  AND NOT EXISTS (
-      SELECT 1 FROM jobs_maint_workers m
-      WHERE j.id = ANY (m.job_ids)
-        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))
+  AND (%(forced)s OR (
+      EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = j.id)
+      AND NOT EXISTS (
+          SELECT 1 FROM jobs_maint_workers m
+          WHERE j.id = ANY (m.job_ids)
+            AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))))
 RETURNING j.id, j.queue_name;
 
--- name: finish (job_id, attempt, started_at, status)
+-- name: finish (job_id, attempt, started_at, status, forced)
 -- The same re-check; ends the job as failed or aborted instead.
 UPDATE procrastinate_jobs j
 SET status = %(status)s::procrastinate_job_status, attempts = attempts + 1,
@@ -118,12 +119,53 @@ SET status = %(status)s::procrastinate_job_status, attempts = attempts + 1,
 WHERE j.id = %(job_id)s AND j.status = 'doing' AND j.attempts = %(attempt)s
   AND (SELECT max(e.at) FROM procrastinate_events e
        WHERE e.job_id = j.id AND e.type = 'started') IS NOT DISTINCT FROM %(started_at)s
-  AND EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = j.id)
-  AND NOT EXISTS (
-      SELECT 1 FROM jobs_maint_workers m
-      WHERE j.id = ANY (m.job_ids)
-        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))
+  AND (%(forced)s OR (
+      EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = j.id)
+      AND NOT EXISTS (
+          SELECT 1 FROM jobs_maint_workers m
+          WHERE j.id = ANY (m.job_ids)
+            AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))))
 RETURNING j.id, j.queue_name;
+
+-- name: judge_jobs (ids)
+-- What is known of jobs that a person named, whose rows are locked: who runs them, by a beat that
+-- names them or as their worker; whether it lives; whether they are suspects in this attempt; and
+-- whether somebody is heard, as in lock_due. `quiet_seconds`: three beats of their worker.
+SELECT j.id, j.status::text AS status, j.queue_name, j.task_name, j.queueing_lock,
+       j.attempts AS attempt, started.at AS started_at,
+       coalesce(s.worker_id, known.worker_id, j.worker_id) AS worker_id,
+       known.host, known.pid, known.beat_at, coalesce(known.fresh, false) AS beats,
+       coalesce(known.names_it, false) AND coalesce(known.fresh, false) AS named,
+       w.last_heartbeat,
+       coalesce(w.last_heartbeat > now() - interval '30 seconds', false) AS heartbeat_fresh,
+       s.first_noticed_at, s.job_id IS NOT NULL AS suspected, coalesce(s.had_recorder, false) AS had_recorder,
+       extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds,
+       3 * coalesce(known.beat_seconds, 10)::float8 AS quiet_seconds,
+       EXISTS (SELECT 1 FROM jobs_maint_workers b
+               WHERE b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
+                 AND b.steady_since <= now() - make_interval(
+                     secs => 3 * greatest(b.beat_seconds, known.beat_seconds))) AS heard
+FROM procrastinate_jobs j
+CROSS JOIN LATERAL (
+    SELECT max(e.at) AS at FROM procrastinate_events e
+    WHERE e.job_id = j.id AND e.type = 'started'
+) AS started
+LEFT JOIN LATERAL (
+    SELECT m.worker_id, m.host, m.pid, m.beat_at, m.beat_seconds,
+           m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh,
+           j.id = ANY (m.job_ids) AS names_it
+    FROM jobs_maint_workers m
+    WHERE m.worker_id = j.worker_id
+       OR (j.id = ANY (m.job_ids)
+           AND (m.beat_at >= started.at
+                OR m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)))
+    ORDER BY names_it DESC, m.beat_at DESC LIMIT 1
+) AS known ON true
+LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
+     AND s.started_at IS NOT DISTINCT FROM started.at
+WHERE j.id = ANY (%(ids)s::bigint[])
+ORDER BY j.id;
 
 -- name: get_state (job_id)
 -- Of a locked row: was an abort requested, and how often was it put back since a person last

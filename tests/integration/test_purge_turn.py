@@ -1,0 +1,178 @@
+"""One purge at a time on a database: who comes second is told who works, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import procrastinate
+import pytest
+from tests.support.history import days
+
+import jobs_maint
+from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge, PurgeFinished
+from jobs_maint.errors import AlreadyRunning
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
+ANA = Actor.shell("ana", "host")
+TASK = "jobs_maint:purge_finished_jobs"
+
+
+async def ask(pool, action, actor=ANA):
+    return await perform(pool, actor, action, settings=MaintSettings())
+
+
+async def hold_deletes(conn) -> None:
+    """Whoever deletes a job waits until there is a row in `released`."""
+    await conn.execute("CREATE TABLE released ()")
+    await conn.execute(
+        "CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.02); END LOOP;"
+        " RETURN NULL; END $$"
+    )
+    await conn.execute(
+        "CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs EXECUTE FUNCTION"
+        " wait_for_release()"
+    )
+
+
+async def release(conn) -> None:
+    await conn.execute("INSERT INTO released DEFAULT VALUES")
+
+
+async def wait_for(condition) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def count_jobs(conn) -> int:
+    return (await (await conn.execute("SELECT count(*) FROM procrastinate_jobs")).fetchone())[0]
+
+
+async def open_by_hand(conn, *, lease: str = "1 minute") -> int:
+    """A purge of somebody else, two minutes old, that deleted 1,207 jobs so far."""
+    found = await conn.execute(
+        "WITH run AS (INSERT INTO jobs_maint_audit (actor_kind, actor_id, actor_name, word, action,"
+        " outcome, counts, started_at) VALUES ('shell', 'bo@other', 'bo', 'purge',"
+        " 'purge --older-than 7d', 'started',"
+        ' \'{"succeeded": 1200, "failed": 7, "jobs_maint_audit": 50}\','
+        " now() - interval '2 minutes') RETURNING id)"
+        " INSERT INTO jobs_maint_runs (audit_id, lease_until)"
+        " SELECT id, now() + %s::interval FROM run RETURNING audit_id",
+        (lease,),
+    )
+    return (await found.fetchone())[0]
+
+
+async def test_of_many_that_begin_in_one_instant_one_purges_and_the_others_are_told(
+    pool, make_job, conn
+):
+    for _ in range(10):
+        await make_job(status="succeeded", finished_ago=days(40))
+    await hold_deletes(conn)
+    purges = [asyncio.create_task(ask(pool, PurgeFinished(), NIGHT)) for _ in range(5)]
+    await wait_for(lambda: sum(purge.done() for purge in purges) == 4)
+    assert await count_jobs(conn) == 10
+    await release(conn)
+    ends = await asyncio.gather(*purges, return_exceptions=True)
+    refused = [end for end in ends if isinstance(end, AlreadyRunning)]
+    assert len(refused) == 4
+    assert all("the nightly purge began it at" in str(end) for end in refused)
+    assert [end.total for end in ends if not isinstance(end, BaseException)] == [10]
+    found = await conn.execute("SELECT outcome, count(*) FROM jobs_maint_audit GROUP BY 1")
+    assert dict(await found.fetchall()) == {"done": 1, "refused": 4}
+
+
+async def test_who_comes_second_learns_who_works_since_when_and_how_far(pool, make_job, conn):
+    job = await make_job(status="succeeded", finished_ago=days(40))
+    shown = await ask(pool, PreviewPurge())
+    request = await open_by_hand(conn)
+    with pytest.raises(AlreadyRunning) as caught:
+        await ask(pool, ConfirmSelection(shown.key))
+    assert caught.value.exit_code == 4
+    said = str(caught.value)
+    assert said.startswith("A purge runs already: bo@other in the shell began it at 2")
+    assert f"(request {request}) and it deleted 1,207 jobs so far" in said
+    assert "nothing was changed" in said
+    assert await make_job.status(job) == "succeeded"
+    await conn.execute("DELETE FROM jobs_maint_runs")
+    assert (await ask(pool, ConfirmSelection(shown.key))).total == 1, "the preview was not used up"
+
+
+async def test_one_queue_waits_for_the_other_too(pool, make_job, conn):
+    await make_job(status="succeeded", queue="email", finished_ago=days(40))
+    shown = await ask(pool, PreviewPurge(queue="email"))
+    await open_by_hand(conn)
+    with pytest.raises(AlreadyRunning, match="Only one at a time works on a database"):
+        await ask(pool, ConfirmSelection(shown.key))
+
+
+async def test_a_purge_whose_process_died_does_not_hold_the_turn(pool, make_job, conn):
+    await make_job(status="succeeded", finished_ago=days(40))
+    await open_by_hand(conn, lease="-1 second")
+    assert (await ask(pool, PurgeFinished(), NIGHT)).total == 1
+
+
+async def test_a_look_at_what_would_go_needs_no_turn(pool, make_job, conn):
+    await make_job(status="succeeded", finished_ago=days(40))
+    await open_by_hand(conn)
+    assert (await ask(pool, PreviewPurge())).count == 1
+
+
+@pytest.fixture
+async def team_app(database_url):
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database_url))
+    jobs_maint.register(app, MaintSettings())
+    async with app.open_async():
+        yield app
+
+
+async def run_worker(app) -> None:
+    await app.run_worker_async(queues=["maintenance"], wait=False, install_signal_handlers=False)
+
+
+async def list_purges(conn) -> list[tuple]:
+    found = await conn.execute(
+        "SELECT status::text, args, scheduled_at > now() + interval '30 seconds' AS later"
+        " FROM procrastinate_jobs WHERE task_name = %s ORDER BY id",
+        (TASK,),
+    )
+    return await found.fetchall()
+
+
+async def test_the_night_skips_its_slice_and_goes_on_where_it_was_a_minute_later(
+    team_app, make_job, conn, caplog
+):
+    old = await make_job(status="succeeded", finished_ago=days(40))
+    await open_by_hand(conn)
+    where = {"succeeded": old - 1}
+    await team_app.configure_task(TASK).defer_async(
+        timestamp=0, resume_after=where, seconds_used=100.0
+    )
+    caplog.set_level("INFO")
+    await run_worker(team_app)
+    first, second = await list_purges(conn)
+    assert (first[0], second[0], second[2]) == ("succeeded", "todo", True)
+    assert second[1]["resume_after"] == where
+    assert 160 <= second[1]["seconds_used"] < 1800
+    (skipped,) = [
+        r for r in caplog.records if getattr(r, "event", "") == "jobs_maint.purge_skipped"
+    ]
+    assert "bo@other" in skipped.fields["reason"]
+    assert await make_job.status(old) == "succeeded"
+    await conn.execute("DELETE FROM jobs_maint_runs")
+    await conn.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
+    await run_worker(team_app)
+    assert [row[0] for row in await list_purges(conn)] == ["succeeded", "succeeded"]
+    assert await make_job.status(old) is None
+
+
+async def test_a_night_that_only_waited_ends_with_its_time(team_app, make_job, conn, caplog):
+    await open_by_hand(conn)
+    await team_app.configure_task(TASK).defer_async(timestamp=0, seconds_used=1790.0)
+    await run_worker(team_app)
+    assert [row[0] for row in await list_purges(conn)] == ["succeeded"]
+    events = [getattr(record, "event", "") for record in caplog.records]
+    assert "jobs_maint.purge_time_used" in events
