@@ -19,6 +19,8 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from chatbot.logs import identified
+
 __all__ = ["build_runner", "build_web", "check_signature"]
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,10 @@ class _Events:
         self._clock = clock
 
     async def answer(self, request: web.Request) -> web.Response:
+        with identified():
+            return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.Response:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:

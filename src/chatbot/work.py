@@ -7,19 +7,26 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from chatbot.logs import identified
+
 __all__ = ["Work"]
 
 log = logging.getLogger(__name__)
 
 
 class Work:
-    """Tasks in flight. What they raise is logged; it never reaches who started them."""
+    """Tasks in flight. What they raise is logged; it never reaches who started them.
+
+    `stopping` is set when the process is to end: long work looks at it between two batches.
+    """
 
     def __init__(self) -> None:
+        self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        with identified():
+            task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 

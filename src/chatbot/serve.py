@@ -1,0 +1,174 @@
+"""The bot as a process: how it starts, what it serves, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import Any
+
+from aiohttp import web
+
+from chatbot.app import Bot
+from chatbot.http import build_runner, build_web
+from chatbot.render import render_result
+from chatbot.settings import ChatbotSettings
+from chatbot.socket_mode import SocketLink
+from jobs_maint import __version__
+from jobs_maint.actions import Actor, ShowStats
+from jobs_maint.database import Pool, check_schema, open_pool
+from jobs_maint.errors import InvalidSettings, JobsMaintError
+from jobs_maint.grammar import build_help
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["serve"]
+
+log = logging.getLogger("chatbot")
+
+GRACE = 25.0
+"""Seconds that work has to end by itself; orchestrators kill after 30."""
+LAST_CALL = 2.0
+"""Seconds for what came in while the port was closed."""
+
+
+async def serve(settings: ChatbotSettings, maint: MaintSettings, url: str) -> None:
+    """Until SIGTERM or Ctrl-C; a second one ends the process at once.
+
+    Raises JobsMaintError when it cannot start, or when Slack takes its token no more.
+    """
+    stop = _Stop()
+    stop.listen()
+    async with contextlib.AsyncExitStack() as stack:
+        asked = asyncio.create_task(stop.asked.wait())
+        stack.callback(asked.cancel)
+        starting = asyncio.create_task(_start(settings, maint, url, stop, stack))
+        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+        if starting.cancelled():
+            log.info("chatbot.stopped")
+            return
+        bot, link = starting.result()
+        watched: set[asyncio.Task[Any]] = {asked}
+        if link is not None:
+            watched.add(asyncio.create_task(link.wait()))
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        bot.work.stopping.set()
+        log.info("chatbot.stopping in_flight=%d", bot.work.in_flight)
+    log.info("chatbot.stopped")
+    for task in done:
+        task.result()
+
+
+async def _start(
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    url: str,
+    stop: _Stop,
+    stack: contextlib.AsyncExitStack,
+) -> tuple[Bot, SocketLink | None]:
+    """What is pushed here is undone in the opposite order.
+
+    First nothing more comes in over Socket Mode. Then work is finished, while the port still
+    answers: Slack repeats no command that got a 503, so a late one is rather done than refused.
+    """
+    pool = await stack.enter_async_context(open_pool(url, application="jobs-chatbot"))
+    await check_schema(pool)
+    bot = Bot(settings, pool, maint=maint)
+    stack.push_async_callback(bot.close, LAST_CALL)
+    who = await bot.identify()
+    await _rehearse(bot, maint, pool, who.user_id)
+    link = None
+    if settings.slack_app_token is not None:
+        link = SocketLink(bot.app, bot.slack, settings.slack_app_token.get_secret_value())
+    address = await _listen(bot, link, stop, stack)
+    stack.push_async_callback(_drain, bot)
+    if link is not None:
+        stack.push_async_callback(link.close)
+        await link.connect()
+    log.info(
+        "chatbot.started mode=%s bot=%s team=%s command=%s address=%s version=%s",
+        settings.require_mode(), who.user_id, who.team_id, settings.command, address or "-",
+        __version__,
+    )  # fmt: skip
+    if not settings.roles:
+        log.warning("chatbot.nobody_may_do_anything CHATBOT_ROLES is not set: all is refused")
+    return bot, link
+
+
+async def _rehearse(bot: Bot, maint: MaintSettings, pool: Pool, by: str) -> None:
+    """Answer once for nobody, so that the first person waits no longer than the tenth."""
+    actor = Actor.task("jobs_chatbot")
+    build_help(actor, "slack")
+    try:
+        report = await perform(pool, actor, ShowStats(), settings=maint)
+    except JobsMaintError as exc:
+        log.warning("chatbot.rehearsal_failed reason=%s", exc)
+        return
+    render_result(report, bot.settings.command, by=by)
+
+
+async def _listen(
+    bot: Bot, link: SocketLink | None, stop: _Stop, stack: contextlib.AsyncExitStack
+) -> str | None:
+    """Open the port; in Socket Mode only health is served there, and a taken port is a warning."""
+    settings = bot.settings
+    secret = settings.slack_signing_secret
+
+    async def is_ready() -> str | None:
+        if stop.asked.is_set():
+            return "the bot is stopping"
+        if link is not None and (problem := link.problem) is not None:
+            return problem
+        return await bot.is_ready()
+
+    site = build_web(
+        None if link else bot.app,
+        None if link or secret is None else secret.get_secret_value(),
+        ready=is_ready,
+        clock=time.time,
+    )
+    runner = build_runner(site)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as exc:
+        where = f"{settings.host}:{settings.port}"
+        why = f"cannot listen on {where} ({exc.strerror}); set CHATBOT_HOST and CHATBOT_PORT"
+        if link is None:
+            raise InvalidSettings(why) from exc
+        log.warning("chatbot.health_not_served %s", why)
+        return None
+    port = runner.addresses[0][1]
+    return f"http://{settings.host}:{port}"
+
+
+async def _drain(bot: Bot) -> None:
+    if late := await bot.work.drain(GRACE):
+        log.warning("chatbot.work_cancelled count=%d", late)
+
+
+class _Stop:
+    """SIGTERM and Ctrl-C: the first one asks to stop, the second one ends the process."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._take, loop, number)
+
+    def _take(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        if not self.asked.is_set():
+            self.asked.set()
+            return
+        log.warning("chatbot.stop_forced signal=%s", number.name)
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
