@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatbot.replies.parts import Button, Line, Part
+from chatbot.replies.parts import Button, Line, Part, Span, context
 from chatbot.replies.words import count, cut, defuse, escape
-from jobs_maint.actions import (
-    BulkVerb,
-    CancelJobs,
-    JobFilter,
-    PreviewBulk,
-    PreviewPurge,
-    RetryJobs,
-)
+from jobs_maint.actions import BulkVerb, JobFilter, PreviewBulk, PreviewPurge, PreviewRescue
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
@@ -42,14 +35,14 @@ MOST_REASONS = 10
 NEW_PREVIEW = "New preview"
 PREVIEW_REST = "Preview the rest"
 
-_ASK = {"purge": "Delete", "force": "Rescue"}
+_ASK = {"purge": "Delete"}
 _DOING = {
     "retry": "Retrying", "cancel": "Cancelling", "discard": "Discarding", "purge": "Deleting",
-    "rescue": "Rescuing", "force": "Rescuing",
+    "rescue": "Rescuing",
 }  # fmt: skip
 _DONE = {
     "retry": "retried", "cancel": "cancelled", "discard": "discarded", "purge": "deleted",
-    "rescue": "rescued", "force": "rescued",
+    "rescue": "rescued",
 }  # fmt: skip
 _STATUS = {"todo": "waiting", "doing": "running"}
 _WHY = {
@@ -66,13 +59,14 @@ class Asked:
 
     queue: str | None = None
     statuses: tuple[str, ...] = ()
-    named: bool = False
-    """Jobs were named one by one."""
+    job_ids: tuple[int, ...] = ()
+    """Jobs that were named one by one."""
+    force: bool = False
 
     @property
     def status(self) -> str:
         """The one status that is asked for, as an adjective; empty when there are several."""
-        if len(self.statuses) != 1 or self.named:
+        if len(self.statuses) != 1 or self.job_ids:
             return ""
         return _STATUS.get(self.statuses[0], self.statuses[0])
 
@@ -89,13 +83,11 @@ def read_asked(words: str) -> Asked:
         return Asked()
     match action:
         case PreviewBulk(filter=wanted):
-            named = wanted.job_ids is not None
-            return Asked(wanted.queue, wanted.statuses, named)
+            return Asked(wanted.queue, wanted.statuses, wanted.job_ids or ())
         case PreviewPurge(queue=queue):
             return Asked(queue)
-        case CancelJobs() | RetryJobs():
-            statuses = BulkVerb(action.word).statuses
-            return Asked(None, statuses, named=True)
+        case PreviewRescue(job_ids=job_ids, force=force):
+            return Asked(job_ids=job_ids, force=force)
     return Asked()
 
 
@@ -108,10 +100,8 @@ def say_doing(verb: str) -> str:
     return _DOING.get(verb, "Working on")
 
 
-def say_done(verb: str, asked: Asked | None = None) -> str:
-    """The verb as what was done; cancelling may only have asked running jobs to abort."""
-    if verb == "cancel" and asked is not None and asked.running:
-        return "cancelled, or asked to abort where they run"
+def say_done(verb: str) -> str:
+    """The verb as what was done: `retried`, `deleted`."""
     return _DONE.get(verb, "changed")
 
 
@@ -161,9 +151,14 @@ def grey(text: str) -> Part:
     return Part(({"type": "context", "elements": [element]},), escape(shown))
 
 
-def typed(command: str, words: str, *also: str) -> Part:
-    """The command that asked for it, as one would type it."""
-    return grey(" · ".join([cut(f"{command} {words}".strip(), 400), *also]))
+def typed(command: str, words: str, *before: Span | str) -> Part:
+    """Grey: words of our own, then the command that asked for it, as one would type it."""
+    asked = grey(cut(f"{command} {words}".strip(), 400))
+    if not before:
+        return asked
+    ours = context(before)
+    elements = [*ours.blocks[0]["elements"], *asked.blocks[0]["elements"]]
+    return Part(({"type": "context", "elements": elements},), f"{ours.text}\n{asked.text}")
 
 
 def undo_request(audit_id: int, done: int) -> Button:

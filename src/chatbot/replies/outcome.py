@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from chatbot.replies.acts import (
     NEW_PREVIEW,
     PREVIEW_REST,
-    grey,
+    list_ids,
     name_queues,
     one_line,
     read_asked,
@@ -23,28 +24,32 @@ from chatbot.replies.parts import (
     Button,
     Line,
     Part,
+    Span,
     bold,
     buttons,
     code,
-    context,
     paragraph,
     user,
     when,
 )
-from chatbot.replies.words import count, cut
+from chatbot.replies.words import count
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, PurgeReport
 
 __all__ = ["render_bulk", "render_dropped", "render_purge", "render_too_late"]
 
-_UNDONE = {"cancel", "discard"}
+_UNDONE = {"cancel": "cancelled", "discard": "discarded"}
+"""What can be put back, and the code of the jobs that it was done to."""
+_BECAME = {
+    "aborted": "aborted, as was requested",
+    "failed": "failed for good",
+}
 
 
 def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
     """`why_stopped`: a phrase, such as `the bot is shutting down`."""
-    asked = read_asked(report.words)
-    where = name_queues(report.queues, asked)
-    lines: list[Line] = [_verdict(report, where, say_done(report.verb, asked), by)]
+    where = name_queues(report.queues, read_asked(report.words))
+    lines: list[Line] = [_verdict(report, where, by), *_became(report)]
     lines += tell_skips(report.skips, "skipped")
     lines += tell_skips(report.failures, "failed")
     lines += tell_skips(report.left_out, "left out")
@@ -52,29 +57,59 @@ def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str =
         lines.append([f"{_stopped(why_stopped)}: {_not_looked_at(report.left)}."])
     if report.remain:
         lines.append(tell_remain(report.remain, report.requested))
+    if len(lines) == 2:
+        lines = [[*lines[0], " ", *lines[1]]]
     there = []
     if report.stopped or report.remain:
         there.append(Button(PREVIEW_REST, report.words, "primary"))
-    if report.done and report.verb in _UNDONE:
-        there.append(undo_request(report.audit_id, report.done))
-    parts: list[Part] = [paragraph(*lines), buttons(*there)]
-    if report.done and report.verb == "retry" and (follow := _follow(report.queues)):
-        parts.append(context([code(f"{command} {follow}"), " follows them"]))
-    return pack([*parts, typed(command, report.words, f"request {report.audit_id}")])
+    back = _changed(report, _UNDONE[report.verb]) if report.verb in _UNDONE else 0
+    if back:
+        there.append(undo_request(report.audit_id, back))
+    about: list[Span | str] = [f"request {report.audit_id}"]
+    if report.done and report.verb in {"retry", "rescue"}:
+        about += [" · ", code(f"{command} {_follow(report.queues)}"), " follows them"]
+    return pack([paragraph(*lines), buttons(*there), typed(command, report.words, *about)])
 
 
-def _verdict(report: BulkReport, where: str, done: str, by: str) -> Line:
+def _changed(report: BulkReport, code_: str) -> int:
+    """How many became this; all that were done where it is not told apart."""
+    if not report.became:
+        return report.done
+    return sum(group.count for group in report.became if group.code == code_)
+
+
+def _verdict(report: BulkReport, where: str, by: str) -> Line:
+    done = say_done(report.verb)
     if not report.done:
-        whole = f"No job{where} was {say_done(report.verb)}."
-        return ["🟡 ", bold(whole), " Asked by ", user(by), "."]
-    dot = "🟡 " if report.failures or report.stopped else "✅ "
-    took = format_age(report.elapsed_seconds)
+        return ["🟡 ", bold(f"No job{where} was {done}."), " Asked by ", user(by), "."]
+    number = report.done
+    if report.verb == "cancel":
+        number = _changed(report, "cancelled")
+    elif report.verb == "rescue":
+        number, done = _changed(report, "put_back"), "put back"
+    what = f"{count(number, 'job') if number else 'No job'}{where} {done}"
+    if report.verb == "cancel" and not number:
+        what = f"{count(report.done, 'running job')}{where} asked to abort"
+    well = number or report.verb == "cancel"
+    dot = "✅ " if well and not (report.failures or report.stopped) else "🟡 "
+    return [dot, bold(what), " by ", user(by), f" in {format_age(report.elapsed_seconds)}."]
+
+
+def _became(report: BulkReport) -> list[Line]:
+    """Those of the changed jobs that the verdict does not count."""
+    if report.verb == "cancel":
+        asked = sum(group.count for group in report.became if group.code == "abort_requested")
+        if not asked or asked == report.done:
+            return []
+        if asked == 1:
+            return [["1 more runs; its worker was asked to abort it."]]
+        return [[f"{asked:,} more run; their workers were asked to abort them."]]
+    if report.verb != "rescue":
+        return []
     return [
-        dot,
-        bold(f"{count(report.done, 'job')}{where} {done}"),
-        " by ",
-        user(by),
-        f" in {took}.",
+        [f"{group.count:,} {_BECAME.get(group.code) or one_line(group.code)}{list_ids(group)}."]
+        for group in report.became
+        if group.code != "put_back"
     ]
 
 
@@ -103,13 +138,16 @@ def render_purge(
     if by_status:
         lines.append([f"{', '.join(by_status[:10])}."])
     if not report.finished:
-        lines.append([f"{_stopped(why_stopped)} before the end. The same command goes on."])
+        lines.append(
+            [f"{_stopped(why_stopped)} before the end. The same command goes on with the rest."]
+        )
     if report.oldest_left is not None:
         at = report.oldest_left
-        lines.append(["The oldest finished job that is left ended ", when(at, at), "."])
+        date = when(at, at + timedelta(days=2))
+        lines.append(["The oldest finished job that is left ended ", date, "."])
     parts: list[Part] = [paragraph(*lines)]
     if words and not report.finished:
-        parts.append(buttons(Button(PREVIEW_REST, words)))
+        parts.append(buttons(Button(PREVIEW_REST, words, "primary")))
     if words:
         parts.append(typed(command, words))
     return pack(parts)
@@ -133,18 +171,17 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
 
 def render_dropped(words: str, command: str, *, by: str) -> Message:
     """The one who asked chose not now."""
-    asked = code(cut(one_line(f"{command} {words}", 300), 300))
+    asked = code(one_line(f"{command} {words}", 300))
     line: Line = [bold("Not done:"), " ", asked, ". ", user(by), " chose not now."]
     return pack([paragraph(line), buttons(Button(NEW_PREVIEW, words))])
 
 
 def render_too_late(words: str, command: str, *, used: bool) -> Message:
     """The preview cannot be confirmed any more: its ten minutes are over, or it was `used`."""
-    asked = code(cut(one_line(f"{command} {words}", 300), 300))
+    asked: Line = [code(one_line(f"{command} {words}", 300))]
     if used:
         head = "This preview was confirmed already; it runs once."
-        return pack(
-            [paragraph(["🟡 ", bold(head)], [asked]), grey(f"{command} audit shows what it did")]
-        )
+        where = "What came of it stands where it was confirmed."
+        return pack([paragraph(["🟡 ", bold(head)], [where], asked)])
     head = "This preview is older than ten minutes; nothing was changed."
-    return pack([paragraph(["🟡 ", bold(head)], [asked]), buttons(Button(NEW_PREVIEW, words))])
+    return pack([paragraph(["🟡 ", bold(head)], asked), buttons(Button(NEW_PREVIEW, words))])

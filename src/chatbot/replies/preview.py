@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from chatbot.replies.acts import (
+    MOST_REASONS,
     Asked,
-    grey,
     list_ids,
     name_queues,
     one_line,
@@ -19,19 +21,21 @@ from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
 from chatbot.replies.words import count, defuse, short_task
-from jobs_maint.models import Preview, SkipGroup
+from jobs_maint.models import Preview
 
 __all__ = ["render_preview"]
 
 MOST_GROUPS = 5
+MOST_WARNINGS = 5
 LONGEST_VALUE = 2_000
+NOTHING_CHANGED = "nothing was changed"
 
 _FINAL = ("succeeded", "failed", "cancelled", "aborted")
-_FOR_GOOD = {"purge", "force"}
 _THEN = {
-    "cancel": "Running jobs go on. A retry puts back what is cancelled.",
+    "cancel": "A retry puts back what is cancelled.",
     "discard": "They are kept as cancelled until the purge; a retry puts them back.",
     "purge": "This cannot be undone.",
+    "rescue": "They start again as their next attempt, or fail where the rescue policy says so.",
 }
 
 
@@ -43,55 +47,72 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
     if not preview.expected:
         return _render_impossible(preview, command, asked)
     lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))], *_stays(preview, asked)]
-    if then := _then(preview.verb, asked):
+    lines += [[one_line(warning, 400)] for warning in preview.warnings[:MOST_WARNINGS]]
+    if then := _then(preview, asked):
         lines.append([then])
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))
     parts: list[Part] = [paragraph(*lines), *_groups(preview), *_ages(preview)]
     if dry_run:
-        parts.append(
-            grey("Only a look: nothing is changed. Without --dry-run it can be confirmed.")
-        )
-    else:
-        parts += _ask(preview, by)
-    return pack([*parts, typed(command, preview.words)])
+        look = "Only a look: nothing is changed. Without --dry-run it can be confirmed."
+        return pack([*parts, typed(command, preview.words, look)])
+    return pack([*parts, *_ask(preview, asked, by), typed(command, preview.words)])
 
 
 def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
-    verb, expected = preview.verb, preview.expected
-    status = "finished" if verb == "purge" else asked.status
-    noun = f"{status} job" if status else "job"
-    where = name_queues(list(dict.fromkeys(group.queue for group in preview.groups)), asked)
+    where = name_queues(_queues(preview), asked)
+    jobs = _jobs(preview, asked, preview.expected)
     if not dry_run:
-        return f"{say_ask(verb)} {count(expected, noun)}{where}?"
-    would = f"would be {say_done(verb, asked)}."
-    if expected == preview.count:
-        return f"{count(expected, noun)}{where} {would}"
-    return f"{expected:,} of {count(preview.count, noun)}{where} {would}"
+        return f"{say_ask(preview.verb)} {jobs}{where}{' by force' if asked.force else ''}?"
+    would = f"would be {say_done(preview.verb)}."
+    if preview.expected == preview.count:
+        return f"{jobs[:1].upper()}{jobs[1:]}{where} {would}"
+    return f"{preview.expected:,} of {_jobs(preview, asked, preview.count)}{where} {would}"
+
+
+def _jobs(preview: Preview, asked: Asked, number: int, *, short: bool = False) -> str:
+    """`job 12` where one was named, else `35 failed jobs`, or `35 jobs`."""
+    if number == 1 and len(asked.job_ids) == 1:
+        return f"job {asked.job_ids[0]}"
+    status = "finished" if preview.verb == "purge" else asked.status
+    return count(number, f"{status} job" if status and not short else "job")
+
+
+def _queues(preview: Preview) -> list[str]:
+    return list(dict.fromkeys(group.queue for group in preview.groups))
 
 
 def _stays(preview: Preview, asked: Asked) -> list[Line]:
     """What will not happen."""
-    state = asked.status if preview.verb != "cancel" and asked.status else "as it is"
     lines: list[Line] = []
-    for skip in preview.skips:
+    for skip in preview.skips[:MOST_REASONS]:
         if skip in preview.left_out:
             continue
-        stays = "stays" if skip.count == 1 else "stay"
-        there = "as they are" if state == "as it is" and skip.count > 1 else state
+        one = skip.count == 1
+        state = asked.status if preview.verb != "cancel" else ""
+        state = state or ("as it is" if one else "as they are")
         reason = one_line(skip.reason or skip.code, 300).rstrip(".")
-        lines.append(
-            [f"{skip.count:,} of the {preview.count:,} {stays} {there}: {reason}{list_ids(skip)}."]
-        )
+        whose = f"{skip.count:,} of the {preview.count:,} {'stays' if one else 'stay'} {state}"
+        lines.append([f"{whose}: {reason}{list_ids(skip)}."])
+    if rest := sum(skip.count for skip in preview.skips[MOST_REASONS:]):
+        lines.append([f"{rest:,} more stay as they are for other reasons."])
     return [*lines, *tell_skips(preview.left_out, "left out")]
 
 
-def _then(verb: str, asked: Asked) -> str:
-    if verb == "cancel" and asked.running:
-        return "Running jobs are only asked to abort. A retry puts back what is cancelled."
-    if verb == "retry" and "cancelled" in asked.statuses:
+def _then(preview: Preview, asked: Asked) -> str:
+    then = _THEN.get(preview.verb, "")
+    if preview.verb == "cancel" and preview.running:
+        runs = "1 of them runs: it is" if preview.running == 1 else (
+            f"{preview.running:,} of them run: they are"
+        )  # fmt: skip
+        return f"{runs} only asked to abort. {then}"
+    if preview.verb == "cancel" and not asked.running:
+        return f"Running jobs go on. {then}"
+    if preview.verb == "retry" and "cancelled" in asked.statuses and not asked.job_ids:
         return "A cancelled job that was scheduled for later keeps its time."
-    return _THEN.get(verb, "")
+    if preview.verb == "rescue" and preview.expected == 1:
+        return "It starts again as its next attempt, or fails where the rescue policy says so."
+    return then
 
 
 def _groups(preview: Preview) -> list[Part]:
@@ -127,14 +148,14 @@ def _ages(preview: Preview) -> list[Part]:
     return [paragraph(*lines)] if lines else []
 
 
-def _ask(preview: Preview, by: str) -> list[Part]:
+def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
     key, words = preview.key or "", preview.words
-    label = f"{say_ask(preview.verb)} {count(preview.expected, 'job')}"
+    label = f"{say_ask(preview.verb)} {_jobs(preview, asked, preview.expected, short=True)}"
     value = _carry(key, words)
     sure = _sure(preview)
-    yes = Button(
-        label, value, "danger" if sure else "primary", action=f"jobs_confirm:{key}", sure=sure
-    )
+    style: Literal["primary", "danger"] = "danger" if sure else "primary"
+    label += " by force" if asked.force else ""
+    yes = Button(label, value, style, action=f"jobs_confirm:{key}", sure=sure)
     no = Button("Not now", value, action=f"jobs_dismiss:{key}")
     line: Line = [user(by), " can confirm"]
     if preview.expires_at is not None:
@@ -149,57 +170,56 @@ def _carry(key: str, words: str) -> str:
 
 
 def _sure(preview: Preview) -> str | None:
+    """What a dialog says before what cannot be undone; None for all else."""
     if preview.verb == "purge":
         jobs = count(preview.expected, "finished job")
         is_gone = "is" if preview.expected == 1 else "are"
         return f"{jobs} {is_gone} deleted for good. Nothing brings them back."
-    if preview.verb in _FOR_GOOD:
-        return "A living worker may still run it; then it runs twice. That cannot be undone."
+    if preview.verb == "rescue" and preview.warnings:
+        return one_line(preview.warnings[-1], 300)
     return None
 
 
 def _exactly(preview: Preview) -> str:
     if preview.verb == "purge":
         return "No job that ended later is deleted."
+    number = f"{preview.count:,}"
     if preview.expected < preview.count:
-        return f"Nothing beyond these {preview.count:,} is touched."
-    these = (
-        "This one and no other" if preview.count == 1 else f"These {preview.count:,} and no others"
-    )
+        return f"Nothing beyond these {number} is touched."
+    one = preview.count == 1
+    these = "This one and no other" if one else f"These {number} and no others"
     if preview.verb == "retry":
         return f"{these} will run."
-    return f"{these} {'is' if preview.count == 1 else 'are'} touched."
+    return f"{these} {'is' if one else 'are'} touched."
 
 
 def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
-    verb, left_out = preview.verb, preview.left_out
-    if verb == "purge":
-        where = name_queues((), asked)
-        head: Line = ["🟢 ", bold("Nothing to delete."), f" No finished job{where} is old enough."]
-    elif left_out:
-        head = ["🟡 ", bold(f"None of these jobs can be {say_done(verb)}.")]
+    done, left_out = say_done(preview.verb), preview.left_out
+    where = name_queues((), asked)
+    nothing = f"Nothing to {say_ask(preview.verb).lower()}."
+    head: Line
+    if preview.verb == "purge":
+        head = ["🟢 ", bold(nothing), f" No finished job{where} is old enough."]
+    elif asked.job_ids:
+        none = f"Job {asked.job_ids[0]} cannot" if len(asked.job_ids) == 1 else (
+            "None of these jobs can"
+        )  # fmt: skip
+        head = ["🟡 ", bold(f"{none} be {done} now.")]
     else:
-        noun = f"{asked.status} job" if asked.status else "job"
-        head = ["🟢 ", bold(f"Nothing to {verb}."), f" No {noun}{name_queues((), asked)} matches."]
-    lines = [
-        head,
-        *tell_skips(_but_left_out(preview), "skipped"),
-        *tell_skips(left_out, "left out"),
-    ]
-    return pack([paragraph(*lines), typed(command, preview.words, "nothing was changed")])
+        status = f"{asked.status} job" if asked.status else "job"
+        head = ["🟢 ", bold(nothing), f" No {status}{where} matches."]
+    stay = [skip for skip in preview.skips if skip not in left_out]
+    lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
+    return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])
 
 
 def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
-    where = name_queues(list(dict.fromkeys(group.queue for group in preview.groups)), asked)
-    done = say_done(preview.verb)
+    where, done = name_queues(_queues(preview), asked), say_done(preview.verb)
     head = f"None of the {count(preview.count, 'job')}{where} can be {done} now."
     if preview.count == 1:
-        head = f"The 1 job{where} cannot be {done} now."
+        job = f"Job {asked.job_ids[0]}" if len(asked.job_ids) == 1 else "The 1 job"
+        head = f"{job}{where} cannot be {done} now."
     lines: list[Line] = [["🟡 ", bold(head)], *_stays(preview, asked)]
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))
-    return pack([paragraph(*lines), typed(command, preview.words, "nothing was changed")])
-
-
-def _but_left_out(preview: Preview) -> tuple[SkipGroup, ...]:
-    return tuple(skip for skip in preview.skips if skip not in preview.left_out)
+    return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])

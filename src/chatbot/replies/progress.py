@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatbot.replies.acts import (
     PREVIEW_REST,
@@ -24,8 +24,8 @@ from chatbot.replies.parts import (
     bold,
     buttons,
     code,
-    context,
     paragraph,
+    plain,
     user,
     when,
 )
@@ -64,7 +64,7 @@ def render_progress(progress: Progress, command: str) -> Message:
     elif progress.audit_id is not None:
         there = str(progress.audit_id)
         parts.append(buttons(Button("Stop", there, action=f"jobs_stop:{there}")))
-    parts += [context(["confirmed by ", user(progress.by)]), typed(command, progress.words)]
+    parts.append(typed(command, progress.words, "confirmed by ", user(progress.by)))
     return pack(parts)
 
 
@@ -75,7 +75,9 @@ def _bar(progress: Progress) -> Line:
     if total is not None:
         part = min(done / total, 1.0) if total else 1.0
         full = int(part * CELLS)
-        spans = [code("█" * full + "░" * (CELLS - full)), "  "]
+        bar = code("█" * full + "░" * (CELLS - full))
+        # Nobody wants to hear ten cells read aloud.
+        spans = [replace(bar, text=""), replace(plain("  "), text="")]
         figures.append(f"{int(part * 100)} %")
     rate = done / progress.elapsed_seconds if progress.elapsed_seconds > 0 else 0.0
     if rate:
@@ -90,38 +92,32 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     lines: list[Line] = [
         ["🔴 ", bold(f"{_broke_off('Stopped by an error', progress.done, progress.total)}.")],
         [sentence(one_line(reason, 600))],
-        ["What was done stays. The preview shows what is left; nothing runs twice."],
+        ["What was done stays, nothing runs twice. When that is mended, preview the rest."],
     ]
-    who: Line = ["confirmed by ", user(progress.by)]
+    who: list[Span | str] = ["confirmed by ", user(progress.by)]
     if progress.audit_id is not None:
-        who = [*who, f" · request {progress.audit_id} in the audit"]
-    rest = [Button(PREVIEW_REST, progress.words)]
-    return pack([paragraph(*lines), buttons(*rest), context(who), typed(command, progress.words)])
+        who.append(f" · request {progress.audit_id}")
+    rest = buttons(Button(PREVIEW_REST, progress.words, "primary"))
+    return pack([paragraph(*lines), rest, typed(command, progress.words, *who)])
 
 
 def render_lost(run: LostRun, command: str) -> Message:
     """The process that did it is gone: how far it came, and the way on."""
     done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
+    doing = f"{say_doing(run.word).lower()} jobs{name_queues((), read_asked(run.words))}"
     lines: list[Line] = [
         ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
-        ["The bot was restarted in the middle. What was done stays, nothing runs twice."],
+        [f"The bot ended while {doing}. What was done stays, nothing runs twice."],
     ]
     there = [Button(PREVIEW_REST, run.words, "primary")]
     changed = run.counts.get("done", 0)
     if changed and run.word in {"cancel", "discard"}:
         there.append(undo_request(run.audit_id, changed))
     is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
-    who: Line = ["asked by ", user(run.actor_id) if is_user else one_line(run.actor_id)]
-    began: Line = [" at ", when(run.started_at, run.started_at)]
-    audited = f" · request {run.audit_id} in the audit"
-    return pack(
-        [
-            paragraph(*lines),
-            buttons(*there),
-            context([*who, *began, audited]),
-            typed(command, run.words),
-        ]
-    )
+    who = user(run.actor_id) if is_user else one_line(run.actor_id)
+    about = ["confirmed by ", who, " at ", when(run.started_at, run.started_at)]
+    about.append(f" · request {run.audit_id}")
+    return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
 
 
 def _broke_off(how: str, done: int, total: int | None) -> str:

@@ -8,7 +8,7 @@ from chatbot.replies.acts import one_line, say_done
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
-from chatbot.replies.words import count, cut, short_task
+from chatbot.replies.words import count, cut, sentence, short_task
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
@@ -20,11 +20,17 @@ MOST_REASONS = 10
 MOST_UNDONE = 20
 """Jobs whose undo is one command; more were a set, which has an undo of its own."""
 
+_UNDONE = {"cancel", "discard"}
+_ENDED = {"failed", "aborted"}
+_RESCUED = {
+    "put_back": ("put back", "✅ ", "is ready to run"),
+    "failed": ("failed for good", "🟡 ", "was not put back"),
+    "aborted": ("aborted", "🟡 ", "was not put back"),
+}
 _THEN = {
     "retry": "is ready to run",
     "cancel": "will not run",
     "discard": "is given up; it is kept until the purge",
-    "rescue": "is ready to run",
 }
 
 
@@ -44,7 +50,7 @@ def render_acts(report: RetryReport | RescueReport, command: str, *, by: str) ->
     lines += _refused(report)
     parts: list[Part] = [paragraph(*lines)]
     back = tuple(item.job_id for item in done if item not in asked)
-    if report.verb in {"cancel", "discard"} and 0 < len(back) <= MOST_UNDONE:
+    if report.verb in _UNDONE and 0 < len(back) <= MOST_UNDONE:
         parts.append(buttons(_undo(back)))
     if report.items:
         first = (done or report.skipped)[0].job_id
@@ -64,19 +70,31 @@ def _render_one(report: RetryReport, by: str, *, running: bool) -> Message:
         head = bold(f"Job {item.job_id} was not {say_done(verb)}:")
         dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
         return pack([paragraph([dot, head, f" {_reason(item)}."]), buttons(details)])
+    if verb == "rescue":
+        return _render_rescued(item, by, details)
     if running:
         head = bold(f"Job {item.job_id} runs; its worker was asked to abort it")
         lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
-        lines.append([f"{_what(item)} ends when its task looks; then it is aborted."])
+        lines.append([f"{_what(item)} goes on until its task takes notice."])
         return pack([paragraph(*lines), buttons(details)])
     lines = [["✅ ", bold(f"Job {item.job_id} {say_done(verb)}"), " by ", user(by), "."]]
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
-    there = [details]
-    if verb in {"cancel", "discard"}:
-        there.insert(0, _undo((item.job_id,)))
+    there = [_undo((item.job_id,)), details] if verb in _UNDONE else [details]
     return pack([paragraph(*lines), buttons(*there)])
+
+
+def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
+    """What became of a job whose worker is gone, and which worker that was."""
+    became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
+    who, _, why = one_line(item.reason, 400).partition("; ")
+    lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), " by ", user(by), "."]]
+    lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
+    if who:
+        lines.append([sentence(who)])
+    again = [Button("Retry it", RetryJobs((item.job_id,)).words())] if item.code in _ENDED else []
+    return pack([paragraph(*lines), buttons(*again, details)])
 
 
 def _what(item: ItemResult) -> str:
