@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatbot.replies import (
-    Message,
-    render_details,
-    render_failed,
-    render_retry,
-    render_stats,
-)
+from chatbot import replies
+from chatbot.replies import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import preformatted
-from jobs_maint.models import FailedJobsReport, JobDetails, RetryReport, StatsReport
+from jobs_maint import models
 from jobs_maint.render import render_text
 
 __all__ = ["render_result"]
 
 
-def render_result(result: Any, command: str, *, by: str) -> Message:
-    """`by`: the Slack user who asked."""
+def render_result(result: Any, command: str, *, by: str, page: int = 1) -> Message:
+    """`by`: the Slack user who asked; `page`: of a list that does not fit into one message."""
+    if render := _PAGED.get(type(result)):
+        return render(result, command, page)
     match result:
-        case StatsReport():
-            return render_stats(result, command)
-        case FailedJobsReport():
-            return render_failed(result, command)
-        case JobDetails():
-            return render_details(result)
-        case RetryReport():
-            return render_retry(result, command, by=by)
+        case models.DigestReport():
+            return replies.render_digest(result, command)
+        case models.JobDetails():
+            return replies.render_details(result, share=True)
+        case models.RetryReport():
+            return replies.render_retry(result, command, by=by)
+        case models.RescueReport():
+            return replies.render_rescue(result, command, by=by)
     return pack([preformatted(render_text(result, width=60))])
+
+
+_PAGED: Mapping[type, Callable[[Any, str, int], Message]] = {
+    models.StatsReport: lambda result, command, page: replies.render_stats(
+        result, command, page=page
+    ),
+    models.FailedJobsReport: lambda result, command, page: replies.render_failed(
+        result, command, page=page
+    ),
+    models.ErrorsReport: lambda result, _, page: replies.render_errors(result, page=page),
+    models.StuckReport: lambda result, _, page: replies.render_stuck(result, page=page),
+    models.WorkersReport: lambda result, _, page: replies.render_workers(result, page=page),
+    models.AuditReport: lambda result, command, page: replies.render_audit(
+        result, command, page=page
+    ),
+    models.DoctorReport: lambda result, _, page: replies.render_doctor(result, page=page),
+}

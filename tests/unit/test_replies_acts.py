@@ -217,6 +217,6 @@ def test_every_button_carries_words_that_the_grammar_reads():
         render_digest(digest(3, 1), "/jobs"),
     ]
     words = [value for message in messages for _, value, _ in buttons(message)]
-    assert len(words) == 8
+    assert len(words) == 9
     for one in words:
         assert parse_words(split_text(one), "slack").action.words() == one

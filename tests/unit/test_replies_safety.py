@@ -134,17 +134,6 @@ def test_emoji_and_other_scripts_are_shown_as_they_are(kind):
     assert "👩‍👩‍👧‍👦 漢字" in everything
 
 
-def test_what_does_not_fit_is_counted():
-    message = failed("x" * 200)
-    shown = message.text.count("attempts")
-    assert 20 < shown < 1_000
-    assert f"{2_000 - shown:,} more not shown" in message.text
-
-
-def test_queues_that_do_not_fit_are_counted():
-    assert "90 more queues not shown" in stats("q").text
-
-
 def test_a_traceback_is_cut_in_the_middle_and_says_how_much_is_left_out():
     lines = [f"line {i}" for i in range(5_000)]
     run = FailedRun(1, NOW, "error", "E", "m", False, "\n".join(lines))

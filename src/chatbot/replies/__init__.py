@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from chatbot.replies.details import render_details
+from chatbot.replies.audit import render_audit
+from chatbot.replies.details import render_details, render_details_view, render_loading_view
 from chatbot.replies.digest import render_digest
+from chatbot.replies.doctor import render_doctor
 from chatbot.replies.errors import (
     add_note,
     render_error,
@@ -12,24 +14,36 @@ from chatbot.replies.errors import (
     render_unexpected,
 )
 from chatbot.replies.failed import render_failed
+from chatbot.replies.groups import render_errors
 from chatbot.replies.help import render_help
 from chatbot.replies.message import Message
 from chatbot.replies.refusal import render_refusal
+from chatbot.replies.rescue import render_rescue
 from chatbot.replies.retry import render_retry
 from chatbot.replies.stats import render_stats
+from chatbot.replies.stuck import render_stuck
+from chatbot.replies.workers import render_workers
 
 __all__ = [
     "Message",
     "add_note",
+    "render_audit",
     "render_details",
+    "render_details_view",
     "render_digest",
+    "render_doctor",
     "render_error",
+    "render_errors",
     "render_failed",
     "render_help",
+    "render_loading_view",
     "render_note",
     "render_refusal",
+    "render_rescue",
     "render_retry",
     "render_stats",
     "render_stopped",
+    "render_stuck",
     "render_unexpected",
+    "render_workers",
 ]

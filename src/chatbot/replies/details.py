@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from chatbot.replies.message import Message
+from chatbot.replies.message import Block, Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import (
     Button,
@@ -33,8 +34,9 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
 
-__all__ = ["render_details"]
+__all__ = ["render_details", "render_details_view", "render_loading_view"]
 
+View = dict[str, Any]
 LONGEST_TRACEBACK = 4_500
 LONGEST_ARGS = 1_500
 ONE_LINE = 80
@@ -54,10 +56,56 @@ _STATE = {
 }
 
 
-def render_details(job: JobDetails) -> Message:
+def render_details(job: JobDetails, *, share: bool = False) -> Message:
+    """`share`: only the asker sees it, and a button shows it to the channel."""
+    clicks = [*_clicks(job), Button("Refresh", GetJob(job.job_id).words(), refresh=True)]
+    if share:
+        words = GetJob(job.job_id).words()
+        clicks.append(Button("Share", words, action=f"jobs_share:{words}"))
+    return pack(_parts(job, clicks))
+
+
+def render_details_view(job: JobDetails, *, channel: str) -> View:
+    """The same as a modal; submitting it shares it in `channel`."""
+    words = GetJob(job.job_id).words()
+    return {
+        **_frame(job.job_id, list(pack(_parts(job, _clicks(job))).blocks)),
+        "submit": {"type": "plain_text", "text": "Share here"},
+        "private_metadata": json.dumps({"words": words, "channel": channel}),
+    }
+
+
+def render_loading_view(job_id: int) -> View:
+    """What the modal says until the job was read: it has to open within three seconds."""
+    return _frame(job_id, list(paragraph([f"Looking for job {job_id} …"]).blocks))
+
+
+def _frame(job_id: int, blocks: list[Block]) -> View:
+    return {
+        "type": "modal",
+        "callback_id": "jobs_share",
+        "title": {"type": "plain_text", "text": cut(f"Job {job_id}", 24)},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": blocks,
+    }
+
+
+def _clicks(job: JobDetails) -> list[Button]:
+    if job.status in _RETRYABLE:
+        return [Button(f"Retry job {job.job_id}", RetryJobs((job.job_id,)).words(), "primary")]
+    return []
+
+
+def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
     last = job.failures[-1] if job.failures else None
     shell = f"jobs-maint status {job.job_id} shows all of it"
     parts = [paragraph(*_headline(job, last)), _facts(job)]
+    if clicks:
+        parts.append(buttons(*clicks))
+    if job.events:
+        parts.append(paragraph([bold("Timeline")], *_timeline(job)))
+    if len(job.failures) > (1 if _is_headline(job, last) else 0):
+        parts.append(paragraph([bold("Failed attempts")], *_attempts(job)))
     if job.args:
         args = json.dumps(job.args, ensure_ascii=False)
         if len(args) > ONE_LINE:
@@ -65,16 +113,7 @@ def render_details(job: JobDetails) -> Message:
         args = cut_middle(args, LONGEST_ARGS, shell)
         hidden = " (secrets are hidden)" if HIDDEN in args else ""
         parts.append(paragraph([f"Arguments{hidden}:"], pre=args))
-    if job.events:
-        parts.append(paragraph([bold("Timeline")], *_timeline(job)))
-    if len(job.failures) > (1 if _is_headline(job, last) else 0):
-        parts.append(paragraph([bold("Failed attempts")], *_attempts(job)))
-    clicks = [Button("Refresh", GetJob(job.job_id).words(), refresh=True)]
-    if job.status in _RETRYABLE:
-        words = RetryJobs((job.job_id,)).words()
-        clicks.insert(0, Button(f"Retry job {job.job_id}", words, "primary"))
-    parts += [buttons(*clicks), *_traceback(last, job, shell)]
-    return pack(parts)
+    return [*parts, *_traceback(last, job, shell)]
 
 
 def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:

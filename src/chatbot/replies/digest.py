@@ -20,7 +20,7 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import count, cut, short_task
+from chatbot.replies.words import count, cut, say_span, short_task
 from jobs_maint.actions import ListFailed
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestGroup, DigestReport, QueueStats
@@ -35,14 +35,14 @@ def render_digest(
     report: DigestReport, command: str, *, queues: Sequence[str] | None = None
 ) -> Message:
     """`queues`: the filter of the digest, for the button that shows the failures."""
-    span, before = _span_words(report)
+    span, before = say_span((report.until - report.since).total_seconds())
     lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
     lines += [[line] for line in _second_lines(report)]
     head = [paragraph(*lines)]
     tail: list[Part] = []
     if report.failed:
         words = ListFailed(
-            queue=_only_queue(queues), since=parse_window(f"{_hours(report)}h")
+            queue=report.queue or _only_queue(queues), since=parse_window(f"{_hours(report)}h")
         ).words()
         tail.append(buttons(Button(f"Show {count(report.failed, 'failure')}", words)))
     tail.append(_context(report))
@@ -69,26 +69,6 @@ def _hours(report: DigestReport) -> int:
     return max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
 
 
-def _span_words(report: DigestReport) -> tuple[str, str]:
-    """How the window and the one before it are called."""
-    seconds = (report.until - report.since).total_seconds()
-    hours = seconds / 3_600
-    if 23 <= hours <= 25:
-        return "24 hours", "the day before"
-    if 0.95 <= hours <= 1.05:
-        return "hour", "the hour before"
-    if abs(hours - 168) < 2:
-        return "7 days", "the week before"
-    if hours >= 48:
-        return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
-    if hours > 1.5:
-        return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
-    minutes = max(1, round(seconds / 60))
-    if minutes == 1:
-        return "minute", "the minute before"
-    return f"{minutes} min", f"the {minutes} min before"
-
-
 def _dot(report: DigestReport) -> str:
     if not report.failed:
         return "🟡" if _late(report.queues) else "🟢"
@@ -98,6 +78,8 @@ def _dot(report: DigestReport) -> str:
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:
     jobs = f"{count(report.failed, 'job')} failed" if report.failed else "No job failed"
+    if report.queue is not None:
+        jobs += f" in {cut(report.queue, 60)}"
     then = f"{report.failed_before:,}" if report.failed_before else "none"
     return f"{jobs} in the last {span}, {before} {then}."
 
@@ -148,4 +130,8 @@ def _context(report: DigestReport) -> Part:
     exact = report.until - report.since < timedelta(minutes=5)
     times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
     span: list[Span | str] = [times[0], " to ", times[1]]
-    return context([*span, f" · {purged} · {back}"])
+    lines: list[Line] = [[*span, f" · {purged} · {back}"]]
+    if report.limited_to_queues is not None:
+        names = ", ".join(report.limited_to_queues)
+        lines.append([cut(f"only queues that your role reaches: {names}", 300)])
+    return context(*lines)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chatbot.replies.message import Message
-from chatbot.replies.packer import pack
+from chatbot.replies.packer import pack, pack_pages
 from chatbot.replies.parts import (
     Button,
     Line,
@@ -21,19 +21,29 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import ago, count, cut, describe_loss, first_lines, short_task
+from chatbot.replies.words import (
+    ago,
+    count,
+    cut,
+    describe_loss,
+    first_lines,
+    larger_limit,
+    say_span,
+    short_task,
+)
 from jobs_maint.actions import GetJob, ListFailed, RetryJobs
-from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport
 
 __all__ = ["describe_error", "render_failed"]
 
 MOST_TASKS = 4
+MOST_JOBS = 1_000
+"""The largest `--limit`."""
 WITH_BUTTONS = 3
 """So many of the newest jobs have their own buttons."""
 
 
-def render_failed(report: FailedJobsReport, command: str) -> Message:
+def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> Message:
     asked = ListFailed(
         report.queue,
         report.task,
@@ -48,20 +58,35 @@ def render_failed(report: FailedJobsReport, command: str) -> Message:
     lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
     if len(report.jobs) > 1:
         lines.append([_tasks(report)])
-    items = [_item(job, report, with_buttons=i < WITH_BUTTONS) for i, job in enumerate(report.jobs)]
-
-    def more(left: int) -> Part:
-        words = replace(asked, limit=_larger(report.limit)).words()
-        return context([f"{left:,} more not shown · ", code(cut(f"{command} {words}", 200))])
-
+    before: list[FailedJob | None] = [None, *report.jobs]
+    items = [
+        _item(job, report, last, with_buttons=i < WITH_BUTTONS)
+        for i, (job, last) in enumerate(zip(report.jobs, before, strict=False))
+    ]
     if len(items) > WITH_BUTTONS:
         items[WITH_BUTTONS].insert(0, divider())
+
+    def more(needed: int) -> str | None:
+        if len(report.jobs) > needed:
+            return asked.words()
+        larger = larger_limit(report.limit)
+        return replace(asked, limit=larger).words() if larger > report.limit else None
+
     tail = [context(*_hidden(report))] if _hidden(report) else []
-    return pack([paragraph(*lines)], items, more, tail, beyond=max(report.not_shown, 0))
-
-
-def _larger(limit: int) -> int:
-    return next((size for size in (20, 50, 100, 500) if size > limit), 1_000)
+    if report.not_shown > 0 and report.limit >= MOST_JOBS:
+        example = f"{command} failed --task NAME"
+        tail.append(
+            context([f"no list is longer than {MOST_JOBS:,}: narrow it with ", code(example)])
+        )
+    return pack_pages(
+        [paragraph(*lines)],
+        items,
+        page=page,
+        total=report.total,
+        noun="jobs",
+        more=more,
+        tail=tail,
+    )
 
 
 def _at(report: FailedJobsReport) -> Span:
@@ -80,7 +105,7 @@ def _verdict(report: FailedJobsReport) -> str:
     if report.error:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
     if report.since_seconds is not None:
-        parts.append(f"in the last {_span(report.since_seconds)}")
+        parts.append(f"in the last {say_span(report.since_seconds)[0]}")
     newest = report.jobs[0].failed_at if report.jobs else None
     if newest is not None:
         age = ago(report.as_of - newest)
@@ -99,10 +124,6 @@ def _tasks(report: FailedJobsReport) -> str:
     return f"{', '.join(named)}."
 
 
-def _span(seconds: float) -> str:
-    return {3_600.0: "hour", 86_400.0: "24 hours"}.get(seconds, format_age(seconds))
-
-
 def _hidden(report: FailedJobsReport) -> list[Line]:
     if not report.hidden_jobs:
         return []
@@ -110,7 +131,10 @@ def _hidden(report: FailedJobsReport) -> list[Line]:
     return [[f"{jobs} in queues that your role does not reach"]]
 
 
-def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> list[Part]:
+def _item(
+    job: FailedJob, report: FailedJobsReport, last: FailedJob | None, *, with_buttons: bool
+) -> list[Part]:
+    """An error like that of the job above is not repeated; the details have it."""
     line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
     facts = []
     if not report.queue:
@@ -119,8 +143,15 @@ def _item(job: FailedJob, report: FailedJobsReport, *, with_buttons: bool) -> li
         facts.append(ago(report.as_of - job.failed_at))
     if job.attempts > 1:
         facts.append(count(job.attempts, "attempt"))
+    error = describe_error(job, lines=2 if with_buttons else 1)
+    if last is not None and not with_buttons:
+        same = error == describe_error(last, lines=1)
+        alike = job.fingerprint is not None and job.fingerprint == last.fingerprint
+        if same or alike:
+            facts.append("same error" if same else "error alike")
+            error = ""
     line += [f" · {fact}" for fact in facts]
-    parts = [paragraph(line, pre=describe_error(job, lines=2 if with_buttons else 1))]
+    parts = [paragraph(line, pre=error)]
     if with_buttons:
         retry = RetryJobs((job.job_id,)).words()
         parts.append(

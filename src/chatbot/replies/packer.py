@@ -6,15 +6,29 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from chatbot.replies.message import Message
-from chatbot.replies.parts import Part
+from chatbot.replies.parts import Button, Part, buttons, context
 
-__all__ = ["MOST_BLOCKS", "MOST_CHARACTERS", "MOST_TEXT", "measure", "pack"]
+__all__ = [
+    "MOST_BLOCKS",
+    "MOST_CHARACTERS",
+    "MOST_TEXT",
+    "cut_pages",
+    "cut_rows",
+    "measure",
+    "pack",
+    "pack_pages",
+    "turn_page",
+]
 
 MOST_BLOCKS = 48
 """Slack takes 50; two are left for notes."""
 MOST_CHARACTERS = 12_500
 """Over all blocks; Slack refuses at about 13 200."""
 MOST_TEXT = 36_000
+PER_PAGE = 20
+"""Items of a page: more are not read on a phone."""
+MOST_ROWS = 60
+"""Rows of a table: Slack takes 100, and all characters count."""
 
 
 def measure(value: Any) -> int:
@@ -62,7 +76,84 @@ def pack(
     )
 
 
+def pack_pages(
+    head: Iterable[Part],
+    items: Sequence[Sequence[Part]],
+    *,
+    page: int,
+    total: int,
+    noun: str,
+    more: Callable[[int], str | None],
+    tail: Iterable[Part] = (),
+    per_page: int = PER_PAGE,
+) -> Message:
+    """Head, the items of one page, which of `total` they are, a button for the next, tail.
+
+    The pages are cut from the first item on, so that page 2 begins where page 1 ended whenever it
+    is asked for. `items` may be fewer than `total`: `more(n)` gives words whose result holds more
+    than `n` of them, or None when there are none such. A page that is not full because the items
+    ended is then shown again, with more on it.
+    """
+    before, after = list(head), list(tail)
+    room = _Room()
+    for part in before + after:
+        room.take([part])
+    room.blocks -= 2
+    room.characters -= 150
+    room.text -= 150
+    pages = cut_pages(items, per_page, room)
+    page = min(max(page, 1), len(pages))
+    there = pages[page - 1]
+    ended = there.stop == len(items) < total and len(there) < per_page
+    shown = [part for i in there for part in items[i]]
+    then = page if ended else page + 1
+    return pack([*before, *shown, *turn_page(there, total, then, noun, more), *after])
+
+
+def turn_page(
+    there: range, total: int, then: int, noun: str, more: Callable[[int], str | None]
+) -> list[Part]:
+    """`21–40 of 137` and *More*; nothing where all is shown on one page."""
+    if there.start == 0 and there.stop >= total:
+        return []
+    one = len(there) == 1
+    which = f"{there.stop:,}" if one else f"{there.start + 1:,}–{there.stop:,}"
+    parts = [context([f"{which} of {total:,} {noun}"])]
+    words = more(there.stop) if there.stop < total else None
+    if words is not None:
+        parts.append(buttons(Button(f"More {noun}", words, action=f"jobs_page:{then}")))
+    return parts
+
+
+def cut_pages(
+    items: Sequence[Sequence[Part]], per_page: int, room: _Room | None = None
+) -> list[range]:
+    """Which items stand on which page: as many as there is room for; at least one page."""
+    room = room or _Room()
+    left = room.copy()
+    pages: list[range] = []
+    start = 0
+    for i, item in enumerate(items):
+        if i > start and (i - start == per_page or not left.fits(item)):
+            pages.append(range(start, i))
+            start, left = i, room.copy()
+        left.take(item)
+    return [*pages, range(start, len(items))]
+
+
+def cut_rows(total: int, page: int, per_page: int = MOST_ROWS) -> range:
+    """Which rows of one table stand on this page; the last page where there are fewer."""
+    last = max(1, -(-total // per_page))
+    start = (min(max(page, 1), last) - 1) * per_page
+    return range(start, min(start + per_page, total))
+
+
 class _Room:
+    def copy(self) -> _Room:
+        other = _Room()
+        other.blocks, other.characters, other.text = self.blocks, self.characters, self.text
+        return other
+
     def __init__(self) -> None:
         self.blocks = MOST_BLOCKS
         self.characters = MOST_CHARACTERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatbot.replies.message import Message
-from chatbot.replies.packer import pack
+from chatbot.replies.packer import cut_rows, pack, turn_page
 from chatbot.replies.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
 from chatbot.replies.parts import table as build_table
 from chatbot.replies.words import count, cut, number
@@ -16,15 +16,14 @@ __all__ = ["render_stats"]
 
 SLOW = 60.0
 """Seconds the oldest ready job waits before its row is bold."""
-MOST_ROWS = 60
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 _DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
 
-def render_stats(report: StatsReport, command: str) -> Message:
+def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message:
     queues = sort_queues(report.queues)
     if not queues:
-        return pack([paragraph(_no_queues(report)), _context(report, [])])
+        return pack([paragraph(_no_queues(report, command)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
     verdict = build_verdict(report)
     lines: list[Line] = [[f"{_DOTS[verdict.level]} ", bold(verdict.headline)]]
@@ -34,19 +33,20 @@ def render_stats(report: StatsReport, command: str) -> Message:
         words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
         clicks.insert(0, Button(f"Show {count(failed, 'failure')}", words))
     notes: list[Line] = []
-    if len(queues) > MOST_ROWS:
-        left = count(len(queues) - MOST_ROWS, "more queue")
-        notes.append([f"{left} not shown · ", code(f"{command} stats QUEUE")])
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")
         notes.append([f"{what} not shown: your role does not reach them"])
-    shown = queues[:MOST_ROWS]
+    there = cut_rows(len(queues), page)
+    shown = [queues[i] for i in there]
+    worst = int(there.start == 0 and _in_trouble(shown[0]))
+    words = ShowStats(report.queue).words()
     return pack(
         [
             paragraph(*lines),
             _context(report, notes),
+            *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            build_table(HEADER, [_row(q) for q in shown], bold_rows=int(_in_trouble(shown[0]))),
+            build_table(HEADER, [_row(q) for q in shown], bold_rows=worst),
         ]
     )
 
@@ -55,12 +55,14 @@ def _in_trouble(queue: QueueStats) -> bool:
     return queue.failed_last_hour > 0 or (queue.oldest_ready_seconds or 0.0) >= SLOW
 
 
-def _no_queues(report: StatsReport) -> Line:
+def _no_queues(report: StatsReport, command: str) -> Line:
     if report.queue is not None:
         return [
             "🟡 ",
             bold(f"There is no job in a queue named {cut(report.queue, 60)}."),
-            " Without a name, stats shows all queues.",
+            " ",
+            code(f"{command} stats"),
+            " shows all queues.",
         ]
     if report.hidden_queues:
         return ["🟡 ", bold("Your role reaches none of the queues that hold jobs.")]

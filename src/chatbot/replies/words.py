@@ -16,7 +16,9 @@ __all__ = [
     "describe_loss",
     "escape",
     "first_lines",
+    "larger_limit",
     "number",
+    "say_span",
     "sentence",
     "short_task",
 ]
@@ -84,6 +86,30 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
 def ago(span: timedelta) -> str:
     """`14 min ago`; below a second nobody cares for tenths."""
     return f"{format_age(span)} ago" if span >= timedelta(seconds=1) else "just now"
+
+
+def say_span(seconds: float) -> tuple[str, str]:
+    """How a window and the one before it are called: `24 hours`, `the day before`."""
+    hours = seconds / 3_600
+    if 23 <= hours <= 25:
+        return "24 hours", "the day before"
+    if 0.95 <= hours <= 1.05:
+        return "hour", "the hour before"
+    if abs(hours - 168) < 2:
+        return "7 days", "the week before"
+    if hours >= 48:
+        return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
+    if hours > 1.5:
+        return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
+    minutes = max(1, round(seconds / 60))
+    if minutes == 1:
+        return "minute", "the minute before"
+    return f"{minutes} min", f"the {minutes} min before"
+
+
+def larger_limit(limit: int) -> int:
+    """The next step of `--limit` that shows more than this one."""
+    return next((size for size in (20, 50, 100, 500) if size > limit), 1_000)
 
 
 def sentence(text: str) -> str:
