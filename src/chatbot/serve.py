@@ -22,6 +22,7 @@ from jobs_maint.database import Pool, check_schema, open_pool
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.grammar import build_help
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["serve"]
@@ -110,6 +111,7 @@ async def _rehearse(bot: Bot, maint: MaintSettings, pool: Pool, by: str) -> None
         log.warning("chatbot.rehearsal_failed reason=%s", exc)
         return
     render_result(report, bot.settings.command, by=by)
+    render_text(report)
 
 
 async def _listen(

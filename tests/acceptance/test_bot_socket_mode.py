@@ -148,7 +148,7 @@ async def test_connections_that_end_at_once_are_not_opened_in_a_tight_loop(pool)
         for _ in range(6):
             known = sockets(slack)
             break_off(slack)
-            await until(lambda: sockets(slack) not in ([], known), "the next connection")
+            await until(lambda: sockets(slack) not in ([], known), "the next one")  # noqa: B023
             await until(lambda: link.problem is None, "the greeting")
         assert len(pauses) >= 3
         assert pauses[-1] > pauses[0]
@@ -176,9 +176,7 @@ async def test_a_message_that_is_no_request_harms_nothing(pool, caplog):
 
 async def test_what_was_received_is_acknowledged_before_the_connection_is_closed(pool):
     async with open_link(pool) as (slack, link):
-        results = [
-            asyncio.create_task(slack.command(VIEWER, OPS, "/jobs help")) for _ in range(20)
-        ]
+        results = [asyncio.create_task(slack.command(VIEWER, OPS, "/jobs help")) for _ in range(20)]
         await until(lambda: len(slack._sockets._waiting) == 20, "twenty requests on their way")
         [connection] = link._connections()
         await until(lambda: connection._taken or all(r.done() for r in results), "the reception")
