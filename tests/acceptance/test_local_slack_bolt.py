@@ -295,7 +295,7 @@ async def test_only_what_a_user_could_do_is_done():
             (slack.command(VIEWER, ARCHIVED, "/jobs"), "#old is archived"),
             (slack.command(VIEWER, OPS, "/job stats"), "/job is not a valid command"),
             (slack.click(VIEWER, OPS, "1.0", "retry"), "U0VIEWER sees no message 1.0"),
-            (slack.click(VIEWER, OPS, posted["ts"], "undo"), "has no button 'undo'"),
+            (slack.click(VIEWER, OPS, posted["ts"], "undo"), "there is no button 'undo'"),
             (
                 slack.click(VIEWER, OPS, posted["ts"], "Retry 37 jobs"),
                 "2 buttons are 'Retry 37 jobs'",

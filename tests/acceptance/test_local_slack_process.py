@@ -128,7 +128,7 @@ async def test_every_verb_does_over_http_what_it_does_in_process():
         mine = await control.post_as_user(VIEWER, OPS, "mine")
         command = await control.command(VIEWER, OPS, "/jobs")
         replayed = await control.replay(command.request_id)
-        with pytest.raises(ControlError, match="the message has no button 'retry'"):
+        with pytest.raises(ControlError, match="there is no button 'retry'"):
             await control.click(VIEWER, OPS, posted["ts"], "retry")
         with pytest.raises(ControlError, match="no request_url is set"):
             await control.post_raw("x")

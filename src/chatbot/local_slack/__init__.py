@@ -21,6 +21,7 @@ from chatbot.local_slack.journal import Breach, Call
 from chatbot.local_slack.messages import SeenMessage
 from chatbot.local_slack.server import LocalSlack
 from chatbot.local_slack.text import as_text
+from chatbot.local_slack.views import SeenView
 
 __all__ = [
     "App",
@@ -36,6 +37,7 @@ __all__ = [
     "LocalSlackControl",
     "RawResponse",
     "SeenMessage",
+    "SeenView",
     "Team",
     "User",
     "Usergroup",

@@ -10,7 +10,8 @@ from chatbot.local_slack.delivery import CommandResult, RawResponse
 from chatbot.local_slack.errors import ControlError
 from chatbot.local_slack.journal import Breach, Call
 from chatbot.local_slack.messages import SeenMessage
-from chatbot.local_slack.waiting import wait_for_message
+from chatbot.local_slack.views import SeenView
+from chatbot.local_slack.waiting import wait_for
 
 
 class LocalSlackControl:
@@ -79,7 +80,36 @@ class LocalSlackControl:
             )
             return result["changes"], [SeenMessage(**one) for one in result["messages"]]
 
-        return await wait_for_message(look, predicate, timeout)
+        return await wait_for(look, predicate, timeout, what="message")
+
+    async def view(self, user: str) -> SeenView | None:
+        return _view((await self._ask("view", user=user))["view"])
+
+    async def wait_for_view(
+        self,
+        user: str,
+        predicate: Callable[[SeenView], bool] = lambda _view: True,
+        timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
+    ) -> SeenView:
+        async def look(since: int | None, wait: float) -> tuple[int, list[SeenView]]:
+            result = await self._ask("view", user=user, since=since, wait=wait)
+            seen = _view(result["view"])
+            return result["changes"], [seen] if seen else []
+
+        return await wait_for(look, predicate, timeout, what="view")
+
+    async def submit_view(self, user: str, values: dict[str, Any] | None = None) -> CommandResult:
+        return CommandResult(**await self._ask("submit_view", user=user, values=values))
+
+    async def close_view(self, user: str) -> CommandResult | None:
+        result = await self._ask("close_view", user=user)
+        return CommandResult(**result) if result else None
+
+    async def click_in_view(
+        self, user: str, button: str, *, value: str | None = None
+    ) -> CommandResult:
+        result = await self._ask("click_in_view", user=user, button=button, value=value)
+        return CommandResult(**result)
 
     async def breaches(self) -> list[Breach]:
         return [Breach(**one) for one in await self._ask("breaches")]
@@ -114,6 +144,30 @@ class LocalSlackControl:
     async def set_members(self, usergroup: str, users: Sequence[str]) -> None:
         await self._ask("set_members", usergroup=usergroup, users=list(users))
 
+    async def set_scopes(self, scopes: Sequence[str]) -> None:
+        await self._ask("set_scopes", scopes=list(scopes))
+
+    async def set_unsupported_blocks(self, types: Sequence[str]) -> None:
+        await self._ask("set_unsupported_blocks", types=list(types))
+
+    async def set_archived(self, channel: str, archived: bool = True) -> None:
+        await self._ask("set_archived", channel=channel, archived=archived)
+
+    async def set_ext_shared(self, channel: str, shared: bool = True) -> None:
+        await self._ask("set_ext_shared", channel=channel, shared=shared)
+
+    async def add_bot(self, channel: str) -> None:
+        await self._ask("add_bot", channel=channel)
+
+    async def remove_bot(self, channel: str) -> None:
+        await self._ask("remove_bot", channel=channel)
+
+    async def delete_channel(self, channel: str) -> None:
+        await self._ask("delete_channel", channel=channel)
+
+    async def open_dm(self, user: str) -> str:
+        return str(await self._ask("open_dm", user=user))
+
     async def set_request_url(self, url: str) -> None:
         await self._ask("set_request_url", url=url)
 
@@ -123,6 +177,9 @@ class LocalSlackControl:
     async def connections(self) -> int:
         count: int = await self._ask("connections")
         return count
+
+    async def gaps(self) -> list[float]:
+        return list(await self._ask("gaps"))
 
     async def wait_for_connection(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the wait is the point
         await self._ask("wait_for_connection", timeout=timeout)
@@ -140,3 +197,7 @@ class LocalSlackControl:
         if not answer["ok"]:
             raise ControlError(answer["error"])
         return answer["result"]
+
+
+def _view(fields: dict[str, Any] | None) -> SeenView | None:
+    return SeenView(**fields) if fields else None

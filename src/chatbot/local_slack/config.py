@@ -31,6 +31,8 @@ class Channel:
     is_private: bool = False
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_im: bool = False
+    """A direct message between the bot and one person."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Limits:
     response_url_uses: int = 5
     response_url_seconds: float = 1800.0
     connections: int = 10
+    warning_seconds: float = 10.0
+    """How long a Socket Mode connection stays open after `disconnect` with reason `warning`."""
+    trigger_seconds: float = 3.0
+    """How long a trigger_id opens a modal."""
+    views: int = 3
+    """How many views a modal stacks."""
 
 
 @dataclass(frozen=True)

@@ -68,33 +68,54 @@ def _build_verbs(slack: "LocalSlack") -> dict[str, Verb]:
         seen = _plain(slack.messages(channel, as_user))
         return {"changes": slack.changes, "messages": seen}
 
+    async def view(user: str, since: int | None = None, wait: float = 0.0) -> Any:
+        if since is not None:
+            await slack.wait_for_change(since, min(wait, MAX_WAIT))
+        return {"changes": slack.changes, "view": _plain(slack.view(user))}
+
     async def breaches() -> Any:
         return _plain(slack.breaches)
 
     async def connections() -> Any:
         return slack.connections
 
+    async def gaps() -> Any:
+        return slack.gaps
+
     direct = (
+        slack.add_bot,
         slack.calls,
         slack.clear_breaches,
         slack.clear_faults,
+        slack.delete_channel,
+        slack.open_dm,
         slack.post_as_user,
+        slack.remove_bot,
+        slack.set_archived,
+        slack.set_ext_shared,
         slack.set_fault,
         slack.set_members,
         slack.set_request_url,
+        slack.set_scopes,
+        slack.set_unsupported_blocks,
     )
     awaited = (
         slack.click,
+        slack.click_in_view,
+        slack.close_view,
         slack.command,
         slack.disconnect,
         slack.post_raw,
         slack.replay,
+        slack.submit_view,
         slack.wait_for_connection,
     )
     return {
         "breaches": breaches,
         "connections": connections,
+        "gaps": gaps,
         "messages": messages,
+        "view": view,
         **{method.__name__: _wrap(method) for method in direct},
         **{method.__name__: _wrap_async(method) for method in awaited},
     }

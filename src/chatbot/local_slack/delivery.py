@@ -14,6 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from chatbot.local_slack.errors import ControlError, SlackError
 from chatbot.local_slack.journal import Journal
+from chatbot.local_slack.modals import Modals
 from chatbot.local_slack.responses import Origin, Responses, parse_answer
 from chatbot.local_slack.sockets import Sockets
 from chatbot.local_slack.state import Workspace
@@ -21,11 +22,12 @@ from chatbot.local_slack.state import Workspace
 TIMEOUT = "operation_timeout"
 FAILED = "dispatch_failed"
 MALFORMED = "invalid_command_response"
+MALFORMED_VIEW = "invalid_view_response"
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How the app acked a command or a click.
+    """How the app acked a command, a click, a submit or a close.
 
     `status` is the HTTP status (200 for an acked envelope, None when nothing came in time);
     `error_shown` is the code that the user sees, None when all went well.
@@ -52,12 +54,27 @@ class _Request:
     headers: Mapping[str, str]
     origin: Origin
 
+    @property
+    def takes_answer(self) -> bool:
+        """Whether the ack may carry a body."""
+        return self.kind == "slash_commands" or self.is_submission
+
+    @property
+    def is_submission(self) -> bool:
+        return self.payload.get("type") == "view_submission"
+
 
 class Delivery:
     def __init__(
-        self, workspace: Workspace, journal: Journal, responses: Responses, sockets: Sockets
+        self,
+        workspace: Workspace,
+        journal: Journal,
+        responses: Responses,
+        sockets: Sockets,
+        modals: Modals,
     ) -> None:
         self._workspace = workspace
+        self._modals = modals
         self._journal = journal
         self._responses = responses
         self._sockets = sockets
@@ -111,7 +128,11 @@ class Delivery:
             else:
                 timeout = self._workspace.config.limits.ack_seconds
                 answer = await self._sockets.send(
-                    request.kind, request.payload, request_id, timeout
+                    request.kind,
+                    request.payload,
+                    request_id,
+                    timeout=timeout,
+                    takes_answer=request.takes_answer,
                 )
                 status = 200
             error = self._judge(request, status, answer)
@@ -147,20 +168,23 @@ class Delivery:
         if status != 200:
             self._journal.add_breach("ack_status", f"a {request.kind} was acked with {status}")
             return FAILED
-        if answer is None:
-            return None
-        if request.kind != "slash_commands":
+        if answer is not None and not request.takes_answer:
             self._journal.add_breach("ack_body_ignored", "the ack of a click cannot carry a body")
             return None
         try:
-            self._show_ack(
-                request.origin, parse_answer(answer) if isinstance(answer, str) else answer
-            )
+            self._take_answer(request, parse_answer(answer) if isinstance(answer, str) else answer)
         except SlackError as exc:
             if exc.is_breach:
-                self._journal.add_breach("malformed_ack", f"the ack of a command has {exc.code}")
-            return MALFORMED
+                what = request.payload.get("type", "command")
+                self._journal.add_breach("malformed_ack", f"the ack of a {what} has {exc.code}")
+            return MALFORMED_VIEW if request.is_submission else MALFORMED
         return None
+
+    def _take_answer(self, request: _Request, answer: Any) -> None:
+        if request.is_submission and request.origin.view is not None:
+            self._modals.respond(request.origin.view, answer)
+        elif answer is not None:
+            self._show_ack(request.origin, answer)
 
     def _show_ack(self, origin: Origin, answer: Any) -> None:
         if not isinstance(answer, dict):
@@ -173,6 +197,10 @@ class Delivery:
             raise SlackError("invalid_response_type")
 
     def _show_error(self, request: _Request, error: str) -> None:
+        if request.origin.view is not None:
+            text = f'We had some trouble connecting: "{error}". Try again?'
+            self._modals.show_trouble(request.origin.view, text)
+            return
         what = request.payload["command"] if request.kind == "slash_commands" else "The button"
         self._responses.show_error(request.origin, f'{what} failed with the error "{error}"')
 

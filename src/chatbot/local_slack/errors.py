@@ -6,6 +6,7 @@ from typing import Any
 # Every other error code is the bot's mistake and counts as a breach.
 STATES_OF_THE_WORKSPACE = frozenset(
     {
+        "channel_is_archived",
         "channel_not_found",
         "hash_conflict",
         "is_archived",

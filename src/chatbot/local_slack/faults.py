@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 
 from chatbot.local_slack.errors import ControlError
 
-KINDS = ("429", "500", "accepted_but_lost", "hang")
+KINDS = (
+    "429",
+    "500",
+    "accepted_but_lost",
+    "garbage",
+    "hang",
+    "invalid_blocks",
+    "reset",
+    "timeout",
+)
 
 
 @dataclass
@@ -40,10 +49,14 @@ class Faults:
             raise ControlError(f"a fault happens at least once, not {times} times")
         self.waiting.append(Fault(kind, method, times, channel, retry_after))
 
-    def take(self, method: str, channel: str | None) -> Fault | None:
-        """Return the fault that this call meets, and use it up once."""
+    def take(self, method: str, channel: str | None, *, has_blocks: bool = False) -> Fault | None:
+        """Return the fault that this call meets, and use it up once.
+
+        `invalid_blocks` waits for a call that has blocks.
+        """
         for fault in self.waiting:
-            if fault.method in {"*", method} and fault.channel in {None, channel}:
+            is_apt = has_blocks or fault.kind != "invalid_blocks"
+            if is_apt and fault.method in {"*", method} and fault.channel in {None, channel}:
                 fault.times -= 1
                 if fault.times == 0:
                     self.waiting.remove(fault)

@@ -1,4 +1,7 @@
-"""The Web API methods that read, and the table of all methods with scopes and tiers."""
+"""The Web API methods that read, and the table of all methods with scopes and tiers.
+
+Scopes and tiers are those of `docs.slack.dev/reference/methods`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +15,14 @@ from chatbot.local_slack.posting import (
     post_message,
     update_message,
 )
+from chatbot.local_slack.view_methods import open_view, push_view, update_view
 
 
 @dataclass(frozen=True)
 class Method:
     run: Callable[[Api, Arguments], dict[str, Any]]
     scopes: tuple[str, ...] = ()
-    """One of these is needed, by the channel's kind where there are two."""
+    """One of these is needed, by the kind of channel where there are several: public, private, DM."""
     per_minute: int | None = None
     is_app_level: bool = False
 
@@ -42,7 +46,8 @@ def get_conversation(api: Api, arguments: Arguments) -> dict[str, Any]:
         "channel": {
             "id": channel.id,
             "name": channel.name,
-            "is_channel": not channel.is_private,
+            "is_channel": not channel.is_private and not channel.is_im,
+            "is_im": channel.is_im,
             "is_private": channel.is_private,
             "is_archived": channel.is_archived,
             "is_ext_shared": channel.is_ext_shared,
@@ -86,6 +91,37 @@ def list_history(api: Api, arguments: Arguments) -> dict[str, Any]:
     }
 
 
+def open_conversation(api: Api, arguments: Arguments) -> dict[str, Any]:
+    """Open the direct message with one person; group conversations are not for this bot."""
+    users = [one for one in str(arguments.get("users") or "").split(",") if one]
+    if not users:
+        raise SlackError("users_list_not_supplied")
+    if len(users) > 1:
+        raise SlackError("too_many_users")
+    user = api.workspace.get_user(users[0])
+    if user.deleted:
+        raise SlackError("user_disabled")
+    if user.is_bot:
+        raise SlackError("user_not_found")
+    was_open = f"D{user.id[1:]}" in api.workspace.channels
+    channel: dict[str, Any] = {"id": api.workspace.open_im(user).id}
+    if _is_true(arguments.get("return_im")):
+        channel |= {"is_im": True, "user": user.id}
+    return {"channel": channel, **({"no_op": True, "already_open": True} if was_open else {})}
+
+
+def get_permalink(api: Api, arguments: Arguments) -> dict[str, Any]:
+    channel = api.workspace.get_channel(arguments.get("channel"))
+    message = api.workspace.find(channel.id, arguments.get("message_ts"))
+    if message is None or message.ephemeral_to is not None:
+        raise SlackError("message_not_found")
+    domain = api.workspace.config.workspace.domain
+    link = f"https://{domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
+    if message.thread_ts not in {None, message.ts}:
+        link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
+    return {"channel": channel.id, "permalink": link}
+
+
 def get_user(api: Api, arguments: Arguments) -> dict[str, Any]:
     user = api.workspace.get_user(arguments.get("user"))
     return {
@@ -119,13 +155,20 @@ def open_connection(api: Api, _arguments: Arguments) -> dict[str, Any]:
 METHODS = {
     "apps.connections.open": Method(open_connection, ("connections:write",), is_app_level=True),
     "auth.test": Method(get_identity),
+    "chat.getPermalink": Method(get_permalink),
     "chat.postEphemeral": Method(post_ephemeral, ("chat:write",), 100),
     "chat.postMessage": Method(post_message, ("chat:write",)),
     "chat.update": Method(update_message, ("chat:write",), 50),
-    "conversations.history": Method(list_history, ("channels:history", "groups:history"), 50),
-    "conversations.info": Method(get_conversation, ("channels:read", "groups:read"), 50),
+    "conversations.history": Method(
+        list_history, ("channels:history", "groups:history", "im:history"), 50
+    ),
+    "conversations.info": Method(get_conversation, ("channels:read", "groups:read", "im:read"), 50),
+    "conversations.open": Method(open_conversation, ("im:write",), 50),
     "usergroups.users.list": Method(list_usergroup_users, ("usergroups:read",), 20),
     "users.info": Method(get_user, ("users:read",), 100),
+    "views.open": Method(open_view, per_minute=100),
+    "views.push": Method(push_view, per_minute=100),
+    "views.update": Method(update_view, per_minute=100),
 }
 
 

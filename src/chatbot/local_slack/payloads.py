@@ -1,7 +1,6 @@
 """What Slack sends to the app, field by field as the real one does."""
 
 import re
-import secrets
 from typing import Any
 
 from chatbot.local_slack.config import Channel, Config, User
@@ -13,7 +12,13 @@ VERIFICATION_TOKEN = "local-verification-token"  # noqa: S105 - Slack's deprecat
 
 
 def build_slash_command(
-    workspace: Workspace, user: User, channel: Channel, text: str, response_url: str
+    workspace: Workspace,
+    user: User,
+    channel: Channel,
+    text: str,
+    *,
+    response_url: str,
+    trigger_id: str,
 ) -> dict[str, Any]:
     config = workspace.config
     command, _, rest = text.strip().partition(" ")
@@ -33,7 +38,7 @@ def build_slash_command(
         "api_app_id": config.app.app_id,
         "is_enterprise_install": "false",
         "response_url": response_url,
-        "trigger_id": build_trigger_id(config),
+        "trigger_id": trigger_id,
     }
 
 
@@ -45,17 +50,13 @@ def build_block_actions(
     *,
     channel_name: str,
     response_url: str,
+    trigger_id: str,
 ) -> dict[str, Any]:
     team = {"id": config.workspace.team_id, "domain": config.workspace.domain}
     is_ephemeral = message.ephemeral_to is not None
     payload: dict[str, Any] = {
         "type": "block_actions",
-        "user": {
-            "id": user.id,
-            "username": user.name,
-            "name": user.name,
-            "team_id": config.workspace.team_id,
-        },
+        "user": build_user(config, user),
         "api_app_id": config.app.app_id,
         "token": VERIFICATION_TOKEN,
         "container": {
@@ -64,7 +65,7 @@ def build_block_actions(
             "channel_id": message.channel,
             "is_ephemeral": is_ephemeral,
         },
-        "trigger_id": build_trigger_id(config),
+        "trigger_id": trigger_id,
         "team": team,
         "enterprise": None,
         "is_enterprise_install": False,
@@ -85,8 +86,9 @@ def build_action(element: dict[str, Any], block_id: str, action_ts: str) -> dict
     return {**shown, "block_id": block_id, "action_ts": action_ts}
 
 
-def build_trigger_id(config: Config) -> str:
-    return f"{secrets.randbelow(10**12)}.{config.workspace.team_id}.{secrets.token_hex(16)}"
+def build_user(config: Config, user: User) -> dict[str, Any]:
+    team_id = config.workspace.team_id
+    return {"id": user.id, "username": user.name, "name": user.name, "team_id": team_id}
 
 
 def _escape(workspace: Workspace, text: str) -> str:

@@ -1,5 +1,6 @@
 """Posting, updating and ephemeral messages, as their reference pages say."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,14 @@ from chatbot.local_slack.config import Channel
 from chatbot.local_slack.errors import SlackError
 from chatbot.local_slack.limits import RateLimiter
 from chatbot.local_slack.messages import Message
+from chatbot.local_slack.modals import Modals
 from chatbot.local_slack.state import Workspace
 
 MAX_TEXT = 40_000
 MAX_UPDATED_TEXT = 4_000
+MAX_METADATA = 16 * 1024
+"""Bytes of JSON. That there is a limit is documented (`metadata_too_large`), the number is ours."""
+METADATA = {"event_type", "event_payload", "entities"}
 TRUNCATED = {
     "messages": [
         (
@@ -31,6 +36,7 @@ class Api:
     """What the methods work on; `open_connection` returns a fresh WebSocket URL."""
 
     workspace: Workspace
+    modals: Modals
     limiter: RateLimiter
     open_connection: Callable[[], str]
     base_url: Callable[[], str]
@@ -44,7 +50,7 @@ def read_content(
     if text is not None and not isinstance(text, str):
         raise SlackError("invalid_arguments")
     if blocks is not None:
-        blocks = check_blocks(blocks, workspace.config.workspace.unsupported_blocks)
+        blocks = check_blocks(blocks, workspace.unsupported_blocks)
     if not text and not blocks:
         raise SlackError("no_text")
     return text, blocks
@@ -56,19 +62,32 @@ def _read_metadata(arguments: Arguments) -> dict[str, Any] | None:
         return metadata
     if not isinstance(metadata, dict) or not isinstance(metadata.get("event_payload"), dict):
         raise SlackError("invalid_metadata_format")
-    if not isinstance(metadata.get("event_type"), str):
+    event_type = metadata.get("event_type")
+    if not isinstance(event_type, str) or not event_type or set(metadata) - METADATA:
         raise SlackError("invalid_metadata_format")
+    if len(json.dumps(metadata).encode()) > MAX_METADATA:
+        raise SlackError("metadata_too_large")
     return metadata
 
 
-def _get_writable_channel(api: Api, arguments: Arguments) -> Channel:
+def _get_writable_channel(
+    api: Api, arguments: Arguments, *, when_archived: str = "is_archived"
+) -> Channel:
     channel = api.workspace.get_channel(arguments.get("channel"))
     if channel.is_archived:
-        raise SlackError("is_archived")
-    may_write = "chat:write.public" in api.workspace.config.app.bot_scopes
+        raise SlackError(when_archived)
+    may_write = "chat:write.public" in api.workspace.bot_scopes
     if not api.workspace.has_bot(channel) and not may_write:
         raise SlackError("not_in_channel")
     return channel
+
+
+def _open_im(workspace: Workspace, arguments: Arguments) -> Arguments:
+    """A user's id as the channel is the direct message with them, where they can have one."""
+    user = workspace.users.get(str(arguments.get("channel")))
+    if user is None or user.is_bot or user.deleted:
+        return arguments
+    return {**arguments, "channel": workspace.open_im(user).id}
 
 
 def _build_message(api: Api, channel: Channel, arguments: Arguments) -> Message:
@@ -94,7 +113,7 @@ def _warnings(arguments: Arguments) -> dict[str, Any]:
 
 
 def post_message(api: Api, arguments: Arguments) -> dict[str, Any]:
-    channel = _get_writable_channel(api, arguments)
+    channel = _get_writable_channel(api, _open_im(api.workspace, arguments))
     message = _build_message(api, channel, arguments)
     retry_after = api.limiter.retry_after_post(channel.id)
     if retry_after:
@@ -120,7 +139,7 @@ def post_ephemeral(api: Api, arguments: Arguments) -> dict[str, Any]:
 
 
 def update_message(api: Api, arguments: Arguments) -> dict[str, Any]:
-    channel = _get_writable_channel(api, arguments)
+    channel = _get_writable_channel(api, arguments, when_archived="is_inactive")
     message = api.workspace.find(channel.id, arguments.get("ts"))
     if message is None or message.ephemeral_to is not None:
         raise SlackError("message_not_found")

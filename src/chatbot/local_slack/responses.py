@@ -8,25 +8,27 @@ from typing import Any
 from aiohttp import web
 
 from chatbot.local_slack.errors import SlackError
+from chatbot.local_slack.fault_answers import FAULT_STATUS, answer_fault, drop_connection
 from chatbot.local_slack.faults import Faults
 from chatbot.local_slack.journal import Journal
 from chatbot.local_slack.messages import Message
 from chatbot.local_slack.posting import MAX_TEXT, read_content
 from chatbot.local_slack.state import Workspace
-from chatbot.local_slack.web_api import answer_fault, drop_connection
+from chatbot.local_slack.views import View
 
 RESPONSE_TYPES = {"ephemeral", "in_channel"}
 
 
 @dataclass
 class Origin:
-    """Where an answer belongs: the typed command, or the message whose button was clicked."""
+    """Where an answer belongs: the typed command, or what was clicked: a message or a view."""
 
     user: str
     channel: str
     created_at: float
     command: str | None = None
     message: Message | None = None
+    view: View | None = None
     uses: int = 0
     is_command_shown: bool = False
 
@@ -51,13 +53,12 @@ class Responses:
         body: dict[str, Any] = {}
         origin = self._origins.get(request.path)
         channel = origin.channel if origin else None
-        fault = self._faults.take("response_url", channel)
         try:
-            if fault is not None and fault.kind != "accepted_but_lost":
-                response = await answer_fault(fault, self._faults)
-                self._journal.add_call("response_url", body, response.status, fault.kind)
-                return response
             body = parse_answer(await request.text())
+            fault = self._faults.take("response_url", channel, has_blocks=bool(body.get("blocks")))
+            if fault is not None and fault.kind != "accepted_but_lost":
+                self._journal.add_call("response_url", body, FAULT_STATUS[fault.kind], fault.kind)
+                return await answer_fault(fault, self._faults, request, status=400)
             self._use(origin, body)
         except SlackError as error:
             self._journal.add_call("response_url", body, error.status, error.code)
@@ -74,6 +75,12 @@ class Responses:
             raise SlackError("expired_url", status=404)
         if origin.uses >= self._limits.response_url_uses:
             raise SlackError("used_url", status=404)
+        # As documented for incoming webhooks; that it is so here too is our reading.
+        place = self._workspace.channels.get(origin.channel)
+        if place is None:
+            raise SlackError("channel_not_found", status=404)
+        if place.is_archived:
+            raise SlackError("channel_is_archived", status=410)
         self.apply(origin, body)
         origin.uses += 1
 

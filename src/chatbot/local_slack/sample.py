@@ -24,6 +24,9 @@ ALL_SCOPES = (
     "channels:history",
     "groups:read",
     "groups:history",
+    "im:history",
+    "im:read",
+    "im:write",
     "users:read",
     "usergroups:read",
 )

@@ -1,8 +1,13 @@
-"""Socket Mode: the app's WebSocket connections, envelopes out, acks in."""
+"""Socket Mode: the app's WebSocket connections, envelopes out, acks in.
+
+Documented: up to 10 connections, an envelope goes to any one; a `warning` comes about 10 s before
+the connection is closed, an app can open the next one meanwhile.
+"""
 
 import asyncio
 import json
 import secrets
+import time
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -22,6 +27,9 @@ class Sockets:
         self._tickets: set[str] = set()
         self._connections: list[web.WebSocketResponse] = []
         self._leaving: dict[web.WebSocketResponse, asyncio.Task[None]] = {}
+        self._warned: dict[web.WebSocketResponse, asyncio.Task[None]] = {}
+        self._gaps: list[float] = []
+        self._alone_since: float | None = None
         self._turn = 0
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._acked: set[str] = set()
@@ -31,6 +39,13 @@ class Sockets:
     @property
     def count(self) -> int:
         return len(self._connections)
+
+    @property
+    def gaps(self) -> list[float]:
+        """How long no connection was open, each time since the first one; the last may last on."""
+        if self._alone_since is None:
+            return list(self._gaps)
+        return [*self._gaps, time.monotonic() - self._alone_since]
 
     def issue_ticket(self) -> str:
         ticket = secrets.token_urlsafe(16)
@@ -51,6 +66,7 @@ class Sockets:
             await socket.close()
             return socket
         self._connections.append(socket)
+        self._gaps, self._alone_since = self.gaps, None
         try:
             await self._serve(socket)
         finally:
@@ -74,9 +90,12 @@ class Sockets:
     def _forget(self, socket: web.WebSocketResponse) -> None:
         if socket in self._connections:
             self._connections.remove(socket)
-        task = self._leaving.pop(socket, None)
-        if task is not None:
-            task.cancel()
+            if not self._connections:
+                self._alone_since = time.monotonic()
+        for tasks in (self._leaving, self._warned):
+            task = tasks.pop(socket, None)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
         if not self._connections:
             self._opened.clear()
 
@@ -98,7 +117,15 @@ class Sockets:
         elif envelope_id not in self._timed_out:
             self._journal.add_breach("unknown_envelope", "an ack names an envelope never sent")
 
-    async def send(self, kind: str, payload: Any, envelope_id: str, timeout: float) -> Any:  # noqa: ASYNC109 - Slack's limit
+    async def send(
+        self,
+        kind: str,
+        payload: Any,
+        envelope_id: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - Slack's limit
+        takes_answer: bool,
+    ) -> Any:
         """Return the ack's payload; raise TimeoutError, or ConnectionError when nobody listens."""
         if not self._connections:
             raise ConnectionError("no Socket Mode connection is open")
@@ -110,7 +137,7 @@ class Sockets:
         envelope = {
             "envelope_id": envelope_id,
             "type": kind,
-            "accepts_response_payload": kind == "slash_commands",
+            "accepts_response_payload": takes_answer,
             "payload": payload,
         }
         try:
@@ -131,22 +158,40 @@ class Sockets:
             raise TimeoutError(f"no Socket Mode connection within {timeout:g} s") from exc
 
     async def disconnect(self, reason: str) -> None:
-        """Tell every connection to leave; but for a `warning`, nothing more is sent to it.
+        """Tell connections to leave.
 
-        An app that does not go by itself is thrown out after a second.
+        A `warning` goes to all, which stay in use until `Limits.warning_seconds` are over. Any
+        other reason goes to those that were warned, or to all where none was; nothing more is sent
+        to them, and one that does not go by itself is thrown out after a second.
         """
-        for socket in list(self._connections):
-            await socket.send_json({"type": "disconnect", "reason": reason})
-            if reason != "warning":
-                self._forget(socket)
-                self._leaving[socket] = asyncio.create_task(self._throw_out(socket))
+        if reason == "warning":
+            for socket in list(self._connections):
+                await self._warn(socket)
+            return
+        for socket in list(self._warned or self._connections):
+            await self._dismiss(socket, reason)
 
     async def close(self) -> None:
-        for socket, task in list(self._leaving.items()):
-            task.cancel()
-            await socket.close()
+        for tasks in (self._leaving, self._warned):
+            for socket, task in list(tasks.items()):
+                task.cancel()
+                await socket.close()
         for socket in list(self._connections):
             await socket.close()
+
+    async def _warn(self, socket: web.WebSocketResponse) -> None:
+        if socket not in self._warned:
+            await socket.send_json({"type": "disconnect", "reason": "warning"})
+            self._warned[socket] = asyncio.create_task(self._dismiss_later(socket))
+
+    async def _dismiss_later(self, socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(self._config.limits.warning_seconds)
+        await self._dismiss(socket, "refresh_requested")
+
+    async def _dismiss(self, socket: web.WebSocketResponse, reason: str) -> None:
+        await socket.send_json({"type": "disconnect", "reason": reason})
+        self._forget(socket)
+        self._leaving[socket] = asyncio.create_task(self._throw_out(socket))
 
     async def _throw_out(self, socket: web.WebSocketResponse) -> None:
         await asyncio.sleep(GRACE_SECONDS)

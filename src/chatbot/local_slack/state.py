@@ -1,8 +1,9 @@
 """The workspace as it is now: members, messages, who sees what."""
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chatbot.local_slack.config import Channel, Config, User
@@ -23,6 +24,8 @@ class Workspace:
         self.users = {user.id: user for user in (*config.users, bot)}
         self.usergroups = {group.id: list(group.users) for group in config.usergroups}
         self.messages: list[Message] = []
+        self.bot_scopes = config.app.bot_scopes
+        self.unsupported_blocks = config.workspace.unsupported_blocks
         self.changes = 0
         self._last_ts = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -51,18 +54,47 @@ class Workspace:
 
     def get_person(self, user: str, channel: str) -> tuple[User, Channel]:
         """Return who acts where; raise `ControlError` when that person could not act there."""
-        person, place = self.users.get(user), self.channels.get(channel)
-        if person is None or person.is_bot:
-            raise ControlError(f"there is no user {user}; there are: {', '.join(self._people())}")
-        if place is None:
-            raise ControlError(f"there is no channel {channel}; there are: {self._places()}")
-        if person.deleted:
-            raise ControlError(f"{user} is deactivated and cannot act")
+        person, place = self.get_actor(user), self.get_place(channel)
         if user not in place.members:
             raise ControlError(f"{user} is not in #{place.name}")
         if place.is_archived:
             raise ControlError(f"#{place.name} is archived; nobody can act there")
         return person, place
+
+    def get_actor(self, user: str) -> User:
+        person = self.users.get(user)
+        if person is None or person.is_bot:
+            raise ControlError(f"there is no user {user}; there are: {', '.join(self._people())}")
+        if person.deleted:
+            raise ControlError(f"{user} is deactivated and cannot act")
+        return person
+
+    def get_place(self, channel: str) -> Channel:
+        if channel not in self.channels:
+            raise ControlError(f"there is no channel {channel}; there are: {self._places()}")
+        return self.channels[channel]
+
+    def change_channel(self, channel: str, **changes: Any) -> None:
+        self.channels[channel] = dataclasses.replace(self.get_place(channel), **changes)
+
+    def set_bot_member(self, channel: str, *, is_member: bool) -> None:
+        bot = self.config.app.bot_user_id
+        others = tuple(one for one in self.get_place(channel).members if one != bot)
+        self.change_channel(channel, members=(*others, bot) if is_member else others)
+
+    def delete_channel(self, channel: str) -> None:
+        del self.channels[self.get_place(channel).id]
+
+    def open_im(self, user: User) -> Channel:
+        """Return the direct message of the bot and this person; the first time it is made."""
+        channel = f"D{user.id[1:]}"
+        if channel not in self.channels:
+            members = (user.id, self.config.app.bot_user_id)
+            self.channels[channel] = Channel(channel, "directmessage", members, is_im=True)
+        return self.channels[channel]
+
+    def set_scopes(self, scopes: Sequence[str]) -> None:
+        self.bot_scopes = tuple(scopes)
 
     def set_members(self, usergroup: str, users: list[str]) -> None:
         if usergroup not in self.usergroups:
@@ -89,10 +121,9 @@ class Workspace:
 
     def list_seen(self, channel: str, as_user: str | None) -> list[Message]:
         """Return what `as_user` sees in the channel, oldest first; None sees everything."""
-        if channel not in self.channels:
-            raise ControlError(f"there is no channel {channel}; there are: {self._places()}")
-        if as_user is not None and as_user not in self.channels[channel].members:
-            raise ControlError(f"{as_user} is not in #{self.channels[channel].name}")
+        place = self.get_place(channel)
+        if as_user is not None and as_user not in place.members:
+            raise ControlError(f"{as_user} is not in #{place.name}")
         return [m for m in self.messages if m.channel == channel and m.is_seen_by(as_user)]
 
     def notify(self) -> None:

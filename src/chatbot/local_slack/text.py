@@ -7,6 +7,7 @@ from typing import Any
 
 from chatbot.local_slack.messages import SeenMessage
 from chatbot.local_slack.tables import render_rows
+from chatbot.local_slack.views import SeenView
 
 WIDTH = 80
 CODE_INDENT = "    "
@@ -14,11 +15,22 @@ CODE_INDENT = "    "
 Block = dict[str, Any]
 
 
-def as_text(message: SeenMessage, width: int = WIDTH) -> str:
+def as_text(message: SeenMessage | SeenView, width: int = WIDTH) -> str:
     """Render the blocks, or the text where there are none; lines end at `width` where they can."""
+    if isinstance(message, SeenView):
+        return _render_view(message, width)
     if not message.blocks:
         return _wrap(render_mrkdwn(message.text), width)
     return render_blocks(message.blocks, width)
+
+
+def _render_view(view: SeenView, width: int) -> str:
+    """Title, what is wrong, the blocks, then the buttons at the bottom."""
+    lines = [_underline(view.title)]
+    lines += [f"! {one}" for one in [view.trouble, *view.errors.values()] if one]
+    lines.append(render_blocks(view.blocks, width))
+    lines.append(" ".join(f"[{one}]" for one in (view.close or "Close", view.submit) if one))
+    return "\n".join(lines)
 
 
 def render_blocks(blocks: list[Block], width: int = WIDTH) -> str:
@@ -44,8 +56,19 @@ def _render_block(block: Block, width: int) -> str:
 
 
 def _render_header(block: Block, width: int) -> str:
-    title = _wrap(_object(block.get("text")), width)
+    return _underline(_wrap(_object(block.get("text")), width))
+
+
+def _underline(title: str) -> str:
     return f"{title}\n{'=' * max(map(len, title.splitlines()), default=0)}"
+
+
+def _render_alert(block: Block, width: int) -> str:
+    return _wrap(f"[{block.get('level', 'default')}] {_object(block.get('text'))}", width)
+
+
+def _render_input(block: Block, width: int) -> str:
+    return _wrap(f"{_object(block.get('label'))}: {_element(block.get('element', {}))}", width)
 
 
 def _render_context(block: Block, width: int) -> str:
@@ -179,6 +202,7 @@ def _wrap(text: str, width: int) -> str:
 
 RENDERERS: dict[str, Callable[[Block, int], str]] = {
     "actions": _render_actions,
+    "alert": _render_alert,
     "container": _render_container,
     "context": _render_context,
     "data_table": _render_table,
@@ -186,6 +210,7 @@ RENDERERS: dict[str, Callable[[Block, int], str]] = {
     "divider": _render_divider,
     "header": _render_header,
     "image": _render_image,
+    "input": _render_input,
     "markdown": _render_markdown,
     "rich_text": _render_rich_text,
     "section": _render_section,

@@ -1,28 +1,37 @@
-"""Waiting for a message without guessing how long it takes."""
+"""Waiting for a message or a view without guessing how long it takes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from chatbot.local_slack.messages import SeenMessage
+from chatbot.local_slack.views import SeenView
 
-Look = Callable[[int | None, float], Awaitable[tuple[int, list[SeenMessage]]]]
-"""(changes seen so far or None, seconds to wait for another) → (changes, messages)."""
+Seen = TypeVar("Seen", SeenMessage, SeenView)
+Look = Callable[[int | None, float], Awaitable[tuple[int, list[Seen]]]]
+"""(changes seen so far or None, seconds to wait for another) → (changes, what is there)."""
 
 
-async def wait_for_message(
-    look: Look,
-    predicate: Callable[[SeenMessage], bool],
+async def wait_for(
+    look: Look[Seen],
+    predicate: Callable[[Seen], bool],
     timeout: float,  # noqa: ASYNC109 - the wait is the point
-) -> SeenMessage:
+    *,
+    what: str,
+) -> Seen:
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
-    changes, messages = await look(None, 0)
+    changes, there = await look(None, 0)
     while True:
-        for message in messages:
-            if predicate(message):
-                return message
+        for one in there:
+            if predicate(one):
+                return one
         left = end - loop.time()
         if left <= 0:
-            there = "; ".join(repr(message.text) for message in messages) or "nothing"
-            raise TimeoutError(f"no such message within {timeout:g} s; there was: {there}")
-        changes, messages = await look(changes, left)
+            shown = "; ".join(map(_describe, there)) or "nothing"
+            raise TimeoutError(f"no such {what} within {timeout:g} s; there was: {shown}")
+        changes, there = await look(changes, left)
+
+
+def _describe(seen: SeenMessage | SeenView) -> str:
+    return repr(seen.text if isinstance(seen, SeenMessage) else seen.title)

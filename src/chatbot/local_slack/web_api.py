@@ -6,12 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from chatbot.local_slack.errors import SlackError
-from chatbot.local_slack.faults import Fault, Faults
+from chatbot.local_slack.fault_answers import FAULT_STATUS, answer_fault, drop_connection
+from chatbot.local_slack.faults import Faults
 from chatbot.local_slack.journal import Journal
 from chatbot.local_slack.methods import METHODS, Method
 from chatbot.local_slack.posting import Api, Arguments
 
-JSON_ARGUMENTS = ("attachments", "blocks", "metadata")
+JSON_ARGUMENTS = ("attachments", "blocks", "metadata", "view")
 NOT_JSON = {"blocks": "invalid_blocks_format", "metadata": "invalid_metadata_format"}
 
 
@@ -27,10 +28,13 @@ class WebApi:
         arguments: Arguments = {}
         try:
             arguments = await read_arguments(request)
-            fault = self._faults.take(name, arguments.get("channel"))
+            has_blocks = bool(arguments.get("blocks") or arguments.get("view"))
+            fault = self._faults.take(name, arguments.get("channel"), has_blocks=has_blocks)
             if fault is not None and fault.kind != "accepted_but_lost":
-                response = await answer_fault(fault, self._faults)
-                self._journal.add_call(name, arguments, response.status, fault.kind)
+                self._journal.add_call(name, arguments, FAULT_STATUS[fault.kind], fault.kind)
+                refusal = "invalid_arguments" if "view" in arguments else "invalid_blocks"
+                response = await answer_fault(fault, self._faults, request, refusal=refusal)
+                response.headers.update(self._headers(name))
                 return response
             body = {"ok": True, **self._run(name, arguments)}
             self._journal.add_call(name, arguments, 200, fault.kind if fault else None)
@@ -72,15 +76,19 @@ class WebApi:
             return
         needed = method.scopes[0]
         channel = self._api.workspace.channels.get(str(arguments.get("channel")))
-        if channel is not None and channel.is_private and len(method.scopes) > 1:
-            needed = method.scopes[1]
+        if channel is not None and len(method.scopes) > 1:
+            needed = method.scopes[2 if channel.is_im else 1 if channel.is_private else 0]
         provided = self._provided(method)
         if needed not in provided:
-            raise SlackError("missing_scope", needed=needed, provided=",".join(provided))
+            # What was granted when the app was installed and then taken away, it could not know.
+            is_breach = needed not in self._app.bot_scopes
+            raise SlackError(
+                "missing_scope", is_breach=is_breach, needed=needed, provided=",".join(provided)
+            )
 
     def _provided(self, method: Method | None) -> tuple[str, ...]:
         is_app = method is not None and method.is_app_level
-        return self._app.app_scopes if is_app else self._app.bot_scopes
+        return self._app.app_scopes if is_app else self._api.workspace.bot_scopes
 
     def _headers(self, name: str) -> dict[str, str]:
         method = METHODS.get(name)
@@ -116,19 +124,3 @@ def _decode(key: str, value: Any) -> Any:
         return json.loads(value)
     except ValueError as exc:
         raise SlackError(NOT_JSON.get(key, "invalid_arguments")) from exc
-
-
-async def answer_fault(fault: Fault, faults: Faults) -> web.Response:
-    if fault.kind == "429":
-        headers = {"Retry-After": str(fault.retry_after)}
-        return web.json_response(SlackError("ratelimited").body, status=429, headers=headers)
-    if fault.kind == "hang":
-        await faults.released.wait()
-    return web.Response(text="<html>Internal Server Error</html>", status=500)
-
-
-def drop_connection(request: web.Request) -> web.Response:
-    """End the connection without an answer; the response is for nobody."""
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()
