@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from tests.support.history import days
 from tests.support.processes import environment
+from tests.support.purges import hold_deletes, release_deletes
 from tests.support.shell import COMMAND, data, run_shell
 
 NO_JOB = 9223372036854775807
@@ -116,7 +117,9 @@ async def test_cancel_all_says_what_becomes_of_running_jobs(jobs_maint, make_job
     shown = jobs_maint("cancel", "--all", "email", "--dry-run").stdout
     assert shown.startswith("1 job of email would be cancelled.\nRunning jobs go on (--running")
     shown = jobs_maint("cancel", "--all", "email", "--running", "--dry-run").stdout
-    assert shown.startswith("2 jobs of email would be cancelled, or asked to abort where they run.")
+    assert shown.startswith(
+        "2 jobs of email: 1 would be cancelled, 1 runs and would be asked to abort."
+    )
     assert jobs_maint("cancel", "--all", "email", "--running", "--yes").returncode == 0
     assert await make_job.status(waiting) == "cancelled"
     asked = await conn.execute("SELECT id FROM procrastinate_jobs WHERE abort_requested")
@@ -147,30 +150,43 @@ def test_an_absurd_age_is_refused(jobs_maint, span):
     assert (done.returncode, done.stdout) == (2, "")
 
 
-async def test_two_purges_at_once_delete_each_job_once(database_url, conn):
+async def test_of_two_purges_at_once_one_works_and_the_other_says_who(
+    database_url, jobs_maint, conn
+):
     await conn.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
-        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 3000)"
+        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 1200)"
     )
     await conn.execute(
         "INSERT INTO procrastinate_events (job_id, type, at)"
         " SELECT id, 'succeeded', now() - interval '9 days' FROM procrastinate_jobs"
     )
+    await hold_deletes(conn)
     env = environment(JOB_QUEUE_DATABASE_URL=database_url)
-    both = [
+    purges = [
         await asyncio.create_subprocess_exec(
             *COMMAND, "purge", "--older-than", "7d", "--yes", "--json",
             env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )
-        for _ in range(2)
+        for _ in range(3)
     ]  # fmt: skip
-    ends = [await process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], ends
-    reports = [json.loads(out) for out, _ in ends]
-    deleted = [r.get("total", 0) if r["kind"] == "purge" else 0 for r in reports]
-    assert sum(deleted) == 3000
-    found = await conn.execute("SELECT count(*) FROM procrastinate_jobs")
-    assert await found.fetchone() == (0,)
+    ends = [asyncio.create_task(purge.communicate()) for purge in purges]
+    async with asyncio.timeout(50):
+        while sum(end.done() for end in ends) < 2:
+            await asyncio.sleep(0.05)
+    count = "SELECT count(*) FROM procrastinate_jobs"
+    assert await (await conn.execute(count)).fetchone() == (1200,)
+    await release_deletes(conn)
+    outputs = [await end for end in ends]
+    assert sorted(purge.returncode for purge in purges) == [0, 4, 4], outputs
+    for purge, (out, err) in zip(purges, outputs, strict=True):
+        if purge.returncode == 0:
+            assert json.loads(out)["total"] == 1200
+            continue
+        error = json.loads(err)["error"]
+        assert (out, error["code"]) == (b"", "already_running")
+        assert " in the shell began it at " in error["message"]
+    assert await (await conn.execute(count)).fetchone() == (0,)
 
 
 # --- names are data, and faults -------------------------------------------------------------------
@@ -193,6 +209,24 @@ async def test_a_queue_name_is_data(jobs_maint, make_job, conn, name):
     text = jobs_maint("cancel", "--all", "--dry-run", "--", name).stdout
     assert text.startswith("1 job of ")
     assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.parametrize(
+    ("words", "queue"),
+    [
+        (["--queue", "123"], "123"), (["--queue=--all"], "--all"), (["--queue", "a\\*"], "a*"),
+        (["a\\?"], "a?"),
+    ],
+)  # fmt: skip
+async def test_a_queue_that_reads_as_something_else_can_be_meant(
+    jobs_maint, make_job, words, queue
+):
+    wanted = await make_job(status="failed", queue=queue)
+    others = [await make_job(status="failed", queue=name) for name in ("ab", "a", "12")]
+    report = data(jobs_maint("retry", "--all", *words, "--yes", "--json"))
+    assert (report["done"], report["queues"]) == (1, [queue])
+    assert await make_job.status(wanted) == "todo"
+    assert [await make_job.status(job) for job in others] == ["failed"] * 3
 
 
 async def test_a_locked_job_times_out_and_nothing_of_its_batch_is_changed(

@@ -7,6 +7,7 @@ import asyncio
 import procrastinate
 import pytest
 from tests.support.history import days
+from tests.support.purges import hold_deletes, release_deletes
 
 import jobs_maint
 from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge, PurgeFinished
@@ -21,24 +22,6 @@ TASK = "jobs_maint:purge_finished_jobs"
 
 async def ask(pool, action, actor=ANA):
     return await perform(pool, actor, action, settings=MaintSettings())
-
-
-async def hold_deletes(conn) -> None:
-    """Whoever deletes a job waits until there is a row in `released`."""
-    await conn.execute("CREATE TABLE released ()")
-    await conn.execute(
-        "CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.02); END LOOP;"
-        " RETURN NULL; END $$"
-    )
-    await conn.execute(
-        "CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs EXECUTE FUNCTION"
-        " wait_for_release()"
-    )
-
-
-async def release(conn) -> None:
-    await conn.execute("INSERT INTO released DEFAULT VALUES")
 
 
 async def wait_for(condition) -> None:
@@ -75,7 +58,7 @@ async def test_of_many_that_begin_in_one_instant_one_purges_and_the_others_are_t
     purges = [asyncio.create_task(ask(pool, PurgeFinished(), NIGHT)) for _ in range(5)]
     await wait_for(lambda: sum(purge.done() for purge in purges) == 4)
     assert await count_jobs(conn) == 10
-    await release(conn)
+    await release_deletes(conn)
     ends = await asyncio.gather(*purges, return_exceptions=True)
     refused = [end for end in ends if isinstance(end, AlreadyRunning)]
     assert len(refused) == 4

@@ -26,7 +26,9 @@ from jobs_maint.actions import (
     ShowAudit,
     ShowHelp,
     ShowStats,
+    escape_glob,
     permit,
+    plain_name,
 )
 from jobs_maint.errors import NotPermitted
 from jobs_maint.grammar import parse_words, split_text
@@ -129,6 +131,9 @@ GLOBS = [
     "a%c",
     "50%*",
     "a\\*",
+    "a\\?*",
+    "a\\\\*",
+    "a\\b",
     "[ab]",
     "a.c",
     "(x",
@@ -136,7 +141,7 @@ GLOBS = [
     "**",
 ]
 TEXTS = ["", "a", "ab", "abc", "a_c", "a%c", "axc", "50%", "50% off", "a\\", "a\\b", "[ab]", "b",
-         "a.c", "(x", "a\nb", "a\nbc", "A"]  # fmt: skip
+         "a*", "a?", "a?b", "a\\*", "a.c", "(x", "a\nb", "a\nbc", "A"]  # fmt: skip
 
 
 @pytest.mark.parametrize("glob", GLOBS)
@@ -145,6 +150,18 @@ def test_the_database_and_python_understand_a_glob_alike(glob):
     [pattern] = scope.like_patterns
     for text in TEXTS:
         assert scope.covers(text) is like(pattern, text), (glob, text)
+
+
+@pytest.mark.parametrize("name", ["a*", "a?", "a\\", "a\\b", "a\\*", "a%_", "", "plain", "a\nb*"])
+def test_a_name_with_wildcards_in_it_can_be_meant(name):
+    glob = escape_glob(name)
+    assert plain_name(glob) == name
+    assert [text for text in {*TEXTS, name} if QueueScope((glob,)).covers(text)] == [name]
+
+
+@pytest.mark.parametrize("glob", ["*", "a*", "?", "a\\*b*"])
+def test_a_glob_with_a_wildcard_means_no_single_name(glob):
+    assert plain_name(glob) is None
 
 
 def test_no_limit_has_no_patterns_and_an_empty_limit_reaches_nothing():

@@ -180,6 +180,7 @@ NESTED = {
     "purge": [models.PurgeReport],
     "rescue": [models.RescueReport, models.ItemResult],
     "errors": [models.ErrorsReport, models.DigestGroup],
+    "digest": [models.DigestReport, models.DigestGroup, models.QueueStats],
     "stuck": [models.StuckReport, models.StuckJob],
     "workers": [models.WorkersReport, models.WorkerView, models.StuckJob],
     "audit": [models.AuditReport, models.AuditEntry],
@@ -194,7 +195,7 @@ VALUES = {
     "error", "worker_lost", "aborted", "null", "apply", "sql", "skipped", "done", "failed",
     "put_back", "not_found", "wrong_status", "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
-    "falling", "gone",
+    "falling", "gone", "worker_alive", "too_soon", "started_again", "now",
 }  # fmt: skip
 """What fields can hold, where a page names it."""
 
@@ -214,7 +215,7 @@ def test_every_field_of_the_json_is_named_and_no_other(kind):
 
 
 def test_the_outcomes_and_kinds_on_the_json_page_are_real():
-    text = section(page("json"), "`retry`")
+    text = section(page("json"), "`retry`") + section(page("json"), "`rescue`")
     assert issubclass(models.ItemOutcome, Enum)
     for outcome in models.ItemOutcome:
         assert f"`{outcome}`" in text

@@ -20,6 +20,7 @@ CLASSES = [
         ("JobNotFound", 3),
         ("WrongJobStatus", 4),
         ("QueueingLockTaken", 4),
+        ("AlreadyRunning", 4),
         ("SelectionExpired", 4),
         ("DatabaseUnavailable", 69),
         ("NotPermitted", 77),
@@ -33,7 +34,7 @@ def test_each_fact_has_its_exit_code(name, exit_code):
 
 def test_every_error_has_a_code_of_its_own():
     codes = [error.code for error in CLASSES]
-    assert len(codes) == len(set(codes)) == 10
+    assert len(codes) == len(set(codes)) == 11
 
 
 def test_every_error_is_exported():

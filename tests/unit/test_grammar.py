@@ -253,7 +253,7 @@ def test_help_lists_every_word_of_its_surface():
 def test_help_says_what_this_person_may_do():
     viewer = Actor("slack", "U1", grants=(Grant(Role.VIEWER),))
     may = {word.word for word in build_help(viewer, "slack").words if word.allowed}
-    assert may == {"stats", "failed", "errors", "status", "stuck", "workers", "help"}
+    assert may == {"stats", "failed", "errors", "status", "stuck", "workers", "digest", "help"}
     stranger = build_help(Actor("slack", "U2"), "slack")
     assert [word.word for word in stranger.words if word.allowed] == ["help"]
     assert stranger.role is None

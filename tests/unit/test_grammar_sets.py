@@ -10,7 +10,12 @@ from jobs_maint.actions import (
     DiscardJobs,
     JobFilter,
     PreviewBulk,
+    PreviewRescue,
+    RescueJobs,
+    RescueStalled,
     RetryJobs,
+    Role,
+    ShowDigest,
 )
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
@@ -53,6 +58,8 @@ def test_a_dry_run_never_parses_into_an_act(verb):
         ("cancel --all email", JobFilter("email", ("todo",))),
         ("cancel --all email --running", JobFilter("email", ("todo", "doing"))),
         ("discard --all '*'", JobFilter("*", ("failed",))),
+        ("retry --all --queue 123", JobFilter("123", ("failed",))),
+        ("cancel --all --queue=--all", JobFilter("--all", ("todo",))),
     ],
 )  # fmt: skip
 def test_filters_of_a_set(text, wanted):
@@ -61,11 +68,58 @@ def test_filters_of_a_set(text, wanted):
     assert (request.yes, request.dry_run) == (True, False)
 
 
+@pytest.mark.parametrize("surface", ["shell", "slack"])
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("rescue", RescueStalled()),
+        ("rescue 7", RescueJobs((7,))),
+        ("rescue 7 #8,9 7", PreviewRescue((7, 8, 9))),
+        ("rescue 7 --dry-run", PreviewRescue((7,))),
+        ("rescue --force 7", PreviewRescue((7,), force=True)),
+        ("rescue 7 --force --dry-run", PreviewRescue((7,), force=True)),
+        ("digest", ShowDigest()),
+        ("digest email --since 7d", ShowDigest("email", timedelta(days=7))),
+    ],
+)
+def test_rescue_and_digest_mean_the_same_in_the_shell_and_in_slack(surface, text, action):
+    assert parse(text, surface).action == action
+
+
+def test_a_force_takes_an_admin_and_a_rescue_an_operator():
+    assert parse("rescue --force 7").action.role is Role.ADMIN
+    assert {parse(f"rescue {ids}").action.role for ids in ("", "7", "7 8")} == {Role.OPERATOR}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "retry --request 17", "retry --all email --request 17", "cancel --request 17 --running",
+        "discard --status failed --request 17", "retry --all --queue 123",
+        "cancel --all --queue --all", "cancel --all 'a b'", "rescue --force 7", "rescue 7 8",
+        "digest email --since 2d",
+    ],
+)  # fmt: skip
+def test_a_request_is_shown_in_the_words_that_were_typed(text):
+    action = parse(text).action
+    assert action.words().replace('"', "'") == text
+    assert parse(action.words()).action == action
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("retry 1 --all", "retry takes ids or --all, not both: '1' is an id"),
         ("retry webhook", "'webhook' is not a job id; did you mean 'retry --all webhook'?"),
+        ("retry --all 123", "a queue of that name is --queue 123"),
+        ("retry --queue 123", "retry --queue needs --all"),
+        ("retry --all a --queue b", "retry --all takes one queue; 'b' is too much"),
+        ("rescue --force", "rescue --force takes one job id, 0 were given"),
+        ("rescue --force 1 2", "rescue --force takes one job id, 2 were given"),
+        ("rescue --dry-run", "rescue --dry-run needs job ids"),
+        ("rescue email", "rescue: 'email' is not a job id"),
+        ("rescue 1 --yes --dry-run", "rescue takes --yes or --dry-run, not both"),
+        ("digest --since 0h", "'0h' is not a span of time"),
         ("retry --all a b", "retry --all takes one queue; 'b' is too much"),
         ("retry --task x", "retry --task needs --all"),
         ("retry 1 --request 2", "retry --request needs --all"),

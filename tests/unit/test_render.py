@@ -484,7 +484,7 @@ def test_the_schemas_sql_is_printed_as_it_is():
 
 def test_help_names_each_word_with_its_role():
     text = render_text(build_help(SHELL, "shell"), width=100)
-    assert "jobs-maint retry ID…|--all [QUEUE] [--task TEXT]" in text
+    assert "jobs-maint retry ID…|--all [QUEUE] [--queue TEXT]" in text
     assert "Role: operator." in text
     assert "Not yours" not in text
 

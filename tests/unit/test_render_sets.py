@@ -40,7 +40,23 @@ PURGE = PurgeReport({"succeeded": 1000, "failed": 204}, 12, 3.2, True, oldest_le
 RESCUE = RescueReport(
     (ItemResult(7, ItemOutcome.DONE, "put_back", "its worker died", "email", "a.send"),), 1, 0.1
 )
-EVERY = [PREVIEW, PURGE_PREVIEW, BULK, PURGE, RESCUE]
+FORCE = Preview(
+    "rescue", "rescue --force 4712", "key", 1, 0, (SetGroup("reports", "shop.build", 1),), (), NOW,
+    warnings=(
+        "Worker 3 (host-a pid 31) runs it since 03:02.",
+        "If that worker still runs it, the job will run twice.",
+    ),
+)  # fmt: skip
+RESCUED = BulkReport(
+    "rescue", "rescue 1 2 3", 17, 3, 2,
+    (SkipGroup("worker_alive", "worker 3 (host-a pid 31) runs it", 1, (3,)),), (), 0.1,
+    queues=("reports",),
+    became=(
+        SkipGroup("put_back", "its worker is gone", 1, (1,)),
+        SkipGroup("failed", "it was put back 3 times already", 1, (2,)),
+    ),
+)  # fmt: skip
+EVERY = [PREVIEW, PURGE_PREVIEW, BULK, PURGE, RESCUE, FORCE, RESCUED]
 
 
 def lines(result, width=120):
@@ -65,6 +81,15 @@ def test_a_preview_says_how_many_what_stays_and_where():
     [
         (PREVIEW, "Retry 35 jobs?"),
         (replace(PREVIEW, verb="cancel", count=1, skips=()), "Cancel 1 job?"),
+        (
+            replace(PREVIEW, verb="cancel", count=5, skips=(), running=2),
+            "Cancel 3 jobs and ask 2 running jobs to abort?",
+        ),
+        (
+            replace(PREVIEW, verb="cancel", count=1, skips=(), running=1),
+            "Ask 1 running job to abort?",
+        ),
+        (FORCE, "Rescue 1 job by force?"),
         (replace(PREVIEW, verb="discard", skips=(MISSING,)), "Discard 37 jobs?"),
         (PURGE_PREVIEW, "Delete 1,204 jobs?"),
     ],
@@ -156,21 +181,59 @@ def test_a_reason_of_one_job_is_told_in_full_and_of_many_in_short():
     )
 
 
+def test_a_force_says_the_risk_before_anything_else():
+    assert lines(FORCE)[:3] == [
+        "1 job of reports would be rescued.",
+        "Worker 3 (host-a pid 31) runs it since 03:02.",
+        "If that worker still runs it, the job will run twice.",
+    ]
+
+
+def test_a_rescue_of_several_says_what_became_of_each_kind():
+    assert lines(RESCUED) == [
+        "2 jobs of reports rescued in 0.1 s.",
+        "1 put back: its worker is gone (1).",
+        "1 failed: it was put back 3 times already (2).",
+        "1 skipped: worker 3 (host-a pid 31) runs it (3).",
+        "Follow: jobs-maint stats reports",
+    ]
+
+
+def test_running_jobs_of_a_cancel_are_counted_apart_before_and_after():
+    words = "cancel --all email --running"
+    both = replace(PREVIEW, verb="cancel", words=words, skips=(), count=5, running=2)
+    assert lines(both)[0] == (
+        "5 jobs of webhook: 3 would be cancelled, 2 run and would be asked to abort."
+    )
+    only = replace(both, count=1, running=1)
+    assert lines(only)[0] == "1 job of webhook: 1 runs and would be asked to abort."
+    asked = SkipGroup("abort_requested", "it runs now", 2, (4, 5))
+    done = replace(
+        BULK, verb="cancel", words=words, requested=5, done=5, skips=(),
+        became=(SkipGroup("cancelled", "", 3, (1, 2, 3)), asked),
+    )  # fmt: skip
+    assert lines(done) == [
+        "3 jobs of webhook cancelled and 2 running jobs asked to abort in 3 s.",
+        "Undo: jobs-maint retry --request 17",
+    ]
+    assert lines(replace(done, requested=2, done=2, became=(asked,))) == [
+        "2 running jobs asked to abort in 3 s."
+    ]
+
+
 def test_nothing_done_offers_no_undo():
     text = render_text(replace(BULK, verb="discard", done=0))
     assert text.startswith("No job of webhook was discarded.")
     assert "Undo" not in text
 
 
-def test_a_purge_counts_by_status_and_says_what_is_left():
+def test_a_purge_counts_by_status():
     assert lines(PURGE) == [
         "1,204 jobs deleted in 3 s, 12 batches.",
         "",
         "Status     Deleted",
         "succeeded    1,000",
         "failed         204",
-        "",
-        "The oldest finished job that is left ended 2026-03-12 03:14 UTC.",
     ]
     stopped = render_text(replace(PURGE, finished=False))
     assert "Stopped before the end. The same command goes on with the rest." in stopped

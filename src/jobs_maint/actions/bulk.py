@@ -103,11 +103,14 @@ class PreviewBulk(Action):
         wanted = self.filter
         if wanted.job_ids is not None:
             return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._reset()
-        default = self.bulk.statuses[:1]
         cancel = self.bulk is BulkVerb.CANCEL
+        undo = wanted.request is not None
+        default = self.bulk.statuses if undo and not cancel else self.bulk.statuses[:1]
+        odd = wanted.queue is not None and _reads_otherwise(wanted.queue)
         text = spell(
-            f"{self.bulk} --all",
-            wanted.queue,
+            f"{self.bulk}" if undo and wanted.queue is None else f"{self.bulk} --all",
+            None if odd else wanted.queue,
+            queue=wanted.queue if odd else None,
             status=None if cancel or wanted.statuses == default else ",".join(wanted.statuses),
             task=wanted.task,
             error=wanted.error,
@@ -120,6 +123,11 @@ class PreviewBulk(Action):
 
     def _reset(self) -> str:
         return " --reset-attempts" if self.reset_attempts else ""
+
+
+def _reads_otherwise(queue: str) -> bool:
+    """As an id or an option, so that it needs `--queue`."""
+    return queue.startswith("-") or queue.lstrip("#").replace(",", "").isdigit()
 
 
 @dataclass(frozen=True, slots=True)

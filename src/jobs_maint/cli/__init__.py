@@ -85,7 +85,7 @@ def _answer(words: list[str]) -> tuple[str, int]:
     action = request.action
     if isinstance(action, actions.ShowHelp):
         return _render(request, build_help(actor, "shell", action.about)), 0
-    if isinstance(action, actions.PreviewBulk | actions.PreviewPurge):
+    if isinstance(action, actions.PreviewBulk | actions.PreviewPurge | actions.PreviewRescue):
         from jobs_maint.cli.confirm import confirm
 
         result, code = confirm(actor, request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from jobs_maint.actions import Actor, ConfirmSelection, PreviewBulk
+from jobs_maint.actions import Action, Actor, ConfirmSelection, PreviewBulk, PreviewRescue
 from jobs_maint.cli import run
 from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
 from jobs_maint.cli.output import find_width, is_styled, is_terminal
@@ -25,7 +25,13 @@ __all__ = ["confirm"]
 
 INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
-_DOING = {"retry": "Retrying", "cancel": "Cancelling", "discard": "Discarding", "purge": "Deleting"}
+_DOING = {
+    "retry": "Retrying",
+    "cancel": "Cancelling",
+    "discard": "Discarding",
+    "rescue": "Rescuing",
+    "purge": "Deleting",
+}
 
 
 def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
@@ -40,8 +46,7 @@ def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
         if request.dry_run:
             return preview, 0
         if preview.key is None:
-            named = isinstance(request.action, PreviewBulk) and request.action.filter.job_ids
-            return preview, NONE_DONE if named else 0
+            return preview, NONE_DONE if _is_named(request.action) else 0
         if stream is not None:
             if not preview.expected:
                 return preview, NONE_DONE
@@ -52,6 +57,13 @@ def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
             stream.write("\n")
         raise KeyboardInterrupt("interrupted; nothing was changed") from None
     return _act(actor, preview, preview.key, as_json=request.as_json)
+
+
+def _is_named(action: Action) -> bool:
+    """Whether the jobs were named one by one, so that none found is not simply nothing to do."""
+    if isinstance(action, PreviewBulk):
+        return action.filter.job_ids is not None
+    return isinstance(action, PreviewRescue)
 
 
 def _find_terminal(request: Request) -> TextIO:
@@ -101,7 +113,7 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
             if not looked:
                 raise
             far = _how_far(looked, preview.count)
-            raise DatabaseUnavailable(f"{exc} Before that, {far}") from exc
+            raise DatabaseUnavailable(f"{far[:1].upper()}{far[1:]}. Then: {exc}") from exc
         except KeyboardInterrupt:
             far = _how_far(looked, preview.count)
             raise KeyboardInterrupt(f"interrupted; {far}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jobs_maint.errors import (
     PARTLY_DONE,
     JobNotFound,
@@ -29,33 +31,39 @@ REFUSED: dict[str, type[JobsMaintError]] = {
     "wrong_status": WrongJobStatus,
     "queueing_lock_taken": QueueingLockTaken,
     "abort_requested_before": WrongJobStatus,
+    "worker_alive": WrongJobStatus,
+    "too_soon": WrongJobStatus,
 }
 """Why a job was not changed → the error it is when it was the only one asked for."""
 
-_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded"}
+_DONE = {
+    "retry": "put back",
+    "cancel": "cancelled",
+    "discard": "discarded",
+    "rescue": "rescued",
+}
 
 
 def find_exit_code(result: object) -> int:
     """0 for all done, 5 for partly; raises when the only job asked for was refused."""
     if isinstance(result, RetryReport):
-        return _of_items(result)
+        return _of_items(result.items, result.verb)
+    if isinstance(result, RescueReport):
+        return _of_items(result.items, "rescue")
     if isinstance(result, BulkReport):
         if result.done == result.requested and not result.remain and not result.left_out:
             return 0
         return PARTLY_DONE if result.done else NONE_DONE
     if isinstance(result, PurgeReport):
         return 0 if result.finished else PARTLY_DONE
-    if isinstance(result, RescueReport):
-        broken = any(item.outcome is ItemOutcome.FAILED for item in result.items)
-        return PARTLY_DONE if broken else 0
     return result.exit_code if isinstance(result, DoctorReport) else 0
 
 
-def _of_items(report: RetryReport) -> int:
-    if not report.skipped:
+def _of_items(items: Sequence[ItemResult], verb: str) -> int:
+    if all(item.outcome is ItemOutcome.DONE for item in items):
         return 0
-    if len(report.items) == 1 and (refused := REFUSED.get(report.items[0].code)):
-        raise refused(_refusal(report.items[0], report.verb))
+    if len(items) == 1 and (refused := REFUSED.get(items[0].code)):
+        raise refused(_refusal(items[0], verb))
     return PARTLY_DONE
 
 

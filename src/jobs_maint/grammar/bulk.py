@@ -11,12 +11,12 @@ import click
 from jobs_maint import actions
 from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids, short
+from jobs_maint.grammar.params import JobIds, Limit, Number, Window, flat_ids, one_id, short
 from jobs_maint.grammar.request import Surface
 
 __all__ = ["add_bulk_words", "as_preview", "build_set", "bulk_options"]
 
-_SET_OPTIONS = ("status", "task", "error", "since", "until", "request")
+_SET_OPTIONS = ("queue", "status", "task", "error", "since", "until", "request")
 
 
 def bulk_options(verb: BulkVerb, surface: Surface) -> list[click.Parameter]:
@@ -25,6 +25,7 @@ def bulk_options(verb: BulkVerb, surface: Surface) -> list[click.Parameter]:
     options: list[click.Parameter] = [
         click.Argument(["words"], nargs=-1, required=False, metavar="ID…|--all [QUEUE]"),
         click.Option(["--all", "everything"], is_flag=True, help="All that match the options."),
+        click.Option(["--queue"], help="QUEUE, also one that reads as an id or an option."),
         click.Option(["--task"], help="Only tasks whose name contains this; * and ? match all."),
         click.Option(["--error"], help="Only jobs whose error contains this."),
         click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
@@ -75,16 +76,20 @@ def build_set(
                 )
             return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
     if words and words[0].lstrip("#").replace(",", "").isdigit():
-        raise InvalidRequest(f"{verb} takes ids or --all, not both: {words[0]!r} is an id")
-    if len(words) > 1:
-        raise InvalidRequest(f"{verb} --all takes one queue; {words[1]!r} is too much")
+        raise InvalidRequest(
+            f"{verb} takes ids or --all, not both: {words[0]!r} is an id; a queue of that name is "
+            f"--queue {words[0]}"
+        )
+    queues = [*words, *([options["queue"]] if options.get("queue") is not None else [])]
+    if len(queues) > 1:
+        raise InvalidRequest(f"{verb} --all takes one queue; {queues[1]!r} is too much")
     status = options.pop("status", None)
     if verb is BulkVerb.CANCEL:
         statuses = verb.statuses if running else verb.statuses[:1]
     else:
         statuses = _statuses(verb, status, request=options.get("request") is not None)
-    queue = words[0] if words else None
-    wanted = JobFilter(queue=queue, statuses=statuses, **options)
+    queue = options["queue"] = queues[0] if queues else None
+    wanted = JobFilter(statuses=statuses, **options)
     if verb is not BulkVerb.RETRY and queue is None and not given:
         raise InvalidRequest(
             f"{verb} --all needs a queue or a filter; `{verb} --all '*'` means every queue"
@@ -106,6 +111,12 @@ def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, 
 
 def as_preview(action: Action) -> Action:
     """What `--dry-run` shows of an act on single jobs: the set of them, previewed."""
+    if isinstance(action, actions.RescueStalled):
+        raise InvalidRequest(
+            "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at"
+        )
+    if isinstance(action, actions.RescueJobs):
+        return actions.PreviewRescue(action.job_ids)
     if not isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
         return action
     verb = BulkVerb(action.word)
@@ -134,7 +145,9 @@ def add_bulk_words(add: Callable[..., None], surface: Surface) -> None:
     )
     add("stuck", actions.ListStuck, [], "Running jobs without a living worker, and long ones.")
     add("workers", actions.ListWorkers, [], "Each worker: where, which queues, what it runs.")
-    add("rescue", actions.RescueStalled, [], "One pass of the rescue now, under the policy.")
+    add("rescue", _build_rescue, _rescue_params(surface),
+        "One pass of the rescue now, or these jobs at once if their worker is dead. "
+        "A force: admin.")  # fmt: skip
     add(
         "purge",
         actions.PreviewPurge,
@@ -160,7 +173,31 @@ def add_bulk_words(add: Callable[..., None], surface: Surface) -> None:
         ],
         "Who did what, with what outcome, newest first.",
     )
+    add(
+        "digest",
+        actions.ShowDigest,
+        [queue, click.Option(["--since"], type=Window(), default=day, help="The span (24h).")],
+        "The failure summary of the span that ends now, as a digest sends it.",
+    )
     add("doctor", actions.RunDoctor, [], "Is the set-up sound; each finding with its fix.")
+
+
+def _rescue_params(surface: Surface) -> list[click.Parameter]:
+    force = "One job, also when its worker lives: it runs twice if that worker still runs it."
+    return [
+        click.Argument(["ids"], type=JobIds(), nargs=-1, required=False, metavar="[ID…]"),
+        click.Option(["--force"], is_flag=True, help=force),
+        *_confirm_options(surface),
+    ]
+
+
+def _build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action:
+    if force:
+        return actions.PreviewRescue((one_id(ids, "rescue --force"),), force=True)
+    if not ids:
+        return actions.RescueStalled()
+    found = flat_ids(ids, "rescue")
+    return actions.RescueJobs(found) if len(found) == 1 else actions.PreviewRescue(found)
 
 
 def _build_cancel(**values: Any) -> Action:

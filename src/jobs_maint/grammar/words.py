@@ -29,6 +29,7 @@ ROLES: dict[str, Role | None] = {
     "rescue": actions.RescueStalled.role,
     "purge": actions.PreviewPurge.role,
     "audit": actions.ShowAudit.role,
+    "digest": actions.ShowDigest.role,
     "doctor": actions.RunDoctor.role,
     "help": None,
     "schema": actions.ApplySchema.role,

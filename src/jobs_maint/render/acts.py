@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from jobs_maint.durations import format_age
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
 from jobs_maint.render.page import Column, Page
@@ -61,11 +63,12 @@ def render_rescue(report: RescueReport, page: Page) -> None:
     if not items:
         page.line("No job had to be rescued.", "bold")
     else:
-        names = {code: _RESCUED.get(code, safe_word(code)) for code in report.counts}
-        counts = ", ".join(f"{count:,} {names[code]}" for code, count in report.counts.items())
-        broken = any(item.outcome is ItemOutcome.FAILED for item in items)
-        style = "bold yellow" if broken else "bold green"
-        page.line(f"{count_noun(len(items), 'job')} without a worker: {counts}.", style)
+        became = Counter(map(_became, items))
+        counts = ", ".join(f"{count:,} {name}" for name, count in became.items())
+        whole = all(item.outcome is ItemOutcome.DONE for item in items)
+        lost = any(item.outcome is not ItemOutcome.SKIPPED for item in items)
+        what = f"{count_noun(len(items), 'job')}{' without a worker' if lost else ''}"
+        page.line(f"{what}: {counts}.", "bold green" if whole else "bold yellow")
         page.line()
         _rescue_table(items, page)
         page.line()
@@ -75,13 +78,19 @@ def render_rescue(report: RescueReport, page: Page) -> None:
         page.line(f"{jobs} {has} no living worker but {are} not due yet: jobs-maint stuck.")
 
 
+def _became(item: ItemResult) -> str:
+    if item.outcome is ItemOutcome.SKIPPED:
+        return "left as it is"
+    return _RESCUED.get(item.code, safe_word(item.code))
+
+
 def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
     reasons = [safe_line(item.reason) for item in items]
     columns = [
         Column("ID", [str(item.job_id) for item in items], right=True),
         Column("Queue", [safe_word(item.queue or "") for item in items], may_shrink=True),
         Column("Task", [safe_word(short_task(item.task or "")) for item in items], may_shrink=True),
-        Column("Became", [_RESCUED.get(item.code, safe_word(item.code)) for item in items]),
+        Column("Became", [_became(item) for item in items]),
     ]
     if page.width >= _NARROW:
         page.table([*columns, Column("Why", reasons, may_shrink=True)])

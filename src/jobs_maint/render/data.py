@@ -23,6 +23,7 @@ KINDS: dict[type, str] = {
     models.PurgeReport: "purge",
     models.RescueReport: "rescue",
     models.ErrorsReport: "errors",
+    models.DigestReport: "digest",
     models.StuckReport: "stuck",
     models.WorkersReport: "workers",
     models.AuditReport: "audit",

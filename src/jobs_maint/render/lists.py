@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import (
@@ -19,7 +20,7 @@ from jobs_maint.render.page import Column, Page, clock, number
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["render_audit", "render_errors", "render_stuck", "render_workers"]
+__all__ = ["groups_table", "render_audit", "render_errors", "render_stuck", "render_workers"]
 
 _TEXT_WIDTH = 40
 """Below so many cells for it, a text goes on a line of its own."""
@@ -38,7 +39,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     )
     if report.groups:
         page.line()
-        _errors_table(report, page)
+        groups_table(report.groups, report.as_of, page)
         page.line()
     if report.groups_not_shown:
         groups = count_noun(report.groups_not_shown, "more group")
@@ -55,12 +56,10 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
         page.line(f"Only queues that your role reaches: {queues}.")
 
 
-def _errors_table(report: ErrorsReport, page: Page) -> None:
-    groups = report.groups
-
+def groups_table(groups: Sequence[DigestGroup], as_of: datetime, page: Page) -> None:
     def times(attribute: str) -> list[str]:
         found = [getattr(group, attribute) for group in groups]
-        return ["–" if at is None else clock(at, report.as_of) for at in found]
+        return ["–" if at is None else clock(at, as_of) for at in found]
 
     columns = [
         Column("Count", [number(group.count) for group in groups], right=True),

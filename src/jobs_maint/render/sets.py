@@ -7,35 +7,58 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
-from jobs_maint.models import BulkReport, Preview, PurgeReport, SkipGroup
+from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.render.page import Column, Page, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["ask_for", "render_bulk", "render_preview", "render_purge"]
+__all__ = ["ask_for", "render_bulk", "render_preview"]
 
 MOST_GROUPS = 20
 """Queues and tasks listed in a preview; the rest is counted."""
 
 _FINAL = ("succeeded", "failed", "cancelled", "aborted")
-_ASKED = {"retry": "Retry", "cancel": "Cancel", "discard": "Discard", "purge": "Delete"}
-_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded", "purge": "deleted"}
+_ASKED = {
+    "retry": "Retry",
+    "cancel": "Cancel",
+    "discard": "Discard",
+    "rescue": "Rescue",
+    "purge": "Delete",
+}
+_DONE = {
+    "retry": "put back",
+    "cancel": "cancelled",
+    "discard": "discarded",
+    "rescue": "rescued",
+    "purge": "deleted",
+}
 _THEN = {
     "retry": "They run now; a cancelled job that was scheduled for later keeps its time.",
     "discard": "They become cancelled and are kept until the purge; a retry puts them back.",
+    "rescue": "They run again; what was asked to abort or is given up by the policy ends instead.",
     "purge": "This cannot be undone.",
 }
+_BECAME = {"put_back": "put back", "aborted": "aborted", "failed": "failed"}
 _WHY = {
     "queueing_lock_taken": "queueing lock taken",
     "not_found": "no such job any more",
     "wrong_status": "the status changed since the preview",
     "abort_requested_before": "the worker was asked to abort them before",
+    "worker_alive": "a living worker runs them",
+    "too_soon": "no worker is heard, so nobody can tell yet",
+    "started_again": "they were started again since the preview",
 }
 
 
 def ask_for(preview: Preview) -> str:
     """The question of the prompt: verb, number, noun; the number is what is expected to change."""
-    return f"{_ASKED[preview.verb]} {count_noun(preview.expected, 'job')}?"
+    expected = preview.expected
+    if preview.running:
+        waiting = max(expected - preview.running, 0)
+        start = f"Cancel {count_noun(waiting, 'job')} and ask" if waiting else "Ask"
+        return f"{start} {count_noun(preview.running, 'running job')} to abort?"
+    force = " by force" if preview.warnings else ""
+    return f"{_ASKED[preview.verb]} {count_noun(expected, 'job')}{force}?"
 
 
 def render_preview(preview: Preview, page: Page) -> None:
@@ -44,6 +67,8 @@ def render_preview(preview: Preview, page: Page) -> None:
         _skips(preview.left_out, page, "Left out")
         return
     page.line(_headline(preview), "bold" if preview.expected else "bold yellow")
+    for warning in preview.warnings:
+        page.line(safe_line(warning), "bold yellow")
     for skip in preview.skips:
         if skip not in preview.left_out:
             stay = "stays as it is" if skip.count == 1 else "stay as they are"
@@ -71,11 +96,17 @@ def _nothing(preview: Preview) -> str:
 
 
 def _headline(preview: Preview) -> str:
-    done = _done(preview.verb, preview.words)
+    done = _DONE[preview.verb]
     if preview.verb == "purge":
         return f"{count_noun(preview.count, 'finished job')} would be {done}."
     queues = sorted({group.queue for group in preview.groups})
     where = _of(queues)
+    if preview.running:
+        run = "runs" if preview.running == 1 else "run"
+        ask = f"{preview.running:,} {run} and would be asked to abort"
+        waiting = preview.count - preview.running
+        start = f"{count_noun(preview.count, 'job')}{where}: "
+        return f"{start}{f'{waiting:,} would be cancelled, ' if waiting else ''}{ask}."
     if preview.expected == preview.count:
         return f"{count_noun(preview.count, 'job')}{where} would be {done}."
     if not preview.expected:
@@ -85,15 +116,9 @@ def _headline(preview: Preview) -> str:
     return f"{preview.expected:,} of {count_noun(preview.count, 'job')}{where} would be {done}."
 
 
-def _done(verb: str, words: str) -> str:
-    if verb == "cancel" and _asks_running(words):
-        return "cancelled, or asked to abort where they run"
-    return _DONE[verb]
-
-
 def _asks_running(words: str) -> bool:
     """Named ids and `--running` reach running jobs too."""
-    return words.endswith(" --running") or not words.startswith("cancel --all")
+    return words.endswith(" --running") or words[len("cancel ") :][:1].isdigit()
 
 
 def _what_then(preview: Preview) -> str:
@@ -135,14 +160,24 @@ def _purge_table(preview: Preview, page: Page) -> None:
 
 def render_bulk(report: BulkReport, page: Page) -> None:
     whole = report.done == report.requested and not (report.remain or report.left_out)
-    done = _done(report.verb, report.words)
     took = format_age(report.elapsed_seconds)
     where = _of(report.queues)
-    if report.done:
-        line = f"{count_noun(report.done, 'job')}{where} {done} in {took}."
+    asked = sum(group.count for group in report.became if group.code == "abort_requested")
+    if asked:
+        cancelled = report.done - asked
+        start = f"{count_noun(cancelled, 'job')}{where} cancelled and " if cancelled else ""
+        noun = "running job"
+        line = f"{start}{count_noun(asked, noun)} asked to abort in {took}."
+    elif report.done:
+        line = f"{count_noun(report.done, 'job')}{where} {_DONE[report.verb]} in {took}."
     else:
         line = f"No job{where} was {_DONE[report.verb]}."
     page.line(line, "bold green" if whole else "bold yellow")
+    if report.verb == "rescue":
+        for group in report.became:
+            became = _BECAME.get(group.code, safe_word(group.code))
+            why = f": {safe_line(group.reason)}" if group.count == 1 else ""
+            page.line(f"{group.count:,} {became}{why} {_ids(group)}.")
     _skips(report.skips, page, "skipped")
     _skips(report.failures, page, "failed")
     _skips(report.left_out, page, "Left out")
@@ -153,43 +188,12 @@ def render_bulk(report: BulkReport, page: Page) -> None:
         page.line(_remain(report.remain, report.requested), "yellow")
     if not report.done:
         return
-    if report.verb == "retry":
+    if report.verb in {"retry", "rescue"}:
         queue = report.queues[0] if len(report.queues) == 1 else ""
         plain = f" {queue}" if re.fullmatch(r"\w[\w.-]*", queue, re.ASCII) else ""
         page.line(f"Follow: jobs-maint stats{plain}")
-    else:
+    elif report.done > asked:
         page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
-
-
-def render_purge(report: PurgeReport, page: Page) -> None:
-    total = count_noun(report.total, "job")
-    if report.dry_run:
-        page.line(f"{total[:1].upper()}{total[1:]} would be deleted.", "bold")
-    elif report.total:
-        took, batches = format_age(report.elapsed_seconds), _batches(report.batches)
-        style = "bold green" if report.finished else "bold yellow"
-        page.line(f"{total} deleted in {took}, {batches}.", style)
-    else:
-        page.line("No job was deleted.", "bold")
-    if not report.finished:
-        page.line("Stopped before the end. The same command goes on with the rest.", "yellow")
-    if report.deleted:
-        page.line()
-        page.table(
-            [
-                Column("Status", [safe_word(status) for status in report.deleted]),
-                Column("Deleted", [number(n) for n in report.deleted.values()], right=True),
-            ]
-        )
-        page.line()
-    if report.oldest_left is not None:
-        page.line(f"The oldest finished job that is left ended {_time(report.oldest_left)} UTC.")
-    for table, rows in report.trimmed.items():
-        page.line(f"{count_noun(rows, 'row')} of {safe_word(table)} deleted.")
-
-
-def _batches(count: int) -> str:
-    return count_noun(count, "batch", "batches")
 
 
 def _remain(remain: int, largest: int) -> str:

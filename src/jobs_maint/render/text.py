@@ -7,12 +7,14 @@ from typing import Any
 
 from jobs_maint import models
 from jobs_maint.render.acts import render_rescue, render_retry
+from jobs_maint.render.digest import render_digest
 from jobs_maint.render.doctor import render_doctor
 from jobs_maint.render.job import render_job
 from jobs_maint.render.lists import render_audit, render_errors, render_stuck, render_workers
 from jobs_maint.render.page import Column, Page
+from jobs_maint.render.purge import render_purge
 from jobs_maint.render.safe import safe_block, safe_line, safe_word
-from jobs_maint.render.sets import render_bulk, render_preview, render_purge
+from jobs_maint.render.sets import render_bulk, render_preview
 from jobs_maint.render.tables import render_failed, render_stats
 
 __all__ = ["render_result"]
@@ -81,6 +83,7 @@ _RENDERERS: dict[type, Callable[[Any, Page], None]] = {
     models.PurgeReport: render_purge,
     models.RescueReport: render_rescue,
     models.ErrorsReport: render_errors,
+    models.DigestReport: render_digest,
     models.StuckReport: render_stuck,
     models.WorkersReport: render_workers,
     models.AuditReport: render_audit,

@@ -1,0 +1,79 @@
+"""The failure summary of a span for people: the groups, the queues, what maintenance did."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_age, format_duration
+from jobs_maint.models import DigestReport
+from jobs_maint.render.lists import groups_table
+from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.safe import safe_word
+from jobs_maint.render.verdict import count_noun, sort_queues
+
+__all__ = ["render_digest"]
+
+
+def render_digest(report: DigestReport, page: Page) -> None:
+    where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
+    span = format_age(report.until - report.since)
+    page.line(
+        f"{_capital(count_noun(report.failed, 'job'))} failed{where} in the last {span}, "
+        f"{report.failed_before:,} in the {span} before.",
+        "bold red" if report.failed else "bold",
+    )
+    page.line(_ends(report))
+    if report.groups:
+        page.line()
+        groups_table(report.groups, report.until, page)
+        page.line()
+    if report.groups_not_shown:
+        groups = count_noun(report.groups_not_shown, "more group")
+        failures = count_noun(report.failures_not_shown, "failure")
+        since = format_duration(report.until - report.since)
+        page.line(f"{groups}, {failures}, not shown: jobs-maint errors --since {since}")
+    samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
+    if samples:
+        page.line(f"One of a group: jobs-maint status {samples[0]}")
+    if report.queues:
+        page.line()
+        _queues_table(report, page)
+    if report.limited_to_queues is not None:
+        queues = ", ".join(map(safe_word, report.limited_to_queues))
+        page.line(f"Only queues that your role reaches: {queues}.")
+
+
+def _ends(report: DigestReport) -> str:
+    parts = [f"{_capital(count_noun(report.succeeded, 'job'))} succeeded"]
+    if report.retrying:
+        parts.append(f"{count_noun(report.retrying, 'attempt')} failed and run again")
+    if report.put_back:
+        parts.append(f"{count_noun(report.put_back, 'job')} of dead workers put back")
+    if report.purged:
+        parts.append(f"{count_noun(report.purged, 'finished job')} purged")
+    return f"{'; '.join(parts)}."
+
+
+def _queues_table(report: DigestReport, page: Page) -> None:
+    queues = sort_queues(report.queues)
+
+    def counts(header: str, field: str, keep: int) -> Column:
+        cells = [number(getattr(queue, field)) for queue in queues]
+        return Column(header, cells, keep, right=True)
+
+    oldest = [
+        "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
+        for queue in queues
+    ]
+    page.table(
+        [
+            Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True),
+            counts("Ready", "ready", 1),
+            counts("Scheduled", "scheduled", 3),
+            counts("Doing", "doing", 2),
+            counts("Failed", "failed", 0),
+            Column("Oldest", oldest, 0, right=True),
+        ]
+    )
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,40 @@
+"""What a purge deleted, for people."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import PurgeReport
+from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.safe import safe_word
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["render_purge"]
+
+
+def render_purge(report: PurgeReport, page: Page) -> None:
+    total = count_noun(report.total, "job")
+    if report.dry_run:
+        page.line(f"{total[:1].upper()}{total[1:]} would be deleted.", "bold")
+    elif report.total:
+        took, batches = format_age(report.elapsed_seconds), _batches(report.batches)
+        style = "bold green" if report.finished else "bold yellow"
+        page.line(f"{total} deleted in {took}, {batches}.", style)
+    else:
+        page.line("No job was deleted.", "bold")
+    if not report.finished:
+        page.line("Stopped before the end. The same command goes on with the rest.", "yellow")
+    if report.deleted:
+        page.line()
+        page.table(
+            [
+                Column("Status", [safe_word(status) for status in report.deleted]),
+                Column("Deleted", [number(n) for n in report.deleted.values()], right=True),
+            ]
+        )
+        page.line()
+    for table, rows in report.trimmed.items():
+        page.line(f"{count_noun(rows, 'row')} of {safe_word(table)} deleted.")
+
+
+def _batches(count: int) -> str:
+    return count_noun(count, "batch", "batches")
