@@ -104,7 +104,7 @@ def get_button(
     blocks: list[dict[str, Any]], button: str, value: str | None
 ) -> tuple[dict[str, Any], str]:
     """Return the one button of that action_id or text, with the block_id of its block."""
-    there = list(iterate_elements(blocks))
+    there = [(one, block) for one, block in iterate_elements(blocks) if one["type"] == "button"]
     found = [
         (element, block_id)
         for element, block_id in there

@@ -22,7 +22,7 @@ from chatbot.local_slack.view_methods import open_view, push_view, update_view
 class Method:
     run: Callable[[Api, Arguments], dict[str, Any]]
     scopes: tuple[str, ...] = ()
-    """One of these is needed, by the kind of channel where there are several: public, private, DM."""
+    """One of these is needed, by the kind of channel if there are several: public, private, DM."""
     per_minute: int | None = None
     is_app_level: bool = False
 
