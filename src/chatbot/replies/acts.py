@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from chatbot.replies.parts import Button, Line, Part, Span, context
 from chatbot.replies.words import count, cut, defuse, escape
-from jobs_maint.actions import BulkVerb, JobFilter, PreviewBulk, PreviewPurge, PreviewRescue
+from jobs_maint.actions import (
+    BulkVerb,
+    CancelJobs,
+    DiscardJobs,
+    JobFilter,
+    PreviewBulk,
+    PreviewPurge,
+    PreviewRescue,
+    RescueJobs,
+    RetryJobs,
+    plain_name,
+)
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
@@ -31,7 +42,7 @@ __all__ = [
     "undo_request",
 ]
 
-MOST_REASONS = 10
+MOST_REASONS = 5
 NEW_PREVIEW = "New preview"
 PREVIEW_REST = "Preview the rest"
 
@@ -50,6 +61,9 @@ _WHY = {
     "not_found": "no such job any more",
     "wrong_status": "the status changed since the preview",
     "abort_requested_before": "the worker was asked to abort them before",
+    "worker_alive": "a living worker runs them",
+    "too_soon": "no worker is heard, so nobody can tell yet",
+    "started_again": "they were started again since the preview",
 }
 
 
@@ -83,9 +97,14 @@ def read_asked(words: str) -> Asked:
         return Asked()
     match action:
         case PreviewBulk(filter=wanted):
-            return Asked(wanted.queue, wanted.statuses, wanted.job_ids or ())
+            queue = plain_name(wanted.queue or "") or wanted.queue
+            return Asked(queue, wanted.statuses, wanted.job_ids or ())
         case PreviewPurge(queue=queue):
             return Asked(queue)
+        case RetryJobs() | CancelJobs() | DiscardJobs():
+            return Asked(statuses=BulkVerb(action.word).statuses, job_ids=action.job_ids)
+        case RescueJobs(job_ids=job_ids):
+            return Asked(job_ids=job_ids)
         case PreviewRescue(job_ids=job_ids, force=force):
             return Asked(job_ids=job_ids, force=force)
     return Asked()
@@ -161,8 +180,8 @@ def typed(command: str, words: str, *before: Span | str) -> Part:
     return Part(({"type": "context", "elements": elements},), f"{ours.text}\n{asked.text}")
 
 
-def undo_request(audit_id: int, done: int) -> Button:
-    """Puts back what a request cancelled or discarded."""
+def undo_request(audit_id: int, done: int | None) -> Button:
+    """Puts back what a request cancelled or discarded; `done`: how many, where that is known."""
     wanted = JobFilter(request=audit_id, statuses=BulkVerb.RETRY.statuses)
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
-    return Button(f"Put {count(done, 'job')} back", words)
+    return Button(f"Put {count(done, 'job') if done is not None else 'them'} back", words)

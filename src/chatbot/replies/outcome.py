@@ -90,8 +90,8 @@ def _verdict(report: BulkReport, where: str, by: str) -> Line:
     what = f"{count(number, 'job') if number else 'No job'}{where} {done}"
     if report.verb == "cancel" and not number:
         what = f"{count(report.done, 'running job')}{where} asked to abort"
-    well = number or report.verb == "cancel"
-    dot = "✅ " if well and not (report.failures or report.stopped) else "🟡 "
+    ended = report.verb == "rescue" and number < report.done
+    dot = "🟡 " if ended or report.failures or report.stopped else "✅ "
     return [dot, bold(what), " by ", user(by), f" in {format_age(report.elapsed_seconds)}."]
 
 

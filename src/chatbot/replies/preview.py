@@ -63,11 +63,18 @@ def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
     where = name_queues(_queues(preview), asked)
     jobs = _jobs(preview, asked, preview.expected)
     if not dry_run:
-        return f"{say_ask(preview.verb)} {jobs}{where}{' by force' if asked.force else ''}?"
+        return f"{_verb(preview)} {jobs}{where}{' by force' if asked.force else ''}?"
     would = f"would be {say_done(preview.verb)}."
     if preview.expected == preview.count:
         return f"{jobs[:1].upper()}{jobs[1:]}{where} {would}"
     return f"{preview.expected:,} of {_jobs(preview, asked, preview.count)}{where} {would}"
+
+
+def _verb(preview: Preview) -> str:
+    """Running jobs are not cancelled; they can only be asked to abort."""
+    if preview.verb == "cancel" and preview.running:
+        return "Cancel or abort" if preview.running < preview.expected else "Abort"
+    return say_ask(preview.verb)
 
 
 def _jobs(preview: Preview, asked: Asked, number: int, *, short: bool = False) -> str:
@@ -84,17 +91,17 @@ def _queues(preview: Preview) -> list[str]:
 
 def _stays(preview: Preview, asked: Asked) -> list[Line]:
     """What will not happen."""
+    stay = [skip for skip in preview.skips if skip not in preview.left_out]
     lines: list[Line] = []
-    for skip in preview.skips[:MOST_REASONS]:
-        if skip in preview.left_out:
-            continue
+    for skip in stay[:MOST_REASONS]:
         one = skip.count == 1
         state = asked.status if preview.verb != "cancel" else ""
         state = state or ("as it is" if one else "as they are")
-        reason = one_line(skip.reason or skip.code, 300).rstrip(".")
         whose = f"{skip.count:,} of the {preview.count:,} {'stays' if one else 'stay'} {state}"
+        whose = f"It stays {state}" if preview.count == 1 else whose
+        reason = one_line(skip.reason or skip.code, 300).rstrip(".")
         lines.append([f"{whose}: {reason}{list_ids(skip)}."])
-    if rest := sum(skip.count for skip in preview.skips[MOST_REASONS:]):
+    if rest := sum(skip.count for skip in stay[MOST_REASONS:]):
         lines.append([f"{rest:,} more stay as they are for other reasons."])
     return [*lines, *tell_skips(preview.left_out, "left out")]
 
@@ -102,10 +109,7 @@ def _stays(preview: Preview, asked: Asked) -> list[Line]:
 def _then(preview: Preview, asked: Asked) -> str:
     then = _THEN.get(preview.verb, "")
     if preview.verb == "cancel" and preview.running:
-        runs = "1 of them runs: it is" if preview.running == 1 else (
-            f"{preview.running:,} of them run: they are"
-        )  # fmt: skip
-        return f"{runs} only asked to abort. {then}"
+        return _tell_running(preview, then)
     if preview.verb == "cancel" and not asked.running:
         return f"Running jobs go on. {then}"
     if preview.verb == "retry" and "cancelled" in asked.statuses and not asked.job_ids:
@@ -113,6 +117,16 @@ def _then(preview: Preview, asked: Asked) -> str:
     if preview.verb == "rescue" and preview.expected == 1:
         return "It starts again as its next attempt, or fails where the rescue policy says so."
     return then
+
+
+def _tell_running(preview: Preview, then: str) -> str:
+    running, waiting = preview.running, preview.expected - preview.running
+    runs = "runs and is" if running == 1 else "run and are"
+    asked = f"{running:,} {runs} asked to abort"
+    if waiting <= 0:
+        return f"{asked[:1].upper()}{asked[1:]}; what aborts can be retried."
+    waits = "waits and is" if waiting == 1 else "wait and are"
+    return f"{waiting:,} {waits} cancelled, {asked}. {then}"
 
 
 def _groups(preview: Preview) -> list[Part]:
@@ -150,7 +164,7 @@ def _ages(preview: Preview) -> list[Part]:
 
 def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
     key, words = preview.key or "", preview.words
-    label = f"{say_ask(preview.verb)} {_jobs(preview, asked, preview.expected, short=True)}"
+    label = f"{_verb(preview)} {_jobs(preview, asked, preview.expected, short=True)}"
     value = _carry(key, words)
     sure = _sure(preview)
     style: Literal["primary", "danger"] = "danger" if sure else "primary"

@@ -104,7 +104,8 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
 def render_lost(run: LostRun, command: str) -> Message:
     """The process that did it is gone: how far it came, and the way on."""
     done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
-    doing = f"{say_doing(run.word).lower()} jobs{name_queues((), read_asked(run.words))}"
+    asked = read_asked(run.words)
+    doing = f"{say_doing(run.word).lower()} jobs{name_queues((), asked)}"
     lines: list[Line] = [
         ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
         [f"The bot ended while {doing}. What was done stays, nothing runs twice."],
@@ -112,7 +113,7 @@ def render_lost(run: LostRun, command: str) -> Message:
     there = [Button(PREVIEW_REST, run.words, "primary")]
     changed = run.counts.get("done", 0)
     if changed and run.word in {"cancel", "discard"}:
-        there.append(undo_request(run.audit_id, changed))
+        there.append(undo_request(run.audit_id, None if asked.running else changed))
     is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
     who = user(run.actor_id) if is_user else one_line(run.actor_id)
     about = ["confirmed by ", who, " at ", when(run.started_at, run.started_at)]

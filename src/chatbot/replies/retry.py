@@ -89,7 +89,10 @@ def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
     """What became of a job whose worker is gone, and which worker that was."""
     became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
     who, _, why = one_line(item.reason, 400).partition("; ")
-    lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), " by ", user(by), "."]]
+    asked: Line = [" by ", user(by), "."]
+    if item.code in _ENDED:
+        asked = [". The rescue was asked by ", user(by), "."]
+    lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), *asked]]
     lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
     if who:
         lines.append([sentence(who)])

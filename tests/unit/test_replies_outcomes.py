@@ -1,0 +1,283 @@
+"""What an act on a set did, how far it has come, and what is said when it breaks off."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.local_slack.blocks import check_blocks
+from chatbot.local_slack.text import render_blocks
+from chatbot.replies.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.replies.progress import Progress, render_broken, render_lost, render_progress
+from jobs_maint.actions import BulkVerb, PreviewBulk
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.models import BulkReport, LostRun, PurgeReport, SkipGroup
+
+NOW = datetime(2026, 3, 12, 3, 24, tzinfo=UTC)
+LOCK = SkipGroup(
+    "queueing_lock_taken", "job 5 has the same queueing lock (x)", 2, (4713, 4720)
+)  # fmt: skip
+BROKEN = SkipGroup("error", "the database refused: it is full", 1, (8,))
+RETRY = BulkReport(
+    "retry", "retry --all webhook", 17, 37, 35, (LOCK,), (), 3.2, queues=("webhook",)
+)
+CANCEL = replace(RETRY, verb="cancel", words="cancel --all webhook", skips=(), requested=35)
+DISCARD = replace(CANCEL, verb="discard", words="discard --all webhook")
+RUNNING = replace(
+    CANCEL, words="cancel --all webhook --running",
+    became=(SkipGroup("cancelled", "", 30, (1,)), SkipGroup("abort_requested", "", 5, (2,))),
+)  # fmt: skip
+RESCUE = replace(
+    CANCEL, verb="rescue", words="rescue 12 13", requested=2, done=2,
+    became=(SkipGroup("put_back", "", 1, (12,)), SkipGroup("failed", "", 1, (13,))),
+)  # fmt: skip
+AT_WORK = Progress("retry", "retry --all webhook", "U0ANA", 21, 35, 0.21, 17)
+LOST = LostRun(
+    17, "U0ANA", "retry", "retry --all webhook", {"done": 488, "skipped": 12}, 1_200, "C0OPS",
+    "1.2", NOW,
+)  # fmt: skip
+
+
+def lines(message):
+    check_blocks(message.blocks)
+    return render_blocks(message.blocks, 500).splitlines()
+
+
+def buttons(message):
+    return {
+        element["text"]["text"]: element["value"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
+
+
+def bulk(report, **options):
+    return render_bulk(report, "/jobs", by="U0ANA", **options)
+
+
+@pytest.mark.parametrize(
+    ("report", "says"),
+    [
+        (RETRY, ("✅ 35 jobs of webhook retried by @U0ANA in 3 s. "
+                "2 skipped: queueing lock taken (4713, 4720).")),
+        (replace(RETRY, skips=(), requested=35), "✅ 35 jobs of webhook retried by @U0ANA in 3 s."),
+        (replace(RETRY, skips=(), requested=1, done=1),
+         "✅ 1 job of webhook retried by @U0ANA in 3 s."),
+        (replace(RETRY, skips=(), requested=50_000, done=50_000, queues=("a", "b")),
+         "✅ 50,000 jobs of 2 queues retried by @U0ANA in 3 s."),
+        (replace(RETRY, done=0, requested=2),
+         ("🟡 No job of webhook was retried. Asked by @U0ANA. "
+         "2 skipped: queueing lock taken (4713, 4720).")),
+        (replace(RETRY, skips=(), failures=(BROKEN,), requested=36),
+         ("🟡 35 jobs of webhook retried by @U0ANA in 3 s. "
+         "1 failed: the database refused: it is full (8).")),
+        (CANCEL, "✅ 35 jobs of webhook cancelled by @U0ANA in 3 s."),
+        (RUNNING, ("✅ 30 jobs of webhook cancelled by @U0ANA in 3 s. "
+                  "5 more run; their workers were asked to abort them.")),
+        (replace(RUNNING, done=5, became=RUNNING.became[1:]),
+         "✅ 5 running jobs of webhook asked to abort by @U0ANA in 3 s."),
+        (DISCARD, "✅ 35 jobs of webhook discarded by @U0ANA in 3 s."),
+        (RESCUE, "🟡 1 job of webhook put back by @U0ANA in 3 s. 1 failed for good (13)."),
+        (replace(RESCUE, done=1, became=RESCUE.became[1:]),
+         "🟡 No job of webhook put back by @U0ANA in 3 s. 1 failed for good (13)."),
+        (replace(CANCEL, verb="park", words="park"),
+         "✅ 35 jobs of webhook changed by @U0ANA in 3 s."),
+    ],
+)  # fmt: skip
+def test_the_outcome_says_how_many_by_whom_and_why_not_the_others(report, says):
+    assert lines(bulk(report))[0] == says
+
+
+def test_each_reason_has_a_line_and_one_job_is_told_in_full():
+    one = SkipGroup("wrong_status", "it is running; only failed jobs can be retried", 1, (5,))
+    left = SkipGroup("wrong_status", "not there, or in a status that does not fit", 3, (7, 8))
+    report = replace(RETRY, requested=38, skips=(LOCK, one), left_out=(left,))
+    assert lines(bulk(report))[1:4] == [
+        "2 skipped: queueing lock taken (4713, 4720).",
+        "1 skipped: it is running; only failed jobs can be retried (5).",
+        "3 left out: not there, or in a status that does not fit (7, 8 and 1 more).",
+    ]
+
+
+@pytest.mark.parametrize("report", [RETRY, CANCEL, DISCARD, RESCUE])
+def test_a_stopped_act_counts_what_was_not_looked_at_and_previews_the_rest(report):
+    report = replace(report, requested=report.requested + 1_000, stopped=True)
+    message = bulk(report, why_stopped="the bot is shutting down")
+    assert lines(message)[0].startswith("🟡 ")
+    assert "Stopped (the bot is shutting down): 1,000 jobs were not looked at." in message.text
+    assert buttons(message)["Preview the rest"] == report.words
+
+
+@pytest.mark.parametrize("report", [RETRY, CANCEL, DISCARD])
+def test_what_is_beyond_the_largest_set_can_be_previewed_next(report):
+    message = bulk(replace(report, remain=1))
+    assert "1 more remains beyond the largest set of" in message.text
+    assert lines(message)[0].startswith("✅ ")
+    assert buttons(message)["Preview the rest"] == report.words
+
+
+@pytest.mark.parametrize(("report", "number"), [(CANCEL, 35), (RUNNING, 30), (DISCARD, 35)])
+def test_what_was_cancelled_or_discarded_can_be_put_back_by_its_request(report, number):
+    words = buttons(bulk(report))[f"Put {number} jobs back"]
+    action = parse_words(split_text(words), "slack").action
+    assert isinstance(action, PreviewBulk)
+    assert (action.bulk, action.filter.request, action.words()) == (BulkVerb.RETRY, 17, words)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [RETRY, RESCUE, replace(DISCARD, done=0), replace(RUNNING, done=5, became=RUNNING.became[1:])],
+)
+def test_there_is_no_undo_where_nothing_could_be_put_back(report):
+    assert buttons(bulk(report)) == {}
+
+
+@pytest.mark.parametrize(
+    ("queues", "follow"),
+    [(("webhook",), "/jobs stats webhook"), (("two words",), "/jobs stats"), ((), "/jobs stats")],
+)
+def test_what_runs_again_can_be_followed(queues, follow):
+    assert f"`{follow}` follows them" in bulk(replace(RETRY, queues=queues)).blocks[-1][
+        "elements"][0]["text"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("report", "shown"),
+    [
+        (PurgeReport({"succeeded": 1_000, "failed": 204}, 12, 3.2, True, oldest_left=NOW),
+         ["✅ 1,204 jobs deleted by @U0ANA in 3 s.", "1,000 succeeded, 204 failed.",
+          "The oldest finished job that is left ended 12 Mar 03:24 UTC.", "/jobs purge"]),
+        (PurgeReport({}, 0, 0.1, True), ["🟢 No job was deleted. Asked by @U0ANA.", "/jobs purge"]),
+        (PurgeReport({"succeeded": 1}, 1, 0.1, True, dry_run=True),
+         ["1 job would be deleted.", "1 succeeded.", "/jobs purge"]),
+    ],
+)  # fmt: skip
+def test_a_purge_counts_by_status_and_says_what_is_left(report, shown):
+    assert lines(render_purge(report, "/jobs", by="U0ANA", words="purge")) == shown
+
+
+def test_a_purge_that_was_stopped_goes_on_by_the_same_words():
+    report = PurgeReport({"succeeded": 50_000}, 12, 3.2, False)
+    message = render_purge(report, "/jobs", by="U0ANA", words="purge --older-than 30d")
+    assert lines(message)[0] == "🟡 50,000 jobs deleted by @U0ANA in 3 s."
+    assert "Stopped before the end. The same command goes on with the rest." in message.text
+    assert buttons(message) == {"Preview the rest": "purge --older-than 30d"}
+    assert buttons(render_purge(report, "/jobs", by="U0ANA")) == {}
+
+
+@pytest.mark.parametrize(
+    ("progress", "title", "figures"),
+    [
+        (AT_WORK, "Retrying 35 jobs of webhook: 21 done",
+         "██████░░░░  60 % · 100 jobs/s · about 1 s left"),
+        (replace(AT_WORK, done=0, elapsed_seconds=0.0),
+         "Retrying 35 jobs of webhook: 0 done", "░░░░░░░░░░  0 %"),
+        (replace(AT_WORK, done=35, elapsed_seconds=0.35),
+         "Retrying 35 jobs of webhook: 35 done", "██████████  100 % · 100 jobs/s"),
+        (replace(AT_WORK, done=49_999, total=50_000, elapsed_seconds=500.0),
+         "Retrying 50,000 jobs of webhook: 49,999 done",
+         "█████████░  99 % · 100 jobs/s · about 1 s left"),
+        (replace(AT_WORK, done=1, total=61, elapsed_seconds=10.0),
+         "Retrying 61 jobs of webhook: 1 done",
+         "░░░░░░░░░░  1 % · 6 jobs/min · about 10 min left"),
+        (replace(AT_WORK, done=0, total=0), "Retrying 0 jobs of webhook: 0 done",
+         "██████████  100 %"),
+        (replace(AT_WORK, verb="purge", words="purge", total=None, elapsed_seconds=2.0),
+         "Deleting jobs: 21 done", "10 jobs/s"),
+        (replace(AT_WORK, verb="purge", words="purge", done=9, total=8, elapsed_seconds=9.0),
+         "Deleting 8 jobs: 9 done", "██████████  100 % · 1 jobs/s"),
+        (replace(AT_WORK, verb="park", words="?", total=1, done=0, elapsed_seconds=1.0),
+         "Working on 1 job: 0 done", "░░░░░░░░░░  0 %"),
+    ],
+)  # fmt: skip
+def test_progress_is_a_bar_its_rate_and_the_time_left(progress, title, figures):
+    assert lines(render_progress(progress, "/jobs"))[:2] == [title, figures]
+
+
+def test_an_act_at_work_can_be_stopped_once_it_has_a_number():
+    assert buttons(render_progress(AT_WORK, "/jobs")) == {"Stop": "17"}
+    assert "jobs_stop:17" in str(render_progress(AT_WORK, "/jobs").blocks)
+    for progress in (replace(AT_WORK, audit_id=None), replace(AT_WORK, stopping=True)):
+        assert buttons(render_progress(progress, "/jobs")) == {}
+    stopping = render_progress(replace(AT_WORK, stopping=True), "/jobs")
+    assert "Stopping after this batch." in lines(stopping)
+    assert "left" not in stopping.text
+
+
+def test_the_bar_is_not_read_aloud():
+    text = render_progress(AT_WORK, "/jobs").text
+    assert "\n60 % · 100 jobs/s" in text
+    assert "█" not in text
+
+
+def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
+    message = render_lost(LOST, "/jobs")
+    assert lines(message) == [
+        "🟡 Interrupted after 500 of 1,200 jobs.",
+        "The bot ended while retrying jobs of webhook. What was done stays, nothing runs twice.",
+        "[Preview the rest]",
+        "confirmed by @U0ANA at 03:24 UTC · request 17 · /jobs retry --all webhook",
+    ]
+    assert buttons(message) == {"Preview the rest": "retry --all webhook"}
+
+
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [("cancel --all webhook", "Put 488 jobs back"),
+     ("cancel --all webhook --running", "Put them back")],
+)  # fmt: skip
+def test_an_interrupted_cancel_offers_its_undo(words, label):
+    message = render_lost(replace(LOST, word="cancel", words=words), "/jobs")
+    assert list(buttons(message)) == ["Preview the rest", label]
+
+
+def test_an_interrupted_purge_does_not_count_rows_of_our_own_tables():
+    counts = {"succeeded": 500, "jobs_maint_audit": 40}
+    run = replace(LOST, word="purge", words="purge", counts=counts, total=None)
+    assert lines(render_lost(run, "/jobs"))[0] == "🟡 Interrupted after 500 jobs."
+
+
+def test_an_act_that_was_interrupted_at_once_says_so():
+    assert lines(render_lost(replace(LOST, counts={}), "/jobs"))[0] == (
+        "🟡 Interrupted before the first of 1,200 jobs."
+    )
+
+
+def test_who_asked_is_no_mention_where_the_id_is_none_of_slack():
+    message = render_lost(replace(LOST, actor_id="root> <!channel"), "/jobs")
+    assert "<!channel" not in str(message.blocks) + message.text
+
+
+def test_an_act_that_broke_says_why_and_offers_the_rest():
+    broken = replace(AT_WORK, done=500, total=1_200)
+    message = render_broken(broken, "/jobs", reason="the jobs database is not there")
+    assert lines(message)[:3] == [
+        "🔴 Stopped by an error after 500 of 1,200 jobs.",
+        "The jobs database is not there.",
+        "What was done stays, nothing runs twice. When that is mended, preview the rest.",
+    ]
+    assert buttons(message) == {"Preview the rest": "retry --all webhook"}
+    assert "request 17" in message.text
+
+
+def test_a_preview_that_was_put_off_can_be_had_again():
+    message = render_dropped("retry --all webhook", "/jobs", by="U0ANA")
+    assert lines(message)[0] == "Not done: /jobs retry --all webhook. @U0ANA chose not now."
+    assert buttons(message) == {"New preview": "retry --all webhook"}
+
+
+def test_a_preview_is_offered_again_only_when_its_time_was_over():
+    late = render_too_late("purge", "/jobs", used=False)
+    assert "🟡 This preview is older than ten minutes; nothing was changed." in lines(late)
+    assert buttons(late) == {"New preview": "purge"}
+    used = render_too_late("purge", "/jobs", used=True)
+    assert "🟡 This preview was confirmed already; it runs once." in lines(used)
+    assert buttons(used) == {}
+
+
+@pytest.mark.parametrize("elapsed", [timedelta(0), timedelta(days=3)])
+def test_any_span_of_time_can_be_shown(elapsed):
+    seconds = elapsed.total_seconds()
+    lines(render_progress(replace(AT_WORK, elapsed_seconds=seconds), "/jobs"))
+    lines(bulk(replace(RETRY, elapsed_seconds=seconds)))
