@@ -1,0 +1,448 @@
+"""Rescue of jobs that a person named, and the force: who is left alone, who is put back, races."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+from tests.support.fleet import SOON, Fleet
+from tests.support.history import minutes
+
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    ConfirmSelection,
+    Grant,
+    JobFilter,
+    PreviewBulk,
+    PreviewRescue,
+    RescueJobs,
+    Role,
+)
+from jobs_maint.errors import JobNotFound, NotPermitted, SelectionExpired, WrongJobStatus
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+NO_JOB = 9_223_372_036_854_775_807
+
+
+@pytest.fixture
+def fleet(pool, conn, make_job) -> Fleet:
+    return Fleet(pool, conn, make_job)
+
+
+async def ask(pool, action, actor=ANA, **settings):
+    return await perform(pool, actor, action, settings=MaintSettings(**{**SOON, **settings}))
+
+
+async def rescue(pool, job, **settings):
+    (item,) = (await ask(pool, RescueJobs((job,)), **settings)).items
+    return item
+
+
+async def confirm(pool, shown, actor=ANA, **settings):
+    return await ask(pool, ConfirmSelection(shown.key), actor, **settings)
+
+
+async def run_job(fleet, *, silent_for=None, **job) -> int:
+    """A running job that its worker named; then silence, while another worker is heard."""
+    worker = await fleet.start_worker()
+    job_id = await fleet.make_job(status="doing", worker_id=worker, **job)
+    await fleet.beat(worker, job_id)
+    if silent_for is not None:
+        await fleet.pass_time(silent_for)
+    await fleet.observe()
+    return job_id
+
+
+async def start_again(conn, job) -> None:
+    """Somebody else puts it back and a new worker takes it."""
+    await conn.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,))
+    found = await conn.execute("SELECT procrastinate_register_worker_v1()")
+    (worker,) = await found.fetchone()
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s",
+        (worker, job),
+    )
+
+
+async def list_failures(conn) -> list[tuple]:
+    found = await conn.execute(
+        "SELECT kind, will_retry, message FROM jobs_maint_failures ORDER BY id"
+    )
+    return await found.fetchall()
+
+
+# --- one job --------------------------------------------------------------------------------------
+
+
+async def test_a_dead_workers_job_goes_back_at_once(fleet, pool, make_job, conn):
+    job = await run_job(fleet, silent_for=minutes(1))
+    item = await rescue(pool, job)
+    assert (item.code, item.outcome) == ("put_back", "done")
+    row = await (
+        await conn.execute("SELECT status::text, attempts, worker_id FROM procrastinate_jobs")
+    ).fetchone()
+    assert row == ("todo", 1, None)
+    (failure,) = await list_failures(conn)
+    assert failure[:2] == ("worker_lost", True)
+    assert "host-a pid 31" in failure[2]
+
+
+async def test_a_job_that_a_fresh_beat_names_is_left_and_its_worker_is_told(
+    fleet, pool, make_job, conn
+):
+    job = await run_job(fleet)
+    item = await rescue(pool, job)
+    assert (item.outcome, item.code) == ("skipped", "worker_alive")
+    assert " (host-a pid 31) runs it since 20" in item.reason
+    assert ", by its beat at 20" in item.reason
+    assert await make_job.status(job) == "doing"
+    found = await conn.execute("SELECT outcome, error_code FROM jobs_maint_audit")
+    assert await found.fetchall() == [("refused", "worker_alive")]
+
+
+async def test_without_a_recorder_a_fresh_heartbeat_is_a_living_worker(fleet, pool, make_job):
+    worker = await fleet.start_worker(beats=False)
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(10))
+    await fleet.heartbeat(worker)
+    await fleet.observe()
+    item = await rescue(pool, job)
+    assert item.code == "worker_alive"
+    assert f"worker {worker} runs it since" in item.reason
+    assert "its heartbeat at" in item.reason
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    assert (await rescue(pool, job)).code == "put_back"
+
+
+async def test_a_job_taken_after_the_last_beat_is_left(fleet, pool, make_job):
+    worker = await fleet.start_worker()
+    await fleet.observe()
+    job = await make_job(status="doing", worker_id=worker)
+    item = await rescue(pool, job)
+    assert (item.code, "after its last beat" in item.reason) == ("worker_alive", True)
+
+
+async def test_a_job_of_a_worker_whose_event_loop_is_blocked_is_left(fleet, pool, make_job):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(6))
+    await fleet.beat(worker)
+    await fleet.observe()
+    item = await rescue(pool, job)
+    assert (item.code, "event loop is blocked" in item.reason) == ("worker_alive", True)
+
+
+async def test_what_a_living_worker_no_longer_names_waits_for_the_rescue_or_a_force(
+    fleet, pool, make_job
+):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+
+    async def live():
+        await fleet.beat(worker)
+        await fleet.heartbeat(worker)
+        await fleet.observe()
+
+    await live()
+    item = await rescue(pool, job)
+    assert item.code == "worker_alive"
+    assert f"the rescue acts in 5 min, `rescue --force {job}` at once" in item.reason
+    await fleet.pass_time(minutes(6))
+    await live()
+    assert (await rescue(pool, job)).code == "put_back", "never more timid than the pass"
+
+
+async def test_where_nobody_is_heard_a_silence_of_a_moment_is_no_reason(
+    fleet, pool, make_job, conn
+):
+    """After an outage of the database all beats are old, and come back."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await fleet.pass_time(minutes(20))
+    item = await rescue(pool, job)
+    assert (item.code, "no worker at all is heard" in item.reason) == ("too_soon", True)
+    await fleet.beat(worker, job)
+    assert (await rescue(pool, job)).code == "worker_alive"
+    await fleet.pass_time(minutes(20))
+    assert (await rescue(pool, job)).code == "too_soon"
+    await fleet.pass_time(minutes(1))
+    assert (await rescue(pool, job)).code == "put_back"
+
+
+@pytest.mark.parametrize("status", ["todo", "succeeded", "failed", "cancelled"])
+async def test_what_does_not_run_is_left(fleet, pool, make_job, status):
+    job = await make_job(status=status)
+    item = await rescue(pool, job)
+    assert item.code == "wrong_status"
+    assert item.reason == f"it is {status}; only running jobs can be rescued"
+    assert await make_job.status(job) == status
+
+
+async def test_a_job_that_is_not_there_is_told_so(pool):
+    assert (await rescue(pool, NO_JOB)).code == "not_found"
+
+
+async def test_the_policy_holds_for_a_named_job_too(fleet, pool, make_job):
+    job = await run_job(fleet, silent_for=minutes(1), task="app.charge_card")
+    assert (await rescue(pool, job, rescue_policy={"app.charge*": "fail"})).code == "failed"
+    own = await run_job(
+        fleet, silent_for=minutes(1), task="jobs_maint:purge_finished_jobs", queue="maintenance"
+    )
+    assert (await rescue(pool, own)).code == "failed"
+    assert await make_job.status(own) == "failed"
+
+
+async def test_a_job_outside_the_grant_is_refused_like_a_missing_role(fleet, pool, make_job):
+    job = await run_job(fleet, silent_for=minutes(1), queue="billing")
+    limited = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR, queues=("email",)),))
+    for action in (RescueJobs((job,)), PreviewRescue((job, NO_JOB))):
+        with pytest.raises(
+            NotPermitted, match=f"You may not rescue job {job}: the queue is outside"
+        ):
+            await ask(pool, action, limited)
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_job_whose_end_is_on_its_way_is_waited_for_and_left(
+    fleet, pool, make_job, database_url
+):
+    job = await run_job(fleet, silent_for=minutes(1))
+    async with await psycopg.AsyncConnection.connect(database_url) as worker:
+        await worker.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", (job,))
+        waiting = asyncio.create_task(rescue(pool, job))
+        await wait_for_a_lock(database_url)
+        await worker.commit()
+        item = await waiting
+    assert (item.code, "it is succeeded" in item.reason) == ("wrong_status", True)
+
+
+async def wait_for_a_lock(url) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        async with asyncio.timeout(30):
+            while not (await (await conn.execute(query)).fetchone())[0]:
+                await asyncio.sleep(0.02)
+
+
+async def test_of_two_that_rescue_the_same_job_at_once_one_does(fleet, pool, make_job):
+    job = await run_job(fleet, silent_for=minutes(1))
+    items = await asyncio.gather(*(rescue(pool, job) for _ in range(4)))
+    assert sorted(item.code for item in items) == ["put_back", *["wrong_status"] * 3]
+    assert (await make_job.events(job)).count("deferred_for_retry") == 1
+
+
+# --- several jobs ---------------------------------------------------------------------------------
+
+
+async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
+    fleet, pool, make_job, conn
+):
+    dead = [await run_job(fleet, queue="reports") for _ in range(2)]
+    aborting = await run_job(fleet, abort_requested=True)
+    held = await run_job(fleet, queueing_lock="daily")
+    sibling = await make_job(queueing_lock="daily")
+    await fleet.pass_time(minutes(1))
+    alive = await run_job(fleet)
+    done = await make_job(status="succeeded")
+    ids = (*dead, aborting, held, alive, done, NO_JOB)
+    shown = await ask(pool, PreviewRescue(ids))
+    assert (shown.verb, shown.count, shown.expected) == ("rescue", 5, 4)
+    assert {skip.code: skip.sample for skip in shown.skips} == {
+        "worker_alive": (alive,), "wrong_status": (done,), "not_found": (NO_JOB,),
+    }  # fmt: skip
+    assert shown.warnings == ()
+    report = await confirm(pool, shown)
+    assert (report.requested, report.done) == (5, 4)
+    assert {group.code: group.sample for group in report.became} == {
+        "put_back": tuple(dead), "aborted": (aborting,), "failed": (held,),
+    }  # fmt: skip
+    (failed,) = [group for group in report.became if group.code == "failed"]
+    assert f"job {sibling} has the same queueing lock" in failed.reason
+    assert [(skip.code, skip.sample) for skip in report.skips] == [("worker_alive", (alive,))]
+    assert sum(skip.count for skip in report.left_out) == 2
+    assert [await make_job.status(job) for job in (*dead, aborting, held, alive)] == [
+        "todo", "todo", "aborted", "failed", "doing",
+    ]  # fmt: skip
+    with pytest.raises(SelectionExpired, match="runs once"):
+        await confirm(pool, shown)
+
+
+async def test_what_was_started_again_or_named_since_the_preview_is_left(
+    fleet, pool, make_job, conn
+):
+    again, named, dead = [await run_job(fleet) for _ in range(3)]
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    shown = await ask(pool, PreviewRescue((again, named, dead)))
+    assert shown.expected == 3
+    await start_again(conn, again)
+    await fleet.beat(99, named)
+    report = await confirm(pool, shown)
+    assert report.done == 1
+    assert {skip.code: skip.sample for skip in report.skips} == {"worker_alive": (again, named)}
+    assert [await make_job.status(job) for job in (again, named, dead)] == [
+        "doing", "doing", "todo",
+    ]  # fmt: skip
+
+
+async def test_a_run_that_died_anew_since_the_preview_is_not_the_one_that_was_shown(
+    fleet, pool, make_job, conn
+):
+    job = await run_job(fleet, silent_for=minutes(1))
+    shown = await ask(pool, PreviewRescue((job, NO_JOB)))
+    await start_again(conn, job)
+    await fleet.fall_silent(minutes(1))
+    await fleet.observe()
+    report = await confirm(pool, shown)
+    assert [(skip.code, skip.count) for skip in report.skips] == [("started_again", 1)]
+    assert await make_job.status(job) == "doing"
+
+
+async def test_a_worker_that_died_since_the_preview_loses_its_job_too(fleet, pool, make_job):
+    job = await run_job(fleet)
+    shown = await ask(pool, PreviewRescue((job, NO_JOB)))
+    assert shown.expected == 0
+    await fleet.fall_silent(minutes(1))
+    await fleet.observe()
+    assert (await confirm(pool, shown)).done == 1
+
+
+async def test_ids_of_which_none_runs_have_nothing_to_confirm(pool, make_job):
+    shown = await ask(pool, PreviewRescue((await make_job(), NO_JOB)))
+    assert (shown.key, shown.count) == (None, 0)
+
+
+# --- force ----------------------------------------------------------------------------------------
+
+
+async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_lives(
+    fleet, pool, make_job, conn
+):
+    job = await run_job(fleet)
+    shown = await ask(pool, PreviewRescue((job,), force=True))
+    assert (shown.words, shown.count, shown.expected) == (f"rescue --force {job}", 1, 1)
+    who, risk = shown.warnings
+    assert " (host-a pid 31) runs it since 20" in who
+    assert "named it in its beat at 20" in who
+    assert risk == "If that worker still runs it, the job will run twice."
+    report = await confirm(pool, shown)
+    assert (report.done, [group.code for group in report.became]) == (1, ["put_back"])
+    row = await (
+        await conn.execute("SELECT status::text, attempts, worker_id FROM procrastinate_jobs")
+    ).fetchone()
+    assert row == ("todo", 1, None)
+    ((kind, will_retry, message),) = await list_failures(conn)
+    assert (kind, will_retry) == ("worker_lost", True)
+    assert message.startswith("forced by shell:ana: worker ")
+    assert "(host-a pid 31) was said not to run it" in message
+    found = await conn.execute("SELECT action, outcome FROM jobs_maint_audit ORDER BY id")
+    words = f"rescue --force {job}"
+    assert await found.fetchall() == [(words, "previewed"), (words, "done")]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "code", "status"),
+    [
+        ("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", "wrong_status", "succeeded"),
+        ("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", "wrong_status", "todo"),
+        ("DELETE FROM procrastinate_jobs WHERE id = %s", "not_found", None),
+        ("again", "started_again", "doing"),
+    ],
+)
+async def test_what_ended_or_was_taken_again_since_the_preview_is_not_forced(
+    fleet, pool, make_job, conn, meanwhile, code, status
+):
+    job = await run_job(fleet)
+    shown = await ask(pool, PreviewRescue((job,), force=True))
+    if meanwhile == "again":
+        await start_again(conn, job)
+    else:
+        await conn.execute(meanwhile, (job,))
+    report = await confirm(pool, shown)
+    assert report.done == 0
+    ((skip_code, reason),) = [(skip.code, skip.reason) for skip in report.skips]
+    assert (skip_code, bool(reason)) == (code, True)
+    assert await make_job.status(job) == status
+    assert await list_failures(conn) == []
+
+
+async def test_a_force_follows_the_rules_of_the_rescue(fleet, pool, make_job):
+    aborting = await run_job(fleet, abort_requested=True)
+    held = await run_job(fleet, queueing_lock="daily")
+    sibling = await make_job(queueing_lock="daily")
+    fragile = await run_job(fleet, task="app.charge_card")
+    ends = {}
+    for job in (aborting, held, fragile):
+        shown = await ask(pool, PreviewRescue((job,), force=True))
+        report = await confirm(pool, shown, rescue_policy={"app.charge*": "fail"})
+        ends[job] = await make_job.status(job)
+        assert report.done == 1
+        if job == held:
+            assert f"job {sibling} has the same queueing lock" in report.became[0].reason
+    assert ends == {aborting: "aborted", held: "failed", fragile: "failed"}
+
+
+async def test_a_force_takes_an_admin_also_at_the_confirmation(fleet, pool, make_job):
+    job = await run_job(fleet)
+    operator = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR),))
+    admin = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN),))
+    with pytest.raises(NotPermitted, match="You may not force a rescue: it needs the role admin"):
+        await ask(pool, PreviewRescue((job,), force=True), operator)
+    shown = await ask(pool, PreviewRescue((job,), force=True), admin)
+    with pytest.raises(NotPermitted, match="admin"):
+        await confirm(pool, shown, operator)
+    assert await make_job.status(job) == "doing"
+    assert (await confirm(pool, shown, admin)).done == 1
+
+
+async def test_a_force_of_what_does_not_run_is_refused_before_anything_is_shown(pool, make_job):
+    with pytest.raises(JobNotFound, match="there is no such job"):
+        await ask(pool, PreviewRescue((NO_JOB,), force=True))
+    job = await make_job(status="failed")
+    with pytest.raises(WrongJobStatus, match=f"Job {job} was not rescued: it is failed; only"):
+        await ask(pool, PreviewRescue((job,), force=True))
+
+
+async def test_a_force_of_a_dead_workers_job_says_that_no_sign_of_life_is_fresh(
+    fleet, pool, make_job
+):
+    job = await run_job(fleet, silent_for=minutes(3))
+    shown = await ask(pool, PreviewRescue((job,), force=True))
+    assert "no sign of life is fresh, the last was at 20" in shown.warnings[0]
+    nobodys = await make_job(status="doing")
+    shown = await ask(pool, PreviewRescue((nobodys,), force=True))
+    assert shown.warnings[0].startswith("A worker has it since 20")
+
+
+async def test_a_force_works_where_nobody_is_heard_and_the_workers_are_woken(
+    fleet, make_job, pool, database_url
+):
+    job = await make_job(status="doing", queue="email")
+    shown = await ask(pool, PreviewRescue((job,), force=True))
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
+        await listener.execute('LISTEN "procrastinate_queue_v1#email"')
+        assert (await confirm(pool, shown)).done == 1
+        heard = [n async for n in listener.notifies(timeout=5, stop_after=1)]
+    assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {job}}}']
+
+
+async def test_what_a_rescue_gave_up_is_put_back_by_its_number(fleet, pool, make_job):
+    """The undo reaches what became failed or aborted; what waits again needs none."""
+    back = await run_job(fleet)
+    given_up = await run_job(fleet, task="app.charge_card")
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    shown = await ask(pool, PreviewRescue((back, given_up)))
+    report = await confirm(pool, shown, rescue_policy={"app.charge*": "fail"})
+    wanted = JobFilter(request=report.audit_id, statuses=BulkVerb.RETRY.statuses)
+    undo = await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted))
+    assert undo.count == 1
+    await confirm(pool, undo)
+    assert [await make_job.status(job) for job in (back, given_up)] == ["todo", "todo"]
