@@ -1,0 +1,113 @@
+"""The failure summary that somebody asks for: it adds up, opens no window, and a grant limits it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.history import hours, minutes
+
+from jobs_maint.actions import Actor, CloseDigest, Grant, OpenDigest, Role, ShowDigest
+from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.perform import perform
+from jobs_maint.render import build_data, render_text
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+DAILY = OpenDigest("daily", timedelta(days=1))
+
+
+async def ask(pool, action=None, actor=ANA):
+    return await perform(pool, actor, action or ShowDigest(), settings=MaintSettings())
+
+
+@pytest.fixture
+async def history(make_job):
+    for ago in (minutes(5), minutes(6), hours(30)):
+        await make_job(
+            status="failed", queue="webhook", task="app.hook", error="timeout", finished_ago=ago
+        )
+    await make_job(
+        status="failed", queue="email", task="app.mail", error="bounced", finished_ago=hours(1)
+    )
+    for ago in (minutes(1), hours(2), hours(40)):
+        await make_job(status="succeeded", queue="email", task="app.mail", finished_ago=ago)
+    await make_job(queue="email", task="app.mail", deferred_ago=minutes(12))
+
+
+async def test_the_summary_of_the_last_day_adds_up(pool, history):
+    report = await ask(pool)
+    assert (report.window_id, report.name) == (0, "now")
+    assert (report.failed, report.failed_before, report.succeeded) == (3, 1, 2)
+    assert [(g.task, g.count, g.count_before, g.trend) for g in report.groups] == [
+        ("app.hook", 2, 1, "steady"), ("app.mail", 1, 0, "new"),
+    ]  # fmt: skip
+    assert report.until - report.since == timedelta(days=1)
+    assert {queue.queue for queue in report.queues} == {"email", "webhook"}
+    short = await ask(pool, ShowDigest(since=timedelta(minutes=30)))
+    assert (short.failed, short.succeeded) == (2, 1)
+
+
+async def test_it_opens_and_advances_no_window(pool, history, conn):
+    """The digest that is due afterwards covers the same failures as if nobody had asked."""
+    await ask(pool)
+    found = await conn.execute("SELECT count(*) FROM jobs_maint_digests")
+    assert await found.fetchone() == (0,)
+    night = Actor.task("chatbot:send_digest")
+    opened = await ask(pool, DAILY, night)
+    await ask(pool)
+    assert opened.failed == 3
+    await ask(pool, CloseDigest(opened.window_id, "sent", "C1", "1.2"), night)
+    found = await conn.execute("SELECT state, since, until FROM jobs_maint_digests")
+    assert await found.fetchall() == [("sent", opened.since, opened.until)]
+
+
+async def test_one_queue(pool, history):
+    report = await ask(pool, ShowDigest("email"))
+    assert (report.queue, report.failed, report.succeeded) == ("email", 1, 2)
+    assert [queue.queue for queue in report.queues] == ["email"]
+    with pytest.raises(InvalidRequest, match="did you mean 'email'"):
+        await ask(pool, ShowDigest("emial"))
+
+
+async def test_a_queue_with_a_star_in_its_name_is_that_queue(pool, history, make_job):
+    await make_job(status="failed", queue="e*", task="app.odd")
+    report = await ask(pool, ShowDigest("e*"))
+    assert [(g.task, g.count) for g in report.groups] == [("app.odd", 1)]
+
+
+async def test_a_role_limited_to_queues_sees_those_and_is_told_so(pool, history):
+    viewer = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("web*",)),))
+    report = await ask(pool, actor=viewer)
+    assert (report.failed, report.succeeded, report.limited_to_queues) == (2, 0, ("web*",))
+    assert [queue.queue for queue in report.queues] == ["webhook"]
+    with pytest.raises(NotPermitted, match="your grant reaches web"):
+        await ask(pool, ShowDigest("email"), viewer)
+    assert "Only queues that your role reaches: web*." in render_text(report)
+
+
+async def test_groups_beyond_the_ten_largest_are_counted(pool, make_job):
+    for number in range(12):
+        await make_job(status="failed", task=f"app.t{number}", error="broken")
+    report = await ask(pool)
+    assert (len(report.groups), report.groups_not_shown, report.failures_not_shown) == (10, 2, 2)
+    text = render_text(report)
+    assert "2 more groups, 2 failures, not shown: jobs-maint errors --since 1d" in text
+
+
+async def test_the_page_says_what_failed_what_ended_and_how_the_queues_are(pool, history):
+    lines = render_text(await ask(pool)).split("\n")
+    assert lines[0] == "3 jobs failed in the last 24 h, 1 in the 24 h before."
+    assert lines[1] == "2 jobs succeeded."
+    table = [line.split() for line in lines]
+    assert ["Queue", "Ready", "Scheduled", "Doing", "Failed", "Oldest"] in table
+    assert ["email", "1", "–", "–", "1", "12", "min"] in table
+    assert max(map(len, lines)) <= 80
+
+
+async def test_where_nothing_happened_it_says_so(pool):
+    report = await ask(pool)
+    assert render_text(report) == (
+        "No jobs failed in the last 24 h, 0 in the 24 h before.\nNo jobs succeeded."
+    )
+    assert build_data(report)["kind"] == "digest"
