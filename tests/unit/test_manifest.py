@@ -1,0 +1,182 @@
+"""`jobs-chatbot manifest`: the app as Slack wants it, from the settings."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from chatbot.local_slack.config import App
+from chatbot.local_slack.methods import METHODS
+from chatbot.manifest import EVENTS_PATH, USAGE_HINT, build_manifest, render_manifest
+from chatbot.process import main
+from chatbot.scopes import SCOPES
+from chatbot.settings import ChatbotSettings
+from chatbot.yaml import write_yaml
+from jobs_maint.grammar import parse_words
+
+SOURCES = Path(__file__).parents[2] / "src/chatbot"
+URL = "https://jobs.example.com"
+API = re.compile(r"(?:apps|auth|chat|conversations|files|usergroups|users|views)(?:\.[a-zA-Z]+)+")
+
+
+def scopes(**settings):
+    found = build_manifest(ChatbotSettings(**settings), socket=True)["oauth_config"]["scopes"]
+    return set(found["bot"]), set(found["bot_optional"])
+
+
+def test_what_is_printed_is_yaml_and_says_the_same():
+    for choice in ({"url": URL, "socket": False}, {"url": None, "socket": True}):
+        settings = ChatbotSettings(command="/work_queue-2")
+        assert yaml.safe_load(render_manifest(settings, **choice)) == build_manifest(
+            settings, **choice
+        )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain", "two words", "chat:write", "", " ", "true", "No", "null", "~", "1", "1e3", "- x",
+        "a: b", "a #b", "# b", "'", '"', "\\", "ünï\U0001f7e2", "line\nbreak", "{", "[", "*", "&a",
+        "!tag", "|", ">", "%", "@", "`", "/jobs", "https://a.b/c", "trailing ", "x:", "0x1f", "=",
+        True, False, 0, 12, [], {}, [[]], [["a", "b"], []], [{"a": [{"b": {"c": []}}]}],
+        {"a": {}, "b": [], "c: d": {"on": [True, "yes"]}},
+    ],
+)  # fmt: skip
+def test_any_plain_data_comes_back_as_it_was(value):
+    for data in ({"key": value}, {"key": {"inner": [value, {"deep": value, "next": "x"}]}}):
+        assert yaml.safe_load(write_yaml(data)) == data
+
+
+def test_for_socket_mode_no_address_is_named():
+    found = build_manifest(ChatbotSettings(), socket=True)
+    assert found["settings"]["socket_mode_enabled"] is True
+    assert found["settings"]["interactivity"] == {"is_enabled": True}
+    assert "url" not in found["features"]["slash_commands"][0]
+
+
+def test_an_app_token_means_socket_mode_and_an_address_means_http():
+    settings = ChatbotSettings(slack_app_token="xapp-1")
+    assert build_manifest(settings)["settings"]["socket_mode_enabled"] is True
+    assert build_manifest(settings, url=URL)["settings"]["socket_mode_enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (URL, URL + EVENTS_PATH),
+        (f"{URL}/", URL + EVENTS_PATH),
+        (f"{URL}:8443", f"{URL}:8443{EVENTS_PATH}"),
+        (f"{URL}/bots/jobs", f"{URL}/bots/jobs"),
+    ],
+)
+def test_over_http_command_and_buttons_go_to_the_same_address(given, meant):
+    found = build_manifest(ChatbotSettings(), url=given)
+    assert found["features"]["slash_commands"][0]["url"] == meant
+    assert found["settings"]["interactivity"]["request_url"] == meant
+    assert found["settings"]["socket_mode_enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "give --socket for Socket Mode, or --url"),
+        (["--url", URL, "--socket"], "exclude each other"),
+        (["--url", "http://jobs.example.com"], "is no address that Slack can send requests to"),
+        (["--url", "jobs.example.com"], "is no address"),
+        (["--url", f"{URL}?a=1"], "is no address"),
+        (["--url", "https://[::1"], "is no address"),
+        (["--url", ""], "is no address"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_one_sentence(words, sentence):
+    result = CliRunner().invoke(main, ["manifest", *words])
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith("jobs-chatbot: ")
+    assert sentence in line
+
+
+def test_it_needs_no_token_and_no_database(monkeypatch):
+    monkeypatch.setenv("CHATBOT_COMMAND", "/queue")
+    result = CliRunner().invoke(main, ["manifest", "--socket"])
+    assert result.exit_code == 0
+    found = yaml.safe_load(result.stdout)
+    assert found["features"]["slash_commands"][0]["command"] == "/queue"
+    assert found["features"]["bot_user"]["display_name"] == "queue"
+
+
+def test_a_scope_that_the_roles_need_may_not_be_declined_and_the_others_may():
+    every = {scope.name for scope in SCOPES}
+    asked, optional = scopes()
+    assert asked == every
+    assert optional == every - {"commands", "chat:write"}
+    _, optional = scopes(roles=json.dumps({"operator": {"usergroups": ["S0ONE"]}}))
+    assert "usergroups:read" not in optional
+    assert "users:read" in optional
+    _, optional = scopes(roles=json.dumps({"viewer": {"users": ["*"]}}))
+    assert "users:read" not in optional
+    assert "usergroups:read" in optional
+
+
+@pytest.mark.parametrize("command", ["/jobs", "/" + "x" * 31, "/-", "/a_b-c"])
+def test_names_keep_within_slacks_limits(command):
+    found = build_manifest(ChatbotSettings(command=command), socket=True)
+    assert 1 <= len(found["display_information"]["name"]) <= 35
+    assert len(found["display_information"]["description"]) <= 140
+    assert re.fullmatch(r"[a-z0-9._-]{1,80}", found["features"]["bot_user"]["display_name"])
+    assert len(found["features"]["slash_commands"][0]["command"]) <= 32
+
+
+def test_each_word_of_the_hint_is_a_word_of_the_bot():
+    for part in USAGE_HINT.split("|"):
+        assert parse_words(part.replace("ID", "1").split(), "slack")
+
+
+def used_methods():
+    found = set()
+    for path in SOURCES.glob("*.py"):
+        if path.name == "scopes.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            value = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(value, str) and API.fullmatch(value):
+                found.add(value)
+    return found
+
+
+def test_every_method_that_the_bot_calls_has_its_scope_in_the_manifest():
+    """The local Slack refuses a call without its scope; both lists were made apart."""
+    used = used_methods()
+    assert {"chat.postMessage", "conversations.info", "users.info"} <= used
+    asked = {scope.name for scope in SCOPES}
+    explained = {(method, scope.name) for scope in SCOPES for method in scope.methods}
+    for name in used:
+        if METHODS[name].is_app_level:
+            continue
+        needed = [scope for scope in METHODS[name].scopes if not scope.startswith("im:")]
+        assert set(needed) <= asked, name
+        assert all((name, scope) in explained for scope in needed), name
+
+
+def test_no_scope_is_asked_for_that_no_method_needs():
+    used = used_methods()
+    for scope in SCOPES:
+        assert scope.name == "commands" or set(scope.methods) & used, scope.name
+        for method in scope.methods:
+            assert scope.name in METHODS[method].scopes, method
+
+
+def test_an_app_of_the_manifest_is_one_that_the_local_slack_takes():
+    found = build_manifest(ChatbotSettings(), socket=True)
+    app = App(
+        bot_token="xoxb-1", bot_user_id="U0BOT", signing_secret="s", mode="socket",
+        commands=tuple(one["command"] for one in found["features"]["slash_commands"]),
+        bot_scopes=tuple(found["oauth_config"]["scopes"]["bot"]), app_token="xapp-1",
+        should_escape=found["features"]["slash_commands"][0]["should_escape"],
+    )  # fmt: skip
+    assert app.commands == (ChatbotSettings().command,)
+    assert set(found["oauth_config"]["scopes"]["bot_optional"]) < set(app.bot_scopes)
