@@ -1,4 +1,4 @@
-"""The failure summary that somebody asks for: it adds up, opens no window, and a grant limits it."""
+"""The failure summary somebody asks for: it adds up, opens no window, and a grant limits it."""
 
 from __future__ import annotations
 
