@@ -277,6 +277,8 @@ class DigestGroup:
     first_at: datetime | None = None
     last_at: datetime | None = None
     sample_job_id: int | None = None
+    slots: tuple[int, ...] = ()
+    """`count` over twelve equal parts of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class DigestReport:
     queue: str | None = None
     """The queue asked for, when somebody asked for one."""
     limited_to_queues: tuple[str, ...] | None = None
+    slots: tuple[int, ...] = ()
+    """`failed` over twelve equal parts of the window, also of groups that are not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,12 @@ def failed(number: int = 20, total: int = 37) -> FailedJobsReport:
 
 
 def group(count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int):
+    spread = [min(count, 2), 0, 0, min(max(count - 2, 0), 3), 0, 0, 0, 0, 0, 0]
+    rest = count - sum(spread)
     return DigestGroup(
         f"team.tasks.{task}", kind, text, count, before, trend, kind is not None,
         ago(31) if count else None, ago(1) if count else ago(1500), job,
+        (*spread, rest // 3, rest - rest // 3),
     )  # fmt: skip
 
 
@@ -239,6 +242,7 @@ def digest(**fields: object) -> DigestReport:
         "succeeded": 58_931, "retrying": 12, "put_back": 0, "groups_not_shown": 0,
         "failures_not_shown": 0, "queues": (), "purged": 12_044, "groups": GROUPS,
     }  # fmt: skip
+    values["slots"] = tuple(map(sum, zip(*(one.slots for one in GROUPS), strict=True)))
     return DigestReport(0, "now", NOW - timedelta(days=1), NOW, 57, 13, **{**values, **fields})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from chatbot.replies.chart import draw_failures
 from chatbot.replies.group_names import name_errors
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
@@ -39,6 +40,8 @@ def render_digest(
     lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
     lines += [[line] for line in _second_lines(report)]
     head = [paragraph(*lines)]
+    if chart := draw_failures(report):
+        head.append(chart)
     tail: list[Part] = []
     if report.failed:
         words = ListFailed(

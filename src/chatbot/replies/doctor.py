@@ -20,7 +20,7 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import count, cut, sentence
+from chatbot.replies.words import count, cut
 from jobs_maint.actions import RunDoctor
 from jobs_maint.models import DoctorReport
 
@@ -82,7 +82,7 @@ def _spell(text: str) -> list[Span | str]:
     """A sentence; what stands in backticks is code that one can paste."""
     spans: list[Span | str] = []
     end = 0
-    text = sentence(cut(text, 900))
+    text = cut(text, 900)
     for found in _CODE.finditer(text):
         spans += [text[end : found.start()], code(found[1])]
         end = found.end()

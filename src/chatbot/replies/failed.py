@@ -36,6 +36,7 @@ from jobs_maint.models import FailedJob, FailedJobsReport
 
 __all__ = ["describe_error", "render_failed"]
 
+AS_ABOVE = "as above"
 MOST_TASKS = 4
 MOST_JOBS = 1_000
 """The largest `--limit`."""
@@ -136,22 +137,18 @@ def _item(
 ) -> list[Part]:
     """An error like that of the job above is not repeated; the details have it."""
     line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
+    error = describe_error(job, lines=2 if with_buttons else 1)
+    like = "" if last is None or with_buttons else _compare(job, last)
     facts = []
-    if not report.queue:
+    if not report.queue and like != AS_ABOVE:
         facts.append(cut(job.queue, 60))
     if job.failed_at is not None:
         facts.append(ago(report.as_of - job.failed_at))
-    if job.attempts > 1:
+    if job.attempts > 1 and like != AS_ABOVE:
         facts.append(count(job.attempts, "attempt"))
-    error = describe_error(job, lines=2 if with_buttons else 1)
-    if last is not None and not with_buttons:
-        same = error == describe_error(last, lines=1)
-        alike = job.fingerprint is not None and job.fingerprint == last.fingerprint
-        if same or alike:
-            facts.append("same error" if same else "error alike")
-            error = ""
+    facts += [like] if like else []
     line += [f" · {fact}" for fact in facts]
-    parts = [paragraph(line, pre=error)]
+    parts = [paragraph(line, pre="" if like else error)]
     if with_buttons:
         retry = RetryJobs((job.job_id,)).words()
         parts.append(
@@ -162,6 +159,17 @@ def _item(
         )
         parts.insert(0, divider())
     return parts
+
+
+def _compare(job: FailedJob, last: FailedJob) -> str:
+    """What need not be said again after the job above."""
+    same = describe_error(job, lines=1) == describe_error(last, lines=1)
+    if not same and (job.fingerprint is None or job.fingerprint != last.fingerprint):
+        return ""
+    if not same:
+        return "error alike"
+    shared = (job.task, job.queue, job.attempts) == (last.task, last.queue, last.attempts)
+    return AS_ABOVE if shared else "same error"
 
 
 def describe_error(job: FailedJob, *, lines: int = 2) -> str:

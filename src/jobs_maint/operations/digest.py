@@ -149,6 +149,7 @@ async def _summarise(
         failures_not_shown=sum(group.count for group in rest),
         queues=stats,
         purged=purged["jobs"],
+        slots=tuple(map(sum, zip(*(group.slots for group in found), strict=True))),
     )
 
 
@@ -171,6 +172,7 @@ def _group(row: dict[str, Any]) -> DigestGroup:
         first_at=first,
         last_at=row["last_at"],
         sample_job_id=row["sample_job_id"],
+        slots=tuple(row["slots"]),
     )
 
 

@@ -85,4 +85,5 @@ def _merge(first: DigestGroup, second: DigestGroup) -> DigestGroup:
         first_at=min(times, default=None),
         last_at=max(lasts, default=None),
         recorded=first.recorded or second.recorded,
+        slots=tuple(map(sum, zip(first.slots, second.slots, strict=True))),
     )

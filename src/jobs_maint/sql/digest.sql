@@ -94,7 +94,10 @@ WITH span AS (
     FROM unused f
     WHERE NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id)
 ), wanted AS (
-    SELECT failed.* FROM failed, span
+    SELECT failed.*, CASE WHEN at >= %(since)s THEN least(12, width_bucket(
+               extract(epoch FROM at)::float8, extract(epoch FROM %(since)s::timestamptz)::float8,
+               extract(epoch FROM %(until)s::timestamptz)::float8, 12)) END AS slot
+    FROM failed, span
     WHERE at >= span.since
       AND NOT task_name LIKE ANY (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
@@ -105,7 +108,13 @@ SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS reco
        count(*) FILTER (WHERE at < %(since)s) AS count_before,
        min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
        (array_agg(job_id ORDER BY at DESC))[1] AS sample_job_id,
-       coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message
+       coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message,
+       ARRAY[count(*) FILTER (WHERE slot = 1), count(*) FILTER (WHERE slot = 2),
+             count(*) FILTER (WHERE slot = 3), count(*) FILTER (WHERE slot = 4),
+             count(*) FILTER (WHERE slot = 5), count(*) FILTER (WHERE slot = 6),
+             count(*) FILTER (WHERE slot = 7), count(*) FILTER (WHERE slot = 8),
+             count(*) FILTER (WHERE slot = 9), count(*) FILTER (WHERE slot = 10),
+             count(*) FILTER (WHERE slot = 11), count(*) FILTER (WHERE slot = 12)] AS slots
 FROM wanted GROUP BY task_name, exception_type, fingerprint
 ORDER BY count DESC, count_before DESC, last_at DESC;
 

@@ -1,0 +1,281 @@
+"""Errors, stuck, workers, audit, doctor and rescue: what each says first and what it offers."""
+
+from dataclasses import replace
+
+import pytest
+from tests.support import samples
+
+from chatbot.local_slack.text import render_blocks
+from chatbot.replies import (
+    render_audit,
+    render_doctor,
+    render_errors,
+    render_rescue,
+    render_stuck,
+    render_workers,
+)
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.models import (
+    AuditReport,
+    DoctorReport,
+    ErrorsReport,
+    Finding,
+    RescueReport,
+    StuckReport,
+    WorkersReport,
+)
+
+NOW = samples.NOW
+
+
+def lines(message):
+    return render_blocks(message.blocks, 200).splitlines()
+
+
+def clicks(message):
+    return [
+        (element["text"]["text"], element["value"])
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+def errors(*groups, failed=None, before=0, **fields):
+    total = sum(group.count for group in groups) if failed is None else failed
+    values = {"queue": None, "groups_not_shown": 0, "failures_not_shown": 0, **fields}
+    return ErrorsReport(NOW, 3600.0, groups=groups, failed=total, failed_before=before, **values)
+
+
+def group(count=37, before=0, trend="new", task="send", kind="x.Timeout", text="late", job=7):
+    return samples.group(count, before, trend, task, kind, text, job)
+
+
+@pytest.mark.parametrize(
+    ("report", "first", "second"),
+    [
+        (
+            errors(group(), group(4, 4, "steady", text="other"), before=4),
+            "🔴 41 jobs failed in the last hour, 37 of them for one new reason.",
+            "The hour before 4. It began at 11:29 UTC.",
+        ),
+        (
+            errors(group(3, 5, "steady"), before=5),
+            "🟡 3 jobs failed in the last hour, all for one reason.",
+            "The hour before 5.",
+        ),
+        (
+            errors(group(1, 5, "falling"), before=5),
+            "🟡 1 job failed in the last hour, for one reason.",
+            "The hour before 5.",
+        ),
+        (
+            errors(*(group(2, 2, "steady", task=f"t{i}") for i in range(5)), before=6),
+            "🔴 10 jobs failed in the last hour, for 5 reasons.",
+            "The hour before 6.",
+        ),
+        (
+            errors(group(0, 5, "gone"), before=5, queue="email"),
+            "🟢 No job failed in email in the last hour.",
+            "The hour before 5.",
+        ),
+        (errors(), "🟢 No job failed in the last hour.", "The hour before none."),
+    ],
+)
+def test_errors_say_how_many_failed_and_for_how_many_reasons(report, first, second):
+    assert lines(render_errors(report))[:2] == [first, second]
+
+
+def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
+    message = render_errors(errors(group(), group(3, 3, "steady", task="pay"), queue="email"))
+    assert clicks(message)[:2] == [
+        ("Show 37 failures",
+         'failed email --task team.tasks.send --error "x.Timeout: late" --since 1h'),
+        ("Preview retry of 37",
+         'retry --all email --task team.tasks.send --error "x.Timeout: late" --since 1h'),
+    ]  # fmt: skip
+
+
+def test_a_group_of_one_failure_is_that_job():
+    assert clicks(render_errors(errors(group(1)))) == [
+        ("Details", "status 7"), ("Retry job 7", "retry 7"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("order 88123 is late", "x.Timeout: order"),
+        ("key 'abc' is missing", "x.Timeout: key"),
+        ("at 0xdeadbeef", "x.Timeout: at"),
+        ("", "x.Timeout"),
+        ("100 % off", "x.Timeout"),
+        ("secret [redacted] refused", "x.Timeout: secret"),
+        ("two\nlines", "x.Timeout"),
+        ("61 different messages, e.g. no", "x.Timeout"),
+    ],
+)
+def test_a_group_is_found_by_what_all_of_its_messages_share(text, found):
+    _, words = clicks(render_errors(errors(group(text=text))))[0]
+    assert parse_words(split_text(words), "slack").action.error == found
+
+
+def test_a_number_stands_on_a_retry_only_where_its_words_find_no_other_group():
+    alike = errors(group(text="order 1 late"), group(4, text="order 'x' broken"))
+    labels = [label for label, _ in clicks(render_errors(alike))]
+    assert labels == ["Show 37 failures", "Preview retry", "Show 4 failures", "Preview retry"]
+
+
+def test_failures_without_a_record_are_not_retried_together_with_others_of_their_task():
+    report = errors(group(), group(4, kind=None, text=""))
+    assert clicks(render_errors(report))[2:] == [
+        ("Show all of send", "failed --task team.tasks.send --since 1h")
+    ]
+    alone = errors(group(4, kind=None, text=""))
+    assert clicks(render_errors(alone))[1] == (
+        "Preview retry of 4", "retry --all --task team.tasks.send --since 1h"
+    )  # fmt: skip
+    assert "error not recorded" in render_errors(alone).text
+
+
+def test_names_with_wildcards_are_meant_as_they_are():
+    report = errors(group(task="a*b"), queue="q?")
+    _, retry = clicks(render_errors(report))[1]
+    wanted = parse_words(split_text(retry), "slack").action.filter
+    assert (wanted.queue, wanted.task) == ("q\\?", "team.tasks.a\\*b")
+
+
+def test_groups_that_are_gone_are_named_at_the_end():
+    shown = lines(render_errors(errors(group(), group(0, 4, "gone", task="pay"), before=4)))
+    at = shown.index("Gone since the hour before")
+    assert shown[at + 1] == "pay  Timeout, was 4"
+
+
+def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_due():
+    message = render_stuck(samples.stuck())
+    shown = lines(message)
+    assert shown[0] == "🔴 4 jobs have no living worker."
+    assert shown[1].startswith("The next rescue acts on 2, on the others when they are due. 1 job")
+    assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
+    assert "last on web-1 pid 712, gone; noticed 2 min ago, rescue due in 3 min" in shown
+    assert "its worker is gone; the rescue has not noticed it yet" in shown
+    assert "runs long, on web-1 pid 712" in shown
+    [rescue] = [
+        element
+        for block in message.blocks
+        for element in block.get("elements", [])
+        if element.get("value") == "rescue"
+    ]
+    assert rescue["confirm"]["title"]["text"] == rescue["confirm"]["confirm"]["text"]
+    assert rescue["confirm"]["deny"]["text"] == "Not now"
+
+
+def test_jobs_that_only_run_long_can_be_stopped_one_by_one():
+    report = StuckReport(NOW, (), samples.stuck().long_running)
+    message = render_stuck(report)
+    assert lines(message)[0] == "🟡 1 job runs long."
+    assert ("Stop job 4400", "cancel 4400") in clicks(message)
+
+
+def test_nothing_stuck_is_green():
+    assert lines(render_stuck(StuckReport(NOW, (), ())))[0].startswith("🟢 Every running job")
+
+
+def test_workers_tell_how_many_live_and_the_table_has_the_silent_ones_first_and_bold():
+    message = render_workers(samples.workers())
+    shown = lines(message)
+    assert shown[:2] == [
+        "🟡 3 of 4 workers live.", "They run 2 jobs. The silent one was seen 15 min ago."
+    ]  # fmt: skip
+    assert "build_report  job 4400 for 4 h on web-1 pid 712" in shown
+    first = message.blocks[-1]["rows"][1]
+    assert all(cell["type"] == "rich_text" for cell in first)
+    assert "web-3 pid 90: State silent" in message.text
+
+
+def test_no_living_worker_is_red_whether_none_is_registered_or_all_are_silent():
+    assert lines(render_workers(WorkersReport(NOW, ())))[0].startswith("🔴 No worker is registered")
+    silent = tuple(replace(worker, live=False) for worker in samples.workers().workers)
+    shown = lines(render_workers(WorkersReport(NOW, silent)))
+    assert shown[0] == "🔴 No worker lives; 4 are silent."
+
+
+def test_audit_tells_who_did_what_and_what_went_wrong_first():
+    message = render_audit(samples.audit(), "/jobs")
+    shown = lines(message)
+    assert shown[0] == "5 requests in the last 7 days."
+    assert shown[1] == "1 failed, 1 refused, 2 done, 1 previewed. Newest first."
+    assert shown[2] == (
+        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 done, 2 skipped in 3 s · request 912"
+    )
+    assert "retry --request" not in message.text
+
+
+def test_the_undo_of_the_newest_cancel_is_offered():
+    cancel = replace(samples.audit().entries[0], audit_id=920, action="cancel --all webhook")
+    report = AuditReport(NOW, (cancel,), 1, 86_400.0)
+    assert lines(render_audit(report, "/jobs"))[-1].endswith(
+        "`/jobs retry --request 920` undoes request 920"
+    )
+
+
+def test_an_empty_audit_says_so():
+    message = render_audit(AuditReport(NOW, (), 0, 86_400.0, "ana"), "/jobs")
+    assert lines(message)[0] == "Nobody changed anything by 'ana' in the last 24 hours."
+
+
+@pytest.mark.parametrize(
+    ("levels", "first"),
+    [
+        (["error", "error", "warning"], "🔴 The set-up is broken: 2 errors, 1 warning."),
+        (["warning"], "🟡 The set-up works, but there is a warning."),
+        (["warning", "warning", "note"], "🟡 The set-up works, but there are 2 warnings."),
+        (["note"], "🟢 The set-up is sound."),
+        ([], "🟢 The set-up is sound."),
+    ],
+)
+def test_doctor_says_first_whether_the_set_up_is_sound(levels, first):
+    findings = [Finding(f"c{i}", level, f"S {i}.", f"F {i}.") for i, level in enumerate(levels)]
+    report = DoctorReport(NOW, (*findings, Finding("fine", "ok", "All is well.")))
+    shown = lines(render_doctor(report))
+    assert shown[0] == first
+    assert shown[1].startswith("1 check is fine.")
+    for i in range(len(levels)):
+        assert f"Fix: F {i}." in shown
+
+
+def test_doctor_tells_checks_that_say_the_same_together_and_commands_as_code():
+    same = [Finding(name, "warning", "Not checked.", "Run `x y`.") for name in ("a_b", "c")]
+    message = render_doctor(DoctorReport(NOW, tuple(same)))
+    assert "Warning: a b, c" in lines(message)
+    spans = [
+        span
+        for block in message.blocks
+        for part in block.get("elements", [])
+        for span in part.get("elements", [])
+    ]
+    assert {"type": "text", "text": "x y", "style": {"code": True}} in spans
+
+
+def test_rescue_tells_what_went_back_and_what_was_given_up():
+    message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
+    shown = lines(message)
+    assert shown[0] == "✅ 2 jobs put back by @U0ANA in 0.2 s."
+    assert shown[1] == "1 job given up. 2 other jobs have no living worker and are not due yet."
+    assert clicks(message) == [("Show stuck jobs", "stuck")]
+    assert "build_report  job 4602 · reports · given up: failed" in shown
+
+
+def test_a_rescue_without_work_is_green():
+    assert lines(render_rescue(RescueReport((), 0, 0.1), "/jobs", by="U0ANA"))[0] == (
+        "🟢 No job had to be rescued."
+    )
+
+
+def test_every_button_of_every_message_carries_words_that_the_grammar_reads():
+    seen = 0
+    for title, _typed, _private, message in samples.all_messages():
+        for label, words in clicks(message):
+            assert parse_words(split_text(words), "slack").action.words(), (title, label)
+            seen += 1
+    assert seen > 40
