@@ -25,7 +25,7 @@ def render_result(result: Any, command: str, *, by: str, page: int = 1) -> Messa
         case models.JobDetails():
             return replies.render_details(result, share=True)
         case models.RetryReport():
-            return replies.render_retry(result, command, by=by)
+            return replies.render_acts(result, command, by=by)
         case models.RescueReport():
             return replies.render_rescue(result, command, by=by)
     return pack([preformatted(render_text(result, width=60))])

@@ -6,13 +6,13 @@ import pytest
 
 from chatbot.local_slack.text import render_blocks
 from chatbot.replies import (
+    render_acts,
     render_details,
     render_digest,
     render_error,
     render_failed,
     render_help,
     render_refusal,
-    render_retry,
     render_stats,
     render_unexpected,
 )
@@ -101,9 +101,57 @@ def skipped(job_id, reason):
     ],
 )
 def test_a_retry_tells_what_was_done_and_why_the_rest_was_not(items, expected):
-    assert shown(render_retry(RetryReport(tuple(items), 3.0), "/jobs", by="U0ANA")).startswith(
+    assert shown(render_acts(RetryReport(tuple(items), 3.0), "/jobs", by="U0ANA")).startswith(
         expected
     )
+
+
+def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
+    item = ItemResult(7, outcome, code, reason, "email", "app.send")
+    return render_acts(RetryReport((item,), 0.1, verb), "/jobs", by="U0ANA")
+
+
+@pytest.mark.parametrize(
+    ("message", "first", "labels"),
+    [
+        (acted("cancel", "cancelled"),
+         ["✅ Job 7 cancelled by @U0ANA.", "send in email will not run."],
+         [("Put it back", "retry 7"), ("Details", "status 7")]),
+        (acted("discard", "discarded"),
+         ["✅ Job 7 discarded by @U0ANA.",
+          "send in email is given up; it is kept until the purge."],
+         [("Put it back", "retry 7"), ("Details", "status 7")]),
+        (acted("cancel", "abort_requested", "it runs now; its worker was asked to abort it"),
+         ["🟡 Job 7 runs; its worker was asked to abort it by @U0ANA.",
+          "send in email goes on until its task takes notice."], [("Details", "status 7")]),
+        (acted("discard", "wrong_status", "it is todo", ItemOutcome.SKIPPED),
+         ["🟡 Job 7 was not discarded: it is todo."], [("Details", "status 7")]),
+        (acted("cancel", "error", "the database refused", ItemOutcome.FAILED),
+         ["🔴 Job 7 was not cancelled: the database refused."], [("Details", "status 7")]),
+        (acted("rescue", "put_back", "worker 3 last beat at 03:01"),
+         ["✅ Job 7 put back by @U0ANA.", "send in email is ready to run.",
+          "Worker 3 last beat at 03:01."], [("Details", "status 7")]),
+        (acted("rescue", "failed", "worker 3 is gone; it was put back 3 times already"),
+         ["🟡 Job 7 failed for good. The rescue was asked by @U0ANA.",
+          "send in email was not put back: it was put back 3 times already.", "Worker 3 is gone."],
+         [("Retry it", "retry 7"), ("Details", "status 7")]),
+        (acted("rescue", "worker_alive", "worker 3 runs it", ItemOutcome.SKIPPED),
+         ["🟡 Job 7 was not rescued: worker 3 runs it."], [("Details", "status 7")]),
+    ],
+)  # fmt: skip
+def test_an_act_on_one_job_says_what_became_of_it_and_offers_the_way_back(message, first, labels):
+    assert shown(message).splitlines()[:-1] == first
+    assert [(label, words) for label, words, _ in buttons(message)] == labels
+
+
+def test_an_act_on_several_jobs_tells_running_ones_apart_and_puts_back_the_others():
+    items = [done(7), done(8), ItemResult(9, ItemOutcome.DONE, "abort_requested", "it runs")]
+    message = render_acts(RetryReport(tuple(items), 3.0, "cancel"), "/jobs", by="U0ANA")
+    assert shown(message).splitlines()[:2] == [
+        "✅ 3 jobs cancelled by @U0ANA in 3 s.",
+        "1 of them runs; its worker was asked to abort it.",
+    ]
+    assert buttons(message) == [("Put 2 jobs back", "retry 7 8", None)]
 
 
 def refusal(actor, action):
@@ -213,7 +261,7 @@ def test_every_button_carries_words_that_the_grammar_reads():
         ),
         render_failed(FailedJobsReport(NOW, (failure,), 37, 1), "/jobs"),
         render_details(details("failed")),
-        render_retry(RetryReport((done(7),), 1.0), "/jobs", by="U0ANA"),
+        render_acts(RetryReport((done(7),), 1.0), "/jobs", by="U0ANA"),
         render_digest(digest(3, 1), "/jobs"),
     ]
     words = [value for message in messages for _, value, _ in buttons(message)]

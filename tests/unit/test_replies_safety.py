@@ -7,16 +7,27 @@ import pytest
 
 from chatbot.local_slack.blocks import check_blocks
 from chatbot.replies import (
+    Progress,
     add_note,
+    render_acts,
+    render_broken,
+    render_bulk,
     render_details,
     render_digest,
+    render_dropped,
     render_error,
     render_failed,
-    render_retry,
+    render_lost,
+    render_preview,
+    render_progress,
+    render_purge,
     render_stats,
+    render_too_late,
 )
+from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import (
+    BulkReport,
     DigestGroup,
     DigestReport,
     FailedJob,
@@ -26,8 +37,14 @@ from jobs_maint.models import (
     ItemResult,
     JobDetails,
     JobEvent,
+    LostRun,
+    Preview,
+    PurgeReport,
     QueueStats,
+    RescueReport,
     RetryReport,
+    SetGroup,
+    SkipGroup,
     StatsReport,
     WorkerCounts,
 )
@@ -76,7 +93,7 @@ def details(text):
 def retry(text):
     done = [ItemResult(i, ItemOutcome.DONE, "put_back", "", text, text) for i in range(250)]
     late = [ItemResult(i, ItemOutcome.SKIPPED, "c", f"{i} {text}", text, text) for i in range(250)]
-    return render_retry(RetryReport((*done, *late), 3.0), "/jobs", by="U0ANA")
+    return render_acts(RetryReport((*done, *late), 3.0), "/jobs", by="U0ANA")
 
 
 def digest(text, number=40):
@@ -92,7 +109,71 @@ def error(text):
     return render_error(exc, "/jobs", text, suggestion=text[:3_000] or None)
 
 
-KINDS = [stats, failed, details, retry, digest, error]
+def skips(text):
+    return tuple(SkipGroup(f"{text}{i}", f"{i} {text}", 2, (2**63 - 1,)) for i in range(12))
+
+
+def preview(text, **fields):
+    groups = tuple(SetGroup(f"{text}{i}", text, 1) for i in range(12))
+    key = fields.pop("key", "k3y")
+    words = f"retry --all {quote_word(text)}"
+    wide = Preview("retry", words, key, 2**31, 2**31, groups, skips(text), NOW, **fields)
+    return render_preview(wide, "/jobs", by="U0ANA")
+
+
+def nothing(text):
+    return preview(text, key=None)
+
+
+def force(text):
+    one = Preview("rescue", text, "k3y", 1, 0, (), (), NOW, warnings=(text,) * 9)
+    return render_preview(one, "/jobs", by="U0ANA")
+
+
+def bulk(text):
+    report = BulkReport(
+        text, text, 17, 2**31, 9, skips(text), skips(text), 3.2, True, (text,), 9, skips(text),
+        skips(text),
+    )  # fmt: skip
+    return render_bulk(report, "/jobs", by="U0ANA", why_stopped=text)
+
+
+def purge(text):
+    report = PurgeReport({f"{text}{i}": 2 for i in range(12)}, 9, 3.2, False)
+    return render_purge(report, "/jobs", by="U0ANA", why_stopped=text, words=text)
+
+
+def progress(text):
+    return render_progress(Progress(text, text, "U0ANA", 2**40, 2**41, 1e9, 17), "/jobs")
+
+
+def broken(text):
+    far = Progress("retry", text, "U0ANA", 5, 9, 3.0, 17)
+    return render_broken(far, "/jobs", reason=text)
+
+
+def lost(text):
+    run = LostRun(17, text, "cancel", text, {text: 2, "done": 5}, 9, "C0OPS", "1.2", NOW)
+    return render_lost(run, "/jobs")
+
+
+def dropped(text):
+    return render_dropped(text, "/jobs", by="U0ANA")
+
+
+def late(text):
+    return render_too_late(text, "/jobs", used=False)
+
+
+def rescued(text):
+    item = ItemResult(7, ItemOutcome.DONE, "failed", f"{text}; {text}", text, text)
+    return render_acts(RescueReport((item,), 0, 0.1), "/jobs", by="U0ANA")
+
+
+KINDS = [
+    stats, failed, details, retry, digest, error, preview, nothing, force, bulk,
+    purge, progress, broken, lost, dropped, late, rescued,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

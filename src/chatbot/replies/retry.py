@@ -13,7 +13,7 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
 
-__all__ = ["render_acts", "render_retry"]
+__all__ = ["render_acts"]
 
 MOST_IDS = 20
 MOST_REASONS = 10
@@ -44,7 +44,10 @@ def render_acts(report: RetryReport | RescueReport, command: str, *, by: str) ->
         return _render_one(report, by, running=bool(asked))
     lines: list[Line] = [_verdict(report, by)]
     if asked:
-        lines.append([f"{len(asked):,} of them run; their workers were asked to abort them."])
+        runs = "1 of them runs; its worker was asked to abort it."
+        if len(asked) > 1:
+            runs = f"{len(asked):,} of them run; their workers were asked to abort them."
+        lines.append([runs])
     if later := sum(bool(item.reason) for item in done if item not in asked):
         lines.append([f"{later:,} of them run later, as scheduled."])
     lines += _refused(report)
@@ -141,7 +144,3 @@ def _ids(items: Sequence[ItemResult]) -> str:
     shown = ", ".join(str(item.job_id) for item in items[:MOST_IDS])
     left = len(items) - MOST_IDS
     return shown + (f" and {count(left, 'more job')}" if left > 0 else "")
-
-
-def render_retry(report: RetryReport, command: str, *, by: str) -> Message:
-    return render_acts(report, command, by=by)
