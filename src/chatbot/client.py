@@ -1,40 +1,45 @@
 """The only place that talks to Slack's Web API and to response_urls.
 
-What was maybe accepted is never sent twice: a post is repeated only when Slack said that it took
-nothing (429) or when no connection was made.
+What was maybe accepted is not sent twice: a post is repeated when Slack said that it took nothing
+(429), when no connection was made, or when the channel was looked through and it is not there.
+Only where the app may not look is it repeated on the chance, and says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from chatbot.accepted_blocks import AcceptedBlocks
+from chatbot.delivery_log import DeliveryLog
+from chatbot.edits import MessageEdits
 from chatbot.errors import SlackRefused, SlackUnavailable
 from chatbot.identity import Identity
+from chatbot.own_messages import HISTORY_SCOPES, Metadata, find_own_message, is_same, make_metadata
 from chatbot.pacing import Pacer
 from chatbot.quiet import silent_logger
+from chatbot.replies.errors import add_note
 from chatbot.replies.message import Message
-from chatbot.response_urls import ResponseUrls
+from chatbot.replies.simpler import shorten_text
+from chatbot.responses import Responder
 from chatbot.settings import ChatbotSettings
-from chatbot.slack_errors import AgainLater, understand
+from chatbot.web_calls import TRIES, WebCalls
 from jobs_maint.errors import InvalidSettings
 
 __all__ = ["Identity", "Posted", "SlackClient"]
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
-LONGEST_PAUSE = 30.0
-BUDGET = 60.0
+LOOK_AFTER = 1.0
+"""Seconds: what Slack took is not at once in its history."""
+LONGEST_EDIT = 4_000
+MAY_BE_A_REPEAT = "This may be a repeat: Slack did not say whether it took the first one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,11 @@ class Posted:
 
 
 class SlackClient:
-    """Every call raises SlackUnavailable, SlackRefused or InvalidSettings (the token), no other."""
+    """Every call raises SlackUnavailable, SlackRefused or InvalidSettings (the token), no other.
+
+    `problems` are the failed deliveries of this process, for `doctor`. `edits` changes messages of
+    long runs, with one budget for all of them.
+    """
 
     def __init__(
         self,
@@ -65,14 +74,27 @@ class SlackClient:
         if settings.is_local:
             # The SDK takes HTTP_PROXY even for 127.0.0.1.
             self.web.proxy = None
-        self._clock = clock
+        self._calls = WebCalls(self.web, clock, sleep)
+        self.call = self._calls.call
+        self.problems = DeliveryLog()
+        self.edits = MessageEdits(self, clock=clock, sleep=sleep)
         self._sleep = sleep
         self._pacer = Pacer(clock, sleep)
-        self._urls = ResponseUrls(timeout)
+        self._blocks = AcceptedBlocks(clock)
+        self._responder = Responder(self, self._blocks, clock=clock, sleep=sleep, timeout=timeout)
+        self.respond = self._responder.respond
+        self.use_response_url = self._responder.use_response_url
+        self.count_left = self._responder.count_left
         self._identity: Identity | None = None
 
+    @property
+    def granted_scopes(self) -> frozenset[str] | None:
+        """Those of the bot's token, as Slack said with its last answer; None before the first."""
+        return self._calls.granted
+
     async def close(self) -> None:
-        await self._urls.close()
+        await self.edits.close()
+        await self._responder.close()
 
     async def auth_test(self) -> Identity:
         answer = await self.call("auth.test")
@@ -97,75 +119,89 @@ class SlackClient:
         return str(answer["url"])
 
     async def post(
-        self, channel: str, message: Message, *, metadata: Mapping[str, Any] | None = None
+        self, channel: str, message: Message, *, metadata: Metadata | None = None
     ) -> Posted:
-        extra = {"metadata": dict(metadata)} if metadata else {}
-        answer = await self._send("chat.postMessage", channel, message, **extra)
+        """`channel`: also a user's id, for a direct message.
+
+        `metadata` of the caller have to be of this message only: after an answer that was lost it
+        is looked up by them, and posted again only when it is not there.
+        """
+        carried = metadata or make_metadata()
+        with self.problems.watch(channel):
+            try:
+                return await self._post_once(channel, message, carried)
+            except SlackUnavailable as exc:
+                if not exc.maybe_done:
+                    raise
+                lost = exc
+            there, may_look = await self._look_up(channel, carried, lost)
+            if there is not None:
+                return there
+            log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
+            again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
+            try:
+                return await self._post_once(channel, again, carried)
+            except SlackUnavailable as second:
+                if not may_look or not second.maybe_done:
+                    raise
+                there, _ = await self._look_up(channel, carried, second)
+                if there is None:
+                    raise
+                return there
+
+    async def _post_once(self, channel: str, message: Message, metadata: Metadata) -> Posted:
+        answer = await self._send("chat.postMessage", channel, message, metadata=dict(metadata))
         return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
 
+    async def _look_up(
+        self, channel: str, metadata: Metadata, lost: SlackUnavailable
+    ) -> tuple[Posted | None, bool]:
+        """Our message, and whether we may look; raises `lost` when Slack still does not answer."""
+        granted = self.granted_scopes
+        if granted is not None and not granted & HISTORY_SCOPES:
+            return None, False
+        await self._sleep(LOOK_AFTER)
+        try:
+            there = await find_own_message(self, channel, lambda found: is_same(found, metadata))
+        except SlackRefused:
+            return None, False
+        except SlackUnavailable as exc:
+            raise lost from exc
+        return (Posted(channel, str(there["ts"])) if there else None), True
+
     async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
-        await self._send("chat.postEphemeral", channel, message, user=user)
+        with self.problems.watch(channel):
+            await self._send("chat.postEphemeral", channel, message, user=user)
+
+    async def update(
+        self, channel: str, ts: str, message: Message, *, tries: int = TRIES
+    ) -> Posted:
+        """Put another message in the place of one of ours; a text too long for an edit is cut."""
+
+        async def attempt(form: Message) -> Any:
+            short = shorten_text(form, LONGEST_EDIT)
+            body = {"channel": channel, "ts": ts, "text": short.text, "blocks": short.blocks}
+            # The same edit twice is one.
+            return await self.call("chat.update", body, read=False, repeat=True, tries=tries)
+
+        with self.problems.watch(channel):
+            answer = await self._blocks.send(message, attempt)
+        return Posted(str(answer.get("channel", channel)), str(answer.get("ts", ts)))
 
     async def _send(self, method: str, channel: str, message: Message, **extra: Any) -> Any:
-        body = {
-            "channel": channel,
-            "text": message.text,
-            "blocks": message.blocks,
-            "unfurl_links": False,
-            "unfurl_media": False,
-            **extra,
-        }
-        async with self._pacer.turn(channel):
-            try:
-                return await self.call(method, body, read=False)
-            except SlackRefused as exc:
-                if exc.reason not in {"invalid_blocks", "msg_blocks_too_long"}:
-                    raise
-                log.warning("chatbot.blocks_refused method=%s reason=%s", method, exc.reason)
-                return await self.call(method, {**body, "blocks": []}, read=False)
+        async def attempt(form: Message) -> Any:
+            body = {
+                "channel": channel,
+                "text": form.text,
+                "blocks": form.blocks,
+                "unfurl_links": False,
+                "unfurl_media": False,
+                **extra,
+            }
+            return await self.call(method, body, read=False)
 
-    async def respond(
-        self,
-        response_url: str | None,
-        message: Message,
-        *,
-        channel: str,
-        user: str,
-        in_channel: bool,
-        replace_original: bool = False,
-    ) -> None:
-        """Answer a command or a click; privately when the response_url is used up."""
-        body: dict[str, Any] = {
-            "response_type": "in_channel" if in_channel else "ephemeral",
-            "replace_original": replace_original,
-            "text": message.text,
-            "blocks": message.blocks,
-            "unfurl_links": False,
-            "unfurl_media": False,
-        }
-        problem, status = "no response_url", 404
-        url, proxy = str(response_url), self.web.proxy
-        for attempt in range(TRIES if response_url else 0):
-            status, text, pause = await self._urls.post(url, body, proxy=proxy)
-            if status == 200 and '"ok":false' not in text.replace(" ", ""):
-                return
-            problem = f"status {status}"
-            if status == 429 and pause <= LONGEST_PAUSE and attempt + 1 < TRIES:
-                await self._sleep(pause)
-            elif "blocks" in text and body["blocks"]:
-                body["blocks"] = []
-            else:
-                break
-        log.warning("chatbot.response_url_failed problem=%s", problem)
-        try:
-            await self.post_ephemeral(channel, user, message)
-        except SlackRefused:
-            # The bot is not in the channel. Rather an answer twice than none.
-            if status not in {0, 429} and status < 500:
-                raise
-            status, *_ = await self._urls.post(url, body, proxy=proxy)
-            if status != 200:
-                raise
+        async with self._pacer.turn(channel):
+            return await self._blocks.send(message, attempt)
 
     async def list_group_members(self, group: str) -> frozenset[str]:
         answer = await self.call("usergroups.users.list", {"usergroup": group})
@@ -192,52 +228,3 @@ class SlackClient:
             body["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not body["cursor"]:
                 return
-
-    async def call(
-        self,
-        method: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        token: str | None = None,
-        read: bool = True,
-    ) -> Any:
-        """One method; `read` ones are repeated after a server error or a lost connection."""
-        deadline = self._clock() + BUDGET
-        for attempt in range(1, TRIES + 1):
-            try:
-                return await self._call_once(method, body, token, read=read)
-            except AgainLater as exc:
-                pause = exc.pause or 0.5 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
-                if attempt == TRIES or pause > LONGEST_PAUSE or self._clock() + pause > deadline:
-                    raise exc.final from exc.__cause__
-                await self._sleep(pause)
-        raise AssertionError("unreachable")
-
-    async def _call_once(
-        self, method: str, body: Mapping[str, Any] | None, token: str | None, *, read: bool
-    ) -> Any:
-        # Reads take form fields; what is posted is JSON, for its nested blocks.
-        payload: dict[str, Any] = {"params": _fields(body)} if read else {"json": dict(body or {})}
-        if token is not None:
-            payload["params"]["token"] = token
-        try:
-            answer = await self.web.api_call(method, **payload)
-        except SlackApiError as exc:
-            raise understand(method, exc, read=read) from exc
-        except aiohttp.ClientConnectorError as exc:
-            final = SlackUnavailable(f"Slack cannot be reached ({method}): {_network(exc)}")
-            raise AgainLater(final) from exc
-        except Exception as exc:  # the SDK trips over answers that are not Slack's
-            final = SlackUnavailable(f"Slack did not answer {method}: {type(exc).__name__}")
-            if read:
-                raise AgainLater(final) from exc
-            raise final from exc
-        return answer.data
-
-
-def _network(exc: aiohttp.ClientConnectorError) -> str:
-    return exc.os_error.strerror or type(exc.os_error).__name__
-
-
-def _fields(body: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: str(v).lower() if v is True else v for name, v in (body or {}).items()}

@@ -18,6 +18,7 @@ import procrastinate
 
 from chatbot.client import Posted, SlackClient
 from chatbot.errors import SlackRefused, SlackUnavailable
+from chatbot.own_messages import Metadata, find_own_message, is_same
 from chatbot.replies import render_digest
 from chatbot.schedule import build_utc_cron, get_period, is_due
 from chatbot.setting_types import DigestSetting
@@ -168,14 +169,7 @@ async def _post(
     message = render_digest(report, settings.command, queues=digest.queues)
     payload = {"window_id": report.window_id, "name": digest.name}
     metadata = {"event_type": EVENT, "event_payload": payload}
-    try:
-        return await slack.post(digest.channel, message, metadata=metadata)
-    except SlackUnavailable:
-        # Without an answer it may have arrived all the same.
-        there = await _find_posted(slack, digest)
-        if there is not None and there.window_id == report.window_id:
-            return Posted(digest.channel, there.ts)
-        raise
+    return await slack.post(digest.channel, message, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +180,18 @@ class _Seen:
 
 async def _find_posted(slack: SlackClient, digest: DigestSetting) -> _Seen | None:
     """The newest message of this digest in its channel; None also when the app may not look."""
+
+    def is_ours(metadata: Metadata) -> bool:
+        return is_same(metadata, {"event_type": EVENT, "event_payload": {"name": digest.name}})
+
     try:
-        async for message in slack.list_messages(digest.channel, pages=PAGES):
-            metadata = message.get("metadata") or {}
-            payload = metadata.get("event_payload") or {}
-            if metadata.get("event_type") == EVENT and payload.get("name") == digest.name:
-                return _Seen(int(payload["window_id"]), str(message["ts"]))
+        found = await find_own_message(slack, digest.channel, is_ours, pages=PAGES)
     except (SlackRefused, SlackUnavailable) as exc:
         log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
-    return None
+        return None
+    if found is None:
+        return None
+    return _Seen(int(found["metadata"]["event_payload"]["window_id"]), str(found["ts"]))
 
 
 async def _is_shared_outside(slack: SlackClient, channel: str) -> bool:

@@ -1,14 +1,19 @@
-"""One message a second and channel, as Slack asks."""
+"""One message a second and channel, 50 edits a minute, as Slack asks."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-__all__ = ["Pacer"]
+__all__ = ["EditBudget", "Pacer"]
 
 INTERVAL = 1.0
+MINUTE = 60.0
+MOST_EDITS = 50
+MOST_PROGRESS = 40
+LONGEST_HOLD = 30.0
 _MOST = 500
 
 
@@ -43,3 +48,39 @@ class Pacer:
         for channel, at in list(self._next.items()):
             if at <= now and not self._locks[channel].locked():
                 del self._next[channel], self._locks[channel]
+
+
+class EditBudget:
+    """At most so many edits in any minute; progress edits come in turn."""
+
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._sent: deque[float] = deque(maxlen=MOST_EDITS)
+        self._held_until = 0.0
+        self._turn = asyncio.Lock()
+
+    async def take(self, *, final: bool) -> None:
+        if final:
+            await self._wait(MOST_EDITS)
+            return
+        async with self._turn:
+            await self._wait(MOST_PROGRESS)
+
+    def hold(self, pause: float) -> None:
+        """Slack asked for a pause."""
+        self._held_until = max(self._held_until, self._clock() + min(pause, LONGEST_HOLD))
+
+    async def _wait(self, most: int) -> None:
+        while (pause := self._get_pause(most)) > 0:
+            await self._sleep(pause)
+        self._sent.append(self._clock())
+
+    def _get_pause(self, most: int) -> float:
+        now = self._clock()
+        while self._sent and self._sent[0] <= now - MINUTE:
+            self._sent.popleft()
+        room = self._sent[-most] + MINUTE if len(self._sent) >= most else 0.0
+        return max(room, self._held_until) - now

@@ -73,20 +73,6 @@ async def test_a_429_that_does_not_end_is_given_up_after_three_tries(slack, clie
     assert clock.slept == [20.0, 20.0]
 
 
-async def test_a_post_answered_500_is_not_sent_again(slack, client):
-    slack.set_fault("500", method="chat.postMessage")
-    with pytest.raises(SlackUnavailable, match="status 500"):
-        await client.post(OPS, HELLO)
-    assert len(slack.calls("chat.postMessage")) == 1
-
-
-async def test_a_post_whose_answer_was_lost_is_not_sent_again(slack, client):
-    slack.set_fault("accepted_but_lost", method="chat.postMessage")
-    with pytest.raises(SlackUnavailable, match="did not answer"):
-        await client.post(OPS, HELLO)
-    assert len(slack.messages(OPS)) == 1
-
-
 async def test_a_read_answered_500_is_asked_again(slack, client):
     slack.set_fault("500", method="auth.test", times=2)
     assert (await client.auth_test()).user_id == "U0BOT"

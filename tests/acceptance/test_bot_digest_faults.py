@@ -105,7 +105,7 @@ async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_g
         await age_windows(conn, 180)
         await make_job(status="failed", error="in the gap", finished_ago=hours(2))
         for _ in range(2):
-            slack.set_fault("500", method="chat.postMessage")
+            slack.set_fault("500", method="chat.postMessage", times=2)
             with pytest.raises(Exception, match="status 500"):
                 await run_tick(app)
         await make_job(status="failed", error="just now", finished_ago=minutes(5))

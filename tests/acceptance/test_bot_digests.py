@@ -87,7 +87,7 @@ async def test_a_post_answered_500_is_retried_and_posted_once_with_nothing_lost(
 ):
     await make_job(status="failed", error="timed out", finished_ago=minutes(5))
     async with open_app(database_url, HOURLY) as (slack, app):
-        slack.set_fault("500", method="chat.postMessage")
+        slack.set_fault("500", method="chat.postMessage", times=2)
         job_id = await tick(app)
         await work(app)
         assert slack.messages(OPS) == []

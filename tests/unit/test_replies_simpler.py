@@ -79,15 +79,15 @@ def test_wide_characters_keep_the_columns_aligned():
 
 
 def test_a_container_is_looked_into_and_an_empty_one_goes():
-    full = {"type": "container", "children": [WORDS, CHART]}
-    empty = {"type": "container", "children": [CHART]}
+    full = {"type": "container", "child_blocks": [WORDS, CHART]}
+    empty = {"type": "container", "child_blocks": [CHART]}
     assert list_kinds(message(full)) == {"container", "rich_text", "data_visualization"}
     simpler = without(message(full, empty), CHARTS)
-    assert simpler == message({"type": "container", "children": [WORDS]})
+    assert simpler == message({"type": "container", "child_blocks": [WORDS]})
 
 
 def test_without_a_kind_that_nothing_replaces_the_text_stays_alone():
-    full = message(WORDS, {"type": "container", "children": [WORDS]})
+    full = message(WORDS, {"type": "container", "child_blocks": [WORDS]})
     assert without(full, frozenset({"container"})) == message()
 
 

@@ -81,9 +81,9 @@ class _Simpler:
         for block in blocks:
             kind = block.get("type")
             if kind == "container":
-                children = list(self.convert(block.get("children", ())))
+                children = list(self.convert(block.get("child_blocks", ())))
                 if children:
-                    yield {**block, "children": children}
+                    yield {**block, "child_blocks": children}
             elif kind not in self._kinds:
                 yield block
             elif kind == "table":
@@ -110,7 +110,7 @@ class _Simpler:
 def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
     for block in blocks:
         yield block
-        yield from _walk(block.get("children", ()))
+        yield from _walk(block.get("child_blocks", ()))
 
 
 def _without_value(cell: Block) -> Block:

@@ -1,0 +1,50 @@
+"""Our own messages, found again in a channel by the metadata they carry.
+
+Needs the optional scopes `channels:history` and `groups:history`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
+
+__all__ = ["HISTORY_SCOPES", "History", "Metadata", "find_own_message", "is_same", "make_metadata"]
+
+EVENT = "jobs_message"
+HISTORY_SCOPES = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
+
+Metadata = Mapping[str, Any]
+
+
+class History(Protocol):
+    """What this asks of Slack."""
+
+    def list_messages(self, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]: ...
+
+
+def make_metadata() -> Metadata:
+    """Of one message and no other."""
+    return {"event_type": EVENT, "event_payload": {"key": secrets.token_urlsafe(12)}}
+
+
+def is_same(there: Metadata, ours: Metadata) -> bool:
+    """Whether a message carries what we sent; numbers may come back as text."""
+    payload = there.get("event_payload") or {}
+    sent = ours.get("event_payload") or {}
+    return there.get("event_type") == ours.get("event_type") and all(
+        str(payload.get(name)) == str(value) for name, value in sent.items()
+    )
+
+
+async def find_own_message(
+    history: History, channel: str, matches: Callable[[Metadata], bool], *, pages: int = 1
+) -> Mapping[str, Any] | None:
+    """The newest message whose metadata match, of the last 200 a page.
+
+    Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
+    """
+    async for message in history.list_messages(channel, pages=pages):
+        if matches(message.get("metadata") or {}):
+            return message
+    return None
