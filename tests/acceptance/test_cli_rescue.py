@@ -1,0 +1,135 @@
+"""`rescue ID…` and `rescue --force ID` in the shell, beside real workers that live and die."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.acceptance.test_workers import Queue
+from tests.support.processes import wait_until
+from tests.support.shell import Terminal, data, run_shell
+
+NO_JOB = 9223372036854775807
+NOWHERE = "postgresql://me@nohost.invalid/jobs"
+LATE = {"JOBS_MAINT_STALLED_AFTER": "1h", "JOBS_MAINT_STALLED_AFTER_UNKNOWN": "1h"}
+"""The rescue itself would wait for an hour."""
+QUIET = {"JOBS_MAINT_RESCUE_CRON": "", **LATE}
+
+
+@pytest.fixture
+def queue(processes, database_url):
+    opened = Queue(processes, database_url)
+    yield opened
+    opened.close()
+
+
+def start_running(queue, **options):
+    """A job that lasts, and the worker whose beat names it. A second run of it ends at once."""
+    job = queue.defer("lasts", "slow", seconds=600, only_first=True)
+    worker = queue.worker("slow", settings=QUIET, **options)
+    wait_until(
+        lambda: queue.one("SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job),
+        timeout=40, what=f"a beat that names job {job}",
+    )  # fmt: skip
+    return job, worker
+
+
+def test_a_killed_workers_job_goes_back_by_one_command(queue, jobs_maint):
+    job, worker = start_running(queue)
+    worker.kill()
+    done = wait_until(
+        lambda: (found := jobs_maint("rescue", job, **LATE)).returncode != 4 and found,
+        timeout=40, what="the rescue",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 job without a worker: 1 put back.")
+    assert f"pid {worker.pid}" in " ".join(done.stdout.split())
+    queue.worker("slow", settings=QUIET)
+    queue.wait_for_status(job, "succeeded", timeout=40)
+    assert queue.runs(job) == [(0, "start"), (1, "start"), (1, "end")]
+
+
+def test_a_living_workers_job_is_left_and_a_force_says_that_it_will_run_twice(
+    queue, jobs_maint, database_url
+):
+    job, worker = start_running(queue, concurrency=2)
+    done = jobs_maint("rescue", job, **LATE)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"Job {job} was not rescued: worker " in done.stderr
+    assert f" pid {worker.pid}) runs it since 20" in done.stderr
+    shown = data(jobs_maint("rescue", "--force", job, "--dry-run", "--json"))
+    assert (shown["kind"], shown["verb"], shown["count"]) == ("preview", "rescue", 1)
+    assert queue.status(job) == "doing"
+    with Terminal(database_url, "rescue", "--force", job, **LATE) as terminal:
+        terminal.wait_for("Rescue 1 job by force? [y/N] ")
+        text = " ".join(terminal.text.split())
+        assert f"pid {worker.pid}) runs it since 20" in text
+        assert "If that worker still runs it, the job will run twice." in text
+        terminal.send("y\n")
+        assert terminal.end() == 0
+    assert "1 job of slow rescued in " in terminal.text
+    assert "1 put back: forced by shell:" in terminal.text
+    queue.wait_for_runs(job, 3)
+    assert queue.runs(job) == [(0, "start"), (1, "start"), (1, "end")], "it did run twice"
+
+
+async def test_one_that_is_not_there_ends_with_3_and_one_that_does_not_run_with_4(
+    jobs_maint, make_job
+):
+    job = await make_job(status="failed")
+    for words in (["rescue"], ["rescue", "--force"]):
+        more = ["--yes"] if len(words) > 1 else []
+        done = jobs_maint(*words, NO_JOB, *more)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"Job {NO_JOB} was not rescued: there is no such job" in done.stderr
+        done = jobs_maint(*words, job, *more)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert f"Job {job} was not rescued: it is failed; only running jobs" in done.stderr
+    assert await make_job.status(job) == "failed"
+
+
+@pytest.mark.parametrize("words", [["1", "2"], ["--force", "1"]])
+def test_several_and_a_force_ask_first(words):
+    for more in ([], ["--json"]):
+        done = run_shell(NOWHERE, "rescue", *words, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--yes does it without asking, --dry-run shows what it would do" in done.stderr
+
+
+async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
+    orphans = [await make_job(status="doing", queue="reports") for _ in range(2)]
+    done = await make_job(status="succeeded")
+    await conn.execute(
+        "INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, had_recorder,"
+        " first_noticed_at) SELECT job_id, 0, at, false, now() - interval '2 minutes'"
+        " FROM procrastinate_events WHERE type = 'started' AND job_id = ANY (%s)",
+        (orphans,),
+    )
+    shown = jobs_maint("rescue", *orphans, done, "--dry-run")
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("2 jobs of reports would be rescued.\nLeft out 1: it is succee")
+    some = jobs_maint("rescue", *orphans, done, "--yes", "--json")
+    assert (some.returncode, some.stderr) == (5, "")
+    report = json.loads(some.stdout)
+    assert (report["verb"], report["done"]) == ("rescue", 2)
+    assert [(group["code"], group["sample"]) for group in report["became"]] == [
+        ("put_back", orphans)
+    ]
+    assert [await make_job.status(job) for job in orphans] == ["todo", "todo"]
+    none = jobs_maint("rescue", *orphans, "--yes")
+    assert none.returncode == 4
+    assert none.stdout.startswith(f"Nothing to do: rescue {orphans[0]} {orphans[1]} finds no job")
+
+
+async def test_rescue_without_ids_is_one_pass(jobs_maint, make_job):
+    await make_job(status="doing")
+    done = jobs_maint("rescue")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("No job had to be rescued.\n1 running job has no living worker")
+    assert jobs_maint("rescue", "--dry-run").returncode == 2
+
+
+def test_the_digest_of_now_has_a_page_and_a_shape(jobs_maint):
+    assert jobs_maint("digest").stdout.startswith("No jobs failed in the last 24 h, 0 in the 24 h")
+    assert data(jobs_maint("digest", "--since", "7d", "--json"))["kind"] == "digest"
+    assert jobs_maint("digest", "nope").returncode == 2
