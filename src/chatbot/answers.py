@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from chatbot.client import SlackClient
 from chatbot.directory import Directory, Unknown
+from chatbot.logs import find_request_id
 from chatbot.render import render_result
 from chatbot.replies import (
     Message,
@@ -168,7 +169,7 @@ class Answers:
         return _Answer(message, private=True)
 
     def _unexpected(self, exc: Exception, ask: Ask, *, act: bool) -> _Answer:
-        error_id = secrets.token_hex(4)
+        error_id = find_request_id() or secrets.token_hex(4)
         log.error(
             "chatbot.request_failed error_id=%s user=%s channel=%s",
             error_id,
