@@ -37,6 +37,7 @@ from jobs_maint.models import (
     WorkerView,
 )
 from tests.support.drawing import Drawn
+from tests.support.samples_acts import messages_of_acts
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COMMAND = "/jobs"
@@ -310,6 +311,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, replies.Message]]:
     yield "refusal", "/jobs retry 7", True, refusal
     broken = replies.render_unexpected("a1b2c3d4", COMMAND, "retry 7", act=True)
     yield "unexpected", "/jobs retry 7", True, broken
+    yield from messages_of_acts()
 
 
 def all_drawn() -> Iterator[Drawn]:

@@ -215,7 +215,10 @@ def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
     message = render_lost(LOST, "/jobs")
     assert lines(message) == [
         "🟡 Interrupted after 500 of 1,200 jobs.",
-        "The bot ended while retrying jobs of webhook. What was done stays, nothing runs twice.",
+        (
+            "The bot ended while retrying jobs of webhook: 488 retried, 12 skipped. "
+            "What was done stays, nothing runs twice."
+        ),
         "[Preview the rest]",
         "confirmed by @U0ANA at 03:24 UTC · request 17 · /jobs retry --all webhook",
     ]

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from chatbot.replies.acts import (
     PREVIEW_REST,
+    Asked,
     name_queues,
     one_line,
     read_asked,
     say_doing,
+    say_done,
     typed,
     undo_request,
 )
@@ -36,6 +38,7 @@ from jobs_maint.models import LostRun
 __all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
 
 CELLS = 10
+STAYS = "What was done stays, nothing runs twice"
 LOOKED_AT = {"done", "skipped", "failed", "succeeded", "cancelled", "aborted"}
 """Counts of a run that are jobs; a purge also counts rows of our own tables."""
 
@@ -92,7 +95,7 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     lines: list[Line] = [
         ["🔴 ", bold(f"{_broke_off('Stopped by an error', progress.done, progress.total)}.")],
         [sentence(one_line(reason, 600))],
-        ["What was done stays, nothing runs twice. When that is mended, preview the rest."],
+        [f"{STAYS}. When that is mended, preview the rest."],
     ]
     who: list[Span | str] = ["confirmed by ", user(progress.by)]
     if progress.audit_id is not None:
@@ -108,7 +111,7 @@ def render_lost(run: LostRun, command: str) -> Message:
     doing = f"{say_doing(run.word).lower()} jobs{name_queues((), asked)}"
     lines: list[Line] = [
         ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
-        [f"The bot ended while {doing}. What was done stays, nothing runs twice."],
+        [f"The bot ended while {doing}{_tell_counts(run, asked)}. {STAYS}."],
     ]
     there = [Button(PREVIEW_REST, run.words, "primary")]
     changed = run.counts.get("done", 0)
@@ -119,6 +122,14 @@ def render_lost(run: LostRun, command: str) -> Message:
     about = ["confirmed by ", who, " at ", when(run.started_at, run.started_at)]
     about.append(f" · request {run.audit_id}")
     return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
+
+
+def _tell_counts(run: LostRun, asked: Asked) -> str:
+    """`: 488 cancelled, 12 skipped`; nothing where it was not one by one."""
+    changed = "changed" if asked.running else say_done(run.word)
+    names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
+    there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
+    return f": {', '.join(there)}" if run.word != "purge" and there else ""
 
 
 def _broke_off(how: str, done: int, total: int | None) -> str:

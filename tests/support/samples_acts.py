@@ -1,0 +1,139 @@
+"""Messages of acts on sets as they are drawn: previews, progress, outcomes, ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from chatbot import replies
+from chatbot.replies import Message, Progress
+from jobs_maint.models import (
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    LostRun,
+    Preview,
+    PurgeReport,
+    RetryReport,
+    SetGroup,
+    SkipGroup,
+)
+
+__all__ = ["messages_of_acts"]
+
+NOW = datetime(2026, 11, 23, 3, 24, tzinfo=UTC)
+BY = "U0ANA"
+COMMAND = "/jobs"
+
+LOCK = SkipGroup(
+    "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
+)
+ALIVE = SkipGroup(
+    "worker_alive", "worker 3 (web-2 pid 4711) runs it since 02:10, by its beat at 03:13", 1, (9,)
+)
+RETRY = Preview(
+    "retry", "retry --all webhook --since 1h", "k3y", 37, 0,
+    (SetGroup("webhook", "team.tasks.deliver_webhook", 37),), (LOCK,), NOW,
+)  # fmt: skip
+LARGE = tuple(
+    SetGroup(queue, f"team.tasks.{task}", count)
+    for queue, task, count in (
+        ("webhook", "deliver_webhook", 31_400), ("email", "send_receipt", 9_000),
+        ("email", "send_reminder", 6_000), ("reports", "build_report", 3_000),
+        ("reports", "render_pdf", 500), ("sync", "pull", 60), ("sync", "push", 40),
+    )
+)  # fmt: skip
+PURGE = Preview(
+    "purge", "purge", "k3y", 12_044, 0, (), (), NOW,
+    cutoffs={"succeeded": NOW - timedelta(days=30), "failed": NOW - timedelta(days=90)},
+    by_status={"succeeded": 12_040, "failed": 4},
+)  # fmt: skip
+FORCE = Preview(
+    "rescue", "rescue --force 4711", "k3y", 1, 0,
+    (SetGroup("reports", "team.tasks.build_report", 1),), (), NOW,
+    warnings=(
+        "Worker 3 (web-2 pid 4711) runs it since 02:10 and named it in its beat at 03:13.",
+        "If that worker still runs it, the job will run twice.",
+    ),
+)  # fmt: skip
+AT_WORK = Progress("retry", "retry --all webhook", BY, 21, 35, 0.18, 17)
+DONE = BulkReport(
+    "retry", "retry --all webhook", 17, 37, 35, (LOCK,), (), 3.2, queues=("webhook",)
+)  # fmt: skip
+LOST = LostRun(
+    17, BY, "cancel", "cancel --all webhook", {"done": 488, "skipped": 12}, 1_200, "C0OPS", "1.2",
+    NOW,
+)  # fmt: skip
+
+
+def messages_of_acts() -> Iterator[tuple[str, str, bool, Message]]:
+    """Each by its title, with what was typed, and whether only one person sees it."""
+    for title, preview in _previews():
+        typed = f"{COMMAND} {preview.words}"
+        yield f"preview: {title}", typed, False, replies.render_preview(preview, COMMAND, by=BY)
+    look = replies.render_preview(RETRY, COMMAND, by=BY, dry_run=True)
+    yield "preview: dry run", f"{COMMAND} {RETRY.words} --dry-run", False, look
+    for title, message in (*_progress(), *_outcomes(), *_ends()):
+        yield title, "", False, message
+
+
+def _previews() -> Iterator[tuple[str, Preview]]:
+    cancel = replace(RETRY, verb="cancel", words="cancel --all webhook", skips=())
+    yield "retry", RETRY
+    yield (
+        "retry: the largest set",
+        replace(RETRY, words="retry --all", count=50_000, remain=1_204, groups=LARGE, skips=()),
+    )
+    yield "cancel", cancel
+    running = replace(cancel, words="cancel --all webhook --running", running=5)
+    yield "cancel: running too", running
+    yield "discard", replace(cancel, verb="discard", words="discard --all webhook")
+    yield "purge", PURGE
+    yield "rescue", replace(cancel, verb="rescue", words="rescue 7 8 9", count=3, skips=(ALIVE,))
+    yield "force", FORCE
+    yield "none possible", replace(RETRY, count=2)
+    yield "nothing there", replace(RETRY, key=None, count=0, groups=(), skips=())
+
+
+def _progress() -> Iterator[tuple[str, Message]]:
+    far = replace(AT_WORK, words="retry --all", done=13_000, total=50_000, elapsed_seconds=41.0)
+    for title, progress in (
+        ("progress", AT_WORK),
+        ("progress: a large set", far),
+        ("progress: stopping", replace(far, stopping=True)),
+    ):
+        yield title, replies.render_progress(progress, COMMAND)
+
+
+def _outcomes() -> Iterator[tuple[str, Message]]:
+    became = (SkipGroup("cancelled", "", 30, (1,)), SkipGroup("abort_requested", "", 5, (2,)))
+    cancel = replace(DONE, verb="cancel", words="cancel --all webhook --running", skips=())
+    stopped = replace(DONE, requested=1_037, stopped=True)
+    for title, report in (
+        ("outcome: retry", DONE),
+        ("outcome: stopped", stopped),
+        ("outcome: cancel", replace(cancel, requested=35, became=became)),
+        ("outcome: none done", replace(DONE, done=0, requested=2)),
+    ):
+        yield title, replies.render_bulk(report, COMMAND, by=BY)
+    left = NOW - timedelta(days=30)
+    purged = PurgeReport({"succeeded": 12_040, "failed": 4}, 12, 3.2, True, oldest_left=left)
+    yield "outcome: purge", replies.render_purge(purged, COMMAND, by=BY, words="purge")
+    for verb, code in (("cancel", "cancelled"), ("cancel", "abort_requested")):
+        item = ItemResult(7, ItemOutcome.DONE, code, "", "email", "team.tasks.send_receipt")
+        yield (
+            f"one job: {code}",
+            replies.render_acts(RetryReport((item,), 0.1, verb), COMMAND, by=BY),
+        )
+
+
+def _ends() -> Iterator[tuple[str, Message]]:
+    words = AT_WORK.words
+    yield "not now", replies.render_dropped(words, COMMAND, by=BY)
+    yield "too late", replies.render_too_late(words, COMMAND, used=False)
+    yield "confirmed before", replies.render_too_late(words, COMMAND, used=True)
+    yield "interrupted", replies.render_lost(LOST, COMMAND)
+    broken = replace(AT_WORK, done=500, total=1_200)
+    reason = "the jobs database does not answer: connection refused"
+    yield "broken", replies.render_broken(broken, COMMAND, reason=reason)
