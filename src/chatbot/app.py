@@ -15,9 +15,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.answers import Answers
 from chatbot.client import Identity, SlackClient
+from chatbot.delivery import Delivery
 from chatbot.directory import Directory
 from chatbot.quiet import silent_logger
-from chatbot.requests import Ask, read_click, read_command
+from chatbot.requests import SHARE, Ask, read_click, read_command, read_submission
+from chatbot.roles import Roles
+from chatbot.services import Services
 from chatbot.settings import ChatbotSettings
 from chatbot.work import Work
 from jobs_maint.database import Pool, check_schema
@@ -28,6 +31,7 @@ __all__ = ["Bot", "build_app"]
 
 log = logging.getLogger(__name__)
 
+BUTTONS = ("run", "refresh", "page", "confirm", "dismiss", "stop", "share")
 SLACK_CHECK = 60.0
 """Seconds that one `auth.test` is good for in `is_ready`."""
 Reader = Callable[[Mapping[str, Any], str], Ask]
@@ -66,13 +70,19 @@ class Bot:
         self._clock = clock
         self._identity: Identity | None = None
         self._checked_at = float("-inf")
-        self._answers = Answers(
-            settings,
-            maint or MaintSettings.load(),
-            pool,
-            self.slack,
-            Directory(self.slack, clock),
+        directory = Directory(self.slack, clock)
+        self.services = Services(
+            settings=settings,
+            maint=maint or MaintSettings.load(),
+            pool=pool,
+            slack=self.slack,
+            directory=directory,
+            roles=Roles(settings.roles, directory),
+            delivery=Delivery(settings, self.slack, directory),
+            edits=self.slack.edits,
+            work=self.work,
         )
+        self._answers = Answers(self.services)
         self.app = self._build()
 
     async def identify(self) -> Identity:
@@ -123,6 +133,10 @@ class Bot:
             await ack()
             self._take(read_click, body, context)
 
+        async def on_submit(ack: Any, body: dict[str, Any], context: AsyncBoltContext) -> None:
+            await ack()
+            self._take(read_submission, body, context)
+
         async def on_unknown_command(ack: Any, body: dict[str, Any]) -> None:
             name = str(body.get("command", ""))[:40]
             await ack(
@@ -142,7 +156,8 @@ class Bot:
         app.error(on_error)
         app.command(self.settings.command)(on_command)
         app.command(re.compile(r".*"))(on_unknown_command)
-        app.action(re.compile(r"^jobs_(?:run|refresh):"))(on_click)
+        app.action(re.compile(rf"^jobs_(?:{'|'.join(BUTTONS)}):"))(on_click)
+        app.view(SHARE)(on_submit)
         app.action(re.compile(r".*"))(on_other_click)
         return app
 

@@ -80,6 +80,17 @@ class Directory:
         )
         return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))
 
+    async def is_bot_there(self, channel: str) -> bool:
+        """Whether the bot is in the channel, so that it can edit its messages there."""
+        try:
+            place = await self._get(
+                ("channel", channel), lambda: self._slack.get_channel(channel), act=False
+            )
+        except Unknown as exc:
+            # Without the right to ask, it is tried.
+            return not exc.is_about_membership
+        return bool(place.get("is_member", True))
+
     async def _get(self, key: Hashable, ask: Callable[[], Awaitable[Any]], *, act: bool) -> Any:
         fresh = FRESH_FOR_ACTS if act else FRESH_FOR_READS
         failed_before = self._failures.get(key)

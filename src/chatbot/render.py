@@ -9,17 +9,22 @@ from chatbot import replies
 from chatbot.replies import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import preformatted
+from chatbot.replies.preview import render_preview
 from jobs_maint import models
 from jobs_maint.render import render_text
 
 __all__ = ["render_result"]
 
 
-def render_result(result: Any, command: str, *, by: str, page: int = 1) -> Message:
+def render_result(
+    result: Any, command: str, *, by: str, page: int = 1, dry_run: bool = False
+) -> Message:
     """`by`: the Slack user who asked; `page`: of a list that does not fit into one message."""
     if render := _PAGED.get(type(result)):
         return render(result, command, page)
     match result:
+        case models.Preview():
+            return render_preview(result, command, by=by, dry_run=dry_run)
         case models.DigestReport():
             return replies.render_digest(result, command)
         case models.JobDetails():

@@ -1,17 +1,20 @@
-"""What Slack delivers → one `Ask`: who, where, which words."""
+"""What Slack delivers → one `Ask`: who, where, which words, by which button."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chatbot.inbound import clean_text
 
-__all__ = ["LONGEST_TEXT", "Ask", "read_click", "read_command"]
+__all__ = ["LONGEST_TEXT", "SHARE", "Ask", "read_click", "read_command", "read_submission"]
 
 LONGEST_TEXT = 4_000
+SHARE = "jobs_share"
+"""The callback id of a modal whose submit button shares what it shows."""
 _MOST_SENT = 5 * LONGEST_TEXT
 """As Slack escapes it, one typed character may take five."""
 
@@ -32,6 +35,30 @@ class Ask:
     private: bool = False
     clicked: bool = False
     """Whether a button asked; a typed command is shown by Slack, a click is not."""
+    button: str = "run"
+    """What the button does with `text`: `run` the words, `refresh`, `page`, `confirm`, `dismiss`,
+    `stop`, `share`."""
+    page: int = 1
+    ts: str | None = None
+    """The message whose button it was, when everybody in the channel sees it."""
+    trigger: str | None = None
+    """Opens a modal within three seconds, once."""
+    view: str | None = None
+    """The modal whose button it was."""
+    shown: str = ""
+    """The words whose answer the modal shows."""
+
+    @property
+    def key_of_preview(self) -> str:
+        """For `confirm` and `dismiss`, whose text is the selection's key and then the words."""
+        return self.text.partition(" ")[0]
+
+    @property
+    def words(self) -> str:
+        """What was asked, as one would type it."""
+        if self.button in {"confirm", "dismiss"}:
+            return self.text.partition(" ")[2]
+        return "" if self.button == "stop" else self.text
 
 
 def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
@@ -45,6 +72,7 @@ def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
         text=text[:LONGEST_TEXT],
         response_url=body.get("response_url"),
         too_long=len(sent) > _MOST_SENT or len(text) > LONGEST_TEXT,
+        trigger=body.get("trigger_id"),
     )
 
 
@@ -52,21 +80,58 @@ def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
     user = body.get("user") or {}
     container = body.get("container") or {}
     channel = body.get("channel") or {}
+    view = body.get("view") or {}
     action = (body.get("actions") or [{}])[0]
     words = str(action.get("value") or "")
+    name, _, rest = str(action.get("action_id", "")).partition(":")
+    button = name.removeprefix("jobs_")
+    private = bool(container.get("is_ephemeral")) or bool(view)
     return Ask(
         key=_key(body, delivery),
         user=str(user.get("id", "")),
         name=str(user.get("username") or user.get("name") or "")[:80],
-        channel=str(channel.get("id") or container.get("channel_id") or ""),
+        channel=str(
+            channel.get("id") or container.get("channel_id") or read_notes(view).get("channel", "")
+        ),
         # Our own words from our own message: nothing to un-escape.
         text=words[:LONGEST_TEXT],
         response_url=body.get("response_url"),
         too_long=len(words) > LONGEST_TEXT,
-        refresh=str(action.get("action_id", "")).startswith("jobs_refresh"),
-        private=bool(container.get("is_ephemeral")),
+        refresh=button in {"refresh", "page"},
+        private=private,
         clicked=True,
+        button=button,
+        page=int(rest) if button == "page" and rest.isascii() and rest.isdigit() else 1,
+        ts=None if private else container.get("message_ts"),
+        trigger=body.get("trigger_id"),
+        view=view.get("id"),
+        shown=read_notes(view).get("words", ""),
     )
+
+
+def read_submission(body: Mapping[str, Any], delivery: str) -> Ask:
+    """The submit button of a modal: what it shows is shared in the channel it was opened from."""
+    user = body.get("user") or {}
+    notes = read_notes(body.get("view") or {})
+    return Ask(
+        key=_key(body, delivery),
+        user=str(user.get("id", "")),
+        name=str(user.get("username") or user.get("name") or "")[:80],
+        channel=notes.get("channel", ""),
+        text=notes.get("words", ""),
+        response_url=None,
+        clicked=True,
+        button="share",
+    )
+
+
+def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
+    """What a modal keeps for its buttons: the channel it was opened from, and its words."""
+    try:
+        notes = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in notes.items()}
 
 
 def _key(body: Mapping[str, Any], delivery: str) -> str:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from chatbot.app import Bot
 from chatbot.http import build_runner, build_web
+from chatbot.lost_runs import watch_lost_runs
 from chatbot.render import render_result
 from chatbot.settings import ChatbotSettings
 from chatbot.socket_mode import SocketLink
@@ -88,6 +89,8 @@ async def _start(
         link = SocketLink(bot.app, bot.slack, settings.slack_app_token.get_secret_value())
     address = await _listen(bot, link, stop, stack)
     stack.push_async_callback(_drain, bot)
+    watching = asyncio.create_task(watch_lost_runs(bot.services))
+    stack.callback(watching.cancel)
     if link is not None:
         stack.push_async_callback(link.close)
         await link.connect()

@@ -64,6 +64,23 @@ async def open_bot(
 
 
 @contextlib.asynccontextmanager
+async def serve_replica(
+    slack: LocalSlack, pool: Any, *, clock: Any = time.time
+) -> AsyncIterator[Bot]:
+    """Another bot of the same workspace; over HTTP it takes the requests from now on."""
+    values = bot_settings(slack)
+    bot = Bot(values, pool, clock=clock)
+    await bot.identify()
+    serve = _serve_socket if slack.config.app.mode == "socket" else _serve_http
+    try:
+        async with serve(slack, bot, clock):
+            yield bot
+            await bot.work.drain(10)
+    finally:
+        await bot.close(0)
+
+
+@contextlib.asynccontextmanager
 async def _serve_http(slack: LocalSlack, bot: Bot, clock: Any) -> AsyncIterator[None]:
     site = build_web(bot.app, slack.config.app.signing_secret, ready=bot.is_ready, clock=clock)
     runner = build_runner(site, shutdown_timeout=0.1)

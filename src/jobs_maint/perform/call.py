@@ -41,7 +41,8 @@ class Watch:
         """`on_progress` gets the number done and the number in all (None: not known).
 
         `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id and
-        the number in all before the first batch; `place` is channel and ts of the message that tells of the act.
+        the number in all before the first batch; `place` is channel and ts of the message that
+        tells of the act.
         """
         self.place = place
         self._on_open = on_open

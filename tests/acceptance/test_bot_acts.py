@@ -1,0 +1,427 @@
+"""Sets of jobs in Slack: shown first, confirmed once by who asked, told in one message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from urllib.parse import urlencode
+
+import pytest
+from tests.support.bots import ROLES, ask, open_bot, serve_replica, settle
+
+from chatbot.local_slack import LocalSlack
+from chatbot.local_slack.sample import (
+    ADMIN,
+    OPERATOR,
+    OPS,
+    RANDOM,
+    SECRET,
+    VIEWER,
+    build_sample_config,
+)
+from chatbot.local_slack.text import as_text
+from chatbot.lost_runs import tell_lost_runs
+
+BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
+
+
+async def make_failed(conn, number, queue="webhook"):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT %s, 'app.send', 'failed' FROM generate_series(1, %s)",
+        (queue, number),
+    )
+
+
+async def count(conn, status):
+    found = await conn.execute(
+        "SELECT count(*) FROM procrastinate_jobs WHERE status = %s", (status,)
+    )
+    return (await found.fetchone())[0]
+
+
+async def audited(conn):
+    found = await conn.execute(
+        "SELECT actor_id, word, outcome FROM jobs_maint_audit ORDER BY started_at, id"
+    )
+    return [tuple(row) for row in await found.fetchall()]
+
+
+def find_buttons(message):
+    return [
+        element["text"]["text"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+async def click(slack, bot, user, message, button):
+    """What the user who clicked sees newly of it, besides the message itself."""
+    before = len(slack.messages(message.channel, user))
+    result = await slack.click(user, message.channel, message.ts, button)
+    assert (result.acked, result.error_shown) == (True, None)
+    await settle(bot)
+    return slack.messages(message.channel, user)[before:]
+
+
+def now(slack, message):
+    """The message as everybody sees it now."""
+    [same] = [one for one in slack.messages(message.channel) if one.ts == message.ts]
+    return same
+
+
+@BOTH
+async def test_exactly_what_was_shown_runs_once_and_its_message_tells_the_outcome(pool, conn, mode):
+    await make_failed(conn, 3)
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        assert not preview.ephemeral
+        assert as_text(preview).splitlines()[0].endswith("Retry 3 failed jobs of webhook?")
+        assert find_buttons(preview) == ["Retry 3 jobs", "Not now"]
+        await make_failed(conn, 2)  # later failures are not in the set
+        assert await click(slack, bot, OPERATOR, preview, "Retry 3 jobs") == []
+        after = now(slack, preview)
+        assert as_text(after).startswith(f"✅ 3 jobs of webhook retried by @{OPERATOR}")
+        assert find_buttons(after) == []
+        assert after.text.startswith("✅ 3 jobs of webhook retried")
+        assert (await count(conn, "todo"), await count(conn, "failed")) == (3, 2)
+        assert await audited(conn) == [
+            (OPERATOR, "retry", "previewed"),
+            (OPERATOR, "retry", "done"),
+        ]
+        assert slack.breaches == []
+
+
+async def test_two_clicks_in_the_same_moment_run_it_once(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        await asyncio.gather(
+            *(slack.click(OPERATOR, OPS, preview.ts, "Retry 2 jobs") for _ in range(4))
+        )
+        await settle(bot)
+        assert as_text(now(slack, preview)).startswith("✅ 2 jobs of webhook retried")
+        private = [m for m in slack.messages(OPS, OPERATOR) if m.ephemeral]
+        assert len(private) == 3
+        assert all("confirmed already" in as_text(m) for m in private)
+        outcomes = [outcome for _, _, outcome in await audited(conn)]
+        assert sorted(outcomes) == ["done", "expired", "expired", "expired", "previewed"]
+
+
+async def test_nobody_else_confirms_and_the_message_stays_as_it_is(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        for user in (ADMIN, VIEWER):
+            for button in ("Retry 2 jobs", "Not now"):
+                [refusal] = await click(slack, bot, user, preview, button)
+                assert refusal.ephemeral
+                if user == VIEWER and button == "Retry 2 jobs":
+                    assert "It needs the role operator" in as_text(refusal)
+                else:
+                    assert "Only the person who asked" in as_text(refusal)
+        assert now(slack, preview) == preview
+        assert await count(conn, "failed") == 2
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2
+
+
+@BOTH
+async def test_not_now_ends_the_preview_for_good(pool, conn, mode):
+    await make_failed(conn, 2)
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        assert await click(slack, bot, OPERATOR, preview, "Not now") == []
+        after = now(slack, preview)
+        assert "Retry 2 jobs" not in find_buttons(after)
+        assert "not now" in as_text(after)
+        assert await count(conn, "failed") == 2
+        assert slack.breaches == []
+
+
+async def test_after_ten_minutes_the_message_says_so_and_offers_a_new_preview(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        for button in ("Retry 2 jobs", "Not now"):
+            [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+            await conn.execute("UPDATE jobs_maint_selections SET expires_at = now()")
+            await click(slack, bot, OPERATOR, preview, button)
+            after = now(slack, preview)
+            assert find_buttons(after) == ["New preview"]
+            assert await count(conn, "failed") == 2
+        [again] = await click(slack, bot, OPERATOR, after, "New preview")
+        await click(slack, bot, OPERATOR, again, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2
+
+
+async def test_who_lost_the_role_between_preview_and_confirm_is_refused(pool, conn):
+    await make_failed(conn, 2)
+    clock = [1_000_000.0]
+    async with open_bot(pool, mode="socket", clock=lambda: clock[0]) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        slack.set_members("S0OPERATORS", [ADMIN])
+        clock[0] += 61
+        [refusal] = await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert as_text(refusal).startswith("⛔ You may not change jobs.")
+        assert await count(conn, "failed") == 2
+        # With the role back, the same preview still works: it was not used up.
+        slack.set_members("S0OPERATORS", [OPERATOR])
+        clock[0] += 61
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2
+
+
+async def test_an_admin_by_user_group_confirms_what_takes_an_admin(pool, conn):
+    await make_failed(conn, 2)
+    roles = {"operator": {"users": [ADMIN]}, "admin": {"usergroups": ["S0ADMINS"]}}
+    async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs discard --all webhook")
+        await click(slack, bot, ADMIN, preview, find_buttons(preview)[0])
+        assert await count(conn, "cancelled") == 2
+
+
+async def test_another_replica_confirms_what_the_first_one_showed(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        async with serve_replica(slack, pool) as other:
+            await click(slack, other, OPERATOR, preview, "Retry 2 jobs")
+            assert as_text(now(slack, preview)).startswith("✅ 2 jobs of webhook retried")
+        assert await count(conn, "todo") == 2
+
+
+@pytest.mark.parametrize(
+    "value", ["", "nothing", "x" * 2000, "' OR true --", "\u202e <!channel>", "0 retry --all"]
+)
+@pytest.mark.parametrize("button", ["confirm", "dismiss", "stop"])
+async def test_a_forged_button_changes_nothing_and_is_answered(pool, conn, button, value):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        payload = {
+            "type": "block_actions",
+            "user": {"id": OPERATOR, "username": "otto"},
+            "channel": {"id": OPS},
+            "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
+            "actions": [{"type": "button", "action_id": f"jobs_{button}:{value}", "value": value}],
+            "trigger_id": "17.forged",
+        }
+        answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
+        assert answer.status == 200
+        await settle(bot)
+        assert await count(conn, "failed") == 2
+
+
+# --- undo, purge, dry run -------------------------------------------------------------------------
+
+
+async def test_a_cancel_is_undone_by_the_button_of_its_outcome(pool, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name) SELECT 'email', 'app.mail'"
+        " FROM generate_series(1, 3)"
+    )
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs cancel --all email")
+        await click(slack, bot, ADMIN, preview, "Cancel 3 jobs")
+        assert await count(conn, "cancelled") == 3
+        after = now(slack, preview)
+        [undo] = [name for name in find_buttons(after) if name.startswith("Put")]
+        [second] = await click(slack, bot, ADMIN, after, undo)
+        await click(slack, bot, ADMIN, second, find_buttons(second)[0])
+        assert await count(conn, "todo") == 3
+
+
+async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):
+    from tests.support.history import days
+
+    for number in range(3):
+        await make_job(status="succeeded", finished_ago=days(40 + number))
+    kept = await make_job(status="succeeded", finished_ago=days(2))
+    async with open_bot(pool) as (slack, bot):
+        [refusal] = await ask(slack, bot, OPERATOR, OPS, "/jobs purge")
+        assert "It needs the role admin" in as_text(refusal)
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs purge")
+        assert await count(conn, "succeeded") == 4
+        await click(slack, bot, ADMIN, preview, find_buttons(preview)[0])
+        assert await make_job.status(kept) == "succeeded"
+        assert await count(conn, "succeeded") == 1
+        assert "3" in as_text(now(slack, preview)).splitlines()[0]
+        assert slack.breaches == []
+
+
+async def test_a_dry_run_has_no_buttons_and_yes_is_for_the_shell_only(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all --dry-run")
+        assert find_buttons(preview) == []
+        [refusal] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all --yes")
+        assert "no option --yes" in as_text(refusal)
+        assert await count(conn, "failed") == 2
+
+
+# --- long work ------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def held(database_url, offset=0):
+    """The row of one job is held, so that the run stands still in the batch that has it."""
+    import psycopg
+
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute(
+            "SELECT id FROM procrastinate_jobs WHERE id = (SELECT id FROM procrastinate_jobs"
+            " ORDER BY id OFFSET %s LIMIT 1) FOR UPDATE",
+            (offset,),
+        )
+        yield
+        await holder.rollback()
+
+
+async def wait_for_progress(slack, message, done):
+    """The button that the message offers when it shows so many done."""
+    seen = await slack.wait_for_message(
+        message.channel,
+        lambda one: one.ts == message.ts and f": {done} done" in one.text,
+        timeout=30,
+    )
+    [name] = find_buttons(seen)
+    return name
+
+
+@BOTH
+async def test_a_long_run_tells_how_far_it_is_and_another_operator_stops_it(
+    pool, conn, database_url, mode
+):
+    await make_failed(conn, 1_200)
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        async with held(database_url, offset=600):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            assert await wait_for_progress(slack, preview, "500") == "Stop"
+            await slack.click(ADMIN, OPS, preview.ts, "Stop")
+            await slack.wait_for_message(
+                OPS, lambda m: m.ephemeral and "Stopping" in m.text, as_user=ADMIN, timeout=30
+            )
+        await settle(bot)
+        after = now(slack, preview)
+        assert "1,000 jobs" in as_text(after).splitlines()[0]
+        assert "200" in as_text(after)
+        assert (await count(conn, "todo"), await count(conn, "failed")) == (1_000, 200)
+        [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
+        await click(slack, bot, OPERATOR, rest, "Retry 200 jobs")
+        assert await count(conn, "todo") == 1_200
+        assert slack.breaches == []
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "private"), [(OPERATOR, RANDOM, False), (ADMIN, SECRET, True)]
+)
+async def test_where_the_bot_is_no_member_the_click_s_own_address_is_used(
+    pool, conn, user, channel, private
+):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, user, channel, "/jobs retry --all")
+        assert preview.ephemeral is private
+        assert find_buttons(preview) == ["Retry 2 jobs", "Not now"]
+        assert await click(slack, bot, user, preview, "Retry 2 jobs") == []
+        assert await count(conn, "todo") == 2
+        after = now(slack, preview)
+        assert after.text.startswith("✅ 2 jobs of webhook retried")
+        assert find_buttons(after) == []
+        assert slack.breaches == []
+
+
+async def test_a_long_run_without_a_message_of_ours_is_told_at_start_half_and_end(
+    pool, conn, database_url
+):
+    await make_failed(conn, 2_000)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, SECRET, "/jobs retry --all")
+        for offset, done in ((0, "0"), (1_100, "1,000")):
+            async with held(database_url, offset=offset):
+                if not offset:
+                    await slack.click(ADMIN, SECRET, preview.ts, "Retry 2,000 jobs")
+                await wait_for_progress(slack, preview, done)
+        await settle(bot)
+        assert now(slack, preview).text.startswith("✅ 2,000 jobs of webhook retried")
+        assert len(slack.calls("response_url")) <= 4
+        assert slack.breaches == []
+
+
+async def test_a_run_whose_bot_died_is_told_once_with_a_preview_of_the_rest(
+    pool, conn, database_url
+):
+    await make_failed(conn, 1_200)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        async with held(database_url, offset=600):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            await wait_for_progress(slack, preview, "500")
+            await bot.close(0)  # the process ends in the middle
+        # What the dying process could say does not count: it might have been SIGKILL.
+        await conn.execute(
+            "INSERT INTO jobs_maint_runs (audit_id, lease_until, channel, ts, total)"
+            " SELECT max(id), now() - interval '1 second', %s, %s, 1200 FROM jobs_maint_audit"
+            " ON CONFLICT (audit_id) DO UPDATE SET lease_until = now() - interval '1 second'",
+            (OPS, preview.ts),
+        )
+        await conn.execute(
+            "UPDATE jobs_maint_audit SET outcome = 'started' WHERE word = 'retry'"
+            " AND outcome = 'interrupted'"
+        )
+        async with serve_replica(slack, pool) as other, serve_replica(slack, pool) as third:
+            told = await asyncio.gather(
+                tell_lost_runs(other.services), tell_lost_runs(third.services)
+            )
+            assert sorted(told) == [0, 1]
+            after = now(slack, preview)
+            assert "500 of 1,200" in as_text(after)
+            assert (OPERATOR, "retry", "interrupted") in await audited(conn)
+            [rest] = await click(slack, third, OPERATOR, after, "Preview the rest")
+            await click(slack, third, OPERATOR, rest, "Retry 700 jobs")
+            assert await count(conn, "todo") == 1_200
+
+
+async def test_a_bot_killed_in_a_bulk_retry_does_nothing_twice_and_the_next_one_says_so(
+    processes, conn, database_url
+):
+    await make_failed(conn, 1_200)
+    async with LocalSlack.start(build_sample_config(mode="socket")) as slack:
+
+        def start():
+            return processes.start(
+                "-m", "chatbot", SLACK_API_URL=slack.api_url, CHATBOT_PORT="0",
+                CHATBOT_ROLES=json.dumps(ROLES), SLACK_BOT_TOKEN="xoxb-local",
+                SLACK_APP_TOKEN="xapp-local",
+            )  # fmt: skip
+
+        first = start()
+        await slack.wait_for_connection(timeout=30)
+        await slack.command(OPERATOR, OPS, "/jobs retry --all webhook")
+        preview = await slack.wait_for_message(OPS, lambda m: "Not now" in find_buttons(m), 30)
+        async with held(database_url, offset=600):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            await wait_for_progress(slack, preview, "500")
+            first.kill()
+        assert await audited(conn) == [
+            (OPERATOR, "retry", "previewed"),
+            (OPERATOR, "retry", "started"),
+        ]
+        assert await count(conn, "todo") == 500
+        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+        start()
+        after = await slack.wait_for_message(
+            OPS, lambda m: m.ts == preview.ts and "500 of 1,200" in m.text, timeout=60
+        )
+        assert find_buttons(after) == ["Preview the rest"]
+        assert (OPERATOR, "retry", "interrupted") in await audited(conn)
+        assert await count(conn, "todo") == 500
+        retried = await conn.execute(
+            "SELECT count(*), count(DISTINCT job_id) FROM procrastinate_events"
+            " WHERE type = 'retried'"
+        )
+        assert len(set(await retried.fetchone())) == 1
+        assert slack.breaches == []
