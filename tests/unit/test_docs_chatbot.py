@@ -1,0 +1,49 @@
+"""The page of `jobs-chatbot` and the guide's manifest say what the code says."""
+
+import re
+from pathlib import Path
+
+import click
+import yaml
+
+from chatbot.manifest import render_manifest
+from chatbot.process import main
+from chatbot.scopes import SCOPES
+from chatbot.settings import ChatbotSettings
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/jobs-chatbot.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs/how-to/set-up-slack.md").read_text(encoding="utf-8")
+
+
+def section(title):
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_command_and_option_is_explained_and_no_other():
+    named = set(re.findall(r"`jobs-chatbot (\w+)`", PAGE.split("\n## ")[0]))
+    assert named == set(main.commands)
+    for name, command in main.commands.items():
+        real = {p.opts[0] for p in command.params if isinstance(p, click.Option)}
+        assert set(re.findall(r"^\| `(--\w+)` \|", section(name), re.MULTILINE)) == real, name
+
+
+def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
+    sources = [ROOT / "src/chatbot" / name for name in ("doctor.py", "doctor_page.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    real = set(re.findall(r'"(slack_\w+)', text))
+    assert len(real) >= 8
+    assert set(re.findall(r"^\| `(slack_\w+)", section("doctor"), re.MULTILINE)) == real
+
+
+def test_the_guide_shows_the_manifest_that_is_printed():
+    [shown] = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    assert shown == render_manifest(ChatbotSettings(), url=None, socket=True)
+    assert yaml.safe_load(shown)["settings"]["socket_mode_enabled"] is True
+
+
+def test_the_guide_says_of_each_scope_what_does_not_work_without_it():
+    rows = [line.split(" | ") for line in GUIDE.splitlines() if line.startswith("| `")]
+    explained = {name for row in rows for name in re.findall(r"`([a-z]+:?[a-z]*)`", row[0])}
+    for scope in SCOPES:
+        assert scope.name in explained
