@@ -33,7 +33,8 @@ def check_blocks(
     problems = list(find_problems(blocks, surface))
     if problems:
         raise refuse_blocks(problems)
-    _check_sums([block for block, _ in iterate_blocks(blocks)])
+    if surface == "message":
+        _check_sums([block for block, _ in iterate_blocks(blocks)])
     missing = [
         (f"{where}/type", f"unsupported type: {block['type']}")
         for block, where in iterate_blocks(blocks)
@@ -64,7 +65,7 @@ def iterate_elements(blocks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, A
 
 
 def _check_sums(blocks: list[dict[str, Any]]) -> None:
-    """Check what is limited over all blocks together."""
+    """Check what is limited over all blocks of a message together."""
     types = [block["type"] for block in blocks]
     if sum(kind in TABLES for kind in types) > 1:
         # Slack's own words: it turns a table into an attachment.
