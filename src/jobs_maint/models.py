@@ -122,6 +122,8 @@ class StatsReport:
     """Queues left out because the actor's grants do not reach them."""
     queue: str | None = None
     """The queue asked for, when one was."""
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By queue, the fields that are estimates: large groups of ended jobs in a large table."""
 
 
 @dataclass(frozen=True, slots=True)

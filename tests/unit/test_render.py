@@ -225,8 +225,8 @@ def test_a_narrow_table_says_what_it_leaves_out():
 
 def test_wide_characters_keep_the_columns_straight():
     text = render_text(stats(QueueStats("日本語", ready=7), QueueStats("e", ready=8)), width=80)
-    [wide] = [line for line in text.split("\n") if line.startswith("日本語 ")]
-    [narrow] = [line for line in text.split("\n") if line.startswith("e ")]
+    wide, _ = [line for line in text.split("\n") if line.startswith("日本語 ")]
+    narrow, _ = [line for line in text.split("\n") if line.startswith("e ")]
     assert wide.index("7") + 3 == narrow.index("8")
 
 
@@ -249,6 +249,30 @@ def test_stats_tell_of_workers_maintenance_retries_rescues_and_hidden_queues():
     assert "Retrying: 12 attempts failed in the last hour" in text
     assert "Rescued: 1 job put back in the last 24 hours" in text
     assert "2 queues are not shown" in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_stats_show_every_status_also_where_there_is_little_room(width):
+    queue = QueueStats(
+        "webhook", ready=1, scheduled=40_002, doing=3, failed=449_004, succeeded=1_234_567,
+        cancelled=56_789, aborted=12_345,
+    )  # fmt: skip
+    report = stats(queue, estimated={"webhook": ("succeeded",)})
+    text = render_text(report, width=width)
+    shown = {
+        word for line in text.split("\n") if line.startswith("webhook ") for word in line.split()
+    }
+    assert shown >= {"1", "40,002", "3", "449,004", "≈1,234,567", "56,789", "12,345"}
+    assert "Too narrow" not in text
+    assert "≈: many jobs, estimated" in text
+    assert "≈" not in render_text(stats(queue), width=width)
+
+
+def test_that_no_worker_is_live_is_said_once():
+    for report in (stats(EMAIL, live=0), stats(REPORTS, live=0)):
+        text = render_text(report, width=80)
+        assert text.count("No worker is live") == 1
+        assert "none live" not in text
 
 
 def test_stats_without_maintenance_say_how_to_get_it():

@@ -13,6 +13,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
 from jobs_maint.operations.bound import find_bound
+from jobs_maint.operations.counts import count_jobs
 from jobs_maint.sql import load_queries
 
 __all__ = ["OUR_TASKS", "get_stats", "require_queue"]
@@ -48,15 +49,6 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-async def _count_jobs(conn: Conn, queue: str | None) -> list[dict[str, Any]]:
-    queries = load_queries("stats")
-    changed = await fetch_all(conn, queries["count_by_table"])
-    rows = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
-    if changed:
-        await fetch_all(conn, queries["count_as_before"], {"value": changed[0]["value"]})
-    return rows
-
-
 async def get_stats(
     conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
 ) -> StatsReport:
@@ -68,7 +60,8 @@ async def get_stats(
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     first_ready: list[int] = []
-    for row in await _count_jobs(conn, queue):
+    estimated: defaultdict[str, list[str]] = defaultdict(list)
+    for row in await count_jobs(conn, queue):
         status = row["status"]
         if status == "todo":
             status = "scheduled" if row["ahead"] else "ready"
@@ -76,6 +69,8 @@ async def get_stats(
             status = "doing"
         fields = found[row["queue_name"]]
         fields[status] = fields.get(status, 0) + row["jobs"]
+        if row["estimated"]:
+            estimated[row["queue_name"]].append(status)
         first_ready += row["first_ready"] or ()
     as_of = (await fetch_one(conn, queries["get_time"]))["now"]
     bound = await find_bound(conn, as_of - timedelta(days=1))
@@ -103,4 +98,7 @@ async def get_stats(
         maintenance=tuple(MaintenanceRun(**row) for row in runs),
         hidden_queues=len(found) - len(visible),
         queue=queue,
+        estimated={
+            name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
+        },
     )

@@ -131,6 +131,10 @@ class Page:
                     self.line(" " * below_indent + cut(extra, self.width - below_indent))
         return [column.header.replace("\n", " ") for column in dropped]
 
+    def fits(self, columns: Sequence[Column]) -> bool:
+        """Whether a table of all these columns is no wider than the page."""
+        return _total(columns) <= self.width
+
     def _fit(self, columns: list[Column]) -> tuple[list[Column], list[Column]]:
         dropped: list[Column] = []
         while (excess := _total(columns) - self.width) > 0:

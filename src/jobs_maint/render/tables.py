@@ -21,13 +21,16 @@ def render_stats(report: StatsReport, page: Page) -> None:
     queues = sort_queues(report.queues)
     if queues:
         page.line()
-        dropped = page.table(_stats_columns(queues), strong_rows=int(verdict.level != "green"))
+        dropped = _stats_tables(report, queues, page, strong_rows=int(verdict.level != "green"))
         page.line()
         if dropped:
             page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
         for line in _other_failures(queues):
             page.line(line)
-    page.line(_workers(report))
+    if report.estimated:
+        page.line("≈: many jobs, estimated from a part of the table; the other numbers are exact.")
+    if report.workers.live or report.workers.silent:
+        page.line(_workers(report))
     page.line(_maintenance(report))
     if report.hidden_queues:
         hidden = count_noun(report.hidden_queues, "queue")
@@ -35,26 +38,46 @@ def render_stats(report: StatsReport, page: Page) -> None:
         page.line(f"{hidden} {is_are} not shown: no role of yours reaches there.")
 
 
-def _stats_columns(queues: tuple[QueueStats, ...]) -> list[Column]:
+def _stats_tables(
+    report: StatsReport, queues: tuple[QueueStats, ...], page: Page, *, strong_rows: int
+) -> list[str]:
+    """One table where all of it fits, else two; returns the headers of what was left out."""
+
     def counts(header: str, field: str, keep: int) -> Column:
-        cells = [number(getattr(queue, field)) for queue in queues]
+        cells = []
+        for queue in queues:
+            cell = number(getattr(queue, field))
+            estimated = field in report.estimated.get(queue.queue, ())
+            cells.append(f"≈{cell}" if estimated else cell)
         return Column(header, cells, keep, right=True)
 
     oldest = [
         "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
         for queue in queues
     ]
-    return [
-        Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True),
+    name = Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True)
+    now = [
         counts("Ready", "ready", 1),
         counts("Scheduled", "scheduled", 5),
         counts("Doing", "doing", 3),
         counts("Failed", "failed", 4),
+    ]
+    ended = [
+        counts("Succeeded", "succeeded", 0),
+        counts("Cancelled", "cancelled", 1),
+        counts("Aborted", "aborted", 2),
+    ]
+    lately = [
         counts("Failed\n1h", "failed_last_hour", 0),
         counts("Failed\n24h", "failed_last_day", 2),
         counts("Done\n24h", "done_last_day", 6),
         Column("Oldest", oldest, 0, right=True),
     ]
+    if page.fits([name, *now, *ended, *lately]):
+        return page.table([name, *now, *ended, *lately], strong_rows=strong_rows)
+    dropped = page.table([name, *now, *lately], strong_rows=strong_rows)
+    page.line()
+    return dropped + page.table([name, *ended])
 
 
 def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
@@ -70,8 +93,6 @@ def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
 
 def _workers(report: StatsReport) -> str:
     live, silent = report.workers.live, report.workers.silent
-    if not live and not silent:
-        return "Workers: none live."
     line = f"Workers: {live or 'none'} live"
     return f"{line}, {silent} silent." if silent else f"{line}."
 

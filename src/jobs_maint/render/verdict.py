@@ -79,7 +79,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     return Verdict(
         level,
         _headline(report, behind, failed, ready if unserved else 0),
-        _second_line(report, behind, bad_maintenance),
+        _second_line(report, behind, bad_maintenance, unserved=unserved),
     )
 
 
@@ -111,13 +111,16 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
     return f"All {len(queues)} queues keep up"
 
 
-def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
+def _second_line(
+    report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str], *, unserved: bool
+) -> str:
     parts = []
     others = len(report.queues) - len(behind)
     if behind and others:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
-    parts.append(_workers(report.workers))
+    if not unserved:  # else the headline said it
+        parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:
         parts.append(f"{count_noun(done, 'job')} done in the last 24 hours.")

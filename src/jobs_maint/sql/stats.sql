@@ -48,6 +48,81 @@ UNION ALL
 SELECT queue_name, status::text, ahead, jobs, ARRAY(SELECT unnest(ready) ORDER BY 1 LIMIT 1000)
 FROM waiting;
 
+-- name: judge_counts
+-- What an exact count would cost: rows, those changed since the last vacuum (an index alone does not
+-- tell whether they are still there), and whether jobs_maint_counts_idx is there to count by.
+SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
+       coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
+       pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages,
+       coalesce((SELECT i.indisvalid FROM pg_index i
+                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
+FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
+WHERE c.oid = to_regclass('procrastinate_jobs');
+
+-- name: count_small (queue, most)
+-- As count_jobs, but of the ended jobs at most `most` and one more of each queue and status are
+-- counted: more means that there are too many, and how many is estimated by sample_ended.
+WITH RECURSIVE key AS (
+    (SELECT status, queue_name FROM procrastinate_jobs
+     WHERE status NOT IN ('todo', 'doing') ORDER BY status, queue_name LIMIT 1)
+    UNION ALL
+    SELECT next.status, next.queue_name FROM key CROSS JOIN LATERAL (
+        SELECT j.status, j.queue_name FROM procrastinate_jobs j
+        WHERE j.status NOT IN ('todo', 'doing')
+          AND (j.status, j.queue_name) > (key.status, key.queue_name)
+        ORDER BY j.status, j.queue_name LIMIT 1
+    ) AS next
+), ended AS (
+    SELECT key.queue_name, key.status, (
+        SELECT count(*) FROM (
+            SELECT FROM procrastinate_jobs j
+            WHERE j.status = key.status AND j.queue_name = key.queue_name
+              AND j.status NOT IN ('todo', 'doing')
+            LIMIT %(most)s::bigint + 1
+        ) AS first
+    ) AS jobs
+    FROM key WHERE %(queue)s::text IS NULL OR key.queue_name = %(queue)s
+), own AS (
+    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
+    WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+      AND status NOT IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    GROUP BY status, queue_name
+), waiting AS (
+    SELECT queue_name, status, status = 'todo' AND coalesce(scheduled_at > now(), false) AS ahead,
+           count(*) AS jobs,
+           array_agg(id) FILTER (WHERE status = 'todo'
+                                   AND (scheduled_at IS NULL OR scheduled_at <= now())) AS ready
+    FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+      AND NOT (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+    GROUP BY 1, 2, 3
+)
+SELECT queue_name, status::text AS status, false AS ahead, ended.jobs, coalesce(own.jobs, 0) AS own,
+       NULL::bigint[] AS first_ready
+FROM ended LEFT JOIN own USING (queue_name, status)
+UNION ALL
+SELECT queue_name, status::text, ahead, jobs, 0, ARRAY(SELECT unnest(ready) ORDER BY 1 LIMIT 1000)
+FROM waiting;
+
+-- name: sample_ended (queue, percent)
+-- Ended jobs on some pages of the table, chosen by chance.
+SELECT queue_name, status::text AS status, count(*) AS jobs
+FROM procrastinate_jobs TABLESAMPLE SYSTEM (%(percent)s::real)
+WHERE status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+GROUP BY procrastinate_jobs.status, queue_name;
+
+-- name: count_pages_read
+-- Pages of the table that this transaction read so far, by the server's own counter: two of these
+-- tell how many a sample looked at.
+SELECT pg_stat_get_xact_blocks_fetched(to_regclass('procrastinate_jobs')) AS pages;
+
+-- name: limit_statement (limit)
+-- For this transaction only; returns what to set it back to.
+SELECT before.value, set_config('statement_timeout', %(limit)s, true)
+FROM (SELECT current_setting('statement_timeout') AS value) AS before;
+
 -- name: find_oldest_ready (ids)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, put back or
 -- due. Among the first 1000 ready ids of a queue: an older one behind them would have to have been
@@ -89,9 +164,9 @@ WITH ended AS MATERIALIZED (
     ) AS j
     WHERE e.job_id <= %(bound)s
 )
-SELECT queue_name, type::text AS type, count(*) AS last_day,
+SELECT queue_name, type::text, count(*) AS last_day,
        count(*) FILTER (WHERE last_hour) AS last_hour
-FROM counted GROUP BY 1, 2;
+FROM counted GROUP BY queue_name, counted.type;
 
 -- name: count_put_back (queue, ours)
 -- Jobs that were put back because their worker died: their `deferred_for_retry` events are no
@@ -152,19 +227,6 @@ ORDER BY task.task_name, e.at DESC;
 -- name: without_jit
 -- Compiling takes longer than these statements; for this transaction only.
 SELECT set_config('jit', 'off', true);
-
--- name: count_by_table
--- When more than one row in twelve was changed since the last vacuum, an index alone does not tell
--- which rows are there: the table, read once from end to end, is then faster for the counts.
--- For this transaction only; returns what to set it back to.
-SELECT before.value, set_config('enable_indexonlyscan', 'off', true)
-FROM (SELECT current_setting('enable_indexonlyscan') AS value) AS before
-WHERE EXISTS (SELECT 1 FROM pg_stat_user_tables
-              WHERE relid = to_regclass('procrastinate_jobs')
-                AND n_dead_tup > 10000 AND n_dead_tup > n_live_tup / 12);
-
--- name: count_as_before (value)
-SELECT set_config('enable_indexonlyscan', %(value)s, true);
 
 -- name: get_time
 SELECT now() AS now;

@@ -1,0 +1,151 @@
+"""How many jobs a large table has: small groups exactly, large ones as an estimate that says so."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from tests.conftest import Server
+
+from jobs_maint.database import open_pool, transaction
+from jobs_maint.operations import counts
+from jobs_maint.operations.stats import get_stats
+from jobs_maint.render import build_data, render_text
+
+GROUPS = {
+    ("big", "succeeded"): 50_000,
+    ("mid", "succeeded"): 20_000,
+    ("big", "failed"): 14_000,
+    ("mid", "cancelled"): 11_000,
+    ("big", "aborted"): 9_999,
+    ("small", "failed"): 3,
+    ("small", "todo"): 7,
+    ("big", "doing"): 2,
+}
+FIELDS = {"todo": "ready"}
+FILL = """
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status, args)
+    SELECT g.queue, 'app.task', g.status::procrastinate_job_status,
+           jsonb_build_object('note', repeat('x', 700))
+    FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS g (queue, status, jobs)
+    CROSS JOIN LATERAL generate_series(1, g.jobs) AS i
+    ORDER BY hashint8extended(i, length(g.queue || g.status))"""
+OWN = """
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status)
+    SELECT 'big', 'jobs_maint:rescue_stalled_jobs', 'succeeded' FROM generate_series(1, 500)"""
+
+
+@pytest.fixture(scope="module")
+def large_url(server: Server):
+    """About 100 MB: more pages than a sample looks at."""
+    name = server.create("ours_template")
+    with psycopg.connect(server.url(name), autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")
+        queues, statuses = zip(*GROUPS, strict=True)
+        conn.execute(FILL, (list(queues), list(statuses), list(GROUPS.values())))
+        conn.execute(OWN)
+        conn.execute("SELECT pg_stat_force_next_flush()")  # else they count as changed afterwards
+        conn.execute("VACUUM ANALYZE procrastinate_jobs")
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+async def large(large_url):
+    async with (
+        open_pool(large_url, max_size=1) as pool,
+        pool.connection() as conn,
+        transaction(conn),
+    ):
+        yield conn
+
+
+@pytest.fixture
+def any_table_is_large(monkeypatch):
+    monkeypatch.setattr(counts, "SMALL_TABLE", 0)
+    monkeypatch.setattr(counts, "LARGE_TABLE", 0)
+
+
+async def ask(conn, queue=None):
+    report = await get_stats(conn, queue=queue, maintenance_queue="maintenance")
+    found = {
+        (queue.queue, status): getattr(queue, FIELDS.get(status, status))
+        for queue in report.queues
+        for name, status in GROUPS
+        if name == queue.queue
+    }
+    return report, found
+
+
+async def test_a_table_of_this_size_is_counted_exactly(large):
+    report, found = await ask(large)
+    assert found == GROUPS
+    assert report.estimated == {}
+
+
+async def test_large_groups_are_estimated_within_five_percent_and_marked(large, any_table_is_large):
+    report, found = await ask(large)
+    assert report.estimated == {
+        "big": ("failed", "succeeded"),
+        "mid": ("cancelled", "succeeded"),
+    }
+    for (queue, status), jobs in GROUPS.items():
+        if status in report.estimated.get(queue, ()):
+            assert found[queue, status] == pytest.approx(jobs, rel=0.05)
+            assert len(str(found[queue, status]).rstrip("0")) <= 3  # more would look like a count
+        else:
+            assert found[queue, status] == jobs
+
+
+async def test_the_sample_is_a_part_of_the_table(large, any_table_is_large):
+    query = "SELECT pg_stat_get_xact_blocks_fetched('procrastinate_jobs'::regclass)"
+    pages = "SELECT pg_relation_size('procrastinate_jobs') / 8192"
+    in_all = (await (await large.execute(pages)).fetchone())[0]
+    before = (await (await large.execute(query)).fetchone())[0]
+    await counts.count_jobs(large, None)
+    read = (await (await large.execute(query)).fetchone())[0] - before
+    assert in_all > counts.SAMPLES[0] + 1_000
+    assert read == pytest.approx(counts.SAMPLES[0], rel=0.1)
+
+
+async def test_one_queue_is_estimated_as_all_of_them(large, any_table_is_large):
+    report, found = await ask(large, "mid")
+    assert report.estimated == {"mid": ("cancelled", "succeeded")}
+    assert found["mid", "succeeded"] == pytest.approx(GROUPS["mid", "succeeded"], rel=0.05)
+
+
+async def test_a_count_that_takes_too_long_is_given_up_for_an_estimate(large, monkeypatch):
+    monkeypatch.setattr(counts, "EXACT_LIMIT", "1ms")
+    before = await (await large.execute("SHOW statement_timeout")).fetchone()
+    report, found = await ask(large)
+    assert await (await large.execute("SHOW statement_timeout")).fetchone() == before
+    assert set(report.estimated["big"]) >= {"failed", "succeeded"}
+    assert found["small", "todo"] == GROUPS["small", "todo"]
+    assert found["big", "doing"] == GROUPS["big", "doing"]
+    assert found["big", "succeeded"] == pytest.approx(GROUPS["big", "succeeded"], rel=0.3)
+
+
+async def test_rows_changed_since_the_last_vacuum_make_an_exact_count_dear(large_url, monkeypatch):
+    monkeypatch.setattr(counts, "SMALL_TABLE", 0)
+    monkeypatch.setattr(counts, "LARGE_TABLE", 150_000)
+    async with open_pool(large_url, max_size=1) as pool:
+        async with pool.connection() as conn, transaction(conn):
+            assert (await ask(conn))[0].estimated == {}
+        async with pool.connection() as conn:
+            await conn.execute("UPDATE procrastinate_jobs SET attempts = 1 WHERE id % 20 = 0")
+            await conn.commit()
+            await conn.execute("SELECT pg_stat_force_next_flush()")
+            await conn.commit()
+        async with pool.connection() as conn, transaction(conn):
+            assert (await ask(conn))[0].estimated
+
+
+async def test_a_reader_sees_which_numbers_are_estimates(large, any_table_is_large):
+    report, found = await ask(large)
+    page = render_text(report, width=200)
+    assert f"≈{found['big', 'succeeded']:,}" in page
+    assert "9,999" in page
+    assert "≈9,999" not in page
+    assert build_data(report)["estimated"] == {
+        "big": ["failed", "succeeded"],
+        "mid": ["cancelled", "succeeded"],
+    }
