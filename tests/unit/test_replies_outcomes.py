@@ -29,7 +29,8 @@ RUNNING = replace(
 )  # fmt: skip
 RESCUE = replace(
     CANCEL, verb="rescue", words="rescue 12 13", requested=2, done=2,
-    became=(SkipGroup("put_back", "", 1, (12,)), SkipGroup("failed", "", 1, (13,))),
+    became=(SkipGroup("put_back", "", 1, (12,)),
+            SkipGroup("failed", "worker 3 is gone; it is given up", 1, (13,))),
 )  # fmt: skip
 AT_WORK = Progress("retry", "retry --all webhook", "U0ANA", 21, 35, 0.21, 17)
 LOST = LostRun(
@@ -78,9 +79,10 @@ def bulk(report, **options):
         (replace(RUNNING, done=5, became=RUNNING.became[1:]),
          "✅ 5 running jobs of webhook asked to abort by @U0ANA in 3 s."),
         (DISCARD, "✅ 35 jobs of webhook discarded by @U0ANA in 3 s."),
-        (RESCUE, "🟡 1 job of webhook put back by @U0ANA in 3 s. 1 failed for good (13)."),
+        (RESCUE,
+         "🟡 1 job of webhook put back by @U0ANA in 3 s. 1 failed for good: it is given up (13)."),
         (replace(RESCUE, done=1, became=RESCUE.became[1:]),
-         "🟡 No job of webhook put back by @U0ANA in 3 s. 1 failed for good (13)."),
+         "🟡 No job of webhook put back by @U0ANA in 3 s. 1 failed for good: it is given up (13)."),
         (replace(CANCEL, verb="park", words="park"),
          "✅ 35 jobs of webhook changed by @U0ANA in 3 s."),
     ],

@@ -34,14 +34,14 @@ from chatbot.replies.parts import (
 )
 from chatbot.replies.words import count
 from jobs_maint.durations import format_age
-from jobs_maint.models import BulkReport, PurgeReport
+from jobs_maint.models import BulkReport, PurgeReport, SkipGroup
 
 __all__ = ["render_bulk", "render_dropped", "render_purge", "render_too_late"]
 
 _UNDONE = {"cancel": "cancelled", "discard": "discarded"}
 """What can be put back, and the code of the jobs that it was done to."""
 _BECAME = {
-    "aborted": "aborted, as was requested",
+    "aborted": "aborted",
     "failed": "failed for good",
 }
 
@@ -106,11 +106,16 @@ def _became(report: BulkReport) -> list[Line]:
         return [[f"{asked:,} more run; their workers were asked to abort them."]]
     if report.verb != "rescue":
         return []
-    return [
-        [f"{group.count:,} {_BECAME.get(group.code) or one_line(group.code)}{list_ids(group)}."]
-        for group in report.became
-        if group.code != "put_back"
-    ]
+    ended = [group for group in report.became if group.code != "put_back"]
+    return [[f"{_ended(group)}{list_ids(group)}."] for group in ended]
+
+
+def _ended(group: SkipGroup) -> str:
+    """`1 failed for good: it was put back 3 times already`; the reason of one job in full."""
+    became = f"{group.count:,} {_BECAME.get(group.code) or one_line(group.code)}"
+    lost, _, then = group.reason.partition("; ")
+    why = one_line(then or lost, 300).rstrip(".") if group.count == 1 and group.reason else ""
+    return f"{became}: {why}" if why else became
 
 
 def _not_looked_at(left: int) -> str:
