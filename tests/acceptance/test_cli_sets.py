@@ -189,6 +189,41 @@ async def test_of_two_purges_at_once_one_works_and_the_other_says_who(
     assert await (await conn.execute(count)).fetchone() == (0,)
 
 
+async def test_a_purge_that_was_killed_holds_the_turn_no_longer_than_its_lease(
+    jobs_maint, make_job, conn, processes
+):
+    jobs = [await make_job(status="succeeded", finished_ago=days(9)) for _ in range(3)]
+    await hold_deletes(conn)
+    words = ["purge", "--older-than", "7d", "--yes"]
+    victim = processes.start("-m", "jobs_maint.cli", *words)
+
+    async def wait_for(query, *, there):
+        async with asyncio.timeout(40):
+            while bool(found := await (await conn.execute(query)).fetchone()) is not there:
+                await asyncio.sleep(0.05)
+        return found
+
+    held = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    (session,) = await wait_for(f"{held} AND datname = current_database()", there=True)
+    victim.kill()
+    refused = jobs_maint(*words)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "A purge runs already: " in refused.stderr
+    assert "if its process died, a minute after its last batch" in refused.stderr
+    await release_deletes(conn)
+    await wait_for(f"SELECT 1 FROM pg_stat_activity WHERE pid = {session}", there=False)
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    done = jobs_maint(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("3 jobs deleted in ")
+    assert [await make_job.status(job) for job in jobs] == [None] * 3
+    found = await conn.execute(
+        "SELECT outcome FROM jobs_maint_audit WHERE outcome NOT IN ('previewed', 'refused')"
+        " ORDER BY id"
+    )
+    assert await found.fetchall() == [("interrupted",), ("done",)]
+
+
 # --- names are data, and faults -------------------------------------------------------------------
 
 
