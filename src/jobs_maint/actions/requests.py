@@ -32,12 +32,14 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class ShowStats(Action):
     queue: str | None = None
+    errors: bool = False
+    """Also the failures of the last 24 hours in groups; the shell only."""
 
     word: ClassVar[str] = "stats"
     verb: ClassVar[str] = "see the queues"
 
     def words(self) -> str:
-        return spell("stats", self.queue)
+        return spell("stats", self.queue) + (" --errors" if self.errors else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,14 @@ def build_grammar(surface: Surface) -> click.Group:
         group.add_command(_build_command(surface, name, about, build, params, summary))
 
     queue = click.Argument(["queue"], required=False)
+    stats: list[click.Parameter] = [queue]
+    if surface == "shell":
+        then = "Then the failures of the last 24 hours, as `errors` shows them."
+        stats.append(click.Option(["--errors"], is_flag=True, help=then))
     add(
         "stats",
         actions.ShowStats,
-        [queue],
+        stats,
         "Each queue now: ready, doing, failed, how far it is behind; workers; last maintenance.",
     )
     add(

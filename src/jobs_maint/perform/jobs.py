@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from jobs_maint import audit
@@ -19,22 +21,27 @@ from jobs_maint.actions import (
 from jobs_maint.database import transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import RetryReport
+from jobs_maint.models import RetryReport, StatsReport
 from jobs_maint.operations import cancel, errors, failures, history, jobs, retry, stats, workers
 from jobs_maint.perform.call import Call, read, record_items
 
 
-async def show_stats(request: Call) -> Any:
+async def show_stats(request: Call) -> StatsReport:
     action: ShowStats = request.action
-    return await read(
-        request,
-        lambda conn: stats.get_stats(
+    async with request.pool.connection() as conn, transaction(conn):
+        report = await stats.get_stats(
             conn,
             queue=action.queue,
             maintenance_queue=request.settings.queue,
             scope=request.scope,
-        ),
-    )
+        )
+        if not action.errors:
+            return report
+        day = timedelta(days=1)
+        found = await errors.list_errors(
+            conn, queue=action.queue, since=day, limit=10, scope=request.scope
+        )
+    return replace(report, errors=found)
 
 
 async def list_failed(request: Call) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
+from jobs_maint.render.lists import render_errors
 from jobs_maint.render.page import Column, Page, number, when
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
@@ -36,6 +37,9 @@ def render_stats(report: StatsReport, page: Page) -> None:
         hidden = count_noun(report.hidden_queues, "queue")
         is_are = "is" if report.hidden_queues == 1 else "are"
         page.line(f"{hidden} {is_are} not shown: no role of yours reaches there.")
+    if report.errors is not None:
+        page.line()
+        render_errors(report.errors, page)
 
 
 def _stats_tables(
