@@ -168,17 +168,17 @@ async def test_of_two_purges_at_once_one_works_and_the_other_says_who(
             *COMMAND, "purge", "--older-than", "7d", "--yes", "--json",
             env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]  # fmt: skip
     ends = [asyncio.create_task(purge.communicate()) for purge in purges]
     async with asyncio.timeout(50):
-        while sum(end.done() for end in ends) < 2:
+        while not any(end.done() for end in ends):
             await asyncio.sleep(0.05)
     count = "SELECT count(*) FROM procrastinate_jobs"
     assert await (await conn.execute(count)).fetchone() == (1200,)
     await release_deletes(conn)
     outputs = [await end for end in ends]
-    assert sorted(purge.returncode for purge in purges) == [0, 4, 4], outputs
+    assert sorted(purge.returncode for purge in purges) == [0, 4], outputs
     for purge, (out, err) in zip(purges, outputs, strict=True):
         if purge.returncode == 0:
             assert json.loads(out)["total"] == 1200
