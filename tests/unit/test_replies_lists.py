@@ -38,6 +38,7 @@ def clicks(message):
         for block in message.blocks
         if block["type"] == "actions"
         for element in block["elements"]
+        if element["action_id"].startswith(("jobs_run:", "jobs_refresh:", "jobs_page:"))
     ]
 
 
@@ -270,6 +271,14 @@ def test_a_rescue_without_work_is_green():
     assert lines(render_rescue(RescueReport((), 0, 0.1), "/jobs", by="U0ANA"))[0] == (
         "🟢 No job had to be rescued."
     )
+
+
+def test_two_buttons_that_run_the_same_words_are_told_apart():
+    alike = group(1, job=7), group(1, task="pay", job=7)
+    message = render_errors(errors(*alike))
+    ids = [e["action_id"] for b in message.blocks for e in b.get("elements", []) if "value" in e]
+    assert len(ids) == len(set(ids)) == 4
+    assert [words for _, words in clicks(message)] == ["status 7", "retry 7"] * 2
 
 
 def test_every_button_of_every_message_carries_words_that_the_grammar_reads():

@@ -135,6 +135,6 @@ def _context(report: DigestReport) -> Part:
     span: list[Span | str] = [times[0], " to ", times[1]]
     lines: list[Line] = [[*span, f" · {purged} · {back}"]]
     if report.limited_to_queues is not None:
-        names = ", ".join(report.limited_to_queues)
+        names = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
         lines.append([cut(f"only queues that your role reaches: {names}", 300)])
     return context(*lines)

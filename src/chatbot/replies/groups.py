@@ -48,11 +48,15 @@ from jobs_maint.redaction import HIDDEN
 __all__ = ["render_errors"]
 
 PER_PAGE = 10
+LONGEST_LOOK = 4_000
+LONGEST_WORDS = 1_500
+"""Names longer than this do not fit into a button's value."""
 WITH_BUTTONS = 5
 """So many of the largest groups of a page have their own buttons."""
 LONGEST_FILTER = 100
-_VARIES = re.compile(rf"\S*?(?:[\d'\"`\n]|{re.escape(HIDDEN)})")
-"""Where a message begins to differ from others of its group, with the word it is in."""
+_FOLDED = re.compile(r"\d+ different messages, e\.g\. ")
+_VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
+"""Where a message begins to differ from others of its group."""
 
 
 def render_errors(report: ErrorsReport, *, page: int = 1) -> Message:
@@ -158,8 +162,8 @@ def _error(group: DigestGroup) -> str:
     """Two lines at most, exact as far as it goes."""
     if not group.recorded:
         return "error not recorded"
-    name = (group.exception_type or "").rpartition(".")[2]
-    message = group.message
+    name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
+    message = group.message[:LONGEST_LOOK]
     if group.exception_type is None and message.startswith(("worker ", "its worker ")):
         what, who = describe_loss(message)
         message = f"{what} ({who})" if who else what
@@ -173,6 +177,8 @@ def _clicks(group: DigestGroup, report: ErrorsReport) -> list[Button]:
         one = group.sample_job_id
         retry = Button(f"Retry job {one}", RetryJobs((one,)).words())
         return [Button("Details", GetJob(one).words()), retry]
+    if len(group.task) + len(report.queue or "") > LONGEST_WORDS:
+        return []
     since = timedelta(seconds=report.since_seconds)
     others = [other for other in report.groups if other is not group and other.task == group.task]
     error = _find_filter(group)
@@ -199,11 +205,15 @@ def _find_filter(group: DigestGroup) -> str | None:
     """What `--error` finds the group by: type and message, up to where its members differ."""
     if not group.recorded:
         return None
-    message = group.message.partition(" different messages, e.g. ")
-    text = "" if message[1] else group.message
-    found = _VARIES.search(text)
-    text = text[: found.start()] if found else text
-    whole = f"{group.exception_type}: {text}" if group.exception_type else text
+    text = group.message[: 2 * LONGEST_FILTER]
+    if _FOLDED.match(text):
+        text = ""
+    if found := _VARIES.search(text):
+        # Back to the beginning of the word: all of it may vary.
+        text = text[: found.start()]
+        text = text[: len(text) - len(text.split(" ")[-1])]
+    kind = (group.exception_type or "")[:LONGEST_LOOK]
+    whole = f"{kind}: {text}" if kind else text
     return cut_words(whole, LONGEST_FILTER) or None
 
 
@@ -215,13 +225,14 @@ def cut_words(text: str, limit: int) -> str:
 
 
 def _matches(other: DigestGroup, error: str | None) -> bool:
-    text = ": ".join(part for part in (other.exception_type, other.message) if part)
+    parts = ((other.exception_type or "")[:LONGEST_LOOK], other.message[:LONGEST_LOOK])
+    text = ": ".join(part for part in parts if part)
     return error is None or error.lower() in text.lower()
 
 
 def _notes(report: ErrorsReport) -> list[Line]:
     notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
     if report.limited_to_queues is not None:
-        queues = ", ".join(report.limited_to_queues)
+        queues = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
         notes.append([cut(f"only queues that your role reaches: {queues}", 300)])
     return notes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chatbot.replies.message import Message
+from chatbot.replies.message import Block, Message
 from chatbot.replies.parts import Button, Part, buttons, context
 
 __all__ = [
@@ -72,8 +73,23 @@ def pack(
     parts = [*before, *shown, *after]
     return Message(
         "\n".join(part.text for part in parts if part.text),
-        [block for part in parts for block in part.blocks],
+        _tell_apart(block for part in parts for block in part.blocks),
     )
+
+
+def _tell_apart(blocks: Iterable[Block]) -> list[Block]:
+    """Slack wants each action id once a message; two buttons may run the same words."""
+    seen: Counter[str] = Counter()
+    told: list[Block] = []
+    for block in blocks:
+        elements = []
+        for element in block.get("elements", ()) if block["type"] == "actions" else ():
+            name = str(element.get("action_id", ""))
+            seen[name] += 1
+            again = {"action_id": f"{name[:245]} #{seen[name]}"} if seen[name] > 1 else {}
+            elements.append({**element, **again})
+        told.append({**block, "elements": elements} if elements else block)
+    return told
 
 
 def pack_pages(

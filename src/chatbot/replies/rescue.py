@@ -85,6 +85,7 @@ def _item(item: ItemResult) -> Part:
         line.append(f" · {cut(item.queue, 60)}")
     if item.code in _BECAME:
         line.append(f" · {_BECAME[item.code]}")
-    what, who = describe_loss(item.reason)
-    about = f"{what} ({who})" if item.code in _BECAME and who and what else item.reason
+    reason = item.reason[:1_000]
+    what, who = describe_loss(reason)
+    about = f"{what} ({who})" if item.code in _BECAME and who and what else reason
     return paragraph(line, [cut(about or item.code, 300)])

@@ -99,15 +99,16 @@ def _name(worker: WorkerView) -> str:
     """The host without its domain: with the pid that is enough, and a phone is narrow."""
     if worker.host is None:
         return f"worker {worker.worker_id}"
-    first, _, rest = worker.host.partition(".")
-    host = worker.host if not rest or first.isdigit() else first
+    whole = worker.host[:200]
+    first, _, rest = whole.partition(".")
+    host = whole if not rest or first.isdigit() else first
     return cut(host, 40) + (f" pid {worker.pid}" if worker.pid is not None else "")
 
 
 def _row(worker: WorkerView) -> tuple[str, ...]:
     queues = "not known" if not worker.recorder else "all"
     if worker.queues is not None:
-        queues = cut(", ".join(worker.queues), 60)
+        queues = cut(", ".join(cut(queue, 60) for queue in worker.queues[:20]), 60)
     return (
         _name(worker),
         "live" if worker.live else "silent",
