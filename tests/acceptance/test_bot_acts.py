@@ -8,9 +8,8 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from tests.support.bots import ROLES, ask, open_bot, serve_replica, settle
+from tests.support.bots import ROLES, ask, open_bot, open_slack, serve_replica, settle
 
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import (
     ADMIN,
     OPERATOR,
@@ -389,7 +388,7 @@ async def test_a_bot_killed_in_a_bulk_retry_does_nothing_twice_and_the_next_one_
     processes, conn, database_url
 ):
     await make_failed(conn, 1_200)
-    async with LocalSlack.start(build_sample_config(mode="socket")) as slack:
+    async with open_slack(build_sample_config(mode="socket")) as slack:
 
         def start():
             return processes.start(

@@ -22,7 +22,7 @@ async def test_without_the_scope_to_tell_whether_a_channel_is_shared_answers_sta
 ):
     await make_job()
     scopes = ("commands", "chat:write", "usergroups:read")
-    async with open_bot(pool, bot_scopes=scopes) as (slack, bot):
+    async with open_bot(pool, bot_scopes=scopes, provokes=["missing_scope"]) as (slack, bot):
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         assert answer.ephemeral
         assert "channels:read" in answer.text

@@ -4,11 +4,10 @@ import asyncio
 import time
 
 import pytest
-from tests.support.bots import bot_settings
+from tests.support.bots import bot_settings, open_slack
 
 from chatbot.client import SlackClient
 from chatbot.errors import SlackRefused, SlackUnavailable
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ARCHIVED, OPS, SECRET, VIEWER, build_sample_config
 from chatbot.pacing import Pacer
 from chatbot.replies import Message
@@ -36,7 +35,7 @@ class Clock:
 
 @pytest.fixture
 async def slack():
-    async with LocalSlack.start(build_sample_config()) as started:
+    async with open_slack() as started:
         yield started
 
 
@@ -79,7 +78,7 @@ async def test_a_read_answered_500_is_asked_again(slack, client):
 
 
 async def test_posts_to_one_channel_are_a_second_apart_and_slack_is_content(clock):
-    async with LocalSlack.start(build_sample_config(), clock=clock) as slack:
+    async with open_slack(clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         for _ in range(10):
             await client.post(OPS, HELLO)
@@ -117,7 +116,7 @@ async def test_a_refusal_is_a_sentence_that_says_what_to_do(client, channel, wor
 
 async def test_a_missing_scope_is_named():
     config = build_sample_config(bot_scopes=("commands", "chat:write"))
-    async with LocalSlack.start(config) as slack:
+    async with open_slack(config, provokes=["missing_scope"]) as slack:
         client = SlackClient(bot_settings(slack))
         with pytest.raises(SlackRefused, match="lacks the scope usergroups:read"):
             await client.list_group_members("S0OPERATORS")
@@ -129,6 +128,8 @@ async def test_a_wrong_token_is_a_setting_and_is_not_shown(slack):
         await client.auth_test()
     assert "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)" in str(caught.value)
     assert "wrong-one" not in str(caught.value)
+    assert [breach.kind for breach in slack.breaches] == ["invalid_auth"]
+    slack.clear_breaches()
 
 
 async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(slack, monkeypatch):
@@ -157,6 +158,7 @@ async def test_links_are_not_unfurled_and_the_type_of_an_answer_is_declared(slac
     # The address was none: the answer came privately instead.
     [private] = slack.calls("chat.postEphemeral")
     assert private.arguments["user"] == VIEWER
+    slack.clear_breaches()
 
 
 async def test_work_in_flight_is_finished_and_what_is_late_is_cancelled(caplog):

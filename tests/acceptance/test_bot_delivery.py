@@ -9,13 +9,12 @@ import traceback
 import pytest
 from aiohttp import web
 from tests.acceptance.test_bot_client import HELLO, Clock
-from tests.support.bots import bot_settings
+from tests.support.bots import bot_settings, open_slack
 
 from chatbot import slack_errors
 from chatbot.client import MAY_BE_A_REPEAT, SlackClient
 from chatbot.edits import Target
 from chatbot.errors import SlackRefused, SlackUnavailable
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import (
     ALL_SCOPES,
     ARCHIVED,
@@ -46,7 +45,7 @@ UNKNOWN = ("500", "accepted_but_lost", "garbage", "reset")
 
 @pytest.fixture
 async def slack():
-    async with LocalSlack.start(build_sample_config()) as started:
+    async with open_slack() as started:
         yield started
 
 
@@ -127,7 +126,7 @@ async def test_while_the_history_does_not_answer_either_nothing_is_posted_again(
 @pytest.mark.parametrize("known", [True, False])
 async def test_where_the_history_is_not_granted_the_repeat_says_that_it_may_be_one(clock, known):
     config = build_sample_config(bot_scopes=("commands", "chat:write"))
-    async with LocalSlack.start(config) as slack:
+    async with open_slack(config, provokes=["missing_scope"]) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         if known:
             await client.auth_test()
@@ -143,7 +142,7 @@ async def test_where_the_history_is_not_granted_the_repeat_says_that_it_may_be_o
 
 async def test_where_the_bot_is_no_member_the_repeat_says_that_it_may_be_one(clock):
     config = build_sample_config(bot_scopes=(*ALL_SCOPES, "chat:write.public"))
-    async with LocalSlack.start(config) as slack:
+    async with open_slack(config) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         slack.set_fault("500", method="chat.postMessage")
         await client.post(RANDOM, HELLO)
@@ -202,7 +201,7 @@ async def test_what_the_workspace_does_not_take_is_left_out_and_not_tried_again(
     clock, way, unsupported, then
 ):
     config = build_sample_config(team={"unsupported_blocks": unsupported})
-    async with LocalSlack.start(config) as slack:
+    async with open_slack(config) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         method = await send(client, way)
         assert kinds(slack.messages(OPS)[-1]) == then
@@ -243,7 +242,7 @@ async def test_without_a_word_of_slack_the_chart_goes_first_then_the_table_then_
 
 async def test_what_was_not_taken_is_tried_again_after_ten_minutes(clock, caplog):
     config = build_sample_config(team={"unsupported_blocks": ("table",)})
-    async with LocalSlack.start(config, clock=clock) as slack:
+    async with open_slack(config, clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         for _ in range(5):
             await client.post(OPS, RICH)
@@ -517,7 +516,7 @@ async def test_all_runs_share_one_budget_and_ends_have_what_is_kept_for_them(sla
 
 
 async def test_within_any_minute_slack_sees_no_more_edits_than_it_takes(clock):
-    async with LocalSlack.start(build_sample_config(), clock=clock) as slack:
+    async with open_slack(clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         posted = await client.post(OPS, HELLO)
         for i in range(120):
@@ -646,6 +645,7 @@ async def test_no_fault_brings_a_token_an_address_or_a_body_into_a_log_or_an_err
                     seen.write(traceback.format_exc())
     finally:
         slack.clear_faults()
+        slack.clear_breaches()  # of the wrong token
         await client.close()
         logging.root.removeHandler(handler)
         for name, level in levels.items():

@@ -6,10 +6,10 @@ import time
 
 import procrastinate
 import pytest
+from tests.support.bots import open_slack
 from tests.support.history import minutes
 
 import chatbot
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ALL_SCOPES, ARCHIVED, OPS, SHARED, build_sample_config
 from chatbot.local_slack.text import as_text
 from chatbot.settings import ChatbotSettings
@@ -30,8 +30,8 @@ def on_the_hour() -> int:
 
 
 @contextlib.asynccontextmanager
-async def open_app(database_url, *digests, maint=None, **config):
-    async with LocalSlack.start(build_sample_config(**config)) as slack:
+async def open_app(database_url, *digests, maint=None, provokes=(), **config):
+    async with open_slack(build_sample_config(**config), provokes=provokes) as slack:
         connector = procrastinate.PsycopgConnector(conninfo=database_url)
         app = procrastinate.App(connector=connector)
         chatbot.register_digests(
@@ -140,7 +140,11 @@ async def test_a_channel_that_cannot_be_posted_to_fails_the_window_with_the_reas
 async def test_it_needs_no_scope_but_chat_write(database_url, make_job):
     minimal = ("commands", "chat:write")
     assert set(minimal) < set(ALL_SCOPES)
-    async with open_app(database_url, HOURLY, bot_scopes=minimal) as (slack, app):
+    provokes = ["missing_scope"]
+    async with open_app(database_url, HOURLY, bot_scopes=minimal, provokes=provokes) as (
+        slack,
+        app,
+    ):
         await tick(app)
         await work(app)
         assert len(slack.messages(OPS)) == 1

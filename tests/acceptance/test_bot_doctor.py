@@ -5,12 +5,11 @@ import json
 import sys
 
 import pytest
-from tests.support.bots import bot_settings
+from tests.support.bots import bot_settings, open_slack
 from tests.support.processes import Process, environment
 
 from chatbot.client import SlackClient
 from chatbot.doctor import check_slack
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import (
     ADMIN,
     ALL_SCOPES,
@@ -58,7 +57,9 @@ async def run(slack, database_url, *words, **settings):
 
 async def findings(app=None, team=None, **settings):
     """Slack's half alone: check → finding."""
-    async with LocalSlack.start(build_sample_config(team=team, **(app or {}))) as slack:
+    # It asks for what may not be granted: that is how it finds out.
+    config = build_sample_config(team=team, **(app or {}))
+    async with open_slack(config, provokes=["missing_scope"]) as slack:
         values = bot_settings(slack, **{"roles": json.dumps(ROLES), **settings})
         client = SlackClient(values)
         try:
@@ -68,7 +69,7 @@ async def findings(app=None, team=None, **settings):
 
 
 async def test_a_sound_set_up_has_the_cores_findings_slacks_and_the_roles(database_url):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         code, text = await run(slack, database_url, COLUMNS="120")
         assert code == 0
         lines = text.splitlines()
@@ -84,7 +85,7 @@ async def test_a_sound_set_up_has_the_cores_findings_slacks_and_the_roles(databa
 
 
 async def test_as_json_it_has_every_finding_and_the_roles(database_url):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         code, text = await run(slack, database_url, "--json")
         found = json.loads(text)
         assert (code, found["kind"]) == (0, "doctor")
@@ -116,7 +117,7 @@ async def test_as_json_it_has_every_finding_and_the_roles(database_url):
 async def test_half_of_the_set_up_missing_is_an_error_and_the_other_half_is_told(
     database_url, settings, check, sentence
 ):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack(provokes=["invalid_auth"]) as slack:
         code, text = await run(slack, database_url, "--json", **settings)
         assert code == 1
         found = {one["check"]: one for one in json.loads(text)["findings"]}
@@ -128,7 +129,7 @@ async def test_half_of_the_set_up_missing_is_an_error_and_the_other_half_is_told
 
 
 async def test_settings_that_make_no_sense_end_it_with_78(database_url):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         code, text = await run(slack, database_url, CHATBOT_ROLES="{")
         assert code == 78
         assert text.startswith("jobs-chatbot: CHATBOT_ROLES: it is not JSON")
@@ -212,7 +213,7 @@ async def test_user_groups_that_count_for_nobody_are_errors():
 
 
 async def test_an_empty_user_group_and_no_roles_at_all_are_warnings():
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         slack.set_members("S0OPERATORS", [])
         values = bot_settings(slack, roles=json.dumps(ROLES))
         client = SlackClient(values)
@@ -231,7 +232,7 @@ async def test_the_app_token_is_proven():
 
 
 async def test_a_test_message_is_posted_only_when_asked_for(database_url):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         code, _ = await run(slack, database_url, "--post", OPS)
         assert code == 0
         [message] = slack.messages(OPS)

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 from tests.acceptance.test_bot_running import get, start, started, until
+from tests.support.bots import open_slack
 
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, SECRET, VIEWER, build_sample_config
 
 # As a process of a team that logs everything: every logger of every library, from the first level.
@@ -43,7 +43,7 @@ async def test_the_id_that_the_person_sees_is_in_every_line_of_that_request_and_
     await make_job(status="failed")
     # No text where text is expected: whatever comes of it is not foreseen.
     await conn.execute("ALTER TABLE jobs_maint_failures ALTER message TYPE int[] USING '{1}'")
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(processes, slack, mode=mode)
         await started(process, slack)
         # Both answers take the long way, which is logged.
@@ -72,7 +72,7 @@ async def test_events_of_the_core_have_the_id_of_the_request_that_they_belong_to
     processes, make_job
 ):
     job = await make_job(status="failed")
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         process = start(processes, slack)
         await started(process, slack)
         await slack.command(OPERATOR, OPS, f"/jobs retry {job}")
@@ -87,7 +87,7 @@ async def test_with_every_logger_at_every_level_there_is_no_secret_in_the_log(
     processes, conn, make_job, mode
 ):
     jobs = [await make_job(status="failed", error=f"broken {i}") for i in range(3)]
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(
             processes, slack, "-c", EVERYTHING, mode=mode, PYTHONASYNCIODEBUG="1"
         )  # fmt: skip

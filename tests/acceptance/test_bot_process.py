@@ -8,10 +8,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from tests.support.bots import ROLES
+from tests.support.bots import ROLES, open_slack
 from tests.support.processes import Process, environment, wait_until
 
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
 from chatbot.process import main
 
@@ -43,7 +42,7 @@ async def until(look, what, process):
 async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
     await make_job(queue="email")
     port = free_port()
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         slack.set_request_url(f"http://127.0.0.1:{port}/slack/events")
         tokens = {**TOKENS, "SLACK_APP_TOKEN": "xapp-local" if mode == "socket" else ""}
         process = processes.start(
@@ -103,7 +102,7 @@ def test_a_setting_that_makes_no_sense_is_one_sentence_and_exit_code_78(
 async def test_what_is_set_up_wrong_gets_one_sentence_and_an_exit_code(
     database_url, settings, code, sentence
 ):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack(provokes=["invalid_auth"]) as slack:
         given = {
             **TOKENS,
             "JOB_QUEUE_DATABASE_URL": database_url,
@@ -137,7 +136,7 @@ async def test_a_database_without_our_tables_ends_it_with_the_command_to_run(bar
 
 
 async def test_a_taken_port_ends_it_with_a_sentence(processes):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         taken = slack.url.rpartition(":")[2]
         process = processes.start(
             "-m", "chatbot", **TOKENS, SLACK_API_URL=slack.api_url, CHATBOT_PORT=taken

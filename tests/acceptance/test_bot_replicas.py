@@ -6,9 +6,9 @@ import re
 
 import pytest
 from tests.acceptance.test_bot_running import start, until
+from tests.support.bots import open_slack
 from tests.support.processes import wait_until
 
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import ADMIN, OPS, build_sample_config
 
 ROLES = {"admin": {"users": [ADMIN]}}
@@ -17,7 +17,7 @@ ROLES = {"admin": {"users": [ADMIN]}}
 @pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_a_request_that_both_get_runs_in_one_of_them_only(processes, conn, make_job, mode):
     job = await make_job(status="failed")
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         both = [
             start(processes, slack, mode=mode, CHATBOT_ROLES=json.dumps(ROLES)) for _ in range(2)
         ]

@@ -8,10 +8,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from tests.support.bots import ROLES
+from tests.support.bots import ROLES, open_slack
 from tests.support.processes import wait_until
 
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_SIGNING_SECRET": "local-signing-secret"}
@@ -59,7 +58,7 @@ async def get(url):
 @pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_a_stop_waits_for_the_answer_that_is_on_its_way(processes, make_job, mode):
     await make_job(queue="email")
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(processes, slack, mode=mode)
         base = await started(process, slack)
         assert await get(f"{base}/readyz") == (200, "ready")
@@ -81,7 +80,7 @@ async def test_during_a_stop_a_late_command_is_answered_over_http_and_none_comes
     processes, make_job, mode
 ):
     await make_job(queue="email")
-    async with LocalSlack.start(build_sample_config(mode=mode)) as slack:
+    async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(processes, slack, mode=mode)
         await started(process, slack)
         slack.set_fault("hang", method="response_url")
@@ -100,7 +99,7 @@ async def test_during_a_stop_a_late_command_is_answered_over_http_and_none_comes
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_ends_it_at_once(processes, number):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         process = start(processes, slack)
         await started(process, slack)
         slack.set_fault("hang", method="response_url")
@@ -115,7 +114,7 @@ async def test_a_second_signal_ends_it_at_once(processes, number):
 
 
 async def test_a_stop_while_it_starts_ends_it_without_waiting_for_slack(processes):
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         slack.set_fault("hang", method="auth.test")
         process = start(processes, slack)
         await until(lambda: slack._faults.waiting == [], "the question to Slack", process)
@@ -127,7 +126,7 @@ async def test_a_stop_while_it_starts_ends_it_without_waiting_for_slack(processe
 
 
 async def test_without_a_connection_it_is_not_ready_and_says_why_until_it_has_one(processes):
-    async with LocalSlack.start(build_sample_config(mode="socket")) as slack:
+    async with open_slack(build_sample_config(mode="socket")) as slack:
         process = start(processes, slack, mode="socket")
         base = await started(process, slack)
         assert await get(f"{base}/readyz") == (200, "ready")
@@ -146,7 +145,8 @@ async def test_without_a_connection_it_is_not_ready_and_says_why_until_it_has_on
 
 
 async def test_a_revoked_app_token_ends_the_process_with_a_sentence(processes):
-    async with LocalSlack.start(build_sample_config(mode="socket")) as slack:
+    config = build_sample_config(mode="socket")
+    async with open_slack(config, provokes=["invalid_auth"]) as slack:
         process = start(processes, slack, mode="socket")
         await started(process, slack)
         object.__setattr__(slack.config.app, "app_token", "xapp-another")
@@ -161,7 +161,7 @@ async def test_a_revoked_app_token_ends_the_process_with_a_sentence(processes):
 async def test_all_is_loaded_and_asked_before_it_says_that_it_started(processes, conn, make_job):
     """Python tells of each import on stderr, where the log is: none comes after the start."""
     await make_job(status="failed")
-    async with LocalSlack.start(build_sample_config()) as slack:
+    async with open_slack() as slack:
         process = start(processes, slack, "-X", "importtime", "-m", "chatbot")
         await started(process, slack)
         assert [call.method for call in slack.calls()] == ["auth.test"]

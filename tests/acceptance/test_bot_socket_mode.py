@@ -5,11 +5,10 @@ import contextlib
 import logging
 
 import pytest
-from tests.support.bots import bot_settings, no_sleep
+from tests.support.bots import bot_settings, no_sleep, open_slack
 
 from chatbot.app import Bot
 from chatbot.client import SlackClient
-from chatbot.local_slack import LocalSlack
 from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
 from chatbot.socket_mode import SocketLink
 from jobs_maint.errors import InvalidSettings
@@ -20,7 +19,7 @@ OPEN = "apps.connections.open"
 @contextlib.asynccontextmanager
 async def open_link(pool, *, sleep=asyncio.sleep):
     """A bot, and the link to look at; `sleep` is how the link waits before it tries again."""
-    async with LocalSlack.start(build_sample_config(mode="socket")) as slack:
+    async with open_slack(build_sample_config(mode="socket")) as slack:
         values = bot_settings(slack)
         bot = Bot(values, pool, slack=SlackClient(values, sleep=no_sleep))
         await bot.identify()
@@ -162,6 +161,8 @@ async def test_an_app_token_that_is_revoked_ends_the_wait(pool):
             async with asyncio.timeout(30):
                 await link.wait()
         assert "no Socket Mode connection" in link.problem
+        assert {breach.kind for breach in slack.breaches} == {"invalid_auth"}
+        slack.clear_breaches()
 
 
 async def test_a_message_that_is_no_request_harms_nothing(pool, caplog):

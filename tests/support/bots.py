@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +14,7 @@ from aiohttp import web
 from chatbot.app import Bot
 from chatbot.client import SlackClient
 from chatbot.http import build_runner, build_web
-from chatbot.local_slack import LocalSlack
+from chatbot.local_slack import Config, LocalSlack
 from chatbot.local_slack.sample import ADMIN, VIEWER, build_sample_config
 from chatbot.settings import ChatbotSettings
 from chatbot.socket_mode import SocketLink
@@ -40,6 +40,19 @@ def bot_settings(slack: LocalSlack, **more: Any) -> ChatbotSettings:
 
 
 @contextlib.asynccontextmanager
+async def open_slack(
+    config: Config | None = None, *, clock: Any = time.time, provokes: Sequence[str] = ()
+) -> AsyncIterator[LocalSlack]:
+    """The strict local Slack of a bot or a digest: whoever breaks a rule of Slack fails the test.
+
+    `provokes`: the kinds of breaches that the test is about.
+    """
+    async with LocalSlack.start(config or build_sample_config(), clock=clock) as slack:
+        yield slack
+        assert [one for one in slack.breaches if one.kind not in provokes] == []
+
+
+@contextlib.asynccontextmanager
 async def open_bot(
     pool: Any,
     *,
@@ -47,10 +60,11 @@ async def open_bot(
     clock: Any = time.time,
     settings: dict[str, Any] | None = None,
     sleep: Any = asyncio.sleep,
+    provokes: Sequence[str] = (),
     **config: Any,
 ) -> AsyncIterator[tuple[LocalSlack, Bot]]:
     """The local Slack and a bot that is connected to it; `sleep` is how the bot waits for Slack."""
-    async with LocalSlack.start(build_sample_config(mode=mode, **config)) as slack:
+    async with open_slack(build_sample_config(mode=mode, **config), provokes=provokes) as slack:
         values = bot_settings(slack, **(settings or {}))
         bot = Bot(values, pool, clock=clock, slack=SlackClient(values, sleep=sleep))
         await bot.identify()
