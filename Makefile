@@ -12,7 +12,7 @@ WORKERS ?= 4
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
-.PHONY: help sync demo test lint format-check types contracts tests bench soak format clean
+.PHONY: help sync demo test lint format-check types contracts tests bench soak draw format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
 
 soak: $(SYNCED) ## The long fault runs
 	$(BIN)/pytest -m soak $(PYTEST_ARGS)
+
+draw: $(SYNCED) ## Every Slack message as a picture in build/messages (needs Chromium)
+	@$(BIN)/python -m tests.support.draw build/messages $(ARGS)
 
 format: $(SYNCED) ## Rewrite the sources in ruff's format, with its safe fixes
 	$(BIN)/ruff check --fix .

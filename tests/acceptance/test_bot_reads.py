@@ -1,0 +1,88 @@
+"""What one reads in Slack, on a real database: each word's message, where its buttons lead."""
+
+import pytest
+from tests.support.bots import ask, open_bot
+from tests.support.history import hours, minutes
+
+from chatbot.local_slack.sample import ADMIN, OPS, VIEWER
+from chatbot.local_slack.text import as_text
+from jobs_maint.actions import Actor
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+
+def button(answer, label):
+    """The words of a button."""
+    [words] = [
+        element["value"]
+        for block in answer.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["text"]["text"] == label
+    ]
+    return words
+
+
+async def fail_a_lot(make_job):
+    for i in range(23):
+        await make_job(
+            status="failed", queue="webhook", task="app.send", finished_ago=minutes(i + 1),
+            error="order 88123 timed out",
+        )  # fmt: skip
+    for i in range(2):
+        await make_job(
+            status="failed", queue="webhook", task="app.send", finished_ago=minutes(i + 1),
+            error="key 'k' is missing", exception_type="KeyError",
+        )  # fmt: skip
+    await make_job(status="failed", queue="email", task="app.mail", recorded=False)
+    await make_job(status="failed", queue="email", task="app.mail", finished_ago=hours(30))
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("errors --since 1h", "🔴 26 jobs failed in the last hour, 23 of them for one new reason."),
+        ("digest", "🔴 26 jobs failed in the last 24 hours, the day before 1."),
+        ("stuck", "🟢 Every running job has a living worker."),
+        ("workers", "🔴 No worker is registered."),
+        ("audit", "Nobody changed anything in the last 7 days."),
+        ("doctor", "🔴 The set-up is broken"),
+    ],
+)
+async def test_each_word_says_first_what_matters(pool, make_job, words, first):
+    await fail_a_lot(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {words}")
+        assert as_text(answer, 200).startswith(first)
+        assert answer.text.startswith(first)
+
+
+async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, make_job):
+    await fail_a_lot(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [groups] = await ask(slack, bot, VIEWER, OPS, "/jobs errors --since 1h")
+        words = button(groups, "Show 23 failures")
+        [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+        assert as_text(shown, 300).startswith("🔴 23 jobs failed with 'app.send'")
+        words = button(groups, "Show 2 failures")
+        [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+        assert as_text(shown, 300).startswith("🔴 2 jobs failed with 'app.send'")
+
+
+async def test_the_preview_of_a_group_is_of_exactly_its_jobs(pool, make_job):
+    await fail_a_lot(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [groups] = await ask(slack, bot, VIEWER, OPS, "/jobs errors --since 1h")
+    asked = parse_words(split_text(button(groups, "Preview retry of 23")), "slack").action
+    preview = await perform(pool, Actor.shell("ana", "here"), asked, settings=MaintSettings())
+    assert preview.count == 23
+    assert {group.task for group in preview.groups} == {"app.send"}
+
+
+async def test_twenty_failed_jobs_are_a_page_and_more_is_offered(pool, make_job):
+    await fail_a_lot(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs failed --since 1h")
+        assert "1–20 of 26 jobs" in as_text(answer)
+        assert button(answer, "More jobs") == "failed --since 1h --limit 50"
