@@ -126,7 +126,8 @@ def test_groups_read_two_ranges_by_time(steady):
 
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("look", [explain, explain_generic])
-def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look):
+@pytest.mark.parametrize("query", ["delete_finished_batch", "lock_finished_batch"])
+def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look, query):
     """Failed jobs of 60 days lie before the bound; none is read, whoever plans the statement."""
     days = 91 if status == "failed" else 31
     bound = Shape(ROWS).per_day // 20 if status == "failed" else 60 * Shape(ROWS).per_day
@@ -134,10 +135,24 @@ def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look)
         "after": 0, "bound": bound, "status": status, "cutoff": NOW - days * DAY,
         "limit": 500, "queue": None,
     }  # fmt: skip
-    plan = look(steady, "purge", "lock_finished_batch", **params)
+    steady.execute(load_queries("purge")["prepare_batch"])
+    plan = look(steady, "purge", query, **params)
     assert plan.full_scans == []
     assert "jobs_maint_purgeable_idx" in plan.indexes
     assert plan.buffers < 100
+
+
+def test_a_batch_finds_its_rows_by_their_place_and_each_job_by_one_index(steady):
+    params = {
+        "after": 0, "bound": 89 * Shape(ROWS).per_day, "status": "succeeded",
+        "cutoff": NOW - 15 * DAY, "limit": 500, "queue": None,
+    }  # fmt: skip
+    steady.execute(load_queries("purge")["prepare_batch"])
+    plan = explain(steady, "purge", "delete_finished_batch", **params)
+    assert plan.full_scans == []
+    assert "Tid Scan on procrastinate_jobs" in plan.text
+    assert plan.indexes == {"jobs_maint_purgeable_idx", "procrastinate_events_job_id_fkey_v1"}
+    assert plan.buffers < 20 * 500
 
 
 @pytest.mark.parametrize("status", FINAL)

@@ -283,6 +283,37 @@ async def test_a_purge_that_was_taken_for_dead_ends_and_its_last_batch_is_counte
     assert await list_audit(conn) == [("interrupted", {"succeeded": 4})]
 
 
+async def test_a_job_that_ends_again_while_the_purge_waits_for_it_is_not_deleted(
+    make_job, conn, database_url
+):
+    """The waiting statement sees its old events only; that the row is another one saves it."""
+    again, touched, old = [await make_job(status="succeeded", finished_ago=days(40)) for _ in "123"]
+    (cutoff,) = await (await conn.execute("SELECT now() - interval '30 days'")).fetchone()
+    walk = {"after": 0, "bound": old, "status": "succeeded", "cutoff": cutoff, "limit": 9}
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as worker,
+        await psycopg.AsyncConnection.connect(database_url) as purging,
+    ):
+        for status in ("todo", "doing", "succeeded"):
+            await worker.execute(
+                "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, again)
+            )
+        await worker.execute(
+            "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (touched,)
+        )
+        query = load_queries("purge")["delete_finished_batch"]
+        delete = asyncio.create_task(purging.execute(query, {**walk, "queue": None}))
+        async with asyncio.timeout(30):
+            while (await (await conn.execute(waits, (purging.info.backend_pid,))).fetchone())[
+                0
+            ] < 1:
+                await asyncio.sleep(0.01)
+        await worker.commit()
+        assert await (await delete).fetchone() == (2, 3, old)
+    assert await list_ids(conn) == {again}
+
+
 async def test_a_job_that_ended_again_after_the_look_at_it_is_not_deleted(make_job, conn):
     """The first statement's snapshot may be older than its locks; the second one looks again."""
     old, young, waiting = (
