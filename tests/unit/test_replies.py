@@ -112,7 +112,7 @@ def test_failed_shows_the_error_in_two_lines_and_offers_a_retry_of_the_newest_th
     ]  # fmt: skip
     assert lines[-2:] == ["1–5 of 37 jobs", "[More jobs]"]
     assert "    ConnectTimeout" not in "\n".join(lines[-4:])
-    assert lines[-3] == "deliver  job 4707 · 6 min ago · as above"
+    assert lines[-3] == "job 4707 · 6 min ago · as above"
 
 
 def test_the_only_failed_job_has_the_green_button():

@@ -127,6 +127,15 @@ def test_more_leads_through_the_whole_list(read, limit, name):
     assert said[0].startswith("1–")
 
 
+def test_the_first_job_of_a_page_is_told_whole_also_where_it_is_like_the_one_before():
+    jobs = samples.failed(37, total=37)
+    message = render_result(jobs, "/jobs", by="U0ANA", page=2)
+    lines = render_blocks(message.blocks, 200).splitlines()
+    assert lines[2] == "deliver_webhook  job 4728 · webhook · 62 min ago · 3 attempts"
+    assert lines[3].startswith("    ConnectTimeout: POST")
+    assert lines[4] == "job 4727 · 65 min ago · as above"
+
+
 def test_a_list_shorter_than_asked_for_has_no_pages():
     message = render_result(failed(20, total=3), "/jobs", by="U0ANA")
     assert find_more(message) is None

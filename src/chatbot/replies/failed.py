@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chatbot.replies.message import Message
-from chatbot.replies.packer import pack, pack_pages
+from chatbot.replies.packer import PER_PAGE, pack, pack_pages
 from chatbot.replies.parts import (
     Button,
     Line,
@@ -59,10 +59,11 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
     if len(report.jobs) > 1:
         lines.append([_tasks(report)])
-    before: list[FailedJob | None] = [None, *report.jobs]
-    items = [
-        _item(job, report, last, with_buttons=i < WITH_BUTTONS)
-        for i, (job, last) in enumerate(zip(report.jobs, before, strict=False))
+    # No page holds more than PER_PAGE of them: what comes after this page is not looked at.
+    jobs = list(enumerate(report.jobs[: max(page, 1) * PER_PAGE + 1]))
+    whole = [_item(job, report, None, with_buttons=i < WITH_BUTTONS) for i, job in jobs]
+    items = whole[:WITH_BUTTONS] + [
+        _item(job, report, report.jobs[i - 1], with_buttons=False) for i, job in jobs[WITH_BUTTONS:]
     ]
     if len(items) > WITH_BUTTONS:
         items[WITH_BUTTONS].insert(0, divider())
@@ -87,6 +88,7 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
         noun="jobs",
         more=more,
         tail=tail,
+        whole=whole,
     )
 
 
@@ -136,9 +138,11 @@ def _item(
     job: FailedJob, report: FailedJobsReport, last: FailedJob | None, *, with_buttons: bool
 ) -> list[Part]:
     """An error like that of the job above is not repeated; the details have it."""
-    line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
+    line: list[Span | str] = ["job ", code(str(job.job_id))]
     error = describe_error(job, lines=2 if with_buttons else 1)
     like = "" if last is None or with_buttons else _compare(job, last)
+    if like != AS_ABOVE:
+        line = [bold(short_task(job.task)), "  ", *line]
     facts = []
     if not report.queue and like != AS_ABOVE:
         facts.append(cut(job.queue, 60))

@@ -13,6 +13,7 @@ __all__ = [
     "MOST_BLOCKS",
     "MOST_CHARACTERS",
     "MOST_TEXT",
+    "PER_PAGE",
     "cut_pages",
     "cut_rows",
     "measure",
@@ -102,13 +103,15 @@ def pack_pages(
     more: Callable[[int], str | None],
     tail: Iterable[Part] = (),
     per_page: int = PER_PAGE,
+    whole: Sequence[Sequence[Part]] | None = None,
 ) -> Message:
     """Head, the items of one page, which of `total` they are, a button for the next, tail.
 
     The pages are cut from the first item on, so that page 2 begins where page 1 ended whenever it
     is asked for. `items` may be fewer than `total`: `more(n)` gives words whose result holds more
     than `n` of them, or None when there are none such. A page that is not full because the items
-    ended is then shown again, with more on it.
+    ended is then shown again, with more on it. `whole`: each item as it is when it comes first on
+    a page, where nothing stands above that it could refer to.
     """
     before, after = list(head), list(tail)
     room = _Room()
@@ -117,11 +120,12 @@ def pack_pages(
     room.blocks -= 2
     room.characters -= 150
     room.text -= 150
-    pages = cut_pages(items, per_page, room)
+    whole = whole or items
+    pages = cut_pages(items, whole, per_page, room)
     page = min(max(page, 1), len(pages))
     there = pages[page - 1]
     ended = there.stop == len(items) < total and len(there) < per_page
-    shown = [part for i in there for part in items[i]]
+    shown = [part for i in there for part in (whole if i == there.start else items)[i]]
     then = page if ended else page + 1
     return pack([*before, *shown, *turn_page(there, total, then, noun, more), *after])
 
@@ -142,7 +146,10 @@ def turn_page(
 
 
 def cut_pages(
-    items: Sequence[Sequence[Part]], per_page: int, room: _Room | None = None
+    items: Sequence[Sequence[Part]],
+    whole: Sequence[Sequence[Part]],
+    per_page: int = PER_PAGE,
+    room: _Room | None = None,
 ) -> list[range]:
     """Which items stand on which page: as many as there is room for; at least one page."""
     room = room or _Room()
@@ -153,7 +160,7 @@ def cut_pages(
         if i > start and (i - start == per_page or not left.fits(item)):
             pages.append(range(start, i))
             start, left = i, room.copy()
-        left.take(item)
+        left.take(whole[i] if i == start else item)
     return [*pages, range(start, len(items))]
 
 
