@@ -97,7 +97,7 @@ class Run:
         *,
         total: int | None = None,
         place: tuple[str, str | None] | None = None,
-        guard: Callable[[Conn], Awaitable[None]] | None = None,
+        guard: Callable[[Conn], Awaitable[Any]] | None = None,
     ) -> None:
         """`total`: how many there are to look at; `place`: channel and ts of its message.
 

@@ -26,6 +26,7 @@ __all__ = [
     "normalise_url",
     "open_pool",
     "transaction",
+    "undone_transaction",
 ]
 
 Pool = psycopg_pool.AsyncConnectionPool[Any]
@@ -234,14 +235,26 @@ async def transaction(
     whatever the time zone of the server or the role.
     """
     async with conn.transaction():
-        await conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        await conn.execute(
-            "SELECT set_config('lock_timeout', %s, true),"
-            " set_config('statement_timeout', %s, true),"
-            " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)",
-            (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
-        )
+        await _limit(conn, lock_timeout, statement_timeout)
         yield conn
+
+
+@asynccontextmanager
+async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
+    """The same to see what would come of it: nothing of it stays."""
+    async with conn.transaction(force_rollback=True):
+        await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+        yield conn
+
+
+async def _limit(conn: Conn, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
+    await conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    await conn.execute(
+        "SELECT set_config('lock_timeout', %s, true),"
+        " set_config('statement_timeout', %s, true),"
+        " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)",
+        (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
+    )
 
 
 def _milliseconds(span: timedelta) -> str:

@@ -20,12 +20,12 @@ from jobs_maint.actions import (
     plain_name,
 )
 from jobs_maint.actions.base import require_role
-from jobs_maint.database import Conn, fetch_one, transaction
+from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport, SkipGroup
 from jobs_maint.operations import bulk, purge, stats, turn
-from jobs_maint.perform.call import Call, close_broken, open_run
+from jobs_maint.perform.call import Call, Guard, close_broken, open_run
 from jobs_maint.perform.maintenance import build_retention, run_purge
 from jobs_maint.perform.rescue import build_act
 from jobs_maint.sql import load_queries
@@ -124,8 +124,14 @@ async def preview_purge(request: Call) -> Preview:
 async def confirm_selection(request: Call) -> BulkReport | PurgeReport:
     """Do exactly what was shown, once. The role is checked now, before the selection is used."""
     action: ConfirmSelection = request.action
-    async with request.pool.connection() as conn, transaction(conn):
-        taken = await bulk.use_selection(conn, request.actor, action.key)
+
+    async def use(conn: Conn) -> dict[str, Any]:
+        return await bulk.use_selection(conn, request.actor, action.key)
+
+    async with request.pool.connection() as conn, undone_transaction(conn):
+        # A look: it is used together with the row that tells so, or a death in between would
+        # leave a set that neither ran nor can.
+        taken = await use(conn)
         needs = Role(taken["params"]["needs"])
         scope = require_role(request.actor, needs, f"{taken['verb']} these jobs")
         queue = taken["params"].get("queue")
@@ -139,15 +145,15 @@ async def confirm_selection(request: Call) -> BulkReport | PurgeReport:
                 needs=needs, has=request.actor.role,
             )  # fmt: skip
         if taken["verb"] == "purge":
-            await turn.require_turn(conn)  # a refusal here leaves the selection unused
+            await turn.require_turn(conn)
     confirmed = _Confirmed(taken["verb"], taken["words"])
     if taken["verb"] == "purge":
-        return await _run_purge(request, confirmed, taken["params"])
-    return await _run_bulk(request, confirmed, taken, scope)
+        return await _run_purge(request, confirmed, taken["params"], use)
+    return await _run_bulk(request, confirmed, taken, scope, use)
 
 
 async def _run_purge(
-    request: Call, confirmed: _Confirmed, params: Mapping[str, Any]
+    request: Call, confirmed: _Confirmed, params: Mapping[str, Any], use: Guard
 ) -> PurgeReport:
     spans = {status: timedelta(seconds=span) for status, span in params["seconds"].items()}
     return await run_purge(
@@ -158,14 +164,19 @@ async def _run_purge(
         queue=params["queue"],
         trim=False,
         total=params.get("count"),
+        guard=use,
     )
 
 
 async def _run_bulk(
-    request: Call, confirmed: _Confirmed, taken: Mapping[str, Any], scope: QueueScope
+    request: Call,
+    confirmed: _Confirmed,
+    taken: Mapping[str, Any],
+    scope: QueueScope,
+    use: Guard,
 ) -> BulkReport:
     job_ids: list[int] = taken["job_ids"]
-    run = await open_run(request, confirmed, len(job_ids))
+    run = await open_run(request, confirmed, len(job_ids), guard=use)
     counts: Counter[str] = Counter()
 
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:

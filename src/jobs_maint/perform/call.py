@@ -18,6 +18,7 @@ from jobs_maint.settings import MaintSettings
 
 __all__ = [
     "Call",
+    "Guard",
     "Watch",
     "close_broken",
     "describe_error",
@@ -25,6 +26,10 @@ __all__ = [
     "read",
     "record_items",
 ]
+
+
+Guard = Callable[[Conn], Awaitable[Any]]
+"""Looks in the transaction that opens a run, and raises when it may not begin."""
 
 
 class Watch:
@@ -94,7 +99,7 @@ async def open_run(
     action: Action,
     total: int | None = None,
     *,
-    guard: Callable[[Conn], Awaitable[None]] | None = None,
+    guard: Guard | None = None,
 ) -> audit.Run:
     """The audit row of a long act, `started` and committed before anything is done.
 

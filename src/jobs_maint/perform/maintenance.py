@@ -19,7 +19,7 @@ from jobs_maint.database import Conn, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
 from jobs_maint.operations import digest, purge, schema, stalled, turn
-from jobs_maint.perform.call import Call, close_broken, open_run, read, record_items
+from jobs_maint.perform.call import Call, Guard, close_broken, open_run, read, record_items
 from jobs_maint.settings import MaintSettings
 
 
@@ -78,13 +78,20 @@ async def run_purge(
     retention: purge.Retention,
     *,
     total: int | None = None,
+    guard: Guard | None = None,
     **options: Any,
 ) -> PurgeReport:
     """One run of the purge with its audit row; `options` are those of `purge_finished_jobs`.
 
     Raises AlreadyRunning, changing nothing, while another purge works on this database.
     """
-    run = await open_run(request, action, total, guard=turn.take_turn)
+
+    async def begin(conn: Conn) -> None:
+        await turn.take_turn(conn)
+        if guard is not None:
+            await guard(conn)
+
+    run = await open_run(request, action, total, guard=begin)
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
         go_on = await run.advance(conn, so_far)
