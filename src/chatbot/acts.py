@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from chatbot.delivery import Answer
 from chatbot.edits import Target
-from chatbot.errors import SlackRefused
+from chatbot.errors import SlackRefused, SlackUnavailable
 from chatbot.explain import explain_refusal
 from chatbot.replies import Message, render_note
 from chatbot.replies.outcome import render_bulk, render_dropped, render_purge, render_too_late
@@ -24,10 +25,13 @@ from jobs_maint.perform import Watch, perform
 
 __all__ = ["Acts"]
 
+log = logging.getLogger(__name__)
+
 QUICK = 1.0
 """Seconds within which an act shows its outcome only: progress that flickers helps nobody."""
 LAST_WORDS = 3.0
 RESTARTED = "the bot is being restarted"
+UNFORESEEN = "something went wrong in the bot"
 
 
 class Acts:
@@ -63,17 +67,27 @@ class Acts:
         except JobsMaintError as exc:
             if running.audit_id is None:
                 raise
-            await running.finish(running.render_broken(str(exc)))
+            await self._tell(ask, running, running.render_broken(str(exc)))
             return None
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, JobsMaintError):
                 async with asyncio.timeout(LAST_WORDS):
                     await running.finish(running.render_broken(RESTARTED))
             raise
-        message = self._render(report, ask)
-        await running.finish(message)
-        await services.delivery.tell_audit_channel(ask, message, private=ask.private)
+        except Exception:
+            if running.audit_id is not None:
+                await self._tell(ask, running, running.render_broken(UNFORESEEN))
+            raise
+        await self._tell(ask, running, self._render(report, ask))
         return None
+
+    async def _tell(self, ask: Ask, running: _Running, message: Message) -> None:
+        """What came of an act: however Slack answers to one, the other is told too."""
+        try:
+            await running.finish(message)
+        except JobsMaintError as exc:
+            log.warning("chatbot.outcome_untold channel=%s reason=%s", ask.channel, exc)
+        await self._services.delivery.tell_audit_channel(ask, message, private=ask.private)
 
     def _render(self, report: Any, ask: Ask) -> Message:
         why = RESTARTED if self._services.work.stopping.is_set() else ""
@@ -179,9 +193,10 @@ class _Running:
         """The last word: in the message itself, else by the address that came with the click."""
         try:
             await self._services.edits.finish(self.target, message)
-        except SlackRefused:
+        except (SlackRefused, SlackUnavailable):
             if self.target.ts is None:
                 raise
+            # It puts the same in the same place, so it does no harm after an edit that got lost.
             await self._services.edits.finish(_by_response_url(self._ask), message)
 
 

@@ -14,10 +14,10 @@ from chatbot.modals import Modal, open_modal
 from chatbot.render import render_result
 from chatbot.replies import add_note, render_help, render_note, render_stopped
 from chatbot.replies.parts import user
-from chatbot.requests import LONGEST_TEXT, Ask
+from chatbot.requests import BUTTONS, LONGEST_TEXT, Ask
 from chatbot.roles import KnownActor
 from chatbot.services import Services
-from jobs_maint.actions import GetJob, Role, ShowHelp
+from jobs_maint.actions import Action, GetJob, Role, ShowHelp
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Request, build_help, parse_words, split_text
 from jobs_maint.models import JobDetails
@@ -29,6 +29,13 @@ log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
 """Seconds for a word to the one whose request is stopped with the process."""
+
+
+def _is_apt(ask: Ask, action: Action) -> bool:
+    """Whether a button of ours carries such words: only `run` acts, only details are shared."""
+    if ask.button == "share":
+        return isinstance(action, GetJob)
+    return ask.button == "run" or not action.act
 
 
 class Answers:
@@ -72,6 +79,11 @@ class Answers:
                 f"the command is longer than {LONGEST_TEXT:,} characters; nothing of it was read. "
                 "Split it into several"
             )
+        if ask.button not in BUTTONS:
+            raise InvalidRequest(
+                "this button is of another release of the bot, so nothing was done; type the "
+                "command instead"
+            )
         match ask.button:
             case "confirm":
                 return await self._acts.confirm(ask)
@@ -79,23 +91,31 @@ class Answers:
                 return await self._acts.dismiss(ask)
             case "stop":
                 return await self._acts.stop(ask)
+        return await self._answer_words(ask)
+
+    async def _answer_words(self, ask: Ask) -> Answer | None:
         request = parse_words(split_text(ask.text), "slack")
+        if not _is_apt(ask, request.action):
+            raise InvalidRequest(f"this button cannot {request.action.word}; nothing was done")
         try:
-            if isinstance(request.action, GetJob) and ask.button != "share":
+            if isinstance(request.action, GetJob) and ask.button == "run":
                 modal = await open_modal(self._services, ask, request.action)
                 if modal is not None:
                     return await self._show_job(ask, request.action, modal)
             known = await self._services.find_actor(ask, request.action)
             answer = await self._run(ask, request, known)
-            if ask.view is not None and request.action.act:
-                await self._show_anew(ask)
-            return answer  # noqa: TRY300  all of it may fail unexpectedly
+            if ask.view is None or not request.action.act:
+                return answer
+            # First what was done is told: the modal may be closed by now.
+            await self._services.delivery.try_to_deliver(ask, answer)
+            await self._show_anew(ask)
+            return None  # noqa: TRY300  all of it may fail unexpectedly
         except JobsMaintError:
             raise
         except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
             return explain_unexpected(self._services, exc, ask, act=request.action.act)
 
-    async def _run(self, ask: Ask, request: Request, known: KnownActor) -> Answer | None:
+    async def _run(self, ask: Ask, request: Request, known: KnownActor) -> Answer:
         action = request.action
         services = self._services
         if isinstance(action, ShowHelp):
@@ -135,30 +155,35 @@ class Answers:
         return Answer(message, private=True)
 
     async def _show_job(self, ask: Ask, action: GetJob, modal: Modal) -> Answer | None:
+        """None, or what to tell as a message where the modal cannot show it."""
         services = self._services
         try:
             known = await services.find_actor(ask, action)
             job: JobDetails = await self._perform(action, known)
         except NotPermitted as exc:
-            refusal = explain_refusal(services, exc, action, known)
-            await modal.show_message(refusal, action.job_id)
+            message = explain_refusal(services, exc, action, known)
         except JobsMaintError as exc:
             message = explain_error(services, exc, ask).message
-            await modal.show_message(message, action.job_id)
         except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
             message = explain_unexpected(services, exc, ask, act=False).message
-            await modal.show_message(message, action.job_id)
         else:
-            await modal.show(job)
-        return None
+            if await modal.show(job):
+                return None
+            message = render_result(job, services.command, by=ask.user)
+            return Answer(message, private=True)
+        shown = await modal.show_message(message, action.job_id)
+        return None if shown else Answer(message, private=True)
 
     async def _show_anew(self, ask: Ask) -> None:
-        """The modal whose button changed the job it shows."""
-        action = parse_words(split_text(ask.shown), "slack").action
-        if isinstance(action, GetJob):
-            modal = await open_modal(self._services, ask, action)
-            if modal is not None:
-                await self._show_job(ask, action, modal)
+        """The modal whose button changed the job it shows; nobody is told when it cannot."""
+        try:
+            action = parse_words(split_text(ask.shown), "slack").action
+            if isinstance(action, GetJob):
+                modal = await open_modal(self._services, ask, action)
+                if modal is not None:
+                    await self._show_job(ask, action, modal)
+        except Exception as exc:  # noqa: BLE001  the act itself was told
+            log.warning("chatbot.modal_not_renewed error=%s", type(exc).__name__)
 
     async def _share(self, ask: Ask, answer: Answer) -> Answer:
         """What only one person saw, for the channel; they say so by pressing the button."""

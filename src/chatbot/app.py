@@ -31,7 +31,6 @@ __all__ = ["Bot", "build_app"]
 
 log = logging.getLogger(__name__)
 
-BUTTONS = ("run", "refresh", "page", "confirm", "dismiss", "stop", "share")
 SLACK_CHECK = 60.0
 """Seconds that one `auth.test` is good for in `is_ready`."""
 Reader = Callable[[Mapping[str, Any], str], Ask]
@@ -145,7 +144,7 @@ class Bot:
                 "Whoever installed the app can make the two names agree (CHATBOT_COMMAND).",
             )
 
-        async def on_other_click(ack: Any) -> None:
+        async def on_other(ack: Any) -> None:
             await ack()
 
         async def on_error(error: Exception) -> BoltResponse:
@@ -156,9 +155,13 @@ class Bot:
         app.error(on_error)
         app.command(self.settings.command)(on_command)
         app.command(re.compile(r".*"))(on_unknown_command)
-        app.action(re.compile(rf"^jobs_(?:{'|'.join(BUTTONS)}):"))(on_click)
+        app.action(re.compile(r"^jobs_[a-z]+:"))(on_click)
         app.view(SHARE)(on_submit)
-        app.action(re.compile(r".*"))(on_other_click)
+        # What an older release of the app left open; Slack would show an error of its own.
+        app.action(re.compile(r".*"))(on_other)
+        app.view(re.compile(r".*"))(on_other)
+        app.view_closed(re.compile(r".*"))(on_other)
+        app.shortcut(re.compile(r".*"))(on_other)
         return app
 
     def _take(self, read: Reader, body: Mapping[str, Any], context: AsyncBoltContext) -> None:

@@ -95,7 +95,7 @@ class Delivery:
         where: Span | str = "a direct message"
         if not ask.channel.startswith("D"):
             where = channel(ask.channel)
-        typed = code(f"{self._settings.command} {ask.text}")
+        typed = code(f"{self._settings.command} {ask.words}")
         copy = add_note(message, user(ask.user), " in ", where, " · ", typed)
         try:
             if await self._is_outside(place):

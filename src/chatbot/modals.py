@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from chatbot.errors import SlackUnavailable
 from chatbot.replies import Message
 from chatbot.replies.details import render_details_view, render_loading_view
 from chatbot.requests import Ask
@@ -20,25 +21,37 @@ log = logging.getLogger(__name__)
 
 
 class Modal:
-    """One open modal; what it shows is replaced as a whole."""
+    """One open modal; what it shows is replaced as a whole.
 
-    def __init__(self, services: Services, view_id: str, ask: Ask) -> None:
+    `name` is how Slack knows it. `certain`: Slack said that it opened it.
+    """
+
+    def __init__(
+        self, services: Services, ask: Ask, name: Mapping[str, str], *, certain: bool = True
+    ) -> None:
         self._services = services
-        self._view_id = view_id
         self._ask = ask
+        self._name = name
+        self._certain = certain
 
-    async def show(self, job: JobDetails) -> None:
-        view = render_details_view(job, channel=self._ask.channel)
-        await self._update(view)
+    async def show(self, job: JobDetails) -> bool:
+        """Whether it needs no other way to be told."""
+        return await self._update(render_details_view(job, channel=self._ask.channel))
 
-    async def show_message(self, message: Message, job_id: int) -> None:
+    async def show_message(self, message: Message, job_id: int) -> bool:
         """A refusal or an error, where the details would have stood."""
-        view = {**render_loading_view(job_id), "blocks": message.blocks}
-        await self._update(view)
+        return await self._update({**render_loading_view(job_id), "blocks": message.blocks})
 
-    async def _update(self, view: Mapping[str, Any]) -> None:
-        body = {"view_id": self._view_id, "view": view}
-        await self._services.slack.call("views.update", body, read=False)
+    async def _update(self, view: Mapping[str, Any]) -> bool:
+        body = {**self._name, "view": view}
+        try:
+            # The same view twice is one.
+            await self._services.slack.call("views.update", body, read=False, repeat=True)
+        except JobsMaintError as exc:
+            log.info("chatbot.modal_not_updated reason=%s", exc)
+            # Who closed the modal wants to see no more of it.
+            return self._certain and getattr(exc, "reason", "") == "not_found"
+        return True
 
 
 async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | None:
@@ -47,13 +60,20 @@ async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | No
     None when Slack opens none any more: the answer then goes the usual way.
     """
     if ask.view is not None:
-        return Modal(services, ask.view, ask)
+        return Modal(services, ask, {"view_id": ask.view})
     if ask.trigger is None or not ask.clicked:
         return None
-    body = {"trigger_id": ask.trigger, "view": render_loading_view(action.job_id)}
+    view = {**render_loading_view(action.job_id), "external_id": ask.key}
+    body = {"trigger_id": ask.trigger, "view": view}
     try:
-        opened = await services.slack.call("views.open", body, read=False)
+        # Once: before a second try the trigger is too old.
+        opened = await services.slack.call("views.open", body, read=False, tries=1)
+    except SlackUnavailable as exc:
+        log.info("chatbot.modal_not_opened reason=%s", exc)
+        # Perhaps it stands there loading.
+        name = {"external_id": ask.key}
+        return Modal(services, ask, name, certain=False) if exc.maybe_done else None
     except JobsMaintError as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
         return None
-    return Modal(services, str((opened.get("view") or {}).get("id", "")), ask)
+    return Modal(services, ask, {"view_id": str((opened.get("view") or {}).get("id", ""))})

@@ -10,8 +10,17 @@ from typing import Any
 
 from chatbot.inbound import clean_text
 
-__all__ = ["LONGEST_TEXT", "SHARE", "Ask", "read_click", "read_command", "read_submission"]
+__all__ = [
+    "BUTTONS",
+    "LONGEST_TEXT",
+    "SHARE",
+    "Ask",
+    "read_click",
+    "read_command",
+    "read_submission",
+]
 
+BUTTONS = frozenset({"run", "refresh", "page", "confirm", "dismiss", "stop", "share"})
 LONGEST_TEXT = 4_000
 SHARE = "jobs_share"
 """The callback id of a modal whose submit button shares what it shows."""
@@ -130,6 +139,8 @@ def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
     try:
         notes = json.loads(view.get("private_metadata") or "{}")
     except ValueError:
+        return {}
+    if not isinstance(notes, dict):
         return {}
     return {str(name): str(value) for name, value in notes.items()}
 
