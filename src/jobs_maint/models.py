@@ -162,6 +162,8 @@ class FailedJobsReport:
     limited_to_queues: tuple[str, ...] | None = None
     hidden_jobs: int = 0
     """Matching jobs in queues that the actor's grants do not reach."""
+    at_least: bool = False
+    """There are more than `total`: so many were counted."""
 
     @property
     def not_shown(self) -> int:

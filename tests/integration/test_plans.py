@@ -113,6 +113,17 @@ def test_the_newest_failures_cost_the_same_however_many_are_kept(steady):
     assert plan.buffers <= 300
 
 
+def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
+    failed = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
+    for most in (100, 10_000):
+        params = {"queue": None, "queues": None, "most": most}
+        plan = explain(steady, "failures", "count_failed", **params)
+        assert plan.full_scans == []
+        assert plan.buffers <= 100
+        rows = steady.execute(load_queries("failures")["count_failed"], params).fetchone()
+        assert rows == (min(steady.execute(failed).fetchone()[0], most + 1), 0)
+
+
 def test_groups_read_two_ranges_by_time(steady):
     params = {"since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None}
     plan = explain(steady, "digest", "group_failures", **params, ours=OUR_TASKS)

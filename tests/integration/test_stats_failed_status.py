@@ -9,6 +9,7 @@ from tests.support.history import days, hours, minutes
 
 from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
+from jobs_maint.operations import failures
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -160,3 +161,13 @@ async def test_status_shows_a_job_redacted_and_reveal_is_audited(pool, make_job,
 async def test_status_of_a_job_that_does_not_exist(pool):
     with pytest.raises(JobNotFound, match="no job 9223372036854775807"):
         await ask(pool, GetJob(2**63 - 1))
+
+
+async def test_very_many_failed_jobs_are_counted_up_to_a_bound(pool, make_job, monkeypatch):
+    monkeypatch.setattr(failures, "MOST_COUNTED", 2)
+    for number in range(3):
+        await make_job(status="failed", queue=f"q{number}")
+    report = await ask(pool, ListFailed(limit=1))
+    assert (report.total, report.at_least, report.not_shown) == (2, True, 1)
+    report = await ask(pool, ListFailed("q1", limit=1))
+    assert (report.total, report.at_least, report.not_shown) == (1, False, 0)

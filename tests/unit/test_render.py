@@ -233,6 +233,13 @@ def test_wide_characters_keep_the_columns_straight():
 # --- stats --------------------------------------------------------------------------------------
 
 
+def test_of_very_many_failed_jobs_it_is_said_that_they_are_more():
+    text = render_text(failed_report(failed_job(), total=10_000, at_least=True), width=100)
+    assert text.startswith("More than 10,000 failed jobs, newest failure first.\n")
+    assert "More than 9,999 more not shown; --limit 1000" in text
+    assert "ore than" not in render_text(failed_report(failed_job(), total=10_000), width=100)
+
+
 def test_stats_start_with_the_verdict_then_the_worst_queue():
     lines = render_text(STATS, width=80).split("\n")
     assert lines[0] == "webhook is 14 min behind; 37 jobs failed in the last hour."

@@ -85,7 +85,7 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
         items,
         page=page,
         total=report.total,
-        noun="jobs",
+        noun="jobs and more" if report.at_least else "jobs",
         more=more,
         tail=tail,
         whole=whole,
@@ -99,6 +99,8 @@ def _at(report: FailedJobsReport) -> Span:
 def _verdict(report: FailedJobsReport) -> str:
     if report.since_seconds is None:
         parts = [count(report.total, "failed job") if report.total else "No failed job"]
+        if report.at_least:
+            parts.insert(0, "More than")
     else:
         parts = [f"{count(report.total, 'job')} failed" if report.total else "No job failed"]
     if report.queue:

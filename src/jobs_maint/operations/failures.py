@@ -20,6 +20,8 @@ MARGIN = 10
 """Newest failures looked at beyond the limit: some of their jobs were put back since."""
 MOST_EVENTS = 5_000
 MOST_IDS = 20_000
+MOST_COUNTED = 10_000
+"""Failed jobs; of more it is said that they are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class _Found:
     rows: Sequence[dict[str, Any]]
     total: int
     hidden: int
+    at_least: bool = False
 
 
 async def list_failed_jobs(
@@ -77,6 +80,7 @@ async def list_failed_jobs(
         since_seconds=since.total_seconds() if since else None,
         limited_to_queues=scope.globs,
         hidden_jobs=found.hidden,
+        at_least=found.at_least,
     )
 
 
@@ -85,18 +89,14 @@ async def _list_newest(
 ) -> _Found | None:
     """By the events of the newest failures; None when nearly all of their jobs were put back."""
     queries = load_queries("failures")
-    total = hidden = 0
-    for row in await fetch_all(conn, queries["count_failed"], {"queue": queue}):
-        if scope.covers(row["queue_name"]):
-            total += row["jobs"]
-        else:
-            hidden += row["jobs"]
-    wanted = min(limit, total)
     params = {"queue": queue, "queues": scope.like_patterns, "limit": limit}
+    counted = await fetch_one(conn, queries["count_failed"], {**params, "most": MOST_COUNTED})
+    total, hidden = min(counted["reached"], MOST_COUNTED), counted["hidden"]
+    wanted = min(limit, total)
     for most in (limit + MARGIN, 4 * limit + MOST_EVENTS):
         rows = await fetch_all(conn, queries["list_newest_failed"], {**params, "most": most})
         if len(rows) >= wanted:
-            return _Found(rows, total, hidden)
+            return _Found(rows, total, hidden, at_least=counted["reached"] > MOST_COUNTED)
     return None
 
 

@@ -122,7 +122,8 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
         _failed_table(report, page)
         page.line()
         if report.not_shown > 0:
-            page.line(f"{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
+            beyond = "More than " if report.at_least else ""
+            page.line(f"{beyond}{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
         page.line(f"All of one: jobs-maint status {report.jobs[0].job_id}")
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
@@ -137,7 +138,8 @@ def _next_limit(report: FailedJobsReport) -> int:
 
 
 def _failed_headline(report: FailedJobsReport) -> str:
-    parts = [count_noun(report.total, "failed job")]
+    parts = ["more than"] if report.at_least else []
+    parts.append(count_noun(report.total, "failed job"))
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:

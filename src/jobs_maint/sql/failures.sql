@@ -1,11 +1,22 @@
 -- Failed jobs and their recorded errors.
 
--- name: count_failed (queue)
--- Failed jobs by queue, from jobs_maint_counts_idx alone.
-SELECT queue_name, count(*) AS jobs FROM procrastinate_jobs
-WHERE status = 'failed' AND status NOT IN ('todo', 'doing')
-  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-GROUP BY queue_name;
+-- name: count_failed (queue, queues, most)
+-- Failed jobs within reach, at most `most` and one more, and those outside; from
+-- jobs_maint_counts_idx alone.
+SELECT (
+    SELECT count(*) FROM (
+        SELECT FROM procrastinate_jobs
+        WHERE status = 'failed' AND status NOT IN ('todo', 'doing')
+          AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+          AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+        LIMIT %(most)s::bigint + 1
+    ) AS first
+) AS reached, (
+    SELECT count(*) FROM procrastinate_jobs
+    WHERE status = 'failed' AND status NOT IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+      AND %(queues)s::text[] IS NOT NULL AND NOT queue_name LIKE ANY (%(queues)s)
+) AS hidden;
 
 -- name: list_newest_failed (queue, queues, most, limit)
 -- The same rows as list_failed_jobs without further conditions, found from the newest `most`
