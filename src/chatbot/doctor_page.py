@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from chatbot.client import SlackClient
 from chatbot.directory import Directory
 from chatbot.doctor import GrantRow, check_slack, list_grants
+from chatbot.doctor_in_slack import sort_findings
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import bold, paragraph
 from chatbot.settings import ChatbotSettings
@@ -29,8 +30,6 @@ from jobs_maint.render.page import Column, Page
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["examine", "render_page"]
-
-_LEVELS = ("error", "warning", "note", "ok")
 
 
 async def examine(
@@ -56,8 +55,7 @@ async def examine(
             grants = await list_grants(settings, directory)
             if post is not None:
                 found.append(await _post(slack, post))
-    found.sort(key=lambda finding: _LEVELS.index(finding.level))
-    return DoctorReport(report.as_of, tuple(found)), grants
+    return DoctorReport(report.as_of, sort_findings(found)), grants
 
 
 async def _ask_core(maint: MaintSettings) -> DoctorReport:

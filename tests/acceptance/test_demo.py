@@ -119,7 +119,7 @@ def test_a_conversation_goes_on_after_an_empty_line_and_after_nonsense(start_dem
     demo = start_demo()
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     demo.type("", "nonsense", "/other", "as bob", "click Nothing", "as ada", "/jobs help")
-    demo.wait_until_it_says("You are admin. What you may type:")
+    demo.wait_until_it_says("Type these, or press a button.")
     demo.type("as vic", "/jobs retry 211")
     demo.wait_until_it_says("It needs the role operator; you are viewer.")
     demo.popen.stdin.close()

@@ -1,0 +1,48 @@
+"""What `/jobs doctor` adds to the core's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chatbot.delivery_log import DeliveryProblem
+from chatbot.doctor import GrantRow, check_slack, list_grants
+from chatbot.services import Services
+from jobs_maint.models import DoctorReport, Finding
+
+__all__ = ["add_slack", "sort_findings"]
+
+_LEVELS = ("error", "warning", "note", "ok")
+
+
+def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first."""
+    return tuple(sorted(findings, key=lambda finding: _LEVELS.index(finding.level)))
+
+
+async def add_slack(report: DoctorReport, services: Services) -> DoctorReport:
+    """The core's report with Slack's findings, the roles, and what was not delivered lately."""
+    settings, directory = services.settings, services.directory
+    found = [*report.findings, *await check_slack(settings, services.slack, directory)]
+    found += [_describe_grant(row) for row in await list_grants(settings, directory)]
+    found += [_describe_problem(one) for one in services.slack.problems.list_problems()]
+    return replace(report, findings=sort_findings(found))
+
+
+def _describe_grant(row: GrantRow) -> Finding:
+    groups = (
+        f"{group} ({'members not known' if size is None else f'{size} members'})"
+        for group, size in row.usergroups
+    )
+    who = ", ".join([*row.users, *groups]) or "nobody"
+    queues = f" on {', '.join(row.queues)}" if row.queues is not None else ""
+    channels = f" in {', '.join(row.channels)}" if row.channels is not None else ""
+    return Finding("slack_roles", "note", f"{row.role}: {who}{queues}{channels}.")
+
+
+def _describe_problem(problem: DeliveryProblem) -> Finding:
+    times = "" if problem.count == 1 else f" ({problem.count} times)"
+    text = f"{problem.channel} at {problem.at:%H:%M} UTC{times}: {problem.text}"
+    if problem.delivered_at is not None:
+        return Finding("slack_delivery", "note", f"{text} Since then messages arrived there.")
+    return Finding("slack_delivery", "warning", text, "Mend that; the next message shows it.")
