@@ -95,7 +95,7 @@ class Acts:
         if isinstance(report, BulkReport):
             return render_bulk(report, command, by=ask.user, why_stopped=why)
         if isinstance(report, PurgeReport):
-            return render_purge(report, command, by=ask.user, why_stopped=why)
+            return render_purge(report, command, by=ask.user, why_stopped=why, words=ask.words)
         raise TypeError(f"no outcome of a {type(report).__name__}")
 
     async def dismiss(self, ask: Ask) -> Answer | None:

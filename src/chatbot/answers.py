@@ -9,15 +9,23 @@ from typing import Any
 
 from chatbot.acts import Acts
 from chatbot.delivery import Answer
+from chatbot.doctor_in_slack import add_slack
 from chatbot.explain import explain_error, explain_refusal, explain_unexpected
 from chatbot.modals import Modal, open_modal
 from chatbot.render import render_result
-from chatbot.replies import add_note, render_help, render_note, render_stopped
+from chatbot.replies import (
+    add_note,
+    render_acts,
+    render_details,
+    render_help,
+    render_note,
+    render_stopped,
+)
 from chatbot.replies.parts import user
 from chatbot.requests import BUTTONS, LONGEST_TEXT, Ask
 from chatbot.roles import KnownActor
 from chatbot.services import Services
-from jobs_maint.actions import Action, GetJob, Role, ShowHelp
+from jobs_maint.actions import Action, GetJob, RescueJobs, Role, RunDoctor, ShowHelp
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Request, build_help, parse_words, split_text
 from jobs_maint.models import JobDetails
@@ -128,11 +136,16 @@ class Answers:
             result = await self._perform(action, known)
         except NotPermitted as exc:
             return Answer(explain_refusal(services, exc, action, known), private=True)
-        message = render_result(
-            result, services.command, by=ask.user, page=ask.page, dry_run=request.dry_run
-        )
         if ask.button == "share":
-            return await self._share(ask, Answer(message, private=False))
+            return await self._share(ask, result)
+        if isinstance(action, RunDoctor):
+            result = await add_slack(result, services)
+        if isinstance(action, RescueJobs):
+            message = render_acts(result, services.command, by=ask.user)
+        else:
+            message = render_result(
+                result, services.command, by=ask.user, page=ask.page, dry_run=request.dry_run
+            )
         private = isinstance(action, GetJob) or request.private
         private = not action.act and (private or ask.private)
         if ask.clicked and not ask.refresh and not private and not action.act:
@@ -185,10 +198,10 @@ class Answers:
         except Exception as exc:  # noqa: BLE001  the act itself was told
             log.warning("chatbot.modal_not_renewed error=%s", type(exc).__name__)
 
-    async def _share(self, ask: Ask, answer: Answer) -> Answer:
+    async def _share(self, ask: Ask, job: JobDetails) -> Answer:
         """What only one person saw, for the channel; they say so by pressing the button."""
         obstacle = await self._services.delivery.find_obstacle(ask.channel)
         if obstacle is not None:
             return Answer(render_note(f"It was not shared: {obstacle}"), private=True)
-        shared = add_note(answer.message, "shared by ", user(ask.user))
+        shared = add_note(render_details(job), "shared by ", user(ask.user))
         return Answer(shared, private=False)

@@ -106,7 +106,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
         text=words[:LONGEST_TEXT],
         response_url=body.get("response_url"),
         too_long=len(words) > LONGEST_TEXT,
-        refresh=button in {"refresh", "page"},
+        refresh=button == "refresh",
         private=private,
         clicked=True,
         button=button,
