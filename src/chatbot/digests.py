@@ -7,12 +7,9 @@ answer came, or its sender died) is looked up first, so that it is not sent twic
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import procrastinate
 
@@ -23,13 +20,13 @@ from chatbot.replies import render_digest
 from chatbot.schedule import build_utc_cron, get_period, is_due
 from chatbot.setting_types import DigestSetting
 from chatbot.settings import ChatbotSettings
-from jobs_maint import upstream
 from jobs_maint.actions import Actor, CloseDigest, OpenDigest
-from jobs_maint.database import Pool, open_pool
+from jobs_maint.database import Pool
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from jobs_maint.tasks import jobs_pool
 
 __all__ = ["register_digests"]
 
@@ -87,7 +84,7 @@ def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procras
         tick = datetime.fromtimestamp(timestamp, UTC)
         if not is_due(digest.cron, digest.timezone, tick):
             return "not due"
-        async with _open_app_pool(context.app, maint) as pool:
+        async with jobs_pool(context.app, maint) as pool:
             return await _send(digest, settings, maint, pool, tick=tick)
 
     for digest in settings.digests:
@@ -98,17 +95,6 @@ def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procras
             task_kwargs={"name": digest.name},
         )(send_digest)
     return blueprint
-
-
-@contextlib.asynccontextmanager
-async def _open_app_pool(app: procrastinate.App, maint: MaintSettings) -> AsyncIterator[Pool]:
-    """The pool of the running app; a connector without one gets a pool for this job."""
-    pool: Any = upstream.app_pool(app)
-    if pool is not None:
-        yield pool
-        return
-    async with open_pool(maint.require_database_url(), max_size=1) as own:
-        yield own
 
 
 async def _send(
