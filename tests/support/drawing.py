@@ -75,7 +75,9 @@ def build_page(drawn: Iterable[Drawn], look: Look) -> str:
     theme = "dark" if look.dark else "light"
     script = "document.body.dataset.height = document.documentElement.scrollHeight"
     return (
-        f"<!doctype html><meta charset=utf-8><style>{CSS.read_text()}</style>"
+        # No window of Chromium is narrower than 500 px, whatever it is asked.
+        f"<!doctype html><meta charset=utf-8><style>{CSS.read_text()}body{{width:{look.width}px}}"
+        "</style>"
         f"<body class={theme}>{body}<script>{script}</script></body>"
     )
 
