@@ -2,12 +2,16 @@
 
 What waits or runs is always counted. Ended jobs are counted from an index alone while the table is
 not too large for it and was vacuumed; else those of each queue and status are counted up to ten
-thousand, and larger groups are estimated from pages of the table chosen by chance.
+thousand, and larger groups are estimated from spans of ids all over the table.
 """
 
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from psycopg import errors as pg
@@ -21,35 +25,39 @@ Rows = list[dict[str, Any]]
 
 SMALL_TABLE = 500_000
 """Rows; up to here the count is exact whatever the state of the table."""
-LARGE_TABLE = 3_000_000
-"""Rows, one that was changed since the last vacuum as many as `CHANGED`; from here on estimated."""
-CHANGED = 20
+LARGE_TABLE = 5_000_000
+"""Rows; from here on large groups are estimated."""
+CHANGED = 0.025
+"""Share of the rows changed since the last vacuum: each has to be looked up."""
 EXACT_LIMIT = "2s"
 """An exact count that takes longer is given up for an estimate."""
+SAMPLE_LIMIT = "5s"
 EXACT_GROUP = 10_000
 """Jobs of one queue and status; more are estimated, and all of them where that takes too long."""
-SAMPLES = (8_000, 800)
-"""Pages; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
+SAMPLES = (10_000, 1_000)
+"""Spans of ids; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
+SPAN_ROWS = 30
 DIGITS = 3
 """Of an estimate: more would look like a count."""
 
 
-async def count_jobs(conn: Conn, queue: str | None) -> list[dict[str, Any]]:
+async def count_jobs(conn: Conn, queue: str | None) -> Rows:
     """Rows of queue_name, status, ahead, jobs, first_ready and estimated."""
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
+    rows: Rows | None = None
     if not cost["indexed"]:
-        rows: Rows | None = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
-    elif cost["rows"] > SMALL_TABLE and cost["rows"] + CHANGED * cost["changed"] > LARGE_TABLE:
-        rows = None
-    else:
+        rows = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
+    elif cost["rows"] <= SMALL_TABLE or (
+        cost["rows"] <= LARGE_TABLE and cost["changed"] <= CHANGED * cost["rows"]
+    ):
         rows = await _fetch_within(conn, queries["count_jobs"], {"queue": queue})
     if rows is None:
-        return await _estimate(conn, queue, cost["pages"])
+        return await _estimate(conn, queue, cost["rows"])
     return [{**row, "estimated": False} for row in rows]
 
 
-async def _estimate(conn: Conn, queue: str | None, pages: int) -> Rows:
+async def _estimate(conn: Conn, queue: str | None, in_all: int) -> Rows:
     """The large groups by a sample; the others, and what waits or runs, exactly."""
     query, most = load_queries("stats")["count_small"], EXACT_GROUP
     rows = await _fetch_within(conn, query, {"queue": queue, "most": most})
@@ -61,7 +69,7 @@ async def _estimate(conn: Conn, queue: str | None, pages: int) -> Rows:
         for row in rows
         if row["status"] not in {"todo", "doing"} and row["jobs"] > most
     }
-    sampled = await _sample(conn, queue, pages) if large else {}
+    sampled = await _sample(conn, queue, in_all) if large else {}
     counted = []
     for row in rows:
         group = row["queue_name"], row["status"]
@@ -74,32 +82,72 @@ async def _estimate(conn: Conn, queue: str | None, pages: int) -> Rows:
     return counted
 
 
-async def _sample(conn: Conn, queue: str | None, pages: int) -> dict[tuple[str, str], float]:
-    """Jobs by queue and status, as if all pages were like those looked at."""
+async def _sample(conn: Conn, queue: str | None, in_all: int) -> dict[tuple[str, str], float]:
+    """Jobs by queue and status, as if every part of the table were like its spans.
+
+    Pages chosen by chance would be less good: the failed jobs of two months, kept when all others
+    around them are gone, lie on few pages.
+    """
     queries = load_queries("stats")
-    share, before, rows = 1.0, 0, None
+    found = await fetch_one(conn, queries["find_strata"])
+    if found["first_id"] is None:
+        return {}
+    edges = sorted(
+        {found["first_id"], found["last_id"] + 1}
+        | {i for i in found["bounds"] or () if found["first_id"] < i <= found["last_id"]}
+    )
+    rows = None
     for wanted in SAMPLES:
-        share = min(wanted / max(pages, 1), 1.0)
-        before = (await fetch_one(conn, queries["count_pages_read"]))["pages"]
-        params = {"queue": queue, "percent": 100 * share}
+        spans = _choose_spans(edges, wanted, in_all)
+        params = {
+            "queue": queue,
+            "starts": spans.starts,
+            "ends": spans.ends,
+            "weights": spans.weights,
+        }
         if wanted == SAMPLES[-1]:
             rows = await fetch_all(conn, queries["sample_ended"], params)
         else:
-            rows = await _fetch_within(conn, queries["sample_ended"], params)
+            rows = await _fetch_within(conn, queries["sample_ended"], params, SAMPLE_LIMIT)
         if rows is not None:
             break
-    looked_at = (await fetch_one(conn, queries["count_pages_read"]))["pages"] - before
-    # How many pages the sample has is a matter of chance too; 0: the server does not count them.
-    factor = pages / looked_at if looked_at > 0 else 1 / share
-    return {(row["queue_name"], row["status"]): row["jobs"] * factor for row in rows or ()}
+    return {(row["queue_name"], row["status"]): row["jobs"] for row in rows or ()}
 
 
-async def _fetch_within(conn: Conn, query: Any, params: dict[str, Any]) -> Rows | None:
-    """The rows, or None when the statement took longer than `EXACT_LIMIT`."""
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
+def _choose_spans(edges: Sequence[int], wanted: int, in_all: int) -> _Spans:
+    """Spans of about `SPAN_ROWS` jobs, equally many in each part, at equal distances within it."""
+    spans = _Spans()
+    parts = len(edges) - 1
+    for first, end in pairwise(edges):
+        width = end - first
+        span = max(round(SPAN_ROWS * width * parts / max(in_all, 1)), 1)
+        step = max(width * parts / wanted, span)
+        number = max(math.floor(width / step), 1)
+        step, span = width / number, min(span, width)
+        begin = first + random.random() * (step - span)  # noqa: S311  a sample, no secret
+        for i in range(number):
+            start = math.floor(begin + i * step)
+            spans.starts.append(start)
+            spans.ends.append(start + span)
+            spans.weights.append(step / span)
+    return spans
+
+
+async def _fetch_within(
+    conn: Conn, query: Any, params: dict[str, Any], span: str = ""
+) -> Rows | None:
+    """The rows, or None when the statement took longer than `span`, else `EXACT_LIMIT`."""
     limit = load_queries("stats")["limit_statement"]
     try:
         async with conn.transaction():
-            before = await fetch_one(conn, limit, {"limit": EXACT_LIMIT})
+            before = await fetch_one(conn, limit, {"limit": span or EXACT_LIMIT})
             rows = await fetch_all(conn, query, params)
             await fetch_all(conn, limit, {"limit": before["value"]})
     except pg.QueryCanceled as exc:

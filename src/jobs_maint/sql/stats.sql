@@ -53,7 +53,6 @@ FROM waiting;
 -- tell whether they are still there), and whether jobs_maint_counts_idx is there to count by.
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
-       pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages,
        coalesce((SELECT i.indisvalid FROM pg_index i
                  WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
@@ -106,17 +105,27 @@ UNION ALL
 SELECT queue_name, status::text, ahead, jobs, 0, ARRAY(SELECT unnest(ready) ORDER BY 1 LIMIT 1000)
 FROM waiting;
 
--- name: sample_ended (queue, percent)
--- Ended jobs on some pages of the table, chosen by chance.
-SELECT queue_name, status::text AS status, count(*) AS jobs
-FROM procrastinate_jobs TABLESAMPLE SYSTEM (%(percent)s::real)
-WHERE status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-GROUP BY procrastinate_jobs.status, queue_name;
+-- name: find_strata
+-- The ids at which the table splits into a hundred parts of equal size, as last analysed.
+SELECT (SELECT min(id) FROM procrastinate_jobs) AS first_id,
+       (SELECT max(id) FROM procrastinate_jobs) AS last_id,
+       (SELECT s.histogram_bounds::text::bigint[] FROM pg_stats s
+        JOIN pg_class c ON c.relname = s.tablename
+                       AND c.relnamespace::regnamespace = quote_ident(s.schemaname)::regnamespace
+        WHERE c.oid = to_regclass('procrastinate_jobs') AND s.attname = 'id') AS bounds;
 
--- name: count_pages_read
--- Pages of the table that this transaction read so far, by the server's own counter: two of these
--- tell how many a sample looked at.
-SELECT pg_stat_get_xact_blocks_fetched(to_regclass('procrastinate_jobs')) AS pages;
+-- name: sample_ended (queue, starts, ends, weights)
+-- Ended jobs of some spans of ids, each counting for as many as its part has for one of its own.
+SELECT j.queue_name, j.status::text AS status, sum(span.weight) AS jobs
+FROM unnest(%(starts)s::bigint[], %(ends)s::bigint[], %(weights)s::float8[])
+     AS span (first_id, end_id, weight)
+CROSS JOIN LATERAL (
+    SELECT queue_name, status FROM procrastinate_jobs
+    WHERE id >= span.first_id AND id < span.end_id AND status NOT IN ('todo', 'doing')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    OFFSET 0
+) AS j
+GROUP BY j.queue_name, j.status;
 
 -- name: limit_statement (limit)
 -- For this transaction only; returns what to set it back to.
