@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 from urllib.parse import urlencode
 
 import pytest
-from tests.support.bots import ROLES, ask, open_bot, open_slack, serve_replica, settle
+from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve_replica, settle
 
 from chatbot.local_slack.sample import (
     ADMIN,
@@ -424,3 +425,286 @@ async def test_a_bot_killed_in_a_bulk_retry_does_nothing_twice_and_the_next_one_
         )
         assert len(set(await retried.fetchone())) == 1
         assert slack.breaches == []
+
+
+# --- Slack fails ----------------------------------------------------------------------------------
+
+FAULTS = ("429", "500", "reset", "garbage", "invalid_blocks", "accepted_but_lost", "timeout")
+
+
+async def test_however_slack_takes_the_last_edit_the_act_runs_once_and_its_outcome_is_told(
+    pool, conn
+):
+    async with open_bot(pool, sleep=no_sleep, timeout=1) as (slack, bot):
+        for number, fault in enumerate(FAULTS, 1):
+            await make_failed(conn, 2)
+            [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+            slack.set_fault(fault, method="chat.update", times=30, retry_after=99)
+            await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+            slack.clear_faults()
+            after = now(slack, preview)
+            assert after.text.startswith("✅ 2 jobs of webhook retried"), fault
+            assert "Retry 2 jobs" not in find_buttons(after), fault
+            assert await count(conn, "todo") == 2 * number
+            done = [row for row in await audited(conn) if row[2] == "done"]
+            assert len(done) == number, fault
+
+
+async def test_with_every_way_to_tell_it_blocked_an_act_runs_once_and_the_audit_has_it(pool, conn):
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        for number, fault in enumerate(("429", "500", "reset", "garbage"), 1):
+            await make_failed(conn, 2)
+            [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs retry --all webhook")
+            slack.set_fault(fault, times=999, retry_after=99)
+            await slack.click(ADMIN, OPS, preview.ts, "Retry 2 jobs")
+            await settle(bot)
+            slack.clear_faults()
+            assert await count(conn, "todo") == 2 * number
+            done = [row for row in await audited(conn) if row[2] == "done"]
+            assert len(done) == number, fault
+            [told] = await click(slack, bot, ADMIN, preview, "Retry 2 jobs")
+            assert "confirmed already" in told.text
+
+
+async def test_however_slack_takes_a_preview_it_is_seen_and_confirmed_once(pool, conn):
+    faults = [fault for fault in FAULTS if fault != "invalid_blocks"]
+    async with open_bot(pool, sleep=no_sleep, timeout=1) as (slack, bot):
+        for number, fault in enumerate(faults, 1):
+            await make_failed(conn, 2)
+            slack.set_fault(fault, method="response_url", times=3, retry_after=99)
+            previews = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+            slack.clear_faults()
+            # An answer that got lost may have come all the same: rather twice than never.
+            assert len(previews) == (2 if fault == "accepted_but_lost" else 1), fault
+            for preview in previews:
+                assert find_buttons(preview) == ["Retry 2 jobs", "Not now"], fault
+                await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+            assert await count(conn, "todo") == 2 * number
+            done = [row for row in await audited(conn) if row[2] == "done"]
+            assert len(done) == number, fault
+
+
+async def test_however_slack_takes_the_answer_of_an_act_it_was_done_once(pool, conn, make_job):
+    async with open_bot(pool, sleep=no_sleep, timeout=1) as (slack, bot):
+        for fault in FAULTS:
+            job = await make_job(status="failed")
+            slack.set_fault(fault, method="response_url", times=3, retry_after=99)
+            answers = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job}")
+            slack.clear_faults()
+            assert answers, fault
+            assert {one.text.splitlines()[0] for one in answers} == {
+                f"✅ Job {job} retried by <@{OPERATOR}>."
+            }
+            assert await make_job.status(job) == "todo"
+        assert [row[2] for row in await audited(conn)] == ["done"] * len(FAULTS)
+
+
+async def test_an_audit_channel_that_cannot_be_told_is_said_to_the_one_who_acted(
+    pool, conn, make_job
+):
+    settings = {"audit_channel": RANDOM}
+    async with open_bot(pool, sleep=no_sleep, settings=settings) as (slack, bot):
+        slack.add_bot(RANDOM)
+        for fault in ("429", "500", "reset", "garbage"):
+            job = await make_job(status="failed")
+            slack.set_fault(fault, method="chat.postMessage", times=30, retry_after=99)
+            answers = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job}")
+            slack.clear_faults()
+            assert answers[0].text.startswith(f"✅ Job {job} retried"), fault
+            assert answers[-1].ephemeral, fault
+            assert "audit channel could not be told" in answers[-1].text, fault
+        slack.set_fault("accepted_but_lost", method="chat.postMessage")
+        before = len(slack.messages(RANDOM))
+        await make_failed(conn, 2)
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        told = slack.messages(RANDOM)[before:]
+        assert [one.text.splitlines()[0] for one in told] == ["Retry 2 failed jobs of webhook?"]
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        outcome = slack.messages(RANDOM)[-1].text
+        assert outcome.startswith("✅ 2 jobs of webhook retried")
+        assert f"<@{OPERATOR}> in <#{OPS}> · /jobs retry --all webhook" in outcome
+
+
+@BOTH
+async def test_progress_that_slack_does_not_take_stops_no_act(pool, conn, database_url, mode):
+    await make_failed(conn, 1_200)
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        slack.set_fault("reset", method="chat.update", times=1)
+        async with held(database_url, offset=600):
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            async with asyncio.timeout(30):
+                while not slack.calls("chat.update"):
+                    await asyncio.sleep(0.01)
+        await settle(bot)
+        assert now(slack, preview).text.startswith("✅ 1,200 jobs of webhook retried")
+        assert await count(conn, "todo") == 1_200
+
+
+async def test_an_act_that_breaks_in_its_middle_says_how_far_it_came_there_and_to_the_audit(
+    pool, conn
+):
+    await make_failed(conn, 1_200)
+    await conn.execute(
+        "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF NEW.id = 700 THEN RAISE EXCEPTION 'no such luck'; END IF; RETURN NEW; END $$;"
+        " CREATE TRIGGER breaks BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " EXECUTE FUNCTION breaks()"
+    )
+    async with open_bot(pool, settings={"audit_channel": RANDOM}) as (slack, bot):
+        slack.add_bot(RANDOM)
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        await click(slack, bot, OPERATOR, preview, "Retry 1,200 jobs")
+        after = now(slack, preview)
+        assert after.text.startswith("🔴 Stopped by an error after 500 of 1,200 jobs.")
+        assert find_buttons(after) == ["Preview the rest"]
+        assert slack.messages(RANDOM)[-1].text.startswith("🔴 Stopped by an error after 500")
+        assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 700)
+        assert (await audited(conn))[-1] == (OPERATOR, "retry", "failed")
+
+
+# --- buttons that are old, forged, or pressed elsewhere -------------------------------------------
+
+
+def find_value(message, action_id):
+    [value] = [
+        element["value"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["action_id"].startswith(action_id)
+    ]
+    return value
+
+
+async def press(slack, bot, user, channel, action_id, value, *, seen_by=None, seen_in=None, **more):
+    """A click that is signed, though nobody could make it."""
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user, "username": "somebody"},
+        "channel": {"id": channel},
+        "container": {"type": "message", "message_ts": "1.1", "channel_id": channel},
+        "actions": [{"type": "button", "action_id": action_id, "value": value}],
+        "trigger_id": secrets.token_hex(8),
+        **more,
+    }
+    before = len(slack.messages(seen_in or channel, seen_by or user))
+    answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
+    await settle(bot)
+    assert answer.status == 200
+    return slack.messages(seen_in or channel, seen_by or user)[before:]
+
+
+async def test_a_button_with_the_value_of_another_kind_does_nothing_but_say_so(
+    pool, conn, make_job
+):
+    job = await make_job(status="failed")
+    await make_failed(conn, 2)
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs retry --all webhook")
+        key = find_value(preview, "jobs_confirm:")
+        before = await audited(conn)
+        for action_id, value in (
+            ("jobs_share:x", f"retry {job}"),
+            ("jobs_share:x", "stats"),
+            ("jobs_refresh:x", f"retry {job}"),
+            ("jobs_page:2", f"discard {job}"),
+            ("jobs_run:x", key),
+            ("jobs_run:x", "\ud800 \udfff"),
+            ("jobs_stop:x", key),
+            ("jobs_stop:x", "1"),
+            ("jobs_confirm:x", f"retry {job}"),
+            ("jobs_dismiss:x", f"retry {job}"),
+            ("jobs_undo:x", f"retry {job}"),
+        ):
+            told = await press(slack, bot, ADMIN, OPS, action_id, value)
+            assert told, (action_id, value)
+            for message in told:
+                assert message.ephemeral, (action_id, value)
+                assert message.text.startswith("🟡 "), (action_id, value, message.text)
+        assert await make_job.status(job) == "failed"
+        assert await count(conn, "failed") == 3
+        assert {row[2] for row in (await audited(conn))[len(before) :]} <= {"expired"}
+        await click(slack, bot, ADMIN, preview, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2
+
+
+async def test_a_preview_is_no_use_to_another_person_in_another_channel_or_after_they_left(
+    pool, conn
+):
+    await make_failed(conn, 2)
+    roles = {"operator": [{"users": [OPERATOR], "channels": [OPS]}, {"users": [ADMIN]}]}
+    async with open_bot(pool, sleep=no_sleep, settings={"roles": json.dumps(roles)}) as (
+        slack,
+        bot,
+    ):
+        slack.add_bot(RANDOM)
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        value = find_value(preview, "jobs_confirm:")
+        for user, place, expected in (
+            (ADMIN, OPS, "Only the person who asked"),
+            (OPERATOR, RANDOM, "You may not"),
+        ):
+            [told] = await press(slack, bot, user, place, "jobs_confirm:x", value)
+            assert told.ephemeral
+            assert expected in told.text
+        # Who left the workspace: nobody is there to be told, the audit has it.
+        await press(slack, bot, "U0GONE", OPS, "jobs_confirm:x", value, seen_by=ADMIN)
+        assert (await audited(conn))[-1] == ("U0GONE", "confirm", "refused")
+        assert await count(conn, "failed") == 2
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2
+
+
+async def test_a_preview_whose_channel_or_message_is_gone_when_it_is_confirmed_still_tells(
+    pool, conn
+):
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        place = slack.open_dm(OPERATOR)
+        for number, change in enumerate(("message", "bot", "archived", "channel"), 1):
+            await make_failed(conn, 2)
+            [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+            if change == "bot":
+                slack.remove_bot(OPS)
+            elif change == "archived":
+                slack.add_bot(OPS)
+                slack.set_archived(OPS)
+            elif change == "channel":
+                slack.delete_channel(OPS)
+            ts = "1.1" if change == "message" else preview.ts
+            container = {"type": "message", "message_ts": ts, "channel_id": OPS}
+            told = await press(
+                slack, bot, OPERATOR, OPS, "jobs_confirm:x", find_value(preview, "jobs_confirm:"),
+                container=container, seen_in=OPS if change == "message" else place,
+            )  # fmt: skip
+            assert len(told) == 1, change
+            assert told[0].text.startswith("✅ 2 jobs of webhook retried"), change
+            assert await count(conn, "todo") == 2 * number, change
+            if change == "archived":
+                slack.set_archived(OPS, archived=False)
+
+
+async def test_two_people_press_everything_in_the_same_moment_and_each_act_is_done_once(
+    pool, conn, make_job
+):
+    job = await make_job(status="failed")
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [listed] = await ask(slack, bot, ADMIN, OPS, "/jobs failed --task task")
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs discard --all webhook")
+        buttons = [(listed, f"Retry job {job}"), *((preview, one) for one in find_buttons(preview))]
+        await asyncio.gather(
+            *(
+                slack.click(user, OPS, message.ts, button)
+                for user in (ADMIN, OPERATOR, ADMIN)
+                for message, button in buttons
+            )
+        )
+        await settle(bot)
+        assert await make_job.status(job) == "todo"
+        rows = await audited(conn)
+        assert rows.count((ADMIN, "retry", "done")) + rows.count((OPERATOR, "retry", "done")) == 1
+        # Either it was confirmed or put away, never both.
+        discarded = await count(conn, "cancelled")
+        assert discarded in {0, 2}
+        assert [row[2] for row in rows if row[1] == "discard"].count("done") == discarded // 2

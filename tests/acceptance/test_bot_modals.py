@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from urllib.parse import urlencode
+
 import pytest
-from tests.support.bots import ask, open_bot, settle
+from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.history import minutes
 
-from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, SECRET, SHARED, VIEWER
+from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, SECRET, SHARED, VIEWER
 from chatbot.local_slack.text import as_text
 
 BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
@@ -171,3 +175,199 @@ async def test_more_brings_the_next_page(pool, make_job):
         assert as_text(second) != as_text(first)
         assert "of 40" in as_text(second)
         assert slack.breaches == []
+
+
+# --- Slack fails, and what nobody could press -----------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["views.open", "views.update"])
+async def test_however_slack_takes_a_modal_the_details_are_seen(pool, make_job, method):
+    [job] = await fail(make_job)
+    async with open_bot(pool, sleep=no_sleep, timeout=1) as (slack, bot):
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs failed")
+        for fault in ("429", "500", "reset", "garbage", "invalid_blocks", "accepted_but_lost",
+                      "timeout"):  # fmt: skip
+            before = len(slack.messages(OPS, VIEWER))
+            slack.set_fault(fault, method=method, times=9, retry_after=99)
+            await slack.click(VIEWER, OPS, answer.ts, "Details")
+            await settle(bot)
+            slack.clear_faults()
+            shown = [as_text(slack.view(VIEWER))] if slack.view(VIEWER) else []
+            shown += [as_text(one) for one in slack.messages(OPS, VIEWER)[before:]]
+            assert any("connection refused" in one and f"Job {job}" in one for one in shown), fault
+            assert all(one.ephemeral for one in slack.messages(OPS, VIEWER)[before:]), fault
+            if slack.view(VIEWER):
+                await slack.close_view(VIEWER)
+
+
+async def test_a_modal_whose_opening_was_not_answered_does_not_stay_loading(pool, make_job):
+    [job] = await fail(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs failed")
+        before = len(slack.messages(OPS, VIEWER))
+        slack.set_fault("accepted_but_lost", method="views.open")
+        await slack.click(VIEWER, OPS, answer.ts, "Details")
+        await settle(bot)
+        assert "connection refused" in as_text(slack.view(VIEWER))
+        assert slack.messages(OPS, VIEWER)[before:] == []
+        await slack.click_in_view(VIEWER, f"Retry job {job}")
+        await settle(bot)
+        assert "You may not retry jobs" in slack.messages(OPS, VIEWER)[-1].text
+
+
+async def test_an_act_in_a_modal_that_is_closed_or_not_renewed_is_told_all_the_same(
+    pool, conn, make_job
+):
+    first, second = await fail(make_job, 2)
+    settings = {"audit_channel": RANDOM}
+    async with open_bot(pool, sleep=no_sleep, settings=settings) as (slack, bot):
+        slack.add_bot(RANDOM)
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs failed")
+        for job, fault in ((first, "closed"), (second, "500")):
+            await slack.click(OPERATOR, OPS, answer.ts, "Details", value=f"status {job}")
+            await settle(bot)
+            view = slack.view(OPERATOR)
+            before = len(slack.messages(OPS))
+            if fault == "closed":
+                await slack.close_view(OPERATOR)
+                await press_in_view(slack, bot, OPERATOR, view, "jobs_run:x", f"retry {job}")
+            else:
+                slack.set_fault(fault, method="views.update", times=9)
+                await slack.click_in_view(OPERATOR, f"Retry job {job}")
+                await settle(bot)
+                slack.clear_faults()
+            told = [one.text.splitlines()[0] for one in slack.messages(OPS)[before:]]
+            assert told[0] == f"✅ Job {job} retried by <@{OPERATOR}>.", fault
+            assert slack.messages(RANDOM)[-1].text.startswith(f"✅ Job {job} retried"), fault
+            assert await make_job.status(job) == "todo"
+
+
+async def test_typed_details_are_refreshed_where_they_stand(pool, make_job):
+    [job] = await fail(make_job)
+    async with open_bot(pool) as (slack, bot):
+        [private] = await ask(slack, bot, ADMIN, OPS, f"/jobs status {job}")
+        await ask(slack, bot, ADMIN, OPS, f"/jobs retry {job}")
+        before = len(slack.messages(OPS, ADMIN))
+        await slack.click(ADMIN, OPS, private.ts, "Refresh")
+        await settle(bot)
+        assert slack.view(ADMIN) is None
+        assert len(slack.messages(OPS, ADMIN)) == before
+        [same] = [one for one in slack.messages(OPS, ADMIN) if one.ts == private.ts]
+        assert "is waiting" in same.text
+        assert same.ephemeral
+
+
+async def send(slack, bot, payload):
+    payload = {"trigger_id": secrets.token_hex(8), **payload}
+    answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
+    await settle(bot)
+    return answer.status
+
+
+async def press_in_view(slack, bot, user, view, action_id, value):
+    notes = {"id": view.id, "type": "modal", "private_metadata": view.private_metadata}
+    action = {"type": "button", "action_id": action_id, "value": value}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user},
+        "container": {"type": "view", "view_id": view.id},
+        "view": notes,
+        "actions": [action],
+    }
+    assert await send(slack, bot, payload) == 200
+
+
+async def submit(slack, bot, user, notes, callback="jobs_share"):
+    view = {"id": "V1", "type": "modal", "callback_id": callback, "private_metadata": notes}
+    return await send(slack, bot, {"type": "view_submission", "user": {"id": user}, "view": view})
+
+
+ROLES = {
+    "viewer": [
+        {"users": [VIEWER], "queues": ["email"]},
+        {"users": [OPERATOR], "channels": [RANDOM]},
+        {"users": [ADMIN]},
+    ]
+}
+
+
+async def test_what_a_modal_shares_is_checked_anew_against_the_channel_it_is_for(pool, make_job):
+    """Slack signs what we kept in the modal; whoever forges it gets no further than the grants."""
+    [job] = await fail(make_job)
+    async with open_bot(pool, sleep=no_sleep, settings={"roles": json.dumps(ROLES)}) as (
+        slack,
+        bot,
+    ):
+        slack.add_bot(RANDOM)
+        words = f"status {job}"
+
+        async def share(user, channel, words=words):
+            before = {place: len(slack.messages(place)) for place in (OPS, RANDOM, SHARED)}
+            notes = json.dumps({"channel": channel, "words": words})
+            assert await submit(slack, bot, user, notes) == 200
+            return [one for place, n in before.items() for one in slack.messages(place)[n:]]
+
+        # A job of a queue that the person may not see; a channel where the grant does not hold.
+        for user, channel in ((VIEWER, OPS), (OPERATOR, OPS)):
+            [refusal] = await share(user, channel)
+            assert refusal.ephemeral
+            assert refusal.text.startswith("⛔ You may not see")
+            assert "connection refused" not in refusal.text
+        # Where people outside read it, it is not shared, whatever the modal says.
+        [refusal] = await share(ADMIN, SHARED)
+        assert refusal.ephemeral
+        assert "another organisation" in refusal.text
+        # What the bot does not say to all is not shared, and nothing is done by a share.
+        for words in (f"retry {job}", "stats", "schema apply", "", "nonsense"):
+            [refusal] = await share(ADMIN, OPS, words)
+            assert refusal.ephemeral, words
+            assert refusal.text.startswith("🟡 "), words
+        assert await make_job.status(job) == "failed"
+        # Where the bot is not and where nothing is, the person is told so directly.
+        for channel in (SECRET, "C0NOWHERE", ""):
+            assert await share(ADMIN, channel) == []
+            assert slack.messages(slack.open_dm(ADMIN), ADMIN)[-1].text.startswith("It was not")
+        [shared] = await share(OPERATOR, RANDOM)
+        assert not shared.ephemeral
+        assert "connection refused" in shared.text
+
+
+@BOTH
+async def test_what_an_older_release_left_open_gets_no_error_of_slack_s(pool, make_job, mode):
+    [job] = await fail(make_job)
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        if mode == "http":
+            for notes in ("", "[]", "null", "broken", '{"channel": 1}', '"text"'):
+                assert await submit(slack, bot, ADMIN, notes, "of_old") == 200, notes
+                assert await submit(slack, bot, ADMIN, notes) == 200, notes
+            for kind in ("view_closed", "shortcut", "message_action"):
+                view = {"id": "V1", "callback_id": "of_old", "type": "modal"}
+                body = {"type": kind, "user": {"id": ADMIN}, "view": view, "callback_id": "of_old"}
+                assert await send(slack, bot, body) == 200, kind
+        assert await make_job.status(job) == "failed"
+        await open_details(slack, bot, ADMIN)
+        result = await slack.submit_view(ADMIN)
+        assert (result.acked, result.error_shown) == (True, None)
+
+
+async def test_a_channel_left_archived_or_shared_while_the_modal_was_open_gets_nothing(
+    pool, make_job
+):
+    await fail(make_job)
+    clock = [1_000_000.0]
+    async with open_bot(pool, clock=lambda: clock[0], sleep=no_sleep, mode="socket") as (
+        slack,
+        bot,
+    ):
+        for change in (slack.set_ext_shared, slack.remove_bot, slack.set_archived):
+            await open_details(slack, bot, ADMIN)
+            change(OPS)
+            clock[0] += 601
+            before = len(slack.messages(OPS))
+            result = await slack.submit_view(ADMIN)
+            assert (result.acked, result.error_shown) == (True, None)
+            await settle(bot)
+            assert [one for one in slack.messages(OPS)[before:] if not one.ephemeral] == []
+            slack.set_ext_shared(OPS, shared=False)
+            slack.add_bot(OPS)
+            clock[0] += 601

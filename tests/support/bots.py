@@ -60,13 +60,16 @@ async def open_bot(
     clock: Any = time.time,
     settings: dict[str, Any] | None = None,
     sleep: Any = asyncio.sleep,
+    timeout: float = 15.0,
     provokes: Sequence[str] = (),
     **config: Any,
 ) -> AsyncIterator[tuple[LocalSlack, Bot]]:
-    """The local Slack and a bot that is connected to it; `sleep` is how the bot waits for Slack."""
+    """The local Slack and a bot that is connected to it; `sleep`, `timeout`: how it waits."""
     async with open_slack(build_sample_config(mode=mode, **config), provokes=provokes) as slack:
         values = bot_settings(slack, **(settings or {}))
-        bot = Bot(values, pool, clock=clock, slack=SlackClient(values, sleep=sleep))
+        bot = Bot(
+            values, pool, clock=clock, slack=SlackClient(values, sleep=sleep, timeout=timeout)
+        )
         await bot.identify()
         serve = _serve_socket if mode == "socket" else _serve_http
         try:
