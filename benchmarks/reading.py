@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import procrastinate
 
@@ -20,6 +21,8 @@ from benchmarks.measure import (
     time_of,
 )
 from jobs_maint.database import Conn, Pool, fetch_all, open_pool, transaction
+from jobs_maint.operations import counts
+from jobs_maint.operations.counts import count_jobs
 from jobs_maint.operations.errors import list_errors
 from jobs_maint.operations.failures import list_failed_jobs
 from jobs_maint.operations.stats import get_stats
@@ -58,9 +61,7 @@ async def measure_stats(bench: Bench) -> list[Result]:
             "ours": in_transaction(
                 pool, lambda conn: get_stats(conn, queue=None, maintenance_queue="maintenance")
             ),
-            "its counts": in_transaction(
-                pool, lambda c: fetch_all(c, load_queries("stats")["count_jobs"], {"queue": None})
-            ),
+            "its counts": in_transaction(pool, lambda conn: count_jobs(conn, None)),
             "bare": in_transaction(pool, lambda conn: fetch_all(conn, COUNTS)),
         }
         large = bench.shape.rows > 5e6
@@ -76,6 +77,7 @@ async def measure_stats(bench: Bench) -> list[Result]:
                 await work()
             taken = await paired({**works, "built-in": built_in}, 2 if large else 5)
             detail = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in taken.items())
+            detail += await describe_estimate(pool)
             faster, slower = taken["built-in"] / taken["ours"], taken["ours"] / taken["bare"]
             work = f"`stats`, {state}, against `list_queues_async`"
             if touched is None:
@@ -87,7 +89,36 @@ async def measure_stats(bench: Bench) -> list[Result]:
                 at_most("stats", f"`stats`, {state}, against the bare counts", slower, 1.5),
             ]
             bench.run("VACUUM ANALYZE procrastinate_jobs")
+        results.append(await measure_estimate(pool))
     return results
+
+
+async def describe_estimate(pool: Pool) -> str:
+    async with pool.connection() as conn, transaction(conn):
+        rows = await count_jobs(conn, None)
+    return "; large groups estimated" if any(row["estimated"] for row in rows) else "; exact"
+
+
+async def measure_estimate(pool: Pool) -> Result:
+    """How far an estimate is off, whether or not this table is counted exactly."""
+    off = 0.0
+    whole = load_queries("stats")["count_jobs"]
+    with patch.multiple(counts, SMALL_TABLE=0, LARGE_TABLE=0):
+        for _ in range(5):
+            async with pool.connection() as conn, transaction(conn):
+                found = {_group(row): row["jobs"] for row in await count_jobs(conn, None)}
+                exact = await fetch_all(conn, whole, {"queue": None})
+            least = sum(row["jobs"] for row in exact) / 100
+            off = max(
+                off,
+                *(abs(found[_group(r)] / r["jobs"] - 1) for r in exact if r["jobs"] > least),
+            )
+    work = "the estimate of `stats`: the group over 1 % that is furthest off, in five runs"
+    return at_most("stats", work, 100 * off, 5, " %")
+
+
+def _group(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["queue_name"], row["status"], row["ahead"]
 
 
 async def measure_failed(bench: Bench) -> list[Result]:
