@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chatbot.delivery_log import DeliveryProblem
 from chatbot.doctor import GrantRow, check_slack, list_grants
+from chatbot.replies.words import count
 from chatbot.services import Services
 from jobs_maint.models import DoctorReport, Finding
 
@@ -24,20 +25,21 @@ async def add_slack(report: DoctorReport, services: Services) -> DoctorReport:
     """The core's report with Slack's findings, the roles, and what was not delivered lately."""
     settings, directory = services.settings, services.directory
     found = [*report.findings, *await check_slack(settings, services.slack, directory)]
-    found += [_describe_grant(row) for row in await list_grants(settings, directory)]
+    if grants := await list_grants(settings, directory):
+        found.append(Finding("slack_roles", "note", f"{'; '.join(map(_describe_grant, grants))}."))
     found += [_describe_problem(one) for one in services.slack.problems.list_problems()]
     return replace(report, findings=sort_findings(found))
 
 
-def _describe_grant(row: GrantRow) -> Finding:
+def _describe_grant(row: GrantRow) -> str:
     groups = (
-        f"{group} ({'members not known' if size is None else f'{size} members'})"
+        f"{group} ({'members not known' if size is None else count(size, 'member')})"
         for group, size in row.usergroups
     )
     who = ", ".join([*row.users, *groups]) or "nobody"
     queues = f" on {', '.join(row.queues)}" if row.queues is not None else ""
     channels = f" in {', '.join(row.channels)}" if row.channels is not None else ""
-    return Finding("slack_roles", "note", f"{row.role}: {who}{queues}{channels}.")
+    return f"{row.role}: {who}{queues}{channels}"
 
 
 def _describe_problem(problem: DeliveryProblem) -> Finding:
