@@ -120,6 +120,9 @@ class Bot:
             client=AsyncWebClient(base_url=self.settings.slack_api_url, logger=silent_logger()),
             authorize=authorize,
             request_verification_enabled=False,
+            # Listeners only acknowledge and start the work; else Bolt looks every 10 ms whether
+            # they did.
+            process_before_response=True,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
         )
