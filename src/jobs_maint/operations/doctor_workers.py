@@ -82,10 +82,12 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     sample = few(found["sample"], 3)
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
     if not recorded and not found["beating"]:
+        none = f"None of the {newest} failures of {span} has its error recorded (job {sample}), "
+        if failed == 1:
+            none = f"The one failure of {span} has no error recorded (job {sample}), "
         return error(
             "recorder",
-            f"None of the {newest} failures of {span} has its error recorded (job {sample}), "
-            "and no worker beats: the recorder does not run.",
+            f"{none}and no worker beats: the recorder does not run.",
             fix,
         )
     return warning(
