@@ -32,7 +32,7 @@ CHANGED = 0.025
 EXACT_LIMIT = "2s"
 """An exact count that takes longer is given up for an estimate."""
 SAMPLE_LIMIT = "5s"
-EXACT_GROUP = 10_000
+EXACT_GROUP, CHANGED_GROUP = 10_000, 1_000
 """Jobs of one queue and status; more are estimated, and all of them where that takes too long."""
 SAMPLES = (10_000, 1_000)
 """Spans of ids; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
@@ -45,21 +45,21 @@ async def count_jobs(conn: Conn, queue: str | None) -> Rows:
     """Rows of queue_name, status, ahead, jobs, first_ready and estimated."""
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
+    changed = cost["changed"] > CHANGED * cost["rows"]
     rows: Rows | None = None
     if not cost["indexed"]:
         rows = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
-    elif cost["rows"] <= SMALL_TABLE or (
-        cost["rows"] <= LARGE_TABLE and cost["changed"] <= CHANGED * cost["rows"]
-    ):
+    elif cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not changed):
         rows = await _fetch_within(conn, queries["count_jobs"], {"queue": queue})
     if rows is None:
-        return await _estimate(conn, queue, cost["rows"])
+        most = CHANGED_GROUP if changed else EXACT_GROUP
+        return await _estimate(conn, queue, cost["rows"], most)
     return [{**row, "estimated": False} for row in rows]
 
 
-async def _estimate(conn: Conn, queue: str | None, in_all: int) -> Rows:
-    """The large groups by a sample; the others, and what waits or runs, exactly."""
-    query, most = load_queries("stats")["count_small"], EXACT_GROUP
+async def _estimate(conn: Conn, queue: str | None, in_all: int, most: int) -> Rows:
+    """The groups of more than `most` by a sample; the others, and what waits or runs, exactly."""
+    query = load_queries("stats")["count_small"]
     rows = await _fetch_within(conn, query, {"queue": queue, "most": most})
     if rows is None:
         most = 0

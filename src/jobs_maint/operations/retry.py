@@ -150,6 +150,10 @@ async def _put_back(
 
 async def notify_workers(conn: Conn, jobs: Iterable[tuple[int, str]]) -> None:
     """Wake the workers at commit: an UPDATE to `todo` sends no notification by itself."""
-    for message in upstream.build_notifications(jobs):
-        params = {"channel": message.channel, "payload": message.payload}
-        await fetch_all(conn, load_queries("jobs")["notify"], params)
+    messages = upstream.build_notifications(jobs)
+    if messages:
+        params = {
+            "channels": [message.channel for message in messages],
+            "payloads": [message.payload for message in messages],
+        }
+        await fetch_all(conn, load_queries("jobs")["notify_all"], params)

@@ -56,3 +56,7 @@ SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;
 
 -- name: notify (channel, payload)
 SELECT pg_notify(%(channel)s, %(payload)s);
+
+-- name: notify_all (channels, payloads)
+SELECT pg_notify(message.channel, message.payload)
+FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS message (channel, payload);
