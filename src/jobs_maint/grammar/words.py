@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,8 +38,9 @@ ROLES: dict[str, Role | None] = {
 """The lowest role that can do something with the word."""
 
 
+@functools.cache
 def build_grammar(surface: Surface) -> click.Group:
-    """The click group of one surface; the shell's knows more words and options."""
+    """The click group of one surface, built once; the shell's knows more words and options."""
     root = click.Group(name="jobs", invoke_without_command=True, add_help_option=False)
 
     def add(
