@@ -20,6 +20,8 @@ from benchmarks.server import Shape, build
 
 ROUNDS = 12
 """Moments in which all act at once: 600 requests, so that the p99 is not one of them."""
+ALONE = 40
+"""Times that each word is asked while nobody else asks."""
 EVERY = 10.0
 """Seconds between two requests of one person in a busy hour: five a second of fifty people."""
 PACE_SECONDS = 90.0
@@ -58,6 +60,17 @@ async def act_together(
         acts = (act(slack, person, word) for person, word in zip(people, words, strict=True))
         found += await asyncio.gather(*acts)
     return found
+
+
+async def act_alone(
+    slack: CrowdedSlack, people: Sequence[Person], act: Act, rounds: int
+) -> list[Timed]:
+    """One person at a time, the next when the one before has the answer."""
+    return [
+        await act(slack, people[number % PEOPLE], word)
+        for number in range(rounds)
+        for word in WORDS
+    ]
 
 
 async def act_at_pace(
@@ -107,11 +120,13 @@ async def measure_crowd(bench: Bench) -> list[Result]:
         async with open_crowd(bench.url, mode) as (slack, people, bot):
             await act_together(slack, people, act, 1)  # the bot asks for each channel once
             crowd = await act_together(slack, people, act, ROUNDS)
+            alone = await act_alone(slack, people, act, ALONE)
             used = bot.cpu
             pace = await act_at_pace(slack, people, act, PACE_SECONDS)
             used = bot.cpu - used
         figures[mode] = {
             "at once": summarize(crowd),
+            "alone": summarize(alone),
             "at pace": summarize(pace),
             "cpu_ms": 1e3 * used / len(pace),
         }
@@ -131,7 +146,7 @@ async def _measure_plain(bench: Bench) -> list[Timed]:
 async def measure_memory(bench: Bench) -> list[Result]:
     """On a small table: the size of a table changes nothing of what the bot holds."""
     with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-        build(bench.server, "small_bot", SMALL)
+        await asyncio.to_thread(build, bench.server, "small_bot", SMALL)
     small = Bench(bench.server, "small_bot", SMALL)
     async with open_crowd(small.url, "http") as (slack, people, bot):
         used = bot.cpu

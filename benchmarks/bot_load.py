@@ -49,6 +49,7 @@ class Person:
     number: int
     stats: Message | None = None
     """The last answer to `stats`, whose button may be pressed."""
+    pressing: bool = False
     answer: asyncio.Future[Message] | None = field(default=None, repr=False)
 
     @property
@@ -76,9 +77,9 @@ class CrowdedSlack(LocalSlack):
                 if message.kind != "command":
                     _hand(self.people[message.channel].answer, message)
             for person in self.people.values():
-                pressed = person.stats
-                if pressed is not None and pressed.edited_ts is not None:
-                    _hand(person.answer, pressed)
+                if person.pressing and person.stats and person.stats.edited_ts:
+                    person.pressing = False
+                    _hand(person.answer, person.stats)
             if len(there) > 2 * _KEPT:
                 pressed_later = [person.stats for person in self.people.values()]
                 there[:-_KEPT] = [one for one in there[:-_KEPT] if one in pressed_later]
@@ -95,6 +96,7 @@ class CrowdedSlack(LocalSlack):
         pressed = person.stats
         assert pressed is not None
         pressed.edited_ts = None
+        person.pressing = True
         return await self._time(
             person,
             "refresh (a button)",

@@ -43,7 +43,7 @@ def tell_crowd(figures: Mapping[str, Any]) -> list[Result]:
     results: list[Result] = []
     plain = figures["plain"]
     for mode, name in MODES.items():
-        once, pace = figures[mode]["at once"], figures[mode]["at pace"]
+        once, alone, pace = (figures[mode][part] for part in ("at once", "alone", "at pace"))
         results += [
             at_most(
                 "crowd", f"{PEOPLE} people in one moment, {name}: acknowledged, p99",
@@ -54,6 +54,10 @@ def tell_crowd(figures: Mapping[str, Any]) -> list[Result]:
             Result(
                 "crowd", f"the same: answered, p95, when all {PEOPLE} want it in one moment",
                 f"{once['answer']['all']['p95']:,.0f} ms", detail=_by_word(once),
+            ),
+            at_most(
+                "crowd", f"one person after another, {name}: from the command to the answer, p95",
+                alone["answer"]["all"]["p95"], MOST_ANSWER, " ms", _by_word(alone),
             ),
             at_most(
                 "crowd",
