@@ -89,25 +89,33 @@ class Delivery:
 
     async def tell_audit_channel(self, ask: Ask, message: Message, *, private: bool) -> None:
         """`private`: nobody else saw the message, so it is told even where it was asked."""
-        place = self._settings.audit_channel
-        if place is None or (place == ask.channel and not private):
+        if self._settings.audit_channel == ask.channel and not private:
             return
+        note = await self.post_audit(message, by=ask.user, asked_in=ask.channel, words=ask.words)
+        if note is not None:
+            await self._respond(ask, Answer(render_note(note), private=True))
+
+    async def post_audit(
+        self, message: Message, *, by: str, asked_in: str, words: str
+    ) -> str | None:
+        """To the audit channel, where there is one; returns why it could not be told."""
+        place = self._settings.audit_channel
+        if place is None:
+            return None
         where: Span | str = "a direct message"
-        if not ask.channel.startswith("D"):
-            where = channel(ask.channel)
-        typed = code(f"{self._settings.command} {ask.words}")
-        copy = add_note(message, user(ask.user), " in ", where, " · ", typed)
+        if not asked_in.startswith("D"):
+            where = channel(asked_in)
+        typed = code(f"{self._settings.command} {words}")
+        copy = add_note(message, user(by), " in ", where, " · ", typed)
         try:
             if await self._is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)
-                note = f"The audit channel {place} was not told: it is shared outside."
-            else:
-                await self._slack.post(place, copy)
-                return
+                return f"The audit channel {place} was not told: it is shared outside."
+            await self._slack.post(place, copy)
         except JobsMaintError as exc:
             log.warning("chatbot.audit_channel_failed channel=%s reason=%s", place, exc)
-            note = f"The audit channel could not be told: {exc}"
-        await self._respond(ask, Answer(render_note(note), private=True))
+            return f"The audit channel could not be told: {exc}"
+        return None
 
     async def _is_outside(self, place: str) -> bool:
         try:

@@ -7,6 +7,7 @@ import logging
 
 from chatbot.edits import Target
 from chatbot.errors import SlackRefused
+from chatbot.replies import Message
 from chatbot.replies.progress import render_lost
 from chatbot.services import Services
 from jobs_maint.actions import Actor, CloseRun, TakeLostRuns
@@ -43,19 +44,23 @@ async def tell_lost_runs(services: Services) -> int:
     runs = await perform(services.pool, _BOT, TakeLostRuns(), settings=services.maint)
     told = 0
     for run in runs:
+        message = render_lost(run, services.command)
         try:
-            await _tell(services, run)
+            await _tell(services, run, message)
         except JobsMaintError as exc:
             log.warning("chatbot.lost_run_untold audit_id=%d reason=%s", run.audit_id, exc)
             continue
         await perform(services.pool, _BOT, CloseRun(run.audit_id), settings=services.maint)
+        if run.channel != services.settings.audit_channel:
+            await services.delivery.post_audit(
+                message, by=run.actor_id, asked_in=run.channel, words=run.words
+            )
         told += 1
     return told
 
 
-async def _tell(services: Services, run: LostRun) -> None:
+async def _tell(services: Services, run: LostRun, message: Message) -> None:
     """In the run's message; where that cannot be, to the one who asked for it."""
-    message = render_lost(run, services.command)
     if run.ts is not None:
         try:
             await services.edits.finish(Target(run.channel, run.ts), message)

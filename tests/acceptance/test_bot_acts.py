@@ -355,7 +355,9 @@ async def test_a_run_whose_bot_died_is_told_once_with_a_preview_of_the_rest(
     pool, conn, database_url
 ):
     await make_failed(conn, 1_200)
-    async with open_bot(pool) as (slack, bot):
+    settings = {"audit_channel": RANDOM}
+    async with open_bot(pool, settings=settings) as (slack, bot):
+        slack.add_bot(RANDOM)
         [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
         async with held(database_url, offset=600):
             await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
@@ -372,13 +374,18 @@ async def test_a_run_whose_bot_died_is_told_once_with_a_preview_of_the_rest(
             "UPDATE jobs_maint_audit SET outcome = 'started' WHERE word = 'retry'"
             " AND outcome = 'interrupted'"
         )
-        async with serve_replica(slack, pool) as other, serve_replica(slack, pool) as third:
+        async with (
+            serve_replica(slack, pool, settings) as other,
+            serve_replica(slack, pool, settings) as third,
+        ):
             told = await asyncio.gather(
                 tell_lost_runs(other.services), tell_lost_runs(third.services)
             )
             assert sorted(told) == [0, 1]
             after = now(slack, preview)
             assert "500 of 1,200" in as_text(after)
+            lost = [m.text for m in slack.messages(RANDOM) if m.text.startswith("🟡 Interrupted")]
+            assert [f"<@{OPERATOR}> in <#{OPS}> · /jobs retry" in one for one in lost] == [True]
             assert (OPERATOR, "retry", "interrupted") in await audited(conn)
             [rest] = await click(slack, third, OPERATOR, after, "Preview the rest")
             await click(slack, third, OPERATOR, rest, "Retry 700 jobs")

@@ -82,10 +82,14 @@ async def open_bot(
 
 @contextlib.asynccontextmanager
 async def serve_replica(
-    slack: LocalSlack, pool: Any, *, clock: Any = time.time
+    slack: LocalSlack,
+    pool: Any,
+    settings: dict[str, Any] | None = None,
+    *,
+    clock: Any = time.time,
 ) -> AsyncIterator[Bot]:
     """Another bot of the same workspace; over HTTP it takes the requests from now on."""
-    values = bot_settings(slack)
+    values = bot_settings(slack, **(settings or {}))
     bot = Bot(values, pool, clock=clock)
     await bot.identify()
     serve = _serve_socket if slack.config.app.mode == "socket" else _serve_http
