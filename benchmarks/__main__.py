@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks import acting, bot, purging, reading, report, working
+from benchmarks import acting, bot, bot_report, purging, reading, report, working
 from benchmarks.measure import Bench, Result
 from benchmarks.server import Shape, build, start_server
 
@@ -57,8 +57,9 @@ def main() -> int:
             _say(f"  ({name}: {time.monotonic() - begun:.0f} s)")
     sys.stdout.write(report.table(results) + "\n")
     if args.only is None:
-        report.save(args.rows, machine, results)
-        report.write_page()
+        others = [one for one in results if one.case not in bot_report.DRAWN]
+        report.save(args.rows, machine, others)
+        report.write_page(bot_report.build_page())
     return 0
 
 

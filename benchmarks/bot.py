@@ -24,7 +24,7 @@ ALONE = 40
 """Times that each word is asked while nobody else asks."""
 EVERY = 10.0
 """Seconds between two requests of one person in a busy hour: five a second of fifty people."""
-PACE_SECONDS = 90.0
+PACE_SECONDS = 60.0
 COMMANDS = 10_000
 SMALL = Shape(20_000)
 WORDS = ("stats", "failed", "errors", "status", "retry (refused)", "refresh (a button)")

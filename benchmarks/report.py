@@ -53,9 +53,10 @@ def save(rows: int, machine: dict[str, Any], results: Sequence[Result]) -> None:
     (RESULTS / f"{rows}.svg").write_text(draw(rows, results), encoding="utf-8")
 
 
-def write_page() -> None:
-    """The page of the docs, from all results that are kept."""
-    kept = sorted((json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")), key=_rows)
+def write_page(*more: str) -> None:
+    """The page of the docs, from all results that are kept, with `more` parts at its end."""
+    files = RESULTS.glob("[0-9]*.json")
+    kept = sorted((json.loads(path.read_text("utf-8")) for path in files), key=_rows)
     parts = [(HERE / "page.md").read_text(encoding="utf-8").rstrip()]
     for found in reversed(kept):
         machine = found["machine"]
@@ -67,6 +68,7 @@ def write_page() -> None:
             + table([Result(**result) for result in found["results"]])
             + f"\n\n![Times faster than the built-in](../../benchmarks/results/{found['rows']}.svg)"
         )
+    parts += filter(None, more)
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
