@@ -97,10 +97,10 @@ async def test_what_the_preview_promises_is_what_the_outcome_tells(ana, make_job
     await make_job(queueing_lock="b", queue="webhook")
     await ana.type("retry --all webhook")
     why = "a job with the same queueing lock is already waiting"
-    assert f"1 of the 2 stays failed: {why} ({held})." in ana.message.text
+    assert f"1 of the 2 stays failed (job {held}): {why}." in ana.message.text
     await ana.confirm("Retry 1 job")
     assert ana.message.text.startswith("✅ 1 job of webhook retried by <@U0ANA>")
-    assert f"({held})" in ana.message.text
+    assert f"1 skipped (job {held}): job " in ana.message.text
 
 
 async def test_a_cancel_tells_cancelled_jobs_from_those_asked_to_abort(ana, make_job):

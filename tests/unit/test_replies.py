@@ -108,9 +108,9 @@ def test_failed_shows_the_error_in_two_lines_and_offers_a_retry_of_the_newest_th
     assert "    ConnectTimeout: POST https://x\n    timed out …" in shown(message)
     assert [label for label, *_ in buttons(message)] == [
         "Retry job 4711", "Details", "Retry job 4710", "Details", "Retry job 4709", "Details",
-        "More jobs",
+        "Show more jobs",
     ]  # fmt: skip
-    assert lines[-2:] == ["1–5 of 37 jobs", "[More jobs]"]
+    assert lines[-2:] == ["1–5 of 37 jobs", "[Show more jobs]"]
     assert "    ConnectTimeout" not in "\n".join(lines[-4:])
     assert lines[-3] == "job 4707 · 6 min ago · as above"
 

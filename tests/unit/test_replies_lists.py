@@ -1,6 +1,7 @@
 """Errors, stuck, workers, audit, doctor and rescue: what each says first and what it offers."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.support import samples
@@ -191,7 +192,10 @@ def test_workers_tell_how_many_live_and_the_table_has_the_silent_ones_first_and_
     assert "build_report  job 4400 for 4 h on web-1 pid 712" in shown
     first = message.blocks[-1]["rows"][1]
     assert all(cell["type"] == "rich_text" for cell in first)
-    assert "web-3 pid 90: State silent" in message.text
+    assert "web-3 pid 90: State silent, Seen 15 min, Jobs –, Longest –" in message.text
+    aligned = [column.get("align") for column in message.blocks[-1]["column_settings"]]
+    assert aligned == [None, "left", "right", "right", "right", "left"]
+    assert "1 worker has no recorder: what it runs is not known, its errors" in message.text
 
 
 def test_no_living_worker_is_red_whether_none_is_registered_or_all_are_silent():
@@ -261,10 +265,46 @@ def test_doctor_tells_checks_that_say_the_same_together_and_commands_as_code():
 def test_rescue_tells_what_went_back_and_what_was_given_up():
     message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
     shown = lines(message)
-    assert shown[0] == "✅ 2 jobs put back by @U0ANA in 0.2 s."
-    assert shown[1] == "1 job given up. 2 other jobs have no living worker and are not due yet."
+    assert shown == [
+        "🟡 2 jobs put back, 1 given up by @U0ANA in 0.2 s.",
+        "2 other jobs have no living worker and are not due yet.",
+        "build_report  job 4602 · reports · given up",
+        (
+            "it was put back 3 times already, so it is given up; "
+            "worker 13 (web-3 pid 90) died, last beat 23 Nov 11:44 UTC"
+        ),
+        "2 × deliver_webhook  jobs 4711 4713 · webhook · put back",
+        "worker 13 (web-3 pid 90) died, last beat 23 Nov 11:44 UTC",
+        "[Show stuck jobs]",
+    ]
     assert clicks(message) == [("Show stuck jobs", "stuck")]
-    assert "build_report  job 4602 · reports · given up: failed" in shown
+
+
+def test_a_rescue_of_one_job_says_of_that_job_what_became_of_it():
+    back, _, given_up = samples.rescue().items
+    for item, says in (
+        (back, "✅ Job 4711 put back by @U0ANA in 0.2 s."),
+        (given_up, "🟡 Job 4602 given up by @U0ANA in 0.2 s."),
+        (replace(back, code="aborted"), "✅ Job 4711 aborted by @U0ANA in 0.2 s."),
+    ):
+        assert lines(render_rescue(RescueReport((item,), 0, 0.2), "/jobs", by="U0ANA"))[0] == says
+    many = RescueReport(tuple(replace(back, job_id=i) for i in range(1, 13)), 0, 0.2)
+    shown = lines(render_rescue(many, "/jobs", by="U0ANA"))
+    assert shown[1] == (
+        "12 × deliver_webhook  jobs 1 2 3 4 5 6 7 8 9 10 and 2 more · webhook · put back"
+    )
+
+
+def test_times_in_sentences_are_told_by_the_clock_of_the_reader():
+    message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
+    stamps = [
+        span["timestamp"]
+        for block in message.blocks
+        for part in block.get("elements", [])
+        for span in part.get("elements", [])
+        if span.get("type") == "date"
+    ]
+    assert stamps == [int(datetime(2026, 11, 23, 11, 44, 10, tzinfo=UTC).timestamp())] * 2
 
 
 def test_a_rescue_without_work_is_green():

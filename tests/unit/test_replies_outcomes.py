@@ -72,7 +72,7 @@ def bulk(report, **options):
          "2 skipped: queueing lock taken (4713, 4720).")),
         (replace(RETRY, skips=(), failures=(BROKEN,), requested=36),
          ("🟡 35 jobs of webhook retried by @U0ANA in 3 s. "
-         "1 failed: the database refused: it is full (8).")),
+         "1 failed (job 8): the database refused: it is full.")),
         (CANCEL, "✅ 35 jobs of webhook cancelled by @U0ANA in 3 s."),
         (RUNNING, ("✅ 30 jobs of webhook cancelled by @U0ANA in 3 s. "
                   "5 more run; their workers were asked to abort them.")),
@@ -80,9 +80,11 @@ def bulk(report, **options):
          "✅ 5 running jobs of webhook asked to abort by @U0ANA in 3 s."),
         (DISCARD, "✅ 35 jobs of webhook discarded by @U0ANA in 3 s."),
         (RESCUE,
-         "🟡 1 job of webhook put back by @U0ANA in 3 s. 1 failed for good: it is given up (13)."),
+         ("🟡 1 job of webhook put back by @U0ANA in 3 s. "
+         "1 failed for good (job 13): it is given up.")),
         (replace(RESCUE, done=1, became=RESCUE.became[1:]),
-         "🟡 No job of webhook put back by @U0ANA in 3 s. 1 failed for good: it is given up (13)."),
+         ("🟡 No job of webhook put back by @U0ANA in 3 s. "
+         "1 failed for good (job 13): it is given up.")),
         (replace(CANCEL, verb="park", words="park"),
          "✅ 35 jobs of webhook changed by @U0ANA in 3 s."),
     ],
@@ -97,7 +99,7 @@ def test_each_reason_has_a_line_and_one_job_is_told_in_full():
     report = replace(RETRY, requested=38, skips=(LOCK, one), left_out=(left,))
     assert lines(bulk(report))[1:4] == [
         "2 skipped: queueing lock taken (4713, 4720).",
-        "1 skipped: it is running; only failed jobs can be retried (5).",
+        "1 skipped (job 5): it is running; only failed jobs can be retried.",
         "3 left out: not there, or in a status that does not fit (7, 8 and 1 more).",
     ]
 
@@ -268,7 +270,9 @@ def test_an_act_that_broke_says_why_and_offers_the_rest():
 
 def test_a_preview_that_was_put_off_can_be_had_again():
     message = render_dropped("retry --all webhook", "/jobs", by="U0ANA")
-    assert lines(message)[0] == "Not done: /jobs retry --all webhook. @U0ANA chose not now."
+    assert lines(message)[:2] == [
+        "Nothing was changed. @U0ANA chose not now.", "/jobs retry --all webhook",
+    ]  # fmt: skip
     assert buttons(message) == {"New preview": "retry --all webhook"}
 
 

@@ -60,7 +60,7 @@ def test_a_preview_asks_then_says_what_will_not_happen_and_who_may_confirm_until
         ),
         "Task: deliver_webhook",
         "[Retry 35 jobs] [Not now]",
-        "@U0ANA can confirm until 03:24 UTC. Nothing beyond these 37 is touched.",
+        "Only @U0ANA can confirm, until 03:24 UTC. Nothing beyond these 37 is touched.",
         "/jobs retry --all webhook",
     ]
 
@@ -116,7 +116,7 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
          "A cancelled job that was scheduled for later keeps its time."),
         (FORCE, "If that worker still runs it, the job will run twice."),
         (replace(RETRY, skips=(MISSING,)),
-         "1 left out: not there, or in a status that does not fit (9)."),
+         "1 left out (job 9): not there, or in a status that does not fit."),
         (replace(RETRY, count=50_000, remain=1_204),
          "1,204 more remain beyond the largest set of 50,000; the same command goes on with them."),
         (replace(RETRY, skips=tuple(replace(LOCK, reason=str(i)) for i in range(8))),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chatbot.replies.parts import Button, Line, Part, Span, context
+from chatbot.replies.times import spell_times
 from chatbot.replies.words import count, cut, defuse, escape
 from jobs_maint.actions import (
     BulkVerb,
@@ -38,6 +39,7 @@ __all__ = [
     "say_done",
     "tell_remain",
     "tell_skips",
+    "tell_why",
     "typed",
     "undo_request",
 ]
@@ -146,13 +148,20 @@ def list_ids(skip: SkipGroup) -> str:
     return f" ({ids} and {more:,} more)" if more > 0 else f" ({ids})"
 
 
+def tell_why(skip: SkipGroup, what: str, reason: str) -> str:
+    """`2 skipped: the reason (4713, 4720).`; the id of one job comes before its reason."""
+    if skip.count == 1 and skip.sample:
+        return f"{what} (job {skip.sample[0]}): {reason}."
+    return f"{what}: {reason}{list_ids(skip)}."
+
+
 def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
     """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is told in full."""
     lines: list[Line] = []
     for skip in skips[:MOST_REASONS]:
         short = _WHY.get(skip.code) if word == "skipped" and skip.count > 1 else None
         reason = short or one_line(skip.reason or skip.code, 300).rstrip(".")
-        lines.append([f"{skip.count:,} {word}: {reason}{list_ids(skip)}."])
+        lines.append(spell_times(tell_why(skip, f"{skip.count:,} {word}", reason)))
     if rest := sum(skip.count for skip in skips[MOST_REASONS:]):
         lines.append([f"{rest:,} more {word} for other reasons."])
     return lines

@@ -19,6 +19,7 @@ from chatbot.replies.parts import (
     preformatted,
     when,
 )
+from chatbot.replies.times import spell_times
 from chatbot.replies.words import (
     count,
     cut,
@@ -127,7 +128,9 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     lines: list[Line] = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
     lines.append([f"{state}: {where}, {tried}."])
     who = describe_loss(last.message)[1] if last.kind == "worker_lost" else ""
-    return [*lines, [sentence(cut(who, 200))]] if who else lines
+    close = _is_close(job)
+    told = spell_times(sentence(cut(who, 200)), job.as_of, seconds=close)
+    return [*lines, told] if who else lines
 
 
 def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:
@@ -195,8 +198,10 @@ def _attempts(job: JobDetails) -> list[Line]:
             error += f": {who}" * bool(who) + "; the job was put back" * run.will_retry
         elif _is_headline(job, last) and _error(run) == _error(last):
             error = "the error above"
-        at = when(run.failed_at, job.as_of, seconds=_is_close(job))
-        lines.append([f"Attempt {run.attempt}, ", at, f": {error}"])
+        close = _is_close(job)
+        at = when(run.failed_at, job.as_of, seconds=close)
+        told = spell_times(error, job.as_of, seconds=close)
+        lines.append([f"Attempt {run.attempt}, ", at, ": ", *told])
     return lines
 
 

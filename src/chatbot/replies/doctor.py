@@ -20,7 +20,7 @@ from chatbot.replies.parts import (
     paragraph,
     when,
 )
-from chatbot.replies.words import count, cut
+from chatbot.replies.words import count, cut, sentence
 from jobs_maint.actions import RunDoctor
 from jobs_maint.models import DoctorReport
 
@@ -72,7 +72,10 @@ def _headline(levels: Counter[str]) -> list[Line]:
 
 def _item(checks: list[str], level: str, text: str, fix: str | None) -> list[Part]:
     names = ", ".join(check.replace("_", " ") for check in checks)
-    lines: list[Line] = [[bold(f"{_TITLES.get(level, level)}: {cut(names, 200)}")], _spell(text)]
+    lines: list[Line] = [
+        [bold(f"{_TITLES.get(level, level)}: {cut(names, 200)}")],
+        _spell(sentence(text)),
+    ]
     if fix:
         lines.append([bold("Fix: "), *_spell(fix)])
     return [divider(), paragraph(*lines)]

@@ -60,7 +60,7 @@ _SHORT: Mapping[str, str] = {
     "cancel": "waiting jobs; a running one is asked to stop",
     "discard": "give up on failed jobs",
     "rescue": "put jobs of dead workers back now",
-    "purge": "delete old finished jobs; shown first",
+    "purge": "delete old finished jobs; asks first",
     "audit": "who did what",
     "doctor": "is the set-up sound",
     "help": "one word, with its options",
@@ -84,11 +84,7 @@ def render_help(
     for title, names in _groups(may):
         lines = [_line(may[name], command) for name in names]
         parts += [divider(), paragraph([bold(title)], *lines)]
-    denied = [word for word in report.words if not word.allowed]
-    for role in Role:
-        words = [word for word in denied if word.role == role]
-        if words:
-            parts += [divider(), paragraph(*_denied(role, words, command, holders))]
+    parts += _denied([word for word in report.words if not word.allowed], command, holders)
     notes: list[Line] = [[code(f"{command} help retry"), " explains retry, with its options"]]
     parts.append(context(*notes, *([sentence(problem)] for problem in problems[:5])))
     return pack(parts)
@@ -125,11 +121,23 @@ def _line(word: HelpWord, command: str) -> Line:
     return [code(f"{command} {_usage(word)}"), f"  {_SHORT.get(word.word, word.summary)}"]
 
 
-def _denied(role: Role, words: Sequence[HelpWord], command: str, holders: Holders) -> list[Line]:
-    names: list[Span | str] = []
-    for word in words:
-        names += ["  " if names else "", code(f"{command} {_usage(word)}")]
-    return [[bold(f"It takes the role {role}:")], names, _ask(role, holders)]
+def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[Part]:
+    """By the role that each takes; whom to ask stands once below those with the same people."""
+    told: list[list[Line]] = []
+    last: Line = []
+    for role in Role:
+        names: list[Span | str] = []
+        for word in denied:
+            if word.role == role:
+                names += ["  " if names else "", code(f"{command} {_usage(word)}")]
+        if not names:
+            continue
+        ask = _ask(role, holders)
+        if not told or ask != last:
+            told.append([])
+        told[-1] = [*told[-1][:-1], [bold(f"It takes the role {role}:")], names, ask]
+        last = ask
+    return [part for lines in told for part in (divider(), paragraph(*lines))]
 
 
 def _ask(role: Role, holders: Holders) -> Line:
@@ -142,6 +150,7 @@ def _ask(role: Role, holders: Holders) -> Line:
 def _render_word(report: HelpReport, command: str) -> Message:
     first, _, rest = (report.text or "").partition("\n")
     about, *options = rest.splitlines() or [""]
+    options = [line for line in options if not line.strip().startswith("--help")]
     name = report.word or ""
     lines: list[Line] = [[bold(sentence(about))], [code(f"{command} {_OPTION.sub('', first)}")]]
     examples = EXAMPLES.get(name, ())

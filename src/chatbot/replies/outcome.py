@@ -15,6 +15,7 @@ from chatbot.replies.acts import (
     say_done,
     tell_remain,
     tell_skips,
+    tell_why,
     typed,
     undo_request,
 )
@@ -32,6 +33,7 @@ from chatbot.replies.parts import (
     user,
     when,
 )
+from chatbot.replies.times import spell_times
 from chatbot.replies.words import count
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, PurgeReport, SkipGroup
@@ -49,12 +51,13 @@ _BECAME = {
 def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
     """`why_stopped`: a phrase, such as `the bot is shutting down`."""
     where = name_queues(report.queues, read_asked(report.words))
-    lines: list[Line] = [_verdict(report, where, by), *_became(report)]
+    lines: list[Line] = [_verdict(report, where, by)]
+    if report.stopped:
+        lines.append([f"{_stopped(why_stopped)}: {_not_looked_at(report.left)}."])
+    lines += _became(report)
     lines += tell_skips(report.skips, "skipped")
     lines += tell_skips(report.failures, "failed")
     lines += tell_skips(report.left_out, "left out")
-    if report.stopped:
-        lines.append([f"{_stopped(why_stopped)}: {_not_looked_at(report.left)}."])
     if report.remain:
         lines.append(tell_remain(report.remain, report.requested))
     if len(lines) == 2:
@@ -107,15 +110,15 @@ def _became(report: BulkReport) -> list[Line]:
     if report.verb != "rescue":
         return []
     ended = [group for group in report.became if group.code != "put_back"]
-    return [[f"{_ended(group)}{list_ids(group)}."] for group in ended]
+    return [spell_times(_ended(group)) for group in ended]
 
 
 def _ended(group: SkipGroup) -> str:
-    """`1 failed for good: it was put back 3 times already`; the reason of one job in full."""
+    """`1 failed for good (job 13): it was put back 3 times already.`; one job in full."""
     became = f"{group.count:,} {_BECAME.get(group.code) or one_line(group.code)}"
     lost, _, then = group.reason.partition("; ")
     why = one_line(then or lost, 300).rstrip(".") if group.count == 1 and group.reason else ""
-    return f"{became}: {why}" if why else became
+    return tell_why(group, became, why) if why else f"{became}{list_ids(group)}."
 
 
 def _not_looked_at(left: int) -> str:
@@ -137,15 +140,15 @@ def render_purge(
 ) -> Message:
     """`words`: what was confirmed, for the way on with the rest."""
     lines: list[Line] = [_purge_verdict(report, by)]
+    if not report.finished:
+        lines.append(
+            [f"{_stopped(why_stopped)} before the end. The same command goes on with the rest."]
+        )
     by_status = [
         f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
     ]
     if by_status:
         lines.append([f"{', '.join(by_status[:10])}."])
-    if not report.finished:
-        lines.append(
-            [f"{_stopped(why_stopped)} before the end. The same command goes on with the rest."]
-        )
     if report.oldest_left is not None:
         at = report.oldest_left
         date = when(at, at + timedelta(days=2))
@@ -177,8 +180,8 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
 def render_dropped(words: str, command: str, *, by: str) -> Message:
     """The one who asked chose not now."""
     asked = code(one_line(f"{command} {words}", 300))
-    line: Line = [bold("Not done:"), " ", asked, ". ", user(by), " chose not now."]
-    return pack([paragraph(line), buttons(Button(NEW_PREVIEW, words))])
+    line: Line = [bold("Nothing was changed."), " ", user(by), " chose not now."]
+    return pack([paragraph(line, [asked]), buttons(Button(NEW_PREVIEW, words))])
 
 
 def render_too_late(words: str, command: str, *, used: bool) -> Message:

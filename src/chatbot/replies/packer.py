@@ -133,7 +133,7 @@ def pack_pages(
 def turn_page(
     there: range, total: int, then: int, noun: str, more: Callable[[int], str | None]
 ) -> list[Part]:
-    """`21–40 of 137` and *More*; nothing where all is shown on one page."""
+    """`21–40 of 137` and *Show more*; nothing where all is shown on one page."""
     if there.start == 0 and there.stop >= total:
         return []
     one = len(there) == 1
@@ -141,7 +141,7 @@ def turn_page(
     parts = [context([f"{which} of {total:,} {noun}"])]
     words = more(there.stop) if there.stop < total else None
     if words is not None:
-        parts.append(buttons(Button(f"More {noun}", words, action=f"jobs_page:{then}")))
+        parts.append(buttons(Button(f"Show more {noun}", words, action=f"jobs_page:{then}")))
     return parts
 
 

@@ -5,7 +5,7 @@ Foreign text goes into rich text only, where nothing in it is parsed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -199,11 +199,16 @@ def buttons(*there: Button) -> Part:
     return Part(blocks, "")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], bold_rows: int = 0) -> Part:
-    """The first column left, the others right-aligned; the first `bold_rows` rows bold."""
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    bold_rows: int = 0,
+    words: Collection[str] = (),
+) -> Part:
+    """Numbers right-aligned, the first column and those of `words` left; so many rows bold."""
     cells = [[_cell(name) for name in header]]
     cells += [[_cell(value, strong=i < bold_rows) for value in row] for i, row in enumerate(rows)]
-    right: list[Block] = [{"align": "right"} for _ in header[1:]]
+    right: list[Block] = [{"align": "left" if name in words else "right"} for name in header[1:]]
     lines = [
         f"{escape(row[0])}: "
         + ", ".join(

@@ -7,7 +7,6 @@ from typing import Literal
 from chatbot.replies.acts import (
     MOST_REASONS,
     Asked,
-    list_ids,
     name_queues,
     one_line,
     read_asked,
@@ -15,11 +14,13 @@ from chatbot.replies.acts import (
     say_done,
     tell_remain,
     tell_skips,
+    tell_why,
     typed,
 )
 from chatbot.replies.message import Message
 from chatbot.replies.packer import pack
 from chatbot.replies.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
+from chatbot.replies.times import spell_times
 from chatbot.replies.words import count, defuse, short_task
 from jobs_maint.models import Preview
 
@@ -47,7 +48,10 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
     if not preview.expected:
         return _render_impossible(preview, command, asked)
     lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))], *_stays(preview, asked)]
-    lines += [[one_line(warning, 400)] for warning in preview.warnings[:MOST_WARNINGS]]
+    now = preview.expires_at
+    lines += [
+        spell_times(one_line(warning, 400), now) for warning in preview.warnings[:MOST_WARNINGS]
+    ]
     if then := _then(preview, asked):
         lines.append([then])
     if preview.remain:
@@ -98,9 +102,11 @@ def _stays(preview: Preview, asked: Asked) -> list[Line]:
         state = asked.status if preview.verb != "cancel" else ""
         state = state or ("as it is" if one else "as they are")
         whose = f"{skip.count:,} of the {preview.count:,} {'stays' if one else 'stay'} {state}"
-        whose = f"It stays {state}" if preview.count == 1 else whose
         reason = one_line(skip.reason or skip.code, 300).rstrip(".")
-        lines.append([f"{whose}: {reason}{list_ids(skip)}."])
+        line = tell_why(skip, whose, reason)
+        if preview.count == 1:
+            line = f"It stays {state}: {reason}."
+        lines.append(spell_times(line, preview.expires_at))
     if rest := sum(skip.count for skip in stay[MOST_REASONS:]):
         lines.append([f"{rest:,} more stay as they are for other reasons."])
     return [*lines, *tell_skips(preview.left_out, "left out")]
@@ -171,9 +177,9 @@ def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
     label += " by force" if asked.force else ""
     yes = Button(label, value, style, action=f"jobs_confirm:{key}", sure=sure)
     no = Button("Not now", value, action=f"jobs_dismiss:{key}")
-    line: Line = [user(by), " can confirm"]
+    line: Line = ["Only ", user(by), " can confirm"]
     if preview.expires_at is not None:
-        line = [*line, " until ", when(preview.expires_at, preview.expires_at)]
+        line = [*line, ", until ", when(preview.expires_at, preview.expires_at)]
     return [buttons(yes, no), context([*line, f". {_exactly(preview)}"])]
 
 

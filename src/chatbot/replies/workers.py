@@ -23,7 +23,8 @@ from jobs_maint.models import StuckJob, WorkersReport, WorkerView
 
 __all__ = ["render_workers"]
 
-HEADER = ("Worker", "State", "Jobs", "Longest", "Seen", "Queues")
+HEADER = ("Worker", "State", "Seen", "Jobs", "Longest", "Queues")
+WORDS = {"State", "Queues"}
 MOST_RUNNING = 10
 
 
@@ -55,7 +56,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     worse = sum(not worker.live for worker in shown)
     rows = [_row(worker) for worker in shown]
     turn = turn_page(there, len(workers), page + 1, "workers", lambda _n: ListWorkers().words())
-    return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, bold_rows=worse)])
+    return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, worse, WORDS)])
 
 
 def _longest(worker: WorkerView) -> float:
@@ -112,9 +113,9 @@ def _row(worker: WorkerView) -> tuple[str, ...]:
     return (
         _name(worker),
         "live" if worker.live else "silent",
+        format_age(worker.seen_seconds),
         number(len(worker.jobs)),
         format_age(_longest(worker)) if worker.jobs else "–",
-        format_age(worker.seen_seconds),
         queues,
     )
 
@@ -125,4 +126,5 @@ def _notes(report: WorkersReport) -> Part:
     if not without:
         return context(line)
     which = f"{count(without, 'worker has', 'workers have')} no recorder"
-    return context(line, [f"{which}: what they run is not known, their errors are not kept"])
+    they, their = ("it runs", "its") if without == 1 else ("they run", "their")
+    return context(line, [f"{which}: what {they} is not known, {their} errors are not kept"])
