@@ -78,7 +78,7 @@ async def test_status_shows_fields_timeline_and_attempts(jobs_maint, make_job):
         finished_ago=minutes(4),
     )  # fmt: skip
     text = answer(jobs_maint("status", job_id))
-    assert text.startswith(f"Job {job_id} is failed: ValueError: it broke\n")
+    assert text.startswith(f"Job {job_id} failed: ValueError: it broke\n")
     assert '"order": 7' in text
     assert "hunter2" not in text
     for step in ("deferred", "started", "failed"):

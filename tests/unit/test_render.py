@@ -444,7 +444,7 @@ def test_hidden_jobs_are_counted():
 
 def test_status_starts_with_the_last_error_and_ends_with_its_traceback():
     lines = render_text(details(), width=80).split("\n")
-    assert lines[0] == "Job 4711 is failed: ConnectTimeout: last"
+    assert lines[0] == "Job 4711 failed: ConnectTimeout: last"
     assert lines[-1].strip() == "httpx.ConnectTimeout: last"
     text = "\n".join(lines)
     assert "03:05:22  started   after 60 s" in text
@@ -469,7 +469,7 @@ def test_huge_arguments_are_cut_and_it_is_said():
 
 def test_a_running_job_names_its_worker_or_the_lack_of_one():
     running = details(status="doing", failures=(), worker="host1 pid 7")
-    assert render_text(running).startswith("Job 4711 is doing, on host1 pid 7.")
+    assert render_text(running).startswith("Job 4711 is running, on host1 pid 7.")
     assert "none that beats names this job" in render_text(details(status="doing", failures=()))
 
 

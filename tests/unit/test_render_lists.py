@@ -103,8 +103,8 @@ def test_workers_tell_where_they_are_and_what_they_run():
     text = lines(WORKERS)
     assert text[0] == "1 of 2 workers live."
     squeezed = [" ".join(line.split()) for line in text]
-    assert squeezed[3] == "3 live host-a pid 31 email, webhook 4 s ago 1"
-    assert squeezed[4] == "4 silent unknown unknown 2 h ago –"
+    assert squeezed[3] == "4 silent unknown unknown 2 h ago –"
+    assert squeezed[4] == "3 live host-a pid 31 email, webhook 4 s ago 1"
     assert "3 8 email send 3 h" in squeezed
     assert text[-1].startswith("1 worker without a recorder: no error is recorded there")
 
@@ -112,7 +112,7 @@ def test_workers_tell_where_they_are_and_what_they_run():
 def test_the_audit_tells_who_what_and_how_it_ended():
     text = lines(AUDIT)
     assert text[0] == "9 requests in the last 7 d, newest first."
-    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (done 35, skipped 2)")
+    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (35 done, 2 skipped)")
     assert text[4].endswith("slack:bo   refused     –  purge: You may not")
     assert "7 more not shown; --limit 9" in text
     assert build_data(AUDIT)["not_shown"] == 7

@@ -12,6 +12,14 @@ from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 __all__ = ["render_job"]
 
 _LONGEST_ARGS = 4000
+_STATES = {
+    "todo": "is waiting",
+    "doing": "is running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "cancelled": "was cancelled",
+    "aborted": "was aborted",
+}
 _STYLES = {"failed": "bold red", "aborted": "bold red", "succeeded": "bold green"}
 
 
@@ -53,10 +61,14 @@ def render_job(job: JobDetails, page: Page) -> None:
 def _headline(job: JobDetails) -> str:
     last = max(job.failures, key=lambda run: run.failed_at, default=None)
     if job.status in {"failed", "aborted"} and last is not None:
-        return f"Job {job.job_id} is {job.status}: {_error(last)}"
+        return f"{_state(job)}: {_error(last)}"
     if job.status == "doing" and job.worker:
-        return f"Job {job.job_id} is doing, on {safe_word(job.worker)}."
-    return f"Job {job.job_id} is {safe_word(job.status)}."
+        return f"{_state(job)}, on {safe_word(job.worker)}."
+    return f"{_state(job)}."
+
+
+def _state(job: JobDetails) -> str:
+    return f"Job {job.job_id} {_STATES.get(job.status) or f'is {safe_word(job.status)}'}"
 
 
 def _no_failures(job: JobDetails) -> str:

@@ -152,7 +152,7 @@ def _due(job: StuckJob) -> str:
 
 
 def render_workers(report: WorkersReport, page: Page) -> None:
-    workers = report.workers
+    workers = sorted(report.workers, key=lambda worker: worker.live)  # the silent ones first
     live = sum(worker.live for worker in workers)
     if not workers:
         page.line("No worker is registered.", "bold red")
@@ -240,6 +240,6 @@ def _took(entry: AuditEntry) -> str:
 
 
 def _what(entry: AuditEntry) -> str:
-    counts = ", ".join(f"{safe_word(name)} {count:,}" for name, count in entry.counts.items())
+    counts = ", ".join(f"{count:,} {safe_word(name)}" for name, count in entry.counts.items())
     text = f"{safe_line(entry.action)}{f' ({counts})' if counts else ''}"
     return f"{text}: {safe_line(entry.error)}" if entry.error else text

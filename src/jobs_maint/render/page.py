@@ -98,7 +98,7 @@ class Page:
     ) -> list[str]:
         """Print the columns that fit; returns the headers of those left out.
 
-        `below`: one line to follow each row, cut to the width. `strong_rows`: so many are bold.
+        `below`: a text of two lines at most to follow each row. `strong_rows`: so many are bold.
         """
         shown, dropped = self._fit(list(columns))
         table = Table(
@@ -127,8 +127,8 @@ class Page:
             self._print_lines(lines[:header])
             for line, extra in zip(lines[header:], below, strict=True):
                 self._print_lines([line])
-                if extra:
-                    self.line(" " * below_indent + cut(extra, self.width - below_indent))
+                for part in _two_lines(extra, self.width - below_indent):
+                    self.line(" " * below_indent + part)
         return [column.header.replace("\n", " ") for column in dropped]
 
     def fits(self, columns: Sequence[Column]) -> bool:
@@ -164,6 +164,17 @@ class Page:
         """Everything so far, without white space at the ends of lines and of the page."""
         lines = [line.rstrip() for line in self._out.getvalue().split("\n")]
         return "\n".join(lines).rstrip("\n")
+
+
+def _two_lines(text: str, width: int) -> list[str]:
+    """Broken between words where that is possible; `…` at the end of what is longer."""
+    if cell_len(text) <= width:
+        return [text] if text else []
+    fits = cut(text, width + 1).removesuffix("…")
+    first = fits.rpartition(" ")[0]
+    if 2 * cell_len(first) < width:
+        first = cut(text, width + 1).removesuffix("…")
+    return [first, cut(text[len(first) :].lstrip(), width)]
 
 
 def _total(columns: Sequence[Column]) -> int:

@@ -38,6 +38,11 @@ _THEN = {
     "rescue": "They run again; what was asked to abort or is given up by the policy ends instead.",
     "purge": "This cannot be undone.",
 }
+_THEN_ONE = {
+    "retry": "It runs now; if it was cancelled and scheduled for later, it keeps its time.",
+    "discard": "It becomes cancelled and is kept until the purge; a retry puts it back.",
+    "rescue": "It runs again; if it was asked to abort or is given up by the policy, it ends.",
+}
 _BECAME = {"put_back": "put back", "aborted": "aborted", "failed": "failed"}
 _WHY = {
     "queueing_lock_taken": "queueing lock taken",
@@ -75,7 +80,8 @@ def render_preview(preview: Preview, page: Page) -> None:
             line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
             page.line(line, "yellow")
     _skips(preview.left_out, page, "Left out")
-    page.line(_what_then(preview))
+    if preview.expected:
+        page.line(_what_then(preview))
     page.line()
     if preview.verb == "purge":
         _purge_table(preview, page)
@@ -123,7 +129,8 @@ def _asks_running(words: str) -> bool:
 
 def _what_then(preview: Preview) -> str:
     if preview.verb != "cancel":
-        return _THEN[preview.verb]
+        one = _THEN_ONE.get(preview.verb) if preview.expected == 1 else None
+        return one or _THEN[preview.verb]
     if _asks_running(preview.words):
         return "A retry puts back what was cancelled."
     return "Running jobs go on (--running asks them to abort). A retry puts them back."

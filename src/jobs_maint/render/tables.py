@@ -170,7 +170,12 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
     if page.width - taken >= _ERROR_WIDTH:
         page.table([*columns, Column("Error", errors, may_shrink=True)])
         return
-    dropped = page.table(columns, below=errors, below_indent=columns[0].width + 2)
+    alike = [i > 0 and error == errors[i - 1] for i, error in enumerate(errors)]
+    below = ["" if same else error for same, error in zip(alike, errors, strict=True)]
+    dropped = page.table(columns, below=below, below_indent=columns[0].width + 2)
+    if any(alike):
+        page.line()
+        page.line("A job without an error below it failed with that of the job above.")
     if dropped:
         page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
 
