@@ -21,7 +21,12 @@ Type what a person in #ops would type, for example:
     /jobs stats      how the queues are
     /jobs failed     what failed; then /jobs status ID, /jobs retry ID
     /jobs help       all words
-    click LABEL      press a button you see: click Refresh
+    /jobs errors     why jobs fail, by reason
+    /jobs retry --all webhook    a set is shown first, and waits for its button
+    /jobs cancel --all newsletter    as ada: long enough to click Stop
+    click LABEL      press a button you see: click Refresh; click Details 2
+                     presses the second of several
+    close, submit    the buttons at the bottom of a modal
     as vic           be vic, a viewer (ana is operator, ada is admin)
 Ctrl-C or Ctrl-D ends everything and leaves nothing behind."""
 LAST_ANSWERS = 3.0
@@ -58,7 +63,7 @@ def main() -> int:
 
 
 async def converse(stage: Stage) -> None:
-    stage.run("-m", "demo.team_app", "seed", "--history", "200")
+    stage.run("-m", "demo.team_app", "seed", "--history", "200", "--newsletter", "30000")
     stage.start_worker("worker")
     stage.start_bot()
     print(f"All run; the local Slack is at {stage.slack_url}.")
@@ -102,6 +107,10 @@ async def _read_lines(talk: Talk) -> None:
             print(f"There is nobody of that name; there are {', '.join(PEOPLE)}.")
         elif word == "click" and rest.strip():
             answered = await talk.click(user, rest.strip().strip("[]"))
+        elif line == "close":
+            await talk.close(user)
+        elif line == "submit":
+            answered = await talk.submit(user)
         elif line.startswith("/"):
             answered = await talk.say(user, line)
         elif line:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chatbot.local_slack import LocalSlackControl, as_text
-from demo.stage import ANA, OPS, VIC, Stage
+from demo.stage import ADA, ANA, OPS, VIC, Stage
 from demo.talk import Talk
 
 STATUS = "SELECT status::text FROM procrastinate_jobs WHERE id = %s"
@@ -64,6 +64,22 @@ class Play:
         await self.talk.show_new()
         return f"{message.text}\n{as_text(message)}"
 
+    async def press(self, user: str, label: str, words: str) -> str:
+        """Press a button of the channel, and wait for the message that then has `words`."""
+        before = {m.ts: as_text(m) for m in await self.slack.messages(OPS, as_user=user)}
+        if not await self.talk.click(user, label):
+            raise CheckFailedError(f"the button [{label}] did nothing")
+
+        def fits(message: Any) -> bool:
+            return before.get(message.ts) != as_text(message) and words in as_text(message)
+
+        try:
+            message = await self.slack.wait_for_message(OPS, fits, timeout=10, as_user=user)
+        except TimeoutError as exc:
+            raise CheckFailedError(f"[{label}] brought no {words!r}: {exc}") from exc
+        await self.talk.show_new()
+        return as_text(message)
+
     async def query(self, statement: str, *params: Any) -> Any:
         rows = await asyncio.to_thread(self.stage.query, statement, *params)
         return rows[0][0] if rows else None
@@ -81,10 +97,13 @@ async def play(stage: Stage) -> int:
         stage.start_worker("worker", "email", "webhook", "reports", "maintenance")
         stage.start_bot()
         await jobs_fail(scene)
+        await details_open(scene)
         await operator_retries(scene)
+        await operator_retries_a_set(scene)
         await worker_dies(scene)
         await old_jobs_go(scene)
         await digest_arrives(scene)
+        await admin_asks_the_doctor(scene)
         breaches = await slack.breaches()
         broken = "".join(f"\n    {breach}" for breach in breaches)
         scene.check(f"none of Slack's rules was broken{broken}", holds=not breaches)
@@ -116,6 +135,27 @@ async def jobs_fail(scene: Play) -> None:
         "every failed job is there with its error",
         holds=rows and all(str(job) in text and error in text for job, error in rows),
     )
+    print("\n── /jobs errors groups them by reason")
+    text = await scene.answer(VIC, "/jobs errors", "for 4 reasons")
+    groups = ("3 × deliver_webhook", "2 × send_email", "1 × build_report", "1 × import_prices")
+    scene.check("each group is counted", holds=all(group in text for group in groups))
+
+
+async def details_open(scene: Play) -> None:
+    print("\n── Details opens a job in a modal")
+    if not await scene.talk.click(VIC, "Details 1"):
+        raise CheckFailedError("the button [Details] did nothing")
+    try:
+        view = await scene.slack.wait_for_view(
+            VIC, lambda view: "Traceback" in as_text(view), timeout=10
+        )
+    except TimeoutError as exc:
+        raise CheckFailedError(f"no modal with the traceback: {exc}") from exc
+    await scene.talk.show_new()
+    text = as_text(view)
+    error = text.splitlines()[2]
+    scene.check("the error comes first", holds="🔴" in error and "Timeline" in text)
+    await scene.talk.close(VIC)
 
 
 async def operator_retries(scene: Play) -> None:
@@ -131,6 +171,25 @@ async def operator_retries(scene: Play) -> None:
     print("\n── an operator may")
     await scene.answer(ANA, f"/jobs retry {job}", "retried")
     await scene.until("the job then succeeds", lambda: scene.has_status(job, "succeeded"))
+
+
+async def operator_retries_a_set(scene: Play) -> None:
+    print("\n── a set is shown first, and runs when its button is pressed")
+    once = (
+        "SELECT count(*) FROM procrastinate_jobs"
+        " WHERE queue_name = 'webhook' AND args ->> 'failures' = '1'"
+        " AND task_name LIKE '%%deliver_webhook' AND status = %s"
+    )
+    text = await scene.answer(ANA, "/jobs retry --all webhook", "Retry 2 failed jobs of webhook?")
+    scene.check("it says who can confirm", holds=f"@{ANA} can confirm" in text)
+    scene.check("nothing has happened yet", holds=await scene.query(once, "failed") == 2)
+    text = await scene.press(ANA, "Retry 2 jobs", "2 jobs of webhook retried by")
+    scene.check("its message tells the outcome, without buttons", holds="[" not in text)
+
+    async def all_succeeded() -> bool:
+        return bool(await scene.query(once, "succeeded") == 3)
+
+    await scene.until("both jobs then succeed", all_succeeded)
 
 
 async def worker_dies(scene: Play) -> None:
@@ -178,3 +237,9 @@ async def digest_arrives(scene: Play) -> None:
     messages = await scene.slack.messages(OPS, as_user=VIC)
     digests = [m for m in messages if m.metadata and "digest" in str(m.metadata)]
     scene.check("it stands in the channel", holds=digests and "failed" in digests[-1].text)
+
+
+async def admin_asks_the_doctor(scene: Play) -> None:
+    print("\n── /jobs doctor tells an admin whether the set-up is sound")
+    text = await scene.answer(ADA, "/jobs doctor", "checks are fine")
+    scene.check("it finds no error", holds="🔴" not in text and "Error:" not in text)

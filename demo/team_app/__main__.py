@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     seed.add_argument("--scale", type=int, default=1, help="20 jobs each")
     seed.add_argument("--history", type=int, default=0, help="succeeded jobs of the past to insert")
     seed.add_argument("--history-days", type=float, default=40.0, help="how old they are")
+    seed.add_argument("--newsletter", type=int, default=0, help="mails scheduled for tomorrow")
     return parser
 
 
@@ -66,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
             scale=options.scale,
             history=options.history,
             age=timedelta(days=options.history_days),
+            newsletter=options.newsletter,
         )
     )
     print(jobs)

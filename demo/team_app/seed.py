@@ -135,9 +135,26 @@ async def make_history(
         return tuple([row[0] async for row in cursor])
 
 
-async def seed(database_url: str, *, scale: int, history: int, age: timedelta) -> SeededJobs:
+async def make_newsletter(database_url: str, count: int) -> None:
+    """Mails for tomorrow: enough jobs that an act on all of them takes some seconds."""
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
+            " SELECT 'newsletter', %s,"
+            " jsonb_build_object('address', 'reader' || n || '@shop.example'),"
+            " now() + interval '1 day' FROM generate_series(1, %s) AS n",
+            (tasks.send_email.name, count),
+        )
+
+
+async def seed(
+    database_url: str, *, scale: int, history: int, age: timedelta, newsletter: int = 0
+) -> SeededJobs:
     """History first (older jobs have lower ids), then the mix."""
     if history:
         await make_history(database_url, count=history, age=age)
     async with app.open_async():
-        return await defer_mix(scale=scale)
+        jobs = await defer_mix(scale=scale)
+    if newsletter:
+        await make_newsletter(database_url, newsletter)
+    return jobs

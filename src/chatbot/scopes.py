@@ -41,8 +41,8 @@ SCOPES = (
     Scope(
         "groups:read",
         ("conversations.info",),
-        "the same for a private channel",
-        "the same for private channels",
+        "whether a private channel is shared with another organisation",
+        "it is not known, so every answer there is shown to the asker only, with that reason",
         "warning",
     ),
     Scope(
@@ -69,8 +69,8 @@ SCOPES = (
     Scope(
         "groups:history",
         ("conversations.history",),
-        "the same in a private channel",
-        "the same in private channels",
+        "whether a message of ours arrived whose answer from Slack was lost, in a private channel",
+        "it is sent again, and may stand there twice",
         "note",
     ),
 )

@@ -142,7 +142,7 @@ async def test_settings_that_make_no_sense_end_it_with_78(database_url):
         ("users:read", "error", "that grant counts for nobody"),
         ("usergroups:read", "error", "count for nobody"),
         ("channels:read", "warning", "shown to the asker only"),
-        ("groups:history", "note", "the same in private channels"),
+        ("groups:history", "note", "it is sent again, and may stand there twice"),
     ],
 )
 async def test_each_missing_scope_says_what_does_not_work_without_it(missing, level, consequence):
