@@ -56,7 +56,7 @@ SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce((SELECT i.indisvalid FROM pg_index i
                  WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
-WHERE c.oid = to_regclass('procrastinate_jobs');
+WHERE c.oid = 'procrastinate_jobs'::regclass;
 
 -- name: count_small (queue, most)
 -- As count_jobs, but of the ended jobs at most `most` and one more of each queue and status are
