@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import psycopg
+import psycopg_pool
 from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
@@ -25,7 +29,8 @@ __all__ = [
 ]
 
 LEASE_SECONDS = 60.0
-"""A run that has not advanced for so long belongs to a process that is gone."""
+"""A run that gave no sign of life for so long belongs to a process that is gone."""
+RENEW_SECONDS = LEASE_SECONDS / 6
 MOST_ITEMS = 1000
 """Outcomes kept in one row; the counts always tell all."""
 
@@ -138,6 +143,25 @@ class Run:
             },
         )
         return bool(rows) and bool(rows[0]["go_on"])
+
+    @asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        """Renews the lease while the body works, however long it looks without a batch."""
+        beat = asyncio.create_task(self._renew())
+        try:
+            yield
+        finally:
+            beat.cancel()
+            await asyncio.wait([beat])
+
+    async def _renew(self) -> None:
+        params = {"audit_id": self.audit_id, "lease_seconds": LEASE_SECONDS}
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            # The body meets the same error, and tells it; a busy pool or row is asked again.
+            with suppress(psycopg.Error, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed):
+                async with self._pool.connection() as conn, transaction(conn):
+                    await fetch_all(conn, self._queries["renew_lease"], params)
 
     async def close(
         self,

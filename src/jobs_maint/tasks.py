@@ -83,6 +83,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
         timestamp: int,
         resume_after: dict[str, int] | None = None,
         seconds_used: float = 0.0,
+        skipped: int = 0,
     ) -> None:
         left = settings.purge_time_limit.total_seconds() - seconds_used
         begun = time.monotonic()
@@ -102,15 +103,20 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                     watch=Watch(must_stop=context.additional_context.get(upstream.STOPPING)),
                 )
         except AlreadyRunning as exc:  # a person's, or the last night's: no fault of this one
-            wait = AGAIN
-            emit("jobs_maint.purge_skipped", again_seconds=wait, reason=str(exc))
+            wait, skipped = AGAIN, skipped + 1
+            emit("jobs_maint.purge_skipped", times=skipped, again_seconds=wait, reason=str(exc))
         else:
             if report.finished:
                 return
             resume_after = dict(report.resume_after)
         seconds_used += time.monotonic() - begun + wait
         if seconds_used >= settings.purge_time_limit.total_seconds():
-            emit("jobs_maint.purge_time_used", logging.WARNING, seconds=round(seconds_used))
+            emit(
+                "jobs_maint.purge_time_used",
+                logging.WARNING,
+                seconds=round(seconds_used),
+                skipped=skipped,
+            )
             return
         task: Any = context.app.tasks[f"{NAMESPACE}:{PURGE}"]
         try:
@@ -118,6 +124,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                 timestamp=timestamp,
                 resume_after=resume_after or {},
                 seconds_used=seconds_used,
+                skipped=skipped,
             )
         except AlreadyEnqueued:  # the next tick waits already; it does the rest
             emit("jobs_maint.purge_continued_by_next_tick")
@@ -140,10 +147,13 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
 
 @asynccontextmanager
 async def jobs_pool(app: App, settings: MaintSettings) -> AsyncIterator[Pool]:
-    """The running app's own pool; for connectors without one, a small pool of ours."""
+    """The running app's own pool; for connectors without one, a small pool of ours.
+
+    Two connections: a long act renews its lease beside its statements.
+    """
     pool = upstream.app_pool(app)
     if pool is not None:
         yield pool
         return
-    async with open_pool(settings.require_database_url(), max_size=1) as own:
+    async with open_pool(settings.require_database_url(), max_size=2) as own:
         yield own

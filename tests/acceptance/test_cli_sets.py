@@ -209,7 +209,7 @@ async def test_a_purge_that_was_killed_holds_the_turn_no_longer_than_its_lease(
     refused = jobs_maint(*words)
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "A purge runs already: " in refused.stderr
-    assert "if its process died, a minute after its last batch" in refused.stderr
+    assert "if its process died, a minute after its last sign of life" in refused.stderr
     await release_deletes(conn)
     await wait_for(f"SELECT 1 FROM pg_stat_activity WHERE pid = {session}", there=False)
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")

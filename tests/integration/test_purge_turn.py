@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 
 import procrastinate
+import psycopg
 import pytest
+from psycopg import errors as pg
 from tests.support.history import days
 from tests.support.purges import hold_deletes, release_deletes
 
 import jobs_maint
+from jobs_maint import audit
 from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge, PurgeFinished
+from jobs_maint.database import transaction
 from jobs_maint.errors import AlreadyRunning
+from jobs_maint.operations import turn
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
 
 NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
 ANA = Actor.shell("ana", "host")
@@ -55,14 +61,14 @@ async def test_of_many_that_begin_in_one_instant_one_purges_and_the_others_are_t
     for _ in range(10):
         await make_job(status="succeeded", finished_ago=days(40))
     await hold_deletes(conn)
-    purges = [asyncio.create_task(ask(pool, PurgeFinished(), NIGHT)) for _ in range(5)]
+    purges = [asyncio.create_task(ask(pool, PurgeFinished())) for _ in range(5)]
     await wait_for(lambda: sum(purge.done() for purge in purges) == 4)
     assert await count_jobs(conn) == 10
     await release_deletes(conn)
     ends = await asyncio.gather(*purges, return_exceptions=True)
     refused = [end for end in ends if isinstance(end, AlreadyRunning)]
     assert len(refused) == 4
-    assert all("the nightly purge began it at" in str(end) for end in refused)
+    assert all("ana@host in the shell began it at" in str(end) for end in refused)
     assert [end.total for end in ends if not isinstance(end, BaseException)] == [10]
     found = await conn.execute("SELECT outcome, count(*) FROM jobs_maint_audit GROUP BY 1")
     assert dict(await found.fetchall()) == {"done": 1, "refused": 4}
@@ -96,6 +102,53 @@ async def test_a_purge_whose_process_died_does_not_hold_the_turn(pool, make_job,
     await make_job(status="succeeded", finished_ago=days(40))
     await open_by_hand(conn, lease="-1 second")
     assert (await ask(pool, PurgeFinished(), NIGHT)).total == 1
+
+
+async def test_a_purge_that_looks_for_long_without_a_batch_keeps_its_turn(
+    pool, make_job, conn, monkeypatch
+):
+    monkeypatch.setattr(audit, "RENEW_SECONDS", 0.05)
+    await make_job(status="succeeded", finished_ago=days(40))
+    await hold_deletes(conn)
+    purging = asyncio.create_task(ask(pool, PurgeFinished(), NIGHT))
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    renewed = "SELECT count(*) FROM jobs_maint_runs WHERE lease_until > now() + interval '30 s'"
+    async with asyncio.timeout(30):
+        while not (await (await conn.execute(asleep)).fetchone())[0]:
+            await asyncio.sleep(0.02)
+        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
+        while not (await (await conn.execute(renewed)).fetchone())[0]:
+            await asyncio.sleep(0.02)
+    with pytest.raises(AlreadyRunning, match="the nightly purge began it at"):
+        await ask(pool, PurgeFinished())
+    await release_deletes(conn)
+    report = await purging
+    assert (report.total, report.finished) == (1, True)
+
+
+async def test_who_is_taken_for_dead_when_the_turn_is_taken_may_not_go_on(pool, conn):
+    """Its lease may run out after the look for lost runs, and before the turn is asked for."""
+    request = await open_by_hand(conn, lease="-1 second")
+    async with pool.connection() as other, transaction(other):
+        await turn.take_turn(other)
+    outcome = "SELECT outcome FROM jobs_maint_audit WHERE id = %s"
+    assert await (await conn.execute(outcome, (request,))).fetchone() == ("interrupted",)
+    advance = {"audit_id": request, "lease_seconds": 60, "counts": "{}"}
+    found = await conn.execute(load_queries("audit")["advance_run"], advance)
+    assert await found.fetchone() == (False,)
+
+
+async def test_two_whose_search_paths_differ_ask_for_the_same_turn(pool, conn, database_url):
+    await conn.execute("CREATE SCHEMA ana")
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as first,
+        await psycopg.AsyncConnection.connect(database_url) as second,
+    ):
+        await first.execute("SET search_path = ana, public")
+        await turn.take_turn(first)
+        await second.execute("SET lock_timeout = '20ms'")
+        with pytest.raises(pg.LockNotAvailable):
+            await turn.take_turn(second)
 
 
 async def test_a_look_at_what_would_go_needs_no_turn(pool, make_job, conn):
@@ -140,10 +193,15 @@ async def test_the_night_skips_its_slice_and_goes_on_where_it_was_a_minute_later
     assert (first[0], second[0], second[2]) == ("succeeded", "todo", True)
     assert second[1]["resume_after"] == where
     assert 160 <= second[1]["seconds_used"] < 1800
+    assert second[1]["skipped"] == 1
     (skipped,) = [
         r for r in caplog.records if getattr(r, "event", "") == "jobs_maint.purge_skipped"
     ]
+    assert (skipped.levelname, skipped.fields["times"]) == ("INFO", 1)
     assert "bo@other" in skipped.fields["reason"]
+    assert [r for r in caplog.records if r.name == "jobs_maint" and r.levelno > 20] == []
+    rows = await (await conn.execute("SELECT actor_id FROM jobs_maint_audit")).fetchall()
+    assert rows == [("bo@other",)], "the night that waits is no line of the audit"
     assert await make_job.status(old) == "succeeded"
     await conn.execute("DELETE FROM jobs_maint_runs")
     await conn.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")

@@ -1,7 +1,7 @@
 """One purge at a time on a database: who comes second is told who works.
 
-The turn is the run's own row and its lease, so that a purge whose process died holds it for a
-minute at most.
+The turn is the run's own row and its lease, which its process renews while it works: one whose
+process died holds it for a minute at most.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ FINAL = ("succeeded", "failed", "cancelled", "aborted")
 
 
 async def take_turn(conn: Conn) -> None:
-    """Within the transaction that opens the run; raises AlreadyRunning as `require_turn` does."""
+    """Within the transaction that opens the run; raises AlreadyRunning as `require_turn` does.
+
+    Who is taken for dead is marked so, and ends after its batch should it live after all.
+    """
     await fetch_all(conn, load_queries("purge")["take_turn"])
+    await fetch_all(conn, load_queries("audit")["interrupt_runs"])
     await require_turn(conn)
 
 
@@ -33,7 +37,7 @@ async def require_turn(conn: Conn) -> None:
             f"{rows[0]['started_at']:%Y-%m-%d %H:%M:%S} UTC (request {rows[0]['id']}) and it "
             f"deleted {deleted:,} job{'' if deleted == 1 else 's'} so far. Only one at a time "
             "works on a database; nothing was changed. Try again when it is done; if its process "
-            "died, a minute after its last batch."
+            "died, a minute after its last sign of life."
         )
 
 

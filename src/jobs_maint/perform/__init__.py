@@ -14,7 +14,13 @@ from typing import Any
 from jobs_maint import actions, audit
 from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
 from jobs_maint.database import Pool, mapped_errors
-from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
+from jobs_maint.errors import (
+    AlreadyRunning,
+    InvalidRequest,
+    JobsMaintError,
+    NotPermitted,
+    SelectionExpired,
+)
 from jobs_maint.events import emit
 from jobs_maint.operations import schema
 from jobs_maint.perform import bulk, doctor, jobs, maintenance, rescue, runs
@@ -94,7 +100,7 @@ async def perform(
             await _audit_failure(pool, actor, action, "expired", exc, begun)
             raise
         except JobsMaintError as exc:
-            if action.act:
+            if _is_told(actor, action, exc):
                 await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
         except Exception as exc:
@@ -107,6 +113,11 @@ async def claim_request(pool: Pool, key: str) -> bool:
     """Whether this request (a Slack envelope or signature) is taken now for the first time."""
     with mapped_errors():
         return await audit.claim_request(pool, key)
+
+
+def _is_told(actor: Actor, action: Action, exc: JobsMaintError) -> bool:
+    """Acts are; that the night waits for its turn is no refusal of anybody."""
+    return action.act and not (isinstance(exc, AlreadyRunning) and actor.kind == "task")
 
 
 async def _audit_failure(

@@ -100,9 +100,10 @@ async def run_purge(
 
     begun = time.monotonic()
     try:
-        report = await purge.purge_finished_jobs(
-            request.pool, retention, on_batch=on_batch, **options
-        )
+        async with run.kept_alive():
+            report = await purge.purge_finished_jobs(
+                request.pool, retention, on_batch=on_batch, **options
+            )
     except BaseException as exc:
         await close_broken(run, exc, time.monotonic() - begun)
         raise

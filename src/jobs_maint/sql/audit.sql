@@ -27,6 +27,17 @@ UPDATE jobs_maint_audit a SET counts = %(counts)s
 WHERE a.id = %(audit_id)s AND a.outcome IN ('started', 'interrupted')
 RETURNING coalesce((SELECT NOT stop_requested FROM run), false) AS go_on;
 
+-- name: renew_lease (audit_id, lease_seconds)
+-- A sign of life while a statement takes long. Nothing to write while the batches renew it; a row
+-- that is held is renewed by who holds it.
+UPDATE jobs_maint_runs
+SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
+WHERE audit_id = (
+    SELECT audit_id FROM jobs_maint_runs
+    WHERE audit_id = %(audit_id)s AND state = 'running'
+      AND lease_until < now() + make_interval(secs => %(lease_seconds)s * 0.75)
+    FOR UPDATE SKIP LOCKED);
+
 -- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
 -- Without counts those of the committed batches stay.
 WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)

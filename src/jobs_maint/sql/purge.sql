@@ -2,8 +2,8 @@
 
 -- name: take_turn
 -- Held until the transaction that opens a run ends: two that begin in the same instant look one
--- after the other. The next number after that of `schema apply`.
-SELECT pg_advisory_xact_lock(7310599, hashtext(coalesce(current_schema(), '')));
+-- after the other, whatever their search paths. The next number after that of `schema apply`.
+SELECT pg_advisory_xact_lock(7310599, hashtext('jobs_maint_runs'::regclass::oid::text));
 
 -- name: find_running_purge
 -- Who purges now, since when, how far. One whose lease ran out belongs to a process that is gone.
