@@ -13,6 +13,7 @@ from chatbot.settings import ChatbotSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/jobs-chatbot.md").read_text(encoding="utf-8")
+CHECKS_IN = ("doctor.py", "doctor_page.py", "doctor_in_slack.py")
 GUIDE = (ROOT / "docs/how-to/set-up-slack.md").read_text(encoding="utf-8")
 
 
@@ -29,7 +30,7 @@ def test_every_command_and_option_is_explained_and_no_other():
 
 
 def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
-    sources = [ROOT / "src/chatbot" / name for name in ("doctor.py", "doctor_page.py")]
+    sources = [ROOT / "src/chatbot" / name for name in CHECKS_IN]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     real = set(re.findall(r'"(slack_\w+)', text))
     assert len(real) >= 8
