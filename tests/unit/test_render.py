@@ -386,6 +386,23 @@ def test_each_failed_job_shows_its_error_below_it_at_80_columns():
     assert lines[4] == "      ConnectTimeout: timed out after 10 s"
 
 
+def test_jobs_that_failed_alike_share_the_error_of_the_first():
+    same = failed_job(), failed_job(job_id=4700), failed_job(job_id=4699, message="refused")
+    lines = render_text(failed_report(*same), width=80).split("\n")
+    assert [line.split()[0] for line in lines[3:8]] == (
+        ["4711", "ConnectTimeout:", "4700", "4699", "ConnectTimeout:"]
+    )
+    assert "A job without an error below it failed with that of the job above." in lines
+    assert "without an error" not in render_text(failed_report(same[0], same[2]), width=80)
+
+
+def test_an_error_that_needs_a_second_line_has_it_broken_between_words():
+    long = "the server at https://hooks.example.com/orders/88123 said no for the third time"
+    lines = render_text(failed_report(failed_job(message=long)), width=80).split("\n")
+    told = [line.strip() for line in lines[4:6]]
+    assert " ".join(told) == f"ConnectTimeout: {long}"
+
+
 def test_a_wide_terminal_has_the_error_in_the_row():
     lines = render_text(failed_report(failed_job()), width=200).split("\n")
     assert lines[3].endswith("3  ConnectTimeout: timed out after 10 s")

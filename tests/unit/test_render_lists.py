@@ -116,6 +116,8 @@ def test_the_audit_tells_who_what_and_how_it_ended():
     assert text[4].endswith("slack:bo   refused     –  purge: You may not")
     assert "7 more not shown; --limit 9" in text
     assert build_data(AUDIT)["not_shown"] == 7
+    previewed = replace(ENTRY, outcome="previewed", action="purge", counts={"jobs": 1})
+    assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
 
 
 def test_foreign_text_is_harmless():

@@ -240,6 +240,9 @@ def _took(entry: AuditEntry) -> str:
 
 
 def _what(entry: AuditEntry) -> str:
-    counts = ", ".join(f"{count:,} {safe_word(name)}" for name, count in entry.counts.items())
+    counts = ", ".join(
+        count_noun(count, "job") if name == "jobs" else f"{count:,} {safe_word(name)}"
+        for name, count in entry.counts.items()
+    )
     text = f"{safe_line(entry.action)}{f' ({counts})' if counts else ''}"
     return f"{text}: {safe_line(entry.error)}" if entry.error else text
