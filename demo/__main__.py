@@ -63,7 +63,7 @@ def main() -> int:
 
 
 async def converse(stage: Stage) -> None:
-    stage.run("-m", "demo.team_app", "seed", "--history", "200", "--newsletter", "30000")
+    stage.run("-m", "demo.team_app", "seed", "--history", "200", "--newsletter", "50000")
     stage.start_worker("worker")
     stage.start_bot()
     print(f"All run; the local Slack is at {stage.slack_url}.")

@@ -9,5 +9,5 @@ set -euo pipefail
 
 read_arguments '--include-failed --yes --dry-run' "$@"
 expect_words 1 1
-expect_number days "${WORDS[0]}"
+expect_days days "${WORDS[0]}"
 exec_jobs_maint purge --older-than "${WORDS[0]}d" ${OPTIONS[@]+"${OPTIONS[@]}"}

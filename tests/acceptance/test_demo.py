@@ -161,8 +161,10 @@ def test_an_act_on_a_whole_newsletter_is_stopped_by_its_button(start_demo):
     demo = start_demo()
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     demo.type("as ada", "/jobs cancel --all newsletter")
-    demo.wait_until_it_says("[Cancel 30,000 jobs] [Not now]")
-    demo.type("click Cancel 30,000 jobs", "click Stop")
+    demo.wait_until_it_says("[Cancel 50,000 jobs] [Not now]")
+    demo.type("click Cancel 50,000 jobs")
+    demo.wait_until_it_says("[Stop]")
+    demo.type("click Stop")
     demo.wait_until_it_says("[Preview the rest]")
     assert "Stopped:" in demo.output
     demo.popen.stdin.close()

@@ -135,6 +135,8 @@ def test_shellcheck_finds_nothing(how):
         ("purge-old.sh", ["--include-failed"]),
         ("purge-old.sh", ["30d"]),
         ("purge-old.sh", ["-30"]),
+        ("purge-old.sh", ["0"]),
+        ("purge-old.sh", ["36501"]),
         ("purge-old.sh", ["30", "--include-everything"]),
         ("purge-old.sh", ["30", "--yes --include-failed"]),
     ],
@@ -256,7 +258,7 @@ def test_else_one_sentence(script, checkout, tmp_path):
     ended = run(path, *SCRIPTS[script], env=bare_environment(tmp_path, "exit 1"))
     assert (ended.returncode, ended.stdout) == (127, "")
     assert ended.stderr == (
-        f"{script}: jobs-maint was not found: pip install procrastinate-ops, "
+        f"{script}: jobs-maint was not found: install procrastinate-ops, "
         f"or make sync in {checkout}\n"
     )
 

@@ -54,6 +54,13 @@ expect_number() {
     [[ $2 =~ ^[0-9]+$ ]] || refuse "$(printf '%s is a whole number, not %q' "$1" "$2")"
 }
 
+# $1: what it is, $2: the text. The longest span of jobs-maint is a hundred years.
+expect_days() {
+    if ! [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 36500)); then
+        refuse "$(printf '%s is a whole number from 1 to 36500, not %q' "$1" "$2")"
+    fi
+}
+
 # Sets JOBS_MAINT to the words that start it.
 find_jobs_maint() {
     if command -v jobs-maint >/dev/null; then
@@ -63,7 +70,7 @@ find_jobs_maint() {
     elif python3 -P -c 'import jobs_maint' 2>/dev/null; then # -P: nothing of the current folder
         JOBS_MAINT=(python3 -P -m jobs_maint)
     else
-        printf '%s: jobs-maint was not found: pip install procrastinate-ops, or make sync in %s\n' \
+        printf '%s: jobs-maint was not found: install procrastinate-ops, or make sync in %s\n' \
             "$PROGRAM" "$CHECKOUT" >&2
         exit 127
     fi
