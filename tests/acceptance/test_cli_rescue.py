@@ -101,7 +101,7 @@ async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
     done = await make_job(status="succeeded")
     await conn.execute(
         "INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, had_recorder,"
-        " first_noticed_at) SELECT job_id, 0, at, false, now() - interval '2 minutes'"
+        " first_noticed_at) SELECT job_id, 0, at, true, now() - interval '2 minutes'"
         " FROM procrastinate_events WHERE type = 'started' AND job_id = ANY (%s)",
         (orphans,),
     )

@@ -57,8 +57,8 @@ async def run_job(fleet, *, silent_for=None, **job) -> int:
     return job_id
 
 
-async def start_again(conn, job) -> None:
-    """Somebody else puts it back and a new worker takes it."""
+async def start_again(conn, job) -> int:
+    """Somebody else puts it back and a new worker takes it; returns that worker."""
     await conn.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,))
     found = await conn.execute("SELECT procrastinate_register_worker_v1()")
     (worker,) = await found.fetchone()
@@ -66,6 +66,7 @@ async def start_again(conn, job) -> None:
         "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s",
         (worker, job),
     )
+    return worker
 
 
 async def list_failures(conn) -> list[tuple]:
@@ -114,7 +115,39 @@ async def test_without_a_recorder_a_fresh_heartbeat_is_a_living_worker(fleet, po
     assert item.code == "worker_alive"
     assert f"worker {worker} runs it since" in item.reason
     assert "its heartbeat at" in item.reason
-    await fleet.pass_time(minutes(1))
+
+
+@pytest.mark.parametrize("registered", [True, False], ids=["silent", "pruned"])
+async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_that_warns(
+    fleet, pool, make_job, conn, registered
+):
+    """It may drain, or its event loop be blocked: then it runs the job on."""
+    worker = await fleet.start_worker(beats=False)
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    if not registered:  # as the next worker that starts does
+        await conn.execute("DELETE FROM procrastinate_workers")
+    await fleet.observe()
+    item = await rescue(pool, job)
+    assert (item.outcome, item.code) == ("skipped", "worker_unknown")
+    assert f"the rescue acts in 60 min, `rescue --force {job}` at once" in item.reason
+    shown = await ask(pool, PreviewRescue((job, NO_JOB)))
+    assert (shown.expected, [skip.code for skip in shown.skips]) == (
+        0, ["worker_unknown", "not_found"],
+    )  # fmt: skip
+    assert await make_job.status(job) == "doing"
+    forced = await ask(pool, PreviewRescue((job,), force=True))
+    assert forced.warnings[1] == "If that worker still runs it, the job will run twice."
+    assert (await confirm(pool, forced)).done == 1
+
+
+async def test_a_named_job_is_never_left_longer_than_the_pass_would(fleet, pool, make_job):
+    worker = await fleet.start_worker(beats=False)
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    await fleet.observe()
+    assert (await rescue(pool, job)).code == "worker_unknown"
+    await fleet.pass_time(minutes(61))
     await fleet.observe()
     assert (await rescue(pool, job)).code == "put_back"
 
@@ -297,7 +330,7 @@ async def test_a_run_that_died_anew_since_the_preview_is_not_the_one_that_was_sh
 ):
     job = await run_job(fleet, silent_for=minutes(1))
     shown = await ask(pool, PreviewRescue((job, NO_JOB)))
-    await start_again(conn, job)
+    await fleet.beat(await start_again(conn, job), job)
     await fleet.fall_silent(minutes(1))
     await fleet.observe()
     report = await confirm(pool, shown)

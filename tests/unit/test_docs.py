@@ -195,7 +195,7 @@ VALUES = {
     "error", "worker_lost", "aborted", "null", "apply", "sql", "skipped", "done", "failed",
     "put_back", "not_found", "wrong_status", "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
-    "falling", "gone", "worker_alive", "too_soon", "started_again", "now",
+    "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
 }  # fmt: skip
 """What fields can hold, where a page names it."""
 

@@ -65,6 +65,7 @@ _WHY = {
     "abort_requested_before": "the worker was asked to abort them before",
     "worker_alive": "a living worker runs them",
     "too_soon": "no worker is heard, so nobody can tell yet",
+    "worker_unknown": "their worker has no recorder, so nobody can tell",
     "started_again": "they were started again since the preview",
 }
 

@@ -33,6 +33,7 @@ REFUSED: dict[str, type[JobsMaintError]] = {
     "abort_requested_before": WrongJobStatus,
     "worker_alive": WrongJobStatus,
     "too_soon": WrongJobStatus,
+    "worker_unknown": WrongJobStatus,
 }
 """Why a job was not changed → the error it is when it was the only one asked for."""
 

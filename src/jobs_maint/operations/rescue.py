@@ -1,7 +1,8 @@
 """Rescue jobs that a person named: at once where their worker is dead, never where one lives.
 
-The pass waits for `stalled_after`; a person who names a job has looked. So one silent worker is
-enough, as long as somebody is heard. What a living worker holds takes a force.
+The pass waits for `stalled_after`; a person who names a job has looked. So one silent worker that
+beat before is enough, as long as somebody is heard. What a living worker holds takes a force, and
+what one holds that never beat: nothing tells whether it lives.
 """
 
 from __future__ import annotations
@@ -138,6 +139,13 @@ def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> Item
             f"the rescue acts in {format_age(left)}, `rescue --force {job_id}` at once"
         )
         return _item(row, "worker_alive", reason)
+    if not row["had_recorder"]:
+        reason = (
+            f"{who} never beat, so that its silence tells nothing: one without a recorder that "
+            f"drains, or is blocked, runs its job on; the rescue acts in {format_age(left)}, "
+            f"`rescue --force {job_id}` at once"
+        )
+        return _item(row, "worker_unknown", reason)
     quiet = row["quiet_seconds"] - row["noticed_seconds"]
     if not row["heard"] and quiet > 0:
         reason = (
