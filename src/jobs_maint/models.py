@@ -307,7 +307,8 @@ class DigestReport:
     groups_not_shown: int
     failures_not_shown: int
     queues: tuple[QueueStats, ...]
-    purged: int
+    purged: int | None
+    """None where only some queues or tasks are told of: a purge does not count by them."""
     truncated_from: datetime | None = None
     """Where the gap since the last digest began, when it was longer than the digest covers."""
     queue: str | None = None

@@ -7,7 +7,16 @@ from datetime import timedelta
 import pytest
 from tests.support.history import hours, minutes
 
-from jobs_maint.actions import Actor, CloseDigest, Grant, OpenDigest, Role, ShowDigest
+from chatbot.replies import render_digest
+from jobs_maint.actions import (
+    Actor,
+    CloseDigest,
+    Grant,
+    OpenDigest,
+    PurgeFinished,
+    Role,
+    ShowDigest,
+)
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data, render_text
@@ -84,6 +93,23 @@ async def test_a_role_limited_to_queues_sees_those_and_is_told_so(pool, history)
     with pytest.raises(NotPermitted, match="your grant reaches web"):
         await ask(pool, ShowDigest("email"), viewer)
     assert "Only queues that your role reaches: web*." in render_text(report)
+
+
+async def test_what_was_purged_of_all_queues_is_told_only_of_all_queues(pool, make_job):
+    """A purge counts by status: of some queues nobody knows, and "none" would be untrue."""
+    await make_job(status="succeeded", queue="email", finished_ago=hours(24 * 40))
+    await make_job(status="failed", queue="webhook")
+    await perform(pool, ANA, PurgeFinished(), settings=MaintSettings())
+    everything = await ask(pool)
+    assert everything.purged == 1
+    assert "1 finished job purged" in render_text(everything)
+    assert "1 finished job purged" in render_digest(everything, "/jobs").text
+    viewer = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("web*",)),))
+    for report in (await ask(pool, ShowDigest("webhook")), await ask(pool, actor=viewer)):
+        assert report.purged is None
+        assert build_data(report)["purged"] is None
+        assert "purged" not in render_text(report)
+        assert "purged" not in render_digest(report, "/jobs").text
 
 
 async def test_groups_beyond_the_ten_largest_are_counted(pool, make_job):

@@ -128,12 +128,13 @@ def _only_queue(queues: Sequence[str] | None) -> str | None:
 
 def _context(report: DigestReport) -> Part:
     now: datetime = report.until
-    purged = f"{report.purged:,} finished jobs purged" if report.purged else "none purged"
+    purged = f"{count(report.purged, 'finished job')} purged" if report.purged else "none purged"
     back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
     exact = report.until - report.since < timedelta(minutes=5)
     times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
     span: list[Span | str] = [times[0], " to ", times[1]]
-    lines: list[Line] = [[*span, f" · {purged} · {back}"]]
+    told = back if report.purged is None else f"{purged} · {back}"
+    lines: list[Line] = [[*span, f" · {told}"]]
     if report.limited_to_queues is not None:
         names = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
         lines.append([cut(f"only queues that your role reaches: {names}", 300)])

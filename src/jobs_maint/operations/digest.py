@@ -132,8 +132,10 @@ async def _summarise(
         for row in await fetch_all(conn, queries["count_other_ends"], filters)
     }
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
-    span = {"since": wanted.since, "until": wanted.until}
-    purged = await fetch_one(conn, queries["count_purged"], span)
+    purged = None
+    if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
+        span = {"since": wanted.since, "until": wanted.until}
+        purged = (await fetch_one(conn, queries["count_purged"], span))["jobs"]
     return DigestReport(
         window_id=0,
         name=name,
@@ -148,7 +150,7 @@ async def _summarise(
         groups_not_shown=len(rest),
         failures_not_shown=sum(group.count for group in rest),
         queues=stats,
-        purged=purged["jobs"],
+        purged=purged,
         slots=tuple(map(sum, zip(*(group.slots for group in found), strict=True))),
     )
 

@@ -96,6 +96,7 @@ async def _list_newest(
     for most in (limit + MARGIN, 4 * limit + MOST_EVENTS):
         rows = await fetch_all(conn, queries["list_newest_failed"], {**params, "most": most})
         if len(rows) >= wanted:
+            total = max(total, len(rows))  # some failed between the two statements
             return _Found(rows, total, hidden, at_least=counted["reached"] > MOST_COUNTED)
     return None
 
