@@ -28,7 +28,7 @@ from chatbot.services import Services
 from jobs_maint.actions import Action, GetJob, RescueJobs, Role, RunDoctor, ShowHelp
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Request, build_help, parse_words, split_text
-from jobs_maint.models import JobDetails
+from jobs_maint.models import JobDetails, Preview
 from jobs_maint.perform import claim_request, perform
 
 __all__ = ["Answers"]
@@ -152,7 +152,9 @@ class Answers:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", user(ask.user))
         replaces = ask.refresh and private == ask.private
-        return Answer(message, private, act=action.act, replaces=replaces)
+        # A preview is a question: the audit channel hears of what came of it.
+        told = action.act and not isinstance(result, Preview)
+        return Answer(message, private, act=told, replaces=replaces)
 
     async def _perform(self, action: Any, known: KnownActor) -> Any:
         services = self._services

@@ -56,9 +56,11 @@ def format_duration(duration: timedelta | None) -> str:
 
 
 def format_age(duration: timedelta | float) -> str:
-    """A span for a reader: `8 s`, `14 min`, `3 h`, `2 d`; below a second `0.4 s`."""
+    """A span for a reader: `8 s`, `14 min`, `3 h`, `2 d`; below a second `0.4 s`, `< 0.1 s`."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
     seconds = max(seconds, 0.0)
+    if seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 0.95:
         return f"{seconds:.1f} s"
     if seconds < 100:
