@@ -54,16 +54,11 @@ class JobFactory:
         recorded: bool = True,
         abort_requested: bool = False,
     ) -> int:
-        one = await self._conn.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, lock, queueing_lock,"
-            " scheduled_at) VALUES (%s, %s, %s, %s, %s, now() + %s) RETURNING id",
-            (queue, task, Jsonb(args or {}), lock, queueing_lock, scheduled_in),
-        )
-        (job_id,) = await one.fetchone() or (0,)
         steps = {"todo": [], "cancelled": ["cancelled"]}.get(status, ["doing", status])
         if status == "doing":
             steps = ["doing"]
-        for step in steps:
+
+        async def take(step: str) -> None:
             await self._conn.execute(
                 "UPDATE procrastinate_jobs SET status = %s, worker_id = %s,"
                 " abort_requested = abort_requested OR %s WHERE id = %s",
@@ -74,6 +69,20 @@ class JobFactory:
                     job_id,
                 ),
             )
+
+        # A living worker must not take a job that is only waiting on its way to another status.
+        async with self._conn.transaction():
+            one = await self._conn.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, args, lock,"
+                " queueing_lock, scheduled_at) VALUES (%s, %s, %s, %s, %s, now() + %s)"
+                " RETURNING id",
+                (queue, task, Jsonb(args or {}), lock, queueing_lock, scheduled_in),
+            )
+            (job_id,) = await one.fetchone() or (0,)
+            for step in steps[:1]:
+                await take(step)
+        for step in steps[1:]:
+            await take(step)
         tried = len(steps) - 1 if len(steps) > 1 else 0
         await self._conn.execute(
             "UPDATE procrastinate_jobs SET attempts = %s, abort_requested = %s WHERE id = %s",

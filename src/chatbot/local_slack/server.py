@@ -1,5 +1,6 @@
 """`LocalSlack`: one workspace on one port, and what a test may do with it in the same process."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,4 +41,13 @@ class LocalSlack(Acting, ModalActs, Switches):
             slack._faults.clear()
             await slack._sockets.close()
             await slack._delivery.close()
-            await runner.cleanup()
+            await _close(runner)
+
+
+async def _close(runner: web.AppRunner) -> None:
+    """Also what was accepted a moment ago: it takes some turns to become a connection."""
+    for site in list(runner.sites):
+        await site.stop()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await runner.cleanup()
