@@ -9,12 +9,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from chatbot.local_slack import LocalSlackControl
 from demo.script import CheckFailedError, play
 from demo.stage import ADA, ANA, VIC, Stage, StageError
 from demo.talk import NAMES, Talk
 
+T = TypeVar("T")
 PEOPLE = {"ana": (ANA, "operator"), "vic": (VIC, "viewer"), "ada": (ADA, "admin")}
 HELP = """\
 Type what a person in #ops would type, for example:
@@ -29,6 +32,8 @@ Type what a person in #ops would type, for example:
     close, submit    the buttons at the bottom of a modal
     as vic           be vic, a viewer (ana is operator, ada is admin)
 Ctrl-C or Ctrl-D ends everything and leaves nothing behind."""
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""A closed terminal leaves nothing behind either."""
 LAST_ANSWERS = 3.0
 """Seconds that answers have after the last line of a file or pipe."""
 
@@ -37,17 +42,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--script", action="store_true", help="play the scenario, check, and end")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves nothing behind either
+    for number in ENDS:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     begun = time.monotonic()
     try:
         print("Starting PostgreSQL, a local Slack, a worker and the bot …", flush=True)
         with Stage() as stage:
             if options.script:
-                checks = asyncio.run(play(stage))
+                checks = asyncio.run(_until_ended(play(stage)))
                 print(f"\n{checks} checks held in {time.monotonic() - begun:.0f} s.")
                 return 0
-            asyncio.run(converse(stage))
+            asyncio.run(_until_ended(converse(stage)))
     except CheckFailedError as exc:
         print(f"  ✗ {exc}", file=sys.stderr)
         return 1
@@ -60,6 +65,34 @@ def main() -> int:
             return 130
     print("\nEnded; nothing is left running.")
     return 0
+
+
+async def _until_ended(work: Coroutine[Any, Any, T]) -> T:
+    """SIGTERM and SIGHUP end it as Ctrl-C does, wherever it is.
+
+    What a signal handler raises is lost when it happens to run inside of a destructor.
+    """
+    received: list[int] = []
+    task = asyncio.ensure_future(work)
+
+    def end(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in ENDS:
+        loop.add_signal_handler(number, end, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if received:
+            sys.exit(128 + received[0])
+        raise
+    finally:
+        # The parts are ended next, and nothing may come between.
+        for number in ENDS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def converse(stage: Stage) -> None:

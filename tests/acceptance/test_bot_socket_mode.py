@@ -178,7 +178,10 @@ async def test_a_message_that_is_no_request_harms_nothing(pool, caplog):
 async def test_what_was_received_is_acknowledged_before_the_connection_is_closed(pool):
     async with open_link(pool) as (slack, link):
         results = [asyncio.create_task(slack.command(VIEWER, OPS, "/jobs help")) for _ in range(20)]
-        await until(lambda: len(slack._sockets._waiting) == 20, "twenty requests on their way")
+        await until(
+            lambda: len(slack._sockets._waiting) + sum(r.done() for r in results) == 20,
+            "twenty requests on their way",
+        )
         [connection] = link._connections()
         await until(lambda: connection._taken or all(r.done() for r in results), "the reception")
         await link.close()
