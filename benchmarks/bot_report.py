@@ -199,5 +199,5 @@ def _describe(part: str, found: Mapping[str, Any]) -> str:
     jobs = f" of {found['rows']:,} jobs" if part == "crowd" else ""
     return (
         f"{TITLES[part]}{jobs}, measured on {found[part]['measured_on']}: 2 cores with a load of "
-        f"{found[part]['load_of_the_machine']} in the mean of five minutes, as others worked there."
+        f"{found[part]['load_of_the_machine']} in the mean of five minutes."
     )

@@ -27,6 +27,7 @@ def describe_machine(bench: Bench) -> dict[str, Any]:
         "memory_gb": round(memory / 2**30),
         "postgresql": str(bench.ask("SHOW server_version")).split()[0],
         "shared_buffers": bench.ask("SHOW shared_buffers"),
+        "load": f"{os.getloadavg()[1]:.1f} in the mean of five minutes",
     }
 
 
@@ -64,7 +65,7 @@ def write_page(*more: str) -> None:
             f"## {found['rows']:,} jobs\n\n"
             f"Measured on {found['measured_on']}: {machine['cores']} cores, "
             f"{machine['memory_gb']} GB of memory, PostgreSQL {machine['postgresql']}, "
-            f"shared_buffers {machine['shared_buffers']}; others worked on the machine.\n\n"
+            f"shared_buffers {machine['shared_buffers']}, load {machine['load']}.\n\n"
             + table([Result(**result) for result in found["results"]])
             + f"\n\n![Times faster than the built-in](../../benchmarks/results/{found['rows']}.svg)"
         )
