@@ -7,11 +7,8 @@ from typing import Any
 
 from chatbot import replies
 from chatbot.replies import Message
-from chatbot.replies.packer import pack
-from chatbot.replies.parts import preformatted
 from chatbot.replies.preview import render_preview
 from jobs_maint import models
-from jobs_maint.render import render_text
 
 __all__ = ["render_result"]
 
@@ -33,7 +30,7 @@ def render_result(
             return replies.render_acts(result, command, by=by)
         case models.RescueReport():
             return replies.render_rescue(result, command, by=by)
-    return pack([preformatted(render_text(result, width=60))])
+    raise TypeError(f"no message for a {type(result).__name__}")
 
 
 _PAGED: Mapping[type, Callable[[Any, str, int], Message]] = {
