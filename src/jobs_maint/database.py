@@ -228,14 +228,16 @@ async def transaction(
     *,
     lock_timeout: timedelta = LOCK_TIMEOUT,
     statement_timeout: timedelta = STATEMENT_TIMEOUT,
+    snapshot: bool = False,
 ) -> AsyncIterator[Conn]:
     """A READ COMMITTED transaction with limits, whatever the connection's defaults are.
 
-    The isolation level matters: re-checks after a lock need a fresh snapshot. Times come as UTC,
-    whatever the time zone of the server or the role.
+    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`, for
+    reading, all its statements see the same moment. Times come as UTC, whatever the time zone of
+    the server or the role.
     """
     async with conn.transaction():
-        await _limit(conn, lock_timeout, statement_timeout)
+        await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
         yield conn
 
 
@@ -247,8 +249,11 @@ async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
         yield conn
 
 
-async def _limit(conn: Conn, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
-    await conn.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+async def _limit(
+    conn: Conn, lock_timeout: timedelta, statement_timeout: timedelta, *, snapshot: bool = False
+) -> None:
+    level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+    await conn.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
     await conn.execute(
         "SELECT set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"

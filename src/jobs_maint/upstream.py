@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUR_NAMESPACES",
+    "OUR_TASKS",
     "STOPPING",
     "Notification",
     "app_pool",
@@ -34,6 +35,9 @@ __all__ = [
 
 OUR_NAMESPACES = ("jobs_maint:", "chatbot:")
 """Prefixes of our own tasks' names; stats and digests leave them out."""
+
+OUR_TASKS = [f"{name.replace('_', chr(92) + '_')}%" for name in OUR_NAMESPACES]
+"""The same as LIKE patterns."""
 
 LONGEST_CHANNEL = 63
 """pg_notify refuses channel names of 64 bytes and more."""

@@ -18,8 +18,9 @@ from jobs_maint.operations import purge
 from jobs_maint.operations.errors import list_errors
 from jobs_maint.operations.failures import list_failed_jobs
 from jobs_maint.operations.indexes import list_indexes
-from jobs_maint.operations.stats import OUR_TASKS, get_stats
+from jobs_maint.operations.stats import get_stats
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 ROWS = 40_000
 FINAL = ("succeeded", "failed", "cancelled", "aborted")
@@ -75,12 +76,25 @@ def explain_generic(conn, topic, name, **params):
 
 
 def test_the_counts_are_read_from_the_indexes_alone(steady):
-    plan = explain(steady, "stats", "count_jobs", queue=None)
-    assert plan.full_scans == []
-    assert {"jobs_maint_counts_idx", "jobs_maint_own_idx"} <= plan.indexes
-    assert "Index Only Scan using jobs_maint_counts_idx" in plan.text
+    ended = explain(steady, "stats", "count_ended", queue=None)
+    own = explain(steady, "stats", "count_own", queue=None)
+    waiting = explain(steady, "stats", "count_waiting", queue=None, ours=OUR_TASKS)
+    assert "Index Only Scan using jobs_maint_counts_idx" in ended.text
+    assert "Index Only Scan using jobs_maint_own_idx" in own.text
+    plans = ended, own, waiting
+    assert not any(plan.full_scans for plan in plans)
     pages = steady.execute("SELECT relpages FROM pg_class WHERE relname = 'procrastinate_jobs'")
-    assert plan.buffers < pages.fetchone()[0]
+    assert sum(plan.buffers for plan in plans) < pages.fetchone()[0]
+
+
+def test_a_sample_reads_the_pages_it_names_and_no_other(steady):
+    pages = steady.execute("SELECT relpages FROM pg_class WHERE relname = 'procrastinate_jobs'")
+    plan = explain(
+        steady, "stats", "sample_pages", queue=None, pages=pages.fetchone()[0], sampled=100
+    )
+    assert "Tid Range Scan on procrastinate_jobs" in plan.text
+    assert plan.full_scans == []
+    assert plan.buffers < 150
 
 
 def test_what_ended_lately_is_found_by_the_pages_of_that_time(steady):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
 from tests.support.history import days, hours, minutes
 
@@ -61,6 +63,32 @@ async def test_our_own_tasks_are_left_out_but_their_last_run_is_told(pool, make_
     (run,) = report.maintenance
     assert (run.task, run.succeeded) == (task, True)
     assert report.as_of - run.finished_at == pytest.approx(hours(2), abs=timedelta(seconds=30))
+
+
+async def test_all_numbers_of_a_page_are_of_one_moment(pool, make_job, conn, database_url):
+    """A job is put away between two of the queries: it is not ready without an age."""
+    job_id = await make_job(queue="email", deferred_ago=minutes(20))
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("LOCK TABLE jobs_maint_failures")  # which is read after the counts
+        asking = asyncio.create_task(ask(pool, ShowStats()))
+        await wait_for_a_held_lock(conn)
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = 'cancelled' WHERE id = %s", (job_id,)
+        )
+        await other.rollback()
+        (queue,) = (await asking).queues
+    assert queue.ready == 1
+    assert queue.oldest_ready_seconds == pytest.approx(20 * 60, abs=30)
+
+
+async def wait_for_a_held_lock(conn):
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(10):
+        while not (await (await conn.execute(waits)).fetchone())[0]:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_grant_limited_to_queues_filters_and_says_how_many_are_hidden(pool, make_job):

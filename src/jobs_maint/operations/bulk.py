@@ -18,8 +18,8 @@ from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, Preview, SetGroup, SkipGroup
 from jobs_maint.operations.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.retry import retry_jobs
-from jobs_maint.operations.stats import OUR_TASKS
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["LARGEST_SET", "LIFETIME", "freeze_set", "freeze_words", "run_set", "use_selection"]
 

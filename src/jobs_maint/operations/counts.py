@@ -2,26 +2,26 @@
 
 What waits or runs is always counted. Ended jobs are counted from an index alone while the table is
 not too large for it and was vacuumed; else those of each queue and status are counted up to ten
-thousand, and larger groups are estimated from spans of ids all over the table.
+thousand, and larger groups are estimated from pages all over the table.
 """
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["count_jobs"]
 
 Rows = list[dict[str, Any]]
+Group = tuple[str, str]
+"""Queue and status."""
 
 SMALL_TABLE = 500_000
 """Rows; up to here the count is exact whatever the state of the table."""
@@ -34,9 +34,10 @@ EXACT_LIMIT = "2s"
 SAMPLE_LIMIT = "5s"
 EXACT_GROUP, CHANGED_GROUP = 10_000, 1_000
 """Jobs of one queue and status; more are estimated, and all of them where that takes too long."""
-SAMPLES = (10_000, 1_000)
-"""Spans of ids; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
-SPAN_ROWS = 30
+SAMPLES = (300_000, 30_000)
+"""Rows; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
+PAGES_BY_NUMBER = 140_000
+"""The first version of PostgreSQL that finds a page by its number; others would read them all."""
 DIGITS = 3
 """Of an estimate: more would look like a count."""
 
@@ -44,112 +45,100 @@ DIGITS = 3
 async def count_jobs(conn: Conn, queue: str | None) -> Rows:
     """Rows of queue_name, status, ahead, jobs, first_ready and estimated."""
     queries = load_queries("stats")
+    large: set[Group] = set()
     cost = await fetch_one(conn, queries["judge_counts"])
-    changed = cost["changed"] > CHANGED * cost["rows"]
-    rows: Rows | None = None
-    if not cost["indexed"]:
-        rows = await fetch_all(conn, queries["count_jobs"], {"queue": queue})
-    elif cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not changed):
-        rows = await _fetch_within(conn, queries["count_jobs"], {"queue": queue})
-    if rows is None:
-        most = CHANGED_GROUP if changed else EXACT_GROUP
-        return await _estimate(conn, queue, cost["rows"], most)
-    return [{**row, "estimated": False} for row in rows]
+    ended = await _count_ended(conn, queue, cost)
+    if ended is None:
+        ended, large = await _estimate(conn, queue, cost)
+    own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
+    rows = await fetch_all(conn, queries["count_waiting"], {"queue": queue, "ours": OUR_TASKS})
+    for row in rows:
+        row["estimated"] = False
+    for group, counted in ended.items():
+        jobs = counted - own.get(group, 0)
+        if jobs > 0:
+            rows.append(
+                {
+                    "queue_name": group[0],
+                    "status": group[1],
+                    "ahead": False,
+                    "jobs": _round(jobs) if group in large else jobs,
+                    "first_ready": None,
+                    "estimated": group in large,
+                }
+            )
+    return rows
 
 
-async def _estimate(conn: Conn, queue: str | None, in_all: int, most: int) -> Rows:
-    """The groups of more than `most` by a sample; the others, and what waits or runs, exactly."""
+async def _count_ended(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any]
+) -> dict[Group, int] | None:
+    """Our own tasks among them; None where that takes too long."""
+    query = load_queries("stats")["count_ended"]
+    if not cost["indexed"] or conn.info.server_version < PAGES_BY_NUMBER:
+        return _by_group(await fetch_all(conn, query, {"queue": queue}))
+    if cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not _is_changed(cost)):
+        rows = await _fetch_within(conn, query, {"queue": queue}, EXACT_LIMIT)
+        return None if rows is None else _by_group(rows)
+    return None
+
+
+def _is_changed(cost: Mapping[str, Any]) -> bool:
+    return bool(cost["changed"] > CHANGED * cost["rows"])
+
+
+async def _estimate(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any]
+) -> tuple[dict[Group, int], set[Group]]:
+    """Ended jobs, our own tasks among them, and the groups that are too large to count."""
     query = load_queries("stats")["count_small"]
-    rows = await _fetch_within(conn, query, {"queue": queue, "most": most})
+    most = CHANGED_GROUP if _is_changed(cost) else EXACT_GROUP
+    rows = await _fetch_within(conn, query, {"queue": queue, "most": most}, EXACT_LIMIT)
     if rows is None:
         most = 0
         rows = await fetch_all(conn, query, {"queue": queue, "most": most})
-    large = {
-        (row["queue_name"], row["status"])
-        for row in rows
-        if row["status"] not in {"todo", "doing"} and row["jobs"] > most
-    }
-    sampled = await _sample(conn, queue, in_all) if large else {}
-    counted = []
-    for row in rows:
-        group = row["queue_name"], row["status"]
-        jobs, estimated = row["jobs"] - row["own"], group in large
-        if estimated:
-            # At least those counted are there, whatever the sample says.
-            jobs = _round(max(sampled.get(group, 0.0), row["jobs"]) - row["own"])
-        if jobs > 0:
-            counted.append({**row, "jobs": jobs, "estimated": estimated})
-    return counted
+    counted = _by_group(rows)
+    large = {group for group, jobs in counted.items() if jobs > most}
+    sampled = await _sample(conn, queue, cost) if large else {}
+    # At least those counted are there, whatever the sample says.
+    estimates = {group: max(sampled.get(group, 0), counted[group]) for group in large}
+    return counted | estimates, large
 
 
-async def _sample(conn: Conn, queue: str | None, in_all: int) -> dict[tuple[str, str], float]:
-    """Jobs by queue and status, as if every part of the table were like its spans.
+async def _sample(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> dict[Group, int]:
+    """Jobs by queue and status, as if each part of the table were like the page read of it.
 
-    Pages chosen by chance would be less good: the failed jobs of two months, kept when all others
-    around them are gone, lie on few pages.
+    Pages chosen by chance in the whole would be less good: the failed jobs of two months, kept
+    when all others around them are gone, lie on few pages.
     """
-    queries = load_queries("stats")
-    found = await fetch_one(conn, queries["find_strata"])
-    if found["first_id"] is None:
-        return {}
-    edges = sorted(
-        {found["first_id"], found["last_id"] + 1}
-        | {i for i in found["bounds"] or () if found["first_id"] < i <= found["last_id"]}
-    )
-    rows = None
+    query = load_queries("stats")["sample_pages"]
+    pages = max(cost["pages"], 1)
     for wanted in SAMPLES:
-        spans = _choose_spans(edges, wanted, in_all)
-        params = {
-            "queue": queue,
-            "starts": spans.starts,
-            "ends": spans.ends,
-            "weights": spans.weights,
-        }
-        if wanted == SAMPLES[-1]:
-            rows = await fetch_all(conn, queries["sample_ended"], params)
-        else:
-            rows = await _fetch_within(conn, queries["sample_ended"], params, SAMPLE_LIMIT)
+        sampled = min(math.ceil(wanted * pages / max(cost["rows"], 1)), pages)
+        params = {"queue": queue, "pages": pages, "sampled": sampled}
+        limit = SAMPLE_LIMIT if wanted != SAMPLES[-1] else None
+        rows = await _fetch_within(conn, query, params, limit)
         if rows is not None:
-            break
-    return {(row["queue_name"], row["status"]): row["jobs"] for row in rows or ()}
+            return {group: round(n * pages / sampled) for group, n in _by_group(rows).items()}
+    return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Spans:
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-
-def _choose_spans(edges: Sequence[int], wanted: int, in_all: int) -> _Spans:
-    """Spans of about `SPAN_ROWS` jobs, equally many in each part, at equal distances within it."""
-    spans = _Spans()
-    parts = len(edges) - 1
-    for first, end in pairwise(edges):
-        width = end - first
-        span = max(round(SPAN_ROWS * width * parts / max(in_all, 1)), 1)
-        step = max(width * parts / wanted, span)
-        number = max(math.floor(width / step), 1)
-        step, span = width / number, min(span, width)
-        begin = first + random.random() * (step - span)  # noqa: S311  a sample, no secret
-        for i in range(number):
-            start = math.floor(begin + i * step)
-            spans.starts.append(start)
-            spans.ends.append(start + span)
-            spans.weights.append(step / span)
-    return spans
+def _by_group(rows: Rows) -> dict[Group, int]:
+    return {(row["queue_name"], row["status"]): row["jobs"] for row in rows}
 
 
 async def _fetch_within(
-    conn: Conn, query: Any, params: dict[str, Any], span: str = ""
+    conn: Conn, query: Any, params: dict[str, Any], limit: str | None
 ) -> Rows | None:
-    """The rows, or None when the statement took longer than `span`, else `EXACT_LIMIT`."""
-    limit = load_queries("stats")["limit_statement"]
+    """The rows, or None when the statement took longer than `limit`."""
+    if limit is None:
+        return await fetch_all(conn, query, params)
+    set_limit = load_queries("stats")["limit_statement"]
     try:
         async with conn.transaction():
-            before = await fetch_one(conn, limit, {"limit": span or EXACT_LIMIT})
+            before = await fetch_one(conn, set_limit, {"limit": limit})
             rows = await fetch_all(conn, query, params)
-            await fetch_all(conn, limit, {"limit": before["value"]})
+            await fetch_all(conn, set_limit, {"limit": before["value"]})
     except pg.QueryCanceled as exc:
         if "statement timeout" not in str(exc):
             raise

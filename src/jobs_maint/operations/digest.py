@@ -14,9 +14,10 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import DigestGroup, DigestReport, QueueStats
-from jobs_maint.operations.stats import OUR_TASKS, get_stats
+from jobs_maint.operations.stats import get_stats
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = [
     "Window",

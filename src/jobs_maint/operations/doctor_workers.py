@@ -9,8 +9,8 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor_findings import Situation, count, error, few, note, ok, warning
-from jobs_maint.operations.stats import OUR_TASKS
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__: list[str] = []
 

@@ -15,7 +15,7 @@ from typing import Any, LiteralString
 
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.bound import find_bound as _find_bound
 from jobs_maint.sql import load_queries
@@ -199,8 +199,8 @@ async def _delete_batch(
     """
     queries = load_queries("purge")
     status, go_on = params["status"], True
-    limits = {} if skip_held else {"lock_timeout": HELD_ROW}
-    async with pool.connection() as conn, transaction(conn, **limits):
+    patience = LOCK_TIMEOUT if skip_held else HELD_ROW
+    async with pool.connection() as conn, transaction(conn, lock_timeout=patience):
         await fetch_all(conn, queries["prepare_batch"])
         if skip_held:
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from jobs_maint import upstream
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
@@ -15,11 +14,9 @@ from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCou
 from jobs_maint.operations.bound import find_bound
 from jobs_maint.operations.counts import count_jobs
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["OUR_TASKS", "get_stats", "require_queue"]
-
-OUR_TASKS = [f"{name.replace('_', chr(92) + '_')}%" for name in upstream.OUR_NAMESPACES]
-"""LIKE patterns of our own tasks' names."""
+__all__ = ["get_stats", "require_queue"]
 
 
 async def require_queue(conn: Conn, queue: str, scope: QueueScope) -> None:
@@ -52,7 +49,7 @@ def _short(text: str) -> str:
 async def get_stats(
     conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
 ) -> StatsReport:
-    """One consistent picture of the queues that `scope` reaches."""
+    """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`."""
     queries = load_queries("stats")
     if queue is not None:
         await require_queue(conn, queue, scope)

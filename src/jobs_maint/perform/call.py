@@ -25,6 +25,7 @@ __all__ = [
     "open_run",
     "read",
     "record_items",
+    "write",
 ]
 
 
@@ -127,6 +128,12 @@ async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: floa
 
 
 async def read(request: Call, operation: Callable[[Conn], Awaitable[Any]]) -> Any:
+    """All that one answer shows is of one moment."""
+    async with request.pool.connection() as conn, transaction(conn, snapshot=True):
+        return await operation(conn)
+
+
+async def write(request: Call, operation: Callable[[Conn], Awaitable[Any]]) -> Any:
     async with request.pool.connection() as conn, transaction(conn):
         return await operation(conn)
 

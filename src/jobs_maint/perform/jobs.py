@@ -28,7 +28,7 @@ from jobs_maint.perform.call import Call, read, record_items
 
 async def show_stats(request: Call) -> StatsReport:
     action: ShowStats = request.action
-    async with request.pool.connection() as conn, transaction(conn):
+    async with request.pool.connection() as conn, transaction(conn, snapshot=True):
         report = await stats.get_stats(
             conn,
             queue=action.queue,

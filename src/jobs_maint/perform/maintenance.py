@@ -19,7 +19,15 @@ from jobs_maint.database import Conn, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
 from jobs_maint.operations import digest, purge, schema, stalled, turn
-from jobs_maint.perform.call import Call, Guard, close_broken, open_run, read, record_items
+from jobs_maint.perform.call import (
+    Call,
+    Guard,
+    close_broken,
+    open_run,
+    read,
+    record_items,
+    write,
+)
 from jobs_maint.settings import MaintSettings
 
 
@@ -139,7 +147,7 @@ async def show_digest(request: Call) -> Any:
 
 async def open_digest(request: Call) -> Any:
     action: OpenDigest = request.action
-    return await read(
+    return await write(
         request,
         lambda conn: digest.open_window(
             conn,
@@ -155,7 +163,7 @@ async def open_digest(request: Call) -> Any:
 
 async def close_digest(request: Call) -> Any:
     action: CloseDigest = request.action
-    await read(
+    await write(
         request,
         lambda conn: digest.close_window(
             conn, action.window_id, action.state,

@@ -10,7 +10,7 @@ from jobs_maint.database import transaction
 from jobs_maint.errors import SelectionExpired
 from jobs_maint.models import LostRun
 from jobs_maint.operations import bulk
-from jobs_maint.perform.call import Call, read
+from jobs_maint.perform.call import Call, write
 
 __all__ = ["close_run", "drop_selection", "stop_run", "take_lost_runs"]
 
@@ -38,10 +38,10 @@ async def drop_selection(request: Call) -> str:
 
 async def take_lost_runs(request: Call) -> tuple[LostRun, ...]:
     await audit.interrupt_lost_runs(request.pool)
-    runs: tuple[LostRun, ...] = await read(request, audit.take_lost_runs)
+    runs: tuple[LostRun, ...] = await write(request, audit.take_lost_runs)
     return runs
 
 
 async def close_run(request: Call) -> None:
     action: CloseRun = request.action
-    await read(request, lambda conn: audit.forget_run(conn, action.audit_id))
+    await write(request, lambda conn: audit.forget_run(conn, action.audit_id))

@@ -13,54 +13,50 @@ WITH RECURSIVE queue AS (
 )
 SELECT queue_name FROM queue WHERE queue_name IS NOT NULL;
 
--- name: count_jobs (queue)
--- Jobs by queue, status and whether they wait for a later time. Ended jobs are counted from
--- jobs_maint_counts_idx alone, our own tasks among them from jobs_maint_own_idx and taken off;
--- waiting and running ones are found by Procrastinate's own index on these two statuses.
--- `first_ready`: the first 1000 ids that are ready.
-WITH ended AS (
-    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
-    WHERE status NOT IN ('todo', 'doing')
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-    GROUP BY status, queue_name
-), own AS (
-    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
-    WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
-      AND status NOT IN ('todo', 'doing')
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-    GROUP BY status, queue_name
-), waiting AS (
-    SELECT queue_name, status, status = 'todo' AND coalesce(scheduled_at > now(), false) AS ahead,
-           count(*) AS jobs,
-           array_agg(id) FILTER (WHERE status = 'todo'
-                                   AND (scheduled_at IS NULL OR scheduled_at <= now())) AS ready
+-- name: count_ended (queue)
+-- Ended jobs by queue and status, from jobs_maint_counts_idx alone; our own tasks among them.
+SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs
+WHERE status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+GROUP BY procrastinate_jobs.status, queue_name;
+
+-- name: count_own (queue)
+-- Our own tasks among the ended jobs, from jobs_maint_own_idx.
+SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs
+WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+  AND status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+GROUP BY procrastinate_jobs.status, queue_name;
+
+-- name: count_waiting (queue, ours)
+-- Jobs that wait or run by queue, status and whether they wait for a later time, by Procrastinate's
+-- own index on these two statuses; our own tasks are left out. `first_ready`: the first 1000 ids of
+-- those that wait for nothing.
+SELECT queue_name, status::text AS status, ahead, jobs,
+       ARRAY(SELECT unnest(ids) ORDER BY 1 LIMIT 1000) AS first_ready
+FROM (
+    SELECT queue_name, status, scheduled_at > now() AS ahead, count(*) AS jobs,
+           array_agg(id) FILTER (WHERE (scheduled_at > now()) IS NOT TRUE) AS ids
     FROM procrastinate_jobs
     WHERE status IN ('todo', 'doing')
       AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-      AND NOT (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+      AND NOT task_name LIKE ANY (%(ours)s)
     GROUP BY 1, 2, 3
-)
-SELECT queue_name, status::text AS status, false AS ahead,
-       ended.jobs - coalesce(own.jobs, 0) AS jobs, NULL::bigint[] AS first_ready
-FROM ended LEFT JOIN own USING (queue_name, status)
-WHERE ended.jobs > coalesce(own.jobs, 0)
-UNION ALL
-SELECT queue_name, status::text, ahead, jobs, ARRAY(SELECT unnest(ready) ORDER BY 1 LIMIT 1000)
-FROM waiting;
+) AS waiting;
 
 -- name: judge_counts
 -- What an exact count would cost: rows, those changed since the last vacuum (an index alone does not
--- tell whether they are still there), and whether jobs_maint_counts_idx is there to count by.
+-- tell whether they are still there), pages of 8 kB, and whether jobs_maint_counts_idx is there to
+-- count by.
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
+       pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
        coalesce((SELECT i.indisvalid FROM pg_index i
                  WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
 WHERE c.oid = 'procrastinate_jobs'::regclass;
 
 -- name: count_small (queue, most)
--- As count_jobs, but of the ended jobs at most `most` and one more of each queue and status are
--- counted: more means that there are too many, and how many is estimated by sample_ended.
+-- As count_ended, but at most `most` jobs and one more of each queue and status are counted: more
+-- means that there are too many, and how many is estimated by sample_pages.
 WITH RECURSIVE key AS (
     (SELECT status, queue_name FROM procrastinate_jobs
      WHERE status NOT IN ('todo', 'doing') ORDER BY status, queue_name LIMIT 1)
@@ -71,57 +67,32 @@ WITH RECURSIVE key AS (
           AND (j.status, j.queue_name) > (key.status, key.queue_name)
         ORDER BY j.status, j.queue_name LIMIT 1
     ) AS next
-), ended AS (
-    SELECT key.queue_name, key.status, (
-        SELECT count(*) FROM (
-            SELECT FROM procrastinate_jobs j
-            WHERE j.status = key.status AND j.queue_name = key.queue_name
-              AND j.status NOT IN ('todo', 'doing')
-            LIMIT %(most)s::bigint + 1
-        ) AS first
-    ) AS jobs
-    FROM key WHERE %(queue)s::text IS NULL OR key.queue_name = %(queue)s
-), own AS (
-    SELECT queue_name, status, count(*) AS jobs FROM procrastinate_jobs
-    WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
-      AND status NOT IN ('todo', 'doing')
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-    GROUP BY status, queue_name
-), waiting AS (
-    SELECT queue_name, status, status = 'todo' AND coalesce(scheduled_at > now(), false) AS ahead,
-           count(*) AS jobs,
-           array_agg(id) FILTER (WHERE status = 'todo'
-                                   AND (scheduled_at IS NULL OR scheduled_at <= now())) AS ready
-    FROM procrastinate_jobs
-    WHERE status IN ('todo', 'doing')
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-      AND NOT (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
-    GROUP BY 1, 2, 3
 )
-SELECT queue_name, status::text AS status, false AS ahead, ended.jobs, coalesce(own.jobs, 0) AS own,
-       NULL::bigint[] AS first_ready
-FROM ended LEFT JOIN own USING (queue_name, status)
-UNION ALL
-SELECT queue_name, status::text, ahead, jobs, 0, ARRAY(SELECT unnest(ready) ORDER BY 1 LIMIT 1000)
-FROM waiting;
+SELECT key.queue_name, key.status::text AS status, (
+    SELECT count(*) FROM (
+        SELECT FROM procrastinate_jobs j
+        WHERE j.status = key.status AND j.queue_name = key.queue_name
+          AND j.status NOT IN ('todo', 'doing')
+        LIMIT %(most)s::bigint + 1
+    ) AS first
+) AS jobs
+FROM key WHERE %(queue)s::text IS NULL OR key.queue_name = %(queue)s;
 
--- name: find_strata
--- The ids at which the table splits into a hundred parts of equal size, as last analysed.
-SELECT (SELECT min(id) FROM procrastinate_jobs) AS first_id,
-       (SELECT max(id) FROM procrastinate_jobs) AS last_id,
-       (SELECT s.histogram_bounds::text::bigint[] FROM pg_stats s
-        JOIN pg_class c ON c.relname = s.tablename
-                       AND c.relnamespace::regnamespace = quote_ident(s.schemaname)::regnamespace
-        WHERE c.oid = to_regclass('procrastinate_jobs') AND s.attname = 'id') AS bounds;
-
--- name: sample_ended (queue, starts, ends, weights)
--- Ended jobs of some spans of ids, each counting for as many as its part has for one of its own.
-SELECT j.queue_name, j.status::text AS status, sum(span.weight) AS jobs
-FROM unnest(%(starts)s::bigint[], %(ends)s::bigint[], %(weights)s::float8[])
-     AS span (first_id, end_id, weight)
+-- name: sample_pages (queue, pages, sampled)
+-- Jobs by queue and status on `sampled` of the table's `pages`: one by chance out of each of as many
+-- equal parts of it.
+WITH page AS MATERIALIZED (
+    SELECT floor((part + random()) * %(pages)s::float8 / %(sampled)s)::bigint AS number
+    FROM generate_series(0, %(sampled)s::bigint - 1) AS part
+), bounds AS MATERIALIZED (
+    SELECT ('(' || number || ',0)')::tid AS first, ('(' || number + 1 || ',0)')::tid AS next
+    FROM page
+)
+SELECT j.queue_name, j.status::text AS status, count(*) AS jobs
+FROM bounds
 CROSS JOIN LATERAL (
     SELECT queue_name, status FROM procrastinate_jobs
-    WHERE id >= span.first_id AND id < span.end_id AND status NOT IN ('todo', 'doing')
+    WHERE ctid >= bounds.first AND ctid < bounds.next
       AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
     OFFSET 0
 ) AS j
@@ -150,32 +121,30 @@ GROUP BY 1;
 -- jobs_maint_events_at_idx names. Nearly all of their jobs were deferred within the day, after the
 -- id `bound`: they lie together, are read at once and hashed; the others are looked up. A plain
 -- join reads the whole table of jobs, or four pages a job.
-WITH ended AS MATERIALIZED (
-    SELECT e.job_id, e.type, e.at > now() - interval '1 hour' AS last_hour
+WITH ended AS (
+    SELECT j.queue_name, e.type, e.at > now() - interval '1 hour' AS last_hour,
+           j.task_name LIKE ANY (%(ours)s) AS own,
+           CASE WHEN j.id IS NULL THEN e.job_id END AS looked_up, count(*) AS jobs
     FROM procrastinate_events e
+    LEFT JOIN procrastinate_jobs j ON j.id = e.job_id AND j.id > %(bound)s
     WHERE e.at > now() - interval '24 hours' AND e.at <= now() AND e.type <> 'scheduled'
       AND e.type IN ('succeeded', 'failed', 'deferred_for_retry')
-), recent AS MATERIALIZED (
-    SELECT id, queue_name FROM procrastinate_jobs
-    WHERE id > %(bound)s
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-      AND NOT task_name LIKE ANY (%(ours)s)
+    GROUP BY 1, 2, 3, 4, 5
 ), counted AS (
-    SELECT j.queue_name, e.type, e.last_hour FROM ended e JOIN recent j ON j.id = e.job_id
+    SELECT queue_name, type, last_hour, jobs FROM ended WHERE NOT own
     UNION ALL
-    SELECT j.queue_name, e.type, e.last_hour
-    FROM ended e
+    SELECT j.queue_name, ended.type, ended.last_hour, ended.jobs
+    FROM ended
     CROSS JOIN LATERAL (
         SELECT queue_name FROM procrastinate_jobs
-        WHERE id = e.job_id AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-          AND NOT task_name LIKE ANY (%(ours)s)
+        WHERE id = ended.looked_up AND NOT task_name LIKE ANY (%(ours)s)
         OFFSET 0
     ) AS j
-    WHERE e.job_id <= %(bound)s
 )
-SELECT queue_name, type::text, count(*) AS last_day,
-       count(*) FILTER (WHERE last_hour) AS last_hour
-FROM counted GROUP BY queue_name, counted.type;
+SELECT queue_name, type::text, sum(jobs)::bigint AS last_day,
+       coalesce(sum(jobs) FILTER (WHERE last_hour), 0)::bigint AS last_hour
+FROM counted WHERE %(queue)s::text IS NULL OR queue_name = %(queue)s
+GROUP BY queue_name, counted.type;
 
 -- name: count_put_back (queue, ours)
 -- Jobs that were put back because their worker died: their `deferred_for_retry` events are no
