@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -112,12 +113,23 @@ async def act_on_and_on(
     return held
 
 
+@contextlib.asynccontextmanager
+async def no_garbage() -> AsyncIterator[None]:
+    """The pauses of this process's own collections are not the bot's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 async def measure_crowd(bench: Bench) -> list[Result]:
     """On the large table: all in one moment, then as people work; over HTTP and Socket Mode."""
     act = Hand(list_failed(bench))
     figures: dict[str, Any] = {"plain": summarize(await _measure_plain(bench))}
     for mode in MODES:
-        async with open_crowd(bench.url, mode) as (slack, people, bot):
+        async with open_crowd(bench.url, mode) as (slack, people, bot), no_garbage():
             await act_together(slack, people, act, 1)  # the bot asks for each channel once
             crowd = await act_together(slack, people, act, ROUNDS)
             alone = await act_alone(slack, people, act, ALONE)
@@ -138,7 +150,8 @@ async def _measure_plain(bench: Bench) -> list[Timed]:
     async def act(slack: CrowdedSlack, person: Person, word: str) -> Timed:
         return await slack.type(person, word, "stats")
 
-    async with open_crowd(bench.url, "http", "benchmarks.bot_plain") as (slack, people, _):
+    plain = open_crowd(bench.url, "http", "benchmarks.bot_plain")
+    async with plain as (slack, people, _), no_garbage():
         await act_together(slack, people, act, 1)
         return await act_together(slack, people, act, ROUNDS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
@@ -84,6 +85,9 @@ async def _start(
     stack.push_async_callback(bot.close, LAST_CALL)
     who = await bot.identify()
     await _rehearse(bot, maint, pool, who.user_id)
+    # What is there now stays: to search it for garbage again and again holds up acknowledgements.
+    gc.collect()
+    gc.freeze()
     link = None
     if settings.slack_app_token is not None:
         link = SocketLink(bot.app, bot.slack, settings.slack_app_token.get_secret_value())
