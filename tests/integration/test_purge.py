@@ -82,7 +82,7 @@ async def test_never_keeps(pool, make_job, conn):
 async def test_many_jobs_go_in_batches_and_a_slice_resumes_where_it_stopped(pool, conn):
     await conn.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
-        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 3000)"
+        " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 9000)"
     )
     await conn.execute(
         "INSERT INTO procrastinate_events (job_id, type, at)"
@@ -98,10 +98,10 @@ async def test_many_jobs_go_in_batches_and_a_slice_resumes_where_it_stopped(pool
 
     first = await purge.purge_finished_jobs(pool, retention, on_batch=after_two)
     assert (first.finished, first.batches) == (False, 2)
-    assert 0 < first.total < 3000
+    assert 0 < first.total < 9000
     assert first.resume_after["succeeded"] > 0
     second = await purge.purge_finished_jobs(pool, retention, resume_after=first.resume_after)
-    assert (second.finished, first.total + second.total) == (True, 3000)
+    assert (second.finished, first.total + second.total) == (True, 9000)
 
 
 async def test_no_time_at_all_deletes_nothing_and_says_it_is_not_finished(pool, make_job):
