@@ -25,7 +25,22 @@ from chatbot.replies.parts import user
 from chatbot.requests import BUTTONS, LONGEST_TEXT, Ask
 from chatbot.roles import KnownActor
 from chatbot.services import Services
-from jobs_maint.actions import Action, GetJob, RescueJobs, Role, RunDoctor, ShowHelp
+from chatbot.shared import Shared
+from jobs_maint.actions import (
+    ALL_QUEUES,
+    Action,
+    GetJob,
+    ListErrors,
+    ListFailed,
+    ListStuck,
+    ListWorkers,
+    RescueJobs,
+    Role,
+    RunDoctor,
+    ShowDigest,
+    ShowHelp,
+    ShowStats,
+)
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Request, build_help, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
@@ -35,6 +50,8 @@ __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
 
+SHARED = (ShowStats, ListFailed, ListErrors, ListStuck, ListWorkers, ShowDigest)
+"""What reads queues and shows the same to all who may see all of them."""
 LAST_WORDS = 3.0
 """Seconds for a word to the one whose request is stopped with the process."""
 
@@ -52,6 +69,10 @@ class Answers:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._acts = Acts(services)
+        self._shared = Shared()
+
+    async def close(self) -> None:
+        await self._shared.close()
 
     async def handle(self, ask: Ask) -> None:
         """Each key once: a request that Slack or somebody else repeats changes nothing."""
@@ -157,8 +178,15 @@ class Answers:
         return Answer(message, private, act=told, replaces=replaces)
 
     async def _perform(self, action: Any, known: KnownActor) -> Any:
+        """Who sees all queues sees the same: when many ask at once, the database is asked once."""
         services = self._services
-        return await perform(services.pool, known.actor, action, settings=services.maint)
+
+        async def look_up() -> Any:
+            return await perform(services.pool, known.actor, action, settings=services.maint)
+
+        if isinstance(action, SHARED) and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
+            return await self._shared.get(action, look_up)
+        return await look_up()
 
     def _help(self, action: ShowHelp, known: KnownActor) -> Answer:
         report = build_help(known.actor, "slack", action.about)

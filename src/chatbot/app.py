@@ -104,6 +104,7 @@ class Bot:
         """Finish what is in flight, then let go of the connections to Slack."""
         if late := await self.work.drain(seconds):
             log.warning("chatbot.work_cancelled count=%d", late)
+        await self._answers.close()
         await self.slack.close()
 
     def _build(self) -> AsyncApp:

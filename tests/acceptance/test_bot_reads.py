@@ -1,7 +1,10 @@
 """What one reads in Slack, on a real database: each word's message, where its buttons lead."""
 
+import asyncio
+
+import psycopg
 import pytest
-from tests.support.bots import ask, open_bot
+from tests.support.bots import ask, open_bot, settle
 from tests.support.history import hours, minutes
 
 from chatbot.local_slack.sample import ADMIN, OPS, VIEWER
@@ -37,6 +40,36 @@ async def fail_a_lot(make_job):
         )  # fmt: skip
     await make_job(status="failed", queue="email", task="app.mail", recorded=False)
     await make_job(status="failed", queue="email", task="app.mail", finished_ago=hours(30))
+
+
+async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
+    pool, conn, make_job, database_url
+):
+    await make_job(status="failed", queue="webhook")
+    async with (
+        open_bot(pool) as (slack, bot),
+        await psycopg.AsyncConnection.connect(database_url) as other,
+    ):
+        await other.execute("LOCK TABLE jobs_maint_failures")  # read after the counts
+        for _ in range(3):
+            await slack.command(ADMIN, OPS, "/jobs stats")
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(10):
+            while not (await (await conn.execute(waiting)).fetchone())[0]:
+                await asyncio.sleep(0.01)
+        await make_job(queue="later")
+        await slack.command(VIEWER, OPS, "/jobs stats")
+        await asyncio.sleep(0.2)
+        assert (await (await conn.execute(waiting)).fetchone())[0] == 1
+        await other.rollback()
+        await settle(bot)
+        answers = [m for m in slack.messages(OPS, ADMIN) if m.kind != "command"]
+    assert len(answers) == 4
+    assert "later" in answers[-1].text, "who asked after a change is shown it"
+    assert "later" not in answers[0].text
 
 
 @pytest.mark.parametrize(
