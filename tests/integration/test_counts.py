@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import psycopg
 import pytest
 from tests.conftest import Server
-from tests.support.history import hours, minutes
 
 from jobs_maint.database import open_pool, transaction
 from jobs_maint.operations import counts
@@ -129,50 +126,6 @@ async def test_pages_that_a_purge_emptied_count_for_nothing(large_url, any_table
     assert found["big", "failed"] == pytest.approx(GROUPS["big", "failed"], rel=0.05)
     assert found["mid", "succeeded"] == pytest.approx(GROUPS["mid", "succeeded"], rel=0.05)
     assert "succeeded" not in report.estimated["big"] or found["big", "succeeded"] < 11_000
-
-
-@pytest.mark.parametrize("queue", [None, "email"])
-async def test_jobs_scheduled_ahead_are_counted_without_being_read(
-    pool, make_job, conn, queue, monkeypatch
-):
-    """By the index and, when too many others wait, with them: the counts are the same."""
-    for _ in range(3):
-        await make_job(queue="email", scheduled_in=hours(1))
-    for number in range(4):
-        await make_job(queue="email", deferred_ago=minutes(number))
-    await make_job(queue="email", scheduled_in=-hours(1))  # due by now
-    await make_job(queue="email", status="doing", scheduled_in=-hours(1))
-    await make_job(queue="webhook", scheduled_in=hours(2))
-    for status in ("todo", "doing", "succeeded"):
-        for ahead in (None, hours(2)):
-            await make_job(
-                queue="email", task="jobs_maint:purge_finished_jobs", status=status,
-                scheduled_in=ahead,
-            )  # fmt: skip
-    await make_job(queue="email", status="failed", scheduled_in=hours(2))
-    await conn.execute("SELECT pg_stat_force_next_flush()")
-    await conn.execute("VACUUM ANALYZE procrastinate_jobs")
-
-    expected = {
-        ("email", "todo", True): 3, ("email", "todo", False): 5, ("email", "doing", False): 1,
-        ("email", "failed", False): 1, ("webhook", "todo", True): 1,
-    }  # fmt: skip
-
-    async def count(few):
-        monkeypatch.setattr(counts, "FEW_OTHERS", few)
-        async with pool.connection() as other, transaction(other):
-            rows = await counts.count_jobs(other, queue)
-        found = Counter()
-        for row in rows:
-            found[row["queue_name"], row["status"], bool(row["ahead"])] += row["jobs"]
-        ready = [i for row in rows if row["status"] == "todo" for i in row["first_ready"] or ()]
-        return dict(found), len(ready)
-
-    wanted = {key: jobs for key, jobs in expected.items() if queue in (None, key[0])}
-    assert await count(1_000) == (wanted, 5)
-    assert await count(2) == (wanted, 5), "too many others: all are read"
-    await conn.execute("DROP INDEX jobs_maint_scheduled_idx")
-    assert await count(1_000) == (wanted, 5)
 
 
 async def test_one_queue_is_estimated_as_all_of_them(large, any_table_is_large):

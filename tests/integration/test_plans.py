@@ -87,22 +87,6 @@ def test_the_counts_are_read_from_the_indexes_alone(steady):
     assert sum(plan.buffers for plan in plans) < pages.fetchone()[0]
 
 
-def test_jobs_scheduled_ahead_are_counted_from_the_index_alone(steady):
-    plan = explain(steady, "stats", "count_ahead", queue=None, most=1_000)
-    assert "Index Only Scan using jobs_maint_scheduled_idx" in plan.text
-    assert plan.full_scans == []
-    assert set(re.findall(r"Heap Fetches: (\d+)", plan.text)) == {"0"}
-
-
-def test_a_worker_is_never_led_to_the_index_of_scheduled_jobs(steady):
-    steady.execute("SET LOCAL enable_seqscan = off")
-    query = """
-        EXPLAIN SELECT id FROM procrastinate_jobs
-        WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
-        ORDER BY priority DESC, id LIMIT 1"""
-    assert "jobs_maint" not in Plan(steady.execute(query).fetchall()).text
-
-
 def test_a_sample_reads_the_pages_it_names_and_no_other(steady):
     pages = steady.execute("SELECT relpages FROM pg_class WHERE relname = 'procrastinate_jobs'")
     plan = explain(

@@ -38,8 +38,6 @@ SAMPLES = (300_000, 30_000)
 """Rows; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
 PAGES_BY_NUMBER = 140_000
 """The first version of PostgreSQL that finds a page by its number; others would read them all."""
-FEW_OTHERS = 10_000
-"""Jobs ready or running that are looked up one by one; more are read with those scheduled ahead."""
 DIGITS = 3
 """Of an estimate: more would look like a count."""
 
@@ -53,7 +51,7 @@ async def count_jobs(conn: Conn, queue: str | None) -> Rows:
     if ended is None:
         ended, large = await _estimate(conn, queue, cost)
     own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
-    rows = await _count_waiting(conn, queue, cost)
+    rows = await fetch_all(conn, queries["count_waiting"], {"queue": queue, "ours": OUR_TASKS})
     for row in rows:
         row["estimated"] = False
     for group, counted in ended.items():
@@ -70,31 +68,6 @@ async def count_jobs(conn: Conn, queue: str | None) -> Rows:
                 }
             )
     return rows
-
-
-async def _count_waiting(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> Rows:
-    """Jobs that wait or run. While most of them wait for a later time, these are not read."""
-    queries = load_queries("stats")
-    params = {"queue": queue, "ours": OUR_TASKS}
-    if cost["ahead_indexed"] and not _is_changed(cost):
-        bounds = {"queue": queue, "most": FEW_OTHERS}
-        found = await fetch_all(conn, queries["count_ahead"], bounds)
-        others = next(row["others"] for row in found if row["others"] is not None)
-        if len(others) <= FEW_OTHERS:
-            rows = await fetch_all(conn, queries["count_others"], {**params, "ids": others})
-            rows += [
-                {
-                    "queue_name": row["queue_name"],
-                    "status": "todo",
-                    "ahead": True,
-                    "jobs": row["jobs"],
-                    "first_ready": None,
-                }
-                for row in found
-                if row["others"] is None
-            ]
-            return rows
-    return await fetch_all(conn, queries["count_waiting"], params)
 
 
 async def _count_ended(

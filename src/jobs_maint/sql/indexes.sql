@@ -24,13 +24,6 @@ CREATE INDEX CONCURRENTLY jobs_maint_own_idx
     ON procrastinate_jobs (task_name, status, id) INCLUDE (queue_name)
     WHERE starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:');
 
--- name: jobs_maint_scheduled_idx
--- `stats`: jobs that wait for a later time, from the index alone. Procrastinate's workers look for
--- jobs without such a time too, so that the planner cannot take it for them.
--- Costs one entry when a job is deferred or retried for a later time, none else.
-CREATE INDEX CONCURRENTLY jobs_maint_scheduled_idx ON procrastinate_jobs (scheduled_at)
-    INCLUDE (queue_name, id) WHERE status = 'todo' AND scheduled_at IS NOT NULL;
-
 -- name: jobs_maint_failed_events_idx
 -- `failed`, `errors`, digests: when jobs failed for good, newest first, recorded or not.
 -- Costs one entry when a job fails for good, at the right end.

@@ -42,48 +42,15 @@ FROM (
     GROUP BY 1, 2, 3
 ) AS waiting;
 
--- name: count_ahead (queue, most)
--- Jobs that wait for a later time by queue, from jobs_maint_scheduled_idx alone, then the row of all
--- others: the ids that wait or run, at most `most` and one more, which means that there are too many.
-WITH ahead AS MATERIALIZED (
-    SELECT id, queue_name FROM procrastinate_jobs
-    WHERE status = 'todo' AND scheduled_at IS NOT NULL AND scheduled_at > now()
-), own AS MATERIALIZED (
-    SELECT id FROM procrastinate_jobs
-    WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
-      AND status = 'todo' AND scheduled_at > now()
-)
-SELECT queue_name, count(*) AS jobs, NULL::bigint[] AS others FROM ahead
-WHERE (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-  AND NOT EXISTS (SELECT FROM own WHERE own.id = ahead.id)
-GROUP BY queue_name
-UNION ALL
-SELECT NULL, 0, ARRAY(
-    SELECT j.id FROM procrastinate_jobs j
-    WHERE j.status IN ('todo', 'doing') AND NOT EXISTS (SELECT FROM ahead WHERE ahead.id = j.id)
-    ORDER BY j.id LIMIT %(most)s::bigint + 1
-);
-
--- name: count_others (queue, ours, ids)
--- As count_waiting, of these jobs.
-SELECT queue_name, status::text AS status, false AS ahead, count(*) AS jobs,
-       (array_agg(id ORDER BY id))[:1000] AS first_ready
-FROM procrastinate_jobs
-WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('todo', 'doing')
-  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-  AND NOT task_name LIKE ANY (%(ours)s)
-GROUP BY queue_name, procrastinate_jobs.status;
-
 -- name: judge_counts
 -- What an exact count would cost: rows, those changed since the last vacuum (an index alone does not
--- tell whether they are still there), pages of 8 kB, and which indexes are there to count by.
+-- tell whether they are still there), pages of 8 kB, and whether jobs_maint_counts_idx is there to
+-- count by.
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
        pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
        coalesce((SELECT i.indisvalid FROM pg_index i
-                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed,
-       coalesce((SELECT i.indisvalid FROM pg_index i
-                 WHERE i.indexrelid = to_regclass('jobs_maint_scheduled_idx')), false) AS ahead_indexed
+                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
 WHERE c.oid = 'procrastinate_jobs'::regclass;
 
