@@ -36,10 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000, help="jobs in the table")
     parser.add_argument("--only", choices=CASES, action="append", help="only this case")
+    parser.add_argument("--without", choices=CASES, action="append", help="all but this case")
     args = parser.parse_args()
     if args.rows < 20_000:
         parser.error("--rows: at least 20000, else nothing is measured but noise")
-    chosen = args.only or list(CASES)
+    chosen = [name for name in args.only or CASES if name not in (args.without or ())]
     results: list[Result] = []
     with start_server() as server:
         _say(f"building {args.rows:,} jobs …")

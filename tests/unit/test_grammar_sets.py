@@ -138,6 +138,7 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ("purge --yes --dry-run", "purge takes --yes or --dry-run, not both"),
         ("errors --limit 1000000", "'1000000' is not a limit"),
         ("stuck now", "stuck takes no words"),
+        ("--yes stats", "options come after the word, and stats has no option --yes; see help"),
     ],
 )
 def test_a_set_that_makes_no_sense_is_refused_with_one_clear_sentence(text, says):

@@ -83,7 +83,17 @@ def complain(code: str, message: str, *, as_json: bool = False) -> None:
         return
     from jobs_maint.render.safe import safe_line
 
-    write_error(f"jobs-maint: {safe_line(message)}")
+    write_error(_fold(f"jobs-maint: {safe_line(message)}"))
+
+
+def _fold(sentence: str) -> str:
+    """Broken between words where a person reads; one line where a program does."""
+    if not is_terminal(sys.stderr):
+        return sentence
+    import textwrap
+
+    width = find_width(sys.stderr)
+    return textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
 
 
 def complain_unexpected(exc: Exception, *, as_json: bool) -> None:

@@ -54,6 +54,11 @@ def parse_words(words: Sequence[str], surface: Surface) -> Request:
 
 def unknown_word(rest: list[str], path: list[str], group: click.Group) -> InvalidRequest:
     if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
+        if rest[0].partition("=")[0] not in _options(group.commands[rest[1]]):
+            return InvalidRequest(
+                f"options come after the word, and {rest[1]} has no option {short(rest[0])}; "
+                f"see help {rest[1]}"
+            )
         suggestion = _line([*path, *rest[1:], rest[0]])
         return InvalidRequest(
             f"options come after the word; did you mean {short(suggestion)!r}?",
@@ -70,12 +75,16 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
     )
 
 
+def _options(command: click.Command) -> list[str]:
+    return [
+        name for param in command.params if isinstance(param, click.Option) for name in param.opts
+    ]
+
+
 def _unknown_option(
     option: str, path: list[str], rest: list[str], command: click.Command
 ) -> InvalidRequest:
-    known = [
-        name for param in command.params if isinstance(param, click.Option) for name in param.opts
-    ]
+    known = _options(command)
     word = " ".join(path)
     takes_ids = any(isinstance(p.type, JobIds) or p.name == "words" for p in command.params)
     negative = [part for part in rest if re.fullmatch(r"-[0-9]+", part)]

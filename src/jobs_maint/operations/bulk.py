@@ -1,207 +1,28 @@
-"""Sets of jobs: what a filter means now, frozen; then exactly that set, in batches."""
+"""Exactly the jobs of a set, in batches."""
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
-from datetime import timedelta
-from typing import Any
 
-from psycopg.types.json import Jsonb
-
-from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.errors import InvalidRequest, SelectionExpired
-from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, Preview, SetGroup, SkipGroup
+from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
+from jobs_maint.database import Conn, Pool, fetch_all, transaction
+from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.retry import retry_jobs
+from jobs_maint.operations.selections import SAMPLE
 from jobs_maint.sql import load_queries
-from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["LARGEST_SET", "LIFETIME", "freeze_set", "freeze_words", "run_set", "use_selection"]
+__all__ = ["Act", "OnBatch", "run_set"]
 
-LARGEST_SET = 50_000
-LIFETIME = timedelta(minutes=10)
 BATCH = 500
-SAMPLE = 5
-"""Ids that name a reason in a preview or a report."""
 
 Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
 """Does one batch in its transaction; one item a job."""
 
 OnBatch = Callable[[Conn, int, Sequence[ItemResult]], Awaitable[bool]]
 """Called in each batch's transaction with the number looked at so far; False ends the run."""
-
-
-async def freeze_set(
-    conn: Conn,
-    actor: Actor,
-    verb: BulkVerb,
-    wanted: JobFilter,
-    *,
-    words: str,
-    needs: str,
-    reset_attempts: bool = False,
-    scope: QueueScope = ALL_QUEUES,
-) -> Preview:
-    """Select the set and keep it for ten minutes; changes no job.
-
-    `needs` is the role a confirmation takes. Raises InvalidRequest when the request to undo does
-    not exist.
-    """
-    queries = load_queries("bulk")
-    if wanted.request is not None:
-        found = await fetch_all(conn, queries["find_request"], {"request": wanted.request})
-        if not found:
-            raise InvalidRequest(
-                f"There is no request {wanted.request} in the audit; `audit` lists them."
-            )
-    rows = await fetch_all(
-        conn,
-        queries["select_jobs"],
-        {
-            "statuses": list(wanted.statuses or verb.statuses[:1]),
-            "queue": wanted.queue_pattern,
-            "queues": scope.like_patterns,
-            "task": wanted.task_pattern,
-            "error": wanted.error,
-            "since_seconds": wanted.since.total_seconds() if wanted.since else None,
-            "until_seconds": wanted.until.total_seconds() if wanted.until else None,
-            "request": wanted.request,
-            "job_ids": list(wanted.job_ids) if wanted.job_ids is not None else None,
-            "ours": OUR_TASKS,
-            "limit": LARGEST_SET,
-        },
-    )
-    skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
-    left_out = _missing(wanted, rows)
-    skips += left_out
-    remain = rows[0]["matching"] - len(rows) if rows else 0
-    groups = Counter((row["queue_name"], row["task_name"]) for row in rows)
-    key = expires_at = None
-    if rows:
-        key, expires_at = await freeze_words(
-            conn,
-            actor,
-            verb.value,
-            words=words,
-            job_ids=[row["id"] for row in rows],
-            params={
-                "reset_attempts": reset_attempts,
-                "needs": needs,
-                "queues": list(dict.fromkeys(queue for (queue, _), _ in groups.most_common())),
-                "remain": remain,
-                "left_out": [asdict(skip) for skip in left_out],
-            },
-        )
-    return Preview(
-        verb=verb.value,
-        words=words,
-        key=key,
-        count=len(rows),
-        remain=remain,
-        groups=tuple(SetGroup(*names, count) for names, count in groups.most_common()),
-        skips=tuple(skips),
-        expires_at=expires_at,
-        running=sum(row["status"] == "doing" for row in rows),
-    )
-
-
-async def freeze_words(
-    conn: Conn,
-    actor: Actor,
-    verb: str,
-    *,
-    words: str,
-    job_ids: Sequence[int] = (),
-    params: dict[str, Any],
-) -> tuple[str, Any]:
-    """Keep what a confirmation will do; returns the key and when it expires."""
-    key = secrets.token_urlsafe(9)
-    kept = await fetch_one(
-        conn,
-        load_queries("bulk")["insert_selection"],
-        {
-            "key": key,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "verb": verb,
-            "words": words,
-            "params": Jsonb(params),
-            "job_ids": list(job_ids),
-            "lifetime_seconds": LIFETIME.total_seconds(),
-        },
-    )
-    return key, kept["expires_at"]
-
-
-async def _expect_skips(conn: Conn, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
-    """Jobs of the set that cannot wait because of their queueing lock, as things are now."""
-    locks = {row["queueing_lock"] for row in rows if row["queueing_lock"] is not None}
-    if not locks:
-        return []
-    query = load_queries("jobs")["find_waiting_siblings"]
-    taken = {
-        row["queueing_lock"]
-        for row in await fetch_all(conn, query, {"queueing_locks": list(locks)})
-    }
-    held, twice = [], []
-    for row in rows:
-        lock = row["queueing_lock"]
-        if lock is None:
-            continue
-        if lock in taken:
-            held.append(row["id"])
-        elif lock in locks:
-            locks.discard(lock)
-        else:
-            twice.append(row["id"])
-    found = []
-    for ids, reason in (
-        (held, "a job with the same queueing lock is already waiting"),
-        (twice, "an older job of this set has the same queueing lock"),
-    ):
-        if ids:
-            group = SkipGroup("queueing_lock_taken", reason, len(ids), tuple(ids[:SAMPLE]))
-            found.append(group)
-    return found
-
-
-def _missing(wanted: JobFilter, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
-    """Ids that were named but are not in a fitting status, or not there at all."""
-    if wanted.job_ids is None:
-        return []
-    there = {row["id"] for row in rows}
-    left = [job_id for job_id in wanted.job_ids if job_id not in there]
-    if not left:
-        return []
-    reason = "not there, or in a status that does not fit"
-    return [SkipGroup("wrong_status", reason, len(left), tuple(left[:SAMPLE]))]
-
-
-async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
-    """Take the frozen set, once. Raises SelectionExpired saying why it cannot be used."""
-    queries = load_queries("bulk")
-    who = {"key": key, "actor_kind": actor.kind, "actor_id": actor.id}
-    rows = await fetch_all(conn, queries["use_selection"], who)
-    if rows:
-        return rows[0]
-    found = await fetch_all(conn, queries["find_selection"], {"key": key})
-    again = "nothing was changed; ask for a new preview"
-    if not found:
-        raise SelectionExpired(f"This preview is not known any more; {again}.")
-    if (found[0]["actor_kind"], found[0]["actor_id"]) != (actor.kind, actor.id):
-        raise SelectionExpired(
-            "Only the person who asked for this preview can confirm it; "
-            "nothing was changed, ask for your own.",
-            why="not_yours",
-        )
-    if found[0]["used_at"] is not None:
-        raise SelectionExpired("This preview was confirmed already; it runs once.", why="used")
-    raise SelectionExpired(f"This preview is older than ten minutes; {again}.", why="late")
 
 
 async def run_set(

@@ -24,7 +24,7 @@ from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, Preview, PurgeReport, SkipGroup
-from jobs_maint.operations import bulk, purge, stats, turn
+from jobs_maint.operations import bulk, purge, selections, stats, turn
 from jobs_maint.perform.call import Call, Guard, close_broken, open_run
 from jobs_maint.perform.maintenance import build_retention, run_purge
 from jobs_maint.perform.rescue import build_act
@@ -55,7 +55,7 @@ async def preview_bulk(request: Call) -> Preview:
         queue = plain_name(wanted.queue) if wanted.queue is not None else None
         if queue is not None:
             await stats.require_queue(conn, queue, request.scope)
-        preview = await bulk.freeze_set(
+        preview = await selections.freeze_set(
             conn,
             request.actor,
             action.bulk,
@@ -92,7 +92,7 @@ async def preview_purge(request: Call) -> Preview:
     key = expires_at = None
     async with request.pool.connection() as conn, transaction(conn):
         if report.total:
-            key, expires_at = await bulk.freeze_words(
+            key, expires_at = await selections.freeze_words(
                 conn,
                 request.actor,
                 "purge",
@@ -126,7 +126,7 @@ async def confirm_selection(request: Call) -> BulkReport | PurgeReport:
     action: ConfirmSelection = request.action
 
     async def use(conn: Conn) -> dict[str, Any]:
-        return await bulk.use_selection(conn, request.actor, action.key)
+        return await selections.use_selection(conn, request.actor, action.key)
 
     async with request.pool.connection() as conn, undone_transaction(conn):
         # A look: it is used together with the row that tells so, or a death in between would

@@ -14,7 +14,7 @@ from jobs_maint.database import Conn, fetch_one, transaction
 from jobs_maint.errors import JobNotFound, WrongJobStatus
 from jobs_maint.events import emit
 from jobs_maint.models import ItemResult, Preview, RescueReport, SetGroup
-from jobs_maint.operations import bulk, rescue, stalled
+from jobs_maint.operations import bulk, rescue, selections, stalled
 from jobs_maint.perform.call import Call, record_items
 from jobs_maint.perform.maintenance import build_rules
 from jobs_maint.sql import load_queries
@@ -78,7 +78,7 @@ async def _freeze(
     groups = Counter((row["queue_name"], row["task_name"]) for row in chosen).most_common()
     key = expires_at = None
     if chosen:
-        key, expires_at = await bulk.freeze_words(
+        key, expires_at = await selections.freeze_words(
             conn,
             request.actor,
             "rescue",

@@ -9,7 +9,7 @@ from jobs_maint.actions import CloseRun, DropSelection, StopRun
 from jobs_maint.database import transaction
 from jobs_maint.errors import SelectionExpired
 from jobs_maint.models import LostRun
-from jobs_maint.operations import bulk
+from jobs_maint.operations import selections
 from jobs_maint.perform.call import Call, write
 
 __all__ = ["close_run", "drop_selection", "stop_run", "take_lost_runs"]
@@ -32,7 +32,7 @@ async def drop_selection(request: Call) -> str:
     """The words of the preview; raises SelectionExpired as a confirmation would."""
     action: DropSelection = request.action
     async with request.pool.connection() as conn, transaction(conn):
-        taken = await bulk.use_selection(conn, request.actor, action.key)
+        taken = await selections.use_selection(conn, request.actor, action.key)
     return str(taken["words"])
 
 
