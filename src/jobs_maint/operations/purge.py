@@ -21,7 +21,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["Retention", "purge_finished_jobs"]
 
-FIRST_BATCH = 2_000
+FIRST_BATCH = 1_000
 SMALLEST_BATCH, LARGEST_BATCH = 50, 5_000
 BATCH_SECONDS = 0.15
 """What one batch may take: the batch size adapts to it, on slow disks too.
