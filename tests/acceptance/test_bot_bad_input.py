@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 from tests.support.bots import ask, no_sleep, open_bot, settle
+from tests.support.locks import wait_for_waiting
 
 from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SECRET, VIEWER
 from chatbot.local_slack.text import as_text
@@ -110,10 +111,8 @@ async def test_a_database_that_goes_away_during_an_act_is_a_sentence_and_then_al
     ):
         await other.execute("SELECT * FROM procrastinate_jobs FOR UPDATE")
         await slack.command(ADMIN, OPS, f"/jobs retry {job_id}")
-        async with asyncio.timeout(20):
-            while not (waiting := await waiting_backends(conn)):
-                await asyncio.sleep(0.01)
-        await conn.execute("SELECT pg_terminate_backend(%s)", waiting[0])
+        [waiting] = await wait_for_waiting(conn)
+        await conn.execute("SELECT pg_terminate_backend(%s)", (waiting,))
         await settle(bot)
         [answer] = slack.messages(OPS, ADMIN)
         assert answer.ephemeral
@@ -123,14 +122,6 @@ async def test_a_database_that_goes_away_during_an_act_is_a_sentence_and_then_al
         assert await make_job.status(job_id) == "failed"
         [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs retry {job_id}")
         assert answer.text.startswith("✅ ")
-
-
-async def waiting_backends(conn):
-    found = await conn.execute(
-        "SELECT pid FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    return await found.fetchall()
 
 
 async def test_an_act_that_is_stopped_with_the_process_is_undone_and_says_so(
@@ -143,9 +134,7 @@ async def test_an_act_that_is_stopped_with_the_process_is_undone_and_says_so(
     ):
         await other.execute("SELECT * FROM procrastinate_jobs FOR UPDATE")
         await slack.command(ADMIN, OPS, f"/jobs retry {job_id}")
-        async with asyncio.timeout(20):
-            while not await waiting_backends(conn):
-                await asyncio.sleep(0.01)
+        await wait_for_waiting(conn)
         assert await bot.work.drain(0) == 1
         [answer] = slack.messages(OPS, ADMIN)
         assert answer.text.startswith("🔴 The bot was stopped before it had an answer.")

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from tests.support.bots import ask, open_bot, settle
 from tests.support.history import hours, minutes
+from tests.support.locks import list_waiting, wait_for_waiting
 
 from chatbot.local_slack.sample import ADMIN, OPS, VIEWER
 from chatbot.local_slack.text import as_text
@@ -53,17 +54,13 @@ async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
         await other.execute("LOCK TABLE jobs_maint_failures")  # read after the counts
         for _ in range(3):
             await slack.command(ADMIN, OPS, "/jobs stats")
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        async with asyncio.timeout(10):
-            while not (await (await conn.execute(waiting)).fetchone())[0]:
-                await asyncio.sleep(0.01)
+        await wait_for_waiting(conn)
         await make_job(queue="later")
         await slack.command(VIEWER, OPS, "/jobs stats")
-        await asyncio.sleep(0.2)
-        assert (await (await conn.execute(waiting)).fetchone())[0] == 1
+        async with asyncio.timeout(10):
+            while not bot._answers._shared._next:  # the last one has joined nobody that runs
+                await asyncio.sleep(0.01)
+        assert len(await list_waiting(conn)) == 1
         await other.rollback()
         await settle(bot)
         answers = [m for m in slack.messages(OPS, ADMIN) if m.kind != "command"]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from tests.support.history import days, hours, minutes
+from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
@@ -71,7 +72,7 @@ async def test_all_numbers_of_a_page_are_of_one_moment(pool, make_job, conn, dat
     async with await psycopg.AsyncConnection.connect(database_url) as other:
         await other.execute("LOCK TABLE jobs_maint_failures")  # which is read after the counts
         asking = asyncio.create_task(ask(pool, ShowStats()))
-        await wait_for_a_held_lock(conn)
+        await wait_for_waiting(conn)
         await conn.execute(
             "UPDATE procrastinate_jobs SET status = 'cancelled' WHERE id = %s", (job_id,)
         )
@@ -79,16 +80,6 @@ async def test_all_numbers_of_a_page_are_of_one_moment(pool, make_job, conn, dat
         (queue,) = (await asking).queues
     assert queue.ready == 1
     assert queue.oldest_ready_seconds == pytest.approx(20 * 60, abs=30)
-
-
-async def wait_for_a_held_lock(conn):
-    waits = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while not (await (await conn.execute(waits)).fetchone())[0]:
-            await asyncio.sleep(0.01)
 
 
 async def test_a_grant_limited_to_queues_filters_and_says_how_many_are_hidden(pool, make_job):
