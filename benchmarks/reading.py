@@ -95,8 +95,8 @@ async def measure_stats(bench: Bench) -> list[Result]:
 
 async def describe_estimate(pool: Pool) -> str:
     async with pool.connection() as conn, transaction(conn):
-        rows = await count_jobs(conn, None)
-    return "; large groups estimated" if any(row["estimated"] for row in rows) else "; exact"
+        found = await count_jobs(conn, None)
+    return "; large groups estimated" if found.estimated else "; exact"
 
 
 async def measure_estimate(pool: Pool) -> Result:
@@ -106,21 +106,17 @@ async def measure_estimate(pool: Pool) -> Result:
         await fetch_all(conn, "SELECT set_config('statement_timeout', '0', true)")
         with patch.multiple(counts, SMALL_TABLE=2**62, EXACT_LIMIT="1h"):
             exact = await count_jobs(conn, None)
-        assert not any(row["estimated"] for row in exact)
-        least = sum(row["jobs"] for row in exact) / 100
+        assert not exact.estimated
+        least = sum(exact.jobs.values()) / 100
         with patch.multiple(counts, SMALL_TABLE=0, LARGE_TABLE=0):
             for _ in range(ESTIMATES):
-                found = {_group(row): row["jobs"] for row in await count_jobs(conn, None)}
+                found = (await count_jobs(conn, None)).jobs
                 off = max(
                     off,
-                    *(abs(found[_group(r)] / r["jobs"] - 1) for r in exact if r["jobs"] > least),
+                    *(abs(found[g] / jobs - 1) for g, jobs in exact.jobs.items() if jobs > least),
                 )
     work = f"the estimate of `stats`: the group over 1 % that is furthest off, in {ESTIMATES} runs"
     return at_most("stats", work, 100 * off, 5, " %")
-
-
-def _group(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["queue_name"], row["status"], row["ahead"]
 
 
 async def measure_failed(bench: Bench) -> list[Result]:

@@ -18,20 +18,29 @@ GROUPS = {
     ("mid", "cancelled"): 11_000,
     ("big", "aborted"): 9_999,
     ("small", "failed"): 3,
-    ("small", "todo"): 7,
+    ("small", "ready"): 7,
+    ("small", "scheduled"): 3_000,
+    ("mid", "ready"): 4_000,
+    ("mid", "scheduled"): 900,
     ("big", "doing"): 2,
 }
-FIELDS = {"todo": "ready"}
+READY_BUT_DUE = {("small", "ready"): 5, ("mid", "ready"): 1_500}
 FILL = """
-    INSERT INTO procrastinate_jobs (queue_name, task_name, status, args)
-    SELECT g.queue, 'app.task', g.status::procrastinate_job_status,
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status, scheduled_at, args)
+    SELECT g.queue, 'app.task',
+           CASE WHEN g.status IN ('ready', 'scheduled') THEN 'todo' ELSE g.status END
+               ::procrastinate_job_status,
+           CASE g.status WHEN 'ready' THEN CASE WHEN i <= g.due THEN now() - interval '1 hour' END
+               WHEN 'scheduled' THEN now() + interval '1 day' END,
            jsonb_build_object('note', repeat('x', 20))
-    FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS g (queue, status, jobs)
+    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])
+         AS g (queue, status, jobs, due)
     CROSS JOIN LATERAL generate_series(1, g.jobs) AS i
     ORDER BY g.status <> 'failed', hashint8extended(i, length(g.queue || g.status))"""
 OWN = """
     INSERT INTO procrastinate_jobs (queue_name, task_name, status)
-    SELECT 'big', 'jobs_maint:rescue_stalled_jobs', 'succeeded' FROM generate_series(1, 500)"""
+    SELECT 'big', 'jobs_maint:rescue_stalled_jobs', status::procrastinate_job_status
+    FROM unnest(ARRAY['succeeded', 'todo', 'doing']) AS status, generate_series(1, 500)"""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +50,8 @@ def large_url(server: Server):
     with psycopg.connect(server.url(name), autocommit=True) as conn:
         conn.execute("SET session_replication_role = replica")
         queues, statuses = zip(*GROUPS, strict=True)
-        conn.execute(FILL, (list(queues), list(statuses), list(GROUPS.values())))
+        due = [READY_BUT_DUE.get(group, 0) for group in GROUPS]
+        conn.execute(FILL, (list(queues), list(statuses), list(GROUPS.values()), due))
         conn.execute(OWN)
         conn.execute("SELECT pg_stat_force_next_flush()")  # else they count as changed afterwards
         conn.execute("VACUUM ANALYZE procrastinate_jobs")
@@ -69,7 +79,7 @@ def any_table_is_large(monkeypatch):
 async def ask(conn, queue=None):
     report = await get_stats(conn, queue=queue, maintenance_queue="maintenance")
     found = {
-        (queue.queue, status): getattr(queue, FIELDS.get(status, status))
+        (queue.queue, status): getattr(queue, status)
         for queue in report.queues
         for name, status in GROUPS
         if name == queue.queue
@@ -142,7 +152,7 @@ async def test_a_count_that_takes_too_long_is_given_up_for_an_estimate(large, mo
     report, found = await ask(large)
     assert await (await large.execute("SHOW statement_timeout")).fetchone() == before
     assert set(report.estimated["big"]) >= {"failed", "succeeded"}
-    assert found["small", "todo"] == GROUPS["small", "todo"]
+    assert found["small", "ready"] == GROUPS["small", "ready"]
     assert found["big", "doing"] == GROUPS["big", "doing"]
     assert found["big", "succeeded"] == pytest.approx(GROUPS["big", "succeeded"], rel=0.3)
 
@@ -162,10 +172,44 @@ async def test_rows_changed_since_the_last_vacuum_make_an_exact_count_dear(large
         assert estimated == {
             "big": ("aborted", "failed", "succeeded"),
             "mid": ("cancelled", "succeeded"),
+            "small": ("scheduled",),
         }
         async with pool.connection() as conn:
             await conn.set_autocommit(True)
             await conn.execute("VACUUM procrastinate_jobs")
+
+
+async def test_a_backlog_too_large_to_count_is_estimated_and_marked(
+    large, any_table_is_large, monkeypatch
+):
+    monkeypatch.setattr(counts, "FROM_INDEX", counts.Limits(10_000, ready=3_000, ahead=2_000))
+    report, found = await ask(large)
+    assert report.estimated["small"] == ("scheduled",)
+    assert report.estimated["mid"] == ("cancelled", "ready", "succeeded")
+    assert found["small", "scheduled"] == pytest.approx(GROUPS["small", "scheduled"], rel=0.1)
+    assert found["mid", "ready"] == pytest.approx(GROUPS["mid", "ready"], rel=0.1)
+    assert found["small", "ready"] == GROUPS["small", "ready"]
+    assert found["mid", "scheduled"] == GROUPS["mid", "scheduled"]
+    assert found["big", "doing"] == GROUPS["big", "doing"]
+    page = render_text(report, width=200)
+    assert f"≈{found['mid', 'ready'] + GROUPS['small', 'ready']:,} jobs wait" in page
+
+
+async def test_without_the_index_on_what_waits_each_waiting_job_is_read(large_url, monkeypatch):
+    monkeypatch.setattr(counts, "SMALL_TABLE", 0)
+    monkeypatch.setattr(counts, "LARGE_TABLE", 0)
+    monkeypatch.setattr(counts, "FROM_INDEX", counts.Limits(10_000, ready=0, ahead=0))
+    async with open_pool(large_url, max_size=1) as pool, pool.connection() as conn:
+        with_index = await ask(conn)
+        await conn.execute("DROP INDEX jobs_maint_waiting_idx")
+        report, found = await ask(conn)
+        await conn.rollback()
+    assert "ready" in with_index[0].estimated["mid"]
+    assert report.estimated["mid"] == ("cancelled", "succeeded")
+    assert "small" not in report.estimated
+    for queue, kind in GROUPS:
+        if kind in counts.WAITING:
+            assert found[queue, kind] == GROUPS[queue, kind]
 
 
 async def test_a_reader_sees_which_numbers_are_estimates(large, any_table_is_large):

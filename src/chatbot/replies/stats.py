@@ -36,6 +36,8 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")
         notes.append([f"{what} not shown: your role does not reach them"])
+    if any("ready" in fields for fields in report.estimated.values()):
+        notes.append(["≈: many jobs wait, estimated from a part of the table"])
     there = cut_rows(len(queues), page)
     shown = [queues[i] for i in there]
     worst = int(there.start == 0 and _in_trouble(shown[0]))
@@ -46,7 +48,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
             _context(report, notes),
             *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            build_table(HEADER, [_row(q) for q in shown], bold_rows=worst),
+            build_table(HEADER, [_row(q, report) for q in shown], bold_rows=worst),
         ]
     )
 
@@ -81,13 +83,14 @@ def _context(report: StatsReport, notes: list[Line]) -> Part:
     return context(line, *notes)  # type: ignore[arg-type]
 
 
-def _row(queue: QueueStats) -> tuple[str, ...]:
+def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
     oldest = queue.oldest_ready_seconds
+    about = "≈" if "ready" in report.estimated.get(queue.queue, ()) else ""
     return (
         cut(queue.queue, 60),
         number(queue.failed_last_hour),
         _age(oldest) if oldest is not None and queue.ready else "–",
-        number(queue.ready),
+        f"{about}{number(queue.ready)}",
         number(queue.failed_last_day),
         number(queue.done_last_day),
     )

@@ -1,108 +1,162 @@
 """How many jobs each queue has: exact where that is cheap, else the large groups as an estimate.
 
-What waits or runs is always counted. Ended jobs are counted from an index alone while the table is
-not too large for it and was vacuumed; else those of each queue and status are counted up to ten
-thousand, and larger groups are estimated from pages all over the table.
+Counted from indexes alone while the table is not too large for it and was vacuumed; else each group
+up to some thousands, and larger ones are estimated from pages all over the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.sql import load_queries
-from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["count_jobs"]
+__all__ = ["Counts", "Group", "count_jobs"]
 
 Rows = list[dict[str, Any]]
 Group = tuple[str, str]
-"""Queue and status."""
+"""Queue, and `ready`, `scheduled`, `doing` or a final status."""
 
 SMALL_TABLE = 500_000
 """Rows; up to here the count is exact whatever the state of the table."""
-LARGE_TABLE = 5_000_000
-"""Rows; from here on large groups are estimated."""
+LARGE_TABLE = 15_000_000
+"""Rows; beyond them large groups are estimated, which takes as long for a table of any size."""
 CHANGED = 0.025
 """Share of the rows changed since the last vacuum: each has to be looked up."""
 EXACT_LIMIT = "2s"
 """An exact count that takes longer is given up for an estimate."""
 SAMPLE_LIMIT = "5s"
-EXACT_GROUP, CHANGED_GROUP = 10_000, 1_000
-"""Jobs of one queue and status; more are estimated, and all of them where that takes too long."""
 SAMPLES = (300_000, 30_000)
 """Rows; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
 PAGES_BY_NUMBER = 140_000
 """The first version of PostgreSQL that finds a page by its number; others would read them all."""
+WAITING = ("ready", "scheduled", "doing")
 DIGITS = 3
 """Of an estimate: more would look like a count."""
 
 
-async def count_jobs(conn: Conn, queue: str | None) -> Rows:
-    """Rows of queue_name, status, ahead, jobs, first_ready and estimated."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Jobs of one queue and kind that are counted; more are estimated. None: all are counted."""
+
+    ended: int | None = None
+    ready: int | None = None
+    ahead: int | None = None
+
+    def of(self, kind: str) -> float:
+        limits = {"ready": self.ready, "scheduled": self.ahead, "doing": None}
+        limit = limits.get(kind, self.ended)
+        return math.inf if limit is None else limit
+
+
+UNLIMITED = Limits()
+FROM_INDEX = Limits(ended=10_000, ready=100_000, ahead=100_000)
+LOOKED_UP = Limits(ended=1_000, ready=10_000, ahead=1_000)
+"""Where many rows were changed since the last vacuum; how many are ready matters most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Jobs by group, without our own tasks, and which of these numbers are estimates.
+
+    `first_ready`: ids of ready jobs, the oldest of each queue among them.
+    """
+
+    jobs: Mapping[Group, int]
+    estimated: frozenset[Group]
+    first_ready: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    jobs: dict[Group, int]
+    first_ready: list[int]
+
+
+async def count_jobs(conn: Conn, queue: str | None) -> Counts:
+    """What each queue has now; `queue` for one alone."""
     queries = load_queries("stats")
-    large: set[Group] = set()
     cost = await fetch_one(conn, queries["judge_counts"])
-    ended = await _count_ended(conn, queue, cost)
-    if ended is None:
-        ended, large = await _estimate(conn, queue, cost)
+    waiting, ended, large = await _count_all(conn, queue, cost) or await _estimate(
+        conn, queue, cost
+    )
     own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
-    rows = await fetch_all(conn, queries["count_waiting"], {"queue": queue, "ours": OUR_TASKS})
-    for row in rows:
-        row["estimated"] = False
-    for group, counted in ended.items():
-        jobs = counted - own.get(group, 0)
-        if jobs > 0:
-            rows.append(
-                {
-                    "queue_name": group[0],
-                    "status": group[1],
-                    "ahead": False,
-                    "jobs": _round(jobs) if group in large else jobs,
-                    "first_ready": None,
-                    "estimated": group in large,
-                }
-            )
-    return rows
+    jobs = {group: counted - own.get(group, 0) for group, counted in (waiting.jobs | ended).items()}
+    return Counts(
+        jobs={
+            group: _round(left) if group in large else left
+            for group, left in jobs.items()
+            if left > 0
+        },
+        estimated=frozenset(group for group in large if jobs[group] > 0),
+        first_ready=waiting.first_ready,
+    )
 
 
-async def _count_ended(
+async def _count_all(
     conn: Conn, queue: str | None, cost: Mapping[str, Any]
-) -> dict[Group, int] | None:
-    """Our own tasks among them; None where that takes too long."""
-    query = load_queries("stats")["count_ended"]
+) -> tuple[_Waiting, dict[Group, int], set[Group]] | None:
+    """What waits, what ended, and no group that is too large; None where that takes too long."""
+    query, params = load_queries("stats")["count_ended"], {"queue": queue}
     if not cost["indexed"] or conn.info.server_version < PAGES_BY_NUMBER:
-        return _by_group(await fetch_all(conn, query, {"queue": queue}))
-    if cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not _is_changed(cost)):
-        rows = await _fetch_within(conn, query, {"queue": queue}, EXACT_LIMIT)
-        return None if rows is None else _by_group(rows)
-    return None
+        ended = await fetch_all(conn, query, params)
+        return await _count_waiting(conn, queue, cost, UNLIMITED), _by_group(ended), set()
+    if cost["rows"] > LARGE_TABLE or (cost["rows"] > SMALL_TABLE and _is_changed(cost)):
+        return None
+    counted = await _fetch_within(conn, query, params, EXACT_LIMIT)
+    if counted is None:
+        return None
+    return await _count_waiting(conn, queue, cost, UNLIMITED), _by_group(counted), set()
 
 
-def _is_changed(cost: Mapping[str, Any]) -> bool:
-    return bool(cost["changed"] > CHANGED * cost["rows"])
+async def _count_waiting(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits
+) -> _Waiting:
+    """Jobs that are ready, scheduled ahead, or run; our own tasks among them."""
+    queries = load_queries("stats")
+    if cost["waiting_indexed"]:
+        names = [queue]
+        if queue is None:
+            names = [row["queue_name"] for row in await fetch_all(conn, queries["list_queues"])]
+        params = {"queues": names, "ready": limits.ready, "ahead": limits.ahead}
+        rows = await fetch_all(conn, queries["count_waiting"], params)
+    else:
+        rows = await fetch_all(conn, queries["read_waiting"], {"queue": queue})
+    return _Waiting(
+        {(row["queue_name"], kind): row[kind] for row in rows for kind in WAITING},
+        [job_id for row in rows for job_id in row["first_ready"]],
+    )
 
 
 async def _estimate(
     conn: Conn, queue: str | None, cost: Mapping[str, Any]
-) -> tuple[dict[Group, int], set[Group]]:
-    """Ended jobs, our own tasks among them, and the groups that are too large to count."""
+) -> tuple[_Waiting, dict[Group, int], set[Group]]:
+    """As `_count_all`; the groups that are too large to count are estimated."""
     query = load_queries("stats")["count_small"]
-    most = CHANGED_GROUP if _is_changed(cost) else EXACT_GROUP
-    rows = await _fetch_within(conn, query, {"queue": queue, "most": most}, EXACT_LIMIT)
+    limits = LOOKED_UP if _is_changed(cost) else FROM_INDEX
+    if not cost["waiting_indexed"]:
+        limits = Limits(limits.ended)
+    params = {"queue": queue, "most": limits.ended}
+    rows = await _fetch_within(conn, query, params, EXACT_LIMIT)
     if rows is None:
-        most = 0
-        rows = await fetch_all(conn, query, {"queue": queue, "most": most})
-    counted = _by_group(rows)
-    large = {group for group, jobs in counted.items() if jobs > most}
+        limits = replace(limits, ended=0)
+        rows = await fetch_all(conn, query, {"queue": queue, "most": 0})
+    waiting, ended = await _count_waiting(conn, queue, cost, limits), _by_group(rows)
+    counted = waiting.jobs | ended
+    large = {group for group, jobs in counted.items() if jobs > limits.of(group[1])}
     sampled = await _sample(conn, queue, cost) if large else {}
     # At least those counted are there, whatever the sample says.
     estimates = {group: max(sampled.get(group, 0), counted[group]) for group in large}
-    return counted | estimates, large
+    return waiting, ended | estimates, large
+
+
+def _is_changed(cost: Mapping[str, Any]) -> bool:
+    return bool(cost["changed"] > CHANGED * cost["rows"])
 
 
 async def _sample(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> dict[Group, int]:

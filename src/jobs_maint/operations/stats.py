@@ -56,19 +56,14 @@ async def get_stats(
     await fetch_all(conn, queries["without_jit"])
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    first_ready: list[int] = []
-    estimated: defaultdict[str, list[str]] = defaultdict(list)
-    for row in await count_jobs(conn, queue):
-        status = row["status"]
-        if status == "todo":
-            status = "scheduled" if row["ahead"] else "ready"
-        elif status == "aborting":  # legacy: still running
-            status = "doing"
-        fields = found[row["queue_name"]]
-        fields[status] = fields.get(status, 0) + row["jobs"]
-        if row["estimated"]:
-            estimated[row["queue_name"]].append(status)
-        first_ready += row["first_ready"] or ()
+    estimated: defaultdict[str, set[str]] = defaultdict(set)
+    counts = await count_jobs(conn, queue)
+    for (name, kind), jobs in counts.jobs.items():
+        status = "doing" if kind == "aborting" else kind  # legacy: still running
+        fields = found[name]
+        fields[status] = fields.get(status, 0) + jobs
+        if (name, kind) in counts.estimated:
+            estimated[name].add(status)
     as_of = (await fetch_one(conn, queries["get_time"]))["now"]
     bound = await find_bound(conn, as_of - timedelta(days=1))
     for row in await fetch_all(conn, queries["count_finished"], {**params, "bound": bound}):
@@ -83,7 +78,8 @@ async def get_stats(
             retried = fields.get(f"retrying_{span}", 0) - row[span]
             fields[f"retrying_{span}"] = max(retried, 0)
         fields["lost_last_day"] = row["last_day"]
-    for row in await fetch_all(conn, queries["find_oldest_ready"], {"ids": first_ready}):
+    ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
+    for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})

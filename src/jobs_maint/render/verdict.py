@@ -63,6 +63,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     done = sum(queue.done_last_hour for queue in report.queues)
     ready = sum(queue.ready for queue in report.queues)
     unserved = ready > 0 and report.workers.live == 0
+    about = "≈" if any("ready" in fields for fields in report.estimated.values()) else ""
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
     level: Level = "green"
@@ -78,7 +79,7 @@ def build_verdict(report: StatsReport) -> Verdict:
         level = "red"
     return Verdict(
         level,
-        _headline(report, behind, failed, ready if unserved else 0),
+        _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else ""),
         _second_line(report, behind, bad_maintenance, unserved=unserved),
     )
 
@@ -88,11 +89,10 @@ def _behind(queue: QueueStats) -> float:
     return waited if queue.ready and waited >= BEHIND_SECONDS else 0.0
 
 
-def _headline(report: StatsReport, behind: list[QueueStats], failed: int, unserved: int) -> str:
+def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits: str) -> str:
     failures = f"{count_noun(failed, 'job')} failed in the last hour"
-    if unserved:
-        waits = "waits" if unserved == 1 else "wait"
-        start = f"No worker is live and {count_noun(unserved, 'job')} {waits}"
+    if waits:
+        start = f"No worker is live and {waits}"
     elif len(behind) == 1:
         start = f"{behind[0].queue} is {format_age(_behind(behind[0]))} behind"
     elif behind:
@@ -103,6 +103,10 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, unserv
     else:
         return f"{_keep_up(report.queues)}; no job failed in the last hour."
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
+
+
+def _wait(ready: int) -> str:
+    return f"{count_noun(ready, 'job')} {'waits' if ready == 1 else 'wait'}"
 
 
 def _keep_up(queues: tuple[QueueStats, ...]) -> str:

@@ -20,37 +20,96 @@ WHERE status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name
 GROUP BY procrastinate_jobs.status, queue_name;
 
 -- name: count_own (queue)
--- Our own tasks among the ended jobs, from jobs_maint_own_idx.
+-- Our own tasks by queue and status as above, which the counts leave out, from jobs_maint_own_idx.
 SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs
 WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
   AND status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-GROUP BY procrastinate_jobs.status, queue_name;
+GROUP BY procrastinate_jobs.status, queue_name
+UNION ALL
+SELECT queue_name,
+       CASE WHEN status = 'doing' THEN 'doing' WHEN scheduled_at > now() THEN 'scheduled'
+            ELSE 'ready' END,
+       count(*)
+FROM procrastinate_jobs
+WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+  AND status IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+GROUP BY 1, 2;
 
--- name: count_waiting (queue, ours)
--- Jobs that wait or run by queue, status and whether they wait for a later time, by Procrastinate's
--- own index on these two statuses; our own tasks are left out. `first_ready`: the first 1000 ids of
--- those that wait for nothing.
-SELECT queue_name, status::text AS status, ahead, jobs,
+-- name: count_waiting (queues, ready, ahead)
+-- Jobs that are ready, scheduled ahead, or run, by queue, from jobs_maint_waiting_idx and
+-- Procrastinate's own index on what runs; our own tasks among them. At most `ready` jobs and one more
+-- of those that wait for no time and of those that are due, and `ahead` and one more of those
+-- scheduled ahead are counted; all where it is null. In order, as a plan that reads the table until it
+-- has found so many may find the first of them at its end. `first_ready`: the first 1000 ids of each
+-- kind of ready jobs.
+SELECT queue_name, coalesce(doing.jobs, 0) AS doing, (
+    SELECT count(*) FROM (
+        SELECT FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
+        ORDER BY j.id LIMIT %(ready)s::bigint + 1
+    ) AS first
+) + (
+    SELECT count(*) FROM (
+        SELECT FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
+        ORDER BY j.scheduled_at LIMIT %(ready)s::bigint + 1
+    ) AS first
+) AS ready, (
+    SELECT count(*) FROM (
+        SELECT FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = queue.queue_name AND j.scheduled_at > now()
+        ORDER BY j.scheduled_at LIMIT %(ahead)s::bigint + 1
+    ) AS first
+) AS scheduled, ARRAY(
+    SELECT j.id FROM procrastinate_jobs j
+    WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+      AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
+    ORDER BY j.id LIMIT 1000
+) || ARRAY(
+    SELECT j.id FROM procrastinate_jobs j
+    WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+      AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
+    ORDER BY j.scheduled_at LIMIT 1000
+) AS first_ready
+FROM unnest(%(queues)s::text[]) AS queue (queue_name)
+LEFT JOIN (
+    SELECT queue_name, count(*) AS jobs FROM procrastinate_jobs WHERE status = 'doing'
+    GROUP BY queue_name
+) AS doing USING (queue_name);
+
+-- name: read_waiting (queue)
+-- As count_waiting, all of them and without our indexes: each one is read. `first_ready`: the first
+-- 1000 ids of all ready jobs.
+SELECT queue_name, doing, ready, scheduled,
        ARRAY(SELECT unnest(ids) ORDER BY 1 LIMIT 1000) AS first_ready
 FROM (
-    SELECT queue_name, status, scheduled_at > now() AS ahead, count(*) AS jobs,
-           array_agg(id) FILTER (WHERE (scheduled_at > now()) IS NOT TRUE) AS ids
-    FROM procrastinate_jobs
-    WHERE status IN ('todo', 'doing')
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-      AND NOT task_name LIKE ANY (%(ours)s)
-    GROUP BY 1, 2, 3
+    SELECT queue_name,
+           count(*) FILTER (WHERE status = 'doing') AS doing,
+           count(*) FILTER (WHERE is_ready) AS ready,
+           count(*) FILTER (WHERE status = 'todo' AND NOT is_ready) AS scheduled,
+           array_agg(id) FILTER (WHERE is_ready) AS ids
+    FROM (
+        SELECT id, queue_name, status,
+               status = 'todo' AND (scheduled_at > now()) IS NOT TRUE AS is_ready
+        FROM procrastinate_jobs
+        WHERE status IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    ) AS job
+    GROUP BY queue_name
 ) AS waiting;
 
 -- name: judge_counts
 -- What an exact count would cost: rows, those changed since the last vacuum (an index alone does not
--- tell whether they are still there), pages of 8 kB, and whether jobs_maint_counts_idx is there to
--- count by.
+-- tell whether they are still there), pages of 8 kB, and whether our indexes are there to count by.
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
        pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
        coalesce((SELECT i.indisvalid FROM pg_index i
-                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed
+                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed,
+       coalesce((SELECT i.indisvalid FROM pg_index i
+                 WHERE i.indexrelid = to_regclass('jobs_maint_waiting_idx')), false) AS waiting_indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
 WHERE c.oid = 'procrastinate_jobs'::regclass;
 
@@ -79,8 +138,8 @@ SELECT key.queue_name, key.status::text AS status, (
 FROM key WHERE %(queue)s::text IS NULL OR key.queue_name = %(queue)s;
 
 -- name: sample_pages (queue, pages, sampled)
--- Jobs by queue and status on `sampled` of the table's `pages`: one by chance out of each of as many
--- equal parts of it.
+-- Jobs by queue and status, those that wait as `ready` or `scheduled`, on `sampled` of the table's
+-- `pages`: one by chance out of each of as many equal parts of it.
 WITH page AS MATERIALIZED (
     SELECT floor((part + random()) * %(pages)s::float8 / %(sampled)s)::bigint AS number
     FROM generate_series(0, %(sampled)s::bigint - 1) AS part
@@ -88,32 +147,35 @@ WITH page AS MATERIALIZED (
     SELECT ('(' || number || ',0)')::tid AS first, ('(' || number + 1 || ',0)')::tid AS next
     FROM page
 )
-SELECT j.queue_name, j.status::text AS status, count(*) AS jobs
+SELECT j.queue_name,
+       CASE WHEN j.status <> 'todo' THEN j.status::text WHEN j.ahead THEN 'scheduled'
+            ELSE 'ready' END AS status,
+       count(*) AS jobs
 FROM bounds
 CROSS JOIN LATERAL (
-    SELECT queue_name, status FROM procrastinate_jobs
+    SELECT queue_name, status, scheduled_at > now() AS ahead FROM procrastinate_jobs
     WHERE ctid >= bounds.first AND ctid < bounds.next
       AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
     OFFSET 0
 ) AS j
-GROUP BY j.queue_name, j.status;
+GROUP BY j.queue_name, j.status, j.ahead;
 
 -- name: limit_statement (limit)
 -- For this transaction only; returns what to set it back to.
 SELECT before.value, set_config('statement_timeout', %(limit)s, true)
 FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 
--- name: find_oldest_ready (ids)
+-- name: find_oldest_ready (ids, ours)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, put back or
--- due. Among the first 1000 ready ids of a queue: an older one behind them would have to have been
--- put back later than they were deferred.
+-- due; our own tasks are left out. Among the first 1000 ready ids of a queue: an older one behind
+-- them would have to have been put back later than they were deferred.
 SELECT j.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
 FROM procrastinate_jobs j
 CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS r
-WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo'
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo' AND NOT j.task_name LIKE ANY (%(ours)s)
 GROUP BY 1;
 
 -- name: count_finished (queue, bound, ours)
