@@ -147,8 +147,9 @@ def test_a_sample_reads_the_pages_it_names_and_no_other(steady):
 
 
 def test_what_ended_lately_is_found_by_the_pages_of_that_time(steady):
-    bound = 89 * Shape(ROWS).per_day
-    plan = explain(steady, "stats", "count_finished", queue=None, bound=bound, ours=OUR_TASKS)
+    ids = {"after_id": 89 * Shape(ROWS).per_day, "last_id": 2**62}
+    times = {"since": NOW - DAY, "until": NOW, "hour_ago": NOW}
+    plan = explain(steady, "hours", "count_ended", queue=None, ours=OUR_TASKS, **ids, **times)
     assert "jobs_maint_events_at_idx" in plan.indexes
     assert plan.full_scans == []
     assert plan.buffers < 500
@@ -307,7 +308,7 @@ def test_the_sql_names_our_own_tasks_as_the_code_does():
 def test_every_index_is_of_use_to_a_query_that_repeats_its_condition():
     queries = " ".join(
         text
-        for topic in ("stats", "failures", "digest", "purge")
+        for topic in ("stats", "hours", "failures", "digest", "purge")
         for text in load_queries(topic).values()
     )
     plain = re.sub(r"\b[ejs]\.", "", queries)

@@ -47,7 +47,7 @@ async def test_apply_makes_procrastinates_tables_and_ours_and_again_does_nothing
         await check_schema(pool)
     assert first.applied == before.pending
     assert second.applied == ()
-    assert len(await list_tables(bare_database_url)) == 4 + 11
+    assert len(await list_tables(bare_database_url)) == 4 + 12
 
 
 async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_database_url):
@@ -55,7 +55,7 @@ async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_
         reports = await asyncio.gather(*(ask(pool, ApplySchema()) for pool in (one, two) * 2))
     applied = [name for report in reports for name in report.applied]
     assert sorted(applied) == sorted(set(applied))
-    assert len(applied) == 4 + len(INDEXES)
+    assert len(applied) == 5 + len(INDEXES)
 
 
 async def test_an_index_whose_build_was_interrupted_is_built_anew(database_url):

@@ -38,6 +38,7 @@ SMALLEST_ID = -(2**63)
 KEEP_GONE_FAILURES = timedelta(days=90)
 KEEP_DIGESTS = timedelta(days=90)
 KEEP_REQUESTS = timedelta(days=1)
+KEEP_HOURS = timedelta(days=2)
 
 OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
 """Called in each batch's transaction with the counts so far; False ends the run."""
@@ -235,6 +236,7 @@ async def _trim(
         ("jobs_maint_audit", queries["trim_audit"], retention.audit),
         ("jobs_maint_selections", queries["trim_selections"], KEEP_REQUESTS),
         ("jobs_maint_requests", queries["trim_requests"], KEEP_REQUESTS),
+        ("jobs_maint_hours", queries["trim_hours"], KEEP_HOURS),
         ("jobs_maint_digests", queries["trim_digests"], KEEP_DIGESTS),
     ]
     for table, query, span in steps:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from datetime import timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
-from jobs_maint.operations.bound import find_bound
 from jobs_maint.operations.counts import count_jobs
+from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -65,12 +64,11 @@ async def get_stats(
         if (name, kind) in counts.estimated:
             estimated[name].add(status)
     as_of = (await fetch_one(conn, queries["get_time"]))["now"]
-    bound = await find_bound(conn, as_of - timedelta(days=1))
-    for row in await fetch_all(conn, queries["count_finished"], {**params, "bound": bound}):
-        field = {"succeeded": "done", "failed": "failed"}.get(row["type"], "retrying")
-        found[row["queue_name"]] |= {
-            f"{field}_last_hour": row["last_hour"],
-            f"{field}_last_day": row["last_day"],
+    for (name, kind), ended in (await count_ended_lately(conn, queue, as_of)).items():
+        field = {"succeeded": "done", "failed": "failed"}.get(kind, "retrying")
+        found[name] |= {
+            f"{field}_last_hour": ended.last_hour,
+            f"{field}_last_day": ended.last_day,
         }
     for row in await fetch_all(conn, queries["count_put_back"], params):
         fields = found[row["queue_name"]]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
+
+import psycopg
 
 from jobs_maint import audit
 from jobs_maint.actions import (
@@ -15,20 +18,22 @@ from jobs_maint.actions import (
     PurgeFinished,
     ShowDigest,
 )
-from jobs_maint.database import Conn, transaction
+from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport, RescueReport
-from jobs_maint.operations import digest, purge, schema, stalled, turn
+from jobs_maint.operations import digest, hours, purge, schema, stalled, turn
 from jobs_maint.perform.call import (
     Call,
     Guard,
     close_broken,
+    describe_error,
     open_run,
     read,
     record_items,
     write,
 )
 from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
 
 
 async def rescue_stalled(request: Call) -> RescueReport:
@@ -42,7 +47,23 @@ async def rescue_stalled(request: Call) -> RescueReport:
                 await record_items(conn, request, report.items, report.elapsed_seconds)
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
+    await _note_hours(request)
     return report
+
+
+async def _note_hours(request: Call) -> None:
+    """For `stats`, which counts what is not noted: no reason for a rescue to fail."""
+    try:
+        async with request.pool.connection() as conn:
+            async with transaction(conn):
+                now = (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
+                unnoted = await hours.list_unnoted_hours(conn, now)
+            for hour in unnoted:
+                async with transaction(conn):
+                    await fetch_all(conn, load_queries("stats")["without_jit"])
+                    await hours.note_hour(conn, hour)
+    except psycopg.Error as exc:
+        emit("jobs_maint.hours_not_noted", logging.WARNING, reason=describe_error(exc)[1])
 
 
 def build_rules(settings: MaintSettings) -> stalled.RescueRules:

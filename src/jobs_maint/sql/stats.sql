@@ -178,36 +178,6 @@ CROSS JOIN LATERAL (
 WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo' AND NOT j.task_name LIKE ANY (%(ours)s)
 GROUP BY 1;
 
--- name: count_finished (queue, bound, ours)
--- Ends and retries of the last hour and day by queue: the events of the pages that
--- jobs_maint_events_at_idx names. Nearly all of their jobs were deferred within the day, after the
--- id `bound`: they lie together, are read at once and hashed; the others are looked up. A plain
--- join reads the whole table of jobs, or four pages a job.
-WITH ended AS (
-    SELECT j.queue_name, e.type, e.at > now() - interval '1 hour' AS last_hour,
-           j.task_name LIKE ANY (%(ours)s) AS own,
-           CASE WHEN j.id IS NULL THEN e.job_id END AS looked_up, count(*) AS jobs
-    FROM procrastinate_events e
-    LEFT JOIN procrastinate_jobs j ON j.id = e.job_id AND j.id > %(bound)s
-    WHERE e.at > now() - interval '24 hours' AND e.at <= now() AND e.type <> 'scheduled'
-      AND e.type IN ('succeeded', 'failed', 'deferred_for_retry')
-    GROUP BY 1, 2, 3, 4, 5
-), counted AS (
-    SELECT queue_name, type, last_hour, jobs FROM ended WHERE NOT own
-    UNION ALL
-    SELECT j.queue_name, ended.type, ended.last_hour, ended.jobs
-    FROM ended
-    CROSS JOIN LATERAL (
-        SELECT queue_name FROM procrastinate_jobs
-        WHERE id = ended.looked_up AND NOT task_name LIKE ANY (%(ours)s)
-        OFFSET 0
-    ) AS j
-)
-SELECT queue_name, type::text, sum(jobs)::bigint AS last_day,
-       coalesce(sum(jobs) FILTER (WHERE last_hour), 0)::bigint AS last_hour
-FROM counted WHERE %(queue)s::text IS NULL OR queue_name = %(queue)s
-GROUP BY queue_name, counted.type;
-
 -- name: count_put_back (queue, ours)
 -- Jobs that were put back because their worker died: their `deferred_for_retry` events are no
 -- retries of the task.
