@@ -20,6 +20,8 @@ from benchmarks.measure import (
     paired,
     time_of,
 )
+from benchmarks.server import perform_one
+from jobs_maint.actions import RescueStalled
 from jobs_maint.database import Conn, Pool, fetch_all, open_pool, transaction
 from jobs_maint.operations import counts
 from jobs_maint.operations.counts import count_jobs
@@ -90,6 +92,12 @@ async def measure_stats(bench: Bench) -> list[Result]:
             ]
             bench.run("VACUUM ANALYZE procrastinate_jobs")
         results.append(await measure_estimate(pool))
+        bench.run("DELETE FROM jobs_maint_hours")
+        taken = await paired({"ours": works["ours"], "bare": works["bare"]}, 2 if large else 5)
+        work = "`stats`, vacuumed, where no rescue has noted what ended, against the bare counts"
+        found = f"{taken['ours'] / taken['bare']:.2f}×"
+        results.append(Result("stats", work, found, detail=f"ours {taken['ours'] * 1e3:.0f} ms"))
+        await perform_one(bench.url, RescueStalled())
     return results
 
 

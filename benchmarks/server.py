@@ -17,7 +17,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.rows import dict_row
 
-from jobs_maint.actions import Actor, ApplySchema
+from jobs_maint.actions import Action, Actor, ApplySchema, RescueStalled
 from jobs_maint.database import open_pool
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -97,20 +97,20 @@ def load(name: str) -> dict[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
-async def apply_schema(url: str, *, indexes: bool = True) -> None:
+async def perform_one(url: str, action: Action) -> None:
     async with open_pool(url, max_size=1) as pool:
-        actor = Actor.shell("bench", "localhost")
-        await perform(pool, actor, ApplySchema(indexes=indexes), settings=MaintSettings())
+        await perform(pool, Actor.shell("bench", "localhost"), action, settings=MaintSettings())
 
 
 def build(server: Server, database: str, shape: Shape) -> None:
     """A database with the table in its steady state, vacuumed and analysed."""
     with server.connect() as conn:
         conn.execute(f"CREATE DATABASE {database}")
-    asyncio.run(apply_schema(server.url(database)))
+    asyncio.run(perform_one(server.url(database), ApplySchema()))
     server.set(fsync="off")
     with server.connect(database) as conn:
         fill(conn, shape)
+    asyncio.run(perform_one(server.url(database), RescueStalled()))  # as one did this minute
     server.set(fsync="on")
     with server.connect() as conn:
         conn.execute("CHECKPOINT")

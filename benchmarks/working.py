@@ -24,7 +24,8 @@ import jobs_maint
 from benchmarks.measure import Bench, Result, at_most, percentile
 from benchmarks.purging import find_slice, only_succeeded
 from benchmarks.reading import open_both
-from benchmarks.server import apply_schema
+from benchmarks.server import perform_one
+from jobs_maint.actions import ApplySchema
 from jobs_maint.operations.purge import purge_finished_jobs
 from jobs_maint.settings import MaintSettings
 
@@ -182,7 +183,7 @@ async def measure_process(bench: Bench) -> list[Result]:
     with contextlib.suppress(psycopg.errors.DuplicateDatabase):
         bench.server.connect().execute("CREATE DATABASE small")
     url = bench.server.url("small")
-    await apply_schema(url)
+    await perform_one(url, ApplySchema())
     with bench.server.connect("small") as conn:
         conn.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"

@@ -92,7 +92,8 @@ async def test_the_answer_is_the_same_with_notes_without_them_and_with_gaps(read
             "SELECT count(*), count(*) FILTER (WHERE at > %(now)s - interval '1 hour')"
             " FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id"
             " WHERE e.type = %(kind)s::text::procrastinate_job_event_type"
-            " AND j.task_name = 'app.task' AND e.at > %(now)s - interval '1 day' AND e.at <= %(now)s",
+            " AND j.task_name = 'app.task'"
+            " AND e.at > %(now)s - interval '1 day' AND e.at <= %(now)s",
             {"now": NOW, "kind": kind},
         )
         of_all = [ended for (_, found), ended in counted[None].items() if found == kind]
