@@ -31,7 +31,8 @@ FILL = """
            CASE WHEN g.status IN ('ready', 'scheduled') THEN 'todo' ELSE g.status END
                ::procrastinate_job_status,
            CASE g.status WHEN 'ready' THEN CASE WHEN i <= g.due THEN now() - interval '1 hour' END
-               WHEN 'scheduled' THEN now() + interval '1 day' END,
+               WHEN 'scheduled' THEN now() + interval '1 day'
+               ELSE CASE WHEN i %% 2 = 0 THEN now() - interval '2 hours' END END,
            jsonb_build_object('note', repeat('x', 20))
     FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])
          AS g (queue, status, jobs, due)
