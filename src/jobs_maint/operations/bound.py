@@ -14,8 +14,10 @@ SMALL_RANGE = 16
 """Ids; from here on the search halves."""
 
 
-async def find_bound(conn: Conn, cutoff: datetime) -> int:
+async def find_bound(conn: Conn, cutoff: datetime, *, within: int = 0) -> int:
     """The largest id of a job deferred before the cut-off: all that ended before it lie there.
+
+    It may be up to `within` larger, which takes a few probes less.
 
     Ids grow with the time of the defer. Two probes, a little right and a little left of where an
     even load would have the cut-off, leave a small piece of the range; a probe that leaves more
@@ -30,7 +32,7 @@ async def find_bound(conn: Conn, cutoff: datetime) -> int:
     oldest = await fetch_all(conn, queries["probe_job"], {"id": ends["first_id"]})
     low_at, high_at = oldest[0]["at"] if oldest else None, ends["now"]
     side, halve = 1, False
-    while low < high:
+    while high - low > within:
         width = high - low
         guessed = None
         if width > SMALL_RANGE and not halve:
@@ -47,7 +49,7 @@ async def find_bound(conn: Conn, cutoff: datetime) -> int:
         else:
             high, high_at = mid - 1, job["at"] or high_at
         halve = high - low > width // 2
-    return int(low)
+    return int(high)
 
 
 def _interpolate(low: datetime | None, at: datetime, high: datetime) -> float | None:

@@ -25,6 +25,9 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTLED = HOUR
 """An hour is noted when it is over for so long: a transaction that began in it may end later."""
 
+FEW = 500
+"""Jobs that may be looked up one by one: nothing depends on the bounds but the time it takes."""
+
 
 @dataclass(slots=True)
 class Ended:
@@ -91,8 +94,8 @@ async def _count(
             "since": since,
             "until": until,
             "hour_ago": hour_ago or until,
-            "after_id": await find_bound(conn, since),
-            "last_id": await find_bound(conn, until),
+            "after_id": await find_bound(conn, since, within=FEW),
+            "last_id": await find_bound(conn, until, within=FEW),
             "queue": queue,
             "ours": OUR_TASKS,
         },

@@ -147,17 +147,20 @@ WITH page AS MATERIALIZED (
     SELECT ('(' || number || ',0)')::tid AS first, ('(' || number + 1 || ',0)')::tid AS next
     FROM page
 )
-SELECT j.queue_name, j.kind AS status, count(*) AS jobs
+SELECT j.queue_name,
+       CASE WHEN j.status <> 'todo' THEN j.status::text WHEN j.ahead THEN 'scheduled'
+            ELSE 'ready' END AS status,
+       count(*) AS jobs
 FROM bounds
 CROSS JOIN LATERAL (
-    SELECT queue_name, CASE WHEN status <> 'todo' THEN status::text
-                            WHEN scheduled_at > now() THEN 'scheduled' ELSE 'ready' END AS kind
+    SELECT queue_name, status,
+           status = 'todo' AND coalesce(scheduled_at > now(), false) AS ahead
     FROM procrastinate_jobs
     WHERE ctid >= bounds.first AND ctid < bounds.next
       AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
     OFFSET 0
 ) AS j
-GROUP BY 1, 2;
+GROUP BY j.queue_name, j.status, j.ahead;
 
 -- name: limit_statement (limit)
 -- For this transaction only; returns what to set it back to.
