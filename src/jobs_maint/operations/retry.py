@@ -64,7 +64,7 @@ async def retry_jobs(
                 _lock_reason(row, taken.get(job_id)), **where,
             )  # fmt: skip
         items.append(item)
-    aborted = [job_id for job_id, row in done.items() if row["old_status"] != "failed"]
+    aborted = [job_id for job_id in done if found[job_id]["status"] != "failed"]
     if aborted:
         await fetch_all(conn, load_queries("jobs")["insert_retried_events"], {"ids": aborted})
     await notify_workers(

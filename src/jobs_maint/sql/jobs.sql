@@ -38,15 +38,12 @@ WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
 -- The status is checked once more: only what was locked in a final status is put back. A failed
 -- or aborted job runs now; a cancelled one keeps a time that lies ahead. `abort_requested` must
 -- be false for a waiting job.
-UPDATE procrastinate_jobs j
+UPDATE procrastinate_jobs
 SET status = 'todo', abort_requested = false, worker_id = NULL,
-    attempts = CASE WHEN %(reset_attempts)s THEN 0 ELSE j.attempts END,
-    scheduled_at = CASE WHEN old.status = 'cancelled' AND old.scheduled_at > now()
-                        THEN old.scheduled_at END
-FROM procrastinate_jobs old
-WHERE j.id = ANY (%(ids)s::bigint[]) AND old.id = j.id
-  AND j.status IN ('failed', 'cancelled', 'aborted')
-RETURNING j.id, j.queue_name, j.scheduled_at, old.status::text AS old_status;
+    attempts = CASE WHEN %(reset_attempts)s THEN 0 ELSE attempts END,
+    scheduled_at = CASE WHEN status = 'cancelled' AND scheduled_at > now() THEN scheduled_at END
+WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('failed', 'cancelled', 'aborted')
+RETURNING id, queue_name, scheduled_at;
 
 -- name: insert_retried_events (ids)
 -- Procrastinate's trigger writes `retried` for failed → todo only; the timeline of a cancelled or
