@@ -123,7 +123,7 @@ class StatsReport:
     queue: str | None = None
     """The queue asked for, when one was."""
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By queue, the fields that are estimates: large groups of ended jobs in a large table."""
+    """By queue, the fields that are estimates: large groups in a large table."""
     errors: ErrorsReport | None = None
     """The failures of the last 24 hours, where they were asked for too."""
 
