@@ -7,9 +7,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 from tests.support.history import days
+from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import Actor, PurgeFinished
+from jobs_maint.database import transaction
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError
 from jobs_maint.operations import purge
 from jobs_maint.perform import perform
@@ -283,14 +286,29 @@ async def test_a_purge_that_was_taken_for_dead_ends_and_its_last_batch_is_counte
     assert await list_audit(conn) == [("interrupted", {"succeeded": 4})]
 
 
-async def test_a_job_that_ends_again_while_the_purge_waits_for_it_is_not_deleted(
+async def test_a_batch_is_found_by_a_plan_for_its_values_in_a_pool_that_prepares(
+    make_job, database_url
+):
+    """A plan for any values would read what is kept before the bound."""
+    await make_job(status="succeeded", finished_ago=days(40))
+    kwargs = {"prepare_threshold": 0}
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=1, kwargs=kwargs) as pool:
+        for _ in range(2):
+            await run_purge(pool)
+        async with pool.connection() as conn:
+            found = await conn.execute("SELECT statement FROM pg_prepared_statements")
+            prepared = " ".join(row[0] for row in await found.fetchall())
+    assert "DELETE FROM procrastinate_jobs" in prepared
+    assert "looked_at" not in prepared
+
+
+async def test_a_job_that_ends_again_while_the_purge_waits_for_it_fails_the_batch(
     make_job, conn, database_url
 ):
-    """The waiting statement sees its old events only; that the row is another one saves it."""
-    again, touched, old = [await make_job(status="succeeded", finished_ago=days(40)) for _ in "123"]
+    """The waiting statement sees its old events only; that its snapshot is older saves the job."""
+    again = await make_job(status="succeeded", finished_ago=days(40))
     (cutoff,) = await (await conn.execute("SELECT now() - interval '30 days'")).fetchone()
-    walk = {"after": 0, "bound": old, "status": "succeeded", "cutoff": cutoff, "limit": 9}
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+    batch = {"after": 0, "last": again, "status": "succeeded", "cutoff": cutoff, "queue": None}
     async with (
         await psycopg.AsyncConnection.connect(database_url) as worker,
         await psycopg.AsyncConnection.connect(database_url) as purging,
@@ -299,18 +317,16 @@ async def test_a_job_that_ends_again_while_the_purge_waits_for_it_is_not_deleted
             await worker.execute(
                 "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (status, again)
             )
-        await worker.execute(
-            "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (touched,)
-        )
-        query = load_queries("purge")["delete_finished_batch"]
-        delete = asyncio.create_task(purging.execute(query, {**walk, "queue": None}))
-        async with asyncio.timeout(30):
-            while (await (await conn.execute(waits, (purging.info.backend_pid,))).fetchone())[
-                0
-            ] < 1:
-                await asyncio.sleep(0.01)
+
+        async def delete():
+            async with transaction(purging, snapshot=True):
+                await purging.execute(load_queries("purge")["delete_batch"], batch)
+
+        waiting = asyncio.create_task(delete())
+        await wait_for_waiting(conn)
         await worker.commit()
-        assert await (await delete).fetchone() == (2, 3, old)
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            await waiting
     assert await list_ids(conn) == {again}
 
 

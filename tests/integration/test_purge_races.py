@@ -57,16 +57,7 @@ async def count_in_audit(conn) -> int:
 
 async def hold_at_the_first_row(conn) -> None:
     """The purge waits in the middle of a batch: its first job is locked, not yet deleted."""
-    await conn.execute("CREATE TABLE released ()")
-    await conn.execute(
-        "CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.02); END LOOP;"
-        " RETURN OLD; END $$"
-    )
-    await conn.execute(
-        "CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs FOR EACH ROW"
-        " WHEN (old.task_name = 'first') EXECUTE FUNCTION wait_for_release()"
-    )
+    await hold_deletes(conn, row="first")
 
 
 @asynccontextmanager
@@ -93,7 +84,7 @@ async def purge_between_its_look_and_its_deletes(pool, conn, hold):
             id="put-back-by-procrastinate",
         ),
         pytest.param(
-            ("UPDATE procrastinate_jobs SET priority = priority WHERE id = %s",), True, 1,
+            ("UPDATE procrastinate_jobs SET priority = priority WHERE id = %s",), False, 2,
             id="written-without-a-change",
         ),
         pytest.param((UNTRIGGERED, "DELETE FROM procrastinate_jobs WHERE id = %s"), False, 1,

@@ -9,19 +9,26 @@ import psycopg
 Conn = psycopg.AsyncConnection[Any]
 
 
-async def hold_deletes(conn: Conn) -> None:
-    """Whoever deletes a job waits until `release_deletes`."""
-    await conn.execute("CREATE TABLE released ()")
+_HELD = 4711
+"""The advisory lock that is held meanwhile: the wait sees its release whatever its snapshot."""
+
+
+async def hold_deletes(conn: Conn, *, row: str | None = None) -> None:
+    """Whoever deletes jobs waits until `release_deletes`: at the statement's beginning, or at the
+    row with this task name, which is locked by then."""
+    await conn.execute("SELECT pg_advisory_lock(%s)", (_HELD,))
     await conn.execute(
         "CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " WHILE NOT EXISTS (SELECT FROM released) LOOP PERFORM pg_sleep(0.02); END LOOP;"
-        " RETURN NULL; END $$"
+        f" WHILE NOT pg_try_advisory_xact_lock_shared({_HELD}) LOOP PERFORM pg_sleep(0.02);"
+        " END LOOP; RETURN OLD; END $$"
     )
+    rows = f"FOR EACH ROW WHEN (old.task_name = '{row}')" if row is not None else ""
     await conn.execute(
-        "CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs EXECUTE FUNCTION"
-        " wait_for_release()"
+        f"CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs {rows}"
+        " EXECUTE FUNCTION wait_for_release()".encode()
     )
 
 
 async def release_deletes(conn: Conn) -> None:
-    await conn.execute("INSERT INTO released DEFAULT VALUES")
+    """By the connection that holds them."""
+    await conn.execute("SELECT pg_advisory_unlock(%s)", (_HELD,))

@@ -1,4 +1,4 @@
-"""Delete old finished jobs in short batches, and trim our own tables.
+"""Delete old finished jobs in short batches.
 
 Cost grows with what is deleted, not with the table: ids grow with time, so an id bounds each walk.
 """
@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import errors as pg
 
 from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.bound import find_bound as _find_bound
+from jobs_maint.operations.trimming import trim_tables
 from jobs_maint.sql import load_queries
 
 __all__ = ["Retention", "purge_finished_jobs"]
@@ -32,13 +33,7 @@ the time 5.5 ms).
 """
 HELD_ROW = timedelta(milliseconds=50)
 """How long a batch waits for a row; then it is done again without the rows that somebody holds."""
-TRIM_BATCH = 5_000
 SMALLEST_ID = -(2**63)
-
-KEEP_GONE_FAILURES = timedelta(days=90)
-KEEP_DIGESTS = timedelta(days=90)
-KEEP_REQUESTS = timedelta(days=1)
-KEEP_HOURS = timedelta(days=2)
 
 OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
 """Called in each batch's transaction with the counts so far; False ends the run."""
@@ -110,7 +105,16 @@ async def purge_finished_jobs(
             else:
                 await _delete(pool, walk, progress, deadline, on_batch)
     if trim and not dry_run and not progress.stopped:
-        await _trim(pool, now, retention, progress, deadline, on_batch)
+
+        async def on_trim(conn: Conn, table: str, rows: int) -> bool:
+            progress.trimmed[table] += rows
+            progress.batches += 1
+            return on_batch is None or await on_batch(conn, progress.counts())
+
+        ended = await trim_tables(
+            pool, now, keep_audit=retention.audit, deadline=deadline, on_batch=on_trim
+        )
+        progress.stopped = not ended
     statuses = [status for _, group in retention.groups().items() for status in group]
     async with pool.connection() as conn, transaction(conn):
         left = await fetch_all(
@@ -163,7 +167,7 @@ async def _delete(
         params = {**walk, "after": after, "limit": size}
         try:
             batch = await _delete_batch(pool, params, progress, on_batch, skip_held=False)
-        except (pg.LockNotAvailable, pg.DeadlockDetected):
+        except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
             batch = await _delete_batch(pool, params, progress, on_batch, skip_held=True)
         after = after if batch.last is None else batch.last
         if not batch.go_on:
@@ -194,14 +198,18 @@ async def _delete_batch(
     *,
     skip_held: bool,
 ) -> _Batch:
-    """One statement, which waits a moment for a row that somebody holds; else lock, then delete.
+    """One snapshot, in which a changed row is an error and a held one is waited for a moment.
 
-    Nearly never is a finished job held, and a lock on each row costs a tenth of the purge.
+    Nearly never is a finished job changed or held, and a lock on each row costs a tenth of the
+    purge. `skip_held`: lock what is free, then look once more and delete.
     """
     queries = load_queries("purge")
     status, go_on = params["status"], True
     patience = LOCK_TIMEOUT if skip_held else HELD_ROW
-    async with pool.connection() as conn, transaction(conn, lock_timeout=patience):
+    async with (
+        pool.connection() as conn,
+        transaction(conn, lock_timeout=patience, snapshot=not skip_held),
+    ):
         await fetch_all(conn, queries["prepare_batch"])
         if skip_held:
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)
@@ -210,52 +218,13 @@ async def _delete_batch(
             gone = await fetch_all(conn, queries["delete_locked_batch"], {**params, "ids": ids})
             deleted = gone[0]["deleted"] if gone else 0
         else:
-            found = await fetch_one(conn, queries["delete_finished_batch"], params)
-            looked_at, last, deleted = found["looked_at"], found["last"], found["deleted"]
+            found = await fetch_one(conn, queries["find_batch"], params, prepare=False)
+            looked_at, last = found["looked_at"], found["last"]
+            cursor = await conn.execute(queries["delete_batch"], {**params, "last": last})
+            deleted = cursor.rowcount
         counted = progress.deleted + Counter({status: deleted})
         if looked_at and on_batch is not None:
             go_on = await on_batch(conn, {**counted, **progress.trimmed})
     progress.deleted = counted
-    progress.batches += bool(looked_at)
+    progress.batches += bool(deleted)
     return _Batch(looked_at, last, go_on)
-
-
-async def _trim(
-    pool: Pool,
-    now: datetime,
-    retention: Retention,
-    progress: _Progress,
-    deadline: float | None,
-    on_batch: OnBatch | None,
-) -> None:
-    queries = load_queries("purge")
-    steps: list[tuple[str, LiteralString, timedelta | None]] = [
-        ("jobs_maint_failures", queries["trim_failures"], KEEP_GONE_FAILURES),
-        ("jobs_maint_tracebacks", queries["trim_tracebacks"], KEEP_GONE_FAILURES),
-        ("jobs_maint_audit_items", queries["trim_audit_items"], retention.audit),
-        ("jobs_maint_audit", queries["trim_audit"], retention.audit),
-        ("jobs_maint_selections", queries["trim_selections"], KEEP_REQUESTS),
-        ("jobs_maint_requests", queries["trim_requests"], KEEP_REQUESTS),
-        ("jobs_maint_hours", queries["trim_hours"], KEEP_HOURS),
-        ("jobs_maint_digests", queries["trim_digests"], KEEP_DIGESTS),
-    ]
-    for table, query, span in steps:
-        if span is None:
-            continue
-        while True:
-            if deadline is not None and time.monotonic() >= deadline:
-                progress.stopped = True
-                return
-            params, go_on = {"cutoff": now - span, "limit": TRIM_BATCH}, True
-            async with pool.connection() as conn, transaction(conn):
-                cursor = await conn.execute(query, params)
-                if cursor.rowcount > 0:
-                    progress.trimmed[table] += cursor.rowcount
-                    progress.batches += 1
-                    if on_batch is not None:
-                        go_on = await on_batch(conn, progress.counts())
-            if not go_on:
-                progress.stopped = True
-                return
-            if cursor.rowcount < TRIM_BATCH:
-                break

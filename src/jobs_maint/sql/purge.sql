@@ -39,32 +39,32 @@ FROM (
 -- name: prepare_batch
 -- For this transaction only. Its commit does not wait for the disk: a crash may undo the last
 -- batches, with what the audit says of them; the commit that closes a run waits for all of them.
--- And the rows of a batch are found one by one, in the order of their ids, in small tables too.
-SELECT set_config('synchronous_commit', 'off', true), set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true);
+SELECT set_config('synchronous_commit', 'off', true);
 
--- name: delete_finished_batch (after, bound, status, cutoff, limit, queue)
--- The next jobs of one final status in id order whose newest event that is not `scheduled` (that
--- one lies in the future) is older than the cut-off. By jobs_maint_purgeable_idx, whose condition is
--- repeated: jobs of another status that lie before the bound are not read. `looked_at` and `last`:
--- how many were found, and where the next batch begins.
--- A job that somebody changes meanwhile (put back, ended again, young) gets another xmin and stays,
--- though this statement sees its old events: a waiting DELETE asks the condition of the new row.
-WITH old AS MATERIALIZED (
-    SELECT j.id, j.ctid AS place, j.xmin AS version FROM procrastinate_jobs j
-    WHERE j.id > %(after)s AND j.id <= %(bound)s
-      AND j.status = %(status)s::text::procrastinate_job_status
-      AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
-      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-      AND (SELECT max(e.at) FROM procrastinate_events e
-           WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
-    ORDER BY j.id LIMIT %(limit)s
-), gone AS (
-    DELETE FROM procrastinate_jobs j USING old
-    WHERE j.ctid = old.place AND j.id = old.id AND j.xmin = old.version
-    RETURNING j.id
-)
-SELECT (SELECT count(*) FROM gone) AS deleted, count(*) AS looked_at, max(old.id) AS last FROM old;
+-- name: find_batch (after, bound, status, limit, queue)
+-- The next jobs of one final status in id order: how many there are, and the last of them. By
+-- jobs_maint_purgeable_idx, whose condition is repeated: jobs of another status that lie before the
+-- bound are not read. Not to be prepared: a plan for any values takes the primary key.
+SELECT count(*) AS looked_at, max(id) AS last FROM (
+    SELECT id FROM procrastinate_jobs
+    WHERE id > %(after)s AND id <= %(bound)s
+      AND status = %(status)s::text::procrastinate_job_status
+      AND status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    ORDER BY id LIMIT %(limit)s
+) AS next;
+
+-- name: delete_batch (after, last, status, cutoff, queue)
+-- Those of them whose newest event that is not `scheduled` (that one lies in the future) is older
+-- than the cut-off. In REPEATABLE READ: a job that somebody changed meanwhile (put back, ended again,
+-- young) is an error and stays, though this statement would see its old events.
+DELETE FROM procrastinate_jobs j
+WHERE j.id > %(after)s AND j.id <= %(last)s
+  AND j.status = %(status)s::text::procrastinate_job_status
+  AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+  AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+  AND (SELECT max(e.at) FROM procrastinate_events e
+       WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s;
 
 -- name: lock_finished_batch (after, bound, status, cutoff, limit, queue)
 -- The same jobs without those that somebody holds: they are left for the next night.

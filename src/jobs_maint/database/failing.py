@@ -1,0 +1,108 @@
+"""The one map of the database's errors to ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+
+from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+
+__all__ = ["APPLY", "map_error", "mapped_errors"]
+
+APPLY = "run `jobs-maint schema apply`"
+_UNDONE = "this step changed nothing"
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Turn psycopg's errors into ours, once for all front ends."""
+    try:
+        yield
+    except JobsMaintError:
+        raise
+    except (psycopg.Error, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed) as exc:
+        raise map_error(exc) from exc
+
+
+_PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
+    (
+        pg.LockNotAvailable, DatabaseUnavailable,
+        (f"Another session holds these rows or tables for more than "
+        f"{LOCK_TIMEOUT.total_seconds():.0f} s; {_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.DeadlockDetected, DatabaseUnavailable,
+        ("Another session changed the same rows at the same time; "
+        f"{_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.SerializationFailure, DatabaseUnavailable,
+        ("Another session changed the same rows at the same time; "
+        f"{_UNDONE}, try again in a moment."),
+    ),
+    (
+        pg.InvalidSchemaName, SchemaMismatch,
+        ("No schema on the search path of this connection exists; create it, or correct "
+        "search_path in the options of JOB_QUEUE_DATABASE_URL or of the role."),
+    ),
+    (
+        pg.TooManyConnections, DatabaseUnavailable,
+        "All connections of the database server are taken; end some, or try again in a moment.",
+    ),
+    (
+        pg.ReadOnlySqlTransaction, DatabaseUnavailable,
+        ("The database accepts no changes (read only: a standby?); "
+        "JOB_QUEUE_DATABASE_URL must name the primary."),
+    ),
+    (
+        pg.DiskFull, DatabaseUnavailable,
+        f"The disk of the jobs database is full; {_UNDONE}.",
+    ),
+)  # fmt: skip
+
+
+def map_error(exc: Exception) -> JobsMaintError:
+    """Our error for one of psycopg's; never shows the connection string."""
+    for kind, ours, sentence in _PLAIN:
+        if isinstance(exc, kind):
+            return ours(sentence)
+    if isinstance(exc, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
+        missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
+        what = missing[1] if missing else "a table"
+        return SchemaMismatch(f"The jobs database has no {what}; {APPLY}.")
+    if isinstance(exc, pg.InsufficientPrivilege):
+        what = str(exc).strip().splitlines()[0]
+        return DatabaseUnavailable(
+            f"The database user lacks a right: {what}; grant it, or use a user that has it."
+        )
+    if isinstance(exc, pg.QueryCanceled):
+        if "statement timeout" not in str(exc):
+            return DatabaseUnavailable(
+                f"The query was cancelled on the database's side; {_UNDONE}, try again."
+            )
+        return DatabaseUnavailable(
+            f"The database needed more than {STATEMENT_TIMEOUT.total_seconds():.0f} s and was "
+            f"stopped; {_UNDONE}. Ask for less (a queue, a shorter span)."
+        )
+    if isinstance(exc, psycopg_pool.PoolTimeout):
+        waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
+        return DatabaseUnavailable(
+            f"No connection to the jobs database within "
+            f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
+            "it is down, or its connections are all taken."
+        )
+    if isinstance(exc, psycopg.OperationalError | psycopg_pool.PoolClosed):
+        return DatabaseUnavailable(
+            "The connection to the jobs database was lost; what was not committed did not happen. "
+            "Try again in a moment."
+        )
+    reason = str(exc).strip().splitlines()[:1]
+    return JobsMaintError(
+        f"The jobs database answered: {reason[0] if reason else type(exc).__name__}"
+    )

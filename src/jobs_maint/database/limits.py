@@ -1,0 +1,11 @@
+"""How long a connection, a lock and a statement may take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+CONNECT_TIMEOUT = 10
+"""Seconds; a database that takes longer to answer is as good as gone at 3 a.m."""
+POOL_TIMEOUT = 15.0
+LOCK_TIMEOUT = timedelta(seconds=5)
+STATEMENT_TIMEOUT = timedelta(seconds=60)

@@ -1,0 +1,83 @@
+"""Transactions with limits, and the rows of a query."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+
+__all__ = ["Conn", "fetch_all", "fetch_one", "transaction", "undone_transaction"]
+
+Conn = psycopg.AsyncConnection[Any]
+
+
+@asynccontextmanager
+async def transaction(
+    conn: Conn,
+    *,
+    lock_timeout: timedelta = LOCK_TIMEOUT,
+    statement_timeout: timedelta = STATEMENT_TIMEOUT,
+    snapshot: bool = False,
+) -> AsyncIterator[Conn]:
+    """A READ COMMITTED transaction with limits, whatever the connection's defaults are.
+
+    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`, for
+    reading, all its statements see the same moment. Times come as UTC, whatever the time zone of
+    the server or the role.
+    """
+    async with conn.transaction():
+        await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
+        yield conn
+
+
+@asynccontextmanager
+async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
+    """The same to see what would come of it: nothing of it stays."""
+    async with conn.transaction(force_rollback=True):
+        await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+        yield conn
+
+
+async def _limit(
+    conn: Conn, lock_timeout: timedelta, statement_timeout: timedelta, *, snapshot: bool = False
+) -> None:
+    level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
+    await conn.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+    await conn.execute(
+        "SELECT set_config('lock_timeout', %s, true),"
+        " set_config('statement_timeout', %s, true),"
+        " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)",
+        (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
+    )
+
+
+def _milliseconds(span: timedelta) -> str:
+    return f"{max(1, round(span.total_seconds() * 1000))}ms"
+
+
+async def fetch_all(
+    conn: Conn, query: Any, params: dict[str, Any] | None = None, *, prepare: bool | None = None
+) -> list[DictRow]:
+    """All rows as dicts, whatever row factory the connection has.
+
+    `prepare` False: planned for these values each time, though the team's pool may prepare.
+    """
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params or {}, prepare=prepare)
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def fetch_one(
+    conn: Conn, query: Any, params: dict[str, Any] | None = None, *, prepare: bool | None = None
+) -> DictRow:
+    """The only row as a dict; raises LookupError when there is none."""
+    rows = await fetch_all(conn, query, params, prepare=prepare)
+    if not rows:
+        raise LookupError("the query returned no row")
+    return rows[0]
