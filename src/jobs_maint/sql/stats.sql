@@ -39,40 +39,40 @@ GROUP BY 1, 2;
 -- Jobs that are ready, scheduled ahead, or run, by queue, from jobs_maint_waiting_idx and
 -- Procrastinate's own index on what runs; our own tasks among them. At most `ready` jobs and one more
 -- of those that wait for no time and of those that are due, and `ahead` and one more of those
--- scheduled ahead are counted; all where it is null. In order, as a plan that reads the table until it
--- has found so many may find the first of them at its end. `first_ready`: the first 1000 ids of each
--- kind of ready jobs.
+-- scheduled ahead are counted; all where it is null. In the order of the index: a plan without one
+-- would read the table until it has found so many, and that of another sorts a backlog.
+-- `first_ready`: the first 1000 ids of each kind of ready jobs.
 SELECT queue_name, coalesce(doing.jobs, 0) AS doing, (
     SELECT count(*) FROM (
         SELECT FROM procrastinate_jobs j
         WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
           AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
-        ORDER BY j.id LIMIT %(ready)s::bigint + 1
+        ORDER BY j.scheduled_at, j.id LIMIT %(ready)s::bigint + 1
     ) AS first
 ) + (
     SELECT count(*) FROM (
         SELECT FROM procrastinate_jobs j
         WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
           AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
-        ORDER BY j.scheduled_at LIMIT %(ready)s::bigint + 1
+        ORDER BY j.scheduled_at, j.id LIMIT %(ready)s::bigint + 1
     ) AS first
 ) AS ready, (
     SELECT count(*) FROM (
         SELECT FROM procrastinate_jobs j
         WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
           AND j.queue_name = queue.queue_name AND j.scheduled_at > now()
-        ORDER BY j.scheduled_at LIMIT %(ahead)s::bigint + 1
+        ORDER BY j.scheduled_at, j.id LIMIT %(ahead)s::bigint + 1
     ) AS first
 ) AS scheduled, ARRAY(
     SELECT j.id FROM procrastinate_jobs j
     WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
       AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
-    ORDER BY j.id LIMIT 1000
+    ORDER BY j.scheduled_at, j.id LIMIT 1000
 ) || ARRAY(
     SELECT j.id FROM procrastinate_jobs j
     WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
       AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
-    ORDER BY j.scheduled_at LIMIT 1000
+    ORDER BY j.scheduled_at, j.id LIMIT 1000
 ) AS first_ready
 FROM unnest(%(queues)s::text[]) AS queue (queue_name)
 LEFT JOIN (
