@@ -60,6 +60,19 @@ def test_stats_says_first_which_queue_is_in_trouble_and_the_table_has_it_first_a
     assert [cell["text"] for cell in second] == ["email", "–", "8 s", "12", "3", "–"]
 
 
+def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():
+    backlog = QueueStats("webhook", ready=667_000, oldest_ready_seconds=840.0)
+    estimated = {"webhook": ("ready", "succeeded")}
+    message = render_stats(stats(CALM, backlog, live=0, estimated=estimated), "/jobs")
+    assert "No worker is live and ≈667,000 jobs wait" in shown(message)
+    assert "≈: many jobs wait, estimated from a part of the table" in shown(message)
+    _, first, second = message.blocks[-1]["rows"]
+    assert "≈667,000" in str(first)
+    assert [cell["text"] for cell in second][3] == "12"
+    ended = {"webhook": ("succeeded",)}
+    assert "≈" not in shown(render_stats(stats(CALM, backlog, estimated=ended), "/jobs"))
+
+
 def test_stats_offers_to_look_at_the_failures_before_acting():
     message = render_stats(stats(CALM, TROUBLE), "/jobs")
     assert buttons(message) == [

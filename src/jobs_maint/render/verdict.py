@@ -63,7 +63,9 @@ def build_verdict(report: StatsReport) -> Verdict:
     done = sum(queue.done_last_hour for queue in report.queues)
     ready = sum(queue.ready for queue in report.queues)
     unserved = ready > 0 and report.workers.live == 0
-    about = "≈" if any("ready" in fields for fields in report.estimated.values()) else ""
+    about = ""
+    if any("ready" in fields for fields in report.estimated.values()):
+        about, ready = "≈", int(float(f"{ready:.3g}"))  # a sum of estimates is one
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
     level: Level = "green"
