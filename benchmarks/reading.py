@@ -112,7 +112,7 @@ async def measure_estimate(pool: Pool) -> Result:
     off = 0.0
     async with pool.connection() as conn, transaction(conn):
         await fetch_all(conn, "SELECT set_config('statement_timeout', '0', true)")
-        with patch.multiple(counts, SMALL_TABLE=2**62, EXACT_LIMIT="1h"):
+        with patch.multiple(counts, SMALL_TABLE=2**62, LARGE_TABLE=2**62, EXACT_LIMIT="1h"):
             exact = await count_jobs(conn, None)
         assert not exact.estimated
         least = sum(exact.jobs.values()) / 100

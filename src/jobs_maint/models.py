@@ -316,6 +316,8 @@ class DigestReport:
     limited_to_queues: tuple[str, ...] | None = None
     slots: tuple[int, ...] = ()
     """`failed` over twelve equal parts of the window, also of groups that are not shown."""
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By queue, the fields of `queues` that are estimates."""
 
 
 @dataclass(frozen=True, slots=True)

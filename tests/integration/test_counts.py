@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from tests.conftest import Server
 
 from jobs_maint.database import open_pool, transaction
 from jobs_maint.operations import counts
+from jobs_maint.operations.digest import summarise_now
 from jobs_maint.operations.stats import get_stats
 from jobs_maint.render import build_data, render_text
 
@@ -158,6 +161,32 @@ async def test_a_count_that_takes_too_long_is_given_up_for_an_estimate(large, mo
     assert found["big", "succeeded"] == pytest.approx(GROUPS["big", "succeeded"], rel=0.3)
 
 
+async def test_a_backlog_that_takes_too_long_to_count_is_estimated(server, monkeypatch):
+    """No row was changed, as far as the server knows, yet each one has to be looked up."""
+    monkeypatch.setattr(counts, "EXACT_LIMIT", "2ms")
+    name = server.create("ours_template")
+    try:
+        with psycopg.connect(server.url(name), autocommit=True) as conn:
+            conn.execute("ALTER TABLE procrastinate_jobs SET (autovacuum_enabled = off)")
+            conn.execute("SET session_replication_role = replica")
+            conn.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+                " SELECT 'big', 'app.task' FROM generate_series(1, 60000)"
+            )
+            conn.execute("ANALYZE procrastinate_jobs")
+        async with (
+            open_pool(server.url(name), max_size=1) as pool,
+            pool.connection() as conn,
+            transaction(conn),
+        ):
+            report, _ = await ask(conn)
+            (queue,) = report.queues
+    finally:
+        server.drop(name)
+    assert report.estimated == {"big": ("ready",)}
+    assert queue.ready == pytest.approx(60_000, rel=0.05)
+
+
 async def test_rows_changed_since_the_last_vacuum_make_an_exact_count_dear(large_url, monkeypatch):
     monkeypatch.setattr(counts, "SMALL_TABLE", 0)
     async with open_pool(large_url, max_size=1) as pool:
@@ -195,6 +224,13 @@ async def test_a_backlog_too_large_to_count_is_estimated_and_marked(
     page = render_text(report, width=200)
     both = found["mid", "ready"] + GROUPS["small", "ready"]
     assert f"≈{round(both, -1):,} jobs wait" in page
+
+    digest = await summarise_now(
+        large, queue=None, since=timedelta(days=1), maintenance_queue="maintenance"
+    )
+    assert digest.estimated == report.estimated
+    page = render_text(digest, width=200)
+    assert page.count("≈") == 4  # mid's ready, small's scheduled, big's failed, and what it means
 
 
 async def test_without_the_index_on_what_waits_each_waiting_job_is_read(large_url, monkeypatch):

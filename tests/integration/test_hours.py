@@ -8,13 +8,15 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support.fleet import Fleet
 from tests.support.history import hours
 
 from jobs_maint.actions import Actor, RescueStalled
 from jobs_maint.database import open_pool, transaction
+from jobs_maint.operations import hours as hours_module
 from jobs_maint.operations.hours import Ended, count_ended_lately, list_unnoted_hours, note_hour
-from jobs_maint.operations.purge import Retention, purge_finished_jobs
-from jobs_maint.perform import perform
+from jobs_maint.operations.stats import get_stats
+from jobs_maint.perform import maintenance, perform
 from jobs_maint.settings import MaintSettings
 
 NOW = datetime(2026, 11, 23, 14, 20, tzinfo=UTC)
@@ -29,12 +31,16 @@ ENDS = """
         RETURNING id
     )
     INSERT INTO procrastinate_events (job_id, type, at)
-    SELECT id, %(kind)s::text::procrastinate_job_event_type, %(at)s FROM job"""
+    SELECT id, type, at FROM job, (VALUES
+        ('deferred'::procrastinate_job_event_type, %(at)s - interval '90 s'),
+        (%(kind)s::text::procrastinate_job_event_type, %(at)s)) AS event (type, at)"""
 
 
 @pytest.fixture
-def end(conn):
-    """A job that ended at this time, or was put back."""
+async def end(conn):
+    """A job that was deferred 90 s before this time, when it ended or was put back."""
+    # Procrastinate's trigger would say that it was deferred now.
+    await conn.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
 
     async def end_job(at, kind="succeeded", queue="email", task="app.task"):
         await conn.execute(ENDS, {"queue": queue, "task": task, "kind": kind, "at": at})
@@ -47,6 +53,11 @@ async def reader(database_url):
     async with open_pool(database_url, max_size=1) as pool, pool.connection() as conn:
         await conn.set_autocommit(True)
         yield conn
+
+
+@pytest.fixture
+def fleet(pool, conn, make_job) -> Fleet:
+    return Fleet(pool, conn, make_job)
 
 
 async def ask(reader, queue=None, now=NOW):
@@ -75,8 +86,15 @@ async def test_an_hour_is_noted_when_it_has_been_over_for_an_hour(reader):
     assert await note_all(reader, NOW + timedelta(minutes=40)) == [NOW.replace(hour=13, minute=0)]
 
 
-async def test_the_answer_is_the_same_with_notes_without_them_and_with_gaps(reader, end, conn):
-    """Every edge of every hour of 26, in two queues, three types, and a task of ours."""
+@pytest.mark.parametrize("few", [0, 20, 500], ids="{} looked up".format)
+async def test_the_answer_is_the_same_with_notes_without_them_and_with_gaps(
+    few, reader, end, conn, monkeypatch
+):
+    """Every edge of every hour of 26, in two queues, three types, and a task of ours.
+
+    With few to be looked up one by one, most are found between the bounds of their ids.
+    """
+    monkeypatch.setattr(hours_module, "FEW", few)
     midnight = NOW.replace(hour=0, minute=0)
     edges = [midnight - hours(11) + hours(n) for n in range(27)]
     kinds = itertools.cycle(["succeeded", "failed", "succeeded", "deferred_for_retry", "cancelled"])
@@ -138,19 +156,61 @@ async def test_a_rescue_notes_the_hours_and_two_at_once_note_each_of_them_once(p
     assert await count() in (22, 23)  # as the hour has just begun or not
 
 
-async def test_a_rescue_that_may_not_note_says_so_and_rescues(pool, conn, caplog):
-    await conn.execute("DROP TABLE jobs_maint_hours")
+async def test_a_rescue_that_may_not_note_says_so_and_rescues(fleet, make_job, conn, caplog):
+    (job,) = await fleet.lose()
+    await conn.execute("DELETE FROM jobs_maint_hours")
+    await conn.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE insufficient_privilege USING MESSAGE = 'not this table'; END $$;"
+        " CREATE TRIGGER refuse BEFORE INSERT ON jobs_maint_hours EXECUTE FUNCTION refuse()"
+    )
     with caplog.at_level(logging.WARNING, "jobs_maint"):
-        report = await rescue(pool)
-    assert report.suspects == 0
+        report = await fleet.tick()
+    assert [item.code for item in report.items] == ["put_back"]
+    assert await make_job.status(job) == "todo"
     (told,) = [r for r in caplog.records if r.event == "jobs_maint.hours_not_noted"]
-    assert "jobs_maint_hours" in told.fields["reason"]
+    assert "not this table" in told.fields["reason"]
 
 
-async def test_notes_of_days_that_are_over_are_trimmed(pool, reader, conn):
-    await note_all(reader, NOW - timedelta(days=2))
+@pytest.mark.parametrize("gone", ["TABLE jobs_maint_hours", "INDEX jobs_maint_events_at_idx"])
+async def test_where_hours_cannot_be_noted_the_day_is_counted(
+    gone, reader, end, conn, pool, caplog
+):
+    """Without the index each hour would read all events; the table comes with `schema apply`."""
+    await end(NOW - hours(5))
+    await end(NOW - timedelta(minutes=5))
+    await note_all(reader)
+    await conn.execute(f"DROP {gone}")
+    with caplog.at_level(logging.WARNING, "jobs_maint"):
+        await rescue(pool)
+    assert caplog.records == []
+    assert await ask(reader) == {("email", "succeeded"): Ended(last_hour=1, last_day=2)}
+    assert await note_all(reader) == []
+
+
+async def test_a_rescue_notes_for_some_seconds_and_the_next_one_goes_on(pool, conn, monkeypatch):
+    monkeypatch.setattr(maintenance, "HOURS_SECONDS", 0.0)
+    await rescue(pool)
+    count = "SELECT count(*) FROM jobs_maint_hours"
+    assert await (await conn.execute(count)).fetchone() == (0,)
+    monkeypatch.setattr(maintenance, "HOURS_SECONDS", 10.0)
+    await rescue(pool)
+    assert (await (await conn.execute(count)).fetchone())[0] in (22, 23)
+
+
+async def test_notes_of_days_that_are_over_are_dropped(reader, conn):
+    await note_all(reader, NOW - timedelta(days=3))
     await note_all(reader, NOW)
-    report = await purge_finished_jobs(pool, Retention({}, None), now=NOW)
-    assert report.trimmed == {"jobs_maint_hours": 22}
-    left = await conn.execute("SELECT min(hour) > %s FROM jobs_maint_hours", (YESTERDAY,))
-    assert await left.fetchone() == (True,)
+    left = await conn.execute("SELECT min(hour) > %s, count(*) FROM jobs_maint_hours", (YESTERDAY,))
+    assert await left.fetchone() == (True, 22)
+
+
+async def test_a_queue_whose_jobs_are_all_gone_is_no_queue(pool, reader, make_job, conn):
+    """As `stats QUEUE` says, which looks where the jobs are."""
+    await make_job(status="succeeded", queue="email", finished_ago=hours(5))
+    await make_job(status="succeeded", queue="reports", finished_ago=hours(5))
+    await rescue(pool)
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'reports'")
+    async with transaction(reader, snapshot=True):
+        report = await get_stats(reader, queue=None, maintenance_queue="maintenance")
+    assert [(q.queue, q.done_last_day) for q in report.queues] == [("email", 1)]

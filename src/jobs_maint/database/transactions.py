@@ -27,9 +27,9 @@ async def transaction(
 ) -> AsyncIterator[Conn]:
     """A READ COMMITTED transaction with limits, whatever the connection's defaults are.
 
-    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`, for
-    reading, all its statements see the same moment. Times come as UTC, whatever the time zone of
-    the server or the role.
+    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot` all
+    its statements see the same moment, and to change a row that was changed since is an error.
+    Times come as UTC, whatever the time zone of the server or the role.
     """
     async with conn.transaction():
         await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)

@@ -1,13 +1,14 @@
 """How many jobs each queue has: exact where that is cheap, else the large groups as an estimate.
 
 Counted from indexes alone while the table is not too large for it and was vacuumed; else each group
-up to some thousands, and larger ones are estimated from pages all over the table.
+up to a limit, and larger ones are estimated from pages all over the table.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,13 +79,19 @@ class _Waiting:
     first_ready: list[int]
 
 
+_Found = tuple[_Waiting, dict[Group, int], set[Group]]
+"""What waits, what ended, our own tasks among them, and which of these numbers are estimates."""
+
+
+class _TookTooLong(Exception):
+    """A statement was ended by its limit."""
+
+
 async def count_jobs(conn: Conn, queue: str | None) -> Counts:
     """What each queue has now; `queue` for one alone."""
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
-    waiting, ended, large = await _count_all(conn, queue, cost) or await _estimate(
-        conn, queue, cost
-    )
+    waiting, ended, large = await _count(conn, queue, cost)
     own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
     jobs = {group: counted - own.get(group, 0) for group, counted in (waiting.jobs | ended).items()}
     return Counts(
@@ -98,55 +105,44 @@ async def count_jobs(conn: Conn, queue: str | None) -> Counts:
     )
 
 
-async def _count_all(
-    conn: Conn, queue: str | None, cost: Mapping[str, Any]
-) -> tuple[_Waiting, dict[Group, int], set[Group]] | None:
-    """What waits, what ended, and no group that is too large; None where that takes too long."""
-    query, params = load_queries("stats")["count_ended"], {"queue": queue}
+async def _count(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> _Found:
     if not cost["indexed"] or conn.info.server_version < PAGES_BY_NUMBER:
-        ended = await fetch_all(conn, query, params)
-        return await _count_waiting(conn, queue, cost, UNLIMITED), _by_group(ended), set()
-    if cost["rows"] > LARGE_TABLE or (cost["rows"] > SMALL_TABLE and _is_changed(cost)):
-        return None
-    counted = await _fetch_within(conn, query, params, EXACT_LIMIT)
-    if counted is None:
-        return None
-    return await _count_waiting(conn, queue, cost, UNLIMITED), _by_group(counted), set()
+        return await _count_all(conn, queue, cost, None)
+    limits = LOOKED_UP if _is_changed(cost) else FROM_INDEX
+    if cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not _is_changed(cost)):
+        try:
+            return await _count_all(conn, queue, cost, EXACT_LIMIT)
+        except _TookTooLong:
+            limits = LOOKED_UP
+    return await _estimate(conn, queue, cost, limits)
 
 
-async def _count_waiting(
-    conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits
-) -> _Waiting:
-    """Jobs that are ready, scheduled ahead, or run; our own tasks among them."""
-    queries = load_queries("stats")
-    if cost["waiting_indexed"]:
-        names = [queue]
-        if queue is None:
-            names = [row["queue_name"] for row in await fetch_all(conn, queries["list_queues"])]
-        params = {"queues": names, "ready": limits.ready, "ahead": limits.ahead}
-        rows = await fetch_all(conn, queries["count_waiting"], params)
-    else:
-        rows = await fetch_all(conn, queries["read_waiting"], {"queue": queue})
-    return _Waiting(
-        {(row["queue_name"], kind): row[kind] for row in rows for kind in WAITING},
-        [job_id for row in rows for job_id in row["first_ready"]],
-    )
+def _is_changed(cost: Mapping[str, Any]) -> bool:
+    return bool(cost["changed"] > CHANGED * cost["rows"])
+
+
+async def _count_all(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], limit: str | None
+) -> _Found:
+    query = load_queries("stats")["count_ended"]
+    ended = await _fetch_within(conn, query, {"queue": queue}, limit)
+    waiting = await _count_waiting(conn, queue, cost, UNLIMITED, limit)
+    return waiting, _by_group(ended), set()
 
 
 async def _estimate(
-    conn: Conn, queue: str | None, cost: Mapping[str, Any]
-) -> tuple[_Waiting, dict[Group, int], set[Group]]:
-    """As `_count_all`; the groups that are too large to count are estimated."""
-    query = load_queries("stats")["count_small"]
-    limits = LOOKED_UP if _is_changed(cost) else FROM_INDEX
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits
+) -> _Found:
     if not cost["waiting_indexed"]:
         limits = Limits(limits.ended)
-    params = {"queue": queue, "most": limits.ended}
-    rows = await _fetch_within(conn, query, params, EXACT_LIMIT)
-    if rows is None:
+    waiting = await _count_waiting(conn, queue, cost, limits, None)
+    query = load_queries("stats")["count_small"]
+    try:
+        params = {"queue": queue, "most": limits.ended}
+        ended = _by_group(await _fetch_within(conn, query, params, EXACT_LIMIT))
+    except _TookTooLong:
         limits = replace(limits, ended=0)
-        rows = await fetch_all(conn, query, {"queue": queue, "most": 0})
-    waiting, ended = await _count_waiting(conn, queue, cost, limits), _by_group(rows)
+        ended = _by_group(await fetch_all(conn, query, {"queue": queue, "most": 0}))
     counted = waiting.jobs | ended
     large = {group for group, jobs in counted.items() if jobs > limits.of(group[1])}
     sampled = await _sample(conn, queue, cost) if large else {}
@@ -155,8 +151,23 @@ async def _estimate(
     return waiting, ended | estimates, large
 
 
-def _is_changed(cost: Mapping[str, Any]) -> bool:
-    return bool(cost["changed"] > CHANGED * cost["rows"])
+async def _count_waiting(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits, limit: str | None
+) -> _Waiting:
+    """Jobs that are ready, scheduled ahead, or run; without our index all, in any time."""
+    queries = load_queries("stats")
+    if cost["waiting_indexed"]:
+        names = [queue]
+        if queue is None:
+            names = [row["queue_name"] for row in await fetch_all(conn, queries["list_queues"])]
+        params = {"queues": names, "ready": limits.ready, "ahead": limits.ahead}
+        rows = await _fetch_within(conn, queries["count_waiting"], params, limit)
+    else:
+        rows = await fetch_all(conn, queries["read_waiting"], {"queue": queue})
+    return _Waiting(
+        {(row["queue_name"], kind): row[kind] for row in rows for kind in WAITING},
+        [job_id for row in rows for job_id in row["first_ready"]],
+    )
 
 
 async def _sample(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> dict[Group, int]:
@@ -171,8 +182,8 @@ async def _sample(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> dic
         sampled = min(math.ceil(wanted * pages / max(cost["rows"], 1)), pages)
         params = {"queue": queue, "pages": pages, "sampled": sampled}
         limit = SAMPLE_LIMIT if wanted != SAMPLES[-1] else None
-        rows = await _fetch_within(conn, query, params, limit)
-        if rows is not None:
+        with suppress(_TookTooLong):
+            rows = await _fetch_within(conn, query, params, limit)
             return {group: round(n * pages / sampled) for group, n in _by_group(rows).items()}
     return {}
 
@@ -181,10 +192,8 @@ def _by_group(rows: Rows) -> dict[Group, int]:
     return {(row["queue_name"], row["status"]): row["jobs"] for row in rows}
 
 
-async def _fetch_within(
-    conn: Conn, query: Any, params: dict[str, Any], limit: str | None
-) -> Rows | None:
-    """The rows, or None when the statement took longer than `limit`."""
+async def _fetch_within(conn: Conn, query: Any, params: dict[str, Any], limit: str | None) -> Rows:
+    """Raises _TookTooLong, and the transaction goes on, when it took longer than `limit`."""
     if limit is None:
         return await fetch_all(conn, query, params)
     set_limit = load_queries("stats")["limit_statement"]
@@ -196,7 +205,7 @@ async def _fetch_within(
     except pg.QueryCanceled as exc:
         if "statement timeout" not in str(exc):
             raise
-        return None
+        raise _TookTooLong from exc
     return rows
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import DigestGroup, DigestReport, QueueStats
+from jobs_maint.models import DigestGroup, DigestReport, StatsReport
 from jobs_maint.operations.stats import get_stats
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
@@ -93,7 +93,7 @@ async def open_window(
         conn, queue=None, maintenance_queue=maintenance_queue,
         scope=QueueScope(tuple(queues) if queues else None),
     )  # fmt: skip
-    report = await _summarise(conn, wanted, name, groups, stats.queues)
+    report = await _summarise(conn, wanted, name, groups, stats)
     return replace(
         report,
         window_id=opened[0]["id"],
@@ -118,12 +118,12 @@ async def summarise_now(
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     wanted = Window(until - since, until, queues)
-    report = await _summarise(conn, wanted, "now", groups, stats.queues)
+    report = await _summarise(conn, wanted, "now", groups, stats)
     return replace(report, queue=queue, limited_to_queues=scope.globs)
 
 
 async def _summarise(
-    conn: Conn, wanted: Window, name: str, groups: int, stats: tuple[QueueStats, ...]
+    conn: Conn, wanted: Window, name: str, groups: int, stats: StatsReport
 ) -> DigestReport:
     queries, filters = load_queries("digest"), wanted.filters()
     found = await list_groups(conn, wanted)
@@ -150,7 +150,8 @@ async def _summarise(
         groups=tuple(shown),
         groups_not_shown=len(rest),
         failures_not_shown=sum(group.count for group in rest),
-        queues=stats,
+        queues=stats.queues,
+        estimated=stats.estimated,
         purged=purged,
         slots=tuple(map(sum, zip(*(group.slots for group in found), strict=True))),
     )

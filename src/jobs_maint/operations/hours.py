@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.operations.bound import find_bound
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -25,6 +25,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTLED = HOUR
 """An hour is noted when it is over for so long: a transaction that began in it may end later."""
 
+KEPT = 2 * DAY
 FEW = 500
 """Jobs that may be looked up one by one: nothing depends on the bounds but the time it takes."""
 
@@ -57,7 +58,12 @@ async def count_ended_lately(
 
 
 async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
-    """The starts of the whole hours of the last day that can be noted and are not."""
+    """The starts of the whole hours of the last day that can be noted and are not.
+
+    None without the index that finds an hour's events: each hour would read all of them.
+    """
+    if not (await fetch_one(conn, load_queries("hours")["find_hours"]))["noted"]:
+        return []
     noted = await _list_noted(conn, now)
     first = _start_of_hour(now - DAY) + HOUR
     hours = (first + number * HOUR for number in range(24))
@@ -65,17 +71,24 @@ async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
 
 
 async def note_hour(conn: Conn, hour: datetime) -> None:
-    """Count what ended in this hour, for good: what is deleted later did end in it."""
+    """Count what ended in this hour, for good: what is deleted later did end in it.
+
+    Hours of long before are dropped.
+    """
     ended: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await _count(conn, hour, hour + HOUR):
         ended[row["queue_name"]][row["type"]] = row["jobs"]
-    query = load_queries("hours")["note_hour"]
-    await conn.execute(query, {"hour": hour, "ended": Jsonb(ended)})
+    queries = load_queries("hours")
+    await conn.execute(queries["note_hour"], {"hour": hour, "ended": Jsonb(ended)})
+    await conn.execute(queries["drop_hours"], {"until": hour - KEPT})
 
 
 async def _list_noted(conn: Conn, now: datetime) -> dict[datetime, dict[str, dict[str, int]]]:
-    query = load_queries("hours")["list_hours"]
-    rows = await fetch_all(conn, query, {"since": now - DAY, "until": now - HOUR - SETTLED})
+    queries = load_queries("hours")
+    if not (await fetch_one(conn, queries["find_hours"]))["noted"]:
+        return {}
+    span = {"since": now - DAY, "until": now - HOUR - SETTLED}
+    rows = await fetch_all(conn, queries["list_hours"], span)
     return {row["hour"]: row["ended"] for row in rows}
 
 

@@ -81,6 +81,8 @@ async def get_stats(
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
+    for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
+        del found[name]
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
     return StatsReport(
         as_of=as_of,

@@ -17,7 +17,6 @@ BATCH = 5_000
 GONE_FAILURES = timedelta(days=90)
 DIGESTS = timedelta(days=90)
 REQUESTS = timedelta(days=1)
-HOURS = timedelta(days=2)
 
 OnTrim = Callable[[Conn, str, int], Awaitable[bool]]
 """Called in each batch's transaction with the table and how many rows went; False ends it."""
@@ -43,7 +42,6 @@ async def trim_tables(
         ("jobs_maint_audit", queries["trim_audit"], keep_audit),
         ("jobs_maint_selections", queries["trim_selections"], REQUESTS),
         ("jobs_maint_requests", queries["trim_requests"], REQUESTS),
-        ("jobs_maint_hours", queries["trim_hours"], HOURS),
         ("jobs_maint_digests", queries["trim_digests"], DIGESTS),
     ]
     for table, query, span in steps:

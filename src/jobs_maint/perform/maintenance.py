@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -35,6 +36,9 @@ from jobs_maint.perform.call import (
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
+HOURS_SECONDS = 10.0
+"""A worker of concurrency 1 goes on with the team's jobs, and SIGTERM is not delayed for longer."""
+
 
 async def rescue_stalled(request: Call) -> RescueReport:
     rules = build_rules(request.settings)
@@ -53,13 +57,16 @@ async def rescue_stalled(request: Call) -> RescueReport:
 
 async def _note_hours(request: Call) -> None:
     """For `stats`, which counts what is not noted: no reason for a rescue to fail."""
+    begun = time.monotonic()
     try:
         async with request.pool.connection() as conn:
             async with transaction(conn):
                 now = (await fetch_one(conn, load_queries("stats")["get_time"]))["now"]
                 unnoted = await hours.list_unnoted_hours(conn, now)
             for hour in unnoted:
-                async with transaction(conn):
+                if time.monotonic() > begun + HOURS_SECONDS:
+                    break  # the next rescue goes on
+                async with transaction(conn, statement_timeout=timedelta(seconds=HOURS_SECONDS)):
                     await fetch_all(conn, load_queries("stats")["without_jit"])
                     await hours.note_hour(conn, hour)
     except psycopg.Error as exc:

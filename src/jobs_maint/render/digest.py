@@ -5,7 +5,8 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.lists import groups_table
-from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.page import Column, Page
+from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_word
 from jobs_maint.render.verdict import count_noun, sort_queues
 
@@ -56,8 +57,7 @@ def _queues_table(report: DigestReport, page: Page) -> None:
     queues = sort_queues(report.queues)
 
     def counts(header: str, field: str, keep: int) -> Column:
-        cells = [number(getattr(queue, field)) for queue in queues]
-        return Column(header, cells, keep, right=True)
+        return counts_of(header, queues, field, report.estimated, keep)
 
     oldest = [
         "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
@@ -73,6 +73,10 @@ def _queues_table(report: DigestReport, page: Page) -> None:
             Column("Oldest", oldest, 0, right=True),
         ]
     )
+    shown = {"ready", "scheduled", "doing", "failed"}
+    if any(shown.intersection(fields) for fields in report.estimated.values()):
+        page.line()
+        page.line(ESTIMATES)
 
 
 def _capital(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
 from jobs_maint.render.lists import render_errors
-from jobs_maint.render.page import Column, Page, number, when
+from jobs_maint.render.page import Column, Page, when
+from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
 
@@ -29,7 +30,7 @@ def render_stats(report: StatsReport, page: Page) -> None:
         for line in _other_failures(queues):
             page.line(line)
     if report.estimated:
-        page.line("≈: many jobs, estimated from a part of the table; the other numbers are exact.")
+        page.line(ESTIMATES)
     if report.workers.live or report.workers.silent:
         page.line(_workers(report))
     page.line(_maintenance(report))
@@ -48,12 +49,7 @@ def _stats_tables(
     """One table where all of it fits, else two; returns the headers of what was left out."""
 
     def counts(header: str, field: str, keep: int) -> Column:
-        cells = []
-        for queue in queues:
-            cell = number(getattr(queue, field))
-            estimated = field in report.estimated.get(queue.queue, ())
-            cells.append(f"≈{cell}" if estimated else cell)
-        return Column(header, cells, keep, right=True)
+        return counts_of(header, queues, field, report.estimated, keep)
 
     oldest = [
         "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)

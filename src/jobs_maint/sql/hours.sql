@@ -1,12 +1,22 @@
 -- What ended within the last day, by whole hours that are noted and by the rest.
 
+-- name: find_hours
+-- Whether hours can be noted (the table is there) and found (the index is valid, or each count of an
+-- hour reads all events).
+SELECT to_regclass('jobs_maint_hours') IS NOT NULL
+       AND coalesce((SELECT i.indisvalid FROM pg_index i
+                     WHERE i.indexrelid = to_regclass('jobs_maint_events_at_idx')), false) AS noted;
+
 -- name: list_hours (since, until)
--- The noted hours that lie wholly between the two, and begin at most an hour before the second.
+-- The noted hours that begin between the two.
 SELECT hour, ended FROM jobs_maint_hours
 WHERE hour >= %(since)s AND hour <= %(until)s;
 
 -- name: note_hour (hour, ended)
 INSERT INTO jobs_maint_hours (hour, ended) VALUES (%(hour)s, %(ended)s) ON CONFLICT DO NOTHING;
+
+-- name: drop_hours (until)
+DELETE FROM jobs_maint_hours WHERE hour < %(until)s;
 
 -- name: count_ended (since, until, hour_ago, after_id, last_id, queue, ours)
 -- Ends and retries by queue, after `since` and up to `until`: the events of the pages that

@@ -152,10 +152,6 @@ DELETE FROM jobs_maint_selections s WHERE s.key IN (
 DELETE FROM jobs_maint_requests r WHERE r.key IN (
     SELECT key FROM jobs_maint_requests WHERE taken_at < %(cutoff)s LIMIT %(limit)s);
 
--- name: trim_hours (cutoff, limit)
-DELETE FROM jobs_maint_hours h WHERE h.hour IN (
-    SELECT hour FROM jobs_maint_hours WHERE hour < %(cutoff)s LIMIT %(limit)s);
-
 -- name: trim_digests (cutoff, limit)
 -- The last window of each name stays: the next one begins where it ended.
 DELETE FROM jobs_maint_digests d WHERE d.id IN (

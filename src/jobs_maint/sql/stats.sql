@@ -169,8 +169,9 @@ FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 
 -- name: find_oldest_ready (ids, ours)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, put back or
--- due; our own tasks are left out. Among the first 1000 ready ids of a queue: an older one behind
--- them would have to have been put back later than they were deferred.
+-- due; our own tasks are left out. Among the first 1000 ids of either kind of a queue: an older
+-- one behind them was put back later than they were deferred, or is due later than they are, though
+-- they were deferred after that.
 SELECT j.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
 FROM procrastinate_jobs j
 CROSS JOIN LATERAL (

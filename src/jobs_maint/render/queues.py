@@ -1,0 +1,27 @@
+"""What tables of queues share: a column of counts, some of which are estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jobs_maint.models import QueueStats
+from jobs_maint.render.page import Column, number
+
+__all__ = ["ESTIMATES", "counts_of"]
+
+ESTIMATES = "≈: many jobs, estimated from a part of the table; the other numbers are exact."
+
+
+def counts_of(
+    header: str,
+    queues: Sequence[QueueStats],
+    field: str,
+    estimated: Mapping[str, Sequence[str]],
+    keep: int,
+) -> Column:
+    """`estimated`: by queue, the fields that are; `keep`: as of Column."""
+    cells = [
+        f"{'≈' if field in estimated.get(queue.queue, ()) else ''}{number(getattr(queue, field))}"
+        for queue in queues
+    ]
+    return Column(header, cells, keep, right=True)
