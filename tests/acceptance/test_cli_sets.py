@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import psycopg
 import pytest
@@ -268,9 +269,13 @@ async def test_a_locked_job_times_out_and_nothing_of_its_batch_is_changed(
     jobs_maint, make_job, database_url
 ):
     jobs = [await make_job(status="failed") for _ in range(2)]
-    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+    async with await psycopg.AsyncConnection.connect(
+        database_url, application_name="psql of bo"
+    ) as holder:
         await holder.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (jobs[1],))
+        pid = holder.info.backend_pid
         done = jobs_maint("retry", "--all", "--yes")
     assert (done.returncode, done.stdout) == (69, "")
     assert "Another session holds these rows" in done.stderr
+    assert re.search(rf": process {pid} \(psql of bo, open for \d+ s\);", done.stderr)
     assert [await make_job.status(job) for job in jobs] == ["failed", "failed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 import psycopg
@@ -203,3 +204,63 @@ async def test_five_hundred_ids_with_repetitions_are_put_back_once_each(pool, ma
         "SELECT job_id FROM procrastinate_events WHERE type = 'retried' ORDER BY 1"
     )
     assert await retried.fetchall() == [(job,) for job in jobs]
+
+
+async def connect_as(url, name):
+    return await psycopg.AsyncConnection.connect(url, application_name=name)
+
+
+async def test_who_locks_a_table_is_named_and_nobody_who_only_changes_rows(
+    pool, make_job, database_url
+):
+    job = await make_job(status="failed")
+    async with (
+        await connect_as(database_url, "a worker") as worker,
+        await connect_as(database_url, "psql of bo") as bo,
+    ):
+        await worker.execute("UPDATE jobs_maint_audit SET error = NULL")
+        await bo.execute("LOCK TABLE procrastinate_jobs")
+        for action in (ShowStats(), RetryJobs((job,))):
+            with pytest.raises(DatabaseUnavailable) as told:
+                await ask(pool, action)
+            expected = rf"for more than 5 s: process {bo.info.backend_pid} \(psql of bo, open for"
+            assert re.search(expected, str(told.value))
+    assert await make_job.status(job) == "failed"
+
+
+async def test_of_several_who_may_hold_a_row_the_oldest_is_named_as_probable(
+    pool, make_job, database_url
+):
+    jobs = [await make_job(status="failed") for _ in range(2)]
+    async with (
+        await connect_as(database_url, "first") as first,
+        await connect_as(database_url, "second") as second,
+    ):
+        for holder, job in zip((first, second), jobs, strict=True):
+            await holder.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (job,))
+        with pytest.raises(DatabaseUnavailable) as told:
+            await ask(pool, RetryJobs((jobs[1],)))
+    assert "for more than 5 s: probably the oldest of 2, process " in str(told.value)
+    assert "(first, open for" in str(told.value)
+
+
+async def test_a_role_that_sees_no_other_sessions_is_told_the_process(
+    server, make_job, database_url
+):
+    job = await make_job(status="failed")
+    server.execute("CREATE ROLE blind LOGIN")
+    name = re.search(r"/(test_\w+)\?", database_url)[1]
+    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO blind", name)
+    server.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO blind", name)
+    try:
+        async with (
+            await connect_as(database_url, "psql of bo") as bo,
+            open_pool(database_url.replace("postgres@", "blind@")) as pool,
+        ):
+            await bo.execute("LOCK TABLE procrastinate_jobs")
+            with pytest.raises(DatabaseUnavailable) as told:
+                await ask(pool, RetryJobs((job,)))
+            assert f": process {bo.info.backend_pid} (" in str(told.value)
+    finally:
+        server.execute("DROP OWNED BY blind", name)
+        server.execute("DROP ROLE blind")

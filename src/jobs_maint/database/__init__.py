@@ -5,6 +5,7 @@ from jobs_maint.database.failing import map_error, mapped_errors
 from jobs_maint.database.limits import LOCK_TIMEOUT
 from jobs_maint.database.transactions import (
     Conn,
+    describe_session,
     fetch_all,
     fetch_one,
     transaction,
@@ -16,6 +17,7 @@ __all__ = [
     "Conn",
     "Pool",
     "check_schema",
+    "describe_session",
     "fetch_all",
     "fetch_one",
     "map_error",

@@ -32,11 +32,6 @@ def mapped_errors() -> Iterator[None]:
 
 _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
     (
-        pg.LockNotAvailable, DatabaseUnavailable,
-        (f"Another session holds these rows or tables for more than "
-        f"{LOCK_TIMEOUT.total_seconds():.0f} s; {_UNDONE}, try again in a moment."),
-    ),
-    (
         pg.DeadlockDetected, DatabaseUnavailable,
         ("Another session changed the same rows at the same time; "
         f"{_UNDONE}, try again in a moment."),
@@ -72,6 +67,13 @@ def map_error(exc: Exception) -> JobsMaintError:
     for kind, ours, sentence in _PLAIN:
         if isinstance(exc, kind):
             return ours(sentence)
+    if isinstance(exc, pg.LockNotAvailable):
+        who = "".join(f": {note}" for note in getattr(exc, "__notes__", ()))
+        return DatabaseUnavailable(
+            f"Another session holds these rows or tables for more than "
+            f"{LOCK_TIMEOUT.total_seconds():.0f} s{who}; {_UNDONE}, "
+            f"{'end that session or ' if who else ''}try again in a moment."
+        )
     if isinstance(exc, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
         missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
         what = missing[1] if missing else "a table"

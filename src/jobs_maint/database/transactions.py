@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 import psycopg
+from psycopg import errors as pg
 from psycopg.rows import DictRow, dict_row
 
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.durations import format_age
+from jobs_maint.sql import load_queries
 
-__all__ = ["Conn", "fetch_all", "fetch_one", "transaction", "undone_transaction"]
+__all__ = [
+    "Conn",
+    "describe_session",
+    "fetch_all",
+    "fetch_one",
+    "transaction",
+    "undone_transaction",
+]
 
 Conn = psycopg.AsyncConnection[Any]
 
@@ -31,9 +41,14 @@ async def transaction(
     its statements see the same moment, and to change a row that was changed since is an error.
     Times come as UTC, whatever the time zone of the server or the role.
     """
-    async with conn.transaction():
-        await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
-        yield conn
+    try:
+        async with conn.transaction():
+            await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
+            yield conn
+    except pg.LockNotAvailable as exc:
+        if lock_timeout >= LOCK_TIMEOUT:  # else the caller goes another way
+            await _note_holders(conn, exc, lock_timeout)
+        raise
 
 
 @asynccontextmanager
@@ -59,6 +74,24 @@ async def _limit(
 
 def _milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
+
+
+async def _note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
+    """Adds to the error who held what we waited for, where that is to be seen."""
+    query = load_queries("locks")["find_holders"]
+    with suppress(psycopg.Error):  # the connection may be gone: the lock is what is to be told
+        async with conn.transaction():
+            rows = await fetch_all(conn, query, {"seconds": waited.total_seconds()})
+        certain = [row for row in rows if row["whole_table"]] or rows
+        if certain:
+            more = f"probably the oldest of {len(certain)}, " if len(certain) > 1 else ""
+            exc.add_note(f"{more}{describe_session(certain[0])}")
+
+
+def describe_session(row: dict[str, Any]) -> str:
+    """`process 41 (psql, open for 3 min)`, by the columns pid, who and seconds."""
+    age = f", open for {format_age(row['seconds'])}" if row["seconds"] is not None else ""
+    return f"process {row['pid']} ({row['who']}{age})"
 
 
 async def fetch_all(

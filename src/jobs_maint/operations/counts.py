@@ -17,7 +17,7 @@ from psycopg import errors as pg
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.sql import load_queries
 
-__all__ = ["Counts", "Group", "count_jobs"]
+__all__ = ["Counts", "count_jobs"]
 
 Rows = list[dict[str, Any]]
 Group = tuple[str, str]

@@ -24,8 +24,8 @@ __all__ = ["Ended", "count_ended_lately", "list_unnoted_hours", "note_hour"]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTLED = HOUR
 """An hour is noted when it is over for so long: a transaction that began in it may end later."""
-
 KEPT = 2 * DAY
+"""Notes older than the day that `stats` tells of."""
 FEW = 500
 """Jobs that may be looked up one by one: nothing depends on the bounds but the time it takes."""
 
@@ -43,7 +43,7 @@ async def count_ended_lately(
 ) -> dict[tuple[str, str], Ended]:
     """By queue and type of event, without our own tasks; `now` is in UTC."""
     found: defaultdict[tuple[str, str], Ended] = defaultdict(Ended)
-    noted = await _list_noted(conn, now)
+    noted = await _list_noted(conn, now) or {}
     for by_queue in noted.values():
         for name, by_type in by_queue.items():
             if queue is None or name == queue:
@@ -58,13 +58,13 @@ async def count_ended_lately(
 
 
 async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
-    """The starts of the whole hours of the last day that can be noted and are not.
+    """The starts of the whole hours of the last day that can be noted and are not; `now` is in UTC.
 
-    None without the index that finds an hour's events: each hour would read all of them.
+    Empty without the index that finds an hour's events: each hour would read all of them.
     """
-    if not (await fetch_one(conn, load_queries("hours")["find_hours"]))["noted"]:
-        return []
     noted = await _list_noted(conn, now)
+    if noted is None:
+        return []
     first = _start_of_hour(now - DAY) + HOUR
     hours = (first + number * HOUR for number in range(24))
     return [hour for hour in hours if hour + HOUR + SETTLED <= now and hour not in noted]
@@ -83,10 +83,13 @@ async def note_hour(conn: Conn, hour: datetime) -> None:
     await conn.execute(queries["drop_hours"], {"until": hour - KEPT})
 
 
-async def _list_noted(conn: Conn, now: datetime) -> dict[datetime, dict[str, dict[str, int]]]:
+async def _list_noted(
+    conn: Conn, now: datetime
+) -> dict[datetime, dict[str, dict[str, int]]] | None:
+    """What ended in the noted hours of the last day; None where hours are not noted."""
     queries = load_queries("hours")
     if not (await fetch_one(conn, queries["find_hours"]))["noted"]:
-        return {}
+        return None
     span = {"since": now - DAY, "until": now - HOUR - SETTLED}
     rows = await fetch_all(conn, queries["list_hours"], span)
     return {row["hour"]: row["ended"] for row in rows}

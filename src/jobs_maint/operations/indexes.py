@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import Conn, describe_session, fetch_all
 from jobs_maint.durations import format_age
 from jobs_maint.sql import load_queries
 
@@ -85,7 +85,4 @@ async def _describe_blocker(conn: Conn) -> str:
     rows = await fetch_all(conn, load_queries("indexes")["find_blocker"])
     if not rows:
         return "it waited for another transaction"
-    return (
-        f"it waited for the transaction of process {rows[0]['pid']} ({rows[0]['who']}, "
-        f"open for {format_age(rows[0]['seconds'])})"
-    )
+    return f"it waited for the transaction of {describe_session(rows[0])}"

@@ -4,8 +4,8 @@
 -- Whether hours can be noted (the table is there) and found (the index is valid, or each count of an
 -- hour reads all events).
 SELECT to_regclass('jobs_maint_hours') IS NOT NULL
-       AND coalesce((SELECT i.indisvalid FROM pg_index i
-                     WHERE i.indexrelid = to_regclass('jobs_maint_events_at_idx')), false) AS noted;
+       AND EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('jobs_maint_events_at_idx')
+                   AND indisvalid) AS noted;
 
 -- name: list_hours (since, until)
 -- The noted hours that begin between the two.

@@ -106,10 +106,10 @@ FROM (
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
        pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
-       coalesce((SELECT i.indisvalid FROM pg_index i
-                 WHERE i.indexrelid = to_regclass('jobs_maint_counts_idx')), false) AS indexed,
-       coalesce((SELECT i.indisvalid FROM pg_index i
-                 WHERE i.indexrelid = to_regclass('jobs_maint_waiting_idx')), false) AS waiting_indexed
+       EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('jobs_maint_counts_idx')
+               AND indisvalid) AS indexed,
+       EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('jobs_maint_waiting_idx')
+               AND indisvalid) AS waiting_indexed
 FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
 WHERE c.oid = 'procrastinate_jobs'::regclass;
 

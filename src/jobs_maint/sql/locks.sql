@@ -1,0 +1,19 @@
+-- Who holds what we waited for.
+
+-- name: find_holders (seconds)
+-- Sessions whose transaction, open for so long, may hold rows or all of one of the tables: first who
+-- holds a whole table, then who waits for nobody, then the oldest. Row locks themselves are in no
+-- view. What other roles do is seen by members of pg_read_all_stats only; then without a time.
+SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'unnamed') AS who,
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
+       bool_or(l.mode NOT IN ('RowShareLock', 'RowExclusiveLock')) AS whole_table
+FROM pg_locks l
+JOIN pg_class c ON c.oid = l.relation
+JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.granted AND l.pid <> pg_backend_pid() AND a.datname = current_database()
+  AND c.relkind IN ('r', 'p') AND c.relname LIKE ANY ('{procrastinate\_%%,jobs\_maint\_%%}')
+  AND l.mode IN ('RowShareLock', 'RowExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                 'ExclusiveLock', 'AccessExclusiveLock')
+  AND (a.xact_start IS NULL OR a.xact_start < clock_timestamp() - make_interval(secs => %(seconds)s))
+GROUP BY a.pid, who, a.xact_start, a.wait_event_type
+ORDER BY whole_table DESC, a.wait_event_type IS NOT DISTINCT FROM 'Lock', a.xact_start;
