@@ -101,6 +101,6 @@ def draw(rows: int, results: Sequence[Result]) -> str:
             f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{label}</text>',
             f'<rect x="{left}" y="{y}" width="{at(ratio) - left:.0f}" height="20" fill="#4a7ab5"/>',
             f'<rect x="{at(target):.0f}" y="{y - 3}" width="2" height="26" fill="#222"/>',
-            f'<text x="{at(ratio) + 6:.0f}" y="{y + 15}">{bar.found}</text>',
+            f'<text x="{max(at(ratio), at(target)) + 6:.0f}" y="{y + 15}">{bar.found}</text>',
         ]
     return "\n".join([*lines, "</svg>"]) + "\n"
