@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.measure import Bench, Result, at_least, at_most, paired, time_of
 from benchmarks.reading import open_both
 from jobs_maint.actions import BulkVerb
-from jobs_maint.operations.bulk import run_set
-from jobs_maint.operations.indexes import list_indexes
+from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.sets.batches import run_set
 
 BARE = """
     UPDATE procrastinate_jobs

@@ -23,9 +23,9 @@ from typing import Any
 import aiohttp
 
 from benchmarks.working import ROOT, environment
-from chatbot.local_slack import App, Channel, Config, LocalSlack, Team, User, Usergroup
-from chatbot.local_slack.messages import Message
-from chatbot.local_slack.sample import ALL_SCOPES, BOT
+from local_slack import App, Channel, Config, LocalSlack, Team, User, Usergroup
+from local_slack.messages import Message
+from local_slack.sample import ALL_SCOPES, BOT
 
 PEOPLE = 50
 OPERATORS = "S0OPERATORS"

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measure import Bench, Result, at_least, at_most, count_buffers, paired, time_of
 from benchmarks.reading import open_both
 from jobs_maint.database import Conn, Pool, open_pool
-from jobs_maint.operations.purge import Retention, purge_finished_jobs
+from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 
 DAY = timedelta(days=1)
 _SLICE = """

@@ -23,11 +23,11 @@ from benchmarks.measure import (
 from benchmarks.server import perform_one
 from jobs_maint.actions import RescueStalled
 from jobs_maint.database import Conn, Pool, fetch_all, open_pool, transaction
-from jobs_maint.operations import counts
-from jobs_maint.operations.counts import count_jobs
-from jobs_maint.operations.errors import list_errors
-from jobs_maint.operations.failures import list_failed_jobs
-from jobs_maint.operations.stats import get_stats
+from jobs_maint.operations.failures.groups import list_errors
+from jobs_maint.operations.failures.newest import list_failed_jobs
+from jobs_maint.operations.stats import counts
+from jobs_maint.operations.stats.counts import count_jobs
+from jobs_maint.operations.stats.queues import get_stats
 
 COUNTS = "SELECT queue_name, status, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
 _TOUCH = "UPDATE procrastinate_jobs SET attempts = attempts WHERE "

@@ -26,7 +26,7 @@ from benchmarks.purging import find_slice, only_succeeded
 from benchmarks.reading import open_both
 from benchmarks.server import perform_one
 from jobs_maint.actions import ApplySchema
-from jobs_maint.operations.purge import purge_finished_jobs
+from jobs_maint.operations.purge.batches import purge_finished_jobs
 from jobs_maint.settings import MaintSettings
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from chatbot.local_slack import LocalSlackControl
 from demo.script import CheckFailedError, play
 from demo.stage import ADA, ANA, VIC, Stage, StageError
 from demo.talk import NAMES, Talk
+from local_slack import LocalSlackControl
 
 T = TypeVar("T")
 PEOPLE = {"ana": (ANA, "operator"), "vic": (VIC, "viewer"), "ada": (ADA, "admin")}

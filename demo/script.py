@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from chatbot.local_slack import LocalSlackControl, as_text
 from demo.stage import ADA, ANA, OPS, VIC, Stage
 from demo.talk import Talk
+from local_slack import LocalSlackControl, as_text
 
 STATUS = "SELECT status::text FROM procrastinate_jobs WHERE id = %s"
 OLD = "SELECT count(*) FROM procrastinate_events WHERE at < now() - interval '30 days'"

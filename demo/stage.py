@@ -131,7 +131,7 @@ class Stage:
         with psycopg.connect(admin, autocommit=True) as conn:
             conn.execute("CREATE DATABASE jobs")
         self.run("-m", "jobs_maint", "schema", "apply")
-        slack = self.start("slack", "-m", "chatbot.local_slack", "--config", "demo/slack.toml")
+        slack = self.start("slack", "-m", "local_slack", "--config", "demo/slack.toml")
         self.slack_url = slack.wait_for(r"(http://127\.0\.0\.1:\d+)")[1]
         return self
 

@@ -8,9 +8,9 @@ import shutil
 import textwrap
 from typing import Any
 
-from chatbot.local_slack import CommandResult, ControlError, LocalSlackControl, SeenView, as_text
-from chatbot.local_slack.blocks import iterate_elements
 from demo.stage import ADA, ANA, AUDIT, OPS, VIC
+from local_slack import CommandResult, ControlError, LocalSlackControl, SeenView, as_text
+from local_slack.blocks import iterate_elements
 
 NAMES = {ANA: "ana", VIC: "vic", ADA: "ada"}
 CHANNELS = {OPS: "#ops", AUDIT: "#ops-audit"}

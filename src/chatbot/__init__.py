@@ -6,16 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chatbot.app import build_app
-    from chatbot.digests import register_digests
-    from chatbot.settings import ChatbotSettings
+    from chatbot.bot import build_app
+    from chatbot.digests.tasks import register_digests
+    from chatbot.settings.bot import ChatbotSettings
 
 __all__ = ["ChatbotSettings", "build_app", "register_digests"]
 
 _HOMES = {
-    "ChatbotSettings": "chatbot.settings",
-    "build_app": "chatbot.app",
-    "register_digests": "chatbot.digests",
+    "ChatbotSettings": "chatbot.settings.bot",
+    "build_app": "chatbot.bot",
+    "register_digests": "chatbot.digests.tasks",
 }
 
 

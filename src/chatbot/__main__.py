@@ -12,7 +12,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the bot; without the extra it needs, one sentence instead of an ImportError."""
     try:
-        from chatbot.process import main as run  # noqa: PLC0415  see above
+        from chatbot.cli import main as run  # noqa: PLC0415  see above
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] not in {"aiohttp", "slack_bolt", "slack_sdk"}:
             raise

@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
-from chatbot.app import Bot
-from chatbot.http import build_runner, build_web
-from chatbot.lost_runs import watch_lost_runs
-from chatbot.render import render_result
-from chatbot.settings import ChatbotSettings
-from chatbot.socket_mode import SocketLink
+from chatbot.bot import Bot
+from chatbot.handling.lost_runs import watch_lost_runs
+from chatbot.inbound.http import build_runner, build_web
+from chatbot.inbound.socket_link import SocketLink
+from chatbot.messages.result import render_result
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint import __version__
 from jobs_maint.actions import Actor, ShowStats
 from jobs_maint.database import Pool, check_schema, open_pool

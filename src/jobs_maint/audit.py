@@ -38,7 +38,7 @@ MOST_ITEMS = 1000
 async def record(
     conn: Conn,
     actor: Actor,
-    action: Action,
+    action: Action[Any],
     outcome: str,
     *,
     counts: Mapping[str, int] | None = None,
@@ -69,7 +69,7 @@ async def record(
 
 
 async def record_alone(
-    pool: Pool, actor: Actor, action: Action, outcome: str, **fields: Any
+    pool: Pool, actor: Actor, action: Action[Any], outcome: str, **fields: Any
 ) -> int:
     """Write one row in a transaction of its own: refusals and failures."""
     async with pool.connection() as conn, transaction(conn):
@@ -90,7 +90,7 @@ def _plain(text: str) -> str:
 class Run:
     """An act of many transactions: `started` first, each batch adds its counts, closing is last."""
 
-    def __init__(self, pool: Pool, actor: Actor, action: Action) -> None:
+    def __init__(self, pool: Pool, actor: Actor, action: Action[Any]) -> None:
         self._pool = pool
         self._actor = actor
         self._action = action

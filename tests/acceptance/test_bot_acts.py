@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve_replica, settle
 
-from chatbot.local_slack.sample import (
+from chatbot.handling.lost_runs import tell_lost_runs
+from local_slack.sample import (
     ADMIN,
     OPERATOR,
     OPS,
@@ -20,8 +21,7 @@ from chatbot.local_slack.sample import (
     VIEWER,
     build_sample_config,
 )
-from chatbot.local_slack.text import as_text
-from chatbot.lost_runs import tell_lost_runs
+from local_slack.text import as_text
 
 BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
 

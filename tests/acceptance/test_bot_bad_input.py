@@ -10,9 +10,9 @@ import psycopg
 from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.locks import wait_for_waiting
 
-from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SECRET, VIEWER
-from chatbot.local_slack.text import as_text
-from chatbot.requests import LONGEST_TEXT
+from chatbot.inbound.slack_request import LONGEST_TEXT
+from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SECRET, VIEWER
+from local_slack.text import as_text
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -5,8 +5,8 @@ import re
 
 from tests.support.bots import ask, no_sleep, open_bot
 
-from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
-from chatbot.local_slack.text import as_text
+from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
+from local_slack.text import as_text
 
 
 async def test_nothing_goes_to_a_channel_that_is_shared_with_another_organisation(pool, make_job):

@@ -6,13 +6,13 @@ import time
 import pytest
 from tests.support.bots import bot_settings, open_slack
 
-from chatbot.client import SlackClient
-from chatbot.errors import SlackRefused, SlackUnavailable
-from chatbot.local_slack.sample import ARCHIVED, OPS, SECRET, VIEWER, build_sample_config
-from chatbot.pacing import Pacer
-from chatbot.replies import Message
-from chatbot.work import Work
+from chatbot.messages import Message
+from chatbot.runtime.work import Work
+from chatbot.slack.client import SlackClient
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.pacing import Pacer
 from jobs_maint.errors import InvalidSettings
+from local_slack.sample import ARCHIVED, OPS, SECRET, VIEWER, build_sample_config
 
 HELLO = Message("hello", [])
 

@@ -5,8 +5,8 @@ import pytest
 from tests.support.bots import ask, open_bot, settle
 from tests.support.history import minutes
 
-from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, VIEWER
-from chatbot.local_slack.text import as_text
+from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, VIEWER
+from local_slack.text import as_text
 
 BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
 

@@ -11,11 +11,14 @@ from aiohttp import web
 from tests.acceptance.test_bot_client import HELLO, Clock
 from tests.support.bots import bot_settings, open_slack
 
-from chatbot import slack_errors
-from chatbot.client import MAY_BE_A_REPEAT, SlackClient
-from chatbot.edits import Target
-from chatbot.errors import SlackRefused, SlackUnavailable
-from chatbot.local_slack.sample import (
+from chatbot.messages import Message
+from chatbot.messages.parts import Button, buttons, paragraph, table
+from chatbot.slack import refusals as slack_errors
+from chatbot.slack.client import MAY_BE_A_REPEAT, SlackClient
+from chatbot.slack.editing import Target
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from jobs_maint.errors import JobsMaintError
+from local_slack.sample import (
     ALL_SCOPES,
     ARCHIVED,
     OPS,
@@ -23,9 +26,6 @@ from chatbot.local_slack.sample import (
     VIEWER,
     build_sample_config,
 )
-from chatbot.replies import Message
-from chatbot.replies.parts import Button, buttons, paragraph, table
-from jobs_maint.errors import JobsMaintError
 
 CHART = {
     "type": "data_visualization",

@@ -15,10 +15,10 @@ from tests.acceptance.test_bot_digests import (
 )
 from tests.support.history import hours, minutes
 
-from chatbot import digests
-from chatbot.local_slack.sample import OPS
-from chatbot.local_slack.text import as_text
+from chatbot.digests import tasks as digests
 from jobs_maint.perform import perform
+from local_slack.sample import OPS
+from local_slack.text import as_text
 
 
 async def states(conn):

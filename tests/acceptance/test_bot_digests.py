@@ -10,11 +10,11 @@ from tests.support.bots import open_slack
 from tests.support.history import minutes
 
 import chatbot
-from chatbot.local_slack.sample import ALL_SCOPES, ARCHIVED, OPS, SHARED, build_sample_config
-from chatbot.local_slack.text import as_text
-from chatbot.settings import ChatbotSettings
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint.errors import InvalidSettings
 from jobs_maint.settings import MaintSettings
+from local_slack.sample import ALL_SCOPES, ARCHIVED, OPS, SHARED, build_sample_config
+from local_slack.text import as_text
 
 TASK = "chatbot:send_digest"
 HOURLY = {"name": "ops", "channel": OPS, "cron": "0 * * * *"}

@@ -8,9 +8,9 @@ import pytest
 from tests.support.bots import bot_settings, open_slack
 from tests.support.processes import Process, environment
 
-from chatbot.client import SlackClient
-from chatbot.doctor import check_slack
-from chatbot.local_slack.sample import (
+from chatbot.setup.slack_checks import check_slack
+from chatbot.slack.client import SlackClient
+from local_slack.sample import (
     ADMIN,
     ALL_SCOPES,
     ARCHIVED,

@@ -10,8 +10,8 @@ from tests.support.bots import ask, open_bot, settle
 from tests.support.fleet import Fleet
 from tests.support.history import days, hours, minutes
 
-from chatbot.local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, VIEWER
-from chatbot.local_slack.text import as_text
+from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, VIEWER
+from local_slack.text import as_text
 
 BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
 PEOPLE = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}

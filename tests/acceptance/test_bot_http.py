@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from tests.support.bots import no_sleep, open_bot, settle
 
-from chatbot.http import LARGEST_BODY
-from chatbot.local_slack.sample import OPERATOR, OPS
+from chatbot.inbound.http import LARGEST_BODY
+from local_slack.sample import OPERATOR, OPS
 
 COMMAND = f"command=%2Fjobs&text=retry+1&user_id={OPERATOR}&channel_id={OPS}&trigger_id=1.2.3"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

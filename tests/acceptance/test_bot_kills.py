@@ -25,8 +25,8 @@ from tests.conftest import Server, _apply
 from tests.support.bots import ROLES, ask, open_bot, open_slack, settle
 from tests.support.history import days
 
-from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
 from jobs_maint.database import open_pool
+from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
 
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
 

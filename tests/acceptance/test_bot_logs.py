@@ -8,7 +8,7 @@ import pytest
 from tests.acceptance.test_bot_running import get, start, started, until
 from tests.support.bots import open_slack
 
-from chatbot.local_slack.sample import ADMIN, OPERATOR, OPS, SECRET, VIEWER, build_sample_config
+from local_slack.sample import ADMIN, OPERATOR, OPS, SECRET, VIEWER, build_sample_config
 
 # As a process of a team that logs everything: every logger of every library, from the first level.
 EVERYTHING = """
@@ -18,7 +18,7 @@ line = "%(levelname)s %(name)s %(message)s%(request)s"
 everything.setFormatter(logging.Formatter(line, defaults={"request": ""}))
 logging.getLogger().addHandler(everything)
 logging.getLogger().setLevel(1)
-from chatbot.process import main
+from chatbot.cli import main
 main()
 """
 CANARY = "canary4711"

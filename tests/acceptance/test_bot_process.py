@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from tests.support.bots import ROLES, open_slack
 from tests.support.processes import Process, environment, wait_until
 
-from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
-from chatbot.process import main
+from chatbot.cli import main
+from local_slack.sample import OPS, VIEWER, build_sample_config
 
 PYTHON = [sys.executable]
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_SIGNING_SECRET": "local-signing-secret"}

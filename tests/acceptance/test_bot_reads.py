@@ -8,12 +8,12 @@ from tests.support.bots import ask, open_bot, settle
 from tests.support.history import hours, minutes
 from tests.support.locks import list_waiting, wait_for_waiting
 
-from chatbot.local_slack.sample import ADMIN, OPS, VIEWER
-from chatbot.local_slack.text import as_text
 from jobs_maint.actions import Actor
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from local_slack.sample import ADMIN, OPS, VIEWER
+from local_slack.text import as_text
 
 
 def button(answer, label):

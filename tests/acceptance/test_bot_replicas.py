@@ -9,7 +9,7 @@ from tests.acceptance.test_bot_running import start, until
 from tests.support.bots import open_slack
 from tests.support.processes import wait_until
 
-from chatbot.local_slack.sample import ADMIN, OPS, build_sample_config
+from local_slack.sample import ADMIN, OPS, build_sample_config
 
 ROLES = {"admin": {"users": [ADMIN]}}
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.bots import ROLES, open_slack
 from tests.support.processes import wait_until
 
-from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
+from local_slack.sample import OPS, VIEWER, build_sample_config
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_SIGNING_SECRET": "local-signing-secret"}
 

@@ -7,11 +7,11 @@ import logging
 import pytest
 from tests.support.bots import bot_settings, no_sleep, open_slack
 
-from chatbot.app import Bot
-from chatbot.client import SlackClient
-from chatbot.local_slack.sample import OPS, VIEWER, build_sample_config
-from chatbot.socket_mode import SocketLink
+from chatbot.bot import Bot
+from chatbot.inbound.socket_link import SocketLink
+from chatbot.slack.client import SlackClient
 from jobs_maint.errors import InvalidSettings
+from local_slack.sample import OPS, VIEWER, build_sample_config
 
 OPEN = "apps.connections.open"
 

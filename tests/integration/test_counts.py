@@ -9,9 +9,9 @@ import pytest
 from tests.conftest import Server
 
 from jobs_maint.database import open_pool, transaction
-from jobs_maint.operations import counts
-from jobs_maint.operations.digest import summarise_now
-from jobs_maint.operations.stats import get_stats
+from jobs_maint.operations.digest.windows import summarise_now
+from jobs_maint.operations.stats import counts
+from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.render import build_data, render_text
 
 GROUPS = {

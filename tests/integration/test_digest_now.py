@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.support.history import hours, minutes
 
-from chatbot.replies import render_digest
+from chatbot.messages import render_digest
 from jobs_maint.actions import (
     Actor,
     CloseDigest,

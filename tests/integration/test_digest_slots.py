@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from tests.support.history import hours, minutes
 
-from jobs_maint.operations.digest import summarise_now
-from jobs_maint.operations.errors import list_errors
+from jobs_maint.operations.digest.windows import summarise_now
+from jobs_maint.operations.failures.groups import list_errors
 
 DAY = timedelta(hours=24)
 

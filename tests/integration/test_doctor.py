@@ -24,10 +24,12 @@ from jobs_maint.actions import (
 )
 from jobs_maint.database import open_pool
 from jobs_maint.errors import NotPermitted
-from jobs_maint.operations import doctor, doctor_database, doctor_workers
-from jobs_maint.operations.doctor import CHECKS, Situation, examine
-from jobs_maint.operations.doctor_database import judge_postgresql
-from jobs_maint.operations.doctor_maintenance import judge_schedule
+from jobs_maint.operations.doctor import database as doctor_database
+from jobs_maint.operations.doctor import examine as doctor
+from jobs_maint.operations.doctor import workers as doctor_workers
+from jobs_maint.operations.doctor.database import judge_postgresql
+from jobs_maint.operations.doctor.examine import CHECKS, Situation, examine
+from jobs_maint.operations.doctor.maintenance import judge_schedule
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 

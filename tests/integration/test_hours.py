@@ -13,10 +13,16 @@ from tests.support.history import hours
 
 from jobs_maint.actions import Actor, RescueStalled
 from jobs_maint.database import open_pool, transaction
-from jobs_maint.operations import hours as hours_module
-from jobs_maint.operations.hours import Ended, count_ended_lately, list_unnoted_hours, note_hour
-from jobs_maint.operations.stats import get_stats
-from jobs_maint.perform import maintenance, perform
+from jobs_maint.operations.stats import hours as hours_module
+from jobs_maint.operations.stats import noting
+from jobs_maint.operations.stats.hours import (
+    Ended,
+    count_ended_lately,
+    list_unnoted_hours,
+    note_hour,
+)
+from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
 NOW = datetime(2026, 11, 23, 14, 20, tzinfo=UTC)
@@ -189,11 +195,11 @@ async def test_where_hours_cannot_be_noted_the_day_is_counted(
 
 
 async def test_a_rescue_notes_for_some_seconds_and_the_next_one_goes_on(pool, conn, monkeypatch):
-    monkeypatch.setattr(maintenance, "HOURS_SECONDS", 0.0)
+    monkeypatch.setattr(noting, "SECONDS", 0.0)
     await rescue(pool)
     count = "SELECT count(*) FROM jobs_maint_hours"
     assert await (await conn.execute(count)).fetchone() == (0,)
-    monkeypatch.setattr(maintenance, "HOURS_SECONDS", 10.0)
+    monkeypatch.setattr(noting, "SECONDS", 10.0)
     await rescue(pool)
     assert (await (await conn.execute(count)).fetchone())[0] in (22, 23)
 

@@ -15,12 +15,12 @@ from tests.conftest import Server
 
 from jobs_maint import upstream
 from jobs_maint.database import open_pool, transaction
-from jobs_maint.operations import bound as bound_module
-from jobs_maint.operations import purge
-from jobs_maint.operations.errors import list_errors
-from jobs_maint.operations.failures import list_failed_jobs
-from jobs_maint.operations.indexes import list_indexes
-from jobs_maint.operations.stats import get_stats
+from jobs_maint.operations.failures.groups import list_errors
+from jobs_maint.operations.failures.newest import list_failed_jobs
+from jobs_maint.operations.purge import batches as purge
+from jobs_maint.operations.purge import bound as bound_module
+from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 

@@ -19,7 +19,7 @@ from tests.support.purges import hold_deletes, release_deletes
 from jobs_maint.actions import Actor, PurgeFinished, RetryJobs
 from jobs_maint.database import open_pool
 from jobs_maint.errors import DatabaseUnavailable
-from jobs_maint.operations import purge
+from jobs_maint.operations.purge import batches as purge
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 

@@ -16,7 +16,7 @@ from jobs_maint import audit
 from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge, PurgeFinished
 from jobs_maint.database import transaction
 from jobs_maint.errors import AlreadyRunning
-from jobs_maint.operations import turn
+from jobs_maint.operations.purge import turn
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries

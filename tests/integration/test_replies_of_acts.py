@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.support.history import days
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.replies import render_acts, render_bulk, render_preview, render_purge
+from chatbot.messages import render_acts, render_bulk, render_preview, render_purge
 from jobs_maint.actions import Actor, ConfirmSelection, Grant, Role
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import PurgeReport, RetryReport
+from jobs_maint.models import ActReport, PurgeReport
 from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
+from local_slack.blocks import check_blocks
 
 ANA = Actor("slack", "U0ANA", "ana", "C0OPS", (Grant(Role.ADMIN),))
 
@@ -31,7 +31,7 @@ class Person:
     async def type(self, words):
         request = parse_words(split_text(words), "slack")
         result = await self._ask(request.action)
-        render = render_acts if isinstance(result, RetryReport) else render_preview
+        render = render_acts if isinstance(result, ActReport) else render_preview
         self._show(render(result, "/jobs", by="U0ANA"))
 
     async def press(self, label):

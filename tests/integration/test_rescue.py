@@ -13,7 +13,7 @@ from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
 from jobs_maint.database import transaction
-from jobs_maint.operations import stalled
+from jobs_maint.operations.rescue import passes as stalled
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from tests.conftest import Server
 from jobs_maint.actions import Actor, ApplySchema, CheckSchema, ListFailed, ShowSchemaSql
 from jobs_maint.database import check_schema, open_pool
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
-from jobs_maint.operations import schema
-from jobs_maint.operations.indexes import list_indexes
+from jobs_maint.operations.schema import applying as schema
+from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 

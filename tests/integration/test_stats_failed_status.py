@@ -12,7 +12,7 @@ from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
-from jobs_maint.operations import failures
+from jobs_maint.operations.failures import newest as failures
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
-from chatbot.app import Bot
-from chatbot.client import SlackClient
-from chatbot.http import build_runner, build_web
-from chatbot.local_slack import Config, LocalSlack
-from chatbot.local_slack.sample import ADMIN, VIEWER, build_sample_config
-from chatbot.settings import ChatbotSettings
-from chatbot.socket_mode import SocketLink
+from chatbot.bot import Bot
+from chatbot.inbound.http import build_runner, build_web
+from chatbot.inbound.socket_link import SocketLink
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.slack.client import SlackClient
+from local_slack import Config, LocalSlack
+from local_slack.sample import ADMIN, VIEWER, build_sample_config
 
 ROLES = {
     "viewer": {"users": [VIEWER]},

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from chatbot import replies
-from chatbot.render import render_result
+from chatbot import messages as replies
+from chatbot.messages.result import render_result
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role, permit
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.grammar import build_help
 from jobs_maint.models import (
+    ActReport,
     AuditEntry,
     AuditReport,
-    DigestGroup,
     DigestReport,
     DoctorReport,
+    ErrorGroup,
     ErrorsReport,
     FailedJob,
     FailedJobsReport,
@@ -28,7 +29,6 @@ from jobs_maint.models import (
     MaintenanceRun,
     QueueStats,
     RescueReport,
-    RetryReport,
     StatsReport,
     StuckJob,
     StuckReport,
@@ -82,7 +82,7 @@ def failed(number: int = 20, total: int = 37) -> FailedJobsReport:
 def group(count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int):
     spread = [min(count, 2), 0, 0, min(max(count - 2, 0), 3), 0, 0, 0, 0, 0, 0]
     rest = count - sum(spread)
-    return DigestGroup(
+    return ErrorGroup(
         f"team.tasks.{task}", kind, text, count, before, trend, kind is not None,
         ago(31) if count else None, ago(1) if count else ago(1500), job,
         (*spread, rest // 3, rest - rest // 3),
@@ -292,7 +292,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, replies.Message]]:
     yield shown(
         "retry",
         "/jobs retry 4711",
-        RetryReport(
+        ActReport(
             (ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "t.deliver_webhook"),),
             0.1,
         ),

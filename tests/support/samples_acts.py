@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chatbot import replies
-from chatbot.replies import Message, Progress
+from chatbot import messages as replies
+from chatbot.messages import Message, Progress
 from jobs_maint.models import (
+    ActReport,
     BulkReport,
     ItemOutcome,
     ItemResult,
     LostRun,
     Preview,
     PurgeReport,
-    RetryReport,
     SetGroup,
     SkipGroup,
 )
@@ -124,7 +124,7 @@ def _outcomes() -> Iterator[tuple[str, Message]]:
         item = ItemResult(7, ItemOutcome.DONE, code, "", "email", "team.tasks.send_receipt")
         yield (
             f"one job: {code}",
-            replies.render_acts(RetryReport((item,), 0.1, verb), COMMAND, by=BY),
+            replies.render_acts(ActReport((item,), 0.1, verb), COMMAND, by=BY),
         )
 
 

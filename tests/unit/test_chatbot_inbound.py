@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.inbound import clean_text, read_words
+from chatbot.inbound.typed_text import clean_text, read_words
 
 
 @pytest.mark.parametrize(

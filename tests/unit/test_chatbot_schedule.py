@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from croniter import croniter
 
-from chatbot.schedule import build_utc_cron, get_period, is_due
+from chatbot.digests.schedule import build_utc_cron, get_period, is_due
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chatbot.settings import ChatbotSettings
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint.actions import Role
 from jobs_maint.errors import InvalidSettings
 

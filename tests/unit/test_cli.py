@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jobs_maint import __version__, cli
+from jobs_maint.cli.login import find_actor
 from jobs_maint.cli import run as run_module
 from jobs_maint.errors import (
     DatabaseUnavailable,
@@ -22,7 +23,7 @@ from jobs_maint.errors import (
     SchemaMismatch,
     SelectionExpired,
 )
-from jobs_maint.models import ItemOutcome, ItemResult, RetryReport
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
 SOURCES = str(Path(cli.__file__).parents[2])
@@ -265,7 +266,7 @@ DONE = item("put_back", ItemOutcome.DONE)
     ],
 )
 def test_the_exit_code_of_a_retry_follows_its_items(monkeypatch, capsys, items, exit_code):
-    report = RetryReport(items, 0.1)
+    report = ActReport(items, 0.1)
     monkeypatch.setattr(run_module, "perform_action", lambda _actor, _action: report)
     assert cli.main(["retry", "7"]) == exit_code
     out, err = capsys.readouterr()
@@ -308,7 +309,7 @@ def test_a_user_without_a_name_is_still_somebody(monkeypatch):
         raise KeyError("getpwuid(): uid not found: 1234")
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    assert cli._find_actor().name == f"uid{os.getuid()}"
+    assert find_actor().name == f"uid{os.getuid()}"
 
 
 def test_a_start_loads_only_what_the_word_needs():

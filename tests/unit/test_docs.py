@@ -19,7 +19,7 @@ import yaml
 
 import chatbot
 import jobs_maint
-from chatbot.settings import ChatbotSettings
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint import cli, errors, models
 from jobs_maint.actions import Actor
 from jobs_maint.cli.outcome import NONE_DONE, REFUSED
@@ -173,13 +173,13 @@ NESTED = {
     "stats": [models.StatsReport, models.QueueStats, models.WorkerCounts, models.MaintenanceRun],
     "failed": [models.FailedJobsReport, models.FailedJob],
     "status": [models.JobDetails, models.JobEvent, models.FailedRun],
-    "retry": [models.RetryReport, models.ItemResult],
+    "retry": [models.ActReport, models.ItemResult],
     "doctor": [models.DoctorReport, models.Finding],
     "preview": [models.Preview, models.SetGroup, models.SkipGroup],
     "bulk": [models.BulkReport, models.SkipGroup],
     "purge": [models.PurgeReport],
     "rescue": [models.RescueReport, models.ItemResult],
-    "errors": [models.ErrorsReport, models.DigestGroup],
+    "errors": [models.ErrorsReport, models.ErrorGroup],
     "digest": [models.DigestReport],
     "stuck": [models.StuckReport, models.StuckJob],
     "workers": [models.WorkersReport, models.WorkerView, models.StuckJob],

@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 import yaml
 
-from chatbot.manifest import render_manifest
-from chatbot.process import main
-from chatbot.scopes import SCOPES
-from chatbot.settings import ChatbotSettings
+from chatbot.cli import main
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.manifest import render_manifest
+from chatbot.setup.scopes import SCOPES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/jobs-chatbot.md").read_text(encoding="utf-8")
-CHECKS_IN = ("doctor.py", "doctor_page.py", "doctor_in_slack.py")
+CHECKS_IN = ("slack_checks.py", "doctor_page.py", "doctor_in_slack.py")
 GUIDE = (ROOT / "docs/how-to/set-up-slack.md").read_text(encoding="utf-8")
 
 
@@ -30,7 +30,7 @@ def test_every_command_and_option_is_explained_and_no_other():
 
 
 def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
-    sources = [ROOT / "src/chatbot" / name for name in CHECKS_IN]
+    sources = [ROOT / "src/chatbot/setup" / name for name in CHECKS_IN]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     real = set(re.findall(r'"(slack_\w+)', text))
     assert len(real) >= 8

@@ -4,7 +4,7 @@ import pytest
 from tests.support.drawing import LOOKS, Drawn, build_page, draw, find_chromium
 from tests.support.samples import all_drawn, stats
 
-from chatbot.render import render_result
+from chatbot.messages.result import render_result
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)

@@ -9,14 +9,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from chatbot.local_slack.config import App
-from chatbot.local_slack.methods import METHODS
-from chatbot.manifest import EVENTS_PATH, USAGE_HINT, build_manifest, render_manifest
-from chatbot.process import main
-from chatbot.scopes import SCOPES
-from chatbot.settings import ChatbotSettings
-from chatbot.yaml import write_yaml
+from chatbot.cli import main
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.manifest import EVENTS_PATH, USAGE_HINT, build_manifest, render_manifest
+from chatbot.setup.scopes import SCOPES
+from chatbot.setup.yaml import write_yaml
 from jobs_maint.grammar import parse_words
+from local_slack.config import App
+from local_slack.methods import METHODS
 
 SOURCES = Path(__file__).parents[2] / "src/chatbot"
 URL = "https://jobs.example.com"
@@ -138,7 +138,7 @@ def test_each_word_of_the_hint_is_a_word_of_the_bot():
 
 def used_methods():
     found = set()
-    for path in SOURCES.glob("*.py"):
+    for path in SOURCES.rglob("*.py"):
         if path.name == "scopes.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

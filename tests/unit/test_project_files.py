@@ -15,7 +15,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from chatbot.settings import ChatbotSettings
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint.settings import MaintSettings, OurSettings
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ import pytest
 from jobs_maint.actions import Actor
 from jobs_maint.grammar import build_help
 from jobs_maint.models import (
+    ActReport,
     FailedJob,
     FailedJobsReport,
     FailedRun,
@@ -17,7 +18,6 @@ from jobs_maint.models import (
     JobEvent,
     MaintenanceRun,
     QueueStats,
-    RetryReport,
     SchemaReport,
     StatsReport,
     WorkerCounts,
@@ -90,7 +90,7 @@ def details(**more):
     return JobDetails(**{**values, **more})
 
 
-RETRY = RetryReport(
+RETRY = ActReport(
     (
         ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "demo.tasks.deliver_webhook"),
         ItemResult(4712, ItemOutcome.SKIPPED, "wrong_status", "it is succeeded"),
@@ -162,7 +162,7 @@ def test_foreign_text_reaches_the_terminal_nowhere_raw():
                 args={EVIL: EVIL}, events=(JobEvent(EVIL, NOW),), failures=(run,)),
         details(failures=(run,)),
         details(status="doing", worker=EVIL, failures=()),
-        RetryReport((item, skipped), 0.1),
+        ActReport((item, skipped), 0.1),
         SchemaReport(EVIL, True, (EVIL,), (EVIL,)),
         HelpReport(None, (), EVIL, EVIL),
     ]  # fmt: skip
@@ -502,12 +502,12 @@ def test_a_retry_says_per_job_what_became_of_it():
 
 def test_a_retry_of_nothing_says_so():
     skipped = ItemResult(1, ItemOutcome.SKIPPED, "not_found", "there is no such job")
-    assert render_text(RetryReport((skipped, skipped), 0)).startswith("No job was put back.")
+    assert render_text(ActReport((skipped, skipped), 0)).startswith("No job was put back.")
 
 
 def test_a_job_put_back_for_later_says_when_it_runs():
     item = ItemResult(5, ItemOutcome.DONE, "put_back", "runs at 2026-03-13 08:00 UTC, as scheduled")
-    assert "  5: runs at 2026-03-13 08:00 UTC" in render_text(RetryReport((item,), 0))
+    assert "  5: runs at 2026-03-13 08:00 UTC" in render_text(ActReport((item,), 0))
 
 
 def test_the_schema_page_says_what_is_there_and_what_is_missing():

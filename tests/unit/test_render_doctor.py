@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs_maint.models import DoctorReport, Finding
-from jobs_maint.operations.doctor import CHECKS
+from jobs_maint.operations.doctor.examine import CHECKS
 from jobs_maint.render import render_json, render_text
 
 NOW = datetime(2026, 7, 1, 3, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
-    DigestGroup,
+    ErrorGroup,
     ErrorsReport,
     StuckJob,
     StuckReport,
@@ -25,11 +25,11 @@ def ago(**span):
     return NOW - timedelta(**span)
 
 
-TIMEOUT = DigestGroup(
+TIMEOUT = ErrorGroup(
     "demo.tasks.deliver_webhook", "httpx.ConnectTimeout", "timed out after N s", 37, 2, "rising",
     recorded=True, first_at=ago(hours=20), last_at=ago(minutes=4), sample_job_id=4711,
 )  # fmt: skip
-UNKNOWN = DigestGroup("demo.tasks.pdf", None, "", 3, 3, "steady", recorded=False)
+UNKNOWN = ErrorGroup("demo.tasks.pdf", None, "", 3, 3, "steady", recorded=False)
 ERRORS = ErrorsReport(NOW, 86_400, None, (TIMEOUT, UNKNOWN), 52, 9, 2, 12)
 ORPHAN = StuckJob(
     7, "email", "shop.send", 1, ago(minutes=10), 600, named=False, worker=None,

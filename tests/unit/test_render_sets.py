@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs_maint.models import (
+    ActReport,
     BulkReport,
     ItemOutcome,
     ItemResult,
     Preview,
     PurgeReport,
     RescueReport,
-    RetryReport,
     SetGroup,
     SkipGroup,
 )
@@ -253,7 +253,7 @@ def test_a_rescue_has_a_row_a_job_with_its_reason():
 
 def test_a_running_job_is_said_to_run_and_offers_no_undo():
     item = ItemResult(12, ItemOutcome.DONE, "abort_requested", "x", "email", "a.send")
-    assert lines(RetryReport((item,), 0, "cancel")) == [
+    assert lines(ActReport((item,), 0, "cancel")) == [
         "Job 12 (email, send) runs; its worker was asked to abort it."
     ]
 
@@ -285,7 +285,7 @@ def test_foreign_text_is_harmless():
         (BULK, "bulk", {"left": 0, "done": 35, "queues": ["webhook"]}),
         (PURGE, "purge", {"total": 1204, "finished": True}),
         (RESCUE, "rescue", {"counts": {"put_back": 1}, "suspects": 1}),
-        (RetryReport((), 0.0, "cancel"), "cancel", {"done": 0, "skipped": 0}),
+        (ActReport((), 0.0, "cancel"), "cancel", {"done": 0, "skipped": 0}),
     ],
 )
 def test_json_names_its_kind_and_has_what_the_text_counts(result, kind, more):

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies import (
+from chatbot.messages import (
     render_failed,
     render_stats,
 )
@@ -17,6 +16,7 @@ from jobs_maint.models import (
     StatsReport,
     WorkerCounts,
 )
+from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

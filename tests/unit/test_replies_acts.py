@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies import (
+from chatbot.messages import (
     render_acts,
     render_details,
     render_digest,
@@ -20,18 +19,19 @@ from jobs_maint.actions import Actor, GetJob, Grant, RetryJobs, Role, permit
 from jobs_maint.errors import DatabaseUnavailable, JobNotFound, NotPermitted
 from jobs_maint.grammar import build_help, parse_words, split_text
 from jobs_maint.models import (
-    DigestGroup,
+    ActReport,
     DigestReport,
+    ErrorGroup,
     FailedJob,
     FailedJobsReport,
     ItemOutcome,
     ItemResult,
     JobDetails,
     QueueStats,
-    RetryReport,
     StatsReport,
     WorkerCounts,
 )
+from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -101,14 +101,14 @@ def skipped(job_id, reason):
     ],
 )
 def test_a_retry_tells_what_was_done_and_why_the_rest_was_not(items, expected):
-    assert shown(render_acts(RetryReport(tuple(items), 3.0), "/jobs", by="U0ANA")).startswith(
+    assert shown(render_acts(ActReport(tuple(items), 3.0), "/jobs", by="U0ANA")).startswith(
         expected
     )
 
 
 def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
     item = ItemResult(7, outcome, code, reason, "email", "app.send")
-    return render_acts(RetryReport((item,), 0.1, verb), "/jobs", by="U0ANA")
+    return render_acts(ActReport((item,), 0.1, verb), "/jobs", by="U0ANA")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_act_on_one_job_says_what_became_of_it_and_offers_the_way_back(messag
 
 def test_an_act_on_several_jobs_tells_running_ones_apart_and_puts_back_the_others():
     items = [done(7), done(8), ItemResult(9, ItemOutcome.DONE, "abort_requested", "it runs")]
-    message = render_acts(RetryReport(tuple(items), 3.0, "cancel"), "/jobs", by="U0ANA")
+    message = render_acts(ActReport(tuple(items), 3.0, "cancel"), "/jobs", by="U0ANA")
     assert shown(message).splitlines()[:2] == [
         "✅ 3 jobs cancelled by @U0ANA in 3 s.",
         "1 of them runs; its worker was asked to abort it.",
@@ -209,7 +209,7 @@ def digest(failed, before, hours=24.0, **fields):
         "succeeded": 58_931, "retrying": 0, "put_back": 0, "groups_not_shown": 0,
         "failures_not_shown": 0, "queues": (), "purged": 12_044,
         "groups": (
-            (DigestGroup("app.send", "E", "broke", failed, before, "rising", True),)
+            (ErrorGroup("app.send", "E", "broke", failed, before, "rising", True),)
             if failed or before else ()
         ),
     }  # fmt: skip
@@ -261,7 +261,7 @@ def test_every_button_carries_words_that_the_grammar_reads():
         ),
         render_failed(FailedJobsReport(NOW, (failure,), 37, 1), "/jobs"),
         render_details(details("failed")),
-        render_acts(RetryReport((done(7),), 1.0), "/jobs", by="U0ANA"),
+        render_acts(ActReport((done(7),), 1.0), "/jobs", by="U0ANA"),
         render_digest(digest(3, 1), "/jobs"),
     ]
     words = [value for message in messages for _, value, _ in buttons(message)]

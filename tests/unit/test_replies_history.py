@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies import render_details, render_digest
-from jobs_maint.models import DigestGroup, DigestReport, FailedRun, JobDetails, JobEvent
+from chatbot.messages import render_details, render_digest
+from jobs_maint.models import DigestReport, ErrorGroup, FailedRun, JobDetails, JobEvent
+from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LOST = {"kind": "worker_lost", "exception_type": None}
@@ -66,7 +66,7 @@ def test_attempts_that_failed_alike_do_not_repeat_the_error():
 
 
 def group(error, message="", *, recorded=True):
-    return DigestGroup("app.deliver", error, message, 3, 0, "new", recorded)
+    return ErrorGroup("app.deliver", error, message, 3, 0, "new", recorded)
 
 
 def show_groups(*groups):

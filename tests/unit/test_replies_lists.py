@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.support import samples
 
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies import (
+from chatbot.messages import (
     render_audit,
     render_doctor,
     render_errors,
@@ -25,6 +24,7 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
 )
+from local_slack.text import render_blocks
 
 NOW = samples.NOW
 

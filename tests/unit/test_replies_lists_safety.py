@@ -7,16 +7,15 @@ import pytest
 from tests.support import samples
 from tests.unit.test_replies_safety import NASTY, mrkdwn_texts
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.render import render_result
-from chatbot.replies import Message, add_note, render_details_view, render_help
+from chatbot.messages import Message, add_note, render_details_view, render_help
+from chatbot.messages.result import render_result
 from jobs_maint.actions import Role
 from jobs_maint.grammar import build_help
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
-    DigestGroup,
     DoctorReport,
+    ErrorGroup,
     ErrorsReport,
     Finding,
     ItemOutcome,
@@ -26,6 +25,7 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
+from local_slack.blocks import check_blocks
 
 NOW = samples.NOW
 LARGEST = 2**63 - 1
@@ -33,9 +33,7 @@ LARGEST = 2**63 - 1
 
 def groups(text, number=30):
     return tuple(
-        DigestGroup(
-            text, text, text, 40 - i, 3, "rising", True, NOW, NOW, LARGEST, (0,) * 11 + (9,)
-        )
+        ErrorGroup(text, text, text, 40 - i, 3, "rising", True, NOW, NOW, LARGEST, (0,) * 11 + (9,))
         for i in range(number)
     )
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies.outcome import render_bulk, render_dropped, render_purge, render_too_late
-from chatbot.replies.progress import Progress, render_broken, render_lost, render_progress
+from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.messages.progress import Progress, render_broken, render_lost, render_progress
 from jobs_maint.actions import BulkVerb, PreviewBulk
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import BulkReport, LostRun, PurgeReport, SkipGroup
+from local_slack.blocks import check_blocks
+from local_slack.text import render_blocks
 
 NOW = datetime(2026, 3, 12, 3, 24, tzinfo=UTC)
 LOCK = SkipGroup(

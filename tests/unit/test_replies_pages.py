@@ -8,18 +8,16 @@ from datetime import timedelta
 import pytest
 from tests.support import samples
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.local_slack.text import render_blocks
-from chatbot.render import render_result
-from chatbot.replies import render_details_view, render_loading_view
-from chatbot.replies.packer import cut_rows, pack_pages
-from chatbot.replies.parts import paragraph
+from chatbot.messages import render_details_view, render_loading_view
+from chatbot.messages.packer import cut_rows, pack_pages
+from chatbot.messages.parts import paragraph
+from chatbot.messages.result import render_result
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
-    DigestGroup,
     DoctorReport,
+    ErrorGroup,
     ErrorsReport,
     FailedJob,
     FailedJobsReport,
@@ -31,6 +29,8 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
+from local_slack.blocks import check_blocks
+from local_slack.text import render_blocks
 
 NOW = samples.NOW
 LONG = "a rather long error that takes its room on the page " * 20
@@ -56,7 +56,7 @@ def failed(limit, total=137):
 
 def errors(limit, total=137):
     groups = tuple(
-        DigestGroup(f"a.task_{9_000 - i}", "E", LONG, 500 - i, 3, "rising", True, NOW, NOW, i + 1)
+        ErrorGroup(f"a.task_{9_000 - i}", "E", LONG, 500 - i, 3, "rising", True, NOW, NOW, i + 1)
         for i in range(min(limit, total))
     )
     shown = sum(group.count for group in groups)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.local_slack.text import render_blocks
-from chatbot.replies.preview import render_preview
+from chatbot.messages.preview import render_preview
 from jobs_maint.models import Preview, SetGroup, SkipGroup
+from local_slack.blocks import check_blocks
+from local_slack.text import render_blocks
 
 NOW = datetime(2026, 3, 12, 3, 24, tzinfo=UTC)
 WEBHOOK = (SetGroup("webhook", "demo.tasks.deliver_webhook", 37),)

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.replies import (
+from chatbot.messages import (
     Progress,
     add_note,
     render_acts,
@@ -27,9 +26,10 @@ from chatbot.replies import (
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import (
+    ActReport,
     BulkReport,
-    DigestGroup,
     DigestReport,
+    ErrorGroup,
     FailedJob,
     FailedJobsReport,
     FailedRun,
@@ -42,12 +42,12 @@ from jobs_maint.models import (
     PurgeReport,
     QueueStats,
     RescueReport,
-    RetryReport,
     SetGroup,
     SkipGroup,
     StatsReport,
     WorkerCounts,
 )
+from local_slack.blocks import check_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NASTY = {
@@ -93,11 +93,11 @@ def details(text):
 def retry(text):
     done = [ItemResult(i, ItemOutcome.DONE, "put_back", "", text, text) for i in range(250)]
     late = [ItemResult(i, ItemOutcome.SKIPPED, "c", f"{i} {text}", text, text) for i in range(250)]
-    return render_acts(RetryReport((*done, *late), 3.0), "/jobs", by="U0ANA")
+    return render_acts(ActReport((*done, *late), 3.0), "/jobs", by="U0ANA")
 
 
 def digest(text, number=40):
-    groups = tuple(DigestGroup(text, text, text, 9, 3, "rising", True) for _ in range(number))
+    groups = tuple(ErrorGroup(text, text, text, 9, 3, "rising", True) for _ in range(number))
     queues = (QueueStats(text, ready=1, oldest_ready_seconds=900.0),)
     since = NOW - timedelta(days=1)
     report = DigestReport(1, text, since, NOW, 400, 6, 1, 1, 1, groups, 5, 40, queues, 12)

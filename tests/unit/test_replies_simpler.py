@@ -2,11 +2,11 @@
 
 import pytest
 
-from chatbot.local_slack.blocks import check_blocks
-from chatbot.replies import Message
-from chatbot.replies.packer import MOST_CHARACTERS, measure
-from chatbot.replies.parts import paragraph, table
-from chatbot.replies.simpler import find_simpler, list_kinds, shorten_text, without
+from chatbot.messages import Message
+from chatbot.messages.packer import MOST_CHARACTERS, measure
+from chatbot.messages.parts import paragraph, table
+from chatbot.messages.simpler import find_simpler, list_kinds, shorten_text, without
+from local_slack.blocks import check_blocks
 
 CHART = {
     "type": "data_visualization",

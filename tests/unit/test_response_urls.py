@@ -1,6 +1,6 @@
 """How often a response_url may still be used."""
 
-from chatbot.response_urls import ResponseUrls
+from chatbot.slack.response_urls import ResponseUrls
 
 NOWHERE = "nowhere:///response/"
 """No request leaves for such an address, and nobody knows that, so it counts as a use."""

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from chatbot.directory import Directory, Unknown
-from chatbot.errors import SlackRefused, SlackUnavailable
-from chatbot.identity import Identity
-from chatbot.roles import Roles
-from chatbot.settings import ChatbotSettings
+from chatbot.access.directory import Directory, Unknown
+from chatbot.access.roles import Roles
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.identity import Identity
 from jobs_maint.actions import RetryJobs, Role, ShowStats
 
 ACT, READ = RetryJobs((1,)), ShowStats()

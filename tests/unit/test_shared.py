@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from chatbot.shared import Shared
+from chatbot.handling.shared_reads import Shared
 
 
 class Database:

@@ -13,39 +13,30 @@ from jobs_maint.actions.actor import (
     like_pattern,
     plain_name,
 )
+from jobs_maint.actions.audit import CloseRun, ShowAudit, StopRun, TakeLostRuns
 from jobs_maint.actions.base import Action, permit, quote_word
-from jobs_maint.actions.bulk import (
-    BulkVerb,
-    CancelJobs,
-    ConfirmSelection,
-    DiscardJobs,
-    JobFilter,
-    ListErrors,
+from jobs_maint.actions.digest import CloseDigest, OpenDigest, ShowDigest
+from jobs_maint.actions.doctor import RunDoctor
+from jobs_maint.actions.failures import ListErrors, ListFailed
+from jobs_maint.actions.help import ShowHelp
+from jobs_maint.actions.jobs import CancelJobs, DiscardJobs, GetJob, RetryJobs
+from jobs_maint.actions.purge import PreviewPurge, PurgeFinished
+from jobs_maint.actions.rescue import (
     ListStuck,
     ListWorkers,
-    PreviewBulk,
-    PreviewPurge,
-    ShowAudit,
-)
-from jobs_maint.actions.doctor import RunDoctor
-from jobs_maint.actions.requests import (
-    ApplySchema,
-    CheckSchema,
-    CloseDigest,
-    GetJob,
-    ListFailed,
-    OpenDigest,
     PreviewRescue,
-    PurgeFinished,
     RescueJobs,
     RescueStalled,
-    RetryJobs,
-    ShowDigest,
-    ShowHelp,
-    ShowSchemaSql,
-    ShowStats,
 )
-from jobs_maint.actions.runs import CloseRun, DropSelection, StopRun, TakeLostRuns
+from jobs_maint.actions.schema import ApplySchema, CheckSchema, ShowSchemaSql
+from jobs_maint.actions.sets import (
+    BulkVerb,
+    ConfirmSelection,
+    DropSelection,
+    JobFilter,
+    PreviewBulk,
+)
+from jobs_maint.actions.stats import ShowStats
 
 __all__ = [
     "ALL_QUEUES",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
 from jobs_maint.durations import format_duration
@@ -14,9 +14,14 @@ from jobs_maint.errors import NotPermitted
 __all__ = ["Action", "permit", "quote_word", "require_role", "spell"]
 
 
+R_co = TypeVar("R_co", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Action:
-    """Base. `role` None: anyone who may use the tool at all, also without a grant.
+class Action(Generic[R_co]):
+    """What is to be done; `perform` answers with an `R_co`.
+
+    `role` None: anyone who may use the tool at all, also without a grant.
 
     `act`: changes something, so it is audited and needs fresh knowledge of who may. `verb`: what
     it does, to follow "You may not …". `whole`: needs a grant that reaches every queue.
@@ -33,7 +38,7 @@ class Action:
         return self.word
 
 
-def permit(actor: Actor, action: Action) -> QueueScope:
+def permit(actor: Actor, action: Action[Any]) -> QueueScope:
     """The queues the actor may reach with this action; raises NotPermitted."""
     if action.role is None:
         return ALL_QUEUES

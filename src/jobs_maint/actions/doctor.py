@@ -1,4 +1,4 @@
-"""The request to look whether the set-up is sound."""
+"""The request to check the set-up."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action
+from jobs_maint.models import DoctorReport
 
 __all__ = ["RunDoctor"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunDoctor(Action):
+class RunDoctor(Action[DoctorReport]):
     """Check schema, versions, workers, maintenance; changes nothing."""
 
     word: ClassVar[str] = "doctor"

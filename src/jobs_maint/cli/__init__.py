@@ -27,7 +27,6 @@ from jobs_maint.cli.output import (
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 
 if TYPE_CHECKING:
-    from jobs_maint.actions import Actor
     from jobs_maint.grammar import Request
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main", "run_process"]
@@ -78,10 +77,11 @@ def _answer(words: list[str]) -> tuple[str, int]:
     if words == ["--version"]:
         return f"jobs-maint {find_version()}", 0
     from jobs_maint import actions
+    from jobs_maint.cli.login import find_actor
     from jobs_maint.grammar import build_help, parse_words
 
     request = parse_words(words, "shell")
-    actor = _find_actor()
+    actor = find_actor()
     action = request.action
     if isinstance(action, actions.ShowHelp):
         return _render(request, build_help(actor, "shell", action.about)), 0
@@ -95,19 +95,6 @@ def _answer(words: list[str]) -> tuple[str, int]:
 
     result = run.perform_action(actor, action)
     return _render(request, result), find_exit_code(result)
-
-
-def _find_actor() -> Actor:
-    import getpass
-    import socket
-
-    from jobs_maint.actions import Actor
-
-    try:
-        login = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user without a name
-        login = f"uid{os.getuid()}"
-    return Actor.shell(login, socket.gethostname())
 
 
 def _render(request: Request, result: object) -> str:

@@ -59,7 +59,7 @@ def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
     return _act(actor, preview, preview.key, as_json=request.as_json)
 
 
-def _is_named(action: Action) -> bool:
+def _is_named(action: Action[Any]) -> bool:
     """Whether the jobs were named one by one, so that none found is not simply nothing to do."""
     if isinstance(action, PreviewBulk):
         return action.filter.job_ids is not None

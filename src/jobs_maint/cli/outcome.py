@@ -12,13 +12,13 @@ from jobs_maint.errors import (
     WrongJobStatus,
 )
 from jobs_maint.models import (
+    ActReport,
     BulkReport,
     DoctorReport,
     ItemOutcome,
     ItemResult,
     PurgeReport,
     RescueReport,
-    RetryReport,
 )
 
 __all__ = ["NONE_DONE", "find_exit_code"]
@@ -47,7 +47,7 @@ _DONE = {
 
 def find_exit_code(result: object) -> int:
     """0 for all done, 5 for partly; raises when the only job asked for was refused."""
-    if isinstance(result, RetryReport):
+    if isinstance(result, ActReport):
         return _of_items(result.items, result.verb)
     if isinstance(result, RescueReport):
         return _of_items(result.items, "rescue")

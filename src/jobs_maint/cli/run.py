@@ -18,7 +18,7 @@ __all__ = ["perform_action"]
 
 def perform_action(
     actor: Actor,
-    action: Action,
+    action: Action[Any],
     *,
     watch: Watch | None = None,
     on_stop: Callable[[], None] | None = None,

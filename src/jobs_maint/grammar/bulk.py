@@ -109,7 +109,7 @@ def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, 
     return statuses
 
 
-def as_preview(action: Action) -> Action:
+def as_preview(action: Action[Any]) -> Action[Any]:
     """What `--dry-run` shows of an act on single jobs: the set of them, previewed."""
     if isinstance(action, actions.RescueStalled):
         raise InvalidRequest(
@@ -191,7 +191,7 @@ def _rescue_params(surface: Surface) -> list[click.Parameter]:
     ]
 
 
-def _build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action:
+def _build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action[Any]:
     if force:
         return actions.PreviewRescue((one_id(ids, "rescue --force"),), force=True)
     if not ids:
@@ -200,17 +200,17 @@ def _build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action:
     return actions.RescueJobs(found) if len(found) == 1 else actions.PreviewRescue(found)
 
 
-def _build_cancel(**values: Any) -> Action:
+def _build_cancel(**values: Any) -> Action[Any]:
     return _build(BulkVerb.CANCEL, actions.CancelJobs, values)
 
 
-def _build_discard(**values: Any) -> Action:
+def _build_discard(**values: Any) -> Action[Any]:
     return _build(BulkVerb.DISCARD, actions.DiscardJobs, values)
 
 
 def _build(
-    verb: BulkVerb, single: Callable[[tuple[int, ...]], Action], values: dict[str, Any]
-) -> Action:
+    verb: BulkVerb, single: Callable[[tuple[int, ...]], Action[Any]], values: dict[str, Any]
+) -> Action[Any]:
     found = build_set(verb, **values)
     if isinstance(found, tuple):
         if len(found) == 1:

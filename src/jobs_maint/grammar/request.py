@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from jobs_maint.actions import Action
 
@@ -16,7 +16,7 @@ Surface = Literal["shell", "slack"]
 class Request:
     """What was asked, and how the answer is wanted."""
 
-    action: Action
+    action: Action[Any]
     as_json: bool = False
     private: bool = False
     yes: bool = False

@@ -45,7 +45,7 @@ def build_grammar(surface: Surface) -> click.Group:
 
     def add(
         name: str,
-        build: Callable[..., Action],
+        build: Callable[..., Action[Any]],
         params: Sequence[click.Parameter],
         summary: str,
         *,
@@ -145,7 +145,7 @@ def _build_command(
     surface: Surface,
     name: str,
     about: str | None,
-    build: Callable[..., Action],
+    build: Callable[..., Action[Any]],
     params: Sequence[click.Parameter],
     summary: str,
 ) -> click.Command:
@@ -178,7 +178,7 @@ def _build_command(
     )
 
 
-def _build_retry(*, reset_attempts: bool, **values: Any) -> Action:
+def _build_retry(*, reset_attempts: bool, **values: Any) -> Action[Any]:
     found = build_set(actions.BulkVerb.RETRY, **values)
     if isinstance(found, tuple):
         if len(found) == 1:

@@ -28,6 +28,7 @@ from jobs_maint.recorder.failure import (
     describe_traceback,
     describe_type,
 )
+from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.thread import RecorderThread
 
 if TYPE_CHECKING:
@@ -36,26 +37,10 @@ if TYPE_CHECKING:
 
     from jobs_maint.settings import MaintSettings
 
-__all__ = ["Recorder", "RunningWorker"]
+__all__ = ["Recorder"]
 
 WRITE_TIMEOUT = 2.0
 """Seconds a failed job waits for its record; then the job's own outcome stands without it."""
-
-
-@dataclass(slots=True)
-class RunningWorker:
-    """One Procrastinate worker of this process. `jobs`: id → start (monotonic seconds)."""
-
-    worker_id: int
-    queues: list[str] | None
-    delete_jobs: str
-    ref: weakref.ReferenceType[Any]
-    jobs: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def ended(self) -> bool:
-        worker = self.ref()
-        return not self.jobs and (worker is None or worker.worker_id != self.worker_id)
 
 
 @dataclass(slots=True)

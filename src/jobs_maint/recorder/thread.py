@@ -17,18 +17,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from jobs_maint.database import map_error
 from jobs_maint.events import emit
 from jobs_maint.recorder.failure import Failure
+from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.store import FailureStore, connect, short_transaction
 from jobs_maint.sql import load_queries
-
-if TYPE_CHECKING:
-    from jobs_maint.recorder.middleware import RunningWorker
 
 __all__ = ["RecorderThread"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jobs_maint.durations import format_age
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, RetryReport
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
 from jobs_maint.render.page import Column, Page
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
@@ -23,7 +23,7 @@ def render_verb(verb: str) -> str:
     return _DONE.get(verb, verb)
 
 
-def render_retry(report: RetryReport, page: Page) -> None:
+def render_retry(report: ActReport, page: Page) -> None:
     verb = render_verb(report.verb)
     asked = [item for item in report.done if item.code == "abort_requested"]
     done = [item for item in report.done if item not in asked]
@@ -44,7 +44,7 @@ def render_retry(report: RetryReport, page: Page) -> None:
         page.line(f"Undo: jobs-maint retry {' '.join(str(item.job_id) for item in done)}")
 
 
-def _refused(report: RetryReport, page: Page) -> None:
+def _refused(report: ActReport, page: Page) -> None:
     for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
         items = [item for item in report.items if item.outcome is outcome]
         if items:

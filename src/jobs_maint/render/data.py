@@ -17,7 +17,7 @@ KINDS: dict[type, str] = {
     models.StatsReport: "stats",
     models.FailedJobsReport: "failed",
     models.JobDetails: "status",
-    models.RetryReport: "retry",
+    models.ActReport: "retry",
     models.Preview: "preview",
     models.BulkReport: "bulk",
     models.PurgeReport: "purge",
@@ -40,7 +40,7 @@ def build_data(result: object) -> dict[str, Any]:
     data = {"kind": KINDS[type(result)], **_plain(result)}
     if isinstance(result, models.FailedJobsReport):
         data["not_shown"] = result.not_shown
-    if isinstance(result, models.RetryReport):
+    if isinstance(result, models.ActReport):
         data["kind"] = result.verb
         data["done"] = len(result.done)
         data["skipped"] = len(result.skipped)

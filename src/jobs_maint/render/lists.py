@@ -9,7 +9,7 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
-    DigestGroup,
+    ErrorGroup,
     ErrorsReport,
     StuckJob,
     StuckReport,
@@ -56,7 +56,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
         page.line(f"Only queues that your role reaches: {queues}.")
 
 
-def groups_table(groups: Sequence[DigestGroup], as_of: datetime, page: Page) -> None:
+def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> None:
     def times(attribute: str) -> list[str]:
         found = [getattr(group, attribute) for group in groups]
         return ["–" if at is None else clock(at, as_of) for at in found]
@@ -73,7 +73,7 @@ def groups_table(groups: Sequence[DigestGroup], as_of: datetime, page: Page) -> 
     _table_with_text(page, columns, Column("Error", [_error(group) for group in groups]))
 
 
-def _error(group: DigestGroup) -> str:
+def _error(group: ErrorGroup) -> str:
     if not group.recorded:
         return "error not recorded"
     kind = safe_word(short_task(group.exception_type)) if group.exception_type else ""

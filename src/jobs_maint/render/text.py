@@ -77,7 +77,7 @@ _RENDERERS: dict[type, Callable[[Any, Page], None]] = {
     models.StatsReport: render_stats,
     models.FailedJobsReport: render_failed,
     models.JobDetails: render_job,
-    models.RetryReport: render_retry,
+    models.ActReport: render_retry,
     models.Preview: render_preview,
     models.BulkReport: render_bulk,
     models.PurgeReport: render_purge,

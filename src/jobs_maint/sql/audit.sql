@@ -88,3 +88,14 @@ DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;
 -- name: claim_request (key)
 -- One row the first time; none when the request was taken already, by any replica.
 INSERT INTO jobs_maint_requests (key) VALUES (%(key)s) ON CONFLICT DO NOTHING RETURNING key;
+
+-- name: list_audit (actor, since_seconds, limit)
+-- Newest first, with how many match in all.
+SELECT a.id AS audit_id, a.started_at, a.actor_kind, a.actor_id, a.actor_name, a.channel, a.action,
+       a.outcome, a.counts, a.error, a.elapsed_seconds, count(*) OVER () AS total
+FROM jobs_maint_audit a
+WHERE a.started_at > now() - make_interval(secs => %(since_seconds)s)
+  AND (%(actor)s::text IS NULL
+       OR strpos(lower(concat_ws(' ', a.actor_kind, a.actor_id, a.actor_name)),
+                 lower(%(actor)s)) > 0)
+ORDER BY a.started_at DESC, a.id DESC LIMIT %(limit)s;

@@ -51,9 +51,6 @@ RETURNING id, queue_name, scheduled_at;
 INSERT INTO procrastinate_events (job_id, type)
 SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;
 
--- name: notify (channel, payload)
-SELECT pg_notify(%(channel)s, %(payload)s);
-
 -- name: notify_all (channels, payloads)
 SELECT pg_notify(message.channel, message.payload)
 FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS message (channel, payload);

@@ -236,10 +236,3 @@ CROSS JOIN LATERAL (
 JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
 WHERE starts_with(task.task_name, 'jobs_maint:')
 ORDER BY task.task_name, e.at DESC;
-
--- name: without_jit
--- Compiling takes longer than these statements; for this transaction only.
-SELECT set_config('jit', 'off', true);
-
--- name: get_time
-SELECT now() AS now;

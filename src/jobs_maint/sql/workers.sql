@@ -34,14 +34,3 @@ FROM procrastinate_workers w
 FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
 WHERE w.id IS NOT NULL OR m.beat_at > now() - interval '1 hour'
 ORDER BY live DESC, 1;
-
--- name: list_audit (actor, since_seconds, limit)
--- Newest first, with how many match in all.
-SELECT a.id AS audit_id, a.started_at, a.actor_kind, a.actor_id, a.actor_name, a.channel, a.action,
-       a.outcome, a.counts, a.error, a.elapsed_seconds, count(*) OVER () AS total
-FROM jobs_maint_audit a
-WHERE a.started_at > now() - make_interval(secs => %(since_seconds)s)
-  AND (%(actor)s::text IS NULL
-       OR strpos(lower(concat_ws(' ', a.actor_kind, a.actor_id, a.actor_name)),
-                 lower(%(actor)s)) > 0)
-ORDER BY a.started_at DESC, a.id DESC LIMIT %(limit)s;

@@ -1,0 +1,142 @@
+"""Who is who in Slack, remembered for as long as that is safe.
+
+An act needs knowledge at most a minute old, a read ten minutes. When Slack does not answer, a
+read may use a copy up to an hour old, an act may not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chatbot.slack.errors import SlackUnavailable
+from jobs_maint.errors import JobsMaintError
+
+__all__ = ["Directory", "SlackPeople", "Unknown"]
+
+FRESH_FOR_ACTS = 60.0
+FRESH_FOR_READS = 600.0
+USABLE_FOR_READS = 3_600.0
+_MOST = 5_000
+
+
+class SlackPeople(Protocol):
+    """What this asks of Slack."""
+
+    async def list_group_members(self, group: str) -> frozenset[str]: ...
+    async def get_user(self, user: str) -> Any: ...
+    async def get_channel(self, channel: str) -> Any: ...
+
+
+class Unknown(Exception):
+    """Slack does not tell; the text says why."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether Slack may tell in a minute; what it refuses, it refuses until it is mended."""
+        return isinstance(self.__cause__, SlackUnavailable)
+
+    @property
+    def is_about_membership(self) -> bool:
+        """Whether the bot would learn it by joining the channel."""
+        reason = getattr(self.__cause__, "reason", "")
+        return reason in {"channel_not_found", "not_in_channel"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    value: Any
+    at: float
+
+
+class Directory:
+    """Answers of Slack with their age, by `clock` in seconds. Raises Unknown, nothing else."""
+
+    def __init__(self, slack: SlackPeople, clock: Callable[[], float]) -> None:
+        self._slack = slack
+        self._clock = clock
+        self._copies: dict[Hashable, _Copy] = {}
+        self._locks: dict[Hashable, asyncio.Lock] = {}
+        self._failures: dict[Hashable, JobsMaintError] = {}
+
+    async def members_of(self, group: str, *, act: bool) -> frozenset[str]:
+        members: frozenset[str] = await self._get(
+            ("group", group), lambda: self._slack.list_group_members(group), act=act
+        )
+        return members
+
+    async def is_full_member(self, user: str) -> bool:
+        """A member of the workspace: no guest, no stranger, no bot, not deactivated."""
+        person = await self._get(("user", user), lambda: self._slack.get_user(user), act=False)
+        flags = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
+        return person.get("id") == user and not any(person.get(flag) for flag in flags)
+
+    async def is_shared_outside(self, channel: str) -> bool:
+        """Whether people of another organisation read this channel, or may soon."""
+        place = await self._get(
+            ("channel", channel), lambda: self._slack.get_channel(channel), act=False
+        )
+        return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))
+
+    async def is_bot_there(self, channel: str) -> bool:
+        """Whether the bot is in the channel, so that it can edit its messages there."""
+        try:
+            place = await self._get(
+                ("channel", channel), lambda: self._slack.get_channel(channel), act=False
+            )
+        except Unknown as exc:
+            # Without the right to ask, it is tried.
+            return not exc.is_about_membership
+        return bool(place.get("is_member", True))
+
+    async def _get(self, key: Hashable, ask: Callable[[], Awaitable[Any]], *, act: bool) -> Any:
+        fresh = FRESH_FOR_ACTS if act else FRESH_FOR_READS
+        failed_before = self._failures.get(key)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            copy = self._copies.get(key)
+            if copy is not None and self._age(copy) <= fresh:
+                return copy.value
+            try:
+                value = await self._ask(key, ask, failed_before)
+            except JobsMaintError as exc:
+                if not act and copy is not None and self._age(copy) <= USABLE_FOR_READS:
+                    return copy.value
+                raise Unknown(str(exc)) from exc
+            self._failures.pop(key, None)
+            self._forget_old()
+            self._copies[key] = _Copy(value, self._clock())
+            return value
+
+    async def _ask(
+        self, key: Hashable, ask: Callable[[], Awaitable[Any]], failed_before: JobsMaintError | None
+    ) -> Any:
+        """What failed while this one waited for its turn is not asked again.
+
+        Slack may take a minute to fail: ten people would wait ten minutes for the same answer.
+        """
+        failed = self._failures.get(key)
+        if failed is not None and failed is not failed_before:
+            raise failed.with_traceback(None)
+        try:
+            return await ask()
+        except JobsMaintError as exc:
+            self._failures[key] = exc
+            raise
+
+    def _age(self, copy: _Copy) -> float:
+        age = self._clock() - copy.at
+        # A clock that was set back says nothing about age.
+        return age if age >= 0 else float("inf")
+
+    def _forget_old(self) -> None:
+        if len(self._failures) > _MOST:
+            self._failures.clear()
+        if len(self._copies) < _MOST:
+            return
+        for key, copy in list(self._copies.items()):
+            if self._age(copy) > USABLE_FOR_READS:
+                del self._copies[key]
+                if not self._locks[key].locked():
+                    del self._locks[key]

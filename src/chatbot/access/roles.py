@@ -1,0 +1,112 @@
+"""Slack user and user-group ids → grants. Whatever is not known grants nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.access.directory import Directory, Unknown
+from chatbot.settings.values import EVERYBODY, GrantSetting
+from jobs_maint.actions import ALL_QUEUES, Action, Actor, ConfirmSelection, Grant, Role
+
+__all__ = ["KnownActor", "Roles"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownActor:
+    """The actor with the grants that are certain, and why others could not be looked up.
+
+    Only others that could allow what was asked count as a problem.
+    """
+
+    actor: Actor
+    problems: tuple[str, ...] = ()
+    passing: bool = True
+    """Whether the problems may be gone in a minute; a missing scope is not."""
+
+
+class Roles:
+    """CHATBOT_ROLES, read for one person at a time."""
+
+    def __init__(self, grants: Mapping[Role, Sequence[GrantSetting]], directory: Directory) -> None:
+        self._grants = [(role, one) for role, several in grants.items() for one in several]
+        self._directory = directory
+
+    async def build_actor(
+        self, user: str, channel: str, action: Action[Any], *, name: str = ""
+    ) -> KnownActor:
+        """Names never count; `name` is for readers of the audit only."""
+        found: list[Grant] = []
+        problems: dict[str, None] = {}
+        passing = True
+        # What a confirmation takes is known when its selection is read: perhaps an admin.
+        enough = Role.ADMIN if isinstance(action, ConfirmSelection) else action.role
+        by_id = [pair for pair in self._grants if user in pair[1].users]
+        others = [pair for pair in self._grants if user not in pair[1].users]
+        for role, setting in (*by_id, *others):
+            if (
+                enough
+                and Actor("slack", user, "", channel, tuple(found)).scope(enough) == ALL_QUEUES
+            ):
+                # Enough is certain: nobody waits for Slack to tell what would change nothing.
+                break
+            # Only what can allow an act has to be fresh for it; the rest tells the role held.
+            helps = action.role is None or role.covers(action.role)
+            try:
+                if await self._is_meant(user, setting, act=action.act and helps):
+                    found.append(setting.build(role))
+            except Unknown as exc:
+                if helps:
+                    problems[str(exc)] = None
+                    passing = passing and exc.may_pass
+        actor = Actor("slack", user, name, channel, tuple(found))
+        return KnownActor(actor, tuple(problems), passing)
+
+    async def _is_meant(self, user: str, setting: GrantSetting, *, act: bool) -> bool:
+        if user in setting.users:
+            return True
+        unknown: Unknown | None = None
+        for group in setting.usergroups:
+            try:
+                if user in await self._directory.members_of(group, act=act):
+                    return True
+            except Unknown as exc:
+                unknown = exc
+        if EVERYBODY in setting.users and await self._directory.is_full_member(user):
+            return True
+        if unknown is not None:
+            raise unknown
+        return False
+
+    def holders(
+        self, needed: Role, asker: Actor | None = None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ids of the users and of the user groups that hold a role.
+
+        Those who hold it in the asker's channel come first, then the lowest sufficient role. Never
+        the asker; and where the asker holds the role on some queues, only who holds it on others.
+        """
+        users: dict[str, None] = {}
+        groups: dict[str, None] = {}
+        order = list(Role)
+
+        def rank(pair: tuple[Role, GrantSetting]) -> tuple[bool, int]:
+            role, setting = pair
+            here = asker is None or setting.channels is None or asker.channel in setting.channels
+            return not here, order.index(role)
+
+        for role, setting in sorted(self._grants, key=rank):
+            if role.covers(needed) and _reaches_further(setting, needed, asker):
+                users.update(dict.fromkeys(u for u in setting.users if u != EVERYBODY))
+                groups.update(dict.fromkeys(setting.usergroups))
+        if asker is not None:
+            users.pop(asker.id, None)
+        return tuple(users), tuple(groups)
+
+
+def _reaches_further(setting: GrantSetting, needed: Role, asker: Actor | None) -> bool:
+    scope = asker.scope(needed) if asker is not None else None
+    if scope is None or scope.globs is None or setting.queues is None:
+        return True
+    return not set(setting.queues) <= set(scope.globs)

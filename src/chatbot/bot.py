@@ -1,0 +1,189 @@
+"""The Bolt app: acknowledge at once, then work; no exception leaves a listener."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from chatbot.access.directory import Directory
+from chatbot.access.roles import Roles
+from chatbot.handling.commands import Answers
+from chatbot.handling.context import Services
+from chatbot.handling.delivery import Delivery
+from chatbot.inbound.slack_request import SHARE, Ask, read_click, read_command, read_submission
+from chatbot.runtime.work import Work
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.slack.client import Identity, SlackClient
+from chatbot.slack.quiet import silent_logger
+from jobs_maint.database import Pool, check_schema
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["Bot", "build_app"]
+
+log = logging.getLogger(__name__)
+
+SLACK_CHECK = 60.0
+"""Seconds that one `auth.test` is good for in `is_ready`."""
+Reader = Callable[[Mapping[str, Any], str], Ask]
+
+
+def build_app(
+    settings: ChatbotSettings,
+    pool: Pool,
+    *,
+    maint: MaintSettings | None = None,
+    clock: Callable[[], float] = time.time,
+) -> AsyncApp:
+    """The app for a process of your own; whoever runs it verifies the requests' signatures.
+
+    `Bot` is the same with what a process needs besides: readiness and a way to drain.
+    """
+    return Bot(settings, pool, maint=maint, clock=clock).app
+
+
+class Bot:
+    """The app and what its process needs. `clock`: seconds, ages are judged by it."""
+
+    def __init__(
+        self,
+        settings: ChatbotSettings,
+        pool: Pool,
+        *,
+        maint: MaintSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        slack: SlackClient | None = None,
+    ) -> None:
+        self.settings = settings
+        self.work = Work()
+        self.slack = slack or SlackClient(settings)
+        self._pool = pool
+        self._clock = clock
+        self._identity: Identity | None = None
+        self._checked_at = float("-inf")
+        directory = Directory(self.slack, clock)
+        self.services = Services(
+            settings=settings,
+            maint=maint or MaintSettings.load(),
+            pool=pool,
+            slack=self.slack,
+            directory=directory,
+            roles=Roles(settings.roles, directory),
+            delivery=Delivery(settings, self.slack, directory),
+            edits=self.slack.edits,
+            work=self.work,
+        )
+        self._answers = Answers(self.services)
+        self.app = self._build()
+
+    async def identify(self) -> Identity:
+        """Ask Slack whose token this is; proves it. Raises InvalidSettings, SlackUnavailable."""
+        self._identity = await self.slack.auth_test()
+        self._checked_at = self._clock()
+        return self._identity
+
+    async def is_ready(self) -> str | None:
+        """None, or why requests cannot be served now."""
+        try:
+            await check_schema(self._pool)
+            if not 0 <= self._clock() - self._checked_at <= SLACK_CHECK:
+                await self.identify()
+        except JobsMaintError as exc:
+            return str(exc)
+        return None
+
+    async def close(self, seconds: float = 25.0) -> None:
+        """Finish what is in flight, then let go of the connections to Slack."""
+        if late := await self.work.drain(seconds):
+            log.warning("chatbot.work_cancelled count=%d", late)
+        await self._answers.close()
+        await self.slack.close()
+
+    def _build(self) -> AsyncApp:
+        # Bolt calls it by the names of its arguments and takes no bound method.
+        async def authorize(
+            enterprise_id: str | None = None, team_id: str | None = None
+        ) -> AuthorizeResult:
+            return self._authorize(enterprise_id, team_id)
+
+        app = AsyncApp(
+            # Not `chatbot`: Bolt silences the logger of this name together with its own.
+            name="slack_bolt_app",
+            logger=silent_logger(),
+            client=AsyncWebClient(base_url=self.settings.slack_api_url, logger=silent_logger()),
+            authorize=authorize,
+            request_verification_enabled=False,
+            # Listeners only acknowledge and start the work; else Bolt looks every 10 ms whether
+            # they did.
+            process_before_response=True,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
+        )
+
+        async def on_command(ack: Any, body: dict[str, Any], context: AsyncBoltContext) -> None:
+            await ack()
+            self._take(read_command, body, context)
+
+        async def on_click(ack: Any, body: dict[str, Any], context: AsyncBoltContext) -> None:
+            await ack()
+            self._take(read_click, body, context)
+
+        async def on_submit(ack: Any, body: dict[str, Any], context: AsyncBoltContext) -> None:
+            await ack()
+            self._take(read_submission, body, context)
+
+        async def on_unknown_command(ack: Any, body: dict[str, Any]) -> None:
+            name = str(body.get("command", ""))[:40]
+            await ack(
+                response_type="ephemeral",
+                text=f"🟡 This bot listens to {self.settings.command}, not to {name}. "
+                "Whoever installed the app can make the two names agree (CHATBOT_COMMAND).",
+            )
+
+        async def on_other(ack: Any) -> None:
+            await ack()
+
+        async def on_error(error: Exception) -> BoltResponse:
+            # Not the error itself: it may quote the body.
+            log.error("chatbot.request_unreadable error=%s", type(error).__name__)
+            return BoltResponse(status=400)
+
+        app.error(on_error)
+        app.command(self.settings.command)(on_command)
+        app.command(re.compile(r".*"))(on_unknown_command)
+        app.action(re.compile(r"^jobs_[a-z]+:"))(on_click)
+        app.view(SHARE)(on_submit)
+        # What an older release of the app left open; Slack would show an error of its own.
+        app.action(re.compile(r".*"))(on_other)
+        app.view(re.compile(r".*"))(on_other)
+        app.view_closed(re.compile(r".*"))(on_other)
+        app.shortcut(re.compile(r".*"))(on_other)
+        return app
+
+    def _take(self, read: Reader, body: Mapping[str, Any], context: AsyncBoltContext) -> None:
+        """Start the work. A listener that raises after its ack would lose the ack."""
+        try:
+            ask = read(body, str(context.get("delivery", "")))
+        except Exception as exc:  # noqa: BLE001  the request is signed, so this is ours to mend
+            log.error("chatbot.request_unreadable error=%s", type(exc).__name__)  # noqa: TRY400  no body in the log
+            return
+        self.work.start(self._answers.handle(ask))
+
+    def _authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        """Everything that is signed is for this one workspace; asks Slack for nothing."""
+        who = self._identity
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_user_id=who.user_id if who else None,
+            bot_id=who.bot_id if who else None,
+            bot_token=self.settings.require_bot_token(),
+        )

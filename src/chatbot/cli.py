@@ -1,0 +1,93 @@
+"""`jobs-chatbot`: the bot as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import NoReturn
+
+import click
+
+from chatbot.runtime.logs import set_up_logging
+from chatbot.serve import serve
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.doctor_page import examine, render_page
+from chatbot.setup.manifest import render_manifest
+from jobs_maint import __version__
+from jobs_maint.cli.output import find_width, is_styled, print_answer
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["main"]
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="jobs-chatbot %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Run the Slack bot of procrastinate-ops. It is set up by environment variables.
+
+    SLACK_BOT_TOKEN, JOB_QUEUE_DATABASE_URL and either SLACK_APP_TOKEN (Socket Mode) or
+    SLACK_SIGNING_SECRET (HTTP) are required; CHATBOT_ROLES says who may do what.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(run)
+
+
+@main.command()
+def run() -> None:
+    """Answer Slack until SIGTERM or Ctrl-C; what is in flight is finished first."""
+    set_up_logging()
+    try:
+        settings = ChatbotSettings.load()
+        maint = MaintSettings.load()
+        settings.require_bot_token()
+        settings.require_mode()
+        url = maint.require_database_url()
+        asyncio.run(serve(settings, maint, url))
+    except JobsMaintError as exc:
+        _complain(exc)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@main.command()
+@click.option("--url", help="Slack sends requests to this address (https://…): HTTP")
+@click.option("--socket", is_flag=True, help="the bot fetches requests: Socket Mode")
+def manifest(url: str | None, socket: bool) -> None:
+    """Print the Slack app for these settings, to be pasted at api.slack.com/apps.
+
+    Needs no token and no database. With SLACK_APP_TOKEN set it is for Socket Mode.
+    """
+    try:
+        text = render_manifest(ChatbotSettings.load(), url=url, socket=socket)
+    except JobsMaintError as exc:
+        _complain(exc)
+    sys.exit(print_answer(text.rstrip("\n"), 0))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
+@click.option("--post", metavar="CHANNEL", help="also post a test message to this channel (id)")
+def doctor(as_json: bool, post: str | None) -> None:
+    """Is the set-up sound: what `jobs-maint doctor` checks, and Slack's side.
+
+    Ends with 1 if a finding is an error.
+    """
+    # The pool logs what is also told as a finding.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        report, grants = asyncio.run(
+            examine(ChatbotSettings.load(), MaintSettings.load(), post=post)
+        )
+    except JobsMaintError as exc:
+        _complain(exc)
+    styled = is_styled(sys.stdout)
+    text = render_page(report, grants, as_json=as_json, width=find_width(), styled=styled)
+    sys.exit(print_answer(text, report.exit_code))
+
+
+def _complain(exc: JobsMaintError) -> NoReturn:
+    click.echo(f"jobs-chatbot: {exc}", err=True)
+    sys.exit(exc.exit_code)

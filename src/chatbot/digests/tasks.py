@@ -1,0 +1,189 @@
+"""`register_digests(app)`: failure summaries, sent by the workers the team already has.
+
+The window of a digest advances only after Slack accepted the message. A failed post is retried
+later, for a window that begins at the same time; whether one arrived of which nobody knows (no
+answer came, or its sender died) is looked up first, so that it is not sent twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import procrastinate
+
+from chatbot.digests.schedule import build_utc_cron, get_period, is_due
+from chatbot.messages import render_digest
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.settings.values import DigestSetting
+from chatbot.slack.client import Posted, SlackClient
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.own_messages import Metadata, find_own_message, is_same
+from jobs_maint.actions import Actor, CloseDigest, OpenDigest
+from jobs_maint.database import Pool
+from jobs_maint.errors import InvalidSettings, JobsMaintError
+from jobs_maint.models import DigestReport
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from jobs_maint.tasks import jobs_pool
+
+__all__ = ["register_digests"]
+
+log = logging.getLogger(__name__)
+
+TASK = "chatbot:send_digest"
+EVENT = "jobs_maint_digest"
+PRIORITY = 10
+TRIES = 10
+PAGES = 5
+"""Of 200 messages each: how far back in its channel a digest looks for itself."""
+
+
+def register_digests(
+    app: procrastinate.App,
+    settings: ChatbotSettings | None = None,
+    *,
+    maint: MaintSettings | None = None,
+) -> None:
+    """Add one periodic task for each digest of the settings; reads no database and no network.
+
+    Raises InvalidSettings when a setting is wrong, SLACK_BOT_TOKEN is missing, or the app has the
+    digests already.
+    """
+    settings = settings or ChatbotSettings.load()
+    maint = maint or MaintSettings.load()
+    if not settings.digests:
+        log.info("chatbot.no_digests CHATBOT_DIGESTS is not set: no digest is sent")
+        return
+    settings.require_bot_token()
+    if TASK in app.tasks:
+        raise InvalidSettings(
+            "register_digests was called twice for this app; call it once, after the app is made"
+        )
+    app.add_tasks_from(_build_blueprint(settings, maint), namespace="chatbot")
+    log.info("chatbot.digests_registered names=%s", ",".join(d.name for d in settings.digests))
+
+
+def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
+    """A fresh one for each call: a blueprint belongs to the app it was added to."""
+    blueprint = procrastinate.Blueprint()
+    digests = {digest.name: digest for digest in settings.digests}
+
+    @blueprint.task(
+        name="send_digest",
+        queue=maint.queue,
+        priority=PRIORITY,
+        pass_context=True,
+        retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
+    )
+    async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
+        digest = digests.get(name)
+        if digest is None:
+            return f"there is no digest named {name} any more"
+        tick = datetime.fromtimestamp(timestamp, UTC)
+        if not is_due(digest.cron, digest.timezone, tick):
+            return "not due"
+        async with jobs_pool(context.app, maint) as pool:
+            return await _send(digest, settings, maint, pool, tick=tick)
+
+    for digest in settings.digests:
+        blueprint.periodic(
+            cron=build_utc_cron(digest.cron, digest.timezone, datetime.now(UTC)),
+            periodic_id=digest.name,
+            queueing_lock=f"chatbot:digest:{digest.name}",
+            task_kwargs={"name": digest.name},
+        )(send_digest)
+    return blueprint
+
+
+async def _send(
+    digest: DigestSetting,
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    pool: Pool,
+    *,
+    tick: datetime,
+) -> str:
+    actor = Actor.task(TASK)
+    period = get_period(digest.cron, digest.timezone, tick)
+    asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
+    slack = SlackClient(settings)
+    try:
+        if (before := await _find_posted(slack, digest)) is not None:
+            # Where its sender died after the post, that window would be sent again. Else no change.
+            seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
+            await perform(pool, actor, seen, settings=maint)
+        report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
+        if report is None:
+            return "no window is due"
+        if digest.when_quiet == "skip" and not report.failed:
+            await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
+            return "quiet"
+        try:
+            posted = await _post(slack, digest, settings, report)
+        except Exception as exc:
+            # Left open, it would be nobody's for five minutes, and the retries would pass it by.
+            known = isinstance(exc, JobsMaintError)
+            why = str(exc) if known else type(exc).__name__
+            failed = CloseDigest(report.window_id, "failed", digest.channel, error=why)
+            await perform(pool, actor, failed, settings=maint)
+            log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, why)
+            raise
+    finally:
+        await slack.close()
+    sent = CloseDigest(report.window_id, "sent", posted.channel, posted.ts)
+    await perform(pool, actor, sent, settings=maint)
+    log.info(
+        "chatbot.digest_sent name=%s channel=%s failed=%d",
+        digest.name,
+        posted.channel,
+        report.failed,
+    )
+    return "sent"
+
+
+async def _post(
+    slack: SlackClient, digest: DigestSetting, settings: ChatbotSettings, report: DigestReport
+) -> Posted:
+    if await _is_shared_outside(slack, digest.channel):
+        raise SlackRefused(
+            f"The digest {digest.name} was not sent: the channel {digest.channel} is shared with "
+            "another organisation; name another channel in CHATBOT_DIGESTS",
+            reason="is_ext_shared",
+        )
+    message = render_digest(report, settings.command, queues=digest.queues)
+    payload = {"window_id": report.window_id, "name": digest.name}
+    metadata = {"event_type": EVENT, "event_payload": payload}
+    return await slack.post(digest.channel, message, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    window_id: int
+    ts: str
+
+
+async def _find_posted(slack: SlackClient, digest: DigestSetting) -> _Seen | None:
+    """The newest message of this digest in its channel; None also when the app may not look."""
+
+    def is_ours(metadata: Metadata) -> bool:
+        return is_same(metadata, {"event_type": EVENT, "event_payload": {"name": digest.name}})
+
+    try:
+        found = await find_own_message(slack, digest.channel, is_ours, pages=PAGES)
+    except (SlackRefused, SlackUnavailable) as exc:
+        log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
+        return None
+    if found is None:
+        return None
+    return _Seen(int(found["metadata"]["event_payload"]["window_id"]), str(found["ts"]))
+
+
+async def _is_shared_outside(slack: SlackClient, channel: str) -> bool:
+    """False too when the app may not ask: the channel was chosen by whoever runs the bot."""
+    try:
+        place = await slack.get_channel(channel)
+    except SlackRefused:
+        return False
+    return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))

@@ -1,0 +1,237 @@
+"""Answer one ask: permission and work in the core, then the message where it may be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from chatbot.access.roles import KnownActor
+from chatbot.handling.context import Services
+from chatbot.handling.delivery import Answer
+from chatbot.handling.job_modal import Modal, open_modal
+from chatbot.handling.preview_buttons import Acts
+from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
+from chatbot.handling.shared_reads import Shared
+from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, Ask
+from chatbot.messages import (
+    add_note,
+    render_acts,
+    render_details,
+    render_help,
+    render_note,
+    render_stopped,
+)
+from chatbot.messages.parts import user
+from chatbot.messages.result import render_result
+from chatbot.setup.doctor_in_slack import add_slack
+from jobs_maint.actions import (
+    ALL_QUEUES,
+    Action,
+    GetJob,
+    ListErrors,
+    ListFailed,
+    ListStuck,
+    ListWorkers,
+    RescueJobs,
+    Role,
+    RunDoctor,
+    ShowDigest,
+    ShowHelp,
+    ShowStats,
+)
+from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
+from jobs_maint.grammar import Request, build_help, parse_words, split_text
+from jobs_maint.models import JobDetails, Preview
+from jobs_maint.perform import claim_request, perform
+
+__all__ = ["Answers"]
+
+log = logging.getLogger(__name__)
+
+SHARED = (ShowStats, ListFailed, ListErrors, ListStuck, ListWorkers, ShowDigest)
+"""What reads queues and shows the same to all who may see all of them."""
+LAST_WORDS = 3.0
+"""Seconds for a word to the one whose request is stopped with the process."""
+
+
+def _is_apt(ask: Ask, action: Action[Any]) -> bool:
+    """Whether a button of ours carries such words: only `run` acts, only details are shared."""
+    if ask.button == "share":
+        return isinstance(action, GetJob)
+    return ask.button == "run" or not action.act
+
+
+class Answers:
+    """Handles asks; `handle` never raises."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._acts = Acts(services)
+        self._shared = Shared()
+
+    async def close(self) -> None:
+        await self._shared.close()
+
+    async def handle(self, ask: Ask) -> None:
+        """Each key once: a request that Slack or somebody else repeats changes nothing."""
+        answer: Answer | None
+        try:
+            if not await claim_request(self._services.pool, ask.key):
+                log.info("chatbot.request_repeated user=%s channel=%s", ask.user, ask.channel)
+                return
+            answer = await self._answer(ask)
+        except JobsMaintError as exc:
+            answer = explain_error(self._services, exc, ask)
+        except asyncio.CancelledError:
+            await self._tell_stopped(ask)
+            raise
+        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+            act = ask.button in {"confirm", "stop"}
+            answer = explain_unexpected(self._services, exc, ask, act=act)
+        if answer is not None:
+            await self._services.delivery.try_to_deliver(ask, answer)
+
+    async def _tell_stopped(self, ask: Ask) -> None:
+        """The process ends, so this has seconds; without it somebody waits for an answer."""
+        log.warning("chatbot.request_stopped user=%s channel=%s", ask.user, ask.channel)
+        message = render_stopped(self._services.command, ask.words)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                answer = Answer(message, private=True)
+                await self._services.delivery.try_to_deliver(ask, answer)
+
+    async def _answer(self, ask: Ask) -> Answer | None:
+        if ask.too_long:
+            raise InvalidRequest(
+                f"the command is longer than {LONGEST_TEXT:,} characters; nothing of it was read. "
+                "Split it into several"
+            )
+        if ask.button not in BUTTONS:
+            raise InvalidRequest(
+                "this button is of another release of the bot, so nothing was done; type the "
+                "command instead"
+            )
+        match ask.button:
+            case "confirm":
+                return await self._acts.confirm(ask)
+            case "dismiss":
+                return await self._acts.dismiss(ask)
+            case "stop":
+                return await self._acts.stop(ask)
+        return await self._answer_words(ask)
+
+    async def _answer_words(self, ask: Ask) -> Answer | None:
+        request = parse_words(split_text(ask.text), "slack")
+        if not _is_apt(ask, request.action):
+            raise InvalidRequest(f"this button cannot {request.action.word}; nothing was done")
+        try:
+            if isinstance(request.action, GetJob) and ask.button == "run":
+                modal = await open_modal(self._services, ask, request.action)
+                if modal is not None:
+                    return await self._show_job(ask, request.action, modal)
+            known = await self._services.find_actor(ask, request.action)
+            answer = await self._run(ask, request, known)
+            if ask.view is None or not request.action.act:
+                return answer
+            # First what was done is told: the modal may be closed by now.
+            await self._services.delivery.try_to_deliver(ask, answer)
+            await self._show_anew(ask)
+            return None  # noqa: TRY300  all of it may fail unexpectedly
+        except JobsMaintError:
+            raise
+        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+            return explain_unexpected(self._services, exc, ask, act=request.action.act)
+
+    async def _run(self, ask: Ask, request: Request, known: KnownActor) -> Answer:
+        action = request.action
+        services = self._services
+        if isinstance(action, ShowHelp):
+            return self._help(action, known)
+        if action.act and request.private:
+            raise InvalidRequest(
+                f"{action.word} has no option --private; what changes jobs is told to the channel"
+            )
+        try:
+            result = await self._perform(action, known)
+        except NotPermitted as exc:
+            return Answer(explain_refusal(services, exc, action, known), private=True)
+        if ask.button == "share":
+            return await self._share(ask, result)
+        if isinstance(action, RunDoctor):
+            result = await add_slack(result, services.settings, services.slack, services.directory)
+        if isinstance(action, RescueJobs):
+            message = render_acts(result, services.command, by=ask.user)
+        else:
+            message = render_result(
+                result, services.command, by=ask.user, page=ask.page, dry_run=request.dry_run
+            )
+        private = isinstance(action, GetJob) or request.private
+        private = not action.act and (private or ask.private)
+        if ask.clicked and not ask.refresh and not private and not action.act:
+            # A typed command is shown by Slack; for a click we say who asked.
+            message = add_note(message, "asked by ", user(ask.user))
+        replaces = ask.refresh and private == ask.private
+        # A preview is a question: the audit channel hears of what came of it.
+        told = action.act and not isinstance(result, Preview)
+        return Answer(message, private, act=told, replaces=replaces)
+
+    async def _perform(self, action: Any, known: KnownActor) -> Any:
+        """Who sees all queues sees the same: when many ask at once, the database is asked once."""
+        services = self._services
+
+        async def look_up() -> Any:
+            return await perform(services.pool, known.actor, action, settings=services.maint)
+
+        if isinstance(action, SHARED) and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
+            return await self._shared.get(action, look_up)
+        return await look_up()
+
+    def _help(self, action: ShowHelp, known: KnownActor) -> Answer:
+        report = build_help(known.actor, "slack", action.about)
+
+        def holders(role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+            return self._services.roles.holders(role, known.actor)
+
+        message = render_help(report, self._services.command, holders, known.problems)
+        return Answer(message, private=True)
+
+    async def _show_job(self, ask: Ask, action: GetJob, modal: Modal) -> Answer | None:
+        """None, or what to tell as a message where the modal cannot show it."""
+        services = self._services
+        try:
+            known = await services.find_actor(ask, action)
+            job: JobDetails = await self._perform(action, known)
+        except NotPermitted as exc:
+            message = explain_refusal(services, exc, action, known)
+        except JobsMaintError as exc:
+            message = explain_error(services, exc, ask).message
+        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+            message = explain_unexpected(services, exc, ask, act=False).message
+        else:
+            if await modal.show(job):
+                return None
+            message = render_result(job, services.command, by=ask.user)
+            return Answer(message, private=True)
+        shown = await modal.show_message(message, action.job_id)
+        return None if shown else Answer(message, private=True)
+
+    async def _show_anew(self, ask: Ask) -> None:
+        """The modal whose button changed the job it shows; nobody is told when it cannot."""
+        try:
+            action = parse_words(split_text(ask.shown), "slack").action
+            if isinstance(action, GetJob):
+                modal = await open_modal(self._services, ask, action)
+                if modal is not None:
+                    await self._show_job(ask, action, modal)
+        except Exception as exc:  # noqa: BLE001  the act itself was told
+            log.warning("chatbot.modal_not_renewed error=%s", type(exc).__name__)
+
+    async def _share(self, ask: Ask, job: JobDetails) -> Answer:
+        """What only one person saw, for the channel; they say so by pressing the button."""
+        obstacle = await self._services.delivery.find_obstacle(ask.channel)
+        if obstacle is not None:
+            return Answer(render_note(f"It was not shared: {obstacle}"), private=True)
+        shared = add_note(render_details(job), "shared by ", user(ask.user))
+        return Answer(shared, private=False)

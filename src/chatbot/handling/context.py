@@ -1,0 +1,41 @@
+"""What every answer is made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.access.directory import Directory
+from chatbot.access.roles import KnownActor, Roles
+from chatbot.handling.delivery import Delivery
+from chatbot.inbound.slack_request import Ask
+from chatbot.runtime.work import Work
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.slack.client import SlackClient
+from chatbot.slack.editing import MessageEdits
+from jobs_maint.actions import Action
+from jobs_maint.database import Pool
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: ChatbotSettings
+    maint: MaintSettings
+    pool: Pool
+    slack: SlackClient
+    directory: Directory
+    roles: Roles
+    delivery: Delivery
+    edits: MessageEdits
+    work: Work
+
+    @property
+    def command(self) -> str:
+        return self.settings.command
+
+    async def find_actor(self, ask: Ask, action: Action[Any]) -> KnownActor:
+        """Who asks, with the grants that are certain now."""
+        return await self.roles.build_actor(ask.user, ask.channel, action, name=ask.name)

@@ -1,0 +1,79 @@
+"""A job's details in a modal, opened within the three seconds that Slack gives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from chatbot.handling.context import Services
+from chatbot.inbound.slack_request import Ask
+from chatbot.messages import Message
+from chatbot.messages.details import render_details_view, render_loading_view
+from chatbot.slack.errors import SlackUnavailable
+from jobs_maint.actions import GetJob
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.models import JobDetails
+
+__all__ = ["Modal", "open_modal"]
+
+log = logging.getLogger(__name__)
+
+
+class Modal:
+    """One open modal; what it shows is replaced as a whole.
+
+    `name` is how Slack knows it. `certain`: Slack said that it opened it.
+    """
+
+    def __init__(
+        self, services: Services, ask: Ask, name: Mapping[str, str], *, certain: bool = True
+    ) -> None:
+        self._services = services
+        self._ask = ask
+        self._name = name
+        self._certain = certain
+
+    async def show(self, job: JobDetails) -> bool:
+        """Whether it needs no other way to be told."""
+        return await self._update(render_details_view(job, channel=self._ask.channel))
+
+    async def show_message(self, message: Message, job_id: int) -> bool:
+        """A refusal or an error, where the details would have stood."""
+        return await self._update({**render_loading_view(job_id), "blocks": message.blocks})
+
+    async def _update(self, view: Mapping[str, Any]) -> bool:
+        body = {**self._name, "view": view}
+        try:
+            # The same view twice is one.
+            await self._services.slack.call("views.update", body, read=False, repeat=True)
+        except JobsMaintError as exc:
+            log.info("chatbot.modal_not_updated reason=%s", exc)
+            # Who closed the modal wants to see no more of it.
+            return self._certain and getattr(exc, "reason", "") == "not_found"
+        return True
+
+
+async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | None:
+    """The modal of this click: the one it came from, or a new one that says it is loading.
+
+    None when Slack opens none any more: the answer then goes the usual way.
+    """
+    if ask.view is not None:
+        return Modal(services, ask, {"view_id": ask.view})
+    if ask.trigger is None or not ask.clicked:
+        return None
+    view = {**render_loading_view(action.job_id), "external_id": ask.key}
+    body = {"trigger_id": ask.trigger, "view": view}
+    try:
+        # Once: before a second try the trigger is too old.
+        opened = await services.slack.call("views.open", body, read=False, tries=1)
+    except SlackUnavailable as exc:
+        log.info("chatbot.modal_not_opened reason=%s", exc)
+        # Perhaps it stands there loading.
+        name = {"external_id": ask.key}
+        return Modal(services, ask, name, certain=False) if exc.maybe_done else None
+    except JobsMaintError as exc:
+        log.info("chatbot.modal_not_opened reason=%s", exc)
+        return None
+    return Modal(services, ask, {"view_id": str((opened.get("view") or {}).get("id", ""))})

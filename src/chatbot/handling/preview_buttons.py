@@ -1,0 +1,210 @@
+"""The buttons of a preview and of a running act: confirm, not now, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from chatbot.handling.context import Services
+from chatbot.handling.delivery import Answer
+from chatbot.handling.problems import explain_refusal
+from chatbot.inbound.slack_request import Ask
+from chatbot.messages import Message, render_note
+from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.messages.progress import Progress, render_broken, render_progress
+from chatbot.slack.editing import Target
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from jobs_maint.actions import ConfirmSelection, DropSelection, StopRun
+from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
+from jobs_maint.models import BulkReport, PurgeReport
+from jobs_maint.perform import Watch, perform
+
+__all__ = ["Acts"]
+
+log = logging.getLogger(__name__)
+
+QUICK = 1.0
+"""Seconds within which an act shows its outcome only: progress that flickers helps nobody."""
+LAST_WORDS = 3.0
+RESTARTED = "the bot is being restarted"
+UNFORESEEN = "something went wrong in the bot"
+
+
+class Acts:
+    """Each returns the private answer to whoever pressed the button, if there is one."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def confirm(self, ask: Ask) -> Answer | None:
+        """Run what the preview showed; its message tells how it goes and what came of it."""
+        services = self._services
+        action = ConfirmSelection(ask.key_of_preview)
+        known = await services.find_actor(ask, action)
+        running = _Running(services, ask, await self._find_target(ask))
+        watch = Watch(
+            running.on_progress,
+            must_stop=services.work.stopping.is_set,
+            on_open=running.on_open,
+            place=(ask.channel, running.target.ts),
+        )
+        try:
+            async with running.shown():
+                report = await perform(
+                    services.pool, known.actor, action, settings=services.maint, watch=watch
+                )
+        except NotPermitted as exc:
+            return Answer(explain_refusal(services, exc, action, known), private=True)
+        except SelectionExpired as exc:
+            if exc.why in {"late", "unknown"}:
+                message = render_too_late(ask.words, services.command, used=False)
+                await running.finish(message)
+            raise
+        except JobsMaintError as exc:
+            if running.audit_id is None:
+                raise
+            await self._tell(ask, running, running.render_broken(str(exc)))
+            return None
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError, JobsMaintError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await running.finish(running.render_broken(RESTARTED))
+            raise
+        except Exception:
+            if running.audit_id is not None:
+                await self._tell(ask, running, running.render_broken(UNFORESEEN))
+            raise
+        await self._tell(ask, running, self._render(report, ask))
+        return None
+
+    async def _tell(self, ask: Ask, running: _Running, message: Message) -> None:
+        """What came of an act: however Slack answers to one, the other is told too."""
+        try:
+            await running.finish(message)
+        except JobsMaintError as exc:
+            log.warning("chatbot.outcome_untold channel=%s reason=%s", ask.channel, exc)
+        await self._services.delivery.tell_audit_channel(ask, message, private=ask.private)
+
+    def _render(self, report: Any, ask: Ask) -> Message:
+        why = RESTARTED if self._services.work.stopping.is_set() else ""
+        command = self._services.command
+        if isinstance(report, BulkReport):
+            return render_bulk(report, command, by=ask.user, why_stopped=why)
+        if isinstance(report, PurgeReport):
+            return render_purge(report, command, by=ask.user, why_stopped=why, words=ask.words)
+        raise TypeError(f"no outcome of a {type(report).__name__}")
+
+    async def dismiss(self, ask: Ask) -> Answer | None:
+        services = self._services
+        action = DropSelection(ask.key_of_preview)
+        known = await services.find_actor(ask, action)
+        try:
+            words = await perform(services.pool, known.actor, action, settings=services.maint)
+        except SelectionExpired as exc:
+            if exc.why not in {"late", "unknown"}:
+                raise
+            message = render_too_late(ask.words, services.command, used=False)
+        else:
+            message = render_dropped(words, services.command, by=ask.user)
+        await _Running(services, ask, await self._find_target(ask)).finish(message)
+        return None
+
+    async def _find_target(self, ask: Ask) -> Target:
+        """The message whose button was pressed, or the address to replace it by."""
+        if ask.ts is not None and await self._services.directory.is_bot_there(ask.channel):
+            return Target(ask.channel, ask.ts)
+        return _by_response_url(ask)
+
+    async def stop(self, ask: Ask) -> Answer | None:
+        services = self._services
+        if not (ask.text.isascii() and ask.text.isdigit() and len(ask.text) < 19):
+            raise InvalidRequest("this button names no run; nothing was stopped")
+        action = StopRun(int(ask.text))
+        known = await services.find_actor(ask, action)
+        try:
+            words = await perform(services.pool, known.actor, action, settings=services.maint)
+        except NotPermitted as exc:
+            return Answer(explain_refusal(services, exc, action, known), private=True)
+        return Answer(render_note(f"Stopping after this batch: {words}"), private=True)
+
+
+class _Running:
+    """What the message of a running act shows."""
+
+    def __init__(self, services: Services, ask: Ask, target: Target) -> None:
+        self.audit_id: int | None = None
+        self.target = target
+        self._services = services
+        self._ask = ask
+        self._begun = time.monotonic()
+        self._done = 0
+        self._total: int | None = None
+
+    def on_open(self, audit_id: int, total: int | None) -> None:
+        self.audit_id = audit_id
+        self._total = total
+
+    def on_progress(self, done: int, total: int | None) -> None:
+        self._done = done
+        self._total = self._total if total is None else total
+
+    @property
+    def progress(self) -> Progress:
+        words = self._ask.words
+        return Progress(
+            verb=words.partition(" ")[0],
+            words=words,
+            by=self._ask.user,
+            done=self._done,
+            total=self._total,
+            elapsed_seconds=time.monotonic() - self._begun,
+            audit_id=self.audit_id,
+            stopping=self._services.work.stopping.is_set(),
+        )
+
+    @contextlib.asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """While it is open, the message follows the act."""
+        showing = asyncio.create_task(self._show())
+        try:
+            yield
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+
+    async def _show(self) -> None:
+        last = -1
+        while True:
+            await asyncio.sleep(QUICK)
+            if self.audit_id is not None and self._done != last:
+                last = self._done
+                message = render_progress(self.progress, self._services.command)
+                share = self._done / self._total if self._total else None
+                await self._services.edits.show(self.target, message, share=share)
+
+    def render_broken(self, reason: str) -> Message:
+        return render_broken(self.progress, self._services.command, reason=reason)
+
+    async def finish(self, message: Message) -> None:
+        """The last word: in the message itself, else by the address that came with the click."""
+        try:
+            await self._services.edits.finish(self.target, message)
+        except (SlackRefused, SlackUnavailable):
+            if self.target.ts is None:
+                raise
+            # It puts the same in the same place, so it does no harm after an edit that got lost.
+            await self._services.edits.finish(_by_response_url(self._ask), message)
+
+
+def _by_response_url(ask: Ask) -> Target:
+    return Target(
+        ask.channel,
+        response_url=ask.response_url,
+        user=ask.user,
+        in_channel=not ask.private,
+        replaces=True,
+    )

@@ -1,0 +1,72 @@
+"""What went wrong, as the message that the one who asked gets."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from chatbot.access.roles import KnownActor
+from chatbot.handling.context import Services
+from chatbot.handling.delivery import Answer
+from chatbot.inbound.slack_request import Ask
+from chatbot.messages import Message, render_error, render_refusal, render_unexpected
+from chatbot.runtime.logs import find_request_id
+from jobs_maint.actions import Action, Role
+from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
+from jobs_maint.grammar import parse_words, split_text
+
+__all__ = ["explain_error", "explain_refusal", "explain_unexpected"]
+
+log = logging.getLogger(__name__)
+
+
+def explain_refusal(
+    services: Services, exc: NotPermitted, action: Action[Any], known: KnownActor
+) -> Message:
+    """What is missing, and whom to ask."""
+    needed = Role(exc.needs or action.role or Role.VIEWER)
+    users, groups = services.roles.holders(needed, known.actor)
+    elsewhere: list[str] = []
+    if known.actor.scope(needed) is None:
+        held = (grant for grant in known.actor.grants if grant.role.covers(needed))
+        elsewhere = [place for grant in held for place in grant.channels or ()]
+    return render_refusal(
+        exc,
+        users=users,
+        usergroups=groups,
+        problems=known.problems,
+        passing=known.passing,
+        elsewhere=list(dict.fromkeys(elsewhere)),
+        act=action.act,
+    )
+
+
+def explain_error(services: Services, exc: JobsMaintError, ask: Ask) -> Answer:
+    suggestion = exc.suggestion if isinstance(exc, InvalidRequest) else None
+    if suggestion is not None and not _can_run(suggestion):
+        suggestion = None
+    message = render_error(exc, services.command, ask.words, suggestion=suggestion)
+    return Answer(message, private=True)
+
+
+def explain_unexpected(services: Services, exc: Exception, ask: Ask, *, act: bool) -> Answer:
+    """With the request's id, which every line of it in the log has."""
+    error_id = find_request_id() or secrets.token_hex(4)
+    log.error(
+        "chatbot.request_failed error_id=%s user=%s channel=%s",
+        error_id,
+        ask.user,
+        ask.channel,
+        exc_info=exc,
+    )
+    message = render_unexpected(error_id, services.command, ask.words, act=act)
+    return Answer(message, private=True)
+
+
+def _can_run(words: str) -> bool:
+    try:
+        parse_words(split_text(words), "slack")
+    except InvalidRequest:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Requests in: HTTP and Socket Mode, and what Slack delivered read as one `SlackRequest`."""

@@ -1,0 +1,136 @@
+"""HTTP: `POST /slack/events` behind our own signature check, `/healthz`, `/readyz`.
+
+The check is ours because Bolt answers some forged requests with 500 and logs the body of others.
+Nothing of a body is logged here at any level.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from chatbot.runtime.logs import identified
+
+__all__ = ["build_runner", "build_web", "check_signature"]
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 512 * 1024
+WINDOW = 300.0
+"""Seconds that a signature is good for; Slack's own rule."""
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
+
+Ready = Callable[[], Awaitable[str | None]]
+"""None when ready, else the reason."""
+
+
+def check_signature(
+    secret: str, *, timestamp: str | None, signature: str | None, body: bytes, now: float
+) -> str | None:
+    """None for a request that Slack signed at most five minutes ago, else what is wrong with it."""
+    if timestamp is None or signature is None:
+        return "unsigned"
+    if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
+        return "malformed"
+    if abs(now - int(timestamp)) > WINDOW:
+        return "stale"
+    base = b"v0:" + timestamp.encode() + b":" + body
+    expected = "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
+    return None if hmac.compare_digest(expected, signature) else "forged"
+
+
+def build_web(
+    app: AsyncApp | None, secret: str | None, *, ready: Ready, clock: Callable[[], float]
+) -> web.Application:
+    """The routes; without `app` and `secret` (Socket Mode) only those for health."""
+    site = web.Application(client_max_size=LARGEST_BODY)
+
+    async def answer_health(_request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def answer_ready(_request: web.Request) -> web.Response:
+        problem = await ready()
+        return web.Response(status=503 if problem else 200, text=problem or "ready")
+
+    site.router.add_get("/healthz", answer_health)
+    site.router.add_get("/readyz", answer_ready)
+    if app is not None and secret is not None:
+        site.router.add_post("/slack/events", _Events(app, secret, clock).answer)
+    return site
+
+
+def build_runner(site: web.Application, *, shutdown_timeout: float = 5.0) -> web.AppRunner:
+    """How the site is served.
+
+    Slack compresses nothing: a body is judged as it came, and one that unpacks to something else or
+    to gigabytes is a forgery like any other.
+    """
+    return web.AppRunner(
+        site, access_log=None, shutdown_timeout=shutdown_timeout, auto_decompress=False
+    )
+
+
+class _Events:
+    def __init__(self, app: AsyncApp, secret: str, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._secret = secret
+        self._clock = clock
+
+    async def answer(self, request: web.Request) -> web.Response:
+        with identified():
+            return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            log.warning("chatbot.request_refused reason=too_large")
+            return web.Response(status=413)
+        except RequestPayloadError:
+            # A body that is not what its own headers say; its end was never read.
+            log.warning("chatbot.request_refused reason=broken_body")
+            return web.Response(status=401)
+        if _is_ssl_check(body):
+            # Slack's protocol: unsigned, answered, and it runs nothing.
+            return web.Response()
+        signature = request.headers.get("X-Slack-Signature")
+        problem = check_signature(
+            self._secret,
+            timestamp=request.headers.get("X-Slack-Request-Timestamp"),
+            signature=signature,
+            body=body,
+            now=self._clock(),
+        )
+        if problem is not None:
+            log.warning("chatbot.request_refused reason=%s", problem)
+            return web.Response(status=401)
+        try:
+            ask = AsyncBoltRequest(
+                body=body.decode(),
+                query=request.query_string,
+                headers={name: [value] for name, value in request.headers.items()},
+                context={"delivery": hashlib.sha256(str(signature).encode()).hexdigest()},
+            )
+            return await to_aiohttp_response(await self._app.async_dispatch(ask))
+        except Exception as exc:  # noqa: BLE001  Bolt trips over bodies that are no object
+            # Not the exception itself: it may quote the body.
+            log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
+            return web.Response(status=400)
+
+
+def _is_ssl_check(body: bytes) -> bool:
+    if len(body) > 2_000 or b"ssl_check" not in body:
+        return False
+    fields = parse_qs(body.decode("ascii", "replace"))
+    return fields.get("ssl_check") == ["1"]

@@ -1,0 +1,152 @@
+"""What Slack delivers → one `Ask`: who, where, which words, by which button."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.inbound.typed_text import clean_text
+
+__all__ = [
+    "BUTTONS",
+    "LONGEST_TEXT",
+    "SHARE",
+    "Ask",
+    "read_click",
+    "read_command",
+    "read_submission",
+]
+
+BUTTONS = frozenset({"run", "refresh", "page", "confirm", "dismiss", "stop", "share"})
+LONGEST_TEXT = 4_000
+SHARE = "jobs_share"
+"""The callback id of a modal whose submit button shares what it shows."""
+_MOST_SENT = 5 * LONGEST_TEXT
+"""As Slack escapes it, one typed character may take five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One command or click. `key` is the same when Slack or a replay delivers it again."""
+
+    key: str
+    user: str
+    name: str
+    channel: str
+    text: str
+    response_url: str | None
+    too_long: bool = False
+    """More than is read: nothing of it is done, half an id would name another job."""
+    refresh: bool = False
+    private: bool = False
+    clicked: bool = False
+    """Whether a button asked; a typed command is shown by Slack, a click is not."""
+    button: str = "run"
+    """What the button does with `text`: `run` the words, `refresh`, `page`, `confirm`, `dismiss`,
+    `stop`, `share`."""
+    page: int = 1
+    ts: str | None = None
+    """The message whose button it was, when everybody in the channel sees it."""
+    trigger: str | None = None
+    """Opens a modal within three seconds, once."""
+    view: str | None = None
+    """The modal whose button it was."""
+    shown: str = ""
+    """The words whose answer the modal shows."""
+
+    @property
+    def key_of_preview(self) -> str:
+        """For `confirm` and `dismiss`, whose text is the selection's key and then the words."""
+        return self.text.partition(" ")[0]
+
+    @property
+    def words(self) -> str:
+        """What was asked, as one would type it."""
+        if self.button in {"confirm", "dismiss"}:
+            return self.text.partition(" ")[2]
+        return "" if self.button == "stop" else self.text
+
+
+def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
+    sent = str(body.get("text") or "")
+    text = clean_text(sent[:_MOST_SENT])
+    return Ask(
+        key=_key(body, delivery),
+        user=str(body.get("user_id", "")),
+        name=str(body.get("user_name", ""))[:80],
+        channel=str(body.get("channel_id", "")),
+        text=text[:LONGEST_TEXT],
+        response_url=body.get("response_url"),
+        too_long=len(sent) > _MOST_SENT or len(text) > LONGEST_TEXT,
+        trigger=body.get("trigger_id"),
+    )
+
+
+def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
+    user = body.get("user") or {}
+    container = body.get("container") or {}
+    channel = body.get("channel") or {}
+    view = body.get("view") or {}
+    action = (body.get("actions") or [{}])[0]
+    words = str(action.get("value") or "")
+    name, _, rest = str(action.get("action_id", "")).partition(":")
+    button = name.removeprefix("jobs_")
+    private = bool(container.get("is_ephemeral")) or bool(view)
+    return Ask(
+        key=_key(body, delivery),
+        user=str(user.get("id", "")),
+        name=str(user.get("username") or user.get("name") or "")[:80],
+        channel=str(
+            channel.get("id") or container.get("channel_id") or read_notes(view).get("channel", "")
+        ),
+        # Our own words from our own message: nothing to un-escape.
+        text=words[:LONGEST_TEXT],
+        response_url=body.get("response_url"),
+        too_long=len(words) > LONGEST_TEXT,
+        refresh=button == "refresh",
+        private=private,
+        clicked=True,
+        button=button,
+        page=int(rest) if button == "page" and rest.isascii() and rest.isdigit() else 1,
+        ts=None if private else container.get("message_ts"),
+        trigger=body.get("trigger_id"),
+        view=view.get("id"),
+        shown=read_notes(view).get("words", ""),
+    )
+
+
+def read_submission(body: Mapping[str, Any], delivery: str) -> Ask:
+    """The submit button of a modal: what it shows is shared in the channel it was opened from."""
+    user = body.get("user") or {}
+    notes = read_notes(body.get("view") or {})
+    return Ask(
+        key=_key(body, delivery),
+        user=str(user.get("id", "")),
+        name=str(user.get("username") or user.get("name") or "")[:80],
+        channel=notes.get("channel", ""),
+        text=notes.get("words", ""),
+        response_url=None,
+        clicked=True,
+        button="share",
+    )
+
+
+def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
+    """What a modal keeps for its buttons: the channel it was opened from, and its words."""
+    try:
+        notes = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(notes, dict):
+        return {}
+    return {str(name): str(value) for name, value in notes.items()}
+
+
+def _key(body: Mapping[str, Any], delivery: str) -> str:
+    """Slack's trigger id names one act of a person; without it, the delivery."""
+    trigger = str(body.get("trigger_id") or "")
+    source = f"trigger:{trigger}" if trigger else f"delivery:{delivery}"
+    return hashlib.sha256(source.encode()).hexdigest()

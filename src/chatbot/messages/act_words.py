@@ -1,0 +1,197 @@
+"""What previews, progress and outcomes of acts share: their words, their reasons, their set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatbot.messages.parts import Button, Line, Part, Span, context
+from chatbot.messages.times import spell_times
+from chatbot.messages.words import count, cut, defuse, escape
+from jobs_maint.actions import (
+    BulkVerb,
+    CancelJobs,
+    DiscardJobs,
+    JobFilter,
+    PreviewBulk,
+    PreviewPurge,
+    PreviewRescue,
+    RescueJobs,
+    RetryJobs,
+    plain_name,
+)
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.models import SkipGroup
+
+__all__ = [
+    "MOST_REASONS",
+    "NEW_PREVIEW",
+    "PREVIEW_REST",
+    "Asked",
+    "grey",
+    "list_ids",
+    "name_queues",
+    "one_line",
+    "read_asked",
+    "say_ask",
+    "say_doing",
+    "say_done",
+    "tell_remain",
+    "tell_skips",
+    "tell_why",
+    "typed",
+    "undo_request",
+]
+
+MOST_REASONS = 5
+NEW_PREVIEW = "New preview"
+PREVIEW_REST = "Preview the rest"
+
+_ASK = {"purge": "Delete"}
+_DOING = {
+    "retry": "Retrying", "cancel": "Cancelling", "discard": "Discarding", "purge": "Deleting",
+    "rescue": "Rescuing",
+}  # fmt: skip
+_DONE = {
+    "retry": "retried", "cancel": "cancelled", "discard": "discarded", "purge": "deleted",
+    "rescue": "rescued",
+}  # fmt: skip
+_STATUS = {"todo": "waiting", "doing": "running"}
+_WHY = {
+    "queueing_lock_taken": "queueing lock taken",
+    "not_found": "no such job any more",
+    "wrong_status": "the status changed since the preview",
+    "abort_requested_before": "the worker was asked to abort them before",
+    "worker_alive": "a living worker runs them",
+    "too_soon": "no worker is heard, so nobody can tell yet",
+    "worker_unknown": "their worker has no recorder, so nobody can tell",
+    "started_again": "they were started again since the preview",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the words of an act ask for; empty where they cannot be read."""
+
+    queue: str | None = None
+    statuses: tuple[str, ...] = ()
+    job_ids: tuple[int, ...] = ()
+    """Jobs that were named one by one."""
+    force: bool = False
+
+    @property
+    def status(self) -> str:
+        """The one status that is asked for, as an adjective; empty when there are several."""
+        if len(self.statuses) != 1 or self.job_ids:
+            return ""
+        return _STATUS.get(self.statuses[0], self.statuses[0])
+
+    @property
+    def running(self) -> bool:
+        """Whether it reaches running jobs, which can only be asked to abort."""
+        return "doing" in self.statuses
+
+
+def read_asked(words: str) -> Asked:
+    try:
+        action = parse_words(split_text(words), "slack").action
+    except JobsMaintError:
+        return Asked()
+    match action:
+        case PreviewBulk(filter=wanted):
+            queue = plain_name(wanted.queue or "") or wanted.queue
+            return Asked(queue, wanted.statuses, wanted.job_ids or ())
+        case PreviewPurge(queue=queue):
+            return Asked(queue)
+        case RetryJobs() | CancelJobs() | DiscardJobs():
+            return Asked(statuses=BulkVerb(action.word).statuses, job_ids=action.job_ids)
+        case RescueJobs(job_ids=job_ids):
+            return Asked(job_ids=job_ids)
+        case PreviewRescue(job_ids=job_ids, force=force):
+            return Asked(job_ids=job_ids, force=force)
+    return Asked()
+
+
+def say_ask(verb: str) -> str:
+    """The verb as a button says it: `Retry`, `Delete`."""
+    return _ASK.get(verb) or one_line(verb, 20).capitalize()
+
+
+def say_doing(verb: str) -> str:
+    return _DOING.get(verb, "Working on")
+
+
+def say_done(verb: str) -> str:
+    """The verb as what was done: `retried`, `deleted`."""
+    return _DONE.get(verb, "changed")
+
+
+def one_line(text: str, limit: int = 60) -> str:
+    """Foreign text as one short line."""
+    return cut(" ".join(defuse(text[: 20 * limit]).split()), limit) or "“”"
+
+
+def name_queues(queues: Sequence[str], asked: Asked | None = None) -> str:
+    """` of webhook`, ` of 3 queues`, or nothing where no queue is known."""
+    if len(queues) > 1:
+        return f" of {len(queues)} queues"
+    queue = queues[0] if queues else asked.queue if asked is not None else None
+    return f" of {one_line(queue)}" if queue is not None else ""
+
+
+def list_ids(skip: SkipGroup) -> str:
+    """` (4713, 4720 and 7 more)`."""
+    if not skip.sample:
+        return ""
+    ids = ", ".join(map(str, skip.sample))
+    more = skip.count - len(skip.sample)
+    return f" ({ids} and {more:,} more)" if more > 0 else f" ({ids})"
+
+
+def tell_why(skip: SkipGroup, what: str, reason: str) -> str:
+    """`2 skipped: the reason (4713, 4720).`; the id of one job comes before its reason."""
+    if skip.count == 1 and skip.sample:
+        return f"{what} (job {skip.sample[0]}): {reason}."
+    return f"{what}: {reason}{list_ids(skip)}."
+
+
+def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
+    """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is told in full."""
+    lines: list[Line] = []
+    for skip in skips[:MOST_REASONS]:
+        short = _WHY.get(skip.code) if word == "skipped" and skip.count > 1 else None
+        reason = short or one_line(skip.reason or skip.code, 300).rstrip(".")
+        lines.append(spell_times(tell_why(skip, f"{skip.count:,} {word}", reason)))
+    if rest := sum(skip.count for skip in skips[MOST_REASONS:]):
+        lines.append([f"{rest:,} more {word} for other reasons."])
+    return lines
+
+
+def tell_remain(remain: int, largest: int) -> Line:
+    more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
+    return [f"{more} beyond the largest set of {largest:,}; the same command goes on with them."]
+
+
+def grey(text: str) -> Part:
+    """Grey and small, and nothing in it is parsed: for text that is not our own."""
+    shown = cut(" ".join(defuse(text[:4_000]).split()), 500) or " "
+    element = {"type": "plain_text", "text": shown, "emoji": False}
+    return Part(({"type": "context", "elements": [element]},), escape(shown))
+
+
+def typed(command: str, words: str, *before: Span | str) -> Part:
+    """Grey: words of our own, then the command that asked for it, as one would type it."""
+    asked = grey(cut(f"{command} {words}".strip(), 400))
+    if not before:
+        return asked
+    ours = context(before)
+    elements = [*ours.blocks[0]["elements"], *asked.blocks[0]["elements"]]
+    return Part(({"type": "context", "elements": elements},), f"{ours.text}\n{asked.text}")
+
+
+def undo_request(audit_id: int, done: int | None) -> Button:
+    """Puts back what a request cancelled or discarded; `done`: how many, where that is known."""
+    wanted = JobFilter(request=audit_id, statuses=BulkVerb.RETRY.statuses)
+    words = PreviewBulk(BulkVerb.RETRY, wanted).words()
+    return Button(f"Put {count(done, 'job') if done is not None else 'them'} back", words)

@@ -1,0 +1,108 @@
+"""`audit`: how many requests and how they ended, then each: who, what, with what outcome."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack, pack_pages
+from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, user, when
+from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
+from jobs_maint.actions import ShowAudit
+from jobs_maint.durations import format_age
+from jobs_maint.models import AuditEntry, AuditReport
+
+__all__ = ["render_audit"]
+
+LONG = 2.0
+"""Seconds from which on it is said how long a request took."""
+MOST_ENTRIES = 1_000
+_USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})")
+_UNDONE = ("cancel ", "discard ")
+"""What `retry --request` puts back."""
+
+
+def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
+    span, _ = say_span(report.since_seconds)
+    by = f" by {cut(report.actor, 60)!r}" if report.actor is not None else ""
+    asked = ShowAudit(
+        report.actor, timedelta(seconds=report.since_seconds), max(len(report.entries), 1)
+    )
+    if not report.entries:
+        line: Line = [bold(f"Nobody changed anything{by} in the last {span}.")]
+        return pack([paragraph(line), _as_of(report)])
+    requests = count(report.total, "request")
+    head = paragraph([bold(f"{requests}{by} in the last {span}.")], [_outcomes(report)])
+    items = [[_entry(entry, report)] for entry in report.entries]
+
+    def more(needed: int) -> str | None:
+        if len(items) > needed:
+            return asked.words()
+        larger = larger_limit(len(items))
+        return replace(asked, limit=larger).words() if larger > len(items) else None
+
+    notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
+    undone = next((entry for entry in report.entries if _can_undo(entry)), None)
+    if undone is not None:
+        undo = f"{command} retry --request {undone.audit_id}"
+        notes.append([code(undo), f" undoes request {undone.audit_id}"])
+    if report.total > len(report.entries) >= MOST_ENTRIES:
+        notes.append(
+            [f"no list is longer than {MOST_ENTRIES:,}: narrow it with --since or --actor"]
+        )
+    return pack_pages(
+        [head],
+        items,
+        page=page,
+        total=report.total,
+        noun="requests",
+        more=more,
+        tail=[context(*notes)],
+    )
+
+
+def _as_of(report: AuditReport) -> Part:
+    return context(["as of ", when(report.as_of, report.as_of)])
+
+
+def _outcomes(report: AuditReport) -> str:
+    """How they ended, what went wrong first; only where all of them are known."""
+    if report.total > len(report.entries):
+        return "Newest first."
+    ends = Counter(entry.outcome for entry in report.entries)
+    order = ("failed", "interrupted", "partly", "refused", "expired", "started", "done")
+    known = [name for name in order if ends[name]]
+    others = [name for name in ends if name not in order]
+    named = [f"{ends[name]:,} {cut(name, 30)}" for name in [*known, *others]]
+    return f"{', '.join(named)}. Newest first." if len(report.entries) > 1 else f"{named[0]}."
+
+
+def _entry(entry: AuditEntry, report: AuditReport) -> Part:
+    line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", _who(entry.actor), "  "]
+    line.append(code(cut(entry.action, 200)))
+    counts = [f"{number:,} {cut(name, 40)}" for name, number in entry.counts.items() if number]
+    told = [] if entry.outcome in entry.counts else [entry.outcome]
+    end = ", ".join([*told, *counts]).replace("_", " ")
+    line += ["  ", bold(end) if entry.outcome not in {"done", "previewed"} else end]
+    if entry.elapsed_seconds is not None and entry.elapsed_seconds >= LONG:
+        line.append(f" in {format_age(entry.elapsed_seconds)}")
+    line.append(f" · request {entry.audit_id}")
+    lines: list[Line] = [line]
+    if entry.error:
+        lines.append([sentence(cut(entry.error, 200))])
+    return paragraph(*lines)
+
+
+def _can_undo(entry: AuditEntry) -> bool:
+    return entry.outcome in {"done", "partly"} and entry.action.startswith(_UNDONE)
+
+
+def _who(actor: str) -> Span:
+    found = _USER.fullmatch(actor)
+    kind, _, name = actor.partition(":")
+    if kind == "task":
+        name = f"the task {name.rpartition(':')[2]}"
+    return user(found[1]) if found else bold(cut(name or kind, 60))

@@ -1,0 +1,220 @@
+"""`status ID`: the exception first, then state, timeline and attempts, the traceback last."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chatbot.messages.message import Block, Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    preformatted,
+    when,
+)
+from chatbot.messages.times import spell_times
+from chatbot.messages.words import (
+    count,
+    cut,
+    cut_middle,
+    defuse,
+    describe_loss,
+    first_lines,
+    sentence,
+    short_task,
+)
+from jobs_maint.actions import GetJob, RetryJobs
+from jobs_maint.durations import format_age
+from jobs_maint.models import FailedRun, JobDetails
+from jobs_maint.redaction import HIDDEN
+
+__all__ = ["render_details", "render_details_view", "render_loading_view"]
+
+View = dict[str, Any]
+LONGEST_TRACEBACK = 4_500
+LONGEST_ARGS = 1_500
+ONE_LINE = 80
+MOST_EVENTS = 12
+MOST_ATTEMPTS = 8
+CLOSE = 120.0
+"""Seconds between two steps of the timeline below which seconds are shown."""
+_RETRYABLE = {"failed", "cancelled", "aborted"}
+_DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
+_STATE = {
+    "todo": "is waiting",
+    "doing": "is running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "cancelled": "was cancelled",
+    "aborted": "was aborted",
+}
+
+
+def render_details(job: JobDetails, *, share: bool = False) -> Message:
+    """`share`: only the asker sees it, and a button shows it to the channel."""
+    clicks = [*_clicks(job), Button("Refresh", GetJob(job.job_id).words(), refresh=True)]
+    if share:
+        words = GetJob(job.job_id).words()
+        clicks.append(Button("Share", words, action=f"jobs_share:{words}"))
+    return pack(_parts(job, clicks))
+
+
+def render_details_view(job: JobDetails, *, channel: str) -> View:
+    """The same as a modal; submitting it shares it in `channel`."""
+    words = GetJob(job.job_id).words()
+    return {
+        **_frame(job.job_id, list(pack(_parts(job, _clicks(job))).blocks)),
+        "submit": {"type": "plain_text", "text": "Share here"},
+        "private_metadata": json.dumps({"words": words, "channel": channel}),
+    }
+
+
+def render_loading_view(job_id: int) -> View:
+    """What the modal says until the job was read: it has to open within three seconds."""
+    return _frame(job_id, list(paragraph([f"Looking for job {job_id} …"]).blocks))
+
+
+def _frame(job_id: int, blocks: list[Block]) -> View:
+    return {
+        "type": "modal",
+        "callback_id": "jobs_share",
+        "title": {"type": "plain_text", "text": cut(f"Job {job_id}", 24)},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": blocks,
+    }
+
+
+def _clicks(job: JobDetails) -> list[Button]:
+    if job.status in _RETRYABLE:
+        return [Button(f"Retry job {job.job_id}", RetryJobs((job.job_id,)).words(), "primary")]
+    return []
+
+
+def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
+    last = job.failures[-1] if job.failures else None
+    shell = f"jobs-maint status {job.job_id} shows all of it"
+    parts = [paragraph(*_headline(job, last)), _facts(job)]
+    if clicks:
+        parts.append(buttons(*clicks))
+    if job.events:
+        parts.append(paragraph([bold("Timeline")], *_timeline(job)))
+    if len(job.failures) > (1 if _is_headline(job, last) else 0):
+        parts.append(paragraph([bold("Failed attempts")], *_attempts(job)))
+    if job.args:
+        args = json.dumps(job.args, ensure_ascii=False)
+        if len(args) > ONE_LINE:
+            args = json.dumps(job.args, indent=1, ensure_ascii=False)
+        args = cut_middle(args, LONGEST_ARGS, shell)
+        hidden = " (secrets are hidden)" if HIDDEN in args else ""
+        parts.append(paragraph([f"Arguments{hidden}:"], pre=args))
+    return [*parts, *_traceback(last, job, shell)]
+
+
+def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
+    dot = _DOTS.get(job.status, "🟢")
+    state = f"Job {job.job_id} {_STATE.get(job.status, f'is {job.status}')}"
+    where = f"{short_task(job.task)} in {cut(job.queue, 60)}"
+    tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
+    if last is None or not _is_headline(job, last):
+        return [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
+    error = first_lines(_error(last), lines=2, width=300)
+    lines: list[Line] = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
+    lines.append([f"{state}: {where}, {tried}."])
+    who = describe_loss(last.message)[1] if last.kind == "worker_lost" else ""
+    close = _is_close(job)
+    told = spell_times(sentence(cut(who, 200)), job.as_of, seconds=close)
+    return [*lines, told] if who else lines
+
+
+def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:
+    """Whether the last failure is why the job is where it is; else it is history."""
+    return last is not None and job.status in {"failed", "aborted"}
+
+
+def _error(run: FailedRun) -> str:
+    if run.kind == "worker_lost":
+        return describe_loss(run.message)[0]
+    name = (run.exception_type or "").rpartition(".")[2]
+    if name and not run.message.startswith(name):
+        return f"{name}: {run.message}" if run.message else name
+    return run.message or run.kind.replace("_", " ")
+
+
+def _facts(job: JobDetails) -> Part:
+    lines: list[Line] = []
+    if job.scheduled_at is not None:
+        lines.append(["scheduled for ", when(job.scheduled_at, job.as_of)])
+    if job.priority:
+        lines.append([f"priority {job.priority}"])
+    if job.abort_requested:
+        lines.append(["asked to stop"])
+    facts = [("task", job.task), ("queue", job.queue)]
+    facts += [("lock", job.lock or ""), ("queueing lock", job.queueing_lock or "")]
+    facts += [("worker", job.worker or "")] if job.status == "doing" else []
+    for name, value in facts:
+        if value:
+            lines.append([f"{name} ", code(cut(value, 200))])
+    return context(*lines[:10])
+
+
+def _timeline(job: JobDetails) -> list[Line]:
+    lines: list[Line] = []
+    left = len(job.events) - MOST_EVENTS
+    if left > 0:
+        lines.append([f"… {left} earlier steps not shown"])
+    for event in job.events[-MOST_EVENTS:]:
+        seconds = event.seconds or 0.0
+        later = f", {format_age(seconds)} later" if seconds >= 1 else ""
+        name = event.type.replace("_", " ")
+        lines.append(
+            [when(event.at, job.as_of, seconds=_is_close(job)), f"  {cut(name, 40)}{later}"]
+        )
+    return lines
+
+
+def _is_close(job: JobDetails) -> bool:
+    """Whether steps lie so close together that minutes would not tell them apart."""
+    shown = job.events[-MOST_EVENTS:]
+    return any(event.seconds is not None and event.seconds < CLOSE for event in shown)
+
+
+def _attempts(job: JobDetails) -> list[Line]:
+    lines: list[Line] = []
+    left = len(job.failures) - MOST_ATTEMPTS
+    if left > 0:
+        lines.append([f"… {left} earlier attempts not shown"])
+    last = job.failures[-1]
+    for run in job.failures[-MOST_ATTEMPTS:]:
+        error = first_lines(_error(run), lines=1, width=160)
+        if run.kind == "worker_lost":
+            who = describe_loss(run.message)[1]
+            error += f": {who}" * bool(who) + "; the job was put back" * run.will_retry
+        elif _is_headline(job, last) and _error(run) == _error(last):
+            error = "the error above"
+        close = _is_close(job)
+        at = when(run.failed_at, job.as_of, seconds=close)
+        told = spell_times(error, job.as_of, seconds=close)
+        lines.append([f"Attempt {run.attempt}, ", at, ": ", *told])
+    return lines
+
+
+def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part]:
+    if last is None:
+        if job.status == "failed":
+            return [context(["The error was not recorded: its worker has no recorder."])]
+        return []
+    if last.traceback is None:
+        if last.kind != "error":
+            return []
+        return [context(["No traceback was kept for this attempt."])]
+    text = defuse(last.traceback)
+    if not _is_headline(job, last):
+        text = f"Attempt {last.attempt}\n{text}"
+    return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]

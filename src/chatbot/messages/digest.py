@@ -1,0 +1,141 @@
+"""The failure summary of one window: the verdict compares with the window before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chatbot.messages.chart import draw_failures
+from chatbot.messages.group_names import name_errors
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    when,
+)
+from chatbot.messages.words import count, cut, say_span, short_task
+from jobs_maint.actions import ListFailed
+from jobs_maint.durations import format_age, parse_window
+from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
+
+__all__ = ["render_digest"]
+
+BEHIND = 300.0
+IN_A_BLOCK = 10
+
+
+def render_digest(
+    report: DigestReport, command: str, *, queues: Sequence[str] | None = None
+) -> Message:
+    """`queues`: the filter of the digest, for the button that shows the failures."""
+    span, before = say_span((report.until - report.since).total_seconds())
+    lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
+    lines += [[line] for line in _second_lines(report)]
+    head = [paragraph(*lines)]
+    if chart := draw_failures(report):
+        head.append(chart)
+    tail: list[Part] = []
+    if report.failed:
+        words = ListFailed(
+            queue=report.queue or _only_queue(queues), since=parse_window(f"{_hours(report)}h")
+        ).words()
+        tail.append(buttons(Button(f"Show {count(report.failed, 'failure')}", words)))
+    tail.append(_context(report))
+    errors = name_errors(report.groups)
+    groups = [
+        _group(group, error, before) for group, error in zip(report.groups, errors, strict=True)
+    ]
+    # Lines of one block stand close together; what does not fit is left out block by block.
+    items = [[paragraph(*groups[i : i + IN_A_BLOCK])] for i in range(0, len(groups), IN_A_BLOCK)]
+    beyond = 1 if report.groups_not_shown else 0
+
+    def more(left: int) -> Part:
+        shown = IN_A_BLOCK * (len(items) + beyond - left)
+        hidden = report.groups[shown:]
+        failures = sum(group.count for group in hidden) + report.failures_not_shown
+        number = len(hidden) + report.groups_not_shown
+        counted = f"{count(number, 'more group')}, {count(failures, 'failure')}, not shown"
+        return context([f"{counted} · ", code(f"{command} failed --limit 100")])
+
+    return pack(head, items, more, tail, beyond=beyond)
+
+
+def _hours(report: DigestReport) -> int:
+    return max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
+
+
+def _dot(report: DigestReport) -> str:
+    if not report.failed:
+        return "🟡" if _late(report.queues) else "🟢"
+    worse = report.failed > report.failed_before
+    return "🔴" if worse or any(group.trend == "new" for group in report.groups) else "🟡"
+
+
+def _verdict(report: DigestReport, span: str, before: str) -> str:
+    jobs = f"{count(report.failed, 'job')} failed" if report.failed else "No job failed"
+    if report.queue is not None:
+        jobs += f" in {cut(report.queue, 60)}"
+    then = f"{report.failed_before:,}" if report.failed_before else "none"
+    return f"{jobs} in the last {span}, {before} {then}."
+
+
+def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
+    late = [queue for queue in queues if (queue.oldest_ready_seconds or 0) >= BEHIND]
+    return sorted(late, key=lambda queue: -(queue.oldest_ready_seconds or 0))
+
+
+def _second_lines(report: DigestReport) -> list[str]:
+    parts = []
+    if late := _late(report.queues):
+        name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
+        others = f", {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
+        parts.append(f"{name} is {age} behind{others}.")
+    parts.append(f"{count(report.succeeded, 'job')} succeeded.")
+    if report.retrying:
+        parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
+    lines = [" ".join(parts)]
+    if report.truncated_from is not None:
+        lost = format_age(report.since - report.truncated_from)
+        lines.append(f"No digest came for longer than this one covers: {lost} are left out.")
+    return lines
+
+
+def _group(group: ErrorGroup, error: str, before: str) -> Line:
+    line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
+    return [*line, *_trend(group, before)]
+
+
+def _trend(group: ErrorGroup, before: str) -> list[Span | str]:
+    if group.trend == "new":
+        return [", ", bold("new")]
+    if group.count == group.count_before:
+        return [f", as {before}"]
+    return [f", was {group.count_before:,}"]
+
+
+def _only_queue(queues: Sequence[str] | None) -> str | None:
+    one = queues[0] if queues and len(queues) == 1 else None
+    return None if one is None or "*" in one or "?" in one else one
+
+
+def _context(report: DigestReport) -> Part:
+    now: datetime = report.until
+    purged = f"{count(report.purged, 'finished job')} purged" if report.purged else "none purged"
+    back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
+    exact = report.until - report.since < timedelta(minutes=5)
+    times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
+    span: list[Span | str] = [times[0], " to ", times[1]]
+    told = back if report.purged is None else f"{purged} · {back}"
+    lines: list[Line] = [[*span, f" · {told}"]]
+    if report.limited_to_queues is not None:
+        names = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
+        lines.append([cut(f"only queues that your role reaches: {names}", 300)])
+    return context(*lines)

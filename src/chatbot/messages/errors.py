@@ -1,0 +1,78 @@
+"""An error as one sentence that says what to do."""
+
+from __future__ import annotations
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, Line, Span, bold, buttons, code, context, paragraph
+from chatbot.messages.words import cut, sentence
+from jobs_maint.errors import (
+    InvalidRequest,
+    JobNotFound,
+    JobsMaintError,
+    QueueingLockTaken,
+    SelectionExpired,
+    WrongJobStatus,
+)
+
+__all__ = ["add_note", "render_error", "render_note", "render_stopped", "render_unexpected"]
+
+_CHANGED_NOTHING = (
+    InvalidRequest,
+    JobNotFound,
+    WrongJobStatus,
+    QueueingLockTaken,
+    SelectionExpired,
+)
+LONGEST = 1_500
+
+
+def render_error(
+    error: JobsMaintError, command: str, typed: str, *, suggestion: str | None = None
+) -> Message:
+    """`typed`: the words as they came; `suggestion`: words that a button may run instead."""
+    text = sentence(cut(str(error), LONGEST))
+    head, _, rest = text.partition("; ")
+    usual = isinstance(error, _CHANGED_NOTHING)
+    line: Line = ["🟡 " if usual else "🔴 ", bold(f"{head};" if rest else head)]
+    parts = [paragraph([*line, f" {rest}"] if rest else line)]
+    if suggestion:
+        label = cut(f"Run {command} {suggestion}", 75)
+        parts.append(buttons(Button(label, suggestion)))
+    note: Line = [code(cut(f"{command} {typed}".strip(), 300))]
+    parts.append(context([*note, " · nothing was changed"] if usual else note))
+    return pack(parts)
+
+
+def render_unexpected(error_id: str, command: str, typed: str, *, act: bool) -> Message:
+    """What went wrong is in the log only; `error_id` finds it there."""
+    lines: list[Line] = [["🔴 ", bold("Something went wrong in the bot, not in what you typed.")]]
+    if act:
+        lines.append(["It may or may not have been done: look at the job before you repeat it."])
+    lines.append(["The log of the bot has the reason under ", code(error_id), "."])
+    return pack([paragraph(*lines), context([code(cut(f"{command} {typed}".strip(), 300))])])
+
+
+def render_stopped(command: str, typed: str) -> Message:
+    """The process ended before the work did."""
+    return pack(
+        [
+            paragraph(
+                ["🔴 ", bold("The bot was stopped before it had an answer.")],
+                ["If it was to change jobs, look at them before you repeat it."],
+            ),
+            context([code(cut(f"{command} {typed}".strip(), 300))]),
+        ]
+    )
+
+
+def render_note(text: str) -> Message:
+    """A sentence of our own."""
+    return pack([paragraph([sentence(text)])])
+
+
+def add_note(message: Message, *line: Span | str) -> Message:
+    """The same message with one grey line after it; the packer leaves room for that."""
+    note = context(line)
+    # A table is drawn at the bottom wherever it stands.
+    return Message(f"{message.text}\n{note.text}", [*message.blocks, *note.blocks])

@@ -1,0 +1,171 @@
+"""`help`: what this person may do, with examples, and whom to ask for the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    divider,
+    paragraph,
+)
+from chatbot.messages.people import name_people
+from chatbot.messages.words import sentence
+from jobs_maint.actions import Role
+from jobs_maint.models import HelpReport, HelpWord
+
+__all__ = ["EXAMPLES", "Holders", "render_help"]
+
+Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
+"""Role → ids of the users and user groups that hold it."""
+_OPTION = re.compile(r" \[--[^\]]*\]")
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "stats": ("stats", "stats webhook"),
+    "errors": ("errors --since 1h", "errors webhook"),
+    "failed": ("failed webhook --since 1h", "failed --task deliver --error Timeout"),
+    "status": ("status 4711",),
+    "stuck": ("stuck",),
+    "workers": ("workers",),
+    "digest": ("digest --since 7d",),
+    "retry": ("retry 4711", "retry --all webhook --since 1h"),
+    "cancel": ("cancel 4711", "cancel --all webhook"),
+    "discard": ("discard 4711", "discard --all webhook --error Timeout"),
+    "rescue": ("rescue",),
+    "purge": ("purge --older-than 30d", "purge --queue webhook --dry-run"),
+    "audit": ("audit --since 1d", "audit --actor ana"),
+    "doctor": ("doctor",),
+    "help": ("help retry",),
+}
+"""Of each word what one would type; the first is the one to learn."""
+_SHORT: Mapping[str, str] = {
+    "stats": "each queue now, how far it is behind",
+    "errors": "why jobs fail, by reason",
+    "failed": "the jobs that failed, newest first",
+    "status": "one job, with its traceback",
+    "stuck": "jobs whose worker is gone",
+    "workers": "who lives, and what they run",
+    "digest": "the failure summary now",
+    "retry": "put failed jobs back; a set is shown first",
+    "cancel": "waiting jobs; a running one is asked to stop",
+    "discard": "give up on failed jobs",
+    "rescue": "put jobs of dead workers back now",
+    "purge": "delete old finished jobs; asks first",
+    "audit": "who did what",
+    "doctor": "is the set-up sound",
+    "help": "one word, with its options",
+}
+_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Look", ("stats", "errors", "failed", "status", "stuck", "workers", "digest")),
+    ("Change", ("retry", "cancel", "discard", "rescue", "purge")),
+    ("Look after the bot", ("audit", "doctor")),
+)
+_CLICKS = (("Show queues", "stats"), ("Show errors", "errors"), ("Show workers", "workers"))
+
+
+def render_help(
+    report: HelpReport, command: str, holders: Holders, problems: Sequence[str] = ()
+) -> Message:
+    if report.text is not None:
+        return _render_word(report, command)
+    may = {word.word: word for word in report.words if word.allowed}
+    parts: list[Part] = [paragraph(*_headline(report, may, problems))]
+    parts.append(buttons(*(Button(label, word) for label, word in _CLICKS if word in may)))
+    for title, names in _groups(may):
+        lines = [_line(may[name], command) for name in names]
+        parts += [divider(), paragraph([bold(title)], *lines)]
+    parts += _denied([word for word in report.words if not word.allowed], command, holders)
+    notes: list[Line] = [[code(f"{command} help retry"), " explains retry, with its options"]]
+    parts.append(context(*notes, *([sentence(problem)] for problem in problems[:5])))
+    return pack(parts)
+
+
+def _headline(
+    report: HelpReport, may: Mapping[str, HelpWord], problems: Sequence[str]
+) -> list[Line]:
+    role = f"You are {report.role}." if report.role else "You have no role here."
+    if problems:
+        known = f"You are {report.role} at least" if report.role else "Your role is not known now"
+        role = f"{known}: Slack does not answer."
+    words = [name for name in may if name != "help"]
+    if not words:
+        return [[bold(role)], ["Nobody is granted anything by default."]]
+    return [[bold(role)], ["Type these, or press a button. Capitals are yours to fill in."]]
+
+
+def _groups(may: Mapping[str, HelpWord]) -> list[tuple[str, list[str]]]:
+    """The words by what they are for; one that no group names stands in the last."""
+    found = [(title, [name for name in names if name in may]) for title, names in _GROUPS]
+    named = {name for _, names in _GROUPS for name in names} | {"help"}
+    if others := [name for name in may if name not in named]:
+        found.append(("More", others))
+    return [(title, names) for title, names in found if names]
+
+
+def _usage(word: HelpWord) -> str:
+    """What is typed, without options: `retry ID…|--all [QUEUE]`."""
+    return _OPTION.sub("", word.usage)
+
+
+def _line(word: HelpWord, command: str) -> Line:
+    return [code(f"{command} {_usage(word)}"), f"  {_SHORT.get(word.word, word.summary)}"]
+
+
+def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[Part]:
+    """By the role that each takes; whom to ask stands once below those with the same people."""
+    told: list[list[Line]] = []
+    last: Line = []
+    for role in Role:
+        names: list[Span | str] = []
+        for word in denied:
+            if word.role == role:
+                names += ["  " if names else "", code(f"{command} {_usage(word)}")]
+        if not names:
+            continue
+        ask = _ask(role, holders)
+        if not told or ask != last:
+            told.append([])
+        told[-1] = [*told[-1][:-1], [bold(f"It takes the role {role}:")], names, ask]
+        last = ask
+    return [part for lines in told for part in (divider(), paragraph(*lines))]
+
+
+def _ask(role: Role, holders: Holders) -> Line:
+    people = name_people(*holders(role))
+    if not people:
+        return [f"Nobody holds it; CHATBOT_ROLES can grant {role}."]
+    return ["Ask ", *people, "."]
+
+
+def _render_word(report: HelpReport, command: str) -> Message:
+    first, _, rest = (report.text or "").partition("\n")
+    about, *options = rest.splitlines() or [""]
+    options = [line for line in options if not line.strip().startswith("--help")]
+    name = report.word or ""
+    lines: list[Line] = [[bold(sentence(about))], [code(f"{command} {_OPTION.sub('', first)}")]]
+    examples = EXAMPLES.get(name, ())
+    parts: list[Part] = [paragraph(*lines)]
+    if examples:
+        shown: list[Line] = [[code(f"{command} {example}")] for example in examples]
+        parts.append(paragraph(["For example"], *shown))
+    if options:
+        parts += [divider(), paragraph([bold("Options")], *(_option(line) for line in options))]
+    word = next((one for one in report.words if one.word == name), None)
+    if word is not None and not word.allowed:
+        parts.append(context([f"it takes the role {word.role}, which you do not hold here"]))
+    return pack(parts)
+
+
+def _option(line: str) -> Line:
+    name, colon, about = line.strip().partition(": ")
+    return [code(name), f"  {about}"] if colon and name.startswith("--") else [line]

@@ -1,0 +1,146 @@
+"""What an act on named jobs did: how many, and why the others stayed as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatbot.messages.act_words import one_line, say_done
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
+from chatbot.messages.words import count, cut, sentence, short_task
+from jobs_maint.actions import GetJob, RetryJobs
+from jobs_maint.durations import format_age
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
+
+__all__ = ["render_acts"]
+
+MOST_IDS = 20
+MOST_REASONS = 10
+MOST_UNDONE = 20
+"""Jobs whose undo is one command; more were a set, which has an undo of its own."""
+
+_UNDONE = {"cancel", "discard"}
+_ENDED = {"failed", "aborted"}
+_RESCUED = {
+    "put_back": ("put back", "✅ ", "is ready to run"),
+    "failed": ("failed for good", "🟡 ", "was not put back"),
+    "aborted": ("aborted", "🟡 ", "was not put back"),
+}
+_THEN = {
+    "retry": "is ready to run",
+    "cancel": "will not run",
+    "discard": "is given up; it is kept until the purge",
+}
+
+
+def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> Message:
+    """Retry, cancel, discard or rescue of jobs that were named."""
+    if isinstance(report, RescueReport):
+        report = ActReport(report.items, report.elapsed_seconds, "rescue")
+    done = report.done
+    asked = tuple(item for item in done if item.code == "abort_requested")
+    if len(report.items) == 1:
+        return _render_one(report, by, running=bool(asked))
+    lines: list[Line] = [_verdict(report, by)]
+    if asked:
+        runs = "1 of them runs; its worker was asked to abort it."
+        if len(asked) > 1:
+            runs = f"{len(asked):,} of them run; their workers were asked to abort them."
+        lines.append([runs])
+    if later := sum(bool(item.reason) for item in done if item not in asked):
+        lines.append([f"{later:,} of them run later, as scheduled."])
+    lines += _refused(report)
+    parts: list[Part] = [paragraph(*lines)]
+    back = tuple(item.job_id for item in done if item not in asked)
+    if report.verb in _UNDONE and 0 < len(back) <= MOST_UNDONE:
+        parts.append(buttons(_undo(back)))
+    if report.items:
+        first = (done or report.skipped)[0].job_id
+        parts.append(context([code(f"{command} {GetJob(first).words()}"), " follows one of them"]))
+    return pack(parts)
+
+
+def _undo(job_ids: tuple[int, ...]) -> Button:
+    label = "Put it back" if len(job_ids) == 1 else f"Put {count(len(job_ids), 'job')} back"
+    return Button(label, RetryJobs(job_ids).words())
+
+
+def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
+    item, verb = report.items[0], report.verb
+    details = Button("Details", GetJob(item.job_id).words())
+    if item.outcome is not ItemOutcome.DONE:
+        head = bold(f"Job {item.job_id} was not {say_done(verb)}:")
+        dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
+        return pack([paragraph([dot, head, f" {_reason(item)}."]), buttons(details)])
+    if verb == "rescue":
+        return _render_rescued(item, by, details)
+    if running:
+        head = bold(f"Job {item.job_id} runs; its worker was asked to abort it")
+        lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
+        lines.append([f"{_what(item)} goes on until its task takes notice."])
+        return pack([paragraph(*lines), buttons(details)])
+    lines = [["✅ ", bold(f"Job {item.job_id} {say_done(verb)}"), " by ", user(by), "."]]
+    then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
+    if item.task and item.queue and then:
+        lines.append([f"{_what(item)} {then}."])
+    there = [_undo((item.job_id,)), details] if verb in _UNDONE else [details]
+    return pack([paragraph(*lines), buttons(*there)])
+
+
+def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
+    """What became of a job whose worker is gone, and which worker that was."""
+    became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
+    who, _, why = one_line(item.reason, 400).partition("; ")
+    asked: Line = [" by ", user(by), "."]
+    if item.code in _ENDED:
+        asked = [". The rescue was asked by ", user(by), "."]
+    lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), *asked]]
+    lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
+    if who:
+        lines.append([sentence(who)])
+    again = [Button("Retry it", RetryJobs((item.job_id,)).words())] if item.code in _ENDED else []
+    return pack([paragraph(*lines), buttons(*again, details)])
+
+
+def _what(item: ItemResult) -> str:
+    if not item.task or not item.queue:
+        return "It"
+    return f"{short_task(item.task)} in {cut(item.queue, 60)}"
+
+
+def _refused(report: ActReport) -> list[Line]:
+    lines: list[Line] = []
+    for outcome, word in ((ItemOutcome.SKIPPED, "skipped"), (ItemOutcome.FAILED, "failed")):
+        reasons = _by_reason([item for item in report.items if item.outcome is outcome])
+        for reason, items in list(reasons.items())[:MOST_REASONS]:
+            lines.append([f"{len(items):,} {word}: {reason} ({_ids(items)})."])
+        if left := sum(map(len, list(reasons.values())[MOST_REASONS:])):
+            lines.append([f"{left:,} more {word} for other reasons."])
+    return lines
+
+
+def _reason(item: ItemResult) -> str:
+    return one_line(item.reason.rstrip(".") or item.code or "no reason given", 300)
+
+
+def _verdict(report: ActReport, by: str) -> Line:
+    done, verb = report.done, say_done(report.verb)
+    if not done:
+        return ["🟡 ", bold(f"No job was {verb}.")]
+    what = f"Job {done[0].job_id}" if len(done) == 1 else count(len(done), "job")
+    took = f" in {format_age(report.elapsed_seconds)}" if len(done) > 1 else ""
+    return ["✅ ", bold(f"{what} {verb}"), " by ", user(by), f"{took}."]
+
+
+def _by_reason(items: Sequence[ItemResult]) -> dict[str, list[ItemResult]]:
+    reasons: dict[str, list[ItemResult]] = {}
+    for item in items:
+        reasons.setdefault(_reason(item), []).append(item)
+    return reasons
+
+
+def _ids(items: Sequence[ItemResult]) -> str:
+    shown = ", ".join(str(item.job_id) for item in items[:MOST_IDS])
+    left = len(items) - MOST_IDS
+    return shown + (f" and {count(left, 'more job')}" if left > 0 else "")

@@ -1,0 +1,229 @@
+"""The parts of a message: each as blocks and, from the same source, as plain text.
+
+Foreign text goes into rich text only, where nothing in it is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from chatbot.messages.message import Block
+from chatbot.messages.words import cut, defuse, escape
+
+__all__ = [
+    "Button",
+    "Line",
+    "Part",
+    "Span",
+    "bold",
+    "buttons",
+    "channel",
+    "code",
+    "context",
+    "divider",
+    "paragraph",
+    "plain",
+    "preformatted",
+    "table",
+    "user",
+    "usergroup",
+    "when",
+]
+
+LONGEST_SPAN = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    blocks: tuple[Block, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line: as rich text, as mrkdwn (for grey context) and as plain text."""
+
+    rich: Block
+    mrkdwn: str
+    text: str
+
+
+Line = Sequence[Span | str]
+
+
+def _styled(text: str, style: str | None, mark: str) -> Span:
+    # Cut first: an error can be megabytes long.
+    shown = cut(defuse(text[: 2 * LONGEST_SPAN]), LONGEST_SPAN) or " "
+    rich: Block = {"type": "text", "text": shown}
+    if style:
+        rich["style"] = {style: True}
+    escaped = escape(shown)
+    # A mark inside marked text would end it early.
+    inner = escaped.replace(mark, "'") if mark else escaped
+    return Span(rich, f"{mark}{inner}{mark}", escaped)
+
+
+def plain(text: str) -> Span:
+    return _styled(text, None, "")
+
+
+def bold(text: str) -> Span:
+    return _styled(text, "bold", "*")
+
+
+def code(text: str) -> Span:
+    """Only for what one can type or paste."""
+    return _styled(text, "code", "`")
+
+
+def user(user_id: str) -> Span:
+    mention = f"<@{user_id}>"
+    return Span({"type": "user", "user_id": user_id}, mention, mention)
+
+
+def usergroup(group_id: str) -> Span:
+    mention = f"<!subteam^{group_id}>"
+    return Span({"type": "usergroup", "usergroup_id": group_id}, mention, mention)
+
+
+def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
+    """The reader's local time; with the date when it is more than 20 h away."""
+    far = abs((now - at).total_seconds()) > 72_000
+    clock, written = ("{time_secs}", "%H:%M:%S") if seconds else ("{time}", "%H:%M")
+    shown = f"{{date_short_pretty}} {clock}" if far else clock
+    utc = at.astimezone(UTC)
+    fallback = f"{utc:%-d %b {written}} UTC" if far else f"{utc:{written}} UTC"
+    stamp = int(utc.timestamp())
+    rich = {"type": "date", "timestamp": stamp, "format": shown, "fallback": fallback}
+    return Span(rich, f"<!date^{stamp}^{shown}|{fallback}>", fallback)
+
+
+def channel(channel_id: str) -> Span:
+    mention = f"<#{channel_id}>"
+    return Span({"type": "channel", "channel_id": channel_id}, mention, mention)
+
+
+def _spans(line: Line) -> list[Span]:
+    return [plain(span) if isinstance(span, str) else span for span in line if span != ""]
+
+
+def _section(lines: Sequence[Line]) -> tuple[Block, str]:
+    elements: list[Block] = []
+    for i, line in enumerate(lines):
+        if i:
+            elements.append({"type": "text", "text": "\n"})
+        elements += [span.rich for span in _spans(line)]
+    text = "\n".join("".join(span.text for span in _spans(line)) for line in lines)
+    return {"type": "rich_text_section", "elements": elements}, text
+
+
+def paragraph(*lines: Line, pre: str = "") -> Part:
+    """Lines of text, then perhaps preformatted text."""
+    section, text = _section([line for line in lines if line])
+    elements = [section]
+    if pre:
+        elements.append(_pre(pre))
+        text = f"{text}\n{escape(pre)}"
+    return Part(({"type": "rich_text", "elements": elements},), text)
+
+
+def _pre(text: str) -> Block:
+    shown = defuse(text) or " "
+    return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
+
+
+def preformatted(text: str) -> Part:
+    return Part(({"type": "rich_text", "elements": [_pre(text)]},), escape(text))
+
+
+def context(*lines: Line) -> Part:
+    """Grey and small: one element a line. Our own words, times, ids and code, no foreign text."""
+    shown = [_spans(line) for line in lines if line]
+    elements = [
+        {"type": "mrkdwn", "text": cut("".join(span.mrkdwn for span in line), 2_900)}
+        for line in shown
+    ]
+    text = "\n".join("".join(span.text for span in line) for line in shown)
+    return Part(({"type": "context", "elements": elements},), text)
+
+
+def divider() -> Part:
+    return Part(({"type": "divider"},), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A click runs `words` as if they were typed; `refresh` puts the answer in place.
+
+    `action`: another action id than that of running words; the words are then only its value.
+    `sure`: what a dialog says before the click counts; its title and its button say the label.
+    """
+
+    label: str
+    words: str
+    style: Literal["primary", "danger"] | None = None
+    refresh: bool = False
+    action: str | None = None
+    sure: str | None = None
+
+
+def buttons(*there: Button) -> Part:
+    """A row of buttons. One whose words Slack would refuse or change is left out."""
+    elements = []
+    for button in there:
+        if not 0 < len(button.words) <= 2_000 or defuse(button.words) != button.words:
+            continue
+        kind = "refresh" if button.refresh else "run"
+        element: dict[str, Any] = {
+            "type": "button",
+            "text": {"type": "plain_text", "text": cut(defuse(button.label), 75), "emoji": False},
+            "action_id": (button.action or f"jobs_{kind}:{button.words}")[:255],
+            "value": button.words,
+        }
+        if button.sure:
+            element["confirm"] = {
+                "title": {"type": "plain_text", "text": cut(defuse(button.label), 100)},
+                "text": {"type": "plain_text", "text": cut(defuse(button.sure), 300)},
+                "confirm": {"type": "plain_text", "text": cut(defuse(button.label), 30)},
+                "deny": {"type": "plain_text", "text": "Not now"},
+            }
+            if button.style == "danger":
+                element["confirm"]["style"] = "danger"
+        if button.style:
+            element["style"] = button.style
+        elements.append(element)
+    blocks = ({"type": "actions", "elements": elements},) if elements else ()
+    return Part(blocks, "")
+
+
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    bold_rows: int = 0,
+    words: Collection[str] = (),
+) -> Part:
+    """Numbers right-aligned, the first column and those of `words` left; so many rows bold."""
+    cells = [[_cell(name) for name in header]]
+    cells += [[_cell(value, strong=i < bold_rows) for value in row] for i, row in enumerate(rows)]
+    right: list[Block] = [{"align": "left" if name in words else "right"} for name in header[1:]]
+    lines = [
+        f"{escape(row[0])}: "
+        + ", ".join(
+            f"{name} {escape(value)}" for name, value in zip(header[1:], row[1:], strict=True)
+        )
+        for row in rows
+    ]
+    block = {"type": "table", "column_settings": [{"is_wrapped": True}, *right], "rows": cells}
+    return Part((block,), "\n".join(lines))
+
+
+def _cell(value: str, *, strong: bool = False) -> Block:
+    text = defuse(value) or "–"
+    if not strong:
+        return {"type": "raw_text", "text": text}
+    element = {"type": "text", "text": text, "style": {"bold": True}}
+    section = {"type": "rich_text_section", "elements": [element]}
+    return {"type": "rich_text", "elements": [section]}

@@ -1,0 +1,245 @@
+"""What a confirmation would do: the question, what will not happen, who may say yes until when."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from chatbot.messages.act_words import (
+    MOST_REASONS,
+    Asked,
+    name_queues,
+    one_line,
+    read_asked,
+    say_ask,
+    say_done,
+    tell_remain,
+    tell_skips,
+    tell_why,
+    typed,
+)
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
+from chatbot.messages.times import spell_times
+from chatbot.messages.words import count, defuse, short_task
+from jobs_maint.models import Preview
+
+__all__ = ["render_preview"]
+
+MOST_GROUPS = 5
+MOST_WARNINGS = 5
+LONGEST_VALUE = 2_000
+NOTHING_CHANGED = "nothing was changed"
+
+_FINAL = ("succeeded", "failed", "cancelled", "aborted")
+_THEN = {
+    "cancel": "A retry puts back what is cancelled.",
+    "discard": "They are kept as cancelled until the purge; a retry puts them back.",
+    "purge": "This cannot be undone.",
+    "rescue": "They start again as their next attempt, or fail where the rescue policy says so.",
+}
+
+
+def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = False) -> Message:
+    """`by`: the Slack user who asked, the only one who can confirm."""
+    asked = read_asked(preview.words)
+    if preview.key is None:
+        return _render_nothing(preview, command, asked)
+    if not preview.expected:
+        return _render_impossible(preview, command, asked)
+    lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))], *_stays(preview, asked)]
+    now = preview.expires_at
+    lines += [
+        spell_times(one_line(warning, 400), now) for warning in preview.warnings[:MOST_WARNINGS]
+    ]
+    if then := _then(preview, asked):
+        lines.append([then])
+    if preview.remain:
+        lines.append(tell_remain(preview.remain, preview.count))
+    parts: list[Part] = [paragraph(*lines), *_groups(preview), *_ages(preview)]
+    if dry_run:
+        look = "Only a look: nothing is changed. Without --dry-run it can be confirmed."
+        return pack([*parts, typed(command, preview.words, look)])
+    return pack([*parts, *_ask(preview, asked, by), typed(command, preview.words)])
+
+
+def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
+    where = name_queues(_queues(preview), asked)
+    jobs = _jobs(preview, asked, preview.expected)
+    if not dry_run:
+        return f"{_verb(preview)} {jobs}{where}{' by force' if asked.force else ''}?"
+    would = f"would be {say_done(preview.verb)}."
+    if preview.expected == preview.count:
+        return f"{jobs[:1].upper()}{jobs[1:]}{where} {would}"
+    return f"{preview.expected:,} of {_jobs(preview, asked, preview.count)}{where} {would}"
+
+
+def _verb(preview: Preview) -> str:
+    """Running jobs are not cancelled; they can only be asked to abort."""
+    if preview.verb == "cancel" and preview.running:
+        return "Cancel or abort" if preview.running < preview.expected else "Abort"
+    return say_ask(preview.verb)
+
+
+def _jobs(preview: Preview, asked: Asked, number: int, *, short: bool = False) -> str:
+    """`job 12` where one was named, else `35 failed jobs`, or `35 jobs`."""
+    if number == 1 and len(asked.job_ids) == 1:
+        return f"job {asked.job_ids[0]}"
+    status = "finished" if preview.verb == "purge" else asked.status
+    return count(number, f"{status} job" if status and not short else "job")
+
+
+def _queues(preview: Preview) -> list[str]:
+    return list(dict.fromkeys(group.queue for group in preview.groups))
+
+
+def _stays(preview: Preview, asked: Asked) -> list[Line]:
+    """What will not happen."""
+    stay = [skip for skip in preview.skips if skip not in preview.left_out]
+    lines: list[Line] = []
+    for skip in stay[:MOST_REASONS]:
+        one = skip.count == 1
+        state = asked.status if preview.verb != "cancel" else ""
+        state = state or ("as it is" if one else "as they are")
+        whose = f"{skip.count:,} of the {preview.count:,} {'stays' if one else 'stay'} {state}"
+        reason = one_line(skip.reason or skip.code, 300).rstrip(".")
+        line = tell_why(skip, whose, reason)
+        if preview.count == 1:
+            line = f"It stays {state}: {reason}."
+        lines.append(spell_times(line, preview.expires_at))
+    if rest := sum(skip.count for skip in stay[MOST_REASONS:]):
+        lines.append([f"{rest:,} more stay as they are for other reasons."])
+    return [*lines, *tell_skips(preview.left_out, "left out")]
+
+
+def _then(preview: Preview, asked: Asked) -> str:
+    then = _THEN.get(preview.verb, "")
+    if preview.verb == "cancel" and preview.running:
+        return _tell_running(preview, then)
+    if preview.verb == "cancel" and not asked.running:
+        return f"Running jobs go on. {then}"
+    if preview.verb == "retry" and "cancelled" in asked.statuses and not asked.job_ids:
+        return "A cancelled job that was scheduled for later keeps its time."
+    if preview.verb == "rescue" and preview.expected == 1:
+        return "It starts again as its next attempt, or fails where the rescue policy says so."
+    return then
+
+
+def _tell_running(preview: Preview, then: str) -> str:
+    running, waiting = preview.running, preview.expected - preview.running
+    runs = "runs and is" if running == 1 else "run and are"
+    asked = f"{running:,} {runs} asked to abort"
+    if waiting <= 0:
+        return f"{asked[:1].upper()}{asked[1:]}; what aborts can be retried."
+    waits = "waits and is" if waiting == 1 else "wait and are"
+    return f"{waiting:,} {waits} cancelled, {asked}. {then}"
+
+
+def _groups(preview: Preview) -> list[Part]:
+    """A few queues and tasks with their numbers, the rest counted."""
+    if not preview.groups:
+        return []
+    queues = {group.queue for group in preview.groups}
+    if len(preview.groups) == 1:
+        return [paragraph(["Task: ", short_task(preview.groups[0].task) or "“”"])]
+    lines: list[Line] = []
+    for group in preview.groups[:MOST_GROUPS]:
+        where = f"  in {one_line(group.queue)}" if len(queues) > 1 else ""
+        lines.append([bold(f"{group.count:,}"), f"  {short_task(group.task)}{where}"])
+    if rest := preview.groups[MOST_GROUPS:]:
+        jobs = count(sum(group.count for group in rest), "job")
+        lines.append([f"and {count(len(rest), 'more group')}, {jobs}"])
+    return [paragraph(*lines)]
+
+
+def _ages(preview: Preview) -> list[Part]:
+    """For a purge: how many of each status, and how old they are at least."""
+    if preview.verb != "purge":
+        return []
+    lines: list[Line] = []
+    for status in _FINAL:
+        if (before := preview.cutoffs.get(status)) is not None:
+            line: Line = [bold(f"{preview.by_status.get(status, 0):,}"), f"  {status}"]
+            now = preview.expires_at or before
+            lines.append([*line, "  ended before ", when(before, now)])
+    kept = [status for status in _FINAL if status not in preview.cutoffs]
+    if kept:
+        lines.append([f"Kept, however old: {', '.join(kept)} jobs."])
+    return [paragraph(*lines)] if lines else []
+
+
+def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
+    key, words = preview.key or "", preview.words
+    label = f"{_verb(preview)} {_jobs(preview, asked, preview.expected, short=True)}"
+    value = _carry(key, words)
+    sure = _sure(preview)
+    style: Literal["primary", "danger"] = "danger" if sure else "primary"
+    label += " by force" if asked.force else ""
+    yes = Button(label, value, style, action=f"jobs_confirm:{key}", sure=sure)
+    no = Button("Not now", value, action=f"jobs_dismiss:{key}")
+    line: Line = ["Only ", user(by), " can confirm"]
+    if preview.expires_at is not None:
+        line = [*line, ", until ", when(preview.expires_at, preview.expires_at)]
+    return [buttons(yes, no), context([*line, f". {_exactly(preview)}"])]
+
+
+def _carry(key: str, words: str) -> str:
+    """The key with the words, or alone where Slack would refuse or change them."""
+    value = f"{key} {words}"
+    return value if len(value) <= LONGEST_VALUE and defuse(value) == value else key
+
+
+def _sure(preview: Preview) -> str | None:
+    """What a dialog says before what cannot be undone; None for all else."""
+    if preview.verb == "purge":
+        jobs = count(preview.expected, "finished job")
+        is_gone = "is" if preview.expected == 1 else "are"
+        return f"{jobs} {is_gone} deleted for good. Nothing brings them back."
+    if preview.verb == "rescue" and preview.warnings:
+        return one_line(preview.warnings[-1], 300)
+    return None
+
+
+def _exactly(preview: Preview) -> str:
+    if preview.verb == "purge":
+        return "No job that ended later is deleted."
+    number = f"{preview.count:,}"
+    if preview.expected < preview.count:
+        return f"Nothing beyond these {number} is touched."
+    one = preview.count == 1
+    these = "This one and no other" if one else f"These {number} and no others"
+    if preview.verb == "retry":
+        return f"{these} will run."
+    return f"{these} {'is' if one else 'are'} touched."
+
+
+def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
+    done, left_out = say_done(preview.verb), preview.left_out
+    where = name_queues((), asked)
+    nothing = f"Nothing to {say_ask(preview.verb).lower()}."
+    head: Line
+    if preview.verb == "purge":
+        head = ["🟢 ", bold(nothing), f" No finished job{where} is old enough."]
+    elif asked.job_ids:
+        none = f"Job {asked.job_ids[0]} cannot" if len(asked.job_ids) == 1 else (
+            "None of these jobs can"
+        )  # fmt: skip
+        head = ["🟡 ", bold(f"{none} be {done} now.")]
+    else:
+        status = f"{asked.status} job" if asked.status else "job"
+        head = ["🟢 ", bold(nothing), f" No {status}{where} matches."]
+    stay = [skip for skip in preview.skips if skip not in left_out]
+    lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
+    return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])
+
+
+def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
+    where, done = name_queues(_queues(preview), asked), say_done(preview.verb)
+    head = f"None of the {count(preview.count, 'job')}{where} can be {done} now."
+    if preview.count == 1:
+        job = f"Job {asked.job_ids[0]}" if len(asked.job_ids) == 1 else "The 1 job"
+        head = f"{job}{where} cannot be {done} now."
+    lines: list[Line] = [["🟡 ", bold(head)], *_stays(preview, asked)]
+    if preview.remain:
+        lines.append(tell_remain(preview.remain, preview.count))
+    return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])

@@ -1,0 +1,94 @@
+"""A refusal: what is missing, and whom to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Line, Part, Span, bold, channel, context, paragraph
+from chatbot.messages.people import name_people
+from chatbot.messages.words import sentence
+from jobs_maint.errors import NotPermitted
+
+__all__ = ["render_refusal"]
+
+
+def render_refusal(
+    refusal: NotPermitted,
+    *,
+    users: Sequence[str] = (),
+    usergroups: Sequence[str] = (),
+    problems: Sequence[str] = (),
+    passing: bool = True,
+    elsewhere: Sequence[str] = (),
+    act: bool = True,
+) -> Message:
+    """`users`, `usergroups`: who holds the role.
+
+    `problems`: why it is not known whether the asker holds it, and whether they are `passing`;
+    `elsewhere`: channels where the asker holds it; `act`: whether it would change something.
+    """
+    what, _, why = str(refusal).partition(": ")
+    audited = "The refusal is in the audit."
+    if problems:
+        return _render_unknown(what, users, problems, audited, passing=passing, act=act)
+    lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
+    if elsewhere:
+        lines.append(_elsewhere(refusal, elsewhere))
+    else:
+        lines.append(_ask(refusal, users, usergroups))
+    return pack([paragraph(*lines), context([audited])])
+
+
+def _render_unknown(
+    what: str,
+    users: Sequence[str],
+    problems: Sequence[str],
+    audited: str,
+    *,
+    passing: bool,
+    act: bool,
+) -> Message:
+    """Slack does not say who is who: that is no missing role.
+
+    Nobody is sent to a user group, whose members are not known either.
+    """
+    because = " Slack does not say whether you hold a role that allows it"
+    end = "; nothing was changed." if act else "."
+    lines: list[Line] = [["⛔ ", bold(f"{what} now."), because + end]]
+    what_to_do = "Try again in a minute" if passing else "Whoever runs the bot can mend it"
+    or_ask = name_people(users, ())
+    lines.append([what_to_do, *([", or ask ", *or_ask] if or_ask else []), "."])
+    parts: list[Part] = [paragraph(*lines)]
+    reasons: list[Line] = [[sentence(problem)] for problem in problems[:5]]
+    return pack([*parts, context(*reasons, [audited])])
+
+
+def _elsewhere(refusal: NotPermitted, channels: Sequence[str]) -> Line:
+    role = refusal.needs or "the role"
+    line: list[Span | str] = ["You hold ", bold(role), " in "]
+    for i, one in enumerate(channels[:3]):
+        line += [", " if i else "", channel(one)]
+    return [*line, ": type it there."]
+
+
+def _why(refusal: NotPermitted, why: str) -> list[Span | str]:
+    if not why:
+        return []
+    text = sentence(why)
+    spans: list[Span | str] = [" "]
+    for role in (refusal.needs, refusal.has):
+        before, found, after = text.partition(str(role)) if role else ("", "", "")
+        if found:
+            spans += [before, bold(str(role))]
+            text = after
+    return [*spans, text]
+
+
+def _ask(refusal: NotPermitted, users: Sequence[str], groups: Sequence[str]) -> Line:
+    people = name_people(users, groups)
+    if not people:
+        role = f"the role {refusal.needs}" if refusal.needs else "a role that reaches it"
+        return [f"Nobody holds {role}; whoever runs the bot can grant it in CHATBOT_ROLES."]
+    return ["Ask ", *people, "."]

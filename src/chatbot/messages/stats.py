@@ -1,0 +1,100 @@
+"""`stats`: which queue is in trouble, then the numbers."""
+
+from __future__ import annotations
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import cut_rows, pack, turn_page
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
+from chatbot.messages.parts import table as build_table
+from chatbot.messages.words import count, cut, number
+from jobs_maint.actions import ListFailed, ShowStats
+from jobs_maint.durations import format_age, parse_window
+from jobs_maint.models import QueueStats, StatsReport
+from jobs_maint.render import build_verdict, sort_queues
+
+__all__ = ["render_stats"]
+
+SLOW = 60.0
+"""Seconds the oldest ready job waits before its row is bold."""
+HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
+_DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
+
+
+def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message:
+    queues = sort_queues(report.queues)
+    if not queues:
+        return pack([paragraph(_no_queues(report, command)), _context(report, [])])
+    failed = sum(queue.failed_last_hour for queue in queues)
+    verdict = build_verdict(report)
+    lines: list[Line] = [[f"{_DOTS[verdict.level]} ", bold(verdict.headline)]]
+    lines.append([verdict.second_line])
+    clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
+    if failed:
+        words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
+        clicks.insert(0, Button(f"Show {count(failed, 'failure')}", words))
+    notes: list[Line] = []
+    if report.hidden_queues:
+        what = count(report.hidden_queues, "queue is", "queues are")
+        notes.append([f"{what} not shown: your role does not reach them"])
+    if any("ready" in fields for fields in report.estimated.values()):
+        notes.append(["≈: many jobs wait, estimated from a part of the table"])
+    there = cut_rows(len(queues), page)
+    shown = [queues[i] for i in there]
+    worst = int(there.start == 0 and _in_trouble(shown[0]))
+    words = ShowStats(report.queue).words()
+    return pack(
+        [
+            paragraph(*lines),
+            _context(report, notes),
+            *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
+            buttons(*clicks),
+            build_table(HEADER, [_row(q, report) for q in shown], bold_rows=worst),
+        ]
+    )
+
+
+def _in_trouble(queue: QueueStats) -> bool:
+    return queue.failed_last_hour > 0 or (queue.oldest_ready_seconds or 0.0) >= SLOW
+
+
+def _no_queues(report: StatsReport, command: str) -> Line:
+    if report.queue is not None:
+        return [
+            "🟡 ",
+            bold(f"There is no job in a queue named {cut(report.queue, 60)}."),
+            " ",
+            code(f"{command} stats"),
+            " shows all queues.",
+        ]
+    if report.hidden_queues:
+        return ["🟡 ", bold("Your role reaches none of the queues that hold jobs.")]
+    return ["🟢 ", bold("There is no job in the database yet.")]
+
+
+def _context(report: StatsReport, notes: list[Line]) -> Part:
+    line: list[object] = ["as of ", when(report.as_of, report.as_of)]
+    for run in report.maintenance:
+        name = run.task.rpartition(":")[2].partition("_")[0]
+        line += [f" · last {name} ", when(run.finished_at, report.as_of)]
+        if not run.succeeded:
+            line.append(" failed")
+    if not report.maintenance:
+        line.append(" · no purge or rescue has run yet")
+    return context(line, *notes)  # type: ignore[arg-type]
+
+
+def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
+    oldest = queue.oldest_ready_seconds
+    about = "≈" if "ready" in report.estimated.get(queue.queue, ()) else ""
+    return (
+        cut(queue.queue, 60),
+        number(queue.failed_last_hour),
+        _age(oldest) if oldest is not None and queue.ready else "–",
+        f"{about}{number(queue.ready)}",
+        number(queue.failed_last_day),
+        number(queue.done_last_day),
+    )
+
+
+def _age(seconds: float) -> str:
+    return format_age(seconds) if seconds >= 1 else "< 1 s"

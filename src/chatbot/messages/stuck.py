@@ -1,0 +1,111 @@
+"""`stuck`: running jobs whose worker is gone, what the rescue does next, then the long ones."""
+
+from __future__ import annotations
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack_pages
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    divider,
+    paragraph,
+    when,
+)
+from chatbot.messages.words import count, cut, short_task
+from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
+from jobs_maint.durations import format_age
+from jobs_maint.models import StuckJob, StuckReport
+
+__all__ = ["render_stuck"]
+
+WITH_BUTTONS = 3
+SURE = (
+    "Jobs that are due go back to their queues, or fail where the policy says so. "
+    "A job that a living worker runs is left alone."
+)
+
+
+def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
+    stuck = sorted(report.stuck, key=_due_in)
+    jobs = [*stuck, *report.long_running]
+    clicks = [Button("Refresh", ListStuck().words(), refresh=True)]
+    if due := [job for job in stuck if _is_due(job)]:
+        label = f"Rescue {count(len(due), 'job')}"
+        clicks.insert(0, Button(label, RescueStalled().words(), "primary", sure=SURE))
+    notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
+    if report.hidden_jobs:
+        hidden = count(report.hidden_jobs, "running job")
+        notes.append([f"{hidden} in queues that your role does not reach"])
+    head = [paragraph(*_headline(report, len(due))), context(*notes), buttons(*clicks)]
+    items = [
+        _item(job, with_buttons=i < WITH_BUTTONS, first=i in {0, WITH_BUTTONS, len(stuck)})
+        for i, job in enumerate(jobs)
+    ]
+    return pack_pages(
+        head,
+        items,
+        page=page,
+        total=len(jobs),
+        noun="jobs",
+        more=lambda _needed: ListStuck().words(),
+    )
+
+
+def _headline(report: StuckReport, due: int) -> list[Line]:
+    stuck, long = len(report.stuck), len(report.long_running)
+    runs = f"{count(long, 'job')} {'runs' if long == 1 else 'run'} long"
+    if not stuck:
+        if not long:
+            return [["🟢 ", bold("Every running job has a living worker.")], ["None runs long."]]
+        return [["🟡 ", bold(f"{runs}.")], ["Every running job has a living worker."]]
+    has = "has" if stuck == 1 else "have"
+    lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')} {has} no living worker.")]]
+    if due == stuck:
+        when_then = "The next rescue acts on it." if stuck == 1 else "The next rescue acts on all."
+    elif due:
+        when_then = f"The next rescue acts on {due:,}, on the others when they are due."
+    else:
+        when_then = f"The rescue acts when {'it is' if stuck == 1 else 'they are'} due."
+    return [*lines, [f"{when_then} {runs}." if long else when_then]]
+
+
+def _is_due(job: StuckJob) -> bool:
+    return job.due_in_seconds is not None and job.due_in_seconds <= 0
+
+
+def _due_in(job: StuckJob) -> float:
+    return float("inf") if job.due_in_seconds is None else job.due_in_seconds
+
+
+def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
+    line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
+    facts = [cut(job.queue, 60)]
+    if job.running_seconds is not None:
+        facts.append(f"running {format_age(job.running_seconds)}")
+    if job.attempts:
+        facts.append(f"attempt {job.attempts + 1}")
+    line += [f" · {fact}" for fact in facts]
+    parts = [paragraph(line, [_state(job)])]
+    if with_buttons:
+        clicks = [Button("Details", GetJob(job.job_id).words())]
+        if job.named:
+            clicks.append(Button(f"Stop job {job.job_id}", CancelJobs((job.job_id,)).words()))
+        parts.append(buttons(*clicks))
+    return [divider(), *parts] if first or with_buttons else parts
+
+
+def _state(job: StuckJob) -> str:
+    who = cut(job.worker, 80) if job.worker else ""
+    if job.named:
+        return f"runs long, on {who}" if who else "runs long, on a living worker"
+    seen = f"last on {who}, gone" if who else "its worker is gone"
+    if job.noticed_seconds is None or job.due_in_seconds is None:
+        return f"{seen}; the rescue has not noticed it yet"
+    due = "now due" if _is_due(job) else f"due in {format_age(job.due_in_seconds)}"
+    return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, rescue {due}"

@@ -1,0 +1,130 @@
+"""`workers`: how many live, what they run, then each of them, the silent ones first."""
+
+from __future__ import annotations
+
+from chatbot.messages.message import Message
+from chatbot.messages.packer import cut_rows, pack, turn_page
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    table,
+    when,
+)
+from chatbot.messages.words import count, cut, number, short_task
+from jobs_maint.actions import ListStuck, ListWorkers
+from jobs_maint.durations import format_age
+from jobs_maint.models import StuckJob, WorkersReport, WorkerView
+
+__all__ = ["render_workers"]
+
+HEADER = ("Worker", "State", "Seen", "Jobs", "Longest", "Queues")
+WORDS = {"State", "Queues"}
+MOST_RUNNING = 10
+
+
+def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
+    if not report.workers:
+        line: Line = ["🔴 ", bold("No worker is registered.")]
+        about = "Nothing runs until one starts; jobs are kept and wait."
+        return pack(
+            [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
+        )
+    workers = sorted(report.workers, key=lambda worker: (worker.live, -_longest(worker)))
+    silent = [worker for worker in workers if not worker.live]
+    running = sorted(
+        ((job, worker) for worker in workers for job in worker.jobs),
+        key=lambda pair: -(pair[0].running_seconds or 0.0),
+    )
+    clicks = [Button("Refresh", ListWorkers().words(), refresh=True)]
+    if silent:
+        clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
+    there = cut_rows(len(workers), page)
+    parts = [paragraph(*_headline(workers, silent, len(running))), _notes(report)]
+    if running and there.start == 0:
+        lines = [_running(job, worker) for job, worker in running[:MOST_RUNNING]]
+        if len(running) > MOST_RUNNING:
+            left = len(running) - MOST_RUNNING
+            lines.append([f"and {count(left, 'more job')} that ran for less long"])
+        parts.append(paragraph(*lines))
+    shown = [workers[i] for i in there]
+    worse = sum(not worker.live for worker in shown)
+    rows = [_row(worker) for worker in shown]
+    turn = turn_page(there, len(workers), page + 1, "workers", lambda _n: ListWorkers().words())
+    return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, worse, WORDS)])
+
+
+def _longest(worker: WorkerView) -> float:
+    return max((job.running_seconds or 0.0 for job in worker.jobs), default=0.0)
+
+
+def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int) -> list[Line]:
+    live = len(workers) - len(silent)
+    runs = (
+        f"{'It runs' if live == 1 else 'They run'} {count(running, 'job') if running else 'no job'}"
+    )
+    if not live:
+        first: Line = ["🔴 ", bold(f"No worker lives; {count(len(silent), 'is', 'are')} silent.")]
+        return [first, [f"The last was seen {_seen(min(silent, key=_seen_at))}."]]
+    if silent:
+        ago = _seen(min(silent, key=_seen_at))
+        which = "The silent one was" if len(silent) == 1 else "The last of the silent ones was"
+        return [
+            ["🟡 ", bold(f"{live:,} of {count(len(workers), 'worker')} live.")],
+            [f"{runs}. {which} seen {ago}."],
+        ]
+    which = f"{count(live, 'worker')} {'lives' if live == 1 else 'live'}, none is silent."
+    return [["🟢 ", bold(which)], [f"{runs}."]]
+
+
+def _seen_at(worker: WorkerView) -> float:
+    return worker.seen_seconds
+
+
+def _seen(worker: WorkerView) -> str:
+    return f"{format_age(worker.seen_seconds)} ago"
+
+
+def _running(job: StuckJob, worker: WorkerView) -> Line:
+    span = f" for {format_age(job.running_seconds)}" if job.running_seconds is not None else ""
+    where = f" on {_name(worker)}"
+    return [bold(short_task(job.task)), "  job ", code(str(job.job_id)), f"{span}{where}"]
+
+
+def _name(worker: WorkerView) -> str:
+    """The host without its domain: with the pid that is enough, and a phone is narrow."""
+    if worker.host is None:
+        return f"worker {worker.worker_id}"
+    whole = worker.host[:200]
+    first, _, rest = whole.partition(".")
+    host = whole if not rest or first.isdigit() else first
+    return cut(host, 40) + (f" pid {worker.pid}" if worker.pid is not None else "")
+
+
+def _row(worker: WorkerView) -> tuple[str, ...]:
+    queues = "not known" if not worker.recorder else "all"
+    if worker.queues is not None:
+        queues = cut(", ".join(cut(queue, 60) for queue in worker.queues[:20]), 60)
+    return (
+        _name(worker),
+        "live" if worker.live else "silent",
+        format_age(worker.seen_seconds),
+        number(len(worker.jobs)),
+        format_age(_longest(worker)) if worker.jobs else "–",
+        queues,
+    )
+
+
+def _notes(report: WorkersReport) -> Part:
+    line: Line = ["as of ", when(report.as_of, report.as_of)]
+    without = sum(not worker.recorder for worker in report.workers)
+    if not without:
+        return context(line)
+    which = f"{count(without, 'worker has', 'workers have')} no recorder"
+    they, their = ("it runs", "its") if without == 1 else ("they run", "their")
+    return context(line, [f"{which}: what {they} is not known, {their} errors are not kept"])

@@ -1,0 +1,1 @@
+"""What runs behind every request: log lines with its id, tasks that a shutdown waits for."""

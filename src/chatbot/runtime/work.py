@@ -1,0 +1,54 @@
+"""What runs after the acknowledgement: tracked, so that a shutdown waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from chatbot.runtime.logs import identified
+
+__all__ = ["Work"]
+
+log = logging.getLogger(__name__)
+
+
+class Work:
+    """Tasks in flight. What they raise is logged; it never reaches who started them.
+
+    `stopping` is set when the process is to end: long work looks at it between two batches.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        with identified():
+            task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            log.error("chatbot.work_failed error=%s", type(exc).__name__, exc_info=exc)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait for all of it, at most so long, then cancel; returns how many were cancelled."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._tasks:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await asyncio.wait(set(self._tasks), timeout=left)
+        late = list(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)

@@ -1,0 +1,1 @@
+"""Is the Slack side sound: the app's manifest, its scopes, what the doctor checks."""

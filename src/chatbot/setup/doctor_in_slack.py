@@ -1,0 +1,53 @@
+"""What `/jobs doctor` adds to the core's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chatbot.access.directory import Directory
+from chatbot.messages.words import count
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
+from chatbot.slack.client import SlackClient
+from chatbot.slack.undelivered import DeliveryProblem
+from jobs_maint.models import DoctorReport, Finding
+
+__all__ = ["add_slack", "sort_findings"]
+
+_LEVELS = ("error", "warning", "note", "ok")
+
+
+def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first."""
+    return tuple(sorted(findings, key=lambda finding: _LEVELS.index(finding.level)))
+
+
+async def add_slack(
+    report: DoctorReport, settings: ChatbotSettings, slack: SlackClient, directory: Directory
+) -> DoctorReport:
+    """The core's report with Slack's findings, the roles, and what was not delivered lately."""
+    found = [*report.findings, *await check_slack(settings, slack, directory)]
+    if grants := await list_grants(settings, directory):
+        found.append(Finding("slack_roles", "note", f"{'; '.join(map(_describe_grant, grants))}."))
+    found += [_describe_problem(one) for one in slack.problems.list_problems()]
+    return replace(report, findings=sort_findings(found))
+
+
+def _describe_grant(row: GrantRow) -> str:
+    groups = (
+        f"{group} ({'members not known' if size is None else count(size, 'member')})"
+        for group, size in row.usergroups
+    )
+    who = ", ".join([*row.users, *groups]) or "nobody"
+    queues = f" on {', '.join(row.queues)}" if row.queues is not None else ""
+    channels = f" in {', '.join(row.channels)}" if row.channels is not None else ""
+    return f"{row.role}: {who}{queues}{channels}"
+
+
+def _describe_problem(problem: DeliveryProblem) -> Finding:
+    times = "" if problem.count == 1 else f" ({problem.count} times)"
+    text = f"{problem.channel} at {problem.at:%H:%M} UTC{times}: {problem.text}"
+    if problem.delivered_at is not None:
+        return Finding("slack_delivery", "note", f"{text} Since then messages arrived there.")
+    return Finding("slack_delivery", "warning", text, "Mend that; the next message shows it.")

@@ -1,0 +1,243 @@
+"""What Slack adds to the doctor: tokens, scopes, channels, user groups, roles.
+
+Every finding is a sentence with its fix, as the core's. Nothing is changed and nothing is posted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatbot.access.directory import Directory, Unknown
+from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.scopes import SCOPES, list_needed
+from chatbot.slack.client import SlackClient
+from chatbot.slack.errors import SlackRefused
+from jobs_maint.actions import Role
+from jobs_maint.errors import InvalidSettings, JobsMaintError
+from jobs_maint.models import Finding
+
+__all__ = ["GrantRow", "check_slack", "list_grants"]
+
+_INSTALL = "Add it under OAuth & Permissions and install the app again."
+_AGAIN = "Mend that, then run the doctor again."
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """One grant of CHATBOT_ROLES as it counts now; a group's members: None when not known."""
+
+    role: str
+    users: tuple[str, ...]
+    usergroups: tuple[tuple[str, int | None], ...]
+    queues: tuple[str, ...] | None
+    channels: tuple[str, ...] | None
+
+
+async def check_slack(
+    settings: ChatbotSettings, slack: SlackClient | None, directory: Directory | None = None
+) -> tuple[Finding, ...]:
+    """One finding a check; never raises for what Slack answers. `slack`: None without a token."""
+    found = [_check_mode(settings), _check_roles(settings)]
+    if slack is None:
+        return (*found, _error("slack_token", "SLACK_BOT_TOKEN is not set.", _token_fix()))
+    try:
+        who = await slack.auth_test()
+    except InvalidSettings as exc:
+        return (*found, _error("slack_token", _sentence(exc), _token_fix()))
+    except JobsMaintError as exc:
+        why = f"{_sentence(exc)} Nothing else could be asked of Slack."
+        return (*found, _error("slack_token", why, "Check the network and SLACK_API_URL."))
+    where = f"{who.team or 'the workspace'} ({who.team_id})"
+    found.append(Finding("slack_token", "ok", f"The bot is {who.user_id} in {where}."))
+    if settings.slack_app_token is not None:
+        found.append(await _check_app_token(settings, slack))
+    found += await _check_scopes(settings, slack)
+    for channel, use in _list_channels(settings).items():
+        found.append(await _check_channel(slack, channel, use))
+    members = directory or Directory(slack, time.time)
+    for group in _list_groups(settings):
+        found.append(await _check_group(members, group))
+    return tuple(found)
+
+
+async def list_grants(settings: ChatbotSettings, directory: Directory) -> tuple[GrantRow, ...]:
+    """Who holds which role, on what and where; the strongest role first."""
+    rows = []
+    for role in reversed(Role):
+        for grant in settings.roles.get(role, ()):
+            groups = tuple([(one, await _count(directory, one)) for one in grant.usergroups])
+            rows.append(GrantRow(str(role), grant.users, groups, grant.queues, grant.channels))
+    return tuple(rows)
+
+
+async def _count(directory: Directory, group: str) -> int | None:
+    try:
+        return len(await directory.members_of(group, act=True))
+    except Unknown:
+        return None
+
+
+def _error(check: str, sentence: str, fix: str) -> Finding:
+    return Finding(check, "error", sentence, fix)
+
+
+def _warning(check: str, sentence: str, fix: str) -> Finding:
+    return Finding(check, "warning", sentence, fix)
+
+
+def _sentence(exc: BaseException) -> str:
+    text = _why(exc)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _why(exc: BaseException) -> str:
+    """For the end of a sentence of ours."""
+    return str(exc).rstrip(".")
+
+
+def _token_fix() -> str:
+    return "Set SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…) of OAuth & Permissions."
+
+
+def _check_mode(settings: ChatbotSettings) -> Finding:
+    try:
+        mode = settings.require_mode()
+    except InvalidSettings as exc:
+        return _error("slack_mode", _sentence(exc), "Set one of them; see set-up-slack.md.")
+    if mode == "socket":
+        return Finding("slack_mode", "ok", "Requests come over Socket Mode.")
+    where = f"{settings.host}:{settings.port}/slack/events"
+    return Finding("slack_mode", "ok", f"Requests come over HTTP, signed, to {where}.")
+
+
+def _check_roles(settings: ChatbotSettings) -> Finding:
+    if settings.roles:
+        count = sum(map(len, settings.roles.values()))
+        return Finding("slack_roles", "ok", f"CHATBOT_ROLES has {count} grants.")
+    return _warning(
+        "slack_roles",
+        "Nobody may do anything in Slack: CHATBOT_ROLES is not set.",
+        """Name somebody: CHATBOT_ROLES='{"admin": {"users": ["U…"]}}'.""",
+    )
+
+
+async def _check_app_token(settings: ChatbotSettings, slack: SlackClient) -> Finding:
+    token = settings.slack_app_token
+    try:
+        await slack.open_socket(token.get_secret_value() if token else "")
+    except (InvalidSettings, SlackRefused) as exc:
+        fix = "Make one under Basic Information → App-Level Tokens; Socket Mode must be on."
+        return _error("slack_app_token", _sentence(exc), fix)
+    except JobsMaintError as exc:
+        return _warning("slack_app_token", f"This was not checked: {_why(exc)}.", _AGAIN)
+    return Finding("slack_app_token", "ok", "Slack opens Socket Mode connections for it.")
+
+
+async def _check_scopes(settings: ChatbotSettings, slack: SlackClient) -> list[Finding]:
+    granted = await _find_scopes(slack)
+    if granted is None:
+        sentence = "This was not checked: Slack did not say which scopes the token has."
+        return [_warning("slack_scopes", sentence, _AGAIN)]
+    needed = list_needed(settings)
+    found = []
+    for scope in SCOPES:
+        if scope.name not in granted:
+            why = "these settings need it" if scope.name in needed else "it is optional"
+            found.append(
+                Finding(
+                    f"slack_scope:{scope.name}",
+                    "error" if scope.name in needed else scope.level,
+                    f"The app lacks the scope {scope.name} ({why}), for: {scope.purpose}. "
+                    f"Without it {scope.without}.",
+                    _INSTALL,
+                )
+            )
+    return found or [Finding("slack_scopes", "ok", "The token has every scope that is used.")]
+
+
+async def _find_scopes(slack: SlackClient) -> frozenset[str] | None:
+    """They come in a header; None when they do not."""
+    try:
+        answer = await slack.web.api_call("auth.test")
+    except Exception:  # noqa: BLE001  told as a finding
+        return None
+    headers: Mapping[str, Any] = {name.lower(): v for name, v in dict(answer.headers).items()}
+    listed = headers.get("x-oauth-scopes")
+    return None if listed is None else frozenset(one.strip() for one in str(listed).split(","))
+
+
+@dataclass(slots=True)
+class _Use:
+    """`posts`: whether the bot has to write there by itself."""
+
+    posts: bool = False
+    names: list[str] = field(default_factory=list)
+
+
+def _list_channels(settings: ChatbotSettings) -> dict[str, _Use]:
+    found: dict[str, _Use] = {}
+    for digest in settings.digests:
+        use = found.setdefault(digest.channel, _Use())
+        use.posts = True
+        use.names.append(f"the digest {digest.name}")
+    if settings.audit_channel:
+        use = found.setdefault(settings.audit_channel, _Use())
+        use.posts = True
+        use.names.append("CHATBOT_AUDIT_CHANNEL")
+    for role, several in settings.roles.items():
+        for channel in dict.fromkeys(one for grant in several for one in grant.channels or ()):
+            found.setdefault(channel, _Use()).names.append(f"a grant of {role}")
+    return found
+
+
+async def _check_channel(slack: SlackClient, channel: str, use: _Use) -> Finding:
+    check = f"slack_channel:{channel}"
+    bad = _error if use.posts else _warning
+    what = " and ".join(use.names)
+    try:
+        place = await slack.get_channel(channel)
+    except SlackRefused as exc:
+        if exc.reason != "missing_scope":
+            return bad(
+                check, f"{channel} ({what}): {_why(exc)}.", "Name another channel, or mend that."
+            )
+        return _warning(check, f"{channel} ({what}) was not checked: {_why(exc)}.", _INSTALL)
+    except JobsMaintError as exc:
+        return _warning(check, f"{channel} ({what}) was not checked: {_why(exc)}.", _AGAIN)
+    name = f"{channel} (#{place.get('name')}, {what})"
+    if place.get("is_archived"):
+        return bad(check, f"{name} is archived.", "Name another channel.")
+    if place.get("is_ext_shared") or place.get("is_pending_ext_shared"):
+        shared = f"{name} is shared with another organisation"
+        if use.posts:
+            fix = "Name a channel that only your own people read."
+            return _error(check, f"{shared}: nothing is posted there.", fix)
+        fix = "Name another channel where all are to read them."
+        return Finding(check, "note", f"{shared}: answers are for the asker only.", fix)
+    if use.posts and not place.get("is_member"):
+        why = f"The bot is not in {name}, so it cannot post there."
+        return _error(check, why, "Invite it there with /invite.")
+    return Finding(check, "ok", f"{name} can be used.")
+
+
+def _list_groups(settings: ChatbotSettings) -> list[str]:
+    grants = [grant for several in settings.roles.values() for grant in several]
+    return list(dict.fromkeys(group for grant in grants for group in grant.usergroups))
+
+
+async def _check_group(directory: Directory, group: str) -> Finding:
+    check = f"slack_group:{group}"
+    try:
+        members = await directory.members_of(group, act=True)
+    except Unknown as exc:
+        if exc.may_pass:
+            return _warning(check, f"Who is in {group} was not checked: {_why(exc)}.", _AGAIN)
+        return _error(check, f"Grants of {group} count for nobody: {_why(exc)}.", _AGAIN)
+    if not members:
+        return _warning(
+            check, f"Nobody is in the user group {group}.", "Add people, or enable the group."
+        )
+    return Finding(check, "ok", f"{group} has {len(members)} members.")

@@ -1,0 +1,159 @@
+"""Answers to a command or a click: by its response_url, else privately, else as direct message."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from chatbot.messages.errors import add_note
+from chatbot.messages.message import Message
+from chatbot.messages.parts import Span
+from chatbot.messages.parts import channel as link_to
+from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, AcceptedBlocks
+from chatbot.slack.errors import SlackRefused
+from chatbot.slack.response_urls import ResponseUrls
+from chatbot.slack.web_api import LONGEST_PAUSE, TRIES
+from jobs_maint.errors import JobsMaintError
+
+__all__ = ["Responder"]
+
+log = logging.getLogger(__name__)
+
+TAKEN, NO_ANSWER, USED_UP = 200, 0, 404
+
+
+class Poster(Protocol):
+    """What this asks of the client."""
+
+    web: Any
+
+    async def post(self, channel: str, message: Message) -> Any: ...
+    async def post_ephemeral(self, channel: str, user: str, message: Message) -> None: ...
+
+
+class _Failed(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+class Responder:
+    def __init__(
+        self,
+        client: Poster,
+        blocks: AcceptedBlocks,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        timeout: float,
+    ) -> None:
+        self._client = client
+        self._blocks = blocks
+        self._sleep = sleep
+        self._urls = ResponseUrls(timeout, clock)
+
+    async def close(self) -> None:
+        await self._urls.close()
+
+    def count_left(self, response_url: str) -> int:
+        return self._urls.count_left(response_url)
+
+    async def respond(
+        self,
+        response_url: str | None,
+        message: Message,
+        *,
+        channel: str,
+        user: str,
+        in_channel: bool,
+        replace_original: bool = False,
+    ) -> None:
+        """Answer a command or a click; privately when the response_url is used up."""
+
+        async def use() -> int:
+            if not response_url:
+                return USED_UP
+            return await self.use_response_url(
+                response_url, message, in_channel=in_channel, replace_original=replace_original
+            )
+
+        status = await use()
+        if status == TAKEN:
+            return
+        problem = f"status {status}" if response_url else "no response_url"
+        log.warning("chatbot.response_url_failed problem=%s", problem)
+        try:
+            await self._client.post_ephemeral(channel, user, message)
+        except SlackRefused as exc:
+            # The bot is not in the channel. Rather an answer twice than none.
+            again = status in {NO_ANSWER, 429} or status >= 500
+            if again and await use() == TAKEN:
+                return
+            await self._tell_person(user, channel, message, exc)
+
+    async def use_response_url(
+        self,
+        response_url: str,
+        message: Message,
+        *,
+        in_channel: bool,
+        replace_original: bool = False,
+    ) -> int:
+        """One of its five uses; 200: taken, 0: nobody knows, 404: used up, else Slack's status."""
+
+        async def attempt(form: Message) -> None:
+            body: dict[str, Any] = {
+                "response_type": "in_channel" if in_channel else "ephemeral",
+                "replace_original": replace_original,
+                "text": form.text,
+                "blocks": form.blocks,
+                "unfurl_links": False,
+                "unfurl_media": False,
+            }
+            await self._post(response_url, body)
+
+        try:
+            await self._blocks.send(message, attempt)
+        except _Failed as exc:
+            return exc.status
+        except SlackRefused:
+            return 400
+        return TAKEN
+
+    async def _post(self, url: str, body: dict[str, Any]) -> None:
+        for attempt in range(1, TRIES + 1):
+            if not self._urls.count_left(url):
+                raise _Failed(USED_UP)
+            status, text, pause = await self._urls.post(url, body, proxy=self._client.web.proxy)
+            if status == 200 and _is_ok(text):
+                return
+            if status == 429 and pause <= LONGEST_PAUSE and attempt < TRIES:
+                await self._sleep(pause)
+                continue
+            reason = next((word for word in BLOCKS_REFUSED if word in text), None)
+            if reason is not None:
+                details = (text,) if "[ERROR]" in text else ()
+                raise SlackRefused(
+                    f"Slack refused an answer ({reason})", reason=reason, details=details
+                )
+            raise _Failed(NO_ANSWER if status == 200 else status)
+        raise AssertionError("unreachable")
+
+    async def _tell_person(
+        self, user: str, channel: str, message: Message, refused: SlackRefused
+    ) -> None:
+        """The last way; when it fails too, what is told is why the first one did."""
+        where: list[Span | str] = []
+        if not channel.startswith("D"):
+            where = [" in ", link_to(channel)]
+        try:
+            await self._client.post(user, add_note(message, "You asked this", *where, "."))
+        except JobsMaintError as exc:
+            log.info("chatbot.person_not_told user=%s reason=%s", user, exc)
+            raise refused from exc
+
+
+def _is_ok(text: str) -> bool:
+    """Slack answers `ok` or JSON; a page is of something that stands between."""
+    return '"ok":false' not in text.replace(" ", "") and not text.lstrip().startswith("<")

@@ -1,0 +1,60 @@
+"""Requests for failure summaries: now, or the window that is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+from jobs_maint.actions.actor import Role
+from jobs_maint.actions.base import Action, spell
+from jobs_maint.models import DigestReport
+
+__all__ = ["CloseDigest", "OpenDigest", "ShowDigest"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDigest(Action[DigestReport]):
+    """The failure summary of the last hours, made now; opens and advances no window."""
+
+    queue: str | None = None
+    since: timedelta = timedelta(hours=24)
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "see failures"
+
+    def words(self) -> str:
+        return spell("digest", self.queue, since=self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDigest(Action[DigestReport | None]):
+    """Take the window that is due for this digest and summarise it.
+
+    `period` is one cron period: what the first window covers.
+    """
+
+    name: str
+    period: timedelta
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    groups: int = 10
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class CloseDigest(Action[None]):
+    """Say what came of an opened window: only `sent` and `quiet` advance it."""
+
+    window_id: int
+    state: Literal["sent", "quiet", "failed"]
+    channel: str | None = None
+    ts: str | None = None
+    error: str | None = None
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN

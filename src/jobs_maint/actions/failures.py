@@ -1,0 +1,49 @@
+"""Requests for failed jobs and their groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from jobs_maint.actions.base import Action, spell
+from jobs_maint.models import ErrorsReport, FailedJobsReport
+
+__all__ = ["ListErrors", "ListFailed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListFailed(Action[FailedJobsReport]):
+    queue: str | None = None
+    task: str | None = None
+    error: str | None = None
+    since: timedelta | None = None
+    limit: int = 20
+
+    word: ClassVar[str] = "failed"
+    verb: ClassVar[str] = "see failed jobs"
+
+    def words(self) -> str:
+        return spell(
+            "failed",
+            self.queue,
+            task=self.task,
+            error=self.error,
+            since=self.since,
+            limit=None if self.limit == 20 else self.limit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListErrors(Action[ErrorsReport]):
+    """Failures of a span grouped by task, exception type and normalised message."""
+
+    queue: str | None = None
+    since: timedelta = timedelta(hours=24)
+    limit: int = 10
+
+    word: ClassVar[str] = "errors"
+    verb: ClassVar[str] = "see errors"
+
+    def words(self) -> str:
+        return spell("errors", self.queue, since=self.since, limit=self.limit)

@@ -1,0 +1,58 @@
+"""Requests to delete finished jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+
+from jobs_maint.actions.actor import Role
+from jobs_maint.actions.base import Action, spell
+from jobs_maint.models import Preview, PurgeReport
+
+__all__ = ["PreviewPurge", "PurgeFinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPurge(Action[Preview]):
+    """Freeze statuses, queue and cut-off time of a purge, and count what it would delete."""
+
+    older_than: timedelta | None = None
+    include_failed: bool = False
+    queue: str | None = None
+
+    word: ClassVar[str] = "purge"
+    verb: ClassVar[str] = "delete finished jobs"
+    role: ClassVar[Role | None] = Role.ADMIN
+    act: ClassVar[bool] = True
+
+    @property
+    def whole(self) -> bool:  # type: ignore[override]
+        """Without a queue it needs a grant on every queue."""
+        return self.queue is None
+
+    def words(self) -> str:
+        text = spell("purge", **{"older-than": self.older_than, "queue": self.queue})
+        return text + (" --include-failed" if self.include_failed else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeFinished(Action[PurgeReport]):
+    """Delete finished jobs by the retention settings. `time_limit` bounds one call.
+
+    `resume_after` is what an unfinished report said.
+    """
+
+    dry_run: bool = False
+    time_limit: timedelta | None = None
+    resume_after: Mapping[str, int] = field(default_factory=dict)
+
+    word: ClassVar[str] = "purge"
+    verb: ClassVar[str] = "delete finished jobs"
+    role: ClassVar[Role | None] = Role.ADMIN
+    act: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
+
+    def words(self) -> str:
+        return "purge --dry-run" if self.dry_run else "purge"

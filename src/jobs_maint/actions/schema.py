@@ -1,0 +1,39 @@
+"""Requests on the schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jobs_maint.actions.actor import Role
+from jobs_maint.actions.base import Action
+from jobs_maint.models import SchemaReport
+
+__all__ = ["ApplySchema", "CheckSchema", "ShowSchemaSql"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySchema(Action[SchemaReport]):
+    """Apply what is missing; `indexes`: also build those on Procrastinate's tables."""
+
+    indexes: bool = True
+
+    word: ClassVar[str] = "schema apply"
+    verb: ClassVar[str] = "change the schema"
+    role: ClassVar[Role | None] = Role.ADMIN
+    act: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSchema(Action[SchemaReport]):
+    word: ClassVar[str] = "schema status"
+    verb: ClassVar[str] = "see the schema"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSchemaSql(Action[SchemaReport]):
+    word: ClassVar[str] = "schema sql"
+    verb: ClassVar[str] = "see the schema"
+    role: ClassVar[Role | None] = Role.ADMIN

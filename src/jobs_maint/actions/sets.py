@@ -1,0 +1,142 @@
+"""Requests on sets of jobs: filtered, frozen, confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from jobs_maint.actions.actor import Role, like_pattern, plain_name
+from jobs_maint.actions.base import Action, spell
+from jobs_maint.models import BulkReport, Preview, PurgeReport
+
+__all__ = ["BulkVerb", "ConfirmSelection", "DropSelection", "JobFilter", "PreviewBulk"]
+
+
+class BulkVerb(StrEnum):
+    """What is done to each job of a set."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"
+    DISCARD = "discard"
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses it can be asked for; the first is the default."""
+        return {
+            BulkVerb.RETRY: ("failed", "cancelled", "aborted"),
+            BulkVerb.CANCEL: ("todo", "doing"),
+            BulkVerb.DISCARD: ("failed", "aborted"),
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs. All that is given must hold.
+
+    `queue` is a name or a glob of `*` and `?`, which after a backslash are themselves; `task` a
+    part of the name, or a glob of all of it; `error` a part of type and message; `since` and
+    `until` look back from now to the job's last event; `request` is the audit id of an earlier
+    request: the jobs it changed.
+    """
+
+    queue: str | None = None
+    statuses: tuple[str, ...] = ()
+    task: str | None = None
+    error: str | None = None
+    since: timedelta | None = None
+    until: timedelta | None = None
+    request: int | None = None
+    job_ids: tuple[int, ...] | None = None
+    """Only these, when several ids were named one by one."""
+
+    @property
+    def queue_pattern(self) -> str | None:
+        return like_pattern(self.queue) if self.queue is not None else None
+
+    @property
+    def task_pattern(self) -> str | None:
+        if self.task is None:
+            return None
+        whole = plain_name(self.task) is None
+        return like_pattern(self.task) if whole else f"%{like_pattern(self.task)}%"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewBulk(Action[Preview]):
+    """Freeze the set a bulk act would touch, and show it; changes no job."""
+
+    bulk: BulkVerb
+    filter: JobFilter
+    reset_attempts: bool = False
+
+    act: ClassVar[bool] = True
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.bulk.value
+
+    @property
+    def verb(self) -> str:  # type: ignore[override]
+        return f"{self.bulk} {'these' if self.filter.job_ids else 'all'} jobs"
+
+    @property
+    def role(self) -> Role | None:  # type: ignore[override]
+        """Cancelling or discarding a set, unless ids were named, takes an admin."""
+        if self.bulk is BulkVerb.RETRY or self.filter.job_ids is not None:
+            return Role.OPERATOR
+        return Role.ADMIN
+
+    def words(self) -> str:
+        wanted = self.filter
+        if wanted.job_ids is not None:
+            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._reset()
+        cancel = self.bulk is BulkVerb.CANCEL
+        undo = wanted.request is not None
+        default = self.bulk.statuses if undo and not cancel else self.bulk.statuses[:1]
+        odd = wanted.queue is not None and _reads_otherwise(wanted.queue)
+        text = spell(
+            f"{self.bulk}" if undo and wanted.queue is None else f"{self.bulk} --all",
+            None if odd else wanted.queue,
+            queue=wanted.queue if odd else None,
+            status=None if cancel or wanted.statuses == default else ",".join(wanted.statuses),
+            task=wanted.task,
+            error=wanted.error,
+            since=wanted.since,
+            until=wanted.until,
+            request=wanted.request,
+        )
+        running = " --running" if cancel and "doing" in wanted.statuses else ""
+        return text + running + self._reset()
+
+    def _reset(self) -> str:
+        return " --reset-attempts" if self.reset_attempts else ""
+
+
+def _reads_otherwise(queue: str) -> bool:
+    """As an id or an option, so that it needs `--queue`."""
+    return queue.startswith("-") or queue.lstrip("#").replace(",", "").isdigit()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmSelection(Action[BulkReport | PurgeReport]):
+    """Do what a preview showed, to exactly that set, once."""
+
+    key: str
+
+    word: ClassVar[str] = "confirm"
+    verb: ClassVar[str] = "change jobs"
+    role: ClassVar[Role | None] = Role.OPERATOR
+    act: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class DropSelection(Action[str]):
+    """Not to do what a preview showed: nobody can confirm it any more."""
+
+    key: str
+
+    word: ClassVar[str] = "not now"
+    verb: ClassVar[str] = "drop a preview"
+    role: ClassVar[Role | None] = None

@@ -1,0 +1,162 @@
+"""One action on its way to the database: who asked, what is to be done, with which settings."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from jobs_maint import audit
+from jobs_maint.actions import Action, Actor, QueueScope
+from jobs_maint.database import Conn, Pool, mapped_errors, transaction
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.events import emit
+from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.settings import MaintSettings
+
+__all__ = [
+    "Call",
+    "Guard",
+    "Handlers",
+    "Watch",
+    "close_broken",
+    "describe_error",
+    "open_run",
+    "read",
+    "record_items",
+    "write",
+]
+
+A = TypeVar("A", bound=Action[Any])
+T = TypeVar("T")
+
+Guard = Callable[[Conn], Awaitable[Any]]
+"""Looks in the transaction that opens a run, and raises when it may not begin."""
+
+
+class Watch:
+    """How a front end follows a long act, and stops it between two batches."""
+
+    def __init__(
+        self,
+        on_progress: Callable[[int, int | None], None] | None = None,
+        *,
+        must_stop: Callable[[], bool] | None = None,
+        on_open: Callable[[int, int | None], None] | None = None,
+        place: tuple[str, str | None] | None = None,
+    ) -> None:
+        """`on_progress` gets the number done and the number in all (None: not known).
+
+        `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id and
+        the number in all before the first batch; `place` is channel and ts of the message that
+        tells of the act.
+        """
+        self.place = place
+        self._on_open = on_open
+        self._on_progress = on_progress
+        self._must_stop = must_stop
+        self._stopped = False
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stopped or (self._must_stop is not None and self._must_stop())
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def opened(self, audit_id: int, total: int | None) -> None:
+        if self._on_open is not None:
+            self._on_open(audit_id, total)
+
+    def tell(self, done: int, total: int | None) -> None:
+        if self._on_progress is not None:
+            self._on_progress(done, total)
+
+
+@dataclass(slots=True)
+class Call(Generic[A]):
+    pool: Pool
+    actor: Actor
+    action: A
+    scope: QueueScope
+    settings: MaintSettings
+    watch: Watch = field(default_factory=Watch)
+    audited: bool = False
+    """Whether a row of the audit tells of this call already."""
+
+
+Handlers = Mapping[type[Action[Any]], Callable[[Call[Any]], Awaitable[Any]]]
+"""What each action of one duty is done by."""
+
+
+def describe_error(exc: BaseException) -> tuple[str, str]:
+    """Code and sentence, as the one who asked is told them."""
+    try:
+        with mapped_errors():
+            raise exc  # noqa: TRY301  it is described by the one map there is
+    except JobsMaintError as told:
+        return told.code, str(told)
+    except BaseException as other:  # noqa: BLE001  it is described, and raised by the caller
+        return type(other).__name__, str(other)
+
+
+async def open_run(
+    call: Call[Any],
+    action: Action[Any],
+    total: int | None = None,
+    *,
+    guard: Guard | None = None,
+) -> audit.Run:
+    """The audit row of a long act, `started` and committed before anything is done.
+
+    `guard` raises, in the same transaction, when it may not begin.
+    """
+    await audit.interrupt_lost_runs(call.pool)
+    run = audit.Run(call.pool, call.actor, action)
+    await run.open(total=total, place=call.watch.place, guard=guard)
+    call.audited = True
+    call.watch.opened(run.require_id(), total)
+    return run
+
+
+async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:
+    """With the counts of what was committed.
+
+    A database that is gone must not hide the error; the next process then closes the run.
+    """
+    outcome = "failed" if isinstance(exc, Exception) else "interrupted"
+    error = describe_error(exc)
+    try:
+        await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
+    except Exception as second:  # noqa: BLE001
+        emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, code=error[0])
+
+
+async def read(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:
+    """All that one answer shows is of one moment."""
+    async with call.pool.connection() as conn, transaction(conn, snapshot=True):
+        return await operation(conn)
+
+
+async def write(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:
+    async with call.pool.connection() as conn, transaction(conn):
+        return await operation(conn)
+
+
+async def record_items(
+    conn: Conn, call: Call[Any], items: Sequence[ItemResult], elapsed_seconds: float
+) -> None:
+    counts = dict(Counter(item.outcome.value for item in items))
+    done = counts.get(ItemOutcome.DONE.value, 0)
+    outcome = "done" if done == len(items) else "partly" if done else "refused"
+    error = None
+    if outcome == "refused":
+        broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
+        outcome = "failed" if broken else outcome
+        error = ((broken or items)[0].code, (broken or items)[0].reason)
+    await audit.record(
+        conn, call.actor, call.action, outcome,
+        counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The audit trail, and runs that ended with their process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["AuditEntry", "AuditReport", "LostRun"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    audit_id: int
+    started_at: datetime
+    actor: str
+    action: str
+    outcome: str
+    counts: Mapping[str, int]
+    error: str | None = None
+    elapsed_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    as_of: datetime
+    entries: tuple[AuditEntry, ...]
+    total: int
+    since_seconds: float
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """An act of many transactions whose process died; `counts` is what was committed.
+
+    `channel` and `ts`: its message, which has to say so. `total`: how many there were to look at.
+    """
+
+    audit_id: int
+    actor_id: str
+    word: str
+    words: str
+    counts: Mapping[str, int]
+    total: int | None
+    channel: str
+    ts: str | None
+    started_at: datetime

@@ -1,0 +1,45 @@
+"""The failure summary of one window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs_maint.models.failures import ErrorGroup
+from jobs_maint.models.stats import QueueStats
+
+__all__ = ["DigestReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestReport:
+    """The failure summary of one window, `since` ≤ t < `until`; totals always add up.
+
+    `window_id` is 0 when somebody asked for it now: no window was opened.
+    """
+
+    window_id: int
+    name: str
+    since: datetime
+    until: datetime
+    failed: int
+    failed_before: int
+    succeeded: int
+    retrying: int
+    put_back: int
+    groups: tuple[ErrorGroup, ...]
+    groups_not_shown: int
+    failures_not_shown: int
+    queues: tuple[QueueStats, ...]
+    purged: int | None
+    """None where only some queues or tasks are told of: a purge does not count by them."""
+    truncated_from: datetime | None = None
+    """Where the gap since the last digest began, when it was longer than the digest covers."""
+    queue: str | None = None
+    """The queue asked for, when somebody asked for one."""
+    limited_to_queues: tuple[str, ...] | None = None
+    slots: tuple[int, ...] = ()
+    """`failed` over twelve equal parts of the window, also of groups that are not shown."""
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By queue, the fields of `queues` that are estimates."""

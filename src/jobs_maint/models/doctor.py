@@ -1,0 +1,32 @@
+"""The findings of the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+__all__ = ["DoctorReport", "Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of the doctor found: a sentence, and its fix unless all is well."""
+
+    check: str
+    level: Literal["ok", "note", "warning", "error"]
+    sentence: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """One finding a check, errors first."""
+
+    as_of: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a finding is an error; warnings and notes are none."""
+        return int(any(finding.level == "error" for finding in self.findings))

@@ -1,0 +1,86 @@
+"""Failed jobs, and failures in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["ErrorGroup", "ErrorsReport", "FailedJob", "FailedJobsReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that failed for good, with the error of its last attempt.
+
+    `recorded` is False when no error was stored for that attempt (no recorder, unknown task).
+    `kind` is `error`, `worker_lost` or `aborted`.
+    """
+
+    job_id: int
+    queue: str
+    task: str
+    attempts: int
+    failed_at: datetime | None
+    recorded: bool
+    kind: str | None = None
+    exception_type: str | None = None
+    message: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJobsReport:
+    as_of: datetime
+    jobs: tuple[FailedJob, ...]
+    total: int
+    """All jobs that match, of which `jobs` are the newest."""
+    limit: int
+    queue: str | None = None
+    task: str | None = None
+    error: str | None = None
+    since_seconds: float | None = None
+    limited_to_queues: tuple[str, ...] | None = None
+    hidden_jobs: int = 0
+    """Matching jobs in queues that the actor's grants do not reach."""
+    at_least: bool = False
+    """There are more than `total`: so many were counted."""
+
+    @property
+    def not_shown(self) -> int:
+        return self.total - len(self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """Failures alike: one task, exception type and normalised message.
+
+    `trend` compares with the window before: new, rising, steady, falling or gone.
+    """
+
+    task: str
+    exception_type: str | None
+    message: str
+    count: int
+    count_before: int
+    trend: str
+    recorded: bool
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    sample_job_id: int | None = None
+    slots: tuple[int, ...] = ()
+    """`count` over twelve equal parts of the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsReport:
+    """Failure groups of a span, largest first; totals add up with what is not shown."""
+
+    as_of: datetime
+    since_seconds: float
+    queue: str | None
+    groups: tuple[ErrorGroup, ...]
+    failed: int
+    failed_before: int
+    groups_not_shown: int
+    failures_not_shown: int
+    limited_to_queues: tuple[str, ...] | None = None

@@ -1,0 +1,92 @@
+"""Jobs, and what became of each in an act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["ActReport", "FailedRun", "ItemOutcome", "ItemResult", "JobDetails", "JobEvent"]
+
+
+class ItemOutcome(StrEnum):
+    """What became of one job in an act on several."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One job of an act; `reason` is a phrase that follows "job 12 was skipped: "."""
+
+    job_id: int
+    outcome: ItemOutcome
+    code: str = ""
+    reason: str = ""
+    queue: str | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One step of the timeline; `seconds` since the step before."""
+
+    type: str
+    at: datetime
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """One recorded failed attempt. `traceback` is None when it was not kept (a storm)."""
+
+    attempt: int
+    failed_at: datetime
+    kind: str
+    exception_type: str | None
+    message: str
+    will_retry: bool
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    as_of: datetime
+    job_id: int
+    status: str
+    queue: str
+    task: str
+    attempts: int
+    priority: int
+    lock: str | None
+    queueing_lock: str | None
+    scheduled_at: datetime | None
+    abort_requested: bool
+    worker_id: int | None
+    args: Mapping[str, Any]
+    redacted: bool
+    events: tuple[JobEvent, ...]
+    failures: tuple[FailedRun, ...]
+    worker: str | None = None
+    """Who runs it now, as `host pid 123`, when a fresh beat names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActReport:
+    """What became of jobs named by their ids; `verb`: retry, cancel or discard."""
+
+    items: tuple[ItemResult, ...]
+    elapsed_seconds: float
+    verb: str = "retry"
+
+    @property
+    def done(self) -> tuple[ItemResult, ...]:
+        return tuple(item for item in self.items if item.outcome is ItemOutcome.DONE)
+
+    @property
+    def skipped(self) -> tuple[ItemResult, ...]:
+        return tuple(item for item in self.items if item.outcome is not ItemOutcome.DONE)

@@ -1,0 +1,30 @@
+"""What a purge deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["PurgeReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """What one run (or one slice) of the purge deleted; `finished` is False when time ran out."""
+
+    deleted: Mapping[str, int]
+    batches: int
+    elapsed_seconds: float
+    finished: bool
+    dry_run: bool = False
+    trimmed: Mapping[str, int] = field(default_factory=dict)
+    """Rows deleted from our own tables, by table."""
+    oldest_left: datetime | None = None
+    """The last event of the oldest finished job that is left."""
+    resume_after: Mapping[str, int] = field(default_factory=dict)
+    """Where the next slice goes on: per group of statuses the last id looked at."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.deleted.values())

@@ -1,0 +1,71 @@
+"""Running jobs, their workers, and what a rescue did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs_maint.models.jobs import ItemResult
+
+__all__ = ["RescueReport", "StuckJob", "StuckReport", "WorkerView", "WorkersReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class StuckJob:
+    """A running job. `named`: a living worker's fresh beat names it (it only runs long)."""
+
+    job_id: int
+    queue: str
+    task: str
+    attempts: int
+    started_at: datetime | None
+    running_seconds: float | None
+    named: bool
+    worker: str | None
+    noticed_seconds: float | None
+    """Since the rescue first noticed it; None: not noticed yet."""
+    due_in_seconds: float | None
+    """Until the rescue acts on it; 0 or less: at its next pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class StuckReport:
+    as_of: datetime
+    stuck: tuple[StuckJob, ...]
+    long_running: tuple[StuckJob, ...]
+    hidden_jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker process. `live`: fresh in its beat or in Procrastinate's heartbeat."""
+
+    worker_id: int
+    live: bool
+    host: str | None
+    pid: int | None
+    queues: tuple[str, ...] | None
+    recorder: bool
+    seen_seconds: float
+    jobs: tuple[StuckJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersReport:
+    as_of: datetime
+    workers: tuple[WorkerView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RescueReport:
+    """One pass. `items`: jobs acted on (code `put_back`, `aborted`, `failed`) or left (`error`)."""
+
+    items: tuple[ItemResult, ...]
+    suspects: int
+    """Jobs seen without a living worker that are not due yet."""
+    elapsed_seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(item.code for item in self.items))

@@ -1,0 +1,99 @@
+"""Sets of jobs: the preview, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["BulkReport", "Preview", "SetGroup", "SkipGroup"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetGroup:
+    """Jobs of a set by queue and task."""
+
+    queue: str
+    task: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkipGroup:
+    """Jobs of a set that stay as they are, for one reason; `sample` are a few of their ids."""
+
+    code: str
+    reason: str
+    count: int
+    sample: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a confirmation would do, frozen. `key` confirms it; None when there is nothing to do.
+
+    `count` jobs will be acted on, of which those in `skips` are expected to stay as they are;
+    `remain` more match but are beyond the largest set. `verb`: retry, cancel, discard, rescue or
+    purge.
+    """
+
+    verb: str
+    words: str
+    key: str | None
+    count: int
+    remain: int
+    groups: tuple[SetGroup, ...]
+    skips: tuple[SkipGroup, ...]
+    expires_at: datetime | None
+    cutoffs: Mapping[str, datetime] = field(default_factory=dict)
+    """For a purge: per status, jobs whose last event is older than this."""
+    by_status: Mapping[str, int] = field(default_factory=dict)
+    """For a purge: how many of each status."""
+    running: int = 0
+    """For a cancel: how many of `count` run now and would be asked to abort."""
+    warnings: tuple[str, ...] = ()
+    """What a person must know before the confirmation, a sentence each."""
+
+    @property
+    def skipped(self) -> int:
+        return sum(skip.count for skip in self.skips)
+
+    @property
+    def left_out(self) -> tuple[SkipGroup, ...]:
+        """Jobs that were named one by one and are not among `count`."""
+        return tuple(skip for skip in self.skips if skip.code in {"wrong_status", "not_found"})
+
+    @property
+    def expected(self) -> int:
+        """How many will be changed, as things are now."""
+        return self.count - self.skipped + sum(skip.count for skip in self.left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReport:
+    """What became of a confirmed set. `stopped`: the rest was left because somebody asked.
+
+    From the preview: `queues` of the set, jobs that `remain` beyond the largest set, and those
+    `left_out` though they were named.
+    """
+
+    verb: str
+    words: str
+    audit_id: int
+    requested: int
+    done: int
+    skips: tuple[SkipGroup, ...]
+    failures: tuple[SkipGroup, ...]
+    elapsed_seconds: float
+    stopped: bool = False
+    queues: tuple[str, ...] = ()
+    remain: int = 0
+    left_out: tuple[SkipGroup, ...] = ()
+    became: tuple[SkipGroup, ...] = ()
+    """What was done to the `done` jobs, by code: an abort request is not a cancellation."""
+
+    @property
+    def left(self) -> int:
+        """Jobs of the set that were not looked at."""
+        looked = sum(group.count for group in (*self.skips, *self.failures))
+        return self.requested - self.done - looked

@@ -1,0 +1,71 @@
+"""The queues now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs_maint.models.failures import ErrorsReport
+
+__all__ = ["MaintenanceRun", "QueueStats", "StatsReport", "WorkerCounts"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue now and in the last hour and day.
+
+    `failed_*` counts jobs that failed for good, `retrying_*` attempts that were put back by the
+    task's own retry, `lost_*` jobs put back because their worker died. `oldest_ready_seconds` is
+    how long the oldest ready job has been ready.
+    """
+
+    queue: str
+    ready: int = 0
+    scheduled: int = 0
+    doing: int = 0
+    failed: int = 0
+    succeeded: int = 0
+    cancelled: int = 0
+    aborted: int = 0
+    oldest_ready_seconds: float | None = None
+    done_last_hour: int = 0
+    done_last_day: int = 0
+    failed_last_hour: int = 0
+    failed_last_day: int = 0
+    retrying_last_hour: int = 0
+    retrying_last_day: int = 0
+    lost_last_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCounts:
+    """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent."""
+
+    live: int
+    silent: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRun:
+    """The last finished run of one of our periodic tasks, and how it ended."""
+
+    task: str
+    finished_at: datetime
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReport:
+    as_of: datetime
+    queues: tuple[QueueStats, ...]
+    workers: WorkerCounts
+    maintenance: tuple[MaintenanceRun, ...]
+    hidden_queues: int = 0
+    """Queues left out because the actor's grants do not reach them."""
+    queue: str | None = None
+    """The queue asked for, when one was."""
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By queue, the fields that are estimates: large groups in a large table."""
+    errors: ErrorsReport | None = None
+    """The failures of the last 24 hours, where they were asked for too."""

@@ -1,0 +1,1 @@
+"""The audit trail, read; acts of many transactions, stopped or lost."""

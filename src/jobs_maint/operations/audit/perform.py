@@ -1,0 +1,52 @@
+"""`audit`; stopping an act of many transactions; telling which ended with their process."""
+
+from __future__ import annotations
+
+import time
+
+from jobs_maint import audit
+from jobs_maint.actions import CloseRun, ShowAudit, StopRun, TakeLostRuns
+from jobs_maint.call import Call, Handlers, read, write
+from jobs_maint.database import transaction
+from jobs_maint.errors import SelectionExpired
+from jobs_maint.models import AuditReport, LostRun
+from jobs_maint.operations.audit.entries import list_audit
+
+__all__ = ["HANDLERS"]
+
+
+async def show_audit(call: Call[ShowAudit]) -> AuditReport:
+    asked = call.action
+    return await read(
+        call,
+        lambda conn: list_audit(conn, actor=asked.actor, since=asked.since, limit=asked.limit),
+    )
+
+
+async def stop_run(call: Call[StopRun]) -> str:
+    """The words of the act that will stop; raises SelectionExpired when it has ended."""
+    begun = time.monotonic()
+    async with call.pool.connection() as conn, transaction(conn):
+        words = await audit.ask_to_stop(conn, call.action.audit_id)
+        if words is None:
+            raise SelectionExpired("This has ended already; there is nothing to stop.", why="ended")
+        elapsed = time.monotonic() - begun
+        await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
+    return words
+
+
+async def take_lost_runs(call: Call[TakeLostRuns]) -> tuple[LostRun, ...]:
+    await audit.interrupt_lost_runs(call.pool)
+    return await write(call, audit.take_lost_runs)
+
+
+async def close_run(call: Call[CloseRun]) -> None:
+    await write(call, lambda conn: audit.forget_run(conn, call.action.audit_id))
+
+
+HANDLERS: Handlers = {
+    ShowAudit: show_audit,
+    StopRun: stop_run,
+    TakeLostRuns: take_lost_runs,
+    CloseRun: close_run,
+}

@@ -1,0 +1,144 @@
+"""A confirmed preview: retry, cancel, discard, rescue or purge of exactly what was shown, once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_maint.actions import Action, ConfirmSelection, QueueScope, Role
+from jobs_maint.actions.base import require_role
+from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
+from jobs_maint.database import Conn, undone_transaction
+from jobs_maint.errors import NotPermitted
+from jobs_maint.events import emit
+from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
+from jobs_maint.operations.purge.batches import Retention
+from jobs_maint.operations.purge.runs import run_purge
+from jobs_maint.operations.purge.turn import require_turn
+from jobs_maint.operations.rescue.confirmed import build_act
+from jobs_maint.operations.sets.batches import run_set
+from jobs_maint.operations.sets.frozen import use_selection
+
+__all__ = ["HANDLERS"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Confirmed(Action[Any]):
+    """What a selection was frozen for, as the audit shows it."""
+
+    bulk: str
+    text: str
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.bulk
+
+    def words(self) -> str:
+        return self.text
+
+
+async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeReport:
+    """Do exactly what was shown, once. The role is checked now, before the selection is used."""
+
+    async def use(conn: Conn) -> dict[str, Any]:
+        return await use_selection(conn, call.actor, call.action.key)
+
+    async with call.pool.connection() as conn, undone_transaction(conn):
+        # A look: it is used together with the row that tells so, or a death in between would
+        # leave a set that neither ran nor can.
+        taken = await use(conn)
+        needs = Role(taken["params"]["needs"])
+        scope = require_role(call.actor, needs, f"{taken['verb']} these jobs")
+        queue = taken["params"].get("queue")
+        if (
+            taken["verb"] == "purge"
+            and scope.globs is not None
+            and not (queue is not None and scope.covers(queue))
+        ):
+            raise NotPermitted(
+                "You may not delete these jobs: your grant does not reach every queue.",
+                needs=needs, has=call.actor.role,
+            )  # fmt: skip
+        if taken["verb"] == "purge":
+            await require_turn(conn)
+    confirmed = _Confirmed(taken["verb"], taken["words"])
+    if taken["verb"] == "purge":
+        return await _run_purge(call, confirmed, taken["params"], use)
+    return await _run_bulk(call, confirmed, taken, scope, use)
+
+
+async def _run_purge(
+    call: Call[Any], confirmed: _Confirmed, params: Mapping[str, Any], use: Guard
+) -> PurgeReport:
+    spans = {status: timedelta(seconds=span) for status, span in params["seconds"].items()}
+    return await run_purge(
+        call,
+        confirmed,
+        Retention(spans, audit=None),
+        now=datetime.fromisoformat(params["now"]),
+        queue=params["queue"],
+        trim=False,
+        total=params.get("count"),
+        guard=use,
+    )
+
+
+async def _run_bulk(
+    call: Call[Any],
+    confirmed: _Confirmed,
+    taken: Mapping[str, Any],
+    scope: QueueScope,
+    use: Guard,
+) -> BulkReport:
+    job_ids: list[int] = taken["job_ids"]
+    run = await open_run(call, confirmed, len(job_ids), guard=use)
+    counts: Counter[str] = Counter()
+
+    async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
+        counts.update(item.outcome.value for item in items)
+        go_on = await run.advance(conn, counts)
+        call.watch.tell(looked, len(job_ids))
+        return go_on and not call.watch.stop_requested
+
+    begun = time.monotonic()
+    try:
+        report = await run_set(
+            call.pool,
+            taken["verb"],
+            job_ids,
+            words=taken["words"],
+            audit_id=run.require_id(),
+            reset_attempts=bool(taken["params"].get("reset_attempts")),
+            scope=scope,
+            act=await build_act(call, taken, scope) if taken["verb"] == "rescue" else None,
+            on_batch=on_batch,
+        )
+    except BaseException as exc:
+        await close_broken(run, exc, time.monotonic() - begun)
+        raise
+    report = _complete(report, taken["params"])
+    whole = report.done == report.requested
+    outcome = "done" if whole else "partly" if report.done else "refused"
+    await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
+    emit(
+        "jobs_maint.set_changed", verb=report.verb, done=report.done,
+        requested=report.requested, audit_id=report.audit_id, stopped=report.stopped,
+    )  # fmt: skip
+    return report
+
+
+def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
+    """With what only the preview knew."""
+    left_out = tuple(
+        SkipGroup(one["code"], one["reason"], one["count"], tuple(one["sample"]))
+        for one in params.get("left_out", ())
+    )
+    queues = tuple(params.get("queues", ()))
+    return replace(report, queues=queues, remain=params.get("remain", 0), left_out=left_out)
+
+
+HANDLERS: Handlers = {ConfirmSelection: confirm_selection}

@@ -1,0 +1,1 @@
+"""The failure summary of a window, and which window is due."""

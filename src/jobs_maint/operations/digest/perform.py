@@ -1,0 +1,54 @@
+"""`digest`, and the windows that the periodic task opens and closes."""
+
+from __future__ import annotations
+
+from jobs_maint.actions import CloseDigest, OpenDigest, ShowDigest
+from jobs_maint.call import Call, Handlers, read, write
+from jobs_maint.models import DigestReport
+from jobs_maint.operations.digest.windows import close_window, open_window, summarise_now
+
+__all__ = ["HANDLERS"]
+
+
+async def show_digest(call: Call[ShowDigest]) -> DigestReport:
+    asked = call.action
+    return await read(
+        call,
+        lambda conn: summarise_now(
+            conn,
+            queue=asked.queue,
+            since=asked.since,
+            maintenance_queue=call.settings.queue,
+            scope=call.scope,
+        ),
+    )
+
+
+async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
+    asked = call.action
+    return await write(
+        call,
+        lambda conn: open_window(
+            conn,
+            name=asked.name,
+            period=asked.period,
+            queues=asked.queues,
+            tasks=asked.tasks,
+            groups=asked.groups,
+            maintenance_queue=call.settings.queue,
+        ),
+    )
+
+
+async def close_digest(call: Call[CloseDigest]) -> None:
+    asked = call.action
+    await write(
+        call,
+        lambda conn: close_window(
+            conn, asked.window_id, asked.state,
+            channel=asked.channel, ts=asked.ts, error=asked.error,
+        ),
+    )  # fmt: skip
+
+
+HANDLERS: Handlers = {ShowDigest: show_digest, OpenDigest: open_digest, CloseDigest: close_digest}

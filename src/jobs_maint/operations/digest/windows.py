@@ -1,0 +1,157 @@
+"""The failure summary of one window, and the state of the windows.
+
+A window begins where the last one that Slack accepted ended. It is opened (`sending`), posted by
+the caller, and closed; only `sent` and `quiet` advance it, so an outage of Slack loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import DigestReport, StatsReport
+from jobs_maint.operations.failures.grouping import Window, list_groups
+from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.sql import load_queries
+
+__all__ = [
+    "close_window",
+    "open_window",
+    "summarise_now",
+]
+
+BEHIND = timedelta(seconds=30)
+"""A window closes so far behind the database's clock."""
+LONGEST = timedelta(days=7)
+MOST_GROUPS = 10
+"""Groups shown to who asks now; what is not shown is counted."""
+
+
+async def open_window(
+    conn: Conn,
+    *,
+    name: str,
+    period: timedelta,
+    queues: Sequence[str] | None,
+    tasks: Sequence[str] | None,
+    groups: int,
+    maintenance_queue: str,
+) -> DigestReport | None:
+    """Take the window that is due and summarise it; None when none is due or another sends it.
+
+    `period` is one cron period: the first window covers it. Runs in the caller's transaction.
+    """
+    queries = load_queries("digest")
+    await fetch_all(conn, queries["give_up_sending"], {"name": name})
+    window = await fetch_one(
+        conn,
+        queries["find_window"],
+        {
+            "name": name,
+            "period_seconds": period.total_seconds(),
+            "behind_seconds": min(BEHIND, period / 4).total_seconds(),
+            "most_seconds": LONGEST.total_seconds(),
+        },
+    )
+    if not window["due"]:
+        return None
+    since = window["earliest"] if window["too_long"] else window["since"]
+    until = window["until"]
+    params = {"name": name, "since": since, "until": until}
+    opened = await fetch_all(conn, queries["insert_window"], params)
+    if not opened:
+        return None
+    wanted = Window(since, until, queues, tasks)
+    stats = await get_stats(
+        conn, queue=None, maintenance_queue=maintenance_queue,
+        scope=QueueScope(tuple(queues) if queues else None),
+    )  # fmt: skip
+    report = await _summarise(conn, wanted, name, groups, stats)
+    return replace(
+        report,
+        window_id=opened[0]["id"],
+        truncated_from=window["since"] if window["too_long"] else None,
+    )
+
+
+async def summarise_now(
+    conn: Conn,
+    *,
+    queue: str | None,
+    since: timedelta,
+    maintenance_queue: str,
+    scope: QueueScope = ALL_QUEUES,
+    groups: int = MOST_GROUPS,
+) -> DigestReport:
+    """The same summary of the span that ends now, for who asks; touches no window.
+
+    Raises as `require_queue` does for a queue that is unknown or outside `scope`.
+    """
+    stats = await get_stats(conn, queue=queue, maintenance_queue=maintenance_queue, scope=scope)
+    until = stats.as_of
+    queues = [escape_glob(queue)] if queue is not None else scope.globs
+    wanted = Window(until - since, until, queues)
+    report = await _summarise(conn, wanted, "now", groups, stats)
+    return replace(report, queue=queue, limited_to_queues=scope.globs)
+
+
+async def _summarise(
+    conn: Conn, wanted: Window, name: str, groups: int, stats: StatsReport
+) -> DigestReport:
+    queries, filters = load_queries("digest"), wanted.filters()
+    found = await list_groups(conn, wanted)
+    shown, rest = found[:groups], found[groups:]
+    ends = {
+        row["type"]: row["jobs"]
+        for row in await fetch_all(conn, queries["count_other_ends"], filters)
+    }
+    put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    purged = None
+    if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
+        span = {"since": wanted.since, "until": wanted.until}
+        purged = (await fetch_one(conn, queries["count_purged"], span))["jobs"]
+    return DigestReport(
+        window_id=0,
+        name=name,
+        since=wanted.since,
+        until=wanted.until,
+        failed=sum(group.count for group in found),
+        failed_before=sum(group.count_before for group in found),
+        succeeded=ends.get("succeeded", 0),
+        retrying=max(ends.get("deferred_for_retry", 0) - put_back, 0),
+        put_back=put_back,
+        groups=tuple(shown),
+        groups_not_shown=len(rest),
+        failures_not_shown=sum(group.count for group in rest),
+        queues=stats.queues,
+        estimated=stats.estimated,
+        purged=purged,
+        slots=tuple(map(sum, zip(*(group.slots for group in found), strict=True))),
+    )
+
+
+async def close_window(
+    conn: Conn,
+    window_id: int,
+    state: str,
+    *,
+    channel: str | None = None,
+    ts: str | None = None,
+    error: str | None = None,
+) -> bool:
+    """Say what came of an opened window; False when it was closed by somebody else already."""
+    rows = await fetch_all(
+        conn,
+        load_queries("digest")["close_window"],
+        {
+            "window_id": window_id,
+            "state": state,
+            "channel": channel,
+            "ts": ts,
+            "error": error[:1000] if error else None,
+        },
+    )
+    return bool(rows)

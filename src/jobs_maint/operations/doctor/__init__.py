@@ -1,0 +1,1 @@
+"""Is the set-up sound: checks of schema, server, workers and maintenance."""

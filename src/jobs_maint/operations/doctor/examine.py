@@ -1,0 +1,141 @@
+"""Is the set-up sound: every check in a short read-only transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+
+from jobs_maint.database import Conn, Pool, fetch_one, map_error, transaction
+from jobs_maint.models import DoctorReport, Finding
+from jobs_maint.operations.doctor import database, maintenance, schema, workers
+from jobs_maint.operations.doctor.findings import Situation, warning
+from jobs_maint.sql import load_queries
+
+__all__ = ["CHECKS", "Situation", "examine"]
+
+CHECK_TIMEOUT = timedelta(seconds=5)
+LOCK_TIMEOUT = timedelta(seconds=1)
+"""Somebody's lock on a table must not hold up every check that reads it for five seconds."""
+_LEVELS = ("error", "warning", "note", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`needs`: whose tables it reads, so that missing ones are not reported once a check."""
+
+    name: str
+    run: Callable[[Conn, Situation], Awaitable[Finding]]
+    needs: Literal["procrastinate", "ours"] | None = None
+
+
+CHECKS = (
+    Check("postgresql", database.check_postgresql),
+    Check("read_only", database.check_read_only),
+    Check("isolation", database.check_isolation),
+    Check("clock", database.check_clock),
+    Check("proxy", database.check_proxy),
+    Check("procrastinate", schema.check_procrastinate),
+    Check("procrastinate_schema", schema.check_procrastinate_schema),
+    Check("schema", schema.check_schema),
+    Check("privileges", schema.check_privileges),
+    Check("indexes", schema.check_indexes, "procrastinate"),
+    Check("worker_rows", database.check_worker_rows, "procrastinate"),
+    Check("workers", workers.check_workers, "ours"),
+    Check("recorder", workers.check_recorder, "ours"),
+    Check("deleted_jobs", workers.check_deleted_jobs, "ours"),
+    Check("maintenance_queue", workers.check_maintenance_queue, "ours"),
+    Check("locks", workers.check_locks, "ours"),
+    Check("rescue", maintenance.check_rescue, "ours"),
+    Check("purge", maintenance.check_purge, "ours"),
+    Check("digests", maintenance.check_digests, "ours"),
+    Check("suspects", maintenance.check_suspects, "ours"),
+    Check("audit", maintenance.check_audit, "ours"),
+)
+
+
+async def examine(
+    pool: Pool, situation: Situation, *, patience: timedelta = CHECK_TIMEOUT
+) -> DoctorReport:
+    """Run every check; returns one finding each, errors first. Changes nothing.
+
+    A check that cannot run (no tables, no right, more than `patience` for a statement or for a
+    connection) is a warning with the reason, and the others still run. Works without any table.
+    """
+    as_of, missing = await _find_missing_tables(pool, situation, patience)
+    findings = []
+    unreachable: psycopg_pool.PoolTimeout | None = None
+    for check in CHECKS:
+        if check.needs in missing:
+            findings.append(_needs_tables(check))
+            continue
+        try:
+            if unreachable is not None:
+                raise unreachable  # noqa: TRY301  not waited for again
+            async with _look(pool, patience) as conn:
+                findings.append(await check.run(conn, situation))
+        except Exception as exc:  # noqa: BLE001  told as a finding: the other checks still run
+            if isinstance(exc, psycopg_pool.PoolTimeout):
+                unreachable = exc
+            findings.append(_not_checked(check, exc, patience))
+    findings.sort(key=lambda finding: _LEVELS.index(finding.level))
+    return DoctorReport(as_of, tuple(findings))
+
+
+async def _find_missing_tables(
+    pool: Pool, situation: Situation, patience: timedelta
+) -> tuple[datetime, set[str]]:
+    """The time, and whose tables are not there; when that is not to be known: none."""
+    try:
+        async with _look(pool, patience) as conn:
+            server = await fetch_one(conn, load_queries("doctor")["get_server"])
+            found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    except (psycopg.Error, psycopg_pool.PoolTimeout):
+        return situation.clock(), set()  # each check tells what it meets
+    missing = set() if found["ours"] else {"ours"}
+    if found["jobs_schema"] is None:
+        missing = {"ours", "procrastinate"}
+    return server["now"], missing
+
+
+@asynccontextmanager
+async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
+    async with (
+        pool.connection(timeout=patience.total_seconds()) as conn,
+        transaction(conn, lock_timeout=LOCK_TIMEOUT, statement_timeout=patience),
+    ):
+        await conn.execute(load_queries("doctor")["set_read_only"])
+        yield conn
+
+
+def _needs_tables(check: Check) -> Finding:
+    return warning(
+        check.name,
+        "This was not checked: the tables it reads are missing.",
+        "Apply the schema, then run `jobs-maint doctor` again.",
+    )
+
+
+def _not_checked(check: Check, exc: Exception, patience: timedelta) -> Finding:
+    fix = "Mend that, then run `jobs-maint doctor` again."
+    if isinstance(exc, pg.QueryCanceled):
+        why = f"it took longer than {patience.total_seconds():g} s and was stopped"
+        fix = "Run `jobs-maint doctor` again when the database is less busy."
+    elif isinstance(exc, pg.LockNotAvailable):
+        why = "another session holds a lock on a table it reads"
+        fix = (
+            "Find that session in pg_stat_activity; run `jobs-maint doctor` again when it is over."
+        )
+    elif isinstance(exc, psycopg.Error | psycopg_pool.PoolTimeout):
+        why = str(map_error(exc)).rstrip(".")
+        why = f"{why[:1].lower()}{why[1:]}"
+    else:
+        why = f"unexpected {type(exc).__name__}: {exc}"
+        fix = "This is a defect of procrastinate-ops: please report it to its maintainers."
+    return warning(check.name, f"This was not checked: {why}.", fix)

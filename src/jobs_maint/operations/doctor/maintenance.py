@@ -1,0 +1,165 @@
+"""The doctor's checks on what should have run: rescue, purge, digests, and acts that broke off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from croniter import croniter
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.durations import format_age, format_duration
+from jobs_maint.models import Finding
+from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.sql import load_queries
+
+__all__: list[str] = []
+
+RESCUE_GRACE = timedelta(minutes=10)
+"""Procrastinate skips a tick that is later than that."""
+PURGE_GRACE = timedelta(hours=1)
+"""It waits for everything else in its queue."""
+DIGEST_GRACE = timedelta(hours=1)
+KNOWN_WINDOWS = 7
+"""So many windows of a digest show its longest pause, such as a weekend."""
+
+
+async def check_rescue(conn: Conn, situation: Situation) -> Finding:
+    if not situation.settings.rescue_cron:
+        return note(
+            "rescue",
+            "The rescue is off (JOBS_MAINT_RESCUE_CRON is empty): jobs of dead workers stay doing.",
+            "Set JOBS_MAINT_RESCUE_CRON, or run `jobs-maint rescue` when a worker died.",
+        )
+    run = await _find_last_run(conn, situation, "jobs_maint:rescue_stalled_jobs", "rescue")
+    return judge_schedule("rescue", situation.settings.rescue_cron, run, RESCUE_GRACE)
+
+
+async def check_purge(conn: Conn, situation: Situation) -> Finding:
+    if not situation.settings.purge_cron:
+        return note(
+            "purge",
+            "The nightly purge is off (JOBS_MAINT_PURGE_CRON is empty): finished jobs are kept.",
+            "Set JOBS_MAINT_PURGE_CRON, or run `jobs-maint purge` now and then.",
+        )
+    run = await _find_last_run(conn, situation, "jobs_maint:purge_finished_jobs", "purge")
+    return judge_schedule("purge", situation.settings.purge_cron, run, PURGE_GRACE)
+
+
+async def _find_last_run(conn: Conn, situation: Situation, task: str, word: str) -> dict[str, Any]:
+    params = {"queue": situation.settings.queue, "task": task, "word": word}
+    return await fetch_one(conn, load_queries("doctor")["find_last_run"], params)
+
+
+def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta) -> Finding:
+    """One missed tick is a warning, two are an error. Crons are UTC, times the database's."""
+    now: datetime = run["now"].astimezone(UTC)
+    last: datetime | None = run["succeeded_at"]
+    expected = croniter(cron, now - grace).get_prev(datetime)
+    failed = run["failed_at"] is not None and (last is None or run["failed_at"] > last)
+    if failed:
+        fix = f"Its last run failed: `jobs-maint status {run['failed_job_id']}`."
+    else:
+        fix = (
+            "See that a worker of an app with jobs_maint.register(app) listens to the queue, and "
+            f"that it has the same cron ({cron!r})."
+        )
+    age = f"last succeeded {format_age(now - last)} ago" if last else "has never succeeded"
+    since = last or run["applied_at"]
+    if since is None or since >= expected:
+        if failed:
+            return warning(check, f"The {check} {age}, and its last run failed.", fix)
+        return ok(check, f"The {check} {age if last else 'is not due yet'}.")
+    if last is None and run["deleting"]:
+        return note(
+            check,
+            f"When the {check} last ran is not known: workers delete jobs as they finish.",
+            "Run the workers with delete_jobs='never'.",
+        )
+    before = croniter(cron, expected).get_prev(datetime)
+    judge = warning if since >= before else error
+    return judge(
+        check,
+        f"The {check} {age}; it should have run at {expected:%Y-%m-%d %H:%M} UTC ({cron}).",
+        fix,
+    )
+
+
+async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    rows = await fetch_all(conn, load_queries("doctor")["list_digests"])
+    if not rows:
+        return ok("digests", "No digest was ever sent.")
+    late = [row for row in rows if _is_late(row)]
+    refused = [row for row in rows if row["last_state"] == "failed"]
+    if late:
+        worst = max(late, key=lambda row: row["behind_seconds"] or 0.0)
+        reached = worst["behind_seconds"]
+        return warning(
+            "digests",
+            f"The digest {few([row['name'] for row in late])} is late: "
+            + (f"it reaches to {format_age(reached)} ago." if reached else "it was never sent.")
+            + _reason(worst),
+            "See `jobs-maint failed` for chatbot:send_digest and the bot's settings; a digest that "
+            "was taken out of CHATBOT_DIGESTS is forgotten after 90 days.",
+        )
+    if refused:
+        return warning(
+            "digests",
+            f"The last try of the digest {few([row['name'] for row in refused])} failed."
+            + _reason(refused[0]),
+            "It is tried again; if it stays so, check the channel and the bot's token.",
+        )
+    return ok("digests", f"{count(len(rows), 'digest')} sent in time.")
+
+
+def _is_late(row: dict[str, Any]) -> bool:
+    if not row["windows"]:
+        return bool(row["last_state"] == "failed")
+    pauses = 1 if row["windows"] >= KNOWN_WINDOWS else 3
+    allowed = pauses * row["longest_seconds"] + DIGEST_GRACE.total_seconds()
+    return bool(row["behind_seconds"] > allowed)
+
+
+def _reason(row: dict[str, Any]) -> str:
+    return f" {row['last_error']}" if row["last_state"] == "failed" and row["last_error"] else ""
+
+
+async def check_suspects(conn: Conn, situation: Situation) -> Finding:
+    settings = situation.settings
+    spans = {
+        "stalled_after": settings.stalled_after.total_seconds(),
+        "stalled_after_unknown": settings.stalled_after_unknown.total_seconds(),
+    }
+    found = await fetch_one(conn, load_queries("doctor")["count_suspects"], spans)
+    if not found["jobs"]:
+        return ok("suspects", "No running job is without a living worker.")
+    what = (
+        f"{count(found['jobs'], 'running job')} without a living worker (job "
+        f"{few(found['sample'])}), the first noticed {format_age(found['seconds'])} ago"
+    )
+    if found["overdue"]:
+        return warning(
+            "suspects",
+            f"{what}; {found['overdue']:,} should have been put back by now.",
+            "Run `jobs-maint rescue`; see the check rescue for why it did not run.",
+        )
+    return note(
+        "suspects",
+        f"{what}.",
+        f"The rescue puts them back {format_duration(settings.stalled_after)} after that, or "
+        f"{format_duration(settings.stalled_after_unknown)} where no recorder ran; "
+        "`jobs-maint stuck` shows them.",
+    )
+
+
+async def check_audit(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    rows = await fetch_all(conn, load_queries("doctor")["list_lost_runs"])
+    if not rows:
+        return ok("audit", "No act broke off without its end in the audit.")
+    acts = few([f"{row['word']} #{row['audit_id']}" for row in rows], 3)
+    return warning(
+        "audit",
+        f"{count(rows[0]['total'], 'act')} broke off: {acts} still `started`, the process gone.",
+        "The next purge or bulk act marks it interrupted; what was committed stays, and asking for "
+        "the same again does the rest.",
+    )

@@ -1,0 +1,176 @@
+"""The doctor's checks on tables, indexes and rights: Procrastinate's and ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from jobs_maint import upstream
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import Finding
+from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
+from jobs_maint.operations.schema.indexes import find_missing_indexes
+from jobs_maint.sql import list_migrations, load_queries
+
+__all__: list[str] = []
+
+OLDEST_PROCRASTINATE, FIRST_UNKNOWN_PROCRASTINATE = (3, 10), (4,)
+_APPLY = "Run `jobs-maint schema apply`."
+
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+RIGHTS: dict[str, tuple[str, ...]] = {
+    "procrastinate_jobs": ("SELECT", "UPDATE", "DELETE"),
+    "procrastinate_events": ("SELECT", "INSERT"),  # its triggers write as the user
+    "procrastinate_events_id_seq": ("USAGE",),
+    "procrastinate_periodic_defers": ("SELECT", "UPDATE"),  # a trigger, when a job is deleted
+    "procrastinate_workers": ("SELECT",),
+    "jobs_maint_migrations": ("SELECT",),
+}
+
+
+async def check_procrastinate(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    version = situation.procrastinate_version
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if OLDEST_PROCRASTINATE <= numbers < FIRST_UNKNOWN_PROCRASTINATE:
+        return ok("procrastinate", f"Procrastinate {version} is installed here.")
+    return error(
+        "procrastinate",
+        f"Procrastinate {version} is installed here; this release of procrastinate-ops works with "
+        "3.10 and newer, below 4.",
+        "Install a version in that range: pip install 'procrastinate>=3.10,<4'.",
+    )
+
+
+async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Finding:
+    """Everything that the installed version's own schema creates must be there and in force."""
+    queries = load_queries("doctor")
+    objects = await fetch_all(conn, queries["list_objects"])
+    if not objects:
+        return await _explain_missing(conn, "procrastinate_jobs")
+    there = {(row["kind"], row["name"]) for row in objects}
+    missing = [item for item in list_procrastinate_objects() if item not in there]
+    version = situation.procrastinate_version
+    if not missing:
+        return ok("procrastinate_schema", f"Procrastinate's tables are those of {version}.")
+    judge = warning if {kind for kind, _ in missing} == {"index"} else error
+    names = few([f"{kind} {name}" for kind, name in missing], 3)
+    return judge(
+        "procrastinate_schema",
+        f"Procrastinate's tables are not those of {version}; missing, disabled or invalid: "
+        f"{names}.",
+        "Apply the migrations of Procrastinate up to that version, in order (procrastinate schema "
+        "--migrations-path shows where they are).",
+    )
+
+
+def list_procrastinate_objects() -> list[tuple[str, str]]:
+    """(kind, name) of what the installed version's schema creates."""
+    created = re.findall(
+        r"^CREATE (?:OR REPLACE )?(?:UNIQUE )?(TABLE|FUNCTION|INDEX|TRIGGER) "
+        r"(?:IF NOT EXISTS )?(\w+)",
+        upstream.schema_sql(),
+        re.MULTILINE,
+    )
+    return list(dict.fromkeys((kind.lower(), name) for kind, name in created))
+
+
+async def _explain_missing(conn: Conn, table: str) -> Finding:
+    elsewhere = await fetch_all(conn, load_queries("doctor")["find_elsewhere"], {"name": table})
+    if not elsewhere:
+        return error("procrastinate_schema", "The database has no Procrastinate tables.", _APPLY)
+    found = elsewhere[0]
+    if not found["usable"]:
+        return error(
+            "procrastinate_schema",
+            f"Procrastinate's tables are in the schema {found['schema']}, which this user may not "
+            "use.",
+            f"GRANT USAGE ON SCHEMA {found['quoted']} TO {found['login']};",
+        )
+    return error(
+        "procrastinate_schema",
+        f"Procrastinate's tables are in the schema {found['schema']}, which is not on the search "
+        "path.",
+        f"ALTER ROLE {found['login']} SET search_path = {found['quoted']}, public; or add "
+        f"?options=-csearch_path%3D{found['schema']} to JOB_QUEUE_DATABASE_URL.",
+    )
+
+
+async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    if not found["ours"]:
+        return error("schema", "The database has no tables of procrastinate-ops.", _APPLY)
+    applied = {
+        row["number"] for row in await fetch_all(conn, load_queries("schema")["list_applied"])
+    }
+    pending = [migration.name for migration in list_migrations() if migration.number not in applied]
+    if pending:
+        return error(
+            "schema",
+            f"The tables of procrastinate-ops are old: {few(pending)} not applied.",
+            _APPLY,
+        )
+    names = {row["name"] for row in await fetch_all(conn, load_queries("doctor")["list_objects"])}
+    gone = [table for table in list_our_tables() if table not in names]
+    if gone and found["jobs_schema"] is not None:
+        return error(
+            "schema",
+            f"Tables of procrastinate-ops are not beside Procrastinate's: {few(gone)}.",
+            "Move or restore them; `jobs-maint schema sql` prints how they are made.",
+        )
+    if newer := applied - {migration.number for migration in list_migrations()}:
+        return warning(
+            "schema",
+            f"The tables of procrastinate-ops are newer ({max(newer):04d}) than this release.",
+            "Update procrastinate-ops on this machine.",
+        )
+    return ok("schema", f"The tables of procrastinate-ops are current ({max(applied):04d}).")
+
+
+def list_our_tables() -> list[str]:
+    """The tables that our migrations make."""
+    text = "\n".join(migration.text for migration in list_migrations())
+    return re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text, re.MULTILINE)
+
+
+async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    needed = RIGHTS | dict.fromkeys(list_our_tables(), ALL)
+    pairs = [(table, right) for table, rights in needed.items() for right in rights]
+    params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
+    rows = await fetch_all(conn, load_queries("doctor")["list_missing_rights"], params)
+    if not rows:
+        return ok("privileges", "The database user has the rights it needs on these tables.")
+    login = rows[0]["login"]
+    groups = list(_group_rights(rows))
+    return error(
+        "privileges",
+        f"The database user {login} lacks rights: "
+        + "; ".join(f"{rights} on {few(tables, 3)}" for rights, tables in groups)
+        + ".",
+        " ".join(
+            f"GRANT {rights} ON {'SEQUENCE ' if rights == 'USAGE' else ''}{', '.join(tables)} "
+            f"TO {login};"
+            for rights, tables in groups
+        ),
+    )
+
+
+def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[str]]]:
+    """Tables that lack the same rights together."""
+    by_rights: dict[str, list[str]] = {}
+    for table, lacking in groupby(rows, key=lambda row: row["table_name"]):
+        by_rights.setdefault(", ".join(row["privilege"] for row in lacking), []).append(table)
+    return by_rights.items()
+
+
+async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    missing = await find_missing_indexes(conn)
+    if not missing:
+        return ok("indexes", "Our indexes are present and valid.")
+    return warning(
+        "indexes",
+        f"An index is missing or its build did not end well: {few(missing)}; everything works "
+        "without, but slower.",
+        "Run `jobs-maint schema apply`; it builds without stopping anybody's work.",
+    )

@@ -1,0 +1,181 @@
+"""The doctor's checks on workers, their recorder, and what stops jobs from running."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.durations import format_age
+from jobs_maint.models import Finding
+from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__: list[str] = []
+
+NEWEST_EVENTS = 200_000
+NEWEST_JOBS = 20_000
+MOST_FAILURES = 1_000
+MOST_READY = 1_000
+MOST_LOCKED = 50_000
+LONG_WAIT = timedelta(minutes=15)
+"""A job of ours that waits so long missed several ticks of the rescue."""
+_REGISTER = (
+    "Call jobs_maint.register(app) on the app that the worker runs, and pass no worker_middleware "
+    "to run_worker: it replaces the recorder."
+)
+
+
+async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    live = (await fetch_one(conn, load_queries("stats")["count_workers"]))["live"]
+    if not live:
+        return await _no_worker(conn)
+    silent = await _list_silent(conn)
+    without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
+    stopped = [row["worker_id"] for row in silent if row["beat_once"]]
+    if without:
+        judge = error if len(without) == live else warning
+        return judge(
+            "workers",
+            f"{len(without)} of {live} live workers run jobs without a recorder (worker "
+            f"{few(without)}): errors are not stored, dead workers are noticed late.",
+            _REGISTER,
+        )
+    if stopped:
+        return warning(
+            "workers",
+            f"The recorder of {len(stopped)} of {live} live workers stopped (worker "
+            f"{few(stopped)}): it no longer beats, though Procrastinate's heartbeat goes on.",
+            "Read that worker's log for jobs_maint.recorder_… events; restart it.",
+        )
+    idle = f", of which {len(silent)} ran no job yet" if silent else ""
+    return ok("workers", f"{count(live, 'worker')} live{idle}.")
+
+
+async def _no_worker(conn: Conn) -> Finding:
+    ready = (await fetch_one(conn, load_queries("doctor")["count_ready"], {"most": MOST_READY}))[
+        "jobs"
+    ]
+    fix = "Start a worker; read the log of the last one for why it ended."
+    if not ready:
+        return warning("workers", "No worker is live; no job is ready to run.", fix)
+    number = f"{ready:,}" if ready < MOST_READY else f"{MOST_READY:,} or more"
+    return error("workers", f"No worker is live, and jobs are ready to run: {number}.", fix)
+
+
+async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
+    params = {"newest": NEWEST_JOBS}
+    return await fetch_all(conn, load_queries("doctor")["list_silent_recorders"], params)
+
+
+async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    params = {"newest": NEWEST_EVENTS, "most": MOST_FAILURES}
+    found = await fetch_one(conn, load_queries("doctor")["count_recorded"], params)
+    failed, recorded = found["failed"], found["recorded"]
+    span = f"the newest {NEWEST_EVENTS:,} events" if found["cut"] else "the last day"
+    if not failed:
+        return ok("recorder", f"No job failed in {span}.")
+    newest = f"newest {failed:,}" if failed == MOST_FAILURES else f"{failed:,}"
+    if recorded == failed:
+        return ok("recorder", f"Each of the {newest} failures of {span} has its error.")
+    sample = few(found["sample"], 3)
+    fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
+    if not recorded and not found["beating"]:
+        none = f"None of the {newest} failures of {span} has its error recorded (job {sample}), "
+        if failed == 1:
+            none = f"The one failure of {span} has no error recorded (job {sample}), "
+        return error(
+            "recorder",
+            f"{none}and no worker beats: the recorder does not run.",
+            fix,
+        )
+    return warning(
+        "recorder",
+        f"{failed - recorded:,} of the {newest} failures of {span} have no recorded error "
+        f"(job {sample}).",
+        f"{fix} A task that the worker does not know fails before any recorder sees it.",
+    )
+
+
+async def check_deleted_jobs(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    rows = await fetch_all(conn, load_queries("doctor")["list_deleting_workers"])
+    if not rows:
+        return ok("deleted_jobs", "No worker deletes the jobs it finished.")
+    which = ", ".join(sorted({row["delete_jobs"] for row in rows}))
+    return warning(
+        "deleted_jobs",
+        f"{count(len(rows), 'worker')} with delete_jobs={which} (worker "
+        f"{few([row['worker_id'] for row in rows])}): counts of finished jobs are too low, and "
+        "what is deleted cannot be looked at or retried.",
+        "Run these workers with delete_jobs='never'; the nightly purge deletes finished jobs.",
+    )
+
+
+async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
+    settings, name = situation.settings, "maintenance_queue"
+    params = {"queue": settings.queue, "ours": OUR_TASKS}
+    found = await fetch_one(conn, load_queries("doctor")["find_listeners"], params)
+    waiting, seconds = found["waiting"], found["seconds"] or 0.0
+    fix = (
+        f"Add {settings.queue!r} to the queues of a worker, or set JOBS_MAINT_QUEUE to a queue "
+        "that one listens to, for workers and shell alike."
+    )
+    if found["listening"]:
+        if seconds > LONG_WAIT.total_seconds():
+            return warning(
+                name,
+                f"{settings.queue!r} has {count(found['listening'], 'worker')}, yet a job of "
+                f"ours has been waiting there for {format_age(seconds)}.",
+                "See `jobs-maint workers`: they are busy; give the queue a worker of its own, or "
+                "more concurrency.",
+            )
+        return ok(name, f"{settings.queue!r} has {count(found['listening'], 'worker')}.")
+    if waiting:
+        return error(
+            name,
+            f"Nobody is known to listen to {settings.queue!r}: {count(waiting, 'job')} of ours "
+            f"waiting there, the oldest for {format_age(seconds)}.",
+            fix,
+        )
+    if not (settings.purge_cron or settings.rescue_cron or found["digests"]):
+        return ok(name, "Nobody listens to our queue, and nothing of ours is scheduled.")
+    silent = await _list_silent(conn)
+    if silent:
+        return note(
+            name,
+            f"No worker that beats listens to {settings.queue!r}; {len(silent)} live ones do not "
+            "tell which queues they have.",
+            f"Wait for their first job, or see that one of them listens: {fix}",
+        )
+    return warning(name, f"Nobody listens to {settings.queue!r}, the queue of our tasks.", fix)
+
+
+async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    params = {"most": MOST_LOCKED}
+    rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
+    if not rows:
+        return ok("locks", "No lock is held up while ready jobs wait for it.")
+    worst = rows[0]
+    job = worst["job_id"]
+    scope = f" Only the oldest {MOST_LOCKED:,} were looked at." * (
+        worst["looked_at"] >= MOST_LOCKED
+    )
+    others = "" if worst["locks"] == 1 else (
+        f" In all {worst['locks']:,} locks hold up {worst['all_waiting']:,} jobs "
+        f"(job {few([row['job_id'] for row in rows])})."
+    )  # fmt: skip
+    held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
+    if worst["stuck"]:
+        return error(
+            "locks",
+            f"{held} has it, and no living worker runs that.{others}{scope}",
+            "See `jobs-maint stuck`; `jobs-maint rescue` puts it back when it is due.",
+        )
+    until = worst["scheduled_at"].astimezone(UTC)
+    return warning(
+        "locks",
+        f"{held} is before them and waits until {until:%Y-%m-%d %H:%M} UTC.{others}{scope}",
+        f"If they must not wait, `jobs-maint cancel {job}`, and defer it again without this lock "
+        "(Procrastinate's issue 1599).",
+    )

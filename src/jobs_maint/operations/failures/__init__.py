@@ -1,0 +1,1 @@
+"""Failed jobs, newest first, and failures in groups."""

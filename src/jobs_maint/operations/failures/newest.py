@@ -1,0 +1,144 @@
+"""Failed jobs with their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import FailedJob, FailedJobsReport
+from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.session import get_time, switch_jit_off
+from jobs_maint.redaction import redact_text
+from jobs_maint.sql import load_queries
+
+__all__ = ["list_failed_jobs"]
+
+MARGIN = 10
+"""Newest failures looked at beyond the limit: some of their jobs were put back since."""
+MOST_EVENTS = 5_000
+MOST_IDS = 20_000
+MOST_COUNTED = 10_000
+"""Failed jobs; of more it is said that they are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: Sequence[dict[str, Any]]
+    total: int
+    hidden: int
+    at_least: bool = False
+
+
+async def list_failed_jobs(
+    conn: Conn,
+    *,
+    queue: str | None = None,
+    task: str | None = None,
+    error: str | None = None,
+    since: timedelta | None = None,
+    limit: int = 20,
+    scope: QueueScope = ALL_QUEUES,
+) -> FailedJobsReport:
+    """The newest failures first, with the error of the attempt that failed, redacted.
+
+    `task` and `error` match a part of the name or text, case ignored.
+    """
+    if queue is not None:
+        await require_queue(conn, queue, scope)
+    await switch_jit_off(conn)
+    plain = task is None and error is None and since is None
+    found = await _list_newest(conn, queue, limit, scope) if plain else None
+    if found is None:
+        found = await _list_matching(conn, queue, task, error, since, limit, scope)
+    jobs = tuple(
+        FailedJob(
+            job_id=row["id"],
+            queue=row["queue_name"],
+            task=row["task_name"],
+            attempts=row["attempts"],
+            failed_at=row["failed_at"],
+            recorded=row["kind"] is not None,
+            kind=row["kind"],
+            exception_type=row["exception_type"],
+            message=redact_text(row["message"]) if row["message"] is not None else None,
+            fingerprint=row["fingerprint"],
+        )
+        for row in found.rows
+    )
+    as_of = await get_time(conn)
+    return FailedJobsReport(
+        as_of=as_of,
+        jobs=jobs,
+        total=found.total,
+        limit=limit,
+        queue=queue,
+        task=task,
+        error=error,
+        since_seconds=since.total_seconds() if since else None,
+        limited_to_queues=scope.globs,
+        hidden_jobs=found.hidden,
+        at_least=found.at_least,
+    )
+
+
+async def _list_newest(
+    conn: Conn, queue: str | None, limit: int, scope: QueueScope
+) -> _Found | None:
+    """By the events of the newest failures; None when nearly all of their jobs were put back."""
+    queries = load_queries("failures")
+    params = {"queue": queue, "queues": scope.like_patterns, "limit": limit}
+    counted = await fetch_one(conn, queries["count_failed"], {**params, "most": MOST_COUNTED})
+    total, hidden = min(counted["reached"], MOST_COUNTED), counted["hidden"]
+    wanted = min(limit, total)
+    for most in (limit + MARGIN, 4 * limit + MOST_EVENTS):
+        rows = await fetch_all(conn, queries["list_newest_failed"], {**params, "most": most})
+        if len(rows) >= wanted:
+            total = max(total, len(rows))  # some failed between the two statements
+            return _Found(rows, total, hidden, at_least=counted["reached"] > MOST_COUNTED)
+    return None
+
+
+async def _list_matching(
+    conn: Conn,
+    queue: str | None,
+    task: str | None,
+    error: str | None,
+    since: timedelta | None,
+    limit: int,
+    scope: QueueScope,
+) -> _Found:
+    """All failed jobs are looked at, or those that a span of time or a text leaves."""
+    queries = load_queries("failures")
+    seconds = since.total_seconds() if since else None
+    ids: list[int] | None = None
+    if since is not None or error is not None:
+        few = (
+            await fetch_all(
+                conn, queries["find_failed_since"], {"since_seconds": seconds, "most": MOST_IDS}
+            )
+            if since is not None
+            else await fetch_all(conn, queries["find_by_error"], {"error": error, "most": MOST_IDS})
+        )
+        ids = [row["job_id"] for row in few] if len(few) < MOST_IDS else None
+    rows = await fetch_all(
+        conn,
+        queries["list_failed_jobs"],
+        {
+            "queue": queue,
+            "queues": scope.like_patterns,
+            "task": task,
+            "error": error,
+            "since_seconds": seconds,
+            "ids": ids,
+            "limit": limit,
+        },
+    )
+    return _Found(
+        [row for row in rows if row["reached"]],
+        rows[0]["total"] if rows else 0,
+        rows[0]["hidden"] if rows else 0,
+    )

@@ -1,0 +1,39 @@
+"""`failed` and `errors`."""
+
+from __future__ import annotations
+
+from jobs_maint.actions import ListErrors, ListFailed
+from jobs_maint.call import Call, Handlers, read
+from jobs_maint.models import ErrorsReport, FailedJobsReport
+from jobs_maint.operations.failures import groups, newest
+
+__all__ = ["HANDLERS"]
+
+
+async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
+    asked = call.action
+    return await read(
+        call,
+        lambda conn: newest.list_failed_jobs(
+            conn,
+            queue=asked.queue,
+            task=asked.task,
+            error=asked.error,
+            since=asked.since,
+            limit=asked.limit,
+            scope=call.scope,
+        ),
+    )
+
+
+async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
+    asked = call.action
+    return await read(
+        call,
+        lambda conn: groups.list_errors(
+            conn, queue=asked.queue, since=asked.since, limit=asked.limit, scope=call.scope
+        ),
+    )
+
+
+HANDLERS: Handlers = {ListFailed: list_failed, ListErrors: list_errors}

@@ -1,0 +1,82 @@
+"""Cancel waiting jobs, ask running ones to abort, give up on failed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.sql import load_queries
+
+__all__ = ["cancel_jobs", "discard_jobs"]
+
+
+async def cancel_jobs(
+    conn: Conn, job_ids: Sequence[int], *, scope: QueueScope = ALL_QUEUES
+) -> tuple[ItemResult, ...]:
+    """Waiting → cancelled, keeping `scheduled_at`; running: an abort is requested.
+
+    One item per id in the order asked: code `cancelled`, `abort_requested`, or why not.
+    """
+    found = await lock_jobs(conn, job_ids, scope, "change")
+    cancelled = await _change(conn, "cancel", _having(found, "todo"))
+    requested = await _change(conn, "request_abort", _having(found, "doing"))
+    items = []
+    for job_id in job_ids:
+        row = found.get(job_id)
+        if job_id in cancelled:
+            items.append(_item(job_id, row, ItemOutcome.DONE, "cancelled"))
+        elif job_id in requested:
+            reason = "it runs now; its worker was asked to abort it"
+            items.append(_item(job_id, row, ItemOutcome.DONE, "abort_requested", reason))
+        elif row is not None and row["status"] == "doing":
+            reason = "its worker was asked to abort it before"
+            items.append(_item(job_id, row, ItemOutcome.SKIPPED, "abort_requested_before", reason))
+        else:
+            items.append(_refuse(job_id, row, "only waiting or running jobs can be cancelled"))
+    return tuple(items)
+
+
+async def discard_jobs(
+    conn: Conn, job_ids: Sequence[int], *, scope: QueueScope = ALL_QUEUES
+) -> tuple[ItemResult, ...]:
+    """Failed or aborted → cancelled, kept until the purge; undone by a retry."""
+    found = await lock_jobs(conn, job_ids, scope, "change")
+    done = await _change(conn, "discard", _having(found, "failed", "aborted"))
+    if done:
+        query = load_queries("bulk")["insert_cancelled_events"]
+        await fetch_all(conn, query, {"ids": sorted(done)})
+    return tuple(
+        _item(job_id, found[job_id], ItemOutcome.DONE, "discarded")
+        if job_id in done
+        else _refuse(job_id, found.get(job_id), "only failed or aborted jobs can be discarded")
+        for job_id in job_ids
+    )
+
+
+def _having(found: dict[int, dict[str, Any]], *statuses: str) -> list[int]:
+    return [job_id for job_id, row in found.items() if row["status"] in statuses]
+
+
+async def _change(conn: Conn, query: str, ids: Sequence[int]) -> set[int]:
+    if not ids:
+        return set()
+    rows = await fetch_all(conn, load_queries("bulk")[query], {"ids": list(ids)})
+    return {row["id"] for row in rows}
+
+
+def _refuse(job_id: int, row: dict[str, Any] | None, rule: str) -> ItemResult:
+    if row is None:
+        reason = "there is no such job; it may have been purged"
+        return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
+    return _item(job_id, row, ItemOutcome.SKIPPED, "wrong_status", f"it is {row['status']}; {rule}")
+
+
+def _item(
+    job_id: int, row: dict[str, Any] | None, outcome: ItemOutcome, code: str, reason: str = ""
+) -> ItemResult:
+    where = (row["queue_name"], row["task_name"]) if row else (None, None)
+    return ItemResult(job_id, outcome, code, reason, *where)

@@ -1,0 +1,79 @@
+"""`status`, and retry, cancel and discard of single jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jobs_maint import audit
+from jobs_maint.actions import CancelJobs, DiscardJobs, GetJob, RetryJobs
+from jobs_maint.call import Call, Handlers, record_items
+from jobs_maint.database import transaction
+from jobs_maint.errors import NotPermitted
+from jobs_maint.events import emit
+from jobs_maint.models import ActReport, ItemResult, JobDetails
+from jobs_maint.operations.jobs import cancel, retry, status
+
+__all__ = ["HANDLERS"]
+
+
+async def get_job(call: Call[GetJob]) -> JobDetails:
+    asked = call.action
+    async with call.pool.connection() as conn, transaction(conn):
+        if asked.reveal:
+            if call.actor.kind != "shell":
+                raise NotPermitted("You may not see unredacted arguments here: only in the shell.")
+            await audit.record(conn, call.actor, asked, "done")
+        return await status.get_job(
+            conn,
+            asked.job_id,
+            reveal=asked.reveal,
+            redact=call.settings.redact,
+            scope=call.scope,
+        )
+
+
+async def retry_jobs(call: Call[RetryJobs]) -> ActReport:
+    asked = call.action
+    async with call.pool.connection() as conn, transaction(conn):
+        report = await retry.retry_jobs(
+            conn, asked.job_ids, reset_attempts=asked.reset_attempts, scope=call.scope
+        )
+        await record_items(conn, call, report.items, report.elapsed_seconds)
+    emit("jobs_maint.jobs_retried", **_describe(call, report))
+    return report
+
+
+async def cancel_jobs(call: Call[CancelJobs]) -> ActReport:
+    return await _change(call, cancel.cancel_jobs)
+
+
+async def discard_jobs(call: Call[DiscardJobs]) -> ActReport:
+    return await _change(call, cancel.discard_jobs)
+
+
+async def _change(
+    call: Call[CancelJobs] | Call[DiscardJobs],
+    operation: Callable[..., Awaitable[tuple[ItemResult, ...]]],
+) -> ActReport:
+    begun = time.monotonic()
+    async with call.pool.connection() as conn, transaction(conn):
+        items = await operation(conn, call.action.job_ids, scope=call.scope)
+        report = ActReport(items, time.monotonic() - begun, call.action.word)
+        await record_items(conn, call, items, report.elapsed_seconds)
+    emit("jobs_maint.jobs_changed", verb=call.action.word, **_describe(call, report))
+    return report
+
+
+def _describe(call: Call[Any], report: ActReport) -> dict[str, Any]:
+    actor = f"{call.actor.kind}:{call.actor.id}"
+    return {"actor": actor, "done": len(report.done), "skipped": len(report.skipped)}
+
+
+HANDLERS: Handlers = {
+    GetJob: get_job,
+    RetryJobs: retry_jobs,
+    CancelJobs: cancel_jobs,
+    DiscardJobs: discard_jobs,
+}

@@ -1,0 +1,159 @@
+"""Put failed, cancelled or aborted jobs back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg import errors as pg
+
+from jobs_maint import upstream
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult
+from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.sql import load_queries
+
+__all__ = ["notify_workers", "retry_jobs"]
+
+RETRIABLE = ("failed", "cancelled", "aborted")
+_NOT_NOW = {
+    "todo": "is already waiting",
+    "doing": "is running",
+    "aborting": "is running",
+    "succeeded": "is succeeded",
+}
+
+
+async def retry_jobs(
+    conn: Conn,
+    job_ids: Sequence[int],
+    *,
+    reset_attempts: bool = False,
+    scope: QueueScope = ALL_QUEUES,
+) -> ActReport:
+    """Put jobs back in the caller's transaction; one item per id, in the order asked.
+
+    The rows are locked in id order, then a second statement changes those still retriable.
+    `attempts` stay (Procrastinate's own retry counts a manual retry twice), `abort_requested` is
+    cleared. A job whose queueing lock is held by a waiting job, or by another of the set, is
+    skipped. Raises NotPermitted, changing nothing, when one of them is outside `scope`.
+    """
+    begun = time.monotonic()
+    found = await lock_jobs(conn, job_ids, scope, "retry")
+    results = {job_id: _refusal(job_id, found.get(job_id)) for job_id in job_ids}
+    chosen = [job_id for job_id, refusal in results.items() if refusal is None]
+    taken = await _find_taken_locks(conn, found, chosen)
+    ready = [job_id for job_id in chosen if job_id not in taken]
+    done, late = await _put_back(conn, ready, reset_attempts=reset_attempts)
+    taken |= late
+    items = []
+    for job_id, refusal in results.items():
+        row = found.get(job_id)
+        where = {"queue": row["queue_name"], "task": row["task_name"]} if row else {}
+        if refusal is not None:
+            item = refusal
+        elif job_id in done:
+            at = done[job_id]["scheduled_at"]
+            reason = f"runs at {at:%Y-%m-%d %H:%M} UTC, as scheduled" if at else ""
+            item = ItemResult(job_id, ItemOutcome.DONE, "put_back", reason, **where)
+        else:
+            item = ItemResult(
+                job_id, ItemOutcome.SKIPPED, "queueing_lock_taken",
+                _lock_reason(row, taken.get(job_id)), **where,
+            )  # fmt: skip
+        items.append(item)
+    aborted = [job_id for job_id in done if found[job_id]["status"] != "failed"]
+    if aborted:
+        await fetch_all(conn, load_queries("jobs")["insert_retried_events"], {"ids": aborted})
+    await notify_workers(
+        conn, ((i, row["queue_name"]) for i, row in done.items() if row["scheduled_at"] is None)
+    )
+    return ActReport(tuple(items), time.monotonic() - begun)
+
+
+def _refusal(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
+    if row is None:
+        return ItemResult(
+            job_id,
+            ItemOutcome.SKIPPED,
+            "not_found",
+            "there is no such job; it may have been purged",
+        )
+    if row["status"] in RETRIABLE:
+        return None
+    state = _NOT_NOW.get(row["status"], f"is {row['status']}")
+    return ItemResult(
+        job_id,
+        ItemOutcome.SKIPPED,
+        "wrong_status",
+        f"it {state}; only failed, cancelled or aborted jobs can be retried",
+        row["queue_name"],
+        row["task_name"],
+    )
+
+
+def _lock_reason(row: dict[str, Any] | None, holder: int | None) -> str:
+    lock = row["queueing_lock"] if row else ""
+    who = f"job {holder}, which is already waiting," if holder else "another waiting job"
+    return f"{who} has the same queueing lock ({lock})"
+
+
+async def _find_taken_locks(
+    conn: Conn, found: dict[int, dict[str, Any]], chosen: Sequence[int]
+) -> dict[int, int | None]:
+    """Chosen jobs that cannot wait because of their queueing lock → the job that holds it."""
+    locks = {found[i]["queueing_lock"] for i in chosen if found[i]["queueing_lock"] is not None}
+    if not locks:
+        return {}
+    holders: dict[str, int] = {
+        row["queueing_lock"]: row["id"]
+        for row in await fetch_all(
+            conn, load_queries("jobs")["find_waiting_siblings"], {"queueing_locks": list(locks)}
+        )
+    }
+    taken: dict[int, int | None] = {}
+    for job_id in sorted(chosen):
+        lock = found[job_id]["queueing_lock"]
+        if lock is None:
+            continue
+        if lock in holders:
+            taken[job_id] = holders[lock]
+        else:
+            holders[lock] = job_id
+    return taken
+
+
+async def _put_back(
+    conn: Conn, ids: Sequence[int], *, reset_attempts: bool
+) -> tuple[dict[int, dict[str, Any]], dict[int, int | None]]:
+    """All at once; one by one when a concurrent defer takes a queueing lock in between."""
+    query = load_queries("jobs")["put_back"]
+    if not ids:
+        return {}, {}
+    try:
+        async with conn.transaction():
+            params = {"ids": list(ids), "reset_attempts": reset_attempts}
+            return {row["id"]: row for row in await fetch_all(conn, query, params)}, {}
+    except pg.UniqueViolation:
+        if len(ids) == 1:
+            return {}, {ids[0]: None}
+    done: dict[int, dict[str, Any]] = {}
+    taken: dict[int, int | None] = {}
+    for job_id in sorted(ids):
+        row, late = await _put_back(conn, [job_id], reset_attempts=reset_attempts)
+        done |= row
+        taken |= late
+    return done, taken
+
+
+async def notify_workers(conn: Conn, jobs: Iterable[tuple[int, str]]) -> None:
+    """Wake the workers at commit: an UPDATE to `todo` sends no notification by itself."""
+    messages = upstream.build_notifications(jobs)
+    if messages:
+        params = {
+            "channels": [message.channel for message in messages],
+            "payloads": [message.payload for message in messages],
+        }
+        await fetch_all(conn, load_queries("jobs")["notify_all"], params)

@@ -1,0 +1,1 @@
+"""Deleting old finished jobs in short batches."""

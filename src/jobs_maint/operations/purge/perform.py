@@ -1,0 +1,79 @@
+"""`purge`: the night's, and the preview of a person's."""
+
+from __future__ import annotations
+
+from jobs_maint import audit
+from jobs_maint.actions import PreviewPurge, PurgeFinished, Role
+from jobs_maint.call import Call, Handlers
+from jobs_maint.database import transaction
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.models import Preview, PurgeReport
+from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
+from jobs_maint.operations.purge.runs import run_purge
+from jobs_maint.operations.session import get_time
+from jobs_maint.operations.sets.frozen import freeze_words
+
+__all__ = ["HANDLERS"]
+
+
+async def purge_finished(call: Call[PurgeFinished]) -> PurgeReport:
+    asked, retention = call.action, Retention.of(call.settings)
+    if asked.dry_run:
+        return await purge_finished_jobs(call.pool, retention, dry_run=True)
+    return await run_purge(
+        call, asked, retention, time_limit=asked.time_limit, resume_after=asked.resume_after
+    )
+
+
+async def preview_purge(call: Call[PreviewPurge]) -> Preview:
+    asked, retention = call.action, Retention.of(call.settings)
+    if asked.older_than is not None:
+        statuses = ("succeeded", "failed") if asked.include_failed else ("succeeded",)
+        retention = Retention(dict.fromkeys(statuses, asked.older_than), audit=None)
+    elif asked.include_failed:
+        raise InvalidRequest(
+            "purge --include-failed needs --older-than; without it the retention settings say "
+            "how long failed jobs are kept"
+        )
+    async with call.pool.connection() as conn, transaction(conn):
+        if asked.queue is not None:
+            await require_queue(conn, asked.queue, call.scope)
+        now = await get_time(conn)
+    report = await purge_finished_jobs(
+        call.pool, retention, now=now, dry_run=True, queue=asked.queue
+    )
+    spans = {status: span for status, span in retention.by_status.items() if span is not None}
+    key = expires_at = None
+    async with call.pool.connection() as conn, transaction(conn):
+        if report.total:
+            key, expires_at = await freeze_words(
+                conn,
+                call.actor,
+                "purge",
+                words=asked.words(),
+                params={
+                    "now": now.isoformat(),
+                    "seconds": {status: span.total_seconds() for status, span in spans.items()},
+                    "queue": asked.queue,
+                    "count": report.total,
+                    "needs": Role.ADMIN.value,
+                },
+            )
+        counts = {"jobs": report.total}
+        await audit.record(conn, call.actor, asked, "previewed", counts=counts)
+    return Preview(
+        verb="purge",
+        words=asked.words(),
+        key=key,
+        count=report.total,
+        remain=0,
+        groups=(),
+        skips=(),
+        expires_at=expires_at,
+        cutoffs={status: now - span for status, span in spans.items()},
+        by_status=report.deleted,
+    )
+
+
+HANDLERS: Handlers = {PurgeFinished: purge_finished, PreviewPurge: preview_purge}

@@ -1,0 +1,66 @@
+"""One run of the purge: its turn, its audit row, its batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jobs_maint.actions import Action
+from jobs_maint.call import Call, Guard, close_broken, open_run
+from jobs_maint.database import Conn
+from jobs_maint.events import emit
+from jobs_maint.models import PurgeReport
+from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
+from jobs_maint.operations.purge.turn import take_turn
+
+__all__ = ["run_purge"]
+
+
+async def run_purge(
+    call: Call[Any],
+    action: Action[PurgeReport],
+    retention: Retention,
+    *,
+    total: int | None = None,
+    guard: Guard | None = None,
+    **options: Any,
+) -> PurgeReport:
+    """`options` are those of `purge_finished_jobs`; `total`: how many are expected.
+
+    Raises AlreadyRunning, changing nothing, while another purge works on this database.
+    """
+
+    async def begin(conn: Conn) -> None:
+        await take_turn(conn)
+        if guard is not None:
+            await guard(conn)
+
+    run = await open_run(call, action, total, guard=begin)
+
+    async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
+        go_on = await run.advance(conn, so_far)
+        call.watch.tell(sum(so_far.values()), total)
+        return go_on and not call.watch.stop_requested
+
+    begun = time.monotonic()
+    try:
+        async with run.kept_alive():
+            report = await purge_finished_jobs(call.pool, retention, on_batch=on_batch, **options)
+    except BaseException as exc:
+        await close_broken(run, exc, time.monotonic() - begun)
+        raise
+    await run.close(
+        "done" if report.finished else "partly",
+        {**report.deleted, **report.trimmed},
+        elapsed_seconds=report.elapsed_seconds,
+    )
+    if report.total or report.trimmed:
+        emit(
+            "jobs_maint.jobs_purged",
+            deleted=report.total,
+            batches=report.batches,
+            seconds=round(report.elapsed_seconds, 2),
+            finished=report.finished,
+        )
+    return report

@@ -1,0 +1,1 @@
+"""Jobs whose worker is gone: noticed, shown, put back."""

@@ -1,0 +1,35 @@
+"""A rescue that a person confirmed after its preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.call import Call
+from jobs_maint.database import Conn, transaction
+from jobs_maint.models import ItemResult
+from jobs_maint.operations.rescue import named, passes
+from jobs_maint.operations.sets.batches import Act
+
+__all__ = ["build_act"]
+
+
+async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope) -> Act:
+    """How a confirmed rescue does its jobs: those runs that were shown and no others.
+
+    A worker may have died since the preview, so suspects are noticed once more before it.
+    """
+    rules = passes.RescueRules.of(call.settings)
+    actor, params = call.actor, taken["params"]
+    claims = {int(job_id): (run[0], run[1]) for job_id, run in params["claims"].items()}
+    forced_by = f"{actor.kind}:{actor.name or actor.id}" if params["force"] else None
+    async with call.pool.connection() as conn, transaction(conn):
+        await passes.notice_stalled_jobs(conn)
+
+    async def act(conn: Conn, job_ids: Sequence[int]) -> tuple[ItemResult, ...]:
+        return await named.rescue_jobs(
+            conn, job_ids, rules, scope=scope, claims=claims, forced_by=forced_by
+        )
+
+    return act

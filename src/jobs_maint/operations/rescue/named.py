@@ -1,0 +1,186 @@
+"""Rescue jobs that a person named: at once where their worker is dead, never where one lives.
+
+The pass waits for `stalled_after`; a person who names a job has looked. So one silent worker that
+beat before is enough, as long as somebody is heard. What a living worker holds takes a force, and
+what one holds that never beat: nothing tells whether it lives.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.durations import format_age
+from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
+from jobs_maint.sql import load_queries
+
+__all__ = ["Claim", "claim_of", "describe_risk", "group_skips", "judge_jobs", "rescue_jobs"]
+
+Claim = tuple[int, str | None]
+"""One run of a job: its attempt and when it started, as text."""
+
+SAMPLE = 5
+RULE = "only running jobs can be rescued"
+
+
+async def judge_jobs(
+    conn: Conn, job_ids: Sequence[int], rules: RescueRules, scope: QueueScope = ALL_QUEUES
+) -> tuple[dict[int, dict[str, Any]], dict[int, ItemResult]]:
+    """Rows by id, locked; and for each job that is not to be touched the reason.
+
+    `notice_stalled_jobs` comes before, in a transaction of its own. Raises NotPermitted when one
+    of the jobs is outside `scope`.
+    """
+    await lock_jobs(conn, job_ids, scope, "rescue")
+    params = {"ids": list(job_ids)}
+    found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params)
+    rows = {row["id"]: row for row in found}
+    refusals = {job_id: _refuse(job_id, rows.get(job_id), rules) for job_id in job_ids}
+    return rows, {job_id: item for job_id, item in refusals.items() if item is not None}
+
+
+async def rescue_jobs(
+    conn: Conn,
+    job_ids: Sequence[int],
+    rules: RescueRules,
+    *,
+    scope: QueueScope = ALL_QUEUES,
+    claims: Mapping[int, Claim] | None = None,
+    forced_by: str | None = None,
+) -> tuple[ItemResult, ...]:
+    """Act on these jobs in the caller's short transaction; one item per id, in the order asked.
+
+    `claims`: what a preview showed; a job that was started again since is left alone. `forced_by`:
+    a person who knows that no worker runs them, so that no worker is asked.
+    """
+    rows, refusals = await judge_jobs(conn, job_ids, rules, scope)
+    items = dict(refusals)
+    if forced_by is not None:
+        items = {i: item for i, item in items.items() if item.code in {"not_found", "wrong_status"}}
+    for job_id, claim in (claims or {}).items():
+        row = rows.get(job_id)
+        if job_id not in items and row is not None and claim_of(row) != claim:
+            reason = f"it was started again since the preview, {_at(row['started_at'])}"
+            items[job_id] = _item(row, "started_again", reason)
+    chosen = [rows[job_id] for job_id in sorted(rows) if job_id not in items]
+    acted = await rescue_rows(conn, chosen, rules, forced_by=forced_by)
+    for row, item in zip(chosen, acted, strict=True):
+        items[row["id"]] = item or _item(row, "worker_alive", "a worker named it in this moment")
+    return tuple(items[job_id] for job_id in job_ids)
+
+
+def claim_of(row: Mapping[str, Any]) -> Claim:
+    at: datetime | None = row["started_at"]
+    return row["attempt"], at.isoformat() if at is not None else None
+
+
+def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person must know before a force: who seems to run it, and what may come of it."""
+    since = f"since {_at(row['started_at'])}" if row["started_at"] is not None else "by its status"
+    who = _worker(row)
+    if row["named"]:
+        first = f"{who} runs it {since} and named it in its beat at {_at(row['beat_at'])}."
+    elif row["beats"]:
+        first = (
+            f"{who} has it {since}; it lives (beat at {_at(row['beat_at'])}) but does not name it."
+        )
+    elif row["heartbeat_fresh"]:
+        first = f"{who} has it {since}; it lives (heartbeat at {_at(row['last_heartbeat'])})."
+    else:
+        first = f"{who} has it {since}; no sign of life is fresh{_last_sign(row)}."
+    return (
+        f"{first[0].upper()}{first[1:]}",
+        "If that worker still runs it, the job will run twice.",
+    )
+
+
+def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in items:
+        groups[item.code, item.reason].append(item.job_id)
+    return tuple(
+        SkipGroup(code, reason, len(ids), tuple(ids[:SAMPLE]))
+        for (code, reason), ids in groups.items()
+    )
+
+
+def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> ItemResult | None:
+    """Why the job is left alone; None when its worker is dead."""
+    if row is None:
+        reason = "there is no such job; it may have been purged"
+        return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
+    if row["status"] != "doing":
+        return _item(row, "wrong_status", f"it is {row['status']}; {RULE}")
+    since = f"since {_at(row['started_at'])}" if row["started_at"] is not None else "now"
+    who = _worker(row)
+    if row["named"]:
+        reason = f"{who} runs it {since}, by its beat at {_at(row['beat_at'])}"
+        return _item(row, "worker_alive", reason)
+    if not row["suspected"]:
+        return _item(row, "worker_alive", f"{who} runs it {since}; {_why_alive(row)}")
+    after = rules.stalled_after if row["had_recorder"] and row["heard"] else (
+        rules.stalled_after_unknown
+    )  # fmt: skip
+    left = after.total_seconds() - row["noticed_seconds"]
+    if left <= 0:
+        return None
+    if row["beats"] or row["heartbeat_fresh"]:
+        sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
+            f"heartbeat at {_at(row['last_heartbeat'])}"
+        )  # fmt: skip
+        reason = (
+            f"{who} has it {since} and lives ({sign}), though it does not name it; "
+            f"the rescue acts in {format_age(left)}, `rescue --force {job_id}` at once"
+        )
+        return _item(row, "worker_alive", reason)
+    if not row["had_recorder"]:
+        reason = (
+            f"{who} never beat, so that its silence tells nothing: one without a recorder that "
+            f"drains, or is blocked, runs its job on; the rescue acts in {format_age(left)}, "
+            f"`rescue --force {job_id}` at once"
+        )
+        return _item(row, "worker_unknown", reason)
+    quiet = row["quiet_seconds"] - row["noticed_seconds"]
+    if not row["heard"] and quiet > 0:
+        reason = (
+            f"no worker at all is heard, as after an outage of the database, when their beats come "
+            f"back; ask again in {format_age(max(quiet, 1))}"
+        )
+        return _item(row, "too_soon", reason)
+    return None
+
+
+def _why_alive(row: Mapping[str, Any]) -> str:
+    """Why a job that no beat names is no suspect: the exceptions of notice_suspects."""
+    if row["beats"] and row["started_at"] is not None and row["started_at"] > row["beat_at"]:
+        return "it took it after its last beat"
+    if row["beats"]:
+        return "it beats, and its event loop is blocked: it may begin it yet"
+    if row["heartbeat_fresh"]:
+        return f"its heartbeat at {_at(row['last_heartbeat'])} is fresh"
+    return "it was started in this moment"
+
+
+def _worker(row: Mapping[str, Any]) -> str:
+    who = f"worker {row['worker_id']}" if row["worker_id"] is not None else "a worker"
+    return f"{who} ({row['host']} pid {row['pid']})" if row["host"] else who
+
+
+def _last_sign(row: Mapping[str, Any]) -> str:
+    signs = [at for at in (row["beat_at"], row["last_heartbeat"]) if at is not None]
+    return f", the last was at {_at(max(signs))}" if signs else ""
+
+
+def _at(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _item(row: Mapping[str, Any], code: str, reason: str) -> ItemResult:
+    outcome = ItemOutcome.SKIPPED
+    return ItemResult(row["id"], outcome, code, reason, row["queue_name"], row["task_name"])

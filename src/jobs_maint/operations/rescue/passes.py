@@ -1,0 +1,216 @@
+"""Rescue jobs whose worker died, and no others.
+
+A job is stuck when it is `doing`, no fresh beat names it, and it was seen so, in the same attempt,
+for `stalled_after` since it was first noticed; `stalled_after_unknown` where its worker never beat.
+Never by running time alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from psycopg import errors as pg
+
+from jobs_maint import upstream
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
+from jobs_maint.operations.jobs.retry import notify_workers
+from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
+
+__all__ = [
+    "RescueRules",
+    "count_suspects",
+    "notice_stalled_jobs",
+    "rescue_rows",
+    "rescue_stalled_jobs",
+]
+
+MOST_JOBS = 500
+"""Jobs of one pass: one short transaction; the next pass takes the rest."""
+FORGET_WORKERS_HOURS = 48
+"""Silent workers are kept for a while: a stuck job needs to know that its worker had a recorder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RescueRules:
+    stalled_after: timedelta
+    stalled_after_unknown: timedelta
+    max_rescues: int
+    policy: Mapping[str, str]
+    """Task glob → `retry` or `fail`; the first that matches counts."""
+
+    @classmethod
+    def of(cls, settings: MaintSettings) -> RescueRules:
+        return cls(
+            settings.stalled_after,
+            settings.stalled_after_unknown,
+            settings.max_rescues,
+            settings.rescue_policy,
+        )
+
+    def fails(self, task: str) -> bool:
+        for glob, choice in self.policy.items():
+            if fnmatchcase(task, glob):
+                return choice == "fail"
+        return False
+
+
+async def notice_stalled_jobs(conn: Conn) -> int:
+    """Bring the suspects up to date; returns how many there are. A transaction of its own."""
+    queries = load_queries("stalled")
+    await fetch_all(conn, queries["drop_suspects"])
+    await fetch_all(conn, queries["notice_suspects"])
+    await fetch_all(conn, queries["drop_silent_workers"], {"hours": FORGET_WORKERS_HOURS})
+    return await count_suspects(conn)
+
+
+async def count_suspects(conn: Conn) -> int:
+    """Running jobs without a living worker."""
+    return int((await fetch_one(conn, load_queries("stalled")["count_suspects"]))["suspects"])
+
+
+async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
+    """Act on the suspects that are due, in the caller's short transaction.
+
+    The rows are locked first; each change is a second statement that checks again with its own
+    snapshot, in a savepoint, so that one bad row never stops the others.
+    """
+    begun = time.monotonic()
+    queries = load_queries("stalled")
+    due = await fetch_all(
+        conn,
+        queries["lock_due"],
+        {
+            "stalled_after": rules.stalled_after.total_seconds(),
+            "stalled_after_unknown": rules.stalled_after_unknown.total_seconds(),
+            "limit": MOST_JOBS,
+        },
+    )
+    items = await rescue_rows(conn, due, rules)
+    acted = tuple(item for item in items if item is not None)
+    left = await count_suspects(conn)
+    return RescueReport(acted, left, time.monotonic() - begun)
+
+
+async def rescue_rows(
+    conn: Conn, rows: Sequence[dict[str, Any]], rules: RescueRules, *, forced_by: str | None = None
+) -> list[ItemResult | None]:
+    """Act on locked rows, each in its savepoint; None for one that the re-check found alive.
+
+    `forced_by`: a person who knows that no worker runs them; the re-check then asks no worker.
+    """
+    items: list[ItemResult | None] = []
+    for row in rows:
+        try:
+            async with conn.transaction():
+                items.append(await _rescue(conn, {**row, "forced_by": forced_by}, rules))
+        except pg.Error as exc:
+            # A lost connection is not one bad row.
+            if conn.broken or conn.closed:
+                raise
+            reason = str(exc).strip().partition("\n")[0]
+            reason = f"the database refused: {reason}"
+            items.append(_item(row, ItemOutcome.FAILED, "error", reason))
+    put_back = [(i.job_id, i.queue or "") for i in items if i and i.code == "put_back"]
+    await notify_workers(conn, put_back)
+    return items
+
+
+async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemResult | None:
+    """One locked row; None when the re-check found it alive, ended or in another attempt."""
+    queries = load_queries("stalled")
+    state = await fetch_one(conn, queries["get_state"], {"job_id": row["id"]})
+    lost = _describe_loss(row)
+    if state["abort_requested"]:
+        return await _end(conn, row, "aborted", f"{lost}; an abort was requested, so it is aborted")
+    if row["task_name"].startswith(upstream.OUR_NAMESPACES):
+        return await _end(conn, row, "failed", f"{lost}; the next tick does its work")
+    if rules.fails(row["task_name"]):
+        return await _end(conn, row, "failed", f"{lost}; the rescue policy of this task is fail")
+    if state["rescues"] >= rules.max_rescues:
+        times = f"{state['rescues']} time{'' if state['rescues'] == 1 else 's'}"
+        return await _end(
+            conn, row, "failed", f"{lost}; it was put back {times} already, so it is given up"
+        )
+    try:
+        async with conn.transaction():
+            changed = await fetch_all(conn, queries["put_back"], _check(row))
+    except pg.UniqueViolation:
+        siblings = await fetch_all(
+            conn,
+            load_queries("jobs")["find_waiting_siblings"],
+            {"queueing_locks": [row["queueing_lock"]]},
+        )
+        who = f"job {siblings[0]['id']}" if siblings else "another job"
+        return await _end(
+            conn, row, "failed",
+            f"{lost}; it cannot wait again because {who} has the same queueing lock "
+            f"({row['queueing_lock']})",
+        )  # fmt: skip
+    if not changed:
+        return None
+    await _store(conn, row, lost, will_retry=True)
+    return _item(row, ItemOutcome.DONE, "put_back", lost)
+
+
+def _check(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "job_id": row["id"],
+        "attempt": row["attempt"],
+        "started_at": row["started_at"],
+        "forced": row["forced_by"] is not None,
+    }
+
+
+async def _end(conn: Conn, row: dict[str, Any], status: str, reason: str) -> ItemResult | None:
+    params = {**_check(row), "status": status}
+    changed = await fetch_all(conn, load_queries("stalled")["finish"], params)
+    if not changed:
+        return None
+    await _store(conn, row, reason, will_retry=False)
+    return _item(row, ItemOutcome.DONE, status, reason)
+
+
+async def _store(conn: Conn, row: dict[str, Any], message: str, *, will_retry: bool) -> None:
+    await fetch_all(
+        conn,
+        load_queries("failures")["insert_failure"],
+        {
+            "job_id": row["id"],
+            "attempt": row["attempt"] + 1,
+            "queue_name": row["queue_name"],
+            "task_name": row["task_name"],
+            "kind": "worker_lost",
+            "exception_type": None,
+            "message": message,
+            "traceback_hash": None,
+            "fingerprint": f"1:worker_lost:{row['task_name']}",
+            "will_retry": will_retry,
+        },
+    )
+    await fetch_all(conn, load_queries("stalled")["drop_suspect"], {"job_id": row["id"]})
+
+
+def _describe_loss(row: dict[str, Any]) -> str:
+    if row["forced_by"] is not None:
+        who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
+        place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
+        return f"forced by {row['forced_by']}: {who}{place} was said not to run it"
+    if row["host"]:
+        return (
+            f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "
+            f"last beat at {row['beat_at']:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
+    noticed = f"{row['first_noticed_at']:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{who} is gone, noticed at {noticed}"
+
+
+def _item(row: dict[str, Any], outcome: ItemOutcome, code: str, reason: str) -> ItemResult:
+    return ItemResult(row["id"], outcome, code, reason, row["queue_name"], row["task_name"])

@@ -1,0 +1,1 @@
+"""Our tables and indexes: applying them, and what is missing."""

@@ -1,0 +1,1 @@
+"""Sets of jobs: frozen by a preview, changed in batches."""

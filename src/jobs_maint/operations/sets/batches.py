@@ -1,0 +1,106 @@
+"""Exactly the jobs of a set, in batches."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+
+from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
+from jobs_maint.database import Conn, Pool, fetch_all, transaction
+from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
+from jobs_maint.operations.jobs.retry import retry_jobs
+from jobs_maint.operations.sets.frozen import SAMPLE
+from jobs_maint.sql import load_queries
+
+__all__ = ["Act", "OnBatch", "run_set"]
+
+BATCH = 500
+
+Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
+"""Does one batch in its transaction; one item a job."""
+
+OnBatch = Callable[[Conn, int, Sequence[ItemResult]], Awaitable[bool]]
+"""Called in each batch's transaction with the number looked at so far; False ends the run."""
+
+
+async def run_set(
+    pool: Pool,
+    verb: str,
+    job_ids: Sequence[int],
+    *,
+    words: str,
+    audit_id: int,
+    reset_attempts: bool = False,
+    scope: QueueScope = ALL_QUEUES,
+    act: Act | None = None,
+    on_batch: OnBatch | None = None,
+) -> BulkReport:
+    """Act on exactly these jobs, oldest first; each batch is its own transaction.
+
+    `act` does a batch where the verb is none of BulkVerb. What a batch did is written to the audit
+    in the batch's own transaction, so that an interrupted run can still be undone.
+    """
+    begun = time.monotonic()
+    found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
+    stopped = False
+    for start in range(0, len(job_ids), BATCH):
+        batch = job_ids[start : start + BATCH]
+        async with pool.connection() as conn, transaction(conn):
+            items = await (
+                act(conn, batch)
+                if act is not None
+                else _act(conn, verb, batch, reset_attempts=reset_attempts, scope=scope)
+            )
+            await _keep_items(conn, audit_id, items)
+            looked = start + len(batch)
+            go_on = True if on_batch is None else await on_batch(conn, looked, items)
+        for item in items:
+            found[item.outcome, item.code].append(item)
+        if not go_on and looked < len(job_ids):
+            stopped = True
+            break
+    groups = {
+        outcome: tuple(
+            SkipGroup(code, items[0].reason, len(items), tuple(i.job_id for i in items[:SAMPLE]))
+            for (kind, code), items in found.items()
+            if kind is outcome
+        )
+        for outcome in ItemOutcome
+    }
+    return BulkReport(
+        verb=str(verb),
+        words=words,
+        audit_id=audit_id,
+        requested=len(job_ids),
+        done=sum(group.count for group in groups[ItemOutcome.DONE]),
+        skips=groups[ItemOutcome.SKIPPED],
+        failures=groups[ItemOutcome.FAILED],
+        elapsed_seconds=time.monotonic() - begun,
+        stopped=stopped,
+        became=groups[ItemOutcome.DONE],
+    )
+
+
+async def _act(
+    conn: Conn, verb: str, ids: Sequence[int], *, reset_attempts: bool, scope: QueueScope
+) -> tuple[ItemResult, ...]:
+    if verb == BulkVerb.RETRY:
+        report = await retry_jobs(conn, ids, reset_attempts=reset_attempts, scope=scope)
+        return report.items
+    if verb == BulkVerb.CANCEL:
+        return await cancel_jobs(conn, ids, scope=scope)
+    return await discard_jobs(conn, ids, scope=scope)
+
+
+async def _keep_items(conn: Conn, audit_id: int, items: Sequence[ItemResult]) -> None:
+    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in items:
+        groups[item.outcome.value, item.code].append(item.job_id)
+    for (outcome, code), ids in groups.items():
+        await fetch_all(
+            conn,
+            load_queries("bulk")["insert_items"],
+            {"audit_id": audit_id, "outcome": outcome, "code": code, "job_ids": ids},
+        )

@@ -1,0 +1,44 @@
+"""The preview of retry, cancel or discard of a set, and giving one up."""
+
+from __future__ import annotations
+
+from jobs_maint import audit
+from jobs_maint.actions import DropSelection, PreviewBulk, Role, plain_name
+from jobs_maint.call import Call, Handlers
+from jobs_maint.database import transaction
+from jobs_maint.models import Preview
+from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.sets.frozen import freeze_set, use_selection
+
+__all__ = ["HANDLERS"]
+
+
+async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
+    asked, wanted = call.action, call.action.filter
+    async with call.pool.connection() as conn, transaction(conn):
+        queue = plain_name(wanted.queue) if wanted.queue is not None else None
+        if queue is not None:
+            await require_queue(conn, queue, call.scope)
+        preview = await freeze_set(
+            conn,
+            call.actor,
+            asked.bulk,
+            wanted,
+            words=asked.words(),
+            reset_attempts=asked.reset_attempts,
+            needs=(asked.role or Role.ADMIN).value,
+            scope=call.scope,
+        )
+        counts = {"jobs": preview.count}
+        await audit.record(conn, call.actor, asked, "previewed", counts=counts)
+    return preview
+
+
+async def drop_selection(call: Call[DropSelection]) -> str:
+    """The words of the preview; raises SelectionExpired as a confirmation would."""
+    async with call.pool.connection() as conn, transaction(conn):
+        taken = await use_selection(conn, call.actor, call.action.key)
+    return str(taken["words"])
+
+
+HANDLERS: Handlers = {PreviewBulk: preview_bulk, DropSelection: drop_selection}

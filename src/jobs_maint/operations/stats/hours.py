@@ -1,0 +1,135 @@
+"""What ended within the last hour and day: whole hours are counted once and noted.
+
+The rescue notes them; `stats` reads the notes and counts only what none covers: the first and the
+last hours of the day, or all of it where no rescue runs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.operations.purge.bound import find_bound
+from jobs_maint.operations.session import switch_jit_off
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__ = ["Ended", "count_ended_lately", "list_unnoted_hours", "note_hour"]
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SETTLED = HOUR
+"""An hour is noted when it is over for so long: a transaction that began in it may end later."""
+KEPT = 2 * DAY
+"""Notes older than the day that `stats` tells of."""
+FEW = 500
+"""Jobs that may be looked up one by one: nothing depends on the bounds but the time it takes."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """Jobs of one queue that ended in one way, or attempts after which they run again."""
+
+    last_hour: int = 0
+    last_day: int = 0
+
+
+async def count_ended_lately(
+    conn: Conn, queue: str | None, now: datetime
+) -> dict[tuple[str, str], Ended]:
+    """By queue and type of event, without our own tasks; `now` is in UTC."""
+    found: defaultdict[tuple[str, str], Ended] = defaultdict(Ended)
+    noted = await _list_noted(conn, now) or {}
+    for by_queue in noted.values():
+        for name, by_type in by_queue.items():
+            if queue is None or name == queue:
+                for kind, jobs in by_type.items():
+                    found[name, kind].last_day += jobs
+    for since, until in _find_gaps(now - DAY, now, sorted(noted)):
+        for row in await _count(conn, since, until, queue=queue, hour_ago=now - HOUR):
+            ended = found[row["queue_name"], row["type"]]
+            ended.last_hour += row["last_hour"]
+            ended.last_day += row["jobs"]
+    return dict(found)
+
+
+async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
+    """The starts of the whole hours of the last day that can be noted and are not; `now` is in UTC.
+
+    Empty without the index that finds an hour's events: each hour would read all of them.
+    """
+    noted = await _list_noted(conn, now)
+    if noted is None:
+        return []
+    first = _start_of_hour(now - DAY) + HOUR
+    hours = (first + number * HOUR for number in range(24))
+    return [hour for hour in hours if hour + HOUR + SETTLED <= now and hour not in noted]
+
+
+async def note_hour(conn: Conn, hour: datetime) -> None:
+    """Count what ended in this hour, for good: what is deleted later did end in it.
+
+    Hours of long before are dropped.
+    """
+    await switch_jit_off(conn)
+    ended: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in await _count(conn, hour, hour + HOUR):
+        ended[row["queue_name"]][row["type"]] = row["jobs"]
+    queries = load_queries("hours")
+    await conn.execute(queries["note_hour"], {"hour": hour, "ended": Jsonb(ended)})
+    await conn.execute(queries["drop_hours"], {"until": hour - KEPT})
+
+
+async def _list_noted(
+    conn: Conn, now: datetime
+) -> dict[datetime, dict[str, dict[str, int]]] | None:
+    """What ended in the noted hours of the last day; None where hours are not noted."""
+    queries = load_queries("hours")
+    if not (await fetch_one(conn, queries["find_hours"]))["noted"]:
+        return None
+    span = {"since": now - DAY, "until": now - HOUR - SETTLED}
+    rows = await fetch_all(conn, queries["list_hours"], span)
+    return {row["hour"]: row["ended"] for row in rows}
+
+
+async def _count(
+    conn: Conn,
+    since: datetime,
+    until: datetime,
+    *,
+    queue: str | None = None,
+    hour_ago: datetime | None = None,
+) -> list[dict[str, Any]]:
+    return await fetch_all(
+        conn,
+        load_queries("hours")["count_ended"],
+        {
+            "since": since,
+            "until": until,
+            "hour_ago": hour_ago or until,
+            "after_id": await find_bound(conn, since, within=FEW),
+            "last_id": await find_bound(conn, until, within=FEW),
+            "queue": queue,
+            "ours": OUR_TASKS,
+        },
+    )
+
+
+def _find_gaps(
+    since: datetime, until: datetime, noted: Iterable[datetime]
+) -> Iterator[tuple[datetime, datetime]]:
+    """What the noted hours leave of the time between the two."""
+    for hour in noted:
+        if since < hour:
+            yield since, hour
+        since = hour + HOUR
+    yield since, until
+
+
+def _start_of_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,36 @@
+"""The hours that are over, noted by each pass of the rescue: `stats` counts only the rest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+import psycopg
+
+from jobs_maint.call import describe_error
+from jobs_maint.database import Pool, transaction
+from jobs_maint.events import emit
+from jobs_maint.operations.session import get_time
+from jobs_maint.operations.stats.hours import list_unnoted_hours, note_hour
+
+__all__ = ["note_hours"]
+
+SECONDS = 10.0
+"""A worker of concurrency 1 goes on with the team's jobs, and SIGTERM is not delayed for longer."""
+
+
+async def note_hours(pool: Pool) -> None:
+    """No reason for a rescue to fail: `stats` counts what is not noted."""
+    begun = time.monotonic()
+    try:
+        async with pool.connection() as conn:
+            async with transaction(conn):
+                unnoted = await list_unnoted_hours(conn, await get_time(conn))
+            for hour in unnoted:
+                if time.monotonic() > begun + SECONDS:
+                    break  # the next rescue goes on
+                async with transaction(conn, statement_timeout=timedelta(seconds=SECONDS)):
+                    await note_hour(conn, hour)
+    except psycopg.Error as exc:
+        emit("jobs_maint.hours_not_noted", logging.WARNING, reason=describe_error(exc)[1])

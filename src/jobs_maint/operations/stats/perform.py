@@ -1,0 +1,34 @@
+"""`stats`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from jobs_maint.actions import ShowStats
+from jobs_maint.call import Call, Handlers, read
+from jobs_maint.database import Conn
+from jobs_maint.models import StatsReport
+from jobs_maint.operations.failures.groups import list_errors
+from jobs_maint.operations.stats.queues import get_stats
+
+__all__ = ["HANDLERS"]
+
+
+async def show_stats(call: Call[ShowStats]) -> StatsReport:
+    queue = call.action.queue
+
+    async def look(conn: Conn) -> StatsReport:
+        report = await get_stats(
+            conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
+        )
+        if not call.action.errors:
+            return report
+        day = timedelta(days=1)
+        found = await list_errors(conn, queue=queue, since=day, limit=10, scope=call.scope)
+        return replace(report, errors=found)
+
+    return await read(call, look)
+
+
+HANDLERS: Handlers = {ShowStats: show_stats}

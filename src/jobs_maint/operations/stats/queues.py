@@ -1,0 +1,70 @@
+"""The queues now: counts, how far behind, what ended lately, workers, maintenance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.session import get_time, switch_jit_off
+from jobs_maint.operations.stats.counts import count_jobs
+from jobs_maint.operations.stats.hours import count_ended_lately
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__ = ["get_stats"]
+
+
+async def get_stats(
+    conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
+) -> StatsReport:
+    """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`."""
+    queries = load_queries("stats")
+    if queue is not None:
+        await require_queue(conn, queue, scope)
+    await switch_jit_off(conn)
+    params = {"queue": queue, "ours": OUR_TASKS}
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    estimated: defaultdict[str, set[str]] = defaultdict(set)
+    counts = await count_jobs(conn, queue)
+    for (name, kind), jobs in counts.jobs.items():
+        status = "doing" if kind == "aborting" else kind  # legacy: still running
+        fields = found[name]
+        fields[status] = fields.get(status, 0) + jobs
+        if (name, kind) in counts.estimated:
+            estimated[name].add(status)
+    as_of = await get_time(conn)
+    for (name, kind), ended in (await count_ended_lately(conn, queue, as_of)).items():
+        field = {"succeeded": "done", "failed": "failed"}.get(kind, "retrying")
+        found[name] |= {
+            f"{field}_last_hour": ended.last_hour,
+            f"{field}_last_day": ended.last_day,
+        }
+    for row in await fetch_all(conn, queries["count_put_back"], params):
+        fields = found[row["queue_name"]]
+        for span in ("last_hour", "last_day"):
+            retried = fields.get(f"retrying_{span}", 0) - row[span]
+            fields[f"retrying_{span}"] = max(retried, 0)
+        fields["lost_last_day"] = row["last_day"]
+    ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
+    for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
+        found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
+    workers = await fetch_one(conn, queries["count_workers"])
+    runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
+    for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
+        del found[name]
+    visible = {name: fields for name, fields in found.items() if scope.covers(name)}
+    return StatsReport(
+        as_of=as_of,
+        queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
+        workers=WorkerCounts(workers["live"], workers["silent"]),
+        maintenance=tuple(MaintenanceRun(**row) for row in runs),
+        hidden_queues=len(found) - len(visible),
+        queue=queue,
+        estimated={
+            name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
+        },
+    )

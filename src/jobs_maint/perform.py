@@ -1,0 +1,131 @@
+"""`await perform(pool, actor, action)`: the one way from a front end to the database.
+
+Permission, transaction, dispatch, audit and the mapping of errors stand here, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from jobs_maint import audit
+from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
+from jobs_maint.call import Call, Handlers, Watch, describe_error
+from jobs_maint.database import Pool, mapped_errors
+from jobs_maint.errors import (
+    AlreadyRunning,
+    InvalidRequest,
+    JobsMaintError,
+    NotPermitted,
+    SelectionExpired,
+)
+from jobs_maint.events import emit
+from jobs_maint.operations import confirm
+from jobs_maint.operations.audit import perform as audit_trail
+from jobs_maint.operations.digest import perform as digest
+from jobs_maint.operations.doctor import perform as doctor
+from jobs_maint.operations.failures import perform as failures
+from jobs_maint.operations.jobs import perform as jobs
+from jobs_maint.operations.purge import perform as purge
+from jobs_maint.operations.rescue import perform as rescue
+from jobs_maint.operations.schema import perform as schema
+from jobs_maint.operations.sets import perform as sets
+from jobs_maint.operations.stats import perform as stats
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["HANDLERS", "Watch", "claim_request", "perform"]
+
+R = TypeVar("R")
+
+HANDLERS: Handlers = MappingProxyType(
+    {
+        **audit_trail.HANDLERS,
+        **confirm.HANDLERS,
+        **digest.HANDLERS,
+        **doctor.HANDLERS,
+        **failures.HANDLERS,
+        **jobs.HANDLERS,
+        **purge.HANDLERS,
+        **rescue.HANDLERS,
+        **schema.HANDLERS,
+        **sets.HANDLERS,
+        **stats.HANDLERS,
+    }
+)
+"""Action → what does it; each duty of `operations` lists its own."""
+
+
+async def perform(
+    pool: Pool | None,
+    actor: Actor,
+    action: Action[R],
+    *,
+    settings: MaintSettings | None = None,
+    watch: Watch | None = None,
+) -> R:
+    """Do what was asked, as this actor; returns the frozen result of the operation.
+
+    Checks the permission now, not when a button was drawn. Acts and refusals are audited: a short
+    act in its own transaction, a long one by a row that is `started` first. Raises a JobsMaintError
+    for everything a user can cause; `pool` may be None only for `ShowSchemaSql`. `watch` follows
+    a long act and can stop it between two batches.
+    """
+    settings = settings or MaintSettings.load()
+    handler = HANDLERS.get(type(action))
+    if handler is None:
+        raise InvalidRequest(f"{action.word} is not done here; see help")
+    begun = time.monotonic()
+    call: Call[Any] | None = None
+    with mapped_errors():
+        try:
+            scope = permit(actor, action)
+            if pool is None and not isinstance(action, ShowSchemaSql):
+                raise InvalidRequest(f"{action.word} needs the jobs database")  # noqa: TRY301
+            # ShowSchemaSql asks no database.
+            call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
+            return cast("R", await handler(call))
+        except NotPermitted as exc:
+            await _audit_failure(pool, actor, action, "refused", exc, begun)
+            raise
+        except SelectionExpired as exc:
+            await _audit_failure(pool, actor, action, "expired", exc, begun)
+            raise
+        except JobsMaintError as exc:
+            if _is_told(actor, action, exc):
+                await _audit_failure(pool, actor, action, "refused", exc, begun)
+            raise
+        except Exception as exc:
+            if action.act and not (call is not None and call.audited):
+                await _audit_failure(pool, actor, action, "failed", exc, begun)
+            raise
+
+
+async def claim_request(pool: Pool, key: str) -> bool:
+    """Whether this request (a Slack envelope or signature) is taken now for the first time."""
+    with mapped_errors():
+        return await audit.claim_request(pool, key)
+
+
+def _is_told(actor: Actor, action: Action[Any], exc: JobsMaintError) -> bool:
+    """Acts are; that the night waits for its turn is no refusal of anybody."""
+    return action.act and not (isinstance(exc, AlreadyRunning) and actor.kind == "task")
+
+
+async def _audit_failure(
+    pool: Pool | None, actor: Actor, action: Action[Any], outcome: str, exc: Exception, begun: float
+) -> None:
+    """In a transaction of its own; a database that is gone must not hide the first error."""
+    code, message = describe_error(exc)
+    fields = {"actor": f"{actor.kind}:{actor.id}", "action": action.word, "code": code}
+    emit(f"jobs_maint.request_{outcome}", logging.WARNING, **fields)
+    if pool is None or isinstance(action, ApplySchema):
+        return
+    try:
+        await audit.record_alone(
+            pool, actor, action, outcome,
+            error=(code, message), elapsed_seconds=time.monotonic() - begun,
+        )  # fmt: skip
+    except Exception as second:  # noqa: BLE001  the first error is the one to show
+        emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, **fields)

@@ -1,0 +1,8 @@
+-- What several operations ask of their own transaction.
+
+-- name: without_jit
+-- Compiling takes longer than these statements; for this transaction only.
+SELECT set_config('jit', 'off', true);
+
+-- name: get_time
+SELECT now() AS now;
