@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from jobs_maint import __version__, cli
-from jobs_maint.cli.login import find_actor
 from jobs_maint.cli import run as run_module
+from jobs_maint.cli.login import find_actor
 from jobs_maint.errors import (
     DatabaseUnavailable,
     InvalidSettings,
