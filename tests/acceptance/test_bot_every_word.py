@@ -260,12 +260,12 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
 ):
     before = await read_jobs(conn)
     odd = {
-        "schema apply": "is no word of this tool",
-        "4711": "is no word of this tool",
+        "schema apply": "is not a known command",
+        "4711": "is not a known command",
         "—yes retry 1": "Options come after the word",
         "Retry --all webhook": "did you mean 'retry --all webhook'?",
         "--yes retry --all": "Options come after the word",
-        "\u200f": "is no word of this tool",
+        "\u200f": "is not a known command",
         "\0": "NUL character",
         "retry": "takes one or more job ids",
         "status": "takes one job id",

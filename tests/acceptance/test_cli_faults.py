@@ -41,7 +41,7 @@ def test_a_job_that_does_not_exist_ends_with_3(jobs_maint):
 async def test_a_job_in_the_wrong_status_ends_with_4_and_stays(jobs_maint, make_job, status):
     job_id = await make_job(status=status)
     assert_refused(
-        jobs_maint("retry", job_id), 4, f"Job {job_id} was not put back", "only failed, cancelled"
+        jobs_maint("retry", job_id), 4, f"Job {job_id} was not retried", "only failed, cancelled"
     )
     assert await make_job.status(job_id) == status
 
@@ -106,7 +106,7 @@ async def test_foreign_text_is_shown_harmless(jobs_maint, make_job):
     assert "\\x1b[2J<!channel>\\u202e</script> 🎉 second line" in answer(
         jobs_maint("status", job_id)
     )
-    assert f"1 job put back: {job_id} (web\\nhook\\x1b" in answer(jobs_maint("retry", job_id))
+    assert f"1 job retried: {job_id} (web\\nhook\\x1b" in answer(jobs_maint("retry", job_id))
 
 
 def test_a_url_as_sqlalchemy_writes_it_is_understood(jobs_maint, database_url):

@@ -47,7 +47,7 @@ async def test_a_dry_run_shows_and_changes_nothing(jobs_maint, make_job):
     done = jobs_maint("retry", "--all", "webhook", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "2 jobs of webhook would be put back."
+    assert lines[0] == "2 jobs of webhook would be retried."
     assert "   2  webhook  a.send" in lines
     assert lines[-1] == "Asked: retry --all webhook"
     shown = data(jobs_maint("retry", "--all", "webhook", "--dry-run", "--json"))
@@ -68,7 +68,7 @@ async def test_yes_does_it_and_reports(jobs_maint, make_job):
     job = await make_job(status="failed", queue="webhook")
     done = jobs_maint("retry", "--all", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("1 job of webhook put back in ")
+    assert done.stdout.startswith("1 job of webhook retried in ")
     assert await make_job.status(job) == "todo"
     again = jobs_maint("retry", "--all", "--yes")
     assert (again.returncode, again.stdout) == (0, "Nothing to do: no job matches retry --all.\n")
@@ -83,7 +83,7 @@ async def test_the_exit_code_tells_all_some_and_none(jobs_maint, make_job):
     assert some["skips"][0]["sample"] == [held]
     none = jobs_maint("retry", "--all", "--yes")
     assert none.returncode == 4
-    assert none.stdout.startswith("No job of default was put back.\n1 skipped: job ")
+    assert none.stdout.startswith("No job of default was retried.\n1 skipped: job ")
     assert await make_job.status(good) == "todo"
 
 
@@ -136,7 +136,7 @@ async def test_a_purge_shows_each_status_with_its_cut_off(jobs_maint, make_job):
     done = jobs_maint("purge", "--older-than", "7d", "--dry-run")
     assert done.returncode == 0
     assert done.stdout.startswith("1 finished job would be deleted.\nThis cannot be undone.\n")
-    assert "Kept, however old: failed, cancelled, aborted jobs." in done.stdout
+    assert "Kept regardless of age: failed, cancelled, aborted jobs." in done.stdout
     done = jobs_maint(
         "purge", "--older-than", "7d", "--include-failed", "--queue", "email", "--yes"
     )

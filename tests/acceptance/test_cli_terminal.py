@@ -40,11 +40,11 @@ async def test_yes_acts_on_what_was_shown(at_terminal, conn, typed):
     await make_failed(conn, 3, "webhook")
     with at_terminal("retry", "--all", "webhook") as terminal:
         terminal.wait_for("Retry 3 jobs? [y/N] ")
-        assert "3 jobs of webhook would be put back." in terminal.text
+        assert "3 jobs of webhook would be retried." in terminal.text
         assert await count(conn, "failed") == 3
         terminal.send(typed)
         assert terminal.end() == 0
-    assert "3 jobs of webhook put back in " in terminal.text
+    assert "3 jobs of webhook retried in " in terminal.text
     assert "Follow: jobs-maint stats webhook" in terminal.text
     assert await count(conn, "todo") == 3
 
@@ -118,12 +118,12 @@ async def test_what_stays_is_told_before_and_after(at_terminal, make_job):
     await make_job(queue="webhook", queueing_lock="daily")
     with at_terminal("retry", "--all", "webhook") as terminal:
         terminal.wait_for("Retry 1 job? [y/N] ")
-        assert "1 of 2 jobs of webhook would be put back." in terminal.text
+        assert "1 of 2 jobs of webhook would be retried." in terminal.text
         line = f"1 stays as it is: a job with the same queueing lock is already waiting ({held})."
         assert line in " ".join(terminal.text.split())
         terminal.send("y\n")
         assert terminal.end() == 5
-    assert "1 job of webhook put back" in terminal.text
+    assert "1 job of webhook retried" in terminal.text
     assert "1 skipped: job " in terminal.text
     assert await make_job.status(good) == "todo"
 
@@ -133,7 +133,7 @@ async def test_when_every_job_would_stay_nothing_is_asked(at_terminal, make_job)
     await make_job(queueing_lock="daily")
     with at_terminal("retry", "--all") as terminal:
         assert terminal.end() == 4
-    assert "The 1 job of default cannot be put back now." in terminal.text
+    assert "The 1 job of default cannot be retried now." in terminal.text
     assert "[y/N]" not in terminal.text
 
 
@@ -150,7 +150,7 @@ async def test_with_stdout_in_a_file_the_question_is_on_the_terminal(at_terminal
         terminal.wait_for("Retry 2 jobs? [y/N] ")
         terminal.send("y\n")
         assert terminal.end() == 0
-        assert terminal.piped().startswith("2 jobs of email put back")
+        assert terminal.piped().startswith("2 jobs of email retried")
 
 
 async def test_a_purge_asks_with_its_numbers(at_terminal, make_job):
@@ -211,7 +211,7 @@ async def test_ctrl_c_stops_between_two_batches_and_reports_what_was_done(
         terminal.wait_for("Stopping after this batch; Ctrl-C again ends at once.")
         await holder.rollback()
         assert terminal.end() == 130
-    assert "1,000 jobs of email put back in " in terminal.text
+    assert "1,000 jobs of email retried in " in terminal.text
     assert "Stopped: 800 jobs not looked at. The same command goes on" in terminal.text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (1000, 800)
     found = await conn.execute("SELECT outcome FROM jobs_maint_audit ORDER BY id DESC LIMIT 1")

@@ -76,7 +76,7 @@ async def test_a_set_is_put_back_by_the_button_of_its_outcome(ana, make_job, ver
     await ana.confirm(f"{verb.capitalize()} 3 jobs")
     assert ana.message.text.startswith("✅ 3 jobs of two words ")
     assert await states(make_job, jobs) == ["cancelled"] * 3
-    await ana.press("Put 3 jobs back")
+    await ana.press("Retry 3 jobs")
     await ana.confirm("Retry 3 jobs")
     assert await states(make_job, jobs) == ["todo"] * 3
     assert await make_job.status(other) == "cancelled"
@@ -87,7 +87,7 @@ async def test_one_job_is_put_back_by_the_button_of_its_outcome(ana, make_job, v
     job = await make_job(status=before)
     await ana.type(f"{verb} {job}")
     assert await make_job.status(job) == "cancelled"
-    await ana.press("Put it back")
+    await ana.press("Retry it")
     assert await make_job.status(job) == "todo"
 
 
@@ -110,7 +110,7 @@ async def test_a_cancel_tells_cancelled_jobs_from_those_asked_to_abort(ana, make
     await ana.confirm("Cancel or abort 2 jobs")
     assert "1 job of email cancelled" in ana.message.text
     assert "1 more runs; its worker was asked to abort it." in ana.message.text
-    await ana.press("Put 1 job back")
+    await ana.press("Retry 1 job")
     await ana.confirm("Retry 1 job")
     assert await states(make_job, jobs) == ["todo", "doing"]
 

@@ -94,15 +94,15 @@ def test_help_of_a_word_needs_no_settings(words):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["frobnicate"], "'frobnicate' is no word of this tool; see help"),
+        (["frobnicate"], "'frobnicate' is not a known command; see help"),
         (["retri", "1"], "did you mean 'retry 1'?"),
         (["failed", "--limt", "5"], "did you mean --limit? Try: jobs-maint failed --limit 5"),
         (["status", "x"], "'x' is not a job id"),
         (["status", "9223372036854775808"], "is no possible job id"),
         (["schema"], "schema takes one of: apply, status, sql"),
         (["stats", "--private"], "stats has no option --private"),
-        (["help", "nope"], "'nope' is no word of this tool"),
-        (["stats", "a", "\x1b[31m\nb"], "stats takes one word"),
+        (["help", "nope"], "'nope' is not a known command"),
+        (["stats", "a", "\x1b[31m\nb"], "stats takes at most one argument"),
     ],
 )
 def test_words_that_make_no_sense_end_with_2(words, says):
@@ -271,7 +271,7 @@ def test_the_exit_code_of_a_retry_follows_its_items(monkeypatch, capsys, items, 
     assert cli.main(["retry", "7"]) == exit_code
     out, err = capsys.readouterr()
     if exit_code in {3, 4}:
-        assert (out, err) == ("", "jobs-maint: Job 7 was not put back: it is succeeded.\n")
+        assert (out, err) == ("", "jobs-maint: Job 7 was not retried: it is succeeded.\n")
     else:
         assert out
         assert not err

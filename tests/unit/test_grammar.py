@@ -87,7 +87,7 @@ def test_every_word_means_the_same_in_the_shell_and_in_slack(surface, text, acti
 )
 def test_some_words_and_options_are_for_the_shell_only(text, action):
     assert parse(text).action == action
-    assert "no word" in refused(text, "slack") or "no option" in refused(text, "slack")
+    assert "not a known command" in refused(text, "slack") or "no option" in refused(text, "slack")
 
 
 def test_json_is_for_the_shell_and_private_for_slack():
@@ -122,13 +122,13 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("frobnicate", "'frobnicate' is no word of this tool; see help"),
+        ("frobnicate", "'frobnicate' is not a known command; see help"),
         ("stats --nope", "stats has no option --nope; see help stats"),
         ("stats -x", "stats has no option -x; see help stats"),
-        ("stats a b", "stats takes one word; 'b' is too much; see help stats"),
-        ("help a b", "help takes one word; 'b' is too much"),
+        ("stats a b", "stats takes at most one argument; unexpected: 'b'; see help stats"),
+        ("help a b", "help takes at most one argument; unexpected: 'b'"),
         ("schema", "schema takes one of: apply, status, sql"),
-        ("schema apply now", "schema apply takes no words; 'now' is too much; see help schema"),
+        ("schema apply now", "schema apply takes no arguments; unexpected: 'now'; see help schema"),
         ("failed --limit", "failed: option '--limit' requires an argument; see help failed"),
         ("failed --limit 0", "'0' is not a limit; write a number from 1 to 1000"),
         ("failed --limit 1001", "'1001' is not a limit"),
@@ -271,5 +271,5 @@ def test_help_of_one_word_shows_its_usage_and_options():
 def test_help_of_an_unknown_word_suggests_the_one_meant():
     with pytest.raises(InvalidRequest, match="did you mean 'retry'"):
         build_help(SHELL, "shell", "retri")
-    with pytest.raises(InvalidRequest, match="no word"):
+    with pytest.raises(InvalidRequest, match="not a known command"):
         build_help(SHELL, "slack", "schema")

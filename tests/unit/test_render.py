@@ -254,7 +254,7 @@ def test_stats_tell_of_workers_maintenance_retries_rescues_and_hidden_queues():
     assert "Workers: 2 live, 1 silent." in text
     assert "Maintenance: purge_finished_jobs 14 min ago, 03:00:22." in text
     assert "Retrying: 12 attempts failed in the last hour" in text
-    assert "Rescued: 1 job put back in the last 24 hours" in text
+    assert "Rescued: 1 job retried in the last 24 hours" in text
     assert "2 queues are not shown" in text
 
 
@@ -392,7 +392,7 @@ def test_jobs_that_failed_alike_share_the_error_of_the_first():
     assert [line.split()[0] for line in lines[3:8]] == (
         ["4711", "ConnectTimeout:", "4700", "4699", "ConnectTimeout:"]
     )
-    assert "A job without an error below it failed with that of the job above." in lines
+    assert "A job without an error below it failed with the same error as the one above." in lines
     assert "without an error" not in render_text(failed_report(same[0], same[2]), width=80)
 
 
@@ -487,12 +487,12 @@ def test_huge_arguments_are_cut_and_it_is_said():
 def test_a_running_job_names_its_worker_or_the_lack_of_one():
     running = details(status="doing", failures=(), worker="host1 pid 7")
     assert render_text(running).startswith("Job 4711 is running, on host1 pid 7.")
-    assert "none that beats names this job" in render_text(details(status="doing", failures=()))
+    assert "no live worker reports this job" in render_text(details(status="doing", failures=()))
 
 
 def test_a_retry_says_per_job_what_became_of_it():
     assert render_text(RETRY).split("\n") == [
-        "1 job put back: 4711 (webhook, deliver_webhook).",
+        "1 job retried: 4711 (webhook, deliver_webhook).",
         "1 job skipped:",
         "  4712: it is succeeded",
         "1 job failed:",
@@ -502,7 +502,7 @@ def test_a_retry_says_per_job_what_became_of_it():
 
 def test_a_retry_of_nothing_says_so():
     skipped = ItemResult(1, ItemOutcome.SKIPPED, "not_found", "there is no such job")
-    assert render_text(ActReport((skipped, skipped), 0)).startswith("No job was put back.")
+    assert render_text(ActReport((skipped, skipped), 0)).startswith("No job was retried.")
 
 
 def test_a_job_put_back_for_later_says_when_it_runs():
@@ -516,13 +516,13 @@ def test_the_schema_page_says_what_is_there_and_what_is_missing():
     assert text.startswith("The schema is not complete. Missing:\n  0002_indexes\n")
     assert "jobs-maint schema apply" in text
     done = SchemaReport("0001", True, (), ())
-    assert "Nothing had to be applied." in render_text(done)
+    assert "There was nothing to apply." in render_text(done)
 
 
 def test_an_index_that_could_not_be_built_is_told_with_its_reason():
     problem = "jobs_maint_finished_idx: waits for the transaction of process 31"
     text = render_text(SchemaReport("0001", True, (), (), problems=(problem,)))
-    assert text.endswith(f"Not done; everything works without, more slowly:\n  {problem}")
+    assert text.endswith(f"Not done. Everything works without these, but more slowly:\n  {problem}")
 
 
 def test_the_schemas_sql_is_printed_as_it_is():

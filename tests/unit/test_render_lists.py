@@ -64,7 +64,7 @@ def test_errors_are_a_row_a_group_and_their_numbers_add_up():
     assert text[3].endswith("4711  ConnectTimeout: timed out after N s")
     assert text[4].endswith("–  error not recorded")
     assert "2 more groups, 12 failures, not shown; --limit 4" in text
-    assert "One of a group: jobs-maint status 4711" in text
+    assert "A job of the first group: jobs-maint status 4711" in text
     shown = sum(group.count for group in ERRORS.groups)
     assert shown + ERRORS.failures_not_shown == ERRORS.failed
 

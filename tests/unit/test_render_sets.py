@@ -65,7 +65,7 @@ def lines(result, width=120):
 
 def test_a_preview_says_how_many_what_stays_and_where():
     assert lines(PREVIEW) == [
-        "35 of 37 jobs of webhook would be put back.",
+        "35 of 37 jobs of webhook would be retried.",
         "2 stay as they are: a job with the same queueing lock is already waiting (4713, 4720).",
         "They run now; a cancelled job that was scheduled for later keeps its time.",
         "",
@@ -102,13 +102,12 @@ def test_named_jobs_that_do_not_fit_are_left_out_and_not_subtracted():
     preview = replace(PREVIEW, count=2, skips=(MISSING,))
     assert preview.expected == 2
     text = render_text(preview)
-    assert text.startswith("2 jobs of webhook would be put back.\nLeft out 1: not there, or")
+    assert text.startswith("2 jobs of webhook would be retried.\nLeft out 1: not there, or")
 
 
 def test_what_is_beyond_the_largest_set_is_counted_before_and_after():
     sentence = (
-        "1,204 more remain beyond the largest set of 50,000. "
-        "The same command, afterwards, goes on with them."
+        "1,204 more remain beyond the largest set of 50,000. Run the same command again for them."
     )
     assert sentence in lines(replace(PREVIEW, count=50_000, remain=1204))
     assert sentence in lines(replace(BULK, requested=50_000, done=50_000, remain=1204))
@@ -117,7 +116,7 @@ def test_what_is_beyond_the_largest_set_is_counted_before_and_after():
 def test_many_queues_and_tasks_are_cut_with_numbers_that_add_up():
     groups = tuple(SetGroup(f"q{number}", "t", 2) for number in range(25))
     text = render_text(replace(PREVIEW, count=50, skips=(), groups=groups))
-    assert text.startswith("50 jobs of 25 queues would be put back.")
+    assert text.startswith("50 jobs of 25 queues would be retried.")
     assert "5 more groups, 10 jobs, not shown. --json has them." in text
 
 
@@ -129,7 +128,7 @@ def test_a_purge_preview_has_a_row_a_status_and_names_what_is_kept():
         "Status      Jobs  Ended before (UTC)",
         "succeeded  1,204  2026-02-10 03:14",
         "failed         –  2025-12-12 03:14",
-        "Kept, however old: cancelled, aborted jobs.",
+        "Kept regardless of age: cancelled, aborted jobs.",
         "",
         "Asked: purge",
     ]
@@ -150,7 +149,7 @@ def test_nothing_to_do_is_one_sentence(preview, says):
 
 def test_an_outcome_says_what_was_done_what_was_skipped_and_how_to_follow():
     assert lines(BULK) == [
-        "35 jobs of webhook put back in 3 s.",
+        "35 jobs of webhook retried in 3 s.",
         "2 skipped: queueing lock taken (4713, 4720).",
         "Follow: jobs-maint stats webhook",
     ]
@@ -167,7 +166,9 @@ def test_what_can_be_undone_names_the_command(verb, done):
 
 def test_a_stopped_outcome_counts_what_was_not_looked_at():
     report = replace(BULK, requested=1037, stopped=True)
-    assert "Stopped: 1,000 jobs not looked at. The same command goes on with them." in lines(report)
+    assert "Stopped: 1,000 jobs not processed. Run the same command again for them." in lines(
+        report
+    )
 
 
 def test_a_reason_of_one_job_is_told_in_full_and_of_many_in_short():
@@ -193,7 +194,7 @@ def test_a_rescue_of_several_says_what_became_of_each_kind():
     assert lines(RESCUED) == [
         "2 jobs of reports rescued in 0.1 s.",
         "1 put back: its worker is gone (1).",
-        "1 failed: it was put back 3 times already (2).",
+        "1 failed for good: it was put back 3 times already (2).",
         "1 skipped: worker 3 (host-a pid 31) runs it (3).",
         "Follow: jobs-maint stats reports",
     ]
@@ -236,7 +237,7 @@ def test_a_purge_counts_by_status():
         "failed         204",
     ]
     stopped = render_text(replace(PURGE, finished=False))
-    assert "Stopped before the end. The same command goes on with the rest." in stopped
+    assert "Stopped before the end. Run the same command again for the rest." in stopped
 
 
 def test_a_rescue_has_a_row_a_job_with_its_reason():

@@ -116,11 +116,11 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
     [
         (acted("cancel", "cancelled"),
          ["✅ Job 7 cancelled by @U0ANA.", "send in email will not run."],
-         [("Put it back", "retry 7"), ("Details", "status 7")]),
+         [("Retry it", "retry 7"), ("Details", "status 7")]),
         (acted("discard", "discarded"),
          ["✅ Job 7 discarded by @U0ANA.",
           "send in email is given up; it is kept until the purge."],
-         [("Put it back", "retry 7"), ("Details", "status 7")]),
+         [("Retry it", "retry 7"), ("Details", "status 7")]),
         (acted("cancel", "abort_requested", "it runs now; its worker was asked to abort it"),
          ["🟡 Job 7 runs; its worker was asked to abort it by @U0ANA.",
           "send in email goes on until its task takes notice."], [("Details", "status 7")]),
@@ -151,7 +151,7 @@ def test_an_act_on_several_jobs_tells_running_ones_apart_and_puts_back_the_other
         "✅ 3 jobs cancelled by @U0ANA in 3 s.",
         "1 of them runs; its worker was asked to abort it.",
     ]
-    assert buttons(message) == [("Put 2 jobs back", "retry 7 8", None)]
+    assert buttons(message) == [("Retry 2 jobs", "retry 7 8", None)]
 
 
 def refusal(actor, action):
@@ -197,7 +197,7 @@ def test_help_shows_what_one_may_do_and_whom_to_ask_for_the_rest():
     message = render_help(
         build_help(VIEWER, "slack"), "/jobs", lambda _role: (("U0ANA",), ("S0ONCALL",))
     )
-    may, rest = message.text.split("It takes the role operator:")
+    may, rest = message.text.split("Requires the role operator:")
     assert "/jobs stats [QUEUE]" in may
     assert "/jobs retry" not in may
     assert "/jobs retry ID…" in rest

@@ -266,7 +266,7 @@ def test_rescue_tells_what_went_back_and_what_was_given_up():
     message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
     shown = lines(message)
     assert shown == [
-        "🟡 2 jobs put back, 1 given up by @U0ANA in 0.2 s.",
+        "🟡 2 jobs retried, 1 given up by @U0ANA in 0.2 s.",
         "2 other jobs have no living worker and are not due yet.",
         "build_report  job 4602 · reports · given up",
         (

@@ -165,7 +165,7 @@ def test_a_purge_that_was_stopped_goes_on_by_the_same_words():
     report = PurgeReport({"succeeded": 50_000}, 12, 3.2, False)
     message = render_purge(report, "/jobs", by="U0ANA", words="purge --older-than 30d")
     assert lines(message)[0] == "🟡 50,000 jobs deleted by @U0ANA in 3 s."
-    assert "Stopped before the end. The same command goes on with the rest." in message.text
+    assert "Stopped before the end. Run the same command again for the rest." in message.text
     assert buttons(message) == {"Preview the rest": "purge --older-than 30d"}
     assert buttons(render_purge(report, "/jobs", by="U0ANA")) == {}
 
@@ -231,8 +231,8 @@ def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
 
 @pytest.mark.parametrize(
     ("words", "label"),
-    [("cancel --all webhook", "Put 488 jobs back"),
-     ("cancel --all webhook --running", "Put them back")],
+    [("cancel --all webhook", "Retry 488 jobs"),
+     ("cancel --all webhook --running", "Retry them")],
 )  # fmt: skip
 def test_an_interrupted_cancel_offers_its_undo(words, label):
     message = render_lost(replace(LOST, word="cancel", words=words), "/jobs")

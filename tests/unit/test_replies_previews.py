@@ -103,14 +103,14 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
 @pytest.mark.parametrize(
     ("preview", "says"),
     [
-        (CANCEL, "Running jobs go on. A retry puts back what is cancelled."),
+        (CANCEL, "Running jobs go on. A retry undoes this."),
         (replace(CANCEL, words="cancel --all webhook --running", running=5),
          ("32 wait and are cancelled, 5 run and are asked to abort. "
-         "A retry puts back what is cancelled.")),
+         "A retry undoes this.")),
         (replace(CANCEL, words="cancel 7 8", running=1, count=2),
          ("1 waits and is cancelled, 1 runs and is asked to abort. "
-         "A retry puts back what is cancelled.")),
-        (DISCARD, "They are kept as cancelled until the purge; a retry puts them back."),
+         "A retry undoes this.")),
+        (DISCARD, "They become cancelled and are kept until the purge; a retry undoes this."),
         (PURGE, "This cannot be undone."),
         (replace(RETRY, skips=(), words="retry --all --request 17"),
          "A cancelled job that was scheduled for later keeps its time."),
@@ -118,7 +118,7 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
         (replace(RETRY, skips=(MISSING,)),
          "1 left out (job 9): not there, or in a status that does not fit."),
         (replace(RETRY, count=50_000, remain=1_204),
-         "1,204 more remain beyond the largest set of 50,000; the same command goes on with them."),
+         "1,204 more remain beyond the largest set of 50,000; run the same command again for them."),
         (replace(RETRY, skips=tuple(replace(LOCK, reason=str(i)) for i in range(8))),
          "6 more stay as they are for other reasons."),
     ],
@@ -167,7 +167,7 @@ def test_a_purge_says_how_many_of_each_status_and_how_old_they_are():
         "This cannot be undone.",
         "12,040  succeeded  ended before 10 Feb 03:24 UTC",
         "4  failed  ended before 12 Dec 03:24 UTC",
-        "Kept, however old: cancelled, aborted jobs.",
+        "Kept regardless of age: cancelled, aborted jobs.",
     ]
 
 

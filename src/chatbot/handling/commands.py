@@ -42,7 +42,7 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
-from jobs_maint.grammar import Request, build_help, parse_words, split_text
+from jobs_maint.grammar import Command, build_help, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
 from jobs_maint.perform import claim_request, perform
 
@@ -123,17 +123,17 @@ class Answers:
         return await self._answer_words(ask)
 
     async def _answer_words(self, ask: Ask) -> Answer | None:
-        request = parse_words(split_text(ask.text), "slack")
-        if not _is_apt(ask, request.action):
-            raise InvalidRequest(f"this button cannot {request.action.word}; nothing was done")
+        command = parse_words(split_text(ask.text), "slack")
+        if not _is_apt(ask, command.action):
+            raise InvalidRequest(f"this button cannot {command.action.word}; nothing was done")
         try:
-            if isinstance(request.action, GetJob) and ask.button == "run":
-                modal = await open_modal(self._services, ask, request.action)
+            if isinstance(command.action, GetJob) and ask.button == "run":
+                modal = await open_modal(self._services, ask, command.action)
                 if modal is not None:
-                    return await self._show_job(ask, request.action, modal)
-            known = await self._services.find_actor(ask, request.action)
-            answer = await self._run(ask, request, known)
-            if ask.view is None or not request.action.act:
+                    return await self._show_job(ask, command.action, modal)
+            known = await self._services.find_actor(ask, command.action)
+            answer = await self._run(ask, command, known)
+            if ask.view is None or not command.action.act:
                 return answer
             # First what was done is told: the modal may be closed by now.
             await self._services.delivery.try_to_deliver(ask, answer)
@@ -142,14 +142,14 @@ class Answers:
         except JobsMaintError:
             raise
         except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
-            return explain_unexpected(self._services, exc, ask, act=request.action.act)
+            return explain_unexpected(self._services, exc, ask, act=command.action.act)
 
-    async def _run(self, ask: Ask, request: Request, known: KnownActor) -> Answer:
-        action = request.action
+    async def _run(self, ask: Ask, command: Command, known: KnownActor) -> Answer:
+        action = command.action
         services = self._services
         if isinstance(action, ShowHelp):
             return self._help(action, known)
-        if action.act and request.private:
+        if action.act and command.private:
             raise InvalidRequest(
                 f"{action.word} has no option --private; what changes jobs is told to the channel"
             )
@@ -165,9 +165,9 @@ class Answers:
             message = render_acts(result, services.command, by=ask.user)
         else:
             message = render_result(
-                result, services.command, by=ask.user, page=ask.page, dry_run=request.dry_run
+                result, services.command, by=ask.user, page=ask.page, dry_run=command.dry_run
             )
-        private = isinstance(action, GetJob) or request.private
+        private = isinstance(action, GetJob) or command.private
         private = not action.act and (private or ask.private)
         if ask.clicked and not ask.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.

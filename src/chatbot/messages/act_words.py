@@ -23,6 +23,7 @@ from jobs_maint.actions import (
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
+from jobs_maint.verbs import SKIPPED
 
 __all__ = [
     "MOST_REASONS",
@@ -34,9 +35,6 @@ __all__ = [
     "name_queues",
     "one_line",
     "read_asked",
-    "say_ask",
-    "say_doing",
-    "say_done",
     "tell_remain",
     "tell_skips",
     "tell_why",
@@ -47,27 +45,7 @@ __all__ = [
 MOST_REASONS = 5
 NEW_PREVIEW = "New preview"
 PREVIEW_REST = "Preview the rest"
-
-_ASK = {"purge": "Delete"}
-_DOING = {
-    "retry": "Retrying", "cancel": "Cancelling", "discard": "Discarding", "purge": "Deleting",
-    "rescue": "Rescuing",
-}  # fmt: skip
-_DONE = {
-    "retry": "retried", "cancel": "cancelled", "discard": "discarded", "purge": "deleted",
-    "rescue": "rescued",
-}  # fmt: skip
 _STATUS = {"todo": "waiting", "doing": "running"}
-_WHY = {
-    "queueing_lock_taken": "queueing lock taken",
-    "not_found": "no such job any more",
-    "wrong_status": "the status changed since the preview",
-    "abort_requested_before": "the worker was asked to abort them before",
-    "worker_alive": "a living worker runs them",
-    "too_soon": "no worker is heard, so nobody can tell yet",
-    "worker_unknown": "their worker has no recorder, so nobody can tell",
-    "started_again": "they were started again since the preview",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +91,6 @@ def read_asked(words: str) -> Asked:
     return Asked()
 
 
-def say_ask(verb: str) -> str:
-    """The verb as a button says it: `Retry`, `Delete`."""
-    return _ASK.get(verb) or one_line(verb, 20).capitalize()
-
-
-def say_doing(verb: str) -> str:
-    return _DOING.get(verb, "Working on")
-
-
-def say_done(verb: str) -> str:
-    """The verb as what was done: `retried`, `deleted`."""
-    return _DONE.get(verb, "changed")
-
-
 def one_line(text: str, limit: int = 60) -> str:
     """Foreign text as one short line."""
     return cut(" ".join(defuse(text[: 20 * limit]).split()), limit) or "“”"
@@ -160,7 +124,7 @@ def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
     """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is told in full."""
     lines: list[Line] = []
     for skip in skips[:MOST_REASONS]:
-        short = _WHY.get(skip.code) if word == "skipped" and skip.count > 1 else None
+        short = SKIPPED.get(skip.code) if word == "skipped" and skip.count > 1 else None
         reason = short or one_line(skip.reason or skip.code, 300).rstrip(".")
         lines.append(spell_times(tell_why(skip, f"{skip.count:,} {word}", reason)))
     if rest := sum(skip.count for skip in skips[MOST_REASONS:]):
@@ -170,7 +134,7 @@ def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
 
 def tell_remain(remain: int, largest: int) -> Line:
     more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
-    return [f"{more} beyond the largest set of {largest:,}; the same command goes on with them."]
+    return [f"{more} beyond the largest set of {largest:,}; run the same command again for them."]
 
 
 def grey(text: str) -> Part:
@@ -194,4 +158,4 @@ def undo_request(audit_id: int, done: int | None) -> Button:
     """Puts back what a request cancelled or discarded; `done`: how many, where that is known."""
     wanted = JobFilter(request=audit_id, statuses=BulkVerb.RETRY.statuses)
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
-    return Button(f"Put {count(done, 'job') if done is not None else 'them'} back", words)
+    return Button(f"Retry {count(done, 'job') if done is not None else 'them'}", words)

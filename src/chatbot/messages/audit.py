@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, user, when
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
@@ -15,7 +15,7 @@ from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import AuditEntry, AuditReport
 
-__all__ = ["render_audit"]
+__all__ = ["MESSAGES", "render_audit"]
 
 LONG = 2.0
 """Seconds from which on it is said how long a request took."""
@@ -106,3 +106,8 @@ def _who(actor: str) -> Span:
     if kind == "task":
         name = f"the task {name.rpartition(':')[2]}"
     return user(found[1]) if found else bold(cut(name or kind, 60))
+
+
+MESSAGES: Messages = {
+    AuditReport: lambda report, wanted: render_audit(report, wanted.command, page=wanted.page)
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chatbot.messages.message import Block, Message
+from chatbot.messages.message import Block, Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
@@ -34,8 +34,9 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
+from jobs_maint.verbs import describe_state
 
-__all__ = ["render_details", "render_details_view", "render_loading_view"]
+__all__ = ["MESSAGES", "render_details", "render_details_view", "render_loading_view"]
 
 View = dict[str, Any]
 LONGEST_TRACEBACK = 4_500
@@ -47,14 +48,6 @@ CLOSE = 120.0
 """Seconds between two steps of the timeline below which seconds are shown."""
 _RETRYABLE = {"failed", "cancelled", "aborted"}
 _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
-_STATE = {
-    "todo": "is waiting",
-    "doing": "is running",
-    "failed": "failed",
-    "succeeded": "succeeded",
-    "cancelled": "was cancelled",
-    "aborted": "was aborted",
-}
 
 
 def render_details(job: JobDetails, *, share: bool = False) -> Message:
@@ -119,7 +112,7 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
 
 def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
-    state = f"Job {job.job_id} {_STATE.get(job.status, f'is {job.status}')}"
+    state = f"Job {job.job_id} {describe_state(job.status)}"
     where = f"{short_task(job.task)} in {cut(job.queue, 60)}"
     tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
     if last is None or not _is_headline(job, last):
@@ -218,3 +211,6 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
     if not _is_headline(job, last):
         text = f"Attempt {last.attempt}\n{text}"
     return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]
+
+
+MESSAGES: Messages = {JobDetails: lambda job, _: render_details(job, share=True)}

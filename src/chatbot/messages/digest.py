@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from chatbot.messages.chart import draw_failures
 from chatbot.messages.group_names import name_errors
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
@@ -26,7 +26,7 @@ from jobs_maint.actions import ListFailed
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
 
-__all__ = ["render_digest"]
+__all__ = ["MESSAGES", "render_digest"]
 
 BEHIND = 300.0
 IN_A_BLOCK = 10
@@ -139,3 +139,6 @@ def _context(report: DigestReport) -> Part:
         names = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
         lines.append([cut(f"only queues that your role reaches: {names}", 300)])
     return context(*lines)
+
+
+MESSAGES: Messages = {DigestReport: lambda report, wanted: render_digest(report, wanted.command)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
 from chatbot.messages.parts import (
     Button,
@@ -24,7 +24,7 @@ from chatbot.messages.words import count, cut, sentence
 from jobs_maint.actions import RunDoctor
 from jobs_maint.models import DoctorReport
 
-__all__ = ["render_doctor"]
+__all__ = ["MESSAGES", "render_doctor"]
 
 _TITLES = {"error": "Error", "warning": "Warning", "note": "Note"}
 _CODE = re.compile(r"`([^`]+)`")
@@ -90,3 +90,6 @@ def _spell(text: str) -> list[Span | str]:
         spans += [text[end : found.start()], code(found[1])]
         end = found.end()
     return [*spans, text[end:]]
+
+
+MESSAGES: Messages = {DoctorReport: lambda report, wanted: render_doctor(report, page=wanted.page)}

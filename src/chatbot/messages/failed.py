@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import PER_PAGE, pack, pack_pages
 from chatbot.messages.parts import (
     Button,
@@ -34,7 +34,7 @@ from chatbot.messages.words import (
 from jobs_maint.actions import GetJob, ListFailed, RetryJobs
 from jobs_maint.models import FailedJob, FailedJobsReport
 
-__all__ = ["describe_error", "render_failed"]
+__all__ = ["MESSAGES", "describe_error", "render_failed"]
 
 AS_ABOVE = "as above"
 MOST_TASKS = 4
@@ -190,3 +190,8 @@ def describe_error(job: FailedJob, *, lines: int = 2) -> str:
     if name and not message.startswith(name):
         message = f"{name}: {message}" if message else name
     return first_lines(message, lines) or "an error without a text"
+
+
+MESSAGES: Messages = {
+    FailedJobsReport: lambda report, wanted: render_failed(report, wanted.command, page=wanted.page)
+}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from chatbot.messages.group_names import name_errors
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
 from chatbot.messages.parts import (
     Button,
@@ -45,7 +45,7 @@ from jobs_maint.actions import (
 from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.redaction import HIDDEN
 
-__all__ = ["render_errors"]
+__all__ = ["MESSAGES", "render_errors"]
 
 PER_PAGE = 10
 LONGEST_LOOK = 4_000
@@ -236,3 +236,6 @@ def _notes(report: ErrorsReport) -> list[Line]:
         queues = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
         notes.append([cut(f"only queues that your role reaches: {queues}", 300)])
     return notes
+
+
+MESSAGES: Messages = {ErrorsReport: lambda report, wanted: render_errors(report, page=wanted.page)}

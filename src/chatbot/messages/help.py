@@ -22,54 +22,15 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_people
 from chatbot.messages.words import sentence
 from jobs_maint.actions import Role
+from jobs_maint.grammar import WORDS
 from jobs_maint.models import HelpReport, HelpWord
 
-__all__ = ["EXAMPLES", "Holders", "render_help"]
+__all__ = ["Holders", "render_help"]
 
 Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
 """Role → ids of the users and user groups that hold it."""
 _OPTION = re.compile(r" \[--[^\]]*\]")
 
-EXAMPLES: Mapping[str, tuple[str, ...]] = {
-    "stats": ("stats", "stats webhook"),
-    "errors": ("errors --since 1h", "errors webhook"),
-    "failed": ("failed webhook --since 1h", "failed --task deliver --error Timeout"),
-    "status": ("status 4711",),
-    "stuck": ("stuck",),
-    "workers": ("workers",),
-    "digest": ("digest --since 7d",),
-    "retry": ("retry 4711", "retry --all webhook --since 1h"),
-    "cancel": ("cancel 4711", "cancel --all webhook"),
-    "discard": ("discard 4711", "discard --all webhook --error Timeout"),
-    "rescue": ("rescue",),
-    "purge": ("purge --older-than 30d", "purge --queue webhook --dry-run"),
-    "audit": ("audit --since 1d", "audit --actor ana"),
-    "doctor": ("doctor",),
-    "help": ("help retry",),
-}
-"""Of each word what one would type; the first is the one to learn."""
-_SHORT: Mapping[str, str] = {
-    "stats": "each queue now, how far it is behind",
-    "errors": "why jobs fail, by reason",
-    "failed": "the jobs that failed, newest first",
-    "status": "one job, with its traceback",
-    "stuck": "jobs whose worker is gone",
-    "workers": "who lives, and what they run",
-    "digest": "the failure summary now",
-    "retry": "put failed jobs back; a set is shown first",
-    "cancel": "waiting jobs; a running one is asked to stop",
-    "discard": "give up on failed jobs",
-    "rescue": "put jobs of dead workers back now",
-    "purge": "delete old finished jobs; asks first",
-    "audit": "who did what",
-    "doctor": "is the set-up sound",
-    "help": "one word, with its options",
-}
-_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Look", ("stats", "errors", "failed", "status", "stuck", "workers", "digest")),
-    ("Change", ("retry", "cancel", "discard", "rescue", "purge")),
-    ("Look after the bot", ("audit", "doctor")),
-)
 _CLICKS = (("Show queues", "stats"), ("Show errors", "errors"), ("Show workers", "workers"))
 
 
@@ -81,7 +42,7 @@ def render_help(
     may = {word.word: word for word in report.words if word.allowed}
     parts: list[Part] = [paragraph(*_headline(report, may, problems))]
     parts.append(buttons(*(Button(label, word) for label, word in _CLICKS if word in may)))
-    for title, names in _groups(may):
+    for title, names in _sections(may):
         lines = [_line(may[name], command) for name in names]
         parts += [divider(), paragraph([bold(title)], *lines)]
     parts += _denied([word for word in report.words if not word.allowed], command, holders)
@@ -100,16 +61,15 @@ def _headline(
     words = [name for name in may if name != "help"]
     if not words:
         return [[bold(role)], ["Nobody is granted anything by default."]]
-    return [[bold(role)], ["Type these, or press a button. Capitals are yours to fill in."]]
+    return [[bold(role)], ["Type these, or press a button. Replace the words in capitals."]]
 
 
-def _groups(may: Mapping[str, HelpWord]) -> list[tuple[str, list[str]]]:
-    """The words by what they are for; one that no group names stands in the last."""
-    found = [(title, [name for name in names if name in may]) for title, names in _GROUPS]
-    named = {name for _, names in _GROUPS for name in names} | {"help"}
-    if others := [name for name in may if name not in named]:
-        found.append(("More", others))
-    return [(title, names) for title, names in found if names]
+def _sections(may: Mapping[str, HelpWord]) -> list[tuple[str, list[str]]]:
+    """The words by what they are for."""
+    found: dict[str, list[str]] = {}
+    for name in may:
+        found.setdefault(WORDS[name].section, []).append(name)
+    return [(title, names) for title, names in found.items() if title != "Help"]
 
 
 def _usage(word: HelpWord) -> str:
@@ -118,7 +78,7 @@ def _usage(word: HelpWord) -> str:
 
 
 def _line(word: HelpWord, command: str) -> Line:
-    return [code(f"{command} {_usage(word)}"), f"  {_SHORT.get(word.word, word.summary)}"]
+    return [code(f"{command} {_usage(word)}"), f"  {WORDS[word.word].short.replace('`', '')}"]
 
 
 def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[Part]:
@@ -135,7 +95,7 @@ def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[
         ask = _ask(role, holders)
         if not told or ask != last:
             told.append([])
-        told[-1] = [*told[-1][:-1], [bold(f"It takes the role {role}:")], names, ask]
+        told[-1] = [*told[-1][:-1], [bold(f"Requires the role {role}:")], names, ask]
         last = ask
     return [part for lines in told for part in (divider(), paragraph(*lines))]
 
@@ -153,7 +113,7 @@ def _render_word(report: HelpReport, command: str) -> Message:
     options = [line for line in options if not line.strip().startswith("--help")]
     name = report.word or ""
     lines: list[Line] = [[bold(sentence(about))], [code(f"{command} {_OPTION.sub('', first)}")]]
-    examples = EXAMPLES.get(name, ())
+    examples = WORDS[name].examples if name in WORDS else ()
     parts: list[Part] = [paragraph(*lines)]
     if examples:
         shown: list[Line] = [[code(f"{command} {example}")] for example in examples]
@@ -162,7 +122,7 @@ def _render_word(report: HelpReport, command: str) -> Message:
         parts += [divider(), paragraph([bold("Options")], *(_option(line) for line in options))]
     word = next((one for one in report.words if one.word == name), None)
     if word is not None and not word.allowed:
-        parts.append(context([f"it takes the role {word.role}, which you do not hold here"]))
+        parts.append(context([f"requires the role {word.role}, which you do not have here"]))
     return pack(parts)
 
 

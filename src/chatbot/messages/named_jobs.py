@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chatbot.messages.act_words import one_line, say_done
-from chatbot.messages.message import Message
+from chatbot.messages.act_words import one_line
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
 from chatbot.messages.words import count, cut, sentence, short_task
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
+from jobs_maint.verbs import find_verb
 
-__all__ = ["render_acts"]
+__all__ = ["MESSAGES", "render_acts"]
 
 MOST_IDS = 20
 MOST_REASONS = 10
@@ -62,7 +63,7 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
 
 
 def _undo(job_ids: tuple[int, ...]) -> Button:
-    label = "Put it back" if len(job_ids) == 1 else f"Put {count(len(job_ids), 'job')} back"
+    label = "Retry it" if len(job_ids) == 1 else f"Retry {count(len(job_ids), 'job')}"
     return Button(label, RetryJobs(job_ids).words())
 
 
@@ -70,7 +71,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     item, verb = report.items[0], report.verb
     details = Button("Details", GetJob(item.job_id).words())
     if item.outcome is not ItemOutcome.DONE:
-        head = bold(f"Job {item.job_id} was not {say_done(verb)}:")
+        head = bold(f"Job {item.job_id} was not {find_verb(verb).done}:")
         dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
         return pack([paragraph([dot, head, f" {_reason(item)}."]), buttons(details)])
     if verb == "rescue":
@@ -80,7 +81,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
         lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
         lines.append([f"{_what(item)} goes on until its task takes notice."])
         return pack([paragraph(*lines), buttons(details)])
-    lines = [["✅ ", bold(f"Job {item.job_id} {say_done(verb)}"), " by ", user(by), "."]]
+    lines = [["✅ ", bold(f"Job {item.job_id} {find_verb(verb).done}"), " by ", user(by), "."]]
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
@@ -125,7 +126,7 @@ def _reason(item: ItemResult) -> str:
 
 
 def _verdict(report: ActReport, by: str) -> Line:
-    done, verb = report.done, say_done(report.verb)
+    done, verb = report.done, find_verb(report.verb).done
     if not done:
         return ["🟡 ", bold(f"No job was {verb}.")]
     what = f"Job {done[0].job_id}" if len(done) == 1 else count(len(done), "job")
@@ -144,3 +145,8 @@ def _ids(items: Sequence[ItemResult]) -> str:
     shown = ", ".join(str(item.job_id) for item in items[:MOST_IDS])
     left = len(items) - MOST_IDS
     return shown + (f" and {count(left, 'more job')}" if left > 0 else "")
+
+
+MESSAGES: Messages = {
+    ActReport: lambda report, wanted: render_acts(report, wanted.command, by=wanted.by)
+}

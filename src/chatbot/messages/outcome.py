@@ -12,14 +12,13 @@ from chatbot.messages.act_words import (
     name_queues,
     one_line,
     read_asked,
-    say_done,
     tell_remain,
     tell_skips,
     tell_why,
     typed,
     undo_request,
 )
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
@@ -37,15 +36,12 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, PurgeReport, SkipGroup
+from jobs_maint.verbs import RESCUED, find_verb
 
-__all__ = ["render_bulk", "render_dropped", "render_purge", "render_too_late"]
+__all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_purge", "render_too_late"]
 
 _UNDONE = {"cancel": "cancelled", "discard": "discarded"}
 """What can be put back, and the code of the jobs that it was done to."""
-_BECAME = {
-    "aborted": "aborted",
-    "failed": "failed for good",
-}
 
 
 def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
@@ -82,7 +78,7 @@ def _changed(report: BulkReport, code_: str) -> int:
 
 
 def _verdict(report: BulkReport, where: str, by: str) -> Line:
-    done = say_done(report.verb)
+    done = find_verb(report.verb).done
     if not report.done:
         return ["🟡 ", bold(f"No job{where} was {done}."), " Asked by ", user(by), "."]
     number = report.done
@@ -115,7 +111,7 @@ def _became(report: BulkReport) -> list[Line]:
 
 def _ended(group: SkipGroup) -> str:
     """`1 failed for good (job 13): it was put back 3 times already.`; one job in full."""
-    became = f"{group.count:,} {_BECAME.get(group.code) or one_line(group.code)}"
+    became = f"{group.count:,} {RESCUED.get(group.code) or one_line(group.code)}"
     lost, _, then = group.reason.partition("; ")
     why = one_line(then or lost, 300).rstrip(".") if group.count == 1 and group.reason else ""
     return tell_why(group, became, why) if why else f"{became}{list_ids(group)}."
@@ -142,7 +138,7 @@ def render_purge(
     lines: list[Line] = [_purge_verdict(report, by)]
     if not report.finished:
         lines.append(
-            [f"{_stopped(why_stopped)} before the end. The same command goes on with the rest."]
+            [f"{_stopped(why_stopped)} before the end. Run the same command again for the rest."]
         )
     by_status = [
         f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
@@ -193,3 +189,9 @@ def render_too_late(words: str, command: str, *, used: bool) -> Message:
         return pack([paragraph(["🟡 ", bold(head)], [where], asked)])
     head = "This preview is older than ten minutes; nothing was changed."
     return pack([paragraph(["🟡 ", bold(head)], asked), buttons(Button(NEW_PREVIEW, words))])
+
+
+MESSAGES: Messages = {
+    BulkReport: lambda report, wanted: render_bulk(report, wanted.command, by=wanted.by),
+    PurgeReport: lambda report, wanted: render_purge(report, wanted.command, by=wanted.by),
+}

@@ -10,34 +10,25 @@ from chatbot.messages.act_words import (
     name_queues,
     one_line,
     read_asked,
-    say_ask,
-    say_done,
     tell_remain,
     tell_skips,
     tell_why,
     typed,
 )
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, short_task
 from jobs_maint.models import Preview
+from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
-__all__ = ["render_preview"]
+__all__ = ["MESSAGES", "render_preview"]
 
 MOST_GROUPS = 5
 MOST_WARNINGS = 5
 LONGEST_VALUE = 2_000
 NOTHING_CHANGED = "nothing was changed"
-
-_FINAL = ("succeeded", "failed", "cancelled", "aborted")
-_THEN = {
-    "cancel": "A retry puts back what is cancelled.",
-    "discard": "They are kept as cancelled until the purge; a retry puts them back.",
-    "purge": "This cannot be undone.",
-    "rescue": "They start again as their next attempt, or fail where the rescue policy says so.",
-}
 
 
 def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = False) -> Message:
@@ -68,7 +59,7 @@ def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
     jobs = _jobs(preview, asked, preview.expected)
     if not dry_run:
         return f"{_verb(preview)} {jobs}{where}{' by force' if asked.force else ''}?"
-    would = f"would be {say_done(preview.verb)}."
+    would = f"would be {find_verb(preview.verb).done}."
     if preview.expected == preview.count:
         return f"{jobs[:1].upper()}{jobs[1:]}{where} {would}"
     return f"{preview.expected:,} of {_jobs(preview, asked, preview.count)}{where} {would}"
@@ -78,7 +69,7 @@ def _verb(preview: Preview) -> str:
     """Running jobs are not cancelled; they can only be asked to abort."""
     if preview.verb == "cancel" and preview.running:
         return "Cancel or abort" if preview.running < preview.expected else "Abort"
-    return say_ask(preview.verb)
+    return find_verb(preview.verb).ask
 
 
 def _jobs(preview: Preview, asked: Asked, number: int, *, short: bool = False) -> str:
@@ -113,15 +104,15 @@ def _stays(preview: Preview, asked: Asked) -> list[Line]:
 
 
 def _then(preview: Preview, asked: Asked) -> str:
-    then = _THEN.get(preview.verb, "")
+    verb = find_verb(preview.verb)
+    then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
     if preview.verb == "cancel" and preview.running:
         return _tell_running(preview, then)
     if preview.verb == "cancel" and not asked.running:
         return f"Running jobs go on. {then}"
-    if preview.verb == "retry" and "cancelled" in asked.statuses and not asked.job_ids:
-        return "A cancelled job that was scheduled for later keeps its time."
-    if preview.verb == "rescue" and preview.expected == 1:
-        return "It starts again as its next attempt, or fails where the rescue policy says so."
+    if preview.verb == "retry":  # that they run now is said beside the button
+        later = "cancelled" in asked.statuses and not asked.job_ids
+        return "A cancelled job that was scheduled for later keeps its time." if later else ""
     return then
 
 
@@ -157,14 +148,14 @@ def _ages(preview: Preview) -> list[Part]:
     if preview.verb != "purge":
         return []
     lines: list[Line] = []
-    for status in _FINAL:
+    for status in FINAL_STATUSES:
         if (before := preview.cutoffs.get(status)) is not None:
             line: Line = [bold(f"{preview.by_status.get(status, 0):,}"), f"  {status}"]
             now = preview.expires_at or before
             lines.append([*line, "  ended before ", when(before, now)])
-    kept = [status for status in _FINAL if status not in preview.cutoffs]
+    kept = [status for status in FINAL_STATUSES if status not in preview.cutoffs]
     if kept:
-        lines.append([f"Kept, however old: {', '.join(kept)} jobs."])
+        lines.append([f"Kept regardless of age: {', '.join(kept)} jobs."])
     return [paragraph(*lines)] if lines else []
 
 
@@ -214,9 +205,9 @@ def _exactly(preview: Preview) -> str:
 
 
 def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
-    done, left_out = say_done(preview.verb), preview.left_out
+    done, left_out = find_verb(preview.verb).done, preview.left_out
     where = name_queues((), asked)
-    nothing = f"Nothing to {say_ask(preview.verb).lower()}."
+    nothing = f"Nothing to {find_verb(preview.verb).ask.lower()}."
     head: Line
     if preview.verb == "purge":
         head = ["🟢 ", bold(nothing), f" No finished job{where} is old enough."]
@@ -234,7 +225,7 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
 
 
 def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
-    where, done = name_queues(_queues(preview), asked), say_done(preview.verb)
+    where, done = name_queues(_queues(preview), asked), find_verb(preview.verb).done
     head = f"None of the {count(preview.count, 'job')}{where} can be {done} now."
     if preview.count == 1:
         job = f"Job {asked.job_ids[0]}" if len(asked.job_ids) == 1 else "The 1 job"
@@ -243,3 +234,10 @@ def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))
     return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])
+
+
+MESSAGES: Messages = {
+    Preview: lambda preview, wanted: render_preview(
+        preview, wanted.command, by=wanted.by, dry_run=wanted.dry_run
+    )
+}

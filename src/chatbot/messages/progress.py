@@ -11,8 +11,6 @@ from chatbot.messages.act_words import (
     name_queues,
     one_line,
     read_asked,
-    say_doing,
-    say_done,
     typed,
     undo_request,
 )
@@ -34,6 +32,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
 from jobs_maint.models import LostRun
+from jobs_maint.verbs import find_verb
 
 __all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
 
@@ -60,7 +59,7 @@ class Progress:
 def render_progress(progress: Progress, command: str) -> Message:
     where = name_queues((), read_asked(progress.words))
     total = "jobs" if progress.total is None else count(progress.total, "job")
-    title = f"{say_doing(progress.verb)} {total}{where}: {progress.done:,} done"
+    title = f"{find_verb(progress.verb).doing} {total}{where}: {progress.done:,} done"
     parts: list[Part] = [paragraph([bold(title)], _bar(progress))]
     if progress.stopping:
         parts.append(paragraph(["Stopping after this batch."]))
@@ -108,7 +107,7 @@ def render_lost(run: LostRun, command: str) -> Message:
     """The process that did it is gone: how far it came, and the way on."""
     done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
     asked = read_asked(run.words)
-    doing = f"{say_doing(run.word).lower()} jobs{name_queues((), asked)}"
+    doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
     lines: list[Line] = [
         ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
         [f"The bot ended while {doing}{_tell_counts(run, asked)}. {STAYS}."],
@@ -126,7 +125,7 @@ def render_lost(run: LostRun, command: str) -> Message:
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
     """`: 488 cancelled, 12 skipped`; nothing where it was not one by one."""
-    changed = "changed" if asked.running else say_done(run.word)
+    changed = "changed" if asked.running else find_verb(run.word).done
     names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
     there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
     return f": {', '.join(there)}" if run.word != "purge" and there else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
@@ -25,7 +25,7 @@ from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 
-__all__ = ["render_rescue"]
+__all__ = ["MESSAGES", "render_rescue"]
 
 _BECAME = {"failed": "given up", "aborted": "aborted", "put_back": "put back"}
 """What became of a job; in this order, after those that could not be changed."""
@@ -112,3 +112,8 @@ def _why(reason: str) -> str:
     who, _, then = reason.partition("; ")
     died = who.replace(" last beat at ", " died, last beat ")
     return f"{then}; {died}" if then else died
+
+
+MESSAGES: Messages = {
+    RescueReport: lambda report, wanted: render_rescue(report, wanted.command, by=wanted.by)
+}

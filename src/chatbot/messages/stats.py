@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
 from chatbot.messages.parts import table as build_table
@@ -12,7 +12,7 @@ from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport
 from jobs_maint.render import build_verdict, sort_queues
 
-__all__ = ["render_stats"]
+__all__ = ["MESSAGES", "render_stats"]
 
 SLOW = 60.0
 """Seconds the oldest ready job waits before its row is bold."""
@@ -98,3 +98,8 @@ def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
 
 def _age(seconds: float) -> str:
     return format_age(seconds) if seconds >= 1 else "< 1 s"
+
+
+MESSAGES: Messages = {
+    StatsReport: lambda report, wanted: render_stats(report, wanted.command, page=wanted.page)
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
 from chatbot.messages.parts import (
     Button,
@@ -22,7 +22,7 @@ from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
 from jobs_maint.durations import format_age
 from jobs_maint.models import StuckJob, StuckReport
 
-__all__ = ["render_stuck"]
+__all__ = ["MESSAGES", "render_stuck"]
 
 WITH_BUTTONS = 3
 SURE = (
@@ -109,3 +109,6 @@ def _state(job: StuckJob) -> str:
         return f"{seen}; the rescue has not noticed it yet"
     due = "now due" if _is_due(job) else f"due in {format_age(job.due_in_seconds)}"
     return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, rescue {due}"
+
+
+MESSAGES: Messages = {StuckReport: lambda report, wanted: render_stuck(report, page=wanted.page)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatbot.messages.message import Message
+from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
 from chatbot.messages.parts import (
     Button,
@@ -21,7 +21,7 @@ from jobs_maint.actions import ListStuck, ListWorkers
 from jobs_maint.durations import format_age
 from jobs_maint.models import StuckJob, WorkersReport, WorkerView
 
-__all__ = ["render_workers"]
+__all__ = ["MESSAGES", "render_workers"]
 
 HEADER = ("Worker", "State", "Seen", "Jobs", "Longest", "Queues")
 WORDS = {"State", "Queues"}
@@ -128,3 +128,8 @@ def _notes(report: WorkersReport) -> Part:
     which = f"{count(without, 'worker has', 'workers have')} no recorder"
     they, their = ("it runs", "its") if without == 1 else ("they run", "their")
     return context(line, [f"{which}: what {they} is not known, {their} errors are not kept"])
+
+
+MESSAGES: Messages = {
+    WorkersReport: lambda report, wanted: render_workers(report, page=wanted.page)
+}

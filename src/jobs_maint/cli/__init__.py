@@ -27,7 +27,7 @@ from jobs_maint.cli.output import (
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 
 if TYPE_CHECKING:
-    from jobs_maint.grammar import Request
+    from jobs_maint.grammar import Command
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main", "run_process"]
 
@@ -80,27 +80,27 @@ def _answer(words: list[str]) -> tuple[str, int]:
     from jobs_maint.cli.login import find_actor
     from jobs_maint.grammar import build_help, parse_words
 
-    request = parse_words(words, "shell")
+    command = parse_words(words, "shell")
     actor = find_actor()
-    action = request.action
+    action = command.action
     if isinstance(action, actions.ShowHelp):
-        return _render(request, build_help(actor, "shell", action.about)), 0
+        return _render(command, build_help(actor, "shell", action.about)), 0
     if isinstance(action, actions.PreviewBulk | actions.PreviewPurge | actions.PreviewRescue):
         from jobs_maint.cli.confirm import confirm
 
-        result, code = confirm(actor, request)
-        return result if isinstance(result, str) else _render(request, result), code
+        result, code = confirm(actor, command)
+        return result if isinstance(result, str) else _render(command, result), code
     from jobs_maint.cli import run
     from jobs_maint.cli.outcome import find_exit_code
 
     result = run.perform_action(actor, action)
-    return _render(request, result), find_exit_code(result)
+    return _render(command, result), find_exit_code(result)
 
 
-def _render(request: Request, result: object) -> str:
+def _render(command: Command, result: object) -> str:
     from jobs_maint.render import render_json, render_text
 
-    if request.as_json:
+    if command.as_json:
         return render_json(result)
     return render_text(result, width=find_width(), styled=is_styled(sys.stdout))
 

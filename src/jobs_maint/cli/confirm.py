@@ -17,36 +17,30 @@ from jobs_maint.errors import DatabaseUnavailable, InvalidRequest
 from jobs_maint.models import BulkReport, Preview
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text
+from jobs_maint.verbs import VERBS
 
 if TYPE_CHECKING:
-    from jobs_maint.grammar import Request
+    from jobs_maint.grammar import Command
 
 __all__ = ["confirm"]
 
 INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
-_DOING = {
-    "retry": "Retrying",
-    "cancel": "Cancelling",
-    "discard": "Discarding",
-    "rescue": "Rescuing",
-    "purge": "Deleting",
-}
 
 
-def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
+def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
     """Freeze the set, show it, ask where that is wanted, act; the answer and its exit code.
 
     Without a terminal to ask on, and without --yes or --dry-run, raises InvalidRequest before the
     database is asked anything.
     """
-    stream = None if request.yes or request.dry_run else _find_terminal(request)
+    stream = None if command.yes or command.dry_run else _find_terminal(command)
     try:
-        preview: Preview = run.perform_action(actor, request.action)
-        if request.dry_run:
+        preview: Preview = run.perform_action(actor, command.action)
+        if command.dry_run:
             return preview, 0
         if preview.key is None:
-            return preview, NONE_DONE if _is_named(request.action) else 0
+            return preview, NONE_DONE if _is_named(command.action) else 0
         if stream is not None:
             if not preview.expected:
                 return preview, NONE_DONE
@@ -56,7 +50,7 @@ def confirm(actor: Actor, request: Request) -> tuple[Any, int]:
         if stream is not None:
             stream.write("\n")
         raise KeyboardInterrupt("interrupted; nothing was changed") from None
-    return _act(actor, preview, preview.key, as_json=request.as_json)
+    return _act(actor, preview, preview.key, as_json=command.as_json)
 
 
 def _is_named(action: Action[Any]) -> bool:
@@ -66,17 +60,17 @@ def _is_named(action: Action[Any]) -> bool:
     return isinstance(action, PreviewRescue)
 
 
-def _find_terminal(request: Request) -> TextIO:
+def _find_terminal(command: Command) -> TextIO:
     """Where to ask: the preview and the prompt must be seen, and the answer typed."""
-    word = request.action.word
-    options = "--yes does it without asking, --dry-run shows what it would do"
-    if request.as_json:
-        raise InvalidRequest(f"{word} with --json cannot ask before it acts; {options}")
+    word = command.action.word
+    options = "use --yes to skip it, or --dry-run to see what it would do"
+    if command.as_json:
+        raise InvalidRequest(f"{word} needs confirmation, which --json cannot ask for; {options}")
     if is_terminal(sys.stdin):
         for stream in (sys.stdout, sys.stderr):
             if is_terminal(stream):
                 return stream
-    raise InvalidRequest(f"{word} asks before it acts, and here is no terminal; {options}")
+    raise InvalidRequest(f"{word} needs confirmation, but there is no terminal; {options}")
 
 
 def _ask(preview: Preview, stream: TextIO) -> bool:
@@ -105,7 +99,7 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
             line.say("Stopping after this batch; Ctrl-C again ends at once.")
 
     watch = Watch(on_progress)
-    title = f"{_DOING[preview.verb]} {count_noun(preview.count, 'job')}"
+    title = f"{VERBS[preview.verb].doing} {count_noun(preview.count, 'job')}"
     with ProgressLine(title, preview.count) as line:
         try:
             report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
@@ -124,6 +118,6 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
 
 def _how_far(looked: int, total: int) -> str:
     return (
-        f"{looked:,} of {count_noun(total, 'job')} had been looked at, and what was done to them "
-        "stays; the same command goes on with the rest"
+        f"{looked:,} of {count_noun(total, 'job')} had been processed, and completed work is kept; "
+        "run the same command again for the rest"
     )

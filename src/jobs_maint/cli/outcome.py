@@ -20,6 +20,7 @@ from jobs_maint.models import (
     PurgeReport,
     RescueReport,
 )
+from jobs_maint.verbs import VERBS
 
 __all__ = ["NONE_DONE", "find_exit_code"]
 
@@ -36,13 +37,6 @@ REFUSED: dict[str, type[JobsMaintError]] = {
     "worker_unknown": WrongJobStatus,
 }
 """Why a job was not changed → the error it is when it was the only one asked for."""
-
-_DONE = {
-    "retry": "put back",
-    "cancel": "cancelled",
-    "discard": "discarded",
-    "rescue": "rescued",
-}
 
 
 def find_exit_code(result: object) -> int:
@@ -70,4 +64,4 @@ def _of_items(items: Sequence[ItemResult], verb: str) -> int:
 
 def _refusal(item: ItemResult, verb: str) -> str:
     reason = (item.reason or item.code).rstrip(".")
-    return f"Job {item.job_id} was not {_DONE[verb]}: {reason}."
+    return f"Job {item.job_id} was not {VERBS[verb].done}: {reason}."

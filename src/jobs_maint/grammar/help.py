@@ -1,13 +1,13 @@
-"""What an actor may do, from the grammar itself."""
+"""What an actor may do, from the declared words."""
 
 from __future__ import annotations
 
 import click
 
 from jobs_maint.actions import Actor
+from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.parsing import unknown_word
-from jobs_maint.grammar.request import Surface
-from jobs_maint.grammar.words import ROLES, build_grammar
+from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.models import HelpReport, HelpWord
 
 __all__ = ["build_help"]
@@ -18,15 +18,11 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
     root = build_grammar(surface)
     if about is not None and about not in root.commands:
         raise unknown_word([about], [], root)
-    words = []
-    for name, command in root.commands.items():
-        needs = ROLES[name]
-        allowed = needs is None or actor.scope(needs) is not None
-        words.append(HelpWord(name, _usage(command), command.help or "", needs, allowed))
+    words = [_describe(name, command, actor) for name, command in root.commands.items()]
     text = None
     if about is not None:
         command = root.commands[about]
-        lines = [f"{_usage(command)}", command.help or ""]
+        lines = [_usage(command), command.help or ""]
         if isinstance(command, click.Group):
             lines += [f"  {about} {sub.name}: {sub.help}" for sub in command.commands.values()]
         lines += [
@@ -36,6 +32,13 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
         ]
         text = "\n".join(lines)
     return HelpReport(actor.role, tuple(words), about, text)
+
+
+def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:
+    first = next(iter(command.commands)) if isinstance(command, click.Group) else ""
+    role = WORDS[f"{name} {first}".rstrip()].role
+    allowed = role is None or actor.scope(role) is not None
+    return HelpWord(name, _usage(command), command.help or "", role, allowed)
 
 
 def _option(param: click.Option) -> str:

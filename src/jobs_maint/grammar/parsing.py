@@ -1,4 +1,4 @@
-"""Words → request, or a sentence that says what is wrong with them."""
+"""Words → command, or a sentence that says what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 from jobs_maint import actions
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.command import Command, Surface
 from jobs_maint.grammar.params import JobIds, no_job_id, short
-from jobs_maint.grammar.request import Request, Surface
 from jobs_maint.grammar.words import build_grammar
 
 __all__ = ["parse_words", "unknown_word"]
@@ -20,8 +20,8 @@ __all__ = ["parse_words", "unknown_word"]
 _HELP_OPTIONS = {"--help", "-h"}
 
 
-def parse_words(words: Sequence[str], surface: Surface) -> Request:
-    """Words after the command's name → request; raises InvalidRequest, with a suggestion."""
+def parse_words(words: Sequence[str], surface: Surface) -> Command:
+    """Words after the tool's name → command; raises InvalidRequest, with a suggestion."""
     root = build_grammar(surface)
     words = [str(word) for word in words]
     if any("\0" in word for word in words):
@@ -35,10 +35,10 @@ def parse_words(words: Sequence[str], surface: Surface) -> Request:
         group = command
     if not rest:
         if not path:
-            return Request(actions.ShowHelp())
+            return Command(actions.ShowHelp())
         raise InvalidRequest(f"{' '.join(path)} takes one of: {', '.join(group.commands)}")
     if path and rest[0] in _HELP_OPTIONS:
-        return Request(actions.ShowHelp(path[0]))
+        return Command(actions.ShowHelp(path[0]))
     if rest[0] not in group.commands:
         raise unknown_word(rest, path, group)
     command = group.commands[rest[0]]
@@ -67,10 +67,10 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
     close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
     full = " ".join([*path, rest[0]])
     if not close:
-        return InvalidRequest(f"{short(full)!r} is no word of this tool; see help")
+        return InvalidRequest(f"{short(full)!r} is not a known command; see help")
     suggestion = _line([*path, close[0], *rest[1:]])
     return InvalidRequest(
-        f"{short(full)!r} is no word of this tool; did you mean {short(suggestion)!r}?",
+        f"{short(full)!r} is not a known command; did you mean {short(suggestion)!r}?",
         suggestion=suggestion,
     )
 
@@ -116,6 +116,6 @@ def _sentence(exc: click.UsageError, path: list[str], command: click.Command) ->
         return f"{word}: {text}"
     places = sum(isinstance(param, click.Argument) for param in command.params)
     if extra := re.search(r"unexpected extra arguments? \((.*)\)", exc.message, re.DOTALL):
-        takes = "takes one word" if places else "takes no words"
-        return f"{word} {takes}; {short(extra[1])!r} is too much; see help {path[0]}"
+        takes = "takes at most one argument" if places else "takes no arguments"
+        return f"{word} {takes}; unexpected: {short(extra[1])!r}; see help {path[0]}"
     return f"{word}: {text}; see help {path[0]}"

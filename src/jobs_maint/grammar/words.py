@@ -1,187 +1,290 @@
-"""The words themselves: names, options, help, and the action each builds."""
+"""Every word of the tool, declared once."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
 
 import click
 
 from jobs_maint import actions
-from jobs_maint.actions import Action, Role
-from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.bulk import add_bulk_words, as_preview, build_set, bulk_options
+from jobs_maint.actions import BulkVerb
+from jobs_maint.grammar.build import build_group
+from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.params import JobIds, Limit, Window, one_id
-from jobs_maint.grammar.request import Request, Surface
+from jobs_maint.grammar.sets import (
+    CONFIRM_OPTIONS,
+    build_cancel,
+    build_discard,
+    build_rescue,
+    build_retry,
+    set_params,
+)
+from jobs_maint.grammar.word import ShellOption, Word
 
-__all__ = ["ROLES", "build_grammar"]
+__all__ = ["WORDS", "build_grammar"]
 
-ROLES: dict[str, Role | None] = {
-    "stats": actions.ShowStats.role,
-    "failed": actions.ListFailed.role,
-    "errors": actions.ListErrors.role,
-    "status": actions.GetJob.role,
-    "retry": actions.RetryJobs.role,
-    "cancel": actions.CancelJobs.role,
-    "discard": actions.DiscardJobs.role,
-    "stuck": actions.ListStuck.role,
-    "workers": actions.ListWorkers.role,
-    "rescue": actions.RescueStalled.role,
-    "purge": actions.PreviewPurge.role,
-    "audit": actions.ShowAudit.role,
-    "digest": actions.ShowDigest.role,
-    "doctor": actions.RunDoctor.role,
-    "help": None,
-    "schema": actions.ApplySchema.role,
-}
-"""The lowest role that can do something with the word."""
+DAY = timedelta(hours=24)
+QUEUE = click.Argument(["queue"], required=False)
 
 
-@functools.cache
-def build_grammar(surface: Surface) -> click.Group:
-    """The click group of one surface, built once; the shell's knows more words and options."""
-    root = click.Group(name="jobs", invoke_without_command=True, add_help_option=False)
+def _flag(name: str, text: str) -> click.Option:
+    return click.Option([name], is_flag=True, help=text)
 
-    def add(
-        name: str,
-        build: Callable[..., Action[Any]],
-        params: Sequence[click.Parameter],
-        summary: str,
-        *,
-        group: click.Group = root,
-    ) -> None:
-        about = name if group is root else group.name
-        group.add_command(_build_command(surface, name, about, build, params, summary))
 
-    queue = click.Argument(["queue"], required=False)
-    stats: list[click.Parameter] = [queue]
-    if surface == "shell":
-        then = "Then the failures of the last 24 hours, as `errors` shows them."
-        stats.append(click.Option(["--errors"], is_flag=True, help=then))
-    add(
+def _since(default: timedelta, shown: str) -> click.Option:
+    text = f"How far back to look (default {shown})."
+    return click.Option(["--since"], type=Window(), default=default, help=text)
+
+
+def _limit(default: int) -> click.Option:
+    text = f"Maximum to show (default {default})."
+    return click.Option(["--limit"], type=Limit(), default=default, help=text)
+
+
+def _complete_word(_context: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    return [name for name in build_grammar("shell").commands if name.startswith(start)]
+
+
+_DECLARED = (
+    Word(
         "stats",
+        (actions.ShowStats,),
         actions.ShowStats,
-        stats,
-        "Each queue now: ready, doing, failed, how far it is behind; workers; last maintenance.",
-    )
-    add(
+        "Show each queue now: ready, doing, failed, how far it is behind; the workers; when "
+        "maintenance last ran.",
+        "each queue now, and how far it is behind",
+        ("stats", "stats webhook"),
+        "Look",
+        (
+            QUEUE,
+            ShellOption(
+                ["--errors"],
+                is_flag=True,
+                help="Also show the failures of the last 24 hours, as `errors` does.",
+            ),
+        ),
+    ),
+    Word(
         "failed",
+        (actions.ListFailed,),
         actions.ListFailed,
-        [
-            queue,
+        "List failed jobs with their errors, newest failure first.",
+        "failed jobs with their errors, newest first",
+        ("failed webhook --since 1h", "failed --task deliver --error Timeout"),
+        "Look",
+        (
+            QUEUE,
             click.Option(["--task"], help="Only jobs whose task name contains this."),
             click.Option(["--error"], help="Only jobs whose error contains this."),
             click.Option(
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
             ),
-            click.Option(["--limit"], type=Limit(), default=20, help="At most so many (20)."),
-        ],
-        "Failed jobs, newest failure first, each with its error.",
-    )
-    status: list[click.Parameter] = [
-        click.Argument(["ids"], type=JobIds(), nargs=-1, required=False, metavar="ID")
-    ]
-    if surface == "shell":
-        status.append(
-            click.Option(
-                ["--reveal"], is_flag=True, help="Show arguments and errors unredacted; audited."
-            )
-        )
-    add(
+            _limit(20),
+        ),
+    ),
+    Word(
+        "errors",
+        (actions.ListErrors,),
+        actions.ListErrors,
+        "Group failures by task, exception type and message, and compare with the span before.",
+        "why jobs fail, in groups",
+        ("errors --since 1h", "errors webhook"),
+        "Look",
+        (QUEUE, _since(DAY, "24h"), _limit(10)),
+    ),
+    Word(
         "status",
+        (actions.GetJob,),
         lambda ids, reveal=False: actions.GetJob(one_id(ids, "status"), reveal),
-        status,
-        "One job: its fields, timeline and every failed attempt.",
-    )
-    reset = click.Option(
-        ["--reset-attempts"],
-        is_flag=True,
-        help="Count attempts from 0 again, so that automatic retries start over.",
-    )
-    put_back = "Put failed, cancelled or aborted jobs back; they run now."
-    add("retry", _build_retry, [*bulk_options(actions.BulkVerb.RETRY, surface), reset], put_back)
-    add_bulk_words(add, surface)
-    add(
+        "Show one job: its fields, timeline and every failed attempt.",
+        "one job in full, with its traceback",
+        ("status 4711",),
+        "Look",
+        (
+            click.Argument(["ids"], type=JobIds(), nargs=-1, required=False, metavar="ID"),
+            ShellOption(
+                ["--reveal"],
+                is_flag=True,
+                help="Show arguments and errors unredacted; this is audited.",
+            ),
+        ),
+    ),
+    Word(
+        "stuck",
+        (actions.ListStuck,),
+        actions.ListStuck,
+        "List running jobs without a living worker, and jobs that have run for long.",
+        "running jobs whose worker is gone, and long ones",
+        ("stuck",),
+        "Look",
+    ),
+    Word(
+        "workers",
+        (actions.ListWorkers,),
+        actions.ListWorkers,
+        "List the workers: where each runs, its queues, the jobs it runs now.",
+        "the workers, and what they run",
+        ("workers",),
+        "Look",
+    ),
+    Word(
+        "digest",
+        (actions.ShowDigest,),
+        actions.ShowDigest,
+        "Summarise the failures of a span that ends now, as the posted digests do.",
+        "the failure summary now",
+        ("digest --since 7d",),
+        "Look",
+        (QUEUE, _since(DAY, "24h")),
+    ),
+    Word(
+        "retry",
+        (actions.RetryJobs, actions.PreviewBulk),
+        build_retry,
+        "Retry failed, cancelled or aborted jobs; they run now.",
+        "run failed jobs again; a set is previewed first",
+        ("retry 4711", "retry --all webhook --since 1h"),
+        "Change",
+        (
+            *set_params(BulkVerb.RETRY),
+            _flag(
+                "--reset-attempts",
+                "Count attempts from 0 again, so that automatic retries start over.",
+            ),
+        ),
+    ),
+    Word(
+        "cancel",
+        (actions.CancelJobs, actions.PreviewBulk),
+        build_cancel,
+        "Cancel waiting jobs, and ask running ones to abort. --all needs admin.",
+        "cancel waiting jobs, ask running ones to abort; `--all` needs admin",
+        ("cancel 4711", "cancel --all webhook"),
+        "Change",
+        set_params(BulkVerb.CANCEL),
+    ),
+    Word(
+        "discard",
+        (actions.DiscardJobs, actions.PreviewBulk),
+        build_discard,
+        "Give up on failed or aborted jobs: they become cancelled and are kept until the purge. "
+        "--all needs admin.",
+        "give up on failed jobs; `--all` needs admin",
+        ("discard 4711", "discard --all webhook --error Timeout"),
+        "Change",
+        set_params(BulkVerb.DISCARD),
+    ),
+    Word(
+        "rescue",
+        (actions.RescueStalled, actions.RescueJobs, actions.PreviewRescue),
+        build_rescue,
+        "Run one pass of the rescue now, or rescue the named jobs at once if their worker is "
+        "dead. --force needs admin.",
+        "put back jobs whose worker is dead; `--force` needs admin",
+        ("rescue", "rescue 4711"),
+        "Change",
+        (
+            click.Argument(["ids"], type=JobIds(), nargs=-1, required=False, metavar="[ID…]"),
+            _flag(
+                "--force",
+                "Rescue one job although its worker is alive; if that worker still runs it, it "
+                "runs twice.",
+            ),
+            *CONFIRM_OPTIONS,
+        ),
+    ),
+    Word(
+        "purge",
+        (actions.PreviewPurge,),
+        actions.PreviewPurge,
+        "Delete finished jobs now; by default those past their retention.",
+        "delete old finished jobs; previewed first",
+        ("purge --older-than 30d", "purge --queue webhook --dry-run"),
+        "Change",
+        (
+            click.Option(
+                ["--older-than"],
+                type=Window(),
+                help="Use this age instead of the retention settings, such as 30d.",
+            ),
+            _flag("--include-failed", "With --older-than: delete failed jobs too."),
+            click.Option(["--queue"], help="Only jobs of this queue."),
+            *CONFIRM_OPTIONS,
+        ),
+    ),
+    Word(
+        "audit",
+        (actions.ShowAudit,),
+        actions.ShowAudit,
+        "List who did what and how it ended, newest first.",
+        "who did what, newest first",
+        ("audit --since 1d", "audit --actor ana"),
+        "Look after the bot",
+        (
+            click.Option(["--actor"], help="Only actors whose id or name contains this."),
+            _since(timedelta(days=7), "7d"),
+            _limit(50),
+        ),
+    ),
+    Word(
+        "doctor",
+        (actions.RunDoctor,),
+        actions.RunDoctor,
+        "Check the set-up; each finding comes with its fix.",
+        "check the set-up",
+        ("doctor",),
+        "Look after the bot",
+    ),
+    Word(
         "help",
+        (actions.ShowHelp,),
         actions.ShowHelp,
-        [
-            click.Argument(
-                ["about"],
-                required=False,
-                metavar="WORD",
-                shell_complete=lambda _context, _param, start: [
-                    word for word in root.commands if word.startswith(start)
-                ],
-            )
-        ],
-        "What you may do, and whom to ask for the rest.",
-    )
-    if surface == "shell":
-        schema = click.Group(
-            "schema",
-            invoke_without_command=True,
-            add_help_option=False,
-            help="Our tables and indexes: apply, status, sql.",
-        )
-        root.add_command(schema)
-        no_indexes = click.Option(
-            ["--no-indexes"], is_flag=True, help="Leave out the indexes on Procrastinate's tables."
-        )
-        add(
-            "apply",
-            lambda no_indexes: actions.ApplySchema(indexes=not no_indexes),
-            [no_indexes],
-            "Create or update the tables; safe to repeat, also by several at once.",
-            group=schema,
-        )
-        nothing = "Show what apply would do; changes nothing."
-        add("status", actions.CheckSchema, [], nothing, group=schema)
-        add("sql", actions.ShowSchemaSql, [], "Print the SQL that apply would run.", group=schema)
-    return root
+        "Show what you may do, and whom to ask for the rest.",
+        "the words and their options",
+        ("help retry",),
+        "Help",
+        (click.Argument(["about"], required=False, metavar="WORD", shell_complete=_complete_word),),
+    ),
+    Word(
+        "schema apply",
+        (actions.ApplySchema,),
+        lambda no_indexes: actions.ApplySchema(indexes=not no_indexes),
+        "Create or update the tables; safe to repeat, and to run several times at once.",
+        "create or update our tables and indexes",
+        ("schema apply",),
+        "Set up",
+        (_flag("--no-indexes", "Leave out the indexes on Procrastinate's tables."),),
+        only="shell",
+    ),
+    Word(
+        "schema status",
+        (actions.CheckSchema,),
+        actions.CheckSchema,
+        "Show what apply would do; nothing is changed.",
+        "what `schema apply` would do",
+        ("schema status",),
+        "Set up",
+        only="shell",
+    ),
+    Word(
+        "schema sql",
+        (actions.ShowSchemaSql,),
+        actions.ShowSchemaSql,
+        "Print the SQL that apply would run.",
+        "the SQL that `schema apply` would run",
+        ("schema sql",),
+        "Set up",
+        only="shell",
+    ),
+)
+
+WORDS: Mapping[str, Word] = MappingProxyType({word.name: word for word in _DECLARED})
 
 
-def _build_command(
-    surface: Surface,
-    name: str,
-    about: str | None,
-    build: Callable[..., Action[Any]],
-    params: Sequence[click.Parameter],
-    summary: str,
-) -> click.Command:
-    params = [*params, click.Option(["--help", "-h"], is_flag=True, help="Show this help.")]
-    if surface == "shell":
-        params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
-    else:
-        params.append(click.Option(["--private"], is_flag=True, help="Answer only to me."))
-
-    def callback(
-        *,
-        help: bool,  # noqa: A002  click passes an option under its own name
-        as_json: bool = False,
-        private: bool = False,
-        yes: bool = False,
-        dry_run: bool = False,
-        **values: Any,
-    ) -> Request:
-        if help:
-            return Request(actions.ShowHelp(about), as_json, private)
-        if yes and dry_run:
-            raise InvalidRequest(f"{name} takes --yes or --dry-run, not both")
-        action = build(**values)
-        if dry_run:
-            action = as_preview(action)
-        return Request(action, as_json, private, yes, dry_run)
-
-    return click.Command(
-        name, params=params, callback=callback, help=summary, add_help_option=False
-    )
-
-
-def _build_retry(*, reset_attempts: bool, **values: Any) -> Action[Any]:
-    found = build_set(actions.BulkVerb.RETRY, **values)
-    if isinstance(found, tuple):
-        if len(found) == 1:
-            return actions.RetryJobs(found, reset_attempts)
-        found = actions.JobFilter(job_ids=found, statuses=actions.BulkVerb.RETRY.statuses)
-    return actions.PreviewBulk(actions.BulkVerb.RETRY, found, reset_attempts)
+@functools.cache
+def build_grammar(surface: Surface) -> click.Group:
+    """The click group of one surface, built once; the shell's knows more words and options."""
+    return build_group(WORDS.values(), surface)

@@ -4,6 +4,7 @@ All times are aware UTC by the database's clock; spans are seconds in fields tha
 """
 
 from jobs_maint.models.audit import AuditEntry, AuditReport, LostRun
+from jobs_maint.models.base import Report
 from jobs_maint.models.digest import DigestReport
 from jobs_maint.models.doctor import DoctorReport, Finding
 from jobs_maint.models.failures import ErrorGroup, ErrorsReport, FailedJob, FailedJobsReport
@@ -46,6 +47,7 @@ __all__ = [
     "Preview",
     "PurgeReport",
     "QueueStats",
+    "Report",
     "RescueReport",
     "SchemaReport",
     "SetGroup",

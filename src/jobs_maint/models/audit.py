@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["AuditEntry", "AuditReport", "LostRun"]
 
@@ -22,12 +25,17 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditReport:
+class AuditReport(Report):
+    kind: ClassVar[str] = "audit"
+
     as_of: datetime
     entries: tuple[AuditEntry, ...]
     total: int
     since_seconds: float
     actor: str | None = None
+
+    def computed(self) -> dict[str, Any]:
+        return {"not_shown": self.total - len(self.entries)}
 
 
 @dataclass(frozen=True, slots=True)

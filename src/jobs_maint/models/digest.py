@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
+from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorGroup
 from jobs_maint.models.stats import QueueStats
 
@@ -13,11 +15,13 @@ __all__ = ["DigestReport"]
 
 
 @dataclass(frozen=True, slots=True)
-class DigestReport:
+class DigestReport(Report):
     """The failure summary of one window, `since` ≤ t < `until`; totals always add up.
 
     `window_id` is 0 when somebody asked for it now: no window was opened.
     """
+
+    kind: ClassVar[str] = "digest"
 
     window_id: int
     name: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
+
+from jobs_maint.models.base import Report
 
 __all__ = ["DoctorReport", "Finding"]
 
@@ -20,8 +22,10 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class DoctorReport:
+class DoctorReport(Report):
     """One finding a check, errors first."""
+
+    kind: ClassVar[str] = "doctor"
 
     as_of: datetime
     findings: tuple[Finding, ...]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["ErrorGroup", "ErrorsReport", "FailedJob", "FailedJobsReport"]
 
@@ -29,7 +32,9 @@ class FailedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedJobsReport:
+class FailedJobsReport(Report):
+    kind: ClassVar[str] = "failed"
+
     as_of: datetime
     jobs: tuple[FailedJob, ...]
     total: int
@@ -48,6 +53,9 @@ class FailedJobsReport:
     @property
     def not_shown(self) -> int:
         return self.total - len(self.jobs)
+
+    def computed(self) -> dict[str, Any]:
+        return {"not_shown": self.not_shown}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +80,10 @@ class ErrorGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorsReport:
+class ErrorsReport(Report):
     """Failure groups of a span, largest first; totals add up with what is not shown."""
+
+    kind: ClassVar[str] = "errors"
 
     as_of: datetime
     since_seconds: float

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["HelpReport", "HelpWord"]
 
@@ -17,8 +20,10 @@ class HelpWord:
 
 
 @dataclass(frozen=True, slots=True)
-class HelpReport:
+class HelpReport(Report):
     """What this actor may do. With `word`, `text` is the help of that one word."""
+
+    kind: ClassVar[str] = "help"
 
     role: str | None
     words: tuple[HelpWord, ...]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["ActReport", "FailedRun", "ItemOutcome", "ItemResult", "JobDetails", "JobEvent"]
 
@@ -54,7 +56,9 @@ class FailedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class JobDetails:
+class JobDetails(Report):
+    kind: ClassVar[str] = "status"
+
     as_of: datetime
     job_id: int
     status: str
@@ -76,8 +80,10 @@ class JobDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class ActReport:
+class ActReport(Report):
     """What became of jobs named by their ids; `verb`: retry, cancel or discard."""
+
+    kind: ClassVar[str] = "retry"
 
     items: tuple[ItemResult, ...]
     elapsed_seconds: float
@@ -90,3 +96,6 @@ class ActReport:
     @property
     def skipped(self) -> tuple[ItemResult, ...]:
         return tuple(item for item in self.items if item.outcome is not ItemOutcome.DONE)
+
+    def computed(self) -> dict[str, Any]:
+        return {"kind": self.verb, "done": len(self.done), "skipped": len(self.skipped)}

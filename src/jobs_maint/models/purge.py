@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["PurgeReport"]
 
 
 @dataclass(frozen=True, slots=True)
-class PurgeReport:
+class PurgeReport(Report):
     """What one run (or one slice) of the purge deleted; `finished` is False when time ran out."""
+
+    kind: ClassVar[str] = "purge"
 
     deleted: Mapping[str, int]
     batches: int
@@ -28,3 +33,6 @@ class PurgeReport:
     @property
     def total(self) -> int:
         return sum(self.deleted.values())
+
+    def computed(self) -> dict[str, Any]:
+        return {"total": self.total}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar
 
+from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 
 __all__ = ["RescueReport", "StuckJob", "StuckReport", "WorkerView", "WorkersReport"]
@@ -30,7 +32,9 @@ class StuckJob:
 
 
 @dataclass(frozen=True, slots=True)
-class StuckReport:
+class StuckReport(Report):
+    kind: ClassVar[str] = "stuck"
+
     as_of: datetime
     stuck: tuple[StuckJob, ...]
     long_running: tuple[StuckJob, ...]
@@ -52,14 +56,18 @@ class WorkerView:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkersReport:
+class WorkersReport(Report):
+    kind: ClassVar[str] = "workers"
+
     as_of: datetime
     workers: tuple[WorkerView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class RescueReport:
+class RescueReport(Report):
     """One pass. `items`: jobs acted on (code `put_back`, `aborted`, `failed`) or left (`error`)."""
+
+    kind: ClassVar[str] = "rescue"
 
     items: tuple[ItemResult, ...]
     suspects: int
@@ -69,3 +77,6 @@ class RescueReport:
     @property
     def counts(self) -> dict[str, int]:
         return dict(Counter(item.code for item in self.items))
+
+    def computed(self) -> dict[str, Any]:
+        return {"counts": self.counts}

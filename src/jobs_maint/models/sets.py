@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, ClassVar
+
+from jobs_maint.models.base import Report
 
 __all__ = ["BulkReport", "Preview", "SetGroup", "SkipGroup"]
 
@@ -29,13 +32,15 @@ class SkipGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Report):
     """What a confirmation would do, frozen. `key` confirms it; None when there is nothing to do.
 
     `count` jobs will be acted on, of which those in `skips` are expected to stay as they are;
     `remain` more match but are beyond the largest set. `verb`: retry, cancel, discard, rescue or
     purge.
     """
+
+    kind: ClassVar[str] = "preview"
 
     verb: str
     words: str
@@ -68,14 +73,19 @@ class Preview:
         """How many will be changed, as things are now."""
         return self.count - self.skipped + sum(skip.count for skip in self.left_out)
 
+    def computed(self) -> dict[str, Any]:
+        return {"expected": self.expected}
+
 
 @dataclass(frozen=True, slots=True)
-class BulkReport:
+class BulkReport(Report):
     """What became of a confirmed set. `stopped`: the rest was left because somebody asked.
 
     From the preview: `queues` of the set, jobs that `remain` beyond the largest set, and those
     `left_out` though they were named.
     """
+
+    kind: ClassVar[str] = "bulk"
 
     verb: str
     words: str
@@ -97,3 +107,6 @@ class BulkReport:
         """Jobs of the set that were not looked at."""
         looked = sum(group.count for group in (*self.skips, *self.failures))
         return self.requested - self.done - looked
+
+    def computed(self) -> dict[str, Any]:
+        return {"left": self.left}

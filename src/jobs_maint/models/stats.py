@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
+from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorsReport
 
 __all__ = ["MaintenanceRun", "QueueStats", "StatsReport", "WorkerCounts"]
@@ -56,7 +58,9 @@ class MaintenanceRun:
 
 
 @dataclass(frozen=True, slots=True)
-class StatsReport:
+class StatsReport(Report):
+    kind: ClassVar[str] = "stats"
+
     as_of: datetime
     queues: tuple[QueueStats, ...]
     workers: WorkerCounts

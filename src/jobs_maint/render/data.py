@@ -9,52 +9,16 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from jobs_maint import models
+from jobs_maint.models import Report
 
-__all__ = ["KINDS", "build_data", "render_json"]
-
-KINDS: dict[type, str] = {
-    models.StatsReport: "stats",
-    models.FailedJobsReport: "failed",
-    models.JobDetails: "status",
-    models.ActReport: "retry",
-    models.Preview: "preview",
-    models.BulkReport: "bulk",
-    models.PurgeReport: "purge",
-    models.RescueReport: "rescue",
-    models.ErrorsReport: "errors",
-    models.DigestReport: "digest",
-    models.StuckReport: "stuck",
-    models.WorkersReport: "workers",
-    models.AuditReport: "audit",
-    models.DoctorReport: "doctor",
-    models.SchemaReport: "schema",
-    models.HelpReport: "help",
-}
+__all__ = ["build_data", "render_json"]
 
 
 def build_data(result: object) -> dict[str, Any]:
     """Plain dicts, lists, texts and numbers; times are ISO 8601 in UTC with Z, spans seconds."""
-    if type(result) not in KINDS:
+    if not isinstance(result, Report):
         raise TypeError(f"no shape is documented for {type(result).__name__}")
-    data = {"kind": KINDS[type(result)], **_plain(result)}
-    if isinstance(result, models.FailedJobsReport):
-        data["not_shown"] = result.not_shown
-    if isinstance(result, models.ActReport):
-        data["kind"] = result.verb
-        data["done"] = len(result.done)
-        data["skipped"] = len(result.skipped)
-    if isinstance(result, models.Preview):
-        data["expected"] = result.expected
-    if isinstance(result, models.BulkReport):
-        data["left"] = result.left
-    if isinstance(result, models.PurgeReport):
-        data["total"] = result.total
-    if isinstance(result, models.RescueReport):
-        data["counts"] = result.counts
-    if isinstance(result, models.AuditReport):
-        data["not_shown"] = result.total - len(result.entries)
-    return data
+    return {"kind": result.kind, **_plain(result), **result.computed()}
 
 
 def render_json(result: object) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.lists import groups_table
-from jobs_maint.render.page import Column, Page
+from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_word
 from jobs_maint.render.verdict import count_noun, sort_queues
 
-__all__ = ["render_digest"]
+__all__ = ["PAGES"]
 
 
 def render_digest(report: DigestReport, page: Page) -> None:
@@ -33,7 +33,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
         page.line(f"{groups}, {failures}, not shown: jobs-maint errors --since {since}")
     samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
     if samples:
-        page.line(f"One of a group: jobs-maint status {samples[0]}")
+        page.line(f"A job of the first group: jobs-maint status {samples[0]}")
     if report.queues:
         page.line()
         _queues_table(report, page)
@@ -45,9 +45,9 @@ def render_digest(report: DigestReport, page: Page) -> None:
 def _ends(report: DigestReport) -> str:
     parts = [f"{_capital(count_noun(report.succeeded, 'job'))} succeeded"]
     if report.retrying:
-        parts.append(f"{count_noun(report.retrying, 'attempt')} failed and run again")
+        parts.append(f"{count_noun(report.retrying, 'attempt')} failed and will be retried")
     if report.put_back:
-        parts.append(f"{count_noun(report.put_back, 'job')} of dead workers put back")
+        parts.append(f"{count_noun(report.put_back, 'job')} put back after their worker died")
     if report.purged:
         parts.append(f"{count_noun(report.purged, 'finished job')} purged")
     return f"{'; '.join(parts)}."
@@ -81,3 +81,6 @@ def _queues_table(report: DigestReport, page: Page) -> None:
 
 def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
+
+
+PAGES: Pages = {DigestReport: render_digest}

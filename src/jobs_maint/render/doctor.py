@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from jobs_maint.models import DoctorReport
-from jobs_maint.render.page import Page
+from jobs_maint.render.page import Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["render_doctor"]
+__all__ = ["PAGES"]
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
 
@@ -38,3 +38,6 @@ def _summary(report: DoctorReport) -> str:
     fine = count_noun(counts["ok"], "check")
     parts.append(f"{fine} {'is' if counts['ok'] == 1 else 'are'} fine")
     return ", ".join(parts)
+
+
+PAGES: Pages = {DoctorReport: render_doctor}

@@ -6,20 +6,13 @@ import json
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
-from jobs_maint.render.page import Column, Page, clock, when
+from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.verbs import describe_state
 
-__all__ = ["render_job"]
+__all__ = ["PAGES"]
 
 _LONGEST_ARGS = 4000
-_STATES = {
-    "todo": "is waiting",
-    "doing": "is running",
-    "failed": "failed",
-    "succeeded": "succeeded",
-    "cancelled": "was cancelled",
-    "aborted": "was aborted",
-}
 _STYLES = {"failed": "bold red", "aborted": "bold red", "succeeded": "bold green"}
 
 
@@ -49,7 +42,7 @@ def render_job(job: JobDetails, page: Page) -> None:
             ]
         )
     else:
-        page.line("No event is recorded.", indent=2)
+        page.line("No event recorded.", indent=2)
     page.line()
     page.line("Failed attempts", "bold")
     if not job.failures:
@@ -68,13 +61,13 @@ def _headline(job: JobDetails) -> str:
 
 
 def _state(job: JobDetails) -> str:
-    return f"Job {job.job_id} {_STATES.get(job.status) or f'is {safe_word(job.status)}'}"
+    return f"Job {job.job_id} {safe_word(describe_state(job.status))}"
 
 
 def _no_failures(job: JobDetails) -> str:
     if job.status == "failed":
-        return "The error was not recorded: no recorder ran in its worker."
-    return "None is recorded."
+        return "The error was not recorded: its worker has no recorder."
+    return "None recorded."
 
 
 def _fields(job: JobDetails) -> list[tuple[str, str]]:
@@ -95,7 +88,7 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
     if job.worker is not None:
         fields.append(("Worker", safe_word(job.worker)))
     elif job.status == "doing":
-        fields.append(("Worker", "none that beats names this job"))
+        fields.append(("Worker", "no live worker reports this job"))
     return fields
 
 
@@ -125,4 +118,7 @@ def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
     if run.traceback is not None:
         page.verbatim(safe_block(run.traceback.rstrip("\n")), indent=4)
     elif run.kind == "error":
-        page.line("No traceback was kept: there were too many failures like it.", indent=4)
+        page.line("No traceback was kept: there were too many similar failures.", indent=4)
+
+
+PAGES: Pages = {JobDetails: render_job}

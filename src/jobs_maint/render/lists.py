@@ -16,11 +16,11 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
-from jobs_maint.render.page import Column, Page, clock, number
+from jobs_maint.render.page import Column, Page, Pages, clock, number
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["groups_table", "render_audit", "render_errors", "render_stuck", "render_workers"]
+__all__ = ["PAGES", "groups_table", "render_errors"]
 
 _TEXT_WIDTH = 40
 """Below so many cells for it, a text goes on a line of its own."""
@@ -50,7 +50,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
         )
     samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
     if samples:
-        page.line(f"One of a group: jobs-maint status {samples[0]}")
+        page.line(f"A job of the first group: jobs-maint status {samples[0]}")
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
         page.line(f"Only queues that your role reaches: {queues}.")
@@ -105,7 +105,9 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
-        page.line("jobs-maint rescue acts on those that are due, jobs-maint rescue ID on one now.")
+        page.line(
+            "jobs-maint rescue acts on those that are due; jobs-maint rescue ID acts on one now."
+        )
     else:
         page.line("Every running job has a living worker.", "bold green")
     if report.long_running:
@@ -115,10 +117,10 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.long_running, page, stuck=False)
         page.line()
-        page.line("jobs-maint cancel ID asks the worker to abort one.")
+        page.line("jobs-maint cancel ID asks the worker to abort a job.")
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "running job")
-        page.line(f"{jobs} in other queues not shown: no role of yours reaches there.")
+        page.line(f"{jobs} in other queues not shown: your role does not reach them.")
 
 
 def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> None:
@@ -232,7 +234,7 @@ def render_audit(report: AuditReport, page: Page) -> None:
     not_shown = report.total - len(entries)
     if not_shown > 0:
         page.line(f"{not_shown:,} more not shown; --limit {min(report.total, 1000)}")
-    page.line("What one of them changed is put back by: jobs-maint retry --request REQUEST")
+    page.line("To retry what a request changed: jobs-maint retry --request REQUEST")
 
 
 def _took(entry: AuditEntry) -> str:
@@ -246,3 +248,11 @@ def _what(entry: AuditEntry) -> str:
     )
     text = f"{safe_line(entry.action)}{f' ({counts})' if counts else ''}"
     return f"{text}: {safe_line(entry.error)}" if entry.error else text
+
+
+PAGES: Pages = {
+    ErrorsReport: render_errors,
+    StuckReport: render_stuck,
+    WorkersReport: render_workers,
+    AuditReport: render_audit,
+}

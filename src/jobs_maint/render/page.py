@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs_maint.durations import format_age
+from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
-__all__ = ["Column", "Page", "clock", "number", "when"]
+__all__ = ["Column", "Page", "Pages", "clock", "number", "when"]
 
 _GAP = 2
 _NARROWEST = 12
@@ -164,6 +166,10 @@ class Page:
         """Everything so far, without white space at the ends of lines and of the page."""
         lines = [line.rstrip() for line in self._out.getvalue().split("\n")]
         return "\n".join(lines).rstrip("\n")
+
+
+Pages = Mapping[type[Report], Callable[[Any, Page], None]]
+"""How one module shows each of its results."""
 
 
 def _two_lines(text: str, width: int) -> list[str]:

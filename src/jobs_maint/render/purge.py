@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import PurgeReport
-from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import safe_word
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["render_purge"]
+__all__ = ["PAGES"]
 
 
 def render_purge(report: PurgeReport, page: Page) -> None:
@@ -22,7 +22,7 @@ def render_purge(report: PurgeReport, page: Page) -> None:
     else:
         page.line("No job was deleted.", "bold")
     if not report.finished:
-        page.line("Stopped before the end. The same command goes on with the rest.", "yellow")
+        page.line("Stopped before the end. Run the same command again for the rest.", "yellow")
     if report.deleted:
         page.line()
         page.table(
@@ -38,3 +38,6 @@ def render_purge(report: PurgeReport, page: Page) -> None:
 
 def _batches(count: int) -> str:
     return count_noun(count, "batch", "batches")
+
+
+PAGES: Pages = {PurgeReport: render_purge}

@@ -9,7 +9,7 @@ from jobs_maint.render.page import Column, number
 
 __all__ = ["ESTIMATES", "counts_of"]
 
-ESTIMATES = "≈: many jobs, estimated from a part of the table; the other numbers are exact."
+ESTIMATES = "≈: estimated from a sample of the table; the other numbers are exact."
 
 
 def counts_of(

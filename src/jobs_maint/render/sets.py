@@ -8,52 +8,15 @@ from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, SkipGroup
-from jobs_maint.render.page import Column, Page, number
+from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, VERBS
 
-__all__ = ["ask_for", "render_bulk", "render_preview"]
+__all__ = ["PAGES", "ask_for"]
 
 MOST_GROUPS = 20
 """Queues and tasks listed in a preview; the rest is counted."""
-
-_FINAL = ("succeeded", "failed", "cancelled", "aborted")
-_ASKED = {
-    "retry": "Retry",
-    "cancel": "Cancel",
-    "discard": "Discard",
-    "rescue": "Rescue",
-    "purge": "Delete",
-}
-_DONE = {
-    "retry": "put back",
-    "cancel": "cancelled",
-    "discard": "discarded",
-    "rescue": "rescued",
-    "purge": "deleted",
-}
-_THEN = {
-    "retry": "They run now; a cancelled job that was scheduled for later keeps its time.",
-    "discard": "They become cancelled and are kept until the purge; a retry puts them back.",
-    "rescue": "They run again; what was asked to abort or is given up by the policy ends instead.",
-    "purge": "This cannot be undone.",
-}
-_THEN_ONE = {
-    "retry": "It runs now; if it was cancelled and scheduled for later, it keeps its time.",
-    "discard": "It becomes cancelled and is kept until the purge; a retry puts it back.",
-    "rescue": "It runs again; if it was asked to abort or is given up by the policy, it ends.",
-}
-_BECAME = {"put_back": "put back", "aborted": "aborted", "failed": "failed"}
-_WHY = {
-    "queueing_lock_taken": "queueing lock taken",
-    "not_found": "no such job any more",
-    "wrong_status": "the status changed since the preview",
-    "abort_requested_before": "the worker was asked to abort them before",
-    "worker_alive": "a living worker runs them",
-    "too_soon": "no worker is heard, so nobody can tell yet",
-    "worker_unknown": "their worker has no recorder, so nobody can tell",
-    "started_again": "they were started again since the preview",
-}
 
 
 def ask_for(preview: Preview) -> str:
@@ -64,7 +27,7 @@ def ask_for(preview: Preview) -> str:
         start = f"Cancel {count_noun(waiting, 'job')} and ask" if waiting else "Ask"
         return f"{start} {count_noun(preview.running, 'running job')} to abort?"
     force = " by force" if preview.warnings else ""
-    return f"{_ASKED[preview.verb]} {count_noun(expected, 'job')}{force}?"
+    return f"{VERBS[preview.verb].ask} {count_noun(expected, 'job')}{force}?"
 
 
 def render_preview(preview: Preview, page: Page) -> None:
@@ -98,12 +61,12 @@ def _nothing(preview: Preview) -> str:
     if preview.verb == "purge":
         return f"Nothing to do: no finished job is old enough for {safe_line(preview.words)}."
     if preview.left_out:
-        return f"Nothing to do: {safe_line(preview.words)} finds no job that it can change."
+        return f"Nothing to do: {safe_line(preview.words)} found no job that it can change."
     return f"Nothing to do: no job matches {safe_line(preview.words)}."
 
 
 def _headline(preview: Preview) -> str:
-    done = _DONE[preview.verb]
+    done = VERBS[preview.verb].done
     if preview.verb == "purge":
         return f"{count_noun(preview.count, 'finished job')} would be {done}."
     queues = sorted({group.queue for group in preview.groups})
@@ -129,12 +92,11 @@ def _asks_running(words: str) -> bool:
 
 
 def _what_then(preview: Preview) -> str:
-    if preview.verb != "cancel":
-        one = _THEN_ONE.get(preview.verb) if preview.expected == 1 else None
-        return one or _THEN[preview.verb]
-    if _asks_running(preview.words):
-        return "A retry puts back what was cancelled."
-    return "Running jobs go on (--running asks them to abort). A retry puts them back."
+    verb = VERBS[preview.verb]
+    then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
+    if preview.verb != "cancel" or _asks_running(preview.words):
+        return then
+    return f"Running jobs go on (--running asks them to abort). {then}"
 
 
 def _groups_table(preview: Preview, page: Page) -> None:
@@ -153,7 +115,7 @@ def _groups_table(preview: Preview, page: Page) -> None:
 
 
 def _purge_table(preview: Preview, page: Page) -> None:
-    statuses = [status for status in _FINAL if status in preview.cutoffs]
+    statuses = [status for status in FINAL_STATUSES if status in preview.cutoffs]
     page.table(
         [
             Column("Status", statuses),
@@ -161,9 +123,9 @@ def _purge_table(preview: Preview, page: Page) -> None:
             Column("Ended before (UTC)", [_time(preview.cutoffs[s]) for s in statuses]),
         ]
     )
-    kept = [status for status in _FINAL if status not in preview.cutoffs]
+    kept = [status for status in FINAL_STATUSES if status not in preview.cutoffs]
     if kept:
-        page.line(f"Kept, however old: {', '.join(kept)} jobs.")
+        page.line(f"Kept regardless of age: {', '.join(kept)} jobs.")
 
 
 def render_bulk(report: BulkReport, page: Page) -> None:
@@ -177,13 +139,13 @@ def render_bulk(report: BulkReport, page: Page) -> None:
         noun = "running job"
         line = f"{start}{count_noun(asked, noun)} asked to abort in {took}."
     elif report.done:
-        line = f"{count_noun(report.done, 'job')}{where} {_DONE[report.verb]} in {took}."
+        line = f"{count_noun(report.done, 'job')}{where} {VERBS[report.verb].done} in {took}."
     else:
-        line = f"No job{where} was {_DONE[report.verb]}."
+        line = f"No job{where} was {VERBS[report.verb].done}."
     page.line(line, "bold green" if whole else "bold yellow")
     if report.verb == "rescue":
         for group in report.became:
-            became = _BECAME.get(group.code, safe_word(group.code))
+            became = RESCUED.get(group.code, safe_word(group.code))
             why = f": {safe_line(group.reason)}" if group.count == 1 else ""
             page.line(f"{group.count:,} {became}{why} {_ids(group)}.")
     _skips(report.skips, page, "skipped")
@@ -191,7 +153,7 @@ def render_bulk(report: BulkReport, page: Page) -> None:
     _skips(report.left_out, page, "Left out")
     if report.stopped:
         left = count_noun(report.left, "job")
-        page.line(f"Stopped: {left} not looked at. The same command goes on with them.", "yellow")
+        page.line(f"Stopped: {left} not processed. Run the same command again for them.", "yellow")
     if report.remain:
         page.line(_remain(report.remain, report.requested), "yellow")
     if not report.done:
@@ -206,15 +168,12 @@ def render_bulk(report: BulkReport, page: Page) -> None:
 
 def _remain(remain: int, largest: int) -> str:
     more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
-    return (
-        f"{more} beyond the largest set of {largest:,}. The same command, afterwards, goes on "
-        "with them."
-    )
+    return f"{more} beyond the largest set of {largest:,}. Run the same command again for them."
 
 
 def _skips(groups: Sequence[SkipGroup], page: Page, word: str) -> None:
     for group in groups:
-        reason = _WHY.get(group.code) if word == "skipped" and group.count > 1 else None
+        reason = SKIPPED.get(group.code) if word == "skipped" and group.count > 1 else None
         reason = reason or safe_line(group.reason) or safe_word(group.code)
         start = f"{word} {group.count:,}" if word == "Left out" else f"{group.count:,} {word}"
         page.line(f"{start}: {reason} {_ids(group)}.", "yellow")
@@ -236,3 +195,6 @@ def _of(queues: Sequence[str]) -> str:
 
 def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+PAGES: Pages = {Preview: render_preview, BulkReport: render_bulk}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
 from jobs_maint.render.lists import render_errors
-from jobs_maint.render.page import Column, Page, when
+from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
 
-__all__ = ["render_error", "render_failed", "render_stats"]
+__all__ = ["PAGES", "render_error"]
 
 _ERROR_WIDTH = 50
 """Below so many cells for it, the error goes on a line of its own."""
@@ -37,7 +37,7 @@ def render_stats(report: StatsReport, page: Page) -> None:
     if report.hidden_queues:
         hidden = count_noun(report.hidden_queues, "queue")
         is_are = "is" if report.hidden_queues == 1 else "are"
-        page.line(f"{hidden} {is_are} not shown: no role of yours reaches there.")
+        page.line(f"{hidden} {is_are} not shown: your role does not reach them.")
     if report.errors is not None:
         page.line()
         render_errors(report.errors, page)
@@ -84,10 +84,10 @@ def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
     lines = []
     if retrying := sum(queue.retrying_last_hour for queue in queues):
         attempts = count_noun(retrying, "attempt")
-        lines.append(f"Retrying: {attempts} failed in the last hour, the jobs run again.")
+        lines.append(f"Retrying: {attempts} failed in the last hour; their jobs run again.")
     if lost := sum(queue.lost_last_day for queue in queues):
         jobs = count_noun(lost, "job")
-        lines.append(f"Rescued: {jobs} put back in the last 24 hours, their worker had died.")
+        lines.append(f"Rescued: {jobs} put back in the last 24 hours after their worker died.")
     return lines
 
 
@@ -120,13 +120,13 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
         if report.not_shown > 0:
             beyond = "More than " if report.at_least else ""
             page.line(f"{beyond}{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
-        page.line(f"All of one: jobs-maint status {report.jobs[0].job_id}")
+        page.line(f"Details: jobs-maint status {report.jobs[0].job_id}")
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
         page.line(f"Only queues that your role reaches: {queues}.")
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "matching job")
-        page.line(f"{jobs} in other queues not shown: no role of yours reaches there.")
+        page.line(f"{jobs} in other queues not shown: your role does not reach them.")
 
 
 def _next_limit(report: FailedJobsReport) -> int:
@@ -139,7 +139,7 @@ def _failed_headline(report: FailedJobsReport) -> str:
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:
-        parts.append(f"of tasks with {safe_word(report.task)!r}")
+        parts.append(f"of tasks named like {safe_word(report.task)!r}")
     if report.error is not None:
         parts.append(f"with {safe_line(report.error)!r} in the error")
     if report.since_seconds is not None:
@@ -171,7 +171,7 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
     dropped = page.table(columns, below=below, below_indent=columns[0].width + 2)
     if any(alike):
         page.line()
-        page.line("A job without an error below it failed with that of the job above.")
+        page.line("A job without an error below it failed with the same error as the one above.")
     if dropped:
         page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
 
@@ -186,3 +186,6 @@ def render_error(job: FailedJob) -> str:
     if job.kind == "worker_lost":
         return f"worker lost{f': {text}' if text else ''}"
     return text or "error without a message"
+
+
+PAGES: Pages = {StatsReport: render_stats, FailedJobsReport: render_failed}

@@ -1,4 +1,4 @@
-"""Acts on single jobs, and one pass of the rescue, for people."""
+"""Acts on jobs that were named, and one pass of the rescue, for people."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from collections import Counter
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
-from jobs_maint.render.page import Column, Page
+from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
+from jobs_maint.verbs import RESCUED, VERBS
 
-__all__ = ["render_rescue", "render_retry", "render_verb"]
+__all__ = ["PAGES"]
 
-_DONE = {"retry": "put back", "cancel": "cancelled", "discard": "discarded"}
-_RESCUED = {"put_back": "put back", "aborted": "aborted", "failed": "failed", "error": "not done"}
 _NARROW = 100
 """Below so many cells, the reason goes on a line of its own."""
 
 
-def render_verb(verb: str) -> str:
-    """The verb as what was done: `put back`, `cancelled`, `discarded`."""
-    return _DONE.get(verb, verb)
-
-
-def render_retry(report: ActReport, page: Page) -> None:
-    verb = render_verb(report.verb)
+def render_act(report: ActReport, page: Page) -> None:
+    verb = VERBS[report.verb].done
     asked = [item for item in report.done if item.code == "abort_requested"]
     done = [item for item in report.done if item not in asked]
     if done:
@@ -80,8 +74,8 @@ def render_rescue(report: RescueReport, page: Page) -> None:
 
 def _became(item: ItemResult) -> str:
     if item.outcome is ItemOutcome.SKIPPED:
-        return "left as it is"
-    return _RESCUED.get(item.code, safe_word(item.code))
+        return "unchanged"
+    return RESCUED.get(item.code, safe_word(item.code))
 
 
 def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
@@ -96,3 +90,6 @@ def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
         page.table([*columns, Column("Why", reasons, may_shrink=True)])
     else:
         page.table(columns, below=reasons, below_indent=columns[0].width + 2)
+
+
+PAGES: Pages = {ActReport: render_act, RescueReport: render_rescue}

@@ -1,4 +1,4 @@
-"""What the words asked for."""
+"""What a person asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from jobs_maint.actions import Action
 
-__all__ = ["Request", "Surface"]
+__all__ = ["Command", "Surface"]
 
 Surface = Literal["shell", "slack"]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Command:
     """What was asked, and how the answer is wanted."""
 
     action: Action[Any]

@@ -1,0 +1,169 @@
+"""Jobs named one by one or chosen by filters: options, and the action that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from jobs_maint import actions
+from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.params import JobIds, Number, Window, flat_ids, one_id, short
+from jobs_maint.grammar.word import ShellOption
+
+__all__ = [
+    "CONFIRM_OPTIONS",
+    "as_preview",
+    "build_cancel",
+    "build_discard",
+    "build_rescue",
+    "build_retry",
+    "set_params",
+]
+
+_SET_OPTIONS = ("queue", "status", "task", "error", "since", "until", "request")
+
+
+CONFIRM_OPTIONS: tuple[click.Parameter, ...] = (
+    # In Slack nothing that is previewed is done unasked.
+    ShellOption(["--yes"], is_flag=True, help="Do not ask for confirmation."),
+    click.Option(["--dry-run"], is_flag=True, help="Show what would be done; change nothing."),
+)
+
+
+def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
+    """`VERB ID…` and `VERB --all [QUEUE] …`: ids and filters of one word."""
+    if verb is BulkVerb.CANCEL:
+        choice = click.Option(["--running"], is_flag=True, help="Also ask running jobs to abort.")
+    else:
+        text = (
+            f"Only these statuses: {', '.join(verb.statuses)}; separate several with commas "
+            f"(default {verb.statuses[0]})."
+        )
+        choice = click.Option(["--status"], help=text)
+    return (
+        click.Argument(["words"], nargs=-1, required=False, metavar="ID…|--all [QUEUE]"),
+        click.Option(["--all", "everything"], is_flag=True, help="All jobs that match."),
+        click.Option(["--queue"], help="The queue, for a name that looks like an id or an option."),
+        click.Option(
+            ["--task"],
+            help="Only tasks whose name contains this; with * or ? it must match the whole name.",
+        ),
+        click.Option(["--error"], help="Only jobs whose error contains this."),
+        click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
+        click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),
+        click.Option(
+            ["--request"],
+            type=Number(),
+            help="Only jobs that this request changed; `audit` lists the requests.",
+        ),
+        choice,
+        *CONFIRM_OPTIONS,
+    )
+
+
+def _build_set(
+    verb: BulkVerb, *, words: Sequence[str], everything: bool, **options: Any
+) -> JobFilter | tuple[int, ...]:
+    """The filter of `--all`, or the ids that were named."""
+    running = bool(options.pop("running", False))
+    given = [name for name in _SET_OPTIONS if options.get(name) is not None]
+    if not everything:
+        if running:
+            given.append("running")
+        if given and (words or options.get("request") is None):
+            raise InvalidRequest(
+                f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
+            )
+        if options.get("request") is None or words:
+            ids = JobIds()
+            if words and words[0][:1].isalpha():
+                raise InvalidRequest(
+                    f"{short(words[0])!r} is not a job id; did you mean "
+                    f"{short(f'{verb} --all {words[0]}')!r}?",
+                    suggestion=f"{verb} --all {quote_word(words[0])}",
+                )
+            return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
+    if words and words[0].lstrip("#").replace(",", "").isdigit():
+        raise InvalidRequest(
+            f"{verb} takes ids or --all, not both: {words[0]!r} is an id; a queue of that name is "
+            f"--queue {words[0]}"
+        )
+    queues = [*words, *([options["queue"]] if options.get("queue") is not None else [])]
+    if len(queues) > 1:
+        raise InvalidRequest(
+            f"{verb} --all takes one queue, not two: {queues[0]!r} and {queues[1]!r}"
+        )
+    status = options.pop("status", None)
+    if verb is BulkVerb.CANCEL:
+        statuses = verb.statuses if running else verb.statuses[:1]
+    else:
+        statuses = _statuses(verb, status, request=options.get("request") is not None)
+    queue = options["queue"] = queues[0] if queues else None
+    wanted = JobFilter(statuses=statuses, **options)
+    if verb is not BulkVerb.RETRY and queue is None and not given:
+        raise InvalidRequest(
+            f"{verb} --all needs a queue or a filter; `{verb} --all '*'` means every queue"
+        )
+    return wanted
+
+
+def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, ...]:
+    if text is None:
+        return verb.statuses if request else verb.statuses[:1]
+    statuses = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    unknown = [status for status in statuses if status not in verb.statuses]
+    if unknown:
+        raise InvalidRequest(
+            f"{verb} --status {unknown[0]!r}: it can be {', '.join(verb.statuses)}"
+        )
+    return statuses
+
+
+def as_preview(action: Action[Any]) -> Action[Any]:
+    """What `--dry-run` shows of an act on single jobs: the set of them, previewed."""
+    if isinstance(action, actions.RescueStalled):
+        raise InvalidRequest(
+            "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at"
+        )
+    if isinstance(action, actions.RescueJobs):
+        return actions.PreviewRescue(action.job_ids)
+    if not isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
+        return action
+    verb = BulkVerb(action.word)
+    wanted = JobFilter(job_ids=action.job_ids, statuses=verb.statuses)
+    return actions.PreviewBulk(verb, wanted, getattr(action, "reset_attempts", False))
+
+
+def build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action[Any]:
+    if force:
+        return actions.PreviewRescue((one_id(ids, "rescue --force"),), force=True)
+    if not ids:
+        return actions.RescueStalled()
+    found = flat_ids(ids, "rescue")
+    return actions.RescueJobs(found) if len(found) == 1 else actions.PreviewRescue(found)
+
+
+def build_retry(*, reset_attempts: bool, **values: Any) -> Action[Any]:
+    return _build(BulkVerb.RETRY, actions.RetryJobs, values, reset_attempts=reset_attempts)
+
+
+def build_cancel(**values: Any) -> Action[Any]:
+    return _build(BulkVerb.CANCEL, actions.CancelJobs, values)
+
+
+def build_discard(**values: Any) -> Action[Any]:
+    return _build(BulkVerb.DISCARD, actions.DiscardJobs, values)
+
+
+def _build(
+    verb: BulkVerb, single: Callable[..., Action[Any]], values: dict[str, Any], **more: Any
+) -> Action[Any]:
+    found = _build_set(verb, **values)
+    if isinstance(found, tuple):
+        if len(found) == 1:
+            return single(found, **more)
+        found = JobFilter(job_ids=found, statuses=verb.statuses)
+    return actions.PreviewBulk(verb, found, **more)

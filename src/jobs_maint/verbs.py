@@ -1,0 +1,109 @@
+"""Retry, cancel, discard, rescue, purge: how each is asked for, told and undone.
+
+The one table for shell, Slack and the audit; and the words for what an act may meet: the states of
+a job, the reasons why one was skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["FINAL_STATUSES", "RESCUED", "SKIPPED", "VERBS", "Verb", "describe_state", "find_verb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`ask`: as a button says it; `doing`: while it runs; `done`: what a job was then.
+
+    `then` follows the preview of several jobs, `then_one` of one. `can_undo`: `retry` puts back
+    what it did.
+    """
+
+    ask: str
+    doing: str
+    done: str
+    then: str = ""
+    then_one: str = ""
+    can_undo: bool = False
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "retry": Verb(
+            "Retry",
+            "Retrying",
+            "retried",
+            "They run now; a cancelled job that was scheduled for later keeps its time.",
+            "It runs now; if it was cancelled and scheduled for later, it keeps its time.",
+        ),
+        "cancel": Verb(
+            "Cancel",
+            "Cancelling",
+            "cancelled",
+            "A retry undoes this.",
+            "A retry undoes this.",
+            can_undo=True,
+        ),
+        "discard": Verb(
+            "Discard",
+            "Discarding",
+            "discarded",
+            "They become cancelled and are kept until the purge; a retry undoes this.",
+            "It becomes cancelled and is kept until the purge; a retry undoes this.",
+            can_undo=True,
+        ),
+        "rescue": Verb(
+            "Rescue",
+            "Rescuing",
+            "rescued",
+            "They start again as their next attempt, or end where the rescue policy or an abort "
+            "request says so.",
+            "It starts again as its next attempt, or ends where the rescue policy or an abort "
+            "request says so.",
+        ),
+        "purge": Verb("Delete", "Deleting", "deleted", "This cannot be undone."),
+    }
+)
+
+
+def find_verb(name: str) -> Verb:
+    """Also for a verb of another version of the tool, as the audit may hold one."""
+    return VERBS.get(name) or Verb(name[:20].capitalize(), "Working on", "changed")
+
+
+FINAL_STATUSES = ("succeeded", "failed", "cancelled", "aborted")
+
+RESCUED: Mapping[str, str] = MappingProxyType(
+    {"put_back": "put back", "aborted": "aborted", "failed": "failed for good"}
+)
+"""What a rescue made of a job, by the code of its outcome."""
+
+SKIPPED: Mapping[str, str] = MappingProxyType(
+    {
+        "queueing_lock_taken": "queueing lock taken",
+        "not_found": "no longer there",
+        "wrong_status": "the status changed since the preview",
+        "abort_requested_before": "already asked to abort",
+        "worker_alive": "a live worker runs them",
+        "too_soon": "no worker is reporting yet",
+        "worker_unknown": "their worker has no recorder, so its state is unknown",
+        "started_again": "they were started again since the preview",
+    }
+)
+"""Why several jobs were skipped, by code; the reason of a single job is more exact."""
+
+_STATES = {
+    "todo": "is waiting",
+    "doing": "is running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "cancelled": "was cancelled",
+    "aborted": "was aborted",
+}
+
+
+def describe_state(status: str) -> str:
+    """A job's status as what follows "Job 12"; raw text where the status is not known."""
+    return _STATES.get(status) or f"is {status}"
