@@ -254,7 +254,7 @@ def test_stats_tell_of_workers_maintenance_retries_rescues_and_hidden_queues():
     assert "Workers: 2 live, 1 silent." in text
     assert "Maintenance: purge_finished_jobs 14 min ago, 03:00:22." in text
     assert "Retrying: 12 attempts failed in the last hour" in text
-    assert "Rescued: 1 job retried in the last 24 hours" in text
+    assert "Rescued: 1 job put back in the last 24 hours" in text
     assert "2 queues are not shown" in text
 
 
@@ -271,7 +271,7 @@ def test_stats_show_every_status_also_where_there_is_little_room(width):
     }
     assert shown >= {"1", "40,002", "3", "449,004", "≈1,234,567", "56,789", "12,345"}
     assert "Too narrow" not in text
-    assert "≈: many jobs, estimated" in text
+    assert "≈: estimated from a sample" in text
     assert "≈" not in render_text(stats(queue), width=width)
 
 
@@ -425,7 +425,7 @@ def test_what_is_not_shown_is_counted_with_the_option_that_shows_it():
 def test_no_failed_job_is_one_sentence_with_the_filters():
     report = failed_report(queue="email", task="send", error="timed", since_seconds=3600)
     assert render_text(report, width=200) == (
-        "No failed jobs in queue email of tasks with 'send' with 'timed' in the error "
+        "No failed jobs in queue email of tasks named like 'send' with 'timed' in the error "
         "in the last 60 min."
     )
 

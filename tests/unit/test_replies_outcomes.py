@@ -123,7 +123,7 @@ def test_what_is_beyond_the_largest_set_can_be_previewed_next(report):
 
 @pytest.mark.parametrize(("report", "number"), [(CANCEL, 35), (RUNNING, 30), (DISCARD, 35)])
 def test_what_was_cancelled_or_discarded_can_be_put_back_by_its_request(report, number):
-    words = buttons(bulk(report))[f"Put {number} jobs back"]
+    words = buttons(bulk(report))[f"Retry {number} jobs"]
     action = parse_words(split_text(words), "slack").action
     assert isinstance(action, PreviewBulk)
     assert (action.bulk, action.filter.request, action.words()) == (BulkVerb.RETRY, 17, words)

@@ -118,7 +118,8 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
         (replace(RETRY, skips=(MISSING,)),
          "1 left out (job 9): not there, or in a status that does not fit."),
         (replace(RETRY, count=50_000, remain=1_204),
-         "1,204 more remain beyond the largest set of 50,000; run the same command again for them."),
+         ("1,204 more remain beyond the largest set of 50,000; "
+          "run the same command again for them.")),
         (replace(RETRY, skips=tuple(replace(LOCK, reason=str(i)) for i in range(8))),
          "6 more stay as they are for other reasons."),
     ],
