@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.messages.result import MESSAGES
+from chatbot.messages.result import list_messages
 from jobs_maint.actions import Action, Actor, ShowHelp
 from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words
 from jobs_maint.perform import HANDLERS
-from jobs_maint.render.text import PAGES
+from jobs_maint.render.text import list_pages
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
@@ -35,9 +35,9 @@ def test_whatever_a_word_becomes_somebody_does_it(word):
 def test_both_front_ends_can_show_whatever_a_word_answers(word):
     assert word.reports
     for report in word.reports:
-        assert report in PAGES
+        assert report in list_pages()
         if word.only != "shell" and word.asks != (ShowHelp,):
-            assert report in MESSAGES
+            assert report in list_messages()
 
 
 @EVERY

@@ -3,59 +3,17 @@
 All times are aware UTC by the database's clock; spans are seconds in fields that say so.
 """
 
-from jobs_maint.models.audit import AuditEntry, AuditReport, LostRun
-from jobs_maint.models.base import Report
-from jobs_maint.models.digest import DigestReport
-from jobs_maint.models.doctor import DoctorReport, Finding
-from jobs_maint.models.failures import ErrorGroup, ErrorsReport, FailedJob, FailedJobsReport
-from jobs_maint.models.help import HelpReport, HelpWord
-from jobs_maint.models.jobs import (
-    ActReport,
-    FailedRun,
-    ItemOutcome,
-    ItemResult,
-    JobDetails,
-    JobEvent,
-)
-from jobs_maint.models.purge import PurgeReport
-from jobs_maint.models.rescue import RescueReport, StuckJob, StuckReport, WorkersReport, WorkerView
-from jobs_maint.models.schema import SchemaReport
-from jobs_maint.models.sets import BulkReport, Preview, SetGroup, SkipGroup
-from jobs_maint.models.stats import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+# ruff: noqa: F403  each module says in `__all__` what it offers
 
-__all__ = [
-    "ActReport",
-    "AuditEntry",
-    "AuditReport",
-    "BulkReport",
-    "DigestReport",
-    "DoctorReport",
-    "ErrorGroup",
-    "ErrorsReport",
-    "FailedJob",
-    "FailedJobsReport",
-    "FailedRun",
-    "Finding",
-    "HelpReport",
-    "HelpWord",
-    "ItemOutcome",
-    "ItemResult",
-    "JobDetails",
-    "JobEvent",
-    "LostRun",
-    "MaintenanceRun",
-    "Preview",
-    "PurgeReport",
-    "QueueStats",
-    "Report",
-    "RescueReport",
-    "SchemaReport",
-    "SetGroup",
-    "SkipGroup",
-    "StatsReport",
-    "StuckJob",
-    "StuckReport",
-    "WorkerCounts",
-    "WorkerView",
-    "WorkersReport",
-]
+from jobs_maint.models.audit import *
+from jobs_maint.models.base import *
+from jobs_maint.models.digest import *
+from jobs_maint.models.doctor import *
+from jobs_maint.models.failures import *
+from jobs_maint.models.help import *
+from jobs_maint.models.jobs import *
+from jobs_maint.models.purge import *
+from jobs_maint.models.rescue import *
+from jobs_maint.models.schema import *
+from jobs_maint.models.sets import *
+from jobs_maint.models.stats import *

@@ -1,80 +1,28 @@
-"""One result for people: which page it is, and the pages that are only sentences."""
+"""One result for people: finds its page."""
 
 from __future__ import annotations
 
-from jobs_maint.models import HelpReport, Report, SchemaReport
-from jobs_maint.render import digest, doctor, job, lists, named_jobs, purge, sets, tables
-from jobs_maint.render.page import Column, Page, Pages
-from jobs_maint.render.safe import safe_block, safe_line, safe_word
+import functools
 
-__all__ = ["PAGES", "render_result"]
+from jobs_maint.models import Report, SchemaReport
+from jobs_maint.registry import collect
+from jobs_maint.render.page import Page, Pages
+
+__all__ = ["list_pages", "render_result"]
+
+
+@functools.cache
+def list_pages() -> Pages:
+    """Result → page: the `PAGES` of this package's modules."""
+    return collect(__package__, "PAGES")
 
 
 def render_result(result: object, *, width: int, styled: bool) -> str:
     if isinstance(result, SchemaReport) and result.sql is not None:
         return result.sql.rstrip("\n")
-    render = PAGES.get(type(result)) if isinstance(result, Report) else None
+    render = list_pages().get(type(result)) if isinstance(result, Report) else None
     if render is None:
         raise TypeError(f"no page is made of {type(result).__name__}")
     page = Page(width, styled=styled)
     render(result, page)
     return page.text()
-
-
-def render_schema(report: SchemaReport, page: Page) -> None:
-    if report.pending:
-        page.line("The schema is not complete. Missing:", "bold yellow")
-        for step in report.pending:
-            page.line(safe_line(step), indent=2)
-        page.line(
-            "Run jobs-maint schema apply to complete it; jobs-maint schema sql shows the SQL."
-        )
-    else:
-        page.line(f"The schema is complete, version {safe_word(report.version)}.", "bold green")
-    if report.applied:
-        page.line(f"Applied: {', '.join(map(safe_line, report.applied))}.")
-    elif not report.pending:
-        page.line("There was nothing to apply.")
-    if report.problems:
-        page.line("Not done. Everything works without these, but more slowly:", "bold yellow")
-        for problem in report.problems:
-            page.line(safe_line(problem), indent=2)
-
-
-def render_help(report: HelpReport, page: Page) -> None:
-    if report.text is not None:
-        usage, *rest = safe_block(report.text).split("\n")
-        page.line(f"jobs-maint {usage}", "bold")
-        for line in rest:
-            indent = len(line) - len(line.lstrip())
-            page.line(line.lstrip(), indent=indent)
-        return
-    page.line("jobs-maint WORDS: operate a Procrastinate job queue.", "bold")
-    page.line()
-    for word in report.words:
-        page.line(f"jobs-maint {word.usage}", "bold")
-        role = "" if word.role is None else f" Role: {word.role}."
-        refused = "" if word.allowed else " You do not have it."
-        page.line(f"{word.summary}{role}{refused}", indent=4)
-    page.line()
-    page.table(
-        [
-            Column("Also", ["jobs-maint help WORD", "WORDS --json", "jobs-maint --version"]),
-            Column("", ["one word and its options", "JSON for programs", "the version"]),
-        ]
-    )
-
-
-PAGES: Pages = {
-    **digest.PAGES,
-    **doctor.PAGES,
-    **job.PAGES,
-    **lists.PAGES,
-    **named_jobs.PAGES,
-    **purge.PAGES,
-    **sets.PAGES,
-    **tables.PAGES,
-    SchemaReport: render_schema,
-    HelpReport: render_help,
-}
-"""Result → page; each module lists its own."""
