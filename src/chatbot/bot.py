@@ -21,7 +21,8 @@ from chatbot.handling.delivery import Delivery
 from chatbot.inbound.slack_request import SHARE, Ask, read_click, read_command, read_submission
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.slack.client import Identity, SlackClient
+from chatbot.slack.client import SlackClient
+from chatbot.slack.identity import Identity
 from chatbot.slack.quiet import silent_logger
 from jobs_maint.database import Pool, check_schema
 from jobs_maint.errors import JobsMaintError
@@ -69,7 +70,7 @@ class Bot:
         self._clock = clock
         self._identity: Identity | None = None
         self._checked_at = float("-inf")
-        directory = Directory(self.slack, clock)
+        directory = Directory(self.slack.web, clock)
         self.services = Services(
             settings=settings,
             maint=maint or MaintSettings.load(),
@@ -78,7 +79,6 @@ class Bot:
             directory=directory,
             roles=Roles(settings.roles, directory),
             delivery=Delivery(settings, self.slack, directory),
-            edits=self.slack.edits,
             work=self.work,
         )
         self._answers = Answers(self.services)
@@ -86,7 +86,7 @@ class Bot:
 
     async def identify(self) -> Identity:
         """Ask Slack whose token this is; proves it. Raises InvalidSettings, SlackUnavailable."""
-        self._identity = await self.slack.auth_test()
+        self._identity = await self.slack.web.auth_test()
         self._checked_at = self._clock()
         return self._identity
 

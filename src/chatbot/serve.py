@@ -90,7 +90,7 @@ async def _start(
     gc.freeze()
     link = None
     if settings.slack_app_token is not None:
-        link = SocketLink(bot.app, bot.slack, settings.slack_app_token.get_secret_value())
+        link = SocketLink(bot.app, bot.slack.web, settings.slack_app_token.get_secret_value())
     address = await _listen(bot, link, stop, stack)
     stack.push_async_callback(_drain, bot)
     watching = asyncio.create_task(watch_lost_runs(bot.services))

@@ -53,7 +53,7 @@ async def client(slack, clock):
 
 async def test_a_429_is_waited_for_as_long_as_slack_asks(slack, client, clock):
     slack.set_fault("429", method="chat.postMessage", retry_after=7)
-    await client.post(OPS, HELLO)
+    await client.posting.post(OPS, HELLO)
     assert clock.slept == [7.0]
     assert len(slack.messages(OPS)) == 1
 
@@ -61,27 +61,27 @@ async def test_a_429_is_waited_for_as_long_as_slack_asks(slack, client, clock):
 async def test_a_429_that_asks_for_too_long_is_an_error_at_once(slack, client, clock):
     slack.set_fault("429", method="chat.postMessage", retry_after=31)
     with pytest.raises(SlackUnavailable, match="asks to wait 31 s"):
-        await client.post(OPS, HELLO)
+        await client.posting.post(OPS, HELLO)
     assert clock.slept == []
 
 
 async def test_a_429_that_does_not_end_is_given_up_after_three_tries(slack, client, clock):
     slack.set_fault("429", method="chat.postMessage", times=9, retry_after=20)
     with pytest.raises(SlackUnavailable, match="asks to wait"):
-        await client.post(OPS, HELLO)
+        await client.posting.post(OPS, HELLO)
     assert clock.slept == [20.0, 20.0]
 
 
 async def test_a_read_answered_500_is_asked_again(slack, client):
     slack.set_fault("500", method="auth.test", times=2)
-    assert (await client.auth_test()).user_id == "U0BOT"
+    assert (await client.web.auth_test()).user_id == "U0BOT"
 
 
 async def test_posts_to_one_channel_are_a_second_apart_and_slack_is_content(clock):
     async with open_slack(clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         for _ in range(10):
-            await client.post(OPS, HELLO)
+            await client.posting.post(OPS, HELLO)
         assert clock.slept == [1.0] * 9
         assert slack.breaches == []
 
@@ -110,7 +110,7 @@ async def test_turns_of_one_channel_come_one_by_one_and_others_do_not_wait():
 )
 async def test_a_refusal_is_a_sentence_that_says_what_to_do(client, channel, words):
     with pytest.raises(SlackRefused) as caught:
-        await client.post(channel, HELLO)
+        await client.posting.post(channel, HELLO)
     assert words in str(caught.value)
 
 
@@ -119,13 +119,13 @@ async def test_a_missing_scope_is_named():
     async with open_slack(config, provokes=["missing_scope"]) as slack:
         client = SlackClient(bot_settings(slack))
         with pytest.raises(SlackRefused, match="lacks the scope usergroups:read"):
-            await client.list_group_members("S0OPERATORS")
+            await client.web.list_group_members("S0OPERATORS")
 
 
 async def test_a_wrong_token_is_a_setting_and_is_not_shown(slack):
     client = SlackClient(bot_settings(slack, slack_bot_token="xoxb-wrong-one"))
     with pytest.raises(InvalidSettings) as caught:
-        await client.auth_test()
+        await client.web.auth_test()
     assert "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)" in str(caught.value)
     assert "wrong-one" not in str(caught.value)
     assert [breach.kind for breach in slack.breaches] == ["invalid_auth"]
@@ -136,23 +136,23 @@ async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(slack, mo
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     client = SlackClient(bot_settings(slack))
-    assert (await client.auth_test()).team_id == "T0LOCAL"
+    assert (await client.web.auth_test()).team_id == "T0LOCAL"
     far = SlackClient(bot_settings(slack, slack_api_url="https://slack.com/api/"))
-    assert far.web.proxy == "http://127.0.0.1:9"
+    assert far.web.sdk.proxy == "http://127.0.0.1:9"
 
 
 async def test_nobody_listening_is_tried_again_even_for_a_post(slack, clock):
     settings = bot_settings(slack, slack_api_url="http://127.0.0.1:1/api/")
     client = SlackClient(settings, clock=clock, sleep=clock.sleep)
     with pytest.raises(SlackUnavailable, match="cannot be reached"):
-        await client.post(OPS, HELLO)
+        await client.posting.post(OPS, HELLO)
     assert len(clock.slept) == 2
 
 
 async def test_links_are_not_unfurled_and_the_type_of_an_answer_is_declared(slack, client):
-    await client.post(OPS, HELLO)
+    await client.posting.post(OPS, HELLO)
     url = slack.url + "/response/T0LOCAL/none"
-    await client.respond(url, HELLO, channel=OPS, user=VIEWER, in_channel=True)
+    await client.answering.respond(url, HELLO, channel=OPS, user=VIEWER, in_channel=True)
     [post] = slack.calls("chat.postMessage")
     assert post.arguments["unfurl_links"] is False
     # The address was none: the answer came privately instead.

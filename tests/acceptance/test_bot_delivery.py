@@ -14,9 +14,10 @@ from tests.support.bots import bot_settings, open_slack
 from chatbot.messages import Message
 from chatbot.messages.parts import Button, buttons, paragraph, table
 from chatbot.slack import refusals as slack_errors
-from chatbot.slack.client import MAY_BE_A_REPEAT, SlackClient
+from chatbot.slack.client import SlackClient
 from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.posting import MAY_BE_A_REPEAT
 from jobs_maint.errors import JobsMaintError
 from local_slack.sample import (
     ALL_SCOPES,
@@ -75,7 +76,7 @@ def list_tried(slack, method):
 @pytest.mark.parametrize("fault", UNKNOWN)
 async def test_a_post_without_an_answer_is_looked_up_and_stands_there_once(slack, client, fault):
     slack.set_fault(fault, method="chat.postMessage")
-    posted = await client.post(OPS, HELLO)
+    posted = await client.posting.post(OPS, HELLO)
     [message] = slack.messages(OPS)
     assert (posted.channel, posted.ts, message.text) == (OPS, message.ts, "hello")
     assert len(slack.calls("chat.postMessage")) == (1 if fault == "accepted_but_lost" else 2)
@@ -83,9 +84,9 @@ async def test_a_post_without_an_answer_is_looked_up_and_stands_there_once(slack
 
 
 async def test_two_equal_posts_are_told_apart_by_a_key_of_their_own(slack, client):
-    first = await client.post(OPS, HELLO)
+    first = await client.posting.post(OPS, HELLO)
     slack.set_fault("500", method="chat.postMessage")
-    second = await client.post(OPS, HELLO)
+    second = await client.posting.post(OPS, HELLO)
     assert second.ts != first.ts
     one, other = [message.metadata for message in slack.messages(OPS)]
     assert one["event_type"] == other["event_type"] == "jobs_message"
@@ -95,7 +96,7 @@ async def test_two_equal_posts_are_told_apart_by_a_key_of_their_own(slack, clien
 async def test_metadata_of_the_caller_stay_as_they_are_and_find_the_message(slack, client):
     own = {"event_type": "run", "event_payload": {"run": 7}}
     slack.set_fault("accepted_but_lost", method="chat.postMessage")
-    posted = await client.post(OPS, HELLO, metadata=own)
+    posted = await client.posting.post(OPS, HELLO, metadata=own)
     [message] = slack.messages(OPS)
     assert (message.metadata, message.ts) == (own, posted.ts)
 
@@ -103,7 +104,7 @@ async def test_metadata_of_the_caller_stay_as_they_are_and_find_the_message(slac
 async def test_a_repeat_whose_answer_is_lost_too_is_found(slack, client):
     slack.set_fault("500", method="chat.postMessage")
     slack.set_fault("accepted_but_lost", method="chat.postMessage")
-    posted = await client.post(OPS, HELLO)
+    posted = await client.posting.post(OPS, HELLO)
     [message] = slack.messages(OPS)
     assert message.ts == posted.ts
 
@@ -111,7 +112,7 @@ async def test_a_repeat_whose_answer_is_lost_too_is_found(slack, client):
 async def test_a_post_that_twice_nobody_knows_of_is_given_up(slack, client):
     slack.set_fault("500", method="chat.postMessage", times=2)
     with pytest.raises(SlackUnavailable, match="status 500"):
-        await client.post(OPS, HELLO)
+        await client.posting.post(OPS, HELLO)
     assert len(slack.calls("chat.postMessage")) == 2
 
 
@@ -119,7 +120,7 @@ async def test_while_the_history_does_not_answer_either_nothing_is_posted_again(
     slack.set_fault("accepted_but_lost", method="chat.postMessage")
     slack.set_fault("500", method="conversations.history", times=9)
     with pytest.raises(SlackUnavailable, match=r"did not answer chat\.postMessage"):
-        await client.post(OPS, HELLO)
+        await client.posting.post(OPS, HELLO)
     assert len(slack.messages(OPS)) == 1
 
 
@@ -129,9 +130,9 @@ async def test_where_the_history_is_not_granted_the_repeat_says_that_it_may_be_o
     async with open_slack(config, provokes=["missing_scope"]) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         if known:
-            await client.auth_test()
+            await client.web.auth_test()
         slack.set_fault("accepted_but_lost", method="chat.postMessage")
-        posted = await client.post(OPS, HELLO)
+        posted = await client.posting.post(OPS, HELLO)
         first, second = slack.messages(OPS)
         assert first.text == "hello"
         assert second.text == f"hello\n{MAY_BE_A_REPEAT}"
@@ -145,7 +146,7 @@ async def test_where_the_bot_is_no_member_the_repeat_says_that_it_may_be_one(clo
     async with open_slack(config) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         slack.set_fault("500", method="chat.postMessage")
-        await client.post(RANDOM, HELLO)
+        await client.posting.post(RANDOM, HELLO)
         [message] = slack.messages(RANDOM)
         assert MAY_BE_A_REPEAT in message.text
         assert slack.breaches == []
@@ -156,9 +157,9 @@ async def test_where_the_bot_is_no_member_the_repeat_says_that_it_may_be_one(clo
 
 @pytest.mark.parametrize("fault", UNKNOWN)
 async def test_an_edit_without_an_answer_is_made_again(slack, client, fault):
-    posted = await client.post(OPS, HELLO)
+    posted = await client.posting.post(OPS, HELLO)
     slack.set_fault(fault, method="chat.update")
-    await client.update(posted.channel, posted.ts, Message("goodbye", [WORDS]))
+    await client.posting.update(posted.channel, posted.ts, Message("goodbye", [WORDS]))
     [message] = slack.messages(OPS)
     assert (message.text, kinds(message), message.edited) == ("goodbye", ["rich_text"], True)
 
@@ -166,19 +167,19 @@ async def test_an_edit_without_an_answer_is_made_again(slack, client, fault):
 async def test_an_edit_waits_as_long_as_slack_asks_and_a_message_that_is_gone_is_told(
     slack, client, clock
 ):
-    posted = await client.post(OPS, HELLO)
+    posted = await client.posting.post(OPS, HELLO)
     slack.set_fault("429", method="chat.update", retry_after=7)
-    await client.update(posted.channel, posted.ts, Message("goodbye", []))
+    await client.posting.update(posted.channel, posted.ts, Message("goodbye", []))
     assert clock.slept == [7.0]
     with pytest.raises(SlackRefused, match="ask again for a new one") as caught:
-        await client.update(OPS, "1.000100", HELLO)
+        await client.posting.update(OPS, "1.000100", HELLO)
     assert caught.value.reason == "message_not_found"
 
 
 async def test_a_text_too_long_for_an_edit_is_cut_at_a_line_and_says_so(slack, client):
-    posted = await client.post(OPS, HELLO)
+    posted = await client.posting.post(OPS, HELLO)
     text = "\n".join(f"job {i} failed" for i in range(1_000))
-    await client.update(posted.channel, posted.ts, Message(text, [WORDS]))
+    await client.posting.update(posted.channel, posted.ts, Message(text, [WORDS]))
     [message] = slack.messages(OPS)
     assert message.text.endswith("more lines, not in this text")
     assert slack.breaches == []
@@ -216,19 +217,19 @@ async def test_what_the_workspace_does_not_take_is_left_out_and_not_tried_again(
 
 async def send(client, way):
     if way == "post":
-        await client.post(OPS, RICH)
+        await client.posting.post(OPS, RICH)
         return "chat.postMessage"
     if way == "ephemeral":
-        await client.post_ephemeral(OPS, VIEWER, RICH)
+        await client.posting.post_ephemeral(OPS, VIEWER, RICH)
         return "chat.postEphemeral"
-    posted = await client.post(OPS, HELLO)
-    await client.update(posted.channel, posted.ts, RICH)
+    posted = await client.posting.post(OPS, HELLO)
+    await client.posting.update(posted.channel, posted.ts, RICH)
     return "chat.update"
 
 
 async def test_without_a_word_of_slack_the_chart_goes_first_then_the_table_then_all(slack, client):
     slack.set_fault("invalid_blocks", method="chat.postMessage", times=3)
-    await client.post(OPS, RICH)
+    await client.posting.post(OPS, RICH)
     assert list_tried(slack, "chat.postMessage") == [
         ["rich_text", "data_visualization", "table"],
         ["rich_text", "table"],
@@ -236,7 +237,7 @@ async def test_without_a_word_of_slack_the_chart_goes_first_then_the_table_then_
         [],
     ]
     # That message was the reason, for all that is known: the next one is sent whole.
-    await client.post(OPS, RICH)
+    await client.posting.post(OPS, RICH)
     assert list_tried(slack, "chat.postMessage")[-1] == ["rich_text", "data_visualization", "table"]
 
 
@@ -245,12 +246,12 @@ async def test_what_was_not_taken_is_tried_again_after_ten_minutes(clock, caplog
     async with open_slack(config, clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         for _ in range(5):
-            await client.post(OPS, RICH)
+            await client.posting.post(OPS, RICH)
         assert len(slack.calls("chat.postMessage")) == 6
         assert caplog.text.count("chatbot.blocks_refused reason=invalid_blocks kinds=table") == 1
         clock.now += 600
         slack.set_unsupported_blocks(())
-        await client.post(OPS, RICH)
+        await client.posting.post(OPS, RICH)
         assert kinds(slack.messages(OPS)[-1]) == ["rich_text", "data_visualization", "table"]
 
 
@@ -282,25 +283,25 @@ def test_each_refusal_has_a_sentence_that_says_what_to_do(reason, words):
 async def test_the_last_problem_of_each_channel_is_kept_with_its_time_for_doctor(slack, client):
     for _ in range(2):
         with pytest.raises(SlackRefused):
-            await client.post(ARCHIVED, HELLO)
+            await client.posting.post(ARCHIVED, HELLO)
     slack.set_fault("500", method="chat.postEphemeral")
     with pytest.raises(SlackUnavailable):
-        await client.post_ephemeral(OPS, VIEWER, HELLO)
-    unavailable, archived = client.problems.list_problems()
+        await client.posting.post_ephemeral(OPS, VIEWER, HELLO)
+    unavailable, archived = client.posting.problems.list_problems()
     assert (archived.channel, archived.reason, archived.count) == (ARCHIVED, "is_archived", 2)
     assert "the channel is archived" in archived.text
     assert archived.at <= unavailable.at
     assert (unavailable.channel, unavailable.delivered_at) == (OPS, None)
-    await client.post(OPS, HELLO)
-    archived, unavailable = client.problems.list_problems()
+    await client.posting.post(OPS, HELLO)
+    archived, unavailable = client.posting.problems.list_problems()
     assert unavailable.delivered_at >= unavailable.at
 
 
 async def test_problems_of_many_channels_do_not_fill_the_memory(client):
     for i in range(250):
         with pytest.raises(SlackRefused):
-            await client.post(f"C0NONE{i}", HELLO)
-    problems = client.problems.list_problems()
+            await client.posting.post(f"C0NONE{i}", HELLO)
+    problems = client.posting.problems.list_problems()
     assert len(problems) == 200
     assert "C0NONE249" in {problem.channel for problem in problems}
 
@@ -346,7 +347,9 @@ async def listener(slack):
 
 
 async def respond(client, url, text="hello", channel=OPS):
-    await client.respond(url, Message(text, []), channel=channel, user=VIEWER, in_channel=True)
+    await client.answering.respond(
+        url, Message(text, []), channel=channel, user=VIEWER, in_channel=True
+    )
 
 
 async def test_the_sixth_answer_of_a_command_comes_privately_and_slack_is_not_asked(
@@ -400,17 +403,17 @@ async def test_what_may_have_been_taken_counts_as_a_use_and_a_refusal_does_not(
 ):
     url = await listener.command()
     slack.set_fault("invalid_blocks", method="response_url")
-    await client.use_response_url(url, RICH, in_channel=False)
-    assert client.count_left(url) == 4
+    await client.answering.use_response_url(url, RICH, in_channel=False)
+    assert client.answering.count_left(url) == 4
     slack.set_fault("reset", method="response_url")
-    assert await client.use_response_url(url, HELLO, in_channel=False) == 0
-    assert client.count_left(url) == 3
+    assert await client.answering.use_response_url(url, HELLO, in_channel=False) == 0
+    assert client.answering.count_left(url) == 3
 
 
 async def test_by_a_response_url_too_a_chart_is_left_out_before_the_table(slack, client, listener):
     url = await listener.command()
     slack.set_unsupported_blocks(["data_visualization"])
-    await client.respond(url, RICH, channel=OPS, user=VIEWER, in_channel=True)
+    await client.answering.respond(url, RICH, channel=OPS, user=VIEWER, in_channel=True)
     assert kinds(slack.messages(OPS)[-1]) == ["rich_text", "table"]
     assert slack.breaches == []
 
@@ -468,7 +471,7 @@ def list_edits(slack):
 
 async def make_target(slack):
     """A message of the bot, made without the pace of a channel."""
-    posted = await SlackClient(bot_settings(slack), sleep=Clock().sleep).post(OPS, HELLO)
+    posted = await SlackClient(bot_settings(slack), sleep=Clock().sleep).posting.post(OPS, HELLO)
     return Target(posted.channel, posted.ts)
 
 
@@ -476,10 +479,10 @@ async def test_newer_progress_supersedes_what_waits_and_a_message_is_edited_ever
     slack, stepped, steps
 ):
     target = await make_target(slack)
-    await stepped.edits.show(target, Message("1 done", []))
+    await stepped.editing.show(target, Message("1 done", []))
     await until(lambda: len(list_edits(slack)) == 1)
     for i in range(2, 50):
-        await stepped.edits.show(target, Message(f"{i} done", []))
+        await stepped.editing.show(target, Message(f"{i} done", []))
     await until(lambda: steps.waiting == 1)
     steps.advance(2.9)
     assert steps.waiting == 1
@@ -490,14 +493,14 @@ async def test_newer_progress_supersedes_what_waits_and_a_message_is_edited_ever
 
 async def test_the_end_does_not_wait_for_a_turn_and_nothing_comes_after_it(slack, stepped, steps):
     target = await make_target(slack)
-    await stepped.edits.show(target, Message("1 done", []))
+    await stepped.editing.show(target, Message("1 done", []))
     await until(lambda: len(list_edits(slack)) == 1)
-    await stepped.edits.show(target, Message("2 done", []))
+    await stepped.editing.show(target, Message("2 done", []))
     await until(lambda: steps.waiting == 1)
-    await stepped.edits.finish(target, Message("all done", []))
-    await stepped.edits.show(target, Message("3 done", []))
+    await stepped.editing.finish(target, Message("all done", []))
+    await stepped.editing.show(target, Message("3 done", []))
     assert steps.waiting == 0
-    await stepped.auth_test()  # whatever was to be sent before is sent by now
+    await stepped.web.auth_test()  # whatever was to be sent before is sent by now
     assert list_edits(slack) == ["1 done", "all done"]
     assert slack.messages(OPS)[0].text == "all done"
 
@@ -506,10 +509,10 @@ async def test_all_runs_share_one_budget_and_ends_have_what_is_kept_for_them(sla
     target = await make_target(slack)
     targets = [Target(OPS, target.ts, user=f"run {i}") for i in range(60)]
     for one in targets:
-        await stepped.edits.show(one, Message("progress", []))
+        await stepped.editing.show(one, Message("progress", []))
     await until(lambda: steps.waiting == 1 and len(list_edits(slack)) == 40)
     for one in targets[:10]:
-        await stepped.edits.finish(one, Message("end", []))
+        await stepped.editing.finish(one, Message("end", []))
     assert list_edits(slack).count("end") == 10
     assert list_edits(slack).count("progress") == 40
     assert slack.breaches == []
@@ -518,9 +521,9 @@ async def test_all_runs_share_one_budget_and_ends_have_what_is_kept_for_them(sla
 async def test_within_any_minute_slack_sees_no_more_edits_than_it_takes(clock):
     async with open_slack(clock=clock) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
-        posted = await client.post(OPS, HELLO)
+        posted = await client.posting.post(OPS, HELLO)
         for i in range(120):
-            await client.edits.finish(Target(OPS, posted.ts, user=str(i)), Message(f"{i}", []))
+            await client.editing.finish(Target(OPS, posted.ts, user=str(i)), Message(f"{i}", []))
         assert len(list_edits(slack)) == 120
         assert slack.breaches == []
         assert clock.now >= 120
@@ -531,9 +534,9 @@ async def test_a_429_of_progress_is_waited_for_and_the_newest_state_is_shown_the
 ):
     target = await make_target(slack)
     slack.set_fault("429", method="chat.update", retry_after=20)
-    await stepped.edits.show(target, Message("1 done", []))
+    await stepped.editing.show(target, Message("1 done", []))
     await until(lambda: steps.waiting == 1)
-    await stepped.edits.show(target, Message("2 done", []))
+    await stepped.editing.show(target, Message("2 done", []))
     steps.advance(3)
     await until(lambda: steps.waiting == 1)
     assert len(slack.calls("chat.update")) == 1
@@ -547,15 +550,15 @@ async def test_progress_that_fails_is_logged_once_a_run_and_the_end_raises(
 ):
     target = await make_target(slack)
     slack.set_fault("500", method="chat.update", times=2)
-    await stepped.edits.show(target, Message("1 done", []))
+    await stepped.editing.show(target, Message("1 done", []))
     await until(lambda: "chatbot.progress_not_shown" in caplog.text)
-    await stepped.edits.show(target, Message("2 done", []))
+    await stepped.editing.show(target, Message("2 done", []))
     await until(lambda: steps.waiting == 1)
     steps.advance(3)
     await until(lambda: len(slack.calls("chat.update")) == 2)
     slack.set_archived(OPS)
     with pytest.raises(SlackRefused, match=r"archived|frozen"):
-        await stepped.edits.finish(target, Message("all done", []))
+        await stepped.editing.finish(target, Message("all done", []))
     assert caplog.text.count("chatbot.progress_not_shown") == 1
 
 
@@ -563,11 +566,11 @@ async def test_after_a_refusal_progress_of_that_run_is_not_tried_again(
     slack, stepped, steps, caplog
 ):
     gone = Target(OPS, "1.000100")
-    await stepped.edits.show(gone, Message("1 done", []))
+    await stepped.editing.show(gone, Message("1 done", []))
     await until(lambda: "chatbot.progress_not_shown" in caplog.text)
-    await stepped.edits.show(gone, Message("2 done", []))
+    await stepped.editing.show(gone, Message("2 done", []))
     assert steps.waiting == 0
-    await stepped.auth_test()  # whatever was to be sent before is sent by now
+    await stepped.web.auth_test()  # whatever was to be sent before is sent by now
     assert len(slack.calls("chat.update")) == 1
 
 
@@ -575,17 +578,17 @@ async def test_on_a_response_url_a_run_is_told_at_its_start_half_and_end(
     slack, stepped, steps, listener
 ):
     button = buttons(Button("Run", "stats")).blocks[0]
-    posted = await stepped.post(OPS, Message("Run?", [button]))
+    posted = await stepped.posting.post(OPS, Message("Run?", [button]))
     url = await listener.click(posted.ts)
     target = Target(OPS, response_url=url, user=VIEWER, in_channel=True, replaces=True)
     assert url not in repr(target)
     for i in range(100):
-        await stepped.edits.show(target, Message(f"{i} done", []), share=i / 100)
+        await stepped.editing.show(target, Message(f"{i} done", []), share=i / 100)
         if i in {10, 60}:
             uses = 1 if i == 10 else 2
             steps.advance(3)
             await until(lambda: len(slack.calls("response_url")) == uses)  # noqa: B023
-    await stepped.edits.finish(target, Message("all done", []))
+    await stepped.editing.finish(target, Message("all done", []))
     texts = [call.arguments["text"] for call in slack.calls("response_url")]
     assert texts == ["0 done", "50 done", "all done"]
     [message] = slack.messages(OPS)
@@ -598,9 +601,9 @@ async def test_the_last_use_of_a_response_url_is_kept_for_the_end(slack, stepped
     for _ in range(4):
         await respond(stepped, url)
     target = Target(OPS, response_url=url, user=VIEWER)
-    await stepped.edits.show(target, Message("0 done", []))
-    await stepped.edits.finish(target, Message("all done", []))
-    await stepped.edits.finish(target, Message("all done again", []))
+    await stepped.editing.show(target, Message("0 done", []))
+    await stepped.editing.finish(target, Message("all done", []))
+    await stepped.editing.finish(target, Message("all done again", []))
     assert [m.text for m in slack.messages(OPS, VIEWER)[-2:]] == ["all done", "all done again"]
     assert len(slack.calls("response_url")) == 5
     assert slack.breaches == []
@@ -624,15 +627,17 @@ async def test_no_fault_brings_a_token_an_address_or_a_body_into_a_log_or_an_err
     secret = Message("needle-in-the-body", RICH.blocks)
     try:
         url = await listener.command()
-        posted = await client.post(OPS, HELLO)
+        posted = await client.posting.post(OPS, HELLO)
         acts = (
-            lambda: client.post(OPS, secret),
-            lambda: client.respond(url, secret, channel=OPS, user=VIEWER, in_channel=False),
-            lambda: client.post_ephemeral(OPS, VIEWER, secret),
-            lambda: client.update(OPS, posted.ts, secret),
-            lambda: client.edits.finish(Target(OPS, response_url=url, user=VIEWER), secret),
-            lambda: client.open_socket("xapp-wrong-app-token"),
-            lambda: client.get_channel(OPS),
+            lambda: client.posting.post(OPS, secret),
+            lambda: client.answering.respond(
+                url, secret, channel=OPS, user=VIEWER, in_channel=False
+            ),
+            lambda: client.posting.post_ephemeral(OPS, VIEWER, secret),
+            lambda: client.posting.update(OPS, posted.ts, secret),
+            lambda: client.editing.finish(Target(OPS, response_url=url, user=VIEWER), secret),
+            lambda: client.web.open_socket("xapp-wrong-app-token"),
+            lambda: client.web.get_channel(OPS),
         )
         for fault in ("429", *UNKNOWN, "invalid_blocks", "timeout"):
             # A timeout takes its second each time: the first two ways are enough for it.
@@ -650,7 +655,7 @@ async def test_no_fault_brings_a_token_an_address_or_a_body_into_a_log_or_an_err
         logging.root.removeHandler(handler)
         for name, level in levels.items():
             logging.getLogger(None if name == "root" else name).setLevel(level)
-    told = seen.getvalue() + caplog.text + repr(client.problems.list_problems())
+    told = seen.getvalue() + caplog.text + repr(client.posting.problems.list_problems())
     assert "chatbot.response_url_failed" in told
     assert "slack_sdk.errors" in told
     token = slack.config.app.bot_token

@@ -63,7 +63,7 @@ async def findings(app=None, team=None, **settings):
         values = bot_settings(slack, **{"roles": json.dumps(ROLES), **settings})
         client = SlackClient(values)
         try:
-            return {one.check: one for one in await check_slack(values, client)}
+            return {one.check: one for one in await check_slack(values, client.web)}
         finally:
             await client.close()
 
@@ -217,7 +217,7 @@ async def test_an_empty_user_group_and_no_roles_at_all_are_warnings():
         slack.set_members("S0OPERATORS", [])
         values = bot_settings(slack, roles=json.dumps(ROLES))
         client = SlackClient(values)
-        found = {one.check: one for one in await check_slack(values, client)}
+        found = {one.check: one for one in await check_slack(values, client.web)}
         await client.close()
         assert found["slack_group:S0OPERATORS"].level == "warning"
     found = await findings(roles="{}")

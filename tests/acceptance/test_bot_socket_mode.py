@@ -23,7 +23,7 @@ async def open_link(pool, *, sleep=asyncio.sleep):
         values = bot_settings(slack)
         bot = Bot(values, pool, slack=SlackClient(values, sleep=no_sleep))
         await bot.identify()
-        link = SocketLink(bot.app, bot.slack, slack.config.app.app_token, sleep=sleep)
+        link = SocketLink(bot.app, bot.slack.web, slack.config.app.app_token, sleep=sleep)
         await link.connect()
         try:
             await slack.wait_for_connection()

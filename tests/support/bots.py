@@ -116,7 +116,7 @@ async def _serve_http(slack: LocalSlack, bot: Bot, clock: Any) -> AsyncIterator[
 
 @contextlib.asynccontextmanager
 async def _serve_socket(slack: LocalSlack, bot: Bot, _clock: Any) -> AsyncIterator[None]:
-    link = SocketLink(bot.app, bot.slack, slack.config.app.app_token)
+    link = SocketLink(bot.app, bot.slack.web, slack.config.app.app_token)
     await link.connect()
     try:
         await slack.wait_for_connection()

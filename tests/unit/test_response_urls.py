@@ -7,7 +7,7 @@ NOWHERE = "nowhere:///response/"
 
 
 async def use(urls, number):
-    assert (await urls.post(f"{NOWHERE}{number}", {}, proxy=None))[0] == 0
+    assert (await urls.post(f"{NOWHERE}{number}", {}))[0] == 0
 
 
 async def test_five_uses_or_half_an_hour_and_each_address_for_itself():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.identity import is_shared_outside
 from jobs_maint.errors import JobsMaintError
 
 __all__ = ["Directory", "SlackPeople", "Unknown"]
@@ -78,7 +79,7 @@ class Directory:
         place = await self._get(
             ("channel", channel), lambda: self._slack.get_channel(channel), act=False
         )
-        return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))
+        return is_shared_outside(place)
 
     async def is_bot_there(self, channel: str) -> bool:
         """Whether the bot is in the channel, so that it can edit its messages there."""

@@ -17,9 +17,12 @@ from chatbot.digests.schedule import build_utc_cron, get_period, is_due
 from chatbot.messages import render_digest
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import DigestSetting
-from chatbot.slack.client import Posted, SlackClient
+from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.own_messages import Metadata, find_own_message, is_same
+from chatbot.slack.posting import Posted
+from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import Actor, CloseDigest, OpenDigest
 from jobs_maint.database import Pool
 from jobs_maint.errors import InvalidSettings, JobsMaintError
@@ -110,7 +113,7 @@ async def _send(
     asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
     slack = SlackClient(settings)
     try:
-        if (before := await _find_posted(slack, digest)) is not None:
+        if (before := await _find_posted(slack.web, digest)) is not None:
             # Where its sender died after the post, that window would be sent again. Else no change.
             seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
             await perform(pool, actor, seen, settings=maint)
@@ -146,7 +149,7 @@ async def _send(
 async def _post(
     slack: SlackClient, digest: DigestSetting, settings: ChatbotSettings, report: DigestReport
 ) -> Posted:
-    if await _is_shared_outside(slack, digest.channel):
+    if await _is_known_outside(slack.web, digest.channel):
         raise SlackRefused(
             f"The digest {digest.name} was not sent: the channel {digest.channel} is shared with "
             "another organisation; name another channel in CHATBOT_DIGESTS",
@@ -155,7 +158,7 @@ async def _post(
     message = render_digest(report, settings.command, queues=digest.queues)
     payload = {"window_id": report.window_id, "name": digest.name}
     metadata = {"event_type": EVENT, "event_payload": payload}
-    return await slack.post(digest.channel, message, metadata=metadata)
+    return await slack.posting.post(digest.channel, message, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +167,14 @@ class _Seen:
     ts: str
 
 
-async def _find_posted(slack: SlackClient, digest: DigestSetting) -> _Seen | None:
+async def _find_posted(web: WebApi, digest: DigestSetting) -> _Seen | None:
     """The newest message of this digest in its channel; None also when the app may not look."""
 
     def is_ours(metadata: Metadata) -> bool:
         return is_same(metadata, {"event_type": EVENT, "event_payload": {"name": digest.name}})
 
     try:
-        found = await find_own_message(slack, digest.channel, is_ours, pages=PAGES)
+        found = await find_own_message(web, digest.channel, is_ours, pages=PAGES)
     except (SlackRefused, SlackUnavailable) as exc:
         log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
         return None
@@ -180,10 +183,9 @@ async def _find_posted(slack: SlackClient, digest: DigestSetting) -> _Seen | Non
     return _Seen(int(found["metadata"]["event_payload"]["window_id"]), str(found["ts"]))
 
 
-async def _is_shared_outside(slack: SlackClient, channel: str) -> bool:
+async def _is_known_outside(web: WebApi, channel: str) -> bool:
     """False too when the app may not ask: the channel was chosen by whoever runs the bot."""
     try:
-        place = await slack.get_channel(channel)
+        return is_shared_outside(await web.get_channel(channel))
     except SlackRefused:
         return False
-    return bool(place.get("is_ext_shared") or place.get("is_pending_ext_shared"))

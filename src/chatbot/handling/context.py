@@ -12,7 +12,6 @@ from chatbot.inbound.slack_request import Ask
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
-from chatbot.slack.editing import MessageEdits
 from jobs_maint.actions import Action
 from jobs_maint.database import Pool
 from jobs_maint.settings import MaintSettings
@@ -29,7 +28,6 @@ class Services:
     directory: Directory
     roles: Roles
     delivery: Delivery
-    edits: MessageEdits
     work: Work
 
     @property

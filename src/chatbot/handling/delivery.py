@@ -76,9 +76,9 @@ class Delivery:
     async def _respond(self, ask: Ask, answer: Answer) -> None:
         if ask.response_url is None and not answer.private:
             # A modal's buttons bring no address to answer to.
-            await self._slack.post(ask.channel, answer.message)
+            await self._slack.posting.post(ask.channel, answer.message)
             return
-        await self._slack.respond(
+        await self._slack.answering.respond(
             ask.response_url,
             answer.message,
             channel=ask.channel,
@@ -111,7 +111,7 @@ class Delivery:
             if await self._is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)
                 return f"The audit channel {place} was not told: it is shared outside."
-            await self._slack.post(place, copy)
+            await self._slack.posting.post(place, copy)
         except JobsMaintError as exc:
             log.warning("chatbot.audit_channel_failed channel=%s reason=%s", place, exc)
             return f"The audit channel could not be told: {exc}"

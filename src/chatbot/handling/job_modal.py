@@ -43,10 +43,8 @@ class Modal:
         return await self._update({**render_loading_view(job_id), "blocks": message.blocks})
 
     async def _update(self, view: Mapping[str, Any]) -> bool:
-        body = {**self._name, "view": view}
         try:
-            # The same view twice is one.
-            await self._services.slack.call("views.update", body, read=False, repeat=True)
+            await self._services.slack.web.update_view(self._name, view)
         except JobsMaintError as exc:
             log.info("chatbot.modal_not_updated reason=%s", exc)
             # Who closed the modal wants to see no more of it.
@@ -64,10 +62,8 @@ async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | No
     if ask.trigger is None or not ask.clicked:
         return None
     view = {**render_loading_view(action.job_id), "external_id": ask.key}
-    body = {"trigger_id": ask.trigger, "view": view}
     try:
-        # Once: before a second try the trigger is too old.
-        opened = await services.slack.call("views.open", body, read=False, tries=1)
+        opened = await services.slack.web.open_view(ask.trigger, view)
     except SlackUnavailable as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
         # Perhaps it stands there loading.
@@ -76,4 +72,4 @@ async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | No
     except JobsMaintError as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
         return None
-    return Modal(services, ask, {"view_id": str((opened.get("view") or {}).get("id", ""))})
+    return Modal(services, ask, {"view_id": opened})

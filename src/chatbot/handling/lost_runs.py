@@ -63,9 +63,9 @@ async def _tell(services: Services, run: LostRun, message: Message) -> None:
     """In the run's message; where that cannot be, to the one who asked for it."""
     if run.ts is not None:
         try:
-            await services.edits.finish(Target(run.channel, run.ts), message)
+            await services.slack.editing.finish(Target(run.channel, run.ts), message)
         except SlackRefused:
             log.info("chatbot.lost_run_told_to_one audit_id=%d", run.audit_id)
         else:
             return
-    await services.edits.finish(Target(run.channel, user=run.actor_id), message)
+    await services.slack.editing.finish(Target(run.channel, user=run.actor_id), message)

@@ -184,7 +184,7 @@ class _Running:
                 last = self._done
                 message = render_progress(self.progress, self._services.command)
                 share = self._done / self._total if self._total else None
-                await self._services.edits.show(self.target, message, share=share)
+                await self._services.slack.editing.show(self.target, message, share=share)
 
     def render_broken(self, reason: str) -> Message:
         return render_broken(self.progress, self._services.command, reason=reason)
@@ -192,12 +192,12 @@ class _Running:
     async def finish(self, message: Message) -> None:
         """The last word: in the message itself, else by the address that came with the click."""
         try:
-            await self._services.edits.finish(self.target, message)
+            await self._services.slack.editing.finish(self.target, message)
         except (SlackRefused, SlackUnavailable):
             if self.target.ts is None:
                 raise
             # It puts the same in the same place, so it does no harm after an edit that got lost.
-            await self._services.edits.finish(_by_response_url(self._ask), message)
+            await self._services.slack.editing.finish(_by_response_url(self._ask), message)
 
 
 def _by_response_url(ask: Ask) -> Target:

@@ -23,8 +23,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from chatbot.inbound.socket_connection import Connection
 from chatbot.runtime.logs import identified
-from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.web_api import WebApi
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 
 __all__ = ["SocketLink"]
@@ -46,14 +46,14 @@ class SocketLink:
     def __init__(
         self,
         app: AsyncApp,
-        slack: SlackClient,
+        web: WebApi,
         app_token: str,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
-        self._slack = slack
+        self._web = web
         self._app_token = app_token
         self._clock = clock
         self._sleep = sleep
@@ -141,8 +141,8 @@ class SocketLink:
             log.warning("chatbot.connection_lost reason=%s", why)
 
     async def _open(self) -> Connection:
-        url = await self._slack.open_socket(self._app_token)
-        connection = Connection(self._app_token, url, self._slack.web, self._handle)
+        url = await self._web.open_socket(self._app_token)
+        connection = Connection(self._app_token, url, self._web.sdk, self._handle)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await connection.connect()

@@ -27,10 +27,10 @@ async def add_slack(
     report: DoctorReport, settings: ChatbotSettings, slack: SlackClient, directory: Directory
 ) -> DoctorReport:
     """The core's report with Slack's findings, the roles, and what was not delivered lately."""
-    found = [*report.findings, *await check_slack(settings, slack, directory)]
+    found = [*report.findings, *await check_slack(settings, slack.web, directory)]
     if grants := await list_grants(settings, directory):
         found.append(Finding("slack_roles", "note", f"{'; '.join(map(_describe_grant, grants))}."))
-    found += [_describe_problem(one) for one in slack.problems.list_problems()]
+    found += [_describe_problem(one) for one in slack.posting.problems.list_problems()]
     return replace(report, findings=sort_findings(found))
 
 

@@ -48,8 +48,8 @@ async def examine(
         if slack is None:
             found += await check_slack(settings, None)
         else:
-            directory = Directory(slack, time.time)
-            found += await check_slack(settings, slack, directory)
+            directory = Directory(slack.web, time.time)
+            found += await check_slack(settings, slack.web, directory)
             grants = await list_grants(settings, directory)
             if post is not None:
                 found.append(await _post(slack, post))
@@ -84,7 +84,7 @@ async def _post(slack: SlackClient, channel: str) -> Finding:
     who = "🟢 "
     what = "This is a test message of the job queue's bot. Nothing is to be done."
     try:
-        await slack.post(channel, pack([paragraph([who, bold(what)])]))
+        await slack.posting.post(channel, pack([paragraph([who, bold(what)])]))
     except JobsMaintError as exc:
         fix = "Mend that; digests and the audit are posted the same way."
         why = str(exc).rstrip(".")

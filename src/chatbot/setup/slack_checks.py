@@ -6,15 +6,14 @@ Every finding is a sentence with its fix, as the core's. Nothing is changed and 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from chatbot.access.directory import Directory, Unknown
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.scopes import SCOPES, list_needed
-from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused
+from chatbot.slack.identity import is_shared_outside
+from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import Role
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import Finding
@@ -37,14 +36,14 @@ class GrantRow:
 
 
 async def check_slack(
-    settings: ChatbotSettings, slack: SlackClient | None, directory: Directory | None = None
+    settings: ChatbotSettings, web: WebApi | None, directory: Directory | None = None
 ) -> tuple[Finding, ...]:
-    """One finding a check; never raises for what Slack answers. `slack`: None without a token."""
+    """One finding a check; never raises for what Slack answers. `web`: None without a token."""
     found = [_check_mode(settings), _check_roles(settings)]
-    if slack is None:
+    if web is None:
         return (*found, _error("slack_token", "SLACK_BOT_TOKEN is not set.", _token_fix()))
     try:
-        who = await slack.auth_test()
+        who = await web.auth_test()
     except InvalidSettings as exc:
         return (*found, _error("slack_token", _sentence(exc), _token_fix()))
     except JobsMaintError as exc:
@@ -53,11 +52,11 @@ async def check_slack(
     where = f"{who.team or 'the workspace'} ({who.team_id})"
     found.append(Finding("slack_token", "ok", f"The bot is {who.user_id} in {where}."))
     if settings.slack_app_token is not None:
-        found.append(await _check_app_token(settings, slack))
-    found += await _check_scopes(settings, slack)
+        found.append(await _check_app_token(settings, web))
+    found += _check_scopes(settings, web)
     for channel, use in _list_channels(settings).items():
-        found.append(await _check_channel(slack, channel, use))
-    members = directory or Directory(slack, time.time)
+        found.append(await _check_channel(web, channel, use))
+    members = directory or Directory(web, time.time)
     for group in _list_groups(settings):
         found.append(await _check_group(members, group))
     return tuple(found)
@@ -124,10 +123,10 @@ def _check_roles(settings: ChatbotSettings) -> Finding:
     )
 
 
-async def _check_app_token(settings: ChatbotSettings, slack: SlackClient) -> Finding:
+async def _check_app_token(settings: ChatbotSettings, web: WebApi) -> Finding:
     token = settings.slack_app_token
     try:
-        await slack.open_socket(token.get_secret_value() if token else "")
+        await web.open_socket(token.get_secret_value() if token else "")
     except (InvalidSettings, SlackRefused) as exc:
         fix = "Make one under Basic Information → App-Level Tokens; Socket Mode must be on."
         return _error("slack_app_token", _sentence(exc), fix)
@@ -136,8 +135,8 @@ async def _check_app_token(settings: ChatbotSettings, slack: SlackClient) -> Fin
     return Finding("slack_app_token", "ok", "Slack opens Socket Mode connections for it.")
 
 
-async def _check_scopes(settings: ChatbotSettings, slack: SlackClient) -> list[Finding]:
-    granted = await _find_scopes(slack)
+def _check_scopes(settings: ChatbotSettings, web: WebApi) -> list[Finding]:
+    granted = web.granted_scopes
     if granted is None:
         sentence = "This was not checked: Slack did not say which scopes the token has."
         return [_warning("slack_scopes", sentence, _AGAIN)]
@@ -156,17 +155,6 @@ async def _check_scopes(settings: ChatbotSettings, slack: SlackClient) -> list[F
                 )
             )
     return found or [Finding("slack_scopes", "ok", "The token has every scope that is used.")]
-
-
-async def _find_scopes(slack: SlackClient) -> frozenset[str] | None:
-    """They come in a header; None when they do not."""
-    try:
-        answer = await slack.web.api_call("auth.test")
-    except Exception:  # noqa: BLE001  told as a finding
-        return None
-    headers: Mapping[str, Any] = {name.lower(): v for name, v in dict(answer.headers).items()}
-    listed = headers.get("x-oauth-scopes")
-    return None if listed is None else frozenset(one.strip() for one in str(listed).split(","))
 
 
 @dataclass(slots=True)
@@ -193,12 +181,12 @@ def _list_channels(settings: ChatbotSettings) -> dict[str, _Use]:
     return found
 
 
-async def _check_channel(slack: SlackClient, channel: str, use: _Use) -> Finding:
+async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:
     check = f"slack_channel:{channel}"
     bad = _error if use.posts else _warning
     what = " and ".join(use.names)
     try:
-        place = await slack.get_channel(channel)
+        place = await web.get_channel(channel)
     except SlackRefused as exc:
         if exc.reason != "missing_scope":
             return bad(
@@ -210,7 +198,7 @@ async def _check_channel(slack: SlackClient, channel: str, use: _Use) -> Finding
     name = f"{channel} (#{place.get('name')}, {what})"
     if place.get("is_archived"):
         return bad(check, f"{name} is archived.", "Name another channel.")
-    if place.get("is_ext_shared") or place.get("is_pending_ext_shared"):
+    if is_shared_outside(place):
         shared = f"{name} is shared with another organisation"
         if use.posts:
             fix = "Name a channel that only your own people read."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from chatbot.messages.errors import add_note
 from chatbot.messages.message import Message
@@ -12,24 +12,16 @@ from chatbot.messages.parts import Span
 from chatbot.messages.parts import channel as link_to
 from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, AcceptedBlocks
 from chatbot.slack.errors import SlackRefused
+from chatbot.slack.posting import Posting
 from chatbot.slack.response_urls import ResponseUrls
 from chatbot.slack.web_api import LONGEST_PAUSE, TRIES
 from jobs_maint.errors import JobsMaintError
 
-__all__ = ["Responder"]
+__all__ = ["Answering"]
 
 log = logging.getLogger(__name__)
 
 TAKEN, NO_ANSWER, USED_UP = 200, 0, 404
-
-
-class Poster(Protocol):
-    """What this asks of the client."""
-
-    web: Any
-
-    async def post(self, channel: str, message: Message) -> Any: ...
-    async def post_ephemeral(self, channel: str, user: str, message: Message) -> None: ...
 
 
 class _Failed(Exception):
@@ -38,23 +30,19 @@ class _Failed(Exception):
         self.status = status
 
 
-class Responder:
+class Answering:
     def __init__(
         self,
-        client: Poster,
+        posting: Posting,
+        urls: ResponseUrls,
         blocks: AcceptedBlocks,
         *,
-        clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        timeout: float,
     ) -> None:
-        self._client = client
+        self._posting = posting
+        self._urls = urls
         self._blocks = blocks
         self._sleep = sleep
-        self._urls = ResponseUrls(timeout, clock)
-
-    async def close(self) -> None:
-        await self._urls.close()
 
     def count_left(self, response_url: str) -> int:
         return self._urls.count_left(response_url)
@@ -84,7 +72,7 @@ class Responder:
         problem = f"status {status}" if response_url else "no response_url"
         log.warning("chatbot.response_url_failed problem=%s", problem)
         try:
-            await self._client.post_ephemeral(channel, user, message)
+            await self._posting.post_ephemeral(channel, user, message)
         except SlackRefused as exc:
             # The bot is not in the channel. Rather an answer twice than none.
             again = status in {NO_ANSWER, 429} or status >= 500
@@ -125,7 +113,7 @@ class Responder:
         for attempt in range(1, TRIES + 1):
             if not self._urls.count_left(url):
                 raise _Failed(USED_UP)
-            status, text, pause = await self._urls.post(url, body, proxy=self._client.web.proxy)
+            status, text, pause = await self._urls.post(url, body)
             if status == 200 and _is_ok(text):
                 return
             if status == 429 and pause <= LONGEST_PAUSE and attempt < TRIES:
@@ -148,7 +136,7 @@ class Responder:
         if not channel.startswith("D"):
             where = [" in ", link_to(channel)]
         try:
-            await self._client.post(user, add_note(message, "You asked this", *where, "."))
+            await self._posting.post(user, add_note(message, "You asked this", *where, "."))
         except JobsMaintError as exc:
             log.info("chatbot.person_not_told user=%s reason=%s", user, exc)
             raise refused from exc

@@ -12,14 +12,15 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from chatbot.messages.message import Message
+from chatbot.slack.answering import Answering
 from chatbot.slack.errors import SlackUnavailable
 from chatbot.slack.pacing import EditBudget
+from chatbot.slack.posting import Posting
 from jobs_maint.errors import JobsMaintError
 
-__all__ = ["MessageEdits", "Target"]
+__all__ = ["Editing", "Target"]
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +45,6 @@ class Target:
     replaces: bool = False
 
 
-class Slack(Protocol):
-    """What this asks of the client."""
-
-    def count_left(self, response_url: str) -> int: ...
-    async def update(self, channel: str, ts: str, message: Message, *, tries: int = 3) -> Any: ...
-    async def use_response_url(
-        self,
-        response_url: str,
-        message: Message,
-        *,
-        in_channel: bool,
-        replace_original: bool = False,
-    ) -> int: ...
-    async def respond(
-        self,
-        response_url: str | None,
-        message: Message,
-        *,
-        channel: str,
-        user: str,
-        in_channel: bool,
-        replace_original: bool = False,
-    ) -> None: ...
-
-
 @dataclass(slots=True)
 class _Run:
     """One message; `stage` counts what a response_url was told."""
@@ -88,17 +64,19 @@ class _Run:
         return None if self.is_over else message
 
 
-class MessageEdits:
-    """One for the process: `slack.edits`. `clock` and `sleep` are those of the client."""
+class Editing:
+    """One for the process: all its runs share the budget."""
 
     def __init__(
         self,
-        slack: Slack,
+        posting: Posting,
+        answering: Answering,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._slack = slack
+        self._posting = posting
+        self._answering = answering
         self._clock = clock
         self._sleep = sleep
         self._budget = EditBudget(clock, sleep)
@@ -130,9 +108,9 @@ class MessageEdits:
                 await _cancel(run.task)
                 if target.ts is not None:
                     await self._budget.take(final=True)
-                    await self._slack.update(target.channel, target.ts, message)
+                    await self._posting.update(target.channel, target.ts, message)
                     return
-                await self._slack.respond(
+                await self._answering.respond(
                     target.response_url,
                     message,
                     channel=target.channel,
@@ -189,9 +167,11 @@ class MessageEdits:
 
     async def _send_once(self, target: Target, message: Message) -> None:
         if target.ts is not None:
-            await self._slack.update(target.channel, target.ts, message, tries=1)
-        elif target.response_url is not None and self._slack.count_left(target.response_url) > 1:
-            await self._slack.use_response_url(
+            await self._posting.update(target.channel, target.ts, message, tries=1)
+        elif (
+            target.response_url is not None and self._answering.count_left(target.response_url) > 1
+        ):
+            await self._answering.use_response_url(
                 target.response_url,
                 message,
                 in_channel=target.in_channel,

@@ -1,4 +1,4 @@
-"""Whose token it is, and who belongs to the same organisation."""
+"""Whose token it is, and who and what belongs to the same organisation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "is_shared_outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,8 @@ class Identity:
             enterprise,
             person.get("team_id"),
         }
+
+
+def is_shared_outside(channel: Mapping[str, Any]) -> bool:
+    """Whether another organisation reads this channel of `conversations.info`, or may soon."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))

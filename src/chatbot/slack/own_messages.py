@@ -6,21 +6,17 @@ Needs the optional scopes `channels:history` and `groups:history`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["HISTORY_SCOPES", "History", "Metadata", "find_own_message", "is_same", "make_metadata"]
+from chatbot.slack.web_api import WebApi
+
+__all__ = ["HISTORY_SCOPES", "Metadata", "find_own_message", "is_same", "make_metadata"]
 
 EVENT = "jobs_message"
 HISTORY_SCOPES = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
 
 Metadata = Mapping[str, Any]
-
-
-class History(Protocol):
-    """What this asks of Slack."""
-
-    def list_messages(self, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]: ...
 
 
 def make_metadata() -> Metadata:
@@ -38,13 +34,13 @@ def is_same(there: Metadata, ours: Metadata) -> bool:
 
 
 async def find_own_message(
-    history: History, channel: str, matches: Callable[[Metadata], bool], *, pages: int = 1
+    web: WebApi, channel: str, matches: Callable[[Metadata], bool], *, pages: int = 1
 ) -> Mapping[str, Any] | None:
     """The newest message whose metadata match, of the last 200 a page.
 
     Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
     """
-    async for message in history.list_messages(channel, pages=pages):
+    async for message in web.list_messages(channel, pages=pages):
         if matches(message.get("metadata") or {}):
             return message
     return None

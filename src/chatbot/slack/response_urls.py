@@ -32,9 +32,12 @@ class ResponseUrls:
     Slack takes 5 answers within 30 minutes; they are counted here from the first one on.
     """
 
-    def __init__(self, timeout: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, timeout: float, clock: Callable[[], float], *, proxy: str | None = None
+    ) -> None:
         self._timeout = timeout
         self._clock = clock
+        self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
         self._counts: dict[bytes, _Count] = {}
 
@@ -49,9 +52,7 @@ class ResponseUrls:
             return USES
         return max(USES - count.uses, 0) if self._clock() - count.since < LIFE else 0
 
-    async def post(
-        self, url: str, body: Mapping[str, Any], *, proxy: str | None
-    ) -> tuple[int, str, float]:
+    async def post(self, url: str, body: Mapping[str, Any]) -> tuple[int, str, float]:
         """Status, the beginning of the answer, and how long it asks to wait; 0: no answer."""
         count = self._get_count(url)
         if self._session is None:
@@ -60,7 +61,7 @@ class ResponseUrls:
             )
         count.uses += 1
         try:
-            through = None if urlsplit(url).hostname in _LOOPBACK else proxy
+            through = None if urlsplit(url).hostname in _LOOPBACK else self._proxy
             async with self._session.post(url, json=body, proxy=through) as answer:
                 text = (await answer.content.read(2_000)).decode("utf-8", "replace")
                 if 400 <= answer.status < 500:

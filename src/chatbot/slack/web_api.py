@@ -1,39 +1,116 @@
-"""One call of Slack's Web API: how long it waits, and when it is made again."""
+"""The methods of Slack's Web API that the bot calls, and how each call waits and is repeated."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.identity import Identity
+from chatbot.slack.quiet import silent_logger
 from chatbot.slack.refusals import AgainLater, understand
+from jobs_maint.errors import InvalidSettings
 
-__all__ = ["LONGEST_PAUSE", "TRIES", "WebCalls"]
+__all__ = ["LONGEST_PAUSE", "TRIES", "WebApi"]
 
 TRIES = 3
 LONGEST_PAUSE = 30.0
 BUDGET = 60.0
 
 
-class WebCalls:
-    """Raises SlackUnavailable, SlackRefused or InvalidSettings (the token), no other."""
+class WebApi:
+    """Every call raises SlackUnavailable, SlackRefused or InvalidSettings (the token), no other."""
 
     def __init__(
         self,
-        web: AsyncWebClient,
+        settings: ChatbotSettings,
+        *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        timeout: float,
     ) -> None:
-        self._web = web
+        self.sdk = AsyncWebClient(
+            token=settings.require_bot_token(),
+            base_url=settings.slack_api_url,
+            timeout=int(timeout),
+            trust_env_in_session=False,
+            logger=silent_logger(),
+            retry_handlers=[],
+        )
+        if settings.is_local:
+            # The SDK takes HTTP_PROXY even for 127.0.0.1.
+            self.sdk.proxy = None
         self._clock = clock
         self._sleep = sleep
-        self.granted: frozenset[str] | None = None
-        """The scopes of the bot's token, once Slack has told."""
+        self._identity: Identity | None = None
+        self.granted_scopes: frozenset[str] | None = None
+        """Those of the bot's token, as Slack said with its last answer; None before the first."""
+
+    async def auth_test(self) -> Identity:
+        answer = await self.call("auth.test")
+        self._identity = Identity(
+            str(answer.get("user_id", "")),
+            answer.get("bot_id"),
+            str(answer.get("team_id", "")),
+            str(answer.get("team", "")),
+            answer.get("enterprise_id"),
+        )
+        return self._identity
+
+    async def open_socket(self, app_token: str) -> str:
+        """The address of a Socket Mode connection; proves the app token."""
+        try:
+            answer = await self.call("apps.connections.open", token=app_token)
+        except InvalidSettings as exc:
+            raise InvalidSettings(
+                "SLACK_APP_TOKEN is not accepted by Slack; it is an app-level token (xapp-…) with "
+                "the scope connections:write"
+            ) from exc
+        return str(answer["url"])
+
+    async def list_group_members(self, group: str) -> frozenset[str]:
+        answer = await self.call("usergroups.users.list", {"usergroup": group})
+        return frozenset(str(user) for user in answer.get("users", ()))
+
+    async def get_user(self, user: str) -> Mapping[str, Any]:
+        """The person; `is_stranger` also for one of another organisation."""
+        answer = await self.call("users.info", {"user": user})
+        person = dict(answer.get("user") or {})
+        ours = self._identity or await self.auth_test()
+        return person if ours.is_home_of(person) else {**person, "is_stranger": True}
+
+    async def get_channel(self, channel: str) -> Mapping[str, Any]:
+        answer = await self.call("conversations.info", {"channel": channel})
+        return dict(answer.get("channel") or {})
+
+    async def list_messages(self, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
+        """The messages of a channel with their metadata, the newest first, 200 a page."""
+        body = {"channel": channel, "limit": 200, "include_all_metadata": True}
+        for _ in range(pages):
+            answer = await self.call("conversations.history", body)
+            for message in answer.get("messages") or ():
+                yield message
+            body["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not body["cursor"]:
+                return
+
+    async def open_view(self, trigger: str, view: Mapping[str, Any]) -> str:
+        """Open a modal; returns its id."""
+        body = {"trigger_id": trigger, "view": view}
+        # Once: before a second try the trigger is too old.
+        answer = await self.call("views.open", body, read=False, tries=1)
+        return str((answer.get("view") or {}).get("id", ""))
+
+    async def update_view(self, name: Mapping[str, str], view: Mapping[str, Any]) -> None:
+        """`name`: the `view_id`, or the `external_id` that the modal was opened with."""
+        # The same view twice is one.
+        await self.call("views.update", {**name, "view": view}, read=False, repeat=True)
 
     async def call(
         self,
@@ -72,7 +149,7 @@ class WebCalls:
         if token is not None:
             payload["params"]["token"] = token
         try:
-            answer = await self._web.api_call(method, **payload)
+            answer = await self.sdk.api_call(method, **payload)
         except SlackApiError as exc:
             raise understand(method, exc, repeat=repeat) from exc
         except aiohttp.ClientConnectorError as exc:
@@ -86,7 +163,7 @@ class WebCalls:
             raise final from exc
         scopes = answer.headers.get("x-oauth-scopes")
         if token is None and scopes:
-            self.granted = frozenset(scope.strip() for scope in str(scopes).split(","))
+            self.granted_scopes = frozenset(scope.strip() for scope in str(scopes).split(","))
         return answer.data
 
 

@@ -1,0 +1,149 @@
+"""Messages in channels: posted once, shown to one person, or put in the place of an earlier one.
+
+What was maybe accepted is not sent twice: a post is repeated when Slack said that it took nothing
+(429), when no connection was made, or when the channel was looked through and it is not there.
+Only where the app may not look is it repeated on the chance, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.messages.errors import add_note
+from chatbot.messages.message import Message
+from chatbot.messages.simpler import shorten_text
+from chatbot.slack.accepted_blocks import AcceptedBlocks
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.own_messages import (
+    HISTORY_SCOPES,
+    Metadata,
+    find_own_message,
+    is_same,
+    make_metadata,
+)
+from chatbot.slack.pacing import Pacer
+from chatbot.slack.undelivered import DeliveryLog
+from chatbot.slack.web_api import TRIES, WebApi
+
+__all__ = ["MAY_BE_A_REPEAT", "Posted", "Posting"]
+
+log = logging.getLogger(__name__)
+
+LOOK_AFTER = 1.0
+"""Seconds: what Slack took is not at once in its history."""
+LONGEST_EDIT = 4_000
+MAY_BE_A_REPEAT = "This may be a repeat: Slack did not say whether it took the first one."
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    channel: str
+    ts: str
+
+
+class Posting:
+    """`problems` are the failed deliveries of this process, for `doctor`."""
+
+    def __init__(
+        self,
+        web: WebApi,
+        blocks: AcceptedBlocks,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.problems = DeliveryLog()
+        self._web = web
+        self._blocks = blocks
+        self._sleep = sleep
+        self._pacer = Pacer(clock, sleep)
+
+    async def post(
+        self, channel: str, message: Message, *, metadata: Metadata | None = None
+    ) -> Posted:
+        """`channel`: also a user's id, for a direct message.
+
+        `metadata` of the caller have to be of this message only: after an answer that was lost it
+        is looked up by them, and posted again only when it is not there.
+        """
+        carried = metadata or make_metadata()
+        with self.problems.watch(channel):
+            try:
+                return await self._post_once(channel, message, carried)
+            except SlackUnavailable as exc:
+                if not exc.maybe_done:
+                    raise
+                lost = exc
+            there, may_look = await self._look_up(channel, carried, lost)
+            if there is not None:
+                return there
+            log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
+            again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
+            try:
+                return await self._post_once(channel, again, carried)
+            except SlackUnavailable as second:
+                if not may_look or not second.maybe_done:
+                    raise
+                there, _ = await self._look_up(channel, carried, second)
+                if there is None:
+                    raise
+                return there
+
+    async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
+        with self.problems.watch(channel):
+            await self._send("chat.postEphemeral", channel, message, user=user)
+
+    async def update(
+        self, channel: str, ts: str, message: Message, *, tries: int = TRIES
+    ) -> Posted:
+        """Put another message in the place of one of ours; a text too long for an edit is cut."""
+
+        async def attempt(form: Message) -> Any:
+            short = shorten_text(form, LONGEST_EDIT)
+            body = {"channel": channel, "ts": ts, "text": short.text, "blocks": short.blocks}
+            # The same edit twice is one.
+            return await self._web.call("chat.update", body, read=False, repeat=True, tries=tries)
+
+        with self.problems.watch(channel):
+            answer = await self._blocks.send(message, attempt)
+        return Posted(str(answer.get("channel", channel)), str(answer.get("ts", ts)))
+
+    async def _post_once(self, channel: str, message: Message, metadata: Metadata) -> Posted:
+        answer = await self._send("chat.postMessage", channel, message, metadata=dict(metadata))
+        return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
+
+    async def _send(self, method: str, channel: str, message: Message, **extra: Any) -> Any:
+        async def attempt(form: Message) -> Any:
+            body = {
+                "channel": channel,
+                "text": form.text,
+                "blocks": form.blocks,
+                "unfurl_links": False,
+                "unfurl_media": False,
+                **extra,
+            }
+            return await self._web.call(method, body, read=False)
+
+        async with self._pacer.turn(channel):
+            return await self._blocks.send(message, attempt)
+
+    async def _look_up(
+        self, channel: str, metadata: Metadata, lost: SlackUnavailable
+    ) -> tuple[Posted | None, bool]:
+        """Our message, and whether we may look; raises `lost` when Slack still does not answer."""
+        granted = self._web.granted_scopes
+        if granted is not None and not granted & HISTORY_SCOPES:
+            return None, False
+        await self._sleep(LOOK_AFTER)
+        try:
+            there = await find_own_message(
+                self._web, channel, lambda found: is_same(found, metadata)
+            )
+        except SlackRefused:
+            return None, False
+        except SlackUnavailable as exc:
+            raise lost from exc
+        return (Posted(channel, str(there["ts"])) if there else None), True
