@@ -188,30 +188,20 @@ async def test_a_text_too_long_for_an_edit_is_cut_at_a_line_and_says_so(slack, c
 # --- blocks that are not taken --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("unsupported", "then"),
-    [
-        (("data_visualization",), ["rich_text", "table"]),
-        (("table",), ["rich_text", "data_visualization", "rich_text"]),
-        (("data_visualization", "table"), ["rich_text", "rich_text"]),
-        (("rich_text",), []),
-    ],
-)
+@pytest.mark.parametrize("unsupported", ["data_visualization", "table", "rich_text"])
 @pytest.mark.parametrize("way", ["post", "ephemeral", "update"])
-async def test_what_the_workspace_does_not_take_is_left_out_and_not_tried_again(
-    clock, way, unsupported, then
+async def test_what_the_workspace_does_not_take_arrives_once_as_text(
+    clock, caplog, way, unsupported
 ):
-    config = build_sample_config(team={"unsupported_blocks": unsupported})
+    config = build_sample_config(team={"unsupported_blocks": (unsupported,)})
     async with open_slack(config) as slack:
         client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
         method = await send(client, way)
-        assert kinds(slack.messages(OPS)[-1]) == then
-        assert slack.messages(OPS)[-1].text == RICH.text
-        tries = len(slack.calls(method))
-        assert 1 < tries <= 3
-        await send(client, way)
-        assert len([c for c in slack.calls(method) if c.arguments["blocks"]]) <= tries + 1
-        assert list_tried(slack, method)[-1] == then
+        [message] = slack.messages(OPS)
+        assert (message.text, kinds(message)) == (RICH.text, [])
+        assert list_tried(slack, method) == [kinds(RICH), []]
+        told = f"chatbot.blocks_refused reason=invalid_blocks kinds={unsupported}\n"
+        assert caplog.text.count(told) == 1
         assert slack.breaches == []
 
 
@@ -227,32 +217,23 @@ async def send(client, way):
     return "chat.update"
 
 
-async def test_without_a_word_of_slack_the_chart_goes_first_then_the_table_then_all(slack, client):
-    slack.set_fault("invalid_blocks", method="chat.postMessage", times=3)
+async def test_where_slack_names_no_kind_all_are_logged_and_the_next_message_is_sent_whole(
+    slack, client, caplog
+):
+    slack.set_fault("invalid_blocks", method="chat.postMessage")
     await client.posting.post(OPS, RICH)
-    assert list_tried(slack, "chat.postMessage") == [
-        ["rich_text", "data_visualization", "table"],
-        ["rich_text", "table"],
-        ["rich_text", "rich_text"],
-        [],
-    ]
-    # That message was the reason, for all that is known: the next one is sent whole.
     await client.posting.post(OPS, RICH)
-    assert list_tried(slack, "chat.postMessage")[-1] == ["rich_text", "data_visualization", "table"]
+    assert list_tried(slack, "chat.postMessage") == [kinds(RICH), [], kinds(RICH)]
+    assert [message.text for message in slack.messages(OPS)] == [RICH.text] * 2
+    assert caplog.text.count("kinds=data_visualization,rich_text,table\n") == 1
 
 
-async def test_what_was_not_taken_is_tried_again_after_ten_minutes(clock, caplog):
-    config = build_sample_config(team={"unsupported_blocks": ("table",)})
-    async with open_slack(config, clock=clock) as slack:
-        client = SlackClient(bot_settings(slack), clock=clock, sleep=clock.sleep)
-        for _ in range(5):
-            await client.posting.post(OPS, RICH)
-        assert len(slack.calls("chat.postMessage")) == 6
-        assert caplog.text.count("chatbot.blocks_refused reason=invalid_blocks kinds=table") == 1
-        clock.now += 600
-        slack.set_unsupported_blocks(())
-        await client.posting.post(OPS, RICH)
-        assert kinds(slack.messages(OPS)[-1]) == ["rich_text", "data_visualization", "table"]
+async def test_where_slack_refuses_the_text_too_that_refusal_is_told(slack, client):
+    posted = await client.posting.post(OPS, HELLO)
+    slack.set_fault("invalid_blocks", method="chat.update")
+    slack.set_fault("500", method="chat.update", times=9)
+    with pytest.raises(SlackUnavailable, match="status 500"):
+        await client.posting.update(OPS, posted.ts, RICH)
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -410,11 +391,14 @@ async def test_what_may_have_been_taken_counts_as_a_use_and_a_refusal_does_not(
     assert client.answering.count_left(url) == 3
 
 
-async def test_by_a_response_url_too_a_chart_is_left_out_before_the_table(slack, client, listener):
+async def test_by_a_response_url_too_what_is_not_taken_arrives_once_as_text(
+    slack, client, listener
+):
     url = await listener.command()
     slack.set_unsupported_blocks(["data_visualization"])
     await client.answering.respond(url, RICH, channel=OPS, user=VIEWER, in_channel=True)
-    assert kinds(slack.messages(OPS)[-1]) == ["rich_text", "table"]
+    [answer] = [m for m in slack.messages(OPS) if m.kind == "message"]
+    assert (answer.text, kinds(answer)) == (RICH.text, [])
     assert slack.breaches == []
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs_maint.models import Report
 
-__all__ = ["Block", "Message", "Messages", "Wanted"]
+__all__ = ["Block", "Message", "Messages", "Wanted", "shorten_text"]
 
 Block = dict[str, Any]
 
@@ -37,3 +37,22 @@ class Wanted:
 
 Messages = Mapping[type[Report], Callable[[Any, Wanted], Message]]
 """How one module shows each of its results."""
+
+
+def shorten_text(message: Message, limit: int) -> Message:
+    """The text cut at a whole line, with how many lines are left out; the blocks as they are."""
+    if len(message.text) <= limit:
+        return message
+    lines = message.text.splitlines()
+    room = limit - 40
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    if not kept:
+        return replace(message, text="The text of this message is too long for Slack.")
+    left = len(lines) - len(kept)
+    kept.append(f"… {left:,} more line{'s' if left > 1 else ''}, not in this text")
+    return replace(message, text="\n".join(kept))

@@ -1,18 +1,20 @@
-"""Which kinds of block this workspace takes, as far as it was seen."""
+"""What Slack does not take as blocks is sent as plain text.
+
+New kinds of block, such as charts and tables, reach workspaces one after another.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from chatbot.messages.message import Message
-from chatbot.messages.simpler import find_simpler, list_kinds, without
+from chatbot.messages.message import Block, Message
 from chatbot.slack.errors import SlackRefused
 
-__all__ = ["BLOCKS_REFUSED", "AcceptedBlocks"]
+__all__ = ["BLOCKS_REFUSED", "send_or_fall_back"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -20,54 +22,32 @@ T = TypeVar("T")
 BLOCKS_REFUSED = frozenset(
     {"invalid_attachments", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 )
-REMEMBERED = 600.0
-"""Seconds: Slack rolls out a kind of block at any time."""
-_MOST = 30
 _UNSUPPORTED = re.compile(r"unsupported (?:block )?type: (\w{1,40})")
 
 
-class AcceptedBlocks:
-    """Sends a message in the richest form that Slack takes; the text alone it always takes."""
+async def send_or_fall_back(message: Message, attempt: Callable[[Message], Awaitable[T]]) -> T:
+    """Send the message, or its text alone where Slack refuses the blocks.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._refused: dict[str, float] = {}
-
-    async def send(self, message: Message, attempt: Callable[[Message], Awaitable[T]]) -> T:
-        """`attempt` raises SlackRefused with a reason of BLOCKS_REFUSED for a form not taken.
-
-        What Slack names as unsupported is remembered, so that the next message does not ask again;
-        where it names nothing, what was left out last. A mistake in one message teaches nothing.
-        """
-        left_out = frozenset(kind for kind, end in self._refused.items() if self._clock() < end)
-        form = without(message, left_out)
-        named: frozenset[str] = frozenset()
-        guessed: frozenset[str] = frozenset()
-        refusal: SlackRefused | None = None
-        while True:
-            try:
-                answer = await attempt(form)
-            except SlackRefused as exc:
-                if exc.reason not in BLOCKS_REFUSED or not form.blocks:
-                    raise
-                refusal = exc
-            else:
-                if refusal is not None:
-                    self._remember(named | guessed)
-                    kinds = ",".join(sorted(list_kinds(message) - list_kinds(form)))
-                    log.warning("chatbot.blocks_refused reason=%s kinds=%s", refusal.reason, kinds)
-                return answer
-            said = _list_named(refusal) & list_kinds(form)
-            dropped = find_simpler(form, said)
-            named |= said
-            guessed = frozenset() if refusal.details else dropped
-            form = without(form, dropped) if dropped else replace(form, blocks=[])
-
-    def _remember(self, kinds: frozenset[str]) -> None:
-        now = self._clock()
-        self._refused = {kind: end for kind, end in self._refused.items() if now < end}
-        self._refused |= dict.fromkeys(sorted(kinds)[:_MOST], now + REMEMBERED)
+    `attempt` raises SlackRefused with a reason of BLOCKS_REFUSED for blocks that are not taken.
+    """
+    try:
+        return await attempt(message)
+    except SlackRefused as exc:
+        if exc.reason not in BLOCKS_REFUSED or not message.blocks:
+            raise
+        refusal = exc
+    answer = await attempt(replace(message, blocks=[]))
+    kinds = _list_named(refusal) or sorted(set(_list_kinds(message.blocks)))
+    log.warning("chatbot.blocks_refused reason=%s kinds=%s", refusal.reason, ",".join(kinds))
+    return answer
 
 
-def _list_named(refusal: SlackRefused) -> frozenset[str]:
-    return frozenset(kind for text in refusal.details for kind in _UNSUPPORTED.findall(text))
+def _list_named(refusal: SlackRefused) -> list[str]:
+    """The kinds that Slack says it does not support."""
+    return sorted({kind for text in refusal.details for kind in _UNSUPPORTED.findall(text)})
+
+
+def _list_kinds(blocks: Iterable[Block]) -> Iterator[str]:
+    for block in blocks:
+        yield str(block.get("type"))
+        yield from _list_kinds(block.get("child_blocks", ()))

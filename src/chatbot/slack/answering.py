@@ -10,7 +10,7 @@ from chatbot.messages.errors import add_note
 from chatbot.messages.message import Message
 from chatbot.messages.parts import Span
 from chatbot.messages.parts import channel as link_to
-from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, AcceptedBlocks
+from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, send_or_fall_back
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.posting import Posting
 from chatbot.slack.response_urls import ResponseUrls
@@ -35,13 +35,11 @@ class Answering:
         self,
         posting: Posting,
         urls: ResponseUrls,
-        blocks: AcceptedBlocks,
         *,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._posting = posting
         self._urls = urls
-        self._blocks = blocks
         self._sleep = sleep
 
     def count_left(self, response_url: str) -> int:
@@ -102,7 +100,7 @@ class Answering:
             await self._post(response_url, body)
 
         try:
-            await self._blocks.send(message, attempt)
+            await send_or_fall_back(message, attempt)
         except _Failed as exc:
             return exc.status
         except SlackRefused:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.slack.accepted_blocks import AcceptedBlocks
 from chatbot.slack.answering import Answering
 from chatbot.slack.editing import Editing
 from chatbot.slack.posting import Posting
@@ -32,10 +31,9 @@ class SlackClient:
         timeout: float = 15.0,
     ) -> None:
         self.web = WebApi(settings, clock=clock, sleep=sleep, timeout=timeout)
-        blocks = AcceptedBlocks(clock)
-        self.posting = Posting(self.web, blocks, clock=clock, sleep=sleep)
+        self.posting = Posting(self.web, clock=clock, sleep=sleep)
         self._urls = ResponseUrls(timeout, clock, proxy=self.web.sdk.proxy)
-        self.answering = Answering(self.posting, self._urls, blocks, sleep=sleep)
+        self.answering = Answering(self.posting, self._urls, sleep=sleep)
         self.editing = Editing(self.posting, self.answering, clock=clock, sleep=sleep)
 
     async def close(self) -> None:

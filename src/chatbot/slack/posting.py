@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.messages.errors import add_note
-from chatbot.messages.message import Message
-from chatbot.messages.simpler import shorten_text
-from chatbot.slack.accepted_blocks import AcceptedBlocks
+from chatbot.messages.message import Message, shorten_text
+from chatbot.slack.accepted_blocks import send_or_fall_back
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.own_messages import (
     HISTORY_SCOPES,
@@ -50,14 +49,12 @@ class Posting:
     def __init__(
         self,
         web: WebApi,
-        blocks: AcceptedBlocks,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.problems = DeliveryLog()
         self._web = web
-        self._blocks = blocks
         self._sleep = sleep
         self._pacer = Pacer(clock, sleep)
 
@@ -108,7 +105,7 @@ class Posting:
             return await self._web.call("chat.update", body, read=False, repeat=True, tries=tries)
 
         with self.problems.watch(channel):
-            answer = await self._blocks.send(message, attempt)
+            answer = await send_or_fall_back(message, attempt)
         return Posted(str(answer.get("channel", channel)), str(answer.get("ts", ts)))
 
     async def _post_once(self, channel: str, message: Message, metadata: Metadata) -> Posted:
@@ -128,7 +125,7 @@ class Posting:
             return await self._web.call(method, body, read=False)
 
         async with self._pacer.turn(channel):
-            return await self._blocks.send(message, attempt)
+            return await send_or_fall_back(message, attempt)
 
     async def _look_up(
         self, channel: str, metadata: Metadata, lost: SlackUnavailable
