@@ -13,7 +13,7 @@ from chatbot.runtime.logs import set_up_logging
 from chatbot.serve import serve
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.doctor_page import examine, render_page
-from chatbot.setup.manifest import render_manifest
+from chatbot.setup.manifest import WHERE_TO_PASTE, render_manifest
 from jobs_maint import __version__
 from jobs_maint.cli.output import find_width, is_styled, print_answer
 from jobs_maint.errors import JobsMaintError
@@ -56,7 +56,7 @@ def run() -> None:
 @click.option("--url", help="Slack sends requests to this address (https://…): HTTP")
 @click.option("--socket", is_flag=True, help="the bot fetches requests: Socket Mode")
 def manifest(url: str | None, socket: bool) -> None:
-    """Print the Slack app for these settings, to be pasted at api.slack.com/apps.
+    """Print the Slack app for these settings as JSON, to be pasted at api.slack.com/apps.
 
     Needs no token and no database. With SLACK_APP_TOKEN set it is for Socket Mode.
     """
@@ -64,7 +64,10 @@ def manifest(url: str | None, socket: bool) -> None:
         text = render_manifest(ChatbotSettings.load(), url=url, socket=socket)
     except JobsMaintError as exc:
         _complain(exc)
-    sys.exit(print_answer(text.rstrip("\n"), 0))
+    code = print_answer(text, 0)
+    if code == 0:
+        click.echo(f"Paste it here: {WHERE_TO_PASTE}", err=True)
+    sys.exit(code)
 
 
 @main.command()

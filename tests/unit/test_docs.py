@@ -5,6 +5,7 @@ So they do with tables, columns, indexes, log events and tasks; and every link l
 
 import ast
 import inspect
+import json
 import re
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
@@ -481,7 +482,7 @@ def test_the_roles_and_digests_of_the_guides_are_accepted():
 
 
 def test_the_manifest_asks_for_the_scopes_that_the_page_explains():
-    manifest = yaml.safe_load(blocks("set-up-slack", "yaml")[0])
+    manifest = json.loads(blocks("set-up-slack", "json")[0])
     scopes = manifest["oauth_config"]["scopes"]
     explained = [
         scope

@@ -1,10 +1,10 @@
 """The page of `jobs-chatbot` and the guide's manifest say what the code says."""
 
+import json
 import re
 from pathlib import Path
 
 import click
-import yaml
 
 from chatbot.cli import main
 from chatbot.settings.bot import ChatbotSettings
@@ -38,9 +38,9 @@ def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
 
 
 def test_the_guide_shows_the_manifest_that_is_printed():
-    [shown] = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    [shown] = re.findall(r"```json\n(.*?)\n```", GUIDE, re.DOTALL)
     assert shown == render_manifest(ChatbotSettings(), url=None, socket=True)
-    assert yaml.safe_load(shown)["settings"]["socket_mode_enabled"] is True
+    assert json.loads(shown)["settings"]["socket_mode_enabled"] is True
 
 
 def test_the_guide_says_of_each_scope_what_does_not_work_without_it():

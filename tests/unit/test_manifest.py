@@ -6,14 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from chatbot.cli import main
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.setup.manifest import EVENTS_PATH, USAGE_HINT, build_manifest, render_manifest
+from chatbot.setup.manifest import (
+    EVENTS_PATH,
+    USAGE_HINT,
+    WHERE_TO_PASTE,
+    build_manifest,
+    render_manifest,
+)
 from chatbot.setup.scopes import SCOPES
-from chatbot.setup.yaml import write_yaml
 from jobs_maint.grammar import parse_words
 from local_slack.config import App
 from local_slack.methods import METHODS
@@ -28,27 +32,17 @@ def scopes(**settings):
     return set(found["bot"]), set(found["bot_optional"])
 
 
-def test_what_is_printed_is_yaml_and_says_the_same():
+def test_what_is_printed_is_json_and_says_the_same():
     for choice in ({"url": URL, "socket": False}, {"url": None, "socket": True}):
         settings = ChatbotSettings(command="/work_queue-2")
-        assert yaml.safe_load(render_manifest(settings, **choice)) == build_manifest(
-            settings, **choice
-        )
+        assert json.loads(render_manifest(settings, **choice)) == build_manifest(settings, **choice)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "plain", "two words", "chat:write", "", " ", "true", "No", "null", "~", "1", "1e3", "- x",
-        "a: b", "a #b", "# b", "'", '"', "\\", "ünï\U0001f7e2", "line\nbreak", "{", "[", "*", "&a",
-        "!tag", "|", ">", "%", "@", "`", "/jobs", "https://a.b/c", "trailing ", "x:", "0x1f", "=",
-        True, False, 0, 12, [], {}, [[]], [["a", "b"], []], [{"a": [{"b": {"c": []}}]}],
-        {"a": {}, "b": [], "c: d": {"on": [True, "yes"]}},
-    ],
-)  # fmt: skip
-def test_any_plain_data_comes_back_as_it_was(value):
-    for data in ({"key": value}, {"key": {"inner": [value, {"deep": value, "next": "x"}]}}):
-        assert yaml.safe_load(write_yaml(data)) == data
+def test_stdout_is_the_json_alone_and_stderr_says_where_to_paste_it():
+    result = CliRunner().invoke(main, ["manifest", "--socket"])
+    assert json.loads(result.stdout) == build_manifest(ChatbotSettings(), socket=True)
+    assert result.stdout.startswith('{\n  "display_information"')
+    assert result.stderr == f"Paste it here: {WHERE_TO_PASTE}\n"
 
 
 def test_for_socket_mode_no_address_is_named():
@@ -104,7 +98,7 @@ def test_it_needs_no_token_and_no_database(monkeypatch):
     monkeypatch.setenv("CHATBOT_COMMAND", "/queue")
     result = CliRunner().invoke(main, ["manifest", "--socket"])
     assert result.exit_code == 0
-    found = yaml.safe_load(result.stdout)
+    found = json.loads(result.stdout)
     assert found["features"]["slash_commands"][0]["command"] == "/queue"
     assert found["features"]["bot_user"]["display_name"] == "queue"
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.scopes import SCOPES, list_needed
-from chatbot.setup.yaml import write_yaml
 from jobs_maint.errors import InvalidRequest
 
-__all__ = ["EVENTS_PATH", "USAGE_HINT", "build_manifest", "render_manifest"]
+__all__ = ["EVENTS_PATH", "USAGE_HINT", "WHERE_TO_PASTE", "build_manifest", "render_manifest"]
 
 EVENTS_PATH = "/slack/events"
 USAGE_HINT = "stats | failed | errors | status ID | retry ID | help"
+WHERE_TO_PASTE = "https://api.slack.com/apps > Create New App > From a manifest > JSON"
 
 
 def render_manifest(settings: ChatbotSettings, *, url: str | None, socket: bool) -> str:
-    """YAML with the few words that whoever pastes it needs."""
-    where = "https://api.slack.com/apps > Create New App > From a manifest"
-    return f"# {where}\n{write_yaml(build_manifest(settings, url=url, socket=socket))}"
+    """The manifest as JSON, ready to be pasted or piped."""
+    manifest = build_manifest(settings, url=url, socket=socket)
+    return json.dumps(manifest, indent=2, ensure_ascii=False)
 
 
 def build_manifest(
