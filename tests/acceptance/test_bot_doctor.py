@@ -225,6 +225,14 @@ async def test_an_empty_user_group_and_no_roles_at_all_are_warnings():
     assert "Nobody may do anything" in found["slack_roles"].sentence
 
 
+async def test_one_is_told_as_one_and_two_as_two():
+    found = await findings(roles=json.dumps({"admin": {"usergroups": ["S0OPERATORS"]}}))
+    assert found["slack_roles"].sentence == "CHATBOT_ROLES has 1 grant."
+    assert found["slack_group:S0OPERATORS"].sentence == "S0OPERATORS has 1 member."
+    found = await findings(roles=json.dumps({"admin": [{"users": [ADMIN]}, {"users": ["U0B"]}]}))
+    assert found["slack_roles"].sentence == "CHATBOT_ROLES has 2 grants."
+
+
 async def test_the_app_token_is_proven():
     found = await findings({"mode": "socket"})
     assert found["slack_app_token"].level == "ok"

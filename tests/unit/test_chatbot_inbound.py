@@ -2,7 +2,8 @@
 
 import pytest
 
-from chatbot.inbound.typed_text import clean_text, read_words
+from chatbot.inbound.typed_text import clean_text
+from jobs_maint.grammar import split_text
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from chatbot.inbound.typed_text import clean_text, read_words
     ],
 )
 def test_the_words_are_those_that_were_typed(text, words):
-    assert read_words(text) == words
+    assert split_text(clean_text(text)) == words
 
 
 @pytest.mark.parametrize("text", ["<", ">", "<|>", "<<a|b>", "&", "–", "— ", '"', "<@", "\x00"])

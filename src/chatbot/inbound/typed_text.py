@@ -1,12 +1,10 @@
-"""What Slack delivers as the text of a command → the words that were typed."""
+"""What Slack delivers as the text of a command → the text that was typed."""
 
 from __future__ import annotations
 
 import re
 
-from jobs_maint.grammar import split_text
-
-__all__ = ["clean_text", "read_words"]
+__all__ = ["clean_text"]
 
 _LINK = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _DASH = re.compile(r"(?:(?<=\s)|^)[–—―]+(?=\S)")
@@ -29,7 +27,3 @@ def clean_text(text: str) -> str:
     # The ampersand last: "&amp;lt;" was typed as "&lt;".
     plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return _DASH.sub("--", plain).translate(_QUOTES)
-
-
-def read_words(text: str) -> list[str]:
-    return split_text(clean_text(text))

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from chatbot.access.directory import Directory, Unknown
+from chatbot.messages.words import count
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.scopes import SCOPES, list_needed
 from chatbot.slack.errors import SlackRefused
@@ -114,8 +115,8 @@ def _check_mode(settings: ChatbotSettings) -> Finding:
 
 def _check_roles(settings: ChatbotSettings) -> Finding:
     if settings.roles:
-        count = sum(map(len, settings.roles.values()))
-        return Finding("slack_roles", "ok", f"CHATBOT_ROLES has {count} grants.")
+        grants = count(sum(map(len, settings.roles.values())), "grant")
+        return Finding("slack_roles", "ok", f"CHATBOT_ROLES has {grants}.")
     return _warning(
         "slack_roles",
         "Nobody may do anything in Slack: CHATBOT_ROLES is not set.",
@@ -228,4 +229,4 @@ async def _check_group(directory: Directory, group: str) -> Finding:
         return _warning(
             check, f"Nobody is in the user group {group}.", "Add people, or enable the group."
         )
-    return Finding(check, "ok", f"{group} has {len(members)} members.")
+    return Finding(check, "ok", f"{group} has {count(len(members), 'member')}.")
