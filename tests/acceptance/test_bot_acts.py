@@ -227,7 +227,7 @@ async def test_a_cancel_is_undone_by_the_button_of_its_outcome(pool, conn):
         await click(slack, bot, ADMIN, preview, "Cancel 3 jobs")
         assert await count(conn, "cancelled") == 3
         after = now(slack, preview)
-        [undo] = [name for name in find_buttons(after) if name.startswith("Put")]
+        [undo] = [name for name in find_buttons(after) if name.startswith("Retry")]
         [second] = await click(slack, bot, ADMIN, after, undo)
         await click(slack, bot, ADMIN, second, find_buttons(second)[0])
         assert await count(conn, "todo") == 3
