@@ -9,7 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 from tests.support.bots import ROLES, open_slack
-from tests.support.processes import Process, environment, wait_until
+from tests.support.processes import Process, environment
+from tests.support.waiting import wait_until
 
 from chatbot.cli import main
 from local_slack.sample import OPS, VIEWER, build_sample_config

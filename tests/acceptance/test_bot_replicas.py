@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.acceptance.test_bot_running import start, until
 from tests.support.bots import open_slack
-from tests.support.processes import wait_until
+from tests.support.waiting import wait_until
 
 from local_slack.sample import ADMIN, OPS, build_sample_config
 

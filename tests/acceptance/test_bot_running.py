@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 from tests.support.bots import ROLES, open_slack
-from tests.support.processes import wait_until
+from tests.support.waiting import wait_until
 
 from local_slack.sample import OPS, VIEWER, build_sample_config
 

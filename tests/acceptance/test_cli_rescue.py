@@ -6,8 +6,8 @@ import json
 
 import pytest
 from tests.acceptance.test_workers import Queue
-from tests.support.processes import wait_until
 from tests.support.shell import Terminal, data, run_shell
+from tests.support.waiting import wait_until
 
 NO_JOB = 9223372036854775807
 NOWHERE = "postgresql://me@nohost.invalid/jobs"

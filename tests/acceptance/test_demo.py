@@ -16,7 +16,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.processes import ROOT, Processes, environment, wait_until
+from tests.support.processes import ROOT, Processes, environment
+from tests.support.waiting import wait_until
 
 MARK = "PROCRASTINATE_OPS_TEST"
 

@@ -7,7 +7,8 @@ import signal
 import psycopg
 import pytest
 from tests.acceptance.test_workers import Queue
-from tests.support.processes import Processes, wait_until
+from tests.support.processes import Processes
+from tests.support.waiting import wait_until
 
 TICKS = """SELECT count(*) FROM procrastinate_jobs
            WHERE task_name = 'jobs_maint:rescue_stalled_jobs' AND status = 'succeeded'"""

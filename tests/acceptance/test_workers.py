@@ -7,7 +7,8 @@ import signal
 
 import psycopg
 import pytest
-from tests.support.processes import Process, Processes, wait_until
+from tests.support.processes import Process, Processes
+from tests.support.waiting import wait_until
 
 FAST = {
     "JOBS_MAINT_BEAT": "0.5s",

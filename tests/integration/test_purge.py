@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from tests.support.history import days
-from tests.support.locks import wait_for_waiting
+from tests.support.locks import wait_for_sleeping, wait_for_waiting
 
 from jobs_maint.actions import Actor, PurgeFinished
 from jobs_maint.database import transaction
@@ -261,10 +261,7 @@ async def test_a_purge_that_is_cancelled_is_audited_as_interrupted(pool, make_jo
     jobs = await make_old(make_job, "ok", "ok", "bad", "ok")
     await on_delete(conn, "PERFORM pg_sleep(60)")
     running = asyncio.create_task(run_purge(pool))
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    async with asyncio.timeout(15):
-        while not (await (await conn.execute(asleep)).fetchone())[0]:
-            await asyncio.sleep(0.02)
+    await wait_for_sleeping(conn)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -14,7 +14,9 @@ import psycopg
 import pytest
 from tests.conftest import Server, _apply
 from tests.support.history import JobFactory, days
+from tests.support.locks import wait_for_sleeping, wait_for_waiting
 from tests.support.purges import hold_deletes, release_deletes
+from tests.support.waiting import until
 
 from jobs_maint.actions import Actor, PurgeFinished, RetryJobs
 from jobs_maint.database import open_pool
@@ -25,11 +27,6 @@ from jobs_maint.settings import MaintSettings
 
 NIGHT = Actor.task("jobs_maint:purge_finished_jobs")
 ANA = Actor.shell("ana", "host")
-SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 SET = "UPDATE procrastinate_jobs SET status = '{}' WHERE id = %s"
 UNTRIGGERED = "SET LOCAL session_replication_role = replica"  # else it waits as the purge does
 AGAIN = tuple(SET.format(status) for status in ("todo", "doing", "failed"))
@@ -37,12 +34,6 @@ AGAIN = tuple(SET.format(status) for status in ("todo", "doing", "failed"))
 
 async def run_purge(pool, action=None, actor=NIGHT):
     return await perform(pool, actor, action or PurgeFinished(), settings=MaintSettings())
-
-
-async def wait_until(conn, query: str) -> None:
-    async with asyncio.timeout(30):
-        while not (await (await conn.execute(query)).fetchone())[0]:
-            await asyncio.sleep(0.02)
 
 
 async def list_ids(conn) -> set[int]:
@@ -65,7 +56,7 @@ async def purge_between_its_look_and_its_deletes(pool, conn, hold):
     """The statement has its snapshot; what the others do now, it does not see."""
     await hold(conn)
     running = asyncio.create_task(run_purge(pool))
-    await wait_until(conn, SLEEPING)
+    await wait_for_sleeping(conn)
     try:
         yield running
     finally:
@@ -145,7 +136,7 @@ async def test_a_rewrite_of_the_table_waits_for_the_batch(pool, make_job, conn, 
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as rewriter:
         async with purge_between_its_look_and_its_deletes(pool, conn, hold_at_the_first_row) as run:
             rewrite = asyncio.create_task(rewriter.execute("VACUUM FULL procrastinate_jobs"))
-            await wait_until(conn, WAITING)
+            await wait_for_waiting(conn)
         await rewrite
     assert (await run).deleted == {"failed": len(old)}
     assert await list_ids(conn) == set(young)
@@ -205,7 +196,7 @@ async def test_who_puts_a_job_back_while_its_batch_deletes_it_is_told_that_it_is
     await make_job(status="failed", task="first", finished_ago=days(100))
     async with purge_between_its_look_and_its_deletes(pool, conn, hold_at_the_first_row) as running:
         retry = asyncio.create_task(perform(pool, ANA, RetryJobs((job,)), settings=MaintSettings()))
-        await wait_until(conn, WAITING)
+        await wait_for_waiting(conn)
     assert (await running).deleted == {"failed": 2}
     (item,) = (await retry).items
     assert (item.outcome, item.code) == ("skipped", "not_found")
@@ -233,6 +224,13 @@ async def test_whatever_a_crash_of_the_server_takes_the_audit_tells_what_is_gone
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def connect_again(url: str) -> psycopg.AsyncConnection | None:
+    try:
+        return await psycopg.AsyncConnection.connect(url, autocommit=True)
+    except psycopg.OperationalError:
+        return None
+
+
 async def crash_in_mid_purge(url: str) -> None:
     async with open_pool(url, max_size=3) as pool:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
@@ -241,21 +239,12 @@ async def crash_in_mid_purge(url: str) -> None:
                 await make_job(status="failed", task=task, finished_ago=days(100))
             await hold_at_the_first_row(conn)
             running = asyncio.create_task(run_purge(pool))
-            await wait_until(conn, SLEEPING)
+            (pid,) = await wait_for_sleeping(conn)
             assert len(await list_ids(conn)) == 6, "five batches of two are committed"
-            purging = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-            (pid,) = await (await conn.execute(purging)).fetchone()
             os.kill(pid, signal.SIGKILL)
             with pytest.raises(DatabaseUnavailable):
                 await running
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
-                    break
-                except psycopg.OperationalError:
-                    await asyncio.sleep(0.1)
-        async with conn:
+        async with await until(lambda: connect_again(url), "the server's return") as conn:
             left = await list_ids(conn)
             assert len(left) + await count_in_audit(conn) == 16
             await release_deletes(conn)

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 from tests.support.history import days
+from tests.support.locks import wait_for_sleeping
 from tests.support.purges import hold_deletes, release_deletes
+from tests.support.waiting import until, wait_for_row
 
 import jobs_maint
 from jobs_maint import audit
@@ -28,12 +30,6 @@ TASK = "jobs_maint:purge_finished_jobs"
 
 async def ask(pool, action, actor=ANA):
     return await perform(pool, actor, action, settings=MaintSettings())
-
-
-async def wait_for(condition) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def count_jobs(conn) -> int:
@@ -62,7 +58,7 @@ async def test_of_many_that_begin_in_one_instant_one_purges_and_the_others_are_t
         await make_job(status="succeeded", finished_ago=days(40))
     await hold_deletes(conn)
     purges = [asyncio.create_task(ask(pool, PurgeFinished())) for _ in range(5)]
-    await wait_for(lambda: sum(purge.done() for purge in purges) == 4)
+    await until(lambda: sum(purge.done() for purge in purges) == 4, "the end of four purges")
     assert await count_jobs(conn) == 10
     await release_deletes(conn)
     ends = await asyncio.gather(*purges, return_exceptions=True)
@@ -111,14 +107,10 @@ async def test_a_purge_that_looks_for_long_without_a_batch_keeps_its_turn(
     await make_job(status="succeeded", finished_ago=days(40))
     await hold_deletes(conn)
     purging = asyncio.create_task(ask(pool, PurgeFinished(), NIGHT))
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    renewed = "SELECT count(*) FROM jobs_maint_runs WHERE lease_until > now() + interval '30 s'"
-    async with asyncio.timeout(30):
-        while not (await (await conn.execute(asleep)).fetchone())[0]:
-            await asyncio.sleep(0.02)
-        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
-        while not (await (await conn.execute(renewed)).fetchone())[0]:
-            await asyncio.sleep(0.02)
+    await wait_for_sleeping(conn)
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
+    renewed = "SELECT 1 FROM jobs_maint_runs WHERE lease_until > now() + interval '30 s'"
+    await wait_for_row(conn, renewed)
     with pytest.raises(AlreadyRunning, match="the nightly purge began it at"):
         await ask(pool, PurgeFinished())
     await release_deletes(conn)

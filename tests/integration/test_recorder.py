@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import hashlib
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ import procrastinate
 import psycopg
 import pytest
 from tests.conftest import Server
+from tests.support.waiting import wait_for_row, wait_until
 
 import jobs_maint
 from jobs_maint.recorder import store
@@ -43,13 +43,14 @@ async def fetch(url: str, query: str, *params: Any) -> list[tuple[Any, ...]]:
 
 
 async def wait_for(url: str, query: str, *params: Any) -> list[tuple[Any, ...]]:
-    async with asyncio.timeout(15):
-        while not (rows := await fetch(url, query, *params)):
-            await asyncio.sleep(0.02)
-    return rows
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        return [await wait_for_row(conn, query, params)]
 
 
-RECORDER = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'jobs-maint-recorder'"  # noqa: E501
+RECORDER = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'jobs-maint-recorder'"
+)
 
 
 async def test_a_failure_is_recorded_though_the_recorders_connection_was_ended(database_url):
@@ -192,27 +193,19 @@ async def test_after_a_change_of_the_connector_records_go_to_the_database_of_the
         server.drop(other)
 
 
-async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(
-    database_url, monkeypatch
-):
+async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(database_url, conn):
     """The thread that says goodbye for the last worker must not end under the next one's job."""
     app = make_app(database_url)
-    begun = threading.Event()
-    goodbye = RecorderThread._say_goodbye
-
-    def slow_goodbye(self: RecorderThread, *args: Any) -> None:
-        assert begun.wait(15)
-        goodbye(self, *args)
-
-    monkeypatch.setattr(RecorderThread, "_say_goodbye", slow_goodbye)
+    holder = await psycopg.AsyncConnection.connect(database_url)
 
     @app.task(name="quick")
     async def quick() -> None:
-        await wait_for(database_url, RECORDER)
+        await wait_for_row(conn, "SELECT 1 FROM jobs_maint_workers")
+        await holder.execute("SELECT 1 FROM jobs_maint_workers FOR UPDATE")
 
     @app.task(name="lasts", pass_context=True)
     async def lasts(context: procrastinate.JobContext) -> None:
-        begun.set()
+        await holder.rollback()
         await wait_for(
             database_url,
             "SELECT 1 FROM jobs_maint_workers WHERE %s = ANY (job_ids)",
@@ -222,9 +215,11 @@ async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(
     async with app.open_async():
         await quick.defer_async()
         await work(app)
-        await asyncio.sleep(1.2)  # the thread has looked around, and is saying goodbye
+        goodbye = f"{RECORDER} AND wait_event_type = 'Lock' AND query LIKE %s"
+        await wait_for_row(conn, goodbye, ("%DELETE FROM jobs_maint_workers%",))
         await lasts.defer_async()
         await work(app)
+    await holder.close()
     rows = await fetch(database_url, "SELECT status::text FROM procrastinate_jobs ORDER BY id")
     assert rows == [("succeeded",), ("succeeded",)]
 
@@ -246,7 +241,7 @@ def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_u
         thread = threading.Thread(target=store.FailureStore().write, args=(second, failures))
         thread.start()
         waits = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
-        wait_in_thread(lambda: look.execute(waits, (second.info.backend_pid,)).fetchone()[0])
+        wait_until(lambda: look.execute(waits, (second.info.backend_pid,)).fetchone()[0])
         first.execute("SET LOCAL lock_timeout = '3s'")
         first.execute(insert, {"hash": hash_of(large), "body": large})
         first.commit()
@@ -257,15 +252,6 @@ def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_u
 
 def hash_of(body: str) -> bytes:
     return hashlib.sha256(body.encode()).digest()[:16]
-
-
-def wait_in_thread(look: Callable[[], Any]) -> None:
-    pause = threading.Event()
-    for _ in range(500):
-        if look():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not happen within 10 s")
 
 
 def test_the_recorder_leaves_nothing_in_its_session_for_others_behind_a_proxy(database_url):

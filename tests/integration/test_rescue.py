@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
+from tests.support.locks import wait_for_waiting
 
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
@@ -262,7 +263,7 @@ async def test_a_job_that_finishes_while_the_rescue_looks_is_left_alone(
 
 
 async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_back(
-    fleet, make_job, pool, database_url
+    fleet, make_job, pool, conn, database_url
 ):
     """The lock is held over the notice; meanwhile somebody puts the job back and it starts anew."""
     (job,) = await fleet.lose()
@@ -277,22 +278,35 @@ async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_bac
         await other.execute("SELECT procrastinate_fetch_job_v2(NULL, %s)", (new,))
 
         async def act():
-            async with pool.connection() as conn, transaction(conn):
+            async with pool.connection() as own, transaction(own):
                 # Wait for the row as a rescue of named jobs would, instead of skipping it.
-                await conn.execute(
+                await own.execute(
                     "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (job,)
                 )
-                return await stalled.rescue_stalled_jobs(conn, rules)
+                return await stalled.rescue_stalled_jobs(own, rules)
 
         await fleet.observe()
         waiting = asyncio.create_task(act())
-        await asyncio.sleep(0.3)
-        assert not waiting.done()
+        await wait_for_waiting(conn)
         await other.commit()
         report = await waiting
     assert outcomes(report) == {}
     assert await make_job.status(job) == "doing"
     assert outcomes(await fleet.tick()) == {}
+
+
+class Policy(dict):
+    """A rescue policy; it is asked of a job that is locked and not changed yet, and `before`
+    happens then."""
+
+    def __init__(self, choice, before):
+        super().__init__({"*": choice})
+        self.before, self.asked = before, 0
+
+    def items(self):
+        self.asked += 1
+        self.before()
+        return super().items()
 
 
 @pytest.mark.parametrize("policy", ["retry", "fail"])
@@ -306,28 +320,23 @@ async def test_a_job_a_new_worker_claims_while_the_rescue_waits_is_never_put_bac
     ids=["a beat names it", "a beat named it", "it started anew"],
 )
 async def test_what_happens_between_the_lock_and_the_change_saves_the_job(
-    fleet, make_job, pool, database_url, monkeypatch, meanwhile, policy
+    fleet, make_job, pool, database_url, meanwhile, policy
 ):
     (job,) = await fleet.lose()
     await fleet.observe()
-    rules = stalled.RescueRules(minutes(5), hours(1), 3, {"*": policy})
-    before, looked = stalled._rescue, []
 
-    async def something_first(conn, row, given):
-        looked.append(row["id"])
-        if "events" in meanwhile:  # its reference to the locked row would wait for us
-            await conn.execute(meanwhile, (job,))
-        else:
-            async with await psycopg.AsyncConnection.connect(
-                database_url, autocommit=True
-            ) as worker:
-                await worker.execute(meanwhile, (job,))
-        return await before(conn, row, given)
+    def happen():
+        # Without triggers: the check of an event's reference would wait for the locked row.
+        without = "-c session_replication_role=replica"
+        with psycopg.connect(database_url, autocommit=True, options=without) as worker:
+            worker.execute(meanwhile, (job,))
 
-    monkeypatch.setattr(stalled, "_rescue", something_first)
+    asked = Policy(policy, happen)
     async with pool.connection() as conn, transaction(conn):
-        report = await stalled.rescue_stalled_jobs(conn, rules)
-    assert (looked, outcomes(report)) == ([job], {})
+        report = await stalled.rescue_stalled_jobs(
+            conn, stalled.RescueRules(minutes(5), hours(1), 3, asked)
+        )
+    assert (asked.asked, outcomes(report)) == (1, {})
     assert await make_job.status(job) == "doing"
 
 

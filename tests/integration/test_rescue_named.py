@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from tests.support.fleet import SOON, Fleet
 from tests.support.history import minutes
+from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import (
     Actor,
@@ -244,24 +245,16 @@ async def test_a_job_outside_the_grant_is_refused_like_a_missing_role(fleet, poo
 
 
 async def test_a_job_whose_end_is_on_its_way_is_waited_for_and_left(
-    fleet, pool, make_job, database_url
+    fleet, pool, make_job, conn, database_url
 ):
     job = await run_job(fleet, silent_for=minutes(1))
     async with await psycopg.AsyncConnection.connect(database_url) as worker:
         await worker.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", (job,))
         waiting = asyncio.create_task(rescue(pool, job))
-        await wait_for_a_lock(database_url)
+        await wait_for_waiting(conn)
         await worker.commit()
         item = await waiting
     assert (item.code, "it is succeeded" in item.reason) == ("wrong_status", True)
-
-
-async def wait_for_a_lock(url) -> None:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-        async with asyncio.timeout(30):
-            while not (await (await conn.execute(query)).fetchone())[0]:
-                await asyncio.sleep(0.02)
 
 
 async def test_of_two_that_rescue_the_same_job_at_once_one_does(fleet, pool, make_job):

@@ -7,6 +7,7 @@ import asyncio
 import psycopg
 import pytest
 from tests.support.history import days, hours
+from tests.support.locks import wait_for_waiting
 
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role
 from jobs_maint.errors import NotPermitted
@@ -81,7 +82,7 @@ async def test_of_two_jobs_with_one_queueing_lock_the_older_goes_back(pool, make
 
 
 async def test_a_defer_that_takes_the_lock_in_between_costs_only_that_job(
-    pool, make_job, database_url
+    pool, make_job, conn, database_url
 ):
     """The lock is taken by a transaction that commits while the retry waits for it."""
     locked = await make_job(status="failed", queueing_lock="raced")
@@ -92,8 +93,7 @@ async def test_a_defer_that_takes_the_lock_in_between_costs_only_that_job(
         " VALUES ('default', 'app.task', 'raced')"
     )
     running = asyncio.create_task(retry(pool, locked, free))
-    await asyncio.sleep(0.3)
-    assert not running.done()
+    await wait_for_waiting(conn)
     await other.commit()
     await other.close()
     report = await running

@@ -49,21 +49,30 @@ class Crash(BaseException):
     """What no handler sees: the process is gone."""
 
 
-async def run_and_die(pool, monkeypatch, place):
+class MortalPool:
+    """The pool of a process; once it is dead it says nothing to the database any more."""
+
+    def __init__(self, pool):
+        self.pool, self.dead = pool, False
+
+    def connection(self):
+        if self.dead:
+            raise Crash
+        return self.pool.connection()
+
+
+async def run_and_die(pool, place):
     """A run whose process dies in its second batch, before it can say so."""
     shown = await preview(pool)
+    mortal = MortalPool(pool)
 
     def die(looked, _total):
         if looked > 500:
+            mortal.dead = True
             raise Crash
 
-    async def say_nothing(*_args, **_options):
-        raise Crash
-
-    monkeypatch.setattr("jobs_maint.audit.Run.close", say_nothing)
     with pytest.raises(Crash):
-        await ask(pool, ConfirmSelection(shown.key), watch=Watch(die, place=place))
-    monkeypatch.undo()
+        await ask(mortal, ConfirmSelection(shown.key), watch=Watch(die, place=place))
 
 
 async def outcomes(conn):
@@ -97,11 +106,9 @@ async def test_a_run_that_has_ended_cannot_be_stopped_and_a_viewer_may_not(pool,
         await ask(pool, StopRun(report.audit_id), VI)
 
 
-async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(
-    pool, conn, monkeypatch
-):
+async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(pool, conn):
     await make_failed(conn, 700)
-    await run_and_die(pool, monkeypatch, ("C1", "17.5"))
+    await run_and_die(pool, ("C1", "17.5"))
     assert await ask(pool, TakeLostRuns(), BOT) == ()  # its lease has not run out
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
     first, second = await asyncio.gather(
@@ -119,9 +126,9 @@ async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(
     assert await ask(pool, TakeLostRuns(), BOT) == ()
 
 
-async def test_a_lost_run_without_a_message_is_marked_and_forgotten(pool, conn, monkeypatch):
+async def test_a_lost_run_without_a_message_is_marked_and_forgotten(pool, conn):
     await make_failed(conn, 700)
-    await run_and_die(pool, monkeypatch, None)
+    await run_and_die(pool, None)
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
     assert await ask(pool, TakeLostRuns(), BOT) == ()
     assert ("retry", "interrupted") in await outcomes(conn)

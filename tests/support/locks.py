@@ -1,25 +1,32 @@
-"""Sessions that wait for a lock of another one."""
+"""Sessions of this database that wait for a lock of another one, or sleep."""
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any
 
 import psycopg
 
-_WAITING = (
-    "SELECT pid FROM pg_stat_activity"
-    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
+from tests.support.waiting import until
+
+Conn = psycopg.AsyncConnection[Any]
+"""One in autocommit: within a transaction `pg_stat_activity` stays as it was first seen."""
 
 
-async def list_waiting(conn: psycopg.AsyncConnection) -> list[int]:
-    """Process ids of those in this database, by a connection in autocommit."""
-    return [row[0] for row in await (await conn.execute(_WAITING)).fetchall()]
+async def list_waiting(conn: Conn) -> list[int]:
+    """Process ids of those that wait for a lock."""
+    return await _list(conn, "wait_event_type = 'Lock'")
 
 
-async def wait_for_waiting(conn: psycopg.AsyncConnection, seconds: float = 20.0) -> list[int]:
-    """The same, once there is one; raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not (found := await list_waiting(conn)):
-            await asyncio.sleep(0.01)
-    return found
+async def wait_for_waiting(conn: Conn) -> list[int]:
+    """The same, once there is one."""
+    return await until(lambda: list_waiting(conn), "a wait for a lock")
+
+
+async def wait_for_sleeping(conn: Conn) -> list[int]:
+    """Process ids of those in `pg_sleep`, once there is one; `hold_deletes` sleeps in it, too."""
+    return await until(lambda: _list(conn, "wait_event = 'PgSleep'"), "a call of pg_sleep")
+
+
+async def _list(conn: Conn, which: str) -> list[int]:
+    query = f"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND {which}"
+    return [row[0] for row in await (await conn.execute(query)).fetchall()]

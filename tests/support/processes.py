@@ -8,13 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
-T = TypeVar("T")
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -84,15 +80,3 @@ class Processes:
     def kill_all(self) -> None:
         for process in self._started:
             process.close()
-
-
-def wait_until(look: Callable[[], T], *, timeout: float = 20, what: str = "it") -> T:
-    """Poll until `look` returns something true; the test fails with `what` when it never does."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {timeout} s")
-        time.sleep(0.02)
