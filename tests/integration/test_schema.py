@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.conftest import Server
+from tests.support.server import Server
 
 from jobs_maint.actions import Actor, ApplySchema, CheckSchema, ListFailed, ShowSchemaSql
 from jobs_maint.database import check_schema, open_pool
