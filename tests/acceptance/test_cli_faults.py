@@ -53,6 +53,15 @@ async def test_a_taken_queueing_lock_ends_with_4_and_names_the_other_job(jobs_ma
     assert await make_job.status(job_id) == "failed"
 
 
+async def test_what_was_done_in_part_is_an_answer_and_ends_with_5(jobs_maint, make_job):
+    await make_job(status="failed")
+    await make_job(status="failed", queueing_lock="daily")
+    waiting = await make_job(queueing_lock="daily")
+    done = jobs_maint("retry", "--all", "--yes")
+    assert (done.returncode, done.stderr) == (5, "")
+    assert f"1 skipped: job {waiting}" in done.stdout
+
+
 @pytest.mark.parametrize("words", [["stats"], ["failed"], ["status", "1"], ["retry", "1"]])
 def test_a_database_without_our_tables_ends_with_78(jobs_maint, bare_database_url, words):
     done = jobs_maint(*words, url=bare_database_url)

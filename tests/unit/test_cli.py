@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from jobs_maint import __version__, cli
-from jobs_maint.cli import run as run_module
 from jobs_maint.cli.login import find_actor
+from jobs_maint.cli.outcome import find_exit_code
 from jobs_maint.errors import (
     DatabaseUnavailable,
     InvalidSettings,
     JobNotFound,
+    JobsMaintError,
     NotPermitted,
     SchemaMismatch,
     SelectionExpired,
@@ -208,6 +209,7 @@ def test_ctrl_c_ends_with_130_and_one_word(silent_server):
         [*COMMAND, "stats"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
     ) as p:
         waiting, _ = silent_server.accept()
+        assert waiting.recv(1)  # it has connected, asked, and waits for the answer
         p.send_signal(signal.SIGINT)
         out, err = p.communicate(timeout=60)
         waiting.close()
@@ -265,23 +267,33 @@ DONE = item("put_back", ItemOutcome.DONE)
         ((item("not_found"), item("not_found")), 5),
     ],
 )
-def test_the_exit_code_of_a_retry_follows_its_items(monkeypatch, capsys, items, exit_code):
+def test_the_exit_code_of_a_retry_follows_its_items(items, exit_code):
+    """That the refusal of the only job is an error on stderr: tests/acceptance/test_cli_faults."""
     report = ActReport(items, 0.1)
-    monkeypatch.setattr(run_module, "perform_action", lambda _actor, _action: report)
-    assert cli.main(["retry", "7"]) == exit_code
-    out, err = capsys.readouterr()
-    if exit_code in {3, 4}:
-        assert (out, err) == ("", "jobs-maint: Job 7 was not retried: it is succeeded.\n")
-    else:
-        assert out
-        assert not err
+    if exit_code not in {3, 4}:
+        assert find_exit_code(report) == exit_code
+        return
+    with pytest.raises(JobsMaintError) as refused:
+        find_exit_code(report)
+    assert refused.value.exit_code == exit_code
+    assert str(refused.value) == "Job 7 was not retried: it is succeeded."
 
 
-def test_an_unexpected_error_shows_an_id_and_its_traceback(monkeypatch, capsys):
-    def fail(_actor, _action):
-        raise ZeroDivisionError("oh \x1b[31m")
+@pytest.fixture
+def meet(monkeypatch):
+    """Let the command meet this error, where it asks the system who it is."""
 
-    monkeypatch.setattr(run_module, "perform_action", fail)
+    def prepare(error):
+        def fail():
+            raise error
+
+        monkeypatch.setattr("getpass.getuser", fail)
+
+    return prepare
+
+
+def test_an_unexpected_error_shows_an_id_and_its_traceback(meet, capsys):
+    meet(ZeroDivisionError("oh \x1b[31m"))
     assert cli.main(["stats"]) == 70
     out, err = capsys.readouterr()
     assert out == ""
@@ -295,11 +307,8 @@ def test_an_unexpected_error_shows_an_id_and_its_traceback(monkeypatch, capsys):
     assert error["id"] in error["message"]
 
 
-def test_foreign_text_in_an_error_is_harmless(monkeypatch, capsys):
-    def fail(_actor, _action):
-        raise JobNotFound("no \x1b[2J\nsuch \u202ejob")
-
-    monkeypatch.setattr(run_module, "perform_action", fail)
+def test_foreign_text_in_an_error_is_harmless(meet, capsys):
+    meet(JobNotFound("no \x1b[2J\nsuch \u202ejob"))
     assert cli.main(["status", "1"]) == 3
     assert capsys.readouterr().err == "jobs-maint: no \\x1b[2J such \\u202ejob\n"
 
@@ -329,10 +338,7 @@ def test_a_start_loads_only_what_the_word_needs():
 @pytest.mark.parametrize(
     "error", [DatabaseUnavailable, InvalidSettings, NotPermitted, SchemaMismatch, SelectionExpired]
 )
-def test_each_error_ends_with_its_own_code(monkeypatch, capsys, error):
-    def fail(_actor, _action):
-        raise error("what was found")
-
-    monkeypatch.setattr(run_module, "perform_action", fail)
+def test_each_error_ends_with_its_own_code(meet, capsys, error):
+    meet(error("what was found"))
     assert cli.main(["stats"]) == error.exit_code
     assert capsys.readouterr() == ("", "jobs-maint: what was found\n")
