@@ -285,8 +285,16 @@ def test_a_preview_is_offered_again_only_when_its_time_was_over():
     assert buttons(used) == {}
 
 
-@pytest.mark.parametrize("elapsed", [timedelta(0), timedelta(days=3)])
-def test_any_span_of_time_can_be_shown(elapsed):
+@pytest.mark.parametrize(
+    ("elapsed", "goes_on", "ended"),
+    [
+        (timedelta(0), "60 %", "in < 0.1 s."),
+        (timedelta(hours=1), "about 40 min left", "in 60 min."),
+        (timedelta(days=3), "about 2 d left", "in 3 d."),
+    ],
+)
+def test_any_span_of_time_can_be_shown(elapsed, goes_on, ended):
     seconds = elapsed.total_seconds()
-    lines(render_progress(replace(AT_WORK, elapsed_seconds=seconds), "/jobs"))
-    lines(bulk(replace(RETRY, elapsed_seconds=seconds)))
+    at_work = lines(render_progress(replace(AT_WORK, elapsed_seconds=seconds), "/jobs"))
+    assert at_work[1].endswith(f" {goes_on}")
+    assert f" {ended} " in lines(bulk(replace(RETRY, elapsed_seconds=seconds)))[0]
