@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve_replica, settle
+from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
 from local_slack.sample import (
@@ -540,9 +541,7 @@ async def test_progress_that_slack_does_not_take_stops_no_act(pool, conn, databa
         slack.set_fault("reset", method="chat.update", times=1)
         async with held(database_url, offset=600):
             await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
-            async with asyncio.timeout(30):
-                while not slack.calls("chat.update"):
-                    await asyncio.sleep(0.01)
+            await until(lambda: slack.calls("chat.update"), "an edit")
         await settle(bot)
         assert now(slack, preview).text.startswith("✅ 1,200 jobs of webhook retried")
         assert await count(conn, "todo") == 1_200

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from tests.acceptance.test_bot_client import HELLO, Clock
 from tests.support.bots import bot_settings, open_slack
+from tests.support.waiting import until
 
 from chatbot.messages import Message
 from chatbot.messages.parts import Button, buttons, paragraph, table
@@ -441,12 +442,6 @@ async def stepped(slack, steps):
     made = SlackClient(bot_settings(slack), clock=steps, sleep=steps.sleep)
     yield made
     await made.close()
-
-
-async def until(condition):
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 def list_edits(slack):

@@ -20,7 +20,9 @@ from tests.acceptance.test_bot_acts import (
 )
 from tests.support.bots import ROLES, ask, open_bot, open_slack, settle
 from tests.support.history import days
+from tests.support.locks import wait_for_waiting
 from tests.support.server import Server, embedded_server
+from tests.support.waiting import until
 
 from jobs_maint.database import open_pool
 from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
@@ -29,21 +31,19 @@ SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
 
 
 @contextlib.asynccontextmanager
+async def look(url):
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        yield conn
+
+
+@contextlib.asynccontextmanager
 async def blocked(database_url, statement):
     """What this statement locks stays locked; `yield` waits until somebody stands before it."""
     holder = await psycopg.AsyncConnection.connect(database_url)
 
     async def somebody_waits():
-        async with asyncio.timeout(30):
-            while True:
-                async with await psycopg.AsyncConnection.connect(database_url) as looker:
-                    found = await looker.execute(
-                        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-                        " AND datname = current_database()"
-                    )
-                    if await found.fetchone():
-                        return
-                await asyncio.sleep(0.02)
+        async with look(database_url) as conn:
+            await wait_for_waiting(conn)
 
     try:
         await holder.execute(statement)
@@ -68,10 +68,12 @@ async def fleet(processes):
                 CHATBOT_ROLES=json.dumps(ROLES), **SOCKET,
             )  # fmt: skip
             there.append(process)
-            async with asyncio.timeout(60):
-                while slack.connections <= before:
-                    await asyncio.sleep(0.02)
-                    assert process.popen.poll() is None, process.output
+            await until(
+                lambda: slack.connections > before or process.popen.poll() is not None,
+                "the bot's connection",
+                timeout=60,
+            )
+            assert process.popen.poll() is None, process.output
             return process
 
         yield slack, start
@@ -81,9 +83,7 @@ async def fleet(processes):
 
 async def kill(slack, process):
     process.kill()
-    async with asyncio.timeout(30):
-        while slack.connections:
-            await asyncio.sleep(0.02)
+    await until(lambda: not slack.connections, "the end of the connections")
 
 
 async def answer_to(slack, user, text, begin):
@@ -228,12 +228,6 @@ def own_server():
             yield own
         finally:
             own.control("stop", "-m", "immediate")
-
-
-@contextlib.asynccontextmanager
-async def look(url):
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-        yield conn
 
 
 @pytest.mark.parametrize(("mode", "how"), [("http", "immediate"), ("socket", "fast")])

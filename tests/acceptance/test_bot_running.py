@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 from tests.support.bots import ROLES, open_slack
-from tests.support.waiting import wait_until
+from tests.support.waiting import until as wait_for
 
 from local_slack.sample import OPS, VIEWER, build_sample_config
 
@@ -32,7 +32,7 @@ async def until(look, what, process):
     def ended_or_found():
         return look() or process.popen.poll() is not None
 
-    found = await asyncio.to_thread(wait_until, ended_or_found, timeout=30, what=what)
+    found = await wait_for(ended_or_found, what)
     assert process.popen.poll() is None, process.output
     return found
 

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from tests.support.bots import bot_settings, no_sleep, open_slack
+from tests.support.waiting import until
 
 from chatbot.bot import Bot
 from chatbot.inbound.socket_link import SocketLink
@@ -32,14 +33,6 @@ async def open_link(pool, *, sleep=asyncio.sleep):
         finally:
             await link.close()
             await bot.close(0)
-
-
-async def until(look, what):
-    for _ in range(3_000):
-        if look():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{what} did not happen within 30 s")
 
 
 def sockets(slack):

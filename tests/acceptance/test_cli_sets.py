@@ -7,9 +7,11 @@ import re
 import psycopg
 import pytest
 from tests.support.history import days
+from tests.support.locks import wait_for_sleeping
 from tests.support.processes import environment
 from tests.support.purges import hold_deletes, release_deletes
 from tests.support.shell import COMMAND, data, run_shell
+from tests.support.waiting import until, wait_for_row
 
 NO_JOB = 9223372036854775807
 NOWHERE = "postgresql://me@nohost.invalid/jobs"
@@ -172,9 +174,7 @@ async def test_of_two_purges_at_once_one_works_and_the_other_says_who(
         for _ in range(2)
     ]  # fmt: skip
     ends = [asyncio.create_task(purge.communicate()) for purge in purges]
-    async with asyncio.timeout(50):
-        while not any(end.done() for end in ends):
-            await asyncio.sleep(0.05)
+    await until(lambda: any(end.done() for end in ends), "the end of one purge", timeout=50)
     count = "SELECT count(*) FROM procrastinate_jobs"
     assert await (await conn.execute(count)).fetchone() == (1200,)
     await release_deletes(conn)
@@ -198,21 +198,15 @@ async def test_a_purge_that_was_killed_holds_the_turn_no_longer_than_its_lease(
     words = ["purge", "--older-than", "7d", "--yes"]
     victim = processes.start("-m", "jobs_maint.cli", *words)
 
-    async def wait_for(query, *, there):
-        async with asyncio.timeout(40):
-            while bool(found := await (await conn.execute(query)).fetchone()) is not there:
-                await asyncio.sleep(0.05)
-        return found
-
-    held = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    (session,) = await wait_for(f"{held} AND datname = current_database()", there=True)
+    (session,) = await wait_for_sleeping(conn)
     victim.kill()
     refused = jobs_maint(*words)
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "A purge runs already: " in refused.stderr
     assert "if its process died, a minute after its last sign of life" in refused.stderr
     await release_deletes(conn)
-    await wait_for(f"SELECT 1 FROM pg_stat_activity WHERE pid = {session}", there=False)
+    gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
+    await wait_for_row(conn, gone, (session,))
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
     done = jobs_maint(*words)
     assert (done.returncode, done.stderr) == (0, "")

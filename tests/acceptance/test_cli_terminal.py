@@ -1,12 +1,13 @@
 """Previews at a real terminal: the prompt, what is typed, Ctrl-C, progress."""
 
-import asyncio
 import json
 
 import psycopg
 import pytest
 from tests.support.history import days
+from tests.support.locks import wait_for_waiting
 from tests.support.shell import CTRL_C, CTRL_D, Terminal, run_shell
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ async def test_ctrl_c_while_the_preview_is_counted_changes_nothing(at_terminal, 
     async with await psycopg.AsyncConnection.connect(database_url) as holder:
         await holder.execute("LOCK procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
         with at_terminal("retry", "--all") as terminal:
-            await wait_until_blocked(conn)
+            await wait_for_waiting(conn)
             terminal.send(CTRL_C)
             assert terminal.end() == 130
     assert "jobs-maint: interrupted; nothing was changed" in terminal.text
@@ -88,15 +89,18 @@ async def test_no_connection_is_held_while_a_person_thinks(database_url, conn, b
         )
         return [pid for (pid,) in await found.fetchall()]
 
+    async def no_sessions():
+        return not await sessions()
+
     await make_failed(conn, 1)
     with Terminal(f"{database_url}&application_name=the-shell", "retry", "--all") as terminal:
         terminal.wait_for("[y/N] ")
-        async with asyncio.timeout(30):  # the server needs a moment to end a closed session
-            while await sessions():
-                await asyncio.sleep(0.01)
+        # The server needs a moment to end a closed session.
+        await until(no_sessions, "the end of the sessions")
         holder = await blocked_at(0)
         terminal.send("y\n")
-        assert await wait_until_blocked(conn) in await sessions()
+        [waiting] = await wait_for_waiting(conn)
+        assert waiting in await sessions()
         await holder.rollback()
         assert terminal.end() == 0
 
@@ -185,26 +189,13 @@ async def blocked_at(database_url):
     await holder.close()
 
 
-async def wait_until_blocked(conn):
-    """The process id of the session that waits for the held row."""
-    for _ in range(1000):
-        found = await conn.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        )
-        if row := await found.fetchone():
-            return row[0]
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits for the row")
-
-
 async def test_ctrl_c_stops_between_two_batches_and_reports_what_was_done(
     at_terminal, conn, blocked_at
 ):
     await make_failed(conn, 1800)
     holder = await blocked_at(700)
     with at_terminal("retry", "--all", "--yes") as terminal:
-        await wait_until_blocked(conn)
+        await wait_for_waiting(conn)
         terminal.wait_for("Retrying 1,800 jobs")
         terminal.wait_for("500 of 1,800 jobs")
         terminal.send(CTRL_C)
@@ -224,7 +215,7 @@ async def test_ctrl_c_twice_ends_at_once_and_what_was_committed_stays(
     await make_failed(conn, 1800)
     await blocked_at(700)
     with at_terminal("retry", "--all", "--yes") as terminal:
-        await wait_until_blocked(conn)
+        await wait_for_waiting(conn)
         terminal.wait_for("500 of 1,800 jobs")
         terminal.send(CTRL_C)
         terminal.wait_for("Ctrl-C again ends at once.")
@@ -241,7 +232,7 @@ async def test_a_lost_connection_keeps_what_was_committed_and_the_next_run_goes_
     await make_failed(conn, 1800)
     holder = await blocked_at(700)
     with at_terminal("retry", "--all", "--yes", "--json") as terminal:
-        pid = await wait_until_blocked(conn)
+        [pid] = await wait_for_waiting(conn)
         await conn.execute("SELECT pg_terminate_backend(%s)", (pid,))
         assert terminal.end() == 69
     text = " ".join(terminal.text.split())

@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 from tests.support.history import days, hours
 from tests.support.server import Server
+from tests.support.waiting import wait_for_row
 
 from jobs_maint.actions import (
     Actor,
@@ -120,9 +121,7 @@ async def test_a_query_that_somebody_cancels_is_not_said_to_be_slow(pool, conn):
 
     sleeping = asyncio.create_task(sleep())
     cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    async with asyncio.timeout(15):
-        while not (await (await conn.execute(cancel)).fetchall()):
-            await asyncio.sleep(0.02)
+    await wait_for_row(conn, cancel)
     with pytest.raises(DatabaseUnavailable, match="was cancelled on the database's side"):
         await sleeping
 

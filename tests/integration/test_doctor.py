@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from tests.support.history import days, hours, minutes
+from tests.support.waiting import until, wait_for_row
 
 from jobs_maint import cli, upstream
 from jobs_maint.actions import (
@@ -803,12 +803,11 @@ async def test_an_act_whose_process_is_gone_is_a_warning(pool, conn):
 
 
 async def wait_for(pool, check, expected):
-    for _ in range(200):
+    async def find():
         finding = (await look(pool))[check]
-        if finding.level == expected:
-            return finding
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{check} never was {expected}: {finding}")
+        return finding if finding.level == expected else None
+
+    return await until(find, f"{check}: {expected}")
 
 
 async def defer(conn, task):
@@ -817,11 +816,6 @@ async def defer(conn, task):
         """ VALUES ('email', %s, '{"number": 1}')""",
         (task,),
     )
-
-
-async def count_failed(conn):
-    found = await conn.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
-    return (await found.fetchone())[0]
 
 
 async def test_a_real_worker_with_the_recorder_is_fine_in_every_check(pool, conn, processes):
@@ -834,9 +828,7 @@ async def test_a_real_worker_with_the_recorder_is_fine_in_every_check(pool, conn
     for check in ("workers", "maintenance_queue", "rescue", "purge"):
         await wait_for(pool, check, "ok")
     await defer(conn, "storm")
-    async with asyncio.timeout(20):
-        while not await count_failed(conn):
-            await asyncio.sleep(0.1)
+    await wait_for_row(conn, "SELECT 1 FROM procrastinate_jobs WHERE status = 'failed'")
     report = await examine(pool, HERE)
     assert [f for f in report.findings if f.level != "ok"] == []
 

@@ -23,7 +23,9 @@ def wait_until(look: Callable[[], T], *, timeout: float = 30, what: str = "it") 
     return found
 
 
-async def until(look: Callable[[], T | Awaitable[T]], what: str, *, timeout: float = 30) -> T:
+async def until(
+    look: Callable[[], T | Awaitable[T]], what: str = "it", *, timeout: float = 30
+) -> T:
     """The same while the event loop goes on; `look` may be asynchronous."""
     deadline = time.monotonic() + timeout
     while True:
