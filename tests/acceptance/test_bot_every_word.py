@@ -10,8 +10,8 @@ from tests.support.bots import ask, open_bot, settle
 from tests.support.fleet import Fleet
 from tests.support.history import days, hours, minutes
 
+from jobs_maint.grammar import WORDS as DECLARED
 from jobs_maint.grammar import build_grammar
-from jobs_maint.grammar.words import ROLES
 from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, VIEWER
 from local_slack.text import as_text
 
@@ -43,7 +43,7 @@ WORDS = [
     ("doctor", "admin", "channel", "🟢 The set-up is sound."),
     ("", None, "private", "You are "),
     ("help", None, "private", "You are "),
-    ("help rescue", None, "private", "One pass of the rescue now"),
+    ("help rescue", None, "private", "Run one pass of the rescue now"),
 ]
 
 
@@ -56,7 +56,7 @@ def test_the_words_here_are_all_that_slack_knows_each_from_its_lowest_role_on():
         if words:
             roles.setdefault(words.split()[0], []).append(role)
     lowest = {name: min(found, key=[None, *PEOPLE].index) for name, found in roles.items()}
-    assert lowest == {name: ROLES[name] and str(ROLES[name]) for name in NAMES}
+    assert lowest == {name: DECLARED[name].role and str(DECLARED[name].role) for name in NAMES}
 
 
 @pytest.fixture

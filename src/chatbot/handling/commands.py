@@ -30,16 +30,10 @@ from jobs_maint.actions import (
     ALL_QUEUES,
     Action,
     GetJob,
-    ListErrors,
-    ListFailed,
-    ListStuck,
-    ListWorkers,
     RescueJobs,
     Role,
     RunDoctor,
-    ShowDigest,
     ShowHelp,
-    ShowStats,
 )
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Command, build_help, parse_words, split_text
@@ -50,8 +44,6 @@ __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
 
-SHARED = (ShowStats, ListFailed, ListErrors, ListStuck, ListWorkers, ShowDigest)
-"""What reads queues and shows the same to all who may see all of them."""
 LAST_WORDS = 3.0
 """Seconds for a word to the one whose request is stopped with the process."""
 
@@ -184,7 +176,7 @@ class Answers:
         async def look_up() -> Any:
             return await perform(services.pool, known.actor, action, settings=services.maint)
 
-        if isinstance(action, SHARED) and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
+        if action.role is Role.VIEWER and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
             return await self._shared.get(action, look_up)
         return await look_up()
 

@@ -105,9 +105,7 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
-        page.line(
-            "jobs-maint rescue acts on those that are due; rescue ID acts on one now."
-        )
+        page.line("jobs-maint rescue acts on those that are due; rescue ID acts on one now.")
     else:
         page.line("Every running job has a living worker.", "bold green")
     if report.long_running:
