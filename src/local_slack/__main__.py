@@ -41,7 +41,7 @@ async def _serve(config: Config, port: int) -> None:
     except OSError as exc:
         if exc.errno not in {errno.EADDRINUSE, errno.EACCES} or not port:
             raise
-        reason = "is in use" if exc.errno == errno.EADDRINUSE else "needs more rights"
+        reason = "is in use" if exc.errno == errno.EADDRINUSE else "needs more privileges"
         _say(f"port {port} {reason}; taking a free one", error=True)
         await _listen(config, 0, stop)
 

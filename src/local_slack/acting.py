@@ -35,7 +35,7 @@ class Acting(Core):
         person, place = self._workspace.get_person(user, channel)
         message = self._workspace.find(channel, ts)
         if message is None or not message.is_seen_by(user):
-            raise ControlError(f"{user} sees no message {ts} in #{place.name}")
+            raise ControlError(f"{user} cannot see a message {ts} in #{place.name}")
         element, block_id = get_button(message.blocks, button, value)
         origin = Origin(user, channel, self._workspace.clock(), message=message)
         payload = build_block_actions(
@@ -80,7 +80,7 @@ class Acting(Core):
         timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
         as_user: str | None = None,
     ) -> SeenMessage:
-        """Return the first message that fits; raise TimeoutError that tells what was there."""
+        """Return the first message that matches; a TimeoutError lists what was there."""
 
         async def look(since: int | None, wait: float) -> tuple[int, list[SeenMessage]]:
             if since is not None:
@@ -114,6 +114,6 @@ def get_button(
     if len(found) == 1:
         return found[0]
     if found:
-        raise ControlError(f"{len(found)} buttons are {button!r}; say which by its value")
+        raise ControlError(f"{len(found)} buttons are {button!r}; choose one by its value")
     names = [f"{one.get('text', {}).get('text')} ({one['action_id']})" for one, _ in there]
     raise ControlError(f"there is no button {button!r}; there are: {', '.join(names) or '-'}")

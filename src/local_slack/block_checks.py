@@ -1,7 +1,7 @@
 """What Slack checks in each type of block; every problem is named with its place.
 
-Limits: `docs.slack.dev/reference/block-kit/blocks`. Where the pages say nothing of a surface, this
-is the strict reading: what is said to be for messages is refused in a modal.
+Limits: `docs.slack.dev/reference/block-kit/blocks`. Where the pages do not mention a surface,
+this is the strict reading: what is documented for messages is refused in a modal.
 """
 
 from collections import Counter
@@ -52,7 +52,7 @@ def iterate_blocks(
 
 
 def list_elements(block: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
-    """Return what can be clicked or filled in, with its place inside of the block."""
+    """Return what can be clicked or filled in, with its place inside the block."""
     found = [(block.get("accessory"), "/accessory"), (block.get("element"), "/element")]
     elements = block.get("elements") if block.get("type") == "actions" else None
     if isinstance(elements, list):
@@ -73,7 +73,7 @@ def _block(block: Any, where: str, surface: str) -> Found:
 
 
 def _find_double_ids(blocks: list[Any]) -> Found:
-    """A block_id is there once. So is an action_id: Slack asks for it in a block, this in all."""
+    """No block_id twice, and no action_id: Slack checks that per block, this over all blocks."""
     all_blocks = list(iterate_blocks(blocks))
     there = Counter(str(block["block_id"]) for block, _ in all_blocks if block.get("block_id"))
     for block, where in all_blocks:

@@ -22,8 +22,8 @@ def check_blocks(
 ) -> list[dict[str, Any]]:
     """Return a copy with every block_id and action_id set; raise what Slack would answer.
 
-    A type in `unsupported` did not roll out to this workspace: a refusal for nothing but that is no
-    breach, the app could not know.
+    A type in `unsupported` has not rolled out to this workspace yet. A refusal for that alone is
+    not a breach, as the app could not know.
     """
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise SlackError("invalid_blocks_format")
@@ -65,10 +65,10 @@ def iterate_elements(blocks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, A
 
 
 def _check_sums(blocks: list[dict[str, Any]]) -> None:
-    """Check what is limited over all blocks of a message together."""
+    """Check the limits on all blocks of a message together."""
     types = [block["type"] for block in blocks]
     if sum(kind in TABLES for kind in types) > 1:
-        # Slack's own words: it turns a table into an attachment.
+        # This is Slack's wording: it turns a table into an attachment.
         raise refuse_blocks([("/blocks", "only_one_table_allowed")], code="invalid_attachments")
     if types.count("data_visualization") > MAX_CHARTS:
         raise refuse_blocks([("/blocks", f"no more than {MAX_CHARTS} data_visualization blocks")])

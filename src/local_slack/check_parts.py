@@ -1,7 +1,7 @@
 """The parts that Slack checks everywhere: texts, lists, fields; each problem with its place.
 
-That a field which the reference does not name is refused ("invalid additional property") is what
-Slack answers to most blocks; here it is so for all of them.
+In most blocks Slack refuses a field that the reference does not name ("invalid additional
+property"); here that applies to all blocks.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +48,7 @@ def check_id(holder: dict[str, Any], key: str, where: str) -> Found:
 
 
 def check_choice(holder: dict[str, Any], key: str, where: str, known: Iterable[str]) -> Found:
-    """A field that may be left out, and else is one of these."""
+    """A field that may be left out, and otherwise is one of these."""
     names = sorted(known)
     if key in holder and holder[key] not in names:
         yield f"{where}/{key}", f"must be {', '.join(names[:-1])} or {names[-1]}"
@@ -62,7 +62,7 @@ def check_fields(holder: dict[str, Any], known: Iterable[str], where: str) -> Fo
 def check_items(
     holder: dict[str, Any], key: str, where: str, least: int, most: int, check: Check
 ) -> Found:
-    """A list of `least` to `most` objects, each of which `check` looks at."""
+    """A list of `least` to `most` objects, each checked by `check`."""
     value = holder.get(key)
     if not isinstance(value, list):
         yield f"{where}/{key}", f"missing required field: {key}"

@@ -15,7 +15,7 @@ from local_slack.waiting import wait_for
 
 
 class LocalSlackControl:
-    """Use as `async with LocalSlackControl(url) as slack`; raises `ControlError` like there."""
+    """Use as `async with LocalSlackControl(url) as slack`; raises `ControlError` as there."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")

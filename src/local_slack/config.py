@@ -20,7 +20,7 @@ class Team:
     plan_upgrade_required: bool = False
     """A free plan: `usergroups.users.list` answers `plan_upgrade_required`."""
     unsupported_blocks: tuple[str, ...] = ()
-    """Block types that did not yet roll out to this workspace: `invalid_blocks`."""
+    """Block types that have not rolled out to this workspace yet: `invalid_blocks`."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Config:
 
 
 def load_config(path: Path) -> Config:
-    """Read a workspace file; raise `ConfigError` when it cannot be read or makes no sense."""
+    """Read a workspace file; raise `ConfigError` when it cannot be read or is not valid."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -127,14 +127,16 @@ def _build(cls: Any, table: Any, where: str) -> Any:
     hints = get_type_hints(cls)
     unknown = sorted(set(table) - set(hints))
     if unknown:
-        raise ConfigError(f"{where} has no {unknown[0]!r}; known are: {', '.join(hints)}")
+        raise ConfigError(
+            f"{where} has the unknown key {unknown[0]!r}; known keys: {', '.join(hints)}"
+        )
     values = {}
     for item in dataclasses.fields(cls):
         if item.name in table:
             place = item.name if cls is Config else f"{where}.{item.name}"
             values[item.name] = _value(hints[item.name], table[item.name], place)
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{where} lacks {item.name!r}")
+            raise ConfigError(f"{where} has no {item.name!r}; add it")
     return cls(**values)
 
 
@@ -162,7 +164,7 @@ def _check(config: Config) -> None:
     ):
         twice = sorted({one for one in ids if ids.count(one) > 1})
         if twice:
-            raise ConfigError(f"{kind} {twice[0]} is there twice")
+            raise ConfigError(f"{kind} {twice[0]} is defined twice")
     for channel in config.channels:
         _check_known(f"channel {channel.id}", channel.members, known)
     for group in config.usergroups:
@@ -180,13 +182,13 @@ def _check(config: Config) -> None:
 
 def _check_app(app: App) -> None:
     if app.mode not in {"http", "socket"}:
-        raise ConfigError(f'app.mode is {app.mode!r}; it is "http" or "socket"')
+        raise ConfigError(f'app.mode is {app.mode!r}; it must be "http" or "socket"')
     if app.request_url and not app.request_url.startswith(("http://", "https://")):
         raise ConfigError(f"app.request_url is {app.request_url!r}; it must be an http:// URL")
     if not app.bot_token.startswith("xoxb-"):
         raise ConfigError("app.bot_token must start with xoxb-")
     if not app.signing_secret.strip():
-        raise ConfigError("app.signing_secret is empty")
+        raise ConfigError("app.signing_secret is empty; set it")
     if app.mode == "socket" and not app.app_token.startswith("xapp-"):
         raise ConfigError('app.mode is "socket": app.app_token must be set and start with xapp-')
 
@@ -194,4 +196,4 @@ def _check_app(app: App) -> None:
 def _check_known(where: str, ids: tuple[str, ...], known: set[str]) -> None:
     for one in ids:
         if one not in known:
-            raise ConfigError(f"{where} names the user {one}, who is not among the users")
+            raise ConfigError(f"{where} names the user {one}, who is not defined under users")

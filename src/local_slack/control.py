@@ -27,7 +27,7 @@ def add_control_routes(app: web.Application, slack: Controls) -> None:
             return refusal
         verb = verbs.get(request.match_info["verb"])
         if verb is None:
-            return _error(404, f"there is no such verb; there are: {', '.join(verbs)}")
+            return _error(404, f"unknown verb; known verbs: {', '.join(verbs)}")
         try:
             arguments = await request.json()
             if not isinstance(arguments, dict):
@@ -36,17 +36,17 @@ def add_control_routes(app: web.Application, slack: Controls) -> None:
         except (ControlError, TypeError, ValueError) as exc:
             return _error(400, str(exc))
         except TimeoutError as exc:
-            return _error(408, str(exc) or "it took too long")
+            return _error(408, str(exc) or "the request took too long")
         return web.json_response({"ok": True, "result": result})
 
     app.router.add_post("/control/{verb}", handle)
 
 
 def _find_refusal(request: web.Request) -> web.Response | None:
-    """Keep web pages out: no other name may point here, and a plain form may not post here."""
+    """Keep web pages out: no other host name may point here, no plain form may post here."""
     host = request.host.rpartition(":")[0] if ":" in request.host else request.host
     if host not in LOCAL_HOSTS:
-        return _error(403, "the control API answers this machine only")
+        return _error(403, "the control API only answers requests from this machine")
     if request.content_type != "application/json":
         return _error(415, "send application/json")
     return None

@@ -10,5 +10,6 @@ __all__ = ["Controls"]
 class Controls(Acting, ModalActs, Switches):
     """Act as a user, read what users see, change the workspace, break things.
 
-    What a user could not do (an unknown button, a foreign channel) raises `ControlError`.
+    What a user could not do (an unknown button, a channel they are not in) raises
+    `ControlError`.
     """

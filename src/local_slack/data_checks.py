@@ -1,8 +1,8 @@
 """What Slack checks in tables, data tables and charts.
 
 Sources: the `table`, `data_table` and `data_visualization` pages of
-`docs.slack.dev/reference/block-kit/blocks`. That points and names of a chart are limited to 20 was
-seen by others and is not documented.
+`docs.slack.dev/reference/block-kit/blocks`. The limit of 20 points and names in a
+chart was observed by others and is not documented.
 """
 
 from typing import Any

@@ -206,12 +206,12 @@ class Delivery:
 
     def _url(self) -> str:
         if not self.request_url:
-            raise ControlError("no request_url is set: the app cannot be reached over HTTP")
+            raise ControlError("no request_url is set, so the app cannot be reached over HTTP")
         return self.request_url
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
-            # One connection a request, as if each came from another of Slack's machines.
+            # One connection per request, as if each came from another of Slack's machines.
             connector = aiohttp.TCPConnector(force_close=True)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session

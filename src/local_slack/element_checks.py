@@ -1,7 +1,7 @@
 """What Slack checks in buttons, menus and inputs.
 
-The limits are those of `docs.slack.dev/reference/block-kit/block-elements`. Which element may stand
-where is only checked for inputs and buttons: the app has no others.
+The limits are those of `docs.slack.dev/reference/block-kit/block-elements`. Where an element may
+be used is checked only for inputs and buttons: the app has no others.
 """
 
 from typing import Any
@@ -144,4 +144,4 @@ CHECKS: dict[str, Check] = {
 INPUTS = frozenset(CHECKS) - {"button", "image", "overflow"}
 """What an `input` block may hold."""
 ONLY_INPUTS = frozenset({"email_text_input", "number_input", "plain_text_input", "url_text_input"})
-"""What may stand in an `input` block only."""
+"""What only an `input` block may hold."""

@@ -1,8 +1,8 @@
-"""What the local Slack refuses, and with which words."""
+"""What the local Slack refuses, and the codes it uses."""
 
 from typing import Any
 
-# Answers that a correct bot can get too: the workspace is so, or a faster user was there first.
+# Answers that a correct bot can get too: because of the workspace, or of a faster user.
 # Every other error code is the bot's mistake and counts as a breach.
 STATES_OF_THE_WORKSPACE = frozenset(
     {
@@ -26,7 +26,7 @@ STATES_OF_THE_WORKSPACE = frozenset(
 class SlackError(Exception):
     """An answer of Slack with `ok: false`; `extra` goes into its body.
 
-    `is_breach`: where the code does not tell whether the app is to blame.
+    `is_breach`: set where the code alone does not show whether the app is to blame.
     """
 
     def __init__(

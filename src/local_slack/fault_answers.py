@@ -10,7 +10,7 @@ from local_slack.errors import SlackError
 from local_slack.faults import Fault, Faults
 
 RESET = struct.pack("ii", 1, 0)
-"""Linger for no time: closing sends a reset."""
+"""No lingering: closing sends a reset."""
 
 FAULT_STATUS = {
     "429": 429,
@@ -54,14 +54,14 @@ async def answer_fault(
 
 
 def drop_connection(request: web.Request) -> web.Response:
-    """End the connection without an answer; the response is for nobody."""
+    """End the connection without an answer; nobody gets the response."""
     if request.transport is not None:
         request.transport.close()
     return web.Response()
 
 
 def reset_connection(request: web.Request) -> web.Response:
-    """Break the connection off as a machine does that forgot it; the response is for nobody."""
+    """Reset the connection, as a machine does that has lost it; nobody gets the response."""
     if request.transport is not None:
         own = request.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

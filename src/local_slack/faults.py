@@ -1,4 +1,4 @@
-"""Faults that a test switches on. They are ours, so they are no breach of the app."""
+"""Faults that a test switches on. They are ours, so they do not count as breaches."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Fault:
 class Faults:
     waiting: list[Fault] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when hanging calls are to end."""
+    """Set when hanging calls should end."""
 
     def add(
         self,
@@ -44,9 +44,9 @@ class Faults:
         retry_after: int = 1,
     ) -> None:
         if kind not in KINDS:
-            raise ControlError(f"there is no fault {kind!r}; there are: {', '.join(KINDS)}")
+            raise ControlError(f"there is no fault {kind!r}; the faults are: {', '.join(KINDS)}")
         if times < 1:
-            raise ControlError(f"a fault happens at least once, not {times} times")
+            raise ControlError(f"a fault must happen at least once, not {times} times")
         self.waiting.append(Fault(kind, method, times, channel, retry_after))
 
     def take(self, method: str, channel: str | None, *, has_blocks: bool = False) -> Fault | None:

@@ -1,4 +1,4 @@
-"""What stands in the inputs of a view, and how a user fills them in."""
+"""What the inputs of a view contain, and how a user fills them in."""
 
 from typing import Any
 
@@ -22,11 +22,11 @@ FIELDS = {
     "url_text_input": ("value", "initial_value"),
     "users_select": ("selected_user", "initial_user"),
 }
-"""Where the state keeps an element's value, and where the element says what stands there first."""
+"""Where the state keeps an element's value, and where the element keeps its initial value."""
 
 
 def read_values(blocks: list[dict[str, Any]], before: State | None = None) -> State:
-    """Return what stands in the inputs; `before` stays where block_id and action_id do."""
+    """Return what the inputs contain; `before` is kept where block_id and action_id are."""
     values: State = {}
     for element, block_id in iterate_elements(blocks):
         if element["type"] not in FIELDS:

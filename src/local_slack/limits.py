@@ -18,7 +18,7 @@ class Bucket:
         """Return 0 when the call may go on, else the seconds until one may."""
         self.level = min(self.size, self.level + (now - self.at) * self.per_second)
         self.at = now
-        # A whole second makes a whole message: do not fail on the float's last digit.
+        # A whole second allows a whole message: do not fail on the float's last digit.
         if self.level >= 1 - 1e-6:
             self.level -= 1
             return 0.0

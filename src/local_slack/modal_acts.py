@@ -31,7 +31,7 @@ class ModalActs(Core):
         predicate: Callable[[SeenView], bool] = lambda _view: True,
         timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
     ) -> SeenView:
-        """Return the view on top once it fits; raise TimeoutError that tells what was there."""
+        """Return the view on top once it matches; a TimeoutError lists what was there."""
 
         async def look(since: int | None, wait: float) -> tuple[int, list[SeenView]]:
             if since is not None:
@@ -54,9 +54,9 @@ class ModalActs(Core):
         return await self._send(payload, view)
 
     async def close_view(self, user: str) -> CommandResult | None:
-        """Close the view on top; None when the app did not ask to be told.
+        """Close the view on top; None when the app did not ask to be notified.
 
-        With `clear_on_close` all views close, and each that asked is told, from the top.
+        With `clear_on_close` all views close, and the app hears of each that asked, top first.
         """
         person, view = self._workspace.get_actor(user), self._get_view(user)
         closed = self._modals.close(view)

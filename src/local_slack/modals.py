@@ -1,9 +1,9 @@
 """The modals that are open: one stack of views for each user.
 
 Documented: a trigger_id opens one view within 3 s; a modal has up to three views; `views.update`
-needs no trigger; a `hash` that is not the current one is a conflict; inputs keep what stands in
-them. Strict reading: `views.open` ends a modal that is open, and `views.push` needs a trigger from
-inside of one. A wrong trigger is `invalid_trigger_id`.
+needs no trigger; a `hash` that is not the current one is a conflict; inputs keep their
+content. Strict reading: `views.open` ends a modal that is open, and `views.push` needs a trigger
+from inside one. A wrong trigger is `invalid_trigger_id`.
 """
 
 import secrets
@@ -83,7 +83,7 @@ class Modals:
         """Let the ack of a submit take effect; raise what is wrong with it.
 
         Documented: an empty ack closes this view; `response_action` is `clear`, `update`, `push` or
-        `errors`, and errors stand at block_ids of input blocks.
+        `errors`, and errors name block_ids of input blocks.
         """
         if not answer:
             self._remove(view)
@@ -167,7 +167,7 @@ class Modals:
         return pushed
 
     def _remove(self, view: View) -> None:
-        """Take the view away; an app that was faster may have done so."""
+        """Remove the view; a faster app may already have done so."""
         stack = self._stacks.get(view.user, [])
         if view in stack:
             stack.remove(view)

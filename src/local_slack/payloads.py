@@ -24,7 +24,7 @@ def build_slash_command(
     command, _, rest = text.strip().partition(" ")
     if command not in config.app.commands:
         known = ", ".join(config.app.commands)
-        raise ControlError(f"{command} is not a valid command; there are: {known}")
+        raise ControlError(f"{command} is not a valid command; the commands are: {known}")
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": config.workspace.team_id,

@@ -16,7 +16,7 @@ from local_slack.state import Workspace
 MAX_TEXT = 40_000
 MAX_UPDATED_TEXT = 4_000
 MAX_METADATA = 16 * 1024
-"""Bytes of JSON. That there is a limit is documented (`metadata_too_large`), the number is ours."""
+"""Bytes of JSON. The limit is documented (`metadata_too_large`), the number is ours."""
 METADATA = {"event_type", "event_payload", "entities"}
 TRUNCATED = {
     "messages": [
@@ -149,7 +149,7 @@ def update_message(api: Api, arguments: Arguments) -> dict[str, Any]:
         raise SlackError("msg_too_long")
     text, blocks = read_content(api.workspace, arguments)
     metadata = _read_metadata(arguments)
-    # What is not given stays; an empty list or object removes it.
+    # A field that is not given is kept; an empty list or object removes it.
     message.text = message.text if text is None else text
     message.blocks = message.blocks if blocks is None else blocks
     message.metadata = message.metadata if metadata is None else metadata or None

@@ -75,7 +75,7 @@ class Responses:
             raise SlackError("expired_url", status=404)
         if origin.uses >= self._limits.response_url_uses:
             raise SlackError("used_url", status=404)
-        # As documented for incoming webhooks; that it is so here too is our reading.
+        # As documented for incoming webhooks; we assume the same here.
         place = self._workspace.channels.get(origin.channel)
         if place is None:
             raise SlackError("channel_not_found", status=404)
@@ -129,7 +129,7 @@ class Responses:
         self._workspace.add(typed)
 
     def show_error(self, origin: Origin, text: str) -> None:
-        """Show what Slack itself says to the one who acted."""
+        """Show what Slack itself tells the person who acted."""
         ts = self._workspace.next_ts()
         self._workspace.add(
             Message(ts, origin.channel, "USLACKBOT", text, ephemeral_to=origin.user, kind="error")

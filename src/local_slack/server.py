@@ -40,7 +40,7 @@ class LocalSlack(Controls):
 
 
 async def _close(runner: web.AppRunner) -> None:
-    """Also what was accepted a moment ago: it takes some turns to become a connection."""
+    """Includes what was just accepted: it takes some loop turns to become a connection."""
     for site in list(runner.sites):
         await site.stop()
     for _ in range(10):

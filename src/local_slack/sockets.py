@@ -42,7 +42,7 @@ class Sockets:
 
     @property
     def gaps(self) -> list[float]:
-        """How long no connection was open, each time since the first one; the last may last on."""
+        """How long no connection was open, each time since the first; the last may still go on."""
         if self._alone_since is None:
             return list(self._gaps)
         return [*self._gaps, time.monotonic() - self._alone_since]
@@ -61,7 +61,7 @@ class Sockets:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         if self.count >= self._config.limits.connections:
-            self._journal.add_breach("too_many_websockets", f"{self.count} are open already")
+            self._journal.add_breach("too_many_websockets", f"{self.count} are already open")
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
             await socket.close()
             return socket
@@ -126,7 +126,7 @@ class Sockets:
         timeout: float,  # noqa: ASYNC109 - Slack's limit
         takes_answer: bool,
     ) -> Any:
-        """Return the ack's payload; raise TimeoutError, or ConnectionError when nobody listens."""
+        """Return the ack's payload; raise TimeoutError, or ConnectionError without an app."""
         if not self._connections:
             raise ConnectionError("no Socket Mode connection is open")
         self._turn += 1
@@ -158,11 +158,11 @@ class Sockets:
             raise TimeoutError(f"no Socket Mode connection within {timeout:g} s") from exc
 
     async def disconnect(self, reason: str) -> None:
-        """Tell connections to leave.
+        """Ask connections to leave.
 
         A `warning` goes to all, which stay in use until `Limits.warning_seconds` are over. Any
-        other reason goes to those that were warned, or to all where none was; nothing more is sent
-        to them, and one that does not go by itself is thrown out after a second.
+        other reason goes to those that were warned, or to all if none was; nothing more is sent
+        to them, and one that does not leave by itself is closed after a second.
         """
         if reason == "warning":
             for socket in list(self._connections):

@@ -31,13 +31,13 @@ class Workspace:
         self._waiters: set[asyncio.Future[None]] = set()
 
     def next_ts(self) -> str:
-        """Return a `1700000000.000100`: of now, unique, and greater than all before it."""
+        """Return a ts such as `1700000000.000100`: now, unique, and greater than all before it."""
         self._last_ts = max(int(self.clock() * MICROSECONDS), self._last_ts + 1)
         seconds, rest = divmod(self._last_ts, MICROSECONDS)
         return f"{seconds}.{rest:06d}"
 
     def get_channel(self, channel: Any) -> Channel:
-        """Return the channel as the bot may know it; a private one only as its member."""
+        """Return the channel if the bot may know it: a private one only as a member."""
         found = self.channels.get(channel) if isinstance(channel, str) else None
         if found is None or (found.is_private and not self.has_bot(found)):
             raise SlackError("channel_not_found")
@@ -64,14 +64,16 @@ class Workspace:
     def get_actor(self, user: str) -> User:
         person = self.users.get(user)
         if person is None or person.is_bot:
-            raise ControlError(f"there is no user {user}; there are: {', '.join(self._people())}")
+            raise ControlError(
+                f"there is no user {user}; the users are: {', '.join(self._people())}"
+            )
         if person.deleted:
             raise ControlError(f"{user} is deactivated and cannot act")
         return person
 
     def get_place(self, channel: str) -> Channel:
         if channel not in self.channels:
-            raise ControlError(f"there is no channel {channel}; there are: {self._places()}")
+            raise ControlError(f"there is no channel {channel}; the channels are: {self._places()}")
         return self.channels[channel]
 
     def change_channel(self, channel: str, **changes: Any) -> None:
@@ -86,7 +88,7 @@ class Workspace:
         del self.channels[self.get_place(channel).id]
 
     def open_im(self, user: User) -> Channel:
-        """Return the direct message of the bot and this person; the first time it is made."""
+        """Return the direct message between the bot and this person; create it the first time."""
         channel = f"D{user.id[1:]}"
         if channel not in self.channels:
             members = (user.id, self.config.app.bot_user_id)

@@ -1,4 +1,4 @@
-"""What a test switches and reads: faults, the workspace, connections, calls and breaches."""
+"""What a test can switch and read: faults, the workspace, connections, calls, breaches."""
 
 from collections.abc import Sequence
 
@@ -27,9 +27,9 @@ class Switches(Core):
         """Let the next `times` calls of the method (or `response_url`) meet a fault.
 
         `accepted_but_lost` does what was asked, then drops the connection. All others do nothing:
-        `429` and `500` answer so, `garbage` answers 200 with a page of HTML, `reset` breaks the
-        connection off, `timeout` never answers, `hang` answers 500 after `clear_faults`, and
-        `invalid_blocks` refuses the next call that has blocks.
+        `429` and `500` answer with that status, `garbage` answers 200 with a page of HTML,
+        `reset` resets the connection, `timeout` never answers, `hang` answers 500 after
+        `clear_faults`, and `invalid_blocks` refuses the next call that has blocks.
         """
         self._faults.add(kind, method=method, times=times, channel=channel, retry_after=retry_after)
 
@@ -43,7 +43,7 @@ class Switches(Core):
         self._workspace.set_members(usergroup, list(users))
 
     def set_request_url(self, url: str) -> None:
-        """Tell where the app listens, when its port is known only after it started."""
+        """Set where the app listens, when its port is known only after it started."""
         self._delivery.request_url = url
 
     def set_scopes(self, scopes: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ class Switches(Core):
         self._workspace.change_channel(channel, is_archived=archived)
 
     def set_ext_shared(self, channel: str, shared: bool = True) -> None:
-        """Share the channel with another company, or no longer."""
+        """Share the channel with another company, or stop sharing it."""
         self._workspace.change_channel(channel, is_ext_shared=shared)
 
     def add_bot(self, channel: str) -> None:
@@ -84,9 +84,9 @@ class Switches(Core):
         await self._sockets.wait_until_open(timeout)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Tell the app to leave.
+        """Ask the app to leave.
 
         After a `warning` the connections stay in use until `Limits.warning_seconds` are over or the
-        next `disconnect`, which then leaves those alone that were opened meanwhile.
+        next `disconnect`, which spares those that were opened in the meantime.
         """
         await self._sockets.disconnect(reason)

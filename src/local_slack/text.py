@@ -25,7 +25,7 @@ def as_text(message: SeenMessage | SeenView, width: int = WIDTH) -> str:
 
 
 def _render_view(view: SeenView, width: int) -> str:
-    """Title, what is wrong, the blocks, then the buttons at the bottom."""
+    """Title, errors, blocks, then the buttons at the bottom."""
     lines = [_underline(view.title)]
     lines += [f"! {one}" for one in [view.trouble, *view.errors.values()] if one]
     lines.append(render_blocks(view.blocks, width))

@@ -13,8 +13,8 @@ State = dict[str, dict[str, dict[str, Any]]]
 class SeenView:
     """The view on top, as its user sees it.
 
-    `values` is what stands in the inputs; `errors` are shown at the inputs (by block_id); `trouble`
-    is what Slack itself says when the app did not answer; `depth` counts the views of the stack.
+    `values` is the content of the inputs; `errors` are shown at the inputs (by block_id); `trouble`
+    is what Slack itself shows when the app did not answer; `depth` counts the views of the stack.
     """
 
     id: str

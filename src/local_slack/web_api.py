@@ -65,7 +65,7 @@ class WebApi:
     def _check_token(self, method: Method, token: Any) -> None:
         if not token:
             raise SlackError("not_authed")
-        # An unset app token is no token: the empty one never gets here.
+        # An unset app token does not count: an empty one never gets here.
         if token not in {self._app.bot_token, self._app.app_token}:
             raise SlackError("invalid_auth")
         if token != (self._app.app_token if method.is_app_level else self._app.bot_token):
@@ -80,7 +80,7 @@ class WebApi:
             needed = method.scopes[2 if channel.is_im else 1 if channel.is_private else 0]
         provided = self._provided(method)
         if needed not in provided:
-            # What was granted when the app was installed and then taken away, it could not know.
+            # The app could not know about a scope that was revoked after its installation.
             is_breach = needed not in self._app.bot_scopes
             raise SlackError(
                 "missing_scope", is_breach=is_breach, needed=needed, provided=",".join(provided)

@@ -256,7 +256,7 @@ async def test_a_button_of_an_ephemeral_message_works_for_its_user_only(mode):
     async with talk(mode) as (slack, bot):
         await slack.command(VIEWER, OPS, "/jobs buttons")
         message = await slack.wait_for_message(OPS, lambda m: m.text == "b", as_user=VIEWER)
-        with pytest.raises(ControlError, match="U0OPERATOR sees no message"):
+        with pytest.raises(ControlError, match="U0OPERATOR cannot see a message"):
             await slack.click(OPERATOR, OPS, message.ts, "retry")
         await slack.click(VIEWER, OPS, message.ts, "retry")
         done = await slack.wait_for_message(OPS, lambda m: m.text == "done", as_user=VIEWER)
@@ -294,7 +294,7 @@ async def test_only_what_a_user_could_do_is_done():
             (slack.command("U0ADMIN", RANDOM, "/jobs"), "U0ADMIN is not in #random"),
             (slack.command(VIEWER, ARCHIVED, "/jobs"), "#old is archived"),
             (slack.command(VIEWER, OPS, "/job stats"), "/job is not a valid command"),
-            (slack.click(VIEWER, OPS, "1.0", "retry"), "U0VIEWER sees no message 1.0"),
+            (slack.click(VIEWER, OPS, "1.0", "retry"), "U0VIEWER cannot see a message 1.0"),
             (slack.click(VIEWER, OPS, posted["ts"], "undo"), "there is no button 'undo'"),
             (
                 slack.click(VIEWER, OPS, posted["ts"], "Retry 37 jobs"),

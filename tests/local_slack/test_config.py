@@ -48,7 +48,7 @@ def test_a_workspace_file_is_read_with_its_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        (changed(app={"mode": "smoke"}), 'app.mode is \'smoke\'; it is "http" or "socket"'),
+        (changed(app={"mode": "smoke"}), 'app.mode is \'smoke\'; it must be "http" or "socket"'),
         (changed(app={"mode": "http"}), "set app.request_url"),
         (changed(app={"mode": "http", "request_url": "ftp://x"}), "must be an http:// URL"),
         (changed(app={"bot_token": "abc"}), "app.bot_token must start with xoxb-"),
@@ -57,13 +57,13 @@ def test_a_workspace_file_is_read_with_its_defaults(tmp_path):
         (changed(app={"commands": ["jobs"]}), "the command 'jobs' must start with /"),
         (changed(app={"commands": ["/" + "j" * 32]}), "at most 32 characters"),
         (changed(app={"commands": "/jobs"}), "app.commands must be a list"),
-        (changed(app={"colour": "red"}), "app has no 'colour'"),
+        (changed(app={"colour": "red"}), "app has the unknown key 'colour'"),
         (changed(workspace={"team_id": 7}), "workspace.team_id must be of type str, not 7"),
         (changed(limits={"burst": 0}), "limits.burst must be at least 1"),
         (changed(limits={"burst": True}), "limits.burst must be of type int, not True"),
-        (changed(users=[{"id": "U1"}]), "users[0] lacks 'name'"),
-        (changed(users=[{"id": "U1", "name": "a"}] * 2), "user U1 is there twice"),
-        (changed(users=[]), "channel C1 names the user U1, who is not among the users"),
+        (changed(users=[{"id": "U1"}]), "users[0] has no 'name'"),
+        (changed(users=[{"id": "U1", "name": "a"}] * 2), "user U1 is defined twice"),
+        (changed(users=[]), "channel C1 names the user U1, who is not defined under users"),
         (changed(users="vera"), "users must be a list"),
     ],
 )
@@ -88,5 +88,5 @@ def test_a_bad_value_in_a_file_is_refused_with_the_files_name(tmp_path):
     path = tmp_path / "workspace.toml"
     path.write_text('[workspace]\nteam_id = "T1"\n')
 
-    with pytest.raises(ConfigError, match=r"workspace\.toml: the file lacks 'app'"):
+    with pytest.raises(ConfigError, match=r"workspace\.toml: the file has no 'app'"):
         load_config(path)

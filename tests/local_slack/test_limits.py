@@ -82,7 +82,7 @@ async def test_cleared_faults_never_happen():
 
 
 async def test_an_unknown_fault_is_refused():
-    with pytest.raises(ControlError, match="there is no fault '418'; there are: 429, 500"):
+    with pytest.raises(ControlError, match="there is no fault '418'; the faults are: 429, 500"):
         Faults().add("418")
     with pytest.raises(ControlError, match="at least once, not 0 times"):
         Faults().add("500", times=0)

@@ -103,7 +103,7 @@ async def test_a_bad_workspace_is_one_sentence_and_exit_code_78(tmp_path):
         _, errors = await asyncio.wait_for(running.communicate(), 20)
 
     assert running.returncode == 78
-    assert errors.decode().endswith('app.mode is \'smoke\'; it is "http" or "socket"\n')
+    assert errors.decode().endswith('app.mode is \'smoke\'; it must be "http" or "socket"\n')
     assert errors.count(b"\n") == 1
 
 
