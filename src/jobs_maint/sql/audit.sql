@@ -28,8 +28,8 @@ WHERE a.id = %(audit_id)s AND a.outcome IN ('started', 'interrupted')
 RETURNING coalesce((SELECT NOT stop_requested FROM run), false) AS go_on;
 
 -- name: renew_lease (audit_id, lease_seconds)
--- A sign of life while a statement takes long. Nothing to write while the batches renew it; a row
--- that is held is renewed by who holds it.
+-- A sign of life during a long statement. Writes nothing while the batches renew the lease; a
+-- locked row is renewed by whoever holds it.
 UPDATE jobs_maint_runs
 SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
 WHERE audit_id = (
@@ -39,7 +39,7 @@ WHERE audit_id = (
     FOR UPDATE SKIP LOCKED);
 
 -- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
--- Without counts those of the committed batches stay.
+-- Without counts, those of the committed batches are kept.
 WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)
 UPDATE jobs_maint_audit
 SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %(error_code)s, error = %(error)s,
@@ -47,8 +47,8 @@ SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %
 WHERE id = %(audit_id)s AND outcome = 'started';
 
 -- name: interrupt_runs
--- Runs whose process is gone: their lease ran out. Returns how many were marked. One whose message
--- stands in a channel stays until a bot has said so there.
+-- Runs whose process is gone: their lease ran out. Returns how many were marked. One with a
+-- message in a channel is kept until a bot has updated that message.
 WITH lost AS (
     UPDATE jobs_maint_runs SET state = 'interrupted'
     WHERE state = 'running' AND lease_until < now() RETURNING audit_id
@@ -59,7 +59,7 @@ FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
 RETURNING a.id;
 
 -- name: ask_to_stop (audit_id)
--- The words of the run, when it still runs.
+-- The words of the run, if it is still running.
 UPDATE jobs_maint_runs r SET stop_requested = true
 FROM jobs_maint_audit a
 WHERE r.audit_id = %(audit_id)s AND r.state = 'running' AND r.lease_until >= now()
@@ -67,7 +67,7 @@ WHERE r.audit_id = %(audit_id)s AND r.state = 'running' AND r.lease_until >= now
 RETURNING a.action;
 
 -- name: forget_silent_runs
--- Interrupted runs without a message: nobody waits for a word of them.
+-- Interrupted runs without a message: nothing has to be updated for them.
 DELETE FROM jobs_maint_runs WHERE state = 'interrupted' AND channel IS NULL;
 
 -- name: take_lost_runs (lease_seconds)
@@ -86,7 +86,7 @@ RETURNING r.audit_id, r.channel, r.ts, r.total, a.actor_id, a.word, a.action, a.
 DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;
 
 -- name: claim_request (key)
--- One row the first time; none when the request was taken already, by any replica.
+-- One row the first time; none when any replica has already taken the request.
 INSERT INTO jobs_maint_requests (key) VALUES (%(key)s) ON CONFLICT DO NOTHING RETURNING key;
 
 -- name: list_audit (actor, since_seconds, limit)

@@ -1,9 +1,9 @@
 -- The workers' beat.
 
 -- name: beat (worker_id, host, pid, queues, recorder_version, delete_jobs, beat_seconds, job_ids)
--- "I live, and I run these jobs." A beat ends the suspicion of the jobs it names, so that a
--- suspect was never named since it was noticed, not even between two passes of the rescue.
--- `steady_since`: since when no gap between two beats was longer than three of them.
+-- "I am alive, and I run these jobs." A beat clears the suspicion of the jobs it names, so a
+-- suspect has not been named since it was noticed, not even between two passes of the rescue.
+-- `steady_since`: since when no gap between two beats was longer than three beats.
 WITH cleared AS (
     DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(job_ids)s::bigint[])
 )

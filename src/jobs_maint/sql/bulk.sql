@@ -1,8 +1,8 @@
 -- Sets of jobs: selecting, freezing, using once.
 
 -- name: select_jobs (statuses, queue, queues, task, error, since_seconds, until_seconds, request, job_ids, ours, limit)
--- Ids of a set, oldest first, and how many match in all. Our own tasks are not meant. A condition
--- that was not asked for is not evaluated: the events and failures are only read when needed.
+-- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
+-- that was not given is not evaluated: the events and failures are only read when needed.
 WITH found AS (
     SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
     FROM procrastinate_jobs j
@@ -49,8 +49,8 @@ VALUES (%(key)s, %(actor_kind)s, %(actor_id)s, %(verb)s, %(words)s, %(params)s, 
 RETURNING expires_at;
 
 -- name: use_selection (key, actor_kind, actor_id)
--- The one place a selection is used: two clicks, a repeated request and a second replica all come
--- here, and one of them gets the row.
+-- The only place where a selection is used: two clicks, a repeated request and a second replica
+-- all come here, and one of them gets the row.
 UPDATE jobs_maint_selections SET used_at = now()
 WHERE key = %(key)s AND actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s
   AND used_at IS NULL AND expires_at > now()
@@ -66,7 +66,7 @@ INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)
 VALUES (%(audit_id)s, %(outcome)s, %(code)s, %(job_ids)s);
 
 -- name: cancel (ids)
--- Waiting jobs → cancelled; `scheduled_at` stays, so that a retry puts them where they were.
+-- Waiting jobs → cancelled; `scheduled_at` is kept, so that a retry restores it.
 UPDATE procrastinate_jobs SET status = 'cancelled'
 WHERE id = ANY (%(ids)s::bigint[]) AND status = 'todo' RETURNING id;
 
@@ -76,7 +76,7 @@ UPDATE procrastinate_jobs SET abort_requested = true
 WHERE id = ANY (%(ids)s::bigint[]) AND status = 'doing' AND NOT abort_requested RETURNING id;
 
 -- name: discard (ids)
--- Given up: kept as cancelled until the purge, and put back by a retry.
+-- Given up: kept as cancelled until the purge, and restored by a retry.
 UPDATE procrastinate_jobs SET status = 'cancelled', abort_requested = false
 WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('failed', 'aborted') RETURNING id;
 

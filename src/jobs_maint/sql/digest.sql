@@ -21,7 +21,7 @@ LEFT JOIN (SELECT until FROM jobs_maint_digests
            ORDER BY until DESC LIMIT 1) AS last ON true;
 
 -- name: insert_window (name, since, until)
--- No row when somebody else is sending this digest now.
+-- No row when another process is sending this digest now.
 INSERT INTO jobs_maint_digests (name, since, until, state)
 VALUES (%(name)s, %(since)s, %(until)s, 'sending')
 ON CONFLICT (name) WHERE state = 'sending' DO NOTHING
@@ -35,8 +35,8 @@ WHERE id = %(window_id)s
   AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
 
 -- name: group_failures (since, until, queues, tasks, ours)
--- Failures for good in the window and in the one of the same length before it, by task, type and
--- fingerprint. From the `failed` events of the jobs that are there (jobs_maint_failed_events_idx),
+-- Final failures in the window and in the one of the same length before it, by task, type and
+-- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
 -- deleted.
 -- `plain`: nearly every failure is the only one of its job here, and the newest record of its last

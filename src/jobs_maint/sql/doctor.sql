@@ -1,5 +1,5 @@
--- Is the set-up sound. Each query is bounded: by an index, a LIMIT or a sample, and all of them by
--- a statement timeout of the caller.
+-- Is the set-up sound? Each query is bounded: by an index, a LIMIT or a sample, and all of them
+-- by the caller's statement timeout.
 
 -- name: set_read_only
 SET TRANSACTION READ ONLY;
@@ -24,7 +24,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
 
 -- name: list_objects
--- What stands beside Procrastinate's jobs table and works: tables, functions, valid indexes,
+-- What is in the schema of Procrastinate's jobs table and works: tables, functions, valid indexes,
 -- enabled triggers.
 WITH home AS (SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
 SELECT 'function' AS kind, p.proname::text AS name
@@ -42,7 +42,7 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN home ON c.relnamespa
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'D';
 
 -- name: list_missing_rights (tables, rights)
--- Of these pairs, those the current user does not have on a table that is there.
+-- Of these pairs, the privileges that the current user lacks on an existing table.
 SELECT r.table_name, r.privilege, quote_ident(current_user) AS login
 FROM unnest(%(tables)s::text[], %(rights)s::text[])
      WITH ORDINALITY AS r (table_name, privilege, place)
@@ -82,8 +82,8 @@ SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
 FROM judged;
 
 -- name: list_silent_recorders (newest)
--- Workers that live by Procrastinate's heartbeat and do not beat. A worker beats from its first
--- job on, so one that ran none says nothing. `ran`: a job of theirs among the newest ended, or one
+-- Workers that are alive by Procrastinate's heartbeat but do not beat. A worker beats from its
+-- first job on, so one that ran none shows nothing. `ran`: a job of theirs among the newest ended, or one
 -- runs for half a minute.
 WITH ran AS MATERIALIZED (
     SELECT DISTINCT worker_id FROM procrastinate_jobs
@@ -101,7 +101,7 @@ WHERE w.last_heartbeat > now() - interval '30 seconds'
 ORDER BY w.id;
 
 -- name: count_ready (most)
--- Ready jobs, up to so many, by the partial index on todo.
+-- Ready jobs, up to `most`, by the partial index on todo.
 SELECT count(*) AS jobs FROM (
     SELECT 1 FROM procrastinate_jobs
     WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %(most)s) AS ready;
@@ -179,8 +179,8 @@ ORDER BY a.id DESC LIMIT 5;
 
 -- name: list_blocking_jobs (most)
 -- Locks whose next job cannot run while ready jobs wait behind it: it waits for a later time, or
--- it is running and no living worker has it. The order is the one in which Procrastinate fetches.
--- Reads at most so many live jobs with a lock, by the partial index on (id, lock).
+-- it is running and no live worker reports it. The order is the one in which Procrastinate fetches.
+-- Reads at most `most` unfinished jobs with a lock, by the partial index on (id, lock).
 WITH held AS MATERIALIZED (
     SELECT id, lock, priority, status, scheduled_at, worker_id, queue_name, task_name
     FROM procrastinate_jobs
@@ -216,8 +216,8 @@ WHERE delete_jobs <> 'never' AND beat_at > now() - make_interval(secs => 3 * bea
 ORDER BY worker_id LIMIT 100;
 
 -- name: measure_jobs
--- Pages of the jobs table, and whether an index serves the end of a worker: the one of
--- Procrastinate holds running jobs only and cannot.
+-- Pages of the jobs table, and whether an index helps when a worker ends: Procrastinate's
+-- own covers running jobs only and does not.
 SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS pages,
        EXISTS (
            SELECT 1 FROM pg_index i
@@ -228,6 +228,6 @@ SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS
 FROM pg_class c WHERE c.oid = to_regclass('procrastinate_jobs');
 
 -- name: sample_worker_ids (percent)
--- Jobs on a sample of the pages, and ended ones among them that carry the id of their worker.
+-- Jobs on a sample of the pages, and finished ones among them that carry a worker id.
 SELECT count(*) AS jobs, count(worker_id) FILTER (WHERE status <> 'doing') AS carrying
 FROM procrastinate_jobs TABLESAMPLE SYSTEM (%(percent)s);

@@ -20,8 +20,8 @@ SELECT (
 
 -- name: list_newest_failed (queue, queues, most, limit)
 -- The same rows as list_failed_jobs without further conditions, found from the newest `most`
--- events `failed` (jobs_maint_failed_events_idx): fewer than asked for when most of those jobs were
--- put back since. Nearly every failure is its job's only one there, and the job's newest record is
+-- events `failed` (jobs_maint_failed_events_idx): fewer than asked for when most of those jobs
+-- have been retried since. Nearly every failure is its job's only one there, and the job's newest record is
 -- of the minute before and says that no retry follows: then it is the failure's record (`plain`).
 -- The others are looked up one by one, and the jobs that have such a record but no such event: a
 -- job put back while it ran fails with the event `cancelled`.
@@ -98,7 +98,7 @@ SELECT DISTINCT job_id FROM (
 ) AS found LIMIT %(most)s;
 
 -- name: find_by_error (error, most)
--- Jobs with a record that has the text: our table is read once, not once a job.
+-- Jobs with a record that has the text: our table is read once, not once per job.
 SELECT DISTINCT job_id FROM jobs_maint_failures
 WHERE strpos(lower(concat_ws(': ', exception_type, message)), lower(%(error)s::text)) > 0
 LIMIT %(most)s;

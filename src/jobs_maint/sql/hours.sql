@@ -1,4 +1,4 @@
--- What ended within the last day, by whole hours that are noted and by the rest.
+-- Jobs that ended in the last day: the whole hours that are noted, and the rest.
 
 -- name: find_hours
 -- Whether hours can be noted (the table is there) and found (the index is valid, or each count of an
@@ -22,7 +22,7 @@ DELETE FROM jobs_maint_hours WHERE hour < %(until)s;
 -- Ends and retries by queue, after `since` and up to `until`: the events of the pages that
 -- jobs_maint_events_at_idx names. Nearly all of their jobs were deferred in that time too, between
 -- the two ids: they lie together, are read at once and hashed; the others are looked up. A plain
--- join reads the whole table of jobs, or four pages a job.
+-- join reads the whole table of jobs, or four pages per job.
 WITH ended AS (
     SELECT j.queue_name, e.type, e.at > %(hour_ago)s AS last_hour,
            j.task_name LIKE ANY (%(ours)s) AS own,

@@ -12,7 +12,7 @@ CREATE INDEX CONCURRENTLY jobs_maint_purgeable_idx ON procrastinate_jobs (status
 
 -- name: jobs_maint_counts_idx
 -- `stats`: how many jobs of each final status a queue has, from the index alone. Equal keys share
--- an entry, so it is small: about 7 bytes a job. In this order the planner keeps to it when many
+-- an entry, so it is small: about 7 bytes per job. In this order the planner keeps to it when many
 -- rows are freshly updated. Costs one entry when a job ends.
 CREATE INDEX CONCURRENTLY jobs_maint_counts_idx ON procrastinate_jobs (status, queue_name)
     WHERE status NOT IN ('todo', 'doing');
@@ -21,7 +21,7 @@ CREATE INDEX CONCURRENTLY jobs_maint_counts_idx ON procrastinate_jobs (status, q
 -- `stats`: how many jobs of a queue are ready or scheduled ahead, and which have waited longest,
 -- without reading a backlog. starts_with() is always true: Procrastinate's workers do not ask for it,
 -- so that the planner never takes this index for them, where it would read a backlog at each fetch.
--- Costs one entry when a job is deferred or put back.
+-- Costs one entry when a job is deferred, retried or put back.
 CREATE INDEX CONCURRENTLY jobs_maint_waiting_idx ON procrastinate_jobs (queue_name, scheduled_at, id)
     WHERE status = 'todo' AND starts_with(queue_name, '');
 
@@ -45,12 +45,12 @@ CREATE INDEX CONCURRENTLY jobs_maint_events_at_idx ON procrastinate_events USING
     WITH (pages_per_range = 32, autosummarize = on) WHERE type <> 'scheduled';
 
 -- name: find_index (name)
--- Whether it is there, and whether its build ended well.
+-- Whether it exists, and whether its build finished.
 SELECT i.indisvalid AS valid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
 WHERE c.oid = to_regclass(%(name)s);
 
 -- name: find_blocker
--- Whose transaction a concurrent build waits for: the oldest one of this database.
+-- The transaction that a concurrent build waits for: the oldest in this database.
 SELECT pid, coalesce(nullif(application_name, ''), usename, 'unnamed') AS who,
        extract(epoch FROM now() - xact_start)::float8 AS seconds
 FROM pg_stat_activity

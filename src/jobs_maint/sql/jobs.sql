@@ -1,4 +1,4 @@
--- One job, and putting jobs back.
+-- One job, and retrying jobs.
 
 -- name: find_job (job_id)
 SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock, j.args,
@@ -35,8 +35,8 @@ SELECT queueing_lock, id FROM procrastinate_jobs
 WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
 
 -- name: put_back (ids, reset_attempts)
--- The status is checked once more: only what was locked in a final status is put back. A failed
--- or aborted job runs now; a cancelled one keeps a time that lies ahead. `abort_requested` must
+-- The status is checked once more: only what was locked in a final status is retried. A failed
+-- or aborted job runs now; a cancelled one keeps a time in the future. `abort_requested` must
 -- be false for a waiting job.
 UPDATE procrastinate_jobs
 SET status = 'todo', abort_requested = false, worker_id = NULL,
@@ -47,7 +47,7 @@ RETURNING id, queue_name, scheduled_at;
 
 -- name: insert_retried_events (ids)
 -- Procrastinate's trigger writes `retried` for failed → todo only; the timeline of a cancelled or
--- aborted job would not show that a person put it back.
+-- aborted job would not show that a person retried it.
 INSERT INTO procrastinate_events (job_id, type)
 SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;
 

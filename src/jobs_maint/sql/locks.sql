@@ -1,9 +1,9 @@
--- Who holds what we waited for.
+-- Who holds the lock that we waited for.
 
 -- name: find_holders (seconds)
--- Sessions whose transaction, open for so long, may hold rows or all of one of the tables: first who
--- holds a whole table, then who waits for nobody, then the oldest. Row locks themselves are in no
--- view. What other roles do is seen by members of pg_read_all_stats only; then without a time.
+-- Sessions whose transaction has been open this long and may hold rows or a whole table: first those
+-- that hold a whole table, then those that wait for nobody, then the oldest. No view shows row locks
+-- themselves. Only members of pg_read_all_stats see what other roles do; others get no time.
 SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, 'unnamed') AS who,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds,
        bool_or(l.mode NOT IN ('RowShareLock', 'RowExclusiveLock')) AS whole_table

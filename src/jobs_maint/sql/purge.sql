@@ -1,12 +1,12 @@
 -- Deleting old finished jobs, and trimming our own tables.
 
 -- name: take_turn
--- Held until the transaction that opens a run ends: two that begin in the same instant look one
+-- Held until the transaction that opens a run ends: two that begin in the same instant check one
 -- after the other, whatever their search paths. The next number after that of `schema apply`.
 SELECT pg_advisory_xact_lock(7310599, hashtext('jobs_maint_runs'::regclass::oid::text));
 
 -- name: find_running_purge
--- Who purges now, since when, how far. One whose lease ran out belongs to a process that is gone.
+-- Who is running a purge, since when, and how far it got. One whose lease ran out belongs to a process that is gone.
 SELECT a.id, a.actor_kind, a.actor_id, a.actor_name, a.started_at, a.counts
 FROM jobs_maint_runs r JOIN jobs_maint_audit a ON a.id = r.audit_id
 WHERE a.word = 'purge' AND a.outcome = 'started'
@@ -67,7 +67,7 @@ WHERE j.id > %(after)s AND j.id <= %(last)s
        WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s;
 
 -- name: lock_finished_batch (after, bound, status, cutoff, limit, queue)
--- The same jobs without those that somebody holds: they are left for the next night.
+-- The same jobs without those that are locked: they are left for the next night.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
@@ -102,7 +102,7 @@ WHERE j.id <= %(bound)s
 HAVING count(*) > 0;
 
 -- name: find_oldest_left (statuses)
--- The last event of the finished job with the smallest id: one index entry a status.
+-- The last event of the finished job with the smallest id: one index entry per status.
 SELECT (SELECT max(e.at) FROM procrastinate_events e
         WHERE e.job_id = oldest.id AND e.type <> 'scheduled') AS at
 FROM unnest(%(statuses)s::procrastinate_job_status[]) AS wanted (status)
@@ -123,7 +123,7 @@ DELETE FROM jobs_maint_failures f WHERE f.id IN (
     ORDER BY old.failed_at LIMIT %(limit)s);
 
 -- name: trim_tracebacks (cutoff, limit)
--- Not seen for long and belonging to no failure that is kept.
+-- Not seen for a long time, and not used by a failure that is kept.
 -- The age is checked on the row itself as well: a recorder may have touched it meanwhile.
 DELETE FROM jobs_maint_tracebacks t WHERE t.last_seen_at < %(cutoff)s AND t.hash IN (
     SELECT old.hash FROM jobs_maint_tracebacks old
@@ -153,7 +153,7 @@ DELETE FROM jobs_maint_requests r WHERE r.key IN (
     SELECT key FROM jobs_maint_requests WHERE taken_at < %(cutoff)s LIMIT %(limit)s);
 
 -- name: trim_digests (cutoff, limit)
--- The last window of each name stays: the next one begins where it ended.
+-- The last window of each name is kept: the next one begins where it ended.
 DELETE FROM jobs_maint_digests d WHERE d.id IN (
     SELECT id FROM jobs_maint_digests old WHERE until < %(cutoff)s
       AND EXISTS (SELECT 1 FROM jobs_maint_digests newer

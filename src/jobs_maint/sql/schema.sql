@@ -1,8 +1,8 @@
--- Is the schema there, and of which version.
+-- Does the schema exist, and in which version?
 
 -- name: find_tables
 -- One row: the schema (namespace) of Procrastinate's jobs table on the search path, or NULL, and
--- whether our table of migrations stands beside it.
+-- whether our table of migrations is in the same schema.
 SELECT (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.oid = to_regclass('procrastinate_jobs')) AS jobs_schema,
        to_regclass('jobs_maint_migrations') IS NOT NULL AS ours,
@@ -41,9 +41,9 @@ WHERE l.locktype = 'advisory' AND l.classid = 7310598 AND l.granted
 LIMIT 1;
 
 -- name: use_schema_for_session (search_path)
--- A concurrent build cannot stand in a transaction.
+-- A concurrent build cannot run in a transaction.
 SELECT set_config('search_path', %(search_path)s, false);
 
 -- name: use_schema (search_path)
--- For this transaction only: our tables go beside Procrastinate's.
+-- For this transaction only: our tables go into the schema of Procrastinate's.
 SELECT set_config('search_path', %(search_path)s, true);

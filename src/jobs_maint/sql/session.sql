@@ -1,4 +1,4 @@
--- What several operations ask of their own transaction.
+-- What several operations need in their own transaction.
 
 -- name: without_jit
 -- Compiling takes longer than these statements; for this transaction only.

@@ -1,7 +1,7 @@
 -- The rescue of jobs whose worker died.
 --
 -- A job is *named* when a worker's fresh beat (within three of its own beats) lists it. A beat
--- deletes suspicion of the jobs it names, so a suspect row always means: not named since.
+-- clears the suspicion of the jobs it names, so a suspect row always means: not named since.
 
 -- name: drop_suspects
 -- Suspects that are named now, no longer running, or in another attempt.
@@ -29,13 +29,13 @@ WHERE NOT EXISTS (
 
 -- name: notice_suspects
 -- Running jobs that nobody names. Four kinds are left alone: a job that started after the last
--- beat of its living worker (that worker has had no chance to name it); a job of a worker that
--- beats while Procrastinate's heartbeat stands still (its event loop is blocked: it may have
--- fetched the job and not begun it, and will); and, while Procrastinate's heartbeat is fresh, a
+-- beat of its live worker (which has had no chance to name it yet); a job of a worker that
+-- beats while Procrastinate's heartbeat has stopped (its event loop is blocked: it may have
+-- fetched the job without starting it, and still will); and, while Procrastinate's heartbeat is fresh, a
 -- job of a worker that never beat (no recorder there) or whose heartbeat went on for three beats
 -- after its last beat (the process lives, only its recorder does not).
 -- `had_recorder`: its worker beat once, or a beat since this start names the job; a beat before it
--- was of another worker, which tells nothing of the one that runs it now.
+-- was from another worker and shows nothing about the one that runs it now.
 -- The partial unique index on (lock) WHERE status = 'doing' holds every running job.
 INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, worker_id, had_recorder)
 SELECT j.id, j.attempts, started.at, coalesce(j.worker_id, known.worker_id),
@@ -74,9 +74,9 @@ ON CONFLICT (job_id) DO UPDATE
 -- name: lock_due (stalled_after, stalled_after_unknown, limit)
 -- Suspects for long enough, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.
--- A silence counts only when somebody was heard: after an outage of the database the first pass
--- may come before the first beat. So some worker must have beaten without a gap for three beats;
--- where no worker beats at all, the longer span decides.
+-- Silence counts only if some worker is reporting: after a database outage the first pass may come
+-- before the first beat. So some worker must have sent three beats without a gap; where no worker
+-- beats at all, the longer span decides.
 SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at, s.worker_id,
        s.had_recorder, s.first_noticed_at, m.host, m.pid, m.beat_at
 FROM jobs_maint_suspects s
@@ -128,9 +128,9 @@ WHERE j.id = %(job_id)s AND j.status = 'doing' AND j.attempts = %(attempt)s
 RETURNING j.id, j.queue_name;
 
 -- name: judge_jobs (ids)
--- What is known of jobs that a person named, whose rows are locked: who runs them, by a beat that
--- names them or as their worker; whether it lives; whether they are suspects in this attempt; and
--- whether somebody is heard, as in lock_due. `quiet_seconds`: three beats of their worker.
+-- What is known about jobs that a person named, whose rows are locked: who runs them, by a beat that
+-- names them or as their worker; whether it is alive; whether they are suspects in this attempt;
+-- and whether some worker is reporting, as in lock_due. `quiet_seconds`: three beats of their worker.
 SELECT j.id, j.status::text AS status, j.queue_name, j.task_name, j.queueing_lock,
        j.attempts AS attempt, started.at AS started_at,
        coalesce(s.worker_id, known.worker_id, j.worker_id) AS worker_id,
@@ -169,7 +169,7 @@ ORDER BY j.id;
 
 -- name: get_state (job_id)
 -- Of a locked row: was an abort requested, and how often was it put back since a person last
--- put it back (an event `retried`).
+-- retried it (an event `retried`).
 SELECT j.abort_requested,
        (SELECT count(*) FROM jobs_maint_failures f
         WHERE f.job_id = j.id AND f.kind = 'worker_lost' AND f.will_retry

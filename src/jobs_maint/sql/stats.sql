@@ -3,7 +3,7 @@
 
 -- name: list_queues
 -- Names of all queues with jobs, by a loose scan of procrastinate_jobs_queue_name_idx_v1: one
--- index lookup a queue, whatever the number of jobs.
+-- index lookup per queue, whatever the number of jobs.
 WITH RECURSIVE queue AS (
     (SELECT queue_name FROM procrastinate_jobs ORDER BY queue_name LIMIT 1)
     UNION ALL
@@ -102,7 +102,7 @@ FROM (
 
 -- name: judge_counts
 -- What an exact count would cost: rows, those changed since the last vacuum (an index alone does not
--- tell whether they are still there), pages of 8 kB, and whether our indexes are there to count by.
+-- show whether they still exist), pages of 8 kB, and whether our indexes are there to count by.
 SELECT greatest(c.reltuples, t.n_live_tup, 0)::bigint AS rows,
        coalesce(t.n_dead_tup + t.n_ins_since_vacuum, 0) AS changed,
        pg_relation_size(c.oid) / current_setting('block_size')::integer AS pages,
@@ -139,7 +139,7 @@ FROM key WHERE %(queue)s::text IS NULL OR key.queue_name = %(queue)s;
 
 -- name: sample_pages (queue, pages, sampled)
 -- Jobs by queue and status, those that wait as `ready` or `scheduled`, on `sampled` of the table's
--- `pages`: one by chance out of each of as many equal parts of it.
+-- `pages`: one chosen at random from each of as many equal parts.
 WITH page AS MATERIALIZED (
     SELECT floor((part + random()) * %(pages)s::float8 / %(sampled)s)::bigint AS number
     FROM generate_series(0, %(sampled)s::bigint - 1) AS part
@@ -168,8 +168,8 @@ SELECT before.value, set_config('statement_timeout', %(limit)s, true)
 FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 
 -- name: find_oldest_ready (ids, ours)
--- Seconds the oldest ready job of each queue has been ready: since it was deferred, put back or
--- due; our own tasks are left out. Among the first 1000 ids of either kind of a queue: an older
+-- Seconds the oldest ready job of each queue has been ready: since it was deferred, retried, put
+-- back or due; our own tasks are left out. Among the first 1000 ids of either kind of a queue: an older
 -- one behind them was put back later than they were deferred, or is due later than they are, though
 -- they were deferred after that.
 SELECT j.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
@@ -195,7 +195,7 @@ GROUP BY 1;
 -- name: count_workers
 -- Live: a fresh beat (within three of its own) or a fresh heartbeat of Procrastinate. Silent: the
 -- others that Procrastinate still lists, or whose last beat names a job that is still running. One
--- that is neither ended without a goodbye and left nothing behind.
+-- that is neither ended without saying goodbye and left nothing behind.
 SELECT count(*) FILTER (WHERE live) AS live, count(*) FILTER (WHERE NOT live) AS silent
 FROM (
     SELECT coalesce(w.last_heartbeat > now() - interval '30 seconds', false)
@@ -209,8 +209,8 @@ FROM (
 ) AS workers;
 
 -- name: list_maintenance (queue)
--- The last end of each of our tasks, by jobs_maint_own_idx: one step a task name, then the events
--- of its twenty newest jobs of each status, as an older one ends last when it was put back.
+-- The last end of each of our tasks, by jobs_maint_own_idx: one step per task name, then the events
+-- of its twenty newest jobs of each status, as an older one ends last if it was retried.
 WITH RECURSIVE task AS (
     (SELECT task_name FROM procrastinate_jobs
      WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
