@@ -150,7 +150,7 @@ async def test_a_role_without_rights_gets_an_answer_and_the_rights_it_names_are_
             assert found["privileges"].level == "error"
             assert f"user {name} lacks" in found["privileges"].sentence
             assert "SELECT, UPDATE, DELETE on procrastinate_jobs" in found["privileges"].sentence
-            assert "lacks a right" in found["locks"].sentence
+            assert "lacks a privilege" in found["locks"].sentence
             assert (found["locks"].level, found["clock"].level) == ("warning", "ok")
             await conn.execute(found["privileges"].fix)
             assert await level(weak, "privileges") == "ok"
@@ -173,7 +173,7 @@ async def test_a_role_that_lacks_one_right_is_told_that_one(conn, database_url):
     try:
         async with open_pool(database_url.replace("postgres@", f"{name}@")) as weak:
             finding = (await look(weak))["privileges"]
-        assert "lacks rights: DELETE on procrastinate_jobs." in finding.sentence
+        assert "lacks privileges: DELETE on procrastinate_jobs." in finding.sentence
         assert finding.fix == f"GRANT DELETE ON procrastinate_jobs TO {name};"
     finally:
         await conn.execute(f"DROP OWNED BY {name}")
@@ -287,7 +287,7 @@ async def test_a_standby_is_an_error(conn, database_url):
     async with opened_anew(database_url) as pool:
         finding = (await look(pool))["read_only"]
     assert finding.level == "error"
-    assert "name the primary" in finding.fix
+    assert "to the primary" in finding.fix
 
 
 async def test_another_isolation_default_is_a_warning(pool, conn, database_url):
@@ -318,9 +318,9 @@ async def test_the_clocks_of_here_and_there_are_compared(pool, off, expected, sa
 @pytest.mark.parametrize(
     ("environ", "says"),
     [
-        ({"HTTPS_PROXY": "http://ana:secret@proxy.corp:3128"}, "through proxy.corp:3128 when"),
-        ({"http_proxy": "proxy.corp"}, "http_proxy sends"),
-        ({"HTTPS_PROXY": "", "HTTP_PROXY": "http://[::1"}, "through a proxy when"),
+        ({"HTTPS_PROXY": "http://ana:secret@proxy.corp:3128"}, "through proxy.corp:3128, and"),
+        ({"http_proxy": "proxy.corp"}, "http_proxy is set"),
+        ({"HTTPS_PROXY": "", "HTTP_PROXY": "http://[::1"}, "through a proxy, and"),
     ],
 )
 async def test_a_proxy_is_a_note_that_shows_no_login(pool, environ, says):
@@ -471,7 +471,7 @@ async def test_a_worker_that_ran_no_job_yet_need_not_beat(pool, worker):
     await worker(recorder=False)
     finding = (await look(pool))["workers"]
     assert finding.level == "ok"
-    assert "1 ran no job yet" in finding.sentence
+    assert "1 with no job so far" in finding.sentence
 
 
 @pytest.mark.parametrize("status", ["doing", "succeeded"])
@@ -509,7 +509,7 @@ async def test_failures_without_a_record_are_counted(pool, make_job, worker):
     job = await make_job(status="failed", recorded=False)
     finding = (await look(pool))["recorder"]
     assert finding.level == "warning"
-    assert f"1 of the 2 failures of the last day have no recorded error (job {job})" in (
+    assert f"1 of the 2 failures in the last day has no recorded error (job {job})" in (
         finding.sentence
     )
 
@@ -606,7 +606,7 @@ async def test_a_job_scheduled_for_later_that_holds_up_ready_jobs_is_named(pool,
     await make_job(lock="account 8")
     finding = (await look(pool))["locks"]
     assert finding.level == "warning"
-    assert f"'account 7' holds up 2 ready jobs: job {first} is before them" in finding.sentence
+    assert f"'account 7' holds up 2 ready jobs: job {first} comes first" in finding.sentence
     assert f"jobs-maint cancel {first}" in finding.fix
 
 
@@ -630,7 +630,7 @@ async def test_a_running_job_of_a_dead_worker_that_holds_up_ready_jobs_is_an_err
     finding = (await look(pool))["locks"]
     assert finding.level == "error"
     assert f"'account 7' holds up 1 ready job: job {stuck} has it" in finding.sentence
-    assert "In all 2 locks hold up 2 jobs" in finding.sentence
+    assert "In total, 2 locks hold up 2 jobs" in finding.sentence
     await worker(job_ids=[stuck])
     assert await level(pool, "locks") == "warning"
 
@@ -737,12 +737,12 @@ async def test_digests_are_judged_by_their_own_rhythm(pool, conn):
     for number in range(8, 0, -1):
         await digest(conn, "daily", hours(1) + days(number - 1), days(1))
     finding = (await look(pool))["digests"]
-    assert (finding.level, finding.sentence) == ("ok", "1 digest sent in time.")
+    assert (finding.level, finding.sentence) == ("ok", "1 digest sent on time.")
     for number in range(8, 0, -1):
         await digest(conn, "late", hours(30) + days(number - 1), days(1), "quiet")
     finding = (await look(pool))["digests"]
     assert finding.level == "warning"
-    assert "digest late is late: it reaches to 30 h ago" in finding.sentence
+    assert "digest late is late: it covers failures up to 30 h ago" in finding.sentence
 
 
 async def test_a_young_digest_may_have_a_weekend_before_it(pool, conn):
@@ -775,7 +775,7 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     )
     finding = (await look(pool))["suspects"]
     assert finding.level == "note"
-    assert f"1 running job without a living worker (job {job})" in finding.sentence
+    assert f"1 running job without a live worker (job {job})" in finding.sentence
     await conn.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 h'")
     assert await level(pool, "suspects") == "warning"
     await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
@@ -841,8 +841,8 @@ async def test_a_real_worker_without_the_recorder_is_found(pool, conn, processes
         "-m", "tests.support.queue_app", '{"fetch_job_polling_interval": 0.2}',
         TEST_REGISTER="false",
     )  # fmt: skip
-    assert "1 ran no job yet" in (await wait_for(pool, "workers", "ok")).sentence
+    assert "1 with no job so far" in (await wait_for(pool, "workers", "ok")).sentence
     await defer(conn, "app.unknown")
     await wait_for(pool, "workers", "error")
     finding = await wait_for(pool, "recorder", "error")
-    assert "the recorder does not run" in finding.sentence
+    assert "the recorder is not running" in finding.sentence

@@ -1,1 +1,1 @@
-"""Is the set-up sound: checks of schema, server, workers and maintenance."""
+"""Is the set-up sound? Checks of schema, server, workers and maintenance."""

@@ -1,4 +1,4 @@
-"""The doctor's checks on the server, and on this machine beside it."""
+"""The doctor's checks on the server and on this machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from jobs_maint.sql import load_queries
 __all__: list[str] = []
 
 OLDEST_POSTGRESQL, NEWEST_POSTGRESQL = 13, 18
-"""Procrastinate 3 asks for 13; the newest one that the tests run on."""
+"""Procrastinate 3 needs 13; the newest one is what the tests run on."""
 SKEW_WARNING, SKEW_ERROR = timedelta(seconds=5), timedelta(seconds=60)
 MANY_JOBS = 1_000_000
-"""Reading so many rows at each end of a worker takes seconds."""
+"""Reading this many rows each time a worker ends takes seconds."""
 SAMPLE_PAGES = 2_000
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 """Where Slack's SDK looks for a proxy, in its order."""
@@ -30,7 +30,7 @@ async def check_postgresql(conn: Conn, situation: Situation) -> Finding:  # noqa
 
 
 def judge_postgresql(major: int, version: str) -> Finding:
-    """What is to be said of a server of this version."""
+    """The finding for a server of this version."""
     if major < OLDEST_POSTGRESQL:
         return error(
             "postgresql",
@@ -41,9 +41,9 @@ def judge_postgresql(major: int, version: str) -> Finding:
     if major > NEWEST_POSTGRESQL:
         return note(
             "postgresql",
-            f"The server is PostgreSQL {version}, newer than this release of procrastinate-ops was "
-            "tested with.",
-            "Look for a newer release of procrastinate-ops.",
+            f"The server is PostgreSQL {version}, newer than any version that this release of "
+            "procrastinate-ops was tested with.",
+            "Check for a newer release of procrastinate-ops.",
         )
     return ok("postgresql", f"The server is PostgreSQL {version}.")
 
@@ -54,15 +54,15 @@ async def check_read_only(conn: Conn, situation: Situation) -> Finding:  # noqa:
         return error(
             "read_only",
             "The database is a read-only standby: nothing can be retried, purged or recorded here.",
-            "Let JOB_QUEUE_DATABASE_URL name the primary.",
+            "Set JOB_QUEUE_DATABASE_URL to the primary.",
         )
     if server["read_only"]:
         return error(
             "read_only",
-            f"Transactions of {server['login']} are read only by default "
+            f"Transactions of {server['login']} are read-only by default "
             "(default_transaction_read_only is on).",
-            "Turn it off: ALTER ROLE … or ALTER DATABASE … RESET default_transaction_read_only, "
-            "or the option in JOB_QUEUE_DATABASE_URL.",
+            "Turn it off with ALTER ROLE … or ALTER DATABASE … RESET "
+            "default_transaction_read_only, or remove the option from JOB_QUEUE_DATABASE_URL.",
         )
     return ok("read_only", "The database accepts changes.")
 
@@ -73,15 +73,16 @@ async def check_isolation(conn: Conn, situation: Situation) -> Finding:  # noqa:
         return ok("isolation", "Transactions are READ COMMITTED by default.")
     return warning(
         "isolation",
-        f"Transactions of {server['login']} are {server['isolation'].upper()} by default; ours set "
-        "their level themselves, but a worker with this default can fail when two fetch at once.",
-        "ALTER ROLE … or ALTER DATABASE … RESET default_transaction_isolation, for the workers' "
-        "user too.",
+        f"Transactions of {server['login']} are {server['isolation'].upper()} by default. "
+        "procrastinate-ops sets its own level, but workers with this default can fail when two "
+        "fetch a job at once.",
+        "Run ALTER ROLE … or ALTER DATABASE … RESET default_transaction_isolation, also for the "
+        "workers' user.",
     )
 
 
 async def check_clock(conn: Conn, situation: Situation) -> Finding:
-    """Half of the round trip is not known, so it is taken off."""
+    """Half of the round trip is uncertain, so it is subtracted."""
     before = situation.clock()
     there = (await fetch_one(conn, load_queries("doctor")["get_clock"]))["now"]
     after = situation.clock()
@@ -93,9 +94,9 @@ async def check_clock(conn: Conn, situation: Situation) -> Finding:
     judge = error if size > SKEW_ERROR else warning
     return judge(
         "clock",
-        f"The clock of this machine is {format_age(size)} {'ahead of' if skew > half else 'behind'}"
-        " the database's; times in logs and jobs scheduled from here are off by as much.",
-        "Let both machines keep their time by NTP.",
+        f"This machine's clock is {format_age(size)} {'ahead of' if skew > half else 'behind'}"
+        " the database's; log times and jobs scheduled from here are off by that much.",
+        "Synchronise both machines with NTP.",
     )
 
 
@@ -105,10 +106,10 @@ async def check_proxy(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
         return ok("proxy", "No proxy is set here.")
     return note(
         "proxy",
-        f"{name} sends the bot's requests to Slack through {_without_login(situation, name)} when "
-        "it is started with this environment; NO_PROXY is not heeded for them.",
-        f"Unset {name} for the bot if Slack can be reached without; otherwise nothing is to do. A "
-        "Slack API on 127.0.0.1 is never asked through a proxy.",
+        f"{name} is set: in this environment the bot sends its requests to Slack through "
+        f"{_without_login(situation, name)}, and it ignores NO_PROXY.",
+        f"Unset {name} for the bot if it can reach Slack directly; otherwise no action is needed. "
+        "A Slack API on 127.0.0.1 is never reached through a proxy.",
     )
 
 
@@ -127,20 +128,20 @@ async def check_worker_rows(
     *,
     many: int = MANY_JOBS,
 ) -> Finding:
-    """Deleting a worker's row sets `worker_id` to NULL in every job of its: a scan of the table."""
+    """Deleting a worker's row sets `worker_id` to NULL in all its jobs: a scan of the table."""
     queries = load_queries("doctor")
     measured = await fetch_one(conn, queries["measure_jobs"])
     percent = min(100.0, 100.0 * SAMPLE_PAGES / max(measured["pages"], 1))
     sample = await fetch_one(conn, queries["sample_worker_ids"], {"percent": percent})
     jobs, carrying = (round(sample[name] * 100 / percent) for name in ("jobs", "carrying"))
     if jobs < many or measured["indexed"]:
-        return ok("worker_rows", "The end of a worker does not read many jobs.")
+        return ok("worker_rows", "Starting or stopping a worker does not read many jobs.")
     about = "≈ " if percent < 100 else ""
     return warning(
         "worker_rows",
-        f"Each end or start of a worker may read all {about}{jobs:,} jobs, of which "
-        f"{about}{carrying:,} finished ones still carry the id of their worker (Procrastinate's "
-        "issue 1454).",
+        f"Whenever a worker starts or stops, the database may read all {about}{jobs:,} jobs, of "
+        f"which {about}{carrying:,} finished ones still carry a worker id (Procrastinate issue "
+        "1454).",
         "CREATE INDEX CONCURRENTLY ON procrastinate_jobs (worker_id) WHERE worker_id IS NOT NULL; "
         "or keep finished jobs for a shorter time.",
     )

@@ -1,4 +1,4 @@
-"""Is the set-up sound: every check in a short read-only transaction of its own."""
+"""Is the set-up sound? Every check runs in a short read-only transaction of its own."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["CHECKS", "Situation", "examine"]
 
 CHECK_TIMEOUT = timedelta(seconds=5)
 LOCK_TIMEOUT = timedelta(seconds=1)
-"""Somebody's lock on a table must not hold up every check that reads it for five seconds."""
+"""A locked table must not delay each check that reads it by five seconds."""
 _LEVELS = ("error", "warning", "note", "ok")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs`: whose tables it reads, so that missing ones are not reported once a check."""
+    """`needs`: whose tables it reads, so that missing ones are not reported once per check."""
 
     name: str
     run: Callable[[Conn, Situation], Awaitable[Finding]]
@@ -65,7 +65,7 @@ async def examine(
 ) -> DoctorReport:
     """Run every check; returns one finding each, errors first. Changes nothing.
 
-    A check that cannot run (no tables, no right, more than `patience` for a statement or for a
+    A check that cannot run (no tables, no privilege, more than `patience` for a statement or for a
     connection) is a warning with the reason, and the others still run. Works without any table.
     """
     as_of, missing = await _find_missing_tables(pool, situation, patience)
@@ -80,7 +80,7 @@ async def examine(
                 raise unreachable  # noqa: TRY301  not waited for again
             async with _look(pool, patience) as conn:
                 findings.append(await check.run(conn, situation))
-        except Exception as exc:  # noqa: BLE001  told as a finding: the other checks still run
+        except Exception as exc:  # noqa: BLE001  becomes a finding: the other checks still run
             if isinstance(exc, psycopg_pool.PoolTimeout):
                 unreachable = exc
             findings.append(_not_checked(check, exc, patience))
@@ -91,13 +91,13 @@ async def examine(
 async def _find_missing_tables(
     pool: Pool, situation: Situation, patience: timedelta
 ) -> tuple[datetime, set[str]]:
-    """The time, and whose tables are not there; when that is not to be known: none."""
+    """The time, and whose tables are missing; none when that cannot be found out."""
     try:
         async with _look(pool, patience) as conn:
             server = await fetch_one(conn, load_queries("doctor")["get_server"])
             found = await fetch_one(conn, load_queries("schema")["find_tables"])
     except (psycopg.Error, psycopg_pool.PoolTimeout):
-        return situation.clock(), set()  # each check tells what it meets
+        return situation.clock(), set()  # each check reports what it finds
     missing = set() if found["ours"] else {"ours"}
     if found["jobs_schema"] is None:
         missing = {"ours", "procrastinate"}
@@ -123,19 +123,19 @@ def _needs_tables(check: Check) -> Finding:
 
 
 def _not_checked(check: Check, exc: Exception, patience: timedelta) -> Finding:
-    fix = "Mend that, then run `jobs-maint doctor` again."
+    fix = "Fix that, then run `jobs-maint doctor` again."
     if isinstance(exc, pg.QueryCanceled):
         why = f"it took longer than {patience.total_seconds():g} s and was stopped"
         fix = "Run `jobs-maint doctor` again when the database is less busy."
     elif isinstance(exc, pg.LockNotAvailable):
         why = "another session holds a lock on a table it reads"
         fix = (
-            "Find that session in pg_stat_activity; run `jobs-maint doctor` again when it is over."
+            "Find that session in pg_stat_activity; run `jobs-maint doctor` again when it is gone."
         )
     elif isinstance(exc, psycopg.Error | psycopg_pool.PoolTimeout):
         why = str(map_error(exc)).rstrip(".")
         why = f"{why[:1].lower()}{why[1:]}"
     else:
         why = f"unexpected {type(exc).__name__}: {exc}"
-        fix = "This is a defect of procrastinate-ops: please report it to its maintainers."
+        fix = "This is a bug in procrastinate-ops; please report it to its maintainers."
     return warning(check.name, f"This was not checked: {why}.", fix)

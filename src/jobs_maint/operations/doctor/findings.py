@@ -1,4 +1,4 @@
-"""What a check of the doctor gets, and how it answers."""
+"""What a check of the doctor receives and returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Situation", "count", "error", "few", "note", "ok", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known outside of the database: settings, this machine's clock and environment."""
+    """What is known outside the database: settings, this machine's clock and environment."""
 
     settings: MaintSettings
     clock: Callable[[], datetime]

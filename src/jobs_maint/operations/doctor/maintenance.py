@@ -1,4 +1,4 @@
-"""The doctor's checks on what should have run: rescue, purge, digests, and acts that broke off."""
+"""The doctor's checks on what should have run: rescue, purge, digests; and acts cut off."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ __all__: list[str] = []
 RESCUE_GRACE = timedelta(minutes=10)
 """Procrastinate skips a tick that is later than that."""
 PURGE_GRACE = timedelta(hours=1)
-"""It waits for everything else in its queue."""
+"""The purge waits for everything else in its queue."""
 DIGEST_GRACE = timedelta(hours=1)
 KNOWN_WINDOWS = 7
-"""So many windows of a digest show its longest pause, such as a weekend."""
+"""This many windows of a digest include its longest pause, such as a weekend."""
 
 
 async def check_rescue(conn: Conn, situation: Situation) -> Finding:
     if not situation.settings.rescue_cron:
         return note(
             "rescue",
-            "The rescue is off (JOBS_MAINT_RESCUE_CRON is empty): jobs of dead workers stay doing.",
-            "Set JOBS_MAINT_RESCUE_CRON, or run `jobs-maint rescue` when a worker died.",
+            "The rescue is off (JOBS_MAINT_RESCUE_CRON is empty): jobs of dead workers stay in "
+            "doing.",
+            "Set JOBS_MAINT_RESCUE_CRON, or run `jobs-maint rescue` whenever a worker dies.",
         )
     run = await _find_last_run(conn, situation, "jobs_maint:rescue_stalled_jobs", "rescue")
     return judge_schedule("rescue", situation.settings.rescue_cron, run, RESCUE_GRACE)
@@ -40,7 +41,7 @@ async def check_purge(conn: Conn, situation: Situation) -> Finding:
         return note(
             "purge",
             "The nightly purge is off (JOBS_MAINT_PURGE_CRON is empty): finished jobs are kept.",
-            "Set JOBS_MAINT_PURGE_CRON, or run `jobs-maint purge` now and then.",
+            "Set JOBS_MAINT_PURGE_CRON, or run `jobs-maint purge` from time to time.",
         )
     run = await _find_last_run(conn, situation, "jobs_maint:purge_finished_jobs", "purge")
     return judge_schedule("purge", situation.settings.purge_cron, run, PURGE_GRACE)
@@ -58,11 +59,11 @@ def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta)
     expected = croniter(cron, now - grace).get_prev(datetime)
     failed = run["failed_at"] is not None and (last is None or run["failed_at"] > last)
     if failed:
-        fix = f"Its last run failed: `jobs-maint status {run['failed_job_id']}`."
+        fix = f"Its last run failed; see `jobs-maint status {run['failed_job_id']}`."
     else:
         fix = (
-            "See that a worker of an app with jobs_maint.register(app) listens to the queue, and "
-            f"that it has the same cron ({cron!r})."
+            "Check that a worker of an app with jobs_maint.register(app) listens to the queue, and "
+            f"that it uses the same cron ({cron!r})."
         )
     age = f"last succeeded {format_age(now - last)} ago" if last else "has never succeeded"
     since = last or run["applied_at"]
@@ -73,7 +74,7 @@ def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta)
     if last is None and run["deleting"]:
         return note(
             check,
-            f"When the {check} last ran is not known: workers delete jobs as they finish.",
+            f"It is not known when the {check} last ran: workers delete jobs as they finish.",
             "Run the workers with delete_jobs='never'.",
         )
     before = croniter(cron, expected).get_prev(datetime)
@@ -88,7 +89,7 @@ def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta)
 async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     rows = await fetch_all(conn, load_queries("doctor")["list_digests"])
     if not rows:
-        return ok("digests", "No digest was ever sent.")
+        return ok("digests", "No digest has been sent yet.")
     late = [row for row in rows if _is_late(row)]
     refused = [row for row in rows if row["last_state"] == "failed"]
     if late:
@@ -97,19 +98,23 @@ async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         return warning(
             "digests",
             f"The digest {few([row['name'] for row in late])} is late: "
-            + (f"it reaches to {format_age(reached)} ago." if reached else "it was never sent.")
+            + (
+                f"it covers failures up to {format_age(reached)} ago."
+                if reached
+                else "it was never sent."
+            )
             + _reason(worst),
-            "See `jobs-maint failed` for chatbot:send_digest and the bot's settings; a digest that "
-            "was taken out of CHATBOT_DIGESTS is forgotten after 90 days.",
+            "Check the bot's settings, and `jobs-maint failed` for chatbot:send_digest; a digest "
+            "removed from CHATBOT_DIGESTS is forgotten after 90 days.",
         )
     if refused:
         return warning(
             "digests",
-            f"The last try of the digest {few([row['name'] for row in refused])} failed."
+            f"The last attempt to send the digest {few([row['name'] for row in refused])} failed."
             + _reason(refused[0]),
-            "It is tried again; if it stays so, check the channel and the bot's token.",
+            "It will be tried again; if it keeps failing, check the channel and the bot's token.",
         )
-    return ok("digests", f"{count(len(rows), 'digest')} sent in time.")
+    return ok("digests", f"{count(len(rows), 'digest')} sent on time.")
 
 
 def _is_late(row: dict[str, Any]) -> bool:
@@ -132,22 +137,22 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
     }
     found = await fetch_one(conn, load_queries("doctor")["count_suspects"], spans)
     if not found["jobs"]:
-        return ok("suspects", "No running job is without a living worker.")
+        return ok("suspects", "No running job is without a live worker.")
     what = (
-        f"{count(found['jobs'], 'running job')} without a living worker (job "
+        f"{count(found['jobs'], 'running job')} without a live worker (job "
         f"{few(found['sample'])}), the first noticed {format_age(found['seconds'])} ago"
     )
     if found["overdue"]:
         return warning(
             "suspects",
             f"{what}; {found['overdue']:,} should have been put back by now.",
-            "Run `jobs-maint rescue`; see the check rescue for why it did not run.",
+            "Run `jobs-maint rescue`; the check named rescue says why it did not run.",
         )
     return note(
         "suspects",
         f"{what}.",
-        f"The rescue puts them back {format_duration(settings.stalled_after)} after that, or "
-        f"{format_duration(settings.stalled_after_unknown)} where no recorder ran; "
+        f"The rescue puts each back {format_duration(settings.stalled_after)} after noticing it, "
+        f"or {format_duration(settings.stalled_after_unknown)} if its worker has no recorder; "
         "`jobs-maint stuck` shows them.",
     )
 
@@ -155,11 +160,12 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
 async def check_audit(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     rows = await fetch_all(conn, load_queries("doctor")["list_lost_runs"])
     if not rows:
-        return ok("audit", "No act broke off without its end in the audit.")
+        return ok("audit", "No act in the audit was cut off.")
     acts = few([f"{row['word']} #{row['audit_id']}" for row in rows], 3)
     return warning(
         "audit",
-        f"{count(rows[0]['total'], 'act')} broke off: {acts} still `started`, the process gone.",
-        "The next purge or bulk act marks it interrupted; what was committed stays, and asking for "
-        "the same again does the rest.",
+        f"{count(rows[0]['total'], 'act')} cut off: {acts} still `started`, but the process is "
+        "gone.",
+        "The next purge or bulk act marks it interrupted. Completed work is kept; repeat the "
+        "command to do the rest.",
     )

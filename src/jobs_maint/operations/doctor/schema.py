@@ -1,4 +1,4 @@
-"""The doctor's checks on tables, indexes and rights: Procrastinate's and ours."""
+"""The doctor's checks on tables, indexes and privileges: Procrastinate's and ours."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ async def check_procrastinate(conn: Conn, situation: Situation) -> Finding:  # n
         return ok("procrastinate", f"Procrastinate {version} is installed here.")
     return error(
         "procrastinate",
-        f"Procrastinate {version} is installed here; this release of procrastinate-ops works with "
-        "3.10 and newer, below 4.",
+        f"Procrastinate {version} is installed here; this release of procrastinate-ops needs "
+        "3.10 or newer, below 4.",
         "Install a version in that range: pip install 'procrastinate>=3.10,<4'.",
     )
 
 
 async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Finding:
-    """Everything that the installed version's own schema creates must be there and in force."""
+    """Everything that the installed version's own schema creates must exist and be enabled."""
     queries = load_queries("doctor")
     objects = await fetch_all(conn, queries["list_objects"])
     if not objects:
@@ -53,14 +53,14 @@ async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Findin
     missing = [item for item in list_procrastinate_objects() if item not in there]
     version = situation.procrastinate_version
     if not missing:
-        return ok("procrastinate_schema", f"Procrastinate's tables are those of {version}.")
+        return ok("procrastinate_schema", f"Procrastinate's tables match version {version}.")
     judge = warning if {kind for kind, _ in missing} == {"index"} else error
     names = few([f"{kind} {name}" for kind, name in missing], 3)
     return judge(
         "procrastinate_schema",
-        f"Procrastinate's tables are not those of {version}; missing, disabled or invalid: "
+        f"Procrastinate's tables do not match version {version}; missing, disabled or invalid: "
         f"{names}.",
-        "Apply the migrations of Procrastinate up to that version, in order (procrastinate schema "
+        "Apply Procrastinate's migrations up to that version, in order (procrastinate schema "
         "--migrations-path shows where they are).",
     )
 
@@ -108,7 +108,7 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
     if pending:
         return error(
             "schema",
-            f"The tables of procrastinate-ops are old: {few(pending)} not applied.",
+            f"The tables of procrastinate-ops are out of date: {few(pending)} not applied.",
             _APPLY,
         )
     names = {row["name"] for row in await fetch_all(conn, load_queries("doctor")["list_objects"])}
@@ -116,8 +116,8 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
     if gone and found["jobs_schema"] is not None:
         return error(
             "schema",
-            f"Tables of procrastinate-ops are not beside Procrastinate's: {few(gone)}.",
-            "Move or restore them; `jobs-maint schema sql` prints how they are made.",
+            f"Tables of procrastinate-ops are not in the schema of Procrastinate's: {few(gone)}.",
+            "Move or restore them; `jobs-maint schema sql` prints the SQL that creates them.",
         )
     if newer := applied - {migration.number for migration in list_migrations()}:
         return warning(
@@ -129,7 +129,7 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
 
 
 def list_our_tables() -> list[str]:
-    """The tables that our migrations make."""
+    """The tables that our migrations create."""
     text = "\n".join(migration.text for migration in list_migrations())
     return re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text, re.MULTILINE)
 
@@ -140,12 +140,12 @@ async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa
     params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
     rows = await fetch_all(conn, load_queries("doctor")["list_missing_rights"], params)
     if not rows:
-        return ok("privileges", "The database user has the rights it needs on these tables.")
+        return ok("privileges", "The database user has the privileges it needs on these tables.")
     login = rows[0]["login"]
     groups = list(_group_rights(rows))
     return error(
         "privileges",
-        f"The database user {login} lacks rights: "
+        f"The database user {login} lacks privileges: "
         + "; ".join(f"{rights} on {few(tables, 3)}" for rights, tables in groups)
         + ".",
         " ".join(
@@ -157,7 +157,7 @@ async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa
 
 
 def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[str]]]:
-    """Tables that lack the same rights together."""
+    """Group the tables that lack the same privileges."""
     by_rights: dict[str, list[str]] = {}
     for table, lacking in groupby(rows, key=lambda row: row["table_name"]):
         by_rights.setdefault(", ".join(row["privilege"] for row in lacking), []).append(table)
@@ -170,7 +170,7 @@ async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         return ok("indexes", "Our indexes are present and valid.")
     return warning(
         "indexes",
-        f"An index is missing or its build did not end well: {few(missing)}; everything works "
-        "without, but slower.",
-        "Run `jobs-maint schema apply`; it builds without stopping anybody's work.",
+        f"Indexes are missing or were not fully built: {few(missing)}. Everything works without "
+        "them, but more slowly.",
+        "Run `jobs-maint schema apply`; it builds them without blocking other sessions.",
     )

@@ -20,10 +20,10 @@ MOST_FAILURES = 1_000
 MOST_READY = 1_000
 MOST_LOCKED = 50_000
 LONG_WAIT = timedelta(minutes=15)
-"""A job of ours that waits so long missed several ticks of the rescue."""
+"""A job of ours that has waited this long missed several ticks of the rescue."""
 _REGISTER = (
-    "Call jobs_maint.register(app) on the app that the worker runs, and pass no worker_middleware "
-    "to run_worker: it replaces the recorder."
+    "Call jobs_maint.register(app) on the app that the worker runs, and do not pass "
+    "worker_middleware to run_worker: that replaces the recorder."
 )
 
 
@@ -39,17 +39,17 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         return judge(
             "workers",
             f"{len(without)} of {live} live workers run jobs without a recorder (worker "
-            f"{few(without)}): errors are not stored, dead workers are noticed late.",
+            f"{few(without)}): errors are not recorded, and dead workers are noticed late.",
             _REGISTER,
         )
     if stopped:
         return warning(
             "workers",
-            f"The recorder of {len(stopped)} of {live} live workers stopped (worker "
-            f"{few(stopped)}): it no longer beats, though Procrastinate's heartbeat goes on.",
-            "Read that worker's log for jobs_maint.recorder_… events; restart it.",
+            f"The recorder of {len(stopped)} of {live} live workers has stopped (worker "
+            f"{few(stopped)}): it no longer beats, although Procrastinate's heartbeat goes on.",
+            "Check that worker's log for jobs_maint.recorder_… events, then restart it.",
         )
-    idle = f", of which {len(silent)} ran no job yet" if silent else ""
+    idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
 
 
@@ -57,11 +57,11 @@ async def _no_worker(conn: Conn) -> Finding:
     ready = (await fetch_one(conn, load_queries("doctor")["count_ready"], {"most": MOST_READY}))[
         "jobs"
     ]
-    fix = "Start a worker; read the log of the last one for why it ended."
+    fix = "Start a worker; the log of the last one says why it ended."
     if not ready:
-        return warning("workers", "No worker is live; no job is ready to run.", fix)
+        return warning("workers", "No worker is alive; no job is ready to run.", fix)
     number = f"{ready:,}" if ready < MOST_READY else f"{MOST_READY:,} or more"
-    return error("workers", f"No worker is live, and jobs are ready to run: {number}.", fix)
+    return error("workers", f"No worker is alive; jobs ready to run: {number}.", fix)
 
 
 async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
@@ -78,23 +78,24 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         return ok("recorder", f"No job failed in {span}.")
     newest = f"newest {failed:,}" if failed == MOST_FAILURES else f"{failed:,}"
     if recorded == failed:
-        return ok("recorder", f"Each of the {newest} failures of {span} has its error.")
+        return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded.")
     sample = few(found["sample"], 3)
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
     if not recorded and not found["beating"]:
-        none = f"None of the {newest} failures of {span} has its error recorded (job {sample}), "
+        none = f"None of the {newest} failures in {span} has its error recorded (job {sample}), "
         if failed == 1:
-            none = f"The one failure of {span} has no error recorded (job {sample}), "
+            none = f"The one failure in {span} has no error recorded (job {sample}), "
         return error(
             "recorder",
-            f"{none}and no worker beats: the recorder does not run.",
+            f"{none}and no worker beats: the recorder is not running.",
             fix,
         )
+    has = "has" if failed - recorded == 1 else "have"
     return warning(
         "recorder",
-        f"{failed - recorded:,} of the {newest} failures of {span} have no recorded error "
+        f"{failed - recorded:,} of the {newest} failures in {span} {has} no recorded error "
         f"(job {sample}).",
-        f"{fix} A task that the worker does not know fails before any recorder sees it.",
+        f"{fix} A task unknown to the worker fails before the recorder sees it.",
     )
 
 
@@ -107,7 +108,7 @@ async def check_deleted_jobs(conn: Conn, situation: Situation) -> Finding:  # no
         "deleted_jobs",
         f"{count(len(rows), 'worker')} with delete_jobs={which} (worker "
         f"{few([row['worker_id'] for row in rows])}): counts of finished jobs are too low, and "
-        "what is deleted cannot be looked at or retried.",
+        "deleted jobs cannot be inspected or retried.",
         "Run these workers with delete_jobs='never'; the nightly purge deletes finished jobs.",
     )
 
@@ -125,57 +126,57 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
         if seconds > LONG_WAIT.total_seconds():
             return warning(
                 name,
-                f"{settings.queue!r} has {count(found['listening'], 'worker')}, yet a job of "
-                f"ours has been waiting there for {format_age(seconds)}.",
-                "See `jobs-maint workers`: they are busy; give the queue a worker of its own, or "
-                "more concurrency.",
+                f"{settings.queue!r} has {count(found['listening'], 'worker')}, yet one of "
+                f"our jobs has been waiting there for {format_age(seconds)}.",
+                "See `jobs-maint workers` for what keeps them busy; give the queue its own worker "
+                "or more concurrency.",
             )
         return ok(name, f"{settings.queue!r} has {count(found['listening'], 'worker')}.")
     if waiting:
         return error(
             name,
-            f"Nobody is known to listen to {settings.queue!r}: {count(waiting, 'job')} of ours "
+            f"No known worker listens to {settings.queue!r}: {count(waiting, 'job')} of ours "
             f"waiting there, the oldest for {format_age(seconds)}.",
             fix,
         )
     if not (settings.purge_cron or settings.rescue_cron or found["digests"]):
-        return ok(name, "Nobody listens to our queue, and nothing of ours is scheduled.")
+        return ok(name, "No worker listens to our queue, and none of our tasks is scheduled.")
     silent = await _list_silent(conn)
     if silent:
         return note(
             name,
-            f"No worker that beats listens to {settings.queue!r}; {len(silent)} live ones do not "
-            "tell which queues they have.",
-            f"Wait for their first job, or see that one of them listens: {fix}",
+            f"No worker that beats listens to {settings.queue!r}; the queues of "
+            f"{count(len(silent), 'live worker')} without a beat are not known.",
+            f"Wait for their first job, or make sure that one of them listens. {fix}",
         )
-    return warning(name, f"Nobody listens to {settings.queue!r}, the queue of our tasks.", fix)
+    return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)
 
 
 async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     params = {"most": MOST_LOCKED}
     rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
     if not rows:
-        return ok("locks", "No lock is held up while ready jobs wait for it.")
+        return ok("locks", "No lock holds up ready jobs.")
     worst = rows[0]
     job = worst["job_id"]
-    scope = f" Only the oldest {MOST_LOCKED:,} were looked at." * (
+    scope = f" Only the oldest {MOST_LOCKED:,} jobs were checked." * (
         worst["looked_at"] >= MOST_LOCKED
     )
     others = "" if worst["locks"] == 1 else (
-        f" In all {worst['locks']:,} locks hold up {worst['all_waiting']:,} jobs "
+        f" In total, {worst['locks']:,} locks hold up {worst['all_waiting']:,} jobs "
         f"(job {few([row['job_id'] for row in rows])})."
     )  # fmt: skip
     held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
     if worst["stuck"]:
         return error(
             "locks",
-            f"{held} has it, and no living worker runs that.{others}{scope}",
-            "See `jobs-maint stuck`; `jobs-maint rescue` puts it back when it is due.",
+            f"{held} has it, but no live worker reports that job.{others}{scope}",
+            "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due.",
         )
     until = worst["scheduled_at"].astimezone(UTC)
     return warning(
         "locks",
-        f"{held} is before them and waits until {until:%Y-%m-%d %H:%M} UTC.{others}{scope}",
-        f"If they must not wait, `jobs-maint cancel {job}`, and defer it again without this lock "
-        "(Procrastinate's issue 1599).",
+        f"{held} comes first and waits until {until:%Y-%m-%d %H:%M} UTC.{others}{scope}",
+        f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
+        "this lock (Procrastinate issue 1599).",
     )
