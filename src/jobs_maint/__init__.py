@@ -1,4 +1,4 @@
-"""Operations for Procrastinate job queues: `jobs_maint.register(app)` and what stands behind it.
+"""Operations for Procrastinate job queues: `jobs_maint.register(app)` and the code behind it.
 
 Names are loaded on first use, so that importing an error class does not load the world.
 """

@@ -1,4 +1,4 @@
-"""The audit trail: one row a request, in the act's own transaction where it is one."""
+"""The audit trail: one row per request, in the act's own transaction where it has only one."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 LEASE_SECONDS = 60.0
-"""A run that gave no sign of life for so long belongs to a process that is gone."""
+"""A run that has shown no sign of life for this long belongs to a process that is gone."""
 RENEW_SECONDS = LEASE_SECONDS / 6
 MOST_ITEMS = 1000
-"""Outcomes kept in one row; the counts always tell all."""
+"""Outcomes kept in one row; the counts always cover all of them."""
 
 
 async def record(
@@ -88,7 +88,7 @@ def _plain(text: str) -> str:
 
 
 class Run:
-    """An act of many transactions: `started` first, each batch adds its counts, closing is last."""
+    """An act of many transactions: opened as `started`, counted batch by batch, then closed."""
 
     def __init__(self, pool: Pool, actor: Actor, action: Action[Any]) -> None:
         self._pool = pool
@@ -104,9 +104,9 @@ class Run:
         place: tuple[str, str | None] | None = None,
         guard: Callable[[Conn], Awaitable[Any]] | None = None,
     ) -> None:
-        """`total`: how many there are to look at; `place`: channel and ts of its message.
+        """`total`: how many jobs to go through; `place`: channel and ts of its message.
 
-        `guard` looks first, in the same transaction, and raises when the act may not begin.
+        `guard` runs first, in the same transaction, and raises when the act must not begin.
         """
         channel, ts = place or (None, None)
         async with self._pool.connection() as conn, transaction(conn):
@@ -132,7 +132,7 @@ class Run:
         return self.audit_id
 
     async def advance(self, conn: Conn, counts: Mapping[str, int]) -> bool:
-        """Within a batch's transaction; returns False when the run must end (stopped or lost)."""
+        """Add counts in a batch's transaction; False when the run must end (stopped or lost)."""
         rows = await fetch_all(
             conn,
             self._queries["advance_run"],
@@ -146,7 +146,7 @@ class Run:
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
-        """Renews the lease while the body works, however long it looks without a batch."""
+        """Renew the lease while the body runs, however long it goes without a batch."""
         beat = asyncio.create_task(self._renew())
         try:
             yield
@@ -158,7 +158,7 @@ class Run:
         params = {"audit_id": self.audit_id, "lease_seconds": LEASE_SECONDS}
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            # The body meets the same error, and tells it; a busy pool or row is asked again.
+            # The body gets the same error and raises it; a busy pool or row is tried again.
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed):
                 async with self._pool.connection() as conn, transaction(conn):
                     await fetch_all(conn, self._queries["renew_lease"], params)
@@ -171,7 +171,7 @@ class Run:
         elapsed_seconds: float,
         error: tuple[str, str] | None = None,
     ) -> None:
-        """`counts` None: those of the committed batches stay."""
+        """`counts` None keeps the counts of the committed batches."""
         async with self._pool.connection() as conn, transaction(conn):
             await fetch_all(
                 conn,
@@ -196,7 +196,7 @@ async def interrupt_lost_runs(pool: Pool) -> int:
 
 
 async def ask_to_stop(conn: Conn, audit_id: int) -> str | None:
-    """The words of the run that will stop after its batch; None when it runs no more."""
+    """Stop the run after its batch; returns its words, or None when it is no longer running."""
     rows = await fetch_all(conn, load_queries("audit")["ask_to_stop"], {"audit_id": audit_id})
     return str(rows[0]["action"]) if rows else None
 
@@ -227,6 +227,6 @@ async def forget_run(conn: Conn, audit_id: int) -> None:
 
 
 async def claim_request(pool: Pool, key: str) -> bool:
-    """Whether this request is taken now for the first time, over all replicas."""
+    """Claim a request; False when any replica has already taken it."""
     async with pool.connection() as conn, transaction(conn):
         return bool(await fetch_all(conn, load_queries("audit")["claim_request"], {"key": key}))

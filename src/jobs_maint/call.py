@@ -1,4 +1,4 @@
-"""One action on its way to the database: who asked, what is to be done, with which settings."""
+"""One action on its way to the database: who asked, for what, with which settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ A = TypeVar("A", bound=Action[Any])
 T = TypeVar("T")
 
 Guard = Callable[[Conn], Awaitable[Any]]
-"""Looks in the transaction that opens a run, and raises when it may not begin."""
+"""Runs in the transaction that opens a run, and raises when the run must not begin."""
 
 
 class Watch:
@@ -47,11 +47,11 @@ class Watch:
         on_open: Callable[[int, int | None], None] | None = None,
         place: tuple[str, str | None] | None = None,
     ) -> None:
-        """`on_progress` gets the number done and the number in all (None: not known).
+        """`on_progress` gets the number done and the total (None: unknown).
 
-        `must_stop` is asked after each batch, besides `stop()`. `on_open` gets the audit id and
-        the number in all before the first batch; `place` is channel and ts of the message that
-        tells of the act.
+        `must_stop` is called after each batch and stops the act as `stop()` does. `on_open` gets
+        the audit id and the total before the first batch; `place` is the channel and ts of the
+        message that reports the act.
         """
         self.place = place
         self._on_open = on_open
@@ -84,21 +84,21 @@ class Call(Generic[A]):
     settings: MaintSettings
     watch: Watch = field(default_factory=Watch)
     audited: bool = False
-    """Whether a row of the audit tells of this call already."""
+    """Whether the audit already has a row for this call."""
 
 
 Handlers = Mapping[type[Action[Any]], Callable[[Call[Any]], Awaitable[Any]]]
-"""What each action of one duty is done by."""
+"""Action class → the function that does it, for one duty."""
 
 
 def describe_error(exc: BaseException) -> tuple[str, str]:
-    """Code and sentence, as the one who asked is told them."""
+    """Code and sentence, as shown to whoever asked."""
     try:
         with mapped_errors():
-            raise exc  # noqa: TRY301  it is described by the one map there is
-    except JobsMaintError as told:
-        return told.code, str(told)
-    except BaseException as other:  # noqa: BLE001  it is described, and raised by the caller
+            raise exc  # noqa: TRY301  the one map of errors describes it
+    except JobsMaintError as ours:
+        return ours.code, str(ours)
+    except BaseException as other:  # noqa: BLE001  described here, raised by the caller
         return type(other).__name__, str(other)
 
 
@@ -109,9 +109,9 @@ async def open_run(
     *,
     guard: Guard | None = None,
 ) -> audit.Run:
-    """The audit row of a long act, `started` and committed before anything is done.
+    """Write the audit row of a long act, committed as `started` before any work is done.
 
-    `guard` raises, in the same transaction, when it may not begin.
+    `guard` raises, in the same transaction, when the act must not begin.
     """
     await audit.interrupt_lost_runs(call.pool)
     run = audit.Run(call.pool, call.actor, action)
@@ -122,7 +122,7 @@ async def open_run(
 
 
 async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:
-    """With the counts of what was committed.
+    """Close a run that failed, with the counts of what was committed.
 
     A database that is gone must not hide the error; the next process then closes the run.
     """
@@ -135,7 +135,7 @@ async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: floa
 
 
 async def read(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:
-    """All that one answer shows is of one moment."""
+    """Run a read in one snapshot: everything an answer shows comes from the same moment."""
     async with call.pool.connection() as conn, transaction(conn, snapshot=True):
         return await operation(conn)
 

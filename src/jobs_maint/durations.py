@@ -27,12 +27,12 @@ def parse_duration(text: str) -> timedelta | None:
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
     duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
     if duration > _LONGEST:
-        raise InvalidRequest(f"{text!r} is longer than a hundred years; the longest is 36500d")
+        raise InvalidRequest(f"{text!r} is longer than a hundred years; the maximum is 36500d")
     return duration
 
 
 def parse_window(text: str) -> timedelta:
-    """A span that looks back from now: longer than nothing, and never `never`."""
+    """A span looking back from now. Raises InvalidRequest for zero and for `never` as well."""
     window = parse_duration(text)
     if window is None or window <= timedelta():
         raise InvalidRequest(f"{text!r} is not a span of time; write one such as 24h or 7d")

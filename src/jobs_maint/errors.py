@@ -23,18 +23,18 @@ __all__ = [
 ]
 
 PARTLY_DONE = 5
-"""Exit code of an act that skipped or failed some of its items."""
+"""Exit code when some items were skipped or failed."""
 
 
 class JobsMaintError(Exception):
-    """Base of all errors a user can meet."""
+    """Base class of every error that a user may see."""
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
 
 
 class InvalidRequest(JobsMaintError):
-    """The words, options or values asked for make no sense; nothing was changed."""
+    """The command, an option or a value is not valid; nothing was changed."""
 
     code = "invalid_request"
     exit_code = 2
@@ -46,7 +46,7 @@ class InvalidRequest(JobsMaintError):
 
 
 class JobNotFound(JobsMaintError):
-    """No job has this id (any more)."""
+    """No job has this id; it may have been purged."""
 
     code = "job_not_found"
     exit_code = 3
@@ -67,9 +67,9 @@ class QueueingLockTaken(JobsMaintError):
 
 
 class SelectionExpired(JobsMaintError):
-    """The frozen set of a preview was used already, or its ten minutes are over.
+    """The preview was already used, or is older than ten minutes.
 
-    `why`: `unknown`, `not_yours`, `used`, `late`, or `ended` for a run that is to be stopped.
+    `why`: `unknown`, `not_yours`, `used`, `late`, or `ended` when the run to stop is already over.
     """
 
     code = "selection_expired"
@@ -81,7 +81,7 @@ class SelectionExpired(JobsMaintError):
 
 
 class AlreadyRunning(JobsMaintError):
-    """Somebody else does the same now, and only one at a time may; nothing was changed."""
+    """The same work is already running, and only one may run at a time; nothing was changed."""
 
     code = "already_running"
     exit_code = 4
@@ -97,8 +97,8 @@ class DatabaseUnavailable(JobsMaintError):
 class NotPermitted(JobsMaintError):
     """The actor lacks the role, or the grant does not reach this queue or channel.
 
-    `needs` is the role the request takes, `has` the highest role the actor holds here (None: no
-    role at all).
+    `needs` is the role the request requires, `has` the highest role the actor holds here (None:
+    no role at all).
     """
 
     code = "not_permitted"
@@ -111,14 +111,14 @@ class NotPermitted(JobsMaintError):
 
 
 class SchemaMismatch(JobsMaintError):
-    """The tables in the database are missing, or of another version."""
+    """The tables in the database are missing or belong to another version."""
 
     code = "schema_mismatch"
     exit_code = 78
 
 
 class InvalidSettings(JobsMaintError):
-    """A setting is missing, unreadable or nonsensical."""
+    """A setting is missing, unreadable or invalid."""
 
     code = "invalid_settings"
     exit_code = 78

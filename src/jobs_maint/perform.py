@@ -1,6 +1,6 @@
 """`await perform(pool, actor, action)`: the one way from a front end to the database.
 
-Permission, transaction, dispatch, audit and the mapping of errors stand here, once.
+Permission, transaction, dispatch, audit and error mapping happen here, once for all.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ HANDLERS: Handlers = MappingProxyType(
         **stats.HANDLERS,
     }
 )
-"""Action → what does it; each duty of `operations` lists its own."""
+"""Action class → its handler; each duty of `operations` lists its own."""
 
 
 async def perform(
@@ -67,7 +67,7 @@ async def perform(
 ) -> R:
     """Do what was asked, as this actor; returns the frozen result of the operation.
 
-    Checks the permission now, not when a button was drawn. Acts and refusals are audited: a short
+    Checks the permission now, not when a button was shown. Acts and refusals are audited: a short
     act in its own transaction, a long one by a row that is `started` first. Raises a JobsMaintError
     for everything a user can cause; `pool` may be None only for `ShowSchemaSql`. `watch` follows
     a long act and can stop it between two batches.
@@ -75,7 +75,7 @@ async def perform(
     settings = settings or MaintSettings.load()
     handler = HANDLERS.get(type(action))
     if handler is None:
-        raise InvalidRequest(f"{action.word} is not done here; see help")
+        raise InvalidRequest(f"{action.word} is not available here; see help")
     begun = time.monotonic()
     call: Call[Any] | None = None
     with mapped_errors():
@@ -83,7 +83,7 @@ async def perform(
             scope = permit(actor, action)
             if pool is None and not isinstance(action, ShowSchemaSql):
                 raise InvalidRequest(f"{action.word} needs the jobs database")  # noqa: TRY301
-            # ShowSchemaSql asks no database.
+            # ShowSchemaSql needs no database.
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
             return cast("R", await handler(call))
         except NotPermitted as exc:
@@ -93,7 +93,7 @@ async def perform(
             await _audit_failure(pool, actor, action, "expired", exc, begun)
             raise
         except JobsMaintError as exc:
-            if _is_told(actor, action, exc):
+            if _is_audited(actor, action, exc):
                 await _audit_failure(pool, actor, action, "refused", exc, begun)
             raise
         except Exception as exc:
@@ -103,13 +103,13 @@ async def perform(
 
 
 async def claim_request(pool: Pool, key: str) -> bool:
-    """Whether this request (a Slack envelope or signature) is taken now for the first time."""
+    """Claim a request (a Slack envelope or signature); False when it was already taken."""
     with mapped_errors():
         return await audit.claim_request(pool, key)
 
 
-def _is_told(actor: Actor, action: Action[Any], exc: JobsMaintError) -> bool:
-    """Acts are; that the night waits for its turn is no refusal of anybody."""
+def _is_audited(actor: Actor, action: Action[Any], exc: JobsMaintError) -> bool:
+    """Whether a refusal is audited. A nightly task that waits for its turn was not refused."""
     return action.act and not (isinstance(exc, AlreadyRunning) and actor.kind == "task")
 
 

@@ -23,7 +23,7 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _URL_USER = re.compile(
     r"""(?<=://)(?:[^\s/"'<>]*|[^\s/@:"'<>]+:(?!\d+(?:[/?\#]|$))[^\s@"'<>]{0,120})(?=@)"""
 )
-"""Up to the last @ of the host's part; a password may hold an @, or a / that nobody encoded."""
+"""Up to the last @ before the host; a password may contain an @, or a / that is not encoded."""
 _BEARER = re.compile(r"\b(bearer|basic|token)(\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _COOKIE = re.compile(r"\b((?:set-)?cookie)(\s*:\s*)[^\r\n'\"]+", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(
@@ -67,7 +67,7 @@ _PATTERNS = [_words(key) for key in _KEYS]
 def redact_args(value: Any, more_keys: Sequence[str] = ()) -> Any:
     """A copy of JSON arguments without secret values.
 
-    A key is secret when one of the patterns is in it as whole words: `token` hides `accessToken`
+    A key is secret when it contains one of the patterns as whole words: `token` hides `accessToken`
     and `slack_token`, but nothing hides `idempotency_key` or `tokenizer`.
     """
     patterns = [words for key in (*_KEYS, *more_keys) if (words := _words(key))]
@@ -88,7 +88,7 @@ def _redact(value: Any, patterns: Sequence[list[str]]) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """Messages and tracebacks without user-info in URLs, secrets by name, and random tokens."""
+    """Messages and tracebacks without URL credentials, named secrets and random tokens."""
     text = _URL_USER.sub(HIDDEN, text)
     text = _PRIVATE_KEY.sub(rf"\1{HIDDEN}", text)
     text = _BEARER.sub(rf"\1\2{HIDDEN}", text)
@@ -99,7 +99,7 @@ def redact_text(text: str) -> str:
 
 
 def _hide_assigned(text: str) -> str:
-    """Only the value of a secret is stepped over: a harmless one may hold a secret in itself."""
+    """Only the value of a secret is skipped: a harmless value may itself contain a secret."""
     parts, at = [], 0
     for name in _ASSIGNED.finditer(text):
         if name.start() < at or not _is_secret_name(name["key"] or name["option"]):

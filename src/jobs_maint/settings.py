@@ -1,7 +1,7 @@
 """Settings from the environment or from the TOML file that `JOBS_CONFIG` names.
 
-Nothing is read at import. The environment wins over the file. A name of ours that does not exist
-is an error: a misspelt retention must not silently keep its default.
+Nothing is read at import. The environment wins over the file. An unknown name with our prefix is
+an error: a misspelt retention must not silently keep its default.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LINK_VALUE = re.compile(r"^(?:tcp|udp|sctp)://")
 
 
 def is_service_link(rest: str, value: str) -> bool:
-    """Whether a variable (`rest` = its name after our prefix) is Kubernetes' and not a setting."""
+    """Whether Kubernetes set this variable (`rest`: its name without our prefix)."""
     if not _SERVICE_LINK.match(rest):
         return False
     return rest != "PORT" or bool(_LINK_VALUE.match(value))
@@ -65,9 +65,9 @@ def _duration(value: object) -> object:
 def _span(value: object) -> object:
     parsed = _duration(value)
     if parsed is None:
-        raise ValueError("'never' makes no sense here; write a span such as 10s or 5m")
+        raise ValueError("'never' is not allowed here; write a span such as 10s or 5m")
     if isinstance(parsed, timedelta) and parsed <= timedelta():
-        raise ValueError("it must be longer than nothing; write a span such as 10s or 5m")
+        raise ValueError("it must be longer than zero; write a span such as 10s or 5m")
     return parsed
 
 
@@ -94,7 +94,7 @@ def _json(value: object) -> object:
     try:
         return json.loads(value)
     except json.JSONDecodeError as exc:
-        raise ValueError(f"it is not JSON: {exc.msg} at character {exc.pos + 1}") from exc
+        raise ValueError(f"it is not valid JSON: {exc.msg} at character {exc.pos + 1}") from exc
 
 
 Retention = Annotated[timedelta | None, BeforeValidator(_duration)]
@@ -123,8 +123,8 @@ class _ConfigFile(PydanticBaseSettingsSource):
         for table in tables:
             if table not in _FILE_TABLES:
                 raise InvalidSettings(
-                    f"{path} has {table!r} at its top, which is none of its tables "
-                    f"({', '.join(_FILE_TABLES)}){_meant(table, _FILE_TABLES)}"
+                    f"{path} has the unknown top-level entry {table!r}; the tables are "
+                    f"{', '.join(_FILE_TABLES)}{_meant(table, _FILE_TABLES)}"
                 )
         found: dict[str, Any] = {}
         for table in settings.file_tables:
@@ -135,7 +135,7 @@ class _ConfigFile(PydanticBaseSettingsSource):
             for name, value in values.items():
                 if name not in known:
                     raise InvalidSettings(
-                        f"{path} sets {name!r} in [{table}], which is no setting"
+                        f"{path} sets {name!r} in [{table}], which is not a known setting"
                         f"{_meant(name, known)}"
                     )
                 found[known[name]] = value
@@ -150,7 +150,7 @@ def _read_toml(path: str) -> dict[str, Any]:
             f"JOBS_CONFIG names {path}, which cannot be read: {exc.strerror}"
         ) from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise InvalidSettings(f"JOBS_CONFIG names {path}, which is not TOML: {exc}") from exc
+        raise InvalidSettings(f"JOBS_CONFIG names {path}, which is not valid TOML: {exc}") from exc
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -200,7 +200,7 @@ class OurSettings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read and check all settings; raises InvalidSettings with one sentence a problem."""
+        """Read and check all settings; raises InvalidSettings with one sentence per problem."""
         cls._refuse_unknown_names(os.environ)
         try:
             return cls(**overrides)
@@ -222,7 +222,7 @@ class OurSettings(BaseSettings):
             }
             close = difflib.get_close_matches(upper.removeprefix(cls.prefix), list(rest), n=1)
             meant = f"; did you mean {rest[close[0]]}?" if close else ""
-            raise InvalidSettings(f"{name} is set but is no setting{meant}")
+            raise InvalidSettings(f"{name} is not a known setting{meant}")
 
     @classmethod
     def _sentences(cls, exc: ValidationError) -> str:
@@ -272,8 +272,8 @@ class MaintSettings(OurSettings):
         if self.stalled_after <= 3 * self.beat:
             raise ValueError(
                 f"JOBS_MAINT_STALLED_AFTER ({format_duration(self.stalled_after)}) must be longer "
-                f"than three beats (JOBS_MAINT_BEAT is {format_duration(self.beat)}), or living "
-                "workers would lose their jobs"
+                f"than three beats (JOBS_MAINT_BEAT is {format_duration(self.beat)}), or the "
+                "rescue would take jobs away from live workers"
             )
         if self.stalled_after_unknown < self.stalled_after:
             raise ValueError(
@@ -291,7 +291,7 @@ class MaintSettings(OurSettings):
             span = getattr(self, field)
             if span is not None and span <= timedelta():
                 raise ValueError(
-                    f"{self.env_name(field)} is 0: it would delete jobs as they finish; "
+                    f"{self.env_name(field)} is 0, which would keep nothing; "
                     "write a span such as 30d, or 'never'"
                 )
         if not self.queue or len(self.queue.encode()) > 40:
@@ -303,7 +303,7 @@ class MaintSettings(OurSettings):
         url = self.database_url.get_secret_value().strip() if self.database_url else ""
         if not url:
             raise InvalidSettings(
-                "JOB_QUEUE_DATABASE_URL is not set; set it to the address of the jobs database, "
+                "JOB_QUEUE_DATABASE_URL is not set; set it to the URL of the jobs database, "
                 "such as postgresql://user:password@host:5432/jobs"
             )
         return url

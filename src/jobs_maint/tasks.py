@@ -1,4 +1,4 @@
-"""`register(app)`: purge and rescue as periodic tasks of the team's own workers, and the recorder.
+"""`register(app)`: purge and rescue as periodic tasks on the team's own workers, and the recorder.
 
 The tasks are shells without logic: they say when, `perform` says how.
 """
@@ -30,25 +30,25 @@ NAMESPACE = "jobs_maint"
 PURGE = "purge_finished_jobs"
 RESCUE = "rescue_stalled_jobs"
 SLICE = timedelta(seconds=30)
-"""A worker of concurrency 1 goes on with the team's jobs in between, and SIGTERM is not delayed."""
+"""In between, a worker with concurrency 1 runs the team's jobs, and SIGTERM is not delayed."""
 AGAIN = 60
-"""Seconds until a slice that found another purge at work looks again; they count as used."""
+"""Seconds before a slice that found another purge running tries again; they count as used."""
 FIRST = 100
 LAST = -100
-"""Priorities: a rescue behind a backlog would come too late, the purge can wait for it."""
+"""Priorities: a rescue behind a backlog would come too late; the purge can wait behind one."""
 
 
 def register(app: App, settings: MaintSettings | None = None) -> None:
     """Add purge, rescue and the recorder to the team's app. Reads no database, needs no URL.
 
-    Replaces `app.worker_defaults` by a copy with the recorder first: `worker_middleware` passed to
-    `run_worker` itself replaces the defaults, and the recorder with them. Raises InvalidSettings
-    for settings that make no sense, and when the app is registered already.
+    Replaces `app.worker_defaults` with a copy that has the recorder first: `worker_middleware`
+    passed to `run_worker` replaces the defaults, and the recorder with them. Raises
+    InvalidSettings for invalid settings, and when the app is already registered.
     """
     settings = settings or MaintSettings.load()
     if any(name.startswith(f"{NAMESPACE}:") for name in app.tasks):
         raise InvalidSettings(
-            "jobs_maint.register(app) was called for this app before; call it once"
+            "jobs_maint.register(app) was already called for this app; call it only once"
         )
     app.add_tasks_from(build_blueprint(settings), namespace=NAMESPACE)
     defaults = dict(app.worker_defaults)
@@ -99,10 +99,10 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                     Actor.task(f"{NAMESPACE}:{PURGE}"),
                     action,
                     settings=settings,
-                    # A worker that was asked to end does not wait for the whole slice.
+                    # A worker that was asked to stop does not wait for the whole slice.
                     watch=Watch(must_stop=context.additional_context.get(upstream.STOPPING)),
                 )
-        except AlreadyRunning as exc:  # a person's, or the last night's: no fault of this one
+        except AlreadyRunning as exc:  # started by a person or the night before: not an error
             wait, skipped = AGAIN, skipped + 1
             emit("jobs_maint.purge_skipped", times=skipped, again_seconds=wait, reason=str(exc))
         else:
@@ -126,7 +126,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                 seconds_used=seconds_used,
                 skipped=skipped,
             )
-        except AlreadyEnqueued:  # the next tick waits already; it does the rest
+        except AlreadyEnqueued:  # the next tick is already waiting and does the rest
             emit("jobs_maint.purge_continued_by_next_tick")
 
     for name, function, cron, priority in (
@@ -149,7 +149,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
 async def jobs_pool(app: App, settings: MaintSettings) -> AsyncIterator[Pool]:
     """The running app's own pool; for connectors without one, a small pool of ours.
 
-    Two connections: a long act renews its lease beside its statements.
+    Two connections: a long act renews its lease while its statements run.
     """
     pool = upstream.app_pool(app)
     if pool is not None:

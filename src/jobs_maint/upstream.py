@@ -1,8 +1,8 @@
 """The only place that knows Procrastinate's internals, and which versions are supported.
 
-Facts relied on (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
+Relies on these facts (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
 notification channels and payload; `worker_middleware` in `App.worker_defaults`. Procrastinate is
-imported by what needs it, as the shell seldom does and every command would wait for it.
+imported inside the functions that need it: the shell rarely does, and each command would wait.
 """
 
 # ruff: noqa: PLC0415  see above
@@ -40,7 +40,7 @@ OUR_TASKS = [f"{name.replace('_', chr(92) + '_')}%" for name in OUR_NAMESPACES]
 """The same as LIKE patterns."""
 
 LONGEST_CHANNEL = 63
-"""pg_notify refuses channel names of 64 bytes and more."""
+"""pg_notify refuses channel names of 64 bytes or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class Notification:
 
 
 STOPPING = "jobs_maint_stopping"
-"""Key of a job's `additional_context`: a function that tells whether its worker is to end."""
+"""Key of a job's `additional_context`: a function that returns whether its worker is stopping."""
 
 
 def is_stopping(worker: Worker) -> bool:
-    """Whether the worker was asked to end and waits for its jobs."""
-    return worker._stop_event.is_set()  # noqa: SLF001  nothing public tells it
+    """Whether the worker was asked to stop and is waiting for its jobs."""
+    return worker._stop_event.is_set()  # noqa: SLF001  there is no public way to ask
 
 
 def procrastinate_version() -> str:
@@ -74,7 +74,7 @@ def schema_sql() -> LiteralString:
 def app_pool(app: App) -> psycopg_pool.AsyncConnectionPool[Any] | None:
     """The pool the running app uses; None for connectors without a psycopg pool.
 
-    Asked when a job runs, never earlier: `replace_connector` and Django swap connectors.
+    Call it when a job runs, never earlier: `replace_connector` and Django swap connectors.
     Raises AppNotOpen when the app is not open.
     """
     from procrastinate import PsycopgConnector
@@ -112,7 +112,7 @@ async def connection_params(app: App) -> tuple[str, dict[str, Any]] | None:
 
 
 def build_notifications(jobs: Iterable[tuple[int, str]]) -> list[Notification]:
-    """What wakes the workers for jobs put back: one message a queue, one for all-queue workers.
+    """Messages that wake workers for waiting jobs: one per queue, one for all-queue workers.
 
     `jobs` are (id, queue name). A queue whose channel name is too long is left out: its workers
     find the job at their next poll.

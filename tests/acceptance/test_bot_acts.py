@@ -120,7 +120,7 @@ async def test_nobody_else_confirms_and_the_message_stays_as_it_is(pool, conn):
                 [refusal] = await click(slack, bot, user, preview, button)
                 assert refusal.ephemeral
                 if user == VIEWER and button == "Retry 2 jobs":
-                    assert "It needs the role operator" in as_text(refusal)
+                    assert "This requires the role operator" in as_text(refusal)
                 else:
                     assert "Only the person who asked" in as_text(refusal)
         assert now(slack, preview) == preview
@@ -242,7 +242,7 @@ async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job
     kept = await make_job(status="succeeded", finished_ago=days(2))
     async with open_bot(pool) as (slack, bot):
         [refusal] = await ask(slack, bot, OPERATOR, OPS, "/jobs purge")
-        assert "It needs the role admin" in as_text(refusal)
+        assert "This requires the role admin" in as_text(refusal)
         [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs purge")
         assert await count(conn, "succeeded") == 4
         await click(slack, bot, ADMIN, preview, find_buttons(preview)[0])

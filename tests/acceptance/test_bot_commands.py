@@ -53,7 +53,9 @@ async def test_a_viewer_is_refused_privately_told_whom_to_ask_and_audited(
         [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs retry {job_id}")
         assert answer.ephemeral
         shown = as_text(answer)
-        assert shown.startswith("⛔ You may not retry jobs. It needs the role operator; you are")
+        assert shown.startswith(
+            "⛔ You may not retry jobs. This requires the role operator; your role is"
+        )
         assert f"Ask @{ADMIN} or anyone in @S0OPERATORS." in shown
         assert await make_job.status(job_id) == "failed"
         assert await audit_rows(conn, "refused") == [(VIEWER, "retry", "refused")]

@@ -132,7 +132,7 @@ async def test_settings_that_make_no_sense_end_it_with_78(database_url):
     async with open_slack() as slack:
         code, text = await run(slack, database_url, CHATBOT_ROLES="{")
         assert code == 78
-        assert text.startswith("jobs-chatbot: CHATBOT_ROLES: it is not JSON")
+        assert text.startswith("jobs-chatbot: CHATBOT_ROLES: it is not valid JSON")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ async def test_whoever_lacks_the_role_is_refused_alone_and_nothing_is_changed(
                 first, second = answer.text.splitlines()[:2]
                 assert answer.ephemeral, words
                 assert first.startswith("⛔ You may not "), words
-                assert f"needs the role {role}" in first, words
+                assert f"requires the role {role}" in first, words
                 assert second.startswith("Ask <@"), words
                 expected.append((user, words.split()[0]))
     assert await read_jobs(conn) == before

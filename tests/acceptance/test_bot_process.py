@@ -68,13 +68,13 @@ async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
         ({"SLACK_BOT_TOKEN": "nonsense"}, "SLACK_BOT_TOKEN: it is not a bot token"),
         ({"SLACK_SIGNING_SECRET": ""}, "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET"),
         ({"JOB_QUEUE_DATABASE_URL": ""}, "JOB_QUEUE_DATABASE_URL is not set"),
-        ({"CHATBOT_ROLES": "{"}, "CHATBOT_ROLES: it is not JSON"),
+        ({"CHATBOT_ROLES": "{"}, "CHATBOT_ROLES: it is not valid JSON"),
         ({"CHATBOT_ROLES": "[" * 5_000}, "CHATBOT_ROLES: it is nested too deep"),
         ({"CHATBOT_ROLES": '{"boss": {"users": ["U1"]}}'}, "'boss' is no role"),
         ({"CHATBOT_ROLES": '{"viewer": {"users": ["@ana"]}}'}, "'@ana' is no user id"),
-        ({"CHATBOT_DIGESTS": "[1"}, "CHATBOT_DIGESTS: it is not JSON"),
+        ({"CHATBOT_DIGESTS": "[1"}, "CHATBOT_DIGESTS: it is not valid JSON"),
         ({"CHATBOT_DIGESTS": "[1]"}, "CHATBOT_DIGESTS[0]: it must be an object"),
-        ({"CHATBOT_ROLLS": "{}"}, "CHATBOT_ROLLS is set but is no setting; did you mean"),
+        ({"CHATBOT_ROLLS": "{}"}, "CHATBOT_ROLLS is not a known setting; did you mean"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_one_sentence_and_exit_code_78(
@@ -94,7 +94,7 @@ def test_a_setting_that_makes_no_sense_is_one_sentence_and_exit_code_78(
     ("settings", "code", "sentence"),
     [
         ({"JOB_QUEUE_DATABASE_URL": "postgresql://127.0.0.1:1/jobs"}, 69, "127.0.0.1:1"),
-        ({"CHATBOT_ROLES": "{"}, 78, "CHATBOT_ROLES: it is not JSON"),
+        ({"CHATBOT_ROLES": "{"}, 78, "CHATBOT_ROLES: it is not valid JSON"),
         ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, 78, "SLACK_BOT_TOKEN is not accepted by Slack"),
         ({"SLACK_APP_TOKEN": "xapp-wrong"}, 78, "SLACK_APP_TOKEN is not accepted by Slack"),
         ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, 69, "Slack cannot be reached"),

@@ -64,7 +64,7 @@ def test_a_living_workers_job_is_left_and_a_force_says_that_it_will_run_twice(
         terminal.wait_for("Rescue 1 job by force? [y/N] ")
         text = " ".join(terminal.text.split())
         assert f"pid {worker.pid}) runs it since 20" in text
-        assert "If that worker still runs it, the job will run twice." in text
+        assert "If that worker is still running it, the job will run twice." in text
         terminal.send("y\n")
         assert terminal.end() == 0
     assert "1 job of slow rescued in " in terminal.text

@@ -94,7 +94,7 @@ async def test_named_jobs_that_do_not_fit_are_told_and_end_with_5_or_4(jobs_main
     done = await make_job(status="succeeded")
     some = jobs_maint("retry", good, done, NO_JOB, "--yes")
     assert (some.returncode, some.stderr) == (5, "")
-    assert "Left out 2: not there, or in a status that does not fit" in some.stdout
+    assert "Left out 2: not found, or in a status that does not allow it" in some.stdout
     assert f"({done}, {NO_JOB})" in " ".join(some.stdout.split())
     none = jobs_maint("retry", done, NO_JOB, "--yes")
     assert none.returncode == 4
@@ -202,7 +202,7 @@ async def test_a_purge_that_was_killed_holds_the_turn_no_longer_than_its_lease(
     victim.kill()
     refused = jobs_maint(*words)
     assert (refused.returncode, refused.stdout) == (4, "")
-    assert "A purge runs already: " in refused.stderr
+    assert "A purge is already running: " in refused.stderr
     assert "if its process died, a minute after its last sign of life" in refused.stderr
     await release_deletes(conn)
     gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
@@ -270,6 +270,6 @@ async def test_a_locked_job_times_out_and_nothing_of_its_batch_is_changed(
         pid = holder.info.backend_pid
         done = jobs_maint("retry", "--all", "--yes")
     assert (done.returncode, done.stdout) == (69, "")
-    assert "Another session holds these rows" in done.stderr
+    assert "Another session has held these rows" in done.stderr
     assert re.search(rf": process {pid} \(psql of bo, open for \d+ s\);", done.stderr)
     assert [await make_job.status(job) for job in jobs] == ["failed", "failed"]

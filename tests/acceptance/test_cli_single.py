@@ -26,7 +26,7 @@ async def test_a_running_job_is_asked_to_abort_and_once_is_enough(jobs_maint, ma
     again = jobs_maint("cancel", job)
     assert (again.returncode, again.stdout) == (4, "")
     assert again.stderr == (
-        f"jobs-maint: Job {job} was not cancelled: its worker was asked to abort it before.\n"
+        f"jobs-maint: Job {job} was not cancelled: its worker was already asked to abort it.\n"
     )
 
 

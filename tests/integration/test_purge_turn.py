@@ -78,7 +78,7 @@ async def test_who_comes_second_learns_who_works_since_when_and_how_far(pool, ma
         await ask(pool, ConfirmSelection(shown.key))
     assert caught.value.exit_code == 4
     said = str(caught.value)
-    assert said.startswith("A purge runs already: bo@other in the shell began it at 2")
+    assert said.startswith("A purge is already running: bo@other in the shell started it at 2")
     assert f"(request {request}) and it deleted 1,207 jobs so far" in said
     assert "nothing was changed" in said
     assert await make_job.status(job) == "succeeded"
@@ -90,7 +90,7 @@ async def test_one_queue_waits_for_the_other_too(pool, make_job, conn):
     await make_job(status="succeeded", queue="email", finished_ago=days(40))
     shown = await ask(pool, PreviewPurge(queue="email"))
     await open_by_hand(conn)
-    with pytest.raises(AlreadyRunning, match="Only one at a time works on a database"):
+    with pytest.raises(AlreadyRunning, match="Only one purge can run at a time"):
         await ask(pool, ConfirmSelection(shown.key))
 
 

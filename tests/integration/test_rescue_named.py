@@ -100,7 +100,7 @@ async def test_a_job_that_a_fresh_beat_names_is_left_and_its_worker_is_told(
     item = await rescue(pool, job)
     assert (item.outcome, item.code) == ("skipped", "worker_alive")
     assert " (host-a pid 31) runs it since 20" in item.reason
-    assert ", by its beat at 20" in item.reason
+    assert " (beat at 20" in item.reason
     assert await make_job.status(job) == "doing"
     found = await conn.execute("SELECT outcome, error_code FROM jobs_maint_audit")
     assert await found.fetchall() == [("refused", "worker_alive")]
@@ -138,7 +138,7 @@ async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_th
     )  # fmt: skip
     assert await make_job.status(job) == "doing"
     forced = await ask(pool, PreviewRescue((job,), force=True))
-    assert forced.warnings[1] == "If that worker still runs it, the job will run twice."
+    assert forced.warnings[1] == "If that worker is still running it, the job will run twice."
     assert (await confirm(pool, forced)).done == 1
 
 
@@ -201,7 +201,7 @@ async def test_where_nobody_is_heard_a_silence_of_a_moment_is_no_reason(
     await fleet.beat(worker, job)
     await fleet.pass_time(minutes(20))
     item = await rescue(pool, job)
-    assert (item.code, "no worker at all is heard" in item.reason) == ("too_soon", True)
+    assert (item.code, "no worker is reporting yet" in item.reason) == ("too_soon", True)
     await fleet.beat(worker, job)
     assert (await rescue(pool, job)).code == "worker_alive"
     await fleet.pass_time(minutes(20))
@@ -356,8 +356,8 @@ async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_live
     assert (shown.words, shown.count, shown.expected) == (f"rescue --force {job}", 1, 1)
     who, risk = shown.warnings
     assert " (host-a pid 31) runs it since 20" in who
-    assert "named it in its beat at 20" in who
-    assert risk == "If that worker still runs it, the job will run twice."
+    assert " (beat at 20" in who
+    assert risk == "If that worker is still running it, the job will run twice."
     report = await confirm(pool, shown)
     assert (report.done, [group.code for group in report.became]) == (1, ["put_back"])
     row = await (
@@ -367,7 +367,7 @@ async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_live
     ((kind, will_retry, message),) = await list_failures(conn)
     assert (kind, will_retry) == ("worker_lost", True)
     assert message.startswith("forced by shell:ana: worker ")
-    assert "(host-a pid 31) was said not to run it" in message
+    assert "(host-a pid 31) no longer runs it" in message
     found = await conn.execute("SELECT action, outcome FROM jobs_maint_audit ORDER BY id")
     words = f"rescue --force {job}"
     assert await found.fetchall() == [(words, "previewed"), (words, "done")]
@@ -419,7 +419,9 @@ async def test_a_force_takes_an_admin_also_at_the_confirmation(fleet, pool, make
     job = await run_job(fleet)
     operator = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR),))
     admin = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN),))
-    with pytest.raises(NotPermitted, match="You may not force a rescue: it needs the role admin"):
+    with pytest.raises(
+        NotPermitted, match="You may not force a rescue: this requires the role admin"
+    ):
         await ask(pool, PreviewRescue((job,), force=True), operator)
     shown = await ask(pool, PreviewRescue((job,), force=True), admin)
     with pytest.raises(NotPermitted, match="admin"):
@@ -441,7 +443,7 @@ async def test_a_force_of_a_dead_workers_job_says_that_no_sign_of_life_is_fresh(
 ):
     job = await run_job(fleet, silent_for=minutes(3))
     shown = await ask(pool, PreviewRescue((job,), force=True))
-    assert "no sign of life is fresh, the last was at 20" in shown.warnings[0]
+    assert "shows no recent sign of life, the last was at 20" in shown.warnings[0]
     nobodys = await make_job(status="doing")
     shown = await ask(pool, PreviewRescue((nobodys,), force=True))
     assert shown.warnings[0].startswith("A worker has it since 20")

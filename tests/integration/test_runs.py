@@ -102,7 +102,9 @@ async def test_a_run_that_has_ended_cannot_be_stopped_and_a_viewer_may_not(pool,
     report = await ask(pool, ConfirmSelection(shown.key))
     with pytest.raises(SelectionExpired, match="ended already"):
         await ask(pool, StopRun(report.audit_id), BO)
-    with pytest.raises(NotPermitted, match="You may not stop a run: it needs the role operator"):
+    with pytest.raises(
+        NotPermitted, match="You may not stop a run: this requires the role operator"
+    ):
         await ask(pool, StopRun(report.audit_id), VI)
 
 

@@ -145,7 +145,7 @@ async def test_the_printed_sql_makes_the_same_tables(bare_database_url, server: 
         (("postgres@", "stranger:hunter2@"), DatabaseUnavailable, "no user named"),
         (("@/", "@127.0.0.1:1/"), DatabaseUnavailable, "Nothing listens"),
         (("@/", "@no-such-host.invalid/"), DatabaseUnavailable, "unknown"),
-        (("postgresql://", "nonsense "), InvalidSettings, "not an address"),
+        (("postgresql://", "nonsense "), InvalidSettings, "not the URL"),
     ],
 )
 async def test_each_way_to_have_no_database_is_one_sentence_without_the_password(

@@ -30,7 +30,10 @@ LOCK = SkipGroup(
     "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
 )
 ALIVE = SkipGroup(
-    "worker_alive", "worker 3 (web-2 pid 4711) runs it since 02:10, by its beat at 03:13", 1, (9,)
+    "worker_alive",
+    "worker 3 (web-2 pid 4711) has been running it since 02:10 (beat at 03:13)",
+    1,
+    (9,),
 )
 RETRY = Preview(
     "retry", "retry --all webhook --since 1h", "k3y", 37, 0,
@@ -53,8 +56,8 @@ FORCE = Preview(
     "rescue", "rescue --force 4711", "k3y", 1, 0,
     (SetGroup("reports", "team.tasks.build_report", 1),), (), NOW,
     warnings=(
-        "Worker 3 (web-2 pid 4711) runs it since 02:10 and named it in its beat at 03:13.",
-        "If that worker still runs it, the job will run twice.",
+        "Worker 3 (web-2 pid 4711) has been running it since 02:10 (beat at 03:13).",
+        "If that worker is still running it, the job will run twice.",
     ),
 )  # fmt: skip
 AT_WORK = Progress("retry", "retry --all webhook", BY, 21, 35, 0.18, 17)

@@ -68,7 +68,7 @@ def test_a_refusal_names_what_is_missing_and_what_is_held():
     with pytest.raises(NotPermitted) as caught:
         permit(slack(Grant(Role.VIEWER)), RetryJobs((1,)))
     assert str(caught.value) == (
-        "You may not retry jobs: it needs the role operator; you are viewer."
+        "You may not retry jobs: this requires the role operator; your role is viewer."
     )
     assert (caught.value.needs, caught.value.has) == ("operator", "viewer")
 
@@ -108,7 +108,7 @@ def test_a_grant_for_channels_holds_only_there():
 
 
 def test_an_act_on_everything_needs_an_unlimited_grant():
-    with pytest.raises(NotPermitted, match="on every queue; you hold it on email"):
+    with pytest.raises(NotPermitted, match="on every queue; you have it on email"):
         permit(slack(Grant(Role.ADMIN, queues=("email",))), PurgeFinished())
 
 

@@ -37,7 +37,7 @@ def test_one_grant_or_a_list_of_grants_is_understood(monkeypatch):
 @pytest.mark.parametrize(
     ("roles", "sentence"),
     [
-        ("{", "it is not JSON"),
+        ("{", "it is not valid JSON"),
         ("", "it is empty"),
         ("[]", "it must be an object"),
         ('"admin"', "it must be an object"),

@@ -23,7 +23,7 @@ EVIL = "a\x1b[2J\n\u202e"
 LOCK = SkipGroup(
     "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
 )
-MISSING = SkipGroup("wrong_status", "not there, or in a status that does not fit", 1, (9,))
+MISSING = SkipGroup("wrong_status", "not found, or in a status that does not allow it", 1, (9,))
 PREVIEW = Preview(
     "retry", "retry --all webhook", "key", 37, 0,
     (SetGroup("webhook", "demo.deliver_webhook", 37),), (LOCK,), NOW,
@@ -44,7 +44,7 @@ FORCE = Preview(
     "rescue", "rescue --force 4712", "key", 1, 0, (SetGroup("reports", "shop.build", 1),), (), NOW,
     warnings=(
         "Worker 3 (host-a pid 31) runs it since 03:02.",
-        "If that worker still runs it, the job will run twice.",
+        "If that worker is still running it, the job will run twice.",
     ),
 )  # fmt: skip
 RESCUED = BulkReport(
@@ -53,7 +53,7 @@ RESCUED = BulkReport(
     queues=("reports",),
     became=(
         SkipGroup("put_back", "its worker is gone", 1, (1,)),
-        SkipGroup("failed", "it was put back 3 times already", 1, (2,)),
+        SkipGroup("failed", "it was already put back 3 times", 1, (2,)),
     ),
 )  # fmt: skip
 EVERY = [PREVIEW, PURGE_PREVIEW, BULK, PURGE, RESCUE, FORCE, RESCUED]
@@ -102,7 +102,7 @@ def test_named_jobs_that_do_not_fit_are_left_out_and_not_subtracted():
     preview = replace(PREVIEW, count=2, skips=(MISSING,))
     assert preview.expected == 2
     text = render_text(preview)
-    assert text.startswith("2 jobs of webhook would be retried.\nLeft out 1: not there, or")
+    assert text.startswith("2 jobs of webhook would be retried.\nLeft out 1: not found, or")
 
 
 def test_what_is_beyond_the_largest_set_is_counted_before_and_after():
@@ -186,7 +186,7 @@ def test_a_force_says_the_risk_before_anything_else():
     assert lines(FORCE)[:3] == [
         "1 job of reports would be rescued.",
         "Worker 3 (host-a pid 31) runs it since 03:02.",
-        "If that worker still runs it, the job will run twice.",
+        "If that worker is still running it, the job will run twice.",
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_rescue_of_several_says_what_became_of_each_kind():
     assert lines(RESCUED) == [
         "2 jobs of reports rescued in 0.1 s.",
         "1 put back: its worker is gone (1).",
-        "1 failed for good: it was put back 3 times already (2).",
+        "1 failed for good: it was already put back 3 times (2).",
         "1 skipped: worker 3 (host-a pid 31) runs it (3).",
         "Follow: jobs-maint stats reports",
     ]
@@ -208,7 +208,7 @@ def test_running_jobs_of_a_cancel_are_counted_apart_before_and_after():
     )
     only = replace(both, count=1, running=1)
     assert lines(only)[0] == "1 job of webhook: 1 runs and would be asked to abort."
-    asked = SkipGroup("abort_requested", "it runs now", 2, (4, 5))
+    asked = SkipGroup("abort_requested", "it is running", 2, (4, 5))
     done = replace(
         BULK, verb="cancel", words=words, requested=5, done=5, skips=(),
         became=(SkipGroup("cancelled", "", 3, (1, 2, 3)), asked),

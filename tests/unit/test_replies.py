@@ -160,10 +160,10 @@ def test_failed_of_several_tasks_says_how_many_of_each():
 
 
 def test_a_job_given_up_because_its_workers_died_says_that_before_which_worker():
-    message = "worker 3 (web pid 7) last beat at 11:00 UTC; it was put back 3 times already"
+    message = "worker 3 (web pid 7) last beat at 11:00 UTC; it was already put back 3 times"
     lost = job(kind="worker_lost", exception_type=None, message=message)
     text = shown(render_failed(FailedJobsReport(NOW, (lost,), 1, 20), "/jobs"))
-    assert "its worker died; it was put back 3 times already (worker 3 (web pid 7)" in text
+    assert "its worker died; it was already put back 3 times (worker 3 (web pid 7)" in text
 
 
 def test_no_failed_job_is_green_and_repeats_what_was_asked():

@@ -121,7 +121,7 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
          ["✅ Job 7 discarded by @U0ANA.",
           "send in email is given up; it is kept until the purge."],
          [("Retry it", "retry 7"), ("Details", "status 7")]),
-        (acted("cancel", "abort_requested", "it runs now; its worker was asked to abort it"),
+        (acted("cancel", "abort_requested", "it is running; its worker was asked to abort it"),
          ["🟡 Job 7 runs; its worker was asked to abort it by @U0ANA.",
           "send in email goes on until its task takes notice."], [("Details", "status 7")]),
         (acted("discard", "wrong_status", "it is todo", ItemOutcome.SKIPPED),
@@ -131,9 +131,9 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
         (acted("rescue", "put_back", "worker 3 last beat at 03:01"),
          ["✅ Job 7 put back by @U0ANA.", "send in email is ready to run.",
           "Worker 3 last beat at 03:01."], [("Details", "status 7")]),
-        (acted("rescue", "failed", "worker 3 is gone; it was put back 3 times already"),
+        (acted("rescue", "failed", "worker 3 is gone; it was already put back 3 times"),
          ["🟡 Job 7 failed for good. The rescue was asked by @U0ANA.",
-          "send in email was not put back: it was put back 3 times already.", "Worker 3 is gone."],
+          "send in email was not put back: it was already put back 3 times.", "Worker 3 is gone."],
          [("Retry it", "retry 7"), ("Details", "status 7")]),
         (acted("rescue", "worker_alive", "worker 3 runs it", ItemOutcome.SKIPPED),
          ["🟡 Job 7 was not rescued: worker 3 runs it."], [("Details", "status 7")]),
@@ -167,7 +167,7 @@ def test_a_refusal_names_what_is_missing_and_whom_to_ask():
     refused = refusal(VIEWER, RetryJobs((7,)))
     message = render_refusal(refused, users=["U0ANA"], usergroups=["S0ONCALL"])
     assert shown(message).splitlines()[:2] == [
-        "⛔ You may not retry jobs. It needs the role operator; you are viewer.",
+        "⛔ You may not retry jobs. This requires the role operator; your role is viewer.",
         "Ask @U0ANA or anyone in @S0ONCALL.",
     ]
 

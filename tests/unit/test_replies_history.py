@@ -45,9 +45,9 @@ def test_a_job_that_went_on_after_its_worker_died_shows_that_attempt_and_no_talk
 
 
 def test_a_job_given_up_says_why_first_and_then_which_worker_it_was():
-    given_up = run(4, 9, message=f"{WHO}; it was put back 3 times already", **LOST)
+    given_up = run(4, 9, message=f"{WHO}; it was already put back 3 times", **LOST)
     lines = show_job("failed", given_up).splitlines()
-    assert lines[0] == "🔴 Its worker died; it was put back 3 times already"
+    assert lines[0] == "🔴 Its worker died; it was already put back 3 times"
     assert lines[2] == "Worker 3 (web pid 7) last beat at 11:59 UTC."
 
 

@@ -270,7 +270,7 @@ def test_rescue_tells_what_went_back_and_what_was_given_up():
         "2 other jobs have no living worker and are not due yet.",
         "build_report  job 4602 · reports · given up",
         (
-            "it was put back 3 times already, so it is given up; "
+            "it was already put back 3 times, so the rescue gave up; "
             "worker 13 (web-3 pid 90) died, last beat 23 Nov 11:44 UTC"
         ),
         "2 × deliver_webhook  jobs 4711 4713 · webhook · put back",

@@ -30,7 +30,7 @@ RUNNING = replace(
 RESCUE = replace(
     CANCEL, verb="rescue", words="rescue 12 13", requested=2, done=2,
     became=(SkipGroup("put_back", "", 1, (12,)),
-            SkipGroup("failed", "worker 3 is gone; it is given up", 1, (13,))),
+            SkipGroup("failed", "worker 3 is gone; the rescue gave up", 1, (13,))),
 )  # fmt: skip
 AT_WORK = Progress("retry", "retry --all webhook", "U0ANA", 21, 35, 0.21, 17)
 LOST = LostRun(
@@ -81,10 +81,10 @@ def bulk(report, **options):
         (DISCARD, "✅ 35 jobs of webhook discarded by @U0ANA in 3 s."),
         (RESCUE,
          ("🟡 1 job of webhook put back by @U0ANA in 3 s. "
-         "1 failed for good (job 13): it is given up.")),
+         "1 failed for good (job 13): the rescue gave up.")),
         (replace(RESCUE, done=1, became=RESCUE.became[1:]),
          ("🟡 No job of webhook put back by @U0ANA in 3 s. "
-         "1 failed for good (job 13): it is given up.")),
+         "1 failed for good (job 13): the rescue gave up.")),
         (replace(CANCEL, verb="park", words="park"),
          "✅ 35 jobs of webhook changed by @U0ANA in 3 s."),
     ],
@@ -95,12 +95,12 @@ def test_the_outcome_says_how_many_by_whom_and_why_not_the_others(report, says):
 
 def test_each_reason_has_a_line_and_one_job_is_told_in_full():
     one = SkipGroup("wrong_status", "it is running; only failed jobs can be retried", 1, (5,))
-    left = SkipGroup("wrong_status", "not there, or in a status that does not fit", 3, (7, 8))
+    left = SkipGroup("wrong_status", "not found, or in a status that does not allow it", 3, (7, 8))
     report = replace(RETRY, requested=38, skips=(LOCK, one), left_out=(left,))
     assert lines(bulk(report))[1:4] == [
         "2 skipped: queueing lock taken (4713, 4720).",
         "1 skipped (job 5): it is running; only failed jobs can be retried.",
-        "3 left out: not there, or in a status that does not fit (7, 8 and 1 more).",
+        "3 left out: not found, or in a status that does not allow it (7, 8 and 1 more).",
     ]
 
 

@@ -15,7 +15,7 @@ WEBHOOK = (SetGroup("webhook", "demo.tasks.deliver_webhook", 37),)
 LOCK = SkipGroup(
     "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
 )
-MISSING = SkipGroup("wrong_status", "not there, or in a status that does not fit", 1, (9,))
+MISSING = SkipGroup("wrong_status", "not found, or in a status that does not allow it", 1, (9,))
 RETRY = Preview("retry", "retry --all webhook", "k3y", 37, 0, WEBHOOK, (LOCK,), NOW)
 CANCEL = replace(RETRY, verb="cancel", words="cancel --all webhook", skips=())
 DISCARD = replace(RETRY, verb="discard", words="discard --all webhook", skips=())
@@ -28,7 +28,7 @@ PURGE = Preview(
 FORCE = Preview(
     "rescue", "rescue --force 4711", "k3y", 1, 0, (SetGroup("reports", "demo.build_report", 1),),
     (), NOW, warnings=("Worker 3 runs it since 02:10.",
-                       "If that worker still runs it, the job will run twice."),
+                       "If that worker is still running it, the job will run twice."),
 )  # fmt: skip
 
 
@@ -114,9 +114,9 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
         (PURGE, "This cannot be undone."),
         (replace(RETRY, skips=(), words="retry --all --request 17"),
          "A cancelled job that was scheduled for later keeps its time."),
-        (FORCE, "If that worker still runs it, the job will run twice."),
+        (FORCE, "If that worker is still running it, the job will run twice."),
         (replace(RETRY, skips=(MISSING,)),
-         "1 left out (job 9): not there, or in a status that does not fit."),
+         "1 left out (job 9): not found, or in a status that does not allow it."),
         (replace(RETRY, count=50_000, remain=1_204),
          ("1,204 more remain beyond the largest set of 50,000; "
           "run the same command again for them.")),
@@ -147,7 +147,7 @@ def test_words_that_a_button_cannot_carry_leave_the_key(words):
     ("preview", "sure"),
     [
         (PURGE, "12,044 finished jobs are deleted for good. Nothing brings them back."),
-        (FORCE, "If that worker still runs it, the job will run twice."),
+        (FORCE, "If that worker is still running it, the job will run twice."),
     ],
 )
 def test_what_cannot_be_undone_is_red_and_asks_once_more(preview, sure):

@@ -1,4 +1,4 @@
-"""Who asks, and what they may: roles, grants, queues."""
+"""Who asks, and what they may do: roles, grants, queues."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _matches(glob: str, text: str) -> bool:
 
 
 def like_pattern(glob: str) -> str:
-    """A glob as a LIKE pattern: `*` and `?` are wild, after a backslash they are themselves."""
+    """A glob as a LIKE pattern: `*` and `?` are wildcards, literal after a backslash."""
     wild = {"*": "%", "?": "_"}
     parts = (
         wild.get(part) or re.sub(r"([\\%_])", r"\\\1", _literal(part))
@@ -87,7 +87,7 @@ def _literal(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role, perhaps only for some queues and only in some channels (ids)."""
+    """A role, optionally limited to some queues and some channels (ids)."""
 
     role: Role
     queues: tuple[str, ...] | None = None
@@ -115,18 +115,18 @@ class Actor:
         return cls("task", name, name, None, (Grant(Role.ADMIN),))
 
     def grants_here(self) -> tuple[Grant, ...]:
-        """The grants that hold in the actor's channel."""
+        """The grants that apply in the actor's channel."""
         return tuple(g for g in self.grants if g.channels is None or self.channel in g.channels)
 
     @property
     def role(self) -> Role | None:
-        """The highest role held here, on whichever queues."""
+        """The highest role held here, on any queue."""
         order = list(Role)
         roles = [grant.role for grant in self.grants_here()]
         return max(roles, key=order.index, default=None)
 
     def scope(self, needed: Role) -> QueueScope | None:
-        """The queues on which this actor holds the role; None when on none."""
+        """The queues on which this actor holds the role; None if there are none."""
         globs: list[str] = []
         found = False
         for grant in self.grants_here():

@@ -32,7 +32,7 @@ class ShowAudit(Action[AuditReport]):
 
 @dataclass(frozen=True, slots=True)
 class StopRun(Action[str]):
-    """Ask a running act to stop after its batch. Any operator may: stopping is safe."""
+    """Ask a running act to stop after its batch. Any operator may, as stopping is safe."""
 
     audit_id: int
 
@@ -47,7 +47,7 @@ class StopRun(Action[str]):
 
 @dataclass(frozen=True, slots=True)
 class TakeLostRuns(Action[tuple[LostRun, ...]]):
-    """Mark runs whose process is gone, and take those whose message has to say so."""
+    """Mark runs whose process is gone, and take those whose message must say so."""
 
     word: ClassVar[str] = "lost runs"
     verb: ClassVar[str] = "mark lost runs"
@@ -56,7 +56,7 @@ class TakeLostRuns(Action[tuple[LostRun, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class CloseRun(Action[None]):
-    """The message of a lost run says so now."""
+    """Record that the message of a lost run now says so."""
 
     audit_id: int
 

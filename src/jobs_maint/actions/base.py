@@ -19,12 +19,12 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Action(Generic[R_co]):
-    """What is to be done; `perform` answers with an `R_co`.
+    """One request; `perform` returns an `R_co` for it.
 
-    `role` None: anyone who may use the tool at all, also without a grant.
+    `role` None: anyone who may use the tool at all, even without a grant.
 
-    `act`: changes something, so it is audited and needs fresh knowledge of who may. `verb`: what
-    it does, to follow "You may not …". `whole`: needs a grant that reaches every queue.
+    `act`: changes something, so it is audited and needs up-to-date grants. `verb`: what it does,
+    to follow "You may not …". `whole`: needs a grant that reaches every queue.
     """
 
     word: ClassVar[str]
@@ -46,8 +46,8 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
     has = actor.role
     if action.whole and scope.globs is not None:
         raise NotPermitted(
-            f"You may not {action.verb}: it needs the role {action.role} on every queue; "
-            f"you hold it on {', '.join(scope.globs)}.",
+            f"You may not {action.verb}: this requires the role {action.role} on every queue; "
+            f"you have it on {', '.join(scope.globs)}.",
             needs=action.role,
             has=has,
         )
@@ -55,12 +55,12 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
 
 
 def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
-    """The queues on which the actor holds the role; raises NotPermitted when on none."""
+    """The queues on which the actor holds the role; raises NotPermitted if there are none."""
     scope = actor.scope(needs)
     if scope is None:
-        held = f"you are {actor.role}" if actor.role else "you have no role here"
+        held = f"your role is {actor.role}" if actor.role else "you have no role here"
         raise NotPermitted(
-            f"You may not {verb}: it needs the role {needs}; {held}.",
+            f"You may not {verb}: this requires the role {needs}; {held}.",
             needs=needs,
             has=actor.role,
         )

@@ -15,7 +15,7 @@ __all__ = ["CloseDigest", "OpenDigest", "ShowDigest"]
 
 @dataclass(frozen=True, slots=True)
 class ShowDigest(Action[DigestReport]):
-    """The failure summary of the last hours, made now; opens and advances no window."""
+    """The failure summary of the last hours; does not open or advance a window."""
 
     queue: str | None = None
     since: timedelta = timedelta(hours=24)
@@ -47,7 +47,7 @@ class OpenDigest(Action[DigestReport | None]):
 
 @dataclass(frozen=True, slots=True)
 class CloseDigest(Action[None]):
-    """Say what came of an opened window: only `sent` and `quiet` advance it."""
+    """Record the outcome of an opened window; only `sent` and `quiet` advance it."""
 
     window_id: int
     state: Literal["sent", "quiet", "failed"]

@@ -17,6 +17,6 @@ class RunDoctor(Action[DoctorReport]):
     """Check schema, versions, workers, maintenance; changes nothing."""
 
     word: ClassVar[str] = "doctor"
-    verb: ClassVar[str] = "see how the set-up is"
+    verb: ClassVar[str] = "check the set-up"
     role: ClassVar[Role | None] = Role.ADMIN
     whole: ClassVar[bool] = True

@@ -16,7 +16,7 @@ __all__ = ["CancelJobs", "DiscardJobs", "GetJob", "RetryJobs"]
 class GetJob(Action[JobDetails]):
     job_id: int
     reveal: bool = False
-    """Show arguments and errors without redaction; the shell only, audited."""
+    """Show arguments and errors without redaction; shell only, audited."""
 
     word: ClassVar[str] = "status"
     verb: ClassVar[str] = "see a job"

@@ -41,7 +41,7 @@ class PreviewPurge(Action[Preview]):
 class PurgeFinished(Action[PurgeReport]):
     """Delete finished jobs by the retention settings. `time_limit` bounds one call.
 
-    `resume_after` is what an unfinished report said.
+    `resume_after` comes from an unfinished report.
     """
 
     dry_run: bool = False

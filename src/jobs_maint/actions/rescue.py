@@ -26,7 +26,7 @@ class ListWorkers(Action[WorkersReport]):
 
 @dataclass(frozen=True, slots=True)
 class RescueStalled(Action[RescueReport]):
-    """Put dead workers' jobs back, under the policy of the settings."""
+    """Put the jobs of dead workers back, following the rescue policy in the settings."""
 
     word: ClassVar[str] = "rescue"
     verb: ClassVar[str] = "rescue jobs"
@@ -37,7 +37,7 @@ class RescueStalled(Action[RescueReport]):
 
 @dataclass(frozen=True, slots=True)
 class RescueJobs(Action[RescueReport]):
-    """Put one job back now when its worker is dead, without waiting for the rescue."""
+    """Put jobs back now if their worker is dead, without waiting for the rescue."""
 
     job_ids: tuple[int, ...]
 
@@ -54,7 +54,7 @@ class RescueJobs(Action[RescueReport]):
 class PreviewRescue(Action[Preview]):
     """Freeze the runs of these jobs and show what a rescue would do; changes no job.
 
-    `force`: one job, also when its worker lives; who confirms knows that it runs there no more.
+    `force`: one job, even if its worker is alive; whoever confirms knows it no longer runs there.
     """
 
     job_ids: tuple[int, ...]
@@ -69,7 +69,7 @@ class PreviewRescue(Action[Preview]):
 
     @property
     def role(self) -> Role | None:  # type: ignore[override]
-        """A force takes an admin."""
+        """`--force` needs an admin."""
         return Role.ADMIN if self.force else Role.OPERATOR
 
     def words(self) -> str:

@@ -14,7 +14,7 @@ __all__ = ["ApplySchema", "CheckSchema", "ShowSchemaSql"]
 
 @dataclass(frozen=True, slots=True)
 class ApplySchema(Action[SchemaReport]):
-    """Apply what is missing; `indexes`: also build those on Procrastinate's tables."""
+    """Apply what is missing; `indexes`: also build ours on Procrastinate's tables."""
 
     indexes: bool = True
 

@@ -23,7 +23,7 @@ class BulkVerb(StrEnum):
 
     @property
     def statuses(self) -> tuple[str, ...]:
-        """The statuses it can be asked for; the first is the default."""
+        """The statuses it applies to; the first is the default."""
         return {
             BulkVerb.RETRY: ("failed", "cancelled", "aborted"),
             BulkVerb.CANCEL: ("todo", "doing"),
@@ -33,12 +33,12 @@ class BulkVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs. All that is given must hold.
+    """Which jobs; a job must meet every condition that is given.
 
-    `queue` is a name or a glob of `*` and `?`, which after a backslash are themselves; `task` a
-    part of the name, or a glob of all of it; `error` a part of type and message; `since` and
-    `until` look back from now to the job's last event; `request` is the audit id of an earlier
-    request: the jobs it changed.
+    `queue` is a name or a glob with `*` and `?`, literal after a backslash; `task` a part of the
+    name, or a glob for all of it; `error` a part of type and message; `since` and `until` look
+    back from now to the job's last event; `request` is the audit id of an earlier request: the
+    jobs it changed.
     """
 
     queue: str | None = None
@@ -49,7 +49,7 @@ class JobFilter:
     until: timedelta | None = None
     request: int | None = None
     job_ids: tuple[int, ...] | None = None
-    """Only these, when several ids were named one by one."""
+    """Only these jobs, when ids were given one by one."""
 
     @property
     def queue_pattern(self) -> str | None:
@@ -83,7 +83,7 @@ class PreviewBulk(Action[Preview]):
 
     @property
     def role(self) -> Role | None:  # type: ignore[override]
-        """Cancelling or discarding a set, unless ids were named, takes an admin."""
+        """Cancelling or discarding a set needs an admin, unless ids were given."""
         if self.bulk is BulkVerb.RETRY or self.filter.job_ids is not None:
             return Role.OPERATOR
         return Role.ADMIN
@@ -115,7 +115,7 @@ class PreviewBulk(Action[Preview]):
 
 
 def _reads_otherwise(queue: str) -> bool:
-    """As an id or an option, so that it needs `--queue`."""
+    """Whether it reads as an id or an option, so that it needs `--queue`."""
     return queue.startswith("-") or queue.lstrip("#").replace(",", "").isdigit()
 
 
@@ -133,7 +133,7 @@ class ConfirmSelection(Action[BulkReport | PurgeReport]):
 
 @dataclass(frozen=True, slots=True)
 class DropSelection(Action[str]):
-    """Not to do what a preview showed: nobody can confirm it any more."""
+    """Dismiss a preview: nobody can confirm it any more."""
 
     key: str
 

@@ -15,7 +15,7 @@ __all__ = ["ShowStats"]
 class ShowStats(Action[StatsReport]):
     queue: str | None = None
     errors: bool = False
-    """Also the failures of the last 24 hours in groups; the shell only."""
+    """Also the failures of the last 24 hours in groups; shell only."""
 
     word: ClassVar[str] = "stats"
     verb: ClassVar[str] = "see the queues"

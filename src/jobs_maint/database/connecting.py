@@ -35,7 +35,7 @@ def _parse(url: str) -> dict[str, Any]:
     except psycopg.ProgrammingError:
         # The cause quotes the connection string, password included: it must not be chained.
         raise InvalidSettings(
-            "JOB_QUEUE_DATABASE_URL is not an address of a PostgreSQL database; write it as "
+            "JOB_QUEUE_DATABASE_URL is not the URL of a PostgreSQL database; write it as "
             "postgresql://user:password@host:5432/jobs"
         ) from None
 
@@ -46,15 +46,15 @@ async def open_pool(
 ) -> AsyncIterator[Pool]:
     """A pool on the jobs database, connected when it is yielded.
 
-    Raises InvalidSettings for a URL that is none and DatabaseUnavailable when nobody answers or
-    the login is refused; neither shows the connection string.
+    Raises InvalidSettings for an invalid URL, and DatabaseUnavailable when the server does not
+    answer or refuses the login; neither message shows the connection string.
     """
     params = _parse(url)
     params.setdefault("connect_timeout", CONNECT_TIMEOUT)
     params.setdefault("application_name", application)
     conninfo = psycopg.conninfo.make_conninfo("", **params)
     try:
-        # A pool hides why it cannot connect; one plain connection tells.
+        # A pool hides why it cannot connect; a single connection shows it.
         await (await psycopg.AsyncConnection.connect(conninfo)).close()
     except psycopg.Error as exc:
         raise DatabaseUnavailable(_why_not_connected(exc, params)) from exc
@@ -64,7 +64,7 @@ async def open_pool(
         max_size=max_size,
         timeout=POOL_TIMEOUT,
         open=False,
-        # A proxy that gives each transaction another session knows no prepared statement.
+        # Prepared statements fail behind a proxy that gives each transaction another session.
         kwargs={"prepare_threshold": None},
         check=psycopg_pool.AsyncConnectionPool.check_connection,
     )
@@ -84,7 +84,7 @@ def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
     if "password authentication failed" in text or "no password supplied" in text:
         return (
             f"The jobs database at {place} refused the login of {params.get('user', 'this user')}; "
-            "check user and password in JOB_QUEUE_DATABASE_URL."
+            "check the user and password in JOB_QUEUE_DATABASE_URL."
         )
     if re.search(r'(database|role) ".*" does not exist', text):
         what = "user" if "role" in text else "database"
@@ -94,11 +94,14 @@ def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
             "check JOB_QUEUE_DATABASE_URL, or create it."
         )
     if "resolve" in text or "translate host name" in text:
-        return f"The host {host!r} of the jobs database is unknown; check JOB_QUEUE_DATABASE_URL."
+        return (
+            f"The host name {host!r} of the jobs database cannot be resolved; "
+            "check JOB_QUEUE_DATABASE_URL."
+        )
     if "refused" in text or "No such file" in text:
         return (
-            f"Nothing listens for the jobs database at {place}; "
-            "is the server running, and is JOB_QUEUE_DATABASE_URL right?"
+            f"Nothing is listening at {place} for the jobs database; "
+            "check that the server is running and that JOB_QUEUE_DATABASE_URL is right."
         )
     if isinstance(exc, pg.ConnectionTimeout) or "timeout" in text:
         return (
@@ -134,6 +137,6 @@ async def check_schema(pool: Pool) -> None:
     missing = [m.name for m in list_migrations() if m.number not in applied]
     if missing:
         raise SchemaMismatch(
-            f"The tables of procrastinate-ops are {'old' if applied else 'missing'} "
+            f"The tables of procrastinate-ops are {'out of date' if applied else 'missing'} "
             f"({missing[0]}{' …' if len(missing) > 1 else ''} is not applied); {APPLY}."
         )

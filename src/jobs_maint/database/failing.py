@@ -1,4 +1,4 @@
-"""The one map of the database's errors to ours."""
+"""The one map from database errors to ours."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
     (
         pg.DeadlockDetected, DatabaseUnavailable,
         ("Another session changed the same rows at the same time; "
-        f"{_UNDONE}, try again in a moment."),
+        f"{_UNDONE}. Try again in a moment."),
     ),
     (
         pg.SerializationFailure, DatabaseUnavailable,
         ("Another session changed the same rows at the same time; "
-        f"{_UNDONE}, try again in a moment."),
+        f"{_UNDONE}. Try again in a moment."),
     ),
     (
         pg.InvalidSchemaName, SchemaMismatch,
-        ("No schema on the search path of this connection exists; create it, or correct "
+        ("No schema on the search path of this connection exists; create one, or correct "
         "search_path in the options of JOB_QUEUE_DATABASE_URL or of the role."),
     ),
     (
         pg.TooManyConnections, DatabaseUnavailable,
-        "All connections of the database server are taken; end some, or try again in a moment.",
+        "The database server has no free connection; close some, or try again in a moment.",
     ),
     (
         pg.ReadOnlySqlTransaction, DatabaseUnavailable,
-        ("The database accepts no changes (read only: a standby?); "
-        "JOB_QUEUE_DATABASE_URL must name the primary."),
+        ("The database is read-only (a standby?); "
+        "set JOB_QUEUE_DATABASE_URL to the primary."),
     ),
     (
         pg.DiskFull, DatabaseUnavailable,
-        f"The disk of the jobs database is full; {_UNDONE}.",
+        f"The disk of the jobs database is full; {_UNDONE}. Free some space, then try again.",
     ),
 )  # fmt: skip
 
@@ -70,9 +70,9 @@ def map_error(exc: Exception) -> JobsMaintError:
     if isinstance(exc, pg.LockNotAvailable):
         who = "".join(f": {note}" for note in getattr(exc, "__notes__", ()))
         return DatabaseUnavailable(
-            f"Another session holds these rows or tables for more than "
-            f"{LOCK_TIMEOUT.total_seconds():.0f} s{who}; {_UNDONE}, "
-            f"{'end that session or ' if who else ''}try again in a moment."
+            f"Another session has held these rows or tables for more than "
+            f"{LOCK_TIMEOUT.total_seconds():.0f} s{who}; {_UNDONE}. "
+            f"{'End that session or try' if who else 'Try'} again in a moment."
         )
     if isinstance(exc, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
         missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
@@ -81,30 +81,30 @@ def map_error(exc: Exception) -> JobsMaintError:
     if isinstance(exc, pg.InsufficientPrivilege):
         what = str(exc).strip().splitlines()[0]
         return DatabaseUnavailable(
-            f"The database user lacks a right: {what}; grant it, or use a user that has it."
+            f"The database user lacks a privilege: {what}; grant it, or use a user that has it."
         )
     if isinstance(exc, pg.QueryCanceled):
         if "statement timeout" not in str(exc):
             return DatabaseUnavailable(
-                f"The query was cancelled on the database's side; {_UNDONE}, try again."
+                f"The query was cancelled on the database server; {_UNDONE}. Try again."
             )
         return DatabaseUnavailable(
-            f"The database needed more than {STATEMENT_TIMEOUT.total_seconds():.0f} s and was "
-            f"stopped; {_UNDONE}. Ask for less (a queue, a shorter span)."
+            f"The query took longer than {STATEMENT_TIMEOUT.total_seconds():.0f} s and was "
+            f"stopped; {_UNDONE}. Ask for less: one queue, or a shorter span."
         )
     if isinstance(exc, psycopg_pool.PoolTimeout):
         waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
         return DatabaseUnavailable(
-            f"No connection to the jobs database within "
+            f"No connection to the jobs database was free within "
             f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
-            "it is down, or its connections are all taken."
+            "it is down, or all its connections are in use."
         )
     if isinstance(exc, psycopg.OperationalError | psycopg_pool.PoolClosed):
         return DatabaseUnavailable(
-            "The connection to the jobs database was lost; what was not committed did not happen. "
+            "The connection to the jobs database was lost; only committed changes were kept. "
             "Try again in a moment."
         )
     reason = str(exc).strip().splitlines()[:1]
     return JobsMaintError(
-        f"The jobs database answered: {reason[0] if reason else type(exc).__name__}"
+        f"The jobs database reported: {reason[0] if reason else type(exc).__name__}"
     )

@@ -37,8 +37,8 @@ async def transaction(
 ) -> AsyncIterator[Conn]:
     """A READ COMMITTED transaction with limits, whatever the connection's defaults are.
 
-    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot` all
-    its statements see the same moment, and to change a row that was changed since is an error.
+    The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`
+    all its statements see the same moment, and changing a row that changed since is an error.
     Times come as UTC, whatever the time zone of the server or the role.
     """
     try:
@@ -46,14 +46,14 @@ async def transaction(
             await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
             yield conn
     except pg.LockNotAvailable as exc:
-        if lock_timeout >= LOCK_TIMEOUT:  # else the caller goes another way
+        if lock_timeout >= LOCK_TIMEOUT:  # otherwise the caller has a fallback
             await _note_holders(conn, exc, lock_timeout)
         raise
 
 
 @asynccontextmanager
 async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
-    """The same to see what would come of it: nothing of it stays."""
+    """A transaction that is always rolled back, to see what would happen."""
     async with conn.transaction(force_rollback=True):
         await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
         yield conn
@@ -77,15 +77,17 @@ def _milliseconds(span: timedelta) -> str:
 
 
 async def _note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
-    """Adds to the error who held what we waited for, where that is to be seen."""
+    """Add to the error who held the lock, where that can be seen."""
     query = load_queries("locks")["find_holders"]
-    with suppress(psycopg.Error):  # the connection may be gone: the lock is what is to be told
+    with suppress(psycopg.Error):  # the connection may be gone; the lock is the error to report
         async with conn.transaction():
             rows = await fetch_all(conn, query, {"seconds": waited.total_seconds()})
         certain = [row for row in rows if row["whole_table"]] or rows
         if certain:
-            more = f"probably the oldest of {len(certain)}, " if len(certain) > 1 else ""
-            exc.add_note(f"{more}{describe_session(certain[0])}")
+            holder = describe_session(certain[0])
+            if len(certain) > 1:
+                holder = f"probably {holder}, the oldest of {len(certain)} candidates"
+            exc.add_note(holder)
 
 
 def describe_session(row: dict[str, Any]) -> str:
@@ -99,7 +101,7 @@ async def fetch_all(
 ) -> list[DictRow]:
     """All rows as dicts, whatever row factory the connection has.
 
-    `prepare` False: planned for these values each time, though the team's pool may prepare.
+    `prepare` False plans for these values each time, even if the team's pool prepares.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params or {}, prepare=prepare)

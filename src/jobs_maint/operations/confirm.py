@@ -48,8 +48,8 @@ async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeR
         return await use_selection(conn, call.actor, call.action.key)
 
     async with call.pool.connection() as conn, undone_transaction(conn):
-        # A look: it is used together with the row that tells so, or a death in between would
-        # leave a set that neither ran nor can.
+        # Only a look: the selection is used in the transaction that writes the audit row. A
+        # crash in between would leave a set that never ran and no longer can.
         taken = await use(conn)
         needs = Role(taken["params"]["needs"])
         scope = require_role(call.actor, needs, f"{taken['verb']} these jobs")
@@ -132,7 +132,7 @@ async def _run_bulk(
 
 
 def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
-    """With what only the preview knew."""
+    """Add what only the preview knew."""
     left_out = tuple(
         SkipGroup(one["code"], one["reason"], one["count"], tuple(one["sample"]))
         for one in params.get("left_out", ())

@@ -1,4 +1,4 @@
-"""What several operations ask of their own transaction."""
+"""What several operations need in their own transaction."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is kept of a failed attempt: cut first, then made harmless, then grouped.
 
-An exception's text comes from anywhere: it may be a megabyte, hold NUL bytes or lone surrogates,
+An exception's text can be anything: it may be a megabyte, contain NUL bytes or lone surrogates,
 and its `__str__` may itself fail.
 """
 
@@ -23,12 +23,12 @@ __all__ = [
 
 MESSAGE_BYTES = 4_096
 STORM_MESSAGE_BYTES = 512
-"""Of the failures of a group beyond the first hundred of an hour."""
+"""For the failures of a group beyond its first hundred in an hour."""
 TRACEBACK_BYTES = 32_768
 TYPE_BYTES = 200
 MOST_EXCEPTIONS = 500
-"""Of one group or chain; of more, only the outermost is described: reading the rest would hold up
-the event loop for seconds."""
+"""In one exception group or chain; of more, only the outermost is described, as reading the rest
+would block the event loop for seconds."""
 FINGERPRINT_VERSION = 1
 
 _NORMAL = (
@@ -60,11 +60,11 @@ class Failure:
 def cut(text: str, limit: int) -> str:
     """At most `limit` bytes of UTF-8 that PostgreSQL can store; both ends are kept.
 
-    NUL is shown as ␀, a lone surrogate by its escape; a cut says how much is missing.
+    NUL is shown as ␀, a lone surrogate as its escape; a cut says how much is missing.
     """
     head_size, tail_size = limit * 3 // 5, limit * 3 // 10
     if len(text) > limit:
-        # Characters first: encoding a megabyte to keep 4 KB of it would be waste.
+        # Characters first: encoding a megabyte to keep 4 KB of it would be wasteful.
         dropped = len(text) - head_size - tail_size
         text = f"{text[:head_size]}\n… {dropped} characters cut …\n{text[-tail_size:]}"
     text = text.replace("\0", "\N{SYMBOL FOR NULL}")
@@ -89,7 +89,7 @@ def describe_type(exc: BaseException) -> str:
 
 
 def describe_traceback(exc: BaseException) -> str:
-    """The traceback without the worker's own frames; a text even when formatting fails."""
+    """The traceback without the worker's own frames; some text even when formatting fails."""
     frames = _skip_worker_frames(exc.__traceback__)
     try:
         if _is_too_wide(exc):
@@ -122,7 +122,7 @@ def _is_too_wide(exc: BaseException) -> bool:
 
 
 _WORKER_PACKAGES = {"procrastinate", "jobs_maint", "asyncio", "asgiref", "concurrent", "threading"}
-"""Between the worker and the task; asgiref runs sync tasks in a thread."""
+"""Frames between the worker and the task; asgiref runs sync tasks in a thread."""
 
 
 def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:
@@ -136,7 +136,7 @@ def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:
 
 
 def build_fingerprint(task: str, exception_type: type[BaseException], message: str) -> str:
-    """`1:` and 16 hex digits; equal for failures alike, whatever numbers and values they name."""
+    """`1:` and 16 hex digits; equal for similar failures, whatever numbers and values they name."""
     for pattern, word in _NORMAL:
         message = pattern.sub(word, message)
     type_name = f"{exception_type.__module__}.{exception_type.__qualname__}"

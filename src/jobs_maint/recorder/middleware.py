@@ -1,4 +1,4 @@
-"""The worker middleware: outermost, always re-raises, costs a success no statement."""
+"""The worker middleware: outermost, always re-raises, no statement for a job that succeeds."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 WRITE_TIMEOUT = 2.0
-"""Seconds a failed job waits for its record; then the job's own outcome stands without it."""
+"""Seconds a failed job waits for its record to be written; then it ends without."""
 
 
 @dataclass(slots=True)
 class Link:
-    """The workers of this process on one database, and the thread that tells of them there."""
+    """The workers of this process on one database, and the thread that reports them there."""
 
     source: object
-    """What identifies the database: the app's pool. Kept, so that its id stays its own."""
+    """What identifies the database: the app's pool. Kept, so that no other gets its id()."""
     workers: dict[int, RunningWorker] = field(default_factory=dict)
     thread: RecorderThread | None = None
 
@@ -59,11 +59,11 @@ class Link:
 
 
 class Recorder:
-    """Notes failures and beats for all workers of one process that run one app.
+    """Records failures and sends beats for all workers of one app in one process.
 
-    A callable with Procrastinate's signature of a worker middleware. There is one thread for each
-    database: an app whose connector is replaced has several, one after the other. It starts with
-    the first job and ends with the last worker.
+    A callable with Procrastinate's worker-middleware signature. There is one thread per database:
+    an app whose connector is replaced has several, one after the other. It starts with the first
+    job and ends with the last worker.
     """
 
     def __init__(self, settings: MaintSettings) -> None:
@@ -89,7 +89,7 @@ class Recorder:
                 link = self._note_start(context, worker)
                 if link is not None and link.living_thread is None:
                     await self._start_thread(context, link)
-            except Exception as exc:  # noqa: BLE001  the team's job must run, whatever is wrong with us
+            except Exception as exc:  # noqa: BLE001  the team's job must run, whatever fails here
                 emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
             return await call_next()
         except BaseException as exc:
@@ -162,7 +162,7 @@ class Recorder:
             return workers
 
     def _retire(self, link: Link) -> bool:
-        """Whether the thread may end; from then on a new worker gets a new one."""
+        """Whether the thread may end; from then on a new worker gets a new thread."""
         with self._lock:
             if link.workers:
                 return False
@@ -180,7 +180,7 @@ class Recorder:
             thread.join(timeout=WRITE_TIMEOUT)
 
     async def _note_failure(self, context: JobContext, exc: BaseException, link: Link) -> None:
-        """Never raises; a cancellation while it waits ends the wait, not the job's outcome."""
+        """Never raises; a cancellation while it waits ends the wait but not the job's outcome."""
         try:
             thread = link.living_thread
             if thread is None:
@@ -217,13 +217,15 @@ class Recorder:
 
 
 def _will_retry(context: JobContext, exc: BaseException) -> bool:
-    """The decision the worker takes after us, taken the same way."""
+    """The decision that the worker makes after us, made the same way."""
     reason = context.abort_reason()
     if isinstance(exc, exceptions.JobAborted) and reason is not AbortReason.SHUTDOWN:
         return False
-    if reason is AbortReason.USER_REQUEST:  # the database refuses to retry what is to be aborted
+    if (
+        reason is AbortReason.USER_REQUEST
+    ):  # the database refuses to retry a job with an abort request
         return False
     try:
         return context.task.get_retry_exception(exception=exc, job=context.job) is not None
-    except Exception:  # noqa: BLE001  the team's own strategy may fail; the worker will tell
+    except Exception:  # noqa: BLE001  the team's own strategy may fail; the worker reports it
         return False

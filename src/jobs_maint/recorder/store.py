@@ -1,4 +1,4 @@
-"""How failures reach the tables: in short transactions that no setting of the server spoils."""
+"""How failures reach the tables: in short transactions, whatever the server's settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs_maint.sql import load_queries
 __all__ = ["FailureStore", "connect", "short_transaction"]
 
 KEPT_PER_HOUR = 100
-"""Failures of a group that keep their traceback within an hour."""
+"""Failures per group and hour that keep their traceback."""
 MOST_GROUPS = 10_000
 CONNECTION = {
     "connect_timeout": 5,
@@ -28,7 +28,7 @@ CONNECTION = {
 _FIXED = {
     "application_name": "jobs-maint-recorder",
     "autocommit": True,
-    # A proxy that gives each transaction another session knows no prepared statement.
+    # Prepared statements fail behind a proxy that gives each transaction another session.
     "prepare_threshold": None,
 }
 
@@ -41,10 +41,10 @@ def connect(conninfo: str, kwargs: dict[str, Any]) -> psycopg.Connection[Any]:
 
 @contextmanager
 def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Its settings are its own: behind a proxy the session belongs to others as well.
+    """Its settings end with it: behind a proxy the session is shared with others.
 
-    No wait for the disk: a record lost in a crash of the server is worth less than a commit's
-    wait per failure.
+    It does not wait for the disk: losing a record in a server crash costs less than waiting for
+    a commit per failure.
     """
     with conn.transaction():
         conn.execute(
@@ -55,13 +55,13 @@ def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 class FailureStore:
-    """Writes failures; knows which groups have kept enough tracebacks of this hour."""
+    """Writes failures; knows which groups have enough tracebacks for this hour."""
 
     def __init__(self) -> None:
         self._full: dict[str, float] = {}
 
     def has_enough_of(self, fingerprint: str) -> bool:
-        """Whether this group kept its tracebacks of this hour already, as far as known here."""
+        """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._full.get(fingerprint, 0.0) > time.monotonic()
 
     def write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> int:
@@ -72,7 +72,7 @@ class FailureStore:
         except (psycopg.DataError, UnicodeError):
             if len(failures) == 1:
                 return 1
-            # One that PostgreSQL refuses must not take the others along.
+            # One that PostgreSQL refuses must not cost the others.
             return sum(self.write(conn, [failure]) for failure in failures)
         return 0
 
@@ -89,7 +89,7 @@ class FailureStore:
             if hashed is not None and body is not None:
                 bodies[hashed] = body
             rows.append(_row(failure, hashed))
-        # In one order in every process: two that store the same tracebacks cannot deadlock.
+        # In the same order everywhere, so that two processes with the same texts cannot deadlock.
         for hashed in sorted(bodies):
             conn.execute(queries["insert_traceback"], {"hash": hashed, "body": bodies[hashed]})
         with conn.cursor() as cursor:

@@ -1,7 +1,7 @@
 """The recorder's thread: one connection of its own, beats and failures.
 
-A thread because it must go on while the event loop is blocked and while the worker drains; its own
-connection because a starved heartbeat in the team's pool stops a Procrastinate worker.
+A thread, because it must keep going while the event loop is blocked and while the worker drains;
+its own connection, because a starved heartbeat in the team's pool stops a Procrastinate worker.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ __all__ = ["RecorderThread"]
 
 RECORDER_VERSION = "1"
 NAME_AFTER = 1.0
-"""Seconds: a job that runs longer is named by an extra beat, so that a worker killed soon after is
-known to have run it. Shorter jobs cost no statement."""
+"""Seconds: a job that runs longer is reported in an extra beat, so that a worker killed soon after
+is known to have run it. Shorter jobs cost no statement."""
 MOST_WAITING = 1_000
-"""Failures in memory while the database is slow; beyond that they are counted, not recorded."""
+"""Failures held in memory while the database is slow; more are counted, not recorded."""
 MOST_IN_BATCH = 50
 STORM_BATCH = 200
-"""Failures of a full group are stored together, without a wait of their jobs, until so many are
-there: then the next ones wait until they are stored."""
+"""Failures of a full group are stored together, and their jobs do not wait. Once this many are
+held, the next job waits until they are stored."""
 _STOP = object()
 
 Waiting = Future[None]
 
 
 class RecorderThread(threading.Thread):
-    """Beats for the workers that `list_workers` tells of, and stores failures.
+    """Sends beats for the workers in `list_workers()`, and stores failures.
 
     Ends when `retire` agrees: no worker is left, and none can start without starting a new thread.
     """
@@ -77,9 +77,9 @@ class RecorderThread(threading.Thread):
         self._unrecorded = 0
 
     def store(self, failure: Failure) -> Waiting | None:
-        """Hand over a failure; what to wait for, or None when there is nothing to wait for.
+        """Hand over a failure; returns a future to wait for, or None when there is none.
 
-        When too many wait, or nobody can store now, it is only counted.
+        When too many are waiting, or the database cannot be written, it is only counted.
         """
         if self._broken or self._inbox.qsize() + len(self._storm) >= MOST_WAITING:
             self._unrecorded += 1
@@ -95,28 +95,28 @@ class RecorderThread(threading.Thread):
         return stored
 
     def has_enough_of(self, fingerprint: str) -> bool:
-        """Whether this group kept its tracebacks of this hour already, as far as known here."""
+        """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._store.has_enough_of(fingerprint)
 
     def stop(self) -> None:
         self._inbox.put(_STOP)
 
     def run(self) -> None:
-        timeout, going_on, told = 0.0, True, False  # the first job: beat at once
+        timeout, going_on, logged = 0.0, True, False  # the first job: beat at once
         while going_on:
             try:
                 going_on = self._turn(timeout)
-            except Exception as exc:  # noqa: BLE001  the jobs that run must go on being named
-                if not told:
+            except Exception as exc:  # noqa: BLE001  running jobs must still be reported
+                if not logged:
                     emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
-                told = True
+                logged = True
             timeout = min(NAME_AFTER, self._beat_seconds / 2)
         while self._storm or not self._inbox.empty():  # what came during the last turn
             self._write(self._collect(0.0)[0])
         self._disconnect()
 
     def _turn(self, timeout: float) -> bool:
-        """Wait for work at most until the next look around; False at the end."""
+        """Wait up to `timeout` for work, then do what is due; False at the end."""
         batch, stopping = self._collect(timeout)
         now = time.monotonic()
         if batch or self._storm:
@@ -172,12 +172,12 @@ class RecorderThread(threading.Thread):
         if not self._guarded(work):
             self._unrecorded += len(failures)
         for _, stored in batch:
-            # Also when it failed: that was told, and a job has nothing to do about it.
+            # Even when it failed: that was logged, and the job can do nothing about it.
             if not stored.done():
                 stored.set_result(None)
 
     def _guarded(self, work: Callable[[psycopg.Connection[Any]], None]) -> bool:
-        """Do one thing with the database; trouble is logged once until it is over."""
+        """Do one thing with the database; a problem is logged once until it is over."""
         try:
             self._do(work)
         except Exception as exc:  # noqa: BLE001  psycopg's, the network's, the resolver's
@@ -195,9 +195,9 @@ class RecorderThread(threading.Thread):
         return True
 
     def _do(self, work: Callable[[psycopg.Connection[Any]], None]) -> None:
-        """Once more on a new connection when an old one was lost.
+        """Do the work, once more on a new connection when the old one was lost.
 
-        A server that restarted, a proxy that closes idle connections, a deadlock cost no record.
+        So no record is lost to a server restart, a proxy closing connections or a deadlock.
         """
         if self._conn is not None and not self._conn.closed:
             try:

@@ -47,7 +47,7 @@ def load_queries(topic: str) -> Mapping[str, LiteralString]:
         if stray := _STRAY.search(code.replace("%%", "")):
             raise ValueError(f"{where} has a single % at {code[stray.start() :][:20]!r}; write %%")
         if head["name"] in queries:
-            raise ValueError(f"{where} stands there twice")
+            raise ValueError(f"{where} is defined twice")
         queries[head["name"]] = code.strip()
     return MappingProxyType(queries)
 

@@ -1,1 +1,1 @@
-"""The audit trail, read; acts of many transactions, stopped or lost."""
+"""Reading the audit trail; stopping long acts and finding lost ones."""

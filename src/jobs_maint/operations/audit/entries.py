@@ -1,4 +1,4 @@
-"""The audit, read."""
+"""Reading the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`audit`; stopping an act of many transactions; telling which ended with their process."""
+"""`audit`; stopping a long act; finding those whose process died."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def stop_run(call: Call[StopRun]) -> str:
     async with call.pool.connection() as conn, transaction(conn):
         words = await audit.ask_to_stop(conn, call.action.audit_id)
         if words is None:
-            raise SelectionExpired("This has ended already; there is nothing to stop.", why="ended")
+            raise SelectionExpired("This has already ended; there is nothing to stop.", why="ended")
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
     return words

@@ -1,7 +1,7 @@
 """The failure summary of one window, and the state of the windows.
 
 A window begins where the last one that Slack accepted ended. It is opened (`sending`), posted by
-the caller, and closed; only `sent` and `quiet` advance it, so an outage of Slack loses nothing.
+the caller, and closed; only `sent` and `quiet` advance it, so a Slack outage loses nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = [
 ]
 
 BEHIND = timedelta(seconds=30)
-"""A window closes so far behind the database's clock."""
+"""A window ends this far behind the database's clock."""
 LONGEST = timedelta(days=7)
 MOST_GROUPS = 10
-"""Groups shown to who asks now; what is not shown is counted."""
+"""Groups shown when a person asks; the others are counted."""
 
 
 async def open_window(
@@ -86,7 +86,7 @@ async def summarise_now(
     scope: QueueScope = ALL_QUEUES,
     groups: int = MOST_GROUPS,
 ) -> DigestReport:
-    """The same summary of the span that ends now, for who asks; touches no window.
+    """The same summary for the span that ends now; touches no window.
 
     Raises as `require_queue` does for a queue that is unknown or outside `scope`.
     """
@@ -142,7 +142,7 @@ async def close_window(
     ts: str | None = None,
     error: str | None = None,
 ) -> bool:
-    """Say what came of an opened window; False when it was closed by somebody else already."""
+    """Record the outcome of an opened window; False when another process already closed it."""
     rows = await fetch_all(
         conn,
         load_queries("digest")["close_window"],

@@ -19,7 +19,7 @@ __all__ = ["Window", "get_trend", "list_groups"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`since` ≤ t < `until`, perhaps only queues and tasks of these globs."""
+    """`since` ≤ t < `until`, optionally limited to queues and tasks by globs."""
 
     since: datetime
     until: datetime
@@ -60,7 +60,7 @@ def _group(row: dict[str, Any]) -> ErrorGroup:
 
 
 def get_trend(count: int, before: int) -> str:
-    """`new`, `rising`, `steady`, `falling` or `gone`: a change counts from half as much again."""
+    """`new`, `rising`, `steady`, `falling` or `gone`; a rise or fall is a factor of 1.5."""
     if not count:
         return "gone"
     if not before:

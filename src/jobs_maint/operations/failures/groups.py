@@ -1,4 +1,4 @@
-"""Failures of a span, grouped: the same code that a digest is made of, ending now."""
+"""Failures of a span that ends now, grouped by the same code as in a digest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs_maint.operations.session import get_time
 __all__ = ["fold_groups", "list_errors"]
 
 MOST_OF_A_KIND = 50
-"""Groups of one task and exception type; beyond that their texts say nothing and are folded."""
+"""Groups of one task and exception type; with more, their texts do not help and are folded."""
 
 
 async def list_errors(
@@ -28,10 +28,10 @@ async def list_errors(
     limit: int,
     scope: QueueScope = ALL_QUEUES,
 ) -> ErrorsReport:
-    """Groups of failures for good, largest first, compared with the span of the same length before.
+    """Groups of final failures, largest first, compared with the span of equal length before.
 
-    "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
-    shown.
+    "Error not recorded" is a group like any other (`recorded` is False). Totals include what is
+    not shown.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -54,7 +54,7 @@ async def list_errors(
 
 
 def fold_groups(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
-    """More than 50 groups of one task and type become one, which says how many they were."""
+    """More than 50 groups of one task and type become one, which says how many there were."""
     kinds = Counter((group.task, group.exception_type) for group in groups)
     folded: dict[tuple[str, str | None], ErrorGroup] = {}
     kept: list[ErrorGroup] = []

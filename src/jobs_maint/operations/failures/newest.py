@@ -18,11 +18,11 @@ from jobs_maint.sql import load_queries
 __all__ = ["list_failed_jobs"]
 
 MARGIN = 10
-"""Newest failures looked at beyond the limit: some of their jobs were put back since."""
+"""Newest failures looked at beyond the limit: some of their jobs have been retried since."""
 MOST_EVENTS = 5_000
 MOST_IDS = 20_000
 MOST_COUNTED = 10_000
-"""Failed jobs; of more it is said that they are more."""
+"""Failed jobs; beyond that the total is shown as a minimum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def list_failed_jobs(
 async def _list_newest(
     conn: Conn, queue: str | None, limit: int, scope: QueueScope
 ) -> _Found | None:
-    """By the events of the newest failures; None when nearly all of their jobs were put back."""
+    """By the events of the newest failures; None when nearly all of their jobs were retried."""
     queries = load_queries("failures")
     params = {"queue": queue, "queues": scope.like_patterns, "limit": limit}
     counted = await fetch_one(conn, queries["count_failed"], {**params, "most": MOST_COUNTED})
@@ -111,7 +111,7 @@ async def _list_matching(
     limit: int,
     scope: QueueScope,
 ) -> _Found:
-    """All failed jobs are looked at, or those that a span of time or a text leaves."""
+    """Look at all failed jobs, or at those within a time span or with a text."""
     queries = load_queries("failures")
     seconds = since.total_seconds() if since else None
     ids: list[int] | None = None

@@ -1,1 +1,1 @@
-"""One job and its history; retry, cancel and discard of jobs that were named."""
+"""One job and its history; retry, cancel and discard of named jobs."""

@@ -30,10 +30,10 @@ async def cancel_jobs(
         if job_id in cancelled:
             items.append(_item(job_id, row, ItemOutcome.DONE, "cancelled"))
         elif job_id in requested:
-            reason = "it runs now; its worker was asked to abort it"
+            reason = "it is running; its worker was asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.DONE, "abort_requested", reason))
         elif row is not None and row["status"] == "doing":
-            reason = "its worker was asked to abort it before"
+            reason = "its worker was already asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.SKIPPED, "abort_requested_before", reason))
         else:
             items.append(_refuse(job_id, row, "only waiting or running jobs can be cancelled"))
@@ -72,7 +72,9 @@ def _refuse(job_id: int, row: dict[str, Any] | None, rule: str) -> ItemResult:
     if row is None:
         reason = "there is no such job; it may have been purged"
         return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
-    return _item(job_id, row, ItemOutcome.SKIPPED, "wrong_status", f"it is {row['status']}; {rule}")
+    return _item(
+        job_id, row, ItemOutcome.SKIPPED, "wrong_status", f"its status is {row['status']}; {rule}"
+    )
 
 
 def _item(

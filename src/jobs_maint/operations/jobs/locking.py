@@ -1,4 +1,4 @@
-"""The first step of every act on named jobs: their rows locked, those outside a grant refused."""
+"""The first step of every act on named jobs: lock their rows, refuse those outside the grant."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["lock_jobs"]
 async def lock_jobs(
     conn: Conn, job_ids: Sequence[int], scope: QueueScope, verb: str
 ) -> dict[int, dict[str, Any]]:
-    """The rows that are there by id, locked in id order until the caller's transaction ends.
+    """The existing rows by id, locked in id order until the caller's transaction ends.
 
-    Two acts on overlapping sets wait for each other instead of deadlocking. The rows are as they
-    are under the lock; what other tables say of them must be asked by a second statement. Raises
+    Two acts on overlapping sets wait for each other instead of deadlocking. The rows are current
+    under the lock; what other tables say about them takes a second statement. Raises
     NotPermitted, changing nothing, when one of them is outside `scope`; `verb`: what was asked.
     """
     rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})

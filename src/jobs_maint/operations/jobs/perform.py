@@ -23,7 +23,7 @@ async def get_job(call: Call[GetJob]) -> JobDetails:
     async with call.pool.connection() as conn, transaction(conn):
         if asked.reveal:
             if call.actor.kind != "shell":
-                raise NotPermitted("You may not see unredacted arguments here: only in the shell.")
+                raise NotPermitted("You may not see unredacted arguments here; use the shell.")
             await audit.record(conn, call.actor, asked, "done")
         return await status.get_job(
             conn,

@@ -1,4 +1,4 @@
-"""Is there such a queue, and may the actor reach it?"""
+"""Does the queue exist, and may the actor reach it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put failed, cancelled or aborted jobs back."""
+"""Retry failed, cancelled or aborted jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_NOW = {
     "todo": "is already waiting",
     "doing": "is running",
     "aborting": "is running",
-    "succeeded": "is succeeded",
+    "succeeded": "has already succeeded",
 }
 
 
@@ -33,7 +33,7 @@ async def retry_jobs(
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
 ) -> ActReport:
-    """Put jobs back in the caller's transaction; one item per id, in the order asked.
+    """Retry jobs in the caller's transaction; one item per id, in the order asked.
 
     The rows are locked in id order, then a second statement changes those still retriable.
     `attempts` stay (Procrastinate's own retry counts a manual retry twice), `abort_requested` is

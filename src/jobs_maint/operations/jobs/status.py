@@ -22,7 +22,7 @@ async def get_job(
     redact: Sequence[str] = (),
     scope: QueueScope = ALL_QUEUES,
 ) -> JobDetails:
-    """Everything known of a job. Raises JobNotFound, or NotPermitted outside the actor's queues."""
+    """All we know about a job. Raises JobNotFound, or NotPermitted outside the actor's queues."""
     queries = load_queries("jobs")
     rows = await fetch_all(conn, queries["find_job"], {"job_id": job_id})
     if not rows:

@@ -27,14 +27,14 @@ __all__ = ["Retention", "purge_finished_jobs"]
 FIRST_BATCH = 1_000
 SMALLEST_BATCH, LARGEST_BATCH = 50, 5_000
 BATCH_SECONDS = 0.15
-"""What one batch may take: the batch size adapts to it, on slow disks too.
+"""How long one batch may take; the batch size adapts to it, on slow disks too.
 
-Smaller batches are no gentler: of 200, 500, 2,000 and 5,000 rows the larger ones held up a worker's
-pick-up the least (p95 5.3, 5.4, 4.7 and 4.7 ms); nor are pauses between them (none 5.0 ms, half of
-the time 5.5 ms).
+Smaller batches are no gentler: of 200, 500, 2,000 and 5,000 rows the larger ones delayed a worker
+least (p95 of its pick-up 5.3, 5.4, 4.7 and 4.7 ms). Nor do pauses between batches help (5.0 ms
+without, 5.5 ms when pausing half of the time).
 """
 HELD_ROW = timedelta(milliseconds=50)
-"""How long a batch waits for a row; then it is done again without the rows that somebody holds."""
+"""How long a batch waits for a locked row before it is repeated without the locked rows."""
 SMALLEST_ID = -(2**63)
 
 OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
@@ -43,7 +43,7 @@ OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long each final status is kept; None keeps for ever."""
+    """How long each final status is kept; None keeps it forever."""
 
     by_status: Mapping[str, timedelta | None]
     audit: timedelta | None
@@ -99,8 +99,8 @@ async def purge_finished_jobs(
     """Delete finished jobs older than their retention; each batch is its own transaction.
 
     `now` defaults to the database's clock. When `time_limit` runs out the report is not finished
-    and says where to go on. Ages count from the newest event that is not `scheduled`. `trim`: also
-    delete old rows of our own tables.
+    and says where to continue. Ages count from the newest event that is not `scheduled`. `trim`:
+    also delete old rows from our own tables.
     """
     begun = time.monotonic()
     deadline = begun + time_limit.total_seconds() if time_limit is not None else None
@@ -212,10 +212,10 @@ async def _delete_batch(
     *,
     skip_held: bool,
 ) -> _Batch:
-    """One snapshot, in which a changed row is an error and a held one is waited for a moment.
+    """Delete in one snapshot: a changed row is an error, a locked one is waited for briefly.
 
-    Nearly never is a finished job changed or held, and a lock on each row costs a tenth of the
-    purge. `skip_held`: lock what is free, then look once more and delete.
+    A finished job is almost never changed or locked, and locking each row costs a tenth of the
+    purge. `skip_held`: lock the free rows, then look once more and delete.
     """
     queries = load_queries("purge")
     status, go_on = params["status"], True

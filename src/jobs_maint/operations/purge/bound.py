@@ -1,4 +1,4 @@
-"""An id that bounds what was deferred before a time: ids grow with the time of the defer."""
+"""An id that bounds the jobs deferred before a given time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from jobs_maint.sql import load_queries
 __all__ = ["find_bound"]
 
 SMALL_RANGE = 16
-"""Ids; from here on the search halves."""
+"""Ids; smaller ranges are simply halved."""
 
 
 async def find_bound(conn: Conn, cutoff: datetime, *, within: int = 0) -> int:
-    """The largest id of a job deferred before the cut-off: all that ended before it lie there.
+    """The largest id of a job deferred before the cut-off; no job that ended before it has more.
 
-    It may be up to `within` larger, which takes a few probes less.
+    The result may be too large by up to `within`, which saves a few probes.
 
     Ids grow with the time of the defer. Two probes, a little right and a little left of where an
-    even load would have the cut-off, leave a small piece of the range; a probe that leaves more
-    than half is followed by one in the middle. A dozen probes, whatever the size of the table.
-    Only a bound: the check of each row stays the judge.
+    even load would put the cut-off, leave a small part of the range; a probe that leaves more
+    than half is followed by one in the middle. A dozen probes do, whatever the size of the table.
+    This is only a bound: each row is still checked.
     """
     queries = load_queries("purge")
     ends = await fetch_one(conn, queries["find_ends"])

@@ -1,4 +1,4 @@
-"""`purge`: the night's, and the preview of a person's."""
+"""`purge`: the nightly one, and the preview for a person."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         retention = Retention(dict.fromkeys(statuses, asked.older_than), audit=None)
     elif asked.include_failed:
         raise InvalidRequest(
-            "purge --include-failed needs --older-than; without it the retention settings say "
-            "how long failed jobs are kept"
+            "purge --include-failed needs --older-than; without it the retention settings "
+            "decide how long failed jobs are kept"
         )
     async with call.pool.connection() as conn, transaction(conn):
         if asked.queue is not None:

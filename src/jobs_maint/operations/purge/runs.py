@@ -28,7 +28,7 @@ async def run_purge(
 ) -> PurgeReport:
     """`options` are those of `purge_finished_jobs`; `total`: how many are expected.
 
-    Raises AlreadyRunning, changing nothing, while another purge works on this database.
+    Raises AlreadyRunning, changing nothing, while another purge runs on this database.
     """
 
     async def begin(conn: Conn) -> None:

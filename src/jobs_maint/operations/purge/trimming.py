@@ -1,4 +1,4 @@
-"""Delete what has become old in our own tables, in short batches."""
+"""Delete old rows from our own tables, in short batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGESTS = timedelta(days=90)
 REQUESTS = timedelta(days=1)
 
 OnTrim = Callable[[Conn, str, int], Awaitable[bool]]
-"""Called in each batch's transaction with the table and how many rows went; False ends it."""
+"""Called in each batch's transaction with the table and the rows deleted; False ends it."""
 
 
 async def trim_tables(
@@ -30,9 +30,9 @@ async def trim_tables(
     deadline: float | None,
     on_batch: OnTrim,
 ) -> bool:
-    """Whether all of it was done before `deadline`, by `time.monotonic()`, and none stopped it.
+    """False when `deadline` (by `time.monotonic()`) passed or `on_batch` ended it.
 
-    `keep_audit`: None keeps it for ever. How long the rest is kept: `docs/reference/schema.md`.
+    `keep_audit`: None keeps it forever. How long the rest is kept: `docs/reference/schema.md`.
     """
     queries = load_queries("purge")
     steps: list[tuple[str, LiteralString, timedelta | None]] = [

@@ -1,7 +1,7 @@
-"""One purge at a time on a database: who comes second is told who works.
+"""One purge at a time on a database; whoever comes second learns who is running the first.
 
-The turn is the run's own row and its lease, which its process renews while it works: one whose
-process died holds it for a minute at most.
+The turn is the run's own row and its lease, which the process renews while it works. If the process
+dies, the turn is free a minute later at most.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FINAL = ("succeeded", "failed", "cancelled", "aborted")
 async def take_turn(conn: Conn) -> None:
     """Within the transaction that opens the run; raises AlreadyRunning as `require_turn` does.
 
-    Who is taken for dead is marked so, and ends after its batch should it live after all.
+    A run that seems dead is marked interrupted; if it is alive after all, it ends after its batch.
     """
     await fetch_all(conn, load_queries("purge")["take_turn"])
     await fetch_all(conn, load_queries("audit")["interrupt_runs"])
@@ -28,16 +28,16 @@ async def take_turn(conn: Conn) -> None:
 
 
 async def require_turn(conn: Conn) -> None:
-    """Raise AlreadyRunning, naming who works, since when and how far, when a purge runs."""
+    """Raise AlreadyRunning when a purge runs, saying whose, since when and how far it got."""
     rows = await fetch_all(conn, load_queries("purge")["find_running_purge"])
     if rows:
         deleted = sum(rows[0]["counts"].get(status, 0) for status in FINAL)
         raise AlreadyRunning(
-            f"A purge runs already: {_describe_actor(rows[0])} began it at "
-            f"{rows[0]['started_at']:%Y-%m-%d %H:%M:%S} UTC (request {rows[0]['id']}) and it "
-            f"deleted {deleted:,} job{'' if deleted == 1 else 's'} so far. Only one at a time "
-            "works on a database; nothing was changed. Try again when it is done; if its process "
-            "died, a minute after its last sign of life."
+            f"A purge is already running: {_describe_actor(rows[0])} started it at "
+            f"{rows[0]['started_at']:%Y-%m-%d %H:%M:%S} UTC (request {rows[0]['id']}), and it "
+            f"has deleted {deleted:,} job{'' if deleted == 1 else 's'} so far. Only one purge can "
+            "run at a time; nothing was changed. Try again when it is done. If its process died, "
+            "try again in a minute."
         )
 
 

@@ -16,9 +16,9 @@ __all__ = ["build_act"]
 
 
 async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope) -> Act:
-    """How a confirmed rescue does its jobs: those runs that were shown and no others.
+    """What a confirmed rescue does with its jobs: exactly the runs that were shown.
 
-    A worker may have died since the preview, so suspects are noticed once more before it.
+    A worker may have died since the preview, so suspects are looked for once more first.
     """
     rules = passes.RescueRules.of(call.settings)
     actor, params = call.actor, taken["params"]

@@ -1,8 +1,9 @@
-"""Rescue jobs that a person named: at once where their worker is dead, never where one lives.
+"""Rescue jobs that a person named: at once if their worker is dead, never if it is alive.
 
-The pass waits for `stalled_after`; a person who names a job has looked. So one silent worker that
-beat before is enough, as long as somebody is heard. What a living worker holds takes a force, and
-what one holds that never beat: nothing tells whether it lives.
+The pass waits for `stalled_after`; a person who names a job has already looked. So it is enough
+that its worker used to beat and is silent now, as long as some worker is reporting. A job of a live
+worker needs `--force`, and so does a job of a worker that never beat: nothing shows whether that
+worker is alive.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ RULE = "only running jobs can be rescued"
 async def judge_jobs(
     conn: Conn, job_ids: Sequence[int], rules: RescueRules, scope: QueueScope = ALL_QUEUES
 ) -> tuple[dict[int, dict[str, Any]], dict[int, ItemResult]]:
-    """Rows by id, locked; and for each job that is not to be touched the reason.
+    """Locked rows by id, and the reason for each job that must not be touched.
 
-    `notice_stalled_jobs` comes before, in a transaction of its own. Raises NotPermitted when one
+    Call `notice_stalled_jobs` first, in a transaction of its own. Raises NotPermitted when one
     of the jobs is outside `scope`.
     """
     await lock_jobs(conn, job_ids, scope, "rescue")
@@ -56,8 +57,8 @@ async def rescue_jobs(
 ) -> tuple[ItemResult, ...]:
     """Act on these jobs in the caller's short transaction; one item per id, in the order asked.
 
-    `claims`: what a preview showed; a job that was started again since is left alone. `forced_by`:
-    a person who knows that no worker runs them, so that no worker is asked.
+    `claims`: what a preview showed; a job that was started again since then is left alone.
+    `forced_by`: a person who knows that no worker runs them, so that beats are not checked.
     """
     rows, refusals = await judge_jobs(conn, job_ids, rules, scope)
     items = dict(refusals)
@@ -66,12 +67,12 @@ async def rescue_jobs(
     for job_id, claim in (claims or {}).items():
         row = rows.get(job_id)
         if job_id not in items and row is not None and claim_of(row) != claim:
-            reason = f"it was started again since the preview, {_at(row['started_at'])}"
+            reason = f"it was started again after the preview, at {_at(row['started_at'])}"
             items[job_id] = _item(row, "started_again", reason)
     chosen = [rows[job_id] for job_id in sorted(rows) if job_id not in items]
     acted = await rescue_rows(conn, chosen, rules, forced_by=forced_by)
     for row, item in zip(chosen, acted, strict=True):
-        items[row["id"]] = item or _item(row, "worker_alive", "a worker named it in this moment")
+        items[row["id"]] = item or _item(row, "worker_alive", "a worker has just reported it")
     return tuple(items[job_id] for job_id in job_ids)
 
 
@@ -81,22 +82,20 @@ def claim_of(row: Mapping[str, Any]) -> Claim:
 
 
 def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a person must know before a force: who seems to run it, and what may come of it."""
-    since = f"since {_at(row['started_at'])}" if row["started_at"] is not None else "by its status"
-    who = _worker(row)
+    """What a person must know before forcing a rescue: who seems to run it, and the risk."""
     if row["named"]:
-        first = f"{who} runs it {since} and named it in its beat at {_at(row['beat_at'])}."
+        first = f"{_runs(row)} (beat at {_at(row['beat_at'])})."
     elif row["beats"]:
         first = (
-            f"{who} has it {since}; it lives (beat at {_at(row['beat_at'])}) but does not name it."
+            f"{_holds(row)} and is alive (beat at {_at(row['beat_at'])}), but does not report it."
         )
     elif row["heartbeat_fresh"]:
-        first = f"{who} has it {since}; it lives (heartbeat at {_at(row['last_heartbeat'])})."
+        first = f"{_holds(row)} and is alive (heartbeat at {_at(row['last_heartbeat'])})."
     else:
-        first = f"{who} has it {since}; no sign of life is fresh{_last_sign(row)}."
+        first = f"{_holds(row)} but shows no recent sign of life{_last_sign(row)}."
     return (
         f"{first[0].upper()}{first[1:]}",
-        "If that worker still runs it, the job will run twice.",
+        "If that worker is still running it, the job will run twice.",
     )
 
 
@@ -116,14 +115,12 @@ def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> Item
         reason = "there is no such job; it may have been purged"
         return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
     if row["status"] != "doing":
-        return _item(row, "wrong_status", f"it is {row['status']}; {RULE}")
-    since = f"since {_at(row['started_at'])}" if row["started_at"] is not None else "now"
-    who = _worker(row)
+        return _item(row, "wrong_status", f"its status is {row['status']}; {RULE}")
     if row["named"]:
-        reason = f"{who} runs it {since}, by its beat at {_at(row['beat_at'])}"
+        reason = f"{_runs(row)} (beat at {_at(row['beat_at'])})"
         return _item(row, "worker_alive", reason)
     if not row["suspected"]:
-        return _item(row, "worker_alive", f"{who} runs it {since}; {_why_alive(row)}")
+        return _item(row, "worker_alive", f"{_runs(row)}; {_why_alive(row)}")
     after = rules.stalled_after if row["had_recorder"] and row["heard"] else (
         rules.stalled_after_unknown
     )  # fmt: skip
@@ -135,36 +132,48 @@ def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> Item
             f"heartbeat at {_at(row['last_heartbeat'])}"
         )  # fmt: skip
         reason = (
-            f"{who} has it {since} and lives ({sign}), though it does not name it; "
+            f"{_holds(row)} and is alive ({sign}), but does not report it; "
             f"the rescue acts in {format_age(left)}, `rescue --force {job_id}` at once"
         )
         return _item(row, "worker_alive", reason)
     if not row["had_recorder"]:
         reason = (
-            f"{who} never beat, so that its silence tells nothing: one without a recorder that "
-            f"drains, or is blocked, runs its job on; the rescue acts in {format_age(left)}, "
+            f"{_worker(row)} never beat: it has no recorder, so it may be draining or blocked and "
+            f"still running the job; the rescue acts in {format_age(left)}, "
             f"`rescue --force {job_id}` at once"
         )
         return _item(row, "worker_unknown", reason)
     quiet = row["quiet_seconds"] - row["noticed_seconds"]
     if not row["heard"] and quiet > 0:
         reason = (
-            f"no worker at all is heard, as after an outage of the database, when their beats come "
-            f"back; ask again in {format_age(max(quiet, 1))}"
+            "no worker is reporting yet, as after a database outage; "
+            f"try again in {format_age(max(quiet, 1))}"
         )
         return _item(row, "too_soon", reason)
     return None
 
 
 def _why_alive(row: Mapping[str, Any]) -> str:
-    """Why a job that no beat names is no suspect: the exceptions of notice_suspects."""
+    """Why a job that no beat reports is not a suspect: the exceptions in notice_suspects."""
     if row["beats"] and row["started_at"] is not None and row["started_at"] > row["beat_at"]:
-        return "it took it after its last beat"
+        return "it took the job after its last beat"
     if row["beats"]:
-        return "it beats, and its event loop is blocked: it may begin it yet"
+        return "it beats, but its event loop is blocked, so it may yet start the job"
     if row["heartbeat_fresh"]:
-        return f"its heartbeat at {_at(row['last_heartbeat'])} is fresh"
-    return "it was started in this moment"
+        return f"its heartbeat at {_at(row['last_heartbeat'])} is recent"
+    return "the job has just started"
+
+
+def _runs(row: Mapping[str, Any]) -> str:
+    if row["started_at"] is None:
+        return f"{_worker(row)} is running it"
+    return f"{_worker(row)} has been running it since {_at(row['started_at'])}"
+
+
+def _holds(row: Mapping[str, Any]) -> str:
+    if row["started_at"] is None:
+        return f"{_worker(row)} has it"
+    return f"{_worker(row)} has had it since {_at(row['started_at'])}"
 
 
 def _worker(row: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Rescue jobs whose worker died, and no others.
 
-A job is stuck when it is `doing`, no fresh beat names it, and it was seen so, in the same attempt,
-for `stalled_after` since it was first noticed; `stalled_after_unknown` where its worker never beat.
-Never by running time alone.
+A job is stuck when it is `doing`, no fresh beat reports it, and that has been so, in the same
+attempt, for `stalled_after` since it was first noticed (`stalled_after_unknown` if its worker never
+beat). Running time alone never makes a job stuck.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 MOST_JOBS = 500
-"""Jobs of one pass: one short transaction; the next pass takes the rest."""
+"""Jobs per pass, which is one short transaction; the next pass takes the rest."""
 FORGET_WORKERS_HOURS = 48
-"""Silent workers are kept for a while: a stuck job needs to know that its worker had a recorder."""
+"""Silent workers are kept this long, to know whether the worker of a stuck job had a recorder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def notice_stalled_jobs(conn: Conn) -> int:
 
 
 async def count_suspects(conn: Conn) -> int:
-    """Running jobs without a living worker."""
+    """Running jobs without a live worker."""
     return int((await fetch_one(conn, load_queries("stalled")["count_suspects"]))["suspects"])
 
 
@@ -103,7 +103,7 @@ async def rescue_rows(
 ) -> list[ItemResult | None]:
     """Act on locked rows, each in its savepoint; None for one that the re-check found alive.
 
-    `forced_by`: a person who knows that no worker runs them; the re-check then asks no worker.
+    `forced_by`: a person who knows that no worker runs them; the re-check then skips the beats.
     """
     items: list[ItemResult | None] = []
     for row in rows:
@@ -128,7 +128,9 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
     state = await fetch_one(conn, queries["get_state"], {"job_id": row["id"]})
     lost = _describe_loss(row)
     if state["abort_requested"]:
-        return await _end(conn, row, "aborted", f"{lost}; an abort was requested, so it is aborted")
+        return await _end(
+            conn, row, "aborted", f"{lost}; an abort was requested, so it was aborted"
+        )
     if row["task_name"].startswith(upstream.OUR_NAMESPACES):
         return await _end(conn, row, "failed", f"{lost}; the next tick does its work")
     if rules.fails(row["task_name"]):
@@ -136,7 +138,7 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
     if state["rescues"] >= rules.max_rescues:
         times = f"{state['rescues']} time{'' if state['rescues'] == 1 else 's'}"
         return await _end(
-            conn, row, "failed", f"{lost}; it was put back {times} already, so it is given up"
+            conn, row, "failed", f"{lost}; it was already put back {times}, so the rescue gave up"
         )
     try:
         async with conn.transaction():
@@ -150,7 +152,7 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
         who = f"job {siblings[0]['id']}" if siblings else "another job"
         return await _end(
             conn, row, "failed",
-            f"{lost}; it cannot wait again because {who} has the same queueing lock "
+            f"{lost}; it cannot be put back because {who} has the same queueing lock "
             f"({row['queueing_lock']})",
         )  # fmt: skip
     if not changed:
@@ -201,7 +203,7 @@ def _describe_loss(row: dict[str, Any]) -> str:
     if row["forced_by"] is not None:
         who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
         place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
-        return f"forced by {row['forced_by']}: {who}{place} was said not to run it"
+        return f"forced by {row['forced_by']}, who said that {who}{place} no longer runs it"
     if row["host"]:
         return (
             f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "

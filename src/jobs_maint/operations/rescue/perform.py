@@ -1,4 +1,4 @@
-"""`stuck`, `workers` and `rescue`: one pass, jobs that a person named, a force after a preview."""
+"""`stuck`, `workers` and `rescue`: one pass, jobs that a person named, and a forced rescue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from jobs_maint.operations.stats.noting import note_hours
 __all__ = ["HANDLERS"]
 
 ABSENT = ("not_found", "wrong_status")
-"""Jobs with such a code are no part of the set."""
+"""Jobs with one of these codes are not part of the set."""
 
 
 async def list_stuck(call: Call[ListStuck]) -> StuckReport:
@@ -88,7 +88,7 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport:
 async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     """The runs of these jobs as they are now, frozen for ten minutes.
 
-    A force is of one job: raises JobNotFound or WrongJobStatus when it does not run.
+    With `force`, raises JobNotFound or WrongJobStatus when the job is not running.
     """
     action = call.action
     rules = passes.RescueRules.of(call.settings)

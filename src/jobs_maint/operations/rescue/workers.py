@@ -1,4 +1,4 @@
-"""Who works, on what, for how long; which running jobs nobody works on."""
+"""Workers, what they run and for how long; running jobs that no live worker reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def list_stuck_jobs(
     stalled_after_unknown: timedelta,
     scope: QueueScope = ALL_QUEUES,
 ) -> StuckReport:
-    """Running jobs without a living worker, and those that run for more than an hour."""
+    """Running jobs without a live worker, and those that have run for more than an hour."""
     rows = await fetch_all(conn, load_queries("workers")["list_running"], {"limit": MOST_RUNNING})
     visible = [row for row in rows if scope.covers(row["queue"])]
     stuck, long_running = [], []

@@ -38,9 +38,9 @@ async def apply_schema(
 ) -> SchemaReport:
     """Apply what is missing, each step in its own transaction; then build our indexes.
 
-    An index that waits longer than `build_wait` for somebody's transaction is told, not an error.
-    Raises DatabaseUnavailable naming the session that applies at the same time and does not end
-    within `lock_wait`, SchemaMismatch when Procrastinate's tables are too old.
+    An index that waits longer than `build_wait` for another transaction is reported, not raised.
+    Raises DatabaseUnavailable, naming the session, when another one is still applying the schema
+    after `lock_wait`, and SchemaMismatch when Procrastinate's tables are too old.
     """
     applied: list[str] = []
     async with _autocommit(pool) as conn, _only_one(conn, lock_wait):
@@ -101,7 +101,7 @@ async def check_schema(pool: Pool) -> SchemaReport:
 
 
 def render_schema_sql() -> SchemaReport:
-    """The SQL of our own tables, for those who apply it by their own tool."""
+    """The SQL of our own tables, for teams that apply it with their own tool."""
     queries = load_queries("schema")
     parts: list[str] = [queries["create_migrations"]]
     for migration in list_migrations():
@@ -110,7 +110,7 @@ def render_schema_sql() -> SchemaReport:
             "INSERT INTO jobs_maint_migrations (number, name) "
             f"VALUES ({migration.number}, '{migration.name}');"
         )
-    parts.append("-- Optional, each outside of a transaction:")
+    parts.append("-- Optional; run each outside a transaction:")
     parts += [_comment(statement) for _, statement in list_indexes()]
     names = tuple(m.name for m in list_migrations())
     return SchemaReport(_version(), False, (), names, sql="\n\n".join(parts))
@@ -168,8 +168,8 @@ async def _only_one(conn: Conn, lock_wait: timedelta) -> AsyncIterator[None]:
                 else "another session"
             )
             raise DatabaseUnavailable(
-                f"The schema is being applied by {who} for more than "
-                f"{lock_wait.total_seconds():.0f} s; wait for it, or end it, then try again."
+                f"{who[0].upper()}{who[1:]} has been applying the schema for more than "
+                f"{lock_wait.total_seconds():.0f} s; wait for it or end it, then try again."
             )
         await asyncio.sleep(POLL_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""Build our optional indexes on Procrastinate's tables, without stopping anybody's work."""
+"""Build our optional indexes on Procrastinate's tables, without blocking other sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_indexes() -> Iterator[tuple[str, LiteralString]]:
 
 
 async def find_missing_indexes(conn: Conn) -> list[str]:
-    """Names of the indexes that are not there, or whose build did not end well."""
+    """Names of the indexes that are not there, or whose build did not finish."""
     return [name for name, _ in list_indexes() if not await _is_valid(conn, name)]
 
 
@@ -35,7 +35,7 @@ async def build_indexes(
 ) -> tuple[list[str], list[str]]:
     """Build what is missing; returns the names built and a sentence for each that was not.
 
-    `conn` is in autocommit: a concurrent build runs outside of transactions. What an interrupted
+    `conn` is in autocommit: a concurrent build runs outside transactions. What an interrupted
     build left behind is dropped first.
     """
     built: list[str] = []
@@ -74,7 +74,7 @@ async def _drop(conn: Conn, name: str) -> None:
 
 
 async def _drop_quietly(conn: Conn, name: str) -> None:
-    """What is left of the build; the next run drops it when this one cannot either."""
+    """Drop what is left of the build; if that fails too, the next run drops it."""
     try:
         await _drop(conn, name)
     except pg.LockNotAvailable:

@@ -19,7 +19,7 @@ __all__ = ["Act", "OnBatch", "run_set"]
 BATCH = 500
 
 Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
-"""Does one batch in its transaction; one item a job."""
+"""Does one batch in its transaction; one item per job."""
 
 OnBatch = Callable[[Conn, int, Sequence[ItemResult]], Awaitable[bool]]
 """Called in each batch's transaction with the number looked at so far; False ends the run."""
@@ -39,8 +39,8 @@ async def run_set(
 ) -> BulkReport:
     """Act on exactly these jobs, oldest first; each batch is its own transaction.
 
-    `act` does a batch where the verb is none of BulkVerb. What a batch did is written to the audit
-    in the batch's own transaction, so that an interrupted run can still be undone.
+    `act` does a batch when the verb is not a BulkVerb. What a batch did is written to the audit in
+    the batch's own transaction, so that an interrupted run can still be undone.
     """
     begun = time.monotonic()
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)

@@ -23,7 +23,7 @@ __all__ = ["SAMPLE", "freeze_set", "freeze_words", "use_selection"]
 LARGEST_SET = 50_000
 LIFETIME = timedelta(minutes=10)
 SAMPLE = 5
-"""Ids that name a reason in a preview or a report."""
+"""Example ids per reason in a preview or a report."""
 
 
 async def freeze_set(
@@ -39,7 +39,7 @@ async def freeze_set(
 ) -> Preview:
     """Select the set and keep it for ten minutes; changes no job.
 
-    `needs` is the role a confirmation takes. Raises InvalidRequest when the request to undo does
+    `needs` is the role a confirmation requires. Raises InvalidRequest when the request to undo does
     not exist.
     """
     queries = load_queries("bulk")
@@ -161,14 +161,14 @@ async def _expect_skips(conn: Conn, rows: Sequence[dict[str, Any]]) -> list[Skip
 
 
 def _missing(wanted: JobFilter, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
-    """Ids that were named but are not in a fitting status, or not there at all."""
+    """Ids that were given but do not exist, or whose status does not allow the act."""
     if wanted.job_ids is None:
         return []
     there = {row["id"] for row in rows}
     left = [job_id for job_id in wanted.job_ids if job_id not in there]
     if not left:
         return []
-    reason = "not there, or in a status that does not fit"
+    reason = "not found, or in a status that does not allow it"
     return [SkipGroup("wrong_status", reason, len(left), tuple(left[:SAMPLE]))]
 
 
@@ -180,15 +180,15 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
     if rows:
         return rows[0]
     found = await fetch_all(conn, queries["find_selection"], {"key": key})
-    again = "nothing was changed; ask for a new preview"
+    again = "nothing was changed. Ask for a new preview"
     if not found:
-        raise SelectionExpired(f"This preview is not known any more; {again}.")
+        raise SelectionExpired(f"This preview no longer exists; {again}.")
     if (found[0]["actor_kind"], found[0]["actor_id"]) != (actor.kind, actor.id):
         raise SelectionExpired(
             "Only the person who asked for this preview can confirm it; "
-            "nothing was changed, ask for your own.",
+            "nothing was changed. Ask for your own.",
             why="not_yours",
         )
     if found[0]["used_at"] is not None:
-        raise SelectionExpired("This preview was confirmed already; it runs once.", why="used")
+        raise SelectionExpired("This preview was already confirmed; it runs only once.", why="used")
     raise SelectionExpired(f"This preview is older than ten minutes; {again}.", why="late")

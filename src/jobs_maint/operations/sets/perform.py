@@ -1,4 +1,4 @@
-"""The preview of retry, cancel or discard of a set, and giving one up."""
+"""The preview of retry, cancel or discard of a set, and dismissing one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The queues now: counts, what ended lately, how far behind."""
+"""The queues now: counts, what ended lately, how far behind they are."""

@@ -1,7 +1,7 @@
 """How many jobs each queue has: exact where that is cheap, else the large groups as an estimate.
 
-Counted from indexes alone while the table is not too large for it and was vacuumed; else each group
-up to a limit, and larger ones are estimated from pages all over the table.
+Jobs are counted from indexes alone while the table is small enough and vacuumed. Otherwise each
+group is counted up to a limit, and larger ones are estimated from pages all over the table.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ Group = tuple[str, str]
 SMALL_TABLE = 500_000
 """Rows; up to here the count is exact whatever the state of the table."""
 LARGE_TABLE = 15_000_000
-"""Rows; beyond them large groups are estimated, which takes as long for a table of any size."""
+"""Rows; above this large groups are estimated, which takes equally long for any table size."""
 CHANGED = 0.025
-"""Share of the rows changed since the last vacuum: each has to be looked up."""
+"""Share of rows changed since the last vacuum: each of them must be looked up."""
 EXACT_LIMIT = "2s"
-"""An exact count that takes longer is given up for an estimate."""
+"""An exact count that takes longer is abandoned for an estimate."""
 SAMPLE_LIMIT = "5s"
 SAMPLES = (300_000, 30_000)
 """Rows; fewer when the first sample takes too long. A group of 1 % is within 5 %."""
 PAGES_BY_NUMBER = 140_000
-"""The first version of PostgreSQL that finds a page by its number; others would read them all."""
+"""The first version of PostgreSQL that finds a page by its number; older ones read them all."""
 WAITING = ("ready", "scheduled", "doing")
 DIGITS = 3
-"""Of an estimate: more would look like a count."""
+"""Significant digits of an estimate: more would look like an exact count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Limits:
 UNLIMITED = Limits()
 FROM_INDEX = Limits(ended=10_000, ready=100_000, ahead=100_000)
 LOOKED_UP = Limits(ended=1_000, ready=10_000, ahead=1_000)
-"""Where many rows were changed since the last vacuum; how many are ready matters most."""
+"""When many rows changed since the last vacuum; the number of ready jobs matters most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ _Found = tuple[_Waiting, dict[Group, int], set[Group]]
 
 
 class _TookTooLong(Exception):
-    """A statement was ended by its limit."""
+    """A statement reached its time limit."""
 
 
 async def count_jobs(conn: Conn, queue: str | None) -> Counts:
-    """What each queue has now; `queue` for one alone."""
+    """Jobs per queue now; `queue` limits it to one."""
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
     waiting, ended, large = await _count(conn, queue, cost)
@@ -146,7 +146,7 @@ async def _estimate(
     counted = waiting.jobs | ended
     large = {group for group, jobs in counted.items() if jobs > limits.of(group[1])}
     sampled = await _sample(conn, queue, cost) if large else {}
-    # At least those counted are there, whatever the sample says.
+    # There are at least as many as were counted, whatever the sample says.
     estimates = {group: max(sampled.get(group, 0), counted[group]) for group in large}
     return waiting, ended | estimates, large
 
@@ -154,7 +154,7 @@ async def _estimate(
 async def _count_waiting(
     conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits, limit: str | None
 ) -> _Waiting:
-    """Jobs that are ready, scheduled ahead, or run; without our index all, in any time."""
+    """Jobs ready, scheduled or running; without our index all of them, however long it takes."""
     queries = load_queries("stats")
     if cost["waiting_indexed"]:
         names = [queue]
@@ -173,8 +173,8 @@ async def _count_waiting(
 async def _sample(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> dict[Group, int]:
     """Jobs by queue and status, as if each part of the table were like the page read of it.
 
-    Pages chosen by chance in the whole would be less good: the failed jobs of two months, kept
-    when all others around them are gone, lie on few pages.
+    Pages chosen at random from the whole table would be worse: the failed jobs of two months,
+    kept when all others around them are gone, lie on few pages.
     """
     query = load_queries("stats")["sample_pages"]
     pages = max(cost["pages"], 1)
@@ -193,7 +193,7 @@ def _by_group(rows: Rows) -> dict[Group, int]:
 
 
 async def _fetch_within(conn: Conn, query: Any, params: dict[str, Any], limit: str | None) -> Rows:
-    """Raises _TookTooLong, and the transaction goes on, when it took longer than `limit`."""
+    """Raises _TookTooLong when it took longer than `limit`; the transaction can go on."""
     if limit is None:
         return await fetch_all(conn, query, params)
     set_limit = load_queries("stats")["limit_statement"]

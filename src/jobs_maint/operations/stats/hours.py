@@ -1,7 +1,7 @@
-"""What ended within the last hour and day: whole hours are counted once and noted.
+"""Jobs that ended in the last hour and day; each whole hour is counted once and noted.
 
-The rescue notes them; `stats` reads the notes and counts only what none covers: the first and the
-last hours of the day, or all of it where no rescue runs.
+The rescue notes them; `stats` reads the notes and counts only what they do not cover: the first
+and the last hours of the day, or all of it where no rescue runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ __all__ = ["Ended", "count_ended_lately", "list_unnoted_hours", "note_hour"]
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTLED = HOUR
-"""An hour is noted when it is over for so long: a transaction that began in it may end later."""
+"""An hour is noted when it has been over this long: a transaction begun in it may end later."""
 KEPT = 2 * DAY
-"""Notes older than the day that `stats` tells of."""
+"""How long notes are kept: longer than the day that `stats` shows."""
 FEW = 500
-"""Jobs that may be looked up one by one: nothing depends on the bounds but the time it takes."""
+"""Jobs that may be looked up one by one: the bounds affect only the time it takes."""
 
 
 @dataclass(slots=True)
 class Ended:
-    """Jobs of one queue that ended in one way, or attempts after which they run again."""
+    """Jobs of one queue that ended in one way, or attempts that were followed by a retry."""
 
     last_hour: int = 0
     last_day: int = 0
@@ -72,9 +72,9 @@ async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
 
 
 async def note_hour(conn: Conn, hour: datetime) -> None:
-    """Count what ended in this hour, for good: what is deleted later did end in it.
+    """Count what ended in this hour, once and for all: jobs deleted later still ended in it.
 
-    Hours of long before are dropped.
+    Old hours are dropped.
     """
     await switch_jit_off(conn)
     ended: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -123,7 +123,7 @@ async def _count(
 def _find_gaps(
     since: datetime, until: datetime, noted: Iterable[datetime]
 ) -> Iterator[tuple[datetime, datetime]]:
-    """What the noted hours leave of the time between the two."""
+    """The time between the two that the noted hours do not cover."""
     for hour in noted:
         if since < hour:
             yield since, hour

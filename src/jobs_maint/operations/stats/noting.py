@@ -1,4 +1,4 @@
-"""The hours that are over, noted by each pass of the rescue: `stats` counts only the rest."""
+"""Each pass of the rescue notes the hours that are over; `stats` counts only the rest."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from jobs_maint.operations.stats.hours import list_unnoted_hours, note_hour
 __all__ = ["note_hours"]
 
 SECONDS = 10.0
-"""A worker of concurrency 1 goes on with the team's jobs, and SIGTERM is not delayed for longer."""
+"""After that a worker with concurrency 1 runs the team's jobs, and a SIGTERM waits no longer."""
 
 
 async def note_hours(pool: Pool) -> None:
-    """No reason for a rescue to fail: `stats` counts what is not noted."""
+    """Never fails the rescue: `stats` counts what is not noted."""
     begun = time.monotonic()
     try:
         async with pool.connection() as conn:
@@ -29,7 +29,7 @@ async def note_hours(pool: Pool) -> None:
                 unnoted = await list_unnoted_hours(conn, await get_time(conn))
             for hour in unnoted:
                 if time.monotonic() > begun + SECONDS:
-                    break  # the next rescue goes on
+                    break  # the next rescue continues
                 async with transaction(conn, statement_timeout=timedelta(seconds=SECONDS)):
                     await note_hour(conn, hour)
     except psycopg.Error as exc:
