@@ -56,14 +56,14 @@ def test_a_living_workers_job_is_left_and_a_force_says_that_it_will_run_twice(
     done = jobs_maint("rescue", job, **LATE)
     assert (done.returncode, done.stdout) == (4, "")
     assert f"Job {job} was not rescued: worker " in done.stderr
-    assert f" pid {worker.pid}) runs it since 20" in done.stderr
+    assert f" pid {worker.pid}) has been running it since 20" in done.stderr
     shown = data(jobs_maint("rescue", "--force", job, "--dry-run", "--json"))
     assert (shown["kind"], shown["verb"], shown["count"]) == ("preview", "rescue", 1)
     assert queue.status(job) == "doing"
     with Terminal(database_url, "rescue", "--force", job, **LATE) as terminal:
         terminal.wait_for("Rescue 1 job by force? [y/N] ")
         text = " ".join(terminal.text.split())
-        assert f"pid {worker.pid}) runs it since 20" in text
+        assert f"pid {worker.pid}) has been running it since 20" in text
         assert "If that worker is still running it, the job will run twice." in text
         terminal.send("y\n")
         assert terminal.end() == 0
@@ -84,7 +84,7 @@ async def test_one_that_is_not_there_ends_with_3_and_one_that_does_not_run_with_
         assert f"Job {NO_JOB} was not rescued: there is no such job" in done.stderr
         done = jobs_maint(*words, job, *more)
         assert (done.returncode, done.stdout) == (4, "")
-        assert f"Job {job} was not rescued: it is failed; only running jobs" in done.stderr
+        assert f"Job {job} was not rescued: its status is failed; only running jobs" in done.stderr
     assert await make_job.status(job) == "failed"
 
 

@@ -186,7 +186,7 @@ async def test_of_two_purges_at_once_one_works_and_the_other_says_who(
             continue
         error = json.loads(err)["error"]
         assert (out, error["code"]) == (b"", "already_running")
-        assert " in the shell began it at " in error["message"]
+        assert " in the shell started it at " in error["message"]
     assert await (await conn.execute(count)).fetchone() == (0,)
 
 

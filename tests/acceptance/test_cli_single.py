@@ -33,8 +33,12 @@ async def test_a_running_job_is_asked_to_abort_and_once_is_enough(jobs_maint, ma
 @pytest.mark.parametrize(
     ("verb", "status", "says"),
     [
-        ("cancel", "succeeded", "was not cancelled: it is succeeded; only waiting or running"),
-        ("discard", "todo", "was not discarded: it is todo; only failed or aborted"),
+        (
+            "cancel",
+            "succeeded",
+            "was not cancelled: its status is succeeded; only waiting or running",
+        ),
+        ("discard", "todo", "was not discarded: its status is todo; only failed or aborted"),
     ],
 )
 async def test_a_single_refusal_is_an_error_with_its_code(jobs_maint, make_job, verb, status, says):

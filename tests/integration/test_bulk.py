@@ -69,7 +69,7 @@ async def test_a_selection_runs_once_even_when_confirmed_by_many_at_once(pool, m
     )
     reports = [r for r in results if not isinstance(r, BaseException)]
     assert [report.done for report in reports] == [1]
-    assert all("runs once" in str(r) for r in results if isinstance(r, SelectionExpired))
+    assert all("runs only once" in str(r) for r in results if isinstance(r, SelectionExpired))
     assert sum(isinstance(r, SelectionExpired) for r in results) == 3
     assert (await make_job.events(job)).count("retried") == 1
 
@@ -234,7 +234,7 @@ async def test_a_purge_is_frozen_by_statuses_queue_and_cut_off(pool, make_job, c
     assert report.deleted == {"succeeded": 1}
     assert await make_job.status(old) is None
     assert await list_status(make_job, kept) == ["failed", "succeeded", "succeeded"]
-    with pytest.raises(SelectionExpired, match="runs once"):
+    with pytest.raises(SelectionExpired, match="runs only once"):
         await confirm(pool, shown)
 
 

@@ -182,7 +182,7 @@ async def test_a_read_only_database_is_told_and_reads_go_on(database_url, make_j
     async with open_pool(url) as pool:
         assert (await ask(pool, ListFailed())).total == 1
         for action in (RetryJobs((failed,)), PurgeFinished(), RescueStalled()):
-            with pytest.raises(DatabaseUnavailable, match="read only"):
+            with pytest.raises(DatabaseUnavailable, match="read-only"):
                 await ask(pool, action)
     assert await make_job.status(failed) == "failed"
 

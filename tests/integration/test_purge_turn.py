@@ -64,7 +64,7 @@ async def test_of_many_that_begin_in_one_instant_one_purges_and_the_others_are_t
     ends = await asyncio.gather(*purges, return_exceptions=True)
     refused = [end for end in ends if isinstance(end, AlreadyRunning)]
     assert len(refused) == 4
-    assert all("ana@host in the shell began it at" in str(end) for end in refused)
+    assert all("ana@host in the shell started it at" in str(end) for end in refused)
     assert [end.total for end in ends if not isinstance(end, BaseException)] == [10]
     found = await conn.execute("SELECT outcome, count(*) FROM jobs_maint_audit GROUP BY 1")
     assert dict(await found.fetchall()) == {"done": 1, "refused": 4}
@@ -79,7 +79,7 @@ async def test_who_comes_second_learns_who_works_since_when_and_how_far(pool, ma
     assert caught.value.exit_code == 4
     said = str(caught.value)
     assert said.startswith("A purge is already running: bo@other in the shell started it at 2")
-    assert f"(request {request}) and it deleted 1,207 jobs so far" in said
+    assert f"(request {request}), and it has deleted 1,207 jobs so far" in said
     assert "nothing was changed" in said
     assert await make_job.status(job) == "succeeded"
     await conn.execute("DELETE FROM jobs_maint_runs")
@@ -111,7 +111,7 @@ async def test_a_purge_that_looks_for_long_without_a_batch_keeps_its_turn(
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
     renewed = "SELECT 1 FROM jobs_maint_runs WHERE lease_until > now() + interval '30 s'"
     await wait_for_row(conn, renewed)
-    with pytest.raises(AlreadyRunning, match="the nightly purge began it at"):
+    with pytest.raises(AlreadyRunning, match="the nightly purge started it at"):
         await ask(pool, PurgeFinished())
     await release_deletes(conn)
     report = await purging

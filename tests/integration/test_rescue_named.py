@@ -99,7 +99,7 @@ async def test_a_job_that_a_fresh_beat_names_is_left_and_its_worker_is_told(
     job = await run_job(fleet)
     item = await rescue(pool, job)
     assert (item.outcome, item.code) == ("skipped", "worker_alive")
-    assert " (host-a pid 31) runs it since 20" in item.reason
+    assert " (host-a pid 31) has been running it since 20" in item.reason
     assert " (beat at 20" in item.reason
     assert await make_job.status(job) == "doing"
     found = await conn.execute("SELECT outcome, error_code FROM jobs_maint_audit")
@@ -114,7 +114,7 @@ async def test_without_a_recorder_a_fresh_heartbeat_is_a_living_worker(fleet, po
     await fleet.observe()
     item = await rescue(pool, job)
     assert item.code == "worker_alive"
-    assert f"worker {worker} runs it since" in item.reason
+    assert f"worker {worker} has been running it since" in item.reason
     assert "its heartbeat at" in item.reason
 
 
@@ -215,7 +215,7 @@ async def test_what_does_not_run_is_left(fleet, pool, make_job, status):
     job = await make_job(status=status)
     item = await rescue(pool, job)
     assert item.code == "wrong_status"
-    assert item.reason == f"it is {status}; only running jobs can be rescued"
+    assert item.reason == f"its status is {status}; only running jobs can be rescued"
     assert await make_job.status(job) == status
 
 
@@ -254,7 +254,7 @@ async def test_a_job_whose_end_is_on_its_way_is_waited_for_and_left(
         await wait_for_waiting(conn)
         await worker.commit()
         item = await waiting
-    assert (item.code, "it is succeeded" in item.reason) == ("wrong_status", True)
+    assert (item.code, "status is succeeded" in item.reason) == ("wrong_status", True)
 
 
 async def test_of_two_that_rescue_the_same_job_at_once_one_does(fleet, pool, make_job):
@@ -296,7 +296,7 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
     assert [await make_job.status(job) for job in (*dead, aborting, held, alive)] == [
         "todo", "todo", "aborted", "failed", "doing",
     ]  # fmt: skip
-    with pytest.raises(SelectionExpired, match="runs once"):
+    with pytest.raises(SelectionExpired, match="runs only once"):
         await confirm(pool, shown)
 
 
@@ -355,7 +355,7 @@ async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_live
     shown = await ask(pool, PreviewRescue((job,), force=True))
     assert (shown.words, shown.count, shown.expected) == (f"rescue --force {job}", 1, 1)
     who, risk = shown.warnings
-    assert " (host-a pid 31) runs it since 20" in who
+    assert " (host-a pid 31) has been running it since 20" in who
     assert " (beat at 20" in who
     assert risk == "If that worker is still running it, the job will run twice."
     report = await confirm(pool, shown)
@@ -434,7 +434,9 @@ async def test_a_force_of_what_does_not_run_is_refused_before_anything_is_shown(
     with pytest.raises(JobNotFound, match="there is no such job"):
         await ask(pool, PreviewRescue((NO_JOB,), force=True))
     job = await make_job(status="failed")
-    with pytest.raises(WrongJobStatus, match=f"Job {job} was not rescued: it is failed; only"):
+    with pytest.raises(
+        WrongJobStatus, match=f"Job {job} was not rescued: its status is failed; only"
+    ):
         await ask(pool, PreviewRescue((job,), force=True))
 
 
@@ -446,7 +448,7 @@ async def test_a_force_of_a_dead_workers_job_says_that_no_sign_of_life_is_fresh(
     assert "shows no recent sign of life, the last was at 20" in shown.warnings[0]
     nobodys = await make_job(status="doing")
     shown = await ask(pool, PreviewRescue((nobodys,), force=True))
-    assert shown.warnings[0].startswith("A worker has it since 20")
+    assert shown.warnings[0].startswith("A worker has had it since 20")
 
 
 async def test_a_force_works_where_nobody_is_heard_and_the_workers_are_woken(

@@ -143,8 +143,8 @@ async def test_the_printed_sql_makes_the_same_tables(bare_database_url, server: 
     [
         (("/test_", "/nothere_"), DatabaseUnavailable, "no database named"),
         (("postgres@", "stranger:hunter2@"), DatabaseUnavailable, "no user named"),
-        (("@/", "@127.0.0.1:1/"), DatabaseUnavailable, "Nothing listens"),
-        (("@/", "@no-such-host.invalid/"), DatabaseUnavailable, "unknown"),
+        (("@/", "@127.0.0.1:1/"), DatabaseUnavailable, "Nothing is listening"),
+        (("@/", "@no-such-host.invalid/"), DatabaseUnavailable, "cannot be resolved"),
         (("postgresql://", "nonsense "), InvalidSettings, "not the URL"),
     ],
 )

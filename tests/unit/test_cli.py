@@ -248,7 +248,7 @@ def test_lines_fit_the_terminal(columns):
 
 
 def item(code, outcome=ItemOutcome.SKIPPED):
-    return ItemResult(7, outcome, code, "it is succeeded")
+    return ItemResult(7, outcome, code, "it has already succeeded")
 
 
 DONE = item("put_back", ItemOutcome.DONE)
@@ -276,7 +276,7 @@ def test_the_exit_code_of_a_retry_follows_its_items(items, exit_code):
     with pytest.raises(JobsMaintError) as refused:
         find_exit_code(report)
     assert refused.value.exit_code == exit_code
-    assert str(refused.value) == "Job 7 was not retried: it is succeeded."
+    assert str(refused.value) == "Job 7 was not retried: it has already succeeded."
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def details(**more):
 RETRY = ActReport(
     (
         ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "demo.tasks.deliver_webhook"),
-        ItemResult(4712, ItemOutcome.SKIPPED, "wrong_status", "it is succeeded"),
+        ItemResult(4712, ItemOutcome.SKIPPED, "wrong_status", "it has already succeeded"),
         ItemResult(4713, ItemOutcome.FAILED, "error", "the row was broken"),
     ),
     0.03,
@@ -494,7 +494,7 @@ def test_a_retry_says_per_job_what_became_of_it():
     assert render_text(RETRY).split("\n") == [
         "1 job retried: 4711 (webhook, deliver_webhook).",
         "1 job skipped:",
-        "  4712: it is succeeded",
+        "  4712: it has already succeeded",
         "1 job failed:",
         "  4713: the row was broken",
     ]

@@ -43,13 +43,13 @@ RESCUE = RescueReport(
 FORCE = Preview(
     "rescue", "rescue --force 4712", "key", 1, 0, (SetGroup("reports", "shop.build", 1),), (), NOW,
     warnings=(
-        "Worker 3 (host-a pid 31) runs it since 03:02.",
+        "Worker 3 (host-a pid 31) has been running it since 03:02.",
         "If that worker is still running it, the job will run twice.",
     ),
 )  # fmt: skip
 RESCUED = BulkReport(
     "rescue", "rescue 1 2 3", 17, 3, 2,
-    (SkipGroup("worker_alive", "worker 3 (host-a pid 31) runs it", 1, (3,)),), (), 0.1,
+    (SkipGroup("worker_alive", "worker 3 (host-a pid 31) is running it", 1, (3,)),), (), 0.1,
     queues=("reports",),
     became=(
         SkipGroup("put_back", "its worker is gone", 1, (1,)),
@@ -185,7 +185,7 @@ def test_a_reason_of_one_job_is_told_in_full_and_of_many_in_short():
 def test_a_force_says_the_risk_before_anything_else():
     assert lines(FORCE)[:3] == [
         "1 job of reports would be rescued.",
-        "Worker 3 (host-a pid 31) runs it since 03:02.",
+        "Worker 3 (host-a pid 31) has been running it since 03:02.",
         "If that worker is still running it, the job will run twice.",
     ]
 
@@ -195,7 +195,7 @@ def test_a_rescue_of_several_says_what_became_of_each_kind():
         "2 jobs of reports rescued in 0.1 s.",
         "1 put back: its worker is gone (1).",
         "1 failed for good: it was already put back 3 times (2).",
-        "1 skipped: worker 3 (host-a pid 31) runs it (3).",
+        "1 skipped: worker 3 (host-a pid 31) is running it (3).",
         "Follow: jobs-maint stats reports",
     ]
 

@@ -93,7 +93,10 @@ def skipped(job_id, reason):
             [done(7), done(8), skipped(9, "no"), skipped(10, "no")],
             "✅ 2 jobs retried by @U0ANA in 3 s.\n2 skipped: no (9, 10).",
         ),
-        ([skipped(7, "it is succeeded")], "🟡 Job 7 was not retried: it is succeeded."),
+        (
+            [skipped(7, "it has already succeeded")],
+            "🟡 Job 7 was not retried: it has already succeeded.",
+        ),
         (
             [skipped(7, "a"), skipped(8, "b")],
             "🟡 No job was retried.\n1 skipped: a (7).\n1",
@@ -124,8 +127,8 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
         (acted("cancel", "abort_requested", "it is running; its worker was asked to abort it"),
          ["🟡 Job 7 runs; its worker was asked to abort it by @U0ANA.",
           "send in email goes on until its task takes notice."], [("Details", "status 7")]),
-        (acted("discard", "wrong_status", "it is todo", ItemOutcome.SKIPPED),
-         ["🟡 Job 7 was not discarded: it is todo."], [("Details", "status 7")]),
+        (acted("discard", "wrong_status", "its status is todo", ItemOutcome.SKIPPED),
+         ["🟡 Job 7 was not discarded: its status is todo."], [("Details", "status 7")]),
         (acted("cancel", "error", "the database refused", ItemOutcome.FAILED),
          ["🔴 Job 7 was not cancelled: the database refused."], [("Details", "status 7")]),
         (acted("rescue", "put_back", "worker 3 last beat at 03:01"),

@@ -83,8 +83,8 @@ FROM judged;
 
 -- name: list_silent_recorders (newest)
 -- Workers that are alive by Procrastinate's heartbeat but do not beat. A worker beats from its
--- first job on, so one that ran none shows nothing. `ran`: a job of theirs among the newest ended, or one
--- runs for half a minute.
+-- first job on, so one that ran none shows nothing. `ran`: one of their newest
+-- jobs ended, or one has been running for half a minute.
 WITH ran AS MATERIALIZED (
     SELECT DISTINCT worker_id FROM procrastinate_jobs
     WHERE id > (SELECT max(id) FROM procrastinate_jobs) - %(newest)s

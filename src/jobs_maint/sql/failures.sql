@@ -21,8 +21,9 @@ SELECT (
 -- name: list_newest_failed (queue, queues, most, limit)
 -- The same rows as list_failed_jobs without further conditions, found from the newest `most`
 -- events `failed` (jobs_maint_failed_events_idx): fewer than asked for when most of those jobs
--- have been retried since. Nearly every failure is its job's only one there, and the job's newest record is
--- of the minute before and says that no retry follows: then it is the failure's record (`plain`).
+-- have been retried since. Nearly every failure is its job's only one there, and the job's newest
+-- record is of the minute before and says that no retry follows: then it is the failure's record
+-- (`plain`).
 -- The others are looked up one by one, and the jobs that have such a record but no such event: a
 -- job put back while it ran fails with the event `cancelled`.
 WITH newest AS MATERIALIZED (

@@ -6,7 +6,8 @@
 SELECT pg_advisory_xact_lock(7310599, hashtext('jobs_maint_runs'::regclass::oid::text));
 
 -- name: find_running_purge
--- Who is running a purge, since when, and how far it got. One whose lease ran out belongs to a process that is gone.
+-- Who is running a purge, since when, and how far it got.
+-- One whose lease ran out belongs to a process that is gone.
 SELECT a.id, a.actor_kind, a.actor_id, a.actor_name, a.started_at, a.counts
 FROM jobs_maint_runs r JOIN jobs_maint_audit a ON a.id = r.audit_id
 WHERE a.word = 'purge' AND a.outcome = 'started'
