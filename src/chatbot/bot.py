@@ -33,7 +33,7 @@ __all__ = ["Bot", "build_app"]
 log = logging.getLogger(__name__)
 
 SLACK_CHECK = 60.0
-"""Seconds that one `auth.test` is good for in `is_ready`."""
+"""Seconds for which `is_ready` trusts one `auth.test`."""
 Reader = Callable[[Mapping[str, Any], str], Ask]
 
 
@@ -44,15 +44,15 @@ def build_app(
     maint: MaintSettings | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncApp:
-    """The app for a process of your own; whoever runs it verifies the requests' signatures.
+    """The app, for a process of your own, which must verify the requests' signatures.
 
-    `Bot` is the same with what a process needs besides: readiness and a way to drain.
+    `Bot` adds what a process needs: readiness and a way to drain.
     """
     return Bot(settings, pool, maint=maint, clock=clock).app
 
 
 class Bot:
-    """The app and what its process needs. `clock`: seconds, ages are judged by it."""
+    """The app and what its process needs. `clock` returns seconds; ages are judged by it."""
 
     def __init__(
         self,
@@ -85,13 +85,13 @@ class Bot:
         self.app = self._build()
 
     async def identify(self) -> Identity:
-        """Ask Slack whose token this is; proves it. Raises InvalidSettings, SlackUnavailable."""
+        """Ask Slack whose token this is. Raises InvalidSettings for a bad one, SlackUnavailable."""
         self._identity = await self.slack.web.auth_test()
         self._checked_at = self._clock()
         return self._identity
 
     async def is_ready(self) -> str | None:
-        """None, or why requests cannot be served now."""
+        """None if requests can be served now, otherwise why not."""
         try:
             await check_schema(self._pool)
             if not 0 <= self._clock() - self._checked_at <= SLACK_CHECK:
@@ -101,14 +101,14 @@ class Bot:
         return None
 
     async def close(self, seconds: float = 25.0) -> None:
-        """Finish what is in flight, then let go of the connections to Slack."""
+        """Finish the work in flight, then close the connections to Slack."""
         if late := await self.work.drain(seconds):
             log.warning("chatbot.work_cancelled count=%d", late)
         await self._answers.close()
         await self.slack.close()
 
     def _build(self) -> AsyncApp:
-        # Bolt calls it by the names of its arguments and takes no bound method.
+        # Bolt calls it with keyword arguments and does not accept a bound method.
         async def authorize(
             enterprise_id: str | None = None, team_id: str | None = None
         ) -> AuthorizeResult:
@@ -121,8 +121,8 @@ class Bot:
             client=AsyncWebClient(base_url=self.settings.slack_api_url, logger=silent_logger()),
             authorize=authorize,
             request_verification_enabled=False,
-            # Listeners only acknowledge and start the work; else Bolt looks every 10 ms whether
-            # they did.
+            # Listeners only acknowledge and start the work; otherwise Bolt would check every 10 ms
+            # whether they did.
             process_before_response=True,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,
@@ -145,7 +145,7 @@ class Bot:
             await ack(
                 response_type="ephemeral",
                 text=f"🟡 This bot listens to {self.settings.command}, not to {name}. "
-                "Whoever installed the app can make the two names agree (CHATBOT_COMMAND).",
+                "Whoever installed the app can make the names match (CHATBOT_COMMAND).",
             )
 
         async def on_other(ack: Any) -> None:
@@ -161,7 +161,7 @@ class Bot:
         app.command(re.compile(r".*"))(on_unknown_command)
         app.action(re.compile(r"^jobs_[a-z]+:"))(on_click)
         app.view(SHARE)(on_submit)
-        # What an older release of the app left open; Slack would show an error of its own.
+        # Left open by an older version of the app; unanswered, Slack would show an error.
         app.action(re.compile(r".*"))(on_other)
         app.view(re.compile(r".*"))(on_other)
         app.view_closed(re.compile(r".*"))(on_other)
@@ -172,13 +172,13 @@ class Bot:
         """Start the work. A listener that raises after its ack would lose the ack."""
         try:
             ask = read(body, str(context.get("delivery", "")))
-        except Exception as exc:  # noqa: BLE001  the request is signed, so this is ours to mend
+        except Exception as exc:  # noqa: BLE001  the request is signed, so the fault is ours
             log.error("chatbot.request_unreadable error=%s", type(exc).__name__)  # noqa: TRY400  no body in the log
             return
         self.work.start(self._answers.handle(ask))
 
     def _authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        """Everything that is signed is for this one workspace; asks Slack for nothing."""
+        """Every signed request is for this one workspace, so there is no need to ask Slack."""
         who = self._identity
         return AuthorizeResult(
             enterprise_id=enterprise_id,

@@ -26,7 +26,7 @@ __all__ = ["main"]
 @click.version_option(__version__, "--version", message="jobs-chatbot %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Run the Slack bot of procrastinate-ops. It is set up by environment variables.
+    """Run the Slack bot of procrastinate-ops. Environment variables set it up.
 
     SLACK_BOT_TOKEN, JOB_QUEUE_DATABASE_URL and either SLACK_APP_TOKEN (Socket Mode) or
     SLACK_SIGNING_SECRET (HTTP) are required; CHATBOT_ROLES says who may do what.
@@ -37,7 +37,7 @@ def main(context: click.Context) -> None:
 
 @main.command()
 def run() -> None:
-    """Answer Slack until SIGTERM or Ctrl-C; what is in flight is finished first."""
+    """Answer Slack until SIGTERM or Ctrl-C; requests in flight are finished first."""
     set_up_logging()
     try:
         settings = ChatbotSettings.load()
@@ -72,13 +72,13 @@ def manifest(url: str | None, socket: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
-@click.option("--post", metavar="CHANNEL", help="also post a test message to this channel (id)")
+@click.option("--post", metavar="CHANNEL", help="also post a test message to this channel (ID)")
 def doctor(as_json: bool, post: str | None) -> None:
-    """Is the set-up sound: what `jobs-maint doctor` checks, and Slack's side.
+    """Check the set-up: what `jobs-maint doctor` checks, and the Slack side.
 
-    Ends with 1 if a finding is an error.
+    Exits with 1 if a finding is an error.
     """
-    # The pool logs what is also told as a finding.
+    # The pool logs what is also reported as a finding.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         report, grants = asyncio.run(

@@ -32,15 +32,15 @@ __all__ = ["serve"]
 log = logging.getLogger("chatbot")
 
 GRACE = 25.0
-"""Seconds that work has to end by itself; orchestrators kill after 30."""
+"""Seconds that work gets to finish by itself; orchestrators kill after 30."""
 LAST_CALL = 2.0
 """Seconds for what came in while the port was closed."""
 
 
 async def serve(settings: ChatbotSettings, maint: MaintSettings, url: str) -> None:
-    """Until SIGTERM or Ctrl-C; a second one ends the process at once.
+    """Serve until SIGTERM or Ctrl-C; a second one ends the process at once.
 
-    Raises JobsMaintError when it cannot start, or when Slack takes its token no more.
+    Raises JobsMaintError when it cannot start, or when Slack no longer accepts its token.
     """
     stop = _Stop()
     stop.listen()
@@ -74,10 +74,10 @@ async def _start(
     stop: _Stop,
     stack: contextlib.AsyncExitStack,
 ) -> tuple[Bot, SocketLink | None]:
-    """What is pushed here is undone in the opposite order.
+    """What is pushed here is undone in reverse order.
 
-    First nothing more comes in over Socket Mode. Then work is finished, while the port still
-    answers: Slack repeats no command that got a 503, so a late one is rather done than refused.
+    First Socket Mode closes. Then work is finished while the port still answers: Slack does not
+    repeat a command that got a 503, so a late one is better done than refused.
     """
     pool = await stack.enter_async_context(open_pool(url, application="jobs-chatbot"))
     await check_schema(pool)
@@ -85,7 +85,7 @@ async def _start(
     stack.push_async_callback(bot.close, LAST_CALL)
     who = await bot.identify()
     await _rehearse(bot, maint, pool, who.user_id)
-    # What is there now stays: to search it for garbage again and again holds up acknowledgements.
+    # These objects stay: searching them for garbage again and again delays acknowledgements.
     gc.collect()
     gc.freeze()
     link = None
@@ -104,7 +104,9 @@ async def _start(
         __version__,
     )  # fmt: skip
     if not settings.roles:
-        log.warning("chatbot.nobody_may_do_anything CHATBOT_ROLES is not set: all is refused")
+        log.warning(
+            "chatbot.nobody_may_do_anything CHATBOT_ROLES is not set: every request is refused"
+        )
     return bot, link
 
 
@@ -124,7 +126,7 @@ async def _rehearse(bot: Bot, maint: MaintSettings, pool: Pool, by: str) -> None
 async def _listen(
     bot: Bot, link: SocketLink | None, stop: _Stop, stack: contextlib.AsyncExitStack
 ) -> str | None:
-    """Open the port; in Socket Mode only health is served there, and a taken port is a warning."""
+    """Open the port; in Socket Mode it serves only health, and a port in use is a warning."""
     settings = bot.settings
     secret = settings.slack_signing_secret
 

@@ -23,7 +23,7 @@ async def test_a_command_that_is_too_long_does_nothing_instead_of_taking_half_an
         text = "retry".ljust(LONGEST_TEXT - 1) + str(jobs[-1])
         [answer] = await ask(slack, bot, ADMIN, OPS, f"/jobs {text}")
         assert answer.ephemeral
-        assert "longer than 4,000 characters; nothing of it was read" in as_text(answer)
+        assert "longer than 4,000 characters; none of it was run" in as_text(answer)
         assert {await make_job.status(job) for job in jobs} == {"failed"}
 
 
@@ -64,7 +64,9 @@ async def test_who_holds_the_role_in_another_channel_is_told_where_to_type_it(po
     job_id = await make_job(status="failed")
     async with open_bot(pool, settings={"roles": json.dumps(ROLES)}) as (slack, bot):
         [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs retry {job_id}")
-        assert f"You hold operator in <#{RANDOM}>: type it there." in answer.text.replace("*", "")
+        assert f"You hold operator in <#{RANDOM}>; run the command there." in answer.text.replace(
+            "*", ""
+        )
         assert await make_job.status(job_id) == "failed"
         [answer] = await ask(slack, bot, VIEWER, RANDOM, f"/jobs retry {job_id}")
         assert answer.text.startswith("✅ ")
@@ -89,7 +91,10 @@ async def test_in_a_private_channel_without_the_bot_the_answer_says_to_invite_it
     async with open_bot(pool) as (slack, bot):
         [answer] = await ask(slack, bot, ADMIN, SECRET, f"/jobs retry {job_id}")
         assert answer.ephemeral
-        assert "the bot is not in this channel. With /invite it can answer to all." in answer.text
+        assert (
+            "the bot is not in this channel. Add it with /invite to share answers here."
+            in answer.text
+        )
         assert "channel_not_found" not in answer.text
 
 
@@ -137,7 +142,7 @@ async def test_an_act_that_is_stopped_with_the_process_is_undone_and_says_so(
         await wait_for_waiting(conn)
         assert await bot.work.drain(0) == 1
         [answer] = slack.messages(OPS, ADMIN)
-        assert answer.text.startswith("🔴 The bot was stopped before it had an answer.")
+        assert answer.text.startswith("🔴 The bot was stopped before it could answer.")
         await other.rollback()
         assert await make_job.status(job_id) == "failed"
 

@@ -45,7 +45,7 @@ async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(po
         assert answer.ephemeral
         first, second, reason, _ = answer.text.splitlines()
         assert first == (
-            "⛔ You may not retry jobs now. Slack does not say whether you hold a role that allows "
+            "⛔ You may not retry jobs now. Slack did not say whether you hold a role that allows "
             "it; nothing was changed."
         )
         assert second == f"Try again in a minute, or ask <@{ADMIN}>."
@@ -58,7 +58,7 @@ async def test_what_will_not_pass_by_itself_is_said_to_be_for_whoever_runs_the_b
     async with open_bot(pool, team={"plan_upgrade_required": True}) as (slack, bot):
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
         _, second, reason, _ = answer.text.splitlines()
-        assert second == f"Whoever runs the bot can mend it, or ask <@{ADMIN}>."
+        assert second == f"Whoever runs the bot can fix this, or ask <@{ADMIN}>."
         assert "the workspace's plan has no user groups" in reason
 
 

@@ -70,7 +70,7 @@ async def test_a_digest_is_posted_once_and_its_window_advances(database_url, con
         await work(app)
         [message] = slack.messages(OPS)
         assert as_text(message).startswith(
-            "🔴 1 job failed in the last hour, the hour before none."
+            "🔴 1 job failed in the last hour, none the hour before."
         )
         assert "deliver  ValueError, new" in as_text(message)
         assert message.metadata["event_type"] == "jobs_maint_digest"

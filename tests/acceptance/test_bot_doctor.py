@@ -78,7 +78,7 @@ async def test_a_sound_set_up_has_the_cores_findings_slacks_and_the_roles(databa
         assert lines[3].split() == ["operator", "–", "S0OPERATORS", "(1)", "email*", OPS]
         assert lines[4].split() == ["operator", "U0VIEWER", "–", "reports", "all"]
         assert lines[5].split() == ["viewer", "*", "–", "all", "all"]
-        assert "checks are fine." in lines[-1]
+        assert "checks passed." in lines[-1]
         assert "slack_" not in text
         assert slack.calls("chat.postMessage") == []
         assert slack.breaches == []
@@ -139,10 +139,10 @@ async def test_settings_that_make_no_sense_end_it_with_78(database_url):
     ("missing", "level", "consequence"),
     [
         ("chat:write", "error", "these fail"),
-        ("users:read", "error", "that grant counts for nobody"),
+        ("users:read", "error", "that grant applies to nobody"),
         ("usergroups:read", "error", "count for nobody"),
         ("channels:read", "warning", "shown to the asker only"),
-        ("groups:history", "note", "it is sent again, and may stand there twice"),
+        ("groups:history", "note", "such a message is sent again and may appear twice"),
     ],
 )
 async def test_each_missing_scope_says_what_does_not_work_without_it(missing, level, consequence):
@@ -251,4 +251,4 @@ async def test_a_test_message_is_posted_only_when_asked_for(database_url):
         assert slack.messages(RANDOM) == []
         code, text = await run(slack, database_url, "--post", "#ops")
         assert code == 2
-        assert "'#ops' is no channel id" in text
+        assert "'#ops' is not a channel ID" in text

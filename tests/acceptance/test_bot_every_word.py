@@ -25,7 +25,7 @@ WORDS = [
     ("failed", "viewer", "channel", "🔴 5 failed jobs; the newest 2 h ago."),
     ("errors", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
     ("status {shown}", "viewer", "private", "🔴 ValueError: connection refused"),
-    ("stuck", "viewer", "channel", "🔴 2 jobs have no living worker."),
+    ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
     ("workers", "viewer", "channel", "🟡 2 of 3 workers live."),
     ("digest", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
     ("retry {retried}", "operator", "channel", "✅ Job {retried} retried by"),
@@ -36,7 +36,7 @@ WORDS = [
     ("discard {given_up}", "operator", "channel", "✅ Job {given_up} discarded by"),
     ("discard --all webhook", "admin", "channel", "Discard 2 failed jobs of webhook?"),
     ("rescue {lost}", "operator", "channel", "✅ Job {lost} put back by"),
-    ("rescue", "operator", "channel", "🟢 No job had to be rescued."),
+    ("rescue", "operator", "channel", "🟢 No job needed a rescue."),
     ("rescue --force {running}", "admin", "channel", "Rescue job {running} of email by force?"),
     ("purge", "admin", "channel", "Delete 3 finished jobs?"),
     ("audit", "admin", "channel", "requests in the last 7 days."),
@@ -190,7 +190,7 @@ async def test_a_grant_in_one_channel_is_none_in_another_nor_in_a_direct_message
         for place in (OPS, slack.open_dm(VIEWER)):
             [answer] = await ask(slack, bot, VIEWER, place, f"/jobs retry {jobs['retried']}")
             assert answer.ephemeral or place.startswith("D")
-            assert f"You hold operator in <#{RANDOM}>: type it there." in answer.text
+            assert f"You hold operator in <#{RANDOM}>; run the command there." in answer.text
         assert await read_jobs(conn) == before
         [answer] = await ask(slack, bot, VIEWER, RANDOM, f"/jobs retry {jobs['retried']}")
         assert answer.text.startswith("✅ ")
@@ -283,9 +283,9 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
         "purge --include-failed": "needs --older-than",
         "retry --all --request 99": "There is no request 99",
         "retry --all --private": "has no option --private",
-        "status " + "9" * 20_000: "longer than 4,000 characters; nothing of it was read",
-        "retry " + "1," * 3_000: "longer than 4,000 characters; nothing of it was read",
-        "&" * 4_001: "longer than 4,000 characters; nothing of it was read",
+        "status " + "9" * 20_000: "longer than 4,000 characters; none of it was run",
+        "retry " + "1," * 3_000: "longer than 4,000 characters; none of it was run",
+        "&" * 4_001: "longer than 4,000 characters; none of it was run",
     }
     async with open_bot(pool, mode=mode) as (slack, bot):
         for typed, expected in odd.items():

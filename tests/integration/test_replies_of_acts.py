@@ -87,7 +87,7 @@ async def test_one_job_is_put_back_by_the_button_of_its_outcome(ana, make_job, v
     job = await make_job(status=before)
     await ana.type(f"{verb} {job}")
     assert await make_job.status(job) == "cancelled"
-    await ana.press("Retry it")
+    await ana.press(f"Retry job {job}")
     assert await make_job.status(job) == "todo"
 
 
@@ -106,10 +106,13 @@ async def test_what_the_preview_promises_is_what_the_outcome_tells(ana, make_job
 async def test_a_cancel_tells_cancelled_jobs_from_those_asked_to_abort(ana, make_job):
     jobs = [await make_job(queue="email"), await make_job(status="doing", queue="email")]
     await ana.type("cancel --all email --running")
-    assert "1 waits and is cancelled, 1 runs and is asked to abort." in ana.message.text
+    assert (
+        "1 is waiting and will be cancelled; 1 is running and will be asked to abort."
+        in ana.message.text
+    )
     await ana.confirm("Cancel or abort 2 jobs")
     assert "1 job of email cancelled" in ana.message.text
-    assert "1 more runs; its worker was asked to abort it." in ana.message.text
+    assert "1 more is running; its worker was asked to abort it." in ana.message.text
     await ana.press("Retry 1 job")
     await ana.confirm("Retry 1 job")
     assert await states(make_job, jobs) == ["todo", "doing"]

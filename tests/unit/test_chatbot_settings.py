@@ -42,24 +42,24 @@ def test_one_grant_or_a_list_of_grants_is_understood(monkeypatch):
         ("[]", "it must be an object"),
         ('"admin"', "it must be an object"),
         ("null", "it must be an object"),
-        ({"boss": ANA}, "'boss' is no role; the roles are viewer, operator, admin"),
-        ({"Admin": ANA}, "'Admin' is no role"),
+        ({"boss": ANA}, "'boss' is not a role; the roles are viewer, operator, admin"),
+        ({"Admin": ANA}, "'Admin' is not a role"),
         ({"admin": 3}, "it must be a list"),
         ({"admin": {}}, "it names nobody"),
         ({"admin": {"users": [], "usergroups": []}}, "it names nobody"),
         ({"admin": {"users": "U0ANA"}}, "it must be a list"),
         ({"admin": {"user": ["U0ANA"]}}, "[user]: this key is not known"),
-        ({"admin": {"users": ["@ana"]}}, "'@ana' is no user id"),
-        ({"admin": {"users": ["ana"]}}, "'ana' is no user id"),
-        ({"admin": {"users": ["u0ana"]}}, "'u0ana' is no user id"),
-        ({"admin": {"users": ["S0OPS"]}}, "'S0OPS' is no user id"),
-        ({"admin": {"users": ["U0ANA "]}}, "is no user id"),
-        ({"admin": {"users": [7]}}, "7 is no user id"),
-        ({"admin": {"usergroups": ["@oncall"]}}, "'@oncall' is no user-group id"),
-        ({"admin": {"users": ["U0ANA"], "channels": ["#ops"]}}, "'#ops' is no channel id"),
+        ({"admin": {"users": ["@ana"]}}, "'@ana' is not a user ID"),
+        ({"admin": {"users": ["ana"]}}, "'ana' is not a user ID"),
+        ({"admin": {"users": ["u0ana"]}}, "'u0ana' is not a user ID"),
+        ({"admin": {"users": ["S0OPS"]}}, "'S0OPS' is not a user ID"),
+        ({"admin": {"users": ["U0ANA "]}}, "is not a user ID"),
+        ({"admin": {"users": [7]}}, "7 is not a user ID"),
+        ({"admin": {"usergroups": ["@oncall"]}}, "'@oncall' is not a user-group ID"),
+        ({"admin": {"users": ["U0ANA"], "channels": ["#ops"]}}, "'#ops' is not a channel ID"),
         ({"admin": {"users": ["U0ANA"], "queues": []}}, "the list is empty"),
-        ({"admin": {"users": ["*"]}}, "only viewer can be given so"),
-        ({"operator": [ANA, {"users": ["*"]}]}, "only viewer can be given so"),
+        ({"admin": {"users": ["*"]}}, "only viewer may be given to everybody"),
+        ({"operator": [ANA, {"users": ["*"]}]}, "only viewer may be given to everybody"),
     ],
 )
 def test_roles_that_make_no_sense_are_refused(monkeypatch, roles, sentence):
@@ -76,10 +76,10 @@ def test_roles_that_make_no_sense_are_refused(monkeypatch, roles, sentence):
         ({"cron": "every day"}, "is not a cron expression"),
         ({"cron": "0 9 * *"}, "is not a cron expression"),
         ({"cron": "0 9 * * * 0", "timezone": "Europe/Berlin"}, "in UTC only"),
-        ({"timezone": "Berlin"}, "is no time zone"),
-        ({"timezone": "/etc/passwd"}, "is no time zone"),
-        ({"channel": "#ops"}, "is no channel id"),
-        ({"channel": "U0ANA"}, "is no channel id"),
+        ({"timezone": "Berlin"}, "is not a time zone"),
+        ({"timezone": "/etc/passwd"}, "is not a time zone"),
+        ({"channel": "#ops"}, "is not a channel ID"),
+        ({"channel": "U0ANA"}, "is not a channel ID"),
         ({"groups": 0}, "[groups]: it must be at least 1"),
         ({"when_quiet": "maybe"}, "'post' or 'skip'"),
         ({"colour": "red"}, "this key is not known"),
@@ -100,7 +100,7 @@ def test_digests_that_make_no_sense_are_refused(monkeypatch, change, sentence):
 
 def test_a_role_that_is_there_twice_is_refused_because_one_of_them_would_do_nothing(monkeypatch):
     twice = '{"viewer": {"users": ["U1"]}, "viewer": {"users": ["U2"]}}'
-    with pytest.raises(InvalidSettings, match="CHATBOT_ROLES: 'viewer' is there twice"):
+    with pytest.raises(InvalidSettings, match="CHATBOT_ROLES: 'viewer' appears twice"):
         load(monkeypatch, CHATBOT_ROLES=twice)
 
 
@@ -110,7 +110,7 @@ def test_an_empty_host_is_this_machine_and_not_every_address(monkeypatch):
 
 @pytest.mark.parametrize("token", ["xoxb-a b", "xoxb-\n1", "xoxb-ключ"])
 def test_a_token_that_no_header_takes_is_refused_and_not_shown(monkeypatch, token):
-    with pytest.raises(InvalidSettings, match="SLACK_BOT_TOKEN: it has a space") as caught:
+    with pytest.raises(InvalidSettings, match="SLACK_BOT_TOKEN: it contains a space") as caught:
         load(monkeypatch, SLACK_BOT_TOKEN=token)
     assert token not in str(caught.value)
 
@@ -125,13 +125,13 @@ def test_two_digests_with_one_name_are_refused(monkeypatch):
     [
         ("SLACK_BOT_TOKEN", "xoxp-secret-value", "a bot token, which starts with xoxb-"),
         ("SLACK_APP_TOKEN", "xoxb-secret-value", "an app-level token, which starts with xapp-"),
-        ("SLACK_API_URL", "slack.com/api", "is no web address"),
-        ("CHATBOT_COMMAND", "jobs", "is no slash command"),
-        ("CHATBOT_COMMAND", "/Jobs", "is no slash command"),
-        ("CHATBOT_COMMAND", "/" + "j" * 32, "is no slash command"),
+        ("SLACK_API_URL", "slack.com/api", "is not a web address"),
+        ("CHATBOT_COMMAND", "jobs", "is not a slash command"),
+        ("CHATBOT_COMMAND", "/Jobs", "is not a slash command"),
+        ("CHATBOT_COMMAND", "/" + "j" * 32, "is not a slash command"),
         ("CHATBOT_PORT", "many", "CHATBOT_PORT"),
         ("CHATBOT_PORT", "70000", "CHATBOT_PORT"),
-        ("CHATBOT_AUDIT_CHANNEL", "#audit", "is no channel id"),
+        ("CHATBOT_AUDIT_CHANNEL", "#audit", "is not a channel ID"),
         ("CHATBOT_ROLE", "{}", "did you mean CHATBOT_ROLES?"),
     ],
 )

@@ -65,7 +65,7 @@ def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():
     estimated = {"webhook": ("ready", "succeeded")}
     message = render_stats(stats(CALM, backlog, live=0, estimated=estimated), "/jobs")
     assert "No worker is live and ≈667,000 jobs wait" in shown(message)
-    assert "≈: many jobs wait, estimated from a part of the table" in message.text
+    assert "≈ is an estimate from part of the table, because many jobs are waiting" in message.text
     _, first, second = message.blocks[-1]["rows"]
     assert "≈667,000" in str(first)
     assert [cell["text"] for cell in second][3] == "12"
@@ -141,7 +141,7 @@ def test_the_only_failed_job_has_the_green_button():
         ({"kind": "worker_lost", "message": None}, "its worker died"),
         ({"message": ""}, "ConnectTimeout"),
         ({"message": "ConnectTimeout: again"}, "ConnectTimeout: again"),
-        ({"exception_type": None, "message": None}, "an error without a text"),
+        ({"exception_type": None, "message": None}, "an error without text"),
     ],
 )
 def test_a_failure_always_has_a_reason_to_show(fields, text):

@@ -93,10 +93,7 @@ def skipped(job_id, reason):
             [done(7), done(8), skipped(9, "no"), skipped(10, "no")],
             "✅ 2 jobs retried by @U0ANA in 3 s.\n2 skipped: no (9, 10).",
         ),
-        (
-            [skipped(7, "it has already succeeded")],
-            "🟡 Job 7 was not retried: it has already succeeded.",
-        ),
+        ([skipped(7, "it is succeeded")], "🟡 Job 7 was not retried: it is succeeded."),
         (
             [skipped(7, "a"), skipped(8, "b")],
             "🟡 No job was retried.\n1 skipped: a (7).\n1",
@@ -119,25 +116,25 @@ def acted(verb, code, reason="", outcome=ItemOutcome.DONE):
     [
         (acted("cancel", "cancelled"),
          ["✅ Job 7 cancelled by @U0ANA.", "send in email will not run."],
-         [("Retry it", "retry 7"), ("Details", "status 7")]),
+         [("Retry job 7", "retry 7"), ("Details", "status 7")]),
         (acted("discard", "discarded"),
          ["✅ Job 7 discarded by @U0ANA.",
-          "send in email is given up; it is kept until the purge."],
-         [("Retry it", "retry 7"), ("Details", "status 7")]),
-        (acted("cancel", "abort_requested", "it is running; its worker was asked to abort it"),
-         ["🟡 Job 7 runs; its worker was asked to abort it by @U0ANA.",
-          "send in email goes on until its task takes notice."], [("Details", "status 7")]),
-        (acted("discard", "wrong_status", "its status is todo", ItemOutcome.SKIPPED),
-         ["🟡 Job 7 was not discarded: its status is todo."], [("Details", "status 7")]),
+          "send in email was given up; it is kept until the purge."],
+         [("Retry job 7", "retry 7"), ("Details", "status 7")]),
+        (acted("cancel", "abort_requested", "it runs now; its worker was asked to abort it"),
+         ["🟡 Job 7 is running; its worker was asked to abort it by @U0ANA.",
+          "send in email continues until its task notices."], [("Details", "status 7")]),
+        (acted("discard", "wrong_status", "it is todo", ItemOutcome.SKIPPED),
+         ["🟡 Job 7 was not discarded: it is todo."], [("Details", "status 7")]),
         (acted("cancel", "error", "the database refused", ItemOutcome.FAILED),
          ["🔴 Job 7 was not cancelled: the database refused."], [("Details", "status 7")]),
         (acted("rescue", "put_back", "worker 3 last beat at 03:01"),
          ["✅ Job 7 put back by @U0ANA.", "send in email is ready to run.",
           "Worker 3 last beat at 03:01."], [("Details", "status 7")]),
-        (acted("rescue", "failed", "worker 3 is gone; it was already put back 3 times"),
-         ["🟡 Job 7 failed for good. The rescue was asked by @U0ANA.",
-          "send in email was not put back: it was already put back 3 times.", "Worker 3 is gone."],
-         [("Retry it", "retry 7"), ("Details", "status 7")]),
+        (acted("rescue", "failed", "worker 3 is gone; it was put back 3 times already"),
+         ["🟡 Job 7 failed for good. Rescue requested by @U0ANA.",
+          "send in email was not put back: it was put back 3 times already.", "Worker 3 is gone."],
+         [("Retry job 7", "retry 7"), ("Details", "status 7")]),
         (acted("rescue", "worker_alive", "worker 3 runs it", ItemOutcome.SKIPPED),
          ["🟡 Job 7 was not rescued: worker 3 runs it."], [("Details", "status 7")]),
     ],
@@ -152,7 +149,7 @@ def test_an_act_on_several_jobs_tells_running_ones_apart_and_puts_back_the_other
     message = render_acts(ActReport(tuple(items), 3.0, "cancel"), "/jobs", by="U0ANA")
     assert shown(message).splitlines()[:2] == [
         "✅ 3 jobs cancelled by @U0ANA in 3 s.",
-        "1 of them runs; its worker was asked to abort it.",
+        "1 of them is running; its worker was asked to abort it.",
     ]
     assert buttons(message) == [("Retry 2 jobs", "retry 7 8", None)]
 
@@ -170,7 +167,7 @@ def test_a_refusal_names_what_is_missing_and_whom_to_ask():
     refused = refusal(VIEWER, RetryJobs((7,)))
     message = render_refusal(refused, users=["U0ANA"], usergroups=["S0ONCALL"])
     assert shown(message).splitlines()[:2] == [
-        "⛔ You may not retry jobs. This requires the role operator; your role is viewer.",
+        "⛔ You may not retry jobs. It needs the role operator; you are viewer.",
         "Ask @U0ANA or anyone in @S0ONCALL.",
     ]
 
@@ -224,15 +221,21 @@ def digest(failed, before, hours=24.0, **fields):
 @pytest.mark.parametrize(
     ("report", "verdict"),
     [
-        (digest(55, 6), "🔴 55 jobs failed in the last 24 hours, the day before 6."),
-        (digest(1, 6), "🟡 1 job failed in the last 24 hours, the day before 6."),
-        (digest(0, 6), "🟢 No job failed in the last 24 hours, the day before 6."),
-        (digest(2, 0, 1.0), "🔴 2 jobs failed in the last hour, the hour before none."),
-        (digest(2, 1, 168.0), "🔴 2 jobs failed in the last 7 days, the week before 1."),
-        (digest(2, 1, 6.0), "🔴 2 jobs failed in the last 6 hours, the 6 hours before 1."),
-        (digest(2, 1, 0.25), "🔴 2 jobs failed in the last 15 min, the 15 min before 1."),
-        (digest(2, 1, 0.025), "🔴 2 jobs failed in the last 2 min, the 2 min before 1."),
-        (digest(2, 0, 0.01), "🔴 2 jobs failed in the last minute, the minute before none."),
+        (digest(55, 6), "🔴 55 jobs failed in the last 24 hours, up from 6 the day before."),
+        (digest(1, 6), "🟡 1 job failed in the last 24 hours, down from 6 the day before."),
+        (digest(0, 6), "🟢 No job failed in the last 24 hours, down from 6 the day before."),
+        (digest(2, 0, 1.0), "🔴 2 jobs failed in the last hour, none the hour before."),
+        (digest(2, 1, 168.0), "🔴 2 jobs failed in the last 7 days, up from 1 the week before."),
+        (
+            digest(2, 1, 6.0),
+            "🔴 2 jobs failed in the last 6 hours, up from 1 in the 6 hours before.",
+        ),
+        (
+            digest(2, 1, 0.25),
+            "🔴 2 jobs failed in the last 15 min, up from 1 in the 15 min before.",
+        ),
+        (digest(2, 1, 0.025), "🔴 2 jobs failed in the last 2 min, up from 1 in the 2 min before."),
+        (digest(2, 0, 0.01), "🔴 2 jobs failed in the last minute, none the minute before."),
     ],
 )
 def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):
@@ -246,8 +249,8 @@ def test_a_digest_names_a_queue_that_is_behind_and_what_it_could_not_cover():
     lines = shown(message).splitlines()
     assert lines[0].startswith("🟡 ")
     assert lines[1] == "webhook is 14 min behind. 58,931 jobs succeeded."
-    assert "No digest came for longer" in lines[2]
-    assert "2 d are left out" in lines[2]
+    assert "The last digest was too long ago" in lines[2]
+    assert "2 d since then are left out" in lines[2]
 
 
 def test_a_digest_of_one_queue_shows_the_failures_of_that_queue():

@@ -89,7 +89,7 @@ def test_a_group_of_a_digest_is_named_by_the_type_alone_where_that_tells_it_apar
         "3  deliver  its worker died, new",
         "3  deliver  error not recorded, new",
         "3  deliver  a failure without a type, new",
-        "3  deliver  an error without a text, new",
+        "3  deliver  an error without text, new",
     ]
 
 

@@ -59,29 +59,29 @@ def group(count=37, before=0, trend="new", task="send", kind="x.Timeout", text="
         (
             errors(group(), group(4, 4, "steady", text="other"), before=4),
             "🔴 41 jobs failed in the last hour, 37 of them for one new reason.",
-            "The hour before 4. It began at 11:29 UTC.",
+            "Up from 4 the hour before. It began at 11:29 UTC.",
         ),
         (
             errors(group(3, 5, "steady"), before=5),
             "🟡 3 jobs failed in the last hour, all for one reason.",
-            "The hour before 5.",
+            "Down from 5 the hour before.",
         ),
         (
             errors(group(1, 5, "falling"), before=5),
             "🟡 1 job failed in the last hour, for one reason.",
-            "The hour before 5.",
+            "Down from 5 the hour before.",
         ),
         (
             errors(*(group(2, 2, "steady", task=f"t{i}") for i in range(5)), before=6),
             "🔴 10 jobs failed in the last hour, for 5 reasons.",
-            "The hour before 6.",
+            "Up from 6 the hour before.",
         ),
         (
             errors(group(0, 5, "gone"), before=5, queue="email"),
             "🟢 No job failed in email in the last hour.",
-            "The hour before 5.",
+            "Down from 5 the hour before.",
         ),
-        (errors(), "🟢 No job failed in the last hour.", "The hour before none."),
+        (errors(), "🟢 No job failed in the last hour.", "None the hour before."),
     ],
 )
 def test_errors_say_how_many_failed_and_for_how_many_reasons(report, first, second):
@@ -156,12 +156,12 @@ def test_groups_that_are_gone_are_named_at_the_end():
 def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_due():
     message = render_stuck(samples.stuck())
     shown = lines(message)
-    assert shown[0] == "🔴 4 jobs have no living worker."
-    assert shown[1].startswith("The next rescue acts on 2, on the others when they are due. 1 job")
+    assert shown[0] == "🔴 4 jobs have no live worker."
+    assert shown[1].startswith("The next rescue acts on 2 of them, later ones on the rest. 1 job")
     assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
     assert "last on web-1 pid 712, gone; noticed 2 min ago, rescue due in 3 min" in shown
     assert "its worker is gone; the rescue has not noticed it yet" in shown
-    assert "runs long, on web-1 pid 712" in shown
+    assert "running long, on web-1 pid 712" in shown
     [rescue] = [
         element
         for block in message.blocks
@@ -175,7 +175,7 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
 def test_jobs_that_only_run_long_can_be_stopped_one_by_one():
     report = StuckReport(NOW, (), samples.stuck().long_running)
     message = render_stuck(report)
-    assert lines(message)[0] == "🟡 1 job runs long."
+    assert lines(message)[0] == "🟡 1 job is running long."
     assert ("Stop job 4400", "cancel 4400") in clicks(message)
 
 
@@ -195,14 +195,14 @@ def test_workers_tell_how_many_live_and_the_table_has_the_silent_ones_first_and_
     assert "web-3 pid 90: State silent, Seen 15 min, Jobs –, Longest –" in message.text
     aligned = [column.get("align") for column in message.blocks[-1]["column_settings"]]
     assert aligned == [None, "left", "right", "right", "right", "left"]
-    assert "1 worker has no recorder: what it runs is not known, its errors" in message.text
+    assert "1 worker has no recorder: what it runs is not known, and its errors" in message.text
 
 
-def test_no_living_worker_is_red_whether_none_is_registered_or_all_are_silent():
+def test_no_live_worker_is_red_whether_none_is_registered_or_all_are_silent():
     assert lines(render_workers(WorkersReport(NOW, ())))[0].startswith("🔴 No worker is registered")
     silent = tuple(replace(worker, live=False) for worker in samples.workers().workers)
     shown = lines(render_workers(WorkersReport(NOW, silent)))
-    assert shown[0] == "🔴 No worker lives; 4 are silent."
+    assert shown[0] == "🔴 No worker is live; 4 are silent."
 
 
 def test_audit_tells_who_did_what_and_what_went_wrong_first():
@@ -226,7 +226,7 @@ def test_the_undo_of_the_newest_cancel_is_offered():
 
 def test_an_empty_audit_says_so():
     message = render_audit(AuditReport(NOW, (), 0, 86_400.0, "ana"), "/jobs")
-    assert lines(message)[0] == "Nobody changed anything by 'ana' in the last 24 hours."
+    assert lines(message)[0] == "No requests by 'ana' in the last 24 hours."
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_doctor_says_first_whether_the_set_up_is_sound(levels, first):
     report = DoctorReport(NOW, (*findings, Finding("fine", "ok", "All is well.")))
     shown = lines(render_doctor(report))
     assert shown[0] == first
-    assert shown[1].startswith("1 check is fine.")
+    assert shown[1].startswith("1 check passed.")
     for i in range(len(levels)):
         assert f"Fix: F {i}." in shown
 
@@ -266,9 +266,9 @@ def test_rescue_tells_what_went_back_and_what_was_given_up():
     message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
     shown = lines(message)
     assert shown == [
-        "🟡 2 jobs retried, 1 given up by @U0ANA in 0.2 s.",
-        "2 other jobs have no living worker and are not due yet.",
-        "build_report  job 4602 · reports · given up",
+        "🟡 2 jobs put back, 1 failed for good by @U0ANA in 0.2 s.",
+        "2 other jobs have no live worker but are not due yet.",
+        "build_report  job 4602 · reports · failed for good",
         (
             "it was already put back 3 times, so the rescue gave up; "
             "worker 13 (web-3 pid 90) died, last beat 23 Nov 11:44 UTC"
@@ -284,7 +284,7 @@ def test_a_rescue_of_one_job_says_of_that_job_what_became_of_it():
     back, _, given_up = samples.rescue().items
     for item, says in (
         (back, "✅ Job 4711 put back by @U0ANA in 0.2 s."),
-        (given_up, "🟡 Job 4602 given up by @U0ANA in 0.2 s."),
+        (given_up, "🟡 Job 4602 failed for good by @U0ANA in 0.2 s."),
         (replace(back, code="aborted"), "✅ Job 4711 aborted by @U0ANA in 0.2 s."),
     ):
         assert lines(render_rescue(RescueReport((item,), 0, 0.2), "/jobs", by="U0ANA"))[0] == says
@@ -309,7 +309,7 @@ def test_times_in_sentences_are_told_by_the_clock_of_the_reader():
 
 def test_a_rescue_without_work_is_green():
     assert lines(render_rescue(RescueReport((), 0, 0.1), "/jobs", by="U0ANA"))[0] == (
-        "🟢 No job had to be rescued."
+        "🟢 No job needed a rescue."
     )
 
 

@@ -68,14 +68,14 @@ def bulk(report, **options):
         (replace(RETRY, skips=(), requested=50_000, done=50_000, queues=("a", "b")),
          "✅ 50,000 jobs of 2 queues retried by @U0ANA in 3 s."),
         (replace(RETRY, done=0, requested=2),
-         ("🟡 No job of webhook was retried. Asked by @U0ANA. "
+         ("🟡 No job of webhook was retried. Requested by @U0ANA. "
          "2 skipped: queueing lock taken (4713, 4720).")),
         (replace(RETRY, skips=(), failures=(BROKEN,), requested=36),
          ("🟡 35 jobs of webhook retried by @U0ANA in 3 s. "
          "1 failed (job 8): the database refused: it is full.")),
         (CANCEL, "✅ 35 jobs of webhook cancelled by @U0ANA in 3 s."),
         (RUNNING, ("✅ 30 jobs of webhook cancelled by @U0ANA in 3 s. "
-                  "5 more run; their workers were asked to abort them.")),
+                  "5 more are running; their workers were asked to abort them.")),
         (replace(RUNNING, done=5, became=RUNNING.became[1:]),
          "✅ 5 running jobs of webhook asked to abort by @U0ANA in 3 s."),
         (DISCARD, "✅ 35 jobs of webhook discarded by @U0ANA in 3 s."),
@@ -142,7 +142,7 @@ def test_there_is_no_undo_where_nothing_could_be_put_back(report):
     [(("webhook",), "/jobs stats webhook"), (("two words",), "/jobs stats"), ((), "/jobs stats")],
 )
 def test_what_runs_again_can_be_followed(queues, follow):
-    assert f"`{follow}` follows them" in bulk(replace(RETRY, queues=queues)).blocks[-1][
+    assert f"`{follow}` shows how they go" in bulk(replace(RETRY, queues=queues)).blocks[-1][
         "elements"][0]["text"]  # fmt: skip
 
 
@@ -151,8 +151,9 @@ def test_what_runs_again_can_be_followed(queues, follow):
     [
         (PurgeReport({"succeeded": 1_000, "failed": 204}, 12, 3.2, True, oldest_left=NOW),
          ["✅ 1,204 jobs deleted by @U0ANA in 3 s.", "1,000 succeeded, 204 failed.",
-          "The oldest finished job that is left ended 12 Mar 03:24 UTC.", "/jobs purge"]),
-        (PurgeReport({}, 0, 0.1, True), ["🟢 No job was deleted. Asked by @U0ANA.", "/jobs purge"]),
+          "The oldest remaining finished job ended 12 Mar 03:24 UTC.", "/jobs purge"]),
+        (PurgeReport({}, 0, 0.1, True),
+         ["🟢 No job was deleted. Requested by @U0ANA.", "/jobs purge"]),
         (PurgeReport({"succeeded": 1}, 1, 0.1, True, dry_run=True),
          ["1 job would be deleted.", "1 succeeded.", "/jobs purge"]),
     ],
@@ -220,8 +221,8 @@ def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
     assert lines(message) == [
         "🟡 Interrupted after 500 of 1,200 jobs.",
         (
-            "The bot ended while retrying jobs of webhook: 488 retried, 12 skipped. "
-            "What was done stays, nothing runs twice."
+            "The bot stopped while retrying jobs of webhook: 488 retried, 12 skipped. "
+            "Completed work is kept; nothing runs twice."
         ),
         "[Preview the rest]",
         "confirmed by @U0ANA at 03:24 UTC · request 17 · /jobs retry --all webhook",
@@ -262,7 +263,7 @@ def test_an_act_that_broke_says_why_and_offers_the_rest():
     assert lines(message)[:3] == [
         "🔴 Stopped by an error after 500 of 1,200 jobs.",
         "The jobs database is not there.",
-        "What was done stays, nothing runs twice. When that is mended, preview the rest.",
+        "Completed work is kept; nothing runs twice. Once that is fixed, preview the rest.",
     ]
     assert buttons(message) == {"Preview the rest": "retry --all webhook"}
     assert "request 17" in message.text
@@ -271,7 +272,7 @@ def test_an_act_that_broke_says_why_and_offers_the_rest():
 def test_a_preview_that_was_put_off_can_be_had_again():
     message = render_dropped("retry --all webhook", "/jobs", by="U0ANA")
     assert lines(message)[:2] == [
-        "Nothing was changed. @U0ANA chose not now.", "/jobs retry --all webhook",
+        "Nothing was changed. Dismissed by @U0ANA.", "/jobs retry --all webhook",
     ]  # fmt: skip
     assert buttons(message) == {"New preview": "retry --all webhook"}
 
@@ -281,7 +282,7 @@ def test_a_preview_is_offered_again_only_when_its_time_was_over():
     assert "🟡 This preview is older than ten minutes; nothing was changed." in lines(late)
     assert buttons(late) == {"New preview": "purge"}
     used = render_too_late("purge", "/jobs", used=True)
-    assert "🟡 This preview was confirmed already; it runs once." in lines(used)
+    assert "🟡 This preview was already confirmed; it runs only once." in lines(used)
     assert buttons(used) == {}
 
 

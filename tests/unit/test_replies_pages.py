@@ -153,7 +153,7 @@ def test_beyond_the_longest_list_it_is_said_how_to_narrow_it():
     message = render_result(report, "/jobs", by="U0ANA", page=1_000)
     assert find_more(message) is None
     assert "1,000 of 2,000 jobs" in message.text
-    assert "no list is longer than 1,000: narrow it with /jobs failed --task NAME" in message.text
+    assert "a list shows at most 1,000: narrow it with /jobs failed --task NAME" in message.text
 
 
 @pytest.mark.parametrize("page", [0, -3, 99])

@@ -15,7 +15,7 @@ WEBHOOK = (SetGroup("webhook", "demo.tasks.deliver_webhook", 37),)
 LOCK = SkipGroup(
     "queueing_lock_taken", "a job with the same queueing lock is already waiting", 2, (4713, 4720)
 )
-MISSING = SkipGroup("wrong_status", "not found, or in a status that does not allow it", 1, (9,))
+MISSING = SkipGroup("wrong_status", "not there, or in a status that does not fit", 1, (9,))
 RETRY = Preview("retry", "retry --all webhook", "k3y", 37, 0, WEBHOOK, (LOCK,), NOW)
 CANCEL = replace(RETRY, verb="cancel", words="cancel --all webhook", skips=())
 DISCARD = replace(RETRY, verb="discard", words="discard --all webhook", skips=())
@@ -28,7 +28,7 @@ PURGE = Preview(
 FORCE = Preview(
     "rescue", "rescue --force 4711", "k3y", 1, 0, (SetGroup("reports", "demo.build_report", 1),),
     (), NOW, warnings=("Worker 3 runs it since 02:10.",
-                       "If that worker is still running it, the job will run twice."),
+                       "If that worker still runs it, the job will run twice."),
 )  # fmt: skip
 
 
@@ -103,20 +103,20 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
 @pytest.mark.parametrize(
     ("preview", "says"),
     [
-        (CANCEL, "Running jobs go on. A retry undoes this."),
+        (CANCEL, "Running jobs continue. A retry undoes this."),
         (replace(CANCEL, words="cancel --all webhook --running", running=5),
-         ("32 wait and are cancelled, 5 run and are asked to abort. "
+         ("32 are waiting and will be cancelled; 5 are running and will be asked to abort. "
          "A retry undoes this.")),
         (replace(CANCEL, words="cancel 7 8", running=1, count=2),
-         ("1 waits and is cancelled, 1 runs and is asked to abort. "
+         ("1 is waiting and will be cancelled; 1 is running and will be asked to abort. "
          "A retry undoes this.")),
         (DISCARD, "They become cancelled and are kept until the purge; a retry undoes this."),
         (PURGE, "This cannot be undone."),
         (replace(RETRY, skips=(), words="retry --all --request 17"),
          "A cancelled job that was scheduled for later keeps its time."),
-        (FORCE, "If that worker is still running it, the job will run twice."),
+        (FORCE, "If that worker still runs it, the job will run twice."),
         (replace(RETRY, skips=(MISSING,)),
-         "1 left out (job 9): not found, or in a status that does not allow it."),
+         "1 left out (job 9): not there, or in a status that does not fit."),
         (replace(RETRY, count=50_000, remain=1_204),
          ("1,204 more remain beyond the largest set of 50,000; "
           "run the same command again for them.")),
@@ -146,8 +146,8 @@ def test_words_that_a_button_cannot_carry_leave_the_key(words):
 @pytest.mark.parametrize(
     ("preview", "sure"),
     [
-        (PURGE, "12,044 finished jobs are deleted for good. Nothing brings them back."),
-        (FORCE, "If that worker is still running it, the job will run twice."),
+        (PURGE, "12,044 finished jobs will be deleted for good. This cannot be undone."),
+        (FORCE, "If that worker still runs it, the job will run twice."),
     ],
 )
 def test_what_cannot_be_undone_is_red_and_asks_once_more(preview, sure):
@@ -214,7 +214,7 @@ def test_where_nothing_can_be_done_the_reason_is_told():
 def test_a_dry_run_is_only_a_look():
     shown = lines(RETRY, dry_run=True)
     assert shown[0] == "35 of 37 failed jobs of webhook would be retried."
-    assert "Only a look: nothing is changed." in shown[-1]
+    assert "Dry run: nothing was changed." in shown[-1]
     assert elements(RETRY, dry_run=True) == []
 
 

@@ -1,7 +1,7 @@
-"""Who is who in Slack, remembered for as long as that is safe.
+"""Who is who in Slack, cached for as long as that is safe.
 
-An act needs knowledge at most a minute old, a read ten minutes. When Slack does not answer, a
-read may use a copy up to an hour old, an act may not.
+An act needs data at most a minute old, a read ten minutes. When Slack does not answer, a read may
+use a copy up to an hour old; an act may not.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class SlackPeople(Protocol):
 
 
 class Unknown(Exception):
-    """Slack does not tell; the text says why."""
+    """Slack did not say; the text says why."""
 
     @property
     def may_pass(self) -> bool:
-        """Whether Slack may tell in a minute; what it refuses, it refuses until it is mended."""
+        """Whether Slack may answer in a minute; a refusal lasts until somebody fixes its cause."""
         return isinstance(self.__cause__, SlackUnavailable)
 
     @property
     def is_about_membership(self) -> bool:
-        """Whether the bot would learn it by joining the channel."""
+        """Whether the bot could find out by joining the channel."""
         reason = getattr(self.__cause__, "reason", "")
         return reason in {"channel_not_found", "not_in_channel"}
 
@@ -53,7 +53,7 @@ class _Copy:
 
 
 class Directory:
-    """Answers of Slack with their age, by `clock` in seconds. Raises Unknown, nothing else."""
+    """Slack's answers with their age, by `clock` in seconds. Raises Unknown and nothing else."""
 
     def __init__(self, slack: SlackPeople, clock: Callable[[], float]) -> None:
         self._slack = slack
@@ -69,7 +69,7 @@ class Directory:
         return members
 
     async def is_full_member(self, user: str) -> bool:
-        """A member of the workspace: no guest, no stranger, no bot, not deactivated."""
+        """Whether this is an active member of the workspace: no guest, stranger or bot."""
         person = await self._get(("user", user), lambda: self._slack.get_user(user), act=False)
         flags = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
         return person.get("id") == user and not any(person.get(flag) for flag in flags)
@@ -88,7 +88,7 @@ class Directory:
                 ("channel", channel), lambda: self._slack.get_channel(channel), act=False
             )
         except Unknown as exc:
-            # Without the right to ask, it is tried.
+            # Without the scope to ask, try to edit.
             return not exc.is_about_membership
         return bool(place.get("is_member", True))
 
@@ -113,7 +113,7 @@ class Directory:
     async def _ask(
         self, key: Hashable, ask: Callable[[], Awaitable[Any]], failed_before: JobsMaintError | None
     ) -> Any:
-        """What failed while this one waited for its turn is not asked again.
+        """Ask Slack, unless the same call failed while this one waited for its turn.
 
         Slack may take a minute to fail: ten people would wait ten minutes for the same answer.
         """

@@ -1,4 +1,4 @@
-"""Slack user and user-group ids → grants. Whatever is not known grants nothing."""
+"""Slack user and user-group ids → grants. Whatever is unknown grants nothing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["KnownActor", "Roles"]
 class KnownActor:
     """The actor with the grants that are certain, and why others could not be looked up.
 
-    Only others that could allow what was asked count as a problem.
+    Only a grant that could allow the request counts as a problem.
     """
 
     actor: Actor
     problems: tuple[str, ...] = ()
     passing: bool = True
-    """Whether the problems may be gone in a minute; a missing scope is not."""
+    """Whether the problems may be gone in a minute; a missing scope will not."""
 
 
 class Roles:
@@ -36,11 +36,11 @@ class Roles:
     async def build_actor(
         self, user: str, channel: str, action: Action[Any], *, name: str = ""
     ) -> KnownActor:
-        """Names never count; `name` is for readers of the audit only."""
+        """Names grant nothing; `name` is only for readers of the audit."""
         found: list[Grant] = []
         problems: dict[str, None] = {}
         passing = True
-        # What a confirmation takes is known when its selection is read: perhaps an admin.
+        # The role for a confirmation is known only when its selection is read; it may be admin.
         enough = Role.ADMIN if isinstance(action, ConfirmSelection) else action.role
         by_id = [pair for pair in self._grants if user in pair[1].users]
         others = [pair for pair in self._grants if user not in pair[1].users]
@@ -49,9 +49,9 @@ class Roles:
                 enough
                 and Actor("slack", user, "", channel, tuple(found)).scope(enough) == ALL_QUEUES
             ):
-                # Enough is certain: nobody waits for Slack to tell what would change nothing.
+                # The known grants suffice: do not wait for answers that would change nothing.
                 break
-            # Only what can allow an act has to be fresh for it; the rest tells the role held.
+            # Only a grant that can allow the act must be fresh; others show which role is held.
             helps = action.role is None or role.covers(action.role)
             try:
                 if await self._is_meant(user, setting, act=action.act and helps):
@@ -84,8 +84,9 @@ class Roles:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Ids of the users and of the user groups that hold a role.
 
-        Those who hold it in the asker's channel come first, then the lowest sufficient role. Never
-        the asker; and where the asker holds the role on some queues, only who holds it on others.
+        Those who hold it in the asker's channel come first, then those with the lowest sufficient
+        role. The asker is left out; if the asker holds the role for some queues, so is everybody
+        who does not hold it for others.
         """
         users: dict[str, None] = {}
         groups: dict[str, None] = {}

@@ -13,8 +13,9 @@ __all__ = ["build_utc_cron", "get_period", "is_due"]
 def build_utc_cron(cron: str, timezone: str, now: datetime) -> str:
     """The UTC expression whose ticks include every time that `cron` means in `timezone`.
 
-    For UTC the expression itself. Else every hour at its minutes, shifted by the zone's offsets of
-    the next two years (half hours exist, and some change with the season); `is_due` picks.
+    For UTC, the expression itself. Otherwise every hour at its minutes, shifted by the zone's
+    offsets of the next two years (some include half hours, some change with the season); `is_due`
+    picks the right ticks.
     """
     if timezone == "UTC":
         return cron
@@ -30,10 +31,10 @@ def build_utc_cron(cron: str, timezone: str, now: datetime) -> str:
 
 
 def is_due(cron: str, timezone: str, tick: datetime) -> bool:
-    """Whether a tick is one that `cron` means, by the clock on the wall in `timezone`.
+    """Whether a tick is one that `cron` means, by local time in `timezone`.
 
-    The hour that comes twice in autumn counts once; a time in the hour that spring leaves out is
-    kept an hour later.
+    The hour that autumn repeats counts once; a time in the hour that spring skips is due an hour
+    later.
     """
     zone = ZoneInfo(timezone)
     local = tick.astimezone(zone)
@@ -48,12 +49,12 @@ def is_due(cron: str, timezone: str, tick: datetime) -> bool:
 
 
 def _round_trip(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The same time, or another where the clock on the wall never shows this one."""
+    """The same time, or another one if local clocks never show this one."""
     return wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
 
 
 def get_period(cron: str, timezone: str, tick: datetime) -> timedelta:
-    """From the run before to this one: what the first digest covers."""
+    """The time from the previous run to this one, which the first digest covers."""
     zone = ZoneInfo(timezone)
     local = tick.astimezone(zone).replace(tzinfo=None)
     # The run at or before the tick, and the one before that.

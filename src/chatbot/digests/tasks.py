@@ -1,8 +1,8 @@
 """`register_digests(app)`: failure summaries, sent by the workers the team already has.
 
-The window of a digest advances only after Slack accepted the message. A failed post is retried
-later, for a window that begins at the same time; whether one arrived of which nobody knows (no
-answer came, or its sender died) is looked up first, so that it is not sent twice.
+A digest's window advances only after Slack accepted the message. A failed post is retried later,
+for a window that begins at the same time. If nobody knows whether a post arrived (Slack did not
+answer, or the sender died), the channel is searched for it first, so that it is not sent twice.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def register_digests(
     *,
     maint: MaintSettings | None = None,
 ) -> None:
-    """Add one periodic task for each digest of the settings; reads no database and no network.
+    """Add one periodic task for each digest in the settings; uses neither database nor network.
 
-    Raises InvalidSettings when a setting is wrong, SLACK_BOT_TOKEN is missing, or the app has the
-    digests already.
+    Raises InvalidSettings when a setting is wrong, SLACK_BOT_TOKEN is missing, or the app already
+    has the digests.
     """
     settings = settings or ChatbotSettings.load()
     maint = maint or MaintSettings.load()
@@ -62,7 +62,7 @@ def register_digests(
     settings.require_bot_token()
     if TASK in app.tasks:
         raise InvalidSettings(
-            "register_digests was called twice for this app; call it once, after the app is made"
+            "register_digests was called twice for this app; call it once, after the app is created"
         )
     app.add_tasks_from(_build_blueprint(settings, maint), namespace="chatbot")
     log.info("chatbot.digests_registered names=%s", ",".join(d.name for d in settings.digests))
@@ -114,7 +114,7 @@ async def _send(
     slack = SlackClient(settings)
     try:
         if (before := await _find_posted(slack.web, digest)) is not None:
-            # Where its sender died after the post, that window would be sent again. Else no change.
+            # If its sender died after the post, the window would be sent again. Else no change.
             seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
             await perform(pool, actor, seen, settings=maint)
         report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
@@ -126,7 +126,7 @@ async def _send(
         try:
             posted = await _post(slack, digest, settings, report)
         except Exception as exc:
-            # Left open, it would be nobody's for five minutes, and the retries would pass it by.
+            # Left open, the window would stay locked for five minutes and retries would skip it.
             known = isinstance(exc, JobsMaintError)
             why = str(exc) if known else type(exc).__name__
             failed = CloseDigest(report.window_id, "failed", digest.channel, error=why)
@@ -168,7 +168,7 @@ class _Seen:
 
 
 async def _find_posted(web: WebApi, digest: DigestSetting) -> _Seen | None:
-    """The newest message of this digest in its channel; None also when the app may not look."""
+    """The newest message of this digest in its channel; None also if the app may not look."""
 
     def is_ours(metadata: Metadata) -> bool:
         return is_same(metadata, {"event_type": EVENT, "event_payload": {"name": digest.name}})

@@ -1,4 +1,4 @@
-"""Answer one ask: permission and work in the core, then the message where it may be seen."""
+"""Answer one request: the core checks and works, then the message goes where it may be seen."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ __all__ = ["Answers"]
 log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
-"""Seconds for a word to the one whose request is stopped with the process."""
+"""Seconds to tell somebody that their request was stopped with the process."""
 
 
 def _is_apt(ask: Ask, action: Action[Any]) -> bool:
-    """Whether a button of ours carries such words: only `run` acts, only details are shared."""
+    """Whether one of our buttons carries this action: only `run` changes jobs."""
     if ask.button == "share":
         return isinstance(action, GetJob)
     return ask.button == "run" or not action.act
@@ -67,7 +67,7 @@ class Answers:
         await self._shared.close()
 
     async def handle(self, ask: Ask) -> None:
-        """Each key once: a request that Slack or somebody else repeats changes nothing."""
+        """Handle each key once: a request that Slack or somebody else repeats changes nothing."""
         answer: Answer | None
         try:
             if not await claim_request(self._services.pool, ask.key):
@@ -79,14 +79,14 @@ class Answers:
         except asyncio.CancelledError:
             await self._tell_stopped(ask)
             raise
-        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+        except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
             act = ask.button in {"confirm", "stop"}
             answer = explain_unexpected(self._services, exc, ask, act=act)
         if answer is not None:
             await self._services.delivery.try_to_deliver(ask, answer)
 
     async def _tell_stopped(self, ask: Ask) -> None:
-        """The process ends, so this has seconds; without it somebody waits for an answer."""
+        """Tell the asker, in the seconds before the process ends, that no answer will come."""
         log.warning("chatbot.request_stopped user=%s channel=%s", ask.user, ask.channel)
         message = render_stopped(self._services.command, ask.words)
         with contextlib.suppress(TimeoutError):
@@ -97,12 +97,12 @@ class Answers:
     async def _answer(self, ask: Ask) -> Answer | None:
         if ask.too_long:
             raise InvalidRequest(
-                f"the command is longer than {LONGEST_TEXT:,} characters; nothing of it was read. "
-                "Split it into several"
+                f"the command is longer than {LONGEST_TEXT:,} characters; none of it was read. "
+                "Split it into several commands"
             )
         if ask.button not in BUTTONS:
             raise InvalidRequest(
-                "this button is of another release of the bot, so nothing was done; type the "
+                "this button comes from another version of the bot, so it did nothing; type the "
                 "command instead"
             )
         match ask.button:
@@ -117,7 +117,9 @@ class Answers:
     async def _answer_words(self, ask: Ask) -> Answer | None:
         command = parse_words(split_text(ask.text), "slack")
         if not _is_apt(ask, command.action):
-            raise InvalidRequest(f"this button cannot {command.action.word}; nothing was done")
+            raise InvalidRequest(
+                f"this button is not allowed to {command.action.word}; nothing was done"
+            )
         try:
             if isinstance(command.action, GetJob) and ask.button == "run":
                 modal = await open_modal(self._services, ask, command.action)
@@ -127,13 +129,13 @@ class Answers:
             answer = await self._run(ask, command, known)
             if ask.view is None or not command.action.act:
                 return answer
-            # First what was done is told: the modal may be closed by now.
+            # The result first: the modal may be closed by now.
             await self._services.delivery.try_to_deliver(ask, answer)
             await self._show_anew(ask)
             return None  # noqa: TRY300  all of it may fail unexpectedly
         except JobsMaintError:
             raise
-        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+        except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
             return explain_unexpected(self._services, exc, ask, act=command.action.act)
 
     async def _run(self, ask: Ask, command: Command, known: KnownActor) -> Answer:
@@ -143,7 +145,7 @@ class Answers:
             return self._help(action, known)
         if action.act and command.private:
             raise InvalidRequest(
-                f"{action.word} has no option --private; what changes jobs is told to the channel"
+                f"{action.word} has no option --private; changes to jobs are shown in the channel"
             )
         try:
             result = await self._perform(action, known)
@@ -165,12 +167,12 @@ class Answers:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", user(ask.user))
         replaces = ask.refresh and private == ask.private
-        # A preview is a question: the audit channel hears of what came of it.
+        # A preview only asks; the audit channel gets the outcome.
         told = action.act and not isinstance(result, Preview)
         return Answer(message, private, act=told, replaces=replaces)
 
     async def _perform(self, action: Any, known: KnownActor) -> Any:
-        """Who sees all queues sees the same: when many ask at once, the database is asked once."""
+        """Those who see all queues see the same: when many ask at once, one look-up serves them."""
         services = self._services
 
         async def look_up() -> Any:
@@ -190,7 +192,7 @@ class Answers:
         return Answer(message, private=True)
 
     async def _show_job(self, ask: Ask, action: GetJob, modal: Modal) -> Answer | None:
-        """None, or what to tell as a message where the modal cannot show it."""
+        """None, or the message to send when the modal cannot show it."""
         services = self._services
         try:
             known = await services.find_actor(ask, action)
@@ -199,7 +201,7 @@ class Answers:
             message = explain_refusal(services, exc, action, known)
         except JobsMaintError as exc:
             message = explain_error(services, exc, ask).message
-        except Exception as exc:  # noqa: BLE001  logged, and told to the one who asked
+        except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
             message = explain_unexpected(services, exc, ask, act=False).message
         else:
             if await modal.show(job):
@@ -210,20 +212,20 @@ class Answers:
         return None if shown else Answer(message, private=True)
 
     async def _show_anew(self, ask: Ask) -> None:
-        """The modal whose button changed the job it shows; nobody is told when it cannot."""
+        """Refresh the modal whose button changed its job; a failure is only logged."""
         try:
             action = parse_words(split_text(ask.shown), "slack").action
             if isinstance(action, GetJob):
                 modal = await open_modal(self._services, ask, action)
                 if modal is not None:
                     await self._show_job(ask, action, modal)
-        except Exception as exc:  # noqa: BLE001  the act itself was told
+        except Exception as exc:  # noqa: BLE001  the act itself was reported
             log.warning("chatbot.modal_not_renewed error=%s", type(exc).__name__)
 
     async def _share(self, ask: Ask, job: JobDetails) -> Answer:
-        """What only one person saw, for the channel; they say so by pressing the button."""
+        """Show the channel what only the asker saw; pressing the button is their consent."""
         obstacle = await self._services.delivery.find_obstacle(ask.channel)
         if obstacle is not None:
-            return Answer(render_note(f"It was not shared: {obstacle}"), private=True)
+            return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
         shared = add_note(render_details(job), "shared by ", user(ask.user))
         return Answer(shared, private=False)

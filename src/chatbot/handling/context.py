@@ -1,4 +1,4 @@
-"""What every answer is made with."""
+"""What every answer needs."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class Services:
         return self.settings.command
 
     async def find_actor(self, ask: Ask, action: Action[Any]) -> KnownActor:
-        """Who asks, with the grants that are certain now."""
+        """The asker, with the grants that are certain now."""
         return await self.roles.build_actor(ask.user, ask.channel, action, name=ask.name)

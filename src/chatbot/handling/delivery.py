@@ -27,7 +27,7 @@ class Answer:
 
 
 class Delivery:
-    """Answers go to the channel, or to one person; an act is told to the audit channel too."""
+    """Answers go to the channel, or to one person; an act is also posted to the audit channel."""
 
     def __init__(self, settings: ChatbotSettings, slack: SlackClient, directory: Directory) -> None:
         self._settings = settings
@@ -35,7 +35,7 @@ class Delivery:
         self._directory = directory
 
     async def try_to_deliver(self, ask: Ask, answer: Answer) -> None:
-        """What cannot be delivered is logged; there is nobody left to tell."""
+        """Deliver, or log why not: there is nobody left to tell."""
         try:
             await self._deliver(ask, await self.limit(ask, answer))
         except JobsMaintError as exc:
@@ -44,7 +44,7 @@ class Delivery:
             log.exception("chatbot.answer_failed channel=%s", ask.channel)
 
     async def limit(self, ask: Ask, answer: Answer) -> Answer:
-        """The answer as it may be shown: nothing goes where another organisation reads it."""
+        """The answer, made private where another organisation could read it."""
         if answer.private:
             return answer
         if ask.channel.startswith("D"):
@@ -56,14 +56,14 @@ class Delivery:
         return replace(answer, message=message, private=True, replaces=False)
 
     async def find_obstacle(self, place: str) -> str | None:
-        """Why not everybody in the channel may be answered, as a clause; None when they may."""
+        """Why the whole channel must not see the answer, as a clause; None if it may."""
         try:
             if not await self._directory.is_shared_outside(place):
                 return None
         except Unknown as exc:
             if exc.is_about_membership:
-                return "the bot is not in this channel. With /invite it can answer to all."
-            return f"the bot cannot tell whether people outside read this channel. {exc}"
+                return "the bot is not in this channel. Add it with /invite to share answers here."
+            return f"the bot cannot tell whether outsiders can read this channel. {exc}"
         return "this channel is shared with another organisation."
 
     async def _deliver(self, ask: Ask, answer: Answer) -> None:
@@ -75,7 +75,7 @@ class Delivery:
 
     async def _respond(self, ask: Ask, answer: Answer) -> None:
         if ask.response_url is None and not answer.private:
-            # A modal's buttons bring no address to answer to.
+            # A modal's buttons carry no response URL.
             await self._slack.posting.post(ask.channel, answer.message)
             return
         await self._slack.answering.respond(
@@ -88,7 +88,7 @@ class Delivery:
         )
 
     async def tell_audit_channel(self, ask: Ask, message: Message, *, private: bool) -> None:
-        """`private`: nobody else saw the message, so it is told even where it was asked."""
+        """`private`: only the asker saw the message, so it is posted even where it was asked."""
         if self._settings.audit_channel == ask.channel and not private:
             return
         note = await self.post_audit(message, by=ask.user, asked_in=ask.channel, words=ask.words)
@@ -98,7 +98,7 @@ class Delivery:
     async def post_audit(
         self, message: Message, *, by: str, asked_in: str, words: str
     ) -> str | None:
-        """To the audit channel, where there is one; returns why it could not be told."""
+        """Post to the audit channel, if there is one; returns why that failed."""
         place = self._settings.audit_channel
         if place is None:
             return None
@@ -110,16 +110,18 @@ class Delivery:
         try:
             if await self._is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)
-                return f"The audit channel {place} was not told: it is shared outside."
+                return (
+                    f"The audit channel {place} did not get this: another organisation can read it."
+                )
             await self._slack.posting.post(place, copy)
         except JobsMaintError as exc:
             log.warning("chatbot.audit_channel_failed channel=%s reason=%s", place, exc)
-            return f"The audit channel could not be told: {exc}"
+            return f"The audit channel did not get this: {exc}"
         return None
 
     async def _is_outside(self, place: str) -> bool:
         try:
             return await self._directory.is_shared_outside(place)
         except Unknown:
-            # The channel was chosen in the settings; only a known danger keeps us out.
+            # The channel was chosen in the settings; only a known risk keeps us out.
             return False

@@ -1,4 +1,4 @@
-"""A job's details in a modal, opened within the three seconds that Slack gives."""
+"""A job's details in a modal, opened within the three seconds that Slack allows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Modal:
     """One open modal; what it shows is replaced as a whole.
 
-    `name` is how Slack knows it. `certain`: Slack said that it opened it.
+    `name` identifies it to Slack. `certain`: Slack confirmed that it is open.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Modal:
         self._certain = certain
 
     async def show(self, job: JobDetails) -> bool:
-        """Whether it needs no other way to be told."""
+        """Returns whether no other answer is needed."""
         return await self._update(render_details_view(job, channel=self._ask.channel))
 
     async def show_message(self, message: Message, job_id: int) -> bool:
-        """A refusal or an error, where the details would have stood."""
+        """Show a refusal or an error in place of the details; returns the same."""
         return await self._update({**render_loading_view(job_id), "blocks": message.blocks})
 
     async def _update(self, view: Mapping[str, Any]) -> bool:
@@ -47,7 +47,7 @@ class Modal:
             await self._services.slack.web.update_view(self._name, view)
         except JobsMaintError as exc:
             log.info("chatbot.modal_not_updated reason=%s", exc)
-            # Who closed the modal wants to see no more of it.
+            # Whoever closed the modal needs no answer.
             return self._certain and getattr(exc, "reason", "") == "not_found"
         return True
 
@@ -55,7 +55,7 @@ class Modal:
 async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | None:
     """The modal of this click: the one it came from, or a new one that says it is loading.
 
-    None when Slack opens none any more: the answer then goes the usual way.
+    None when Slack no longer opens one: the answer is then sent as a message.
     """
     if ask.view is not None:
         return Modal(services, ask, {"view_id": ask.view})
@@ -66,7 +66,7 @@ async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | No
         opened = await services.slack.web.open_view(ask.trigger, view)
     except SlackUnavailable as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
-        # Perhaps it stands there loading.
+        # It may be open all the same, still loading.
         name = {"external_id": ask.key}
         return Modal(services, ask, name, certain=False) if exc.maybe_done else None
     except JobsMaintError as exc:

@@ -1,4 +1,4 @@
-"""Acts whose bot died in the middle: their messages say so, and offer the rest."""
+"""Acts whose bot process died in the middle: their messages say so and offer the rest."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["EVERY", "tell_lost_runs", "watch_lost_runs"]
 log = logging.getLogger(__name__)
 
 EVERY = 20.0
-"""Seconds between two looks."""
+"""Seconds between checks."""
 _BOT = Actor.task("chatbot")
 
 
 async def watch_lost_runs(services: Services) -> None:
-    """Look now and then, for ever; a look that fails is repeated by the next."""
+    """Check until cancelled; a failed check is made up for by the next one."""
     while True:
         try:
             await tell_lost_runs(services)
@@ -37,9 +37,9 @@ async def watch_lost_runs(services: Services) -> None:
 
 
 async def tell_lost_runs(services: Services) -> int:
-    """Returns how many messages say now that their act was interrupted.
+    """Returns how many messages now say that their act was interrupted.
 
-    Each run is told by one replica; when Slack does not answer, again after a minute.
+    One replica reports each run; if Slack does not answer, it is tried again after a minute.
     """
     runs = await perform(services.pool, _BOT, TakeLostRuns(), settings=services.maint)
     told = 0
@@ -60,7 +60,7 @@ async def tell_lost_runs(services: Services) -> int:
 
 
 async def _tell(services: Services, run: LostRun, message: Message) -> None:
-    """In the run's message; where that cannot be, to the one who asked for it."""
+    """Edit the run's message; if Slack refuses that, tell the person who asked for the run."""
     if run.ts is not None:
         try:
             await services.slack.editing.finish(Target(run.channel, run.ts), message)

@@ -28,7 +28,7 @@ __all__ = ["Acts"]
 log = logging.getLogger(__name__)
 
 QUICK = 1.0
-"""Seconds within which an act shows its outcome only: progress that flickers helps nobody."""
+"""Seconds before progress is shown: a quicker act shows only its outcome."""
 LAST_WORDS = 3.0
 RESTARTED = "the bot is being restarted"
 UNFORESEEN = "something went wrong in the bot"
@@ -41,7 +41,7 @@ class Acts:
         self._services = services
 
     async def confirm(self, ask: Ask) -> Answer | None:
-        """Run what the preview showed; its message tells how it goes and what came of it."""
+        """Run what the preview showed; its message shows the progress, then the outcome."""
         services = self._services
         action = ConfirmSelection(ask.key_of_preview)
         known = await services.find_actor(ask, action)
@@ -82,7 +82,7 @@ class Acts:
         return None
 
     async def _tell(self, ask: Ask, running: _Running, message: Message) -> None:
-        """What came of an act: however Slack answers to one, the other is told too."""
+        """Show the outcome in both places; if one fails, the other still gets it."""
         try:
             await running.finish(message)
         except JobsMaintError as exc:
@@ -96,7 +96,7 @@ class Acts:
             return render_bulk(report, command, by=ask.user, why_stopped=why)
         if isinstance(report, PurgeReport):
             return render_purge(report, command, by=ask.user, why_stopped=why, words=ask.words)
-        raise TypeError(f"no outcome of a {type(report).__name__}")
+        raise TypeError(f"no outcome message for a {type(report).__name__}")
 
     async def dismiss(self, ask: Ask) -> Answer | None:
         services = self._services
@@ -114,7 +114,7 @@ class Acts:
         return None
 
     async def _find_target(self, ask: Ask) -> Target:
-        """The message whose button was pressed, or the address to replace it by."""
+        """The message whose button was pressed, or the response URL to replace it by."""
         if ask.ts is not None and await self._services.directory.is_bot_there(ask.channel):
             return Target(ask.channel, ask.ts)
         return _by_response_url(ask)
@@ -122,7 +122,7 @@ class Acts:
     async def stop(self, ask: Ask) -> Answer | None:
         services = self._services
         if not (ask.text.isascii() and ask.text.isdigit() and len(ask.text) < 19):
-            raise InvalidRequest("this button names no run; nothing was stopped")
+            raise InvalidRequest("this button does not name a run; nothing was stopped")
         action = StopRun(int(ask.text))
         known = await services.find_actor(ask, action)
         try:
@@ -168,7 +168,7 @@ class _Running:
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """While it is open, the message follows the act."""
+        """Keep the message up to date while the act runs."""
         showing = asyncio.create_task(self._show())
         try:
             yield
@@ -190,13 +190,13 @@ class _Running:
         return render_broken(self.progress, self._services.command, reason=reason)
 
     async def finish(self, message: Message) -> None:
-        """The last word: in the message itself, else by the address that came with the click."""
+        """Show the outcome in the message itself, or else by the response URL of the click."""
         try:
             await self._services.slack.editing.finish(self.target, message)
         except (SlackRefused, SlackUnavailable):
             if self.target.ts is None:
                 raise
-            # It puts the same in the same place, so it does no harm after an edit that got lost.
+            # It writes the same to the same place, so it is harmless if the edit did arrive.
             await self._services.slack.editing.finish(_by_response_url(self._ask), message)
 
 

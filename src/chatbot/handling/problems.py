@@ -1,4 +1,4 @@
-"""What went wrong, as the message that the one who asked gets."""
+"""What went wrong, as a message to the person who asked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def explain_error(services: Services, exc: JobsMaintError, ask: Ask) -> Answer:
 
 
 def explain_unexpected(services: Services, exc: Exception, ask: Ask, *, act: bool) -> Answer:
-    """With the request's id, which every line of it in the log has."""
+    """Shows the request's id, which is in all its log lines."""
     error_id = find_request_id() or secrets.token_hex(4)
     log.error(
         "chatbot.request_failed error_id=%s user=%s channel=%s",

@@ -1,7 +1,7 @@
-"""One look-up for all who ask the same before it begins.
+"""One look-up for everybody who asks the same before it begins.
 
-When a queue fails, everybody asks at once. Who comes while a look-up runs gets the next one, never
-an answer from before they asked.
+When a queue fails, everybody asks at once. Whoever asks while a look-up runs gets the next one,
+never a result from before they asked.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ __all__ = ["Shared"]
 
 
 class Shared:
-    """Of each key at most one look-up runs and one waits for its end."""
+    """For each key, at most one look-up runs and one waits."""
 
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def get(self, key: Hashable, look_up: Callable[[], Awaitable[Any]]) -> Any:
-        """What `look_up` returns or raises, for all who joined; one of them may be cancelled."""
+        """What `look_up` returns or raises; cancelling one caller does not affect the others."""
         task = self._next.get(key)
         if task is None:
             task = asyncio.create_task(self._run(key, look_up, self._running.get(key)))
@@ -44,7 +44,7 @@ class Shared:
             del self._running[key]
 
     async def close(self) -> None:
-        """End what nobody waits for any more."""
+        """Cancel every look-up."""
         tasks = [*self._running.values(), *self._next.values()]
         for task in tasks:
             task.cancel()
@@ -52,6 +52,6 @@ class Shared:
 
 
 def _hear(task: asyncio.Task[Any]) -> None:
-    """All who joined may have gone: then nobody else takes the exception."""
+    """Retrieve the exception, in case every caller is gone."""
     if not task.cancelled():
         task.exception()

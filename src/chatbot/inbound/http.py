@@ -1,7 +1,7 @@
 """HTTP: `POST /slack/events` behind our own signature check, `/healthz`, `/readyz`.
 
 The check is ours because Bolt answers some forged requests with 500 and logs the body of others.
-Nothing of a body is logged here at any level.
+No part of a body is logged here at any level.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 512 * 1024
 WINDOW = 300.0
-"""Seconds that a signature is good for; Slack's own rule."""
+"""Seconds for which a signature is valid; Slack's own rule."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 
@@ -71,10 +71,10 @@ def build_web(
 
 
 def build_runner(site: web.Application, *, shutdown_timeout: float = 5.0) -> web.AppRunner:
-    """How the site is served.
+    """The server for the site.
 
-    Slack compresses nothing: a body is judged as it came, and one that unpacks to something else or
-    to gigabytes is a forgery like any other.
+    Slack never compresses a request, so bodies are not unpacked: a compressed one is refused like
+    any other forgery, even if it would unpack to gigabytes.
     """
     return web.AppRunner(
         site, access_log=None, shutdown_timeout=shutdown_timeout, auto_decompress=False
@@ -98,11 +98,11 @@ class _Events:
             log.warning("chatbot.request_refused reason=too_large")
             return web.Response(status=413)
         except RequestPayloadError:
-            # A body that is not what its own headers say; its end was never read.
+            # The body does not match its own headers; its end was never read.
             log.warning("chatbot.request_refused reason=broken_body")
             return web.Response(status=401)
         if _is_ssl_check(body):
-            # Slack's protocol: unsigned, answered, and it runs nothing.
+            # Slack's protocol: it is unsigned, expects an answer and runs nothing.
             return web.Response()
         signature = request.headers.get("X-Slack-Signature")
         problem = check_signature(
@@ -123,7 +123,7 @@ class _Events:
                 context={"delivery": hashlib.sha256(str(signature).encode()).hexdigest()},
             )
             return await to_aiohttp_response(await self._app.async_dispatch(ask))
-        except Exception as exc:  # noqa: BLE001  Bolt trips over bodies that are no object
+        except Exception as exc:  # noqa: BLE001  Bolt fails on a body that is not an object
             # Not the exception itself: it may quote the body.
             log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
             return web.Response(status=400)

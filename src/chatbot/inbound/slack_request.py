@@ -25,7 +25,7 @@ LONGEST_TEXT = 4_000
 SHARE = "jobs_share"
 """The callback id of a modal whose submit button shares what it shows."""
 _MOST_SENT = 5 * LONGEST_TEXT
-"""As Slack escapes it, one typed character may take five."""
+"""Once Slack has escaped it, one typed character may take five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,23 @@ class Ask:
     text: str
     response_url: str | None
     too_long: bool = False
-    """More than is read: nothing of it is done, half an id would name another job."""
+    """Longer than the limit: none of it is run, because half an id would name another job."""
     refresh: bool = False
     private: bool = False
     clicked: bool = False
-    """Whether a button asked; a typed command is shown by Slack, a click is not."""
+    """Whether it came from a button: Slack shows a typed command, but not a click."""
     button: str = "run"
     """What the button does with `text`: `run` the words, `refresh`, `page`, `confirm`, `dismiss`,
     `stop`, `share`."""
     page: int = 1
     ts: str | None = None
-    """The message whose button it was, when everybody in the channel sees it."""
+    """The message with the button, if everybody in the channel sees that message."""
     trigger: str | None = None
-    """Opens a modal within three seconds, once."""
+    """Can open one modal, within three seconds."""
     view: str | None = None
-    """The modal whose button it was."""
+    """The modal with the button."""
     shown: str = ""
-    """The words whose answer the modal shows."""
+    """The command whose result the modal shows."""
 
     @property
     def key_of_preview(self) -> str:
@@ -64,7 +64,7 @@ class Ask:
 
     @property
     def words(self) -> str:
-        """What was asked, as one would type it."""
+        """The request, as one would type it."""
         if self.button in {"confirm", "dismiss"}:
             return self.text.partition(" ")[2]
         return "" if self.button == "stop" else self.text
@@ -146,7 +146,7 @@ def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _key(body: Mapping[str, Any], delivery: str) -> str:
-    """Slack's trigger id names one act of a person; without it, the delivery."""
+    """Slack's trigger id identifies one action by one person; without it, the delivery does."""
     trigger = str(body.get("trigger_id") or "")
     source = f"trigger:{trigger}" if trigger else f"delivery:{delivery}"
     return hashlib.sha256(source.encode()).hexdigest()

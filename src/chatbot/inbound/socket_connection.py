@@ -1,8 +1,8 @@
 """One Socket Mode connection: the SDK's client, without its way of making new ones.
 
-The SDK closes the old connection before it opens the next one, tries one address for ever, and
-notices a broken connection only at its next look. Here a connection never makes another one: it
-says that it is about to go, and `SocketLink` opens the next.
+The SDK closes the old connection before it opens the next one, retries one address for ever, and
+notices a broken connection only at its next check. Here a connection never opens another one: it
+announces that it will close, and `SocketLink` opens the next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Connection"]
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 10.0
-"""Seconds between two pings; one that is not answered in half of that ends the connection."""
+"""Seconds between pings; a ping unanswered for half of that ends the connection."""
 ACK_PATIENCE = 3.0
 """Seconds that Slack waits for an acknowledgement."""
 CLOSE_PATIENCE = 2.0
@@ -36,7 +36,7 @@ Handler = Callable[[AsyncBaseSocketModeClient, SocketModeRequest], Awaitable[Non
 
 
 class Connection(SocketModeClient):
-    """`leaving` is set when another one is needed, `released` when Slack sends nothing more."""
+    """`leaving` is set when the next one is needed, `released` when Slack sends nothing more."""
 
     def __init__(self, app_token: str, url: str, web: AsyncWebClient, handle: Handler) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class Connection(SocketModeClient):
         self.socket_mode_request_listeners.append(self._answer)
 
     async def connect(self) -> None:
-        """Raises aiohttp's ClientError, OSError or TimeoutError when nobody takes it."""
+        """Raises aiohttp's ClientError, OSError or TimeoutError when it cannot connect."""
         self.current_session = await self.aiohttp_client_session.ws_connect(
             str(self.wss_uri),
             heartbeat=self.ping_interval,
@@ -68,7 +68,7 @@ class Connection(SocketModeClient):
         self.message_receiver = asyncio.ensure_future(self.receive_messages())
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
-        """The SDK's way to the next connection; not ours."""
+        """Do nothing: `SocketLink` opens the next connection."""
 
     async def receive_messages(self) -> None:
         session = self.current_session
@@ -107,7 +107,7 @@ class Connection(SocketModeClient):
         try:
             await self._handle(client, request)
         except Exception as exc:  # noqa: BLE001  the SDK would swallow it
-            # It broke before the acknowledgement; whoever waits is shown Slack's own error.
+            # It failed before the acknowledgement, so Slack shows an error of its own.
             log.warning("chatbot.ack_lost error=%s", type(exc).__name__)
 
     def _leave(self, reason: str) -> None:
@@ -125,7 +125,7 @@ class Connection(SocketModeClient):
         return self.greeted.is_set() and not self.released.is_set() and not self.closed
 
     async def finish(self) -> None:
-        """Close after what was received is acknowledged."""
+        """Acknowledge what was received, then close."""
         if taken := set(self._taken):
             await asyncio.wait(taken, timeout=ACK_PATIENCE)
         await self.close()

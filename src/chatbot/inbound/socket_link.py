@@ -1,8 +1,8 @@
 """Socket Mode: Slack's requests over a connection that we open, and the next one in time.
 
-Slack ends each connection after some hours and warns before. The next one is opened at the
-warning, and the old one stays until Slack has let go of it: no request meets a gap. A connection
-that breaks is opened anew, with growing pauses while that fails.
+Slack ends each connection after some hours, with a warning. At the warning the next one is opened,
+and the old one stays until Slack has released it, so that no request falls into a gap. A broken
+connection is reopened, with growing pauses while that fails.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ CONNECT_TIMEOUT = 20.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LINGER = 30.0
-"""Seconds that an old connection stays after a warning; Slack lets go of it after about ten."""
+"""Seconds that an old connection stays after a warning; Slack releases it after about ten."""
 STEADY = 10.0
-"""Seconds; connections that end sooner, one after another, are opened with growing pauses too."""
+"""Seconds; if connections end sooner, one after another, the pauses between them grow."""
 
 
 class SocketLink:
-    """The connection that requests come over, kept up until `close`."""
+    """The connection over which requests arrive, kept open until `close`."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class SocketLink:
         self._lost_at: float | None = None
 
     async def connect(self) -> None:
-        """Raises InvalidSettings for a bad app token, SlackUnavailable when nobody answers."""
+        """Raises InvalidSettings for a bad app token, SlackUnavailable without an answer."""
         self._current = await self._open()
         self._keeper = asyncio.create_task(self._keep(self._current))
 
     async def wait(self) -> None:
-        """Returns when closed; raises InvalidSettings when Slack takes the app token no more."""
+        """Return when closed; raise InvalidSettings when Slack no longer accepts the app token."""
         if self._keeper is not None:
             await asyncio.wait({self._keeper})
             if not self._keeper.cancelled():
@@ -77,13 +77,13 @@ class SocketLink:
 
     @property
     def problem(self) -> str | None:
-        """None while requests can come in, else why they cannot."""
+        """None while requests can arrive, otherwise why they cannot."""
         if any(one.serves for one in self._connections()):
             return None
         return f"there is no Socket Mode connection to Slack: {self._why}"
 
     async def close(self) -> None:
-        """Take nothing more; what was received is acknowledged before."""
+        """Acknowledge what was received, and accept nothing more."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
@@ -118,7 +118,7 @@ class SocketLink:
             current = following
 
     async def _open_again(self) -> Connection:
-        """Tries until it succeeds; only a token that Slack refuses ends it."""
+        """Try until it succeeds; only a refused token ends it."""
         pause = FIRST_PAUSE
         while True:
             try:
@@ -129,12 +129,12 @@ class SocketLink:
                 self._why = str(exc)
                 if self.problem is not None:
                     self._lose(self._why)
-            # Not all replicas at the same moment.
+            # So that not all replicas try at the same moment.
             await self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _lose(self, why: str) -> None:
-        """Said once until it is over."""
+        """Log an outage once."""
         self._why = why
         if self._lost_at is None:
             self._lost_at = self._clock()

@@ -22,7 +22,7 @@ def _unlink(match: re.Match[str]) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Un-link, un-escape, then dashes and quotes as a keyboard without autocorrect writes them."""
+    """Undo Slack's links and escapes, then the dashes and quotes that autocorrect makes."""
     plain = _LINK.sub(_unlink, text)
     # The ampersand last: "&amp;lt;" was typed as "&lt;".
     plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

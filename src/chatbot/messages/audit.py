@@ -18,11 +18,11 @@ from jobs_maint.models import AuditEntry, AuditReport
 __all__ = ["MESSAGES", "render_audit"]
 
 LONG = 2.0
-"""Seconds from which on it is said how long a request took."""
+"""Requests that took at least this many seconds say how long."""
 MOST_ENTRIES = 1_000
 _USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})")
 _UNDONE = ("cancel ", "discard ")
-"""What `retry --request` puts back."""
+"""What `retry --request` undoes."""
 
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
@@ -32,7 +32,7 @@ def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message
         report.actor, timedelta(seconds=report.since_seconds), max(len(report.entries), 1)
     )
     if not report.entries:
-        line: Line = [bold(f"Nobody changed anything{by} in the last {span}.")]
+        line: Line = [bold(f"No requests{by} in the last {span}.")]
         return pack([paragraph(line), _as_of(report)])
     requests = count(report.total, "request")
     head = paragraph([bold(f"{requests}{by} in the last {span}.")], [_outcomes(report)])
@@ -50,9 +50,7 @@ def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message
         undo = f"{command} retry --request {undone.audit_id}"
         notes.append([code(undo), f" undoes request {undone.audit_id}"])
     if report.total > len(report.entries) >= MOST_ENTRIES:
-        notes.append(
-            [f"no list is longer than {MOST_ENTRIES:,}: narrow it with --since or --actor"]
-        )
+        notes.append([f"a list shows at most {MOST_ENTRIES:,}: narrow it with --since or --actor"])
     return pack_pages(
         [head],
         items,

@@ -13,16 +13,16 @@ from jobs_maint.models import DigestReport
 __all__ = ["draw_failures"]
 
 FEWEST = 10
-"""Below so many failures the groups say all there is."""
+"""With fewer failures, the groups say all there is."""
 SHORTEST, LONGEST = timedelta(hours=12), timedelta(hours=26)
-"""Windows whose twelve parts have a name each: the hour they begin in."""
+"""Windows whose twelve parts each have a name: the hour they begin in."""
 MOST_SERIES = 3
 MOST_NAME = 20
 OTHERS = "other tasks"
 
 
 def draw_failures(report: DigestReport) -> Part | None:
-    """Bars by task; None where the failures are few or the window has no such hours."""
+    """Bars by task; None if there are few failures or the window has no such hours."""
     window = report.until - report.since
     if report.failed < FEWEST or not report.slots or not SHORTEST <= window <= LONGEST:
         return None
@@ -63,7 +63,7 @@ def _say(part: timedelta) -> str:
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:
-    """The most frequent tasks, then all that is left, so that the bars add up."""
+    """The most frequent tasks, then all others, so that the bars add up."""
     tasks: dict[str, list[int]] = defaultdict(lambda: [0] * len(report.slots))
     for group in report.groups:
         name = cut(defuse(short_task(group.task)), MOST_NAME).strip() or OTHERS

@@ -45,7 +45,7 @@ ONE_LINE = 80
 MOST_EVENTS = 12
 MOST_ATTEMPTS = 8
 CLOSE = 120.0
-"""Seconds between two steps of the timeline below which seconds are shown."""
+"""Steps of the timeline closer together than this many seconds show seconds."""
 _RETRYABLE = {"failed", "cancelled", "aborted"}
 _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
 
@@ -70,8 +70,8 @@ def render_details_view(job: JobDetails, *, channel: str) -> View:
 
 
 def render_loading_view(job_id: int) -> View:
-    """What the modal says until the job was read: it has to open within three seconds."""
-    return _frame(job_id, list(paragraph([f"Looking for job {job_id} …"]).blocks))
+    """What the modal says until the job is read: it has to open within three seconds."""
+    return _frame(job_id, list(paragraph([f"Loading job {job_id} …"]).blocks))
 
 
 def _frame(job_id: int, blocks: list[Block]) -> View:
@@ -127,7 +127,7 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
 
 
 def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:
-    """Whether the last failure is why the job is where it is; else it is history."""
+    """Whether the last failure explains the state of the job; otherwise it is history."""
     return last is not None and job.status in {"failed", "aborted"}
 
 
@@ -147,7 +147,7 @@ def _facts(job: JobDetails) -> Part:
     if job.priority:
         lines.append([f"priority {job.priority}"])
     if job.abort_requested:
-        lines.append(["asked to stop"])
+        lines.append(["asked to abort"])
     facts = [("task", job.task), ("queue", job.queue)]
     facts += [("lock", job.lock or ""), ("queueing lock", job.queueing_lock or "")]
     facts += [("worker", job.worker or "")] if job.status == "doing" else []
@@ -173,7 +173,7 @@ def _timeline(job: JobDetails) -> list[Line]:
 
 
 def _is_close(job: JobDetails) -> bool:
-    """Whether steps lie so close together that minutes would not tell them apart."""
+    """Whether steps are so close together that minutes cannot distinguish them."""
     shown = job.events[-MOST_EVENTS:]
     return any(event.seconds is not None and event.seconds < CLOSE for event in shown)
 

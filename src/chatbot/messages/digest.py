@@ -21,7 +21,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.words import count, cut, say_span, short_task
+from chatbot.messages.words import count, cut, say_change, say_span, short_task
 from jobs_maint.actions import ListFailed
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
@@ -53,7 +53,7 @@ def render_digest(
     groups = [
         _group(group, error, before) for group, error in zip(report.groups, errors, strict=True)
     ]
-    # Lines of one block stand close together; what does not fit is left out block by block.
+    # Lines in one block are close together; what does not fit is left out block by block.
     items = [[paragraph(*groups[i : i + IN_A_BLOCK])] for i in range(0, len(groups), IN_A_BLOCK)]
     beyond = 1 if report.groups_not_shown else 0
 
@@ -83,8 +83,8 @@ def _verdict(report: DigestReport, span: str, before: str) -> str:
     jobs = f"{count(report.failed, 'job')} failed" if report.failed else "No job failed"
     if report.queue is not None:
         jobs += f" in {cut(report.queue, 60)}"
-    then = f"{report.failed_before:,}" if report.failed_before else "none"
-    return f"{jobs} in the last {span}, {before} {then}."
+    change = say_change(report.failed, report.failed_before, before)
+    return f"{jobs} in the last {span}, {change}."
 
 
 def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
@@ -96,7 +96,7 @@ def _second_lines(report: DigestReport) -> list[str]:
     parts = []
     if late := _late(report.queues):
         name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
-        others = f", {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
+        others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
         parts.append(f"{name} is {age} behind{others}.")
     parts.append(f"{count(report.succeeded, 'job')} succeeded.")
     if report.retrying:
@@ -104,7 +104,7 @@ def _second_lines(report: DigestReport) -> list[str]:
     lines = [" ".join(parts)]
     if report.truncated_from is not None:
         lost = format_age(report.since - report.truncated_from)
-        lines.append(f"No digest came for longer than this one covers: {lost} are left out.")
+        lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
     return lines
 
 
@@ -117,7 +117,7 @@ def _trend(group: ErrorGroup, before: str) -> list[Span | str]:
     if group.trend == "new":
         return [", ", bold("new")]
     if group.count == group.count_before:
-        return [f", as {before}"]
+        return [f", same as {before}"]
     return [f", was {group.count_before:,}"]
 
 

@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong, the worst first, each with its fix; what is fine is only counted."""
+"""`doctor`: what is wrong, the worst first, each with its fix; passed checks are only counted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def render_doctor(report: DoctorReport, *, page: int = 1) -> Message:
         context(["as of ", when(report.as_of, report.as_of)]),
         buttons(Button("Check again", RunDoctor().words(), refresh=True)),
     ]
-    # Checks that say the same are told together.
+    # Checks that say the same are shown together.
     together: dict[tuple[str, str, str | None], list[str]] = {}
     for finding in report.findings:
         if finding.level != "ok":
@@ -55,7 +55,7 @@ def render_doctor(report: DoctorReport, *, page: int = 1) -> Message:
 
 
 def _headline(levels: Counter[str]) -> list[Line]:
-    fine = f"{count(levels['ok'], 'check is', 'checks are')} fine."
+    fine = f"{count(levels['ok'], 'check')} passed."
     errors, warnings, notes = (levels[level] for level in ("error", "warning", "note"))
     if not errors and not warnings:
         small = f" {count(notes, 'note')}." if notes else ""
@@ -82,7 +82,7 @@ def _item(checks: list[str], level: str, text: str, fix: str | None) -> list[Par
 
 
 def _spell(text: str) -> list[Span | str]:
-    """A sentence; what stands in backticks is code that one can paste."""
+    """A sentence; text in backticks becomes code that one can paste."""
     spans: list[Span | str] = []
     end = 0
     text = cut(text, 900)

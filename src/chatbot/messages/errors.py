@@ -30,7 +30,7 @@ LONGEST = 1_500
 def render_error(
     error: JobsMaintError, command: str, typed: str, *, suggestion: str | None = None
 ) -> Message:
-    """`typed`: the words as they came; `suggestion`: words that a button may run instead."""
+    """`typed`: the words as received; `suggestion`: words that a button offers to run instead."""
     text = sentence(cut(str(error), LONGEST))
     head, _, rest = text.partition("; ")
     usual = isinstance(error, _CHANGED_NOTHING)
@@ -45,11 +45,11 @@ def render_error(
 
 
 def render_unexpected(error_id: str, command: str, typed: str, *, act: bool) -> Message:
-    """What went wrong is in the log only; `error_id` finds it there."""
+    """The cause is only in the log; `error_id` finds it there."""
     lines: list[Line] = [["🔴 ", bold("Something went wrong in the bot, not in what you typed.")]]
     if act:
-        lines.append(["It may or may not have been done: look at the job before you repeat it."])
-    lines.append(["The log of the bot has the reason under ", code(error_id), "."])
+        lines.append(["It may or may not have been done: check the job before you try again."])
+    lines.append(["The bot's log has the reason under ", code(error_id), "."])
     return pack([paragraph(*lines), context([code(cut(f"{command} {typed}".strip(), 300))])])
 
 
@@ -58,8 +58,8 @@ def render_stopped(command: str, typed: str) -> Message:
     return pack(
         [
             paragraph(
-                ["🔴 ", bold("The bot was stopped before it had an answer.")],
-                ["If it was to change jobs, look at them before you repeat it."],
+                ["🔴 ", bold("The bot was stopped before it could answer.")],
+                ["If this was meant to change jobs, check them before you try again."],
             ),
             context([code(cut(f"{command} {typed}".strip(), 300))]),
         ]

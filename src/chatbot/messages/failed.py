@@ -41,7 +41,7 @@ MOST_TASKS = 4
 MOST_JOBS = 1_000
 """The largest `--limit`."""
 WITH_BUTTONS = 3
-"""So many of the newest jobs have their own buttons."""
+"""This many of the newest jobs have their own buttons."""
 
 
 def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> Message:
@@ -59,7 +59,7 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
     if len(report.jobs) > 1:
         lines.append([_tasks(report)])
-    # No page holds more than PER_PAGE of them: what comes after this page is not looked at.
+    # No page holds more than PER_PAGE of them, so jobs after this page are not rendered.
     jobs = list(enumerate(report.jobs[: max(page, 1) * PER_PAGE + 1]))
     whole = [_item(job, report, None, with_buttons=i < WITH_BUTTONS) for i, job in jobs]
     items = whole[:WITH_BUTTONS] + [
@@ -78,14 +78,14 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     if report.not_shown > 0 and report.limit >= MOST_JOBS:
         example = f"{command} failed --task NAME"
         tail.append(
-            context([f"no list is longer than {MOST_JOBS:,}: narrow it with ", code(example)])
+            context([f"a list shows at most {MOST_JOBS:,}: narrow it with ", code(example)])
         )
     return pack_pages(
         [paragraph(*lines)],
         items,
         page=page,
         total=report.total,
-        noun="jobs and more" if report.at_least else "jobs",
+        noun="jobs or more" if report.at_least else "jobs",
         more=more,
         tail=tail,
         whole=whole,
@@ -139,7 +139,7 @@ def _hidden(report: FailedJobsReport) -> list[Line]:
 def _item(
     job: FailedJob, report: FailedJobsReport, last: FailedJob | None, *, with_buttons: bool
 ) -> list[Part]:
-    """An error like that of the job above is not repeated; the details have it."""
+    """The same error as for the job above is not repeated; the details have it."""
     line: list[Span | str] = ["job ", code(str(job.job_id))]
     error = describe_error(job, lines=2 if with_buttons else 1)
     like = "" if last is None or with_buttons else _compare(job, last)
@@ -168,18 +168,16 @@ def _item(
 
 
 def _compare(job: FailedJob, last: FailedJob) -> str:
-    """What need not be said again after the job above."""
+    """What need not be repeated after the job above."""
     same = describe_error(job, lines=1) == describe_error(last, lines=1)
     if not same and (job.fingerprint is None or job.fingerprint != last.fingerprint):
         return ""
-    if not same:
-        return "error alike"
     shared = (job.task, job.queue, job.attempts) == (last.task, last.queue, last.attempts)
-    return AS_ABOVE if shared else "same error"
+    return AS_ABOVE if same and shared else "same error"
 
 
 def describe_error(job: FailedJob, *, lines: int = 2) -> str:
-    """The error in so many lines at most, exact as far as it goes."""
+    """The error in at most `lines` lines, exact as far as it goes."""
     if not job.recorded:
         return "error not recorded"
     if job.kind == "worker_lost":
@@ -189,7 +187,7 @@ def describe_error(job: FailedJob, *, lines: int = 2) -> str:
     message = job.message or ""
     if name and not message.startswith(name):
         message = f"{name}: {message}" if message else name
-    return first_lines(message, lines) or "an error without a text"
+    return first_lines(message, lines) or "an error without text"
 
 
 MESSAGES: Messages = {

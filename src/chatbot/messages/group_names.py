@@ -29,7 +29,7 @@ def name_errors(groups: Sequence[ErrorGroup]) -> list[str]:
         texts = [_message(groups[i], name) for i in members]
         for i, piece in zip(members, _pieces(texts), strict=True):
             names[i] = f"{name}: {piece}" if name and piece else name or piece
-    return [name or "an error without a text" for name in names]
+    return [name or "an error without text" for name in names]
 
 
 def _type(group: ErrorGroup) -> str:

@@ -29,7 +29,9 @@ from chatbot.messages.words import (
     describe_loss,
     first_lines,
     larger_limit,
+    say_change,
     say_span,
+    sentence,
     short_task,
 )
 from jobs_maint.actions import (
@@ -52,7 +54,7 @@ LONGEST_LOOK = 4_000
 LONGEST_WORDS = 1_500
 """Names longer than this do not fit into a button's value."""
 WITH_BUTTONS = 5
-"""So many of the largest groups of a page have their own buttons."""
+"""This many of the largest groups on a page have their own buttons."""
 LONGEST_FILTER = 100
 _FOLDED = re.compile(r"\d+ different messages, e\.g\. ")
 _VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
@@ -103,11 +105,11 @@ def _headline(
     report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
 ) -> list[Line]:
     where = f" in {cut(report.queue, 60)}" if report.queue is not None else ""
-    then = f"{report.failed_before:,}" if report.failed_before else "none"
+    change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
         return [
             ["🟢 ", bold(f"No job failed{where} in the last {span}.")],
-            [f"{before[:1].upper()}{before[1:]} {then}."],
+            [change],
         ]
     largest = there[0]
     worse = report.failed > report.failed_before or largest.trend == "new"
@@ -121,7 +123,7 @@ def _headline(
     else:
         verdict += f", for {groups:,} reasons"
     lines: list[Line] = [["🔴 " if worse else "🟡 ", bold(f"{verdict}.")]]
-    second: list[Span | str] = [f"{before[:1].upper()}{before[1:]} {then}."]
+    second: list[Span | str] = [change]
     if largest.first_at is not None and largest.trend == "new":
         second += [" It began at ", when(largest.first_at, report.as_of), "."]
     return [*lines, second]
@@ -152,10 +154,7 @@ def _item(
 def _trend(group: ErrorGroup, before: str) -> str:
     if group.trend == "new":
         return "new"
-    if group.count == group.count_before:
-        return f"as {before}"
-    rising = "rising, " if group.trend == "rising" else ""
-    return f"{rising}{before} {group.count_before:,}"
+    return say_change(group.count, group.count_before, before)
 
 
 def _error(group: ErrorGroup) -> str:
@@ -169,7 +168,7 @@ def _error(group: ErrorGroup) -> str:
         message = f"{what} ({who})" if who else what
     elif name and not message.startswith(name):
         message = f"{name}: {message}" if message else name
-    return first_lines(message) or "an error without a text"
+    return first_lines(message) or "an error without text"
 
 
 def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
@@ -184,7 +183,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     error = _find_filter(group)
     exact = not report.groups_not_shown and not any(_matches(other, error) for other in others)
     if error is None and not exact:
-        # No words find these and no others; of all failures of the task a person can choose.
+        # No words find exactly these; the list of all failures of the task lets a person choose.
         shown = ListFailed(report.queue, group.task, None, since).words()
         return [Button(f"Show all of {short_task(group.task)}", shown)]
     listed = ListFailed(report.queue, group.task, error, since)

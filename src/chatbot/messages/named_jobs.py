@@ -1,4 +1,4 @@
-"""What an act on named jobs did: how many, and why the others stayed as they are."""
+"""What an act on named jobs did: how many it changed, and why not the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["MESSAGES", "render_acts"]
 MOST_IDS = 20
 MOST_REASONS = 10
 MOST_UNDONE = 20
-"""Jobs whose undo is one command; more were a set, which has an undo of its own."""
+"""Jobs that one command can undo; a larger number is a set, which has its own undo."""
 
 _UNDONE = {"cancel", "discard"}
 _ENDED = {"failed", "aborted"}
@@ -31,7 +31,7 @@ _RESCUED = {
 _THEN = {
     "retry": "is ready to run",
     "cancel": "will not run",
-    "discard": "is given up; it is kept until the purge",
+    "discard": "was given up; it is kept until the purge",
 }
 
 
@@ -45,12 +45,12 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
         return _render_one(report, by, running=bool(asked))
     lines: list[Line] = [_verdict(report, by)]
     if asked:
-        runs = "1 of them runs; its worker was asked to abort it."
+        runs = "1 of them is running; its worker was asked to abort it."
         if len(asked) > 1:
-            runs = f"{len(asked):,} of them run; their workers were asked to abort them."
+            runs = f"{len(asked):,} of them are running; their workers were asked to abort them."
         lines.append([runs])
     if later := sum(bool(item.reason) for item in done if item not in asked):
-        lines.append([f"{later:,} of them run later, as scheduled."])
+        lines.append([f"{later:,} of them will run later, as scheduled."])
     lines += _refused(report)
     parts: list[Part] = [paragraph(*lines)]
     back = tuple(item.job_id for item in done if item not in asked)
@@ -58,13 +58,13 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
         parts.append(buttons(_undo(back)))
     if report.items:
         first = (done or report.skipped)[0].job_id
-        parts.append(context([code(f"{command} {GetJob(first).words()}"), " follows one of them"]))
+        parts.append(context([code(f"{command} {GetJob(first).words()}"), " shows one of them"]))
     return pack(parts)
 
 
 def _undo(job_ids: tuple[int, ...]) -> Button:
-    label = "Retry it" if len(job_ids) == 1 else f"Retry {count(len(job_ids), 'job')}"
-    return Button(label, RetryJobs(job_ids).words())
+    jobs = f"job {job_ids[0]}" if len(job_ids) == 1 else count(len(job_ids), "job")
+    return Button(f"Retry {jobs}", RetryJobs(job_ids).words())
 
 
 def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
@@ -77,9 +77,9 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     if verb == "rescue":
         return _render_rescued(item, by, details)
     if running:
-        head = bold(f"Job {item.job_id} runs; its worker was asked to abort it")
+        head = bold(f"Job {item.job_id} is running; its worker was asked to abort it")
         lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
-        lines.append([f"{_what(item)} goes on until its task takes notice."])
+        lines.append([f"{_what(item)} continues until its task notices."])
         return pack([paragraph(*lines), buttons(details)])
     lines = [["✅ ", bold(f"Job {item.job_id} {find_verb(verb).done}"), " by ", user(by), "."]]
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
@@ -95,12 +95,14 @@ def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
     who, _, why = one_line(item.reason, 400).partition("; ")
     asked: Line = [" by ", user(by), "."]
     if item.code in _ENDED:
-        asked = [". The rescue was asked by ", user(by), "."]
+        asked = [". Rescue requested by ", user(by), "."]
     lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), *asked]]
     lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
     if who:
         lines.append([sentence(who)])
-    again = [Button("Retry it", RetryJobs((item.job_id,)).words())] if item.code in _ENDED else []
+    again = []
+    if item.code in _ENDED:
+        again.append(Button(f"Retry job {item.job_id}", RetryJobs((item.job_id,)).words()))
     return pack([paragraph(*lines), buttons(*again, details)])
 
 

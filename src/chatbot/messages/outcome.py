@@ -1,4 +1,4 @@
-"""What an act on a set did, or why it was not done: it takes the place of the preview."""
+"""What an act on a set did, or why it was not done; it replaces the preview."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from jobs_maint.verbs import RESCUED, find_verb
 __all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_purge", "render_too_late"]
 
 _UNDONE = {"cancel": "cancelled", "discard": "discarded"}
-"""What can be put back, and the code of the jobs that it was done to."""
+"""What a retry undoes, and the code of the jobs that it was done to."""
 
 
 def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
@@ -66,12 +66,12 @@ def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str =
         there.append(undo_request(report.audit_id, back))
     about: list[Span | str] = [f"request {report.audit_id}"]
     if report.done and report.verb in {"retry", "rescue"}:
-        about += [" · ", code(f"{command} {_follow(report.queues)}"), " follows them"]
+        about += [" · ", code(f"{command} {_follow(report.queues)}"), " shows how they go"]
     return pack([paragraph(*lines), buttons(*there), typed(command, report.words, *about)])
 
 
 def _changed(report: BulkReport, code_: str) -> int:
-    """How many became this; all that were done where it is not told apart."""
+    """How many became this; all that were done if the report does not say."""
     if not report.became:
         return report.done
     return sum(group.count for group in report.became if group.code == code_)
@@ -80,7 +80,7 @@ def _changed(report: BulkReport, code_: str) -> int:
 def _verdict(report: BulkReport, where: str, by: str) -> Line:
     done = find_verb(report.verb).done
     if not report.done:
-        return ["🟡 ", bold(f"No job{where} was {done}."), " Asked by ", user(by), "."]
+        return ["🟡 ", bold(f"No job{where} was {done}."), " Requested by ", user(by), "."]
     number = report.done
     if report.verb == "cancel":
         number = _changed(report, "cancelled")
@@ -101,8 +101,8 @@ def _became(report: BulkReport) -> list[Line]:
         if not asked or asked == report.done:
             return []
         if asked == 1:
-            return [["1 more runs; its worker was asked to abort it."]]
-        return [[f"{asked:,} more run; their workers were asked to abort them."]]
+            return [["1 more is running; its worker was asked to abort it."]]
+        return [[f"{asked:,} more are running; their workers were asked to abort them."]]
     if report.verb != "rescue":
         return []
     ended = [group for group in report.became if group.code != "put_back"]
@@ -134,7 +134,7 @@ def _follow(queues: tuple[str, ...]) -> str:
 def render_purge(
     report: PurgeReport, command: str, *, by: str, why_stopped: str = "", words: str = ""
 ) -> Message:
-    """`words`: what was confirmed, for the way on with the rest."""
+    """`words`: what was confirmed, for a button that continues with the rest."""
     lines: list[Line] = [_purge_verdict(report, by)]
     if not report.finished:
         lines.append(
@@ -148,7 +148,7 @@ def render_purge(
     if report.oldest_left is not None:
         at = report.oldest_left
         date = when(at, at + timedelta(days=2))
-        lines.append(["The oldest finished job that is left ended ", date, "."])
+        lines.append(["The oldest remaining finished job ended ", date, "."])
     parts: list[Part] = [paragraph(*lines)]
     if words and not report.finished:
         parts.append(buttons(Button(PREVIEW_REST, words, "primary")))
@@ -164,7 +164,7 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
         return [
             "🟢 " if report.finished else "🟡 ",
             bold("No job was deleted."),
-            " Asked by ",
+            " Requested by ",
             user(by),
             ".",
         ]
@@ -174,9 +174,9 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
 
 
 def render_dropped(words: str, command: str, *, by: str) -> Message:
-    """The one who asked chose not now."""
+    """The person who asked pressed “Not now”."""
     asked = code(one_line(f"{command} {words}", 300))
-    line: Line = [bold("Nothing was changed."), " ", user(by), " chose not now."]
+    line: Line = [bold("Nothing was changed."), " Dismissed by ", user(by), "."]
     return pack([paragraph(line, [asked]), buttons(Button(NEW_PREVIEW, words))])
 
 
@@ -184,8 +184,8 @@ def render_too_late(words: str, command: str, *, used: bool) -> Message:
     """The preview cannot be confirmed any more: its ten minutes are over, or it was `used`."""
     asked: Line = [code(one_line(f"{command} {words}", 300))]
     if used:
-        head = "This preview was confirmed already; it runs once."
-        where = "What came of it stands where it was confirmed."
+        head = "This preview was already confirmed; it runs only once."
+        where = "See the original message for the outcome."
         return pack([paragraph(["🟡 ", bold(head)], [where], asked)])
     head = "This preview is older than ten minutes; nothing was changed."
     return pack([paragraph(["🟡 ", bold(head)], asked), buttons(Button(NEW_PREVIEW, words))])

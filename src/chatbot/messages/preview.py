@@ -49,7 +49,7 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
         lines.append(tell_remain(preview.remain, preview.count))
     parts: list[Part] = [paragraph(*lines), *_groups(preview), *_ages(preview)]
     if dry_run:
-        look = "Only a look: nothing is changed. Without --dry-run it can be confirmed."
+        look = "Dry run: nothing was changed. Leave out --dry-run to confirm it."
         return pack([*parts, typed(command, preview.words, look)])
     return pack([*parts, *_ask(preview, asked, by), typed(command, preview.words)])
 
@@ -109,7 +109,7 @@ def _then(preview: Preview, asked: Asked) -> str:
     if preview.verb == "cancel" and preview.running:
         return _tell_running(preview, then)
     if preview.verb == "cancel" and not asked.running:
-        return f"Running jobs go on. {then}"
+        return f"Running jobs continue. {then}"
     if preview.verb == "retry":  # that they run now is said beside the button
         later = "cancelled" in asked.statuses and not asked.job_ids
         return "A cancelled job that was scheduled for later keeps its time." if later else ""
@@ -118,12 +118,12 @@ def _then(preview: Preview, asked: Asked) -> str:
 
 def _tell_running(preview: Preview, then: str) -> str:
     running, waiting = preview.running, preview.expected - preview.running
-    runs = "runs and is" if running == 1 else "run and are"
-    asked = f"{running:,} {runs} asked to abort"
+    is_are = "is" if running == 1 else "are"
+    asked = f"{running:,} {is_are} running and will be asked to abort"
     if waiting <= 0:
-        return f"{asked[:1].upper()}{asked[1:]}; what aborts can be retried."
-    waits = "waits and is" if waiting == 1 else "wait and are"
-    return f"{waiting:,} {waits} cancelled, {asked}. {then}"
+        return f"{asked}; jobs that abort can be retried."
+    is_are = "is" if waiting == 1 else "are"
+    return f"{waiting:,} {is_are} waiting and will be cancelled; {asked}. {then}"
 
 
 def _groups(preview: Preview) -> list[Part]:
@@ -175,17 +175,16 @@ def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
 
 
 def _carry(key: str, words: str) -> str:
-    """The key with the words, or alone where Slack would refuse or change them."""
+    """The key with the words, or alone if Slack would refuse or change them."""
     value = f"{key} {words}"
     return value if len(value) <= LONGEST_VALUE and defuse(value) == value else key
 
 
 def _sure(preview: Preview) -> str | None:
-    """What a dialog says before what cannot be undone; None for all else."""
+    """What a dialog says before something that cannot be undone; None otherwise."""
     if preview.verb == "purge":
         jobs = count(preview.expected, "finished job")
-        is_gone = "is" if preview.expected == 1 else "are"
-        return f"{jobs} {is_gone} deleted for good. Nothing brings them back."
+        return f"{jobs} will be deleted for good. This cannot be undone."
     if preview.verb == "rescue" and preview.warnings:
         return one_line(preview.warnings[-1], 300)
     return None
@@ -193,7 +192,7 @@ def _sure(preview: Preview) -> str | None:
 
 def _exactly(preview: Preview) -> str:
     if preview.verb == "purge":
-        return "No job that ended later is deleted."
+        return "Jobs that ended later are kept."
     number = f"{preview.count:,}"
     if preview.expected < preview.count:
         return f"Nothing beyond these {number} is touched."

@@ -1,4 +1,4 @@
-"""An act of many transactions at work, and what is said when it breaks off."""
+"""A long act in progress, and the message when it breaks off."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from jobs_maint.verbs import find_verb
 __all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
 
 CELLS = 10
-STAYS = "What was done stays, nothing runs twice"
+KEPT = "Completed work is kept; nothing runs twice"
 LOOKED_AT = {"done", "skipped", "failed", "succeeded", "cancelled", "aborted"}
 """Counts of a run that are jobs; a purge also counts rows of our own tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an act has come: `done` jobs were looked at so far."""
+    """How far an act has got: `done` jobs were looked at so far."""
 
     verb: str
     words: str
@@ -86,15 +86,15 @@ def _bar(progress: Progress) -> Line:
         figures.append(f"{rate:,.0f} jobs/s" if rate >= 1 else f"{rate * 60:,.0f} jobs/min")
         if total is not None and done < total and not progress.stopping:
             figures.append(f"about {format_age(max((total - done) / rate, 1.0))} left")
-    return [*spans, " · ".join(figures) or "just begun"]
+    return [*spans, " · ".join(figures) or "just started"]
 
 
 def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
-    """The act failed on its way. `reason`: what broke it, a phrase or a sentence."""
+    """The act failed halfway. `reason`: what broke it, a phrase or a sentence."""
     lines: list[Line] = [
         ["🔴 ", bold(f"{_broke_off('Stopped by an error', progress.done, progress.total)}.")],
         [sentence(one_line(reason, 600))],
-        [f"{STAYS}. When that is mended, preview the rest."],
+        [f"{KEPT}. Once that is fixed, preview the rest."],
     ]
     who: list[Span | str] = ["confirmed by ", user(progress.by)]
     if progress.audit_id is not None:
@@ -104,13 +104,13 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
 
 
 def render_lost(run: LostRun, command: str) -> Message:
-    """The process that did it is gone: how far it came, and the way on."""
+    """The process that ran it is gone: how far it got, and a button for the rest."""
     done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
     asked = read_asked(run.words)
     doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
     lines: list[Line] = [
         ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
-        [f"The bot ended while {doing}{_tell_counts(run, asked)}. {STAYS}."],
+        [f"The bot stopped while {doing}{_tell_counts(run, asked)}. {KEPT}."],
     ]
     there = [Button(PREVIEW_REST, run.words, "primary")]
     changed = run.counts.get("done", 0)
@@ -124,7 +124,7 @@ def render_lost(run: LostRun, command: str) -> Message:
 
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
-    """`: 488 cancelled, 12 skipped`; nothing where it was not one by one."""
+    """`: 488 cancelled, 12 skipped`; nothing for a purge, which counts no single jobs."""
     changed = "changed" if asked.running else find_verb(run.word).done
     names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
     there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]

@@ -26,11 +26,11 @@ def render_refusal(
 ) -> Message:
     """`users`, `usergroups`: who holds the role.
 
-    `problems`: why it is not known whether the asker holds it, and whether they are `passing`;
+    `problems`: why it is unknown whether the asker holds it, and whether they are `passing`;
     `elsewhere`: channels where the asker holds it; `act`: whether it would change something.
     """
     what, _, why = str(refusal).partition(": ")
-    audited = "The refusal is in the audit."
+    audited = "This refusal was recorded in the audit."
     if problems:
         return _render_unknown(what, users, problems, audited, passing=passing, act=act)
     lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
@@ -50,14 +50,14 @@ def _render_unknown(
     passing: bool,
     act: bool,
 ) -> Message:
-    """Slack does not say who is who: that is no missing role.
+    """Slack does not say who is who, which does not mean that a role is missing.
 
-    Nobody is sent to a user group, whose members are not known either.
+    Nobody is sent to a user group, whose members are unknown too.
     """
-    because = " Slack does not say whether you hold a role that allows it"
+    because = " Slack did not say whether you hold a role that allows it"
     end = "; nothing was changed." if act else "."
     lines: list[Line] = [["⛔ ", bold(f"{what} now."), because + end]]
-    what_to_do = "Try again in a minute" if passing else "Whoever runs the bot can mend it"
+    what_to_do = "Try again in a minute" if passing else "Whoever runs the bot can fix this"
     or_ask = name_people(users, ())
     lines.append([what_to_do, *([", or ask ", *or_ask] if or_ask else []), "."])
     parts: list[Part] = [paragraph(*lines)]
@@ -70,7 +70,7 @@ def _elsewhere(refusal: NotPermitted, channels: Sequence[str]) -> Line:
     line: list[Span | str] = ["You hold ", bold(role), " in "]
     for i, one in enumerate(channels[:3]):
         line += [", " if i else "", channel(one)]
-    return [*line, ": type it there."]
+    return [*line, "; run the command there."]
 
 
 def _why(refusal: NotPermitted, why: str) -> list[Span | str]:

@@ -27,7 +27,7 @@ from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 
 __all__ = ["MESSAGES", "render_rescue"]
 
-_BECAME = {"failed": "given up", "aborted": "aborted", "put_back": "put back"}
+_BECAME = {"failed": "failed for good", "aborted": "aborted", "put_back": "put back"}
 """What became of a job; in this order, after those that could not be changed."""
 MOST_IDS = 10
 
@@ -55,11 +55,14 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
     left = report.suspects
     waits = ""
     if left:
-        has = "has no living worker and is" if left == 1 else "have no living worker and are"
+        has = "has no live worker but is" if left == 1 else "have no live worker but are"
         other = "other job" if items else "job"
         waits = f"{count(left, other)} {has} not due yet."
     if not items:
-        return [["🟢 ", bold("No job had to be rescued.")], [waits or "Each has a living worker."]]
+        return [
+            ["🟢 ", bold("No job needed a rescue.")],
+            [waits or "Every running job has a live worker."],
+        ]
     counts = report.counts
     broken = [item for item in items if item.outcome is not ItemOutcome.DONE]
     back = counts.get("put_back", 0)
@@ -77,7 +80,7 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
 
 
 def _group(items: Sequence[ItemResult]) -> list[list[ItemResult]]:
-    """Jobs of which the same is to be said, the worst first."""
+    """Jobs with the same result and reason, the worst first."""
     groups: defaultdict[tuple[str | None, ...], list[ItemResult]] = defaultdict(list)
     for item in items:
         groups[item.code, item.task, item.queue, item.reason].append(item)

@@ -15,7 +15,7 @@ from jobs_maint.render import build_verdict, sort_queues
 __all__ = ["MESSAGES", "render_stats"]
 
 SLOW = 60.0
-"""Seconds the oldest ready job waits before its row is bold."""
+"""Seconds that the oldest ready job may wait before its row is bold."""
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 _DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
@@ -37,7 +37,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         what = count(report.hidden_queues, "queue is", "queues are")
         notes.append([f"{what} not shown: your role does not reach them"])
     if any("ready" in fields for fields in report.estimated.values()):
-        notes.append(["≈: many jobs wait, estimated from a part of the table"])
+        notes.append(["≈ is an estimate from part of the table, because many jobs are waiting"])
     there = cut_rows(len(queues), page)
     shown = [queues[i] for i in there]
     worst = int(there.start == 0 and _in_trouble(shown[0]))

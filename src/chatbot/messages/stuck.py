@@ -1,4 +1,4 @@
-"""`stuck`: running jobs whose worker is gone, what the rescue does next, then the long ones."""
+"""`stuck`: running jobs whose worker is gone, what the rescue does next, then jobs running long."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["MESSAGES", "render_stuck"]
 
 WITH_BUTTONS = 3
 SURE = (
-    "Jobs that are due go back to their queues, or fail where the policy says so. "
-    "A job that a living worker runs is left alone."
+    "Jobs that are due are put back, or fail if the policy says so. "
+    "Jobs that a live worker runs are left alone."
 )
 
 
@@ -59,17 +59,22 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
 
 def _headline(report: StuckReport, due: int) -> list[Line]:
     stuck, long = len(report.stuck), len(report.long_running)
-    runs = f"{count(long, 'job')} {'runs' if long == 1 else 'run'} long"
+    runs = f"{count(long, 'job is', 'jobs are')} running long"
     if not stuck:
         if not long:
-            return [["🟢 ", bold("Every running job has a living worker.")], ["None runs long."]]
-        return [["🟡 ", bold(f"{runs}.")], ["Every running job has a living worker."]]
+            return [
+                ["🟢 ", bold("Every running job has a live worker.")],
+                ["None is running long."],
+            ]
+        return [["🟡 ", bold(f"{runs}.")], ["Every running job has a live worker."]]
     has = "has" if stuck == 1 else "have"
-    lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')} {has} no living worker.")]]
+    lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')} {has} no live worker.")]]
     if due == stuck:
-        when_then = "The next rescue acts on it." if stuck == 1 else "The next rescue acts on all."
+        when_then = (
+            "The next rescue acts on it." if stuck == 1 else "The next rescue acts on all of them."
+        )
     elif due:
-        when_then = f"The next rescue acts on {due:,}, on the others when they are due."
+        when_then = f"The next rescue acts on {due:,} of them, later ones on the rest."
     else:
         when_then = f"The rescue acts when {'it is' if stuck == 1 else 'they are'} due."
     return [*lines, [f"{when_then} {runs}." if long else when_then]]
@@ -103,10 +108,10 @@ def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
 def _state(job: StuckJob) -> str:
     who = cut(job.worker, 80) if job.worker else ""
     if job.named:
-        return f"runs long, on {who}" if who else "runs long, on a living worker"
-    seen = f"last on {who}, gone" if who else "its worker is gone"
+        return f"running long, on {who}" if who else "running long, on a live worker"
+    seen = f"last on {who}, now gone" if who else "its worker is gone"
     if job.noticed_seconds is None or job.due_in_seconds is None:
-        return f"{seen}; the rescue has not noticed it yet"
+        return f"{seen}; not noticed by the rescue yet"
     due = "now due" if _is_due(job) else f"due in {format_age(job.due_in_seconds)}"
     return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, rescue {due}"
 

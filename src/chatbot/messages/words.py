@@ -18,6 +18,7 @@ __all__ = [
     "first_lines",
     "larger_limit",
     "number",
+    "say_change",
     "say_span",
     "sentence",
     "short_task",
@@ -105,6 +106,17 @@ def say_span(seconds: float) -> tuple[str, str]:
     if minutes == 1:
         return "minute", "the minute before"
     return f"{minutes} min", f"the {minutes} min before"
+
+
+def say_change(value: int, previous: int, period: str) -> str:
+    """`up from 6 the day before`; `period` is the second half of `say_span`."""
+    if period[4:5].isdigit():  # the 6 hours before
+        period = f"in {period}"
+    if not previous:
+        return f"none {period}"
+    if value == previous:
+        return f"same as {period}"
+    return f"{'up' if value > previous else 'down'} from {previous:,} {period}"
 
 
 def larger_limit(limit: int) -> int:

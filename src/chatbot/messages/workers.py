@@ -1,4 +1,4 @@
-"""`workers`: how many live, what they run, then each of them, the silent ones first."""
+"""`workers`: how many are live, what they run, then each of them, the silent ones first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_RUNNING = 10
 def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     if not report.workers:
         line: Line = ["🔴 ", bold("No worker is registered.")]
-        about = "Nothing runs until one starts; jobs are kept and wait."
+        about = "No job runs until one starts; waiting jobs are kept."
         return pack(
             [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
         )
@@ -50,7 +50,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
         lines = [_running(job, worker) for job, worker in running[:MOST_RUNNING]]
         if len(running) > MOST_RUNNING:
             left = len(running) - MOST_RUNNING
-            lines.append([f"and {count(left, 'more job')} that ran for less long"])
+            lines.append([f"and {count(left, 'more job')} running for less time"])
         parts.append(paragraph(*lines))
     shown = [workers[i] for i in there]
     worse = sum(not worker.live for worker in shown)
@@ -65,20 +65,19 @@ def _longest(worker: WorkerView) -> float:
 
 def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int) -> list[Line]:
     live = len(workers) - len(silent)
-    runs = (
-        f"{'It runs' if live == 1 else 'They run'} {count(running, 'job') if running else 'no job'}"
-    )
+    jobs = count(running, "job") if running else "no jobs"
+    runs = f"{'It runs' if live == 1 else 'They run'} {jobs}"
     if not live:
-        first: Line = ["🔴 ", bold(f"No worker lives; {count(len(silent), 'is', 'are')} silent.")]
-        return [first, [f"The last was seen {_seen(min(silent, key=_seen_at))}."]]
+        first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
+        return [first, [f"The last one was seen {_seen(min(silent, key=_seen_at))}."]]
     if silent:
         ago = _seen(min(silent, key=_seen_at))
-        which = "The silent one was" if len(silent) == 1 else "The last of the silent ones was"
+        which = "The silent one was" if len(silent) == 1 else "The last silent one was"
         return [
             ["🟡 ", bold(f"{live:,} of {count(len(workers), 'worker')} live.")],
             [f"{runs}. {which} seen {ago}."],
         ]
-    which = f"{count(live, 'worker')} {'lives' if live == 1 else 'live'}, none is silent."
+    which = f"{count(live, 'worker is', 'workers are')} live, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
 
 
@@ -127,7 +126,9 @@ def _notes(report: WorkersReport) -> Part:
         return context(line)
     which = f"{count(without, 'worker has', 'workers have')} no recorder"
     they, their = ("it runs", "its") if without == 1 else ("they run", "their")
-    return context(line, [f"{which}: what {they} is not known, {their} errors are not kept"])
+    return context(
+        line, [f"{which}: what {they} is not known, and {their} errors are not recorded"]
+    )
 
 
 MESSAGES: Messages = {

@@ -1,4 +1,4 @@
-"""One id for each request from Slack: in every log line of it, and on the error that it shows."""
+"""One id for each request from Slack, in all its log lines and in the error that it shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RequestIdFilter", "find_request_id", "identified", "set_up_logging"]
 
 LINE = "%(asctime)s %(levelname)s %(message)s%(request)s"
 
-# Each task has its own copy: what a request starts says its id, and nothing else does.
+# Each task has its own copy: only the tasks that a request starts log its id.
 _request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 
@@ -24,7 +24,7 @@ def find_request_id() -> str:
 
 @contextlib.contextmanager
 def identified() -> Iterator[str]:
-    """Give what runs in it the id of its request: a new one, unless it has one already."""
+    """Give the code inside it a request id: a new one, unless it already has one."""
     present = _request_id.get()
     if present:
         yield present
@@ -46,7 +46,7 @@ class RequestIdFilter(logging.Filter):
 
 
 def set_up_logging() -> None:
-    """Lines on stderr from INFO on, unless the process has handlers already; those get the id."""
+    """Log to stderr from INFO up, unless the process already has handlers; those get the id."""
     root = logging.getLogger()
     if not root.handlers:
         stream = logging.StreamHandler(sys.stderr)

@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 class Work:
-    """Tasks in flight. What they raise is logged; it never reaches who started them.
+    """Tasks in flight. Their exceptions are logged and never reach the caller.
 
-    `stopping` is set when the process is to end: long work looks at it between two batches.
+    `stopping` is set when the process is about to end: long work checks it between batches.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Work:
         return len(self._tasks)
 
     async def drain(self, seconds: float) -> int:
-        """Wait for all of it, at most so long, then cancel; returns how many were cancelled."""
+        """Wait up to `seconds` for all tasks, then cancel the rest; returns their number."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._tasks:
             left = deadline - asyncio.get_running_loop().time()

@@ -62,7 +62,9 @@ def _one_word(value: SecretStr | None) -> SecretStr | None:
         return None
     text = value.get_secret_value().strip()
     if not re.fullmatch(r"[!-~]+", text):
-        raise ValueError("it has a space, a line break or a letter that no token has; copy it anew")
+        raise ValueError(
+            "it contains a space, a line break or a character that no token has; copy it again"
+        )
     return SecretStr(text)
 
 
@@ -70,7 +72,7 @@ Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset), AfterVali
 
 
 class _Environment(EnvSettingsSource):
-    """The environment without what Kubernetes puts there: `CHATBOT_PORT=tcp://…` is no port."""
+    """The environment without what Kubernetes adds: `CHATBOT_PORT=tcp://…` is not a port."""
 
     def __call__(self) -> dict[str, Any]:
         values = super().__call__()
@@ -143,13 +145,15 @@ class ChatbotSettings(OurSettings):
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise ValueError(f"{value!r} is no web address; Slack's own is https://slack.com/api/")
+            raise ValueError(
+                f"{value!r} is not a web address; Slack's own is https://slack.com/api/"
+            )
         return url if url.endswith("/") else f"{url}/"
 
     @field_validator("host")
     @classmethod
     def _is_host(cls, value: str) -> str:
-        # The empty name would mean every address of the machine.
+        # An empty name would mean every address of the machine.
         return value.strip() or "127.0.0.1"
 
     @field_validator("command")
@@ -157,7 +161,7 @@ class ChatbotSettings(OurSettings):
     def _is_command(cls, value: str) -> str:
         if not re.fullmatch(r"/[a-z0-9_-]{1,31}", value, re.ASCII):
             raise ValueError(
-                f"{value!r} is no slash command; write / and up to 31 lower-case letters, "
+                f"{value!r} is not a slash command; write / and up to 31 lower-case letters, "
                 "digits, - or _"
             )
         return value
@@ -167,12 +171,13 @@ class ChatbotSettings(OurSettings):
         for role, grants in self.roles.items():
             if role is not Role.VIEWER and any(EVERYBODY in grant.users for grant in grants):
                 raise ValueError(
-                    f'CHATBOT_ROLES gives {role} to everybody ("*"); only viewer can be given so'
+                    f'CHATBOT_ROLES gives {role} to everybody ("*"); only viewer may be given to '
+                    "everybody"
                 )
         names = [digest.name for digest in self.digests]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
-                f"CHATBOT_DIGESTS has two digests named {twice[0]!r}; names are unique"
+                f"CHATBOT_DIGESTS has two digests named {twice[0]!r}; names must be unique"
             )
         return self
 
@@ -185,7 +190,7 @@ class ChatbotSettings(OurSettings):
         """The bot token; raises InvalidSettings when it is not set."""
         return _require(
             self.slack_bot_token,
-            "SLACK_BOT_TOKEN is not set; it is the Bot User OAuth Token (xoxb-…) on the app's "
+            "SLACK_BOT_TOKEN is not set; copy the Bot User OAuth Token (xoxb-…) from the app's "
             "page OAuth & Permissions",
         )
 
@@ -196,7 +201,7 @@ class ChatbotSettings(OurSettings):
         _require(
             self.slack_signing_secret,
             "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set; set the app token (xapp-…) "
-            "for Socket Mode, or the signing secret to take requests over HTTP",
+            "for Socket Mode, or the signing secret to receive requests over HTTP",
         )
         return "http"
 

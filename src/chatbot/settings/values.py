@@ -1,4 +1,4 @@
-"""Values of the settings that are more than text: grants and digests."""
+"""Settings with a structure: grants and digests."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ Channel = Annotated[
     str,
     _id_check(
         r"[CG][A-Z0-9]{1,30}",
-        "is no channel id; write the id (C…, at the end of the channel's details), not its name",
+        "is not a channel ID; write the ID (C…, at the end of the channel's details), not the name",
     ),
 ]
 User = Annotated[
     str,
     _id_check(
         r"[UW][A-Z0-9]{1,30}|\*",
-        "is no user id; write the id (U…, from the person's profile), names can be changed",
+        "is not a user ID; write the ID (U…, from the person's profile), because names can change",
     ),
 ]
 Usergroup = Annotated[
     str,
     _id_check(
         r"S[A-Z0-9]{1,30}",
-        "is no user-group id; write the id (S…, from the group's page), not its handle",
+        "is not a user-group ID; write the ID (S…, from the group's page), not the handle",
     ),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    # Not Field(min_length=1): that complains of an empty list when its one element is wrong.
+    # Not Field(min_length=1): that complains about an empty list when its one element is wrong.
     if value == ():
         raise ValueError("the list is empty")
     return value
@@ -71,7 +71,7 @@ def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
 Names = Annotated[tuple[Name, ...] | None, AfterValidator(_holds_something)]
 Channels = Annotated[tuple[Channel, ...] | None, AfterValidator(_holds_something)]
 _RANDOM = re.compile(r"[rh](?:\(|/|$)", re.IGNORECASE)
-"""What croniter fills in anew each time it reads the expression."""
+"""What croniter replaces by a new random value each time it reads the expression."""
 
 
 class GrantSetting(BaseModel):
@@ -87,7 +87,7 @@ class GrantSetting(BaseModel):
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
         if not self.users and not self.usergroups:
-            raise ValueError('it names nobody; give "users" or "usergroups"')
+            raise ValueError('it names nobody; add "users" or "usergroups"')
         return self
 
     def build(self, role: Role) -> Grant:
@@ -113,7 +113,7 @@ class DigestSetting(BaseModel):
     def _is_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", value):
             raise ValueError(
-                f"{value!r} is no name of a digest; write up to 60 letters, digits, '.', '_', '-'"
+                f"{value!r} is not a digest name; write up to 60 letters, digits, '.', '_' or '-'"
             )
         return value
 
@@ -140,36 +140,36 @@ class DigestSetting(BaseModel):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError(
-                f"{value!r} is no time zone; write a name such as 'UTC' or 'Europe/Berlin'"
+                f"{value!r} is not a time zone; write a name such as 'UTC' or 'Europe/Berlin'"
             ) from None
         return value
 
     @model_validator(mode="after")
     def _has_seconds_in_utc_only(self) -> Self:
         if len(self.cron.split()) == 6 and self.timezone != "UTC":
-            raise ValueError("a cron expression with seconds is understood in UTC only")
+            raise ValueError("a cron expression with seconds works in UTC only")
         return self
 
 
 def _grant_lists(value: object) -> object:
-    """Accept one grant where a list is meant, and name the roles when the key is none."""
+    """Accept one grant in place of a list; for a key that is not a role, list the roles."""
     if not isinstance(value, dict):
         raise ValueError(  # noqa: TRY004  pydantic turns a ValueError into the sentence
             'it must be an object such as {"operator": {"users": ["U…"]}}'
         )
     for role in value:
         if role not in set(Role):
-            raise ValueError(f"{role!r} is no role; the roles are {', '.join(Role)}")
+            raise ValueError(f"{role!r} is not a role; the roles are {', '.join(Role)}")
     return {role: [grant] if isinstance(grant, dict) else grant for role, grant in value.items()}
 
 
 def _each_key_once(value: object) -> object:
-    """JSON lets the last of two keys win: grants of the first would do nothing, silently."""
+    """JSON lets the last of two equal keys win: the first would be ignored silently."""
 
     def check(pairs: list[tuple[str, object]]) -> dict[str, object]:
         keys = [key for key, _ in pairs]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ValueError(f"{twice[0]!r} is there twice; write one list of grants for it")
+            raise ValueError(f"{twice[0]!r} appears twice; write one list of grants for it")
         return dict(pairs)
 
     if isinstance(value, str):
@@ -178,7 +178,7 @@ def _each_key_once(value: object) -> object:
         except json.JSONDecodeError:
             pass  # the next step says what is wrong
         except RecursionError:
-            raise ValueError("it is nested too deep") from None
+            raise ValueError("it is nested too deeply") from None
     return value
 
 

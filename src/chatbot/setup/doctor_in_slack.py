@@ -26,7 +26,7 @@ def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 async def add_slack(
     report: DoctorReport, settings: ChatbotSettings, slack: SlackClient, directory: Directory
 ) -> DoctorReport:
-    """The core's report with Slack's findings, the roles, and what was not delivered lately."""
+    """The core's report with Slack's findings, the roles, and recent delivery problems."""
     found = [*report.findings, *await check_slack(settings, slack.web, directory)]
     if grants := await list_grants(settings, directory):
         found.append(Finding("slack_roles", "note", f"{'; '.join(map(_describe_grant, grants))}."))
@@ -36,7 +36,7 @@ async def add_slack(
 
 def _describe_grant(row: GrantRow) -> str:
     groups = (
-        f"{group} ({'members not known' if size is None else count(size, 'member')})"
+        f"{group} ({'members unknown' if size is None else count(size, 'member')})"
         for group, size in row.usergroups
     )
     who = ", ".join([*row.users, *groups]) or "nobody"
@@ -49,5 +49,7 @@ def _describe_problem(problem: DeliveryProblem) -> Finding:
     times = "" if problem.count == 1 else f" ({problem.count} times)"
     text = f"{problem.channel} at {problem.at:%H:%M} UTC{times}: {problem.text}"
     if problem.delivered_at is not None:
-        return Finding("slack_delivery", "note", f"{text} Since then messages arrived there.")
-    return Finding("slack_delivery", "warning", text, "Mend that; the next message shows it.")
+        return Finding("slack_delivery", "note", f"{text} Later messages have arrived there.")
+    return Finding(
+        "slack_delivery", "warning", text, "Fix that; the next message shows whether it worked."
+    )

@@ -33,13 +33,13 @@ __all__ = ["examine", "render_page"]
 async def examine(
     settings: ChatbotSettings, maint: MaintSettings, *, post: str | None = None
 ) -> tuple[DoctorReport, tuple[GrantRow, ...]]:
-    """Both halves; one that cannot be asked is a finding, and the other is still told.
+    """Check both halves; one that cannot be reached is a finding, and the other is still checked.
 
-    `post`: a channel that a test message goes to. Raises InvalidRequest when it is no channel id.
+    `post`: a channel for a test message. Raises InvalidRequest if it is not a channel ID.
     """
     if post is not None and not re.fullmatch(r"[CGD][A-Z0-9]{1,30}", post, re.ASCII):
         raise InvalidRequest(
-            f"{post!r} is no channel id; write the id (C…, at the end of the channel's details)"
+            f"{post!r} is not a channel ID; write the ID (C…, at the end of the channel's details)"
         )
     report = await _ask_core(maint)
     async with _open_slack(settings) as slack:
@@ -62,7 +62,7 @@ async def _ask_core(maint: MaintSettings) -> DoctorReport:
             report: DoctorReport = await perform(pool, find_actor(), RunDoctor(), settings=maint)
             return report
     except JobsMaintError as exc:
-        fix = "Mend that, then run the doctor again; nothing else of the jobs could be checked."
+        fix = "Fix that, then run the doctor again; nothing else about the jobs could be checked."
         return DoctorReport(datetime.now(UTC), (Finding("postgresql", "error", str(exc), fix),))
 
 
@@ -82,11 +82,11 @@ async def _open_slack(settings: ChatbotSettings) -> AsyncIterator[SlackClient | 
 
 async def _post(slack: SlackClient, channel: str) -> Finding:
     who = "🟢 "
-    what = "This is a test message of the job queue's bot. Nothing is to be done."
+    what = "This is a test message from the job queue's bot. No action needed."
     try:
         await slack.posting.post(channel, pack([paragraph([who, bold(what)])]))
     except JobsMaintError as exc:
-        fix = "Mend that; digests and the audit are posted the same way."
+        fix = "Fix that; digests and audit messages are posted the same way."
         why = str(exc).rstrip(".")
         return Finding("slack_post", "error", f"The test message was not posted: {why}.", fix)
     return Finding("slack_post", "ok", f"A test message was posted to {channel}.")
@@ -95,7 +95,7 @@ async def _post(slack: SlackClient, channel: str) -> Finding:
 def render_page(
     report: DoctorReport, grants: Sequence[GrantRow], *, as_json: bool, width: int, styled: bool
 ) -> str:
-    """As `jobs-maint doctor` tells it, then one line for each grant."""
+    """One line for each grant, then the report as `jobs-maint doctor` shows it."""
     if as_json:
         roles = [{**asdict(row), "usergroups": dict(row.usergroups)} for row in grants]
         return json.dumps({**build_data(report), "roles": roles}, indent=2)
@@ -122,7 +122,7 @@ def _join(names: Sequence[str] | None, nothing: str) -> str:
 
 def _groups(row: GrantRow) -> str:
     parts = [
-        f"{group} (not known)" if count is None else f"{group} ({count})"
+        f"{group} (unknown)" if count is None else f"{group} ({count})"
         for group, count in row.usergroups
     ]
     return ", ".join(parts) or "–"

@@ -1,4 +1,4 @@
-"""Which scopes the app asks for: for what, and what does not work without each."""
+"""Which scopes the app asks for, why, and what does not work without each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["SCOPES", "Scope", "list_needed"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`level`: how bad its absence is when no setting needs it; `methods`: what it is asked for."""
+    """`level`: how bad its absence is if no setting needs it. `methods`: what needs it."""
 
     name: str
     methods: tuple[str, ...]
@@ -27,7 +27,7 @@ SCOPES = (
     Scope(
         "chat:write",
         ("chat.postMessage", "chat.postEphemeral", "chat.update"),
-        "digests, the audit channel, answers that come late",
+        "digests, the audit channel, late answers",
         "these fail; the log says so",
         "error",
     ),
@@ -35,49 +35,49 @@ SCOPES = (
         "channels:read",
         ("conversations.info",),
         "whether a public channel is shared with another organisation",
-        "it is not known, so every answer there is shown to the asker only, with that reason",
+        "this is unknown, so every answer there is shown only to the asker, with that reason",
         "warning",
     ),
     Scope(
         "groups:read",
         ("conversations.info",),
         "whether a private channel is shared with another organisation",
-        "it is not known, so every answer there is shown to the asker only, with that reason",
+        "this is unknown, so every answer there is shown only to the asker, with that reason",
         "warning",
     ),
     Scope(
         "usergroups:read",
         ("usergroups.users.list",),
         "roles by user group",
-        "grants by `usergroups` count for nobody; free plans have no user groups",
+        "grants by `usergroups` apply to nobody; free plans have no user groups",
         "note",
     ),
     Scope(
         "users:read",
         ("users.info",),
-        '`"users": ["*"]`: is this person a full member?',
-        "that grant counts for nobody",
+        '`"users": ["*"]`: whether a person is a full member',
+        "that grant applies to nobody",
         "note",
     ),
     Scope(
         "channels:history",
         ("conversations.history",),
-        "whether a message of ours arrived whose answer from Slack was lost, in a public channel",
-        "it is sent again, and may stand there twice",
+        "whether a message arrived in a public channel after Slack's answer was lost",
+        "such a message is sent again and may appear twice",
         "note",
     ),
     Scope(
         "groups:history",
         ("conversations.history",),
-        "whether a message of ours arrived whose answer from Slack was lost, in a private channel",
-        "it is sent again, and may stand there twice",
+        "whether a message arrived in a private channel after Slack's answer was lost",
+        "such a message is sent again and may appear twice",
         "note",
     ),
 )
 
 
 def list_needed(settings: ChatbotSettings) -> frozenset[str]:
-    """The names that these settings cannot do without; the others may be declined."""
+    """The scopes that these settings need; the others may be declined."""
     needed = {"commands", "chat:write"}
     grants = [grant for several in settings.roles.values() for grant in several]
     if any(grant.usergroups for grant in grants):

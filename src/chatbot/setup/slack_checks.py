@@ -1,6 +1,6 @@
 """What Slack adds to the doctor: tokens, scopes, channels, user groups, roles.
 
-Every finding is a sentence with its fix, as the core's. Nothing is changed and nothing is posted.
+Every finding is a sentence with its fix, like the core's. Nothing is changed or posted.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from jobs_maint.models import Finding
 
 __all__ = ["GrantRow", "check_slack", "list_grants"]
 
-_INSTALL = "Add it under OAuth & Permissions and install the app again."
-_AGAIN = "Mend that, then run the doctor again."
+_INSTALL = "Add it under OAuth & Permissions, then reinstall the app."
+_AGAIN = "Fix that, then run the doctor again."
 
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """One grant of CHATBOT_ROLES as it counts now; a group's members: None when not known."""
+    """One grant of CHATBOT_ROLES as it applies now; a group's size is None when unknown."""
 
     role: str
     users: tuple[str, ...]
@@ -39,7 +39,7 @@ class GrantRow:
 async def check_slack(
     settings: ChatbotSettings, web: WebApi | None, directory: Directory | None = None
 ) -> tuple[Finding, ...]:
-    """One finding a check; never raises for what Slack answers. `web`: None without a token."""
+    """One finding for each check; no answer from Slack raises. `web`: None without a token."""
     found = [_check_mode(settings), _check_roles(settings)]
     if web is None:
         return (*found, _error("slack_token", "SLACK_BOT_TOKEN is not set.", _token_fix()))
@@ -48,7 +48,7 @@ async def check_slack(
     except InvalidSettings as exc:
         return (*found, _error("slack_token", _sentence(exc), _token_fix()))
     except JobsMaintError as exc:
-        why = f"{_sentence(exc)} Nothing else could be asked of Slack."
+        why = f"{_sentence(exc)} Nothing else could be checked in Slack."
         return (*found, _error("slack_token", why, "Check the network and SLACK_API_URL."))
     where = f"{who.team or 'the workspace'} ({who.team_id})"
     found.append(Finding("slack_token", "ok", f"The bot is {who.user_id} in {where}."))
@@ -64,7 +64,7 @@ async def check_slack(
 
 
 async def list_grants(settings: ChatbotSettings, directory: Directory) -> tuple[GrantRow, ...]:
-    """Who holds which role, on what and where; the strongest role first."""
+    """Who holds which role, on which queues and where; the strongest role first."""
     rows = []
     for role in reversed(Role):
         for grant in settings.roles.get(role, ()):
@@ -99,7 +99,7 @@ def _why(exc: BaseException) -> str:
 
 
 def _token_fix() -> str:
-    return "Set SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…) of OAuth & Permissions."
+    return "Set SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…) from OAuth & Permissions."
 
 
 def _check_mode(settings: ChatbotSettings) -> Finding:
@@ -129,11 +129,11 @@ async def _check_app_token(settings: ChatbotSettings, web: WebApi) -> Finding:
     try:
         await web.open_socket(token.get_secret_value() if token else "")
     except (InvalidSettings, SlackRefused) as exc:
-        fix = "Make one under Basic Information → App-Level Tokens; Socket Mode must be on."
+        fix = "Create one under Basic Information → App-Level Tokens; Socket Mode must be on."
         return _error("slack_app_token", _sentence(exc), fix)
     except JobsMaintError as exc:
         return _warning("slack_app_token", f"This was not checked: {_why(exc)}.", _AGAIN)
-    return Finding("slack_app_token", "ok", "Slack opens Socket Mode connections for it.")
+    return Finding("slack_app_token", "ok", "Slack opens Socket Mode connections with it.")
 
 
 def _check_scopes(settings: ChatbotSettings, web: WebApi) -> list[Finding]:
@@ -150,17 +150,17 @@ def _check_scopes(settings: ChatbotSettings, web: WebApi) -> list[Finding]:
                 Finding(
                     f"slack_scope:{scope.name}",
                     "error" if scope.name in needed else scope.level,
-                    f"The app lacks the scope {scope.name} ({why}), for: {scope.purpose}. "
-                    f"Without it {scope.without}.",
+                    f"The app lacks the scope {scope.name} ({why}). It is for: {scope.purpose}. "
+                    f"Without it, {scope.without}.",
                     _INSTALL,
                 )
             )
-    return found or [Finding("slack_scopes", "ok", "The token has every scope that is used.")]
+    return found or [Finding("slack_scopes", "ok", "The token has every scope that the bot uses.")]
 
 
 @dataclass(slots=True)
 class _Use:
-    """`posts`: whether the bot has to write there by itself."""
+    """`posts`: whether the bot must be able to post there unasked."""
 
     posts: bool = False
     names: list[str] = field(default_factory=list)
@@ -191,7 +191,7 @@ async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:
     except SlackRefused as exc:
         if exc.reason != "missing_scope":
             return bad(
-                check, f"{channel} ({what}): {_why(exc)}.", "Name another channel, or mend that."
+                check, f"{channel} ({what}): {_why(exc)}.", "Fix that, or name another channel."
             )
         return _warning(check, f"{channel} ({what}) was not checked: {_why(exc)}.", _INSTALL)
     except JobsMaintError as exc:
@@ -202,10 +202,10 @@ async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:
     if is_shared_outside(place):
         shared = f"{name} is shared with another organisation"
         if use.posts:
-            fix = "Name a channel that only your own people read."
+            fix = "Name a channel that only your own organisation reads."
             return _error(check, f"{shared}: nothing is posted there.", fix)
-        fix = "Name another channel where all are to read them."
-        return Finding(check, "note", f"{shared}: answers are for the asker only.", fix)
+        fix = "To show them to everybody, name another channel."
+        return Finding(check, "note", f"{shared}: only the asker sees answers there.", fix)
     if use.posts and not place.get("is_member"):
         why = f"The bot is not in {name}, so it cannot post there."
         return _error(check, why, "Invite it there with /invite.")
@@ -223,10 +223,10 @@ async def _check_group(directory: Directory, group: str) -> Finding:
         members = await directory.members_of(group, act=True)
     except Unknown as exc:
         if exc.may_pass:
-            return _warning(check, f"Who is in {group} was not checked: {_why(exc)}.", _AGAIN)
-        return _error(check, f"Grants of {group} count for nobody: {_why(exc)}.", _AGAIN)
+            return _warning(check, f"The members of {group} were not checked: {_why(exc)}.", _AGAIN)
+        return _error(check, f"Grants to {group} apply to nobody: {_why(exc)}.", _AGAIN)
     if not members:
         return _warning(
-            check, f"Nobody is in the user group {group}.", "Add people, or enable the group."
+            check, f"The user group {group} has no members.", "Add people, or enable the group."
         )
     return Finding(check, "ok", f"{group} has {count(len(members), 'member')}.")

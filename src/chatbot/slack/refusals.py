@@ -25,46 +25,44 @@ _TOKEN_ERRORS = {
 _MAYBE_DONE = {"fatal_error", "internal_error"}
 _TRY_AGAIN = {"service_unavailable", "request_timeout"}
 
-_DEFECT = "this is a defect of the bot, not of what you typed; please report it"
+_DEFECT = "this is a defect in the bot, not in what you typed; please report it"
 _FORBIDDEN = (
-    "the workspace does not let the bot post in this channel; ask an admin of the workspace to "
-    "allow it, or name another channel in the settings"
+    "the workspace does not let the bot post in this channel; ask a workspace admin to allow "
+    "it, or name another channel in the settings"
 )
 _NOT_A_MEMBER = (
-    "Slack knows no such channel, or it is private and the bot is not in it; "
-    "check the id, and invite the bot with /invite"
+    "there is no such channel, or it is private and the bot is not in it; "
+    "check the ID, and invite the bot with /invite"
 )
 
 _SENTENCES = {
-    "cant_update_message": "the message is not the bot's own; ask again for a new one",
-    "cannot_reply_to_message": "the message cannot be answered; ask again in the channel",
+    "cant_update_message": "the bot did not post this message; ask again to get a new one",
+    "cannot_reply_to_message": "this message cannot be replied to; ask again in the channel",
     "channel_not_found": _NOT_A_MEMBER,
-    "channel_type_not_supported": "the bot cannot write there; ask in another channel",
+    "channel_type_not_supported": "the bot cannot post there; ask in another channel",
     "edit_window_closed": (
-        "the workspace does not let messages of this age be edited; ask again for a new one"
+        "the workspace does not allow edits to messages this old; ask again to get a new one"
     ),
-    "ekm_access_denied": "an admin of the organisation has suspended posting; ask them",
-    "invalid_attachments": f"Slack does not take the blocks of this message; {_DEFECT}",
-    "invalid_blocks": f"Slack does not take the blocks of this message; {_DEFECT}",
-    "invalid_blocks_format": f"Slack does not take the blocks of this message; {_DEFECT}",
-    "is_archived": (
-        "the channel is archived; take it out of the archive, or name another one in the settings"
-    ),
+    "ekm_access_denied": "an admin of your organisation has suspended posting; ask them",
+    "invalid_attachments": f"Slack does not accept the blocks of this message; {_DEFECT}",
+    "invalid_blocks": f"Slack does not accept the blocks of this message; {_DEFECT}",
+    "invalid_blocks_format": f"Slack does not accept the blocks of this message; {_DEFECT}",
+    "is_archived": ("the channel is archived; unarchive it, or name another one in the settings"),
     "is_inactive": "the channel is frozen; name another one in the settings",
     "message_limit_exceeded": (
-        "today's messages of all apps in this workspace are used up; wait, or ask an admin"
+        "the apps in this workspace have used up today's messages; wait, or ask an admin"
     ),
-    "message_not_found": "the message is not there any more; ask again for a new one",
+    "message_not_found": "the message no longer exists; ask again to get a new one",
     "messages_tab_disabled": (
-        "the app takes no direct messages; switch on the Messages Tab under App Home"
+        "the app does not accept direct messages; turn on the Messages Tab under App Home"
     ),
     "msg_blocks_too_long": f"the blocks of the message are too long for Slack; {_DEFECT}",
     "msg_too_long": "the message is too long for Slack; ask for less, for instance with --limit",
-    "no_such_subteam": "Slack knows no such user group; check its id in CHATBOT_ROLES",
+    "no_such_subteam": "there is no such user group; check its ID in CHATBOT_ROLES",
     "no_text": f"the message is empty; {_DEFECT}",
     "not_in_channel": "the bot is not in the channel; invite it there with /invite",
     "plan_upgrade_required": (
-        "the workspace's plan has no user groups; name users in CHATBOT_ROLES instead"
+        "the workspace's plan does not include user groups; name users in CHATBOT_ROLES instead"
     ),
     "restricted_action": _FORBIDDEN,
     "restricted_action_non_threadable_channel": _FORBIDDEN,
@@ -74,7 +72,7 @@ _SENTENCES = {
     "team_access_not_granted": (
         "the app is not installed in this workspace of the organisation; install it there"
     ),
-    "user_not_found": "Slack knows no such user; check the id in CHATBOT_ROLES",
+    "user_not_found": "there is no such user; check the ID in CHATBOT_ROLES",
     "user_not_in_channel": "the person is not in the channel; they must join it to see the answer",
 }
 
