@@ -241,5 +241,5 @@ async def digest_arrives(scene: Play) -> None:
 
 async def admin_asks_the_doctor(scene: Play) -> None:
     print("\n── /jobs doctor tells an admin whether the set-up is sound")
-    text = await scene.answer(ADA, "/jobs doctor", "checks passed")
+    text = await scene.answer(ADA, "/jobs doctor", "checks are fine")
     scene.check("it finds no error", holds="🔴" not in text and "Error:" not in text)

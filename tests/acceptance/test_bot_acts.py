@@ -137,7 +137,7 @@ async def test_not_now_ends_the_preview_for_good(pool, conn, mode):
         assert await click(slack, bot, OPERATOR, preview, "Not now") == []
         after = now(slack, preview)
         assert "Retry 2 jobs" not in find_buttons(after)
-        assert "not now" in as_text(after)
+        assert "Dismissed by" in as_text(after)
         assert await count(conn, "failed") == 2
         assert slack.breaches == []
 
@@ -520,7 +520,7 @@ async def test_an_audit_channel_that_cannot_be_told_is_said_to_the_one_who_acted
             slack.clear_faults()
             assert answers[0].text.startswith(f"✅ Job {job} retried"), fault
             assert answers[-1].ephemeral, fault
-            assert "audit channel could not be told" in answers[-1].text, fault
+            assert "audit channel did not get this" in answers[-1].text, fault
         before = len(slack.messages(RANDOM))
         await make_failed(conn, 2)
         [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")

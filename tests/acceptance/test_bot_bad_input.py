@@ -80,7 +80,7 @@ async def test_while_slack_does_not_say_who_is_a_member_nobody_is_told_to_have_n
     async with open_bot(pool, settings=settings, sleep=no_sleep) as (slack, bot):
         slack.set_fault("429", method="users.info", times=9, retry_after=99)
         [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs stats")
-        assert as_text(answer).startswith("⛔ You may not see the queues now. Slack does not say")
+        assert as_text(answer).startswith("⛔ You may not see the queues now. Slack did not say")
         assert "no role" not in answer.text
         [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs help")
         assert as_text(answer).startswith("Your role is not known now: Slack does not answer.")

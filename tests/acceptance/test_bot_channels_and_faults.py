@@ -59,7 +59,7 @@ async def test_what_will_not_pass_by_itself_is_said_to_be_for_whoever_runs_the_b
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
         _, second, reason, _ = answer.text.splitlines()
         assert second == f"Whoever runs the bot can fix this, or ask <@{ADMIN}>."
-        assert "the workspace's plan has no user groups" in reason
+        assert "the workspace's plan does not include user groups" in reason
 
 
 async def test_who_is_certain_to_hold_the_role_does_not_wait_for_slack(pool, make_job):

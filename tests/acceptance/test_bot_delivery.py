@@ -172,7 +172,7 @@ async def test_an_edit_waits_as_long_as_slack_asks_and_a_message_that_is_gone_is
     slack.set_fault("429", method="chat.update", retry_after=7)
     await client.posting.update(posted.channel, posted.ts, Message("goodbye", []))
     assert clock.slept == [7.0]
-    with pytest.raises(SlackRefused, match="ask again for a new one") as caught:
+    with pytest.raises(SlackRefused, match="ask again to get a new one") as caught:
         await client.posting.update(OPS, "1.000100", HELLO)
     assert caught.value.reason == "message_not_found"
 
@@ -245,14 +245,14 @@ async def test_where_slack_refuses_the_text_too_that_refusal_is_told(slack, clie
     [
         ("not_in_channel", "invite it there with /invite"),
         ("is_archived", "name another one in the settings"),
-        ("channel_not_found", "check the id, and invite the bot"),
+        ("channel_not_found", "check the ID, and invite the bot"),
         ("invalid_blocks", "please report it"),
-        ("restricted_action", "ask an admin of the workspace"),
-        ("restricted_action_read_only_channel", "ask an admin of the workspace"),
+        ("restricted_action", "ask a workspace admin"),
+        ("restricted_action_read_only_channel", "ask a workspace admin"),
         ("msg_too_long", "ask for less"),
         ("no_text", "please report it"),
-        ("message_not_found", "ask again for a new one"),
-        ("messages_tab_disabled", "switch on the Messages Tab"),
+        ("message_not_found", "ask again to get a new one"),
+        ("messages_tab_disabled", "turn on the Messages Tab"),
         ("user_not_in_channel", "must join it"),
     ],
 )

@@ -78,7 +78,7 @@ async def test_a_sound_set_up_has_the_cores_findings_slacks_and_the_roles(databa
         assert lines[3].split() == ["operator", "–", "S0OPERATORS", "(1)", "email*", OPS]
         assert lines[4].split() == ["operator", "U0VIEWER", "–", "reports", "all"]
         assert lines[5].split() == ["viewer", "*", "–", "all", "all"]
-        assert "checks passed." in lines[-1]
+        assert "checks are fine." in lines[-1]
         assert "slack_" not in text
         assert slack.calls("chat.postMessage") == []
         assert slack.breaches == []
@@ -140,8 +140,8 @@ async def test_settings_that_make_no_sense_end_it_with_78(database_url):
     [
         ("chat:write", "error", "these fail"),
         ("users:read", "error", "that grant applies to nobody"),
-        ("usergroups:read", "error", "count for nobody"),
-        ("channels:read", "warning", "shown to the asker only"),
+        ("usergroups:read", "error", "apply to nobody"),
+        ("channels:read", "warning", "shown only to the asker"),
         ("groups:history", "note", "such a message is sent again and may appear twice"),
     ],
 )
@@ -152,7 +152,7 @@ async def test_each_missing_scope_says_what_does_not_work_without_it(missing, le
     assert one.level == level
     assert missing in one.sentence
     assert consequence in one.sentence
-    assert "install the app again" in one.fix
+    assert "reinstall the app" in one.fix
     assert [check for check in found if check.startswith("slack_scope")] == [one.check]
 
 
@@ -206,7 +206,7 @@ async def test_user_groups_that_count_for_nobody_are_errors():
     roles = json.dumps({"operator": {"usergroups": ["S0NOBODY"]}})
     one = (await findings(roles=roles))["slack_group:S0NOBODY"]
     assert one.level == "error"
-    assert "count for nobody" in one.sentence
+    assert "apply to nobody" in one.sentence
     one = (await findings(team={"plan_upgrade_required": True}))["slack_group:S0OPERATORS"]
     assert one.level == "error"
     assert "plan_upgrade_required" in one.sentence

@@ -326,7 +326,7 @@ async def test_what_a_modal_shares_is_checked_anew_against_the_channel_it_is_for
         # Where the bot is not and where nothing is, the person is told so directly.
         for channel in (SECRET, "C0NOWHERE", ""):
             assert await share(ADMIN, channel) == []
-            assert slack.messages(slack.open_dm(ADMIN), ADMIN)[-1].text.startswith("It was not")
+            assert slack.messages(slack.open_dm(ADMIN), ADMIN)[-1].text.startswith("This was not")
         [shared] = await share(OPERATOR, RANDOM)
         assert not shared.ephemeral
         assert "connection refused" in shared.text

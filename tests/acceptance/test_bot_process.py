@@ -70,7 +70,7 @@ async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
         ({"JOB_QUEUE_DATABASE_URL": ""}, "JOB_QUEUE_DATABASE_URL is not set"),
         ({"CHATBOT_ROLES": "{"}, "CHATBOT_ROLES: it is not valid JSON"),
         ({"CHATBOT_ROLES": "[" * 5_000}, "CHATBOT_ROLES: it is nested too deeply"),
-        ({"CHATBOT_ROLES": '{"boss": {"users": ["U1"]}}'}, "'boss' is no role"),
+        ({"CHATBOT_ROLES": '{"boss": {"users": ["U1"]}}'}, "'boss' is not a role"),
         ({"CHATBOT_ROLES": '{"viewer": {"users": ["@ana"]}}'}, "'@ana' is not a user ID"),
         ({"CHATBOT_DIGESTS": "[1"}, "CHATBOT_DIGESTS: it is not valid JSON"),
         ({"CHATBOT_DIGESTS": "[1]"}, "CHATBOT_DIGESTS[0]: it must be an object"),

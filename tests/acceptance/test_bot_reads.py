@@ -76,7 +76,7 @@ async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
         ("digest", "🔴 26 jobs failed in the last 24 hours, up from 1 the day before."),
         ("stuck", "🟢 Every running job has a live worker."),
         ("workers", "🔴 No worker is registered."),
-        ("audit", "Nobody changed anything in the last 7 days."),
+        ("audit", "No requests in the last 7 days."),
         ("doctor", "🔴 The set-up is broken"),
     ],
 )

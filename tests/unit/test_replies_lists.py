@@ -244,7 +244,7 @@ def test_doctor_says_first_whether_the_set_up_is_sound(levels, first):
     report = DoctorReport(NOW, (*findings, Finding("fine", "ok", "All is well.")))
     shown = lines(render_doctor(report))
     assert shown[0] == first
-    assert shown[1].startswith("1 check passed.")
+    assert shown[1].startswith("1 check is fine.")
     for i in range(len(levels)):
         assert f"Fix: F {i}." in shown
 

@@ -97,7 +97,7 @@ class Answers:
     async def _answer(self, ask: Ask) -> Answer | None:
         if ask.too_long:
             raise InvalidRequest(
-                f"the command is longer than {LONGEST_TEXT:,} characters; none of it was read. "
+                f"the command is longer than {LONGEST_TEXT:,} characters; none of it was run. "
                 "Split it into several commands"
             )
         if ask.button not in BUTTONS:

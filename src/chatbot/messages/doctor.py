@@ -55,7 +55,7 @@ def render_doctor(report: DoctorReport, *, page: int = 1) -> Message:
 
 
 def _headline(levels: Counter[str]) -> list[Line]:
-    fine = f"{count(levels['ok'], 'check')} passed."
+    fine = f"{count(levels['ok'], 'check is', 'checks are')} fine."
     errors, warnings, notes = (levels[level] for level in ("error", "warning", "note"))
     if not errors and not warnings:
         small = f" {count(notes, 'note')}." if notes else ""
