@@ -18,7 +18,13 @@ from chatbot.access.roles import Roles
 from chatbot.handling.commands import Answers
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Delivery
-from chatbot.inbound.slack_request import SHARE, Ask, read_click, read_command, read_submission
+from chatbot.inbound.slack_request import (
+    SHARE,
+    SlackRequest,
+    read_click,
+    read_command,
+    read_submission,
+)
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
@@ -34,7 +40,7 @@ log = logging.getLogger(__name__)
 
 SLACK_CHECK = 60.0
 """Seconds for which `is_ready` trusts one `auth.test`."""
-Reader = Callable[[Mapping[str, Any], str], Ask]
+Reader = Callable[[Mapping[str, Any], str], SlackRequest]
 
 
 def build_app(
@@ -171,11 +177,11 @@ class Bot:
     def _take(self, read: Reader, body: Mapping[str, Any], context: AsyncBoltContext) -> None:
         """Start the work. A listener that raises after its ack would lose the ack."""
         try:
-            ask = read(body, str(context.get("delivery", "")))
+            request = read(body, str(context.get("delivery", "")))
         except Exception as exc:  # noqa: BLE001  the request is signed, so the fault is ours
             log.error("chatbot.request_unreadable error=%s", type(exc).__name__)  # noqa: TRY400  no body in the log
             return
-        self.work.start(self._answers.handle(ask))
+        self.work.start(self._answers.handle(request))
 
     def _authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         """Every signed request is for this one workspace, so there is no need to ask Slack."""

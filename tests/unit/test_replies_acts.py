@@ -167,7 +167,7 @@ def test_a_refusal_names_what_is_missing_and_whom_to_ask():
     refused = refusal(VIEWER, RetryJobs((7,)))
     message = render_refusal(refused, users=["U0ANA"], usergroups=["S0ONCALL"])
     assert shown(message).splitlines()[:2] == [
-        "⛔ You may not retry jobs. It needs the role operator; you are viewer.",
+        "⛔ You may not retry jobs. This requires the role operator; your role is viewer.",
         "Ask @U0ANA or anyone in @S0ONCALL.",
     ]
 

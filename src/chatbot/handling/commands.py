@@ -14,7 +14,7 @@ from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
 from chatbot.handling.shared_reads import Shared
-from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, Ask
+from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
     add_note,
     render_acts,
@@ -48,11 +48,11 @@ LAST_WORDS = 3.0
 """Seconds to tell somebody that their request was stopped with the process."""
 
 
-def _is_apt(ask: Ask, action: Action[Any]) -> bool:
+def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
     """Whether one of our buttons carries this action: only `run` changes jobs."""
-    if ask.button == "share":
+    if request.button == "share":
         return isinstance(action, GetJob)
-    return ask.button == "run" or not action.act
+    return request.button == "run" or not action.act
 
 
 class Answers:
@@ -66,79 +66,81 @@ class Answers:
     async def close(self) -> None:
         await self._shared.close()
 
-    async def handle(self, ask: Ask) -> None:
+    async def handle(self, request: SlackRequest) -> None:
         """Handle each key once: a request that Slack or somebody else repeats changes nothing."""
         answer: Answer | None
         try:
-            if not await claim_request(self._services.pool, ask.key):
-                log.info("chatbot.request_repeated user=%s channel=%s", ask.user, ask.channel)
+            if not await claim_request(self._services.pool, request.key):
+                log.info(
+                    "chatbot.request_repeated user=%s channel=%s", request.user, request.channel
+                )
                 return
-            answer = await self._answer(ask)
+            answer = await self._answer(request)
         except JobsMaintError as exc:
-            answer = explain_error(self._services, exc, ask)
+            answer = explain_error(self._services, exc, request)
         except asyncio.CancelledError:
-            await self._tell_stopped(ask)
+            await self._tell_stopped(request)
             raise
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
-            act = ask.button in {"confirm", "stop"}
-            answer = explain_unexpected(self._services, exc, ask, act=act)
+            act = request.button in {"confirm", "stop"}
+            answer = explain_unexpected(self._services, exc, request, act=act)
         if answer is not None:
-            await self._services.delivery.try_to_deliver(ask, answer)
+            await self._services.delivery.try_to_deliver(request, answer)
 
-    async def _tell_stopped(self, ask: Ask) -> None:
+    async def _tell_stopped(self, request: SlackRequest) -> None:
         """Tell the asker, in the seconds before the process ends, that no answer will come."""
-        log.warning("chatbot.request_stopped user=%s channel=%s", ask.user, ask.channel)
-        message = render_stopped(self._services.command, ask.words)
+        log.warning("chatbot.request_stopped user=%s channel=%s", request.user, request.channel)
+        message = render_stopped(self._services.command, request.words)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 answer = Answer(message, private=True)
-                await self._services.delivery.try_to_deliver(ask, answer)
+                await self._services.delivery.try_to_deliver(request, answer)
 
-    async def _answer(self, ask: Ask) -> Answer | None:
-        if ask.too_long:
+    async def _answer(self, request: SlackRequest) -> Answer | None:
+        if request.too_long:
             raise InvalidRequest(
                 f"the command is longer than {LONGEST_TEXT:,} characters; none of it was run. "
                 "Split it into several commands"
             )
-        if ask.button not in BUTTONS:
+        if request.button not in BUTTONS:
             raise InvalidRequest(
                 "this button comes from another version of the bot, so it did nothing; type the "
                 "command instead"
             )
-        match ask.button:
+        match request.button:
             case "confirm":
-                return await self._acts.confirm(ask)
+                return await self._acts.confirm(request)
             case "dismiss":
-                return await self._acts.dismiss(ask)
+                return await self._acts.dismiss(request)
             case "stop":
-                return await self._acts.stop(ask)
-        return await self._answer_words(ask)
+                return await self._acts.stop(request)
+        return await self._answer_words(request)
 
-    async def _answer_words(self, ask: Ask) -> Answer | None:
-        command = parse_words(split_text(ask.text), "slack")
-        if not _is_apt(ask, command.action):
+    async def _answer_words(self, request: SlackRequest) -> Answer | None:
+        command = parse_words(split_text(request.text), "slack")
+        if not _is_apt(request, command.action):
             raise InvalidRequest(
                 f"this button is not allowed to {command.action.word}; nothing was done"
             )
         try:
-            if isinstance(command.action, GetJob) and ask.button == "run":
-                modal = await open_modal(self._services, ask, command.action)
+            if isinstance(command.action, GetJob) and request.button == "run":
+                modal = await open_modal(self._services, request, command.action)
                 if modal is not None:
-                    return await self._show_job(ask, command.action, modal)
-            known = await self._services.find_actor(ask, command.action)
-            answer = await self._run(ask, command, known)
-            if ask.view is None or not command.action.act:
+                    return await self._show_job(request, command.action, modal)
+            known = await self._services.find_actor(request, command.action)
+            answer = await self._run(request, command, known)
+            if request.view is None or not command.action.act:
                 return answer
             # The result first: the modal may be closed by now.
-            await self._services.delivery.try_to_deliver(ask, answer)
-            await self._show_anew(ask)
+            await self._services.delivery.try_to_deliver(request, answer)
+            await self._show_anew(request)
             return None  # noqa: TRY300  all of it may fail unexpectedly
         except JobsMaintError:
             raise
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
-            return explain_unexpected(self._services, exc, ask, act=command.action.act)
+            return explain_unexpected(self._services, exc, request, act=command.action.act)
 
-    async def _run(self, ask: Ask, command: Command, known: KnownActor) -> Answer:
+    async def _run(self, request: SlackRequest, command: Command, known: KnownActor) -> Answer:
         action = command.action
         services = self._services
         if isinstance(action, ShowHelp):
@@ -151,22 +153,26 @@ class Answers:
             result = await self._perform(action, known)
         except NotPermitted as exc:
             return Answer(explain_refusal(services, exc, action, known), private=True)
-        if ask.button == "share":
-            return await self._share(ask, result)
+        if request.button == "share":
+            return await self._share(request, result)
         if isinstance(action, RunDoctor):
             result = await add_slack(result, services.settings, services.slack, services.directory)
         if isinstance(action, RescueJobs):
-            message = render_acts(result, services.command, by=ask.user)
+            message = render_acts(result, services.command, by=request.user)
         else:
             message = render_result(
-                result, services.command, by=ask.user, page=ask.page, dry_run=command.dry_run
+                result,
+                services.command,
+                by=request.user,
+                page=request.page,
+                dry_run=command.dry_run,
             )
         private = isinstance(action, GetJob) or command.private
-        private = not action.act and (private or ask.private)
-        if ask.clicked and not ask.refresh and not private and not action.act:
+        private = not action.act and (private or request.private)
+        if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.
-            message = add_note(message, "asked by ", user(ask.user))
-        replaces = ask.refresh and private == ask.private
+            message = add_note(message, "asked by ", user(request.user))
+        replaces = request.refresh and private == request.private
         # A preview only asks; the audit channel gets the outcome.
         told = action.act and not isinstance(result, Preview)
         return Answer(message, private, act=told, replaces=replaces)
@@ -191,41 +197,41 @@ class Answers:
         message = render_help(report, self._services.command, holders, known.problems)
         return Answer(message, private=True)
 
-    async def _show_job(self, ask: Ask, action: GetJob, modal: Modal) -> Answer | None:
+    async def _show_job(self, request: SlackRequest, action: GetJob, modal: Modal) -> Answer | None:
         """None, or the message to send when the modal cannot show it."""
         services = self._services
         try:
-            known = await services.find_actor(ask, action)
+            known = await services.find_actor(request, action)
             job: JobDetails = await self._perform(action, known)
         except NotPermitted as exc:
             message = explain_refusal(services, exc, action, known)
         except JobsMaintError as exc:
-            message = explain_error(services, exc, ask).message
+            message = explain_error(services, exc, request).message
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
-            message = explain_unexpected(services, exc, ask, act=False).message
+            message = explain_unexpected(services, exc, request, act=False).message
         else:
             if await modal.show(job):
                 return None
-            message = render_result(job, services.command, by=ask.user)
+            message = render_result(job, services.command, by=request.user)
             return Answer(message, private=True)
         shown = await modal.show_message(message, action.job_id)
         return None if shown else Answer(message, private=True)
 
-    async def _show_anew(self, ask: Ask) -> None:
+    async def _show_anew(self, request: SlackRequest) -> None:
         """Refresh the modal whose button changed its job; a failure is only logged."""
         try:
-            action = parse_words(split_text(ask.shown), "slack").action
+            action = parse_words(split_text(request.shown), "slack").action
             if isinstance(action, GetJob):
-                modal = await open_modal(self._services, ask, action)
+                modal = await open_modal(self._services, request, action)
                 if modal is not None:
-                    await self._show_job(ask, action, modal)
+                    await self._show_job(request, action, modal)
         except Exception as exc:  # noqa: BLE001  the act itself was reported
             log.warning("chatbot.modal_not_renewed error=%s", type(exc).__name__)
 
-    async def _share(self, ask: Ask, job: JobDetails) -> Answer:
+    async def _share(self, request: SlackRequest, job: JobDetails) -> Answer:
         """Show the channel what only the asker saw; pressing the button is their consent."""
-        obstacle = await self._services.delivery.find_obstacle(ask.channel)
+        obstacle = await self._services.delivery.find_obstacle(request.channel)
         if obstacle is not None:
             return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
-        shared = add_note(render_details(job), "shared by ", user(ask.user))
+        shared = add_note(render_details(job), "shared by ", user(request.user))
         return Answer(shared, private=False)

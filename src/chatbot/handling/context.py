@@ -8,7 +8,7 @@ from typing import Any
 from chatbot.access.directory import Directory
 from chatbot.access.roles import KnownActor, Roles
 from chatbot.handling.delivery import Delivery
-from chatbot.inbound.slack_request import Ask
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
@@ -34,6 +34,8 @@ class Services:
     def command(self) -> str:
         return self.settings.command
 
-    async def find_actor(self, ask: Ask, action: Action[Any]) -> KnownActor:
+    async def find_actor(self, request: SlackRequest, action: Action[Any]) -> KnownActor:
         """The asker, with the grants that are certain now."""
-        return await self.roles.build_actor(ask.user, ask.channel, action, name=ask.name)
+        return await self.roles.build_actor(
+            request.user, request.channel, action, name=request.name
+        )

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from chatbot.access.directory import Directory, Unknown
-from chatbot.inbound.slack_request import Ask
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
 from chatbot.messages.parts import Span, channel, code, user
 from chatbot.settings.bot import ChatbotSettings
@@ -34,22 +34,22 @@ class Delivery:
         self._slack = slack
         self._directory = directory
 
-    async def try_to_deliver(self, ask: Ask, answer: Answer) -> None:
+    async def try_to_deliver(self, request: SlackRequest, answer: Answer) -> None:
         """Deliver, or log why not: there is nobody left to tell."""
         try:
-            await self._deliver(ask, await self.limit(ask, answer))
+            await self._deliver(request, await self.limit(request, answer))
         except JobsMaintError as exc:
-            log.warning("chatbot.answer_lost channel=%s reason=%s", ask.channel, exc)
+            log.warning("chatbot.answer_lost channel=%s reason=%s", request.channel, exc)
         except Exception:
-            log.exception("chatbot.answer_failed channel=%s", ask.channel)
+            log.exception("chatbot.answer_failed channel=%s", request.channel)
 
-    async def limit(self, ask: Ask, answer: Answer) -> Answer:
+    async def limit(self, request: SlackRequest, answer: Answer) -> Answer:
         """The answer, made private where another organisation could read it."""
         if answer.private:
             return answer
-        if ask.channel.startswith("D"):
-            return replace(answer, private=True, replaces=answer.replaces and ask.private)
-        why = await self.find_obstacle(ask.channel)
+        if request.channel.startswith("D"):
+            return replace(answer, private=True, replaces=answer.replaces and request.private)
+        why = await self.find_obstacle(request.channel)
         if why is None:
             return answer
         message = add_note(answer.message, f"Only you see this: {why}")
@@ -66,34 +66,38 @@ class Delivery:
             return f"the bot cannot tell whether outsiders can read this channel. {exc}"
         return "this channel is shared with another organisation."
 
-    async def _deliver(self, ask: Ask, answer: Answer) -> None:
+    async def _deliver(self, request: SlackRequest, answer: Answer) -> None:
         try:
-            await self._respond(ask, answer)
+            await self._respond(request, answer)
         finally:
             if answer.act:
-                await self.tell_audit_channel(ask, answer.message, private=answer.private)
+                await self.tell_audit_channel(request, answer.message, private=answer.private)
 
-    async def _respond(self, ask: Ask, answer: Answer) -> None:
-        if ask.response_url is None and not answer.private:
+    async def _respond(self, request: SlackRequest, answer: Answer) -> None:
+        if request.response_url is None and not answer.private:
             # A modal's buttons carry no response URL.
-            await self._slack.posting.post(ask.channel, answer.message)
+            await self._slack.posting.post(request.channel, answer.message)
             return
         await self._slack.answering.respond(
-            ask.response_url,
+            request.response_url,
             answer.message,
-            channel=ask.channel,
-            user=ask.user,
+            channel=request.channel,
+            user=request.user,
             in_channel=not answer.private,
             replace_original=answer.replaces,
         )
 
-    async def tell_audit_channel(self, ask: Ask, message: Message, *, private: bool) -> None:
+    async def tell_audit_channel(
+        self, request: SlackRequest, message: Message, *, private: bool
+    ) -> None:
         """`private`: only the asker saw the message, so it is posted even where it was asked."""
-        if self._settings.audit_channel == ask.channel and not private:
+        if self._settings.audit_channel == request.channel and not private:
             return
-        note = await self.post_audit(message, by=ask.user, asked_in=ask.channel, words=ask.words)
+        note = await self.post_audit(
+            message, by=request.user, asked_in=request.channel, words=request.words
+        )
         if note is not None:
-            await self._respond(ask, Answer(render_note(note), private=True))
+            await self._respond(request, Answer(render_note(note), private=True))
 
     async def post_audit(
         self, message: Message, *, by: str, asked_in: str, words: str

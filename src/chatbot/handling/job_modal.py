@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatbot.handling.context import Services
-from chatbot.inbound.slack_request import Ask
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.details import render_details_view, render_loading_view
 from chatbot.slack.errors import SlackUnavailable
@@ -27,16 +27,21 @@ class Modal:
     """
 
     def __init__(
-        self, services: Services, ask: Ask, name: Mapping[str, str], *, certain: bool = True
+        self,
+        services: Services,
+        request: SlackRequest,
+        name: Mapping[str, str],
+        *,
+        certain: bool = True,
     ) -> None:
         self._services = services
-        self._ask = ask
+        self._request = request
         self._name = name
         self._certain = certain
 
     async def show(self, job: JobDetails) -> bool:
         """Returns whether no other answer is needed."""
-        return await self._update(render_details_view(job, channel=self._ask.channel))
+        return await self._update(render_details_view(job, channel=self._request.channel))
 
     async def show_message(self, message: Message, job_id: int) -> bool:
         """Show a refusal or an error in place of the details; returns the same."""
@@ -52,24 +57,24 @@ class Modal:
         return True
 
 
-async def open_modal(services: Services, ask: Ask, action: GetJob) -> Modal | None:
+async def open_modal(services: Services, request: SlackRequest, action: GetJob) -> Modal | None:
     """The modal of this click: the one it came from, or a new one that says it is loading.
 
     None when Slack no longer opens one: the answer is then sent as a message.
     """
-    if ask.view is not None:
-        return Modal(services, ask, {"view_id": ask.view})
-    if ask.trigger is None or not ask.clicked:
+    if request.view is not None:
+        return Modal(services, request, {"view_id": request.view})
+    if request.trigger is None or not request.clicked:
         return None
-    view = {**render_loading_view(action.job_id), "external_id": ask.key}
+    view = {**render_loading_view(action.job_id), "external_id": request.key}
     try:
-        opened = await services.slack.web.open_view(ask.trigger, view)
+        opened = await services.slack.web.open_view(request.trigger, view)
     except SlackUnavailable as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
         # It may be open all the same, still loading.
-        name = {"external_id": ask.key}
-        return Modal(services, ask, name, certain=False) if exc.maybe_done else None
+        name = {"external_id": request.key}
+        return Modal(services, request, name, certain=False) if exc.maybe_done else None
     except JobsMaintError as exc:
         log.info("chatbot.modal_not_opened reason=%s", exc)
         return None
-    return Modal(services, ask, {"view_id": opened})
+    return Modal(services, request, {"view_id": opened})

@@ -12,7 +12,7 @@ from typing import Any
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.problems import explain_refusal
-from chatbot.inbound.slack_request import Ask
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_note
 from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
 from chatbot.messages.progress import Progress, render_broken, render_progress
@@ -40,17 +40,17 @@ class Acts:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def confirm(self, ask: Ask) -> Answer | None:
+    async def confirm(self, request: SlackRequest) -> Answer | None:
         """Run what the preview showed; its message shows the progress, then the outcome."""
         services = self._services
-        action = ConfirmSelection(ask.key_of_preview)
-        known = await services.find_actor(ask, action)
-        running = _Running(services, ask, await self._find_target(ask))
+        action = ConfirmSelection(request.key_of_preview)
+        known = await services.find_actor(request, action)
+        running = _Running(services, request, await self._find_target(request))
         watch = Watch(
             running.on_progress,
             must_stop=services.work.stopping.is_set,
             on_open=running.on_open,
-            place=(ask.channel, running.target.ts),
+            place=(request.channel, running.target.ts),
         )
         try:
             async with running.shown():
@@ -61,13 +61,13 @@ class Acts:
             return Answer(explain_refusal(services, exc, action, known), private=True)
         except SelectionExpired as exc:
             if exc.why in {"late", "unknown"}:
-                message = render_too_late(ask.words, services.command, used=False)
+                message = render_too_late(request.words, services.command, used=False)
                 await running.finish(message)
             raise
         except JobsMaintError as exc:
             if running.audit_id is None:
                 raise
-            await self._tell(ask, running, running.render_broken(str(exc)))
+            await self._tell(request, running, running.render_broken(str(exc)))
             return None
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, JobsMaintError):
@@ -76,55 +76,57 @@ class Acts:
             raise
         except Exception:
             if running.audit_id is not None:
-                await self._tell(ask, running, running.render_broken(UNFORESEEN))
+                await self._tell(request, running, running.render_broken(UNFORESEEN))
             raise
-        await self._tell(ask, running, self._render(report, ask))
+        await self._tell(request, running, self._render(report, request))
         return None
 
-    async def _tell(self, ask: Ask, running: _Running, message: Message) -> None:
+    async def _tell(self, request: SlackRequest, running: _Running, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it."""
         try:
             await running.finish(message)
         except JobsMaintError as exc:
-            log.warning("chatbot.outcome_untold channel=%s reason=%s", ask.channel, exc)
-        await self._services.delivery.tell_audit_channel(ask, message, private=ask.private)
+            log.warning("chatbot.outcome_untold channel=%s reason=%s", request.channel, exc)
+        await self._services.delivery.tell_audit_channel(request, message, private=request.private)
 
-    def _render(self, report: Any, ask: Ask) -> Message:
+    def _render(self, report: Any, request: SlackRequest) -> Message:
         why = RESTARTED if self._services.work.stopping.is_set() else ""
         command = self._services.command
         if isinstance(report, BulkReport):
-            return render_bulk(report, command, by=ask.user, why_stopped=why)
+            return render_bulk(report, command, by=request.user, why_stopped=why)
         if isinstance(report, PurgeReport):
-            return render_purge(report, command, by=ask.user, why_stopped=why, words=ask.words)
+            return render_purge(
+                report, command, by=request.user, why_stopped=why, words=request.words
+            )
         raise TypeError(f"no outcome message for a {type(report).__name__}")
 
-    async def dismiss(self, ask: Ask) -> Answer | None:
+    async def dismiss(self, request: SlackRequest) -> Answer | None:
         services = self._services
-        action = DropSelection(ask.key_of_preview)
-        known = await services.find_actor(ask, action)
+        action = DropSelection(request.key_of_preview)
+        known = await services.find_actor(request, action)
         try:
             words = await perform(services.pool, known.actor, action, settings=services.maint)
         except SelectionExpired as exc:
             if exc.why not in {"late", "unknown"}:
                 raise
-            message = render_too_late(ask.words, services.command, used=False)
+            message = render_too_late(request.words, services.command, used=False)
         else:
-            message = render_dropped(words, services.command, by=ask.user)
-        await _Running(services, ask, await self._find_target(ask)).finish(message)
+            message = render_dropped(words, services.command, by=request.user)
+        await _Running(services, request, await self._find_target(request)).finish(message)
         return None
 
-    async def _find_target(self, ask: Ask) -> Target:
+    async def _find_target(self, request: SlackRequest) -> Target:
         """The message whose button was pressed, or the response URL to replace it by."""
-        if ask.ts is not None and await self._services.directory.is_bot_there(ask.channel):
-            return Target(ask.channel, ask.ts)
-        return _by_response_url(ask)
+        if request.ts is not None and await self._services.directory.is_bot_there(request.channel):
+            return Target(request.channel, request.ts)
+        return _by_response_url(request)
 
-    async def stop(self, ask: Ask) -> Answer | None:
+    async def stop(self, request: SlackRequest) -> Answer | None:
         services = self._services
-        if not (ask.text.isascii() and ask.text.isdigit() and len(ask.text) < 19):
+        if not (request.text.isascii() and request.text.isdigit() and len(request.text) < 19):
             raise InvalidRequest("this button does not name a run; nothing was stopped")
-        action = StopRun(int(ask.text))
-        known = await services.find_actor(ask, action)
+        action = StopRun(int(request.text))
+        known = await services.find_actor(request, action)
         try:
             words = await perform(services.pool, known.actor, action, settings=services.maint)
         except NotPermitted as exc:
@@ -135,11 +137,11 @@ class Acts:
 class _Running:
     """What the message of a running act shows."""
 
-    def __init__(self, services: Services, ask: Ask, target: Target) -> None:
+    def __init__(self, services: Services, request: SlackRequest, target: Target) -> None:
         self.audit_id: int | None = None
         self.target = target
         self._services = services
-        self._ask = ask
+        self._request = request
         self._begun = time.monotonic()
         self._done = 0
         self._total: int | None = None
@@ -154,11 +156,11 @@ class _Running:
 
     @property
     def progress(self) -> Progress:
-        words = self._ask.words
+        words = self._request.words
         return Progress(
             verb=words.partition(" ")[0],
             words=words,
-            by=self._ask.user,
+            by=self._request.user,
             done=self._done,
             total=self._total,
             elapsed_seconds=time.monotonic() - self._begun,
@@ -197,14 +199,14 @@ class _Running:
             if self.target.ts is None:
                 raise
             # It writes the same to the same place, so it is harmless if the edit did arrive.
-            await self._services.slack.editing.finish(_by_response_url(self._ask), message)
+            await self._services.slack.editing.finish(_by_response_url(self._request), message)
 
 
-def _by_response_url(ask: Ask) -> Target:
+def _by_response_url(request: SlackRequest) -> Target:
     return Target(
-        ask.channel,
-        response_url=ask.response_url,
-        user=ask.user,
-        in_channel=not ask.private,
+        request.channel,
+        response_url=request.response_url,
+        user=request.user,
+        in_channel=not request.private,
         replaces=True,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
-from chatbot.inbound.slack_request import Ask
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
 from jobs_maint.actions import Action, Role
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def explain_refusal(
     services: Services, exc: NotPermitted, action: Action[Any], known: KnownActor
 ) -> Message:
-    """What is missing, and whom to ask."""
+    """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
     users, groups = services.roles.holders(needed, known.actor)
     elsewhere: list[str] = []
@@ -42,25 +42,27 @@ def explain_refusal(
     )
 
 
-def explain_error(services: Services, exc: JobsMaintError, ask: Ask) -> Answer:
+def explain_error(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:
     suggestion = exc.suggestion if isinstance(exc, InvalidRequest) else None
     if suggestion is not None and not _can_run(suggestion):
         suggestion = None
-    message = render_error(exc, services.command, ask.words, suggestion=suggestion)
+    message = render_error(exc, services.command, request.words, suggestion=suggestion)
     return Answer(message, private=True)
 
 
-def explain_unexpected(services: Services, exc: Exception, ask: Ask, *, act: bool) -> Answer:
+def explain_unexpected(
+    services: Services, exc: Exception, request: SlackRequest, *, act: bool
+) -> Answer:
     """Shows the request's id, which is in all its log lines."""
     error_id = find_request_id() or secrets.token_hex(4)
     log.error(
         "chatbot.request_failed error_id=%s user=%s channel=%s",
         error_id,
-        ask.user,
-        ask.channel,
+        request.user,
+        request.channel,
         exc_info=exc,
     )
-    message = render_unexpected(error_id, services.command, ask.words, act=act)
+    message = render_unexpected(error_id, services.command, request.words, act=act)
     return Answer(message, private=True)
 
 

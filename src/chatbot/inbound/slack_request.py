@@ -1,4 +1,4 @@
-"""What Slack delivers → one `Ask`: who, where, which words, by which button."""
+"""What Slack delivers → one `SlackRequest`: who, where, which words, by which button."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
     "BUTTONS",
     "LONGEST_TEXT",
     "SHARE",
-    "Ask",
+    "SlackRequest",
     "read_click",
     "read_command",
     "read_submission",
@@ -29,7 +29,7 @@ _MOST_SENT = 5 * LONGEST_TEXT
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SlackRequest:
     """One command or click. `key` is the same when Slack or a replay delivers it again."""
 
     key: str
@@ -70,10 +70,10 @@ class Ask:
         return "" if self.button == "stop" else self.text
 
 
-def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
+def read_command(body: Mapping[str, Any], delivery: str) -> SlackRequest:
     sent = str(body.get("text") or "")
     text = clean_text(sent[:_MOST_SENT])
-    return Ask(
+    return SlackRequest(
         key=_key(body, delivery),
         user=str(body.get("user_id", "")),
         name=str(body.get("user_name", ""))[:80],
@@ -85,7 +85,7 @@ def read_command(body: Mapping[str, Any], delivery: str) -> Ask:
     )
 
 
-def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
+def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
     user = body.get("user") or {}
     container = body.get("container") or {}
     channel = body.get("channel") or {}
@@ -95,7 +95,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
     name, _, rest = str(action.get("action_id", "")).partition(":")
     button = name.removeprefix("jobs_")
     private = bool(container.get("is_ephemeral")) or bool(view)
-    return Ask(
+    return SlackRequest(
         key=_key(body, delivery),
         user=str(user.get("id", "")),
         name=str(user.get("username") or user.get("name") or "")[:80],
@@ -118,11 +118,11 @@ def read_click(body: Mapping[str, Any], delivery: str) -> Ask:
     )
 
 
-def read_submission(body: Mapping[str, Any], delivery: str) -> Ask:
+def read_submission(body: Mapping[str, Any], delivery: str) -> SlackRequest:
     """The submit button of a modal: what it shows is shared in the channel it was opened from."""
     user = body.get("user") or {}
     notes = read_notes(body.get("view") or {})
-    return Ask(
+    return SlackRequest(
         key=_key(body, delivery),
         user=str(user.get("id", "")),
         name=str(user.get("username") or user.get("name") or "")[:80],

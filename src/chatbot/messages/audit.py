@@ -14,6 +14,7 @@ from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import AuditEntry, AuditReport
+from jobs_maint.verbs import find_verb
 
 __all__ = ["MESSAGES", "render_audit"]
 
@@ -21,8 +22,6 @@ LONG = 2.0
 """Requests that took at least this many seconds say how long."""
 MOST_ENTRIES = 1_000
 _USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})")
-_UNDONE = ("cancel ", "discard ")
-"""What `retry --request` undoes."""
 
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
@@ -95,7 +94,9 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
 
 
 def _can_undo(entry: AuditEntry) -> bool:
-    return entry.outcome in {"done", "partly"} and entry.action.startswith(_UNDONE)
+    return (
+        entry.outcome in {"done", "partly"} and find_verb(entry.action.partition(" ")[0]).can_undo
+    )
 
 
 def _who(actor: str) -> Span:

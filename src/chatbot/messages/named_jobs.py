@@ -21,7 +21,6 @@ MOST_REASONS = 10
 MOST_UNDONE = 20
 """Jobs that one command can undo; a larger number is a set, which has its own undo."""
 
-_UNDONE = {"cancel", "discard"}
 _ENDED = {"failed", "aborted"}
 _RESCUED = {
     "put_back": ("put back", "✅ ", "is ready to run"),
@@ -54,7 +53,7 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
     lines += _refused(report)
     parts: list[Part] = [paragraph(*lines)]
     back = tuple(item.job_id for item in done if item not in asked)
-    if report.verb in _UNDONE and 0 < len(back) <= MOST_UNDONE:
+    if find_verb(report.verb).can_undo and 0 < len(back) <= MOST_UNDONE:
         parts.append(buttons(_undo(back)))
     if report.items:
         first = (done or report.skipped)[0].job_id
@@ -85,7 +84,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
-    there = [_undo((item.job_id,)), details] if verb in _UNDONE else [details]
+    there = [_undo((item.job_id,)), details] if find_verb(verb).can_undo else [details]
     return pack([paragraph(*lines), buttons(*there)])
 
 

@@ -40,9 +40,6 @@ from jobs_maint.verbs import RESCUED, find_verb
 
 __all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_purge", "render_too_late"]
 
-_UNDONE = {"cancel": "cancelled", "discard": "discarded"}
-"""What a retry undoes, and the code of the jobs that it was done to."""
-
 
 def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
     """`why_stopped`: a phrase, such as `the bot is shutting down`."""
@@ -61,7 +58,8 @@ def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str =
     there = []
     if report.stopped or report.remain:
         there.append(Button(PREVIEW_REST, report.words, "primary"))
-    back = _changed(report, _UNDONE[report.verb]) if report.verb in _UNDONE else 0
+    verb = find_verb(report.verb)
+    back = _changed(report, verb.done) if verb.can_undo else 0
     if back:
         there.append(undo_request(report.audit_id, back))
     about: list[Span | str] = [f"request {report.audit_id}"]
