@@ -41,10 +41,10 @@ async def test_stuck_and_workers_tell_who_runs_what(jobs_maint, make_job, conn, 
     named = await make_job(status="doing", worker_id=worker, deferred_ago=hours(3))
     await conn.execute("UPDATE jobs_maint_workers SET job_ids = %s", ([named],))
     text = answer(jobs_maint("stuck"))
-    assert text.startswith("Every running job has a living worker.\n\n1 job runs long.")
+    assert text.startswith("Every running job has a live worker.\n\n1 job runs long.")
     orphan = await make_job(status="doing", deferred_ago=minutes(10))
     text = answer(jobs_maint("stuck"))
-    assert text.startswith("1 running job has no living worker.\n")
+    assert text.startswith("1 running job has no live worker.\n")
     assert "not noticed yet" in text
     report = data(jobs_maint("stuck", "--json"))
     assert [job["job_id"] for job in report["stuck"]] == [orphan]
@@ -62,7 +62,7 @@ async def test_rescue_acts_on_what_is_due_and_counts_what_is_not(jobs_maint, mak
     assert answer(jobs_maint("rescue")) == "No job had to be rescued.\n"
     due = await make_job(status="doing", queue="email", task="a.send", deferred_ago=hours(3))
     first = answer(jobs_maint("rescue"))
-    assert first.startswith("No job had to be rescued.\n1 running job has no living worker but is")
+    assert first.startswith("No job had to be rescued.\n1 running job has no live worker but is")
     await conn.execute(
         "UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '2 hours'"
     )

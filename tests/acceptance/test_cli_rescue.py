@@ -127,7 +127,7 @@ async def test_rescue_without_ids_is_one_pass(jobs_maint, make_job):
     await make_job(status="doing")
     done = jobs_maint("rescue")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("No job had to be rescued.\n1 running job has no living worker")
+    assert done.stdout.startswith("No job had to be rescued.\n1 running job has no live worker")
     assert jobs_maint("rescue", "--dry-run").returncode == 2
 
 

@@ -126,7 +126,7 @@ class Story:
             " FROM procrastinate_events WHERE job_id = %s AND type = 'started'",
             (job_id, job_id),
         )
-        # The living worker has this one, and names it in no beat.
+        # The live worker has this one, and names it in no beat.
         found = await self.conn.execute("SELECT worker_id FROM jobs_maint_workers")
         ((worker,),) = await found.fetchall()
         await self.next_id("procrastinate_jobs", 4713)

@@ -70,7 +70,7 @@ class JobFactory:
                 ),
             )
 
-        # A living worker must not take a job that is only waiting on its way to another status.
+        # A live worker must not take a job that is only waiting on its way to another status.
         async with self._conn.transaction():
             one = await self._conn.execute(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, args, lock,"

@@ -83,7 +83,7 @@ def test_no_error_is_one_sentence():
 
 def test_stuck_tells_who_has_no_worker_and_who_runs_long():
     text = render_text(STUCK, width=120)
-    assert text.startswith("1 running job has no living worker.\n")
+    assert text.startswith("1 running job has no live worker.\n")
     assert "1 job runs long." in text
     assert "not noticed yet" in text
     assert "host-a pid 31" in text

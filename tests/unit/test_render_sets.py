@@ -247,7 +247,7 @@ def test_a_rescue_has_a_row_a_job_with_its_reason():
         "ID  Queue  Task  Became    Why",
         " 7  email  send  put back  its worker died",
         "",
-        "1 running job has no living worker but is not due yet: jobs-maint stuck.",
+        "1 running job has no live worker but is not due yet: jobs-maint stuck.",
     ]
     assert "    its worker died" in lines(RESCUE, width=60)
 

@@ -116,7 +116,7 @@ _DECLARED = (
         "stuck",
         (actions.ListStuck,),
         actions.ListStuck,
-        "List running jobs without a living worker, and jobs that have run for long.",
+        "List running jobs without a live worker, and jobs that have run for long.",
         "running jobs whose worker is gone, and long ones",
         ("stuck",),
         "Look",

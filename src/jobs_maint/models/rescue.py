@@ -15,7 +15,7 @@ __all__ = ["RescueReport", "StuckJob", "StuckReport", "WorkerView", "WorkersRepo
 
 @dataclass(frozen=True, slots=True)
 class StuckJob:
-    """A running job. `named`: a living worker's fresh beat names it (it only runs long)."""
+    """A running job. `named`: a live worker's fresh beat names it (it only runs long)."""
 
     job_id: int
     queue: str
@@ -71,7 +71,7 @@ class RescueReport(Report):
 
     items: tuple[ItemResult, ...]
     suspects: int
-    """Jobs seen without a living worker that are not due yet."""
+    """Jobs seen without a live worker that are not due yet."""
     elapsed_seconds: float
 
     @property

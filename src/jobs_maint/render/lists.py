@@ -101,13 +101,13 @@ def render_stuck(report: StuckReport, page: Page) -> None:
     if report.stuck:
         has = "has" if len(report.stuck) == 1 else "have"
         jobs = count_noun(len(report.stuck), "running job")
-        page.line(f"{jobs} {has} no living worker.", "bold red")
+        page.line(f"{jobs} {has} no live worker.", "bold red")
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
         page.line("jobs-maint rescue acts on those that are due; rescue ID acts on one now.")
     else:
-        page.line("Every running job has a living worker.", "bold green")
+        page.line("Every running job has a live worker.", "bold green")
     if report.long_running:
         runs = "runs" if len(report.long_running) == 1 else "run"
         page.line()

@@ -69,7 +69,7 @@ def render_rescue(report: RescueReport, page: Page) -> None:
     if report.suspects:
         jobs = count_noun(report.suspects, "running job")
         has, are = ("has", "is") if report.suspects == 1 else ("have", "are")
-        page.line(f"{jobs} {has} no living worker but {are} not due yet: jobs-maint stuck.")
+        page.line(f"{jobs} {has} no live worker but {are} not due yet: jobs-maint stuck.")
 
 
 def _became(item: ItemResult) -> str:

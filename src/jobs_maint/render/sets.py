@@ -24,7 +24,7 @@ def ask_for(preview: Preview) -> str:
     expected = preview.expected
     if preview.running:
         waiting = max(expected - preview.running, 0)
-        start = f"Cancel {count_noun(waiting, 'job')} and ask" if waiting else "SlackRequest"
+        start = f"Cancel {count_noun(waiting, 'job')} and ask" if waiting else "Ask"
         return f"{start} {count_noun(preview.running, 'running job')} to abort?"
     force = " by force" if preview.warnings else ""
     return f"{VERBS[preview.verb].ask} {count_noun(expected, 'job')}{force}?"
