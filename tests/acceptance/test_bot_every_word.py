@@ -179,7 +179,7 @@ async def test_a_grant_on_some_queues_reaches_those_and_no_others(pool, conn, jo
         for words in ("purge", "audit", "doctor"):
             answer = await see(ADMIN, words)
             assert answer.ephemeral, words
-            assert "on every queue; you hold it on web*" in answer.text, words
+            assert "on every queue; you have it on web*" in answer.text, words
         assert (await see(ADMIN, "purge --queue webhook")).text.startswith("🟢 Nothing to delete.")
         assert await read_jobs(conn) == before
 

@@ -93,7 +93,7 @@ def test_several_and_a_force_ask_first(words):
     for more in ([], ["--json"]):
         done = run_shell(NOWHERE, "rescue", *words, *more)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--yes does it without asking, --dry-run shows what it would do" in done.stderr
+        assert "use --yes to skip it, or --dry-run to see what it would do" in done.stderr
 
 
 async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
@@ -120,7 +120,7 @@ async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
     assert [await make_job.status(job) for job in orphans] == ["todo", "todo"]
     none = jobs_maint("rescue", *orphans, "--yes")
     assert none.returncode == 4
-    assert none.stdout.startswith(f"Nothing to do: rescue {orphans[0]} {orphans[1]} finds no job")
+    assert none.stdout.startswith(f"Nothing to do: rescue {orphans[0]} {orphans[1]} found no job")
 
 
 async def test_rescue_without_ids_is_one_pass(jobs_maint, make_job):

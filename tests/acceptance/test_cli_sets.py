@@ -35,7 +35,7 @@ def test_an_act_that_must_ask_is_refused_before_the_database_is_asked(words):
     for more in ([], ["--json"]):
         done = run_shell(NOWHERE, *words, *more)
         assert (done.returncode, done.stdout) == (2, "")
-        assert "--yes does it without asking, --dry-run shows what it would do" in done.stderr
+        assert "use --yes to skip it, or --dry-run to see what it would do" in done.stderr
 
 
 def test_yes_and_dry_run_together_are_refused(jobs_maint):
@@ -98,7 +98,7 @@ async def test_named_jobs_that_do_not_fit_are_told_and_end_with_5_or_4(jobs_main
     assert f"({done}, {NO_JOB})" in " ".join(some.stdout.split())
     none = jobs_maint("retry", done, NO_JOB, "--yes")
     assert none.returncode == 4
-    assert none.stdout.startswith(f"Nothing to do: retry {done} {NO_JOB} finds no job")
+    assert none.stdout.startswith(f"Nothing to do: retry {done} {NO_JOB} found no job")
 
 
 @pytest.mark.parametrize(("verb", "status"), [("cancel", "todo"), ("discard", "failed")])

@@ -203,7 +203,7 @@ async def test_ctrl_c_stops_between_two_batches_and_reports_what_was_done(
         await holder.rollback()
         assert terminal.end() == 130
     assert "1,000 jobs of email retried in " in terminal.text
-    assert "Stopped: 800 jobs not looked at. The same command goes on" in terminal.text
+    assert "Stopped: 800 jobs not processed. Run the same command again" in terminal.text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (1000, 800)
     found = await conn.execute("SELECT outcome FROM jobs_maint_audit ORDER BY id DESC LIMIT 1")
     assert await found.fetchone() == ("partly",)
@@ -222,7 +222,7 @@ async def test_ctrl_c_twice_ends_at_once_and_what_was_committed_stays(
         terminal.send(CTRL_C)
         assert terminal.end() == 130
     text = " ".join(terminal.text.split())
-    assert "jobs-maint: interrupted; 500 of 1,800 jobs had been looked at" in text
+    assert "jobs-maint: interrupted; 500 of 1,800 jobs had been processed" in text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
 
 
@@ -237,7 +237,7 @@ async def test_a_lost_connection_keeps_what_was_committed_and_the_next_run_goes_
         assert terminal.end() == 69
     text = " ".join(terminal.text.split())
     assert "The connection to the jobs database was lost" in text
-    assert "500 of 1,800 jobs had been looked at, and what was done to them stays" in text
+    assert "500 of 1,800 jobs had been processed, and completed work is kept" in text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
     await holder.rollback()
     again = run_shell(database_url, "retry", "--all", "--yes", "--json")

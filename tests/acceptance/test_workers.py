@@ -155,7 +155,7 @@ def test_a_job_that_kills_every_worker_fails_after_the_cap(queue):
     queue.wait_for_status(job, "failed")
     assert [attempt for attempt, _ in queue.runs(job)] == [0, 1, 2]
     message = queue.one("SELECT message FROM jobs_maint_failures ORDER BY id DESC LIMIT 1")
-    assert "put back 2 times already" in message
+    assert "already put back 2 times" in message
 
 
 def test_a_worker_that_ends_as_it_should_leaves_no_row(queue):
