@@ -8,6 +8,7 @@ import pytest
 from chatbot.messages.result import list_messages
 from jobs_maint.actions import Action, Actor, ShowHelp
 from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words
+from jobs_maint.grammar.words import GROUPS
 from jobs_maint.perform import HANDLERS
 from jobs_maint.render.text import list_pages
 
@@ -69,9 +70,7 @@ def rows():
     for first, words in grouped.items():
         usage = usages()[first].replace("|", "\\|")
         about = (
-            words[0].short
-            if len(words) == 1
-            else "; ".join(f"`{w.name}`: {w.short}" for w in words)
+            words[0].short if len(words) == 1 else GROUPS[first][:1].lower() + GROUPS[first][1:-1]
         )
         only = f"; the {words[0].only} only" if words[0].only else ""
         found.append((usage, str(words[0].role or "anybody"), f"{about}{only}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,8 +17,8 @@ from jobs_maint.grammar.word import Word
 __all__ = ["build_group"]
 
 
-def build_group(words: Iterable[Word], surface: Surface) -> click.Group:
-    """A word of two, as `schema apply`, stands in a group of its own."""
+def build_group(words: Iterable[Word], groups: Mapping[str, str], surface: Surface) -> click.Group:
+    """A word of two, as `schema apply`, is in a group of its own; `groups`: what each is for."""
     here = [word for word in words if word.only in {None, surface}]
     root = _build_empty("jobs")
     for first, members in itertools.groupby(here, lambda word: word.name.partition(" ")[0]):
@@ -26,7 +26,7 @@ def build_group(words: Iterable[Word], surface: Surface) -> click.Group:
         if together[0].name == first:
             root.add_command(_build_command(together[0], surface, about=first, name=first))
             continue
-        group = _build_empty(first, f"{'; '.join(f'{w.name}: {w.short}' for w in together)}.")
+        group = _build_empty(first, groups[first])
         for word in together:
             name = word.name.partition(" ")[2]
             group.add_command(_build_command(word, surface, about=first, name=name))

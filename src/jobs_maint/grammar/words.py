@@ -24,7 +24,7 @@ from jobs_maint.grammar.sets import (
 )
 from jobs_maint.grammar.word import ShellOption, Word
 
-__all__ = ["WORDS", "build_grammar"]
+__all__ = ["GROUPS", "WORDS", "build_grammar"]
 
 DAY = timedelta(hours=24)
 QUEUE = click.Argument(["queue"], required=False)
@@ -281,10 +281,13 @@ _DECLARED = (
     ),
 )
 
+GROUPS = {"schema": "Create or update our tables and indexes, or show what that would do."}
+"""What the words of two, such as `schema apply`, have in common."""
+
 WORDS: Mapping[str, Word] = MappingProxyType({word.name: word for word in _DECLARED})
 
 
 @functools.cache
 def build_grammar(surface: Surface) -> click.Group:
     """The click group of one surface, built once; the shell's knows more words and options."""
-    return build_group(WORDS.values(), surface)
+    return build_group(WORDS.values(), GROUPS, surface)
