@@ -106,7 +106,7 @@ async def test_two_clicks_in_the_same_moment_run_it_once(pool, conn):
         assert as_text(now(slack, preview)).startswith("✅ 2 jobs of webhook retried")
         private = [m for m in slack.messages(OPS, OPERATOR) if m.ephemeral]
         assert len(private) == 3
-        assert all("confirmed already" in as_text(m) for m in private)
+        assert all("already confirmed" in as_text(m) for m in private)
         outcomes = [outcome for _, _, outcome in await audited(conn)]
         assert sorted(outcomes) == ["done", "expired", "expired", "expired", "previewed"]
 
@@ -471,7 +471,7 @@ async def test_with_every_way_to_tell_it_blocked_an_act_runs_once_and_the_audit_
             done = [row for row in await audited(conn) if row[2] == "done"]
             assert len(done) == number, fault
             [told] = await click(slack, bot, ADMIN, preview, "Retry 2 jobs")
-            assert "confirmed already" in told.text
+            assert "already confirmed" in told.text
 
 
 async def test_however_slack_takes_a_preview_it_is_seen_and_confirmed_once(pool, conn):

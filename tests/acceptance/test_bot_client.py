@@ -105,7 +105,7 @@ async def test_turns_of_one_channel_come_one_by_one_and_others_do_not_wait():
     [
         (ARCHIVED, "is_archived): the channel is archived"),
         (SECRET, "channel_not_found"),
-        ("C0NONE", "check the id, and invite the bot"),
+        ("C0NONE", "check the ID, and invite the bot"),
     ],
 )
 async def test_a_refusal_is_a_sentence_that_says_what_to_do(client, channel, words):

@@ -42,7 +42,7 @@ def test_two_apps_of_one_process_have_the_tasks_under_the_same_names():
 def test_twice_on_one_app_is_an_error_and_leaves_one_recorder():
     app = make_app()
     jobs_maint.register(app)
-    with pytest.raises(InvalidSettings, match="call it once"):
+    with pytest.raises(InvalidSettings, match="call it only once"):
         jobs_maint.register(app)
     assert len(app.worker_defaults["worker_middleware"]) == 1
 
