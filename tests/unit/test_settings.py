@@ -69,6 +69,8 @@ def test_the_environment_sets_every_kind_of_value(monkeypatch):
         ("PURGE_CRON", "every day", "not a cron expression"),
         ("PURGE_CRON", "99 3 * * *", "not a cron expression"),
         ("RESCUE_CRON", "* * *", "not a cron expression"),
+        ("RESCUE_CRON", "R * * * *", "not a cron expression"),
+        ("PURGE_CRON", "0 0 1 1 * 0 2020", "not a cron expression"),
         ("MAX_RESCUES", "-1", "greater than or equal to 0"),
         ("MAX_RESCUES", "many", "valid integer"),
         ("RESCUE_POLICY", "{mail: fail}", "it is not valid JSON: .* at character 2"),
@@ -76,8 +78,10 @@ def test_the_environment_sets_every_kind_of_value(monkeypatch):
         ("RESCUE_POLICY", '{"mail.*": "explode"}', r"JOBS_MAINT_RESCUE_POLICY\[mail.\*\]: "),
         ("RESCUE_POLICY", "[]", "valid dictionary"),
         ("REDACT", '"iban"', "valid list"),
-        ("QUEUE", "", "queue name of 1 to 40 bytes"),
-        ("QUEUE", "ü" * 21, "queue name of 1 to 40 bytes"),
+        ("QUEUE", "", "queue name of 1 to 40 ASCII letters"),
+        ("QUEUE", "q" * 41, "queue name of 1 to 40 ASCII letters"),
+        ("QUEUE", "wartung–nachts", "queue name of 1 to 40 ASCII letters"),
+        ("QUEUE", "two\nlines", "queue name of 1 to 40 ASCII letters"),
     ],
 )
 def test_nonsense_is_one_sentence_that_names_the_setting(monkeypatch, name, value, says):
@@ -88,6 +92,23 @@ def test_nonsense_is_one_sentence_that_names_the_setting(monkeypatch, name, valu
     assert f"JOBS_MAINT_{name}" in text
     assert "\n" not in text
     assert "pydantic" not in text
+
+
+@pytest.mark.parametrize("name", ["PURGE_CRON", "RESCUE_CRON"])
+@pytest.mark.parametrize(
+    "cron", ["0 0 31 2 *", "0 3 31 4 *", "0 3 30-31 2 *", "0 3 31 4,6 * 30", "0 0 29 2 1#1"]
+)
+def test_a_cron_that_never_comes_is_refused_before_it_ends_a_worker(monkeypatch, name, cron):
+    monkeypatch.setenv(f"JOBS_MAINT_{name}", cron)
+    with pytest.raises(InvalidSettings, match="names a day that never comes") as caught:
+        MaintSettings.load()
+    assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize("cron", ["0 0 29 2 *", "@daily", "0 0 31 2 mon", "*/10 * * * * 30"])
+def test_a_cron_that_comes_seldom_or_in_another_form_is_taken(monkeypatch, cron):
+    monkeypatch.setenv("JOBS_MAINT_PURGE_CRON", f" {cron} ")
+    assert MaintSettings.load().purge_cron == cron
 
 
 def test_two_mistakes_are_told_at_once(monkeypatch):

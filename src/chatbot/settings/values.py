@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterBadDateError, croniter
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,6 +19,7 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from jobs_maint.actions import Grant, Role
+from jobs_maint.crons import check_cron
 from jobs_maint.settings import JsonText
 
 __all__ = ["EVERYBODY", "Channel", "DigestSetting", "GrantSetting", "Roles"]
@@ -70,8 +69,6 @@ def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 Names = Annotated[tuple[Name, ...] | None, AfterValidator(_holds_something)]
 Channels = Annotated[tuple[Channel, ...] | None, AfterValidator(_holds_something)]
-_RANDOM = re.compile(r"[rh](?:\(|/|$)", re.IGNORECASE)
-"""What croniter replaces by a new random value each time it reads the expression."""
 
 
 class GrantSetting(BaseModel):
@@ -120,18 +117,7 @@ class DigestSetting(BaseModel):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
-        fields = value.split()
-        random = any(_RANDOM.match(part) for field in fields for part in field.split(","))
-        # Procrastinate takes a sixth field, for seconds.
-        if len(fields) not in {5, 6} or random or not croniter.is_valid(value):
-            raise ValueError(
-                f"{value!r} is not a cron expression; write five fields such as '0 9 * * *'"
-            )
-        try:
-            croniter(value, datetime.now(UTC)).get_next()
-        except CroniterBadDateError:
-            raise ValueError(f"{value!r} names a day that never comes") from None
-        return " ".join(value.split())
+        return check_cron(value)
 
     @field_validator("timezone")
     @classmethod
