@@ -1,4 +1,8 @@
-"""The Slack bot and the digests of procrastinate-ops."""
+"""The Slack bot and the digests of procrastinate-ops.
+
+The first line tells this package from a team's own `chatbot`. Names are loaded on first use:
+`register_digests` needs nothing of the extra where no digest is set.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatbot.bot import build_app
-    from chatbot.digests.tasks import register_digests
+    from chatbot.digests.registering import register_digests
     from chatbot.settings.bot import ChatbotSettings
 
 __all__ = ["ChatbotSettings", "build_app", "register_digests"]
@@ -15,14 +19,17 @@ __all__ = ["ChatbotSettings", "build_app", "register_digests"]
 _HOMES = {
     "ChatbotSettings": "chatbot.settings.bot",
     "build_app": "chatbot.bot",
-    "register_digests": "chatbot.digests.tasks",
+    "register_digests": "chatbot.digests.registering",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'chatbot' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    from chatbot.settings.extra import needs_extra  # noqa: PLC0415  see above
+
+    with needs_extra(f"chatbot.{name}"):
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

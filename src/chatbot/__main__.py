@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from chatbot.settings.extra import needs_extra
 from jobs_maint.errors import InvalidSettings
 
 __all__ = ["main"]
@@ -12,15 +13,11 @@ __all__ = ["main"]
 def main() -> None:
     """Run the bot; without the extra it needs, one sentence instead of an ImportError."""
     try:
-        from chatbot.cli import main as run  # noqa: PLC0415  see above
-    except ModuleNotFoundError as exc:
-        if (exc.name or "").partition(".")[0] not in {"aiohttp", "slack_bolt", "slack_sdk"}:
-            raise
-        sys.stderr.write(
-            f"jobs-chatbot: {exc.name} is not installed; the bot needs the extra: "
-            "pip install 'procrastinate-ops[slack]'\n"
-        )
-        sys.exit(InvalidSettings.exit_code)
+        with needs_extra("the bot"):
+            from chatbot.cli import main as run  # noqa: PLC0415  see above
+    except InvalidSettings as exc:
+        sys.stderr.write(f"jobs-chatbot: {exc}\n")
+        sys.exit(exc.exit_code)
     run()
 
 

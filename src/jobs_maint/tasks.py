@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -24,11 +24,8 @@ from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["build_blueprint", "jobs_pool", "register"]
+__all__ = ["build_blueprint", "jobs_pool", "refuse_foreign_tasks", "register"]
 
-NAMESPACE = "jobs_maint"
-PURGE = "purge_finished_jobs"
-RESCUE = "rescue_stalled_jobs"
 SLICE = timedelta(seconds=30)
 """In between, a worker with concurrency 1 runs the team's jobs, and SIGTERM is not delayed."""
 AGAIN = 60
@@ -46,11 +43,12 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
     InvalidSettings for invalid settings, and when the app is already registered.
     """
     settings = settings or MaintSettings.load()
-    if any(name.startswith(f"{NAMESPACE}:") for name in app.tasks):
+    refuse_foreign_tasks(app)
+    if upstream.is_ours(app, upstream.RESCUE):
         raise InvalidSettings(
             "jobs_maint.register(app) was already called for this app; call it only once"
         )
-    app.add_tasks_from(build_blueprint(settings), namespace=NAMESPACE)
+    app.add_tasks_from(build_blueprint(settings), namespace="jobs_maint")
     defaults = dict(app.worker_defaults)
     defaults["worker_middleware"] = [
         Recorder(settings),
@@ -58,7 +56,8 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
     ]
     app.worker_defaults = defaults  # type: ignore[assignment]  # a TypedDict, copied
     queues = app.worker_defaults.get("queues")
-    if queues is not None and settings.queue not in queues:
+    # Looking into an iterator would use it up.
+    if isinstance(queues, Collection) and settings.queue not in queues:
         emit(
             "jobs_maint.queue_unheard",
             logging.WARNING,
@@ -68,15 +67,25 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
         )
 
 
+def refuse_foreign_tasks(app: App) -> None:
+    """Raises InvalidSettings when a task of the team has the name of one of ours.
+
+    Its jobs would be taken for ours: left out of stats, and failed when their worker dies.
+    """
+    if foreign := upstream.find_foreign_tasks(app):
+        raise InvalidSettings(
+            f"this app has a task of its own named {foreign[0]!r}, as one of procrastinate-ops is "
+            "named; rename yours, or give its blueprint another namespace"
+        )
+
+
 def build_blueprint(settings: MaintSettings) -> Blueprint:
     """A fresh blueprint: one made at import would get its namespace twice on a second app."""
     blueprint = Blueprint()
 
     async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
         async with jobs_pool(context.app, settings) as pool:
-            await perform(
-                pool, Actor.task(f"{NAMESPACE}:{RESCUE}"), RescueStalled(), settings=settings
-            )
+            await perform(pool, Actor.task(upstream.RESCUE), RescueStalled(), settings=settings)
 
     async def purge_finished_jobs(
         context: JobContext,
@@ -96,7 +105,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
             async with jobs_pool(context.app, settings) as pool:
                 report = await perform(
                     pool,
-                    Actor.task(f"{NAMESPACE}:{PURGE}"),
+                    Actor.task(upstream.PURGE),
                     action,
                     settings=settings,
                     # A worker that was asked to stop does not wait for the whole slice.
@@ -118,7 +127,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
                 skipped=skipped,
             )
             return
-        task: Any = context.app.tasks[f"{NAMESPACE}:{PURGE}"]
+        task: Any = context.app.tasks[upstream.PURGE]
         try:
             await task.configure(schedule_in={"seconds": wait} if wait else None).defer_async(
                 timestamp=timestamp,
@@ -130,16 +139,16 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
             emit("jobs_maint.purge_continued_by_next_tick")
 
     for name, function, cron, priority in (
-        (RESCUE, rescue_stalled_jobs, settings.rescue_cron, FIRST),
-        (PURGE, purge_finished_jobs, settings.purge_cron, LAST),
+        (upstream.RESCUE, rescue_stalled_jobs, settings.rescue_cron, FIRST),
+        (upstream.PURGE, purge_finished_jobs, settings.purge_cron, LAST),
     ):
         task = blueprint.task(
-            name=name,
+            name=name.partition(":")[2],
             queue=settings.queue,
-            queueing_lock=f"{NAMESPACE}:{name}",
+            queueing_lock=name,
             priority=priority,
             pass_context=True,
-        )(function)
+        )(upstream.mark_ours(function))
         if cron:
             blueprint.periodic(cron=cron)(task)
     return blueprint

@@ -11,33 +11,43 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
 if TYPE_CHECKING:
     import psycopg_pool
     from procrastinate import App
     from procrastinate.worker import Worker
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 __all__ = [
-    "OUR_NAMESPACES",
+    "DIGEST",
     "OUR_TASKS",
+    "PURGE",
+    "RESCUE",
     "STOPPING",
     "Notification",
     "app_pool",
     "build_notifications",
     "connection_params",
+    "find_foreign_tasks",
+    "is_ours",
     "is_stopping",
+    "mark_ours",
     "procrastinate_version",
     "schema_sql",
 ]
 
-OUR_NAMESPACES = ("jobs_maint:", "chatbot:")
-"""Prefixes of our own tasks' names; stats and digests leave them out."""
+RESCUE = "jobs_maint:rescue_stalled_jobs"
+PURGE = "jobs_maint:purge_finished_jobs"
+DIGEST = "chatbot:send_digest"
+OUR_TASKS = [RESCUE, PURGE, DIGEST]
+"""Exact names: a team may have namespaces `chatbot` and `jobs_maint` of its own. Stats, sets and
+digests leave these tasks out; the SQL names them too, as a condition of an index."""
 
-OUR_TASKS = [f"{name.replace('_', chr(92) + '_')}%" for name in OUR_NAMESPACES]
-"""The same as LIKE patterns."""
+_MARK = "__procrastinate_ops__"
 
 LONGEST_CHANNEL = 63
 """pg_notify refuses channel names of 64 bytes or more."""
@@ -56,6 +66,23 @@ STOPPING = "jobs_maint_stopping"
 def is_stopping(worker: Worker) -> bool:
     """Whether the worker was asked to stop and is waiting for its jobs."""
     return worker._stop_event.is_set()  # noqa: SLF001  there is no public way to ask
+
+
+def mark_ours(function: F) -> F:
+    """The function of a task of ours: its name alone does not tell."""
+    setattr(function, _MARK, True)
+    return function
+
+
+def is_ours(app: App, name: str) -> bool:
+    """Whether the app's task of this name is there, and is ours."""
+    task = app.tasks.get(name)
+    return task is not None and getattr(task.func, _MARK, False)
+
+
+def find_foreign_tasks(app: App) -> list[str]:
+    """Tasks of the team (or aliases of them) that have the name of one of ours."""
+    return [name for name in OUR_TASKS if name in app.tasks and not is_ours(app, name)]
 
 
 def procrastinate_version() -> str:

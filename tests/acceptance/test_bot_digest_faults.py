@@ -16,6 +16,7 @@ from tests.acceptance.test_bot_digests import (
 from tests.support.history import hours, minutes
 
 from chatbot.digests import tasks as digests
+from jobs_maint import upstream
 from jobs_maint.perform import perform
 from local_slack.sample import OPS
 from local_slack.text import as_text
@@ -41,7 +42,9 @@ class Killed(BaseException):
 async def run_tick(app, digest=HOURLY):
     """One run of the task without a worker, which would survive what kills it."""
     context = SimpleNamespace(app=app)
-    return await app.tasks[digests.TASK].func(context, timestamp=on_the_hour(), name=digest["name"])
+    return await app.tasks[upstream.DIGEST].func(
+        context, timestamp=on_the_hour(), name=digest["name"]
+    )
 
 
 async def test_a_digest_whose_sender_died_after_the_post_is_not_posted_again(

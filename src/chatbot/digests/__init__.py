@@ -1,5 +1,5 @@
 """Failure summaries, posted to channels by the workers the team already has."""
 
-from chatbot.digests.tasks import register_digests
+from chatbot.digests.registering import register_digests
 
 __all__ = ["register_digests"]

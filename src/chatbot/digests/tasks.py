@@ -1,4 +1,4 @@
-"""`register_digests(app)`: failure summaries, sent by the workers the team already has.
+"""The periodic task that sends the digests; `registering` adds it to the team's app.
 
 A digest's window advances only after Slack accepted the message. A failed post is retried later,
 for a window that begins at the same time. If nobody knows whether a post arrived (Slack did not
@@ -23,19 +23,19 @@ from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.own_messages import Metadata, find_own_message, is_same
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
+from jobs_maint import upstream
 from jobs_maint.actions import Actor, CloseDigest, OpenDigest
 from jobs_maint.database import Pool
-from jobs_maint.errors import InvalidSettings, JobsMaintError
+from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 from jobs_maint.tasks import jobs_pool
 
-__all__ = ["register_digests"]
+__all__ = ["build_blueprint"]
 
 log = logging.getLogger(__name__)
 
-TASK = "chatbot:send_digest"
 EVENT = "jobs_maint_digest"
 PRIORITY = 10
 TRIES = 10
@@ -43,32 +43,7 @@ PAGES = 5
 """Of 200 messages each: how far back in its channel a digest looks for itself."""
 
 
-def register_digests(
-    app: procrastinate.App,
-    settings: ChatbotSettings | None = None,
-    *,
-    maint: MaintSettings | None = None,
-) -> None:
-    """Add one periodic task for each digest in the settings; uses neither database nor network.
-
-    Raises InvalidSettings when a setting is wrong, SLACK_BOT_TOKEN is missing, or the app already
-    has the digests.
-    """
-    settings = settings or ChatbotSettings.load()
-    maint = maint or MaintSettings.load()
-    if not settings.digests:
-        log.info("chatbot.no_digests CHATBOT_DIGESTS is not set: no digest is sent")
-        return
-    settings.require_bot_token()
-    if TASK in app.tasks:
-        raise InvalidSettings(
-            "register_digests was called twice for this app; call it once, after the app is created"
-        )
-    app.add_tasks_from(_build_blueprint(settings, maint), namespace="chatbot")
-    log.info("chatbot.digests_registered names=%s", ",".join(d.name for d in settings.digests))
-
-
-def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
+def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
     """A fresh one for each call: a blueprint belongs to the app it was added to."""
     blueprint = procrastinate.Blueprint()
     digests = {digest.name: digest for digest in settings.digests}
@@ -80,6 +55,7 @@ def _build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procras
         pass_context=True,
         retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
     )
+    @upstream.mark_ours
     async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
         digest = digests.get(name)
         if digest is None:
@@ -108,7 +84,7 @@ async def _send(
     *,
     tick: datetime,
 ) -> str:
-    actor = Actor.task(TASK)
+    actor = Actor.task(upstream.DIGEST)
     period = get_period(digest.cron, digest.timezone, tick)
     asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
     slack = SlackClient(settings)

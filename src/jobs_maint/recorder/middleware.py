@@ -81,11 +81,11 @@ class Recorder:
     ) -> Any:
         job_id, worker_id = context.job.id, worker.worker_id
         link: Link | None = None
-        if context.job.task_name.startswith(upstream.OUR_NAMESPACES):
-            stopping = functools.partial(upstream.is_stopping, worker)
-            context.additional_context[upstream.STOPPING] = stopping
         try:
             try:
+                if upstream.is_ours(context.app, context.job.task_name):
+                    stopping = functools.partial(upstream.is_stopping, worker)
+                    context.additional_context[upstream.STOPPING] = stopping
                 link = self._note_start(context, worker)
                 if link is not None and link.living_thread is None:
                     await self._start_thread(context, link)

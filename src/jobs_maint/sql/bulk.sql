@@ -7,7 +7,7 @@ WITH found AS (
     SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
     FROM procrastinate_jobs j
     WHERE j.status = ANY (%(statuses)s::procrastinate_job_status[])
-      AND NOT j.task_name LIKE ANY (%(ours)s)
+      AND j.task_name <> ALL (%(ours)s)
       AND (%(job_ids)s::bigint[] IS NULL OR j.id = ANY (%(job_ids)s))
       AND (%(queue)s::text IS NULL OR j.queue_name LIKE %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))

@@ -99,7 +99,7 @@ WITH span AS (
                extract(epoch FROM %(until)s::timestamptz)::float8, 12)) END AS slot
     FROM failed, span
     WHERE at >= span.since
-      AND NOT task_name LIKE ANY (%(ours)s)
+      AND task_name <> ALL (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
       AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 )
@@ -124,7 +124,7 @@ SELECT e.type::text AS type, count(*) AS jobs
 FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
 WHERE e.type IN ('succeeded', 'deferred_for_retry') AND e.type <> 'scheduled'
   AND e.at >= %(since)s AND e.at < %(until)s
-  AND NOT j.task_name LIKE ANY (%(ours)s)
+  AND j.task_name <> ALL (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
   AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))
 GROUP BY 1;
@@ -133,7 +133,7 @@ GROUP BY 1;
 SELECT count(*) AS jobs FROM jobs_maint_failures f
 WHERE f.kind = 'worker_lost' AND f.will_retry
   AND f.failed_at >= %(since)s AND f.failed_at < %(until)s
-  AND NOT f.task_name LIKE ANY (%(ours)s)
+  AND f.task_name <> ALL (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
   AND (%(tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(tasks)s));
 

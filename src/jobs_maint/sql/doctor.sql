@@ -117,7 +117,7 @@ FROM (SELECT count(*) AS beating,
 CROSS JOIN (
     SELECT count(*) AS jobs, max(extract(epoch FROM now() - r.since)) AS seconds
     FROM (SELECT id, scheduled_at FROM procrastinate_jobs
-          WHERE status = 'todo' AND queue_name = %(queue)s AND task_name LIKE ANY (%(ours)s)
+          WHERE status = 'todo' AND queue_name = %(queue)s AND task_name = ANY (%(ours)s)
             AND (scheduled_at IS NULL OR scheduled_at <= now())
           LIMIT 1000) AS j
     CROSS JOIN LATERAL (SELECT greatest(j.scheduled_at, max(e.at)) AS since

@@ -25,7 +25,7 @@ DELETE FROM jobs_maint_hours WHERE hour < %(until)s;
 -- join reads the whole table of jobs, or four pages per job.
 WITH ended AS (
     SELECT j.queue_name, e.type, e.at > %(hour_ago)s AS last_hour,
-           j.task_name LIKE ANY (%(ours)s) AS own,
+           j.task_name = ANY (%(ours)s) AS own,
            CASE WHEN j.id IS NULL THEN e.job_id END AS looked_up, count(*) AS jobs
     FROM procrastinate_events e
     LEFT JOIN procrastinate_jobs j
@@ -40,7 +40,7 @@ WITH ended AS (
     FROM ended
     CROSS JOIN LATERAL (
         SELECT queue_name FROM procrastinate_jobs
-        WHERE id = ended.looked_up AND NOT task_name LIKE ANY (%(ours)s)
+        WHERE id = ended.looked_up AND task_name <> ALL (%(ours)s)
         OFFSET 0
     ) AS j
 )

@@ -30,7 +30,8 @@ CREATE INDEX CONCURRENTLY jobs_maint_waiting_idx ON procrastinate_jobs (queue_na
 -- Costs the team's jobs nothing.
 CREATE INDEX CONCURRENTLY jobs_maint_own_idx
     ON procrastinate_jobs (task_name, status, id) INCLUDE (queue_name)
-    WHERE starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:');
+    WHERE task_name IN (
+        'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest');
 
 -- name: jobs_maint_failed_events_idx
 -- `failed`, `errors`, digests: when jobs failed for good, newest first, recorded or not.

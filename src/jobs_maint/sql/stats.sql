@@ -22,7 +22,8 @@ GROUP BY procrastinate_jobs.status, queue_name;
 -- name: count_own (queue)
 -- Our own tasks by queue and status as above, which the counts leave out, from jobs_maint_own_idx.
 SELECT queue_name, status::text AS status, count(*) AS jobs FROM procrastinate_jobs
-WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+WHERE task_name IN (
+    'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
   AND status NOT IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
 GROUP BY procrastinate_jobs.status, queue_name
 UNION ALL
@@ -31,7 +32,8 @@ SELECT queue_name,
             ELSE 'ready' END,
        count(*)
 FROM procrastinate_jobs
-WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
+WHERE task_name IN (
+    'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
   AND status IN ('todo', 'doing') AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
 GROUP BY 1, 2;
 
@@ -178,7 +180,7 @@ CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS r
-WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo' AND NOT j.task_name LIKE ANY (%(ours)s)
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo' AND j.task_name <> ALL (%(ours)s)
 GROUP BY 1;
 
 -- name: count_put_back (queue, ours)
@@ -189,7 +191,7 @@ SELECT queue_name, count(*) AS last_day,
 FROM jobs_maint_failures
 WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_retry
   AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-  AND NOT task_name LIKE ANY (%(ours)s)
+  AND task_name <> ALL (%(ours)s)
 GROUP BY 1;
 
 -- name: count_workers
@@ -209,30 +211,18 @@ FROM (
 ) AS workers;
 
 -- name: list_maintenance (queue)
--- The last end of each of our tasks, by jobs_maint_own_idx: one step per task name, then the events
--- of its twenty newest jobs of each status, as an older one ends last if it was retried.
-WITH RECURSIVE task AS (
-    (SELECT task_name FROM procrastinate_jobs
-     WHERE (starts_with(task_name, 'jobs_maint:') OR starts_with(task_name, 'chatbot:'))
-       AND queue_name = %(queue)s
-     ORDER BY task_name LIMIT 1)
-    UNION ALL
-    SELECT (SELECT j.task_name FROM procrastinate_jobs j
-            WHERE (starts_with(j.task_name, 'jobs_maint:') OR starts_with(j.task_name, 'chatbot:'))
-              AND j.task_name > task.task_name AND j.queue_name = %(queue)s
-            ORDER BY j.task_name LIMIT 1)
-    FROM task WHERE task.task_name IS NOT NULL
-)
+-- The last end of each of our tasks of maintenance, by jobs_maint_own_idx: the events of its twenty
+-- newest jobs of each status, as an older one ends last if it was retried.
 SELECT DISTINCT ON (task.task_name) task.task_name AS task, e.at AS finished_at,
        e.type = 'succeeded' AS succeeded
-FROM task
+FROM unnest(ARRAY['jobs_maint:purge_finished_jobs', 'jobs_maint:rescue_stalled_jobs']) AS task (task_name)
 CROSS JOIN unnest(enum_range(NULL::procrastinate_job_status)) AS any_status (status)
 CROSS JOIN LATERAL (
     SELECT j.id FROM procrastinate_jobs j
-    WHERE (starts_with(j.task_name, 'jobs_maint:') OR starts_with(j.task_name, 'chatbot:'))
+    WHERE j.task_name IN (
+        'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
       AND j.task_name = task.task_name AND j.status = any_status.status AND j.queue_name = %(queue)s
     ORDER BY j.id DESC LIMIT 20
 ) AS j
 JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
-WHERE starts_with(task.task_name, 'jobs_maint:')
 ORDER BY task.task_name, e.at DESC;

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.durations import format_age
+from jobs_maint.launcher import describe_hidden_bot
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, note, ok, warning
 from jobs_maint.sql import load_queries
@@ -110,6 +111,18 @@ async def check_proxy(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
         f"{_without_login(situation, name)}, and it ignores NO_PROXY.",
         f"Unset {name} for the bot if it can reach Slack directly; otherwise no action is needed. "
         "A Slack API on 127.0.0.1 is never reached through a proxy.",
+    )
+
+
+async def check_bot_package(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    hidden = describe_hidden_bot()
+    if hidden is None:
+        return ok("bot_package", "Nothing hides the bot's package chatbot.")
+    return note(
+        "bot_package",
+        f"The bot cannot be started here: {hidden.partition(';')[0]}.",
+        "Nothing is to do where neither bot nor digests are wanted; else rename the other package, "
+        "or take it off Python's path.",
     )
 
 

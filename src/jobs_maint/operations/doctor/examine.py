@@ -41,6 +41,7 @@ CHECKS = (
     Check("isolation", database.check_isolation),
     Check("clock", database.check_clock),
     Check("proxy", database.check_proxy),
+    Check("bot_package", database.check_bot_package),
     Check("procrastinate", schema.check_procrastinate),
     Check("procrastinate_schema", schema.check_procrastinate_schema),
     Check("schema", schema.check_schema),

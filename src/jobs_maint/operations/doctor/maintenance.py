@@ -7,6 +7,7 @@ from typing import Any
 
 from croniter import croniter
 
+from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import Finding
@@ -32,7 +33,7 @@ async def check_rescue(conn: Conn, situation: Situation) -> Finding:
             "doing.",
             "Set JOBS_MAINT_RESCUE_CRON, or run `jobs-maint rescue` whenever a worker dies.",
         )
-    run = await _find_last_run(conn, situation, "jobs_maint:rescue_stalled_jobs", "rescue")
+    run = await _find_last_run(conn, situation, upstream.RESCUE, "rescue")
     return judge_schedule("rescue", situation.settings.rescue_cron, run, RESCUE_GRACE)
 
 
@@ -43,7 +44,7 @@ async def check_purge(conn: Conn, situation: Situation) -> Finding:
             "The nightly purge is off (JOBS_MAINT_PURGE_CRON is empty): finished jobs are kept.",
             "Set JOBS_MAINT_PURGE_CRON, or run `jobs-maint purge` from time to time.",
         )
-    run = await _find_last_run(conn, situation, "jobs_maint:purge_finished_jobs", "purge")
+    run = await _find_last_run(conn, situation, upstream.PURGE, "purge")
     return judge_schedule("purge", situation.settings.purge_cron, run, PURGE_GRACE)
 
 

@@ -131,7 +131,7 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
         return await _end(
             conn, row, "aborted", f"{lost}; an abort was requested, so it was aborted"
         )
-    if row["task_name"].startswith(upstream.OUR_NAMESPACES):
+    if row["task_name"] in upstream.OUR_TASKS:
         return await _end(conn, row, "failed", f"{lost}; the next tick does its work")
     if rules.fails(row["task_name"]):
         return await _end(conn, row, "failed", f"{lost}; the rescue policy of this task is fail")
