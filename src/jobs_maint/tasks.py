@@ -23,8 +23,9 @@ from jobs_maint.events import emit
 from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
 from jobs_maint.settings import MaintSettings
+from jobs_maint.upstream import DIGEST, mark_ours
 
-__all__ = ["build_blueprint", "jobs_pool", "refuse_foreign_tasks", "register"]
+__all__ = ["DIGEST", "build_blueprint", "claim_name", "jobs_pool", "mark_ours", "register"]
 
 SLICE = timedelta(seconds=30)
 """In between, a worker with concurrency 1 runs the team's jobs, and SIGTERM is not delayed."""
@@ -43,11 +44,7 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
     InvalidSettings for invalid settings, and when the app is already registered.
     """
     settings = settings or MaintSettings.load()
-    refuse_foreign_tasks(app)
-    if upstream.is_ours(app, upstream.RESCUE):
-        raise InvalidSettings(
-            "jobs_maint.register(app) was already called for this app; call it only once"
-        )
+    claim_name(app, upstream.RESCUE, "jobs_maint.register(app)")
     app.add_tasks_from(build_blueprint(settings), namespace="jobs_maint")
     defaults = dict(app.worker_defaults)
     defaults["worker_middleware"] = [
@@ -67,16 +64,19 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
         )
 
 
-def refuse_foreign_tasks(app: App) -> None:
-    """Raises InvalidSettings when a task of the team has the name of one of ours.
+def claim_name(app: App, name: str, caller: str) -> None:
+    """Raises InvalidSettings when the app has this task of ours, or a task of its own named so.
 
-    Its jobs would be taken for ours: left out of stats, and failed when their worker dies.
+    The jobs of the latter would be taken for ours: left out of stats, and failed when their worker
+    dies.
     """
     if foreign := upstream.find_foreign_tasks(app):
         raise InvalidSettings(
-            f"this app has a task of its own named {foreign[0]!r}, as one of procrastinate-ops is "
-            "named; rename yours, or give its blueprint another namespace"
+            f"this app has a task of its own named {foreign[0]!r}, a name of procrastinate-ops; "
+            "rename yours, or give its blueprint another namespace"
         )
+    if upstream.is_ours(app, name):
+        raise InvalidSettings(f"{caller} was already called for this app; call it only once")
 
 
 def build_blueprint(settings: MaintSettings) -> Blueprint:
@@ -148,7 +148,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
             queueing_lock=name,
             priority=priority,
             pass_context=True,
-        )(upstream.mark_ours(function))
+        )(mark_ours(function))
         if cron:
             blueprint.periodic(cron=cron)(task)
     return blueprint

@@ -16,7 +16,7 @@ from tests.acceptance.test_bot_digests import (
 from tests.support.history import hours, minutes
 
 from chatbot.digests import tasks as digests
-from jobs_maint import upstream
+from jobs_maint import tasks
 from jobs_maint.perform import perform
 from local_slack.sample import OPS
 from local_slack.text import as_text
@@ -42,7 +42,7 @@ class Killed(BaseException):
 async def run_tick(app, digest=HOURLY):
     """One run of the task without a worker, which would survive what kills it."""
     context = SimpleNamespace(app=app)
-    return await app.tasks[upstream.DIGEST].func(
+    return await app.tasks[tasks.DIGEST].func(
         context, timestamp=on_the_hour(), name=digest["name"]
     )
 

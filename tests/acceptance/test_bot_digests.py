@@ -189,7 +189,7 @@ def test_two_apps_in_one_process_each_get_their_own_tasks():
 def test_registering_twice_is_an_error_that_says_so():
     app = procrastinate.App(connector=procrastinate.PsycopgConnector())
     chatbot.register_digests(app, settings_with(HOURLY))
-    with pytest.raises(InvalidSettings, match="called twice"):
+    with pytest.raises(InvalidSettings, match="call it only once"):
         chatbot.register_digests(app, settings_with(HOURLY))
 
 

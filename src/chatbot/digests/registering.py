@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.extra import needs_extra
-from jobs_maint import upstream
-from jobs_maint.errors import InvalidSettings
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import refuse_foreign_tasks
+from jobs_maint.tasks import DIGEST, claim_name
 
 if TYPE_CHECKING:
     import procrastinate
@@ -41,11 +39,7 @@ def register_digests(
         log.info("chatbot.no_digests CHATBOT_DIGESTS is not set: no digest is sent")
         return
     settings.require_bot_token()
-    refuse_foreign_tasks(app)
-    if upstream.is_ours(app, upstream.DIGEST):
-        raise InvalidSettings(
-            "register_digests was called twice for this app; call it once, after the app is created"
-        )
+    claim_name(app, DIGEST, "register_digests")
     with needs_extra("a digest (CHATBOT_DIGESTS)"):
         from chatbot.digests.tasks import build_blueprint  # noqa: PLC0415  see above
     app.add_tasks_from(build_blueprint(settings, maint), namespace="chatbot")

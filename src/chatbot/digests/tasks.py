@@ -23,14 +23,13 @@ from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.own_messages import Metadata, find_own_message, is_same
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
-from jobs_maint import upstream
 from jobs_maint.actions import Actor, CloseDigest, OpenDigest
 from jobs_maint.database import Pool
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import jobs_pool
+from jobs_maint.tasks import DIGEST, jobs_pool, mark_ours
 
 __all__ = ["build_blueprint"]
 
@@ -55,7 +54,7 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
         pass_context=True,
         retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
     )
-    @upstream.mark_ours
+    @mark_ours
     async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
         digest = digests.get(name)
         if digest is None:
@@ -84,7 +83,7 @@ async def _send(
     *,
     tick: datetime,
 ) -> str:
-    actor = Actor.task(upstream.DIGEST)
+    actor = Actor.task(DIGEST)
     period = get_period(digest.cron, digest.timezone, tick)
     asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
     slack = SlackClient(settings)
