@@ -100,6 +100,10 @@ Cron = Annotated[str, BeforeValidator(_cron)]
 JsonText = BeforeValidator(_json)
 
 
+def _blank_is_unset(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
 _FILE_TABLES = ("jobs_maint", "chatbot", "slack")
 
 
@@ -246,6 +250,7 @@ class MaintSettings(OurSettings):
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("JOB_QUEUE_DATABASE_URL")
     )
+    worker_database_url: Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)] = None
     queue: str = "maintenance"
     purge_cron: Cron = _DEFAULT_CRONS[0]
     keep_succeeded: Retention = timedelta(days=30)
@@ -299,10 +304,23 @@ class MaintSettings(OurSettings):
 
     def require_database_url(self) -> str:
         """The URL of the jobs database; raises InvalidSettings when it is not set."""
-        url = self.database_url.get_secret_value().strip() if self.database_url else ""
-        if not url:
-            raise InvalidSettings(
-                "JOB_QUEUE_DATABASE_URL is not set; set it to the URL of the jobs database, "
-                "such as postgresql://user:password@host:5432/jobs"
-            )
-        return url
+        return _require_url(
+            self.database_url,
+            "JOB_QUEUE_DATABASE_URL is not set; set it to the URL of the jobs database, "
+            "such as postgresql://user:password@host:5432/jobs",
+        )
+
+    def require_worker_database_url(self) -> str:
+        """The URL for apps whose connector has no psycopg pool; raises InvalidSettings without."""
+        return _require_url(
+            self.worker_database_url,
+            "JOBS_MAINT_WORKER_DATABASE_URL is not set, and this app's connector has no psycopg "
+            "pool; set it to the URL of the database that the connector uses",
+        )
+
+
+def _require_url(value: SecretStr | None, sentence: str) -> str:
+    url = value.get_secret_value().strip() if value else ""
+    if not url:
+        raise InvalidSettings(sentence)
+    return url

@@ -5,10 +5,11 @@ The tasks are shells without logic: they say when, `perform` says how.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -18,15 +19,24 @@ from procrastinate.exceptions import AlreadyEnqueued
 from jobs_maint import upstream
 from jobs_maint.actions import Actor, PurgeFinished, RescueStalled
 from jobs_maint.database import Pool, open_pool
-from jobs_maint.errors import AlreadyRunning, InvalidSettings
+from jobs_maint.errors import AlreadyRunning, InvalidSettings, JobsMaintError
 from jobs_maint.events import emit
 from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
 from jobs_maint.settings import MaintSettings
-from jobs_maint.upstream import DIGEST, mark_ours
+from jobs_maint.upstream import DIGEST
 
-__all__ = ["DIGEST", "build_blueprint", "claim_name", "jobs_pool", "mark_ours", "register"]
+__all__ = [
+    "DIGEST",
+    "IN_MEMORY",
+    "build_blueprint",
+    "claim_name",
+    "jobs_pool",
+    "our_task",
+    "register",
+]
 
+IN_MEMORY = "nothing is done: this app's jobs are in memory (InMemoryConnector)"
 SLICE = timedelta(seconds=30)
 """In between, a worker with concurrency 1 runs the team's jobs, and SIGTERM is not delayed."""
 AGAIN = 60
@@ -79,14 +89,28 @@ def claim_name(app: App, name: str, caller: str) -> None:
         raise InvalidSettings(f"{caller} was already called for this app; call it only once")
 
 
+def our_task(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Of one of our tasks: known as ours, whatever its name, and idle for jobs in memory."""
+
+    @functools.wraps(function)
+    async def run(context: JobContext, *args: Any, **kwargs: Any) -> Any:
+        if upstream.is_in_memory(context.app):
+            return IN_MEMORY
+        return await function(context, *args, **kwargs)
+
+    return upstream.mark_ours(run)
+
+
 def build_blueprint(settings: MaintSettings) -> Blueprint:
     """A fresh blueprint: one made at import would get its namespace twice on a second app."""
     blueprint = Blueprint()
 
+    @our_task
     async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
         async with jobs_pool(context.app, settings) as pool:
             await perform(pool, Actor.task(upstream.RESCUE), RescueStalled(), settings=settings)
 
+    @our_task
     async def purge_finished_jobs(
         context: JobContext,
         timestamp: int,
@@ -148,7 +172,7 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
             queueing_lock=name,
             priority=priority,
             pass_context=True,
-        )(mark_ours(function))
+        )(function)
         if cron:
             blueprint.periodic(cron=cron)(task)
     return blueprint
@@ -158,11 +182,22 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
 async def jobs_pool(app: App, settings: MaintSettings) -> AsyncIterator[Pool]:
     """The running app's own pool; for connectors without one, a small pool of ours.
 
-    Two connections: a long act renews its lease while its statements run.
+    It takes the address that was named for this purpose, never JOB_QUEUE_DATABASE_URL: that may be
+    production's, and the app a unit test. Two connections: a long act renews its lease while its
+    statements run. Raises InvalidSettings without an address, and for jobs in memory.
     """
     pool = upstream.app_pool(app)
     if pool is not None:
         yield pool
         return
-    async with open_pool(settings.require_database_url(), max_size=2) as own:
+    if upstream.is_in_memory(app):
+        raise InvalidSettings(IN_MEMORY)
+    async with AsyncExitStack() as stack:
+        try:
+            url = settings.require_worker_database_url()
+            own = await stack.enter_async_context(open_pool(url, max_size=2))
+        except JobsMaintError as exc:
+            # Told of the shell's setting, a person would look in the wrong place.
+            told = str(exc).replace("JOB_QUEUE_DATABASE_URL", "JOBS_MAINT_WORKER_DATABASE_URL")
+            raise type(exc)(told) from exc.__cause__
         yield own

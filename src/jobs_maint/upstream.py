@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
@@ -30,12 +30,15 @@ __all__ = [
     "STOPPING",
     "Notification",
     "app_pool",
+    "ask_params",
     "build_notifications",
-    "connection_params",
+    "configure_function",
     "find_foreign_tasks",
+    "is_in_memory",
     "is_ours",
     "is_stopping",
     "mark_ours",
+    "plain_params",
     "procrastinate_version",
     "schema_sql",
 ]
@@ -112,30 +115,41 @@ def app_pool(app: App) -> psycopg_pool.AsyncConnectionPool[Any] | None:
     return None
 
 
-async def connection_params(app: App) -> tuple[str, dict[str, Any]] | None:
-    """Conninfo and keyword arguments for one more connection like the pool's; None without a pool.
+def is_in_memory(app: App) -> bool:
+    """Whether the app's jobs are in no database at all, as in a team's unit tests."""
+    from procrastinate.testing import InMemoryConnector
 
-    Only plain values are kept: factories and callbacks of the pool are for async connections.
-    """
-    pool = app_pool(app)
-    if pool is None:
+    return isinstance(app.connector, InMemoryConnector)
+
+
+def plain_params(
+    pool: psycopg_pool.AsyncConnectionPool[Any],
+) -> tuple[str, dict[str, Any]] | None:
+    """The pool's conninfo and keyword arguments; None where it has a function for one of them."""
+    conninfo, kwargs = pool.conninfo, pool.kwargs
+    if callable(conninfo) or callable(kwargs):
         return None
-    conninfo: Any = pool.conninfo
-    if callable(conninfo):
-        conninfo = conninfo()
-        if inspect.isawaitable(conninfo):
-            conninfo = await conninfo
-    kwargs: Any = pool.kwargs or {}
-    if callable(kwargs):
-        kwargs = kwargs()
-        if inspect.isawaitable(kwargs):
-            kwargs = await kwargs
-    plain = {
-        key: value
-        for key, value in dict(kwargs).items()
-        if isinstance(value, str | int | float) and key not in {"autocommit", "prepare_threshold"}
-    }
-    return str(conninfo), plain
+    return conninfo or "", dict(kwargs or {})
+
+
+async def ask_params(
+    pool: psycopg_pool.AsyncConnectionPool[Any],
+) -> tuple[str, dict[str, Any]]:
+    """What the pool would take for its next connection, in its own event loop."""
+    return str(await _ask(pool.conninfo) or ""), dict(await _ask(pool.kwargs) or {})
+
+
+async def _ask(given: Any) -> Any:
+    """A value, or what a function (async or not) in its place returns."""
+    value = given() if callable(given) else given
+    return await value if inspect.isawaitable(value) else value
+
+
+def configure_function(
+    pool: psycopg_pool.AsyncConnectionPool[Any],
+) -> Callable[[Any], Awaitable[None]] | None:
+    """What the pool calls with each new connection; the pool shows it to nobody."""
+    return getattr(pool, "_configure", None)
 
 
 def build_notifications(jobs: Iterable[tuple[int, str]]) -> list[Notification]:

@@ -42,9 +42,7 @@ class Killed(BaseException):
 async def run_tick(app, digest=HOURLY):
     """One run of the task without a worker, which would survive what kills it."""
     context = SimpleNamespace(app=app)
-    return await app.tasks[tasks.DIGEST].func(
-        context, timestamp=on_the_hour(), name=digest["name"]
-    )
+    return await app.tasks[tasks.DIGEST].func(context, timestamp=on_the_hour(), name=digest["name"])
 
 
 async def test_a_digest_whose_sender_died_after_the_post_is_not_posted_again(

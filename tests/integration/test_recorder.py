@@ -272,8 +272,9 @@ def test_what_comes_during_the_threads_last_turn_is_stored(database_url):
         return True
 
     thread = RecorderThread(
-        database_url, {}, beat=timedelta(seconds=10), list_workers=list, retire=retire
-    )
+        lambda: store.connect(database_url, {}),
+        beat=timedelta(seconds=10), list_workers=list, retire=retire,
+    )  # fmt: skip
     thread.start()
     thread.join(10)
     with psycopg.connect(database_url) as look:

@@ -6,7 +6,6 @@ import logging
 
 import procrastinate
 import pytest
-from procrastinate import testing
 
 import jobs_maint
 from jobs_maint.errors import InvalidSettings
@@ -76,31 +75,3 @@ def test_an_empty_cron_switches_a_task_off_but_it_can_still_be_deferred():
     jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
     assert own_tasks(app) == OURS
     assert own_periodic_tasks(app) == set()
-
-
-async def test_on_a_connector_without_a_pool_the_teams_jobs_run_and_it_is_told_once(caplog):
-    app = procrastinate.App(connector=testing.InMemoryConnector())
-    jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
-    done = []
-
-    @app.task(name="works")
-    async def works(number: int) -> None:
-        done.append(number)
-
-    async with app.open_async():
-        for number in range(3):
-            await works.defer_async(number=number)
-        with caplog.at_level(logging.WARNING, "jobs_maint"):
-            await app.run_worker_async(wait=False, install_signal_handlers=False)
-    assert done == [0, 1, 2]
-    assert caplog.text.count("recorder_off") == 1
-    assert "JOB_QUEUE_DATABASE_URL" in caplog.text
-
-
-async def test_our_tasks_without_any_database_say_what_to_set(caplog):
-    app = procrastinate.App(connector=testing.InMemoryConnector())
-    jobs_maint.register(app, MaintSettings(purge_cron="", rescue_cron=""))
-    async with app.open_async():
-        await app.tasks["jobs_maint:rescue_stalled_jobs"].defer_async(timestamp=0)
-        await app.run_worker_async(wait=False, install_signal_handlers=False)
-    assert "JOB_QUEUE_DATABASE_URL is not set" in caplog.text

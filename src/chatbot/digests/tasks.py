@@ -29,7 +29,7 @@ from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import DIGEST, jobs_pool, mark_ours
+from jobs_maint.tasks import DIGEST, jobs_pool, our_task
 
 __all__ = ["build_blueprint"]
 
@@ -54,7 +54,7 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
         pass_context=True,
         retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
     )
-    @mark_ours
+    @our_task
     async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
         digest = digests.get(name)
         if digest is None:

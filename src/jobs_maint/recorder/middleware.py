@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from procrastinate import exceptions
-from procrastinate.job_context import AbortReason
 
 from jobs_maint import upstream
 from jobs_maint.database import normalise_url
@@ -28,11 +27,14 @@ from jobs_maint.recorder.failure import (
     describe_traceback,
     describe_type,
 )
+from jobs_maint.recorder.retrying import RetryAnswer, ask_retry
 from jobs_maint.recorder.running import RunningWorker
+from jobs_maint.recorder.sources import PoolSource
+from jobs_maint.recorder.store import connect
 from jobs_maint.recorder.thread import RecorderThread
 
 if TYPE_CHECKING:
-    from procrastinate import JobContext
+    from procrastinate import App, JobContext
     from procrastinate.worker import Worker
 
     from jobs_maint.settings import MaintSettings
@@ -48,7 +50,7 @@ class Link:
     """The workers of this process on one database, and the thread that reports them there."""
 
     source: object
-    """What identifies the database: the app's pool. Kept, so that no other gets its id()."""
+    """The app's pool or connector, for its database. Kept, so that no other gets its id()."""
     workers: dict[int, RunningWorker] = field(default_factory=dict)
     thread: RecorderThread | None = None
 
@@ -68,7 +70,9 @@ class Recorder:
 
     def __init__(self, settings: MaintSettings) -> None:
         self._settings = settings
-        self._off = False
+        self._off: object = None
+        """The connector that has no database to record in."""
+        self._told_off = False
         self._begin()
 
     def _begin(self) -> None:
@@ -88,13 +92,16 @@ class Recorder:
                     context.additional_context[upstream.STOPPING] = stopping
                 link = self._note_start(context, worker)
                 if link is not None and link.living_thread is None:
-                    await self._start_thread(context, link)
+                    self._start_thread(context, link)
             except Exception as exc:  # noqa: BLE001  the team's job must run, whatever fails here
                 emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
             return await call_next()
         except BaseException as exc:
-            if link is not None:
-                await self._note_failure(context, exc, link)
+            if link is not None and (thread := link.living_thread) is not None:
+                answer = ask_retry(context, exc)
+                await self._note_failure(context, exc, thread, answer)
+                if answer is not None:  # nothing may be awaited until the worker asks
+                    answer.hand_over()
             raise
         finally:
             if link is not None and worker_id is not None and job_id is not None:
@@ -105,11 +112,14 @@ class Recorder:
 
     def _note_start(self, context: JobContext, worker: Worker) -> Link | None:
         worker_id, job_id = worker.worker_id, context.job.id
-        if self._off or worker_id is None or job_id is None:
+        if worker_id is None or job_id is None or self._off is context.app.connector:
             return None
         if self._pid != os.getpid():  # forked: locks and threads of the parent mean nothing here
             self._begin()
-        source = upstream.app_pool(context.app)
+        pool = upstream.app_pool(context.app)
+        if pool is None and not self._has_address(context.app):
+            return None
+        source: object = context.app.connector if pool is None else pool
         with self._lock:
             link = self._links.setdefault(id(source), Link(source))
             running = link.workers.get(worker_id)
@@ -123,24 +133,39 @@ class Recorder:
             running.jobs[job_id] = time.monotonic()
             return link
 
-    async def _start_thread(self, context: JobContext, link: Link) -> None:
-        params = await upstream.connection_params(context.app)
-        if params is None:
-            url = self._settings.database_url
-            if url is None:
-                self._off = True
-                emit(
-                    "jobs_maint.recorder_off",
-                    logging.WARNING,
-                    reason="this connector has no psycopg pool; set JOB_QUEUE_DATABASE_URL",
-                )
-                return
-            params = normalise_url(url.get_secret_value()), {}
+    def _has_address(self, app: App) -> bool:
+        """Whether there is a database to record in for a connector without a psycopg pool.
+
+        Only one that was named for this purpose, and none for jobs that are in no database: what
+        the environment names else may be production, and the app a unit test.
+        """
+        in_memory = upstream.is_in_memory(app)
+        if self._settings.worker_database_url is not None and not in_memory:
+            return True
+        self._off = app.connector
+        if not self._told_off:
+            self._told_off = True
+            emit(
+                "jobs_maint.recorder_off",
+                logging.WARNING,
+                reason="this app's jobs are in memory (InMemoryConnector): nothing of ours is done"
+                if in_memory
+                else "this connector has no psycopg pool; set JOBS_MAINT_WORKER_DATABASE_URL",
+            )
+        return False
+
+    def _start_thread(self, context: JobContext, link: Link) -> None:
+        pool = upstream.app_pool(context.app)
+        if pool is not None:
+            open_one = PoolSource(pool, asyncio.get_running_loop()).connect
+        else:
+            url = normalise_url(self._settings.require_worker_database_url())
+            open_one = functools.partial(connect, url, {})
         with self._lock:
             if link.living_thread is not None:
                 return
             link.thread = RecorderThread(
-                *params,
+                open_one,
                 beat=self._settings.beat,
                 list_workers=functools.partial(self._list_workers, link),
                 retire=functools.partial(self._retire, link),
@@ -179,13 +204,16 @@ class Recorder:
         for thread in threads:
             thread.join(timeout=WRITE_TIMEOUT)
 
-    async def _note_failure(self, context: JobContext, exc: BaseException, link: Link) -> None:
+    async def _note_failure(
+        self,
+        context: JobContext,
+        exc: BaseException,
+        thread: RecorderThread,
+        answer: RetryAnswer | None,
+    ) -> None:
         """Never raises; a cancellation while it waits ends the wait but not the job's outcome."""
         try:
-            thread = link.living_thread
-            if thread is None:
-                return
-            failure = self._describe(context, exc, thread)
+            failure = self._describe(context, exc, thread, answer)
             stored = thread.store(failure)
             if stored is None:
                 return
@@ -197,7 +225,13 @@ class Recorder:
         except Exception as broken:  # noqa: BLE001
             emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(broken)[:300])
 
-    def _describe(self, context: JobContext, exc: BaseException, thread: RecorderThread) -> Failure:
+    def _describe(
+        self,
+        context: JobContext,
+        exc: BaseException,
+        thread: RecorderThread,
+        answer: RetryAnswer | None,
+    ) -> Failure:
         job = context.job
         message = describe_message(exc, MESSAGE_BYTES)
         fingerprint = build_fingerprint(job.task_name, type(exc), message)
@@ -211,21 +245,6 @@ class Recorder:
             exception_type=describe_type(exc),
             message=message,
             fingerprint=fingerprint,
-            will_retry=_will_retry(context, exc),
+            will_retry=answer is not None and answer.will_retry,
             traceback=None if thread.has_enough_of(fingerprint) else describe_traceback(exc),
         )
-
-
-def _will_retry(context: JobContext, exc: BaseException) -> bool:
-    """The decision that the worker makes after us, made the same way."""
-    reason = context.abort_reason()
-    if isinstance(exc, exceptions.JobAborted) and reason is not AbortReason.SHUTDOWN:
-        return False
-    if (
-        reason is AbortReason.USER_REQUEST
-    ):  # the database refuses to retry a job with an abort request
-        return False
-    try:
-        return context.task.get_retry_exception(exception=exc, job=context.job) is not None
-    except Exception:  # noqa: BLE001  the team's own strategy may fail; the worker reports it
-        return False

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
+from jobs_maint.database import map_error
+from jobs_maint.errors import SchemaMismatch
 from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
+from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["FailureStore", "connect", "short_transaction"]
+__all__ = ["FailureStore", "connect", "describe_trouble", "short_transaction"]
 
 KEPT_PER_HOUR = 100
 """Failures per group and hour that keep their traceback."""
@@ -33,8 +38,47 @@ _FIXED = {
 }
 
 
-def connect(conninfo: str, kwargs: dict[str, Any]) -> psycopg.Connection[Any]:
-    conn = psycopg.connect(conninfo, **{**CONNECTION, **kwargs, **_FIXED})
+class _Loop(asyncio.SelectorEventLoop):
+    """Looks names up in its own thread: executors do not work while the interpreter ends."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
+        return socket.getaddrinfo(host, port, **kwargs)
+
+
+def connect(
+    conninfo: str,
+    kwargs: dict[str, Any],
+    *,
+    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
+    configure: Callable[[Any], Awaitable[None]] | None = None,
+) -> psycopg.Connection[Any]:
+    """A connection for the recorder's thread, opened and configured as the team's pool does it.
+
+    The pool's class and function are for async connections, so one is opened; what is left of it
+    is libpq's connection.
+    """
+
+    async def open_one() -> psycopg.AsyncConnection[Any]:
+        given = {**CONNECTION, **kwargs, **_FIXED}
+        opened = await connection_class.connect(conninfo, **given)
+        try:
+            if configure is not None:
+                await configure(opened)
+                if opened.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    raise psycopg.InterfaceError(  # noqa: TRY301  closed below
+                        f"{configure!r} left the connection in a transaction"
+                    )
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
+
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        opened = runner.run(open_one())
+    conn: psycopg.Connection[Any] = psycopg.Connection(opened.pgconn)
+    del opened.pgconn  # now the other's: this one would warn that it was never closed
+    conn.autocommit = True
+    conn.prepare_threshold = None
     conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return conn
 
@@ -126,3 +170,14 @@ def _row(failure: Failure, hashed: bytes | None) -> dict[str, Any]:
         "fingerprint": failure.fingerprint,
         "will_retry": failure.will_retry,
     }
+
+
+def describe_trouble(exc: Exception) -> str:
+    """The command to run where our tables are at fault, else the words of the server itself."""
+    ours = map_error(exc) if isinstance(exc, psycopg.Error) else None
+    if isinstance(ours, SchemaMismatch):
+        return str(ours)
+    if isinstance(exc, psycopg.ProgrammingError) and exc.sqlstate is None:
+        return "the address of the database cannot be read"  # libpq quotes it, password and all
+    words = redact_text(" ".join(str(exc)[:2_000].split()))
+    return (words or repr(exc))[:300]

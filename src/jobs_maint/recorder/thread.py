@@ -21,11 +21,10 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import map_error
 from jobs_maint.events import emit
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
-from jobs_maint.recorder.store import FailureStore, connect, short_transaction
+from jobs_maint.recorder.store import FailureStore, describe_trouble, short_transaction
 from jobs_maint.sql import load_queries
 
 __all__ = ["RecorderThread"]
@@ -53,16 +52,14 @@ class RecorderThread(threading.Thread):
 
     def __init__(
         self,
-        conninfo: str,
-        kwargs: dict[str, Any],
+        connect: Callable[[], psycopg.Connection[Any]],
         *,
         beat: timedelta,
         list_workers: Callable[[], list[RunningWorker]],
         retire: Callable[[], bool],
     ) -> None:
         super().__init__(name="jobs-maint-recorder", daemon=True)
-        self._conninfo = conninfo
-        self._kwargs = kwargs
+        self._connect = connect
         self._beat_seconds = beat.total_seconds()
         self._list_workers = list_workers
         self._retire = retire
@@ -185,8 +182,7 @@ class RecorderThread(threading.Thread):
             self._retry_at = time.monotonic() + min(self._beat_seconds, 5.0)
             if not self._broken:
                 self._broken = True
-                reason = map_error(exc) if isinstance(exc, psycopg.Error) else repr(exc)[:200]
-                emit("jobs_maint.recorder_failed", logging.WARNING, reason=reason)
+                emit("jobs_maint.recorder_failed", logging.WARNING, reason=describe_trouble(exc))
             return False
         if self._broken:
             self._broken = False
@@ -206,7 +202,7 @@ class RecorderThread(threading.Thread):
                 self._disconnect()
             else:
                 return
-        self._conn = connect(self._conninfo, self._kwargs)
+        self._conn = self._connect()
         work(self._conn)
 
     def _disconnect(self) -> None:
