@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 
 import procrastinate
@@ -80,6 +81,23 @@ def test_a_task_of_theirs_with_the_name_of_one_of_ours_is_refused(name):
             register()
         assert caught.value.exit_code == 78
     assert "worker_middleware" not in app.worker_defaults
+
+
+async def test_a_task_that_takes_the_name_of_ours_after_register_is_logged_once(
+    database_url, caplog
+):
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database_url))
+    product.register(app, MaintSettings(purge_cron="", rescue_cron=""))
+
+    @app.task(name="chatbot:send_digest")
+    def send_digest() -> None: ...
+
+    async with app.open_async():
+        for _ in range(2):
+            await send_digest.defer_async()
+        with caplog.at_level(logging.ERROR, "jobs_maint"):
+            await app.run_worker_async(wait=False, install_signal_handlers=False)
+    assert caplog.text.count("jobs_maint.name_taken task=chatbot:send_digest") == 1
 
 
 @pytest.mark.parametrize("name", THEIRS)

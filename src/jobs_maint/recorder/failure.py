@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procrastinate.jobs import Job
 
 __all__ = [
     "Failure",
+    "build_failure",
     "build_fingerprint",
     "cut",
     "describe_message",
@@ -55,6 +61,31 @@ class Failure:
     fingerprint: str
     will_retry: bool
     traceback: str | None
+
+
+def build_failure(
+    job: Job,
+    exc: BaseException,
+    *,
+    aborted: bool,
+    will_retry: bool,
+    has_enough_of: Callable[[str], bool],
+) -> Failure:
+    """`has_enough_of`: whether a group of this fingerprint keeps no more tracebacks now."""
+    message = describe_message(exc, MESSAGE_BYTES)
+    fingerprint = build_fingerprint(job.task_name, type(exc), message)
+    return Failure(
+        job_id=job.id or 0,
+        attempt=job.attempts + 1,
+        queue_name=job.queue,
+        task_name=job.task_name,
+        kind="aborted" if aborted else "error",
+        exception_type=describe_type(exc),
+        message=message,
+        fingerprint=fingerprint,
+        will_retry=will_retry,
+        traceback=None if has_enough_of(fingerprint) else describe_traceback(exc),
+    )
 
 
 def cut(text: str, limit: int) -> str:

@@ -19,14 +19,7 @@ from procrastinate import exceptions
 from jobs_maint import upstream
 from jobs_maint.database import normalise_url
 from jobs_maint.events import emit
-from jobs_maint.recorder.failure import (
-    MESSAGE_BYTES,
-    Failure,
-    build_fingerprint,
-    describe_message,
-    describe_traceback,
-    describe_type,
-)
+from jobs_maint.recorder.failure import build_failure
 from jobs_maint.recorder.retrying import RetryAnswer, ask_retry
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.sources import PoolSource
@@ -73,6 +66,7 @@ class Recorder:
         self._off: object = None
         """The connector that has no database to record in."""
         self._told_off = False
+        self._told_name = False
         self._begin()
 
     def _begin(self) -> None:
@@ -87,9 +81,7 @@ class Recorder:
         link: Link | None = None
         try:
             try:
-                if upstream.is_ours(context.app, context.job.task_name):
-                    stopping = functools.partial(upstream.is_stopping, worker)
-                    context.additional_context[upstream.STOPPING] = stopping
+                self._note_name(context, worker)
                 link = self._note_start(context, worker)
                 if link is not None and link.living_thread is None:
                     self._start_thread(context, link)
@@ -109,6 +101,21 @@ class Recorder:
                     running = link.workers.get(worker_id)
                     if running is not None:
                         running.jobs.pop(job_id, None)
+
+    def _note_name(self, context: JobContext, worker: Worker) -> None:
+        name = context.job.task_name
+        if upstream.is_ours(context.app, name):
+            stopping = functools.partial(upstream.is_stopping, worker)
+            context.additional_context[upstream.STOPPING] = stopping
+        elif name in upstream.OUR_TASKS and not self._told_name:  # added after `register`
+            self._told_name = True
+            emit(
+                "jobs_maint.name_taken",
+                logging.ERROR,
+                task=name,
+                hint="a task of this app has the name of one of procrastinate-ops, and its jobs "
+                "are taken for ours; rename it",
+            )
 
     def _note_start(self, context: JobContext, worker: Worker) -> Link | None:
         worker_id, job_id = worker.worker_id, context.job.id
@@ -213,7 +220,13 @@ class Recorder:
     ) -> None:
         """Never raises; a cancellation while it waits ends the wait but not the job's outcome."""
         try:
-            failure = self._describe(context, exc, thread, answer)
+            failure = build_failure(
+                context.job,
+                exc,
+                aborted=isinstance(exc, exceptions.JobAborted | asyncio.CancelledError),
+                will_retry=answer is not None and answer.will_retry,
+                has_enough_of=thread.has_enough_of,
+            )
             stored = thread.store(failure)
             if stored is None:
                 return
@@ -224,27 +237,3 @@ class Recorder:
             emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
         except Exception as broken:  # noqa: BLE001
             emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(broken)[:300])
-
-    def _describe(
-        self,
-        context: JobContext,
-        exc: BaseException,
-        thread: RecorderThread,
-        answer: RetryAnswer | None,
-    ) -> Failure:
-        job = context.job
-        message = describe_message(exc, MESSAGE_BYTES)
-        fingerprint = build_fingerprint(job.task_name, type(exc), message)
-        aborted = isinstance(exc, exceptions.JobAborted | asyncio.CancelledError)
-        return Failure(
-            job_id=job.id or 0,
-            attempt=job.attempts + 1,
-            queue_name=job.queue,
-            task_name=job.task_name,
-            kind="aborted" if aborted else "error",
-            exception_type=describe_type(exc),
-            message=message,
-            fingerprint=fingerprint,
-            will_retry=answer is not None and answer.will_retry,
-            traceback=None if thread.has_enough_of(fingerprint) else describe_traceback(exc),
-        )

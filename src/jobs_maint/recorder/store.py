@@ -30,6 +30,8 @@ CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+CONNECT_LIMIT = 20.0
+"""Seconds for the pool's class and function too; the beats wait for them."""
 _FIXED = {
     "application_name": "jobs-maint-recorder",
     "autocommit": True,
@@ -74,7 +76,7 @@ def connect(
         return opened
 
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        opened = runner.run(open_one())
+        opened = runner.run(asyncio.wait_for(open_one(), CONNECT_LIMIT))
     conn: psycopg.Connection[Any] = psycopg.Connection(opened.pgconn)
     del opened.pgconn  # now the other's: this one would warn that it was never closed
     conn.autocommit = True
