@@ -1,13 +1,21 @@
-"""Durations as people write them: `30d`, `12h`, `5m`, `90s`, `1h30m`, `never`."""
+"""Durations as people write them (`30d`, `12h`, `1h30m`, `never`), and times as they read them."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Any, Self, SupportsIndex
 
 from jobs_maint.errors import InvalidRequest
 
-__all__ = ["format_age", "format_duration", "parse_duration", "parse_window"]
+__all__ = [
+    "FarTime",
+    "format_age",
+    "format_duration",
+    "format_time",
+    "parse_duration",
+    "parse_window",
+]
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[wdhms])+", re.ASCII)
@@ -70,3 +78,64 @@ def format_age(duration: timedelta | float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3_600:.0f} h"
     return f"{seconds / 86_400:.0f} d"
+
+
+class FarTime(datetime):
+    """A time of the database that no datetime holds: `infinity`, the year 10000, before our era.
+
+    It shows as text. It compares as the last moment there is, or the first, and nothing that is
+    added moves it.
+    """
+
+    text: str
+    """As PostgreSQL writes it and reads it back."""
+
+    def __new__(cls, text: str) -> Self:
+        if text.startswith("-") or text.endswith("BC"):
+            self = super().__new__(cls, MINYEAR, 1, 1, tzinfo=UTC)
+        else:
+            self = super().__new__(cls, MAXYEAR, 12, 31, 23, 59, 59, 999_999, UTC)
+        self.text = text
+        return self
+
+    @property
+    def label(self) -> str:
+        if self.text.endswith("infinity"):
+            return self.text
+        return "after 9999" if self.year == MAXYEAR else "before the year 1"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"FarTime({self.text!r})"
+
+    def __format__(self, pattern: str) -> str:
+        return self.label
+
+    def strftime(self, format: str) -> str:  # noqa: A002, ARG002  the name is datetime's
+        return self.label
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:  # noqa: ARG002
+        return self.label
+
+    def astimezone(self, tz: Any = None) -> Self:  # noqa: ARG002  it is the same in every zone
+        return self
+
+    def __add__(self, span: timedelta) -> Self:
+        return self
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self if isinstance(other, timedelta) else super().__sub__(other)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return FarTime, (self.text,)
+
+
+def format_time(at: datetime, *, seconds: bool = False) -> str:
+    """`2026-11-23 11:44 UTC`; `infinity` and `after 9999` for what lies beyond a calendar."""
+    if isinstance(at, FarTime):
+        return at.label
+    return f"{at.astimezone(UTC):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}} UTC"

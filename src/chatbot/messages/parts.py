@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from chatbot.messages.message import Block
 from chatbot.messages.words import cut, defuse, escape
+from jobs_maint.durations import FarTime
 
 __all__ = [
     "Button",
@@ -91,6 +92,8 @@ def usergroup(group_id: str) -> Span:
 
 def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
     """The reader's local time; with the date when it is more than 20 h away."""
+    if isinstance(at, FarTime):
+        return plain(at.label)
     far = abs((now - at).total_seconds()) > 72_000
     clock, written = ("{time_secs}", "%H:%M:%S") if seconds else ("{time}", "%H:%M")
     shown = f"{{date_short_pretty}} {clock}" if far else clock

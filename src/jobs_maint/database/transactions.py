@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.rows import DictRow, dict_row
 
+from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from jobs_maint.durations import format_age
 from jobs_maint.sql import load_queries
@@ -104,6 +105,7 @@ async def fetch_all(
     `prepare` False plans for these values each time, even if the team's pool prepares.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
+        load_far_times(cursor)
         await cursor.execute(query, params or {}, prepare=prepare)
         return await cursor.fetchall() if cursor.description else []
 

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import FarTime, format_age
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
@@ -52,7 +52,9 @@ def clock(at: datetime, as_of: datetime) -> str:
 
 
 def when(at: datetime, as_of: datetime) -> str:
-    """`4 min ago, 03:12:45`; `in 5 min, 03:21:45`."""
+    """`4 min ago, 03:12:45`; `in 5 min, 03:21:45`; `infinity`."""
+    if isinstance(at, FarTime):
+        return at.label
     seconds = (as_of - at).total_seconds()
     age = f"{format_age(seconds)} ago" if seconds >= 0 else f"in {format_age(-seconds)}"
     return f"{age}, {clock(at, as_of)}"

@@ -115,7 +115,7 @@ FROM (SELECT count(*) AS beating,
       FROM jobs_maint_workers
       WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)) AS beats
 CROSS JOIN (
-    SELECT count(*) AS jobs, max(extract(epoch FROM now() - r.since)) AS seconds
+    SELECT count(*) AS jobs, max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END) AS seconds
     FROM (SELECT id, scheduled_at FROM procrastinate_jobs
           WHERE status = 'todo' AND queue_name = %(queue)s AND task_name = ANY (%(ours)s)
             AND (scheduled_at IS NULL OR scheduled_at <= now())

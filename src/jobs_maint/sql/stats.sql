@@ -174,7 +174,8 @@ FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 -- back or due; our own tasks are left out. Among the first 1000 ids of either kind of a queue: an older
 -- one behind them was put back later than they were deferred, or is due later than they are, though
 -- they were deferred after that.
-SELECT j.queue_name, max(extract(epoch FROM now() - r.since))::float8 AS seconds
+SELECT j.queue_name,
+       max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END)::float8 AS seconds
 FROM procrastinate_jobs j
 CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e

@@ -4,7 +4,8 @@
 -- Every running job: since when, whether a fresh beat names it, and what the rescue thinks.
 -- The partial unique index on (lock) WHERE status = 'doing' holds every running job.
 SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, started.at AS started_at,
-       extract(epoch FROM now() - started.at)::float8 AS running_seconds,
+       CASE WHEN isfinite(started.at) THEN extract(epoch FROM now() - started.at) END::float8
+           AS running_seconds,
        coalesce(named.worker_id, j.worker_id) AS worker_id, named.worker_id IS NOT NULL AS named,
        CASE WHEN m.host IS NOT NULL THEN m.host || ' pid ' || m.pid END AS worker,
        extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds, s.had_recorder,

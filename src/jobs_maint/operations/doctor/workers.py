@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
 from jobs_maint.sql import load_queries
@@ -173,10 +173,10 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
             f"{held} has it, but no live worker reports that job.{others}{scope}",
             "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due.",
         )
-    until = worst["scheduled_at"].astimezone(UTC)
     return warning(
         "locks",
-        f"{held} comes first and waits until {until:%Y-%m-%d %H:%M} UTC.{others}{scope}",
+        f"{held} comes first and waits until {format_time(worst['scheduled_at'])}."
+        f"{others}{scope}",
         f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
         "this lock (Procrastinate issue 1599).",
     )

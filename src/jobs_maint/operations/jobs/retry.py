@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from jobs_maint import upstream
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
+from jobs_maint.durations import format_time
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.sql import load_queries
@@ -56,7 +57,7 @@ async def retry_jobs(
             item = refusal
         elif job_id in done:
             at = done[job_id]["scheduled_at"]
-            reason = f"runs at {at:%Y-%m-%d %H:%M} UTC, as scheduled" if at else ""
+            reason = f"runs at {format_time(at)}, as scheduled" if at else ""
             item = ItemResult(job_id, ItemOutcome.DONE, "put_back", reason, **where)
         else:
             item = ItemResult(

@@ -15,7 +15,7 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
@@ -187,7 +187,7 @@ def _last_sign(row: Mapping[str, Any]) -> str:
 
 
 def _at(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return format_time(at, seconds=True)
 
 
 def _item(row: Mapping[str, Any], code: str, reason: str) -> ItemResult:

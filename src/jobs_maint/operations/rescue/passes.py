@@ -18,6 +18,7 @@ from psycopg import errors as pg
 
 from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 from jobs_maint.operations.jobs.retry import notify_workers
 from jobs_maint.settings import MaintSettings
@@ -207,10 +208,10 @@ def _describe_loss(row: dict[str, Any]) -> str:
     if row["host"]:
         return (
             f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "
-            f"last beat at {row['beat_at']:%Y-%m-%d %H:%M:%S} UTC"
+            f"last beat at {format_time(row['beat_at'], seconds=True)}"
         )
     who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
-    noticed = f"{row['first_noticed_at']:%Y-%m-%d %H:%M:%S} UTC"
+    noticed = format_time(row["first_noticed_at"], seconds=True)
     return f"{who} is gone, noticed at {noticed}"
 
 
