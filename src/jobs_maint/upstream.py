@@ -36,6 +36,7 @@ __all__ = [
     "find_foreign_tasks",
     "is_in_memory",
     "is_ours",
+    "is_queueing_lock",
     "is_stopping",
     "mark_ours",
     "plain_params",
@@ -51,6 +52,9 @@ OUR_TASKS = [RESCUE, PURGE, DIGEST]
 digests leave these tasks out; the SQL names them too, as a condition of an index."""
 
 _MARK = "__procrastinate_ops__"
+
+_QUEUEING_LOCK = "procrastinate_jobs_queueing_lock_idx"
+"""The unique index on the queueing locks of waiting jobs; a version follows."""
 
 LONGEST_CHANNEL = 63
 """pg_notify refuses channel names of 64 bytes or more."""
@@ -86,6 +90,12 @@ def is_ours(app: App, name: str) -> bool:
 def find_foreign_tasks(app: App) -> list[str]:
     """Tasks of the team (or aliases of them) that have the name of one of ours."""
     return [name for name in OUR_TASKS if name in app.tasks and not is_ours(app, name)]
+
+
+def is_queueing_lock(exc: Exception | None) -> bool:
+    """Whether PostgreSQL refused because another waiting job holds the queueing lock."""
+    constraint = getattr(getattr(exc, "diag", None), "constraint_name", None) or ""
+    return constraint.startswith(_QUEUEING_LOCK)
 
 
 def procrastinate_version() -> str:

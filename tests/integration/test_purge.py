@@ -13,7 +13,7 @@ from tests.support.locks import wait_for_sleeping, wait_for_waiting
 
 from jobs_maint.actions import Actor, PurgeFinished
 from jobs_maint.database import transaction
-from jobs_maint.errors import DatabaseUnavailable, JobsMaintError
+from jobs_maint.errors import DatabaseUnavailable
 from jobs_maint.operations.purge import batches as purge
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -238,8 +238,8 @@ async def test_a_purge_that_breaks_is_audited_once_with_what_was_committed(
 ):
     """Also when it breaks at the commit of a batch: that batch is rolled back and not counted."""
     jobs = await make_old(make_job, "ok", "ok", "ok", "bad")
-    await on_delete(conn, "RAISE 'not this one'", deferred=deferred)
-    with pytest.raises(JobsMaintError, match="not this one"):
+    await on_delete(conn, "RAISE disk_full", deferred=deferred)
+    with pytest.raises(DatabaseUnavailable, match="disk"):
         await run_purge(pool)
     assert await list_ids(conn) == set(jobs[2:])
     assert await list_audit(conn) == [("failed", {"succeeded": 2})]

@@ -138,6 +138,7 @@ def render_purge(
         lines.append(
             [f"{_stopped(why_stopped)} before the end. Run the same command again for the rest."]
         )
+    lines += tell_skips(report.refused, "not deleted")
     by_status = [
         f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
     ]
@@ -160,13 +161,13 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
         return [bold(f"{count(report.total, 'job')} would be deleted.")]
     if not report.total:
         return [
-            "🟢 " if report.finished else "🟡 ",
+            "🟢 " if report.finished and not report.kept else "🟡 ",
             bold("No job was deleted."),
             " Requested by ",
             user(by),
             ".",
         ]
-    dot = "✅ " if report.finished else "🟡 "
+    dot = "✅ " if report.finished and not report.kept else "🟡 "
     took = format_age(report.elapsed_seconds)
     return [dot, bold(f"{count(report.total, 'job')} deleted"), " by ", user(by), f" in {took}."]
 

@@ -50,7 +50,7 @@ def find_exit_code(result: object) -> int:
             return 0
         return PARTLY_DONE if result.done else NONE_DONE
     if isinstance(result, PurgeReport):
-        return 0 if result.finished else PARTLY_DONE
+        return 0 if result.finished and not result.kept else PARTLY_DONE
     return result.exit_code if isinstance(result, DoctorReport) else 0
 
 

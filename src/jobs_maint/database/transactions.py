@@ -64,7 +64,11 @@ async def _limit(
     conn: Conn, lock_timeout: timedelta, statement_timeout: timedelta, *, snapshot: bool = False
 ) -> None:
     level = "REPEATABLE READ" if snapshot else "READ COMMITTED"
-    await conn.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+    # A deferred constraint then speaks with its statement, where a savepoint takes it, and not at
+    # the commit, where it takes all others along. Not prepared: these are two statements.
+    await conn.execute(
+        f"SET TRANSACTION ISOLATION LEVEL {level}; SET CONSTRAINTS ALL IMMEDIATE", prepare=False
+    )
     await conn.execute(
         "SELECT set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"

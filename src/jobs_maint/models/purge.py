@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
+from jobs_maint.models.sets import SkipGroup
 
 __all__ = ["PurgeReport"]
 
@@ -27,6 +28,8 @@ class PurgeReport(Report):
     """Rows deleted from our own tables, by table."""
     oldest_left: datetime | None = None
     """The last event of the oldest finished job that is left."""
+    refused: tuple[SkipGroup, ...] = ()
+    """Jobs that the database did not let go, by reason: which key, constraint or function."""
     resume_after: Mapping[str, int] = field(default_factory=dict)
     """Where the next slice goes on: per group of statuses the last id looked at."""
 
@@ -36,3 +39,8 @@ class PurgeReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"total": self.total}
+
+    @property
+    def kept(self) -> int:
+        """How many of the old jobs the database did not let go."""
+        return sum(group.count for group in self.refused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age
 from jobs_maint.models import PurgeReport
 from jobs_maint.render.page import Column, Page, Pages, number
-from jobs_maint.render.safe import safe_word
+from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
@@ -17,12 +17,18 @@ def render_purge(report: PurgeReport, page: Page) -> None:
         page.line(f"{total[:1].upper()}{total[1:]} would be deleted.", "bold")
     elif report.total:
         took, batches = format_age(report.elapsed_seconds), _batches(report.batches)
-        style = "bold green" if report.finished else "bold yellow"
+        style = "bold green" if report.finished and not report.kept else "bold yellow"
         page.line(f"{total} deleted in {took}, {batches}.", style)
     else:
         page.line("No job was deleted.", "bold")
     if not report.finished:
         page.line("Stopped before the end. Run the same command again for the rest.", "yellow")
+    for group in report.refused:
+        ids = ", ".join(map(str, group.sample))
+        more = f" and {group.count - len(group.sample):,} more" * (group.count > len(group.sample))
+        page.line(
+            f"{group.count:,} not deleted: {safe_line(group.reason)} ({ids}{more}).", "yellow"
+        )
     if report.deleted:
         page.line()
         page.table(

@@ -54,3 +54,15 @@ SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;
 -- name: notify_all (channels, payloads)
 SELECT pg_notify(message.channel, message.payload)
 FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS message (channel, payload);
+
+-- name: find_key (schema, table, name)
+-- The column of a table that a foreign key of this name holds to the id of a job.
+SELECT a.attname::text AS column
+FROM pg_constraint c
+JOIN pg_class t ON t.oid = c.conrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+JOIN pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = c.confkey[1]
+WHERE c.contype = 'f' AND c.conname = %(name)s AND n.nspname = %(schema)s AND t.relname = %(table)s
+  AND c.confrelid = to_regclass('procrastinate_jobs') AND k.attname = 'id'
+  AND array_length(c.conkey, 1) = 1;

@@ -175,8 +175,7 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
         )
     return warning(
         "locks",
-        f"{held} comes first and waits until {format_time(worst['scheduled_at'])}."
-        f"{others}{scope}",
+        f"{held} comes first and waits until {format_time(worst['scheduled_at'])}.{others}{scope}",
         f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
         "this lock (Procrastinate issue 1599).",
     )

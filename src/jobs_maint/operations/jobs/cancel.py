@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import psycopg
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.operations.bad_rows import change_rows, refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
@@ -22,8 +25,10 @@ async def cancel_jobs(
     One item per id in the order asked: code `cancelled`, `abort_requested`, or why not.
     """
     found = await lock_jobs(conn, job_ids, scope, "change")
-    cancelled = await _change(conn, "cancel", _having(found, "todo"))
-    requested = await _change(conn, "request_abort", _having(found, "doing"))
+    waiting = _having(found, "todo")
+    cancelled, refused = await _change(conn, "cancel", waiting)
+    requested, too = await _change(conn, "request_abort", _having(found, "doing"))
+    refused |= too
     items = []
     for job_id in job_ids:
         row = found.get(job_id)
@@ -32,6 +37,8 @@ async def cancel_jobs(
         elif job_id in requested:
             reason = "it is running; its worker was asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.DONE, "abort_requested", reason))
+        elif job_id in refused or job_id in waiting:
+            items.append(_refuse_row(job_id, row, refused))
         elif row is not None and row["status"] == "doing":
             reason = "its worker was already asked to abort it"
             items.append(_item(job_id, row, ItemOutcome.SKIPPED, "abort_requested_before", reason))
@@ -45,27 +52,45 @@ async def discard_jobs(
 ) -> tuple[ItemResult, ...]:
     """Failed or aborted → cancelled, kept until the purge; undone by a retry."""
     found = await lock_jobs(conn, job_ids, scope, "change")
-    done = await _change(conn, "discard", _having(found, "failed", "aborted"))
-    if done:
-        query = load_queries("bulk")["insert_cancelled_events"]
-        await fetch_all(conn, query, {"ids": sorted(done)})
-    return tuple(
-        _item(job_id, found[job_id], ItemOutcome.DONE, "discarded")
-        if job_id in done
-        else _refuse(job_id, found.get(job_id), "only failed or aborted jobs can be discarded")
-        for job_id in job_ids
-    )
+    chosen = _having(found, "failed", "aborted")
+    done, refused = await _change(conn, "discard", chosen, then="insert_cancelled_events")
+    items = []
+    for job_id in job_ids:
+        row = found.get(job_id)
+        if job_id in done:
+            items.append(_item(job_id, row, ItemOutcome.DONE, "discarded"))
+        elif job_id in chosen:
+            items.append(_refuse_row(job_id, row, refused))
+        else:
+            items.append(_refuse(job_id, row, "only failed or aborted jobs can be discarded"))
+    return tuple(items)
 
 
-def _having(found: dict[int, dict[str, Any]], *statuses: str) -> list[int]:
-    return [job_id for job_id, row in found.items() if row["status"] in statuses]
+def _having(found: dict[int, dict[str, Any]], *statuses: str) -> set[int]:
+    return {job_id for job_id, row in found.items() if row["status"] in statuses}
 
 
-async def _change(conn: Conn, query: str, ids: Sequence[int]) -> set[int]:
-    if not ids:
-        return set()
-    rows = await fetch_all(conn, load_queries("bulk")[query], {"ids": list(ids)})
-    return {row["id"] for row in rows}
+async def _change(
+    conn: Conn, query: str, ids: Iterable[int], *, then: str | None = None
+) -> tuple[set[int], dict[int, psycopg.Error]]:
+    """`then` is a second query for what the first one changed."""
+    queries = load_queries("bulk")
+
+    async def change(part: Sequence[int]) -> list[dict[str, Any]]:
+        rows = await fetch_all(conn, queries[query], {"ids": list(part)})
+        if rows and then is not None:
+            await fetch_all(conn, queries[then], {"ids": sorted(row["id"] for row in rows)})
+        return rows
+
+    rows, refused = await change_rows(conn, sorted(ids), change)
+    return {row["id"] for row in rows}, refused
+
+
+def _refuse_row(
+    job_id: int, row: dict[str, Any] | None, refused: Mapping[int, psycopg.Error]
+) -> ItemResult:
+    where = (row["queue_name"], row["task_name"]) if row else (None, None)
+    return refuse_row(job_id, refused.get(job_id), *where)
 
 
 def _refuse(job_id: int, row: dict[str, Any] | None, rule: str) -> ItemResult:

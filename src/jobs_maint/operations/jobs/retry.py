@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from psycopg import errors as pg
+import psycopg
 
 from jobs_maint import upstream
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_time
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult
+from jobs_maint.operations.bad_rows import change_rows, refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
@@ -47,8 +48,7 @@ async def retry_jobs(
     chosen = [job_id for job_id, refusal in results.items() if refusal is None]
     taken = await _find_taken_locks(conn, found, chosen)
     ready = [job_id for job_id in chosen if job_id not in taken]
-    done, late = await _put_back(conn, ready, reset_attempts=reset_attempts)
-    taken |= late
+    done, refused = await _put_back(conn, ready, found, reset_attempts=reset_attempts)
     items = []
     for job_id, refusal in results.items():
         row = found.get(job_id)
@@ -59,15 +59,14 @@ async def retry_jobs(
             at = done[job_id]["scheduled_at"]
             reason = f"runs at {format_time(at)}, as scheduled" if at else ""
             item = ItemResult(job_id, ItemOutcome.DONE, "put_back", reason, **where)
-        else:
+        elif job_id in taken or upstream.is_queueing_lock(refused.get(job_id)):
             item = ItemResult(
                 job_id, ItemOutcome.SKIPPED, "queueing_lock_taken",
                 _lock_reason(row, taken.get(job_id)), **where,
             )  # fmt: skip
+        else:
+            item = refuse_row(job_id, refused.get(job_id), **where)
         items.append(item)
-    aborted = [job_id for job_id in done if found[job_id]["status"] != "failed"]
-    if aborted:
-        await fetch_all(conn, load_queries("jobs")["insert_retried_events"], {"ids": aborted})
     await notify_workers(
         conn, ((i, row["queue_name"]) for i, row in done.items() if row["scheduled_at"] is None)
     )
@@ -127,26 +126,21 @@ async def _find_taken_locks(
 
 
 async def _put_back(
-    conn: Conn, ids: Sequence[int], *, reset_attempts: bool
-) -> tuple[dict[int, dict[str, Any]], dict[int, int | None]]:
-    """All at once; one by one when a concurrent defer takes a queueing lock in between."""
-    query = load_queries("jobs")["put_back"]
-    if not ids:
-        return {}, {}
-    try:
-        async with conn.transaction():
-            params = {"ids": list(ids), "reset_attempts": reset_attempts}
-            return {row["id"]: row for row in await fetch_all(conn, query, params)}, {}
-    except pg.UniqueViolation:
-        if len(ids) == 1:
-            return {}, {ids[0]: None}
-    done: dict[int, dict[str, Any]] = {}
-    taken: dict[int, int | None] = {}
-    for job_id in sorted(ids):
-        row, late = await _put_back(conn, [job_id], reset_attempts=reset_attempts)
-        done |= row
-        taken |= late
-    return done, taken
+    conn: Conn, ids: Sequence[int], found: dict[int, dict[str, Any]], *, reset_attempts: bool
+) -> tuple[dict[int, dict[str, Any]], dict[int, psycopg.Error]]:
+    """All but those that are refused: a concurrent defer may take a queueing lock in between."""
+    queries = load_queries("jobs")
+
+    async def put_back(part: Sequence[int]) -> list[dict[str, Any]]:
+        params = {"ids": list(part), "reset_attempts": reset_attempts}
+        rows = await fetch_all(conn, queries["put_back"], params)
+        silent = [row["id"] for row in rows if found[row["id"]]["status"] != "failed"]
+        if silent:
+            await fetch_all(conn, queries["insert_retried_events"], {"ids": silent})
+        return rows
+
+    done, refused = await change_rows(conn, sorted(ids), put_back)
+    return {row["id"]: row for row in done}, refused
 
 
 async def notify_workers(conn: Conn, jobs: Iterable[tuple[int, str]]) -> None:

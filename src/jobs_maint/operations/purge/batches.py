@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from psycopg import errors as pg
 
 from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
+from jobs_maint.operations.bad_rows import Postponed, Refusals, change_rows, is_refusal
 from jobs_maint.operations.purge.bound import find_bound
 from jobs_maint.operations.purge.trimming import trim_tables
 from jobs_maint.operations.session import get_time, switch_jit_off
@@ -74,6 +76,10 @@ class _Progress:
     deleted: Counter[str] = field(default_factory=Counter)
     trimmed: Counter[str] = field(default_factory=Counter)
     resume_after: dict[str, int] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
+    careful: bool = False
+    """A batch was refused: from then on each finds its bad rows at once."""
+    postponed: Postponed = field(default_factory=Postponed)
     batches: int = 0
     stopped: bool = False
 
@@ -114,10 +120,11 @@ async def purge_finished_jobs(
             bound = await find_bound(conn, cutoff) if due else 0
         for status in due:
             walk = {"status": status, "cutoff": cutoff, "bound": bound, "queue": queue}
-            if dry_run:
-                await _count(pool, walk, progress)
-            else:
-                await _delete(pool, walk, progress, deadline, on_batch)
+            with progress.postponed.step():
+                if dry_run:
+                    await _count(pool, walk, progress)
+                else:
+                    await _delete(pool, walk, progress, deadline, on_batch)
     if trim and not dry_run and not progress.stopped:
 
         async def on_trim(conn: Conn, table: str, rows: int) -> bool:
@@ -126,9 +133,15 @@ async def purge_finished_jobs(
             return on_batch is None or await on_batch(conn, progress.counts())
 
         ended = await trim_tables(
-            pool, now, keep_audit=retention.audit, deadline=deadline, on_batch=on_trim
+            pool,
+            now,
+            keep_audit=retention.audit,
+            deadline=deadline,
+            on_batch=on_trim,
+            postponed=progress.postponed,
         )
         progress.stopped = not ended
+    progress.postponed.throw()
     statuses = [status for _, group in retention.groups().items() for status in group]
     async with pool.connection() as conn, transaction(conn):
         left = await fetch_all(
@@ -142,6 +155,7 @@ async def purge_finished_jobs(
         dry_run=dry_run,
         trimmed=dict(progress.trimmed),
         oldest_left=left[0]["at"] if left else None,
+        refused=progress.refusals.list_groups(),
         resume_after=progress.resume_after if progress.stopped else {},
     )
 
@@ -180,9 +194,14 @@ async def _delete(
             return
         params = {**walk, "after": after, "limit": size}
         try:
-            batch = await _delete_batch(pool, params, progress, on_batch, skip_held=False)
+            batch = await _delete_batch(pool, params, progress, on_batch, careful=progress.careful)
         except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
-            batch = await _delete_batch(pool, params, progress, on_batch, skip_held=True)
+            batch = await _delete_batch(pool, params, progress, on_batch, careful=True)
+        except psycopg.Error as exc:
+            if not is_refusal(exc) or progress.careful:
+                raise
+            progress.careful = True
+            batch = await _delete_batch(pool, params, progress, on_batch, careful=True)
         after = after if batch.last is None else batch.last
         if not batch.go_on:
             progress.stopped = True
@@ -210,27 +229,34 @@ async def _delete_batch(
     progress: _Progress,
     on_batch: OnBatch | None,
     *,
-    skip_held: bool,
+    careful: bool,
 ) -> _Batch:
     """Delete in one snapshot: a changed row is an error, a locked one is waited for briefly.
 
     A finished job is almost never changed or locked, and locking each row costs a tenth of the
-    purge. `skip_held`: lock the free rows, then look once more and delete.
+    purge. `careful`: lock the free rows, look once more, and delete all that the database allows.
     """
     queries = load_queries("purge")
     status, go_on = params["status"], True
-    patience = LOCK_TIMEOUT if skip_held else HELD_ROW
+    patience = LOCK_TIMEOUT if careful else HELD_ROW
+    refused: dict[int, psycopg.Error] = {}
     async with (
         pool.connection() as conn,
-        transaction(conn, lock_timeout=patience, snapshot=not skip_held),
+        transaction(conn, lock_timeout=patience, snapshot=not careful),
     ):
         await fetch_all(conn, queries["prepare_batch"])
-        if skip_held:
+        if careful:
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)
             ids = [row["id"] for row in locked]
             looked_at, last = len(ids), ids[-1] if ids else None
-            gone = await fetch_all(conn, queries["delete_locked_batch"], {**params, "ids": ids})
-            deleted = gone[0]["deleted"] if gone else 0
+
+            async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
+                return await fetch_all(
+                    conn, queries["delete_locked_batch"], {**params, "ids": list(part)}
+                )
+
+            gone, refused = await change_rows(conn, ids, delete)
+            deleted = sum(row["deleted"] for row in gone)
         else:
             found = await fetch_one(conn, queries["find_batch"], params, prepare=False)
             looked_at, last = found["looked_at"], found["last"]
@@ -240,5 +266,6 @@ async def _delete_batch(
         if looked_at and on_batch is not None:
             go_on = await on_batch(conn, {**counted, **progress.trimmed})
     progress.deleted = counted
+    progress.refusals.add_errors(refused)
     progress.batches += bool(deleted)
     return _Batch(looked_at, last, go_on)

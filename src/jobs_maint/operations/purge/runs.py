@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -51,10 +52,18 @@ async def run_purge(
         await close_broken(run, exc, time.monotonic() - begun)
         raise
     await run.close(
-        "done" if report.finished else "partly",
-        {**report.deleted, **report.trimmed},
+        "done" if report.finished and not report.kept else "partly",
+        {**report.deleted, **report.trimmed, **({"refused": report.kept} if report.kept else {})},
         elapsed_seconds=report.elapsed_seconds,
     )
+    if report.kept:
+        emit(
+            "jobs_maint.purge_refused",
+            logging.WARNING,
+            jobs=report.kept,
+            reasons=[group.reason for group in report.refused],
+            sample=[job_id for group in report.refused for job_id in group.sample],
+        )
     if report.total or report.trimmed:
         emit(
             "jobs_maint.jobs_purged",

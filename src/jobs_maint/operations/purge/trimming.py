@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 
 from jobs_maint.database import Conn, Pool, transaction
+from jobs_maint.operations.bad_rows import Postponed
 from jobs_maint.sql import load_queries
 
 __all__ = ["trim_tables"]
@@ -29,10 +30,13 @@ async def trim_tables(
     keep_audit: timedelta | None,
     deadline: float | None,
     on_batch: OnTrim,
+    postponed: Postponed,
 ) -> bool:
     """False when `deadline` (by `time.monotonic()`) passed or `on_batch` ended it.
 
-    `keep_audit`: None keeps it forever. How long the rest is kept: `docs/reference/schema.md`.
+    If the database refuses to delete rows of one table, the others are still trimmed, and
+    `postponed` holds the error. `keep_audit`: None keeps it forever. How long the rest is kept:
+    `docs/reference/schema.md`.
     """
     queries = load_queries("purge")
     steps: list[tuple[str, LiteralString, timedelta | None]] = [
@@ -47,14 +51,16 @@ async def trim_tables(
     for table, query, span in steps:
         if span is None:
             continue
-        while True:
+        go_on, gone = True, BATCH
+        while gone >= BATCH:
             if deadline is not None and time.monotonic() >= deadline:
                 return False
-            async with pool.connection() as conn, transaction(conn):
-                gone = (await conn.execute(query, {"cutoff": now - span, "limit": BATCH})).rowcount
-                go_on = gone <= 0 or await on_batch(conn, table, gone)
+            gone = 0
+            with postponed.step():
+                async with pool.connection() as conn, transaction(conn):
+                    cursor = await conn.execute(query, {"cutoff": now - span, "limit": BATCH})
+                    gone = cursor.rowcount
+                    go_on = gone <= 0 or await on_batch(conn, table, gone)
             if not go_on:
                 return False
-            if gone < BATCH:
-                break
     return True

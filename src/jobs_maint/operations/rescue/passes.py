@@ -20,6 +20,7 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
+from jobs_maint.operations.bad_rows import describe_refusal
 from jobs_maint.operations.jobs.retry import notify_workers
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -115,9 +116,7 @@ async def rescue_rows(
             # A lost connection is not one bad row.
             if conn.broken or conn.closed:
                 raise
-            reason = str(exc).strip().partition("\n")[0]
-            reason = f"the database refused: {reason}"
-            items.append(_item(row, ItemOutcome.FAILED, "error", reason))
+            items.append(_item(row, ItemOutcome.FAILED, "error", describe_refusal(exc)))
     put_back = [(i.job_id, i.queue or "") for i in items if i and i.code == "put_back"]
     await notify_workers(conn, put_back)
     return items
@@ -144,7 +143,9 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
     try:
         async with conn.transaction():
             changed = await fetch_all(conn, queries["put_back"], _check(row))
-    except pg.UniqueViolation:
+    except pg.UniqueViolation as exc:
+        if not upstream.is_queueing_lock(exc):
+            raise
         siblings = await fetch_all(
             conn,
             load_queries("jobs")["find_waiting_siblings"],

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
 from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.operations.bad_rows import Refusals
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
 from jobs_maint.operations.sets.frozen import SAMPLE
@@ -44,6 +45,7 @@ async def run_set(
     """
     begun = time.monotonic()
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
+    refusals = Refusals()
     stopped = False
     for start in range(0, len(job_ids), BATCH):
         batch = job_ids[start : start + BATCH]
@@ -57,7 +59,10 @@ async def run_set(
             looked = start + len(batch)
             go_on = True if on_batch is None else await on_batch(conn, looked, items)
         for item in items:
-            found[item.outcome, item.code].append(item)
+            if item.outcome is ItemOutcome.FAILED:  # of these each reason counts
+                refusals.add(item.reason, [item.job_id])
+            else:
+                found[item.outcome, item.code].append(item)
         if not go_on and looked < len(job_ids):
             stopped = True
             break
@@ -76,7 +81,7 @@ async def run_set(
         requested=len(job_ids),
         done=sum(group.count for group in groups[ItemOutcome.DONE]),
         skips=groups[ItemOutcome.SKIPPED],
-        failures=groups[ItemOutcome.FAILED],
+        failures=refusals.list_groups(),
         elapsed_seconds=time.monotonic() - begun,
         stopped=stopped,
         became=groups[ItemOutcome.DONE],
