@@ -365,6 +365,53 @@ async def test_the_index_that_is_proposed_serves_the_end_of_a_worker(conn, make_
     assert "procrastinate_jobs_worker_id_idx" in str(plan)
 
 
+KEEPING = (
+    "REFERENCES procrastinate_jobs",
+    "REFERENCES procrastinate_jobs ON DELETE RESTRICT",
+    "REFERENCES procrastinate_jobs DEFERRABLE INITIALLY DEFERRED",
+    "NOT NULL REFERENCES procrastinate_jobs ON DELETE SET NULL",
+    "DEFAULT 7 REFERENCES procrastinate_jobs ON DELETE SET DEFAULT",
+)
+
+
+@pytest.mark.parametrize("key", KEEPING)
+async def test_a_key_that_keeps_jobs_is_found_before_the_purge_and_its_fix_lets_them_go(
+    pool, conn, make_job, key
+):
+    job_id = await make_job(status="succeeded", finished_ago=days(40))
+    await conn.execute(f'CREATE TABLE "Bills" ("jobId" bigint {key})')
+    finding = (await look(pool))["foreign_keys"]
+    assert finding.level == "warning"
+    assert 'public."Bills"' in finding.sentence
+    await conn.execute('INSERT INTO "Bills" VALUES (%s)', (job_id,))
+    await conn.execute(finding.fix.split(" Or ")[0])
+    assert await level(pool, "foreign_keys") == "ok"
+    report = await perform(pool, ANA, PurgeFinished(), settings=SETTINGS)
+    assert (report.total, report.refused) == (1, ())
+
+
+async def test_a_key_onto_rows_that_go_with_a_job_is_found_and_one_that_lets_go_is_not(pool, conn):
+    await conn.execute(
+        "CREATE TABLE bills (id bigint PRIMARY KEY,"
+        " job_id bigint REFERENCES procrastinate_jobs ON DELETE CASCADE);"
+        "CREATE TABLE notes (job_id bigint REFERENCES procrastinate_jobs ON DELETE SET NULL)"
+    )
+    assert await level(pool, "foreign_keys") == "ok"
+    await conn.execute("CREATE TABLE lines (bill_id bigint REFERENCES bills)")
+    assert "lines_bill_id_fkey of public.lines" in (await look(pool))["foreign_keys"].sentence
+
+
+async def test_a_key_without_an_index_on_a_large_table_is_found(pool, conn):
+    await conn.execute(
+        "CREATE TABLE bills (job_id bigint REFERENCES procrastinate_jobs ON DELETE CASCADE);"
+        "INSERT INTO bills SELECT NULL FROM generate_series(1, 50000)"
+    )
+    finding = (await look(pool))["foreign_keys"]
+    assert "whole table" in finding.sentence
+    await conn.execute(finding.fix)
+    assert await level(pool, "foreign_keys") == "ok"
+
+
 async def test_a_large_table_is_sampled_not_read(pool, conn, monkeypatch):
     await conn.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
     await conn.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")

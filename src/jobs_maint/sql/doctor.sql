@@ -227,6 +227,47 @@ SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int)::bigint AS
                   OR pg_get_expr(i.indpred, i.indrelid) = '(worker_id IS NOT NULL)')) AS indexed
 FROM pg_class c WHERE c.oid = to_regclass('procrastinate_jobs');
 
+-- name: list_foreign_keys
+-- Keys of other tables onto the jobs, and onto what goes with a job (ON DELETE CASCADE), which is
+-- where their own keys count too. `blocks`: a job that is named there cannot be deleted. `slow`: a
+-- table of more than a megabyte without an index for the key is read at each delete.
+WITH RECURSIVE gone (relid) AS (
+    SELECT to_regclass('procrastinate_jobs')::oid
+    UNION
+    SELECT c.conrelid FROM gone JOIN pg_constraint c
+        ON c.confrelid = gone.relid AND c.contype = 'f' AND c.confdeltype = 'c'
+), keys AS (
+    SELECT c.oid, c.conname, c.conrelid, c.confrelid, c.conkey, c.confkey, c.confdeltype,
+           quote_ident(n.nspname) || '.' || quote_ident(t.relname) AS table_name,
+           EXISTS (SELECT 1 FROM pg_attribute a
+                   WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attnotnull)
+               AS required,
+           EXISTS (SELECT 1 FROM pg_attribute a
+                   WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.atthasdef)
+               AS defaulted,
+           pg_relation_size(c.conrelid) > 1000000 AND NOT EXISTS (
+               SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indisvalid
+                 AND i.indpred IS NULL AND i.indkey[0] = ANY (c.conkey)) AS slow
+    FROM gone
+    JOIN pg_constraint c ON c.confrelid = gone.relid AND c.contype = 'f' AND c.conparentid = 0
+    JOIN pg_class t ON t.oid = c.conrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace
+    WHERE t.relname NOT LIKE 'procrastinate\_%%'
+      AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+)
+SELECT k.table_name, quote_ident(k.conname) AS key, k.slow, k.required,
+       CASE k.confdeltype WHEN 'n' THEN k.required WHEN 'd' THEN k.required OR k.defaulted
+                          ELSE k.confdeltype IN ('a', 'r') END AS blocks,
+       k.confrelid = to_regclass('procrastinate_jobs') AS direct,
+       k.confrelid::regclass::text AS target,
+       (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY s.place)
+        FROM unnest(k.conkey) WITH ORDINALITY AS s (number, place)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = s.number) AS columns,
+       (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY s.place)
+        FROM unnest(k.confkey) WITH ORDINALITY AS s (number, place)
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = s.number) AS target_columns
+FROM keys k ORDER BY blocks DESC, k.table_name, k.conname;
+
 -- name: sample_worker_ids (percent)
 -- Jobs on a sample of the pages, and finished ones among them that carry a worker id.
 SELECT count(*) AS jobs, count(worker_id) FILTER (WHERE status <> 'doing') AS carrying

@@ -14,7 +14,7 @@ from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_one, map_error, transaction
 from jobs_maint.models import DoctorReport, Finding
-from jobs_maint.operations.doctor import database, maintenance, schema, workers
+from jobs_maint.operations.doctor import database, foreign_keys, maintenance, schema, workers
 from jobs_maint.operations.doctor.findings import Situation, warning
 from jobs_maint.sql import load_queries
 
@@ -48,6 +48,7 @@ CHECKS = (
     Check("privileges", schema.check_privileges),
     Check("indexes", schema.check_indexes, "procrastinate"),
     Check("worker_rows", database.check_worker_rows, "procrastinate"),
+    Check("foreign_keys", foreign_keys.check_foreign_keys, "procrastinate"),
     Check("workers", workers.check_workers, "ours"),
     Check("recorder", workers.check_recorder, "ours"),
     Check("deleted_jobs", workers.check_deleted_jobs, "ours"),
