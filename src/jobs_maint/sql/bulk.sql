@@ -3,6 +3,7 @@
 -- name: select_jobs (statuses, queue, queues, task, error, since_seconds, until_seconds, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed.
+-- A job deferred after the request is another one that reuses the id (a truncated table).
 WITH found AS (
     SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
     FROM procrastinate_jobs j
@@ -18,13 +19,18 @@ WITH found AS (
           UNION ALL
           SELECT (item ->> 'id')::bigint FROM jobs_maint_audit a
           CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
-          WHERE a.id = %(request)s AND item ->> 'outcome' = 'done'))
+          WHERE a.id = %(request)s AND item ->> 'outcome' = 'done')
+          AND coalesce((SELECT min(e.at) FROM procrastinate_events e
+                        WHERE e.job_id = j.id AND e.type <> 'scheduled')
+                       <= (SELECT a.started_at FROM jobs_maint_audit a WHERE a.id = %(request)s),
+                       true))
       AND (%(error)s::text IS NULL OR EXISTS (
           SELECT 1 FROM jobs_maint_failures f
           WHERE f.job_id = j.id
-            AND f.failed_at >= coalesce((SELECT max(e.at) FROM procrastinate_events e
-                                         WHERE e.job_id = j.id AND e.type = 'started'),
-                                        '-infinity')
+            AND f.failed_at >= coalesce((
+                SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
+                                min(e.at) FILTER (WHERE e.type <> 'scheduled'))
+                FROM procrastinate_events e WHERE e.job_id = j.id), '-infinity')
             AND strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0))
       AND (%(since_seconds)s::float8 IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e

@@ -38,7 +38,7 @@ WHERE id = %(window_id)s
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
--- deleted.
+-- deleted, of which another may have the id now.
 -- `plain`: nearly every failure is the only one of its job here, and the newest record of its last
 -- minute says that no retry follows. That record is of this run, and it names the task, so that
 -- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
@@ -60,7 +60,7 @@ WITH span AS (
 ), plain AS MATERIALIZED (
     SELECT * FROM (
         SELECT DISTINCT ON (e.job_id) e.job_id, e.at, f.queue_name, f.task_name, f.exception_type,
-               f.message, f.fingerprint, f.will_retry
+               f.message, f.fingerprint, f.will_retry, f.failed_at
         FROM ended e JOIN records f ON f.job_id = e.job_id
         WHERE e.times = 1 AND f.failed_at <= e.at + interval '10 seconds'
           AND f.failed_at >= e.at - interval '1 minute'
@@ -71,7 +71,7 @@ WITH span AS (
 ), unused AS MATERIALIZED (
     SELECT * FROM records
     WHERE NOT will_retry AND kind <> 'aborted' AND failed_at < %(until)s
-      AND job_id NOT IN (SELECT job_id FROM plain)
+      AND (job_id, failed_at) NOT IN (SELECT job_id, failed_at FROM plain)
 ), failed AS (
     SELECT job_id, at, queue_name, task_name, exception_type, message, fingerprint, true AS recorded
     FROM plain
@@ -84,15 +84,20 @@ WITH span AS (
         SELECT f.kind, f.exception_type, f.message, f.fingerprint FROM jobs_maint_failures f
         WHERE f.job_id = e.job_id AND f.failed_at <= e.at + interval '10 seconds'
           AND f.failed_at >= coalesce((
-              SELECT max(s.at) FROM procrastinate_events s
-              WHERE s.job_id = e.job_id AND s.type = 'started' AND s.at <= e.at), '-infinity')
+              SELECT coalesce(max(s.at) FILTER (WHERE s.type = 'started' AND s.at <= e.at),
+                              min(s.at) FILTER (WHERE s.type <> 'scheduled'))
+              FROM procrastinate_events s WHERE s.job_id = e.job_id), '-infinity')
         ORDER BY f.failed_at DESC LIMIT 1
     ) AS f ON true
     UNION ALL
     SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.message,
            f.fingerprint, true
     FROM unused f
-    WHERE NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id
+          AND f.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
+                                       WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+                                      '-infinity'))
 ), wanted AS (
     SELECT failed.*, CASE WHEN at >= %(since)s THEN least(12, width_bucket(
                extract(epoch FROM at)::float8, extract(epoch FROM %(since)s::timestamptz)::float8,

@@ -62,7 +62,8 @@ WITH newest AS MATERIALIZED (
     FROM others
     JOIN procrastinate_jobs j ON j.id = others.job_id AND j.status = 'failed'
     CROSS JOIN LATERAL (
-        SELECT max(e.at) FILTER (WHERE e.type = 'started') AS started_at,
+        SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
+                        min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
                coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
                         max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
         FROM procrastinate_events e WHERE e.job_id = j.id
@@ -106,7 +107,8 @@ LIMIT %(most)s;
 
 -- name: list_failed_jobs (queue, queues, task, error, since_seconds, ids, limit)
 -- Jobs that failed for good, newest failure first. A record belongs to the failure shown when it
--- was written after the job's last start: an older one is of an attempt before.
+-- was written after the job's last start (its defer, where none is known): an older one is of an
+-- attempt before, or of another job that had this id.
 -- `total` counts all that match, `hidden` those in queues the actor does not reach. `ids`: only
 -- among these.
 WITH failed AS (
@@ -115,7 +117,8 @@ WITH failed AS (
            (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
     FROM procrastinate_jobs j
     CROSS JOIN LATERAL (
-        SELECT max(e.at) FILTER (WHERE e.type = 'started') AS started_at,
+        SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
+                        min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
                coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
                         max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
         FROM procrastinate_events e WHERE e.job_id = j.id

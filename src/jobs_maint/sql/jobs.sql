@@ -18,11 +18,16 @@ SELECT type::text AS type, at FROM procrastinate_events
 WHERE job_id = %(job_id)s ORDER BY at, id;
 
 -- name: list_failures (job_id)
+-- Since the job was deferred: after a TRUNCATE … RESTART IDENTITY an older record is of another job
+-- that had this id.
 SELECT f.attempt, f.failed_at, f.kind, f.exception_type, f.message, f.will_retry,
        t.body AS traceback
 FROM jobs_maint_failures f
 LEFT JOIN jobs_maint_tracebacks t ON t.hash = f.traceback_hash
-WHERE f.job_id = %(job_id)s ORDER BY f.failed_at, f.id;
+WHERE f.job_id = %(job_id)s
+  AND f.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
+                               WHERE e.job_id = %(job_id)s AND e.type <> 'scheduled'), '-infinity')
+ORDER BY f.failed_at, f.id;
 
 -- name: lock_jobs (ids)
 -- In id order: two acts on overlapping sets wait for each other instead of deadlocking.

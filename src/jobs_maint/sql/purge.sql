@@ -116,11 +116,16 @@ CROSS JOIN LATERAL (
 ORDER BY oldest.id LIMIT 1;
 
 -- name: trim_failures (cutoff, limit)
--- Failures of jobs that are gone, by jobs_maint_failures_failed_at_idx.
+-- Failures of jobs that are gone, by jobs_maint_failures_failed_at_idx. A job that was deferred
+-- after the failure is another one that has the id now.
 DELETE FROM jobs_maint_failures f WHERE f.id IN (
     SELECT old.id FROM jobs_maint_failures old
     WHERE old.failed_at < %(cutoff)s
-      AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = old.job_id)
+      AND NOT EXISTS (
+          SELECT 1 FROM procrastinate_jobs j WHERE j.id = old.job_id
+            AND old.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
+                                           WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+                                          '-infinity'))
     ORDER BY old.failed_at LIMIT %(limit)s);
 
 -- name: trim_tracebacks (cutoff, limit)

@@ -169,13 +169,17 @@ ORDER BY j.id;
 
 -- name: get_state (job_id)
 -- Of a locked row: was an abort requested, and how often was it put back since a person last
--- retried it (an event `retried`).
+-- retried it (an event `retried`). Records from before its defer belong to another job that had
+-- this id.
 SELECT j.abort_requested,
        (SELECT count(*) FROM jobs_maint_failures f
         WHERE f.job_id = j.id AND f.kind = 'worker_lost' AND f.will_retry
           AND f.failed_at > coalesce((SELECT max(e.at) FROM procrastinate_events e
                                       WHERE e.job_id = j.id AND e.type = 'retried'),
-                                     '-infinity')) AS rescues
+                                     '-infinity')
+          AND f.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
+                                       WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+                                      '-infinity')) AS rescues
 FROM procrastinate_jobs j WHERE j.id = %(job_id)s;
 
 -- name: drop_suspect (job_id)

@@ -1,0 +1,99 @@
+"""A table of jobs that was truncated and numbers anew: what we kept is of the jobs before."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.history import days, hours, minutes
+
+from jobs_maint import actions
+from jobs_maint.actions import Actor, BulkVerb, JobFilter
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+
+
+async def do(pool, action):
+    return await perform(pool, ANA, action, settings=MaintSettings())
+
+
+@pytest.fixture
+async def start_anew(conn):
+    async def start_anew():
+        await conn.execute("TRUNCATE procrastinate_jobs RESTART IDENTITY CASCADE")
+
+    return start_anew
+
+
+@pytest.mark.parametrize("started", [True, False])
+async def test_the_error_of_the_job_before_is_shown_for_no_job_of_the_same_id(
+    pool, conn, make_job, start_anew, started
+):
+    old = await make_job(status="failed", finished_ago=hours(2), error="of the old life")
+    await start_anew()
+    new = await make_job(status="failed", finished_ago=minutes(5), recorded=False)
+    assert new == old
+    if not started:  # as an import may leave it
+        await conn.execute("DELETE FROM procrastinate_events WHERE type = 'started'")
+    assert (await do(pool, actions.GetJob(new))).failures == ()
+    for listed in (
+        await do(pool, actions.ListFailed()),
+        await do(pool, actions.ListFailed(queue="default", since=days(1))),
+    ):
+        assert [job.message for job in listed.jobs] in ([None], [""])
+    assert (await do(pool, actions.ListFailed(error="old life"))).jobs == ()
+    wanted = JobFilter(statuses=("failed",), error="old life")
+    assert (await do(pool, actions.PreviewBulk(BulkVerb.RETRY, wanted))).count == 0
+
+
+async def test_the_digest_tells_failures_of_both_lives(pool, make_job, start_anew):
+    await make_job(status="failed", finished_ago=hours(2), error="of the old life")
+    await start_anew()
+    await make_job(status="failed", finished_ago=minutes(5), error="of the new life")
+    report = await do(pool, actions.ShowDigest())
+    assert {group.message for group in report.groups} == {"of the old life", "of the new life"}
+
+
+async def test_rescues_of_the_job_before_do_not_count_against_the_new_one(
+    pool, conn, make_job, start_anew
+):
+    job_id = await make_job(status="doing")
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " message, fingerprint, will_retry)"
+        " SELECT %s, 1, 'default', 'app.task', now() - interval '3 hours', 'worker_lost', '', '-',"
+        " true FROM generate_series(1, 5)",
+        (job_id,),
+    )
+    await start_anew()
+    assert await make_job(status="doing", deferred_ago=hours(2)) == job_id
+    await do(pool, actions.RescueStalled())
+    await conn.execute(
+        "UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '3 hours'"
+    )
+    report = await do(pool, actions.RescueStalled())
+    assert [item.code for item in report.items] == ["put_back"]
+
+
+async def test_an_undo_reaches_no_job_that_was_deferred_after_the_request(
+    pool, conn, make_job, start_anew
+):
+    await make_job(status="todo")
+    await make_job(status="todo")
+    shown = await do(
+        pool, actions.PreviewBulk(BulkVerb.CANCEL, JobFilter(queue="default", statuses=("todo",)))
+    )
+    report = await do(pool, actions.ConfirmSelection(shown.key))
+    undo = JobFilter(request=report.audit_id, statuses=BulkVerb.RETRY.statuses)
+    assert (await do(pool, actions.PreviewBulk(BulkVerb.RETRY, undo))).count == 2
+    await start_anew()
+    await make_job(status="cancelled")
+    assert (await do(pool, actions.PreviewBulk(BulkVerb.RETRY, undo))).count == 0
+
+
+async def test_old_records_of_the_job_before_are_trimmed(pool, conn, make_job, start_anew):
+    await make_job(status="failed", finished_ago=days(100))
+    await start_anew()
+    await make_job(status="failed", finished_ago=days(10), deferred_ago=days(20), recorded=False)
+    report = await do(pool, actions.PurgeFinished())
+    assert report.trimmed == {"jobs_maint_failures": 1}
