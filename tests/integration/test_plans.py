@@ -215,6 +215,7 @@ def test_groups_read_two_ranges_by_time(steady):
     ("look", "query"),
     [
         (explain, "find_batch"),  # never prepared
+        (explain, "survey"),
         *itertools.product([explain, explain_generic], ["delete_batch", "lock_finished_batch"]),
     ],
 )
@@ -224,7 +225,7 @@ def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look,
     bound = Shape(ROWS).per_day // 20 if status == "failed" else 60 * Shape(ROWS).per_day
     params = {
         "after": 0, "bound": bound, "last": bound, "status": status, "cutoff": NOW - days * DAY,
-        "limit": 500, "queue": None,
+        "limit": 500, "queue": None, "proven": bound,
     }  # fmt: skip
     names = re.search(rf"name: {query} \((.*)\)", PURGE)[1].split(", ")
     params = {name: params[name] for name in names}
@@ -237,12 +238,22 @@ def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look,
 def test_a_batch_deletes_its_rows_by_one_walk_and_looks_at_each_job_by_one_index(steady):
     days = Shape(ROWS).per_day
     params = {"after": 61 * days, "last": 62 * days, "status": "succeeded", "queue": None}
+    params["proven"] = 62 * days
     plan = explain(steady, "purge", "delete_batch", cutoff=NOW - 15 * DAY, **params)
     deleted = int(re.search(r"rows=(\d+)[.\d]* loops=1\)\n +Index Cond", plan.text)[1])
     assert deleted > 500
     assert plan.full_scans == []
     assert plan.indexes == {"jobs_maint_purgeable_idx", "procrastinate_events_job_id_fkey_v1"}
     assert plan.buffers < 12 * deleted
+
+
+def test_the_survey_of_a_cell_looks_at_each_job_by_one_index(steady):
+    days = Shape(ROWS).per_day
+    params = {"after": 40 * days, "last": 60 * days, "status": "succeeded", "limit": 50_000}
+    plan = explain(steady, "purge", "survey", cutoff=NOW - 30 * DAY, queue=None, **params)
+    assert plan.full_scans == []
+    assert plan.indexes == {"jobs_maint_purgeable_idx", "procrastinate_events_job_id_fkey_v1"}
+    assert plan.buffers < 6 * 20 * days
 
 
 @pytest.mark.parametrize("status", FINAL)

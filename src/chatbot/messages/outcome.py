@@ -138,7 +138,7 @@ def render_purge(
         lines.append(
             [f"{_stopped(why_stopped)} before the end. Run the same command again for the rest."]
         )
-    lines += tell_skips(report.refused, "not deleted")
+    lines += tell_skips((*report.refused, *report.undated), "not deleted")
     by_status = [
         f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
     ]

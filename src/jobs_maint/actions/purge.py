@@ -11,7 +11,10 @@ from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import Preview, PurgeReport
 
-__all__ = ["PreviewPurge", "PurgeFinished"]
+__all__ = ["PURGEABLE", "PreviewPurge", "PurgeFinished"]
+
+PURGEABLE = ("succeeded", "failed", "cancelled", "aborted")
+"""The statuses that a purge may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class PreviewPurge(Action[Preview]):
     older_than: timedelta | None = None
     include_failed: bool = False
     queue: str | None = None
+    statuses: tuple[str, ...] = ()
+    """Only these; none named: succeeded ones, or all by their retention."""
 
     word: ClassVar[str] = "purge"
     verb: ClassVar[str] = "delete finished jobs"
@@ -33,7 +38,9 @@ class PreviewPurge(Action[Preview]):
         return self.queue is None
 
     def words(self) -> str:
-        text = spell("purge", **{"older-than": self.older_than, "queue": self.queue})
+        statuses = ",".join(self.statuses) or None
+        options = {"older-than": self.older_than, "status": statuses, "queue": self.queue}
+        text = spell("purge", **options)
         return text + (" --include-failed" if self.include_failed else "")
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "as_preview",
     "build_cancel",
     "build_discard",
+    "build_purge",
     "build_rescue",
     "build_retry",
     "set_params",
@@ -113,13 +114,26 @@ def _build_set(
 def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, ...]:
     if text is None:
         return verb.statuses if request else verb.statuses[:1]
+    return _split_statuses(verb.value, text, verb.statuses)
+
+
+def _split_statuses(word: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
     statuses = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    unknown = [status for status in statuses if status not in verb.statuses]
+    unknown = [status for status in statuses if status not in allowed]
     if unknown:
-        raise InvalidRequest(
-            f"{verb} --status {unknown[0]!r}: it can be {', '.join(verb.statuses)}"
-        )
+        raise InvalidRequest(f"{word} --status {unknown[0]!r}: it can be {', '.join(allowed)}")
     return statuses
+
+
+def build_purge(status: str | None, *, include_failed: bool, **options: Any) -> Action[Any]:
+    """`--status` names what `--include-failed` only adds to."""
+    if status is not None and include_failed:
+        raise InvalidRequest(
+            "purge takes --status or --include-failed, not both; --status succeeded,failed means "
+            "the same"
+        )
+    statuses = () if status is None else _split_statuses("purge", status, actions.PURGEABLE)
+    return actions.PreviewPurge(statuses=statuses, include_failed=include_failed, **options)
 
 
 def as_preview(action: Action[Any]) -> Action[Any]:

@@ -18,6 +18,7 @@ from jobs_maint.grammar.sets import (
     CONFIRM_OPTIONS,
     build_cancel,
     build_discard,
+    build_purge,
     build_rescue,
     build_retry,
     set_params,
@@ -199,7 +200,7 @@ _DECLARED = (
     Word(
         "purge",
         (actions.PreviewPurge,),
-        actions.PreviewPurge,
+        build_purge,
         "Delete finished jobs now; by default those past their retention.",
         "delete old finished jobs; previewed first",
         ("purge --older-than 30d", "purge --queue webhook --dry-run"),
@@ -209,6 +210,11 @@ _DECLARED = (
                 ["--older-than"],
                 type=Window(),
                 help="Use this age instead of the retention settings, such as 30d.",
+            ),
+            click.Option(
+                ["--status"],
+                help="Only these statuses: succeeded, failed, cancelled, aborted; separate several "
+                "with commas.",
             ),
             _flag("--include-failed", "With --older-than: delete failed jobs too."),
             click.Option(["--queue"], help="Only jobs of this queue."),

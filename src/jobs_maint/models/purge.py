@@ -30,8 +30,12 @@ class PurgeReport(Report):
     """The last event of the oldest finished job that is left."""
     refused: tuple[SkipGroup, ...] = ()
     """Jobs that the database did not let go, by reason: which key, constraint or function."""
+    undated: tuple[SkipGroup, ...] = ()
+    """Finished jobs of which nothing tells the age: they have no events."""
+    turns: int = 1
+    """In how many days the jobs behind younger ones are looked at; 1: all of them each time."""
     resume_after: Mapping[str, int] = field(default_factory=dict)
-    """Where the next slice goes on: per group of statuses the last id looked at."""
+    """Where the next slice goes on: per status the last id looked at, and behind younger jobs."""
 
     @property
     def total(self) -> int:

@@ -65,8 +65,10 @@ class Preview(Report):
 
     @property
     def left_out(self) -> tuple[SkipGroup, ...]:
-        """Jobs that were named one by one and are not among `count`."""
-        return tuple(skip for skip in self.skips if skip.code in {"wrong_status", "not_found"})
+        """Jobs that were named one by one, or have no age, and are not among `count`."""
+        return tuple(
+            skip for skip in self.skips if skip.code in {"wrong_status", "not_found", "undated"}
+        )
 
     @property
     def expected(self) -> int:

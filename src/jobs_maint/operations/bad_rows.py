@@ -143,11 +143,12 @@ class Refusals:
     def count(self) -> int:
         return sum(count for count, _ in self._groups.values())
 
-    def add(self, reason: str, ids: Sequence[int]) -> None:
+    def add(self, reason: str, ids: Sequence[int], more: int = 0) -> None:
+        """`more`: how many there are, where `ids` is a sample."""
         if reason not in self._groups and len(self._groups) >= MOST_REASONS:
             reason = "the database refused, for other reasons"
         count, sample = self._groups.get(reason, (0, ()))
-        self._groups[reason] = count + len(ids), (*sample, *ids)[:SAMPLE]
+        self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
 
     def add_errors(self, refused: Mapping[int, psycopg.Error]) -> None:
         for job_id, exc in refused.items():

@@ -17,6 +17,7 @@ from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
 from jobs_maint.operations.purge.batches import Retention
+from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
 from jobs_maint.operations.purge.turn import require_turn
 from jobs_maint.operations.rescue.confirmed import build_act
@@ -82,6 +83,7 @@ async def _run_purge(
         now=datetime.fromisoformat(params["now"]),
         queue=params["queue"],
         trim=False,
+        survey=PERSON,
         total=params.get("count"),
         guard=use,
     )

@@ -23,7 +23,7 @@ def render_purge(report: PurgeReport, page: Page) -> None:
         page.line("No job was deleted.", "bold")
     if not report.finished:
         page.line("Stopped before the end. Run the same command again for the rest.", "yellow")
-    for group in report.refused:
+    for group in (*report.refused, *report.undated):
         ids = ", ".join(map(str, group.sample))
         more = f" and {group.count - len(group.sample):,} more" * (group.count > len(group.sample))
         page.line(

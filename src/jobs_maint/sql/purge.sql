@@ -55,52 +55,98 @@ SELECT count(*) AS looked_at, max(id) AS last FROM (
     ORDER BY id LIMIT %(limit)s
 ) AS next;
 
--- name: delete_batch (after, last, status, cutoff, queue)
+-- name: delete_batch (after, last, status, cutoff, proven, queue)
 -- Those of them whose newest event that is not `scheduled` (that one lies in the future) is older
 -- than the cut-off. In REPEATABLE READ: a job that somebody changed meanwhile (put back, ended again,
--- young) is an error and stays, though this statement would see its old events.
+-- young) is an error and stays, though this statement would see its old events. A job without
+-- events has no age; up to `proven` it was deferred before the cut-off, as a later job was.
 DELETE FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(last)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND (SELECT max(e.at) FROM procrastinate_events e
-       WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s;
+  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
+                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+      < %(cutoff)s;
 
--- name: lock_finished_batch (after, bound, status, cutoff, limit, queue)
+-- name: lock_finished_batch (after, bound, status, cutoff, proven, limit, queue)
 -- The same jobs without those that are locked: they are left for the next night.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND (SELECT max(e.at) FROM procrastinate_events e
-       WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
+  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
+                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+      < %(cutoff)s
 ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED;
 
--- name: delete_locked_batch (ids, status, cutoff)
+-- name: delete_locked_batch (ids, status, cutoff, proven)
 -- A second statement, because the first one's snapshot is older than its locks: a job put back and
 -- ended again in between is in a final status once more, but young. Returns one row.
 WITH gone AS (
     DELETE FROM procrastinate_jobs j
     WHERE j.id = ANY (%(ids)s::bigint[])
       AND j.status = %(status)s::text::procrastinate_job_status
-      AND (SELECT max(e.at) FROM procrastinate_events e
-           WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
+      AND coalesce((SELECT max(e.at) FROM procrastinate_events e
+                    WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+                   CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+          < %(cutoff)s
     RETURNING j.id
 )
 SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*) > 0;
 
--- name: count_finished (bound, status, cutoff, queue)
+-- name: count_finished (bound, status, cutoff, proven, queue)
 -- What the purge would delete: the same conditions, selecting.
 SELECT %(status)s::text AS status, count(*) AS jobs FROM procrastinate_jobs j
 WHERE j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND (SELECT max(e.at) FROM procrastinate_events e
-       WHERE e.job_id = j.id AND e.type <> 'scheduled') < %(cutoff)s
+  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
+                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+      < %(cutoff)s
 HAVING count(*) > 0;
+
+-- name: find_dated (bound, cutoff)
+-- The last job up to the bound that has events, and whether it was deferred before the cut-off.
+SELECT last.job_id AS id,
+       coalesce((SELECT min(e.at) FROM procrastinate_events e
+                 WHERE e.job_id = last.job_id AND e.type <> 'scheduled') < %(cutoff)s, false) AS old
+FROM (
+    SELECT job_id FROM procrastinate_events
+    WHERE job_id <= %(bound)s AND type <> 'scheduled' ORDER BY job_id DESC LIMIT 1
+) AS last;
+
+-- name: find_extent
+-- Smallest and largest id, and about how many jobs there are; where nobody has counted, as many as
+-- fit into the pages.
+SELECT (SELECT min(id) FROM procrastinate_jobs) AS first_id,
+       (SELECT max(id) FROM procrastinate_jobs) AS last_id,
+       CASE WHEN reltuples > 0 THEN reltuples::bigint ELSE pg_relation_size(oid) / 100 + 1 END AS rows
+FROM pg_class WHERE oid = 'procrastinate_jobs'::regclass;
+
+-- name: survey (after, last, status, cutoff, queue, limit)
+-- The next finished jobs of one status behind the walk: how many are old, and how many have no
+-- events that tell their age. Not to be prepared, as find_batch.
+SELECT count(*) AS looked_at, max(id) AS last, count(*) FILTER (WHERE at < %(cutoff)s) AS late,
+       count(*) FILTER (WHERE at IS NULL) AS undated,
+       (array_agg(id ORDER BY id) FILTER (WHERE at IS NULL))[1:5] AS sample
+FROM (
+    SELECT id FROM procrastinate_jobs
+    WHERE id > %(after)s AND id <= %(last)s
+      AND status = %(status)s::text::procrastinate_job_status
+      AND status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+    ORDER BY id LIMIT %(limit)s
+) AS j
+CROSS JOIN LATERAL (
+    SELECT max(e.at) AS at FROM procrastinate_events e
+    WHERE e.job_id = j.id AND e.type <> 'scheduled'
+) AS ended;
 
 -- name: find_oldest_left (statuses)
 -- The last event of the finished job with the smallest id: one index entry per status.

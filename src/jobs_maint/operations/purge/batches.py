@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import PurgeReport
-from jobs_maint.operations.bad_rows import Postponed, Refusals, change_rows, is_refusal
+from jobs_maint.operations.bad_rows import is_refusal
+from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.bound import find_bound
+from jobs_maint.operations.purge.deleting import OnBatch, Progress, delete_batch
+from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
 from jobs_maint.operations.session import get_time, switch_jit_off
-from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
 __all__ = ["Retention", "purge_finished_jobs"]
@@ -35,59 +37,10 @@ Smaller batches are no gentler: of 200, 500, 2,000 and 5,000 rows the larger one
 least (p95 of its pick-up 5.3, 5.4, 4.7 and 4.7 ms). Nor do pauses between batches help (5.0 ms
 without, 5.5 ms when pausing half of the time).
 """
-HELD_ROW = timedelta(milliseconds=50)
-"""How long a batch waits for a locked row before it is repeated without the locked rows."""
-SMALLEST_ID = -(2**63)
-
-OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
-"""Called in each batch's transaction with the counts so far; False ends the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long each final status is kept; None keeps it forever."""
-
-    by_status: Mapping[str, timedelta | None]
-    audit: timedelta | None
-
-    @classmethod
-    def of(cls, settings: MaintSettings) -> Retention:
-        return cls(
-            {
-                "succeeded": settings.keep_succeeded,
-                "failed": settings.keep_failed,
-                "cancelled": settings.keep_cancelled,
-                "aborted": settings.keep_aborted,
-            },
-            settings.keep_audit,
-        )
-
-    def groups(self) -> dict[timedelta, list[str]]:
-        """Statuses with the same span share one cut-off."""
-        groups: dict[timedelta, list[str]] = {}
-        for status, span in self.by_status.items():
-            if span is not None:
-                groups.setdefault(span, []).append(status)
-        return groups
-
-
-@dataclass(slots=True)
-class _Progress:
-    deleted: Counter[str] = field(default_factory=Counter)
-    trimmed: Counter[str] = field(default_factory=Counter)
-    resume_after: dict[str, int] = field(default_factory=dict)
-    refusals: Refusals = field(default_factory=Refusals)
-    careful: bool = False
-    """A batch was refused: from then on each finds its bad rows at once."""
-    postponed: Postponed = field(default_factory=Postponed)
-    batches: int = 0
-    stopped: bool = False
-
-    def after(self, status: str) -> int:
-        return self.resume_after.get(status, SMALLEST_ID)
-
-    def counts(self) -> dict[str, int]:
-        return {**self.deleted, **self.trimmed}
+NO_EVENTS = (
+    "they have no events, so nothing tells how old they are; they go when a job with a larger id "
+    "is old enough"
+)
 
 
 async def purge_finished_jobs(
@@ -100,31 +53,40 @@ async def purge_finished_jobs(
     resume_after: Mapping[str, int] | None = None,
     queue: str | None = None,
     trim: bool = True,
+    survey: int | None = None,
     on_batch: OnBatch | None = None,
 ) -> PurgeReport:
     """Delete finished jobs older than their retention; each batch is its own transaction.
 
     `now` defaults to the database's clock. When `time_limit` runs out the report is not finished
     and says where to continue. Ages count from the newest event that is not `scheduled`. `trim`:
-    also delete old rows from our own tables.
+    also delete old rows from our own tables. `survey`: about how many jobs with ids behind younger
+    ones are looked at; a night's share by default.
     """
     begun = time.monotonic()
     deadline = begun + time_limit.total_seconds() if time_limit is not None else None
-    progress = _Progress(resume_after=dict(resume_after or {}))
+    progress = Progress(resume_after=dict(resume_after or {}))
     async with pool.connection() as conn, transaction(conn):
         now = now or await get_time(conn)
+    async with pool.connection() as conn, transaction(conn):
+        turn = await late.choose_turn(conn, now, survey or late.NIGHT)
+    purge = _Purge(pool, progress, deadline, on_batch, dry_run=dry_run)
     for span, statuses in retention.groups().items():
         cutoff = now - span
         async with pool.connection() as conn, transaction(conn):
-            due = [s for s in statuses if await _is_due(conn, s, progress.after(s), cutoff)]
-            bound = await find_bound(conn, cutoff) if due else 0
-        for status in due:
+            bound = await find_bound(conn, cutoff)
+            dated = await late.find_dated(conn, bound, cutoff)
+            firsts = {s: await _find_first(conn, s, progress.after(s), cutoff) for s in statuses}
+        proven = dated.id if dated.old else late.SMALLEST_ID
+        for status, (first_id, is_due) in firsts.items():
             walk = {"status": status, "cutoff": cutoff, "bound": bound, "queue": queue}
+            walk["proven"] = proven
             with progress.postponed.step():
-                if dry_run:
-                    await _count(pool, walk, progress)
-                else:
-                    await _delete(pool, walk, progress, deadline, on_batch)
+                if is_due:
+                    await purge.walk(walk)
+                if first_id is not None:
+                    low = dated.id if is_due else first_id - 1
+                    await purge.survey(walk, turn, low)
     if trim and not dry_run and not progress.stopped:
 
         async def on_trim(conn: Conn, table: str, rows: int) -> bool:
@@ -156,116 +118,105 @@ async def purge_finished_jobs(
         trimmed=dict(progress.trimmed),
         oldest_left=left[0]["at"] if left else None,
         refused=progress.refusals.list_groups(),
+        undated=progress.undated.list_groups("undated"),
+        turns=turn.turns,
         resume_after=progress.resume_after if progress.stopped else {},
     )
 
 
-async def _is_due(conn: Conn, status: str, after: int, cutoff: datetime) -> bool:
-    """Whether a job of this status may be old: the first one was deferred before the cut-off."""
+async def _find_first(
+    conn: Conn, status: str, after: int, cutoff: datetime
+) -> tuple[int | None, bool]:
+    """The first job of a status, and whether it may be old: it was deferred before the cut-off."""
     params = {"status": status, "after": after}
     rows = await fetch_all(conn, load_queries("purge")["find_oldest"], params)
-    return bool(rows) and (rows[0]["at"] is None or rows[0]["at"] < cutoff)
+    if not rows:
+        return None, False
+    return rows[0]["id"], rows[0]["at"] is None or rows[0]["at"] < cutoff
 
 
-async def _count(pool: Pool, walk: dict[str, Any], progress: _Progress) -> None:
-    async with pool.connection() as conn, transaction(conn):
-        await switch_jit_off(conn)
-        for row in await fetch_all(conn, load_queries("purge")["count_finished"], walk):
-            progress.deleted[row["status"]] += row["jobs"]
+@dataclass(slots=True)
+class _Purge:
+    """One purge, status by status: counting for a dry run, else deleting."""
 
+    pool: Pool
+    progress: Progress
+    deadline: float | None
+    on_batch: OnBatch | None
+    dry_run: bool
 
-async def _delete(
-    pool: Pool,
-    walk: dict[str, Any],
-    progress: _Progress,
-    deadline: float | None,
-    on_batch: OnBatch | None,
-) -> None:
-    if progress.stopped:
-        return
-    name, bound = walk["status"], walk["bound"]
-    after = progress.after(name)
-    size = FIRST_BATCH
-    while True:
-        begun = time.monotonic()
-        if deadline is not None and begun >= deadline:
-            progress.stopped = True
-            progress.resume_after[name] = after
+    async def walk(self, walk: dict[str, Any]) -> None:
+        """The jobs up to the bound."""
+        if self.dry_run:
+            async with self.pool.connection() as conn, transaction(conn):
+                await switch_jit_off(conn)
+                for row in await fetch_all(conn, load_queries("purge")["count_finished"], walk):
+                    self.progress.deleted[row["status"]] += row["jobs"]
+        elif not self.progress.stopped:
+            name = walk["status"]
+            await self._delete(walk, name, self.progress.after(name))
+
+    async def survey(self, walk: dict[str, Any], turn: late.Turn, low: int) -> None:
+        """What lies behind: old jobs, and those of which nothing tells the age."""
+        name, progress = walk["status"], self.progress
+        key = f"{name} late"
+        cells = turn.cells(max(low, progress.after(key)))
+        if progress.stopped:
             return
-        params = {**walk, "after": after, "limit": size}
-        try:
-            batch = await _delete_batch(pool, params, progress, on_batch, careful=progress.careful)
-        except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
-            batch = await _delete_batch(pool, params, progress, on_batch, careful=True)
-        except psycopg.Error as exc:
-            if not is_refusal(exc) or progress.careful:
-                raise
-            progress.careful = True
-            batch = await _delete_batch(pool, params, progress, on_batch, careful=True)
-        after = after if batch.last is None else batch.last
-        if not batch.go_on:
-            progress.stopped = True
-            progress.resume_after[name] = after
-            return
-        if batch.looked_at < size:
-            progress.resume_after[name] = bound
-            return
-        took = time.monotonic() - begun
-        size = max(
-            SMALLEST_BATCH, min(LARGEST_BATCH, round(size * BATCH_SECONDS / max(took, 1e-3)))
-        )
+        async for part in late.survey(self.pool, walk, cells):
+            if part.undated:
+                progress.undated.add(NO_EVENTS, part.sample, part.undated)
+            if self.dry_run:
+                progress.deleted += Counter({name: part.late})
+                continue
+            if part.late:
+                await self._delete({**walk, "bound": part.last}, key, part.after)
+            elif not self._is_late(key, part.last):
+                progress.resume_after[key] = part.last
+                progress.stopped = not await self._may_go_on()
+            if progress.stopped:
+                return
 
+    async def _may_go_on(self) -> bool:
+        if self.on_batch is None:
+            return True
+        async with self.pool.connection() as conn, transaction(conn):
+            return await self.on_batch(conn, self.progress.counts())
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    looked_at: int
-    last: int | None
-    go_on: bool
+    def _is_late(self, key: str, after: int) -> bool:
+        """Whether the time is used up; the next run then goes on after this id."""
+        if self.deadline is None or time.monotonic() < self.deadline:
+            return False
+        self.progress.stopped = True
+        self.progress.resume_after[key] = after
+        return True
 
-
-async def _delete_batch(
-    pool: Pool,
-    params: dict[str, Any],
-    progress: _Progress,
-    on_batch: OnBatch | None,
-    *,
-    careful: bool,
-) -> _Batch:
-    """Delete in one snapshot: a changed row is an error, a locked one is waited for briefly.
-
-    A finished job is almost never changed or locked, and locking each row costs a tenth of the
-    purge. `careful`: lock the free rows, look once more, and delete all that the database allows.
-    """
-    queries = load_queries("purge")
-    status, go_on = params["status"], True
-    patience = LOCK_TIMEOUT if careful else HELD_ROW
-    refused: dict[int, psycopg.Error] = {}
-    async with (
-        pool.connection() as conn,
-        transaction(conn, lock_timeout=patience, snapshot=not careful),
-    ):
-        await fetch_all(conn, queries["prepare_batch"])
-        if careful:
-            locked = await fetch_all(conn, queries["lock_finished_batch"], params)
-            ids = [row["id"] for row in locked]
-            looked_at, last = len(ids), ids[-1] if ids else None
-
-            async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
-                return await fetch_all(
-                    conn, queries["delete_locked_batch"], {**params, "ids": list(part)}
+    async def _delete(self, walk: dict[str, Any], key: str, after: int) -> None:
+        pool, progress, on_batch = self.pool, self.progress, self.on_batch
+        size = FIRST_BATCH
+        while True:
+            begun = time.monotonic()
+            if self._is_late(key, after):
+                return
+            params = {**walk, "after": after, "limit": size}
+            try:
+                batch = await delete_batch(
+                    pool, params, progress, on_batch, careful=progress.careful
                 )
-
-            gone, refused = await change_rows(conn, ids, delete)
-            deleted = sum(row["deleted"] for row in gone)
-        else:
-            found = await fetch_one(conn, queries["find_batch"], params, prepare=False)
-            looked_at, last = found["looked_at"], found["last"]
-            cursor = await conn.execute(queries["delete_batch"], {**params, "last": last})
-            deleted = cursor.rowcount
-        counted = progress.deleted + Counter({status: deleted})
-        if looked_at and on_batch is not None:
-            go_on = await on_batch(conn, {**counted, **progress.trimmed})
-    progress.deleted = counted
-    progress.refusals.add_errors(refused)
-    progress.batches += bool(deleted)
-    return _Batch(looked_at, last, go_on)
+            except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
+                batch = await delete_batch(pool, params, progress, on_batch, careful=True)
+            except psycopg.Error as exc:
+                if not is_refusal(exc) or progress.careful:
+                    raise
+                progress.careful = True
+                batch = await delete_batch(pool, params, progress, on_batch, careful=True)
+            after = after if batch.last is None else batch.last
+            if not batch.go_on:
+                progress.stopped = True
+                progress.resume_after[key] = after
+                return
+            if batch.looked_at < size:
+                progress.resume_after[key] = walk["bound"]
+                return
+            took = max(time.monotonic() - begun, 1e-3)
+            size = max(SMALLEST_BATCH, min(LARGEST_BATCH, round(size * BATCH_SECONDS / took)))

@@ -10,6 +10,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Preview, PurgeReport
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
+from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
 from jobs_maint.operations.session import get_time
 from jobs_maint.operations.sets.frozen import freeze_words
@@ -29,8 +30,11 @@ async def purge_finished(call: Call[PurgeFinished]) -> PurgeReport:
 async def preview_purge(call: Call[PreviewPurge]) -> Preview:
     asked, retention = call.action, Retention.of(call.settings)
     if asked.older_than is not None:
-        statuses = ("succeeded", "failed") if asked.include_failed else ("succeeded",)
+        statuses = asked.statuses or ("succeeded", *(["failed"] if asked.include_failed else []))
         retention = Retention(dict.fromkeys(statuses, asked.older_than), audit=None)
+    elif asked.statuses:
+        kept = {status: retention.by_status[status] for status in asked.statuses}
+        retention = Retention(kept, audit=None)
     elif asked.include_failed:
         raise InvalidRequest(
             "purge --include-failed needs --older-than; without it the retention settings "
@@ -41,7 +45,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
             await require_queue(conn, asked.queue, call.scope)
         now = await get_time(conn)
     report = await purge_finished_jobs(
-        call.pool, retention, now=now, dry_run=True, queue=asked.queue
+        call.pool, retention, now=now, dry_run=True, queue=asked.queue, survey=PERSON
     )
     spans = {status: span for status, span in retention.by_status.items() if span is not None}
     key = expires_at = None
@@ -69,7 +73,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         count=report.total,
         remain=0,
         groups=(),
-        skips=(),
+        skips=report.undated,
         expires_at=expires_at,
         cutoffs={status: now - span for status, span in spans.items()},
         by_status=report.deleted,

@@ -51,9 +51,11 @@ async def run_purge(
     except BaseException as exc:
         await close_broken(run, exc, time.monotonic() - begun)
         raise
+    undated = sum(group.count for group in report.undated)
+    left = {k: number for k, number in (("refused", report.kept), ("undated", undated)) if number}
     await run.close(
         "done" if report.finished and not report.kept else "partly",
-        {**report.deleted, **report.trimmed, **({"refused": report.kept} if report.kept else {})},
+        {**report.deleted, **report.trimmed, **left},
         elapsed_seconds=report.elapsed_seconds,
     )
     if report.kept:
