@@ -199,6 +199,17 @@ async def test_a_unique_index_of_the_team_is_no_queueing_lock(pool, make_job, co
     assert "only_one" in report.items[0].reason
 
 
+@pytest.mark.parametrize("deferred", [False, True])
+async def test_the_rescue_puts_back_all_but_what_a_trigger_refuses(pool, make_job, conn, deferred):
+    held, others = await make_set(make_job, "doing", 1, 2, deferred_ago=days(1))
+    await conn.execute(trigger("UPDATE", deferred=deferred, old="AND NEW.status = 'todo'"))
+    await do(pool, actions.RescueStalled())
+    await conn.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 d'")
+    report = await do(pool, actions.RescueStalled())
+    codes = {item.job_id: item.code for item in report.items}
+    assert codes == {held[0]: "error", **dict.fromkeys(others, "put_back")}
+
+
 async def test_a_missing_right_is_no_bad_row(pool, make_job, conn):
     job_id = await make_job(status="cancelled")
     await conn.execute("ALTER TABLE procrastinate_events RENAME TO elsewhere")

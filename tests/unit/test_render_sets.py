@@ -293,3 +293,8 @@ def test_json_names_its_kind_and_has_what_the_text_counts(result, kind, more):
     data = build_data(result)
     assert next(iter(data.items())) == ("kind", kind)
     assert {name: data[name] for name in more} == more
+
+
+def test_a_purge_that_looks_through_a_large_table_in_turns_says_so():
+    shown = render_text(replace(PURGE_PREVIEW, turns=5)), render_text(replace(PURGE, turns=5))
+    assert all("in 5 turns, one a day" in " ".join(text.split()) for text in shown)

@@ -21,6 +21,7 @@ from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, p
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, short_task
 from jobs_maint.models import Preview
+from jobs_maint.render import tell_turns
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -156,6 +157,8 @@ def _ages(preview: Preview) -> list[Part]:
     kept = [status for status in FINAL_STATUSES if status not in preview.cutoffs]
     if kept:
         lines.append([f"Kept regardless of age: {', '.join(kept)} jobs."])
+    if preview.turns > 1:
+        lines.append([tell_turns(preview.turns)])
     return [paragraph(*lines)] if lines else []
 
 

@@ -54,6 +54,8 @@ class Preview(Report):
     """For a purge: per status, jobs whose last event is older than this."""
     by_status: Mapping[str, int] = field(default_factory=dict)
     """For a purge: how many of each status."""
+    turns: int = 1
+    """For a purge: in how many days the jobs behind younger ones are looked at; 1: all now."""
     running: int = 0
     """For a cancel: how many of `count` run now and would be asked to abort."""
     warnings: tuple[str, ...] = ()

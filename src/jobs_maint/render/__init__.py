@@ -14,6 +14,7 @@ from jobs_maint.render.verdict import (
     build_verdict,
     count_noun,
     sort_queues,
+    tell_turns,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "safe_word",
     "short_task",
     "sort_queues",
+    "tell_turns",
 ]
 
 

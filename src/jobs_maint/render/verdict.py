@@ -9,7 +9,7 @@ from typing import Literal
 from jobs_maint.durations import format_age
 from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
 
-__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues"]
+__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues", "tell_turns"]
 
 Level = Literal["red", "yellow", "green"]
 
@@ -146,3 +146,11 @@ def _workers(workers: WorkerCounts) -> str:
     if workers.silent:
         return f"{workers.live} of {workers.live + workers.silent} workers live."
     return f"{count_noun(workers.live, 'worker')} live."
+
+
+def tell_turns(turns: int) -> str:
+    """Of a purge that looks at a share of a large table each day."""
+    return (
+        f"Old jobs with ids behind younger ones are looked for in {turns} turns, one a day; this "
+        "counts those of today."
+    )

@@ -77,6 +77,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         expires_at=expires_at,
         cutoffs={status: now - span for status, span in spans.items()},
         by_status=report.deleted,
+        turns=report.turns,
     )
 
 
