@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 # Targets: `runtime` holds the commands `jobs-maint` and `jobs-chatbot`; `demo` adds the sample team app.
 
-FROM python:3.11-slim AS build
-RUN pip install --no-cache-dir "uv>=0.9"
+FROM python:3.11.14-slim-bookworm AS build
+RUN pip install --no-cache-dir "uv==0.9.11"
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PROJECT_ENVIRONMENT=/opt/venv \
@@ -15,10 +15,11 @@ COPY README.md LICENSE ./
 COPY src ./src
 RUN uv sync --locked --no-dev --extra slack --extra binary --no-editable
 
-FROM python:3.11-slim AS runtime
-RUN useradd --system --uid 10001 --create-home jobs
+FROM python:3.11.14-slim-bookworm AS runtime
+RUN useradd --uid 10001 --create-home --no-log-init --shell /usr/sbin/nologin jobs
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER jobs
 WORKDIR /home/jobs

@@ -106,7 +106,30 @@ def test_compose_services_reach_the_database_inside(name):
     """Also where .env names the address for outside: `environment` wins over `env_file`."""
     spec = OUR_SERVICES[name]
     assert "@postgres-jobs:5432/" in spec["environment"]["JOB_QUEUE_DATABASE_URL"]
+    if name == "migrate":
+        assert "env_file" not in spec  # no secret that it does not need
+        return
     assert spec["env_file"] == [{"path": ".env", "required": False}]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_compose_services_have_no_rights_that_they_do_not_need(name):
+    spec = SERVICES[name]
+    assert spec["cap_drop"] == ["ALL"]
+    assert spec["security_opt"] == ["no-new-privileges:true"]
+    assert spec.get("read_only", False) is (name in OUR_SERVICES)
+
+
+def test_compose_migrate_waits_for_the_database_and_the_bot_gives_up():
+    assert SERVICES["migrate"]["command"][-2:] == ["--wait", "60s"]
+    assert SERVICES["chatbot"]["restart"] == "on-failure:5"
+
+
+def test_images_and_tools_are_pinned():
+    images = [SERVICES["postgres-jobs"]["image"]]
+    images += [i for i in re.findall(r"^FROM (\S+) AS", DOCKERFILE, re.MULTILINE) if ":" in i]
+    assert all(re.search(r":\d+\.\d+", image) for image in images), images
+    assert re.search(r'"uv==\d+\.\d+\.\d+"', DOCKERFILE)
 
 
 # --- Dockerfile -----------------------------------------------------------------------------------
