@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
@@ -104,11 +105,21 @@ def procrastinate_version() -> str:
     return importlib.metadata.version("procrastinate")
 
 
-def schema_sql() -> LiteralString:
-    """Procrastinate's own schema, of the installed version."""
+def schema_sql(encoding: str = "UTF8") -> LiteralString:
+    """Procrastinate's own schema, of the installed version, for a database of this encoding.
+
+    Its comments hold a dash that only a UTF-8 database takes.
+    """
     from procrastinate.schema import SchemaManager
 
-    return SchemaManager.get_schema()
+    text = SchemaManager.get_schema()
+    if encoding == "UTF8":
+        return text
+    return re.sub(r"--.*$", lambda comment: _to_ascii(comment[0]), text, flags=re.MULTILINE)
+
+
+def _to_ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 def app_pool(app: App) -> psycopg_pool.AsyncConnectionPool[Any] | None:

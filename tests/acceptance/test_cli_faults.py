@@ -92,7 +92,7 @@ def test_a_wrong_password_ends_with_69_and_is_not_shown(jobs_maint, database_url
     name, _ = login
     url = database_url.replace("postgres@", f"{name}:hunter2@")
     done = jobs_maint("stats", url=url)
-    assert_refused(done, 69, "refused the login of guarded", "JOB_QUEUE_DATABASE_URL")
+    assert_refused(done, 69, "refused the connection of guarded", "JOB_QUEUE_DATABASE_URL")
     assert "hunter2" not in done.stderr
 
 

@@ -79,6 +79,7 @@ def test_every_word_means_the_same_in_the_shell_and_in_slack(surface, text, acti
         ("status 1 --reveal", GetJob(1, reveal=True)),
         ("schema apply", ApplySchema()),
         ("schema apply --no-indexes", ApplySchema(indexes=False)),
+        ("schema apply --wait 60s", ApplySchema(wait=timedelta(seconds=60))),
         ("schema status", CheckSchema()),
         ("schema sql", ShowSchemaSql()),
         ("schema --help", ShowHelp("schema")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from jobs_maint.actions.actor import Role
@@ -14,9 +15,13 @@ __all__ = ["ApplySchema", "CheckSchema", "ShowSchemaSql"]
 
 @dataclass(frozen=True, slots=True)
 class ApplySchema(Action[SchemaReport]):
-    """Apply what is missing; `indexes`: also build ours on Procrastinate's tables."""
+    """Apply what is missing; `indexes`: also build those on Procrastinate's tables.
+
+    `wait`: how long the front end waits for a database that lets nobody in yet.
+    """
 
     indexes: bool = True
+    wait: timedelta = timedelta()
 
     word: ClassVar[str] = "schema apply"
     verb: ClassVar[str] = "change the schema"

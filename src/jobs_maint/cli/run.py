@@ -6,9 +6,10 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from jobs_maint.actions import Action, Actor, ShowSchemaSql
+from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql
 from jobs_maint.database import open_pool
 from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
@@ -38,7 +39,8 @@ def perform_action(
         if watch is not None:
             _stop_on_interrupt(watch, on_stop)
         url = settings.require_database_url()
-        async with open_pool(url, min_size=1, max_size=4) as pool:
+        wait = action.wait if isinstance(action, ApplySchema) else timedelta()
+        async with open_pool(url, min_size=1, max_size=4, wait=wait) as pool:
             return await perform(pool, actor, action, settings=settings, watch=watch)
 
     try:

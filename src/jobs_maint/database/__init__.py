@@ -1,6 +1,7 @@
 """The jobs database: connections, transactions with limits, and the one map of its errors."""
 
 from jobs_maint.database.connecting import Pool, check_schema, normalise_url, open_pool
+from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import map_error, mapped_errors
 from jobs_maint.database.limits import LOCK_TIMEOUT
 from jobs_maint.database.transactions import (
@@ -8,11 +9,13 @@ from jobs_maint.database.transactions import (
     describe_session,
     fetch_all,
     fetch_one,
+    note_timeout,
     transaction,
     undone_transaction,
 )
 
 __all__ = [
+    "CLIENT_ENCODING",
     "LOCK_TIMEOUT",
     "Conn",
     "Pool",
@@ -20,9 +23,11 @@ __all__ = [
     "describe_session",
     "fetch_all",
     "fetch_one",
+    "fit",
     "map_error",
     "mapped_errors",
     "normalise_url",
+    "note_timeout",
     "open_pool",
     "transaction",
     "undone_transaction",

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
+from jobs_maint.database.encoding import CLIENT_ENCODING
 from jobs_maint.database.failing import APPLY, mapped_errors
 from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.database.transactions import fetch_all, fetch_one, transaction
+from jobs_maint.durations import format_age
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
 from jobs_maint.sql import list_migrations, load_queries
 
@@ -21,6 +28,9 @@ __all__ = ["Pool", "check_schema", "normalise_url", "open_pool"]
 
 Pool = psycopg_pool.AsyncConnectionPool[Any]
 
+RETRY_SECONDS = 0.5
+PROBE_TIMEOUT = 2.0
+DEFAULT_PORT = 5432
 _DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
 
 
@@ -42,22 +52,25 @@ def _parse(url: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_pool(
-    url: str, *, min_size: int = 1, max_size: int = 4, application: str = "jobs-maint"
+    url: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 4,
+    application: str = "jobs-maint",
+    wait: timedelta = timedelta(),
 ) -> AsyncIterator[Pool]:
     """A pool on the jobs database, connected when it is yielded.
 
-    Raises InvalidSettings for an invalid URL, and DatabaseUnavailable when the server does not
-    answer or refuses the login; neither message shows the connection string.
+    `wait`: how long to try again while the database lets nobody in. Raises InvalidSettings for a
+    URL that is none and DatabaseUnavailable when nobody answers or the login is refused; neither
+    shows the connection string.
     """
     params = _parse(url)
     params.setdefault("connect_timeout", CONNECT_TIMEOUT)
     params.setdefault("application_name", application)
+    params["client_encoding"] = CLIENT_ENCODING
     conninfo = psycopg.conninfo.make_conninfo("", **params)
-    try:
-        # A pool hides why it cannot connect; a single connection shows it.
-        await (await psycopg.AsyncConnection.connect(conninfo)).close()
-    except psycopg.Error as exc:
-        raise DatabaseUnavailable(_why_not_connected(exc, params)) from exc
+    await _try_to_connect(conninfo, params, wait)
     pool: Pool = psycopg_pool.AsyncConnectionPool(
         conninfo,
         min_size=min_size,
@@ -76,40 +89,96 @@ async def open_pool(
         await pool.close()
 
 
-def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
+async def _try_to_connect(conninfo: str, params: dict[str, Any], wait: timedelta) -> None:
+    """A pool hides why it cannot connect; one plain connection tells."""
+    deadline = time.monotonic() + wait.total_seconds()
+    while True:
+        try:
+            await (await psycopg.AsyncConnection.connect(conninfo)).close()
+        except psycopg.Error as exc:
+            if time.monotonic() + RETRY_SECONDS < deadline:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            reason = await _why_not_connected(exc, params)
+            waited = f" (Waited {format_age(wait)}.)" if wait else ""
+            raise DatabaseUnavailable(f"{reason}{waited}") from exc
+        return
+
+
+async def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
+    """By what can be found out; the words of libpq and of the server are shown, never judged.
+
+    They are translated, and a login that is refused comes without a code.
+    """
     host = params.get("host") or "the local socket"
     place = f"{host}:{params['port']}" if params.get("port") else str(host)
-    name = params.get("dbname") or params.get("user") or ""
-    text = str(exc)
-    if "password authentication failed" in text or "no password supplied" in text:
-        return (
-            f"The jobs database at {place} refused the login of {params.get('user', 'this user')}; "
-            "check the user and password in JOB_QUEUE_DATABASE_URL."
-        )
-    if re.search(r'(database|role) ".*" does not exist', text):
-        what = "user" if "role" in text else "database"
-        value = params.get("user") if what == "user" else name
-        return (
-            f"The server at {place} has no {what} named {value!r}; "
-            "check JOB_QUEUE_DATABASE_URL, or create it."
-        )
-    if "resolve" in text or "translate host name" in text:
+    probed: OSError | None = None
+    if isinstance(exc, pg.ConnectionTimeout):
+        probed = TimeoutError()
+    elif not params.get("service"):
+        probed = await asyncio.to_thread(_probe, params)
+    if isinstance(probed, socket.gaierror):
         return (
             f"The host name {host!r} of the jobs database cannot be resolved; "
             "check JOB_QUEUE_DATABASE_URL."
         )
-    if "refused" in text or "No such file" in text:
+    if isinstance(probed, TimeoutError):
+        return (
+            f"The jobs database at {place} did not answer within "
+            f"{params.get('connect_timeout', CONNECT_TIMEOUT)} s; "
+            "check the network and JOB_QUEUE_DATABASE_URL."
+        )
+    if isinstance(probed, ConnectionRefusedError | FileNotFoundError):
         return (
             f"Nothing is listening at {place} for the jobs database; "
             "check that the server is running and that JOB_QUEUE_DATABASE_URL is right."
         )
-    if isinstance(exc, pg.ConnectionTimeout) or "timeout" in text:
-        return (
-            f"The jobs database at {place} did not answer within {CONNECT_TIMEOUT} s; "
-            "check the network and JOB_QUEUE_DATABASE_URL."
-        )
-    reason = text.strip().splitlines()[-1] if text.strip() else type(exc).__name__
-    return f"The jobs database at {place} cannot be reached: {_without_secrets(reason, params)}"
+    words = str(exc).strip().splitlines()
+    # Two blanks follow the severity, in every language: before them stands how it was tried.
+    reason = words[-1].rpartition(":  ")[2].rstrip(".") if words else type(exc).__name__
+    reason = _without_secrets(reason, params)
+    return (
+        f"The jobs database at {place} refused the connection of "
+        f"{params.get('user', 'this user')} to {_find_database(params)}: {reason}. User, "
+        "password and database are those of JOB_QUEUE_DATABASE_URL."
+    )
+
+
+def _find_database(params: dict[str, Any]) -> str:
+    name = params.get("dbname") or params.get("user")
+    return f"the database {name!r}" if name else "its database"
+
+
+def _probe(params: dict[str, Any]) -> OSError | None:
+    """Why no connection to the server's port or socket comes about; None where one does.
+
+    Of several hosts the last one's reason, as all of them were tried.
+    """
+    hosts = str(params.get("hostaddr") or params.get("host") or "").split(",")
+    ports = str(params.get("port") or os.environ.get("PGPORT") or DEFAULT_PORT).split(",")
+    found: OSError | None = None
+    for place, host in enumerate(hosts):
+        port = ports[place if len(ports) > 1 else 0] or str(DEFAULT_PORT)
+        try:
+            _touch(host, port)
+        except OSError as exc:
+            found = exc
+        else:
+            return None
+    return found
+
+
+def _touch(host: str, port: str) -> None:
+    if not host:
+        return  # libpq's own default, which is not to be known
+    if host.startswith(("/", "@")):
+        with socket.socket(socket.AF_UNIX) as unix:
+            unix.settimeout(PROBE_TIMEOUT)
+            path = f"{host}/.s.PGSQL.{port}"
+            unix.connect(f"\0{path[1:]}" if host.startswith("@") else path)
+        return
+    with socket.create_connection((host, int(port)), timeout=PROBE_TIMEOUT):
+        pass
 
 
 def _without_secrets(text: str, params: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
-from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 
 __all__ = ["APPLY", "map_error", "mapped_errors"]
@@ -56,6 +56,11 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
         "set JOB_QUEUE_DATABASE_URL to the primary."),
     ),
     (
+        pg.CharacterNotInRepertoire, DatabaseUnavailable,
+        ("The database holds text that is not valid UTF-8 (its encoding is SQL_ASCII, which takes "
+        f"any bytes); {_UNDONE}. Correct that text, or move the jobs to a UTF-8 database."),
+    ),
+    (
         pg.DiskFull, DatabaseUnavailable,
         f"The disk of the jobs database is full; {_UNDONE}. Free some space, then try again.",
     ),
@@ -84,13 +89,14 @@ def map_error(exc: Exception) -> JobsMaintError:
             f"The database user lacks a privilege: {what}; grant it, or use a user that has it."
         )
     if isinstance(exc, pg.QueryCanceled):
-        if "statement timeout" not in str(exc):
+        limits = getattr(exc, "__notes__", ())  # by `note_timeout`
+        if not limits:
             return DatabaseUnavailable(
                 f"The query was cancelled on the database server; {_UNDONE}. Try again."
             )
         return DatabaseUnavailable(
-            f"The query took longer than {STATEMENT_TIMEOUT.total_seconds():.0f} s and was "
-            f"stopped; {_UNDONE}. Ask for less: one queue, or a shorter span."
+            f"The query took longer than {limits[0]} and was stopped; {_UNDONE}. "
+            "Ask for less: one queue, or a shorter span."
         )
     if isinstance(exc, psycopg_pool.PoolTimeout):
         waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit

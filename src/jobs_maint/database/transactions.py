@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.rows import DictRow, dict_row
 
+from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from jobs_maint.durations import format_age
@@ -21,6 +23,7 @@ __all__ = [
     "describe_session",
     "fetch_all",
     "fetch_one",
+    "note_timeout",
     "transaction",
     "undone_transaction",
 ]
@@ -40,12 +43,13 @@ async def transaction(
 
     The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`
     all its statements see the same moment, and changing a row that changed since is an error.
-    Times come as UTC, whatever the time zone of the server or the role.
+    Times come as UTC and text as UTF-8, whatever the server, the role or the pool is set to.
     """
     try:
-        async with conn.transaction():
-            await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
-            yield conn
+        with note_timeout(statement_timeout):
+            async with conn.transaction():
+                await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
+                yield conn
     except pg.LockNotAvailable as exc:
         if lock_timeout >= LOCK_TIMEOUT:  # otherwise the caller has a fallback
             await _note_holders(conn, exc, lock_timeout)
@@ -55,9 +59,26 @@ async def transaction(
 @asynccontextmanager
 async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
     """A transaction that is always rolled back, to see what would happen."""
-    async with conn.transaction(force_rollback=True):
-        await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
-        yield conn
+    with note_timeout(STATEMENT_TIMEOUT):
+        async with conn.transaction(force_rollback=True):
+            await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
+            yield conn
+
+
+@contextmanager
+def note_timeout(limit: timedelta) -> Iterator[None]:
+    """Adds `limit` to the error of a statement that was stopped because it ran into it.
+
+    The server's own words say why, but they are translated, and both reasons have one code. Its
+    clock starts after ours, so less time than the limit means that somebody cancelled it.
+    """
+    begun = time.monotonic()
+    try:
+        yield
+    except pg.QueryCanceled as exc:
+        if time.monotonic() - begun >= limit.total_seconds():
+            exc.add_note(f"{limit.total_seconds():g} s")
+        raise
 
 
 async def _limit(
@@ -72,8 +93,10 @@ async def _limit(
     await conn.execute(
         "SELECT set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"
-        " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true)",
-        (_milliseconds(lock_timeout), _milliseconds(statement_timeout)),
+        " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
+        " set_config('client_encoding', %s, true)",
+        (_milliseconds(lock_timeout), _milliseconds(statement_timeout), CLIENT_ENCODING),
+        prepare=False,
     )
 
 
@@ -101,24 +124,21 @@ def describe_session(row: dict[str, Any]) -> str:
     return f"process {row['pid']} ({row['who']}{age})"
 
 
-async def fetch_all(
-    conn: Conn, query: Any, params: dict[str, Any] | None = None, *, prepare: bool | None = None
-) -> list[DictRow]:
+async def fetch_all(conn: Conn, query: Any, params: dict[str, Any] | None = None) -> list[DictRow]:
     """All rows as dicts, whatever row factory the connection has.
 
-    `prepare` False plans for these values each time, even if the team's pool prepares.
+    Never prepared, even if the team's pool prepares: behind a proxy the next transaction gets
+    another session, and a plan for any values is worse than one for these.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         load_far_times(cursor)
-        await cursor.execute(query, params or {}, prepare=prepare)
+        await cursor.execute(query, fit(conn, params or {}), prepare=False)
         return await cursor.fetchall() if cursor.description else []
 
 
-async def fetch_one(
-    conn: Conn, query: Any, params: dict[str, Any] | None = None, *, prepare: bool | None = None
-) -> DictRow:
+async def fetch_one(conn: Conn, query: Any, params: dict[str, Any] | None = None) -> DictRow:
     """The only row as a dict; raises LookupError when there is none."""
-    rows = await fetch_all(conn, query, params, prepare=prepare)
+    rows = await fetch_all(conn, query, params)
     if not rows:
         raise LookupError("the query returned no row")
     return rows[0]

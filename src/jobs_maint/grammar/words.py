@@ -257,12 +257,22 @@ _DECLARED = (
     Word(
         "schema apply",
         (actions.ApplySchema,),
-        lambda no_indexes: actions.ApplySchema(indexes=not no_indexes),
+        lambda no_indexes, wait: actions.ApplySchema(
+            indexes=not no_indexes, wait=wait or timedelta()
+        ),
         "Create or update the tables; safe to repeat, and to run several times at once.",
         "create or update our tables and indexes",
         ("schema apply",),
         "Set up",
-        (_flag("--no-indexes", "Leave out the indexes on Procrastinate's tables."),),
+        (
+            _flag("--no-indexes", "Leave out the indexes on Procrastinate's tables."),
+            click.Option(
+                ["--wait"],
+                type=Window(),
+                metavar="SPAN",
+                help="Wait up to so long for a database that does not answer yet, e.g. 60s.",
+            ),
+        ),
         only="shell",
     ),
     Word(

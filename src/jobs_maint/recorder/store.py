@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import map_error
+from jobs_maint.database import CLIENT_ENCODING, fit, map_error
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
 from jobs_maint.redaction import redact_text
@@ -35,6 +35,7 @@ CONNECT_LIMIT = 20.0
 _FIXED = {
     "application_name": "jobs-maint-recorder",
     "autocommit": True,
+    "client_encoding": CLIENT_ENCODING,
     # Prepared statements fail behind a proxy that gives each transaction another session.
     "prepare_threshold": None,
 }
@@ -95,7 +96,8 @@ def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
     with conn.transaction():
         conn.execute(
             "SELECT set_config('synchronous_commit', 'off', true),"
-            " set_config('statement_timeout', '5s', true)"
+            " set_config('statement_timeout', '5s', true),"
+            f" set_config('client_encoding', '{CLIENT_ENCODING}', true)"
         )
         yield
 
@@ -110,19 +112,23 @@ class FailureStore:
         """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._full.get(fingerprint, 0.0) > time.monotonic()
 
-    def write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> int:
-        """Store all of them; returns how many PostgreSQL refused."""
+    def write(
+        self, conn: psycopg.Connection[Any], failures: Sequence[Failure], *, plain: bool = False
+    ) -> int:
+        """Store all of them; returns how many PostgreSQL refused. `plain`: their text as ASCII."""
         try:
             with short_transaction(conn):
-                self._insert(conn, failures)
+                self._insert(conn, failures, plain=plain)
         except (psycopg.DataError, UnicodeError):
             if len(failures) == 1:
-                return 1
+                return 1 if plain else self.write(conn, failures, plain=True)
             # One that PostgreSQL refuses must not cost the others.
             return sum(self.write(conn, [failure]) for failure in failures)
         return 0
 
-    def _insert(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> None:
+    def _insert(
+        self, conn: psycopg.Connection[Any], failures: Sequence[Failure], *, plain: bool
+    ) -> None:
         queries = load_queries("failures")
         room: dict[str, int] = {}
         bodies: dict[bytes, str] = {}
@@ -137,9 +143,12 @@ class FailureStore:
             rows.append(_row(failure, hashed))
         # In the same order everywhere, so that two processes with the same texts cannot deadlock.
         for hashed in sorted(bodies):
-            conn.execute(queries["insert_traceback"], {"hash": hashed, "body": bodies[hashed]})
+            row = {"hash": hashed, "body": bodies[hashed]}
+            conn.execute(queries["insert_traceback"], fit(conn, row, plain=plain))
         with conn.cursor() as cursor:
-            cursor.executemany(queries["insert_failure"], rows)
+            cursor.executemany(
+                queries["insert_failure"], [fit(conn, row, plain=plain) for row in rows]
+            )
 
     def _take_room(
         self, conn: psycopg.Connection[Any], fingerprint: str, room: dict[str, int]

@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 
+from jobs_maint.database import fit
 from jobs_maint.events import emit
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
@@ -215,19 +216,17 @@ class RecorderThread(threading.Thread):
         query = load_queries("beat")["beat"]
         with short_transaction(conn):
             for worker in alive:
-                conn.execute(
-                    query,
-                    {
-                        "worker_id": worker.worker_id,
-                        "host": socket.gethostname(),
-                        "pid": os.getpid(),
-                        "queues": worker.queues,
-                        "recorder_version": RECORDER_VERSION,
-                        "delete_jobs": worker.delete_jobs,
-                        "beat_seconds": self._beat_seconds,
-                        "job_ids": sorted(worker.jobs),
-                    },
-                )
+                params = {
+                    "worker_id": worker.worker_id,
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "queues": worker.queues,
+                    "recorder_version": RECORDER_VERSION,
+                    "delete_jobs": worker.delete_jobs,
+                    "beat_seconds": self._beat_seconds,
+                    "job_ids": sorted(worker.jobs),
+                }
+                conn.execute(query, fit(conn, params))
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
         if self._unrecorded and not self._broken:

@@ -45,15 +45,65 @@ CREATE INDEX CONCURRENTLY jobs_maint_failed_events_idx ON procrastinate_events (
 CREATE INDEX CONCURRENTLY jobs_maint_events_at_idx ON procrastinate_events USING brin (at)
     WITH (pages_per_range = 32, autosummarize = on) WHERE type <> 'scheduled';
 
--- name: find_index (name)
--- Whether it exists, and whether its build finished.
-SELECT i.indisvalid AS valid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
-WHERE c.oid = to_regclass(%(name)s);
+-- name: get_index (home, table, name)
+-- The table, and the index of this name on it: whether its build ended well, and its definition.
+-- `held_by`: a session that builds an index on the table now, or vacuums it by hand; whoever else
+-- began a build there would wait for it with a snapshot that it waits for in turn.
+SELECT c.oid AS table_id, i.indexrelid AS index_id, i.indisvalid AS valid,
+       pg_get_indexdef(i.indexrelid) AS definition, quote_ident(n.nspname) AS home,
+       (SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'relation' AND l.relation = c.oid AND l.granted
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()
+          AND a.backend_type IS DISTINCT FROM 'autovacuum worker' LIMIT 1) AS held_by
+FROM pg_namespace n
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = %(table)s AND c.relkind IN ('r', 'p')
+LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
+       ON i.indrelid = c.oid AND x.relname = %(name)s
+WHERE n.nspname = %(home)s;
 
--- name: find_blocker
--- The transaction that a concurrent build waits for: the oldest in this database.
+-- name: describe_sessions (pids)
 SELECT pid, coalesce(nullif(application_name, ''), usename, 'unnamed') AS who,
        extract(epoch FROM now() - xact_start)::float8 AS seconds
-FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+FROM pg_stat_activity WHERE pid = ANY (%(pids)s::int[])
 ORDER BY xact_start LIMIT 1;
+
+-- name: list_set_aside (home)
+-- Indexes that gave their name to a new one and were not dropped yet.
+SELECT c.relname::text AS name, quote_ident(n.nspname) AS home
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(home)s AND c.relkind = 'i' AND c.relname LIKE 'jobs\_maint\_old\_%%';
+
+-- name: claim_build (token)
+-- One row where nobody else is about to build: for 15 s, until the build itself can be seen in
+-- pg_locks. A row, as no lock outlives its transaction behind a proxy, and a concurrent build can
+-- stand in none.
+INSERT INTO jobs_maint_migrations AS claim (number, name) VALUES (-1, %(token)s)
+ON CONFLICT (number) DO UPDATE SET name = excluded.name, applied_at = clock_timestamp()
+WHERE claim.name = excluded.name OR claim.applied_at < clock_timestamp() - interval '15 s'
+RETURNING number;
+
+-- name: release_build (token)
+DELETE FROM jobs_maint_migrations WHERE number = -1 AND name = %(token)s;
+
+-- name: find_waiting_build (beginning)
+-- The build that begins with these words, while it waits for somebody: for whom.
+SELECT pid, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active' AND starts_with(query, %(beginning)s)
+  AND wait_event_type = 'Lock' AND pid <> pg_backend_pid();
+
+-- name: cancel (pid)
+SELECT pg_cancel_backend(%(pid)s);
+
+-- name: get_session
+-- The server's own process, which is not the one that the client was told of behind a proxy, and the
+-- limits that a statement outside of a transaction meets.
+SELECT pg_backend_pid() AS pid,
+       (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'statement_timeout') AS statement,
+       (SELECT setting::float8 / 1000 FROM pg_settings WHERE name = 'lock_timeout') AS lock,
+       ARRAY(SELECT ARRAY[name, setting] FROM pg_settings
+             WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
+               AND setting <> '0') AS limits;
+
+-- name: set_for_session (name, value)
+SELECT set_config(%(name)s, %(value)s, false);

@@ -1,8 +1,8 @@
--- Does the schema exist, and in which version?
+-- Is the schema there, of which version, and is it what the migrations make of it.
 
 -- name: find_tables
 -- One row: the schema (namespace) of Procrastinate's jobs table on the search path, or NULL, and
--- whether our table of migrations is in the same schema.
+-- whether our table of migrations stands beside it.
 SELECT (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.oid = to_regclass('procrastinate_jobs')) AS jobs_schema,
        to_regclass('jobs_maint_migrations') IS NOT NULL AS ours,
@@ -12,8 +12,8 @@ SELECT (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnam
        current_setting('search_path') AS search_path;
 
 -- name: list_applied
--- Numbers of the migrations that were applied.
-SELECT number FROM jobs_maint_migrations ORDER BY number;
+-- Numbers of the migrations that were applied; below zero stands who builds indexes now.
+SELECT number FROM jobs_maint_migrations WHERE number > 0 ORDER BY number;
 
 -- name: create_migrations
 CREATE TABLE IF NOT EXISTS jobs_maint_migrations (
@@ -26,12 +26,9 @@ CREATE TABLE IF NOT EXISTS jobs_maint_migrations (
 INSERT INTO jobs_maint_migrations (number, name) VALUES (%(number)s, %(name)s);
 
 -- name: try_lock
--- One boolean. Polled in autocommit, never waited for: a session that waits in pg_advisory_lock
--- holds a snapshot that CREATE INDEX CONCURRENTLY waits for, a deadlock.
-SELECT pg_try_advisory_lock(7310598, hashtext(coalesce(current_schema(), ''))) AS locked;
-
--- name: unlock
-SELECT pg_advisory_unlock(7310598, hashtext(coalesce(current_schema(), '')));
+-- One boolean; the lock is held until the transaction ends. Polled, never waited for: a session that
+-- waits for it holds a snapshot that CREATE INDEX CONCURRENTLY waits for, a deadlock.
+SELECT pg_try_advisory_xact_lock(7310598, hashtext(coalesce(current_schema(), ''))) AS locked;
 
 -- name: find_lock_holder
 -- Who applies the schema right now.
@@ -40,10 +37,46 @@ FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.classid = 7310598 AND l.granted
 LIMIT 1;
 
--- name: use_schema_for_session (search_path)
--- A concurrent build cannot run in a transaction.
-SELECT set_config('search_path', %(search_path)s, false);
-
 -- name: use_schema (search_path)
--- For this transaction only: our tables go into the schema of Procrastinate's.
+-- For this transaction only: our tables go beside Procrastinate's.
 SELECT set_config('search_path', %(search_path)s, true);
+
+-- name: find_right_to_create
+-- Whether the user may create tables in the schema that new ones go to.
+SELECT quote_ident(current_user) AS login, quote_ident(current_schema()) AS home,
+       current_schema() IS NULL OR has_schema_privilege(current_schema(), 'CREATE') AS allowed;
+
+-- name: find_right_to_alter (home)
+-- Whether the user may create tables beside Procrastinate's, and which tables, its and ours, belong
+-- to a role whose rights the user does not have.
+SELECT quote_ident(current_user) AS login, quote_ident(n.nspname) AS home,
+       has_schema_privilege(n.oid, 'CREATE') AS allowed,
+       ARRAY(SELECT c.relname::text FROM pg_class c
+             WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+               AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
+                    OR c.relname LIKE 'jobs\_maint\_%%')
+               AND NOT pg_has_role(c.relowner, 'USAGE')
+             ORDER BY c.relname LIKE 'jobs%%', 1) AS foreign_tables,
+       (SELECT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c
+        WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+          AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
+               OR c.relname LIKE 'jobs\_maint\_%%')
+          AND NOT pg_has_role(c.relowner, 'USAGE')
+        ORDER BY c.relname LIKE 'jobs%%', c.relname LIMIT 1) AS owner
+FROM pg_namespace n WHERE n.nspname = %(home)s;
+
+-- name: compare_columns (home, tables, columns, types)
+-- What stands in our tables for each column that should be there; NULL where it does not. A type is
+-- compared as PostgreSQL understands it, not as it is spelt.
+SELECT want.place, c.oid IS NOT NULL AS table_there, a.attnum IS NOT NULL AS there,
+       format_type(a.atttypid, a.atttypmod) AS type,
+       a.atttypid = want.type::regtype AS same_type,
+       a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS filled
+FROM unnest(%(tables)s::text[], %(columns)s::text[], %(types)s::text[])
+     WITH ORDINALITY AS want (table_name, column_name, type, place)
+JOIN pg_namespace n ON n.nspname = %(home)s
+LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.table_name
+                    AND c.relkind IN ('r', 'p')
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = want.column_name
+                        AND NOT a.attisdropped
+ORDER BY want.place;

@@ -165,8 +165,9 @@ CROSS JOIN LATERAL (
 GROUP BY j.queue_name, j.status, j.ahead;
 
 -- name: limit_statement (limit)
--- For this transaction only; returns what to set it back to.
-SELECT before.value, set_config('statement_timeout', %(limit)s, true)
+-- For this transaction only; returns what to set it back to, and the limit in seconds.
+SELECT before.value, set_config('statement_timeout', %(limit)s, true),
+       extract(epoch FROM %(limit)s::text::interval)::float8 AS seconds
 FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 
 -- name: find_oldest_ready (ids, ours)

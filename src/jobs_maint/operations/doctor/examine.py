@@ -112,7 +112,7 @@ async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
         pool.connection(timeout=patience.total_seconds()) as conn,
         transaction(conn, lock_timeout=LOCK_TIMEOUT, statement_timeout=patience),
     ):
-        await conn.execute(load_queries("doctor")["set_read_only"])
+        await conn.execute(load_queries("doctor")["set_read_only"], prepare=False)
         yield conn
 
 

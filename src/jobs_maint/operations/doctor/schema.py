@@ -11,6 +11,8 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
+from jobs_maint.operations.schema.comparing import find_differences
+from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.indexes import find_missing_indexes
 from jobs_maint.sql import list_migrations, load_queries
 
@@ -112,12 +114,19 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
             _APPLY,
         )
     names = {row["name"] for row in await fetch_all(conn, load_queries("doctor")["list_objects"])}
-    gone = [table for table in list_our_tables() if table not in names]
+    gone = [table for table in list_tables() if table not in names]
     if gone and found["jobs_schema"] is not None:
         return error(
             "schema",
             f"Tables of procrastinate-ops are not in the schema of Procrastinate's: {few(gone)}.",
             "Move or restore them; `jobs-maint schema sql` prints the SQL that creates them.",
+        )
+    home = found["jobs_schema"]
+    if home is not None and (wrong := await find_differences(conn, home)):
+        return error(
+            "schema",
+            f"The tables of procrastinate-ops differ from what the migrations made: {few(wrong)}.",
+            "Restore what is named; `jobs-maint schema sql` prints the SQL that creates them.",
         )
     if newer := applied - {migration.number for migration in list_migrations()}:
         return warning(
@@ -128,14 +137,8 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
     return ok("schema", f"The tables of procrastinate-ops are current ({max(applied):04d}).")
 
 
-def list_our_tables() -> list[str]:
-    """The tables that our migrations create."""
-    text = "\n".join(migration.text for migration in list_migrations())
-    return re.findall(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text, re.MULTILINE)
-
-
 async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    needed = RIGHTS | dict.fromkeys(list_our_tables(), ALL)
+    needed = RIGHTS | dict.fromkeys(list_tables(), ALL)
     pairs = [(table, right) for table, rights in needed.items() for right in rights]
     params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
     rows = await fetch_all(conn, load_queries("doctor")["list_missing_rights"], params)
@@ -165,12 +168,13 @@ def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[st
 
 
 async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    missing = await find_missing_indexes(conn)
+    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    missing = await find_missing_indexes(conn, str(found["jobs_schema"]))
     if not missing:
         return ok("indexes", "Our indexes are present and valid.")
     return warning(
         "indexes",
-        f"Indexes are missing or were not fully built: {few(missing)}. Everything works without "
-        "them, but more slowly.",
+        f"Indexes are missing, differ or were not fully built: {few(missing)}. Everything works "
+        "without them, but more slowly.",
         "Run `jobs-maint schema apply`; it builds them without blocking other sessions.",
     )

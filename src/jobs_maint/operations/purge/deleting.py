@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, fit, transaction
 from jobs_maint.operations.bad_rows import Postponed, Refusals, change_rows
 from jobs_maint.operations.purge.late import SMALLEST_ID
 from jobs_maint.sql import load_queries
@@ -86,9 +86,10 @@ async def delete_batch(
             gone, refused = await change_rows(conn, ids, delete)
             deleted = sum(row["deleted"] for row in gone)
         else:
-            found = await fetch_one(conn, queries["find_batch"], params, prepare=False)
+            found = await fetch_one(conn, queries["find_batch"], params)
             looked_at, last = found["looked_at"], found["last"]
-            cursor = await conn.execute(queries["delete_batch"], {**params, "last": last})
+            given = fit(conn, {**params, "last": last})
+            cursor = await conn.execute(queries["delete_batch"], given, prepare=False)
             deleted = cursor.rowcount
         counted = progress.deleted + Counter({status: deleted})
         if looked_at and on_batch is not None:

@@ -112,7 +112,7 @@ async def survey(
             async with pool.connection() as conn, transaction(conn):
                 await switch_jit_off(conn)
                 params = {**walk, "after": after, "last": last, "limit": CELL}
-                found = await fetch_one(conn, query, params, prepare=False)
+                found = await fetch_one(conn, query, params)
             upto = found["last"] if found["looked_at"] >= CELL else last
             yield Part(after, upto, found["late"], found["undated"], tuple(found["sample"] or ()))
             after = upto if upto < last else None

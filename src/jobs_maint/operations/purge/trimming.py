@@ -58,7 +58,8 @@ async def trim_tables(
             gone = 0
             with postponed.step():
                 async with pool.connection() as conn, transaction(conn):
-                    cursor = await conn.execute(query, {"cutoff": now - span, "limit": BATCH})
+                    params = {"cutoff": now - span, "limit": BATCH}
+                    cursor = await conn.execute(query, params, prepare=False)
                     gone = cursor.rowcount
                     go_on = gone <= 0 or await on_batch(conn, table, gone)
             if not go_on:

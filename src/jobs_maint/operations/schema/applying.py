@@ -13,13 +13,15 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
+from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
+from jobs_maint.operations.schema.comparing import find_differences
 from jobs_maint.operations.schema.indexes import (
-    BUILD_TIMEOUT,
-    build_indexes,
     find_missing_indexes,
+    list_all_indexes,
     list_indexes,
 )
-from jobs_maint.sql import list_migrations, load_queries
+from jobs_maint.operations.schema.rights import require_rights
+from jobs_maint.sql import Migration, list_migrations, load_queries
 
 __all__ = ["apply_schema", "check_schema", "render_schema_sql"]
 
@@ -27,6 +29,8 @@ PROCRASTINATE = "procrastinate's own schema"
 LOCK_WAIT = timedelta(seconds=60)
 POLL_SECONDS = 0.1
 MIGRATION_TIMEOUT = timedelta(minutes=5)
+TRANSACTION_TIMEOUT_SINCE = 170000
+"""The first version of PostgreSQL that has one; a role's must not end a step."""
 
 
 async def apply_schema(
@@ -38,70 +42,113 @@ async def apply_schema(
 ) -> SchemaReport:
     """Apply what is missing, each step in its own transaction; then build our indexes.
 
-    An index that waits longer than `build_wait` for another transaction is reported, not raised.
-    Raises DatabaseUnavailable, naming the session, when another one is still applying the schema
-    after `lock_wait`, and SchemaMismatch when Procrastinate's tables are too old.
+    An index that waits longer than `build_wait` for somebody's transaction is told, not an error.
+    Raises DatabaseUnavailable naming the session that applies at the same time and does not end
+    within `lock_wait`, or the right that the user lacks before anything is changed; SchemaMismatch
+    when Procrastinate's tables are too old, or ours are not what the migrations make of them.
     """
     applied: list[str] = []
-    async with _autocommit(pool) as conn, _only_one(conn, lock_wait):
-        found = await _find(conn)
-        if found["jobs_schema"] is None:
-            async with transaction(conn, statement_timeout=MIGRATION_TIMEOUT):
-                await conn.execute(upstream.schema_sql())
-            applied.append(PROCRASTINATE)
+    problems: list[str] = []
+    async with _autocommit(pool) as conn:
+        async with transaction(conn):
             found = await _find(conn)
-        _require_supported(found)
-        queries = load_queries("schema")
-        search_path = {"search_path": _beside(found)}
-        if not found["ours"]:
-            async with transaction(conn):
-                await fetch_all(conn, queries["use_schema"], search_path)
-                await conn.execute(queries["create_migrations"])
-        done = {row["number"] for row in await fetch_all(conn, queries["list_applied"])}
-        for migration in list_migrations():
-            if migration.number in done:
-                continue
-            async with transaction(conn, statement_timeout=MIGRATION_TIMEOUT):
-                await fetch_all(conn, queries["use_schema"], search_path)
-                await conn.execute(migration.text)
-                await fetch_all(
-                    conn,
-                    queries["record_migration"],
-                    {"number": migration.number, "name": migration.name},
-                )
-            applied.append(migration.name)
-        problems: list[str] = []
+            if await _list_pending(conn, found, indexes=indexes):
+                await require_rights(conn, found["jobs_schema"])
+        while (step := await _take_step(conn, lock_wait)) is not None:
+            applied.append(step)
+        async with transaction(conn):
+            found = await _find(conn)
+            home = str(found["jobs_schema"])
+            _require_same(await find_differences(conn, home), home)
         if indexes:
-            await fetch_all(conn, queries["use_schema_for_session"], search_path)
-            built, problems = await build_indexes(conn, patience=build_wait)
-            await conn.execute("RESET search_path")
+
+            async def here(conn: Conn) -> None:
+                await _use_schema(conn, found)
+
+            built, problems = await build_indexes(
+                pool, conn, home=home, here=here, patience=build_wait
+            )
             applied += built
     return SchemaReport(
         _version(), procrastinate=True, applied=tuple(applied), pending=(), problems=tuple(problems)
     )
 
 
+async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
+    """Does the next step, whatever others did meanwhile; returns its name, None at the end."""
+    async with transaction(conn):
+        if not await _list_steps(conn, await _find(conn)):
+            return None
+    async with _only_one(conn, lock_wait):
+        found = await _find(conn)
+        steps = await _list_steps(conn, found)
+        if not steps:
+            return None
+        if found["jobs_schema"] is None:
+            encoding = conn.info.parameter_status("server_encoding") or "UTF8"
+            await conn.execute(upstream.schema_sql(encoding))
+            return PROCRASTINATE
+        await _use_schema(conn, found)
+        await conn.execute(load_queries("schema")["create_migrations"])
+        await _migrate(conn, steps[0])
+        return steps[0].name
+
+
+async def _migrate(conn: Conn, migration: Migration) -> None:
+    await conn.execute(migration.text)
+    params = {"number": migration.number, "name": migration.name}
+    await fetch_all(conn, load_queries("schema")["record_migration"], params)
+
+
+async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:
+    """The migrations that are not applied, in order."""
+    if found["jobs_schema"] is not None:
+        _require_supported(found)
+    done: set[int] = set()
+    if found["ours"]:
+        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
+        done = {row["number"] for row in rows}
+    return [migration for migration in list_migrations() if migration.number not in done]
+
+
+async def _list_pending(conn: Conn, found: dict[str, Any], *, indexes: bool = True) -> list[str]:
+    steps = await _list_steps(conn, found)
+    pending = [migration.name for migration in steps]
+    if found["jobs_schema"] is None:
+        built = [name for name, _ in list_indexes()] if indexes else []
+        return [PROCRASTINATE, *pending, *built]
+    home = str(found["jobs_schema"])
+    if not steps:
+        pending += await find_differences(conn, home)
+    if indexes:
+        made = {index.name for index in list_all_indexes()} - {name for name, _ in list_indexes()}
+        missing = await find_missing_indexes(conn, home)
+        pending += [name for name in missing if not (steps and name in made)]
+    return pending
+
+
+def _require_same(differences: list[str], home: str) -> None:
+    if differences:
+        raise SchemaMismatch(
+            f"The tables of procrastinate-ops in the schema {home} are not as the migrations made "
+            f"them: {'; '.join(differences)}. Nothing was changed there; restore what is named "
+            "(`jobs-maint schema sql` prints how it is made), then run `jobs-maint schema apply`."
+        )
+
+
 async def check_schema(pool: Pool) -> SchemaReport:
     """What `apply_schema` would do; changes nothing."""
     async with pool.connection() as conn, transaction(conn):
         found = await _find(conn)
-        done: set[int] = set()
-        if found["ours"]:
-            rows = await fetch_all(conn, load_queries("schema")["list_applied"])
-            done = {row["number"] for row in rows}
-        missing = await find_missing_indexes(conn) if found["jobs_schema"] is not None else []
+        pending = await _list_pending(conn, found)
+        steps = {migration.name for migration in await _list_steps(conn, found)}
+    applied = [m.name for m in list_migrations() if m.name not in steps]
     there = found["jobs_schema"] is not None
-    if there:
-        _require_supported(found)
-    pending = [] if there else [PROCRASTINATE]
-    pending += [m.name for m in list_migrations() if m.number not in done]
-    pending += missing if there else [name for name, _ in list_indexes()]
-    applied = [m.name for m in list_migrations() if m.number in done]
     return SchemaReport(_version(), there, tuple(applied), tuple(pending))
 
 
 def render_schema_sql() -> SchemaReport:
-    """The SQL of our own tables, for teams that apply it with their own tool."""
+    """The SQL of our own tables and indexes, for those who apply it by their own tool."""
     queries = load_queries("schema")
     parts: list[str] = [queries["create_migrations"]]
     for migration in list_migrations():
@@ -110,14 +157,13 @@ def render_schema_sql() -> SchemaReport:
             "INSERT INTO jobs_maint_migrations (number, name) "
             f"VALUES ({migration.number}, '{migration.name}');"
         )
-    parts.append("-- Optional; run each outside a transaction:")
-    parts += [_comment(statement) for _, statement in list_indexes()]
+    parts.append(
+        "-- The indexes on Procrastinate's tables. A concurrent build stops nobody's work, but\n"
+        "-- stands outside of a transaction: run each by itself, as psql does without -1."
+    )
+    parts += [f"{statement.rstrip(';')};" for _, statement in list_indexes()]
     names = tuple(m.name for m in list_migrations())
     return SchemaReport(_version(), False, (), names, sql="\n\n".join(parts))
-
-
-def _comment(statement: str) -> str:
-    return "\n".join(f"-- {line}" for line in f"{statement.rstrip(';')};".splitlines())
 
 
 async def _find(conn: Conn) -> dict[str, Any]:
@@ -132,10 +178,11 @@ def _require_supported(found: dict[str, Any]) -> None:
         )
 
 
-def _beside(found: dict[str, Any]) -> str:
-    """A search path that creates tables where Procrastinate's are."""
+async def _use_schema(conn: Conn, found: dict[str, Any]) -> None:
+    """Until the end of the transaction, what is created goes where Procrastinate's tables are."""
     quoted = '"' + str(found["jobs_schema"]).replace('"', '""') + '"'
-    return f"{quoted}, {found['search_path']}" if found["search_path"] else quoted
+    path = f"{quoted}, {found['search_path']}" if found["search_path"] else quoted
+    await fetch_all(conn, load_queries("schema")["use_schema"], {"search_path": path})
 
 
 def _version() -> str:
@@ -156,11 +203,18 @@ async def _autocommit(pool: Pool) -> AsyncIterator[Conn]:
 
 @asynccontextmanager
 async def _only_one(conn: Conn, lock_wait: timedelta) -> AsyncIterator[None]:
+    """A transaction of the only session that changes the schema; behind a proxy too."""
     queries = load_queries("schema")
     deadline = time.monotonic() + lock_wait.total_seconds()
-    while not (await fetch_one(conn, queries["try_lock"]))["locked"]:
-        if time.monotonic() >= deadline:
+    while True:
+        async with transaction(conn, statement_timeout=MIGRATION_TIMEOUT):
+            if (await fetch_one(conn, queries["try_lock"]))["locked"]:
+                if conn.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
+                    await conn.execute("SET LOCAL transaction_timeout = 0")
+                yield
+                return
             holder = await fetch_all(conn, queries["find_lock_holder"])
+        if time.monotonic() >= deadline:
             who = (
                 f"process {holder[0]['pid']} ({holder[0]['application_name'] or 'unnamed'}"
                 f"{', ' + holder[0]['client'] if holder[0]['client'] else ''})"
@@ -172,8 +226,3 @@ async def _only_one(conn: Conn, lock_wait: timedelta) -> AsyncIterator[None]:
                 f"{lock_wait.total_seconds():.0f} s; wait for it or end it, then try again."
             )
         await asyncio.sleep(POLL_SECONDS)
-    try:
-        yield
-    finally:
-        if not conn.closed:
-            await fetch_all(conn, queries["unlock"])

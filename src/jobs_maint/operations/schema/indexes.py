@@ -1,88 +1,69 @@
-"""Build our optional indexes on Procrastinate's tables, without blocking other sessions."""
+"""Which indexes there should be, and which of them are not there or not as they should be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import LiteralString
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
-from psycopg import errors as pg
-
-from jobs_maint.database import Conn, describe_session, fetch_all
-from jobs_maint.durations import format_age
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.operations.schema.declared import canonical, list_own_indexes
 from jobs_maint.sql import load_queries
 
-__all__ = ["BUILD_TIMEOUT", "build_indexes", "find_missing_indexes", "list_indexes"]
+__all__ = [
+    "Index",
+    "find_index",
+    "find_missing_indexes",
+    "list_all_indexes",
+    "list_indexes",
+]
 
-BUILD_TIMEOUT = timedelta(seconds=30)
-"""How long a build waits for older transactions before it gives up."""
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    name: str
+    table: str
+    statement: str
+
+    def build_in(self, home: str) -> str:
+        """The statement that builds it concurrently; `home`: the quoted name of the schema."""
+        head, _, rest = self.statement.partition(f" ON {self.table}")
+        if "CONCURRENTLY" not in head:
+            head = head.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+        return f"{head.strip()} ON {home}.{self.table}{rest}"
 
 
 def list_indexes() -> Iterator[tuple[str, LiteralString]]:
-    """Name and statement of each index."""
+    """Name and statement of each index on Procrastinate's tables."""
     for name, statement in load_queries("indexes").items():
         if name.startswith("jobs_maint_"):
             yield name, statement
 
 
-async def find_missing_indexes(conn: Conn) -> list[str]:
-    """Names of the indexes that are not there, or whose build did not finish."""
-    return [name for name, _ in list_indexes() if not await _is_valid(conn, name)]
+def list_all_indexes() -> list[Index]:
+    """Those on Procrastinate's tables, and those that the migrations make on our own."""
+    found = []
+    for name, statement in list_indexes():
+        table = statement.partition(" ON ")[2].split()[0]
+        found.append(Index(name, table, statement.rstrip(";")))
+    return found + [Index(name, table, text) for name, table, text in list_own_indexes()]
 
 
-async def build_indexes(
-    conn: Conn, *, patience: timedelta = BUILD_TIMEOUT
-) -> tuple[list[str], list[str]]:
-    """Build what is missing; returns the names built and a sentence for each that was not.
-
-    `conn` is in autocommit: a concurrent build runs outside transactions. What an interrupted
-    build left behind is dropped first.
-    """
-    built: list[str] = []
-    problems: list[str] = []
-    milliseconds = f"{max(1, round(patience.total_seconds() * 1000))}ms"
-    await conn.execute("SELECT set_config('lock_timeout', %s, false)", (milliseconds,))
-    try:
-        for name, statement in list_indexes():
-            if await _is_valid(conn, name):
-                continue
-            try:
-                await _drop(conn, name)
-                await conn.execute(statement)
-            except pg.LockNotAvailable:
-                blocker = await _describe_blocker(conn)
-                problems.append(
-                    f"{name} was not built: {blocker} for more than "
-                    f"{format_age(patience)}; end it or wait, then run schema apply again"
-                )
-                await _drop_quietly(conn, name)
-            else:
-                built.append(name)
-    finally:
-        if not conn.closed:
-            await conn.execute("RESET lock_timeout")
-    return built, problems
-
-
-async def _is_valid(conn: Conn, name: str) -> bool:
-    rows = await fetch_all(conn, load_queries("indexes")["find_index"], {"name": name})
-    return bool(rows) and bool(rows[0]["valid"])
-
-
-async def _drop(conn: Conn, name: str) -> None:
-    await conn.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}".encode())
-
-
-async def _drop_quietly(conn: Conn, name: str) -> None:
-    """Drop what is left of the build; if that fails too, the next run drops it."""
-    try:
-        await _drop(conn, name)
-    except pg.LockNotAvailable:
-        return
-
-
-async def _describe_blocker(conn: Conn) -> str:
-    rows = await fetch_all(conn, load_queries("indexes")["find_blocker"])
+async def find_index(conn: Conn, index: Index, home: str) -> dict[str, Any] | None:
+    """Its row of `get_index` with `good`: valid and as it should be. None without its table."""
+    params = {"home": home, "table": index.table, "name": index.name}
+    rows = await fetch_all(conn, load_queries("indexes")["get_index"], params)
     if not rows:
-        return "it waited for another transaction"
-    return f"it waited for the transaction of {describe_session(rows[0])}"
+        return None
+    row = rows[0]
+    same = row["definition"] and canonical(row["definition"]) == canonical(index.statement)
+    return {**row, "good": bool(row["valid"] and same)}
+
+
+async def find_missing_indexes(conn: Conn, home: str) -> list[str]:
+    """Names of those that are not there, were made otherwise, or whose build did not end well.
+
+    Of tables that are missing themselves nothing is said.
+    """
+    rows = [(index, await find_index(conn, index, home)) for index in list_all_indexes()]
+    return [index.name for index, row in rows if row is not None and not row["good"]]

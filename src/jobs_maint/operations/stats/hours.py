@@ -81,8 +81,8 @@ async def note_hour(conn: Conn, hour: datetime) -> None:
     for row in await _count(conn, hour, hour + HOUR):
         ended[row["queue_name"]][row["type"]] = row["jobs"]
     queries = load_queries("hours")
-    await conn.execute(queries["note_hour"], {"hour": hour, "ended": Jsonb(ended)})
-    await conn.execute(queries["drop_hours"], {"until": hour - KEPT})
+    await fetch_all(conn, queries["note_hour"], {"hour": hour, "ended": Jsonb(ended)})
+    await fetch_all(conn, queries["drop_hours"], {"until": hour - KEPT})
 
 
 async def _list_noted(

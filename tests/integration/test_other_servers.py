@@ -1,0 +1,263 @@
+"""PostgreSQL 15 with German messages; databases that are not UTF-8; roles with little."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import psycopg
+import psycopg_pool
+import pytest
+from tests.conftest import Server
+from tests.support.debian import german_postgresql
+from tests.support.history import JobFactory, days
+
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    CheckSchema,
+    GetJob,
+    ListFailed,
+    PurgeFinished,
+    RetryJobs,
+    RunDoctor,
+    ShowStats,
+)
+from jobs_maint.database import mapped_errors, open_pool, transaction
+from jobs_maint.errors import DatabaseUnavailable, InvalidRequest, SchemaMismatch
+from jobs_maint.operations.schema import applying
+from jobs_maint.perform import perform
+from jobs_maint.recorder.failure import Failure
+from jobs_maint.recorder.store import FailureStore, connect
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("Änne →", "host")
+MESSAGE = "Zahlung über 12 € fehlt → nochmal 😀"
+
+
+async def ask(pool, action):
+    return await perform(pool, ANA, action, settings=MaintSettings())
+
+
+@pytest.fixture(scope="module")
+def german() -> Iterator[Server]:
+    with german_postgresql() as found:
+        found.make_templates()
+        yield found
+
+
+@pytest.fixture
+def german_url(german: Server) -> Iterator[str]:
+    name = german.create("ours_template")
+    yield german.url(name)
+    german.drop(name)
+
+
+@pytest.fixture(params=["LATIN1", "SQL_ASCII", "EUC_JP"])
+def encoded_url(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = server.new_name()
+    server.execute(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{request.param}'"
+        " LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+async def nobody(database_url: str, server: Server) -> AsyncIterator[str]:
+    """The address for a role that may use everything and owns nothing."""
+    role = f"nobody_{os.getpid()}"
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    server.execute(f"CREATE ROLE {role} LOGIN")
+    for kind in ("TABLES", "SEQUENCES"):
+        server.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}", name)
+    server.execute(f"GRANT CREATE ON SCHEMA public TO {role}", name)
+    yield database_url.replace("postgres@", f"{role}@")
+    server.execute(f"DROP OWNED BY {role}", name)
+    server.execute(f"DROP ROLE {role}")
+
+
+def record(url: str, message: str = MESSAGE) -> int:
+    failure = Failure(
+        7, 1, "email", "send", "error", "ValueError", message, "1:0", False, f"Traceback\n{message}"
+    )
+    with connect(url, {}) as conn:
+        return FailureStore().write(conn, [failure])
+
+
+async def test_every_duty_works_on_postgresql_15_with_german_messages(german, german_url):
+    async with await psycopg.AsyncConnection.connect(german_url, autocommit=True) as conn:
+        with pytest.raises(psycopg.Error, match="existiert nicht"):
+            await conn.execute("SELECT nothing")
+        make_job = JobFactory(conn)
+        await make_job(status="succeeded", finished_ago=days(40))
+        job = await make_job(status="failed")
+        async with open_pool(german_url) as pool:
+            assert (await ask(pool, CheckSchema())).pending == ()
+            assert (await ask(pool, ApplySchema())).applied == ()
+            assert (await ask(pool, ListFailed())).total == 1
+            assert len((await ask(pool, RetryJobs((job,)))).done) == 1
+            assert (await ask(pool, PurgeFinished())).total == 1
+            assert (await ask(pool, ShowStats())).queues
+            report = await ask(pool, RunDoctor())
+    assert not [finding for finding in report.findings if "not checked" in finding.sentence]
+
+
+async def test_a_german_timeout_is_told_from_a_german_cancel(german_url):
+    async with open_pool(german_url) as pool:
+        limits = {"statement_timeout": timedelta(milliseconds=50)}
+        with pytest.raises(DatabaseUnavailable, match=r"took longer than 0\.05 s"), mapped_errors():
+            async with pool.connection() as conn, transaction(conn, **limits):
+                await conn.execute("SELECT pg_sleep(60)")
+        with pytest.raises(DatabaseUnavailable, match="on the database server"), mapped_errors():
+            async with pool.connection() as conn, transaction(conn):
+                await conn.execute("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)")
+
+
+async def test_a_german_refusal_to_connect_is_shown_in_the_servers_words(german_url):
+    with pytest.raises(DatabaseUnavailable) as told:
+        async with open_pool(german_url.replace("/test_", "/nothere_")):
+            pass
+    assert "refused the connection of postgres to the database 'nothere_" in str(told.value)
+    assert "existiert nicht" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+async def test_a_database_of_another_encoding_takes_the_schema_and_every_duty(encoded_url):
+    async with (
+        await psycopg.AsyncConnection.connect(
+            encoded_url, autocommit=True, client_encoding="UTF8"
+        ) as conn,
+        open_pool(encoded_url) as pool,
+    ):
+        await ask(pool, ApplySchema())
+        assert (await ask(pool, CheckSchema())).pending == ()
+        job = await JobFactory(conn)(status="failed", queue="email")
+        assert record(encoded_url) == 0
+        await conn.execute("UPDATE jobs_maint_failures SET job_id = %s", (job,))
+        (failed,) = (await ask(pool, ListFailed(error="→ nochmal 😀"))).jobs
+        details = await ask(pool, GetJob(job))
+        assert len((await ask(pool, RetryJobs((job,)))).done) == 1
+    kept = [MESSAGE]
+    for character in "ü€→😀":
+        kept += [text.replace(character, escape(character)) for text in kept]
+    assert failed.message in kept
+    assert details.job_id == failed.job_id == job
+
+
+def escape(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode()
+
+
+async def test_a_teams_pool_with_the_databases_own_encoding_works_as_well(encoded_url):
+    async with open_pool(encoded_url) as pool:
+        await ask(pool, ApplySchema())
+    assert record(encoded_url) == 0
+    async with psycopg_pool.AsyncConnectionPool(
+        encoded_url, min_size=1, max_size=2, open=False
+    ) as own:
+        assert (await ask(own, ListFailed(error="→"))).total == 0
+        with pytest.raises(InvalidRequest, match="There is no queue 'grüße→'"):
+            await ask(own, ShowStats(queue="grüße→"))
+        async with own.connection() as conn:
+            rows = await (await conn.execute("SHOW client_encoding")).fetchall()
+    assert rows != [("UTF8",)]
+
+
+async def test_a_role_that_owns_nothing_changes_nothing_and_is_told_the_owner(
+    nobody, database_url, conn
+):
+    async with open_pool(nobody) as pool:
+        assert (await ask(pool, ApplySchema())).applied == ()
+        await conn.execute("DROP INDEX jobs_maint_purgeable_idx")
+        await conn.execute("DELETE FROM jobs_maint_migrations WHERE number = 4")
+        await conn.execute("DROP TABLE jobs_maint_hours")
+        for indexes in (True, False):
+            with pytest.raises(DatabaseUnavailable, match=r"as the owner of .*: postgres"):
+                await ask(pool, ApplySchema(indexes=indexes))
+    async with open_pool(database_url) as pool:
+        applied = (await ask(pool, ApplySchema())).applied
+    assert applied == ("0004_hours", "jobs_maint_purgeable_idx")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("ALTER TABLE jobs_maint_runs DROP COLUMN total", r"jobs_maint_runs\.total .*is missing"),
+        (
+            "ALTER TABLE jobs_maint_runs ALTER total TYPE text",
+            r"jobs_maint_runs\.total is text, not bigint",
+        ),
+        ("ALTER TABLE jobs_maint_audit ALTER started_at DROP DEFAULT", "lost its default"),
+        ("ALTER TABLE jobs_maint_digests ALTER error SET NOT NULL", "may not be NULL"),
+        ("DROP TABLE jobs_maint_requests", "the table jobs_maint_requests is missing"),
+    ],
+)
+async def test_a_table_that_is_not_as_it_was_made_is_never_called_complete(
+    pool, conn, change, words
+):
+    await conn.execute(change)
+    with pytest.raises(SchemaMismatch, match=words):
+        await ask(pool, ApplySchema())
+    pending = (await ask(pool, CheckSchema())).pending
+    assert pending
+    findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+    assert findings["schema"].level == "error"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("jobs_maint_purgeable_idx", "ON procrastinate_jobs (status, id)"),
+        ("jobs_maint_failed_events_idx", "ON procrastinate_events (job_id) WHERE type = 'failed'"),
+        ("jobs_maint_audit_started_at_idx", "ON jobs_maint_audit (word)"),
+        ("jobs_maint_failures_job_idx", None),
+    ],
+)
+async def test_an_index_that_is_missing_or_defined_otherwise_is_built_anew(pool, conn, name, other):
+    await conn.execute(f"DROP INDEX {name}")
+    if other:
+        await conn.execute(f"CREATE INDEX {name} {other}")
+    assert (await ask(pool, CheckSchema())).pending == (name,)
+    assert (await ask(pool, ApplySchema())).applied == (name,)
+    assert (await ask(pool, CheckSchema())).pending == ()
+    left = await conn.execute("SELECT FROM pg_class WHERE relname LIKE 'jobs\\_maint\\_old%'")
+    assert await left.fetchall() == []
+
+
+@pytest.mark.parametrize("setting", ["statement_timeout", "lock_timeout"])
+async def test_a_time_limit_of_the_database_stops_no_build_and_stays_set(
+    database_url, server, conn, setting
+):
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    await conn.execute("DROP INDEX jobs_maint_purgeable_idx")
+    server.execute(f"ALTER DATABASE {name} SET {setting} = '400ms'")
+    with contextlib.closing(psycopg.connect(database_url)) as holder:
+        holder.execute("SET LOCAL idle_in_transaction_session_timeout = '1500ms'")
+        holder.execute("LOCK TABLE procrastinate_jobs IN ROW EXCLUSIVE MODE")
+        async with open_pool(database_url, max_size=3) as pool:
+            report = await applying.apply_schema(pool, build_wait=timedelta(seconds=20))
+            assert (report.applied, report.problems) == (("jobs_maint_purgeable_idx",), ())
+            async with pool.connection() as own:
+                shown = await (await own.execute(f"SHOW {setting}")).fetchone()
+    assert shown == ("400ms",)
+
+
+async def test_apply_waits_for_a_database_that_lets_nobody_in_yet(server: Server, jobs_maint):
+    name = server.new_name()
+    url = server.url(name)
+    with pytest.raises(DatabaseUnavailable, match=r"does not exist.*Waited 0\.6 s"):
+        async with open_pool(url, wait=timedelta(seconds=0.6)):
+            pass
+    waiting = asyncio.create_task(
+        asyncio.to_thread(jobs_maint, "schema", "apply", "--wait", "60s", url=url)
+    )
+    await asyncio.to_thread(server.execute, f"CREATE DATABASE {name}")
+    done = await waiting
+    server.drop(name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "complete" in done.stdout
