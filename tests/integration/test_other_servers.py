@@ -82,6 +82,7 @@ async def nobody(database_url: str, server: Server) -> AsyncIterator[str]:
 
 
 def record(url: str, message: str = MESSAGE) -> int:
+    """As the recorder does, whose thread has no event loop."""
     failure = Failure(
         7, 1, "email", "send", "error", "ValueError", message, "1:0", False, f"Traceback\n{message}"
     )
@@ -137,7 +138,7 @@ async def test_a_database_of_another_encoding_takes_the_schema_and_every_duty(en
         await ask(pool, ApplySchema())
         assert (await ask(pool, CheckSchema())).pending == ()
         job = await JobFactory(conn)(status="failed", queue="email")
-        assert record(encoded_url) == 0
+        assert await asyncio.to_thread(record, encoded_url) == 0
         await conn.execute("UPDATE jobs_maint_failures SET job_id = %s", (job,))
         (failed,) = (await ask(pool, ListFailed(error="→ nochmal 😀"))).jobs
         details = await ask(pool, GetJob(job))
@@ -156,7 +157,7 @@ def escape(character: str) -> str:
 async def test_a_teams_pool_with_the_databases_own_encoding_works_as_well(encoded_url):
     async with open_pool(encoded_url) as pool:
         await ask(pool, ApplySchema())
-    assert record(encoded_url) == 0
+    assert await asyncio.to_thread(record, encoded_url) == 0
     async with psycopg_pool.AsyncConnectionPool(
         encoded_url, min_size=1, max_size=2, open=False
     ) as own:
