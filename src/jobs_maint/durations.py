@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, Self, SupportsIndex
@@ -13,6 +14,7 @@ __all__ = [
     "format_age",
     "format_duration",
     "format_time",
+    "format_wait",
     "parse_duration",
     "parse_window",
 ]
@@ -61,6 +63,19 @@ def format_duration(duration: timedelta | None) -> str:
             parts.append(f"{count:g}{unit}")
             seconds -= count * size
     return "".join(parts) or "0s"
+
+
+def format_wait(seconds: float) -> str:
+    """When something happens: `now`, `in 19 s`, `in 4 min 12 s`, `in 3 h`; never too early."""
+    if seconds <= 0:
+        return "now"
+    whole = math.ceil(seconds)
+    if whole < 100:
+        return f"in {whole} s"
+    if whole < 3_600:
+        minutes, rest = divmod(whole, 60)
+        return f"in {minutes} min {rest} s" if rest else f"in {minutes} min"
+    return f"in {format_age(math.ceil(seconds / 60) * 60)}"
 
 
 def format_age(duration: timedelta | float) -> str:

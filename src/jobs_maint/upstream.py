@@ -1,8 +1,9 @@
 """The only place that knows Procrastinate's internals, and which versions are supported.
 
 Relies on these facts (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
-notification channels and payload; `worker_middleware` in `App.worker_defaults`. Procrastinate is
-imported inside the functions that need it: the shell rarely does, and each command would wait.
+notification channels and payload; `worker_middleware` in `App.worker_defaults`; the worker's
+`_stop_event`, `_running_jobs` and `_job_semaphore`. Procrastinate is imported inside the functions
+that need it: the shell rarely does, and each command would wait.
 """
 
 # ruff: noqa: PLC0415  see above
@@ -35,6 +36,8 @@ __all__ = [
     "build_notifications",
     "configure_function",
     "find_foreign_tasks",
+    "held_job_ids",
+    "is_fetching",
     "is_in_memory",
     "is_ours",
     "is_queueing_lock",
@@ -97,6 +100,30 @@ def is_queueing_lock(exc: Exception | None) -> bool:
     """Whether PostgreSQL refused because another waiting job holds the queueing lock."""
     constraint = getattr(getattr(exc, "diag", None), "constraint_name", None) or ""
     return constraint.startswith(_QUEUEING_LOCK)
+
+
+def is_fetching(worker: Worker) -> bool:
+    """Whether the worker may have asked for a job and not read the answer; from any thread.
+
+    A worker takes a slot before it asks, and holds it until the job has ended. So one slot more
+    than jobs is an open question; the database may have given the job to this worker already.
+    """
+    taken = worker.concurrency - worker._job_semaphore._value  # noqa: SLF001
+    return taken > len(worker._running_jobs)  # noqa: SLF001
+
+
+def held_job_ids(worker: Worker) -> frozenset[int]:
+    """Jobs the worker has fetched and whose end is not stored yet; from any thread.
+
+    The middleware knows fewer: a fetched job begins only when the event loop comes to it, and its
+    end is stored after the middleware has returned.
+    """
+    while True:
+        try:
+            contexts = list(worker._running_jobs.values())  # noqa: SLF001
+        except RuntimeError:  # the loop's thread changed it meanwhile
+            continue
+        return frozenset(c.job.id for c in contexts if c.job.id is not None)
 
 
 def procrastinate_version() -> str:

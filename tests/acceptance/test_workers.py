@@ -143,6 +143,44 @@ def test_a_job_that_blocks_the_event_loop_runs_once(queue):
     assert queue.runs(job) == [(0, "start"), (0, "end")]
 
 
+def test_a_job_fetched_while_the_event_loop_is_blocked_and_the_row_pruned_runs_once(
+    queue, database_url
+):
+    """The database gives it to the worker with the commit, whose answer the worker cannot read for
+    many times the span after which the rescue acts. Its beats go on."""
+    blocking = queue.defer("blocks_asking", "slow", seconds=12)
+    queue.worker("slow", concurrency=2)
+    queue.wait_for_runs(blocking, 1)
+    (row,) = queue.all("SELECT id FROM procrastinate_workers")
+    queue.worker("maintenance")
+    ticks = (
+        "SELECT count(*) FROM procrastinate_jobs"
+        " WHERE task_name LIKE '%%rescue%%' AND status = 'succeeded'"
+    )
+    wait_until(lambda: queue.one(ticks), what="a pass of the rescue")
+    queue.execute(
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NULL; END $$"
+    )
+    queue.execute(
+        "CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON procrastinate_jobs"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+        " WHEN (new.status = 'doing' AND new.task_name = 'lasts') EXECUTE FUNCTION hold()"
+    )
+    with psycopg.connect(database_url) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(77)")
+        job = queue.defer("lasts", "slow", seconds=0)
+        queue.wait_for_runs(blocking, 2)
+    queue.wait_for_status(job, "doing")
+    before = queue.one(ticks)
+    wait_until(lambda: queue.one(ticks) >= before + 2, what="passes that see the job")
+    # What any worker does that starts half a minute later.
+    queue.all("DELETE FROM procrastinate_workers WHERE id = %s RETURNING id", *row)
+    queue.wait_for_status(job, "succeeded", timeout=40)
+    assert queue.runs(job) == [(0, "start"), (0, "end")]
+    assert queue.one("SELECT count(*) FROM jobs_maint_failures") == 0
+
+
 def test_a_job_that_kills_every_worker_fails_after_the_cap(queue):
     cap = {"JOBS_MAINT_MAX_RESCUES": "2"}
     job = queue.defer("kills", "deadly")

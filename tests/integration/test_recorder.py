@@ -12,6 +12,7 @@ from typing import Any
 import procrastinate
 import psycopg
 import pytest
+from tests.support.locks import wait_for_waiting
 from tests.support.server import Server
 from tests.support.waiting import wait_for_row, wait_until
 
@@ -191,6 +192,36 @@ async def test_after_a_change_of_the_connector_records_go_to_the_database_of_the
         assert await fetch(url, "SELECT message FROM jobs_maint_failures") == [("second",)]
     finally:
         server.drop(other)
+
+
+async def test_a_beat_names_a_job_that_has_ended_until_its_end_is_stored(database_url, conn):
+    app = make_app(database_url)
+    holder = await psycopg.AsyncConnection.connect(database_url)
+    ended = []
+
+    @app.task(name="quick", pass_context=True)
+    async def quick(context: procrastinate.JobContext) -> None:
+        await holder.execute(
+            "SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (context.job.id,)
+        )
+        ended.append(await fetch(database_url, "SELECT clock_timestamp()"))
+
+    async with app.open_async():
+        job = await quick.defer_async()
+        working = asyncio.create_task(work(app))
+        await wait_for_waiting(conn)  # the worker, with the end of the job
+        (when,) = ended[0][0]
+        query = (
+            "SELECT 1 FROM jobs_maint_workers WHERE %s = ANY (job_ids)"
+            " AND beat_at > %s + interval '0.1 s'"
+        )
+        await wait_for(database_url, query, job, when)
+        await holder.rollback()
+        await working
+    await holder.close()
+    assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [
+        ("succeeded",)
+    ]
 
 
 async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(database_url, conn):

@@ -9,17 +9,24 @@ import asyncio
 
 import psycopg
 import pytest
-from tests.support.fleet import Fleet
+from tests.support.fleet import SOON, TICK, Fleet
 from tests.support.history import hours, minutes
 from tests.support.locks import wait_for_waiting
 
+from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
 
 
 @pytest.fixture
 def fleet(pool, conn, make_job) -> Fleet:
     return Fleet(pool, conn, make_job)
+
+
+async def ask_stuck(fleet):
+    return await perform(fleet.pool, TICK, ListStuck(), settings=MaintSettings(**SOON))
 
 
 def outcomes(report):
@@ -113,6 +120,71 @@ async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_
         report = await fleet.tick()
         assert (outcomes(report), report.suspects) == ({}, 0)
     assert await make_job.status(job) == "doing"
+
+
+@pytest.mark.parametrize("noticed", ["before the prune", "after the prune"])
+async def test_a_worker_that_beats_is_not_robbed_of_a_job_whose_id_it_has_not_read(
+    fleet, make_job, conn, noticed
+):
+    """The answer to its fetch came while its event loop was blocked, and another worker pruned its
+    row: no beat can name the job, and the job names no worker."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, 0)
+    await fleet.heartbeat(worker)
+    if noticed == "before the prune":
+        await fleet.beat(worker)
+        await fleet.heartbeat(worker)
+        assert (await fleet.tick()).suspects == 1
+    await conn.execute("DELETE FROM procrastinate_workers")
+    for _ in range(3):
+        await fleet.pass_time(minutes(25))
+        await fleet.beat(worker, 0)
+        report = await fleet.tick()
+        assert (outcomes(report), report.suspects) == ({}, 0)
+    assert (await ask_stuck(fleet)).stuck == ()
+    await fleet.beat(worker)  # it read the answer, and this was not the job: nobody has it
+    await fleet.tick()
+    await fleet.pass_time(minutes(61))
+    await fleet.beat(worker)
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+
+
+async def test_an_unread_answer_shelters_no_job_that_another_worker_took(fleet, make_job, conn):
+    (mine,) = await fleet.lose()
+    blocked = await fleet.start_worker()
+    other_queue = await make_job(status="doing", queue="elsewhere")
+    await conn.execute("DELETE FROM procrastinate_workers")
+    await fleet.beat(blocked, 0)
+    await conn.execute(
+        "UPDATE jobs_maint_workers SET queues = '{email}' WHERE worker_id = %s", (blocked,)
+    )
+    report = await fleet.tick()
+    assert (outcomes(report), report.suspects) == ({mine: "put_back"}, 1)
+    assert [job.job_id for job in (await ask_stuck(fleet)).stuck] == [other_queue]
+
+
+async def test_a_job_that_was_just_put_back_and_taken_is_not_called_stuck(fleet, make_job, conn):
+    (job,) = await fleet.lose()
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+    worker = await fleet.start_worker()
+    await fleet.beat(worker)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", (worker,))
+    assert (await ask_stuck(fleet)).stuck == ()
+    shown = await perform(fleet.pool, TICK, GetJob(job))
+    assert (shown.worker, shown.unreported) == ("host-a pid 31", False)
+
+
+async def test_records_of_a_dead_workers_jobs_name_all_that_died_with_it(fleet, make_job, conn):
+    """So that the one that killed it can be told from the others."""
+    worker = await fleet.start_worker()
+    jobs = [await make_job(status="doing", worker_id=worker) for _ in range(3)]
+    await fleet.beat(worker, *jobs)
+    await fleet.notice()
+    report = await fleet.tick()
+    assert outcomes(report) == dict.fromkeys(jobs, "put_back")
+    (reason,) = {item.reason for item in report.items}
+    assert reason.endswith(f" UTC with jobs {jobs[0]}, {jobs[1]}, {jobs[2]}")
 
 
 async def test_a_job_put_back_to_a_worker_without_a_recorder_is_judged_by_the_longer_span(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -16,12 +17,15 @@ from jobs_maint.actions import (
     ConfirmSelection,
     Grant,
     JobFilter,
+    ListStuck,
     PreviewBulk,
     PreviewRescue,
     RescueJobs,
     Role,
 )
+from jobs_maint.durations import format_wait
 from jobs_maint.errors import JobNotFound, NotPermitted, SelectionExpired, WrongJobStatus
+from jobs_maint.models import ItemOutcome, ItemResult, Preview
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -39,8 +43,15 @@ async def ask(pool, action, actor=ANA, **settings):
 
 
 async def rescue(pool, job, **settings):
-    (item,) = (await ask(pool, RescueJobs((job,)), **settings)).items
-    return item
+    """What becomes of it; whoever is asked first says yes."""
+    found = await ask(pool, RescueJobs((job,)), **settings)
+    if not isinstance(found, Preview):
+        (item,) = found.items
+        return item
+    report = await confirm(pool, found, **settings)
+    (group,) = (*report.became, *report.skips, *report.left_out)
+    outcome = ItemOutcome.DONE if report.became else ItemOutcome.SKIPPED
+    return ItemResult(job, outcome, group.code, group.reason)
 
 
 async def confirm(pool, shown, actor=ANA, **settings):
@@ -78,6 +89,72 @@ async def list_failures(conn) -> list[tuple]:
 
 
 # --- one job --------------------------------------------------------------------------------------
+
+
+async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_the_risk(
+    fleet, pool, make_job, conn
+):
+    """It may be the interpreter lock held for half a minute: then the job runs on."""
+    job = await run_job(fleet, silent_for=minutes(1))
+    shown = await ask(pool, RescueJobs((job,)))
+    assert (shown.verb, shown.count, shown.expected) == ("rescue", 1, 1)
+    who, risk = shown.warnings
+    assert who.startswith("Worker ")
+    assert " (host-a pid 31) is silent: its last beat was at 20" in who
+    assert who.endswith(" UTC, 60 s ago.")
+    assert risk == (
+        "If it is only blocked or cut off, the job will run twice. "
+        "Left alone, the rescue acts in 5 min."
+    )
+    assert await make_job.status(job) == "doing"
+    found = await conn.execute("SELECT action, outcome FROM jobs_maint_audit")
+    assert await found.fetchall() == [(f"rescue {job}", "previewed")]
+
+
+async def test_what_is_due_goes_back_without_a_question(fleet, pool, make_job):
+    job = await run_job(fleet, silent_for=minutes(1))
+    await ask(pool, RescueJobs((job,)))
+    await fleet.pass_time(minutes(6))
+    await fleet.observe()
+    (item,) = (await ask(pool, RescueJobs((job,)))).items
+    assert item.code == "put_back"
+
+
+@pytest.mark.parametrize("steady", [None, 20, 45], ids=["nobody beats", "just begun", "heard"])
+@pytest.mark.parametrize("noticed", [10, 240, 301, 3_500, 3_601])
+async def test_stuck_rescue_and_rescue_id_name_the_same_second(
+    fleet, pool, make_job, conn, steady, noticed
+):
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await fleet.pass_time(minutes(1))
+    assert (await fleet.tick()).suspects == 1
+    await fleet.pass_time(timedelta(seconds=noticed))
+    await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = 0")
+    if steady is not None:
+        await fleet.beat(0)
+        await conn.execute(
+            "UPDATE jobs_maint_workers SET steady_since = now() - make_interval(secs => %s)"
+            " WHERE worker_id = 0",
+            (steady,),
+        )
+    (seen,) = (await ask(pool, ListStuck())).stuck
+    asked = await ask(pool, PreviewRescue((job, NO_JOB)))
+    report = await fleet.tick(observed=False)
+    if seen.due_in_seconds <= 0:
+        assert [item.code for item in report.items] == ["put_back"]
+        assert (asked.expected, asked.warnings) == (1, ())
+        return
+    assert report.items == ()
+    assert report.acts_in_seconds == pytest.approx(seen.due_in_seconds, abs=1)
+    if asked.expected:
+        assert format_wait(seen.due_in_seconds)[:-4] in asked.warnings[-1]
+    else:
+        (skip, _) = asked.skips
+        assert skip.code == "too_soon"
+        left = 10 if steady == 20 else 20
+        assert skip.reason.endswith((f"ask again in {left} s", f"ask again in {left - 1} s"))
 
 
 async def test_a_dead_workers_job_goes_back_at_once(fleet, pool, make_job, conn):
@@ -283,7 +360,14 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
     assert {skip.code: skip.sample for skip in shown.skips} == {
         "worker_alive": (alive,), "wrong_status": (done,), "not_found": (NO_JOB,),
     }  # fmt: skip
-    assert shown.warnings == ()
+    assert [warning.partition(":")[0] for warning in shown.warnings] == [
+        *(f"Worker {worker} (host-a pid 31) is silent" for worker in (1, 2, 3)),
+        "So is 1 more worker.",
+        (
+            "If it is only blocked or cut off, each of its jobs will run twice. "
+            "Left alone, the rescue acts in 5 min."
+        ),
+    ]
     report = await confirm(pool, shown)
     assert (report.requested, report.done) == (5, 4)
     assert {group.code: group.sample for group in report.became} == {

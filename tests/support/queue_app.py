@@ -21,6 +21,7 @@ from procrastinate import JobContext, RetryStrategy
 import jobs_maint
 
 URL = os.environ.get("JOB_QUEUE_DATABASE_URL", "")
+os.environ["PGAPPNAME"] = f"queue-app-{os.getpid()}"
 app = procrastinate.App(
     connector=procrastinate.PsycopgConnector(conninfo=URL, min_size=1, max_size=4)
 )
@@ -57,6 +58,22 @@ async def lasts(context: JobContext, *, seconds: float, only_first: bool = False
 async def blocks(context: JobContext, *, seconds: float) -> None:
     """Blocks the event loop, as CPU-bound code in an async task does: no heartbeat meanwhile."""
     note(context, "start")
+    time.sleep(seconds)
+    note(context, "end")
+
+
+@app.task(name="blocks_asking", queue="slow", pass_context=True)
+async def blocks_asking(context: JobContext, *, seconds: float) -> None:
+    """Blocks the event loop once the commit of this worker's next fetch waits for a lock."""
+    asks = (
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = current_setting('application_name')"
+        " AND wait_event_type = 'Lock' AND query ILIKE 'commit%'"
+    )
+    note(context, "start")
+    with psycopg.connect(URL, autocommit=True) as conn:
+        while not conn.execute(asks).fetchone():
+            await asyncio.sleep(0.05)
+    note(context, "blocks")
     time.sleep(seconds)
     note(context, "end")
 

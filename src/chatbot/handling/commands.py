@@ -157,7 +157,7 @@ class Answers:
             return await self._share(request, result)
         if isinstance(action, RunDoctor):
             result = await add_slack(result, services.settings, services.slack, services.directory)
-        if isinstance(action, RescueJobs):
+        if isinstance(action, RescueJobs) and not isinstance(result, Preview):
             message = render_acts(result, services.command, by=request.user)
         else:
             message = render_result(

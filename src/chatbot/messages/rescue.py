@@ -22,7 +22,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, short_task
 from jobs_maint.actions import GetJob, ListStuck
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 
 __all__ = ["MESSAGES", "render_rescue"]
@@ -55,9 +55,13 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
     left = report.suspects
     waits = ""
     if left:
-        has = "has no live worker but is" if left == 1 else "have no live worker but are"
+        has = "has" if left == 1 else "have"
         other = "other job" if items else "job"
-        waits = f"{count(left, other)} {has} not due yet."
+        waits = f"{count(left, other)} {has} no live worker."
+        if report.acts_in_seconds is not None:
+            which = "it" if left == 1 else "the first"
+            when = format_wait(report.acts_in_seconds)
+            waits = f"{waits[:-1]}; the rescue acts on {which} {when}."
     if not items:
         return [
             ["🟢 ", bold("No job needed a rescue.")],

@@ -19,14 +19,14 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.words import count, cut, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import StuckJob, StuckReport
 
 __all__ = ["MESSAGES", "render_stuck"]
 
 WITH_BUTTONS = 3
 SURE = (
-    "Jobs that are due are put back, or fail if the policy says so. "
+    "Jobs on which the rescue acts now are put back, or fail if the policy says so. "
     "Jobs that a live worker runs are left alone."
 )
 
@@ -76,7 +76,11 @@ def _headline(report: StuckReport, due: int) -> list[Line]:
     elif due:
         when_then = f"The next rescue acts on {due:,} of them, later ones on the rest."
     else:
-        when_then = f"The rescue acts when {'it is' if stuck == 1 else 'they are'} due."
+        first = _due_in(min(report.stuck, key=_due_in))
+        which = "it" if stuck == 1 else "the first"
+        when_then = "The next rescue notices it." if stuck == 1 else "The next rescue notices them."
+        if first < float("inf"):
+            when_then = f"The rescue acts on {which} {format_wait(first)}."
     return [*lines, [f"{when_then} {runs}." if long else when_then]]
 
 
@@ -112,8 +116,8 @@ def _state(job: StuckJob) -> str:
     seen = f"last on {who}, now gone" if who else "its worker is gone"
     if job.noticed_seconds is None or job.due_in_seconds is None:
         return f"{seen}; not noticed by the rescue yet"
-    due = "now due" if _is_due(job) else f"due in {format_age(job.due_in_seconds)}"
-    return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, rescue {due}"
+    acts = format_wait(job.due_in_seconds)
+    return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, the rescue acts {acts}"
 
 
 MESSAGES: Messages = {StuckReport: lambda report, wanted: render_stuck(report, page=wanted.page)}

@@ -36,8 +36,11 @@ class RescueStalled(Action[RescueReport]):
 
 
 @dataclass(frozen=True, slots=True)
-class RescueJobs(Action[RescueReport]):
-    """Put jobs back now if their worker is dead, without waiting for the rescue."""
+class RescueJobs(Action[RescueReport | Preview]):
+    """Put jobs back now if their worker is dead, without waiting for the rescue.
+
+    Returns a preview to confirm when their worker only fell silent: they may run twice.
+    """
 
     job_ids: tuple[int, ...]
 

@@ -79,6 +79,7 @@ def _answer(words: list[str]) -> tuple[str, int]:
     from jobs_maint import actions
     from jobs_maint.cli.login import find_actor
     from jobs_maint.grammar import build_help, parse_words
+    from jobs_maint.models import Preview
 
     command = parse_words(words, "shell")
     actor = find_actor()
@@ -94,6 +95,11 @@ def _answer(words: list[str]) -> tuple[str, int]:
     from jobs_maint.cli.outcome import find_exit_code
 
     result = run.perform_action(actor, action)
+    if isinstance(action, actions.RescueJobs) and isinstance(result, Preview):
+        from jobs_maint.cli.confirm import confirm_shown
+
+        result, code = confirm_shown(actor, command, result)
+        return result if isinstance(result, str) else _render(command, result), code
     return _render(command, result), find_exit_code(result)
 
 

@@ -22,7 +22,7 @@ from jobs_maint.verbs import VERBS
 if TYPE_CHECKING:
     from jobs_maint.grammar import Command
 
-__all__ = ["confirm"]
+__all__ = ["confirm", "confirm_shown"]
 
 INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
@@ -50,6 +50,23 @@ def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
         if stream is not None:
             stream.write("\n")
         raise KeyboardInterrupt("interrupted; nothing was changed") from None
+    return _act(actor, preview, preview.key, as_json=command.as_json)
+
+
+def confirm_shown(actor: Actor, command: Command, preview: Preview) -> tuple[Any, int]:
+    """Ask about an act that began without a question and turned out to need one.
+
+    Without a terminal to ask on, and without --yes, raises InvalidRequest with what must be known.
+    """
+    if preview.key is None:
+        return preview, NONE_DONE
+    if not command.yes:
+        try:
+            stream = _find_terminal(command)
+        except InvalidRequest as exc:
+            raise InvalidRequest(f"{' '.join(preview.warnings)} So {exc}") from exc
+        if not _ask(preview, stream):
+            return UNCHANGED, 0
     return _act(actor, preview, preview.key, as_json=command.as_json)
 
 

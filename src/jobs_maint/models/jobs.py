@@ -76,7 +76,9 @@ class JobDetails(Report):
     events: tuple[JobEvent, ...]
     failures: tuple[FailedRun, ...]
     worker: str | None = None
-    """Who runs it now, as `host pid 123`, when a fresh beat names it."""
+    """Who runs it now, as `host pid 123`, or `worker 9` where only its id is known."""
+    unreported: bool = False
+    """It is running by its status, but nobody can be said to run it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class RescueReport(Report):
     suspects: int
     """Jobs seen without a live worker that are not due yet."""
     elapsed_seconds: float
+    acts_in_seconds: float | None = None
+    """Until the rescue acts on the first of the `suspects`."""
 
     @property
     def counts(self) -> dict[str, int]:

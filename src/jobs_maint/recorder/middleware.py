@@ -138,6 +138,7 @@ class Recorder:
                     weakref.ref(worker),
                 )
             running.jobs[job_id] = time.monotonic()
+            running.begun += 1
             return link
 
     def _has_address(self, app: App) -> bool:
@@ -184,10 +185,8 @@ class Recorder:
     def _list_workers(self, link: Link) -> list[RunningWorker]:
         """A copy of the workers as they are now; ended ones are dropped after being listed once."""
         with self._lock:
-            workers = [
-                RunningWorker(w.worker_id, w.queues, w.delete_jobs, w.ref, dict(w.jobs))
-                for w in link.workers.values()
-            ]
+            now = time.monotonic()
+            workers = [worker.look(now) for worker in link.workers.values()]
             for worker in workers:
                 if worker.ended:
                     del link.workers[worker.worker_id]

@@ -87,7 +87,7 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
         fields.append(("Abort", "requested"))
     if job.worker is not None:
         fields.append(("Worker", safe_word(job.worker)))
-    elif job.status == "doing":
+    elif job.unreported:
         fields.append(("Worker", "no live worker reports this job"))
     return fields
 

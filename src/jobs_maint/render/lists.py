@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
@@ -105,7 +105,7 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
-        page.line("jobs-maint rescue acts on those that are due; rescue ID acts on one now.")
+        page.line("jobs-maint rescue acts on those that say so; rescue ID acts on one earlier.")
     else:
         page.line("Every running job has a live worker.", "bold green")
     if report.long_running:
@@ -144,11 +144,9 @@ def _age(seconds: float | None) -> str:
 
 
 def _due(job: StuckJob) -> str:
-    if job.noticed_seconds is None or job.due_in_seconds is None:
+    if job.due_in_seconds is None:
         return "not noticed yet"
-    if job.due_in_seconds <= 0:
-        return "due"
-    return f"due in {format_age(job.due_in_seconds)}"
+    return f"acts {format_wait(job.due_in_seconds)}"
 
 
 def render_workers(report: WorkersReport, page: Page) -> None:

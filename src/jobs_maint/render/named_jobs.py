@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
@@ -68,8 +68,18 @@ def render_rescue(report: RescueReport, page: Page) -> None:
         page.line()
     if report.suspects:
         jobs = count_noun(report.suspects, "running job")
-        has, are = ("has", "is") if report.suspects == 1 else ("have", "are")
-        page.line(f"{jobs} {has} no live worker but {are} not due yet: jobs-maint stuck.")
+        has = "has" if report.suspects == 1 else "have"
+        page.line(
+            f"{jobs} {has} no live worker, but the rescue {_when(report)}: jobs-maint stuck."
+        )
+
+
+def _when(report: RescueReport) -> str:
+    if report.acts_in_seconds is None:
+        return "does not act yet"
+    wait = format_wait(report.acts_in_seconds)
+    which = "on it" if report.suspects == 1 else "on the first"
+    return f"acts {which} {wait}; ask again {'then' if report.acts_in_seconds > 0 else wait}"
 
 
 def _became(item: ItemResult) -> str:

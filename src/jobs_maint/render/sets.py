@@ -26,7 +26,7 @@ def ask_for(preview: Preview) -> str:
         waiting = max(expected - preview.running, 0)
         start = f"Cancel {count_noun(waiting, 'job')} and ask" if waiting else "Ask"
         return f"{start} {count_noun(preview.running, 'running job')} to abort?"
-    force = " by force" if preview.warnings else ""
+    force = " by force" if preview.words.startswith("rescue --force ") else ""
     return f"{VERBS[preview.verb].ask} {count_noun(expected, 'job')}{force}?"
 
 

@@ -3,6 +3,8 @@
 A query starts with `-- name: the_name (param, other)`; the comment lines after it say what it
 returns, why it is shaped so and which index it uses. Loading checks that the parameters declared
 are the ones used.
+
+What several queries must agree on stands once, in `fragments.sql`; `{{the_name}}` puts it in.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import LiteralString
 __all__ = ["Migration", "list_migrations", "load_queries"]
 
 _HEADER = re.compile(r"^-- name: (?P<name>\w+)(?: \((?P<params>[^)]*)\))?\s*$", re.MULTILINE)
+_FRAGMENTS = "fragments"
 _PARAM = re.compile(r"(?<!%)%\((\w+)\)s")
 _STRAY = re.compile(r"%(?![(%])")
 
@@ -36,9 +39,12 @@ def load_queries(topic: str) -> Mapping[str, LiteralString]:
     text = (resources.files(__name__) / f"{topic}.sql").read_text(encoding="utf-8")
     heads = list(_HEADER.finditer(text))
     queries: dict[str, LiteralString] = {}
+    fragments = {} if topic == _FRAGMENTS else load_queries(_FRAGMENTS)
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         body = text[head.end() : following.start() if following else len(text)]
         code = "\n".join(line for line in body.splitlines() if not line.lstrip().startswith("--"))
+        for name, fragment in fragments.items():
+            code = code.replace("{{" + name + "}}", fragment)
         declared = {name.strip() for name in (head["params"] or "").split(",") if name.strip()}
         used = set(_PARAM.findall(code))
         where = f"{topic}.sql: {head['name']}"

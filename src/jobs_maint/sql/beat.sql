@@ -3,9 +3,22 @@
 -- name: beat (worker_id, host, pid, queues, recorder_version, delete_jobs, beat_seconds, job_ids)
 -- "I am alive, and I run these jobs." A beat clears the suspicion of the jobs it names, so a
 -- suspect has not been named since it was noticed, not even between two passes of the rescue.
+-- The id 0 stands for a job whose id the worker has not read yet. It may be any suspect of this worker;
+-- and if its row was pruned, which takes its name off the jobs it holds, any in its queues of which
+-- nobody knows who took them.
 -- `steady_since`: since when no gap between two beats was longer than three beats.
 WITH cleared AS (
-    DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%(job_ids)s::bigint[])
+    DELETE FROM jobs_maint_suspects s
+    WHERE s.job_id = ANY (%(job_ids)s::bigint[])
+       OR (0 = ANY (%(job_ids)s::bigint[])
+           AND (s.worker_id = %(worker_id)s
+                OR (s.worker_id IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM procrastinate_workers p
+                                    WHERE p.id = %(worker_id)s)
+                    AND EXISTS (SELECT 1 FROM procrastinate_jobs j
+                                WHERE j.id = s.job_id AND j.worker_id IS NULL
+                                  AND (%(queues)s::text[] IS NULL
+                                       OR j.queue_name = ANY (%(queues)s::text[]))))))
 )
 INSERT INTO jobs_maint_workers AS w (worker_id, host, pid, queues, recorder_version, delete_jobs,
                                      beat_seconds, job_ids)

@@ -160,13 +160,12 @@ WHERE d.place <= 8 GROUP BY d.name ORDER BY d.name LIMIT 100;
 -- name: count_suspects (stalled_after, stalled_after_unknown)
 -- Suspects whose job still runs; `overdue`: the rescue should have put them back by now.
 SELECT count(*) AS jobs, count(*) FILTER (
-           WHERE s.first_noticed_at < now() - interval '15 minutes' - make_interval(secs =>
-               CASE WHEN s.had_recorder THEN %(stalled_after)s::float8
-                    ELSE %(stalled_after_unknown)s::float8 END)) AS overdue,
+           WHERE due.at < now() - interval '15 minutes') AS overdue,
        extract(epoch FROM now() - min(s.first_noticed_at))::float8 AS seconds,
        (array_agg(s.job_id ORDER BY s.first_noticed_at))[1:3] AS sample
 FROM (SELECT * FROM jobs_maint_suspects ORDER BY job_id LIMIT 10000) AS s
-JOIN procrastinate_jobs j ON j.id = s.job_id AND j.status = 'doing' AND j.attempts = s.attempt;
+JOIN procrastinate_jobs j ON j.id = s.job_id AND j.status = 'doing' AND j.attempts = s.attempt
+{{due}};
 
 -- name: list_lost_runs
 -- Acts that are `started` in the audit and whose process is gone.

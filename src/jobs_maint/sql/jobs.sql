@@ -1,16 +1,13 @@
 -- One job, and retrying jobs.
 
 -- name: find_job (job_id)
+-- `host` and `pid` of who runs it, `unreported` when nobody can be said to.
 SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock, j.args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
-       w.host, w.pid, now() AS now
-FROM procrastinate_jobs j
-LEFT JOIN LATERAL (
-    SELECT m.host, m.pid FROM jobs_maint_workers m
-    WHERE j.status = 'doing' AND j.id = ANY (m.job_ids)
-      AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
-    ORDER BY m.beat_at DESC LIMIT 1
-) AS w ON true
+       CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
+       CASE WHEN {{unreported}} THEN NULL ELSE known.pid END AS pid,
+       j.status = 'doing' AND {{unreported}} AS unreported, now() AS now
+FROM {{running_jobs}}
 WHERE j.id = %(job_id)s;
 
 -- name: list_events (job_id)

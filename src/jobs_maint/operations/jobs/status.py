@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
@@ -75,5 +76,14 @@ async def get_job(
         redacted=not reveal,
         events=tuple(events),
         failures=tuple(failures),
-        worker=f"{row['host']} pid {row['pid']}" if row["host"] else None,
+        worker=_worker(row) if row["status"] == "doing" else None,
+        unreported=row["unreported"],
     )
+
+
+def _worker(row: dict[str, Any]) -> str | None:
+    if row["unreported"]:
+        return None
+    if row["host"]:
+        return f"{row['host']} pid {row['pid']}"
+    return f"worker {row['worker_id']}" if row["worker_id"] is not None else None

@@ -1,9 +1,9 @@
 """Rescue jobs that a person named: at once if their worker is dead, never if it is alive.
 
 The pass waits for `stalled_after`; a person who names a job has already looked. So it is enough
-that its worker used to beat and is silent now, as long as some worker is reporting. A job of a live
-worker needs `--force`, and so does a job of a worker that never beat: nothing shows whether that
-worker is alive.
+that its worker used to beat and is silent now, as long as some worker is reporting; but until the
+pass would act, that person is told who fell silent, and confirms. A job of a live worker needs
+`--force`, and so does a job of a worker that never beat: nothing shows whether it is alive.
 """
 
 from __future__ import annotations
@@ -15,18 +15,28 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.durations import format_age, format_time
+from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
 from jobs_maint.sql import load_queries
 
-__all__ = ["Claim", "claim_of", "describe_risk", "group_skips", "judge_jobs", "rescue_jobs"]
+__all__ = [
+    "Claim",
+    "claim_of",
+    "describe_risk",
+    "describe_silence",
+    "group_skips",
+    "judge_jobs",
+    "rescue_jobs",
+]
 
 Claim = tuple[int, str | None]
 """One run of a job: its attempt and when it started, as text."""
 
 SAMPLE = 5
+MOST_SILENT = 3
+"""Silent workers that a preview names."""
 RULE = "only running jobs can be rescued"
 
 
@@ -39,10 +49,10 @@ async def judge_jobs(
     of the jobs is outside `scope`.
     """
     await lock_jobs(conn, job_ids, scope, "rescue")
-    params = {"ids": list(job_ids)}
+    params = {"ids": list(job_ids), **rules.spans}
     found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params)
     rows = {row["id"]: row for row in found}
-    refusals = {job_id: _refuse(job_id, rows.get(job_id), rules) for job_id in job_ids}
+    refusals = {job_id: _refuse(job_id, rows.get(job_id)) for job_id in job_ids}
     return rows, {job_id: item for job_id, item in refusals.items() if item is not None}
 
 
@@ -99,6 +109,32 @@ def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def describe_silence(
+    rows: Mapping[int, Mapping[str, Any]], refusals: Mapping[int, ItemResult]
+) -> tuple[str, ...]:
+    """What a person must know whose jobs go back earlier than the rescue would put them back.
+
+    Nothing when each of them is due.
+    """
+    early = [row for job_id, row in rows.items() if job_id not in refusals and row["due_in"] > 0]
+    if not early:
+        return ()
+    silent = {row["worker_id"]: row for row in early}
+    lines = [
+        f"{_worker(row)[0].upper()}{_worker(row)[1:]} is silent: its last beat was at "
+        f"{_at(row['beat_at'])}, {format_age(row['silent_seconds'])} ago."
+        for row in list(silent.values())[:MOST_SILENT]
+    ]
+    if (more := len(silent) - MOST_SILENT) > 0:
+        lines.append("So is 1 more worker." if more == 1 else f"So are {more:,} more workers.")
+    one = len(early) == 1
+    lines.append(
+        f"If it is only blocked or cut off, {'the job' if one else 'each of its jobs'} will run "
+        f"twice. Left alone, the rescue acts {format_wait(min(row['due_in'] for row in early))}."
+    )
+    return tuple(lines)
+
+
 def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
     groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
@@ -109,7 +145,7 @@ def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
     )
 
 
-def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> ItemResult | None:
+def _refuse(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
     """Why the job is left alone; None when its worker is dead."""
     if row is None:
         reason = "there is no such job; it may have been purged"
@@ -121,34 +157,30 @@ def _refuse(job_id: int, row: dict[str, Any] | None, rules: RescueRules) -> Item
         return _item(row, "worker_alive", reason)
     if not row["suspected"]:
         return _item(row, "worker_alive", f"{_runs(row)}; {_why_alive(row)}")
-    after = rules.stalled_after if row["had_recorder"] and row["heard"] else (
-        rules.stalled_after_unknown
-    )  # fmt: skip
-    left = after.total_seconds() - row["noticed_seconds"]
-    if left <= 0:
+    due_in = row["due_in"]
+    if due_in <= 0:
         return None
+    otherwise = f"the rescue acts {format_wait(due_in)}, `rescue --force {job_id}` at once"
     if row["beats"] or row["heartbeat_fresh"]:
         sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
             f"heartbeat at {_at(row['last_heartbeat'])}"
         )  # fmt: skip
-        reason = (
-            f"{_holds(row)} and is alive ({sign}), but does not report it; "
-            f"the rescue acts in {format_age(left)}, `rescue --force {job_id}` at once"
-        )
+        reason = f"{_holds(row)} and is alive ({sign}), but does not report it; {otherwise}"
         return _item(row, "worker_alive", reason)
     if not row["had_recorder"]:
         reason = (
             f"{_worker(row)} never beat: it has no recorder, so it may be draining or blocked and "
-            f"still running the job; the rescue acts in {format_age(left)}, "
-            f"`rescue --force {job_id}` at once"
+            f"still running the job; {otherwise}"
         )
         return _item(row, "worker_unknown", reason)
+    heard_in = row["heard_in"]
     quiet = row["quiet_seconds"] - row["noticed_seconds"]
-    if not row["heard"] and quiet > 0:
-        reason = (
-            "no worker is reporting yet, as after a database outage; "
-            f"try again in {format_age(max(quiet, 1))}"
-        )
+    if quiet > 0 and (heard_in is None or heard_in > 0):
+        why = "no worker is reporting yet" if heard_in is None else (
+            "the other workers have only just begun to report"
+        )  # fmt: skip
+        wait = format_wait(quiet if heard_in is None else min(quiet, heard_in))
+        reason = f"{why}, as after a database outage; ask again {wait}"
         return _item(row, "too_soon", reason)
     return None
 

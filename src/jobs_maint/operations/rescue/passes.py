@@ -27,14 +27,16 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "RescueRules",
-    "count_suspects",
     "notice_stalled_jobs",
+    "report_on",
     "rescue_rows",
     "rescue_stalled_jobs",
 ]
 
 MOST_JOBS = 500
 """Jobs per pass, which is one short transaction; the next pass takes the rest."""
+MOST_NAMED = 20
+"""Jobs of a dead worker that a record names."""
 FORGET_WORKERS_HOURS = 48
 """Silent workers are kept this long, to know whether the worker of a stuck job had a recorder."""
 
@@ -56,6 +58,14 @@ class RescueRules:
             settings.rescue_policy,
         )
 
+    @property
+    def spans(self) -> dict[str, float]:
+        """Parameters of the queries that ask when the rescue acts."""
+        return {
+            "stalled_after": self.stalled_after.total_seconds(),
+            "stalled_after_unknown": self.stalled_after_unknown.total_seconds(),
+        }
+
     def fails(self, task: str) -> bool:
         for glob, choice in self.policy.items():
             if fnmatchcase(task, glob):
@@ -63,18 +73,21 @@ class RescueRules:
         return False
 
 
-async def notice_stalled_jobs(conn: Conn) -> int:
-    """Bring the suspects up to date; returns how many there are. A transaction of its own."""
+async def notice_stalled_jobs(conn: Conn) -> None:
+    """Bring the suspects up to date. A transaction of its own."""
     queries = load_queries("stalled")
     await fetch_all(conn, queries["drop_suspects"])
     await fetch_all(conn, queries["notice_suspects"])
     await fetch_all(conn, queries["drop_silent_workers"], {"hours": FORGET_WORKERS_HOURS})
-    return await count_suspects(conn)
 
 
-async def count_suspects(conn: Conn) -> int:
-    """Running jobs without a live worker."""
-    return int((await fetch_one(conn, load_queries("stalled")["count_suspects"]))["suspects"])
+async def report_on(
+    conn: Conn, items: Sequence[ItemResult], rules: RescueRules, begun: float
+) -> RescueReport:
+    """The report of a pass that began at this time (monotonic), with the suspects that are left."""
+    left = await fetch_one(conn, load_queries("stalled")["count_suspects"], rules.spans)
+    elapsed = time.monotonic() - begun
+    return RescueReport(tuple(items), left["suspects"], elapsed, left["acts_in"])
 
 
 async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
@@ -85,19 +98,9 @@ async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
     """
     begun = time.monotonic()
     queries = load_queries("stalled")
-    due = await fetch_all(
-        conn,
-        queries["lock_due"],
-        {
-            "stalled_after": rules.stalled_after.total_seconds(),
-            "stalled_after_unknown": rules.stalled_after_unknown.total_seconds(),
-            "limit": MOST_JOBS,
-        },
-    )
+    due = await fetch_all(conn, queries["lock_due"], {**rules.spans, "limit": MOST_JOBS})
     items = await rescue_rows(conn, due, rules)
-    acted = tuple(item for item in items if item is not None)
-    left = await count_suspects(conn)
-    return RescueReport(acted, left, time.monotonic() - begun)
+    return await report_on(conn, [item for item in items if item is not None], rules, begun)
 
 
 async def rescue_rows(
@@ -209,11 +212,21 @@ def _describe_loss(row: dict[str, Any]) -> str:
     if row["host"]:
         return (
             f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "
-            f"last beat at {format_time(row['beat_at'], seconds=True)}"
+            f"last beat at {format_time(row['beat_at'], seconds=True)}{_with_jobs(row)}"
         )
     who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
     noticed = format_time(row["first_noticed_at"], seconds=True)
     return f"{who} is gone, noticed at {noticed}"
+
+
+def _with_jobs(row: dict[str, Any]) -> str:
+    """All that died together, the same words for each: one of them may have killed the worker."""
+    jobs = sorted({row["id"], *row["job_ids"]} - {0})
+    if len(jobs) == 1:
+        return ""
+    first = ", ".join(map(str, jobs[:MOST_NAMED]))
+    more = len(jobs) - MOST_NAMED
+    return f" with jobs {first}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def _item(row: dict[str, Any], outcome: ItemOutcome, code: str, reason: str) -> ItemResult:

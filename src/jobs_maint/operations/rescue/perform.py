@@ -40,19 +40,13 @@ ABSENT = ("not_found", "wrong_status")
 
 
 async def list_stuck(call: Call[ListStuck]) -> StuckReport:
-    return await read(
-        call,
-        lambda conn: workers.list_stuck_jobs(
-            conn,
-            stalled_after=call.settings.stalled_after,
-            stalled_after_unknown=call.settings.stalled_after_unknown,
-            scope=call.scope,
-        ),
-    )
+    rules = passes.RescueRules.of(call.settings)
+    return await read(call, lambda conn: workers.list_stuck_jobs(conn, rules, call.scope))
 
 
 async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
-    return await read(call, lambda conn: workers.list_workers(conn, scope=call.scope))
+    rules = passes.RescueRules.of(call.settings)
+    return await read(call, lambda conn: workers.list_workers(conn, rules, call.scope))
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
@@ -70,16 +64,20 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     return report
 
 
-async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport:
+async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
+    """Acts at once on what the rescue would act on now; asks where a worker only fell silent."""
     begun = time.monotonic()
     rules = passes.RescueRules.of(call.settings)
+    ids = call.action.job_ids
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
-            items = await named.rescue_jobs(conn, call.action.job_ids, rules, scope=call.scope)
-            left = await passes.count_suspects(conn)
-            report = RescueReport(items, left, time.monotonic() - begun)
+            rows, refusals = await named.judge_jobs(conn, ids, rules, call.scope)
+            if named.describe_silence(rows, refusals):
+                return await _freeze(conn, call, rows, refusals)
+            items = await named.rescue_jobs(conn, ids, rules, scope=call.scope)
+            report = await passes.report_on(conn, items, rules, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     return report
@@ -99,10 +97,7 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
             rows, refusals = await named.judge_jobs(conn, action.job_ids, rules, call.scope)
             if action.force:
                 _require_running(action.job_ids[0], refusals)
-            preview = await _freeze(conn, call, rows, refusals)
-            counts = {"jobs": preview.count}
-            await audit.record(conn, call.actor, action, "previewed", counts=counts)
-    return preview
+            return await _freeze(conn, call, rows, refusals)
 
 
 def _require_running(job_id: int, refusals: Mapping[int, ItemResult]) -> None:
@@ -114,11 +109,12 @@ def _require_running(job_id: int, refusals: Mapping[int, ItemResult]) -> None:
 
 async def _freeze(
     conn: Conn,
-    call: Call[PreviewRescue],
+    call: Call[PreviewRescue] | Call[RescueJobs],
     rows: Mapping[int, Any],
     refusals: Mapping[int, ItemResult],
 ) -> Preview:
     action = call.action
+    force = isinstance(action, PreviewRescue) and action.force
     left_out = named.group_skips([item for item in refusals.values() if item.code in ABSENT])
     stay = named.group_skips([item for item in refusals.values() if item.code not in ABSENT])
     chosen = [row for row in rows.values() if row["status"] == "doing"]
@@ -133,12 +129,13 @@ async def _freeze(
             job_ids=[row["id"] for row in chosen],
             params={
                 "needs": (action.role or Role.ADMIN).value,
-                "force": action.force,
+                "force": force,
                 "claims": {str(row["id"]): named.claim_of(row) for row in chosen},
                 "queues": list(dict.fromkeys(queue for (queue, _), _ in groups)),
                 "left_out": [asdict(skip) for skip in left_out],
             },
         )
+    await audit.record(conn, call.actor, action, "previewed", counts={"jobs": len(chosen)})
     return Preview(
         verb="rescue",
         words=action.words(),
@@ -146,9 +143,11 @@ async def _freeze(
         count=len(chosen),
         remain=0,
         groups=tuple(SetGroup(*names, count) for names, count in groups),
-        skips=left_out if action.force else (*stay, *left_out),
+        skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
-        warnings=named.describe_risk(chosen[0]) if action.force else (),
+        warnings=(
+            named.describe_risk(chosen[0]) if force else named.describe_silence(rows, refusals)
+        ),
     )
 
 

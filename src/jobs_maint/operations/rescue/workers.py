@@ -8,6 +8,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
+from jobs_maint.operations.rescue.passes import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 
@@ -18,35 +19,35 @@ LONG_RUNNING = timedelta(hours=1)
 
 
 async def list_stuck_jobs(
-    conn: Conn,
-    *,
-    stalled_after: timedelta,
-    stalled_after_unknown: timedelta,
-    scope: QueueScope = ALL_QUEUES,
+    conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
 ) -> StuckReport:
-    """Running jobs without a live worker, and those that have run for more than an hour."""
-    rows = await fetch_all(conn, load_queries("workers")["list_running"], {"limit": MOST_RUNNING})
+    """Running jobs that nobody runs, by the rescue's own rule, and those running long."""
+    rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
     stuck, long_running = [], []
     for row in visible:
-        after = stalled_after if row["had_recorder"] else stalled_after_unknown
-        job = _job(row, after)
-        if row["noticed_seconds"] is not None or not (row["named"] or row["heartbeat_fresh"]):
-            stuck.append(job)
+        if row["unreported"]:
+            stuck.append(_job(row))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
-            long_running.append(job)
+            long_running.append(_job(row))
     as_of = await get_time(conn)
     return StuckReport(as_of, tuple(stuck), tuple(long_running), len(rows) - len(visible))
 
 
-async def list_workers(conn: Conn, *, scope: QueueScope = ALL_QUEUES) -> WorkersReport:
+async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
+    params = {"limit": MOST_RUNNING, **rules.spans}
+    return await fetch_all(conn, load_queries("workers")["list_running"], params)
+
+
+async def list_workers(
+    conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
+) -> WorkersReport:
     """Each worker process with the jobs it runs now, as far as the actor may see them."""
-    queries = load_queries("workers")
-    running = await fetch_all(conn, queries["list_running"], {"limit": MOST_RUNNING})
+    running = await _list_running(conn, rules)
     by_worker: dict[int | None, list[StuckJob]] = {}
     for row in running:
         if scope.covers(row["queue"]):
-            by_worker.setdefault(row["worker_id"], []).append(_job(row, None))
+            by_worker.setdefault(row["worker_id"], []).append(_job(row))
     workers = [
         WorkerView(
             worker_id=row["worker_id"],
@@ -58,14 +59,13 @@ async def list_workers(conn: Conn, *, scope: QueueScope = ALL_QUEUES) -> Workers
             seen_seconds=row["seen_seconds"],
             jobs=tuple(by_worker.get(row["worker_id"], ())),
         )
-        for row in await fetch_all(conn, queries["list_workers"])
+        for row in await fetch_all(conn, load_queries("workers")["list_workers"])
     ]
     as_of = await get_time(conn)
     return WorkersReport(as_of, tuple(workers))
 
 
-def _job(row: dict[str, Any], after: timedelta | None) -> StuckJob:
-    noticed = row["noticed_seconds"]
+def _job(row: dict[str, Any]) -> StuckJob:
     return StuckJob(
         job_id=row["job_id"],
         queue=row["queue"],
@@ -75,8 +75,6 @@ def _job(row: dict[str, Any], after: timedelta | None) -> StuckJob:
         running_seconds=row["running_seconds"],
         named=row["named"],
         worker=row["worker"],
-        noticed_seconds=noticed,
-        due_in_seconds=after.total_seconds() - noticed
-        if after is not None and noticed is not None
-        else None,
+        noticed_seconds=row["noticed_seconds"],
+        due_in_seconds=row["due_in_seconds"],
     )

@@ -1,0 +1,73 @@
+-- What several queries must agree on: who runs a job, whether anybody does, when the rescue acts.
+-- A beat is fresh within three of its own beats.
+
+-- name: running_jobs
+-- Jobs `j` with the time `started.at` of their last start, their registered worker `w`, and `known`: the
+-- recorder that says most about them. That is one whose beat names the job, or else that of its
+-- worker. A beat before this start was from another run and shows nothing about the one that runs it
+-- now. The partial unique index on (lock) WHERE status = 'doing' holds every running job.
+procrastinate_jobs j
+CROSS JOIN LATERAL (
+    SELECT max(e.at) AS at FROM procrastinate_events e
+    WHERE e.job_id = j.id AND e.type = 'started'
+) AS started
+LEFT JOIN LATERAL (
+    SELECT *, names_it AND fresh AS names_it_now
+    FROM (
+        SELECT m.worker_id, m.host, m.pid, m.beat_at, m.beat_seconds, m.job_ids,
+               m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh,
+               j.id = ANY (m.job_ids) AS names_it
+        FROM jobs_maint_workers m
+        WHERE m.worker_id = j.worker_id OR j.id = ANY (m.job_ids)
+    ) AS m
+    WHERE m.worker_id = j.worker_id OR m.fresh OR m.beat_at >= started.at
+    ORDER BY names_it_now DESC, names_it DESC, beat_at DESC LIMIT 1
+) AS known ON true
+LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+
+-- name: unreported
+-- Of a running job among {{running_jobs}}: nobody can be said to run it. Not so are: a job that a
+-- fresh beat names; a job that started after the last beat of its live worker (which has had no chance to
+-- name it yet); a job of a worker that beats while Procrastinate's heartbeat has stopped (its event loop is
+-- blocked: it may have fetched the job without starting it, and still will); while Procrastinate's
+-- heartbeat is fresh, a job of a worker that never beat (no recorder there) or whose heartbeat went
+-- on for three beats after its last beat (the process lives, only its recorder does not); and a job that
+-- may be the unread one (id 0) of a worker whose row was pruned, which took the worker's id off the job.
+(NOT coalesce(known.names_it_now, false)
+ AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at)
+ AND NOT (coalesce(known.fresh, false)
+          AND coalesce(w.last_heartbeat <= now() - interval '30 seconds', false))
+ AND NOT coalesce(
+     w.last_heartbeat > now() - interval '30 seconds'
+     AND (known.worker_id IS NULL
+          OR w.last_heartbeat > known.beat_at + make_interval(secs => 3 * known.beat_seconds)),
+     false)
+ AND NOT (j.worker_id IS NULL AND known.worker_id IS NULL AND EXISTS (
+     SELECT 1 FROM jobs_maint_workers m
+     WHERE 0 = ANY (m.job_ids) AND (m.queues IS NULL OR j.queue_name = ANY (m.queues))
+       AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
+       AND NOT EXISTS (SELECT 1 FROM procrastinate_workers p WHERE p.id = m.worker_id)
+       AND NOT EXISTS (SELECT 1 FROM jobs_maint_suspects other
+                       WHERE other.job_id = j.id AND other.worker_id <> m.worker_id))))
+
+-- name: due (stalled_after, stalled_after_unknown)
+-- Joins for a suspect `s`: its worker's row `m`, and `due.at`, when the rescue may act on it.
+-- Silence counts only if some worker is reporting: after a database outage the first pass may come
+-- before the first beat. So some worker must have sent three beats without a gap (`heard.at`, null
+-- where none beats); while nobody is heard, and for a worker that never beat, the longer span decides.
+LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
+LEFT JOIN LATERAL (
+    SELECT min(b.steady_since + make_interval(
+        secs => 3 * greatest(b.beat_seconds, m.beat_seconds))) AS at
+    FROM jobs_maint_workers b
+    WHERE b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
+) AS heard ON true
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN s.job_id IS NULL THEN NULL
+                WHEN NOT s.had_recorder THEN s.first_noticed_at + span.longer
+                WHEN heard.at IS NULL THEN s.first_noticed_at + greatest(span.shorter, span.longer)
+                ELSE least(greatest(s.first_noticed_at + span.shorter, heard.at),
+                           s.first_noticed_at + greatest(span.shorter, span.longer)) END AS at
+    FROM (SELECT make_interval(secs => %(stalled_after)s::float8) AS shorter,
+                 make_interval(secs => %(stalled_after_unknown)s::float8) AS longer) AS span
+) AS due ON true
