@@ -41,8 +41,13 @@ def test_a_killed_workers_job_goes_back_by_one_command(queue, jobs_maint):
         lambda: (found := jobs_maint("rescue", job, **LATE)).returncode != 4 and found,
         timeout=40, what="the rescue",
     )  # fmt: skip
+    assert done.stdout == ""
+    assert f" pid {worker.pid}) is silent: its last beat was at 20" in done.stderr
+    assert "the job will run twice. Left alone, the rescue acts in 1 h" in done.stderr
+    assert "use --yes" in done.stderr
+    done = jobs_maint("rescue", job, "--yes", **LATE)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("1 job without a worker: 1 put back.")
+    assert done.stdout.startswith("1 job of slow rescued in ")
     assert f"pid {worker.pid}" in " ".join(done.stdout.split())
     queue.worker("slow", settings=QUIET)
     queue.wait_for_status(job, "succeeded", timeout=40)

@@ -16,6 +16,7 @@ from jobs_maint import cli, upstream
 from jobs_maint.actions import (
     Actor,
     Grant,
+    ListWorkers,
     PurgeFinished,
     RescueStalled,
     RetryJobs,
@@ -31,6 +32,7 @@ from jobs_maint.operations.doctor.database import judge_postgresql
 from jobs_maint.operations.doctor.examine import CHECKS, Situation, examine
 from jobs_maint.operations.doctor.maintenance import judge_schedule
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -53,6 +55,10 @@ async def look(pool, **situation):
 
 async def level(pool, check, **situation):
     return (await look(pool, **situation))[check].level
+
+
+async def ask_workers(pool):
+    return (await perform(pool, ANA, ListWorkers(), settings=SETTINGS)).workers
 
 
 def settings(**changed):
@@ -542,6 +548,51 @@ async def test_a_worker_that_just_began_its_first_job_is_given_time(pool, make_j
     assert await level(pool, "workers") == "ok"
 
 
+async def test_right_after_a_kill_it_says_silent_and_maybe_dead(pool, conn, worker):
+    """Not that its recorder stopped: its heartbeat did not go on either."""
+    await worker()
+    dead = await worker(
+        beat_ago=timedelta(seconds=12), heartbeat_ago=timedelta(seconds=14), job_ids=[1]
+    )
+    await conn.execute(
+        "UPDATE jobs_maint_workers SET beat_seconds = 1 WHERE worker_id = %s", (dead,)
+    )
+    finding = (await look(pool))["workers"]
+    assert finding.level == "warning"
+    assert finding.sentence == (
+        f"1 of 2 workers live. Worker {dead} (web-1 pid 7) has been silent for 12 s, and may be "
+        "dead."
+    )
+
+
+async def test_a_worker_that_holds_a_job_and_is_silent_is_a_warning(pool, make_job, worker):
+    dead = await worker(beat_ago=minutes(3), heartbeat_ago=minutes(3))
+    await make_job(status="doing", worker_id=dead)
+    await worker()
+    finding = (await look(pool))["workers"]
+    assert finding.level == "warning"
+    assert f"Worker {dead} (web-1 pid 7) has been silent for 3 min" in finding.sentence
+
+
+async def test_a_worker_that_was_restarted_after_a_kill_leaves_no_warning(pool, conn, worker):
+    for _ in range(3):
+        await worker(beat_ago=minutes(3), heartbeat_ago=minutes(3))
+    found = await ask_workers(pool)
+    assert [row.live for row in found] == [False] * 3
+    await worker()
+    assert await level(pool, "workers") == "ok"
+    assert [row.live for row in await ask_workers(pool)] == [True]
+
+
+async def test_a_worker_with_no_job_so_far_is_not_said_to_have_no_recorder(pool, worker):
+    await worker(recorder=False)
+    (row,) = await ask_workers(pool)
+    assert (row.live, row.recorder, row.ran) == (True, False, False)
+    text = render_text(await perform(pool, ANA, ListWorkers(), settings=MaintSettings()))
+    assert "without a recorder" not in text
+    assert "1 worker with no job so far" in text
+
+
 async def test_a_recorder_that_stopped_is_a_warning(pool, worker):
     await worker(beat_ago=minutes(5))
     finding = (await look(pool))["workers"]
@@ -812,7 +863,9 @@ async def test_a_digest_that_was_never_sent_is_told(pool, conn):
     assert "it was never sent. not_in_channel" in (await look(pool))["digests"].sentence
 
 
-async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn, make_job):
+async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn, make_job, worker):
+    await worker()
+    await conn.execute("UPDATE jobs_maint_workers SET steady_since = now() - interval '1 h'")
     assert await level(pool, "suspects") == "ok"
     job = await make_job(status="doing")
     await conn.execute(

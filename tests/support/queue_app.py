@@ -66,7 +66,8 @@ async def blocks(context: JobContext, *, seconds: float) -> None:
 async def blocks_asking(context: JobContext, *, seconds: float) -> None:
     """Blocks the event loop once the commit of this worker's next fetch waits for a lock."""
     asks = (
-        "SELECT 1 FROM pg_stat_activity WHERE application_name = current_setting('application_name')"
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE application_name = current_setting('application_name')"
         " AND wait_event_type = 'Lock' AND query ILIKE 'commit%'"
     )
     note(context, "start")

@@ -236,6 +236,7 @@ def rescue() -> RescueReport:
         ),
         2,
         0.2,
+        18.4,
     )  # fmt: skip
 
 

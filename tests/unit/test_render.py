@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -221,6 +222,17 @@ def test_a_narrow_table_says_what_it_leaves_out():
     text = render_text(STATS, width=60)
     assert "Too narrow for: Scheduled, Done 24h. --json has them." in text
     assert "Too narrow" not in render_text(STATS, width=80)
+
+
+@pytest.mark.parametrize("behind", [0, 900])
+def test_without_a_worker_no_queue_is_said_to_keep_up(behind):
+    late = replace(WEBHOOK, ready=3 if behind else 0, oldest_ready_seconds=behind or None)
+    text = render_text(stats(late, REPORTS, live=0), width=120)
+    assert "keep" not in text
+    assert text.startswith(
+        "No worker is live and 3 jobs wait; " if behind else "No worker is live and no job waits; "
+    )
+    assert text.count("No worker is live") == 1
 
 
 def test_wide_characters_keep_the_columns_straight():

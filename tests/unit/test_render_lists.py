@@ -10,6 +10,8 @@ from jobs_maint.models import (
     AuditReport,
     ErrorGroup,
     ErrorsReport,
+    FailedJob,
+    FailedJobsReport,
     StuckJob,
     StuckReport,
     WorkersReport,
@@ -57,6 +59,44 @@ def test_no_line_is_wider_than_the_terminal(result, width):
     assert max(map(len, lines(result, width))) <= width
 
 
+LONG_ERROR = "could not connect to https://hooks.example.com/" + "x" * 400
+LOUD = replace(
+    TIMEOUT, task="shop.tasks.recalculate_all_recommendations_of_a_customer", message=LONG_ERROR,
+    sample_job_id=10**12,
+)  # fmt: skip
+FAILED = FailedJobsReport(
+    NOW,
+    tuple(
+        FailedJob(
+            10**12 + n, "a-queue-with-quite-a-long-name-for-a-queue", LOUD.task, 3,
+            ago(minutes=n), recorded=True, exception_type="builtins.RuntimeError",
+            message=LONG_ERROR,
+        )
+        for n in range(3)
+    ),
+    3,
+    20,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", range(40, 251))
+def test_at_any_width_the_id_and_the_count_are_there(width):
+    """The widest column gives way first."""
+    text = lines(FAILED, width)
+    for job in FAILED.jobs:
+        row = next(line for line in text if line.startswith(str(job.job_id)))
+        if width >= 112:
+            assert "a-queue-with" in row
+            assert " 3" in row
+            assert " ago, 03:1" in row
+    assert "RuntimeError:" in " ".join(text)
+    table = lines(replace(ERRORS, groups=(LOUD, UNKNOWN)), width)
+    row = next(line for line in table if line.lstrip().startswith("37 "))
+    if width >= 112:
+        assert {"2", "rising", str(10**12)} <= set(row.split())
+    assert max(map(len, [*text, *table])) <= width
+
+
 def test_errors_are_a_row_a_group_and_their_numbers_add_up():
     text = lines(ERRORS)
     assert text[0] == "52 jobs failed in the last 24 h, 9 in the 24 h before."
@@ -88,7 +128,7 @@ def test_stuck_tells_who_has_no_worker_and_who_runs_long():
     assert "not noticed yet" in text
     assert "host-a pid 31" in text
     assert "2 running jobs in other queues not shown" in text
-    for due, says in ((-1, "due"), (120, "due in 2 min")):
+    for due, says in ((-1, "acts now"), (18.4, "acts in 19 s"), (120, "acts in 2 min")):
         job = replace(ORPHAN, noticed_seconds=180, due_in_seconds=due)
         report = StuckReport(NOW, (job,), ())
         assert any(line.endswith(f"  {says}") for line in lines(report))

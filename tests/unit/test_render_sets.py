@@ -38,7 +38,10 @@ BULK = BulkReport(
 )  # fmt: skip
 PURGE = PurgeReport({"succeeded": 1000, "failed": 204}, 12, 3.2, True, oldest_left=NOW)
 RESCUE = RescueReport(
-    (ItemResult(7, ItemOutcome.DONE, "put_back", "its worker died", "email", "a.send"),), 1, 0.1
+    (ItemResult(7, ItemOutcome.DONE, "put_back", "its worker died", "email", "a.send"),),
+    1,
+    0.1,
+    18.4,
 )
 FORCE = Preview(
     "rescue", "rescue --force 4712", "key", 1, 0, (SetGroup("reports", "shop.build", 1),), (), NOW,
@@ -247,7 +250,10 @@ def test_a_rescue_has_a_row_a_job_with_its_reason():
         "ID  Queue  Task  Became    Why",
         " 7  email  send  put back  its worker died",
         "",
-        "1 running job has no live worker but is not due yet: jobs-maint stuck.",
+        (
+            "1 running job has no live worker, but the rescue acts on it in 19 s; ask again then: "
+            "jobs-maint stuck."
+        ),
     ]
     assert "    its worker died" in lines(RESCUE, width=60)
 

@@ -159,7 +159,9 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     assert shown[0] == "🔴 4 jobs have no live worker."
     assert shown[1].startswith("The next rescue acts on 2 of them, later ones on the rest. 1 job")
     assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
-    assert "last on web-1 pid 712, now gone; noticed 2 min ago, rescue due in 3 min" in shown
+    assert (
+        "last on web-1 pid 712, now gone; noticed 2 min ago, the rescue acts in 2 min 50 s" in shown
+    )
     assert "its worker is gone; not noticed by the rescue yet" in shown
     assert "running long, on web-1 pid 712" in shown
     [rescue] = [
@@ -267,7 +269,7 @@ def test_rescue_tells_what_went_back_and_what_was_given_up():
     shown = lines(message)
     assert shown == [
         "🟡 2 jobs put back, 1 failed for good by @U0ANA in 0.2 s.",
-        "2 other jobs have no live worker but are not due yet.",
+        "2 other jobs have no live worker; the rescue acts on the first in 19 s.",
         "build_report  job 4602 · reports · failed for good",
         (
             "it was already put back 3 times, so the rescue gave up; "

@@ -121,7 +121,7 @@ def _row(worker: WorkerView) -> tuple[str, ...]:
 
 def _notes(report: WorkersReport) -> Part:
     line: Line = ["as of ", when(report.as_of, report.as_of)]
-    without = sum(not worker.recorder for worker in report.workers)
+    without = sum(not worker.recorder and worker.ran for worker in report.workers)
     if not without:
         return context(line)
     which = f"{count(without, 'worker has', 'workers have')} no recorder"

@@ -53,6 +53,8 @@ class WorkerView:
     recorder: bool
     seen_seconds: float
     jobs: tuple[StuckJob, ...]
+    ran: bool = True
+    """It has run a job. A recorder begins with the first, so before that nothing is known of it."""
 
 
 @dataclass(frozen=True, slots=True)

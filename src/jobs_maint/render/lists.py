@@ -187,11 +187,15 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         _tell_dropped(page, dropped)
         if len(running) > MOST_JOBS:
             page.line(f"{len(running) - MOST_JOBS:,} more not shown. --json has them.")
-    without = sum(not worker.recorder for worker in workers)
+    without = sum(not worker.recorder and worker.ran for worker in workers)
     if without:
         page.line()
         page.line(f"{count_noun(without, 'worker')} without a recorder: no error is recorded there "
                   "and host, pid and queues are unknown.")  # fmt: skip
+    if idle := sum(not worker.ran for worker in workers):
+        page.line()
+        page.line(f"{count_noun(idle, 'worker')} with no job so far: host, pid and queues are not "
+                  "known before the first.")  # fmt: skip
 
 
 def _where(worker: WorkerView) -> str:

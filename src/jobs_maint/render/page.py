@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
@@ -22,6 +22,8 @@ __all__ = ["Column", "Page", "Pages", "clock", "number", "when"]
 
 _GAP = 2
 _NARROWEST = 12
+"""Cells of a text that is cut, while less important columns could be left out instead."""
+_SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +142,47 @@ class Page:
         return _total(columns) <= self.width
 
     def _fit(self, columns: list[Column]) -> tuple[list[Column], list[Column]]:
-        dropped: list[Column] = []
-        while (excess := _total(columns) - self.width) > 0:
-            wide = next((c for c in columns if c.may_shrink and c.width > _NARROWEST), None)
-            if wide is not None and wide.width - excess >= _NARROWEST:
-                cells = [cut(cell, wide.width - excess) for cell in wide.cells]
-                columns[columns.index(wide)] = Column(
-                    wide.header, cells, wide.keep, wide.right, may_shrink=False
-                )
-                continue
-            worst = max(columns, key=lambda column: column.keep)
+        """What is printed and what is left out. The widest text gives way first.
+
+        Texts are cut to `_NARROWEST` before a column is left out, by its `keep`; then they are cut
+        further. Last, columns are left out from the right: the first one always stays.
+        """
+        shown, dropped = list(columns), []
+        while (narrowed := self._narrow(shown, _NARROWEST)) is None:
+            worst = max(shown, key=lambda column: column.keep)
             if worst.keep == 0:
                 break
-            columns.remove(worst)
+            shown.remove(worst)
             dropped.append(worst)
-        return columns, dropped
+        while narrowed is None and len(shown) > 1:
+            narrowed = self._narrow(shown, _SHORTEST)
+            if narrowed is None:
+                dropped.append(shown.pop())
+        return narrowed or shown, dropped
+
+    def _narrow(self, columns: Sequence[Column], narrowest: int) -> list[Column] | None:
+        """The columns with their texts cut to one width where that fits; None where it cannot."""
+        soft = [column for column in columns if column.may_shrink]
+        if _total(columns) <= self.width:
+            return list(columns)
+        room = self.width - _GAP * (len(columns) - 1)
+        room -= sum(column.width for column in columns if not column.may_shrink)
+        widths = sorted(column.width for column in soft)
+        while widths and widths[0] * len(widths) <= room:  # narrower than its share: stays whole
+            room -= widths.pop(0)
+        if not widths or room // len(widths) < min(narrowest, widths[0]):
+            return None
+        most = room // len(widths)
+        return [
+            column
+            if not column.may_shrink or column.width <= most
+            else replace(
+                column,
+                header="\n".join(cut(line, most) for line in column.header.split("\n")),
+                cells=[cut(cell, most) for cell in column.cells],
+            )
+            for column in columns
+        ]
 
     def _render(self, table: Table) -> list[str]:
         with self._console.capture() as captured:

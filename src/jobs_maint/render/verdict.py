@@ -82,7 +82,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     return Verdict(
         level,
         _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else ""),
-        _second_line(report, behind, bad_maintenance, unserved=unserved),
+        _second_line(report, behind, bad_maintenance),
     )
 
 
@@ -100,8 +100,10 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     elif behind:
         worst = f"{behind[0].queue} the most ({format_age(_behind(behind[0]))})"
         start = f"{len(behind)} queues are behind, {worst}"
-    elif failed:
+    elif failed and report.workers.live:
         return f"{failures[:1].upper()}{failures[1:]}; no queue is behind."
+    elif not report.workers.live:
+        start = "No worker is live and no job waits"
     else:
         return f"{_keep_up(report.queues)}; no job failed in the last hour."
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
@@ -117,15 +119,13 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
     return f"All {len(queues)} queues keep up"
 
 
-def _second_line(
-    report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str], *, unserved: bool
-) -> str:
+def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
     parts = []
     others = len(report.queues) - len(behind)
-    if behind and others:
+    if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
-    if not unserved:  # else the headline said it
+    if report.workers.live:  # else the headline said it
         parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:
@@ -137,7 +137,7 @@ def _second_line(
 
 
 def _worker_level(report: StatsReport) -> Level:
-    return "yellow" if report.workers.silent else "green"
+    return "yellow" if report.workers.silent or not report.workers.live else "green"
 
 
 def _workers(workers: WorkerCounts) -> str:

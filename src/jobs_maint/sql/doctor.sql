@@ -81,20 +81,13 @@ SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
                  ORDER BY e.id DESC LIMIT 1), false) AS cut
 FROM judged;
 
--- name: list_silent_recorders (newest)
+-- name: list_silent_recorders
 -- Workers that are alive by Procrastinate's heartbeat but do not beat. A worker beats from its
--- first job on, so one that ran none shows nothing. `ran`: one of their newest
--- jobs ended, or one has been running for half a minute.
-WITH ran AS MATERIALIZED (
-    SELECT DISTINCT worker_id FROM procrastinate_jobs
-    WHERE id > (SELECT max(id) FROM procrastinate_jobs) - %(newest)s
-      AND status NOT IN ('todo', 'doing')
-)
-SELECT w.id AS worker_id, m.worker_id IS NOT NULL AS beat_once,
-       w.id IN (SELECT worker_id FROM ran) OR EXISTS (
-           SELECT 1 FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
-           WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
-             AND e.at < now() - interval '30 seconds') AS ran
+-- first job on, so one that ran none shows nothing. `goes_on`: the heartbeat went on for three beats
+-- after the last beat. Without that, both may have ended together a moment ago.
+SELECT w.id AS worker_id, m.worker_id IS NOT NULL AS beat_once, {{ran}} AS ran,
+       coalesce(w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds), false)
+           AS goes_on
 FROM procrastinate_workers w LEFT JOIN jobs_maint_workers m ON m.worker_id = w.id
 WHERE w.last_heartbeat > now() - interval '30 seconds'
   AND (m.worker_id IS NULL OR m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds))

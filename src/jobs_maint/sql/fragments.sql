@@ -71,3 +71,39 @@ LEFT JOIN LATERAL (
     FROM (SELECT make_interval(secs => %(stalled_after)s::float8) AS shorter,
                  make_interval(secs => %(stalled_after_unknown)s::float8) AS longer) AS span
 ) AS due ON true
+
+-- name: workers
+-- Worker processes by Procrastinate's heartbeat `w` and by their beat `m`, with `live`. A silent one is
+-- told of while it holds a running job, or for an hour unless a live one has started after it: then it
+-- was restarted, and what is left of it is only its row.
+(
+    SELECT w.id, m.worker_id AS beaten_id, w.last_heartbeat, m.beat_at, m.beat_seconds,
+           m.host, m.pid, m.queues, m.job_ids,
+           coalesce(w.last_heartbeat > now() - interval '30 seconds', false)
+           OR coalesce(m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds), false) AS live
+    FROM procrastinate_workers w
+    FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
+) AS w
+
+-- name: still_told
+-- The condition that goes with {{workers}}. A worker without a row of Procrastinate's ended without a
+-- goodbye: it is told of only while it holds a job.
+(w.live
+ OR EXISTS (SELECT 1 FROM procrastinate_jobs j
+            WHERE j.status = 'doing' AND (j.worker_id = w.id OR j.id = ANY (w.job_ids)))
+ OR (greatest(w.last_heartbeat, w.beat_at) > now() - interval '1 hour' AND w.id IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM procrastinate_workers newer
+                     WHERE newer.id > w.id
+                       AND newer.last_heartbeat > now() - interval '30 seconds')))
+
+-- name: ran
+-- Of a worker `w`: it has run a job. One of the newest ended, or one has been running for half a
+-- minute. One that has run none does not beat yet, whether or not it has a recorder.
+(EXISTS (
+     SELECT 1 FROM procrastinate_jobs j
+     WHERE j.id > (SELECT max(id) FROM procrastinate_jobs) - 20000 AND j.worker_id = w.id
+       AND j.status NOT IN ('todo', 'doing'))
+ OR EXISTS (
+     SELECT 1 FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
+     WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
+       AND e.at < now() - interval '30 seconds'))

@@ -197,20 +197,8 @@ WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_
 GROUP BY 1;
 
 -- name: count_workers
--- Live: a fresh beat (within three of its own) or a fresh heartbeat of Procrastinate. Silent: the
--- others that Procrastinate still lists, or whose last beat names a job that is still running. One
--- that is neither ended without saying goodbye and left nothing behind.
-SELECT count(*) FILTER (WHERE live) AS live, count(*) FILTER (WHERE NOT live) AS silent
-FROM (
-    SELECT coalesce(w.last_heartbeat > now() - interval '30 seconds', false)
-           OR coalesce(m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds), false) AS live
-    FROM procrastinate_workers w
-    FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
-    WHERE w.id IS NOT NULL
-       OR m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
-       OR EXISTS (SELECT 1 FROM procrastinate_jobs j
-                  WHERE j.id = ANY (m.job_ids) AND j.status = 'doing')
-) AS workers;
+SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent
+FROM {{workers}} WHERE {{still_told}};
 
 -- name: list_maintenance (queue)
 -- The last end of each of our tasks of maintenance, by jobs_maint_own_idx: the events of its twenty

@@ -21,13 +21,9 @@ WHERE j.status = 'doing'
 ORDER BY started.at NULLS FIRST, j.id LIMIT %(limit)s;
 
 -- name: list_workers
--- Worker processes by their beat and by Procrastinate's heartbeat; silent ones for an hour.
-SELECT coalesce(w.id, m.worker_id) AS worker_id, m.host, m.pid, m.queues,
-       m.worker_id IS NOT NULL AS recorder,
-       coalesce(w.last_heartbeat > now() - interval '30 seconds', false)
-           OR coalesce(m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds), false) AS live,
-       extract(epoch FROM now() - greatest(w.last_heartbeat, m.beat_at))::float8 AS seen_seconds
-FROM procrastinate_workers w
-FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
-WHERE w.id IS NOT NULL OR m.beat_at > now() - interval '1 hour'
+-- Worker processes, live or silent. `ran`: it has run a job.
+SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
+       w.beaten_id IS NOT NULL AS recorder, w.live, w.beaten_id IS NOT NULL OR {{ran}} AS ran,
+       extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at))::float8 AS seen_seconds
+FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;

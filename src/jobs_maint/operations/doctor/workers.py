@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,6 @@ from jobs_maint.upstream import OUR_TASKS
 __all__: list[str] = []
 
 NEWEST_EVENTS = 200_000
-NEWEST_JOBS = 20_000
 MOST_FAILURES = 1_000
 MOST_READY = 1_000
 MOST_LOCKED = 50_000
@@ -33,7 +33,10 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         return await _no_worker(conn)
     silent = await _list_silent(conn)
     without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
-    stopped = [row["worker_id"] for row in silent if row["beat_once"]]
+    stopped = [row["worker_id"] for row in silent if row["goes_on"]]
+    hushed = {row["worker_id"] for row in silent if row["beat_once"] and not row["goes_on"]}
+    found = await fetch_all(conn, load_queries("workers")["list_workers"])
+    quiet = [row for row in found if not row["live"] or row["worker_id"] in hushed]
     if without:
         judge = error if len(without) == live else warning
         return judge(
@@ -49,8 +52,26 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
             f"{few(stopped)}): it no longer beats, although Procrastinate's heartbeat goes on.",
             "Check that worker's log for jobs_maint.recorder_… events, then restart it.",
         )
+    if quiet:
+        return warning(
+            "workers",
+            f"{live - len(hushed)} of {count(live + len(quiet) - len(hushed), 'worker')} live. "
+            f"{_tell_quiet(quiet)}",
+            "If it is dead, the rescue puts its jobs back; `jobs-maint workers` shows them. Start "
+            "another worker if nothing restarts it.",
+        )
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
+
+
+def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:
+    row = min(rows, key=lambda row: row["seen_seconds"])
+    where = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
+    others = f", {len(rows) - 1} more for longer" if len(rows) > 1 else ""
+    return (
+        f"Worker {row['worker_id']}{where} has been silent for "
+        f"{format_age(row['seen_seconds'])}{others}, and may be dead."
+    )
 
 
 async def _no_worker(conn: Conn) -> Finding:
@@ -65,8 +86,7 @@ async def _no_worker(conn: Conn) -> Finding:
 
 
 async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
-    params = {"newest": NEWEST_JOBS}
-    return await fetch_all(conn, load_queries("doctor")["list_silent_recorders"], params)
+    return await fetch_all(conn, load_queries("doctor")["list_silent_recorders"])
 
 
 async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001

@@ -57,6 +57,7 @@ async def list_workers(
             queues=tuple(row["queues"]) if row["queues"] is not None else None,
             recorder=row["recorder"],
             seen_seconds=row["seen_seconds"],
+            ran=row["ran"],
             jobs=tuple(by_worker.get(row["worker_id"], ())),
         )
         for row in await fetch_all(conn, load_queries("workers")["list_workers"])
