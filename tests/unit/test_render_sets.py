@@ -251,8 +251,8 @@ def test_a_rescue_has_a_row_a_job_with_its_reason():
         " 7  email  send  put back  its worker died",
         "",
         (
-            "1 running job has no live worker, but the rescue acts on it in 19 s; ask again then: "
-            "jobs-maint stuck."
+            "1 running job has no live worker, but the rescue acts on it in 19 s; ask again then:"
+            " jobs-maint stuck."
         ),
     ]
     assert "    its worker died" in lines(RESCUE, width=60)

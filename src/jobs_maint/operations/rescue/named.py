@@ -1,9 +1,10 @@
 """Rescue jobs that a person named: at once if their worker is dead, never if it is alive.
 
 The pass waits for `stalled_after`; a person who names a job has already looked. So it is enough
-that its worker used to beat and is silent now, as long as some worker is reporting; but until the
-pass would act, that person is told who fell silent, and confirms. A job of a live worker needs
-`--force`, and so does a job of a worker that never beat: nothing shows whether it is alive.
+that its worker used to beat and is silent now, as long as some worker is reporting; but if it has
+not been so for `stalled_after`, that person is told who fell silent, and confirms. A job of a live
+worker needs `--force`, and so does a job of a worker that never beat: nothing shows whether it is
+alive.
 """
 
 from __future__ import annotations
@@ -110,19 +111,24 @@ def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def describe_silence(
-    rows: Mapping[int, Mapping[str, Any]], refusals: Mapping[int, ItemResult]
+    rows: Mapping[int, Mapping[str, Any]], refusals: Mapping[int, ItemResult], rules: RescueRules
 ) -> tuple[str, ...]:
     """What a person must know whose jobs go back earlier than the rescue would put them back.
 
-    Nothing when each of them is due.
+    Nothing when the rescue would act now, or their workers have been silent for as long.
     """
-    early = [row for job_id, row in rows.items() if job_id not in refusals and row["due_in"] > 0]
+    early = [
+        row
+        for job_id, row in rows.items()
+        if job_id not in refusals
+        and row["due_in"] > 0
+        and (row["silent_seconds"] or 0.0) < rules.stalled_after.total_seconds()
+    ]
     if not early:
         return ()
     silent = {row["worker_id"]: row for row in early}
     lines = [
-        f"{_worker(row)[0].upper()}{_worker(row)[1:]} is silent: its last beat was at "
-        f"{_at(row['beat_at'])}, {format_age(row['silent_seconds'])} ago."
+        f"{_worker(row)[0].upper()}{_worker(row)[1:]} is silent: {_last_beat(row)}."
         for row in list(silent.values())[:MOST_SILENT]
     ]
     if (more := len(silent) - MOST_SILENT) > 0:
@@ -211,6 +217,12 @@ def _holds(row: Mapping[str, Any]) -> str:
 def _worker(row: Mapping[str, Any]) -> str:
     who = f"worker {row['worker_id']}" if row["worker_id"] is not None else "a worker"
     return f"{who} ({row['host']} pid {row['pid']})" if row["host"] else who
+
+
+def _last_beat(row: Mapping[str, Any]) -> str:
+    if row["beat_at"] is None:  # its row was dropped meanwhile
+        return f"it was noticed {format_age(row['noticed_seconds'])} ago"
+    return f"its last beat was at {_at(row['beat_at'])}, {format_age(row['silent_seconds'])} ago"
 
 
 def _last_sign(row: Mapping[str, Any]) -> str:

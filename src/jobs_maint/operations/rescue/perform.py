@@ -74,8 +74,8 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, ids, rules, call.scope)
-            if named.describe_silence(rows, refusals):
-                return await _freeze(conn, call, rows, refusals)
+            if named.describe_silence(rows, refusals, rules):
+                return await _freeze(conn, call, rows, refusals, rules)
             items = await named.rescue_jobs(conn, ids, rules, scope=call.scope)
             report = await passes.report_on(conn, items, rules, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
@@ -97,7 +97,7 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
             rows, refusals = await named.judge_jobs(conn, action.job_ids, rules, call.scope)
             if action.force:
                 _require_running(action.job_ids[0], refusals)
-            return await _freeze(conn, call, rows, refusals)
+            return await _freeze(conn, call, rows, refusals, rules)
 
 
 def _require_running(job_id: int, refusals: Mapping[int, ItemResult]) -> None:
@@ -112,6 +112,7 @@ async def _freeze(
     call: Call[PreviewRescue] | Call[RescueJobs],
     rows: Mapping[int, Any],
     refusals: Mapping[int, ItemResult],
+    rules: passes.RescueRules,
 ) -> Preview:
     action = call.action
     force = isinstance(action, PreviewRescue) and action.force
@@ -146,7 +147,9 @@ async def _freeze(
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
         warnings=(
-            named.describe_risk(chosen[0]) if force else named.describe_silence(rows, refusals)
+            named.describe_risk(chosen[0])
+            if force
+            else named.describe_silence(rows, refusals, rules)
         ),
     )
 
