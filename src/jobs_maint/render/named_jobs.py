@@ -69,9 +69,7 @@ def render_rescue(report: RescueReport, page: Page) -> None:
     if report.suspects:
         jobs = count_noun(report.suspects, "running job")
         has = "has" if report.suspects == 1 else "have"
-        page.line(
-            f"{jobs} {has} no live worker, but the rescue {_when(report)}: jobs-maint stuck."
-        )
+        page.line(f"{jobs} {has} no live worker, but the rescue {_when(report)}: jobs-maint stuck.")
 
 
 def _when(report: RescueReport) -> str:
