@@ -10,7 +10,17 @@ import pytest
 from tests.support.history import days, hours, minutes
 from tests.support.locks import wait_for_waiting
 
-from jobs_maint.actions import Actor, GetJob, Grant, ListFailed, Role, ShowStats
+from chatbot.messages.failed import render_failed
+from jobs_maint.actions import (
+    Actor,
+    DiscardJobs,
+    GetJob,
+    Grant,
+    ListFailed,
+    RetryJobs,
+    Role,
+    ShowStats,
+)
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.operations.failures import newest as failures
 from jobs_maint.perform import perform
@@ -93,6 +103,25 @@ async def test_a_grant_limited_to_queues_filters_and_says_how_many_are_hidden(po
     assert (failed.total, failed.hidden_jobs) == (2, 1)
     with pytest.raises(NotPermitted, match="webhook"):
         await ask(pool, ShowStats(queue="webhook"), EMAIL_ONLY)
+
+
+async def test_what_failed_and_was_retried_or_discarded_since_is_counted(pool, make_job, conn):
+    """So that a button that says three failures does not open "No job failed"."""
+    jobs = [await make_job(status="failed", queue="email", error="refused") for _ in range(3)]
+    await ask(pool, RetryJobs((jobs[0],)))
+    await ask(pool, DiscardJobs((jobs[1],)))
+    report = await ask(pool, ListFailed(since=hours(1)))
+    assert (report.total, report.retried_since, report.discarded_since) == (1, 1, 1)
+    await ask(pool, RetryJobs((jobs[2],)))
+    report = await ask(pool, ListFailed(queue="email", error="refused", since=hours(1)))
+    assert (report.total, report.retried_since, report.discarded_since) == (0, 2, 1)
+    message = render_failed(report, "/jobs")
+    assert message.text.startswith(
+        "🟡 3 jobs failed in email with 'refused' in the error in the last hour, "
+        "all retried or discarded since."
+    )
+    other = await ask(pool, ListFailed(error="timeout", since=hours(1)))
+    assert other.settled == 0
 
 
 async def test_a_worker_that_ended_without_a_goodbye_is_not_called_silent(pool, make_job, conn):

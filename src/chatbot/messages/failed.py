@@ -53,10 +53,13 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
         report.limit,
     )
     if not report.jobs:
-        dot = "🟢" if not report.total else "🟡"
+        dot = "🟢" if not report.total and not report.settled else "🟡"
         head: list[Line] = [[f"{dot} ", bold(_verdict(report))]]
         return pack([paragraph(*head), context(["as of ", _at(report)], *_hidden(report))])
     lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
+    if report.settled:
+        failed = count(report.settled, "more job")
+        lines.append([f"{failed} failed in that time, {report.settled_how} since."])
     if len(report.jobs) > 1:
         lines.append([_tasks(report)])
     # No page holds more than PER_PAGE of them, so jobs after this page are not rendered.
@@ -103,6 +106,8 @@ def _verdict(report: FailedJobsReport) -> str:
             parts.insert(0, "More than")
     else:
         parts = [f"{count(report.total, 'job')} failed" if report.total else "No job failed"]
+        if report.settled and not report.total:
+            parts = [f"{count(report.settled, 'job')} failed"]
     if report.queue:
         parts.append(f"in {cut(report.queue, 60)}")
     if report.task:
@@ -111,6 +116,8 @@ def _verdict(report: FailedJobsReport) -> str:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
     if report.since_seconds is not None:
         parts.append(f"in the last {say_span(report.since_seconds)[0]}")
+    if report.settled and not report.total:
+        parts[-1] += f", {'all ' * (report.settled > 1)}{report.settled_how} since"
     newest = report.jobs[0].failed_at if report.jobs else None
     if newest is not None:
         age = ago(report.as_of - newest)

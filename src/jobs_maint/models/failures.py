@@ -49,6 +49,20 @@ class FailedJobsReport(Report):
     """Matching jobs in queues that the actor's grants do not reach."""
     at_least: bool = False
     """There are more than `total`: so many were counted."""
+    retried_since: int = 0
+    """With a time span: jobs that failed in it too, and were put back since."""
+    discarded_since: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Jobs that failed within the span and are not failed now."""
+        return self.retried_since + self.discarded_since
+
+    @property
+    def settled_how(self) -> str:
+        if self.retried_since and self.discarded_since:
+            return "retried or discarded"
+        return "retried" if self.retried_since else "discarded"
 
     @property
     def not_shown(self) -> int:

@@ -121,6 +121,10 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
             beyond = "More than " if report.at_least else ""
             page.line(f"{beyond}{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
         page.line(f"Details: jobs-maint status {report.jobs[0].job_id}")
+    if report.settled:
+        more = "more " if report.total else ""
+        failed = count_noun(report.settled, f"{more}job")
+        page.line(f"In that time {failed} failed, {report.settled_how} since.")
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
         page.line(f"Only queues that your role reaches: {queues}.")

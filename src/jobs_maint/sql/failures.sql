@@ -143,6 +143,24 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
+-- name: count_left_behind (queue, queues, task, error, since_seconds, ids)
+-- Jobs that failed within the span and are not failed now: put back, or discarded.
+SELECT count(*) FILTER (WHERE status <> 'cancelled') AS retried,
+       count(*) FILTER (WHERE status = 'cancelled') AS discarded
+FROM (
+    SELECT DISTINCT j.id, j.status
+    FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
+    WHERE e.type = 'failed' AND e.at > now() - make_interval(secs => %(since_seconds)s::float8)
+      AND e.job_id = ANY (%(ids)s::bigint[]) AND j.status <> 'failed'
+      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+      AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+      AND (%(error)s::text IS NULL OR EXISTS (
+          SELECT 1 FROM jobs_maint_failures f WHERE f.job_id = j.id AND NOT f.will_retry
+          AND f.failed_at > now() - make_interval(secs => %(since_seconds)s::float8)
+          AND strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0))
+) AS job;
+
 -- name: insert_traceback (hash, body)
 -- Touched at most once a day, so that a storm does not rewrite one row again and again.
 INSERT INTO jobs_maint_tracebacks AS t (hash, body) VALUES (%(hash)s, %(body)s)

@@ -31,6 +31,8 @@ class _Found:
     total: int
     hidden: int
     at_least: bool = False
+    retried: int = 0
+    discarded: int = 0
 
 
 async def list_failed_jobs(
@@ -82,6 +84,8 @@ async def list_failed_jobs(
         limited_to_queues=scope.globs,
         hidden_jobs=found.hidden,
         at_least=found.at_least,
+        retried_since=found.retried,
+        discarded_since=found.discarded,
     )
 
 
@@ -124,21 +128,22 @@ async def _list_matching(
             else await fetch_all(conn, queries["find_by_error"], {"error": error, "most": MOST_IDS})
         )
         ids = [row["job_id"] for row in few] if len(few) < MOST_IDS else None
-    rows = await fetch_all(
-        conn,
-        queries["list_failed_jobs"],
-        {
-            "queue": queue,
-            "queues": scope.like_patterns,
-            "task": task,
-            "error": error,
-            "since_seconds": seconds,
-            "ids": ids,
-            "limit": limit,
-        },
-    )
+    params = {
+        "queue": queue,
+        "queues": scope.like_patterns,
+        "task": task,
+        "error": error,
+        "since_seconds": seconds,
+        "ids": ids,
+    }
+    rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
+    left = {"retried": 0, "discarded": 0}
+    if since is not None and ids:
+        left = await fetch_one(conn, queries["count_left_behind"], params)
     return _Found(
         [row for row in rows if row["reached"]],
         rows[0]["total"] if rows else 0,
         rows[0]["hidden"] if rows else 0,
+        retried=left["retried"],
+        discarded=left["discarded"],
     )
