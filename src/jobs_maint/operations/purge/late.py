@@ -29,9 +29,9 @@ __all__ = [
     "survey",
 ]
 
-NIGHT = 500_000
-PERSON = 2_000_000
-"""Jobs that are surveyed in one run; a person waits for it, and wants all of a usual table."""
+NIGHT = 300_000
+PERSON = 1_000_000
+"""Jobs that are surveyed in one run, at about 10 µs each; a person waits, but wants to know all."""
 CELL = 50_000
 """Jobs in a cell, about, and at most in one statement."""
 
