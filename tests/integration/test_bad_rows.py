@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from tests.support.history import days
 
@@ -208,6 +209,20 @@ async def test_the_rescue_puts_back_all_but_what_a_trigger_refuses(pool, make_jo
     report = await do(pool, actions.RescueStalled())
     codes = {item.job_id: item.code for item in report.items}
     assert codes == {held[0]: "error", **dict.fromkeys(others, "put_back")}
+
+
+async def test_a_row_that_another_session_holds_is_left_and_the_rest_of_the_set_done(
+    pool, make_job, conn, database_url
+):
+    jobs = [await make_job(status="failed") for _ in range(3)]
+    shown = await do(pool, actions.PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (jobs[1],))
+        report = await do(pool, actions.ConfirmSelection(shown.key))
+    (group,) = report.skips
+    assert (report.done, group.code, group.sample) == (2, "held", (jobs[1],))
+    assert "process" in group.reason
+    assert [await make_job.status(job_id) for job_id in jobs] == ["todo", "failed", "todo"]
 
 
 async def test_a_missing_right_is_no_bad_row(pool, make_job, conn):

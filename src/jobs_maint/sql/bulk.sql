@@ -71,6 +71,16 @@ FROM jobs_maint_selections WHERE key = %(key)s;
 INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)
 VALUES (%(audit_id)s, %(outcome)s, %(code)s, %(job_ids)s);
 
+-- name: list_held (ids)
+-- Those of the jobs whose rows another session has locked. The free ones are locked until the end
+-- of this transaction.
+WITH free AS MATERIALIZED (
+    SELECT id FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[])
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+SELECT id FROM procrastinate_jobs
+WHERE id = ANY (%(ids)s::bigint[]) AND id NOT IN (SELECT id FROM free);
+
 -- name: cancel (ids)
 -- Waiting jobs → cancelled; `scheduled_at` is kept, so that a retry restores it.
 UPDATE procrastinate_jobs SET status = 'cancelled'

@@ -6,6 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
+from psycopg import errors as pg
+
 from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
 from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
@@ -49,15 +51,26 @@ async def run_set(
     stopped = False
     for start in range(0, len(job_ids), BATCH):
         batch = job_ids[start : start + BATCH]
-        async with pool.connection() as conn, transaction(conn):
-            items = await (
-                act(conn, batch)
-                if act is not None
-                else _act(conn, verb, batch, reset_attempts=reset_attempts, scope=scope)
-            )
-            await _keep_items(conn, audit_id, items)
-            looked = start + len(batch)
-            go_on = True if on_batch is None else await on_batch(conn, looked, items)
+        looked = start + len(batch)
+
+        async def do(
+            ids: Sequence[int], held: Sequence[ItemResult], looked: int = looked
+        ) -> tuple[Sequence[ItemResult], bool]:
+            async with pool.connection() as conn, transaction(conn):
+                items = await (
+                    act(conn, ids)
+                    if act is not None
+                    else _act(conn, verb, ids, reset_attempts=reset_attempts, scope=scope)
+                )
+                items = [*items, *held]
+                await _keep_items(conn, audit_id, items)
+                return items, on_batch is None or await on_batch(conn, looked, items)
+
+        try:
+            items, go_on = await do(batch, ())
+        except pg.LockNotAvailable as exc:
+            free, held = await _leave_held(pool, batch, exc)
+            items, go_on = await do(free, held)
         for item in items:
             if item.outcome is ItemOutcome.FAILED:  # of these each reason counts
                 refusals.add(item.reason, [item.job_id])
@@ -97,6 +110,25 @@ async def _act(
     if verb == BulkVerb.CANCEL:
         return await cancel_jobs(conn, ids, scope=scope)
     return await discard_jobs(conn, ids, scope=scope)
+
+
+async def _leave_held(
+    pool: Pool, ids: Sequence[int], exc: pg.LockNotAvailable
+) -> tuple[list[int], list[ItemResult]]:
+    """The jobs whose rows are free, and the others; raises `exc` if no row is locked now.
+
+    A lock that is on the whole table raises again.
+    """
+    async with pool.connection() as conn, transaction(conn):
+        found = await fetch_all(conn, load_queries("bulk")["list_held"], {"ids": list(ids)})
+    held = {row["id"] for row in found}
+    if not held:
+        raise exc
+    who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
+    reason = f"another session holds its row{who}; try again when that is done"
+    return [job_id for job_id in ids if job_id not in held], [
+        ItemResult(job_id, ItemOutcome.SKIPPED, "held", reason) for job_id in ids if job_id in held
+    ]
 
 
 async def _keep_items(conn: Conn, audit_id: int, items: Sequence[ItemResult]) -> None:
