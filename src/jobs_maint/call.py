@@ -14,6 +14,7 @@ from jobs_maint.database import Conn, Pool, mapped_errors, transaction
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.events import emit
 from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
 
 __all__ = [
@@ -85,6 +86,11 @@ class Call(Generic[A]):
     watch: Watch = field(default_factory=Watch)
     audited: bool = False
     """Whether the audit already has a row for this call."""
+
+    @property
+    def rules(self) -> Rules:
+        """What is hidden in what is shown."""
+        return Rules.of(self.settings.redact, pii=self.settings.redact_pii)
 
 
 Handlers = Mapping[type[Action[Any]], Callable[[Call[Any]], Awaitable[Any]]]

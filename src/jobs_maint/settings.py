@@ -266,6 +266,7 @@ class MaintSettings(OurSettings):
     max_rescues: Annotated[int, Field(ge=0, le=1000)] = 3
     rescue_policy: Annotated[dict[str, Literal["retry", "fail"]], NoDecode, JsonText] = {}
     redact: Annotated[list[str], NoDecode, JsonText] = []
+    redact_pii: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -86,7 +86,7 @@ def as_text(value):
         return format_duration(value)
     if value in ((), {}, []):
         return "{}" if isinstance(value, dict) else "[]"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @pytest.mark.parametrize("cls", SETTINGS)

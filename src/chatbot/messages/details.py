@@ -105,8 +105,10 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
         if len(args) > ONE_LINE:
             args = json.dumps(job.args, indent=1, ensure_ascii=False)
         args = cut_middle(args, LONGEST_ARGS, shell)
-        hidden = " (secrets are hidden)" if HIDDEN in args else ""
-        parts.append(paragraph([f"Arguments{hidden}:"], pre=args))
+        notes = [f"{job.args_bytes:,} bytes, long values are cut"] if job.args_cut else []
+        notes += ["secrets are hidden"] if HIDDEN in args else []
+        about = f" ({'; '.join(notes)})" if notes else ""
+        parts.append(paragraph([f"Arguments{about}:"], pre=args))
     return [*parts, *_traceback(last, job, shell)]
 
 
@@ -159,9 +161,9 @@ def _facts(job: JobDetails) -> Part:
 
 def _timeline(job: JobDetails) -> list[Line]:
     lines: list[Line] = []
-    left = len(job.events) - MOST_EVENTS
+    left = len(job.events) + job.events_not_shown - MOST_EVENTS
     if left > 0:
-        lines.append([f"… {left} earlier steps not shown"])
+        lines.append([f"… {left:,} earlier steps not shown"])
     for event in job.events[-MOST_EVENTS:]:
         seconds = event.seconds or 0.0
         later = f", {format_age(seconds)} later" if seconds >= 1 else ""
@@ -180,9 +182,9 @@ def _is_close(job: JobDetails) -> bool:
 
 def _attempts(job: JobDetails) -> list[Line]:
     lines: list[Line] = []
-    left = len(job.failures) - MOST_ATTEMPTS
+    left = len(job.failures) + job.failures_not_shown - MOST_ATTEMPTS
     if left > 0:
-        lines.append([f"… {left} earlier attempts not shown"])
+        lines.append([f"… {left:,} earlier attempts not shown"])
     last = job.failures[-1]
     for run in job.failures[-MOST_ATTEMPTS:]:
         error = first_lines(_error(run), lines=1, width=160)

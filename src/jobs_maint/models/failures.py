@@ -46,7 +46,7 @@ class FailedJobsReport(Report):
     since_seconds: float | None = None
     limited_to_queues: tuple[str, ...] | None = None
     hidden_jobs: int = 0
-    """Matching jobs in queues that the actor's grants do not reach."""
+    """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""
     at_least: bool = False
     """There are more than `total`: so many were counted."""
     retried_since: int = 0

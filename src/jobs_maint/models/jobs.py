@@ -53,6 +53,8 @@ class FailedRun:
     message: str
     will_retry: bool
     traceback: str | None = None
+    traceback_left_out: bool = False
+    """It was kept, and only those of newer attempts are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,13 @@ class JobDetails(Report):
     """Who runs it now, as `host pid 123`, or `worker 9` where only its id is known."""
     unreported: bool = False
     """It is running by its status, but nobody can be said to run it."""
+    args_bytes: int = 0
+    args_cut: bool = False
+    """The arguments are long: values of more than 1,000 characters are cut, 60 names are shown."""
+    events_not_shown: int = 0
+    """Steps before the first of `events`."""
+    failures_not_shown: int = 0
+    """Attempts before the first of `failures`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ def render_job(job: JobDetails, page: Page) -> None:
     label = max(len(name) for name, _ in fields)
     for name, value in fields:
         page.line(f"{name:<{label}}  {value}")
-    page.line(f"Arguments{' (secrets hidden; --reveal shows all)' if job.redacted else ''}")
+    page.line(f"Arguments{_about_args(job)}")
     page.verbatim(_args(job), indent=2)
     page.line()
     page.line("Timeline (UTC)", "bold")
+    if job.events_not_shown:
+        page.line(f"{job.events_not_shown:,} earlier steps not shown", indent=2)
     if job.events:
         page.table(
             [
@@ -47,8 +49,19 @@ def render_job(job: JobDetails, page: Page) -> None:
     page.line("Failed attempts", "bold")
     if not job.failures:
         page.line(_no_failures(job), indent=2)
+    if job.failures_not_shown:
+        page.line(f"{job.failures_not_shown:,} earlier attempts not shown", indent=2)
     for run in job.failures:
         _render_run(run, job, page)
+
+
+def _about_args(job: JobDetails) -> str:
+    notes = []
+    if job.args_cut:
+        notes.append(f"{job.args_bytes:,} bytes, long values are cut")
+    if job.redacted:
+        notes.append("secrets hidden; --reveal shows all")
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _headline(job: JobDetails) -> str:
@@ -117,6 +130,8 @@ def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
     page.line(_error(run), "bold", indent=4)
     if run.traceback is not None:
         page.verbatim(safe_block(run.traceback.rstrip("\n")), indent=4)
+    elif run.traceback_left_out:
+        page.line("Its traceback is not shown here; --reveal shows all.", indent=4)
     elif run.kind == "error":
         page.line("No traceback was kept: there were too many similar failures.", indent=4)
 

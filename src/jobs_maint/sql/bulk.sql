@@ -1,6 +1,6 @@
 -- Sets of jobs: selecting, freezing, using once.
 
--- name: select_jobs (statuses, queue, queues, task, error, since_seconds, until_seconds, request, job_ids, ours, limit)
+-- name: select_jobs (statuses, queue, queues, task, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed.
 -- A job deferred after the request is another one that reuses the id (a truncated table).
@@ -24,14 +24,14 @@ WITH found AS (
                         WHERE e.job_id = j.id AND e.type <> 'scheduled')
                        <= (SELECT a.started_at FROM jobs_maint_audit a WHERE a.id = %(request)s),
                        true))
-      AND (%(error)s::text IS NULL OR EXISTS (
+      AND (%(error_jobs)s::bigint[] IS NULL OR j.id = ANY (%(error_jobs)s))
+      AND (%(records)s::bigint[] IS NULL OR EXISTS (
           SELECT 1 FROM jobs_maint_failures f
-          WHERE f.job_id = j.id
+          WHERE f.job_id = j.id AND f.id = ANY (%(records)s)
             AND f.failed_at >= coalesce((
                 SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
                                 min(e.at) FILTER (WHERE e.type <> 'scheduled'))
-                FROM procrastinate_events e WHERE e.job_id = j.id), '-infinity')
-            AND strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0))
+                FROM procrastinate_events e WHERE e.job_id = j.id), '-infinity')))
       AND (%(since_seconds)s::float8 IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')

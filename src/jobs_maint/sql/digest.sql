@@ -34,7 +34,7 @@ SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, cl
 WHERE id = %(window_id)s
   AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
 
--- name: group_failures (since, until, queues, tasks, ours)
+-- name: group_failures (since, until, queues, tasks, ours, alike, limit)
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
@@ -43,6 +43,8 @@ WHERE id = %(window_id)s
 -- minute says that no retry follows. That record is of this run, and it names the task, so that
 -- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
 -- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
+-- More than `alike` groups of one task and type become one, with the message of the largest of
+-- them. At most `limit` rows are returned, each with the sums over all.
 WITH span AS (
     SELECT %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz) AS since
 ), ended AS MATERIALIZED (
@@ -107,21 +109,48 @@ WITH span AS (
       AND task_name <> ALL (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
       AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
+), one AS (
+    SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS recorded,
+           count(*) FILTER (WHERE at >= %(since)s) AS count,
+           count(*) FILTER (WHERE at < %(since)s) AS count_before,
+           min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
+           (array_agg(job_id ORDER BY at DESC))[1] AS sample_job_id,
+           coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message,
+           count(*) FILTER (WHERE slot = 1) AS s1, count(*) FILTER (WHERE slot = 2) AS s2,
+           count(*) FILTER (WHERE slot = 3) AS s3, count(*) FILTER (WHERE slot = 4) AS s4,
+           count(*) FILTER (WHERE slot = 5) AS s5, count(*) FILTER (WHERE slot = 6) AS s6,
+           count(*) FILTER (WHERE slot = 7) AS s7, count(*) FILTER (WHERE slot = 8) AS s8,
+           count(*) FILTER (WHERE slot = 9) AS s9, count(*) FILTER (WHERE slot = 10) AS s10,
+           count(*) FILTER (WHERE slot = 11) AS s11, count(*) FILTER (WHERE slot = 12) AS s12
+    FROM wanted GROUP BY 1, 2, 3
+), counted AS (
+    SELECT one.*, count(*) OVER (PARTITION BY task, exception_type) > %(alike)s AS many,
+           row_number() OVER (PARTITION BY task, exception_type
+                              ORDER BY count DESC, count_before DESC, last_at DESC) AS place
+    FROM one
+), folded AS (
+    SELECT task, exception_type, CASE WHEN NOT many THEN fingerprint END AS fingerprint,
+           bool_or(recorded) AS recorded, sum(count)::bigint AS count,
+           sum(count_before)::bigint AS count_before, min(first_at) AS first_at,
+           max(last_at) AS last_at, count(*) AS unlike,
+           (array_agg(sample_job_id ORDER BY place))[1] AS sample_job_id,
+           (array_agg(message ORDER BY place))[1] AS message,
+           sum(s1)::bigint AS s1, sum(s2)::bigint AS s2, sum(s3)::bigint AS s3,
+           sum(s4)::bigint AS s4, sum(s5)::bigint AS s5, sum(s6)::bigint AS s6,
+           sum(s7)::bigint AS s7, sum(s8)::bigint AS s8, sum(s9)::bigint AS s9,
+           sum(s10)::bigint AS s10, sum(s11)::bigint AS s11, sum(s12)::bigint AS s12
+    FROM counted GROUP BY 1, 2, 3
 )
-SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS recorded,
-       count(*) FILTER (WHERE at >= %(since)s) AS count,
-       count(*) FILTER (WHERE at < %(since)s) AS count_before,
-       min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
-       (array_agg(job_id ORDER BY at DESC))[1] AS sample_job_id,
-       coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message,
-       ARRAY[count(*) FILTER (WHERE slot = 1), count(*) FILTER (WHERE slot = 2),
-             count(*) FILTER (WHERE slot = 3), count(*) FILTER (WHERE slot = 4),
-             count(*) FILTER (WHERE slot = 5), count(*) FILTER (WHERE slot = 6),
-             count(*) FILTER (WHERE slot = 7), count(*) FILTER (WHERE slot = 8),
-             count(*) FILTER (WHERE slot = 9), count(*) FILTER (WHERE slot = 10),
-             count(*) FILTER (WHERE slot = 11), count(*) FILTER (WHERE slot = 12)] AS slots
-FROM wanted GROUP BY task_name, exception_type, fingerprint
-ORDER BY count DESC, count_before DESC, last_at DESC;
+SELECT task, exception_type, fingerprint, recorded, count, count_before, first_at, last_at, unlike,
+       sample_job_id, message,
+       ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
+       sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,
+       count(*) OVER () AS all_groups,
+       ARRAY[sum(s1) OVER ()::bigint, sum(s2) OVER ()::bigint, sum(s3) OVER ()::bigint,
+             sum(s4) OVER ()::bigint, sum(s5) OVER ()::bigint, sum(s6) OVER ()::bigint,
+             sum(s7) OVER ()::bigint, sum(s8) OVER ()::bigint, sum(s9) OVER ()::bigint,
+             sum(s10) OVER ()::bigint, sum(s11) OVER ()::bigint, sum(s12) OVER ()::bigint] AS all_slots
+FROM folded ORDER BY count DESC, count_before DESC, last_at DESC LIMIT %(limit)s;
 
 -- name: count_other_ends (since, until, queues, tasks, ours)
 -- By jobs_maint_events_at_idx.

@@ -99,21 +99,37 @@ SELECT DISTINCT job_id FROM (
     WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
 ) AS found LIMIT %(most)s;
 
--- name: find_by_error (error, most)
--- Jobs with a record that has the text: our table is read once, not once per job.
-SELECT DISTINCT job_id FROM jobs_maint_failures
-WHERE strpos(lower(concat_ws(': ', exception_type, message)), lower(%(error)s::text)) > 0
-LIMIT %(most)s;
+-- name: find_errors_with (piece, statuses, queues, queue, task, most)
+-- Unlike errors with the text, each with the records that have it, of jobs in these statuses within
+-- reach. Our table is read once, not once a job. `too_many`: more than `most` characters of them,
+-- which are not returned.
+WITH found AS (
+    SELECT concat_ws(': ', f.exception_type, f.message) AS text, array_agg(f.id) AS records,
+           array_agg(f.job_id) AS jobs
+    FROM jobs_maint_failures f
+    JOIN procrastinate_jobs j ON j.id = f.job_id
+    WHERE strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(piece)s::text)) > 0
+      AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+      AND (%(queue)s::text IS NULL OR j.queue_name LIKE %(queue)s)
+      AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
+    GROUP BY 1
+), measured AS (
+    SELECT text, records, jobs, sum(length(text)) OVER () > %(most)s AS too_many FROM found
+)
+SELECT text, records, jobs, false AS too_many FROM measured WHERE NOT too_many
+UNION ALL
+(SELECT '', ARRAY[]::bigint[], ARRAY[]::bigint[], true FROM measured WHERE too_many LIMIT 1);
 
--- name: list_failed_jobs (queue, queues, task, error, since_seconds, ids, limit)
+-- name: list_failed_jobs (queue, queues, task, records, since_seconds, ids, limit)
 -- Jobs that failed for good, newest failure first. A record belongs to the failure shown when it
 -- was written after the job's last start (its defer, where none is known): an older one is of an
 -- attempt before, or of another job that had this id.
 -- `total` counts all that match, `hidden` those in queues the actor does not reach. `ids`: only
--- among these.
+-- among these. `records`: only those whose record is one of these.
 WITH failed AS (
     SELECT j.id, j.queue_name, j.task_name, j.attempts, ended.at AS failed_at, f.kind,
-           f.exception_type, f.message, f.fingerprint,
+           f.exception_type, f.message, f.fingerprint, f.id AS record_id,
            (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
     FROM procrastinate_jobs j
     CROSS JOIN LATERAL (
@@ -124,7 +140,7 @@ WITH failed AS (
         FROM procrastinate_events e WHERE e.job_id = j.id
     ) AS ended
     LEFT JOIN LATERAL (
-        SELECT f.kind, f.exception_type, f.message, f.fingerprint
+        SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint
         FROM jobs_maint_failures f
         WHERE f.job_id = j.id
           AND f.failed_at >= coalesce(ended.started_at, '-infinity')
@@ -134,8 +150,7 @@ WITH failed AS (
       AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
-      AND (%(error)s::text IS NULL
-           OR strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0)
+      AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
       AND (%(since_seconds)s::float8 IS NULL
            OR ended.at > now() - make_interval(secs => %(since_seconds)s))
 )
@@ -143,7 +158,7 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: count_left_behind (queue, queues, task, error, since_seconds, ids)
+-- name: count_left_behind (queue, queues, task, since_seconds, ids)
 -- Jobs that failed within the span and are not failed now: put back, or discarded.
 SELECT count(*) FILTER (WHERE status <> 'cancelled') AS retried,
        count(*) FILTER (WHERE status = 'cancelled') AS discarded
@@ -155,10 +170,6 @@ FROM (
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
       AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
-      AND (%(error)s::text IS NULL OR EXISTS (
-          SELECT 1 FROM jobs_maint_failures f WHERE f.job_id = j.id AND NOT f.will_retry
-          AND f.failed_at > now() - make_interval(secs => %(since_seconds)s::float8)
-          AND strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(error)s)) > 0))
 ) AS job;
 
 -- name: insert_traceback (hash, body)

@@ -1,30 +1,50 @@
 -- One job, and retrying jobs.
 
--- name: find_job (job_id)
+-- name: find_job (job_id, most)
 -- `host` and `pid` of who runs it, `unreported` when nobody can be said to.
-SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock, j.args,
+-- Arguments as text: what is longer than `most` bytes is cut here, value by value, so that neither
+-- the network nor who reads them has to bear it.
+SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
+       whole.bytes AS args_bytes,
+       CASE WHEN %(most)s::bigint IS NULL OR whole.bytes <= %(most)s THEN j.args::text
+            ELSE (SELECT jsonb_object_agg(left(key, 200), CASE WHEN octet_length(value::text) <= 1000
+                                          THEN value ELSE to_jsonb(left(value #>> '{}', 1000) || '…') END)
+                  FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text END AS args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
        CASE WHEN {{unreported}} THEN NULL ELSE known.pid END AS pid,
        j.status = 'doing' AND {{unreported}} AS unreported, now() AS now
 FROM {{running_jobs}}
+CROSS JOIN LATERAL (SELECT octet_length(j.args::text) AS bytes OFFSET 0) AS whole
 WHERE j.id = %(job_id)s;
 
--- name: list_events (job_id)
-SELECT type::text AS type, at FROM procrastinate_events
-WHERE job_id = %(job_id)s ORDER BY at, id;
+-- name: list_events (job_id, most)
+-- The newest, oldest first; `all_events` tells how many there are.
+SELECT * FROM (
+    SELECT type::text AS type, at, id, count(*) OVER () AS all_events FROM procrastinate_events
+    WHERE job_id = %(job_id)s ORDER BY at DESC, id DESC LIMIT %(most)s
+) AS newest ORDER BY at, id;
 
--- name: list_failures (job_id)
--- Since the job was deferred: after a TRUNCATE … RESTART IDENTITY an older record is of another job
--- that had this id.
-SELECT f.attempt, f.failed_at, f.kind, f.exception_type, f.message, f.will_retry,
-       t.body AS traceback
-FROM jobs_maint_failures f
-LEFT JOIN jobs_maint_tracebacks t ON t.hash = f.traceback_hash
-WHERE f.job_id = %(job_id)s
-  AND f.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
-                               WHERE e.job_id = %(job_id)s AND e.type <> 'scheduled'), '-infinity')
-ORDER BY f.failed_at, f.id;
+-- name: list_failures (job_id, most, whole)
+-- The newest attempts, oldest first; the newest `whole` of them with their traceback, the others
+-- with the head of their message. Since the job was deferred: after a TRUNCATE … RESTART IDENTITY an
+-- older record is of another job that had this id.
+SELECT n.attempt, n.failed_at, n.kind, n.exception_type, n.will_retry, n.all_failures,
+       CASE WHEN n.place <= %(whole)s OR length(n.message) <= 500 THEN n.message
+            ELSE left(n.message, 500) || '…' END AS message,
+       t.body AS traceback,
+       n.place > %(whole)s AND n.traceback_hash IS NOT NULL AS traceback_left_out
+FROM (
+    SELECT f.*, count(*) OVER () AS all_failures,
+           row_number() OVER (ORDER BY f.failed_at DESC, f.id DESC) AS place
+    FROM jobs_maint_failures f WHERE f.job_id = %(job_id)s
+      AND f.failed_at >= coalesce((
+          SELECT min(e.at) FROM procrastinate_events e
+          WHERE e.job_id = %(job_id)s AND e.type <> 'scheduled'), '-infinity')
+    ORDER BY f.failed_at DESC, f.id DESC LIMIT %(most)s
+) AS n
+LEFT JOIN jobs_maint_tracebacks t ON t.hash = n.traceback_hash AND n.place <= %(whole)s
+ORDER BY n.failed_at, n.id;
 
 -- name: lock_jobs (ids)
 -- In id order: two acts on overlapping sets wait for each other instead of deadlocking.

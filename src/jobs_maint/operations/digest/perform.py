@@ -20,6 +20,7 @@ async def show_digest(call: Call[ShowDigest]) -> DigestReport:
             since=asked.since,
             maintenance_queue=call.settings.queue,
             scope=call.scope,
+            rules=call.rules,
         ),
     )
 
@@ -36,6 +37,7 @@ async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
             tasks=asked.tasks,
             groups=asked.groups,
             maintenance_queue=call.settings.queue,
+            rules=call.rules,
         ),
     )
 

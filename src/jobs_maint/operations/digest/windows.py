@@ -15,6 +15,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import DigestReport, StatsReport
 from jobs_maint.operations.failures.grouping import Window, list_groups
 from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.redaction import DEFAULT, Rules
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -39,6 +40,7 @@ async def open_window(
     tasks: Sequence[str] | None,
     groups: int,
     maintenance_queue: str,
+    rules: Rules = DEFAULT,
 ) -> DigestReport | None:
     """Take the window that is due and summarise it; None when none is due or another sends it.
 
@@ -69,7 +71,7 @@ async def open_window(
         conn, queue=None, maintenance_queue=maintenance_queue,
         scope=QueueScope(tuple(queues) if queues else None),
     )  # fmt: skip
-    report = await _summarise(conn, wanted, name, groups, stats)
+    report = await _summarise(conn, wanted, name, groups, stats, rules)
     return replace(
         report,
         window_id=opened[0]["id"],
@@ -85,6 +87,7 @@ async def summarise_now(
     maintenance_queue: str,
     scope: QueueScope = ALL_QUEUES,
     groups: int = MOST_GROUPS,
+    rules: Rules = DEFAULT,
 ) -> DigestReport:
     """The same summary for the span that ends now; touches no window.
 
@@ -94,16 +97,15 @@ async def summarise_now(
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     wanted = Window(until - since, until, queues)
-    report = await _summarise(conn, wanted, "now", groups, stats)
+    report = await _summarise(conn, wanted, "now", groups, stats, rules)
     return replace(report, queue=queue, limited_to_queues=scope.globs)
 
 
 async def _summarise(
-    conn: Conn, wanted: Window, name: str, groups: int, stats: StatsReport
+    conn: Conn, wanted: Window, name: str, groups: int, stats: StatsReport, rules: Rules
 ) -> DigestReport:
     queries, filters = load_queries("digest"), wanted.filters()
-    found = await list_groups(conn, wanted)
-    shown, rest = found[:groups], found[groups:]
+    found = await list_groups(conn, wanted, limit=groups, rules=rules)
     ends = {
         row["type"]: row["jobs"]
         for row in await fetch_all(conn, queries["count_other_ends"], filters)
@@ -118,18 +120,18 @@ async def _summarise(
         name=name,
         since=wanted.since,
         until=wanted.until,
-        failed=sum(group.count for group in found),
-        failed_before=sum(group.count_before for group in found),
+        failed=found.failed,
+        failed_before=found.failed_before,
         succeeded=ends.get("succeeded", 0),
         retrying=max(ends.get("deferred_for_retry", 0) - put_back, 0),
         put_back=put_back,
-        groups=tuple(shown),
-        groups_not_shown=len(rest),
-        failures_not_shown=sum(group.count for group in rest),
+        groups=found.shown,
+        groups_not_shown=found.groups_not_shown,
+        failures_not_shown=found.failures_not_shown,
         queues=stats.queues,
         estimated=stats.estimated,
         purged=purged,
-        slots=tuple(map(sum, zip(*(group.slots for group in found), strict=True))),
+        slots=found.slots,
     )
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ErrorGroup
-from jobs_maint.redaction import redact_text
+from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["Window", "get_trend", "list_groups"]
+__all__ = ["EACH", "Groups", "Window", "get_trend", "list_groups"]
+
+EACH = 2**31
+"""So many groups of a kind are never folded into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,54 @@ class Window:
         }
 
 
-async def list_groups(conn: Conn, window: Window) -> list[ErrorGroup]:
-    """All groups of the window and of the one of the same length before it, largest first."""
-    rows = await fetch_all(conn, load_queries("digest")["group_failures"], window.filters())
-    return [_group(row) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The largest groups, and the sums over all of them."""
+
+    shown: tuple[ErrorGroup, ...] = ()
+    failed: int = 0
+    failed_before: int = 0
+    groups_not_shown: int = 0
+    slots: tuple[int, ...] = ()
+
+    @property
+    def failures_not_shown(self) -> int:
+        return self.failed - sum(group.count for group in self.shown)
 
 
-def _group(row: dict[str, Any]) -> ErrorGroup:
+async def list_groups(
+    conn: Conn, window: Window, *, limit: int, alike: int = EACH, rules: Rules = DEFAULT
+) -> Groups:
+    """The `limit` largest groups of the window and of the one of the same length before it.
+
+    More than `alike` of one task and exception type are one group, which says how many they were.
+    """
+    params = {**window.filters(), "alike": alike, "limit": limit}
+    rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
+    if not rows:
+        return Groups()
+    shown = await run_apart(
+        lambda: [redact_text(row["message"], rules) for row in rows],
+        sum(len(row["message"]) for row in rows),
+    )
+    first = rows[0]
+    return Groups(
+        shown=tuple(_group(row, text) for row, text in zip(rows, shown, strict=True)),
+        failed=first["all_failed"],
+        failed_before=first["all_before"],
+        groups_not_shown=first["all_groups"] - len(rows),
+        slots=tuple(first["all_slots"]),
+    )
+
+
+def _group(row: dict[str, Any], message: str) -> ErrorGroup:
     first: datetime | None = row["first_at"]
     return ErrorGroup(
         task=row["task"],
         exception_type=row["exception_type"],
-        message=redact_text(row["message"]),
+        message=f"{row['unlike']} different messages, e.g. {message}"
+        if row["unlike"] > 1
+        else message,
         count=row["count"],
         count_before=row["count_before"],
         trend=get_trend(row["count"], row["count_before"]),

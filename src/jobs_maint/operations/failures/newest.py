@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedJob, FailedJobsReport
+from jobs_maint.operations.jobs.errors import find_records_showing
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
-from jobs_maint.redaction import redact_text
+from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["list_failed_jobs"]
@@ -44,10 +45,12 @@ async def list_failed_jobs(
     since: timedelta | None = None,
     limit: int = 20,
     scope: QueueScope = ALL_QUEUES,
+    rules: Rules = DEFAULT,
 ) -> FailedJobsReport:
     """The newest failures first, with the error of the attempt that failed, redacted.
 
-    `task` and `error` match a part of the name or text, case ignored.
+    `task` and `error` match a part of the name or of the text as it is shown, case ignored. Jobs
+    out of reach are counted only where nothing was asked for: a filter must not tell of them.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -55,7 +58,11 @@ async def list_failed_jobs(
     plain = task is None and error is None and since is None
     found = await _list_newest(conn, queue, limit, scope) if plain else None
     if found is None:
-        found = await _list_matching(conn, queue, task, error, since, limit, scope)
+        found = await _list_matching(conn, queue, task, error, since, limit, scope, rules)
+    texts = [row["message"] or "" for row in found.rows]
+    shown = await run_apart(
+        lambda: [redact_text(text, rules) for text in texts], sum(map(len, texts))
+    )
     jobs = tuple(
         FailedJob(
             job_id=row["id"],
@@ -66,10 +73,10 @@ async def list_failed_jobs(
             recorded=row["kind"] is not None,
             kind=row["kind"],
             exception_type=row["exception_type"],
-            message=redact_text(row["message"]) if row["message"] is not None else None,
+            message=text if row["message"] is not None else None,
             fingerprint=row["fingerprint"],
         )
-        for row in found.rows
+        for row, text in zip(found.rows, shown, strict=True)
     )
     as_of = await get_time(conn)
     return FailedJobsReport(
@@ -82,7 +89,7 @@ async def list_failed_jobs(
         error=error,
         since_seconds=since.total_seconds() if since else None,
         limited_to_queues=scope.globs,
-        hidden_jobs=found.hidden,
+        hidden_jobs=found.hidden if plain else 0,
         at_least=found.at_least,
         retried_since=found.retried,
         discarded_since=found.discarded,
@@ -114,31 +121,38 @@ async def _list_matching(
     since: timedelta | None,
     limit: int,
     scope: QueueScope,
+    rules: Rules,
 ) -> _Found:
     """Look at all failed jobs, or at those within a time span or with a text."""
     queries = load_queries("failures")
     seconds = since.total_seconds() if since else None
     ids: list[int] | None = None
-    if since is not None or error is not None:
-        few = (
-            await fetch_all(
-                conn, queries["find_failed_since"], {"since_seconds": seconds, "most": MOST_IDS}
-            )
-            if since is not None
-            else await fetch_all(conn, queries["find_by_error"], {"error": error, "most": MOST_IDS})
+    records = None
+    if error is not None:
+        records = await find_records_showing(
+            conn, error, rules, statuses=["failed"], scope=scope,
+            queue=like_pattern(escape_glob(queue)) if queue is not None else None,
+            task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
+        )  # fmt: skip
+        ids = records.jobs
+    if since is not None:
+        few = await fetch_all(
+            conn, queries["find_failed_since"], {"since_seconds": seconds, "most": MOST_IDS}
         )
-        ids = [row["job_id"] for row in few] if len(few) < MOST_IDS else None
+        if len(few) < MOST_IDS:
+            recent = {row["job_id"] for row in few}
+            ids = list(recent if ids is None else recent.intersection(ids))
     params = {
         "queue": queue,
         "queues": scope.like_patterns,
         "task": task,
-        "error": error,
+        "records": records.ids if records else None,
         "since_seconds": seconds,
         "ids": ids,
     }
     rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     left = {"retried": 0, "discarded": 0}
-    if since is not None and ids:
+    if since is not None and error is None and ids:
         left = await fetch_one(conn, queries["count_left_behind"], params)
     return _Found(
         [row for row in rows if row["reached"]],

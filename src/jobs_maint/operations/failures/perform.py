@@ -22,6 +22,7 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
             since=asked.since,
             limit=asked.limit,
             scope=call.scope,
+            rules=call.rules,
         ),
     )
 
@@ -31,7 +32,12 @@ async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
     return await read(
         call,
         lambda conn: groups.list_errors(
-            conn, queue=asked.queue, since=asked.since, limit=asked.limit, scope=call.scope
+            conn,
+            queue=asked.queue,
+            since=asked.since,
+            limit=asked.limit,
+            scope=call.scope,
+            rules=call.rules,
         ),
     )
 

@@ -29,7 +29,7 @@ async def get_job(call: Call[GetJob]) -> JobDetails:
             conn,
             asked.job_id,
             reveal=asked.reveal,
-            redact=call.settings.redact,
+            rules=call.rules,
             scope=call.scope,
         )
 

@@ -1,18 +1,25 @@
-"""One job with its timeline and every recorded attempt."""
+"""One job with its timeline and its recorded attempts, as much of them as anybody reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import JobNotFound, NotPermitted
 from jobs_maint.models import FailedRun, JobDetails, JobEvent
-from jobs_maint.redaction import redact_args, redact_text
+from jobs_maint.operations.jobs.arguments import load_args
+from jobs_maint.redaction import DEFAULT, Rules, redact_args, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["get_job"]
+
+MOST_EVENTS = 200
+MOST_FAILURES = 50
+WHOLE_FAILURES = 5
+"""The newest failures, with traceback and all of the message."""
+MOST_ARGS = 65_536
+"""Bytes; of longer arguments the long values are cut."""
 
 
 async def get_job(
@@ -20,12 +27,17 @@ async def get_job(
     job_id: int,
     *,
     reveal: bool = False,
-    redact: Sequence[str] = (),
+    rules: Rules = DEFAULT,
     scope: QueueScope = ALL_QUEUES,
 ) -> JobDetails:
-    """All we know about a job. Raises JobNotFound, or NotPermitted outside the actor's queues."""
+    """What is known of a job. Raises JobNotFound, or NotPermitted outside the actor's queues.
+
+    `reveal`: all of it, and as it is. Otherwise the newest steps and attempts, long arguments cut,
+    and redacted: the work does not grow with what the job has behind it.
+    """
     queries = load_queries("jobs")
-    rows = await fetch_all(conn, queries["find_job"], {"job_id": job_id})
+    most = None if reveal else MOST_ARGS
+    rows = await fetch_all(conn, queries["find_job"], {"job_id": job_id, "most": most})
     if not rows:
         raise JobNotFound(
             f"There is no job {job_id}; it may have been purged, or deleted by its worker."
@@ -36,29 +48,37 @@ async def get_job(
             f"You may not see job {job_id}: it is in a queue that your grant does not reach "
             f"({', '.join(scope.globs or ())})."
         )
-    events: list[JobEvent] = []
-    before = None
-    for event in await fetch_all(conn, queries["list_events"], {"job_id": job_id}):
-        seconds = None
-        if event["type"] != "scheduled":
-            if before is not None:
-                seconds = (event["at"] - before).total_seconds()
-            before = event["at"]
-        events.append(JobEvent(event["type"], event["at"], seconds))
-    failures = [
-        FailedRun(
-            attempt=failure["attempt"],
-            failed_at=failure["failed_at"],
-            kind=failure["kind"],
-            exception_type=failure["exception_type"],
-            message=failure["message"] if reveal else redact_text(failure["message"]),
-            will_retry=failure["will_retry"],
-            traceback=failure["traceback"]
-            if reveal or failure["traceback"] is None
-            else redact_text(failure["traceback"]),
+    events = await fetch_all(
+        conn,
+        queries["list_events"],
+        {"job_id": job_id, "most": None if reveal else MOST_EVENTS},
+    )
+    failures = await fetch_all(
+        conn,
+        queries["list_failures"],
+        {
+            "job_id": job_id,
+            "most": None if reveal else MOST_FAILURES,
+            "whole": 2**31 if reveal else WHOLE_FAILURES,
+        },
+    )
+
+    def show() -> tuple[Any, tuple[FailedRun, ...], dict[str, str | None]]:
+        args = load_args(row["args"])
+        names = {name: row[name] for name in ("lock", "queueing_lock")}
+        if reveal:
+            return args, tuple(_run(failure) for failure in failures), names
+        hide = _Hiding(rules)
+        return (
+            redact_args(args, rules),
+            tuple(_run(failure, hide) for failure in failures),
+            {name: hide(text) if text is not None else None for name, text in names.items()},
         )
-        for failure in await fetch_all(conn, queries["list_failures"], {"job_id": job_id})
-    ]
+
+    characters = len(row["args"] or "") + sum(
+        len(failure["message"]) + len(failure["traceback"] or "") for failure in failures
+    )
+    args, runs, names = await run_apart(show, characters)
     return JobDetails(
         as_of=row["now"],
         job_id=row["id"],
@@ -67,18 +87,65 @@ async def get_job(
         task=row["task_name"],
         attempts=row["attempts"],
         priority=row["priority"],
-        lock=row["lock"],
-        queueing_lock=row["queueing_lock"],
+        lock=names["lock"],
+        queueing_lock=names["queueing_lock"],
         scheduled_at=row["scheduled_at"],
         abort_requested=row["abort_requested"],
         worker_id=row["worker_id"],
-        args=row["args"] if reveal else redact_args(row["args"], redact),
+        args=args,
         redacted=not reveal,
-        events=tuple(events),
-        failures=tuple(failures),
+        events=_steps(events),
+        failures=runs,
         worker=_worker(row) if row["status"] == "doing" else None,
         unreported=row["unreported"],
+        args_bytes=row["args_bytes"] or 0,
+        args_cut=not reveal and (row["args_bytes"] or 0) > MOST_ARGS,
+        events_not_shown=events[0]["all_events"] - len(events) if events else 0,
+        failures_not_shown=failures[0]["all_failures"] - len(failures) if failures else 0,
     )
+
+
+class _Hiding:
+    """Texts without their secrets; the tracebacks of many attempts are often one and the same."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        if text not in self._known:
+            self._known[text] = redact_text(text, self._rules)
+        return self._known[text]
+
+
+def _run(failure: dict[str, Any], hide: _Hiding | None = None) -> FailedRun:
+    message, traceback = failure["message"], failure["traceback"]
+    if hide is not None:
+        message = hide(message)
+        traceback = hide(traceback) if traceback is not None else None
+    return FailedRun(
+        attempt=failure["attempt"],
+        failed_at=failure["failed_at"],
+        kind=failure["kind"],
+        exception_type=failure["exception_type"],
+        message=message,
+        will_retry=failure["will_retry"],
+        traceback=traceback,
+        traceback_left_out=failure["traceback_left_out"],
+    )
+
+
+def _steps(events: list[dict[str, Any]]) -> tuple[JobEvent, ...]:
+    steps: list[JobEvent] = []
+    before = None
+    for event in events:
+        seconds = None
+        if event["type"] != "scheduled":
+            if before is not None:
+                seconds = (event["at"] - before).total_seconds()
+            before = event["at"]
+        steps.append(JobEvent(event["type"], event["at"], seconds))
+    return tuple(steps)
 
 
 def _worker(row: dict[str, Any]) -> str | None:

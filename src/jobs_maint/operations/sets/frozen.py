@@ -15,6 +15,8 @@ from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScop
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
+from jobs_maint.operations.jobs.errors import find_records_showing
+from jobs_maint.redaction import DEFAULT, Rules
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -36,6 +38,7 @@ async def freeze_set(
     needs: str,
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
+    rules: Rules = DEFAULT,
 ) -> Preview:
     """Select the set and keep it for ten minutes; changes no job.
 
@@ -49,15 +52,23 @@ async def freeze_set(
             raise InvalidRequest(
                 f"There is no request {wanted.request} in the audit; `audit` lists them."
             )
+    statuses = list(wanted.statuses or verb.statuses[:1])
+    records = None
+    if wanted.error is not None:
+        records = await find_records_showing(
+            conn, wanted.error, rules, statuses=statuses, scope=scope,
+            queue=wanted.queue_pattern, task=wanted.task_pattern,
+        )  # fmt: skip
     rows = await fetch_all(
         conn,
         queries["select_jobs"],
         {
-            "statuses": list(wanted.statuses or verb.statuses[:1]),
+            "statuses": statuses,
             "queue": wanted.queue_pattern,
             "queues": scope.like_patterns,
             "task": wanted.task_pattern,
-            "error": wanted.error,
+            "records": records.ids if records else None,
+            "error_jobs": records.jobs if records else None,
             "since_seconds": wanted.since.total_seconds() if wanted.since else None,
             "until_seconds": wanted.until.total_seconds() if wanted.until else None,
             "request": wanted.request,

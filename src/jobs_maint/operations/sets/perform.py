@@ -28,6 +28,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             reset_attempts=asked.reset_attempts,
             needs=(asked.role or Role.ADMIN).value,
             scope=call.scope,
+            rules=call.rules,
         )
         counts = {"jobs": preview.count}
         await audit.record(conn, call.actor, asked, "previewed", counts=counts)

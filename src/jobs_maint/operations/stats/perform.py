@@ -25,7 +25,9 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         if not call.action.errors:
             return report
         day = timedelta(days=1)
-        found = await list_errors(conn, queue=queue, since=day, limit=10, scope=call.scope)
+        found = await list_errors(
+            conn, queue=queue, since=day, limit=10, scope=call.scope, rules=call.rules
+        )
         return replace(report, errors=found)
 
     return await read(call, look)

@@ -1,0 +1,76 @@
+"""Which recorded errors show a text: what readers see is searched, never what is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.redaction import HIDDEN, Rules, redact_text, run_apart
+from jobs_maint.sql import load_queries
+
+__all__ = ["Records", "find_records_showing"]
+
+MOST_CHARACTERS = 4_000_000
+"""Of unlike errors that have the text, looked through for one answer: some seconds of a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Ids of records, and of the jobs they belong to."""
+
+    ids: list[int]
+    jobs: list[int]
+
+
+async def find_records_showing(
+    conn: Conn,
+    error: str,
+    rules: Rules,
+    *,
+    statuses: Sequence[str],
+    scope: QueueScope,
+    queue: str | None = None,
+    task: str | None = None,
+) -> Records:
+    """The records whose error, as it is shown, has the text, case ignored.
+
+    `queue` and `task` are LIKE patterns. Redaction only takes away, so the pieces of the text
+    between two hidden places are in the raw error as well: the database finds by the longest of
+    them, and each unlike error is then looked at as it is shown. Raises InvalidRequest when those
+    are too many.
+    """
+    rows = await fetch_all(
+        conn,
+        load_queries("failures")["find_errors_with"],
+        {
+            "piece": max(error.split(HIDDEN), key=len),
+            "statuses": list(statuses),
+            "queues": scope.like_patterns,
+            "queue": queue,
+            "task": task,
+            "most": MOST_CHARACTERS,
+        },
+    )
+    if any(row["too_many"] for row in rows):
+        raise InvalidRequest(
+            f"Too many unlike errors have the text {error[:60]!r} to look at each as it is shown; "
+            "give more of the text, a queue, or --task"
+        )
+    wanted = error.lower()
+
+    def look() -> Records:
+        found = [row for row in rows if wanted in redact_text(row["text"], rules).lower()]
+        return Records(
+            [record for row in found for record in row["records"]],
+            list({job for row in found for job in row["jobs"]}),
+        )
+
+    return await run_apart(look, _count(rows))
+
+
+def _count(rows: Sequence[dict[str, Any]]) -> int:
+    return sum(len(row["text"]) for row in rows)

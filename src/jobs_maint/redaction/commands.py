@@ -1,0 +1,88 @@
+"""Passwords in the short options of well-known commands: `mysql -pSECRET`, `curl -u me:SECRET`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from jobs_maint.redaction.rules import HIDDEN
+
+__all__ = ["hide_in_words", "hide_options"]
+
+_JOINED = r"(?:mysql\w*|mariadb[\w-]*|7z[ar]?|7zz|rar|unrar|zip)"
+_APART = (
+    r"(?:sshpass|mongo\w*|(?:docker|podman|buildah|skopeo|helm|nerdctl|oras|crane|az|oc|cf)(?=\b.*\blogin\b)|login"
+    r"|smbclient|mount|xfreerdp|influx|cqlsh|couchbase-cli|ansible-vault|expect|cbq)"
+)
+_TOOLS = re.compile(
+    rf"(?<![\w-])(?:(?P<joined>{_JOINED})|(?P<apart>{_APART})|(?P<upper>sqlcmd|bcp|isql|unzip|zip|gpg)"
+    r"|(?P<ldap>ldap(?:search|modify|add|delete|passwd|whoami)|psexec)|(?P<redis>redis-(?:cli|benchmark)|valkey-cli)"
+    r"|(?P<user>curl|wget|http|https|xh|lftp|hey|ab))(?![\w-])"
+)
+_GAP = r"(?:['\"]?,?\s{0,3}['\"]?)"
+_VALUE = r"""(?:"[^"\n]+"|'[^'\n]+'|[^\s'",;|]+)"""
+_OPTIONS = {
+    "joined": re.compile(rf"(?P<keep>(?<=[\s'\"])-p(?=['\"]?[^\s'\",]))(?P<value>{_VALUE})"),
+    "apart": re.compile(rf"(?P<keep>(?<=[\s'\"])-p(?:=|{_GAP}))(?P<value>{_VALUE})"),
+    "upper": re.compile(rf"(?P<keep>(?<=[\s'\"])-P{_GAP})(?P<value>{_VALUE})"),
+    "ldap": re.compile(rf"(?P<keep>(?<=[\s'\"])-[wp]{_GAP})(?P<value>{_VALUE})"),
+    "redis": re.compile(rf"(?P<keep>(?<=[\s'\"])-a{_GAP})(?P<value>{_VALUE})"),
+    "user": re.compile(
+        rf"(?P<keep>(?<=[\s'\"])(?:-[uUa]|--(?:proxy-)?user|--auth){_GAP}['\"]?[^\s:'\",]+:(?!//))(?P<value>[^\s'\"]+)"
+    ),
+}
+_PARTS = re.compile(r"[^\n;|&]+|[\n;|&]+")
+_PASSIN = re.compile(r"(-pass(?:in|out|word)?\s{1,3}pass:)[^\s'\"]+")
+_ANY = re.compile(r"-[pPwau]|--user|--proxy-user|--auth|-pass")
+
+
+def hide_options(text: str) -> str:
+    """In each command of a text that names one of the known tools."""
+    if not _ANY.search(text):
+        return text
+    text = _PASSIN.sub(rf"\1{HIDDEN}", text)
+    return "".join(_hide_part(part) for part in _PARTS.findall(text))
+
+
+def _hide_part(part: str) -> str:
+    tool = _TOOLS.search(part[:5000])
+    if tool is None:
+        return part
+    pattern = _OPTIONS[tool.lastgroup or "apart"]
+    head, tail = part[: tool.end()], part[tool.end() :]
+    return head + pattern.sub(_hide, tail)
+
+
+def _hide(found: re.Match[str]) -> str:
+    value = found["value"].strip("'\"")
+    plain = value.isdigit() and len(value) < 6 and "login" not in value
+    return found[0] if plain or value == HIDDEN else found["keep"] + HIDDEN
+
+
+def hide_in_words(words: Sequence[object]) -> list[object]:
+    """The same for a command that is a list of words."""
+    found = list(words)
+    texts = [word if isinstance(word, str) else "" for word in words]
+    tool = next((match for text in texts if (match := _TOOLS.match(text.rsplit("/", 1)[-1]))), None)
+    if tool is None:
+        return found
+    for at, text in enumerate(texts):
+        if not text.startswith("-"):
+            continue
+        follows = texts[at + 1] if at + 1 < len(texts) else ""
+        for pattern in (_OPTIONS[kind] for kind in _kinds(tool.lastgroup or "apart", texts)):
+            if (
+                pattern.search(f" {text}")
+                and len(text) > 2
+                and pattern.sub(_hide, f" {text}") != f" {text}"
+            ):
+                found[at] = pattern.sub(_hide, f" {text}")[1:]
+            elif (follows and len(text) == 2) or text.startswith("--"):
+                line = pattern.sub(_hide, f" {text} {follows}")
+                if line != f" {text} {follows}":
+                    found[at + 1] = line[len(text) + 2 :]
+    return found
+
+
+def _kinds(kind: str, texts: Sequence[str]) -> list[str]:
+    return [kind, "apart"] if "login" in texts and kind != "apart" else [kind]

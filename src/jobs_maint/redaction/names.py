@@ -1,0 +1,131 @@
+"""Which names (argument keys, headers, options, variables) hold secrets."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+__all__ = ["Strength", "get_strength", "split"]
+
+
+class Strength(enum.Enum):
+    NONE = 0
+    WEAK = 1
+    """The value decides: `session=3`, `key=user:7`, `pass: 12` are no secrets."""
+    COUNTABLE = 2
+    """A secret unless its value is a number: `tokens=4096`."""
+    STRONG = 3
+    LINE = 4
+    """Like STRONG, and an unquoted value goes to the end of its line."""
+    ALWAYS = 5
+    """Named by the deployment: hidden whatever the value is."""
+
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+_STRONG = frozenset(
+    """password passwords passwd passphrase passcode pwd pw secret secrets token tokens
+    credential credentials creds cookie cookies jwt otp totp cvv cvc iban ssn apikey apikeys
+    authorization pgpassword sessid xauth passkey dsnpassword mnemonic""".split()  # noqa: SIM905  a list of words to read
+)
+_PHRASES = tuple(
+    tuple(phrase.split())
+    for phrase in """api key;api keys;access key;access keys;private key;private keys;signing key
+    secret key;encryption key;master key;account key;shared key;shared access key;service key
+    auth key;license key;session id;session key;session token;card number;client secret;storage key
+    server key;deploy key;ssh key;app key;application key;integration key;routing key secret
+    webhook url;webhook uri;connection string;recovery code;recovery codes;backup codes;backup code
+    seed phrase;recovery phrase;account number;security code;auth code;authorization code
+    pin code;credit card;consumer secret;x amz signature;x goog signature;php sessid;sess id
+    basic auth;oauth verifier;code verifier;tan code;refresh jwt;admin key;host key
+    pre shared key;wpa psk;wifi key;symmetric key;hmac key;aes key;fernet key;jwt key
+    primary connection;sas url""".replace("\n", ";").split(";")
+    if phrase.strip()
+)
+_LINES = frozenset(["passphrase", "mnemonic", "phrase"])
+_WEAK = frozenset(
+    """pass key auth session sid sig signature csrf xsrf pin hmac code psk nonce salt
+    authenticity state credentialid""".split()  # noqa: SIM905  a list of words to read
+)
+_SQUASHED = re.compile(
+    r"""(?:^|[a-z])(?:password|passwd|passphrase|passcode|apikey|secretkey|accesskey|privatekey
+    |signingkey|accountkey|sessionid|sessid|clientsecret|authtoken|accesstoken|refreshtoken
+    |apitoken|bearertoken|idtoken|apisecret|appsecret|authkey|encryptionkey|masterkey
+    |connectionstring|csrftoken|xsrftoken|sessiontoken|sessionkey|usertoken|bottoken|webhookurl
+    |cardnumber|creditcard|credentials)$
+    |^(?:password|passwd)(?:hash|confirm|confirmation|old|new|digest|again|repeat|salt)$
+    |^(?:new|old|my|user|admin|root|db|app|client|shared|jwt|auth|oauth|bot|web)?secret$
+    |^(?:db|database|smtp|user|usr|mysql|pg|postgres|redis|ftp|sftp|mail|root|admin|ldap|my|sql
+       |http|https|proxy|login|email|key|store|keystore|mongo|rabbit|amqp|imap|bind|old|new
+       |auth|svc|service|app|web|cert|ssl|tls|zip|wifi)(?:pass|pwd|pw|psw|passw)$
+    |^(?:auth|access|refresh|api|bearer|id|session|csrf|xsrf|user|bot|app|push|device|reset
+       |verify|github|gitlab|gh|npm|slack|jwt|login|sso|oauth|security|service|deploy|web
+       )token$
+    |^sess(?:ion)?(?:id|key)$""",
+    re.VERBOSE,
+)
+_TELLS_ABOUT = frozenset(
+    """count counts type types length len limit limits size sizes budget usage used url uri urls
+    endpoint expiry expires expiration expire expired ttl age at in name names policy policies
+    field fields format path paths file files filename dir directory version required enabled
+    disabled valid invalid validation validator rate bucket index idx pos position offset window
+    cost price arn id ids provider manager store storage source class model kind status state
+    error errors attempts strategy generator domain samesite consent banner min max strength
+    score strict header prefix alg algorithm issuer audience scope scopes reader lifetime timeout
+    interval created updated changed rotated last location ref reference total left remaining per
+    second seconds minute day days hint method mode ok present missing found set exists auth
+    parser count tokenizer engine encoder decoder cache hits misses rotation rules label
+    fingerprint level reset resets protected protection expected seen mismatch""".split()  # noqa: SIM905  a list of words to read
+)
+"""As the last word: the value tells about a secret and is none."""
+_OF_A_MODEL = frozenset(
+    """eos bos pad unk stop special mask sep cls page continuation pagination next prev cancellation
+    skip sync public delimiter syntax unexpected invalid missing required change forgot reset
+    cursor num n has is no use require requires needs with without allow enable show""".split()  # noqa: SIM905  a list of words to read
+)
+_COUNTED = frozenset(
+    """max min total prompt completion input output used remaining cached reasoning avg new num
+    n context""".split()  # noqa: SIM905  a list of words to read
+)
+
+
+def split(name: str) -> list[str]:
+    """`dbPassword`, `DB_PASSWORD` and `db-password` are the same two words."""
+    return [word.lower() for word in _WORDS.findall(name)]
+
+
+def get_strength(words: list[str]) -> Strength:
+    """A name is secret when a word of it is, unless its last word only tells about the secret."""
+    words = [word for word in words if not word.isdigit()] or words
+    if not words:
+        return Strength.NONE
+    if "public" in words:
+        return Strength.NONE
+    end = _find_secret(words)
+    if not end:
+        return Strength.WEAK if words[-1] in _WEAK else Strength.NONE
+    last = words[-1]
+    if end < len(words) and last in _TELLS_ABOUT:
+        return Strength.NONE
+    if last in ("token", "tokens") and len(words) > 1 and words[-2] in _OF_A_MODEL:
+        return Strength.NONE
+    if "password" in words[1:] and words[0] in ("has", "is", "no", "use", "require", "requires"):
+        return Strength.NONE
+    if last in ("tokens", "secrets", "cookies", "passwords", "credentials", "keys", "otp") or (
+        last == "token" and words[0] in _COUNTED
+    ):
+        return Strength.COUNTABLE if last != "otp" else Strength.STRONG
+    return Strength.LINE if _LINES.intersection(words) else Strength.STRONG
+
+
+def _find_secret(words: list[str]) -> int:
+    """The position after the last word that names a secret; 0 when none does."""
+    for end in range(len(words), 0, -1):
+        word = words[end - 1]
+        if word in _STRONG or _SQUASHED.search(word):
+            return end
+        if any(tuple(words[max(0, end - len(p)) : end]) == p for p in _PHRASES):
+            return end
+        if word in ("pass", "pw") and end > 1:
+            return end
+    return 0

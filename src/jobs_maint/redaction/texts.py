@@ -1,0 +1,109 @@
+"""Messages, tracebacks and other texts without the secrets in them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
+from jobs_maint.redaction.commands import hide_options
+from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
+from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is_random
+
+__all__ = ["redact_text"]
+
+_URL_USER = re.compile(
+    r"""(?<=://)(?:[^\s/"'<>]*|[^\s/@:"'<>]+:(?!\d+(?:[/?\#]|$))[^\s@"'<>]{0,300})(?=@)"""
+)
+"""Up to the last @ of the host's part; a password may hold an @, or a / that nobody encoded."""
+_USER_ONLY = re.compile(r"[a-z][a-z_-]{0,15}")
+_NO_SCHEME = re.compile(
+    r"""(?<![\w.%+/@-])(?!(?:mailto|to|from|cc|bcc|sip|sips|acct|email|xmpp|ssh|git|by)[:=])
+        (?P<user>[\w.%+-]{1,64}[:/])(?P<password>[^\s:'"@/][^\s'"@/]{2,100})
+        (?=@(?!sha\d)(?://)?[\w.-]{1,200}(?::\d{2,5}|/[\w-]|\(|:\w))""",
+    re.VERBOSE,
+)
+"""`user:password@host:5432`, `user:password@tcp(host)`, Oracle's `user/password@//host`."""
+_BEARER = re.compile(
+    r"\b(bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|ssws|geniekey|bot|splunk)(\s+)"
+    r"(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE
+)  # fmt: skip
+_MARK = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_BODY = re.compile(
+    r"(?:(?:\s|\\{1,4}[nr])*+"
+    r"(?:(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset): [^\n\\]*|[A-Za-z0-9+/=]{16,}+))*+"
+    r"(?:(?:\s|\\{1,4}[nr])*+[A-Za-z0-9+/=]{1,15}+(?![\w:]))?"
+)
+_BODY_BACKWARDS = re.compile(r"(?:(?:\s|[nr]\\{1,4}+)*+[A-Za-z0-9+/=]{4,}+)++")
+_PUTTY = re.compile(r"(Private-(?:Lines: \d+|MAC:)\s{1,2})(?:[A-Za-z0-9+/=]+(?:\s{1,2}|$))+")
+_LONG = re.compile(
+    r"""-----BEGIN\ (?:CERTIFICATE|[A-Z ]{0,20}PUBLIC\ KEY)-----[^-]*
+    | \b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\w+)\s+[A-Za-z0-9+/=]+
+    | \b(?:sha(?:1|256|384|512)|md5)[-:=][A-Za-z0-9+/=_-]+
+    | \b(?:public[_-]?key|host[_-]?id|checksum|digest|fingerprint|hash)
+      ['"]?\s{0,2}[:=]\s{0,2}['"]?[\w+/=.:-]+
+    | \b(?:x-)?(?:amz-)?(?:request|trace|correlation|span|transaction|client-request
+      |cf|amz|etag|invocation|build|run|event)
+      [-_]?(?:id|ray)?(?:-2)?['"]?\s{0,2}[:=]\s{0,2}['"]?[\w+/=.:-]+
+    | (?P<long>(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_-]))""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_KEY_MATERIAL = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86}==)(?![\w+/=-])")
+"""An AWS secret key, an Azure storage key: base64 of a fixed length without a name."""
+
+
+def redact_text(text: str, rules: Rules = DEFAULT) -> str:
+    """The text without user-info in URLs, secrets by name, and tokens by shape."""
+    if "-----" in text:
+        text = _hide_private_keys(text)
+    if "Private-" in text:
+        text = _PUTTY.sub(rf"\1{HIDDEN}", text)
+    text = hide_headers(text)
+    text = WEBHOOK.sub(rf"\1{HIDDEN}", text)
+    if "@" in text:
+        text = _URL_USER.sub(_hide_user, text)
+        text = _NO_SCHEME.sub(rf"\g<user>{HIDDEN}", text)
+    if ">" in text or "&gt;" in text:
+        text = hide_xml(text, rules)
+    text = hide_assigned(text, rules)
+    text = hide_options(text)
+    text = _BEARER.sub(_hide_bearer, text)
+    text = KNOWN.sub(HIDDEN, text)
+    text = _KEY_MATERIAL.sub(lambda found: HIDDEN if is_random(found[0], 1) else found[0], text)
+    text = _LONG.sub(
+        lambda found: HIDDEN if found["long"] and is_random(found["long"]) else found[0], text
+    )
+    if rules.pii:
+        text = EMAIL.sub(HIDDEN, text)
+        text = CARD.sub(lambda found: HIDDEN if is_card(found[0]) else found[0], text)
+    return text
+
+
+def _hide_user(found: re.Match[str]) -> str:
+    return found[0] if _USER_ONLY.fullmatch(found[0]) else HIDDEN
+
+
+def _hide_bearer(found: re.Match[str]) -> str:
+    value = found["value"]
+    mixed = any(char.isdigit() for char in value) or value.endswith("=")
+    mixed = mixed or (len(value) >= 16 and not value.islower() and not value.isupper())
+    return f"{found[1]}{found[2]}{HIDDEN}" if mixed else found[0]
+
+
+def _hide_private_keys(text: str) -> str:
+    """From BEGIN to END; of a key whose end or beginning was cut off, all that looks like one."""
+    parts, at = [], 0
+    marks = list(_MARK.finditer(text))
+    for mark, following in itertools.zip_longest(marks, marks[1:]):
+        if mark[1] == "BEGIN":
+            closed = following is not None and following[1] == "END"
+            body = _BODY.match(text, mark.end())
+            end = following.start() if closed else body.end() if body else mark.end()
+            parts += [text[at : mark.end()], HIDDEN]
+            at = end
+        else:
+            tail = _BODY_BACKWARDS.match(text[max(at, mark.start() - 40_000) : mark.start()][::-1])
+            if tail is not None:
+                parts += [text[at : mark.start() - tail.end()], HIDDEN]
+                at = mark.start()
+    return "".join([*parts, text[at:]])

@@ -1,0 +1,145 @@
+"""Where the value after `password=` ends, and whether it is one."""
+
+from __future__ import annotations
+
+import re
+
+from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.shapes import looks_secret
+
+__all__ = ["find_value", "is_value"]
+
+_OPENING = re.compile(r"""[bru]?(?:\"{3}|'{3}|(?P<slashes>\\{1,8})['"]|['"`])""", re.IGNORECASE)
+_QUOTED = {
+    '"': re.compile(r'(?:\\.|""|[^"\\\n])*'),
+    "'": re.compile(r"(?:\\.|''|[^'\\\n])*"),
+    "`": re.compile(r"[^`\n]*"),
+}
+_PLAIN = re.compile(
+    r"""(?: [^\s'"\\,;&)}\]<>|]
+      | [,;&](?=[^\s,;&'"\\])(?![\w.\[\]%-]{1,64}["']?\s{0,2}[=:])
+      | [)}\]|](?=[^\s,;&)}\]'"<>\\.|:])
+      | ['"](?=\w)
+      | <(?![/!a-zA-Z]) | >(?=\w)
+      | \\(?![nrt"'\\]) | \\\\(?![nrt"'\\])
+    )+""",
+    re.VERBOSE,
+)
+"""To the next blank; a comma, `&` or bracket belongs to it unless another pair or the end follows
+it."""
+_LINE = re.compile(r"""(?:[^\r\n'"\\]|=\\{0,4}"[^"\r\n]*"|['"](?=\w)|\\(?![nr"']))+""")
+_BLOCK = re.compile(r"[|>][-+]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|$))+")
+_NEXT_LINE = re.compile(r"[ \t]*\n[ \t]*(?=[^\s:=\d]*\d[^\s:=]*[ \t]*(?:\n|$))")
+_SCHEME = re.compile(
+    r"(?:bearer|basic|token|digest|apikey|negotiate|ntlm|key)\s+(?=\S)", re.IGNORECASE
+)
+_NO_SECRET = re.compile(
+    r"""(?:true|false|yes|no|on|off|null|nil|none|undefined|nan|unset|empty|missing|required|optional
+      |redacted|filtered|hidden|masked|removed|n/a|str|string|bytes|int|bool|optional\[?\w*\]?
+      |secretstr|secretstr\(?|object|invalid|expired|valid|incorrect|wrong)\.?
+    | [*\u2022.x\u2026-]+ | \[?\(?<?(?:redacted|filtered|hidden|masked)>?\)?\]? | \[redacted\]
+    | %s | %\(\w+\)s | \$\d+ | \$\{?[A-Z_][A-Z0-9_]*\}? | \{[a-z_.]*\}
+    | [a-z_][\w.]*\(\)? | \{\{[^{}]*\}\} | \$\{[^{}]*\} | \$\{\{[^{}]*\}\} | <[\w .:-]+>? | :\w+
+    | os\.(?:environ|getenv).* | (?:settings|self|config|env|request|args)\.[\w.]+
+    | process\.env\.\w+ | secretstr\('?\*+'?\)? | arn:aws.* | [^\w\s]{1,2}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A switch, a placeholder, a mask, or the name of a place where the secret is kept."""
+_PROSE = re.compile(
+    r"(?:is|was|are|were|must|too|not|has|have|had|should|cannot|can|may|does|did|do|the|this|"
+    r"that|for|from|in|at|to|of|and|or|with|expected|expired|invalid|missing|required|incorrect|"
+    r"unexpected|wrong|unable|could|no|failed|please)(?=[\s.,;]|$)(?!\s*$)",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
+_PATH = re.compile(r"(?:/[\w.@+-]+){1,12}/?")
+
+
+def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None:
+    """Start and end of the value at this place, without its quotes; None when there is none."""
+    opening = _OPENING.match(text, at)
+    if opening is not None:
+        return opening.end(), _find_closing(text, opening)
+    block = _BLOCK.match(text, at)
+    if block is not None:
+        return at, block.end()
+    if text[at : at + 1] in ("{", "[", "(") and not text.startswith("[redacted]", at):
+        return _find_bracket(text, at)
+    after = _NEXT_LINE.match(text, at)
+    if after is not None:
+        at = after.end()
+    if strength is Strength.LINE:
+        line = _LINE.match(text, at)
+        return (at, line.end()) if line else None
+    if _PROSE.match(text, at):
+        return None
+    scheme = _SCHEME.match(text, at)
+    found = _PLAIN.match(text, scheme.end() if scheme else at)
+    return (at, found.end()) if found else None
+
+
+def _find_closing(text: str, opening: re.Match[str]) -> int:
+    begin = opening.end()
+    quote = opening[0].lstrip("bruBRU")
+    if opening["slashes"]:  # quoted within a quoted text: the same quote with as many slashes
+        end = text.find(quote, begin)
+        while end > begin and text[end - 1] == "\\":
+            end = text.find(quote, end + len(quote))
+        if end < 0:
+            end = text.find("\n", begin)
+        return end if end >= 0 else len(text)
+    if len(quote) == 3:
+        end = text.find(quote, begin)
+        return end if end >= 0 else len(text)
+    found = _QUOTED[quote].match(text, begin)
+    return found.end() if found else begin
+
+
+def _find_bracket(text: str, at: int) -> tuple[int, int] | None:
+    """All of a list or mapping; of one that was cut, the rest of the text."""
+    depth, i = 0, at
+    marks = re.compile(r"""[\[\](){}]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
+    for mark in marks.finditer(text, at):
+        if mark[0] in ("[", "(", "{"):
+            depth += 1
+        elif mark[0] in ("]", ")", "}"):
+            depth -= 1
+        i = mark.end()
+        if depth == 0:
+            more = _PLAIN.match(text, i)  # {hun}ter2}
+            return (at, more.end() if more else i) if i - at > 2 else None
+    end = text.find("\n", i)
+    end = len(text) if end < 0 else end
+    return (at, end) if end - at > 2 else None
+
+
+def is_value(value: str, strength: Strength, name: str = "") -> bool:
+    """Whether this is a secret and no switch, number of tokens, placeholder or path."""
+    value = value.strip()
+    if not value:
+        return False
+    if strength is Strength.ALWAYS:
+        return True
+    if len(value) < 200 and _NO_SECRET.fullmatch(value):
+        return False
+    if value.lower() == name.lower() != "password" or value == name:  # token=token: a variable
+        return False
+    if strength is Strength.COUNTABLE:
+        return _NUMBERS.fullmatch(value) is None
+    if strength is Strength.WEAK:
+        return _is_weak_value(name, value)
+    return not (name.lower().endswith("pwd") and _PATH.fullmatch(value[:300]))
+
+
+def _is_weak_value(name: str, value: str) -> bool:
+    last = name.lower().replace("-", "_").rsplit("_", 1)[-1]
+    if last == "pin":
+        return value.isdigit() and 4 <= len(value) <= 8
+    if last in ("key", "code", "state", "nonce", "signature", "hmac", "salt", "credentialid"):
+        long_enough = len(value) >= (12 if last == "code" else 16)
+        varied = sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
+        plain = re.fullmatch(r"[\w+/=.%~-]+", value) and not re.match(r"[a-z]+[-_:/.]", value)
+        return bool(long_enough and varied and plain)
+    if last in ("auth", "pass"):
+        return not re.fullmatch(r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*", value)
+    return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
