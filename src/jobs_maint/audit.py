@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.models import ItemResult, LostRun
+from jobs_maint.models import ItemResult, LostRun, StoppedRun
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
 LEASE_SECONDS = 60.0
 """A run that has shown no sign of life for this long belongs to a process that is gone."""
 RENEW_SECONDS = LEASE_SECONDS / 6
+_ACTING = {"Cc", "Cf", "Zl", "Zp"}
+"""Categories of characters that act on others instead of showing."""
 MOST_ITEMS = 1000
 """Outcomes kept in one row; the counts always cover all of them."""
 
@@ -52,11 +55,11 @@ async def record(
         load_queries("audit")["insert_entry"],
         {
             "actor_kind": actor.kind,
-            "actor_id": _plain(actor.id),
-            "actor_name": _plain(actor.name),
+            "actor_id": _line(actor.id),
+            "actor_name": _line(actor.name),
             "channel": actor.channel,
             "word": action.word,
-            "action": _plain(action.words()),
+            "action": _line(action.words()),
             "outcome": outcome,
             "counts": Jsonb(dict(counts or {})),
             "items": Jsonb([_item(item) for item in items[:MOST_ITEMS]]),
@@ -85,6 +88,14 @@ def _plain(text: str) -> str:
     """Text PostgreSQL can store: no NUL, no lone surrogate; long requests are cut."""
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode("utf-8", "replace").decode("utf-8")[:10_000]
+
+
+def _line(text: str) -> str:
+    """The same on one line, so that it draws no row in any view of the table, psql's included."""
+    return "".join(
+        f"\\u{ord(char):04x}" if unicodedata.category(char) in _ACTING else char
+        for char in _plain(text.replace("\r\n", "\n").replace("\n", "\\n"))
+    )
 
 
 class Run:
@@ -195,10 +206,12 @@ async def interrupt_lost_runs(pool: Pool) -> int:
         return len(found)
 
 
-async def ask_to_stop(conn: Conn, audit_id: int) -> str | None:
-    """Stop the run after its batch; returns its words, or None when it is no longer running."""
+async def ask_to_stop(conn: Conn, audit_id: int) -> StoppedRun | None:
+    """Stop the run after its batch; returns whose it is, or None when it is no longer running."""
     rows = await fetch_all(conn, load_queries("audit")["ask_to_stop"], {"audit_id": audit_id})
-    return str(rows[0]["action"]) if rows else None
+    if not rows:
+        return None
+    return StoppedRun(rows[0]["actor_kind"], rows[0]["actor_id"], rows[0]["action"])
 
 
 async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:

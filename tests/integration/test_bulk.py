@@ -301,7 +301,7 @@ async def test_the_audit_is_listed_newest_first_and_filtered_by_actor(pool, make
     await ask(pool, CancelJobs((job,)), BO)
     report = await ask(pool, ShowAudit())
     assert [(e.actor, e.action, e.outcome) for e in report.entries] == [
-        ("shell:bo", f"cancel {job}", "refused"),
-        ("shell:ana", f"discard {job}", "done"),
+        ("shell:bo@host", f"cancel {job}", "refused"),
+        ("shell:ana@host", f"discard {job}", "done"),
     ]
     assert (await ask(pool, ShowAudit(actor="ana"))).total == 1

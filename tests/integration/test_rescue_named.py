@@ -452,7 +452,7 @@ async def test_a_force_names_the_risk_and_puts_a_job_back_though_its_worker_live
     assert row == ("todo", 1, None)
     ((kind, will_retry, message),) = await list_failures(conn)
     assert (kind, will_retry) == ("worker_lost", True)
-    assert message.startswith("forced by shell:ana, who said that worker ")
+    assert message.startswith("forced by shell:ana@host, who said that worker ")
     assert "(host-a pid 31) no longer runs it" in message
     found = await conn.execute("SELECT action, outcome FROM jobs_maint_audit ORDER BY id")
     words = f"rescue --force {job}"

@@ -213,7 +213,8 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert shown[0] == "5 requests in the last 7 days."
     assert shown[1] == "1 failed, 1 refused, 2 done, 1 previewed. Newest first."
     assert shown[2] == (
-        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 done, 2 skipped in 3 s · request 912"
+        "11:58 UTC  U0ANA (@U0ANA)  retry --all webhook --since 1h  35 done, 2 skipped in 3 s"
+        " · request 912"
     )
     assert "retry --request" not in message.text
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, user, when
@@ -21,7 +22,7 @@ __all__ = ["MESSAGES", "render_audit"]
 LONG = 2.0
 """Requests that took at least this many seconds say how long."""
 MOST_ENTRIES = 1_000
-_USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})")
+_USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})(?: \(.*\))?", re.DOTALL)
 
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
@@ -78,8 +79,8 @@ def _outcomes(report: AuditReport) -> str:
 
 
 def _entry(entry: AuditEntry, report: AuditReport) -> Part:
-    line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", _who(entry.actor), "  "]
-    line.append(code(cut(entry.action, 200)))
+    line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", *_who(entry.actor), "  "]
+    line.append(code(one_line(entry.action, 200)))
     counts = [f"{number:,} {cut(name, 40)}" for name, number in entry.counts.items() if number]
     told = [] if entry.outcome in entry.counts else [entry.outcome]
     end = ", ".join([*told, *counts]).replace("_", " ")
@@ -89,7 +90,7 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
     line.append(f" · request {entry.audit_id}")
     lines: list[Line] = [line]
     if entry.error:
-        lines.append([sentence(cut(entry.error, 200))])
+        lines.append([sentence(one_line(entry.error, 200))])
     return paragraph(*lines)
 
 
@@ -99,12 +100,15 @@ def _can_undo(entry: AuditEntry) -> bool:
     )
 
 
-def _who(actor: str) -> Span:
+def _who(actor: str) -> list[Span | str]:
+    """The id first: a mention alone shows the name that people give themselves."""
     found = _USER.fullmatch(actor)
     kind, _, name = actor.partition(":")
     if kind == "task":
         name = f"the task {name.rpartition(':')[2]}"
-    return user(found[1]) if found else bold(cut(name or kind, 60))
+    if found:
+        return [code(found[1]), " (", user(found[1]), ")"]
+    return [bold(one_line(name or kind, 120))]
 
 
 MESSAGES: Messages = {

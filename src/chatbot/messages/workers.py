@@ -30,7 +30,10 @@ MOST_RUNNING = 10
 
 def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     if not report.workers:
-        line: Line = ["🔴 ", bold("No worker is registered.")]
+        none = "No worker is registered."
+        if report.hidden_workers:
+            none = "No worker listens to a queue that your role reaches."
+        line: Line = ["🔴 ", bold(none)]
         about = "No job runs until one starts; waiting jobs are kept."
         return pack(
             [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
@@ -121,13 +124,17 @@ def _row(worker: WorkerView) -> tuple[str, ...]:
 
 def _notes(report: WorkersReport) -> Part:
     line: Line = ["as of ", when(report.as_of, report.as_of)]
+    notes: list[Line] = [line]
+    if report.hidden_workers:
+        what = count(report.hidden_workers, "worker is", "workers are")
+        notes.append([f"{what} not shown: your role reaches none of their queues"])
     without = sum(not worker.recorder and worker.ran for worker in report.workers)
     if not without:
-        return context(line)
+        return context(*notes)
     which = f"{count(without, 'worker has', 'workers have')} no recorder"
     they, their = ("it runs", "its") if without == 1 else ("they run", "their")
     return context(
-        line, [f"{which}: what {they} is not known, and {their} errors are not recorded"]
+        *notes, [f"{which}: what {they} is not known, and {their} errors are not recorded"]
     )
 
 

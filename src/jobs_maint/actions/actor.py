@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -13,6 +14,7 @@ __all__ = [
     "Grant",
     "QueueScope",
     "Role",
+    "describe_actor",
     "escape_glob",
     "like_pattern",
     "plain_name",
@@ -114,6 +116,11 @@ class Actor:
         """One of our own periodic tasks."""
         return cls("task", name, name, None, (Grant(Role.ADMIN),))
 
+    @property
+    def label(self) -> str:
+        """Who it is, for readers of records: see `describe_actor`."""
+        return describe_actor(self.kind, self.id, self.name)
+
     def grants_here(self) -> tuple[Grant, ...]:
         """The grants that apply in the actor's channel."""
         return tuple(g for g in self.grants if g.channels is None or self.channel in g.channels)
@@ -137,3 +144,20 @@ class Actor:
                 return ALL_QUEUES
             globs.extend(grant.queues)
         return QueueScope(tuple(dict.fromkeys(globs))) if found else None
+
+
+def describe_actor(kind: str, actor_id: str, name: str) -> str:
+    """`slack:U0EVE (admin)`: the id first, for a name is what people call themselves."""
+    who, called = _as_word(actor_id, 100), _as_word(name, 60)
+    known = not called or who == called or who.startswith(f"{called}@")
+    return f"{kind}:{who}" if known else f"{kind}:{who} ({called})"
+
+
+_ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def _as_word(text: str, most: int) -> str:
+    """One short line in which no character moves, hides or reorders the others."""
+    plain = "".join(" " if unicodedata.category(char) in _ACTING else char for char in text)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["AuditEntry", "AuditReport", "LostRun"]
+__all__ = ["AuditEntry", "AuditReport", "LostRun", "StoppedRun"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,12 @@ class LostRun:
     channel: str
     ts: str | None
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRun:
+    """Whose act will stop after its batch, and its words."""
+
+    actor_kind: str
+    actor_id: str
+    words: str

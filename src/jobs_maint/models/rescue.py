@@ -63,6 +63,8 @@ class WorkersReport(Report):
 
     as_of: datetime
     workers: tuple[WorkerView, ...]
+    hidden_workers: int = 0
+    """Those that listen to no queue within the actor's reach."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,10 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     workers = sorted(report.workers, key=lambda worker: worker.live)  # the silent ones first
     live = sum(worker.live for worker in workers)
     if not workers:
-        page.line("No worker is registered.", "bold red")
+        none = "No worker listens to a queue of yours." if report.hidden_workers else (
+            "No worker is registered."
+        )  # fmt: skip
+        page.line(none, "bold red")
         return
     silent = len(workers) - live
     line = f"{live} of {count_noun(len(workers), 'worker')} live" if silent else (
@@ -170,6 +173,11 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         Column("Jobs", [number(len(worker.jobs)) for worker in workers], right=True),
     ]
     _tell_dropped(page, page.table(columns))
+    if report.hidden_workers:
+        page.line(
+            f"{count_noun(report.hidden_workers, 'more worker')} not shown: "
+            "your role reaches none of their queues."
+        )
     running = [(worker, job) for worker in workers for job in worker.jobs]
     if running:
         page.line()

@@ -59,12 +59,12 @@ FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
 RETURNING a.id;
 
 -- name: ask_to_stop (audit_id)
--- The words of the run, if it is still running.
+-- Whose run it is, and its words, if it is still running.
 UPDATE jobs_maint_runs r SET stop_requested = true
 FROM jobs_maint_audit a
 WHERE r.audit_id = %(audit_id)s AND r.state = 'running' AND r.lease_until >= now()
   AND a.id = r.audit_id
-RETURNING a.action;
+RETURNING a.actor_kind, a.actor_id, a.action;
 
 -- name: forget_silent_runs
 -- Interrupted runs without a message: nothing has to be updated for them.

@@ -148,8 +148,9 @@ CROSS JOIN LATERAL (
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS ended;
 
--- name: find_oldest_left (statuses)
--- The last event of the finished job with the smallest id: one index entry per status.
+-- name: find_oldest_left (statuses, queue)
+-- The last event of the finished job with the smallest id, of one queue or of all: then it is one
+-- index entry a status.
 SELECT (SELECT max(e.at) FROM procrastinate_events e
         WHERE e.job_id = oldest.id AND e.type <> 'scheduled') AS at
 FROM unnest(%(statuses)s::procrastinate_job_status[]) AS wanted (status)
@@ -157,6 +158,7 @@ CROSS JOIN LATERAL (
     SELECT j.id FROM procrastinate_jobs j
     WHERE j.status = wanted.status
       AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
     ORDER BY j.id LIMIT 1
 ) AS oldest
 ORDER BY oldest.id LIMIT 1;

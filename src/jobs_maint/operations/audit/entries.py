@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from jobs_maint.actions import describe_actor
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import AuditEntry, AuditReport
 from jobs_maint.operations.session import get_time
-from jobs_maint.redaction import redact_text
+from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
 __all__ = ["list_audit"]
 
 
-async def list_audit(conn: Conn, *, actor: str | None, since: timedelta, limit: int) -> AuditReport:
+async def list_audit(
+    conn: Conn, *, actor: str | None, since: timedelta, limit: int, rules: Rules = DEFAULT
+) -> AuditReport:
     """Who did what, newest first; `actor` matches a part of kind, id or name, case ignored."""
     rows = await fetch_all(
         conn,
         load_queries("audit")["list_audit"],
         {"actor": actor, "since_seconds": since.total_seconds(), "limit": limit},
     )
+    texts = [(row["action"], row["error"] or "") for row in rows]
+    shown = await run_apart(
+        lambda: [
+            (redact_text(action, rules), redact_text(error, rules)) for action, error in texts
+        ],
+        sum(len(action) + len(error) for action, error in texts),
+    )
     entries = tuple(
         AuditEntry(
             audit_id=row["audit_id"],
             started_at=row["started_at"],
-            actor=f"{row['actor_kind']}:{row['actor_name'] or row['actor_id']}",
-            action=row["action"],
+            actor=describe_actor(row["actor_kind"], row["actor_id"], row["actor_name"]),
+            action=action,
             outcome=row["outcome"],
             counts=row["counts"],
-            error=redact_text(row["error"]) if row["error"] else None,
+            error=error or None,
             elapsed_seconds=row["elapsed_seconds"],
         )
-        for row in rows
+        for row, (action, error) in zip(rows, shown, strict=True)
     )
     as_of = await get_time(conn)
     total = rows[0]["total"] if rows else 0

@@ -19,20 +19,27 @@ async def show_audit(call: Call[ShowAudit]) -> AuditReport:
     asked = call.action
     return await read(
         call,
-        lambda conn: list_audit(conn, actor=asked.actor, since=asked.since, limit=asked.limit),
+        lambda conn: list_audit(
+            conn, actor=asked.actor, since=asked.since, limit=asked.limit, rules=call.rules
+        ),
     )
 
 
 async def stop_run(call: Call[StopRun]) -> str:
-    """The words of the act that will stop; raises SelectionExpired when it has ended."""
+    """The words of the act that will stop; raises SelectionExpired when it has ended.
+
+    Whoever does not reach every queue is told the words of their own acts only: those of others
+    may name what is out of their reach.
+    """
     begun = time.monotonic()
     async with call.pool.connection() as conn, transaction(conn):
-        words = await audit.ask_to_stop(conn, call.action.audit_id)
-        if words is None:
+        run = await audit.ask_to_stop(conn, call.action.audit_id)
+        if run is None:
             raise SelectionExpired("This has already ended; there is nothing to stop.", why="ended")
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
-    return words
+    own = (run.actor_kind, run.actor_id) == (call.actor.kind, call.actor.id)
+    return run.words if own or call.scope.globs is None else f"request {call.action.audit_id}"
 
 
 async def take_lost_runs(call: Call[TakeLostRuns]) -> tuple[LostRun, ...]:

@@ -107,7 +107,10 @@ async def purge_finished_jobs(
     statuses = [status for _, group in retention.groups().items() for status in group]
     async with pool.connection() as conn, transaction(conn):
         left = await fetch_all(
-            conn, load_queries("purge")["find_oldest_left"], {"statuses": statuses}
+            conn,
+            load_queries("purge")["find_oldest_left"],
+            {"statuses": statuses, "queue": queue},
+            prepare=False,
         )
     return PurgeReport(
         deleted=dict(progress.deleted),

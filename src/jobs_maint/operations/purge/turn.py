@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs_maint.actions import describe_actor
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import AlreadyRunning
 from jobs_maint.sql import load_queries
@@ -45,5 +46,10 @@ def _describe_actor(row: dict[str, Any]) -> str:
     if row["actor_kind"] == "task":
         return "the nightly purge"
     if row["actor_kind"] == "slack":
-        return f"{row['actor_name'] or row['actor_id']} in Slack"
-    return f"{row['actor_id']} in the shell"
+        return f"{_name(row)} in Slack"
+    return f"{_name(row)} in the shell"
+
+
+def _name(row: dict[str, Any]) -> str:
+    label = describe_actor(row["actor_kind"], row["actor_id"], row["actor_name"] or "")
+    return label.partition(":")[2]

@@ -23,7 +23,7 @@ async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope
     rules = passes.RescueRules.of(call.settings)
     actor, params = call.actor, taken["params"]
     claims = {int(job_id): (run[0], run[1]) for job_id, run in params["claims"].items()}
-    forced_by = f"{actor.kind}:{actor.name or actor.id}" if params["force"] else None
+    forced_by = actor.label if params["force"] else None
     async with call.pool.connection() as conn, transaction(conn):
         await passes.notice_stalled_jobs(conn)
 

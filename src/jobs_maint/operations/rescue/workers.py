@@ -42,28 +42,46 @@ async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
 async def list_workers(
     conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
 ) -> WorkersReport:
-    """Each worker process with the jobs it runs now, as far as the actor may see them."""
+    """Each worker process with the jobs it runs now, as far as the actor may see them.
+
+    Who does not reach every queue sees the workers that listen to a queue within reach, or run a
+    job of one, and of their queues those within reach.
+    """
     running = await _list_running(conn, rules)
     by_worker: dict[int | None, list[StuckJob]] = {}
     for row in running:
         if scope.covers(row["queue"]):
             by_worker.setdefault(row["worker_id"], []).append(_job(row))
+    rows = await fetch_all(conn, load_queries("workers")["list_workers"])
+    visible = [row for row in rows if _is_visible(row, scope, by_worker)]
     workers = [
         WorkerView(
             worker_id=row["worker_id"],
             live=row["live"],
             host=row["host"],
             pid=row["pid"],
-            queues=tuple(row["queues"]) if row["queues"] is not None else None,
+            queues=tuple(filter(scope.covers, row["queues"]))
+            if row["queues"] is not None
+            else None,
             recorder=row["recorder"],
             seen_seconds=row["seen_seconds"],
             ran=row["ran"],
             jobs=tuple(by_worker.get(row["worker_id"], ())),
         )
-        for row in await fetch_all(conn, load_queries("workers")["list_workers"])
+        for row in visible
     ]
     as_of = await get_time(conn)
-    return WorkersReport(as_of, tuple(workers))
+    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible))
+
+
+def _is_visible(
+    row: dict[str, Any], scope: QueueScope, by_worker: dict[int | None, list[StuckJob]]
+) -> bool:
+    if scope.globs is None or row["worker_id"] in by_worker:
+        return True
+    if row["queues"] is None:  # all queues; of one without a recorder nobody knows which
+        return bool(row["recorder"])
+    return any(map(scope.covers, row["queues"]))
 
 
 def _job(row: dict[str, Any]) -> StuckJob:

@@ -1,0 +1,166 @@
+"""What an answer must not tell: hidden values by a filter, and what lies out of a grant's reach."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.history import days, hours
+
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    CancelJobs,
+    ConfirmSelection,
+    GetJob,
+    Grant,
+    JobFilter,
+    ListFailed,
+    ListWorkers,
+    PreviewBulk,
+    PreviewPurge,
+    PreviewRescue,
+    Role,
+    ShowAudit,
+    StopRun,
+)
+from jobs_maint.audit import Run
+from jobs_maint.perform import perform
+from jobs_maint.redaction import HIDDEN
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+EMAIL_VIEWER = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email*",)),))
+EMAIL_ADMIN = Actor("slack", "U2", "cy", "C1", (Grant(Role.ADMIN, queues=("email*",)),))
+
+
+async def ask(pool, action, actor=ANA, **options):
+    return await perform(pool, actor, action, settings=MaintSettings(), **options)
+
+
+@pytest.mark.parametrize("guess", ["password=h", "hunter2", "=hunter", "p4ss@db"])
+async def test_a_hidden_value_is_found_by_no_filter(pool, make_job, guess):
+    await make_job(
+        queue="email", status="failed", error="no login: password=hunter2 at postgres://a:p4ss@db/x"
+    )
+    assert (await ask(pool, ListFailed(error=guess))).total == 0
+    assert (await ask(pool, ListFailed(error=guess, since=days(1)))).total == 0
+    for verb in (BulkVerb.RETRY, BulkVerb.DISCARD):
+        wanted = JobFilter(statuses=("failed",), error=guess)
+        assert (await ask(pool, PreviewBulk(verb, wanted))).count == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no login",
+        "PASSWORD=",
+        f"password={HIDDEN}",
+        f"password={HIDDEN} at",
+        HIDDEN,
+        "ValueError: no",
+    ],
+)
+async def test_what_is_shown_is_found(pool, make_job, text):
+    job = await make_job(queue="email", status="failed", error="no login: password=hunter2 at noon")
+    await make_job(queue="email", status="failed", error="timeout after 3 s")
+    found = await ask(pool, ListFailed(error=text, task="task", since=days(1)), EMAIL_VIEWER)
+    assert [one.job_id for one in found.jobs] == [job]
+    assert (await ask(pool, ListFailed(error=text))).total == 1
+    wanted = JobFilter(queue="email", statuses=("failed",), error=text)
+    assert (await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted))).count == 1
+
+
+async def test_jobs_out_of_reach_are_counted_only_where_nothing_was_asked_for(pool, make_job):
+    await make_job(queue="webhook", status="failed", error="secret plan of webhook")
+    assert (await ask(pool, ListFailed(), EMAIL_VIEWER)).hidden_jobs == 1
+    for asked in (
+        ListFailed(error="secret plan"),
+        ListFailed(task="app"),
+        ListFailed(since=timedelta(hours=1)),
+    ):
+        found = await ask(pool, asked, EMAIL_VIEWER)
+        assert (found.total, found.hidden_jobs) == (0, 0)
+
+
+async def test_workers_out_of_reach_and_their_queues_are_not_told(pool, conn):
+    for worker, host, queues in (
+        (1, "host-mail", ["email", "payroll"]),
+        (2, "host-pay", ["payroll"]),
+        (3, "host-all", None),
+    ):
+        await conn.execute(
+            "INSERT INTO procrastinate_workers OVERRIDING SYSTEM VALUE VALUES (%s, now())",
+            (worker,),
+        )
+        await conn.execute(
+            "INSERT INTO jobs_maint_workers (worker_id, host, pid, queues, recorder_version,"
+            " delete_jobs, beat_seconds, job_ids) VALUES (%s, %s, 1, %s, '1', 'never', 10, '{}')",
+            (worker, host, queues),
+        )
+    report = await ask(pool, ListWorkers(), EMAIL_VIEWER)
+    assert [(one.host, one.queues) for one in report.workers] == [
+        ("host-mail", ("email",)),
+        ("host-all", None),
+    ]
+    assert report.hidden_workers == 1
+    assert len((await ask(pool, ListWorkers())).workers) == 3
+
+
+async def test_a_narrow_purge_tells_the_oldest_job_of_its_own_queue_only(pool, make_job):
+    await make_job(queue="payroll", status="succeeded", finished_ago=days(300))
+    await make_job(queue="email", status="succeeded", finished_ago=days(50))
+    await make_job(queue="email", status="succeeded", finished_ago=days(3))
+    asked = PreviewPurge(older_than=days(30), queue="email")
+    preview = await ask(pool, asked, EMAIL_ADMIN)
+    report = await ask(pool, ConfirmSelection(preview.key), EMAIL_ADMIN)
+    assert report.total == 1
+    (age,) = [one for one in [report.oldest_left] if one is not None]
+    assert preview.cutoffs["succeeded"] < age
+
+
+async def test_who_stops_a_run_out_of_reach_is_not_told_its_words(pool):
+    wanted = PreviewBulk(BulkVerb.RETRY, JobFilter(queue="payroll", statuses=("failed",)))
+    run = Run(pool, ANA, wanted)
+    await run.open()
+    stop = StopRun(run.require_id())
+    assert await ask(pool, stop, EMAIL_ADMIN) == f"request {run.audit_id}"
+    assert "payroll" in await ask(pool, stop)
+    own = Run(pool, EMAIL_ADMIN, wanted)
+    await own.open()
+    assert "payroll" in await ask(pool, StopRun(own.require_id()), EMAIL_ADMIN)
+
+
+async def test_who_did_it_is_an_id_before_the_name_people_give_themselves(pool, make_job, conn):
+    eve = Actor("slack", "U0EVE", "admin", "C1", (Grant(Role.OPERATOR),))
+    job = await make_job(status="failed")
+    await ask(pool, CancelJobs((job,)), eve)
+    (entry,) = (await ask(pool, ShowAudit())).entries
+    assert entry.actor == "slack:U0EVE (admin)"
+    boss = Actor("slack", "U0EVE", "admin", "C1", (Grant(Role.ADMIN),))
+    running = await make_job(status="doing", deferred_ago=hours(2))
+    preview = await ask(pool, PreviewRescue((running,), force=True), boss)
+    await ask(pool, ConfirmSelection(preview.key), boss)
+    (run,) = (await ask(pool, GetJob(running))).failures
+    assert run.message.startswith("forced by slack:U0EVE (admin), ")
+
+
+@pytest.mark.parametrize(
+    "evil", ["a\n  7  root  purge", "a\u202ereversed", "a\u2028b", "a\x1b[2Jb"]
+)
+async def test_no_word_draws_a_row_in_the_audit(pool, conn, evil):
+    eve = Actor("slack", "U0EVE", evil, "C1", (Grant(Role.OPERATOR),))
+    wanted = JobFilter(statuses=("failed",), error=evil)
+    await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted), eve)
+    (entry,) = (await ask(pool, ShowAudit())).entries
+    stored = await conn.execute("SELECT actor_name, action FROM jobs_maint_audit")
+    for text in (entry.actor, entry.action, *(await stored.fetchone() or ())):
+        assert "a" in text
+        assert text.isprintable()
+
+
+async def test_secrets_in_the_words_of_a_request_are_hidden_in_the_audit(pool):
+    wanted = JobFilter(statuses=("failed",), error="password=hunter2")
+    await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted))
+    (entry,) = (await ask(pool, ShowAudit())).entries
+    assert "hunter2" not in entry.action
