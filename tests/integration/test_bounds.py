@@ -46,7 +46,7 @@ async def watched():
 
 
 async def test_a_job_with_5000_attempts_is_shown_with_the_newest(pool, make_job, conn):
-    job = await make_job(status="failed", recorded=False)
+    job = await make_job(status="failed", recorded=False, deferred_ago=timedelta(hours=2))
     await conn.execute("INSERT INTO jobs_maint_tracebacks (hash, body) "
         "SELECT decode(md5(n::text), 'hex'),"
         " repeat('  File \"/app/x.py\", line ' || n || ', in f: password=hunter2' || chr(10), 600)"

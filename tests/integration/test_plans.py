@@ -201,7 +201,7 @@ def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
 
 def test_groups_read_two_ranges_by_time(steady):
     params = {"since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None}
-    plan = explain(steady, "digest", "group_failures", **params, ours=OUR_TASKS)
+    plan = explain(steady, "digest", "group_failures", **params, ours=OUR_TASKS, alike=50, limit=10)
     assert {"jobs_maint_failed_events_idx", "jobs_maint_failures_failed_at_idx"} <= plan.indexes
     failures = steady.execute(
         "SELECT count(*) FROM procrastinate_events WHERE type = 'failed' AND at > %s",
