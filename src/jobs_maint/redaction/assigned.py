@@ -46,6 +46,7 @@ _IN_PROSE = re.compile(
     r"(?!(?:sha|md5|argon|bcrypt|scrypt|pbkdf|v\d|utf|rfc|job|user|id)[\w-]*$)"
     r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}"
 )
+_PLIST = re.compile(rf"(<key>(?P<element>{_N})</key>\s*<string>)(?P<value>[^<]+)")
 _XML_ESCAPED = re.compile(rf"(&lt;(?:[\w.-]{{1,40}}:)?(?P<element>{_N})&gt;)(?P<value>[^&<]+)")
 _ARN = re.compile(r"\barn:(?:[\w-]*:){2,6}$")
 _XML_NAME = re.compile(rf"""\b(?:name|key|id)\s?=\s?\\?["'](?P<name>{_N})\\?["']""", re.IGNORECASE)
@@ -85,6 +86,8 @@ def hide_xml(text: str, rules: Rules) -> str:
         return found[1] + HIDDEN if secret else found[0]
 
     text = _XML.sub(hide, text)
+    if "</key>" in text:
+        text = _PLIST.sub(hide_escaped, text)
     return _XML_ESCAPED.sub(hide_escaped, text) if "&lt;" in text else text
 
 

@@ -36,7 +36,8 @@ _PHRASES = tuple(
     server key;deploy key;ssh key;app key;application key;integration key;routing key secret
     webhook url;webhook uri;connection string;recovery code;recovery codes;backup codes;backup code
     seed phrase;recovery phrase;account number;security code;auth code;authorization code
-    pin code;credit card;consumer secret;x amz signature;x goog signature;php sessid;sess id
+    mfa code;verification code;totp code;pin code;credit card;consumer secret
+    x amz signature;x goog signature;php sessid;sess id
     basic auth;oauth verifier;code verifier;tan code;refresh jwt;admin key;host key
     pre shared key;wpa psk;wifi key;symmetric key;hmac key;aes key;fernet key;jwt key
     primary connection;sas url""".replace("\n", ";").split(";")
@@ -65,7 +66,7 @@ _SQUASHED = re.compile(
     re.VERBOSE,
 )
 _TELLS_ABOUT = frozenset(
-    """count counts type types length len limit limits size sizes budget usage used url uri urls
+    """out count counts type types length len limit limits size sizes budget usage used url uri urls
     endpoint expiry expires expiration expire expired ttl age at in name names policy policies
     field fields format path paths file files filename dir directory version required enabled
     disabled valid invalid validation validator rate bucket index idx pos position offset window

@@ -12,7 +12,7 @@ _A = "[A-Za-z0-9]"
 _W = "[A-Za-z0-9_-]"
 _FORMS = (
     # Forges
-    rf"gh[oprsu]_{_A}{{20,}}", r"github_pat_\w{20,}",
+    rf"gh[oprsu]_{_A}{{20,}}", r"gt[aor]_[a-z0-9]{32,}", r"github_pat_\w{20,}",
     rf"gl(?:pat|dt|rt|rtr|cbt|ptt|ft|soat|imt|agent|oas|ffct|wt|d)-{_W}{{16,}}(?:\.[\w.-]+)?",
     r"AT(?:ATT|CTT|BB)[A-Za-z0-9_=-]{16,}", r"AZDO\w{10,}|[a-z2-7]{52}(?![a-z2-7])",
     # Registries
