@@ -22,6 +22,7 @@ MARGIN = 10
 """Newest failures looked at beyond the limit: some of their jobs have been retried since."""
 MOST_EVENTS = 5_000
 MOST_IDS = 20_000
+NOT_FAILED = ("todo", "doing", "succeeded", "cancelled", "aborted")
 MOST_COUNTED = 10_000
 """Failed jobs; beyond that the total is shown as a minimum."""
 
@@ -128,6 +129,7 @@ async def _list_matching(
     seconds = since.total_seconds() if since else None
     ids: list[int] | None = None
     records = None
+    recent: set[int] = set()
     if error is not None:
         records = await find_records_showing(
             conn, error, rules, statuses=["failed"], scope=scope,
@@ -152,7 +154,15 @@ async def _list_matching(
     }
     rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     left = {"retried": 0, "discarded": 0}
-    if since is not None and error is None and ids:
+    if recent and error is not None:
+        others = await find_records_showing(
+            conn, error, rules, statuses=NOT_FAILED, scope=scope,
+            queue=like_pattern(escape_glob(queue)) if queue is not None else None,
+            task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
+        )  # fmt: skip
+        recent.intersection_update(others.jobs)
+    if recent:
+        params["ids"] = list(recent)
         left = await fetch_one(conn, queries["count_left_behind"], params)
     return _Found(
         [row for row in rows if row["reached"]],

@@ -110,7 +110,6 @@ async def purge_finished_jobs(
             conn,
             load_queries("purge")["find_oldest_left"],
             {"statuses": statuses, "queue": queue},
-            prepare=False,
         )
     return PurgeReport(
         deleted=dict(progress.deleted),
