@@ -112,9 +112,8 @@ async def test_several_are_done_with_their_reasons(jobs_maint, make_job, conn):
     )
     shown = jobs_maint("rescue", *orphans, done, "--dry-run")
     assert shown.returncode == 0
-    assert shown.stdout.startswith(
-        "2 jobs of reports would be rescued.\nLeft out 1: its status is succee"
-    )
+    assert shown.stdout.startswith("2 jobs of reports would be rescued.\nA worker is silent: ")
+    assert "\nLeft out 1: its status is succee" in shown.stdout
     some = jobs_maint("rescue", *orphans, done, "--yes", "--json")
     assert (some.returncode, some.stderr) == (5, "")
     report = json.loads(some.stdout)

@@ -221,7 +221,7 @@ def _worker(row: Mapping[str, Any]) -> str:
 
 def _last_beat(row: Mapping[str, Any]) -> str:
     if row["beat_at"] is None:  # its row was dropped meanwhile
-        return f"it was noticed {format_age(row['noticed_seconds'])} ago"
+        return f"no beat has named its job for {format_age(row['noticed_seconds'])}"
     return f"its last beat was at {_at(row['beat_at'])}, {format_age(row['silent_seconds'])} ago"
 
 
