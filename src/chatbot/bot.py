@@ -71,7 +71,9 @@ class Bot:
     ) -> None:
         self.settings = settings
         self.work = Work()
+        maint = maint or MaintSettings.load()
         self.slack = slack or SlackClient(settings)
+        self.slack.stamp.environment = maint.environment or ""
         self._pool = pool
         self._clock = clock
         self._identity: Identity | None = None
@@ -79,7 +81,7 @@ class Bot:
         directory = Directory(self.slack.web, clock)
         self.services = Services(
             settings=settings,
-            maint=maint or MaintSettings.load(),
+            maint=maint,
             pool=pool,
             slack=self.slack,
             directory=directory,

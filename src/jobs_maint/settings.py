@@ -180,10 +180,10 @@ class OurSettings(BaseSettings):
         """Key in the file's table → field."""
         prefix = f"{table}_"
         return {
-            cls.env_name(field).lower().removeprefix(prefix).removeprefix("job_queue_"): field
+            re.sub(rf"^(?:{prefix}|job_queue_|jobs_)", "", cls.env_name(field).lower()): field
             for field in cls.model_fields
             if cls.env_name(field).lower().startswith(prefix)
-            or (table == "jobs_maint" and cls.env_name(field).startswith("JOB_QUEUE_"))
+            or (table == "jobs_maint" and not cls.env_name(field).startswith(cls.prefix))
         }
 
     @classmethod
@@ -240,6 +240,18 @@ class OurSettings(BaseSettings):
         return "; ".join(lines)
 
 
+def _environment(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    name = value.strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,19}", name):
+        raise ValueError(
+            f"{value!r} is not a name for an environment; write up to 20 letters, digits, spaces, "
+            "'.', '_' or '-', such as 'staging'"
+        )
+    return name
+
+
 class MaintSettings(OurSettings):
     """Settings of core, shell and periodic tasks; their names: `docs/reference/settings.md`."""
 
@@ -249,6 +261,9 @@ class MaintSettings(OurSettings):
 
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("JOB_QUEUE_DATABASE_URL")
+    )
+    environment: Annotated[str | None, BeforeValidator(_environment)] = Field(
+        default=None, validation_alias=AliasChoices("JOBS_ENVIRONMENT")
     )
     worker_database_url: Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)] = None
     queue: str = "maintenance"

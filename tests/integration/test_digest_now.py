@@ -23,7 +23,7 @@ from jobs_maint.render import build_data, render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
-DAILY = OpenDigest("daily", timedelta(days=1))
+DAILY = OpenDigest("daily", timedelta(days=1), "a-key")
 
 
 async def ask(pool, action=None, actor=ANA):

@@ -254,7 +254,8 @@ def test_settings_do_not_change_after_loading():
 def test_every_field_has_a_name_in_the_environment_and_in_the_file():
     names = [MaintSettings.env_name(field) for field in MaintSettings.model_fields]
     assert names[0] == "JOB_QUEUE_DATABASE_URL"
-    assert all(name.startswith("JOBS_MAINT_") for name in names[1:])
+    assert names[1] == "JOBS_ENVIRONMENT"
+    assert all(name.startswith("JOBS_MAINT_") for name in names[2:])
     assert sorted(MaintSettings.file_names("jobs_maint").values()) == sorted(
         MaintSettings.model_fields
     )

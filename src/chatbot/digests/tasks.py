@@ -8,6 +8,8 @@ answer, or the sender died), the channel is searched for it first, so that it is
 from __future__ import annotations
 
 import logging
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,11 +22,11 @@ from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.identity import is_shared_outside
-from chatbot.slack.own_messages import Metadata, find_own_message, is_same
+from chatbot.slack.own_messages import Metadata, find_own_message
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
-from jobs_maint.actions import Actor, CloseDigest, OpenDigest
-from jobs_maint.database import Pool
+from jobs_maint.actions import Actor, CloseDigest, ListUnsureDigests, OpenDigest
+from jobs_maint.database import Pool, identify_database
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.perform import perform
@@ -85,10 +87,13 @@ async def _send(
 ) -> str:
     actor = Actor.task(DIGEST)
     period = get_period(digest.cron, digest.timezone, tick)
-    asked = OpenDigest(digest.name, period, digest.queues, digest.tasks, digest.groups)
-    slack = SlackClient(settings)
+    key = secrets.token_urlsafe(16)
+    asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
+    slack = SlackClient(settings, environment=maint.environment)
     try:
-        if (before := await _find_posted(slack.web, digest)) is not None:
+        slack.stamp.database = await identify_database(pool, slack.stamp.environment)
+        unsure = await perform(pool, actor, ListUnsureDigests(digest.name), settings=maint)
+        if unsure and (before := await _find_posted(slack.web, digest, unsure)) is not None:
             # If its sender died after the post, the window would be sent again. Else no change.
             seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
             await perform(pool, actor, seen, settings=maint)
@@ -99,7 +104,7 @@ async def _send(
             await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
             return "quiet"
         try:
-            posted = await _post(slack, digest, settings, report)
+            posted = await _post(slack, digest, settings, report, key)
         except Exception as exc:
             # Left open, the window would stay locked for five minutes and retries would skip it.
             known = isinstance(exc, JobsMaintError)
@@ -122,7 +127,11 @@ async def _send(
 
 
 async def _post(
-    slack: SlackClient, digest: DigestSetting, settings: ChatbotSettings, report: DigestReport
+    slack: SlackClient,
+    digest: DigestSetting,
+    settings: ChatbotSettings,
+    report: DigestReport,
+    key: str,
 ) -> Posted:
     if await _is_known_outside(slack.web, digest.channel):
         raise SlackRefused(
@@ -131,8 +140,7 @@ async def _post(
             reason="is_ext_shared",
         )
     message = render_digest(report, settings.command, queues=digest.queues)
-    payload = {"window_id": report.window_id, "name": digest.name}
-    metadata = {"event_type": EVENT, "event_payload": payload}
+    metadata = {"event_type": EVENT, "event_payload": {"key": key, "name": digest.name}}
     return await slack.posting.post(digest.channel, message, metadata=metadata)
 
 
@@ -142,11 +150,16 @@ class _Seen:
     ts: str
 
 
-async def _find_posted(web: WebApi, digest: DigestSetting) -> _Seen | None:
-    """The newest message of this digest in its channel; None also if the app may not look."""
+async def _find_posted(
+    web: WebApi, digest: DigestSetting, unsure: Mapping[str, int]
+) -> _Seen | None:
+    """The newest message of these windows in the channel; None also if the app may not look.
+
+    By the random key alone: another database may have a digest of this name in this channel.
+    """
 
     def is_ours(metadata: Metadata) -> bool:
-        return is_same(metadata, {"event_type": EVENT, "event_payload": {"name": digest.name}})
+        return metadata.get("event_type") == EVENT and _read_key(metadata) in unsure
 
     try:
         found = await find_own_message(web, digest.channel, is_ours, pages=PAGES)
@@ -155,7 +168,11 @@ async def _find_posted(web: WebApi, digest: DigestSetting) -> _Seen | None:
         return None
     if found is None:
         return None
-    return _Seen(int(found["metadata"]["event_payload"]["window_id"]), str(found["ts"]))
+    return _Seen(unsure[_read_key(found["metadata"])], str(found["ts"]))
+
+
+def _read_key(metadata: Metadata) -> str:
+    return str((metadata.get("event_payload") or {}).get("key"))
 
 
 async def _is_known_outside(web: WebApi, channel: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
+from chatbot.handling.foreign import refuse_foreign
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
@@ -102,6 +103,7 @@ class Answers:
                 f"the command is longer than {LONGEST_TEXT:,} characters; none of it was run. "
                 "Split it into several commands"
             )
+        await refuse_foreign(self._services, request)
         if request.button not in BUTTONS:
             raise InvalidRequest(
                 "this button comes from another version of the bot, so it did nothing; type the "

@@ -60,7 +60,8 @@ class Acts:
         except NotPermitted as exc:
             return Answer(explain_refusal(services, exc, action, known), private=True)
         except SelectionExpired as exc:
-            if exc.why in {"late", "unknown"}:
+            # An unknown one may be of another database: its message is not ours to change.
+            if exc.why == "late":
                 message = render_too_late(request.words, services.command, used=False)
                 await running.finish(message)
             raise
@@ -107,7 +108,7 @@ class Acts:
         try:
             words = await perform(services.pool, known.actor, action, settings=services.maint)
         except SelectionExpired as exc:
-            if exc.why not in {"late", "unknown"}:
+            if exc.why != "late":
                 raise
             message = render_too_late(request.words, services.command, used=False)
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.inbound.typed_text import clean_text
+from chatbot.slack.stamp import read_origin
 
 __all__ = [
     "BUTTONS",
@@ -56,6 +57,8 @@ class SlackRequest:
     """The modal with the button."""
     shown: str = ""
     """The command whose result the modal shows."""
+    origin: str = ""
+    """The mark of the database whose bot drew the button; empty where it has none."""
 
     @property
     def key_of_preview(self) -> str:
@@ -115,6 +118,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         trigger=body.get("trigger_id"),
         view=view.get("id"),
         shown=read_notes(view).get("words", ""),
+        origin=read_origin(action.get("block_id")),
     )
 
 
@@ -131,6 +135,7 @@ def read_submission(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         response_url=None,
         clicked=True,
         button="share",
+        origin=notes.get("origin", ""),
     )
 
 

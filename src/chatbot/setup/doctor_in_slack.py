@@ -8,7 +8,8 @@ from dataclasses import replace
 from chatbot.access.directory import Directory
 from chatbot.messages.words import count
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
+from chatbot.setup.one_database import check_one_database
+from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants, list_posted_to
 from chatbot.slack.client import SlackClient
 from chatbot.slack.undelivered import DeliveryProblem
 from jobs_maint.models import DoctorReport, Finding
@@ -28,6 +29,7 @@ async def add_slack(
 ) -> DoctorReport:
     """The core's report with Slack's findings, the roles, and recent delivery problems."""
     found = [*report.findings, *await check_slack(settings, slack.web, directory)]
+    found += await check_one_database(slack, list_posted_to(settings), report.as_of)
     if grants := await list_grants(settings, directory):
         found.append(Finding("slack_roles", "note", f"{'; '.join(map(_describe_grant, grants))}."))
     found += [_describe_problem(one) for one in slack.posting.problems.list_problems()]

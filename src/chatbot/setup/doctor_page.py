@@ -15,11 +15,12 @@ from chatbot.messages.packer import pack
 from chatbot.messages.parts import bold, paragraph
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.doctor_in_slack import sort_findings
-from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
+from chatbot.setup.one_database import check_one_database
+from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants, list_posted_to
 from chatbot.slack.client import SlackClient
 from jobs_maint.actions import RunDoctor
 from jobs_maint.cli.login import find_actor
-from jobs_maint.database import open_pool
+from jobs_maint.database import identify_database, open_pool
 from jobs_maint.errors import InvalidRequest, InvalidSettings, JobsMaintError
 from jobs_maint.models import DoctorReport, Finding
 from jobs_maint.perform import perform
@@ -41,8 +42,8 @@ async def examine(
         raise InvalidRequest(
             f"{post!r} is not a channel ID; write the ID (C…, at the end of the channel's details)"
         )
-    report = await _ask_core(maint)
-    async with _open_slack(settings) as slack:
+    report, database = await _ask_core(maint)
+    async with _open_slack(settings, maint) as slack:
         grants: tuple[GrantRow, ...] = ()
         found = [*report.findings]
         if slack is None:
@@ -50,30 +51,36 @@ async def examine(
         else:
             directory = Directory(slack.web, time.time)
             found += await check_slack(settings, slack.web, directory)
+            slack.stamp.database = database
+            found += await check_one_database(slack, list_posted_to(settings), report.as_of)
             grants = await list_grants(settings, directory)
             if post is not None:
                 found.append(await _post(slack, post))
     return DoctorReport(report.as_of, sort_findings(found)), grants
 
 
-async def _ask_core(maint: MaintSettings) -> DoctorReport:
+async def _ask_core(maint: MaintSettings) -> tuple[DoctorReport, str]:
+    """The findings, and the mark of the database; empty when nobody knows."""
     try:
         async with open_pool(maint.require_database_url(), max_size=2) as pool:
             report: DoctorReport = await perform(pool, find_actor(), RunDoctor(), settings=maint)
-            return report
+            return report, await identify_database(pool, maint.environment or "")
     except JobsMaintError as exc:
         fix = "Fix that, then run the doctor again; nothing else about the jobs could be checked."
-        return DoctorReport(datetime.now(UTC), (Finding("postgresql", "error", str(exc), fix),))
+        found = (Finding("postgresql", "error", str(exc), fix),)
+        return DoctorReport(datetime.now(UTC), found), ""
 
 
 @contextlib.asynccontextmanager
-async def _open_slack(settings: ChatbotSettings) -> AsyncIterator[SlackClient | None]:
+async def _open_slack(
+    settings: ChatbotSettings, maint: MaintSettings
+) -> AsyncIterator[SlackClient | None]:
     try:
         settings.require_bot_token()
     except InvalidSettings:
         yield None
         return
-    slack = SlackClient(settings)
+    slack = SlackClient(settings, environment=maint.environment)
     try:
         yield slack
     finally:

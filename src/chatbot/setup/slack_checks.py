@@ -19,7 +19,7 @@ from jobs_maint.actions import Role
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import Finding
 
-__all__ = ["GrantRow", "check_slack", "list_grants"]
+__all__ = ["GrantRow", "check_slack", "list_grants", "list_posted_to"]
 
 _INSTALL = "Add it under OAuth & Permissions, then reinstall the app."
 _AGAIN = "Fix that, then run the doctor again."
@@ -180,6 +180,10 @@ def _list_channels(settings: ChatbotSettings) -> dict[str, _Use]:
         for channel in dict.fromkeys(one for grant in several for one in grant.channels or ()):
             found.setdefault(channel, _Use()).names.append(f"a grant of {role}")
     return found
+
+
+def list_posted_to(settings: ChatbotSettings) -> list[str]:
+    return [channel for channel, use in _list_channels(settings).items() if use.posts]
 
 
 async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:

@@ -87,6 +87,7 @@ class Answering:
         replace_original: bool = False,
     ) -> int:
         """One of its five uses; 200: taken, 0: nobody knows, 404: used up, else Slack's status."""
+        message = self._posting.stamp.mark(message)
 
         async def attempt(form: Message) -> None:
             body: dict[str, Any] = {

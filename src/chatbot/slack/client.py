@@ -11,6 +11,7 @@ from chatbot.slack.answering import Answering
 from chatbot.slack.editing import Editing
 from chatbot.slack.posting import Posting
 from chatbot.slack.response_urls import ResponseUrls
+from chatbot.slack.stamp import Stamp
 from chatbot.slack.web_api import WebApi
 
 __all__ = ["SlackClient"]
@@ -29,8 +30,12 @@ class SlackClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 15.0,
+        environment: str | None = None,
     ) -> None:
-        self.web = WebApi(settings, clock=clock, sleep=sleep, timeout=timeout)
+        self.stamp = Stamp(environment or "")
+        self.foreign_clicks = 0
+        """Clicks on buttons that a bot of another database made, with the same app."""
+        self.web = WebApi(settings, clock=clock, sleep=sleep, timeout=timeout, stamp=self.stamp)
         self.posting = Posting(self.web, clock=clock, sleep=sleep)
         self._urls = ResponseUrls(timeout, clock, proxy=self.web.sdk.proxy)
         self.answering = Answering(self.posting, self._urls, sleep=sleep)

@@ -19,6 +19,12 @@ class Identity:
     team: str
     enterprise_id: str | None = None
 
+    def has_posted(self, message: Mapping[str, Any]) -> bool:
+        """Whether a message of `conversations.history` is from this bot."""
+        if self.bot_id:
+            return message.get("bot_id") == self.bot_id
+        return message.get("user") == self.user_id
+
     def is_home_of(self, person: Mapping[str, Any]) -> bool:
         """Whether somebody of `users.info` is of this workspace or organisation.
 

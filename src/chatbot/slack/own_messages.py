@@ -36,11 +36,13 @@ def is_same(there: Metadata, ours: Metadata) -> bool:
 async def find_own_message(
     web: WebApi, channel: str, matches: Callable[[Metadata], bool], *, pages: int = 1
 ) -> Mapping[str, Any] | None:
-    """The newest message whose metadata match, of the last 200 a page.
+    """The newest message that our own bot posted and whose metadata match, of the last 200 a page.
 
+    Anybody's app may post the same metadata, so whose message it is counts first.
     Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
     """
+    ours = await web.get_identity()
     async for message in web.list_messages(channel, pages=pages):
-        if matches(message.get("metadata") or {}):
+        if ours.has_posted(message) and matches(message.get("metadata") or {}):
             return message
     return None

@@ -24,6 +24,7 @@ from chatbot.slack.own_messages import (
     make_metadata,
 )
 from chatbot.slack.pacing import Pacer
+from chatbot.slack.stamp import Stamp
 from chatbot.slack.undelivered import DeliveryLog
 from chatbot.slack.web_api import TRIES, WebApi
 
@@ -58,6 +59,10 @@ class Posting:
         self._sleep = sleep
         self._pacer = Pacer(clock, sleep)
 
+    @property
+    def stamp(self) -> Stamp:
+        return self._web.stamp
+
     async def post(
         self, channel: str, message: Message, *, metadata: Metadata | None = None
     ) -> Posted:
@@ -67,6 +72,9 @@ class Posting:
         is looked up by them, and posted again only when it is not there.
         """
         carried = metadata or make_metadata()
+        if self._web.stamp.database:
+            payload = {**carried["event_payload"], "database": self._web.stamp.database}
+            carried = {**carried, "event_payload": payload}
         with self.problems.watch(channel):
             try:
                 return await self._post_once(channel, message, carried)
@@ -97,6 +105,7 @@ class Posting:
         self, channel: str, ts: str, message: Message, *, tries: int = TRIES
     ) -> Posted:
         """Put another message in the place of one of ours; a text too long for an edit is cut."""
+        message = self._web.stamp.mark(message)
 
         async def attempt(form: Message) -> Any:
             short = shorten_text(form, LONGEST_EDIT)
@@ -113,6 +122,8 @@ class Posting:
         return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
 
     async def _send(self, method: str, channel: str, message: Message, **extra: Any) -> Any:
+        message = self._web.stamp.mark(message)
+
         async def attempt(form: Message) -> Any:
             body = {
                 "channel": channel,

@@ -15,6 +15,7 @@ from chatbot.slack.errors import SlackUnavailable
 from chatbot.slack.identity import Identity
 from chatbot.slack.quiet import silent_logger
 from chatbot.slack.refusals import AgainLater, understand
+from chatbot.slack.stamp import Stamp
 from jobs_maint.errors import InvalidSettings
 
 __all__ = ["LONGEST_PAUSE", "TRIES", "WebApi"]
@@ -34,7 +35,9 @@ class WebApi:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         timeout: float,
+        stamp: Stamp | None = None,
     ) -> None:
+        self.stamp = stamp or Stamp()
         self.sdk = AsyncWebClient(
             token=settings.require_bot_token(),
             base_url=settings.slack_api_url,
@@ -63,6 +66,10 @@ class WebApi:
         )
         return self._identity
 
+    async def get_identity(self) -> Identity:
+        """As Slack said last; it is asked only once."""
+        return self._identity or await self.auth_test()
+
     async def open_socket(self, app_token: str) -> str:
         """The address of a Socket Mode connection; proves the app token."""
         try:
@@ -82,7 +89,7 @@ class WebApi:
         """The person; `is_stranger` also for one of another organisation."""
         answer = await self.call("users.info", {"user": user})
         person = dict(answer.get("user") or {})
-        ours = self._identity or await self.auth_test()
+        ours = await self.get_identity()
         return person if ours.is_home_of(person) else {**person, "is_stranger": True}
 
     async def get_channel(self, channel: str) -> Mapping[str, Any]:
@@ -102,7 +109,7 @@ class WebApi:
 
     async def open_view(self, trigger: str, view: Mapping[str, Any]) -> str:
         """Open a modal; returns its id."""
-        body = {"trigger_id": trigger, "view": view}
+        body = {"trigger_id": trigger, "view": self.stamp.mark_view(view)}
         # Once: before a second try the trigger is too old.
         answer = await self.call("views.open", body, read=False, tries=1)
         return str((answer.get("view") or {}).get("id", ""))
@@ -110,7 +117,8 @@ class WebApi:
     async def update_view(self, name: Mapping[str, str], view: Mapping[str, Any]) -> None:
         """`name`: the `view_id`, or the `external_id` that the modal was opened with."""
         # The same view twice is one.
-        await self.call("views.update", {**name, "view": view}, read=False, repeat=True)
+        body = {**name, "view": self.stamp.mark_view(view)}
+        await self.call("views.update", body, read=False, repeat=True)
 
     async def call(
         self,

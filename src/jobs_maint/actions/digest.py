@@ -10,7 +10,7 @@ from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import DigestReport
 
-__all__ = ["CloseDigest", "OpenDigest", "ShowDigest"]
+__all__ = ["CloseDigest", "ListUnsureDigests", "OpenDigest", "ShowDigest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,27 @@ class ShowDigest(Action[DigestReport]):
 class OpenDigest(Action[DigestReport | None]):
     """Take the window that is due for this digest and summarise it.
 
-    `period` is one cron period: what the first window covers.
+    `period` is one cron period: what the first window covers. `key` is stored before the message
+    is posted and carried by it, so that it can be told from those of other databases.
     """
 
     name: str
     period: timedelta
+    key: str
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     groups: int = 10
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class ListUnsureDigests(Action[dict[str, int]]):
+    """Key → window id of what this digest may have posted without our knowing."""
+
+    name: str
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"

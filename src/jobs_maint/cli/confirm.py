@@ -17,6 +17,7 @@ from jobs_maint.errors import DatabaseUnavailable, InvalidRequest
 from jobs_maint.models import BulkReport, Preview
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text
+from jobs_maint.settings import MaintSettings
 from jobs_maint.verbs import VERBS
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def _find_terminal(command: Command) -> TextIO:
 
 def _ask(preview: Preview, stream: TextIO) -> bool:
     text = render_text(preview, width=find_width(stream), styled=is_styled(stream))
-    stream.write(f"{text}\n\n{render_question(preview)} [y/N] ")
+    environment = MaintSettings.load().environment
+    where = f"[{environment}] " if environment else ""
+    stream.write(f"{text}\n\n{where}{render_question(preview)} [y/N] ")
     stream.flush()
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")

@@ -3,6 +3,7 @@
 from jobs_maint.database.connecting import Pool, check_schema, normalise_url, open_pool
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import map_error, mapped_errors
+from jobs_maint.database.identity import identify_database
 from jobs_maint.database.limits import LOCK_TIMEOUT
 from jobs_maint.database.transactions import (
     Conn,
@@ -24,6 +25,7 @@ __all__ = [
     "fetch_all",
     "fetch_one",
     "fit",
+    "identify_database",
     "map_error",
     "mapped_errors",
     "normalise_url",

@@ -20,10 +20,10 @@ LEFT JOIN (SELECT until FROM jobs_maint_digests
            WHERE name = %(name)s AND state IN ('sent', 'quiet')
            ORDER BY until DESC LIMIT 1) AS last ON true;
 
--- name: insert_window (name, since, until)
+-- name: insert_window (name, since, until, key)
 -- No row when another process is sending this digest now.
-INSERT INTO jobs_maint_digests (name, since, until, state)
-VALUES (%(name)s, %(since)s, %(until)s, 'sending')
+INSERT INTO jobs_maint_digests (name, since, until, state, key)
+VALUES (%(name)s, %(since)s, %(until)s, 'sending', %(key)s)
 ON CONFLICT (name) WHERE state = 'sending' DO NOTHING
 RETURNING id;
 
@@ -33,6 +33,13 @@ UPDATE jobs_maint_digests
 SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, closed_at = now()
 WHERE id = %(window_id)s
   AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
+
+-- name: list_unsure_windows (name)
+-- Windows whose message may be in the channel though nobody closed them as sent.
+SELECT id, key FROM jobs_maint_digests
+WHERE name = %(name)s AND state IN ('sending', 'failed') AND key IS NOT NULL
+  AND until > now() - interval '7 days'
+ORDER BY until DESC LIMIT 500;
 
 -- name: group_failures (since, until, queues, tasks, ours, alike, limit)
 -- Final failures in the window and in the one of the same length before it, by task, type and

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from jobs_maint.actions import CloseDigest, OpenDigest, ShowDigest
+from jobs_maint.actions import CloseDigest, ListUnsureDigests, OpenDigest, ShowDigest
 from jobs_maint.call import Call, Handlers, read, write
 from jobs_maint.models import DigestReport
-from jobs_maint.operations.digest.windows import close_window, open_window, summarise_now
+from jobs_maint.operations.digest.windows import (
+    close_window,
+    list_unsure_windows,
+    open_window,
+    summarise_now,
+)
 
 __all__ = ["HANDLERS"]
 
@@ -32,6 +37,7 @@ async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
         lambda conn: open_window(
             conn,
             name=asked.name,
+            key=asked.key,
             period=asked.period,
             queues=asked.queues,
             tasks=asked.tasks,
@@ -53,4 +59,13 @@ async def close_digest(call: Call[CloseDigest]) -> None:
     )  # fmt: skip
 
 
-HANDLERS: Handlers = {ShowDigest: show_digest, OpenDigest: open_digest, CloseDigest: close_digest}
+async def list_unsure(call: Call[ListUnsureDigests]) -> dict[str, int]:
+    return await read(call, lambda conn: list_unsure_windows(conn, call.action.name))
+
+
+HANDLERS: Handlers = {
+    ShowDigest: show_digest,
+    ListUnsureDigests: list_unsure,
+    OpenDigest: open_digest,
+    CloseDigest: close_digest,
+}

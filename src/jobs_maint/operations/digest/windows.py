@@ -20,6 +20,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "close_window",
+    "list_unsure_windows",
     "open_window",
     "summarise_now",
 ]
@@ -35,6 +36,7 @@ async def open_window(
     conn: Conn,
     *,
     name: str,
+    key: str,
     period: timedelta,
     queues: Sequence[str] | None,
     tasks: Sequence[str] | None,
@@ -62,7 +64,7 @@ async def open_window(
         return None
     since = window["earliest"] if window["too_long"] else window["since"]
     until = window["until"]
-    params = {"name": name, "since": since, "until": until}
+    params = {"name": name, "since": since, "until": until, "key": key}
     opened = await fetch_all(conn, queries["insert_window"], params)
     if not opened:
         return None
@@ -77,6 +79,12 @@ async def open_window(
         window_id=opened[0]["id"],
         truncated_from=window["since"] if window["too_long"] else None,
     )
+
+
+async def list_unsure_windows(conn: Conn, name: str) -> dict[str, int]:
+    """Key → window, for those whose message may have arrived; the newest first."""
+    rows = await fetch_all(conn, load_queries("digest")["list_unsure_windows"], {"name": name})
+    return {row["key"]: row["id"] for row in rows}
 
 
 async def summarise_now(

@@ -1,0 +1,86 @@
+"""Where a message comes from: the environment for people, a mark of the database for the bot.
+
+Put on everything at the one place where it leaves, so that no message can lack it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chatbot.messages.message import Block, Message
+from chatbot.messages.words import cut
+
+__all__ = ["ORIGIN", "Stamp", "read_origin"]
+
+ORIGIN = "jobs-"
+"""How the ids of our blocks with buttons begin; the mark of the database follows."""
+
+
+@dataclass(slots=True)
+class Stamp:
+    """`environment`: JOBS_ENVIRONMENT; `database`: the mark, empty until it is known."""
+
+    environment: str = ""
+    database: str = ""
+
+    def mark(self, message: Message) -> Message:
+        blocks = self._mark_blocks(message.blocks)
+        text = f"[{self.environment}] {message.text}" if self.environment else message.text
+        return replace(message, text=text, blocks=blocks)
+
+    def mark_view(self, view: Mapping[str, Any]) -> dict[str, Any]:
+        marked = {**view, "blocks": self._mark_blocks(view.get("blocks") or [])}
+        if self.database and "private_metadata" in view:
+            notes = json.loads(view["private_metadata"])
+            marked["private_metadata"] = json.dumps({**notes, "origin": self.database})
+        return marked
+
+    def _mark_blocks(self, blocks: list[Block]) -> list[Block]:
+        marked = [self._mark_block(block, str(i)) for i, block in enumerate(blocks)]
+        if not self.environment or not marked:
+            return marked
+        name = {"type": "mrkdwn", "text": f"*{self.environment}*"}
+        return [{"type": "context", "elements": [name]}, *marked]
+
+    def _mark_block(self, block: Block, place: str) -> Block:
+        if "child_blocks" in block:
+            inner = enumerate(block["child_blocks"])
+            children = [self._mark_block(child, f"{place}-{i}") for i, child in inner]
+            block = {**block, "child_blocks": children}
+        if block.get("type") != "actions" and "accessory" not in block:
+            return block
+        marked = dict(block)
+        if self.database:
+            marked["block_id"] = f"{ORIGIN}{self.database}-{place}"
+        if self.environment and "elements" in block:
+            marked["elements"] = [self._name(element) for element in block["elements"]]
+        if self.environment and "accessory" in block:
+            marked["accessory"] = self._name(block["accessory"])
+        return marked
+
+    def _name(self, button: Block) -> Block:
+        """Where a click changes jobs, the button itself and its dialog say where."""
+        named = dict(button)
+        if str(button.get("action_id", "")).startswith("jobs_confirm"):
+            named["text"] = self._add(button["text"], 75)
+        if "confirm" in button:
+            dialog = button["confirm"]
+            named["confirm"] = {
+                **dialog,
+                "title": self._add(dialog["title"], 100),
+                "confirm": self._add(dialog["confirm"], 30),
+            }
+        return named
+
+    def _add(self, text: Block, most: int) -> Block:
+        tail = f" ({self.environment})"
+        return {**text, "text": cut(text["text"], most - len(tail)) + tail}
+
+
+def read_origin(block_id: object) -> str:
+    """The mark of the database whose bot made this block; empty where there is none."""
+    text = str(block_id or "")
+    return text.removeprefix(ORIGIN).partition("-")[0] if text.startswith(ORIGIN) else ""
