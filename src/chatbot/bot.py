@@ -164,6 +164,10 @@ class Bot:
             log.error("chatbot.request_unreadable error=%s", type(error).__name__)
             return BoltResponse(status=400)
 
+        async def refuse_foreign(body: dict[str, Any], next: Any) -> Any:  # noqa: A002  Bolt's name
+            return await self._refuse_foreign(body) or await next()
+
+        app.use(refuse_foreign)
         app.error(on_error)
         app.command(self.settings.command)(on_command)
         app.command(re.compile(r".*"))(on_unknown_command)
@@ -175,6 +179,22 @@ class Bot:
         app.view_closed(re.compile(r".*"))(on_other)
         app.shortcut(re.compile(r".*"))(on_other)
         return app
+
+    async def _refuse_foreign(self, body: Mapping[str, Any]) -> BoltResponse | None:
+        """The refusal of a request that Slack signed for another workspace or app."""
+        try:
+            who = self._identity or await self.slack.web.get_identity()
+        except JobsMaintError as exc:
+            log.warning("chatbot.request_refused reason=unknown_identity error=%s", exc.code)
+            return BoltResponse(status=503)
+        if (what := who.find_foreign(body)) is None:
+            return None
+        log.warning(
+            "chatbot.request_foreign %s: this bot serves team=%s enterprise=%s app=%s; use the bot "
+            "token, app token and signing secret of one app in one workspace",
+            what, who.team_id, who.enterprise_id or "-", who.app_id or "-",
+        )  # fmt: skip
+        return BoltResponse(status=401)
 
     def _take(self, read: Reader, body: Mapping[str, Any], context: AsyncBoltContext) -> None:
         """Start the work. A listener that raises after its ack would lose the ack."""

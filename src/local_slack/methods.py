@@ -139,6 +139,21 @@ def get_user(api: Api, arguments: Arguments) -> dict[str, Any]:
     }
 
 
+def get_bot(api: Api, arguments: Arguments) -> dict[str, Any]:
+    app = api.workspace.config.app
+    if arguments.get("bot") != app.bot_id:
+        raise SlackError("bot_not_found")
+    return {
+        "bot": {
+            "id": app.bot_id,
+            "deleted": False,
+            "name": app.bot_name,
+            "app_id": app.app_id,
+            "user_id": app.bot_user_id,
+        }
+    }
+
+
 def list_usergroup_users(api: Api, arguments: Arguments) -> dict[str, Any]:
     if api.workspace.config.workspace.plan_upgrade_required:
         raise SlackError("plan_upgrade_required")
@@ -155,6 +170,7 @@ def open_connection(api: Api, _arguments: Arguments) -> dict[str, Any]:
 METHODS = {
     "apps.connections.open": Method(open_connection, ("connections:write",), is_app_level=True),
     "auth.test": Method(get_identity),
+    "bots.info": Method(get_bot, ("users:read",), 50),
     "chat.getPermalink": Method(get_permalink),
     "chat.postEphemeral": Method(post_ephemeral, ("chat:write",), 100),
     "chat.postMessage": Method(post_message, ("chat:write",)),

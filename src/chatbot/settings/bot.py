@@ -186,6 +186,12 @@ class ChatbotSettings(OurSettings):
         """Whether the Web API is on this machine, which no proxy can reach."""
         return urlsplit(self.slack_api_url).hostname in _LOOPBACK
 
+    def find_app_id(self) -> str | None:
+        """The app's id, which an app-level token contains: `xapp-1-A0123-…`."""
+        token = self.slack_app_token.get_secret_value() if self.slack_app_token else ""
+        found = re.match(r"xapp-\d+-(A[A-Z0-9]+)-", token)
+        return found[1] if found else None
+
     def require_bot_token(self) -> str:
         """The bot token; raises InvalidSettings when it is not set."""
         return _require(

@@ -67,8 +67,19 @@ def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return value
 
 
-Names = Annotated[tuple[Name, ...] | None, AfterValidator(_holds_something)]
-Channels = Annotated[tuple[Channel, ...] | None, AfterValidator(_holds_something)]
+def _is_no_null(value: object) -> object:
+    # Whoever writes null may mean "none"; a key that is left out means "all".
+    if value is None:
+        raise ValueError("it is null; name some, or leave the key out for all")
+    return value
+
+
+Names = Annotated[
+    tuple[Name, ...] | None, AfterValidator(_holds_something), BeforeValidator(_is_no_null)
+]
+Channels = Annotated[
+    tuple[Channel, ...] | None, AfterValidator(_holds_something), BeforeValidator(_is_no_null)
+]
 
 
 class GrantSetting(BaseModel):

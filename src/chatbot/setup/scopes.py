@@ -54,7 +54,7 @@ SCOPES = (
     ),
     Scope(
         "users:read",
-        ("users.info",),
+        ("users.info", "bots.info"),
         '`"users": ["*"]`: whether a person is a full member',
         "that grant applies to nobody",
         "note",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,27 @@ class Identity:
     team_id: str
     team: str
     enterprise_id: str | None = None
+    app_id: str | None = None
+
+    def find_foreign(self, body: Mapping[str, Any]) -> str | None:
+        """What of a command or click belongs to others than this bot; None if nothing does.
+
+        A signature proves only that Slack sent it. In another workspace the same user id may be
+        somebody else, or somebody whom nobody here granted anything.
+        """
+        team = body.get("team_id") or _id_in(body, "team")
+        enterprise = body.get("enterprise_id") or _id_in(body, "enterprise")
+        app = body.get("api_app_id")
+        home = _id_in(body, "user", "team_id")
+        if enterprise and enterprise != self.enterprise_id:
+            return f"enterprise={_safe(enterprise)}"
+        for one in (team, home):
+            # Workspaces of one organisation share its people and their ids.
+            if one and not enterprise and one not in {self.team_id, self.enterprise_id}:
+                return f"team={_safe(one)}"
+        if app and self.app_id and app != self.app_id:
+            return f"app={_safe(app)}"
+        return None
 
     def has_posted(self, message: Mapping[str, Any]) -> bool:
         """Whether a message of `conversations.history` is from this bot."""
@@ -37,6 +59,15 @@ class Identity:
             enterprise,
             person.get("team_id"),
         }
+
+
+def _id_in(body: Mapping[str, Any], name: str, key: str = "id") -> object:
+    there = body.get(name)
+    return there.get(key) if isinstance(there, Mapping) else None
+
+
+def _safe(value: object) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "?", str(value))[:40]
 
 
 def is_shared_outside(channel: Mapping[str, Any]) -> bool:

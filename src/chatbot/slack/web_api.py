@@ -16,7 +16,7 @@ from chatbot.slack.identity import Identity
 from chatbot.slack.quiet import silent_logger
 from chatbot.slack.refusals import AgainLater, understand
 from chatbot.slack.stamp import Stamp
-from jobs_maint.errors import InvalidSettings
+from jobs_maint.errors import InvalidSettings, JobsMaintError
 
 __all__ = ["LONGEST_PAUSE", "TRIES", "WebApi"]
 
@@ -52,6 +52,7 @@ class WebApi:
         self._clock = clock
         self._sleep = sleep
         self._identity: Identity | None = None
+        self._app_id = settings.find_app_id()
         self.granted_scopes: frozenset[str] | None = None
         """Those of the bot's token, as Slack said with its last answer; None before the first."""
 
@@ -63,8 +64,20 @@ class WebApi:
             str(answer.get("team_id", "")),
             str(answer.get("team", "")),
             answer.get("enterprise_id"),
+            self._app_id or await self._find_app_id(answer.get("bot_id")),
         )
         return self._identity
+
+    async def _find_app_id(self, bot: str | None) -> str | None:
+        """None where the app may not ask; the tokens and signatures still belong together."""
+        if not bot or "users:read" not in (self.granted_scopes or ()):
+            return None
+        try:
+            answer = await self.call("bots.info", {"bot": bot}, tries=1)
+        except JobsMaintError:
+            return None
+        self._app_id = (answer.get("bot") or {}).get("app_id")
+        return self._app_id
 
     async def get_identity(self) -> Identity:
         """As Slack said last; it is asked only once."""
