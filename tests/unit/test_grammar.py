@@ -103,7 +103,7 @@ def test_json_is_for_the_shell_and_private_for_slack():
     ("text", "suggestion"),
     [
         ("stat", "stats"),
-        ("STATS email", "stats email"),
+        ("STAST email", "stats email"),
         ("faild --since 24h", "failed --since 24h"),
         ("retri 1 2", "retry 1 2"),
         ("schema aply", "schema apply"),

@@ -7,8 +7,6 @@ import re
 __all__ = ["clean_text"]
 
 _LINK = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
-_DASH = re.compile(r"(?:(?<=\s)|^)[–—―]+(?=\S)")
-_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'", "‚": "'"})
 
 
 def _unlink(match: re.Match[str]) -> str:
@@ -22,8 +20,7 @@ def _unlink(match: re.Match[str]) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Undo Slack's links and escapes, then the dashes and quotes that autocorrect makes."""
+    """Undo Slack's links and escapes; what autocorrect does is for who splits the text."""
     plain = _LINK.sub(_unlink, text)
     # The ampersand last: "&amp;lt;" was typed as "&lt;".
-    plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return _DASH.sub("--", plain).translate(_QUOTES)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

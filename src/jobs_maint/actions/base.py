@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -67,18 +68,37 @@ def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
     return scope
 
 
-def spell(word: str, *places: object, **options: object) -> str:
-    parts = [word, *(quote_word(str(place)) for place in places if place is not None)]
+def spell(word: str, *places: object, flags: Sequence[str] = (), **options: object) -> str:
+    """The words, which read back as the same request whatever text they hold."""
+    there = [str(place) for place in places if place is not None]
+    parts = [word]
+    # After `--` nothing is an option.
+    guarded = any(place.startswith("-") for place in there)
+    if not guarded:
+        parts += map(quote_word, there)
     for name, value in options.items():
         if value is not None:
             text = format_duration(value) if isinstance(value, timedelta) else str(value)
             parts.append(f"--{name} {quote_word(text)}")
+    parts += flags
+    if guarded:
+        parts += ["--", *map(quote_word, there)]
     return " ".join(parts)
 
 
+_READS_OTHERWISE = re.compile(
+    # Spaces; what opens quotes; dashes, marks and invisible characters that typed text loses.
+    r"\s|(?:^|=)['\"`“”„‟‘’‚«]|^[–—―−*_~]|"
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
+
+
 def quote_word(text: str) -> str:
-    """The text as one word of a command line, quoted where it has to be."""
-    if text and not re.search(r"\s|(?:^|=)['\"]", text):
+    """The text as one word of a command line, quoted where it has to be.
+
+    With both kinds of quotes in it, the outer one is doubled inside.
+    """
+    if text and not _READS_OTHERWISE.search(text):
         return text
-    quote = "'" if '"' in text else '"'
-    return f"{quote}{text}{quote}"
+    quote = "'" if '"' in text and "'" not in text else '"'
+    return f"{quote}{text.replace(quote, quote * 2)}{quote}"

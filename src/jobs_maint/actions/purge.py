@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
@@ -39,9 +39,11 @@ class PreviewPurge(Action[Preview]):
 
     def words(self) -> str:
         statuses = ",".join(self.statuses) or None
-        options = {"older-than": self.older_than, "status": statuses, "queue": self.queue}
-        text = spell("purge", **options)
-        return text + (" --include-failed" if self.include_failed else "")
+        options: dict[str, Any] = {
+            "older-than": self.older_than, "status": statuses, "queue": self.queue,
+        }  # fmt: skip
+        flags = ("--include-failed",) if self.include_failed else ()
+        return spell("purge", flags=flags, **options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,4 +21,4 @@ class ShowStats(Action[StatsReport]):
     verb: ClassVar[str] = "see the queues"
 
     def words(self) -> str:
-        return spell("stats", self.queue) + (" --errors" if self.errors else "")
+        return spell("stats", self.queue, flags=("--errors",) if self.errors else ())

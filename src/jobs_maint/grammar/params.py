@@ -10,6 +10,7 @@ import click
 
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.text import bare_id
 
 __all__ = [
     "JobIds",
@@ -51,7 +52,7 @@ class JobIds(_IdsType):
             return value
         ids = []
         for part in str(value).split(","):
-            text = part.strip().removeprefix("#")
+            text = bare_id(part).removeprefix("#")
             if not text:
                 continue
             if not re.fullmatch(r"[0-9]+", text):
@@ -115,7 +116,7 @@ class Number(_NumberType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        text = str(value).removeprefix("#")
+        text = bare_id(str(value)).removeprefix("#")
         number = _whole_number(text, LARGEST_ID) if re.fullmatch(r"[0-9]+", text) else None
         if number is None:
             self.fail(f"{short(text)!r} is not the id of a request; `audit` lists them", param, ctx)

@@ -13,6 +13,7 @@ from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
 from jobs_maint.grammar.params import JobIds, no_job_id, short
+from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 
 __all__ = ["parse_words", "unknown_word"]
@@ -21,7 +22,36 @@ _HELP_OPTIONS = {"--help", "-h"}
 
 
 def parse_words(words: Sequence[str], surface: Surface) -> Command:
-    """Words after the tool's name → command; raises InvalidRequest, with a suggestion."""
+    """Words after the tool's name → command; raises InvalidRequest.
+
+    Its suggestion, where there is one, is a line that reads as a request.
+    """
+    try:
+        return _parse(words, surface)
+    except InvalidRequest as exc:
+        if exc.suggestion is None or (line := _mend(exc.suggestion, surface)) == exc.suggestion:
+            raise
+        text = str(exc).partition("; did you mean")[0]
+        if line is None:
+            raise InvalidRequest(f"{text}; see help") from None
+        raise InvalidRequest(f"{text}; did you mean {short(line)!r}?", suggestion=line) from None
+
+
+def _mend(line: str, surface: Surface) -> str | None:
+    """The first suggestion in a row of them that reads as a request; None when there is none."""
+    for _ in range(3):
+        try:
+            _parse(split_text(line), surface)
+        except InvalidRequest as exc:
+            if exc.suggestion is None:
+                return None
+            line = exc.suggestion
+        else:
+            return line
+    return None
+
+
+def _parse(words: Sequence[str], surface: Surface) -> Command:
     root = build_grammar(surface)
     words = [str(word) for word in words]
     if any("\0" in word for word in words):

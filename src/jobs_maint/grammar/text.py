@@ -1,42 +1,168 @@
-"""One line of text → words."""
+"""One line of typed text → words, whatever a phone or a chat made of it.
+
+What stands in quotes is taken as it is. Outside, invisible characters are dropped, and what
+autocorrect or the habits of a chat did to words of ours is undone: a dash for `--`, a capital first
+letter, marks of bold or code around a word or the whole line. A value keeps its quotes and dashes.
+"""
 
 from __future__ import annotations
 
-__all__ = ["split_text"]
+import re
+from functools import cache
 
-_QUOTES = {"'": "'", '"': '"'}
+import click
+
+__all__ = ["bare_id", "split_text"]
+
+_CLOSERS = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "“": '”“"',
+    "„": '“”"',
+    "”": '”"',
+    "‟": '”"',
+    "‘": "’‘'",
+    "‚": "‘’'",
+    "’": "’'",
+    "«": "»",
+}
+_HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
+_INVISIBLE = re.compile(f"[{_HIDDEN}]")
+_MARKS = "`*_~"
+_DASHES = re.compile(r"^[–—―−][-–—―−]*(?=[A-Za-z])")
 
 
 def split_text(text: str) -> list[str]:
-    """One line of text → words. Quotes group; an unpaired quote, as in `can't`, is text."""
+    """One line of text → words. Quotes group; an unpaired quote, as in `can't`, is text.
+
+    A doubled quote inside quotes is one quote: `"say ""it's"" now"`.
+    """
     words: list[str] = []
-    current: list[str] = []
-    started = False
-    i = 0
-    while i < len(text):
-        char = text[i]
-        if char.isspace():
-            if started:
-                words.append("".join(current))
-                current, started = [], False
-        elif char in _QUOTES and (not current or current[-1] == "=") and (end := _closing(text, i)):
-            current.append(text[i + 1 : end])
-            started = True
-            i = end
+    takes_value = _value_options()
+    known = _known_options()
+    rest = _unmark_line(text)
+    ended = False
+    while (rest := rest.lstrip()) != "":
+        word, quoted, rest = _take_word(rest)
+        if not quoted:
+            word = _INVISIBLE.sub("", word)
+            if not word:
+                continue
+            is_value = bool(words) and words[-1] in takes_value
+            if not ended and not is_value:
+                word = _as_option(word, known)
+            ended = ended or (word == "--" and not is_value)
+        if not words and quoted == "`" and " " in word:
+            words += split_text(word)
+        elif not words or words == ["help"]:
+            words.append(_as_word(word))
         else:
-            current.append(char)
-            started = True
-        i += 1
-    if started:
-        words.append("".join(current))
+            words.append(word)
     return words
 
 
-def _closing(text: str, start: int) -> int | None:
-    """The index of the quote that closes the one at `start`: followed by space or the end."""
-    end = text.find(text[start], start + 1)
-    while end != -1:
-        if end + 1 == len(text) or text[end + 1].isspace():
-            return end
-        end = text.find(text[start], end + 1)
+def bare_id(text: str) -> str:
+    """An id without the marks that a chat shows ids with."""
+    return text.strip().strip(_MARKS)
+
+
+def _take_word(text: str) -> tuple[str, str, str]:
+    """The first word, its kind of quote if it has one, and the rest."""
+    start = 0
+    while start < len(text) and _INVISIBLE.match(text[start]):
+        start += 1
+    if (found := _quoted(text, start)) is not None:
+        word, end = found
+        return word, text[start], text[end:]
+    match = re.match(r"\S+", text)
+    word = match[0] if match else ""
+    equals = word.find("=")
+    # `--error="timed out"`: the quote follows the first equals sign.
+    if equals != -1 and (found := _quoted(text, equals + 1)) is not None:
+        value, end = found
+        return text[: equals + 1] + value, "=", text[end:]
+    return word, "", text[len(word) :]
+
+
+def _quoted(text: str, start: int) -> tuple[str, int] | None:
+    """What the quotes at `start` hold, and where they end; None where they are text."""
+    opener = text[start : start + 1]
+    for closer in _CLOSERS.get(opener, ""):
+        end = _closing(text, start, closer)
+        if end is not None:
+            return text[start + 1 : end].replace(closer * 2, closer), end + 1
     return None
+
+
+def _closing(text: str, start: int, closer: str) -> int | None:
+    """The index of the quote that closes the one at `start`: followed by space or the end."""
+    end = text.find(closer, start + 1)
+    while end != -1:
+        if text[end + 1 : end + 2] == closer:
+            end = text.find(closer, end + 2)
+            continue
+        after = end + 1
+        while after < len(text) and _INVISIBLE.match(text[after]):
+            after += 1
+        if after == len(text) or text[after].isspace():
+            return end
+        end = text.find(closer, end + 1)
+    return None
+
+
+def _unmark_line(text: str) -> str:
+    """`*retry 4711*` → `retry 4711`: no word of ours begins with a mark."""
+    line = _INVISIBLE.sub("", text[:1]) + text[1:] if text else text
+    line = line.strip()
+    for mark in ("```", *_MARKS):
+        inner = line[len(mark) : -len(mark)]
+        if line.startswith(mark) and line.endswith(mark) and inner.strip() and mark not in inner:
+            return inner
+    return line
+
+
+def _as_word(word: str) -> str:
+    """The command's own word: phones begin a line with a capital letter."""
+    bare = word.strip(_MARKS).lower()
+    return bare if bare in _known_words() else word
+
+
+def _as_option(word: str, known: frozenset[str]) -> str:
+    dashed = _DASHES.sub("--", word)
+    name, equals, value = dashed.partition("=")
+    if name.lower() in known:
+        return f"{name.lower()}{equals}{value}"
+    return dashed
+
+
+@cache
+def _commands() -> tuple[click.Command, ...]:
+    from jobs_maint.grammar.words import build_grammar  # noqa: PLC0415  it builds on this module
+
+    def walk(command: click.Command) -> list[click.Command]:
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        return [command, *(one for each in inner for one in walk(each))]
+
+    return tuple(one for surface in ("slack", "shell") for one in walk(build_grammar(surface)))
+
+
+@cache
+def _known_words() -> frozenset[str]:
+    return frozenset(command.name or "" for command in _commands())
+
+
+def _list_options() -> list[click.Option]:
+    params = [param for command in _commands() for param in command.params]
+    return [param for param in params if isinstance(param, click.Option)]
+
+
+@cache
+def _known_options() -> frozenset[str]:
+    return frozenset(name for option in _list_options() for name in option.opts) | {"--help"}
+
+
+@cache
+def _value_options() -> frozenset[str]:
+    flags = {name for option in _list_options() if option.is_flag for name in option.opts}
+    return _known_options() - flags - {"--help"}

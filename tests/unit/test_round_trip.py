@@ -1,0 +1,95 @@
+"""What a button or an undo line prints reads back as the same request, for every text."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from chatbot.inbound.typed_text import clean_text
+from jobs_maint.actions import (
+    BulkVerb,
+    JobFilter,
+    ListErrors,
+    ListFailed,
+    PreviewBulk,
+    PreviewPurge,
+    RetryJobs,
+    ShowAudit,
+    ShowDigest,
+    ShowStats,
+)
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar import parse_words, split_text
+
+ALPHABET = (
+    *"abcXYZ0189 \t\n",
+    *"'\"`“”„‟‘’‚«»=-–—−*_~?\\#,.:;!@&<>|/()[]{}$%^+",
+    *"äßé漢🙂\u00a0\u00ad\u200b\u200d\u202e\u2060\ufe0f\ufeff",
+    *("--", "--since", "--error", "--All", "&amp;", "&lt;", "<@U1>", "`a b`", "``", "''", '""'),
+)
+KNOWN = [
+    *("", " ", "'", '"', "`", "''", '""', 'say "it\'s" now', "'\"", "\"'", "“", "can’t", "–x"),
+    *("--since", "-", "--", "-1", "4711", "#1", "1,2", "*", "*a*", "`a`", "a`", "=", "='x y'"),
+    *("\u200b", "a\u200bb", " a", "a ", "a\nb", "&amp;", "<b>", "\\*", "\\", "Retry", "help"),
+]
+
+
+def texts(number=150):
+    made = random.Random(4711)
+    yield from KNOWN
+    for _ in range(number):
+        yield "".join(made.choices(ALPHABET, k=made.randint(1, 9)))
+
+
+def escape(text):
+    """As Slack delivers what was typed."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def requests(text):
+    day = timedelta(1)
+    failed, every = ("failed",), BulkVerb.RETRY.statuses
+    yield ListFailed(error=text)
+    yield ListFailed(text, text, text, day, 5)
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, text, text, day))
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, every, text, text, request=7), True)
+    yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=text))
+    yield PreviewBulk(BulkVerb.DISCARD, JobFilter(text, failed))
+    yield PreviewPurge(timedelta(days=30), include_failed=True, queue=text)
+    yield ShowAudit(text, day, 9)
+    yield from (ShowStats(text), ShowDigest(text), ListErrors(text))
+
+
+def test_what_a_button_carries_and_what_is_printed_read_back_as_the_same_request():
+    for text in texts():
+        for action in requests(text):
+            words = action.words()
+            clicked = parse_words(split_text(words), "slack").action
+            typed = parse_words(split_text(clean_text(escape(words))), "slack").action
+            assert (clicked, typed) == (action, action), (text, words)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["`4711`", "*4711*", "_4711_", "~4711~", "\u200b4711\u200b", "#4711", "`#4711`", "Retry 4711"],
+)
+def test_an_id_is_understood_as_slack_shows_it(typed):
+    line = typed if typed.startswith("Retry") else f"retry {typed}"
+    assert parse_words(split_text(line), "slack").action == RetryJobs((4711,))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "retri --sinse 1h", "retyr can't", "faild --limt 5", "failde --limit x", "stast a b",
+        "retry webhook", "retry \"a\" 'b", "retry it's", "--limit failed", "--private failed x",
+        "cancle --all --runing", "retry --al 'two words'", 'retry "two words"', "Retri «a b»",
+    ],
+)  # fmt: skip
+def test_a_suggestion_reads_as_a_request(typed):
+    with pytest.raises(InvalidRequest) as caught:
+        parse_words(split_text(typed), "slack")
+    if (line := caught.value.suggestion) is not None:
+        parse_words(split_text(line), "slack")
+    else:
+        assert "did you mean" not in str(caught.value)
