@@ -17,6 +17,8 @@ __all__ = ["Answer", "Delivery"]
 
 log = logging.getLogger(__name__)
 
+_MOST_GROUPS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -33,6 +35,7 @@ class Delivery:
         self._settings = settings
         self._slack = slack
         self._directory = directory
+        self._groups: dict[str, None] = {}
 
     async def try_to_deliver(self, request: SlackRequest, answer: Answer) -> None:
         """Deliver, or log why not: there is nobody left to tell."""
@@ -49,11 +52,19 @@ class Delivery:
             return answer
         if request.channel.startswith("D"):
             return replace(answer, private=True, replaces=answer.replaces and request.private)
+        if request.in_group:
+            self._remember_group(request.channel)
         why = await self.find_obstacle(request.channel)
         if why is None:
             return answer
         message = add_note(answer.message, f"Only you see this: {why}")
         return replace(answer, message=message, private=True, replaces=False)
+
+    def _remember_group(self, place: str) -> None:
+        """Slack names the place in commands and clicks, but not when a modal is submitted."""
+        self._groups[place] = None
+        if len(self._groups) > _MOST_GROUPS:
+            del self._groups[next(iter(self._groups))]
 
     async def find_obstacle(self, place: str) -> str | None:
         """Why the whole channel must not see the answer, as a clause; None if it may."""
@@ -61,6 +72,8 @@ class Delivery:
             if not await self._directory.is_shared_outside(place):
                 return None
         except Unknown as exc:
+            if exc.is_about_membership and place in self._groups:
+                return "no bot can be added to a group message. Ask in a channel to share answers."
             if exc.is_about_membership:
                 return "the bot is not in this channel. Add it with /invite to share answers here."
             return f"the bot cannot tell whether outsiders can read this channel. {exc}"

@@ -57,6 +57,8 @@ class SlackRequest:
     """The modal with the button."""
     shown: str = ""
     """The command whose result the modal shows."""
+    in_group: bool = False
+    """Whether it came from a direct message of several people, which no bot can join."""
     origin: str = ""
     """The mark of the database whose bot drew the button; empty where it has none."""
 
@@ -84,6 +86,7 @@ def read_command(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         text=text[:LONGEST_TEXT],
         response_url=body.get("response_url"),
         too_long=len(sent) > _MOST_SENT or len(text) > LONGEST_TEXT,
+        in_group=_is_group(body.get("channel_name")),
         trigger=body.get("trigger_id"),
     )
 
@@ -118,6 +121,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         trigger=body.get("trigger_id"),
         view=view.get("id"),
         shown=read_notes(view).get("words", ""),
+        in_group=_is_group(channel.get("name")),
         origin=read_origin(action.get("block_id")),
     )
 
@@ -148,6 +152,10 @@ def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(notes, dict):
         return {}
     return {str(name): str(value) for name, value in notes.items()}
+
+
+def _is_group(name: object) -> bool:
+    return str(name or "").startswith("mpdm-")
 
 
 def _key(body: Mapping[str, Any], delivery: str) -> str:

@@ -49,6 +49,12 @@ def build_manifest(
             "description": "Operates a Procrastinate job queue",
         },
         "features": {
+            # With the tab closed or read-only, the bot's last way to reach a person fails.
+            "app_home": {
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
             "bot_user": {"display_name": name, "always_online": True},
             "slash_commands": [command],
         },
