@@ -13,7 +13,13 @@ from chatbot.setup.scopes import SCOPES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/jobs-chatbot.md").read_text(encoding="utf-8")
-CHECKS_IN = ("slack_checks.py", "one_database.py", "doctor_page.py", "doctor_in_slack.py")
+CHECKS_IN = (
+    "slack_checks.py",
+    "one_database.py",
+    "people.py",
+    "doctor_page.py",
+    "doctor_in_slack.py",
+)
 GUIDE = (ROOT / "docs/how-to/set-up-slack.md").read_text(encoding="utf-8")
 
 

@@ -45,6 +45,12 @@ class Unknown(Exception):
         reason = getattr(self.__cause__, "reason", "")
         return reason in {"channel_not_found", "not_in_channel"}
 
+    @property
+    def is_about_absence(self) -> bool:
+        """Whether Slack said that there is no such person or group."""
+        reason = getattr(self.__cause__, "reason", "")
+        return reason in {"user_not_found", "user_not_visible", "no_such_subteam"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
@@ -73,6 +79,11 @@ class Directory:
         person = await self._get(("user", user), lambda: self._slack.get_user(user), act=False)
         flags = ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted", "is_bot")
         return person.get("id") == user and not any(person.get(flag) for flag in flags)
+
+    async def is_askable(self, user: str) -> bool:
+        """Whether a person reads what is written to them: neither deactivated nor a bot."""
+        person = await self._get(("user", user), lambda: self._slack.get_user(user), act=False)
+        return person.get("id") == user and not (person.get("deleted") or person.get("is_bot"))
 
     async def is_shared_outside(self, channel: str) -> bool:
         """Whether people of another organisation read this channel, or may soon."""

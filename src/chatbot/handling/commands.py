@@ -11,6 +11,7 @@ from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.foreign import refuse_foreign
+from chatbot.handling.holders import Holders, find_holders
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
@@ -146,7 +147,7 @@ class Answers:
         action = command.action
         services = self._services
         if isinstance(action, ShowHelp):
-            return self._help(action, known)
+            return await self._help(action, known)
         if action.act and command.private:
             raise InvalidRequest(
                 f"{action.word} has no option --private; changes to jobs are shown in the channel"
@@ -154,7 +155,7 @@ class Answers:
         try:
             result = await self._perform(action, known)
         except NotPermitted as exc:
-            return Answer(explain_refusal(services, exc, action, known), private=True)
+            return Answer(await explain_refusal(services, exc, action, known), private=True)
         if request.button == "share":
             return await self._share(request, result)
         if isinstance(action, RunDoctor):
@@ -190,11 +191,13 @@ class Answers:
             return await self._shared.get(action, look_up)
         return await look_up()
 
-    def _help(self, action: ShowHelp, known: KnownActor) -> Answer:
+    async def _help(self, action: ShowHelp, known: KnownActor) -> Answer:
         report = build_help(known.actor, "slack", action.about)
+        missing = {Role(word.role) for word in report.words if word.role and not word.allowed}
+        found = {role: await find_holders(self._services, role, known.actor) for role in missing}
 
-        def holders(role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-            return self._services.roles.holders(role, known.actor)
+        def holders(role: Role) -> Holders:
+            return found.get(role, ((), ()))
 
         message = render_help(report, self._services.command, holders, known.problems)
         return Answer(message, private=True)
@@ -206,7 +209,7 @@ class Answers:
             known = await services.find_actor(request, action)
             job: JobDetails = await self._perform(action, known)
         except NotPermitted as exc:
-            message = explain_refusal(services, exc, action, known)
+            message = await explain_refusal(services, exc, action, known)
         except JobsMaintError as exc:
             message = explain_error(services, exc, request).message
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker

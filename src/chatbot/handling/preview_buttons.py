@@ -58,7 +58,7 @@ class Acts:
                     services.pool, known.actor, action, settings=services.maint, watch=watch
                 )
         except NotPermitted as exc:
-            return Answer(explain_refusal(services, exc, action, known), private=True)
+            return Answer(await explain_refusal(services, exc, action, known), private=True)
         except SelectionExpired as exc:
             # An unknown one may be of another database: its message is not ours to change.
             if exc.why == "late":
@@ -131,7 +131,7 @@ class Acts:
         try:
             words = await perform(services.pool, known.actor, action, settings=services.maint)
         except NotPermitted as exc:
-            return Answer(explain_refusal(services, exc, action, known), private=True)
+            return Answer(await explain_refusal(services, exc, action, known), private=True)
         return Answer(render_note(f"Stopping after this batch: {words}"), private=True)
 
 

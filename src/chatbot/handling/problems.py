@@ -9,6 +9,7 @@ from typing import Any
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
+from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
@@ -21,12 +22,12 @@ __all__ = ["explain_error", "explain_refusal", "explain_unexpected"]
 log = logging.getLogger(__name__)
 
 
-def explain_refusal(
+async def explain_refusal(
     services: Services, exc: NotPermitted, action: Action[Any], known: KnownActor
 ) -> Message:
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
-    users, groups = services.roles.holders(needed, known.actor)
+    users, groups = await find_holders(services, needed, known.actor)
     elsewhere: list[str] = []
     if known.actor.scope(needed) is None:
         held = (grant for grant in known.actor.grants if grant.role.covers(needed))

@@ -129,7 +129,13 @@ class ChatbotSettings(OurSettings):
     @field_validator("slack_bot_token")
     @classmethod
     def _is_bot_token(cls, value: SecretStr | None) -> SecretStr | None:
-        return _starts(value, ("xoxb-", "xoxe."), "a bot token, which starts with xoxb-")
+        if value is not None and value.get_secret_value().startswith("xoxe"):
+            raise ValueError(
+                "it is a rotating token (xoxe.…), which expires after 12 hours and which the bot "
+                "does not renew; make a Slack app without token rotation, as `jobs-chatbot "
+                "manifest` prints it, and copy its Bot User OAuth Token (xoxb-…)"
+            )
+        return _starts(value, ("xoxb-",), "a bot token, which starts with xoxb-")
 
     @field_validator("slack_app_token")
     @classmethod

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from chatbot.access.directory import Directory, Unknown
 from chatbot.messages.words import count
 from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.people import check_people
 from chatbot.setup.scopes import SCOPES, list_needed
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.identity import is_shared_outside
@@ -55,6 +56,7 @@ async def check_slack(
     if settings.slack_app_token is not None:
         found.append(await _check_app_token(settings, web))
     found += _check_scopes(settings, web)
+    found += await check_people(settings, web)
     for channel, use in _list_channels(settings).items():
         found.append(await _check_channel(web, channel, use))
     members = directory or Directory(web, time.time)

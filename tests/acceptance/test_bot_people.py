@@ -1,0 +1,62 @@
+"""The people named in CHATBOT_ROLES: checked by doctor, and never sent to when they are gone."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tests.support.bots import ask, bot_settings, open_bot, open_slack
+
+from chatbot.setup.people import check_people
+from chatbot.slack.client import SlackClient
+from jobs_maint.errors import InvalidSettings
+from local_slack.config import User
+from local_slack.sample import ADMIN, GUEST, OPS, VIEWER, build_sample_config
+from local_slack.text import as_text
+
+GONE, ROBOT = "U0GONE", "U0ROBOT"
+ROLES = json.dumps(
+    {"viewer": {"users": [VIEWER]}, "admin": {"users": [GONE, "U0NOBODY", ROBOT, GUEST, ADMIN]}}
+)
+
+
+def with_people():
+    config = build_sample_config()
+    more = (User(GONE, "gone", deleted=True), User(ROBOT, "robot", is_bot=True))
+    return replace(config, users=(*config.users, *more))
+
+
+async def test_doctor_finds_people_who_are_unknown_deactivated_guests_or_bots():
+    async with open_slack(with_people()) as slack:
+        settings = bot_settings(slack, roles=ROLES)
+        client = SlackClient(settings)
+        await client.web.auth_test()
+        found = {one.check: one.sentence for one in await check_people(settings, client.web)}
+        await client.close()
+    assert set(found) == {f"slack_person:{one}" for one in (GONE, "U0NOBODY", ROBOT, GUEST)}
+    assert "deactivated" in found[f"slack_person:{GONE}"]
+    assert "no such person" in found["slack_person:U0NOBODY"]
+    assert "bot" in found[f"slack_person:{ROBOT}"]
+    assert "guest" in found[f"slack_person:{GUEST}"]
+
+
+async def test_a_refusal_never_says_ask_somebody_gone(pool):
+    roles = json.dumps({"viewer": {"users": [VIEWER]}, "admin": {"users": ["U0NOBODY", ADMIN]}})
+    async with open_bot(pool, settings={"roles": roles}) as (slack, bot):
+        for words in ("/jobs purge", "/jobs help"):
+            [answer] = await ask(slack, bot, VIEWER, OPS, words)
+            assert "U0NOBODY" not in as_text(answer)
+            assert ADMIN in as_text(answer)
+
+
+async def test_where_all_who_hold_the_role_are_gone_the_settings_are_named(pool):
+    roles = json.dumps({"viewer": {"users": [VIEWER]}, "admin": {"users": ["U0NOBODY"]}})
+    async with open_bot(pool, settings={"roles": roles}) as (slack, bot):
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs purge")
+        assert "CHATBOT_ROLES" in as_text(answer)
+
+
+@pytest.mark.parametrize("token", ["xoxe.xoxb-1-abc", "xoxe-1-abc"])
+async def test_a_rotating_token_is_refused_in_words(token):
+    async with open_slack() as slack:
+        with pytest.raises(InvalidSettings, match="rotating token"):
+            bot_settings(slack, slack_bot_token=token)
