@@ -125,7 +125,7 @@ async def test_while_slack_opens_no_connection_the_pauses_grow_and_the_reason_is
         slack.clear_faults()
         await until(lambda: link.problem is None, "the next connection")
         assert (await slack.command(VIEWER, OPS, "/jobs help")).acked
-        assert caplog.text.count("chatbot.connection_lost") == 1
+        assert caplog.text.count("chatbot.connection_lost") == 2
         assert caplog.text.count("chatbot.connection_back") == 1
 
 

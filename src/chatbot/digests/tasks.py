@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.own_messages import Metadata, find_own_message
+from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import Actor, CloseDigest, ListUnsureDigests, OpenDigest
@@ -47,6 +49,7 @@ PAGES = 5
 def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
     """A fresh one for each call: a blueprint belongs to the app it was added to."""
     blueprint = procrastinate.Blueprint()
+    not_before = NotBefore(time.monotonic)
     digests = {digest.name: digest for digest in settings.digests}
 
     @blueprint.task(
@@ -65,7 +68,7 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
         if not is_due(digest.cron, digest.timezone, tick):
             return "not due"
         async with jobs_pool(context.app, maint) as pool:
-            return await _send(digest, settings, maint, pool, tick=tick)
+            return await _send(digest, settings, maint, pool, tick=tick, not_before=not_before)
 
     for digest in settings.digests:
         blueprint.periodic(
@@ -84,12 +87,13 @@ async def _send(
     pool: Pool,
     *,
     tick: datetime,
+    not_before: NotBefore,
 ) -> str:
     actor = Actor.task(DIGEST)
     period = get_period(digest.cron, digest.timezone, tick)
     key = secrets.token_urlsafe(16)
     asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
-    slack = SlackClient(settings, environment=maint.environment)
+    slack = SlackClient(settings, environment=maint.environment, not_before=not_before)
     try:
         slack.stamp.database = await identify_database(pool, slack.stamp.environment)
         unsure = await perform(pool, actor, ListUnsureDigests(digest.name), settings=maint)

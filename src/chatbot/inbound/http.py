@@ -44,7 +44,7 @@ def check_signature(
     if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
         return "malformed"
     if abs(now - int(timestamp)) > WINDOW:
-        return "stale"
+        return f"stale by={now - int(timestamp):.0f}s"
     base = b"v0:" + timestamp.encode() + b":" + body
     expected = "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     return None if hmac.compare_digest(expected, signature) else "forged"
@@ -67,6 +67,7 @@ def build_web(
     site.router.add_get("/readyz", answer_ready)
     if app is not None and secret is not None:
         site.router.add_post("/slack/events", _Events(app, secret, clock).answer)
+        site.router.add_route("*", "/{path:.*}", _answer_elsewhere)
     return site
 
 
@@ -113,7 +114,7 @@ class _Events:
             now=self._clock(),
         )
         if problem is not None:
-            log.warning("chatbot.request_refused reason=%s", problem)
+            log.warning("chatbot.request_refused reason=%s%s", problem, _explain(problem))
             return web.Response(status=401)
         try:
             ask = AsyncBoltRequest(
@@ -127,6 +128,23 @@ class _Events:
             # Not the exception itself: it may quote the body.
             log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
             return web.Response(status=400)
+
+
+def _explain(problem: str) -> str:
+    if problem.startswith("stale"):
+        return ": a replay, or this machine's clock is wrong"
+    if problem == "forged":
+        return ": SLACK_SIGNING_SECRET is of another app, or a proxy changed the body"
+    return ""
+
+
+async def _answer_elsewhere(request: web.Request) -> web.Response:
+    path = re.sub(r"[^\w/.-]", "?", request.path, flags=re.ASCII)[:60]
+    log.warning(
+        "chatbot.request_refused reason=wrong_path path=%s: Slack's request URL ends in "
+        "/slack/events, by POST", path,
+    )  # fmt: skip
+    return web.Response(status=404)
 
 
 def _is_ssl_check(body: bytes) -> bool:

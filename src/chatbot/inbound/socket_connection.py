@@ -31,6 +31,8 @@ HEARTBEAT = 10.0
 ACK_PATIENCE = 3.0
 """Seconds that Slack waits for an acknowledgement."""
 CLOSE_PATIENCE = 2.0
+_LONGEST_NOTICE = 2_000
+"""Characters; what is longer is a request."""
 
 Handler = Callable[[AsyncBaseSocketModeClient, SocketModeRequest], Awaitable[None]]
 
@@ -77,12 +79,33 @@ class Connection(SocketModeClient):
         try:
             async for message in session:
                 if message.type is WSMsgType.TEXT:
+                    if self._take_notice(message.data):
+                        continue
                     # Tracked from here on, so that `finish` waits for the acknowledgement.
                     task = asyncio.create_task(self._take(message.data))
                     self._taken.add(task)
                     task.add_done_callback(self._taken.discard)
         finally:
             self._end("closed")
+
+    def _take_notice(self, text: str) -> bool:
+        """Slack's own notices at once: after its last one the connection closes."""
+        if len(text) > _LONGEST_NOTICE:
+            return False
+        try:
+            message = json.loads(text)
+            kind = message.get("type")
+        except (ValueError, AttributeError):
+            return False
+        if kind == "hello":
+            self.greeted.set()
+        elif kind != "disconnect":
+            return False
+        elif message.get("reason") == "warning":
+            self._leave("warning")
+        else:
+            self._end(str(message.get("reason", ""))[:40])
+        return True
 
     async def _take(self, text: str) -> None:
         try:
@@ -93,15 +116,8 @@ class Connection(SocketModeClient):
             log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
-        kind = message.get("type")
-        if kind == "hello":
-            self.greeted.set()
-        elif kind != "disconnect":
+        if message.get("type") not in {"hello", "disconnect"}:
             await super().run_message_listeners(message, raw_message)
-        elif message.get("reason") == "warning":
-            self._leave("warning")
-        else:
-            self._end(str(message.get("reason", ""))[:40])
 
     async def _answer(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         try:

@@ -40,6 +40,23 @@ STEADY = 10.0
 """Seconds; if connections end sooner, one after another, the pauses between them grow."""
 
 
+_REASONS = {
+    "link_disabled": (
+        "Socket Mode is switched off for this app; switch it on under Socket Mode on the app's page"
+    ),
+    "too_many_websockets": (
+        "the app has ten connections already, the most that Slack allows; stop other bots that "
+        "use this app token"
+    ),
+    "closed": "the connection broke",
+}
+_ROUTINE = {"warning", "refresh_requested"}
+
+
+def _explain(reason: str) -> str:
+    return f"{_REASONS[reason]} ({reason})" if reason in _REASONS else f"Slack said {reason}"
+
+
 class SocketLink:
     """The connection over which requests arrive, kept open until `close`."""
 
@@ -62,6 +79,7 @@ class SocketLink:
         self._retiring: dict[asyncio.Task[None], Connection] = {}
         self._why = "it is not open yet"
         self._lost_at: float | None = None
+        self._told: set[str] = set()
 
     async def connect(self) -> None:
         """Raises InvalidSettings for a bad app token, SlackUnavailable without an answer."""
@@ -102,8 +120,8 @@ class SocketLink:
             opened_at = self._clock()
             await current.leaving.wait()
             reason = current.reason
-            if reason == "closed":
-                self._lose("the connection broke")
+            if reason not in _ROUTINE:
+                self._lose(_explain(reason))
             short_lived = 0 if self._clock() - opened_at > STEADY else short_lived + 1
             if short_lived > 2:
                 await self._sleep(min(FIRST_PAUSE * 2 ** (short_lived - 3), LONGEST_PAUSE))
@@ -115,6 +133,7 @@ class SocketLink:
             else:
                 log.info("chatbot.connection_back seconds=%.0f", self._clock() - self._lost_at)
                 self._lost_at = None
+                self._told.clear()
             current = following
 
     async def _open_again(self) -> Connection:
@@ -129,15 +148,18 @@ class SocketLink:
                 self._why = str(exc)
                 if self.problem is not None:
                     self._lose(self._why)
+                asked = getattr(exc, "pause", 0.0)
             # So that not all replicas try at the same moment.
-            await self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            await self._sleep(max(asked, pause * random.uniform(0.5, 1.0)))  # noqa: S311
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _lose(self, why: str) -> None:
-        """Log an outage once."""
+        """Log each reason of an outage once."""
         self._why = why
         if self._lost_at is None:
             self._lost_at = self._clock()
+        if why not in self._told:
+            self._told.add(why)
             log.warning("chatbot.connection_lost reason=%s", why)
 
     async def _open(self) -> Connection:
@@ -164,7 +186,9 @@ class SocketLink:
         if connection.released.is_set():
             reason = connection.reason
             await connection.close()
-            raise SlackUnavailable(f"Slack ended the Socket Mode connection at once ({reason})")
+            raise SlackUnavailable(
+                f"Slack ended the Socket Mode connection at once: {_explain(reason)}"
+            )
         return connection
 
     def _retire(self, old: Connection) -> None:

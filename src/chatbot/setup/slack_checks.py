@@ -23,6 +23,8 @@ from jobs_maint.models import Finding
 __all__ = ["GrantRow", "check_slack", "list_grants", "list_posted_to"]
 
 _INSTALL = "Add it under OAuth & Permissions, then reinstall the app."
+WINDOW = 300.0
+"""Seconds for which a signature of Slack is valid."""
 _AGAIN = "Fix that, then run the doctor again."
 
 
@@ -55,6 +57,7 @@ async def check_slack(
     found.append(Finding("slack_token", "ok", f"The bot is {who.user_id} in {where}."))
     if settings.slack_app_token is not None:
         found.append(await _check_app_token(settings, web))
+    found += _check_clock(web.clock_ahead)
     found += _check_scopes(settings, web)
     found += await check_people(settings, web)
     for channel, use in _list_channels(settings).items():
@@ -136,6 +139,20 @@ async def _check_app_token(settings: ChatbotSettings, web: WebApi) -> Finding:
     except JobsMaintError as exc:
         return _warning("slack_app_token", f"This was not checked: {_why(exc)}.", _AGAIN)
     return Finding("slack_app_token", "ok", "Slack opens Socket Mode connections with it.")
+
+
+def _check_clock(ahead: float | None) -> list[Finding]:
+    """Slack signs each request with its time; what is five minutes off is refused."""
+    if ahead is None:
+        return []
+    off = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
+    if abs(ahead) < 30:
+        return [Finding("slack_clock", "ok", "The clock agrees with Slack's.")]
+    bad = _error if abs(ahead) > WINDOW else _warning
+    sentence = f"The clock of this machine is {off} Slack's."
+    if abs(ahead) > WINDOW:
+        sentence += " Over HTTP every request of Slack is refused as stale."
+    return [bad("slack_clock", sentence, "Let NTP set the clock.")]
 
 
 def _check_scopes(settings: ChatbotSettings, web: WebApi) -> list[Finding]:

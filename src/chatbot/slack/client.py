@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.answering import Answering
 from chatbot.slack.editing import Editing
+from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posting
 from chatbot.slack.response_urls import ResponseUrls
 from chatbot.slack.stamp import Stamp
@@ -31,11 +32,16 @@ class SlackClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         timeout: float = 15.0,
         environment: str | None = None,
+        not_before: NotBefore | None = None,
     ) -> None:
+        """`not_before`: what Slack asked of clients before this one, with the same token."""
         self.stamp = Stamp(environment or "")
         self.foreign_clicks = 0
         """Clicks on buttons that a bot of another database made, with the same app."""
-        self.web = WebApi(settings, clock=clock, sleep=sleep, timeout=timeout, stamp=self.stamp)
+        self.web = WebApi(
+            settings, clock=clock, sleep=sleep, timeout=timeout,
+            stamp=self.stamp, not_before=not_before,
+        )  # fmt: skip
         self.posting = Posting(self.web, clock=clock, sleep=sleep)
         self._urls = ResponseUrls(timeout, clock, proxy=self.web.sdk.proxy)
         self.answering = Answering(self.posting, self._urls, sleep=sleep)

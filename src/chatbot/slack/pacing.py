@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-__all__ = ["EditBudget", "Pacer"]
+__all__ = ["EditBudget", "NotBefore", "Pacer"]
 
 INTERVAL = 1.0
 MINUTE = 60.0
@@ -48,6 +48,23 @@ class Pacer:
         for channel, at in list(self._next.items()):
             if at <= now and not self._locks[channel].locked():
                 del self._next[channel], self._locks[channel]
+
+
+class NotBefore:
+    """Until when Slack wants to be left alone, by what was asked; also after a call gave up."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def hold(self, what: str, pause: float) -> None:
+        now = self._clock()
+        if len(self._until) > _MOST:
+            self._until = {name: until for name, until in self._until.items() if until > now}
+        self._until[what] = max(self._until.get(what, now), now + pause)
+
+    def count_seconds(self, what: str) -> float:
+        return max(self._until.get(what, 0.0) - self._clock(), 0.0)
 
 
 class EditBudget:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -13,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.errors import SlackUnavailable
 from chatbot.slack.identity import Identity
+from chatbot.slack.pacing import NotBefore
 from chatbot.slack.quiet import silent_logger
 from chatbot.slack.refusals import AgainLater, understand
 from chatbot.slack.stamp import Stamp
@@ -36,7 +39,9 @@ class WebApi:
         sleep: Callable[[float], Awaitable[None]],
         timeout: float,
         stamp: Stamp | None = None,
+        not_before: NotBefore | None = None,
     ) -> None:
+        self._not_before = not_before or NotBefore(clock)
         self.stamp = stamp or Stamp()
         self.sdk = AsyncWebClient(
             token=settings.require_bot_token(),
@@ -53,6 +58,8 @@ class WebApi:
         self._sleep = sleep
         self._identity: Identity | None = None
         self._app_id = settings.find_app_id()
+        self.clock_ahead: float | None = None
+        """Seconds that our clock is ahead of Slack's, by its last answer; None before the first."""
         self.granted_scopes: frozenset[str] | None = None
         """Those of the bot's token, as Slack said with its last answer; None before the first."""
 
@@ -146,10 +153,19 @@ class WebApi:
         """`repeat`: also after an answer that leaves open whether it was done; reads may."""
         again = read if repeat is None else repeat
         deadline = self._clock() + BUDGET
+        # Slack limits posts by channel, and everything else by method.
+        what = f"{method} {(body or {}).get('channel', '')}" if not read else method
         for attempt in range(1, tries + 1):
+            if (left := self._not_before.count_seconds(what)) > 0:
+                if left > LONGEST_PAUSE or tries == 1:
+                    wait = f"Slack asks to wait {left:.0f} s more before the next {method}"
+                    raise SlackUnavailable(wait, pause=left)
+                await self._sleep(left)
             try:
                 return await self._call_once(method, body, token, read=read, repeat=again)
             except AgainLater as exc:
+                if exc.pause:
+                    self._not_before.hold(what, exc.pause)
                 pause = exc.pause or 0.5 * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
                 if attempt == tries or pause > LONGEST_PAUSE or self._clock() + pause > deadline:
                     raise exc.final from exc.__cause__
@@ -182,10 +198,18 @@ class WebApi:
             if repeat:
                 raise AgainLater(final) from exc
             raise final from exc
+        self.clock_ahead = _compare_clocks(answer.headers.get("Date"), time.time())
         scopes = answer.headers.get("x-oauth-scopes")
         if token is None and scopes:
             self.granted_scopes = frozenset(scope.strip() for scope in str(scopes).split(","))
         return answer.data
+
+
+def _compare_clocks(date: object, now: float) -> float | None:
+    try:
+        return now - parsedate_to_datetime(str(date)).timestamp()
+    except (TypeError, ValueError):
+        return None
 
 
 def _network(exc: aiohttp.ClientConnectorError) -> str:
