@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -31,7 +32,11 @@ from chatbot.slack.client import SlackClient
 from chatbot.slack.identity import Identity
 from chatbot.slack.quiet import silent_logger
 from jobs_maint.database import Pool, check_schema
-from jobs_maint.errors import JobsMaintError
+from jobs_maint.errors import (
+    DatabaseUnavailable,
+    JobsMaintError,
+    SchemaMismatch,
+)
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["Bot", "build_app"]
@@ -40,6 +45,13 @@ log = logging.getLogger(__name__)
 
 SLACK_CHECK = 60.0
 """Seconds for which `is_ready` trusts one `auth.test`."""
+FAILURE_KEPT = 2.0
+"""Seconds for which `is_ready` repeats why it is not."""
+_NOT_READY = (
+    # These may name tables and hosts, and anybody may ask.
+    (SchemaMismatch, "tables are missing or out of date; run `jobs-maint schema apply`"),
+    (DatabaseUnavailable, "the jobs database does not answer; the bot's log says more"),
+)
 Reader = Callable[[Mapping[str, Any], str], SlackRequest]
 
 
@@ -68,7 +80,9 @@ class Bot:
         maint: MaintSettings | None = None,
         clock: Callable[[], float] = time.time,
         slack: SlackClient | None = None,
+        ready_pool: Pool | None = None,
     ) -> None:
+        """`ready_pool`: for the check of readiness alone, which must not wait for commands."""
         self.settings = settings
         self.work = Work()
         maint = maint or MaintSettings.load()
@@ -78,6 +92,11 @@ class Bot:
         self._clock = clock
         self._identity: Identity | None = None
         self._checked_at = float("-inf")
+        self._ready_pool = ready_pool or pool
+        self._checking = asyncio.Lock()
+        self._problem: str | None = None
+        self._failed_at = float("-inf")
+        self._told = ""
         directory = Directory(self.slack.web, clock)
         self.services = Services(
             settings=settings,
@@ -99,13 +118,27 @@ class Bot:
         return self._identity
 
     async def is_ready(self) -> str | None:
-        """None if requests can be served now, otherwise why not."""
+        """None if requests can be served now, otherwise why not, in words for strangers.
+
+        Failures are kept for a moment, so that many who ask cost no more than one.
+        """
+        async with self._checking:
+            if not 0 <= self._clock() - self._failed_at <= FAILURE_KEPT:
+                self._problem = await self._find_problem()
+                self._failed_at = self._clock() if self._problem else float("-inf")
+            return self._problem
+
+    async def _find_problem(self) -> str | None:
         try:
-            await check_schema(self._pool)
+            await check_schema(self._ready_pool)
             if not 0 <= self._clock() - self._checked_at <= SLACK_CHECK:
                 await self.identify()
         except JobsMaintError as exc:
-            return str(exc)
+            if str(exc) != self._told:
+                self._told = str(exc)
+                log.warning("chatbot.not_ready reason=%s", exc)
+            return next((text for kind, text in _NOT_READY if isinstance(exc, kind)), str(exc))
+        self._told = ""
         return None
 
     async def close(self, seconds: float = 25.0) -> None:

@@ -33,6 +33,8 @@ log = logging.getLogger("chatbot")
 
 GRACE = 25.0
 """Seconds that work gets to finish by itself; orchestrators kill after 30."""
+CONNECTIONS = 6
+"""At most half of them for reads, the others for acts."""
 LAST_CALL = 2.0
 """Seconds for what came in while the port was closed."""
 
@@ -79,9 +81,14 @@ async def _start(
     First Socket Mode closes. Then work is finished while the port still answers: Slack does not
     repeat a command that got a 503, so a late one is better done than refused.
     """
-    pool = await stack.enter_async_context(open_pool(url, application="jobs-chatbot"))
+    pool = await stack.enter_async_context(
+        open_pool(url, max_size=CONNECTIONS, application="jobs-chatbot")
+    )
+    ready = await stack.enter_async_context(
+        open_pool(url, max_size=1, application="jobs-chatbot ready")
+    )
     await check_schema(pool)
-    bot = Bot(settings, pool, maint=maint)
+    bot = Bot(settings, pool, maint=maint, ready_pool=ready)
     stack.push_async_callback(bot.close, LAST_CALL)
     who = await bot.identify()
     await _rehearse(bot, maint, pool, who.user_id)

@@ -15,6 +15,7 @@ from chatbot.handling.holders import Holders, find_holders
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
+from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
@@ -64,6 +65,7 @@ class Answers:
         self._services = services
         self._acts = Acts(services)
         self._shared = Shared()
+        self._limits = ReadLimits(services.pool.max_size // 2)
 
     async def close(self) -> None:
         await self._shared.close()
@@ -185,7 +187,10 @@ class Answers:
         services = self._services
 
         async def look_up() -> Any:
-            return await perform(services.pool, known.actor, action, settings=services.maint)
+            if action.act:
+                return await perform(services.pool, known.actor, action, settings=services.maint)
+            async with self._limits.turn(known.actor.id):
+                return await perform(services.pool, known.actor, action, settings=services.maint)
 
         if action.role is Role.VIEWER and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
             return await self._shared.get(action, look_up)

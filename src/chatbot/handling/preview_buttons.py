@@ -63,7 +63,7 @@ class Acts:
             # An unknown one may be of another database: its message is not ours to change.
             if exc.why == "late":
                 message = render_too_late(request.words, services.command, used=False)
-                await running.finish(message)
+                await _Running(services, request, _by_response_url(request)).finish(message)
             raise
         except JobsMaintError as exc:
             if running.audit_id is None:
@@ -113,13 +113,14 @@ class Acts:
             message = render_too_late(request.words, services.command, used=False)
         else:
             message = render_dropped(words, services.command, by=request.user)
-        await _Running(services, request, await self._find_target(request)).finish(message)
+        # Not an edit, of which the app has 50 a minute: a click has an address of its own.
+        await _Running(services, request, _by_response_url(request)).finish(message)
         return None
 
     async def _find_target(self, request: SlackRequest) -> Target:
         """The message whose button was pressed, or the response URL to replace it by."""
         if request.ts is not None and await self._services.directory.is_bot_there(request.channel):
-            return Target(request.channel, request.ts)
+            return Target(request.channel, request.ts, user=request.user)
         return _by_response_url(request)
 
     async def stop(self, request: SlackRequest) -> Answer | None:

@@ -107,7 +107,7 @@ class Editing:
             async with run.lock:
                 await _cancel(run.task)
                 if target.ts is not None:
-                    await self._budget.take(final=True)
+                    await self._budget.take(final=True, person=target.user)
                     await self._posting.update(target.channel, target.ts, message)
                     return
                 await self._answering.respond(

@@ -13,6 +13,8 @@ INTERVAL = 1.0
 MINUTE = 60.0
 MOST_EDITS = 50
 MOST_PROGRESS = 40
+MOST_OF_ONE = 15
+"""Edits a minute that one person causes before those of others."""
 LONGEST_HOLD = 30.0
 _MOST = 500
 
@@ -78,13 +80,32 @@ class EditBudget:
         self._sent: deque[float] = deque(maxlen=MOST_EDITS)
         self._held_until = 0.0
         self._turn = asyncio.Lock()
+        self._by_person: dict[str, deque[float]] = {}
 
-    async def take(self, *, final: bool) -> None:
+    async def take(self, *, final: bool, person: str = "") -> None:
+        """`person`: who caused the edit; whoever causes many waits before the others do."""
         if final:
+            await self._wait_for(person)
             await self._wait(MOST_EDITS)
             return
         async with self._turn:
             await self._wait(MOST_PROGRESS)
+
+    async def _wait_for(self, person: str) -> None:
+        if not person:
+            return
+        while True:
+            now = self._clock()
+            own = self._by_person.setdefault(person, deque(maxlen=MOST_OF_ONE))
+            while own and own[0] <= now - MINUTE:
+                own.popleft()
+            if len(own) < MOST_OF_ONE:
+                break
+            await self._sleep(own[0] + MINUTE - now)
+        own.append(self._clock())
+        if len(self._by_person) > _MOST:
+            old = {name for name, sent in self._by_person.items() if sent[-1] <= now - MINUTE}
+            self._by_person = {k: v for k, v in self._by_person.items() if k not in old}
 
     def hold(self, pause: float) -> None:
         """Slack asked for a pause."""
