@@ -19,6 +19,8 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from chatbot.inbound.bodies import Bodies, BodyRefused
+from chatbot.inbound.guarded_server import GuardedRunner, mark_checked
 from chatbot.runtime.logs import identified
 
 __all__ = ["build_runner", "build_web", "check_signature"]
@@ -26,6 +28,8 @@ __all__ = ["build_runner", "build_web", "check_signature"]
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 512 * 1024
+LONGEST_CHECK = 2_000
+"""Bytes: of a request without a signature no more is read. It may be Slack's `ssl_check`."""
 WINDOW = 300.0
 """Seconds for which a signature is valid; Slack's own rule."""
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -77,7 +81,7 @@ def build_runner(site: web.Application, *, shutdown_timeout: float = 5.0) -> web
     Slack never compresses a request, so bodies are not unpacked: a compressed one is refused like
     any other forgery, even if it would unpack to gigabytes.
     """
-    return web.AppRunner(
+    return GuardedRunner(
         site, access_log=None, shutdown_timeout=shutdown_timeout, auto_decompress=False
     )
 
@@ -87,17 +91,24 @@ class _Events:
         self._app = app
         self._secret = secret
         self._clock = clock
+        self._bodies = Bodies()
 
     async def answer(self, request: web.Request) -> web.Response:
         with identified():
             return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
+        looks_signed = _looks_signed(request)
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            log.warning("chatbot.request_refused reason=too_large")
-            return web.Response(status=413)
+            body = await self._bodies.read(request, LARGEST_BODY if looks_signed else LONGEST_CHECK)
+        except BodyRefused as exc:
+            status, reason = exc.status, exc.reason
+            if not looks_signed and status == 413:
+                status, reason = 401, "unsigned"
+            log.warning("chatbot.request_refused reason=%s", reason)
+            refused = web.Response(status=status)
+            refused.force_close()
+            return refused
         except RequestPayloadError:
             # The body does not match its own headers; its end was never read.
             log.warning("chatbot.request_refused reason=broken_body")
@@ -116,6 +127,7 @@ class _Events:
         if problem is not None:
             log.warning("chatbot.request_refused reason=%s%s", problem, _explain(problem))
             return web.Response(status=401)
+        mark_checked(request)
         try:
             ask = AsyncBoltRequest(
                 body=body.decode(),
@@ -128,6 +140,12 @@ class _Events:
             # Not the exception itself: it may quote the body.
             log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
             return web.Response(status=400)
+
+
+def _looks_signed(request: web.Request) -> bool:
+    timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+    signature = request.headers.get("X-Slack-Signature", "")
+    return bool(_TIMESTAMP.fullmatch(timestamp) and _SIGNATURE.fullmatch(signature))
 
 
 def _explain(problem: str) -> str:
@@ -148,7 +166,7 @@ async def _answer_elsewhere(request: web.Request) -> web.Response:
 
 
 def _is_ssl_check(body: bytes) -> bool:
-    if len(body) > 2_000 or b"ssl_check" not in body:
+    if len(body) > LONGEST_CHECK or b"ssl_check" not in body:
         return False
     fields = parse_qs(body.decode("ascii", "replace"))
     return fields.get("ssl_check") == ["1"]

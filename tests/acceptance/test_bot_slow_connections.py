@@ -1,0 +1,134 @@
+"""Half-sent requests before any signature: none of them keeps Slack out."""
+
+import asyncio
+import contextlib
+import errno
+import time
+
+import aiohttp
+import pytest
+from aiohttp import web
+from tests.support.bots import open_bot
+from tests.support.waiting import until
+
+from chatbot.inbound.bodies import Bodies, BodyRefused
+from chatbot.inbound.guarded_server import GuardedRunner
+from chatbot.inbound.http import LARGEST_BODY, LONGEST_CHECK, build_web
+
+HEAD = b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+SIGNED = b"X-Slack-Request-Timestamp: %d\r\nX-Slack-Signature: v0=" + b"a" * 64 + b"\r\n"
+
+
+@contextlib.asynccontextmanager
+async def serve(bot, **limits):
+    async def ready():
+        return None
+
+    site = build_web(bot.app, "local-signing-secret", ready=ready, clock=time.time)
+    runner = GuardedRunner(site, access_log=None, shutdown_timeout=0.1, **limits)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def hold(port, number, sent):
+    pairs = []
+    try:
+        for _ in range(number):
+            pair = await asyncio.open_connection("127.0.0.1", port)
+            pair[1].write(sent)
+            pairs.append(pair)
+        yield pairs
+    finally:
+        for _, writer in pairs:
+            writer.close()
+
+
+async def is_well(port):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+    ):
+        return answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        HEAD,
+        HEAD + b"Content-Length: 500\r\n\r\nhalf",
+        HEAD + SIGNED % 1 + b"Content-Length: 9999\r\n\r\nhalf",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhalf",
+    ],
+)
+async def test_half_sent_requests_never_keep_others_out(pool, sent):
+    async with open_bot(pool) as (_, bot), serve(bot, most=10) as port, hold(port, 60, sent):
+        assert await is_well(port)
+
+
+async def test_a_connection_that_sends_no_request_in_time_is_ended(pool):
+    async with (
+        open_bot(pool) as (_, bot),
+        serve(bot, deadline=0.2) as port,
+        hold(port, 3, HEAD) as pairs,
+        asyncio.timeout(5),
+    ):
+        for reader, _ in pairs:
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+
+
+class Request:
+    def __init__(self, chunks, content_length=None):
+        self.content_length = content_length
+        self.content = self
+        self._chunks = list(chunks)
+
+    async def readany(self):
+        if not self._chunks:
+            return b""
+        chunk = self._chunks.pop(0)
+        if chunk is None:
+            await asyncio.Event().wait()
+        return chunk
+
+
+async def test_unchecked_bodies_are_bounded_over_all_connections_and_in_time():
+    bodies = Bodies(most=1_000, deadline=0.05)
+    slow = asyncio.create_task(bodies.read(Request([b"x" * 900, None]), 5_000))
+    await until(lambda: bodies._held == 900)
+    with pytest.raises(BodyRefused, match="too_much_at_once"):
+        await bodies.read(Request([b"x" * 200]), 5_000)
+    with pytest.raises(BodyRefused, match="too_slow"):
+        await slow
+    assert await bodies.read(Request([b"x" * 600, b"y"]), 5_000) == b"x" * 600 + b"y"
+    with pytest.raises(BodyRefused, match="too_large"):
+        await bodies.read(Request([], content_length=6_000), 5_000)
+
+
+async def test_of_a_body_without_a_signature_only_the_beginning_is_read(pool):
+    async with open_bot(pool) as (slack, _):
+        unsigned = {"X-Slack-Signature": ""}
+        answer = await slack.post_raw("x" * (LONGEST_CHECK + 1), headers=unsigned)
+        assert answer.status == 401
+        assert (await slack.post_raw("x" * LARGEST_BODY)).status == 404
+
+
+async def test_when_the_system_has_no_more_files_the_log_says_so_once(pool, caplog):
+    async with open_bot(pool) as (_, bot), serve(bot):
+        loop = asyncio.get_running_loop()
+        for _ in range(500):
+            loop.call_exception_handler(
+                {
+                    "message": "socket.accept() out of system resource",
+                    "exception": OSError(errno.EMFILE, "Too many open files"),
+                    "socket": None,
+                }
+            )
+    assert caplog.text.count("chatbot.no_more_connections") == 1
+    assert "Traceback" not in caplog.text
