@@ -59,7 +59,7 @@ async def test_a_pause_that_slack_asked_for_outlives_the_call_that_gave_up():
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        ({"age": 361.0}, "reason=stale by=361s"),
+        ({"age": 365.0}, "reason=stale by=36"),
         ({"age": -361.0}, "reason=stale by=-36"),
         ({"secret": "of another app"}, "reason=forged: SLACK_SIGNING_SECRET is of another app"),
     ],
