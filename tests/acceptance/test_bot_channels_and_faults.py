@@ -95,6 +95,7 @@ class BrokenPool:
 
     def __init__(self, pool):
         self._pool = pool
+        self.max_size = pool.max_size
         self.uses = 0
 
     def connection(self):

@@ -164,7 +164,7 @@ async def test_all_is_loaded_and_asked_before_it_says_that_it_started(processes,
     async with open_slack() as slack:
         process = start(processes, slack, "-X", "importtime", "-m", "chatbot")
         await started(process, slack)
-        assert [call.method for call in slack.calls()] == ["auth.test"]
+        assert [call.method for call in slack.calls()] == ["auth.test", "bots.info"]
         found = await conn.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'jobs-chatbot'"
             " AND datname = current_database()"

@@ -92,7 +92,7 @@ async def test_a_preview_that_the_bot_does_not_know_stays_as_it_is_and_is_answer
             await settle(bot)
             there = slack.messages(OPS, OPERATOR)
             assert as_text(next(m for m in there if m.ts == preview.ts)) == before
-            assert "does not know this preview" in there[-1].text
+            assert "preview is not known here" in there[-1].text
             assert there[-1].ephemeral
         assert await count(conn, "failed") == 3
 

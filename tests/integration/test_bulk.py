@@ -82,7 +82,7 @@ async def test_only_who_asked_can_confirm_and_only_for_ten_minutes(pool, make_jo
     await conn.execute("UPDATE jobs_maint_selections SET expires_at = now()")
     with pytest.raises(SelectionExpired, match="older than ten minutes"):
         await confirm(pool, shown)
-    with pytest.raises(SelectionExpired, match="no longer exists"):
+    with pytest.raises(SelectionExpired, match="not known here"):
         await ask(pool, ConfirmSelection("forged"))
     assert await make_job.status(job) == "failed"
 

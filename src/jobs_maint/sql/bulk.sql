@@ -82,7 +82,7 @@ SELECT id FROM procrastinate_jobs
 WHERE id = ANY (%(ids)s::bigint[]) AND id NOT IN (SELECT id FROM free);
 
 -- name: cancel (ids)
--- Waiting jobs → cancelled; `scheduled_at` is kept, so that a retry restores it.
+-- Waiting jobs -> cancelled; `scheduled_at` is kept, so that a retry restores it.
 UPDATE procrastinate_jobs SET status = 'cancelled'
 WHERE id = ANY (%(ids)s::bigint[]) AND status = 'todo' RETURNING id;
 
@@ -97,6 +97,6 @@ UPDATE procrastinate_jobs SET status = 'cancelled', abort_requested = false
 WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('failed', 'aborted') RETURNING id;
 
 -- name: insert_cancelled_events (ids)
--- Procrastinate's trigger writes none for failed → cancelled; the timeline would not show it.
+-- Procrastinate's trigger writes none for failed -> cancelled; the timeline would not show it.
 INSERT INTO procrastinate_events (job_id, type)
 SELECT id, 'cancelled' FROM unnest(%(ids)s::bigint[]) AS id;

@@ -8,7 +8,7 @@ SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
        whole.bytes AS args_bytes,
        CASE WHEN %(most)s::bigint IS NULL OR whole.bytes <= %(most)s THEN j.args::text
             ELSE (SELECT jsonb_object_agg(left(key, 200), CASE WHEN octet_length(value::text) <= 1000
-                                          THEN value ELSE to_jsonb(left(value #>> '{}', 1000) || '…') END)
+                                          THEN value ELSE to_jsonb(left(value #>> '{}', 1000) || '...') END)
                   FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text END AS args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
@@ -27,11 +27,11 @@ SELECT * FROM (
 
 -- name: list_failures (job_id, most, whole)
 -- The newest attempts, oldest first; the newest `whole` of them with their traceback, the others
--- with the head of their message. Since the job was deferred: after a TRUNCATE … RESTART IDENTITY an
+-- with the head of their message. Since the job was deferred: after a TRUNCATE ... RESTART IDENTITY an
 -- older record is of another job that had this id.
 SELECT n.attempt, n.failed_at, n.kind, n.exception_type, n.will_retry, n.all_failures,
        CASE WHEN n.place <= %(whole)s OR length(n.message) <= 500 THEN n.message
-            ELSE left(n.message, 500) || '…' END AS message,
+            ELSE left(n.message, 500) || '...' END AS message,
        t.body AS traceback,
        n.place > %(whole)s AND n.traceback_hash IS NOT NULL AS traceback_left_out
 FROM (
@@ -68,7 +68,7 @@ WHERE id = ANY (%(ids)s::bigint[]) AND status IN ('failed', 'cancelled', 'aborte
 RETURNING id, queue_name, scheduled_at;
 
 -- name: insert_retried_events (ids)
--- Procrastinate's trigger writes `retried` for failed → todo only; the timeline of a cancelled or
+-- Procrastinate's trigger writes `retried` for failed -> todo only; the timeline of a cancelled or
 -- aborted job would not show that a person retried it.
 INSERT INTO procrastinate_events (job_id, type)
 SELECT id, 'retried' FROM unnest(%(ids)s::bigint[]) AS id;

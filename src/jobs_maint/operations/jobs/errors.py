@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database.encoding import fit
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.redaction import HIDDEN, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
@@ -60,7 +61,8 @@ async def find_records_showing(
             f"Too many unlike errors have the text {error[:60]!r} to look at each as it is shown; "
             "give more of the text, a queue, or --task"
         )
-    wanted = error.lower()
+    # Stored escaped where the database's encoding lacks a character; so is what is looked for.
+    wanted = str(fit(conn, {"error": error})["error"]).lower()
 
     def look() -> Records:
         found = [row for row in rows if wanted in redact_text(row["text"], rules).lower()]

@@ -193,7 +193,7 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
     found = await fetch_all(conn, queries["find_selection"], {"key": key})
     again = "nothing was changed. Ask for a new preview"
     if not found:
-        raise SelectionExpired(f"This bot does not know this preview; {again}.")
+        raise SelectionExpired(f"This preview is not known here; {again}.")
     if (found[0]["actor_kind"], found[0]["actor_id"]) != (actor.kind, actor.id):
         raise SelectionExpired(
             "Only the person who asked for this preview can confirm it; "
