@@ -1,6 +1,7 @@
 """The picture of the imports in docs/contributing/architecture.md is that of the code."""
 
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
@@ -65,6 +66,15 @@ def test_the_picture_has_no_arrow_that_follows_from_others(drawn):
 
 def test_no_room_reaches_itself(imports):
     assert not [a for a, b in reach(imports) if a == b]
+
+
+def test_no_module_reaches_itself():
+    """Also by imports inside functions, and within one package."""
+    graph = grimp.build_graph("chatbot", "jobs_maint", "local_slack")
+    order = TopologicalSorter(
+        {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    )
+    assert len(list(order.static_order())) == len(graph.modules)
 
 
 def test_every_file_that_the_page_names_is_there():

@@ -10,9 +10,9 @@ import click
 
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.text import bare_id
 
 __all__ = [
+    "MARKS",
     "JobIds",
     "Limit",
     "Number",
@@ -23,6 +23,8 @@ __all__ = [
     "short",
 ]
 
+MARKS = "`*_~"
+"""Bold, code and strike-through, as a chat marks a word."""
 LARGEST_ID = 2**63 - 1
 LARGEST_LIMIT = 1000
 MOST_IDS = 500
@@ -42,6 +44,11 @@ def _whole_number(text: str, largest: int) -> int | None:
     return number if 1 <= number <= largest else None
 
 
+def _bare_id(text: str) -> str:
+    """An id without the marks that a chat shows ids with."""
+    return text.strip().strip(MARKS)
+
+
 class JobIds(_IdsType):
     """One word of ids: `12`, `#12` or `12,13,14`."""
 
@@ -52,7 +59,7 @@ class JobIds(_IdsType):
             return value
         ids = []
         for part in str(value).split(","):
-            text = bare_id(part).removeprefix("#")
+            text = _bare_id(part).removeprefix("#")
             if not text:
                 continue
             if not re.fullmatch(r"[0-9]+", text):
@@ -116,7 +123,7 @@ class Number(_NumberType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        text = bare_id(str(value)).removeprefix("#")
+        text = _bare_id(str(value)).removeprefix("#")
         number = _whole_number(text, LARGEST_ID) if re.fullmatch(r"[0-9]+", text) else None
         if number is None:
             self.fail(f"{short(text)!r} is not the id of a request; `audit` lists them", param, ctx)

@@ -12,7 +12,10 @@ from functools import cache
 
 import click
 
-__all__ = ["bare_id", "split_text"]
+from jobs_maint.grammar.params import MARKS
+from jobs_maint.grammar.words import build_grammar
+
+__all__ = ["split_text"]
 
 _CLOSERS = {
     '"': '"',
@@ -29,7 +32,6 @@ _CLOSERS = {
 }
 _HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
 _INVISIBLE = re.compile(f"[{_HIDDEN}]")
-_MARKS = "`*_~"
 _DASHES = re.compile(r"^[–—―−][-–—―−]*(?=[A-Za-z])")
 
 
@@ -60,11 +62,6 @@ def split_text(text: str) -> list[str]:
         else:
             words.append(word)
     return words
-
-
-def bare_id(text: str) -> str:
-    """An id without the marks that a chat shows ids with."""
-    return text.strip().strip(_MARKS)
 
 
 def _take_word(text: str) -> tuple[str, str, str]:
@@ -115,7 +112,7 @@ def _unmark_line(text: str) -> str:
     """`*retry 4711*` → `retry 4711`: no word of ours begins with a mark."""
     line = _INVISIBLE.sub("", text[:1]) + text[1:] if text else text
     line = line.strip()
-    for mark in ("```", *_MARKS):
+    for mark in ("```", *MARKS):
         inner = line[len(mark) : -len(mark)]
         if line.startswith(mark) and line.endswith(mark) and inner.strip() and mark not in inner:
             return inner
@@ -124,7 +121,7 @@ def _unmark_line(text: str) -> str:
 
 def _as_word(word: str) -> str:
     """The command's own word: phones begin a line with a capital letter."""
-    bare = word.strip(_MARKS).lower()
+    bare = word.strip(MARKS).lower()
     return bare if bare in _known_words() else word
 
 
@@ -138,8 +135,6 @@ def _as_option(word: str, known: frozenset[str]) -> str:
 
 @cache
 def _commands() -> tuple[click.Command, ...]:
-    from jobs_maint.grammar.words import build_grammar  # noqa: PLC0415  it builds on this module
-
     def walk(command: click.Command) -> list[click.Command]:
         inner = command.commands.values() if isinstance(command, click.Group) else ()
         return [command, *(one for each in inner for one in walk(each))]
