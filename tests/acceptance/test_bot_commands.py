@@ -108,7 +108,7 @@ async def test_somebody_without_a_role_gets_nothing_but_help(pool, make_job):
     [
         ("stast", "did you mean 'stats'?"),
         ("retry abc", "'abc' is not a job id"),
-        ("retry 99999999999999999999", "is no possible job id"),
+        ("retry 99999999999999999999", "is not a possible job id"),
         ("retry 4711 —private", "has no option --private"),
         ("failed --sinse 1h", "did you mean --since?"),
         ("schema apply", "is not a known command"),

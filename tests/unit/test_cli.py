@@ -99,7 +99,7 @@ def test_help_of_a_word_needs_no_settings(words):
         (["retri", "1"], "did you mean 'retry 1'?"),
         (["failed", "--limt", "5"], "did you mean --limit? Try: jobs-maint failed --limit 5"),
         (["status", "x"], "'x' is not a job id"),
-        (["status", "9223372036854775808"], "is no possible job id"),
+        (["status", "9223372036854775808"], "is not a possible job id"),
         (["schema"], "schema takes one of: apply, status, sql"),
         (["stats", "--private"], "stats has no option --private"),
         (["help", "nope"], "'nope' is not a known command"),

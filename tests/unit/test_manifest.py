@@ -79,11 +79,11 @@ def test_over_http_command_and_buttons_go_to_the_same_address(given, meant):
     [
         ([], "give --socket for Socket Mode, or --url"),
         (["--url", URL, "--socket"], "exclude each other"),
-        (["--url", "http://jobs.example.com"], "is no address that Slack can send requests to"),
-        (["--url", "jobs.example.com"], "is no address"),
-        (["--url", f"{URL}?a=1"], "is no address"),
-        (["--url", "https://[::1"], "is no address"),
-        (["--url", ""], "is no address"),
+        (["--url", "http://jobs.example.com"], "is not an address that Slack can send requests to"),
+        (["--url", "jobs.example.com"], "is not an address"),
+        (["--url", f"{URL}?a=1"], "is not an address"),
+        (["--url", "https://[::1"], "is not an address"),
+        (["--url", ""], "is not an address"),
     ],
 )
 def test_what_is_missing_or_wrong_is_one_sentence(words, sentence):

@@ -121,7 +121,7 @@ def tell_why(skip: SkipGroup, what: str, reason: str) -> str:
 
 
 def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
-    """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is told in full."""
+    """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is shown in full."""
     lines: list[Line] = []
     for skip in skips[:MOST_REASONS]:
         short = SKIPPED.get(skip.code) if word == "skipped" and skip.count > 1 else None

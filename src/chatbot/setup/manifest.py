@@ -91,7 +91,7 @@ def _find_url(settings: ChatbotSettings, url: str | None, *, socket: bool) -> st
         parts = urlsplit("")
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise InvalidRequest(
-            f"{url!r} is no address that Slack can send requests to; write https:// and a host: "
-            "--url https://jobs.example.com"
+            f"{url!r} is not an address that Slack can send requests to; write https:// and a "
+            "host: --url https://jobs.example.com"
         )
     return parts.geturl() if parts.path.strip("/") else f"https://{parts.netloc}{EVENTS_PATH}"

@@ -32,7 +32,9 @@ async def check_people(settings: ChatbotSettings, web: WebApi) -> list[Finding]:
     wrong = [finding for finding in found if finding is not None]
     if len(people) > _MOST:
         sentence = f"Only the first {_MOST} of {len(people)} people were checked."
-        wrong.append(Finding("slack_people", "note", sentence, "Use user groups for so many."))
+        wrong.append(
+            Finding("slack_people", "note", sentence, "Use user groups for that many people.")
+        )
     sentence = "The people in CHATBOT_ROLES are active members."
     return wrong or [Finding("slack_people", "ok", sentence)]
 

@@ -130,7 +130,7 @@ class Answering:
     async def _tell_person(
         self, user: str, channel: str, message: Message, refused: SlackRefused
     ) -> None:
-        """The last way; when it fails too, what is told is why the first one did."""
+        """The last way. If it fails too, the reason given is that of the first one."""
         where: list[Span | str] = []
         if not channel.startswith("D"):
             where = [" in ", link_to(channel)]

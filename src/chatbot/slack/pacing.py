@@ -70,7 +70,7 @@ class NotBefore:
 
 
 class EditBudget:
-    """At most so many edits in any minute; progress edits come in turn."""
+    """A limit of edits in any minute; progress edits take turns."""
 
     def __init__(
         self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]

@@ -67,7 +67,7 @@ class JobIds(_IdsType):
             job_id = _whole_number(text, LARGEST_ID)
             if job_id is None:
                 self.fail(
-                    f"{short(part)} is no possible job id; ids go from 1 to {LARGEST_ID}",
+                    f"{short(part)} is not a possible job id; ids go from 1 to {LARGEST_ID}",
                     param,
                     ctx,
                 )

@@ -48,7 +48,7 @@ class FailedJobsReport(Report):
     hidden_jobs: int = 0
     """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""
     at_least: bool = False
-    """There are more than `total`: so many were counted."""
+    """There are more than `total`; counting stopped there."""
     retried_since: int = 0
     """With a time span: jobs that failed in it too, and were put back since."""
     discarded_since: int = 0

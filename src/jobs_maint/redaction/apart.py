@@ -15,5 +15,5 @@ SHORT = 4_000
 
 
 async def run_apart(work: Callable[[], T], characters: int) -> T:
-    """What `work` returns; in a thread when so many characters are to be looked through."""
+    """What `work` returns; in a thread when there are many characters to look through."""
     return work() if characters <= SHORT else await asyncio.to_thread(work)

@@ -23,7 +23,7 @@ from jobs_maint.render.verdict import count_noun
 __all__ = ["PAGES", "groups_table", "render_errors"]
 
 _TEXT_WIDTH = 40
-"""Below so many cells for it, a text goes on a line of its own."""
+"""With fewer cells left for it, a text goes on a line of its own."""
 MOST_JOBS = 50
 """Rows of a table of running jobs; the rest is counted."""
 

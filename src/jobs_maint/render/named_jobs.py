@@ -14,7 +14,7 @@ from jobs_maint.verbs import RESCUED, VERBS
 __all__ = ["PAGES"]
 
 _NARROW = 100
-"""Below so many cells, the reason goes on a line of its own."""
+"""On a page with fewer cells, the reason goes on a line of its own."""
 
 
 def render_act(report: ActReport, page: Page) -> None:

@@ -39,7 +39,7 @@ def safe_block(text: str) -> str:
 
 
 def cut(text: str, cells: int) -> str:
-    """The text in at most so many terminal cells, with … where something is missing."""
+    """The text cut to this many terminal cells, with … where something is missing."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  rich only for tables
 
     if cell_len(text) <= cells:

@@ -13,7 +13,7 @@ from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
 __all__ = ["PAGES", "render_error"]
 
 _ERROR_WIDTH = 50
-"""Below so many cells for it, the error goes on a line of its own."""
+"""With fewer cells left for it, the error goes on a line of its own."""
 
 
 def render_stats(report: StatsReport, page: Page) -> None:

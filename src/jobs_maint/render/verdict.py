@@ -18,7 +18,7 @@ BEHIND_SECONDS = 60
 FAR_BEHIND_SECONDS = 600
 """So far behind is red."""
 MANY_FAILED = 10
-"""At least so many failures in the last hour, and a quarter of what finished, are red."""
+"""This many failures in the last hour, if they are a quarter of what finished, are red."""
 
 
 @dataclass(frozen=True, slots=True)

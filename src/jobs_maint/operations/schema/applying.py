@@ -42,7 +42,7 @@ async def apply_schema(
 ) -> SchemaReport:
     """Apply what is missing, each step in its own transaction; then build our indexes.
 
-    An index that waits longer than `build_wait` for somebody's transaction is told, not an error.
+    An index that waits longer than `build_wait` for a transaction is reported, not an error.
     Raises DatabaseUnavailable naming the session that applies at the same time and does not end
     within `lock_wait`, or the right that the user lacks before anything is changed; SchemaMismatch
     when Procrastinate's tables are too old, or ours are not what the migrations make of them.
