@@ -250,3 +250,19 @@ async def test_without_a_terminal_there_is_no_progress(database_url, conn):
     await make_failed(conn, 1200)
     done = run_shell(database_url, "retry", "--all", "--yes")
     assert (done.returncode, done.stderr, "\x1b" in done.stdout) == (0, "", False)
+
+
+# --- removing all that is ours --------------------------------------------------------------------
+
+
+async def test_schema_drop_shows_what_goes_and_asks_first(at_terminal, conn, database_url):
+    with at_terminal("schema", "drop") as terminal:
+        terminal.wait_for("Remove all of this? [y/N] ")
+        assert "12 tables (" in terminal.text
+        terminal.send("n\n")
+        assert terminal.end() == 0
+    assert terminal.text.endswith("\nNothing was changed.\n")
+    done = run_shell(database_url, "schema", "drop", "--yes", "--json")
+    assert json.loads(done.stdout)["dropped"] is True
+    again = run_shell(database_url, "schema", "drop", "--dry-run")
+    assert (again.returncode, again.stdout) == (0, "There is nothing of ours in this database.\n")

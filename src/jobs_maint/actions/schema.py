@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action
-from jobs_maint.models import SchemaReport
+from jobs_maint.models import SchemaDropReport, SchemaReport
 
-__all__ = ["ApplySchema", "CheckSchema", "ShowSchemaSql"]
+__all__ = ["ApplySchema", "CheckSchema", "DropSchema", "PreviewDropSchema", "ShowSchemaSql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,24 @@ class ShowSchemaSql(Action[SchemaReport]):
     word: ClassVar[str] = "schema sql"
     verb: ClassVar[str] = "see the schema"
     role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewDropSchema(Action[SchemaDropReport]):
+    """What `DropSchema` would take away; changes nothing."""
+
+    word: ClassVar[str] = "schema drop"
+    verb: ClassVar[str] = "see what removing our tables would take away"
+    role: ClassVar[Role | None] = Role.ADMIN
+    whole: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class DropSchema(Action[SchemaDropReport]):
+    """Remove what `schema apply` made, and our own jobs; Procrastinate's tables stay."""
+
+    word: ClassVar[str] = "schema drop"
+    verb: ClassVar[str] = "remove our tables"
+    role: ClassVar[Role | None] = Role.ADMIN
+    act: ClassVar[bool] = True
+    whole: ClassVar[bool] = True

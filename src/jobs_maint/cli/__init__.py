@@ -91,6 +91,11 @@ def _answer(words: list[str]) -> tuple[str, int]:
 
         result, code = confirm(actor, command)
         return result if isinstance(result, str) else _render(command, result), code
+    if isinstance(action, actions.PreviewDropSchema):
+        from jobs_maint.cli.confirm import confirm_drop
+
+        result, code = confirm_drop(actor, command)
+        return result if isinstance(result, str) else _render(command, result), code
     from jobs_maint.cli import run
     from jobs_maint.cli.outcome import find_exit_code
 

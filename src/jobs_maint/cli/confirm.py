@@ -8,13 +8,20 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from jobs_maint.actions import Action, Actor, ConfirmSelection, PreviewBulk, PreviewRescue
+from jobs_maint.actions import (
+    Action,
+    Actor,
+    ConfirmSelection,
+    DropSchema,
+    PreviewBulk,
+    PreviewRescue,
+)
 from jobs_maint.cli import run
 from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
 from jobs_maint.cli.output import find_width, is_styled, is_terminal
 from jobs_maint.cli.progress import ProgressLine
 from jobs_maint.errors import DatabaseUnavailable, InvalidRequest
-from jobs_maint.models import BulkReport, Preview
+from jobs_maint.models import BulkReport, Preview, SchemaDropReport
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text
 from jobs_maint.settings import MaintSettings
@@ -23,10 +30,11 @@ from jobs_maint.verbs import VERBS
 if TYPE_CHECKING:
     from jobs_maint.grammar import Command
 
-__all__ = ["confirm", "confirm_shown"]
+__all__ = ["confirm", "confirm_drop", "confirm_shown"]
 
 INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
+DROP_QUESTION = "Remove all of this?"
 
 
 def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
@@ -71,6 +79,21 @@ def confirm_shown(actor: Actor, command: Command, preview: Preview) -> tuple[Any
     return _act(actor, preview, preview.key, as_json=command.as_json)
 
 
+def confirm_drop(actor: Actor, command: Command) -> tuple[Any, int]:
+    """Show what `schema drop` would take away, ask, take it away; the answer and its exit code."""
+    stream = None if command.yes or command.dry_run else _find_terminal(command)
+    found: SchemaDropReport = run.perform_action(actor, command.action)
+    if command.dry_run or found.empty:
+        return found, 0
+    if stream is not None:
+        if found.in_use_by:
+            return found, NONE_DONE
+        if not _ask_about(found, DROP_QUESTION, stream):
+            return UNCHANGED, 0
+    report = run.perform_action(actor, DropSchema())
+    return report, find_exit_code(report)
+
+
 def _is_named(action: Action[Any]) -> bool:
     """Whether the jobs were named one by one, so that none found is not simply nothing to do."""
     if isinstance(action, PreviewBulk):
@@ -92,10 +115,14 @@ def _find_terminal(command: Command) -> TextIO:
 
 
 def _ask(preview: Preview, stream: TextIO) -> bool:
-    text = render_text(preview, width=find_width(stream), styled=is_styled(stream))
+    return _ask_about(preview, render_question(preview), stream)
+
+
+def _ask_about(shown: object, question: str, stream: TextIO) -> bool:
+    text = render_text(shown, width=find_width(stream), styled=is_styled(stream))
     environment = MaintSettings.load().environment
     where = f"[{environment}] " if environment else ""
-    stream.write(f"{text}\n\n{where}{render_question(preview)} [y/N] ")
+    stream.write(f"{text}\n\n{where}{question} [y/N] ")
     stream.flush()
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")

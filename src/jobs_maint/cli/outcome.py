@@ -19,6 +19,7 @@ from jobs_maint.models import (
     ItemResult,
     PurgeReport,
     RescueReport,
+    SchemaDropReport,
 )
 from jobs_maint.verbs import VERBS
 
@@ -51,6 +52,8 @@ def find_exit_code(result: object) -> int:
         return PARTLY_DONE if result.done else NONE_DONE
     if isinstance(result, PurgeReport):
         return 0 if result.finished and not result.kept else PARTLY_DONE
+    if isinstance(result, SchemaDropReport):
+        return PARTLY_DONE if result.problems else 0
     return result.exit_code if isinstance(result, DoctorReport) else 0
 
 

@@ -295,9 +295,20 @@ _DECLARED = (
         "Set up",
         only="shell",
     ),
+    Word(
+        "schema drop",
+        (actions.PreviewDropSchema, actions.DropSchema),
+        actions.PreviewDropSchema,
+        "Remove our tables, indexes and jobs; Procrastinate's own stay as they are.",
+        "remove all that we made in the database",
+        ("schema drop", "schema drop --dry-run"),
+        "Set up",
+        CONFIRM_OPTIONS,
+        only="shell",
+    ),
 )
 
-GROUPS = {"schema": "Create or update our tables and indexes, or show what that would do."}
+GROUPS = {"schema": "Create, update or remove our tables and indexes, or show what that would do."}
 """What the words of two, such as `schema apply`, have in common."""
 
 WORDS: Mapping[str, Word] = MappingProxyType({word.name: word for word in _DECLARED})

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["SchemaReport"]
+__all__ = ["OurTable", "SchemaDropReport", "SchemaReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,36 @@ class SchemaReport(Report):
     pending: tuple[str, ...]
     sql: str | None = None
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OurTable:
+    """`size_bytes` counts its indexes as well."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDropReport(Report):
+    """What of ours is in the database, or was until now (`dropped`).
+
+    `indexes`: on Procrastinate's tables. `jobs`: those of our own tasks, whatever their status;
+    `periodic`: rows that remember when our tasks were last deferred. `in_use_by`: who still uses
+    our tables, a few words each; nothing is dropped while there is one. `problems`: an index that
+    could not be dropped now, a sentence each.
+    """
+
+    kind: ClassVar[str] = "schema_drop"
+
+    dropped: bool
+    tables: tuple[OurTable, ...]
+    indexes: tuple[str, ...]
+    jobs: int
+    periodic: int
+    in_use_by: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.tables or self.indexes or self.jobs or self.periodic)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jobs_maint.models import HelpReport, SchemaReport
+from jobs_maint.models import HelpReport, SchemaDropReport, SchemaReport
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_block, safe_line, safe_word
+from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
@@ -25,6 +26,39 @@ def render_schema(report: SchemaReport, page: Page) -> None:
         page.line("There was nothing to apply.")
     if report.problems:
         page.line("Not done. Everything works without these, but more slowly:", "bold yellow")
+        for problem in report.problems:
+            page.line(safe_line(problem), indent=2)
+
+
+def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
+    if report.empty:
+        page.line("There is nothing of ours in this database.", "bold green")
+        return
+    size = sum(table.size_bytes for table in report.tables) / 2**20
+    parts = [
+        f"{count_noun(len(report.tables), 'table')} ({size:,.1f} MB)",
+        f"{count_noun(len(report.indexes), 'index', 'indexes')} on Procrastinate's tables",
+        f"{count_noun(report.jobs, 'job')} of our own tasks",
+        f"{count_noun(report.periodic, 'row')} on when they were last deferred",
+    ]
+    said = "were removed" if report.dropped else "would be removed"
+    page.line(f"All that is ours {said}:", "bold")
+    for part in parts:
+        page.line(part, indent=2)
+    page.line(
+        "Procrastinate's tables and the team's jobs stay as they are."
+        if report.dropped
+        else "The recorded errors, the audit and the digests' history are lost. Procrastinate's "
+        "tables and the team's jobs stay as they are."
+    )
+    if report.in_use_by:
+        page.line(f"Still used by {', '.join(map(safe_line, report.in_use_by))}.", "bold yellow")
+        page.line(
+            "Nothing can be removed until then: take jobs_maint.register(app) out of the app, "
+            "restart its workers and stop the bot."
+        )
+    if report.problems:
+        page.line("Not removed:", "bold yellow")
         for problem in report.problems:
             page.line(safe_line(problem), indent=2)
 
@@ -53,4 +87,8 @@ def render_help(report: HelpReport, page: Page) -> None:
     )
 
 
-PAGES: Pages = {SchemaReport: render_schema, HelpReport: render_help}
+PAGES: Pages = {
+    SchemaReport: render_schema,
+    SchemaDropReport: render_schema_drop,
+    HelpReport: render_help,
+}

@@ -1,0 +1,144 @@
+"""Take out of the database all that is ours; Procrastinate's own tables stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+from psycopg import errors as pg
+
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
+from jobs_maint.models import OurTable, SchemaDropReport
+from jobs_maint.operations.schema.declared import list_tables
+from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.schema.rights import require_rights
+from jobs_maint.operations.schema.watching import Watch
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__ = ["drop_schema", "preview_drop"]
+
+TABLES = ["jobs_maint_migrations", *list_tables()]
+PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready", "jobs-maint-recorder"]
+BATCH = 1000
+PATIENCE = timedelta(seconds=30)
+"""How long the drop of an index waits for somebody's transaction."""
+
+
+async def preview_drop(pool: Pool) -> SchemaDropReport:
+    """What of ours is there, and who uses it; changes nothing."""
+    async with pool.connection() as conn, transaction(conn):
+        return await _look(conn, await _find_home(conn))
+
+
+async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDropReport:
+    """Drop our indexes, jobs, periodic rows and tables, in this order; returns what was there.
+
+    An order in which a run that breaks off can be repeated. An index that waits longer than
+    `patience` for a transaction is reported, and the rest is done. Raises AlreadyRunning while a
+    worker or a bot uses the tables, and DatabaseUnavailable without the rights or when something
+    of the team depends on a table of ours; neither has changed anything by then, but for the latter
+    the indexes and our own jobs.
+    """
+    async with pool.connection() as conn:
+        async with transaction(conn):
+            home = await _find_home(conn)
+            found = await _look(conn, home)
+            if not found.empty:
+                await require_rights(conn, home)
+        if found.in_use_by:
+            raise AlreadyRunning(
+                f"Nothing was removed: our tables are still used by {', '.join(found.in_use_by)}. "
+                "Take `jobs_maint.register(app)` out of the app, restart its workers, stop the "
+                "bot, then try again; a worker counts until it has been silent for a minute."
+            )
+        if found.empty or home is None:
+            return found
+        problems = [await _drop_index(pool, conn, home, name, patience) for name in found.indexes]
+        await _delete_jobs(conn)
+        await _drop_tables(conn, home, [table.name for table in found.tables])
+    return replace(found, dropped=True, problems=tuple(filter(None, problems)))
+
+
+async def _find_home(conn: Conn) -> str | None:
+    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    return found["jobs_schema"]  # type: ignore[no-any-return]
+
+
+async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
+    if home is None:
+        return SchemaDropReport(False, (), (), 0, 0)
+    queries = load_queries("drop")
+    tables = await fetch_all(conn, queries["list_tables"], {"home": home, "names": TABLES})
+    names = [name for name, _ in list_indexes()]
+    indexes = await fetch_all(conn, queries["list_indexes"], {"home": home, "names": names})
+    left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
+    users: list[str] = []
+    if any(table["name"] == "jobs_maint_workers" for table in tables):
+        beating = await fetch_all(conn, queries["list_beating"])
+        users += [f"a worker (process {row['pid']} on {row['host']})" for row in beating]
+    for row in await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS}):
+        if not (users and row["name"] == "jobs-maint-recorder"):
+            users.append(f"{row['name']} (connected)")
+    return SchemaDropReport(
+        False,
+        tuple(OurTable(table["name"], table["size_bytes"]) for table in tables),
+        tuple(index["name"] for index in indexes),
+        left["jobs"],
+        left["periodic"],
+        tuple(users),
+    )
+
+
+async def _drop_index(
+    pool: Pool, conn: Conn, home: str, name: str, patience: timedelta
+) -> str | None:
+    """Concurrently, which stops nobody; returns why it is still there."""
+    statement = f"DROP INDEX CONCURRENTLY IF EXISTS {_quote(home)}.{name}"
+    watch = Watch(pool, statement, patience)
+    await conn.set_autocommit(True)
+    try:
+        async with watch.watching():
+            await conn.execute(statement.encode())
+    except (pg.QueryCanceled, pg.LockNotAvailable, pg.DeadlockDetected):
+        who = watch.blocker or "another session"
+        return f"{name} was not dropped: it waited for {who}; run schema drop again later"
+    finally:
+        if not conn.closed:
+            await conn.set_autocommit(False)
+    return None
+
+
+async def _delete_jobs(conn: Conn) -> None:
+    queries = load_queries("drop")
+    async with transaction(conn):
+        await conn.execute(queries["delete_periodic"], {"tasks": OUR_TASKS})
+    while True:
+        async with transaction(conn):
+            params = {"tasks": OUR_TASKS, "limit": BATCH}
+            if not await fetch_all(conn, queries["delete_jobs"], params):
+                return
+
+
+async def _drop_tables(conn: Conn, home: str, tables: list[str]) -> None:
+    """All or none; never what depends on them."""
+    names = ", ".join(f"{_quote(home)}.{name}" for name in tables)
+    try:
+        async with transaction(conn):
+            if names:
+                await conn.execute(f"DROP TABLE IF EXISTS {names}".encode())
+    except pg.DependentObjectsStillExist as exc:
+        raise DatabaseUnavailable(
+            f"Our tables were not dropped: {_explain(exc)}. Drop what depends on them first, then "
+            "run `jobs-maint schema drop` again; our indexes and jobs are gone already."
+        ) from exc
+
+
+def _explain(exc: psycopg.Error) -> str:
+    return (exc.diag.message_detail or exc.diag.message_primary or str(exc)).replace("\n", "; ")
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,47 @@
+-- Taking out of the database what `schema apply` and our tasks put there.
+
+-- name: list_tables (home, names)
+-- Those of our tables that are there, with their size in bytes, indexes included.
+SELECT c.relname::text AS name, pg_total_relation_size(c.oid) AS size_bytes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(home)s AND c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p')
+ORDER BY c.relname;
+
+-- name: list_indexes (home, names)
+-- Our indexes on tables that are not ours, and those that a broken build left there. Quoted for SQL.
+SELECT quote_ident(n.nspname) AS home, x.relname::text AS name
+FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace
+JOIN pg_index i ON i.indexrelid = x.oid JOIN pg_class t ON t.oid = i.indrelid
+WHERE n.nspname = %(home)s AND t.relname LIKE 'procrastinate\_%%'
+  AND (x.relname = ANY (%(names)s::text[]) OR x.relname LIKE 'jobs\_maint\_old\_%%')
+ORDER BY x.relname;
+
+-- name: count_jobs (tasks)
+-- Rows that our own tasks left in Procrastinate's tables.
+SELECT (SELECT count(*) FROM procrastinate_jobs
+        WHERE task_name = ANY (%(tasks)s::text[])) AS jobs,
+       (SELECT count(*) FROM procrastinate_periodic_defers
+        WHERE task_name = ANY (%(tasks)s::text[])) AS periodic;
+
+-- name: list_beating
+-- Workers whose recorder beats: they would go on writing into tables that are gone.
+SELECT host, pid FROM jobs_maint_workers
+WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
+ORDER BY host, pid LIMIT 10;
+
+-- name: list_sessions (names)
+-- Our other programs that are connected to this database.
+SELECT application_name AS name, count(*) AS sessions FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = ANY (%(names)s::text[])
+  AND pid <> pg_backend_pid()
+GROUP BY 1 ORDER BY 1;
+
+-- name: delete_periodic (tasks)
+DELETE FROM procrastinate_periodic_defers WHERE task_name = ANY (%(tasks)s::text[]);
+
+-- name: delete_jobs (tasks, limit)
+-- Their events go with them.
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT id FROM procrastinate_jobs
+    WHERE task_name = ANY (%(tasks)s::text[]) LIMIT %(limit)s)
+RETURNING id;

@@ -1,0 +1,124 @@
+"""Removing what is ours: nothing of it stays, nothing else goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from jobs_maint.actions import Actor, ApplySchema, DropSchema, PreviewDropSchema
+from jobs_maint.database import open_pool
+from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
+from jobs_maint.operations.schema import dropping
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from jobs_maint.upstream import PURGE, RESCUE, schema_sql
+
+ANA = Actor.shell("ana", "host")
+
+CATALOGUE = """
+SELECT 'class', relname::text, relkind::text FROM pg_class
+WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'type', typname::text, typtype::text FROM pg_type
+WHERE typnamespace = 'public'::regnamespace
+UNION ALL SELECT 'function', proname::text, pronargs::text FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'constraint', conname::text, contype::text FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', tgname::text, tgenabled::text FROM pg_trigger
+ORDER BY 1, 2, 3
+"""
+OUR_JOBS = (
+    "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
+    f" SELECT 'default', t, 0, '{{}}' FROM unnest(ARRAY['{RESCUE}', '{PURGE}']) t,"
+    " generate_series(1, 1200);"
+    "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, job_id)"
+    f" SELECT task_name, id, id FROM procrastinate_jobs WHERE task_name = '{PURGE}' LIMIT 7;"
+    "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
+    " VALUES ('default', 'jobs_maint_like:rescue', 0, '{}'), ('mail', 'send', 0, '{}')"
+)
+
+
+async def ask(pool, action):
+    return await perform(pool, ANA, action, settings=MaintSettings())
+
+
+async def fetch(url: str, statement: str) -> list[tuple]:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        found = await conn.execute(statement)
+        return await found.fetchall() if found.description else []
+
+
+async def test_after_a_drop_the_database_is_as_it_was_before_and_the_teams_jobs_are_there(
+    bare_database_url,
+):
+    url = bare_database_url
+    await fetch(url, schema_sql("UTF8"))
+    before = await fetch(url, CATALOGUE)
+    async with open_pool(url) as pool:
+        await ask(pool, ApplySchema())
+        await fetch(url, OUR_JOBS)
+        shown = await ask(pool, PreviewDropSchema())
+        assert (shown.dropped, shown.jobs, shown.periodic) == (False, 2400, 7)
+        assert len(shown.tables) == 12
+        assert await fetch(url, CATALOGUE) != before
+        done = await ask(pool, DropSchema())
+        assert (done.dropped, done.problems, done.jobs) == (True, (), 2400)
+        assert await fetch(url, CATALOGUE) == before
+        left = await fetch(url, "SELECT task_name FROM procrastinate_jobs ORDER BY 1")
+        assert left == [("jobs_maint_like:rescue",), ("send",)]
+        assert (await ask(pool, PreviewDropSchema())).empty
+        assert (await ask(pool, DropSchema())).empty
+        await ask(pool, ApplySchema())
+
+
+async def test_a_database_that_never_had_it_is_left_alone(bare_database_url):
+    async with open_pool(bare_database_url) as pool:
+        assert (await ask(pool, DropSchema())).empty
+
+
+async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, conn, database_url):
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, beat_seconds, recorder_version,"
+        " delete_jobs, job_ids)"
+        " VALUES (7, 'web-3', 4242, 10, '1', 'never', '{}')"
+    )
+    before = await fetch(database_url, CATALOGUE)
+    assert (await ask(pool, PreviewDropSchema())).in_use_by == ("a worker (process 4242 on web-3)",)
+    with pytest.raises(AlreadyRunning, match=r"process 4242 on web-3.*jobs_maint\.register"):
+        await ask(pool, DropSchema())
+    assert await fetch(database_url, CATALOGUE) == before
+    await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - interval '31 seconds'")
+    assert (await ask(pool, DropSchema())).dropped
+
+
+async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
+    async with open_pool(database_url, application="jobs-chatbot"):
+        with pytest.raises(AlreadyRunning, match="jobs-chatbot"):
+            await ask(pool, DropSchema())
+
+
+async def test_a_view_of_the_team_on_a_table_of_ours_is_named_and_stays(pool, conn, database_url):
+    await conn.execute("CREATE VIEW team_failures AS SELECT job_id FROM jobs_maint_failures")
+    with pytest.raises(DatabaseUnavailable, match="view team_failures depends on table"):
+        await ask(pool, DropSchema())
+    assert await fetch(database_url, "SELECT count(*) FROM team_failures") == [(0,)]
+    await conn.execute("DROP VIEW team_failures")
+    assert (await ask(pool, DropSchema())).dropped
+
+
+async def test_an_index_that_must_wait_is_named_and_the_rest_is_done(pool, conn, database_url):
+    async with await psycopg.AsyncConnection.connect(
+        database_url, application_name="nightly-report"
+    ) as other:
+        await other.execute("SELECT count(*) FROM procrastinate_events")
+        report = await dropping.drop_schema(pool, patience=timedelta(seconds=0.2))
+        assert report.dropped
+        assert report.problems
+        assert all("nightly-report" in problem for problem in report.problems)
+    left = await ask(pool, DropSchema())
+    assert left.dropped
+    assert not left.tables
+    assert not left.problems
+    assert (await ask(pool, PreviewDropSchema())).empty
