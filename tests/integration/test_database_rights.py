@@ -1,0 +1,108 @@
+"""The page on database rights: its statements are run, and they are enough and no more."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.support.history import JobFactory, days
+from tests.support.processes import Processes
+from tests.support.server import Server
+from tests.support.waiting import until
+
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    CheckSchema,
+    ListErrors,
+    ListFailed,
+    PurgeFinished,
+    RescueStalled,
+    RetryJobs,
+    RunDoctor,
+    ShowAudit,
+    ShowStats,
+)
+from jobs_maint.database import open_pool
+from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/database-rights.md"
+ANA = Actor.shell("ana", "host")
+
+
+def statements(block: str) -> str:
+    """The SQL of the page's block of this name."""
+    found = re.search(
+        rf"^```sql {block}\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None
+    return found[1]
+
+
+async def ask(pool, action):
+    return await perform(pool, ANA, action, settings=MaintSettings())
+
+
+@pytest.fixture
+def roles(server: Server, bare_database_url: str) -> Iterator[dict[str, str]]:
+    """The addresses of the page's roles, under names of this process; neither has any right."""
+    urls = {}
+    for role in ("jobs_owner", "jobs_app"):
+        name = f"{role}_{os.getpid()}"
+        server.execute(f"CREATE ROLE {name} LOGIN")
+        urls[role] = bare_database_url.replace("postgres@", f"{name}@")
+    yield urls
+    database = bare_database_url.rpartition("/")[2].partition("?")[0]
+    for role in urls:
+        server.execute(f"DROP OWNED BY {role}_{os.getpid()} CASCADE", database)
+        server.execute(f"DROP ROLE {role}_{os.getpid()}")
+
+
+def run(url: str, sql: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(re.sub(r"\b(jobs_owner|jobs_app)\b", rf"\1_{os.getpid()}", sql).encode())
+
+
+async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing(
+    roles, bare_database_url
+):
+    run(bare_database_url, statements("owner"))
+    async with open_pool(roles["jobs_owner"]) as owner:
+        await ask(owner, ApplySchema())
+    run(roles["jobs_owner"], statements("app"))
+    processes = Processes(roles["jobs_app"])
+    try:
+        async with (
+            open_pool(roles["jobs_app"]) as pool,
+            await psycopg.AsyncConnection.connect(roles["jobs_app"], autocommit=True) as conn,
+        ):
+            make_job = JobFactory(conn)
+            await make_job(status="succeeded", finished_ago=days(40))
+            failed = await make_job(status="failed")
+            assert (await ask(pool, CheckSchema())).pending == ()
+            assert (await ask(pool, ListFailed())).total == 1
+            assert len((await ask(pool, RetryJobs((failed,)))).done) == 1
+            assert (await ask(pool, PurgeFinished())).total == 1
+            await ask(pool, RescueStalled())
+            assert (await ask(pool, ShowStats())).queues
+            assert (await ask(pool, ShowAudit())).entries
+            privileges = {f.check: f for f in (await ask(pool, RunDoctor())).findings}["privileges"]
+            assert privileges.level == "ok", privileges
+            processes.start("-m", "tests.support.queue_app", '{"queues": ["failing"]}')
+            await make_job(queue="failing", task="fails", args={"kind": "mention"})
+
+            async def recorded() -> bool:
+                return bool((await ask(pool, ListErrors())).groups)
+
+            await until(recorded, "a recorded failure")
+            run(bare_database_url, "DROP INDEX jobs_maint_waiting_idx")
+            with pytest.raises(DatabaseUnavailable, match="does not own"):
+                await ask(pool, ApplySchema())
+    finally:
+        processes.kill_all()

@@ -1,0 +1,5 @@
+import jobs_maint
+
+
+def on_app_ready(app):
+    jobs_maint.register(app)
