@@ -19,7 +19,8 @@ _ERROR_WIDTH = 50
 def render_stats(report: StatsReport, page: Page) -> None:
     verdict = build_verdict(report)
     page.line(safe_word(verdict.headline), f"bold {verdict.level}")
-    page.line(safe_word(verdict.second_line))
+    if verdict.second_line:
+        page.line(safe_word(verdict.second_line))
     queues = sort_queues(report.queues)
     if queues:
         page.line()
