@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from benchmarks.measure import Bench, Result, at_least, at_most, count_buffers, paired, time_of
 from benchmarks.reading import open_both
 from jobs_maint.database import Conn, Pool, open_pool
+from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 
 DAY = timedelta(days=1)
+MONTH = Retention({"succeeded": 30 * DAY}, audit=None)
 _SLICE = """
     SELECT id, (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id) AS at,
            now() AS now
@@ -83,8 +88,7 @@ async def measure_night(bench: Bench) -> list[Result]:
 
         async def ours() -> float:
             found = find_slice(bench, night)
-            retention = only_succeeded(found)
-            run = purge_finished_jobs(pool, retention, now=found["now"], trim=False)
+            run = purge_finished_jobs(pool, MONTH, now=found["at"] + 30 * DAY, trim=False)
             return await per_row(run, rows())
 
         async def bare() -> float:
@@ -98,6 +102,7 @@ async def measure_night(bench: Bench) -> list[Result]:
             hours: Any = (found["now"] - found["at"]).total_seconds() / 3600
             return await per_row(app.job_manager.delete_old_jobs(nb_hours=hours), rows())
 
+        looking = await _measure_survey(bench, pool)
         rounds = 2 if bench.shape.rows > 5e6 else 5
         works = {"ours": ours, "bare": bare, "built-in": built_in}
         taken = await paired(works, rounds, bench.vacuum)
@@ -109,4 +114,33 @@ async def measure_night(bench: Bench) -> list[Result]:
             40 if bench.shape.rows > 5e6 else 8, times,
         ),
         at_most("night", f"{work}, against one bare DELETE", taken["ours"] / taken["bare"], 1.3),
+        looking,
     ]  # fmt: skip
+
+
+async def _measure_survey(bench: Bench, pool: Pool) -> Result:
+    """What a night pays once, whatever it deletes; from then on it counts as done."""
+    now = bench.ask("SELECT now()")
+    run = functools.partial(purge_finished_jobs, pool, MONTH, dry_run=True)
+    async with pool.connection() as conn:
+        turn = await late.choose_turn(conn, now, late.NIGHT)
+    first = now - 60 * DAY  # nothing is as old: the purge looks at all that there is
+    with_it = await paired({"survey": lambda: time_of(run(now=first))}, 5)
+    done = late.Surveyed(late.Survey("succeeded", (30 * DAY).total_seconds(), None, 1, 0), 0, ())
+    with bench.server.connect(bench.database) as session:
+        session.execute(
+            "INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome, items,"
+            " started_at) VALUES ('task', 'bench', 'purge', 'purge', 'done', %s, %s)",
+            (Jsonb([done.item()]), now + 365 * DAY),
+        )
+    without = await paired({"survey": lambda: time_of(run(now=first))}, 5)
+    seconds = with_it["survey"] - without["survey"]
+    jobs = bench.ask("SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'")
+    share = jobs // turn.turns
+    return Result(
+        "night",
+        f"the look behind younger jobs, once a night: {share:,} jobs",
+        f"{seconds:.2f} s",
+        detail=f"{1e6 * seconds / share:.1f} µs a job; a purge without it"
+        f" {without['survey']:.3f} s",
+    )

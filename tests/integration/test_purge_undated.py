@@ -10,7 +10,7 @@ from jobs_maint.actions import Actor
 from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.batches import purge_finished_jobs
 from jobs_maint.operations.purge.retention import Retention
-from jobs_maint.perform import perform
+from jobs_maint.perform import Watch, perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
@@ -137,6 +137,67 @@ async def test_a_large_table_is_looked_through_in_turns_a_share_a_day(
         found.append(before - set(await list_ids(conn)))
     assert all(0 < len(share) < 20 for share in found)
     assert set().union(*found) == old
+
+
+async def test_jobs_behind_younger_ones_are_looked_for_once_a_night(
+    pool, conn, make_job, monkeypatch
+):
+    """The next purges say so, and repeat which jobs have no age; other questions are looked up."""
+    looked_at = []
+    survey = late.survey
+
+    def look(pool, walk, cells):
+        looked_at.append((walk["status"], walk["queue"]))
+        return survey(pool, walk, cells)
+
+    monkeypatch.setattr(late, "survey", look)
+    await make_job(status="succeeded", queue="q", finished_ago=days(2))
+    undated = await make_job(status="succeeded", queue="q", finished_ago=days(60))
+    await conn.execute("DELETE FROM procrastinate_events WHERE job_id = %s", (undated,))
+
+    async def purge(**options):
+        """Asked, confirmed where there is something to do; and which surveys it took."""
+        looked_at.clear()
+        shown = await do(pool, actions.PreviewPurge(**options))
+        if shown.key is not None:
+            await do(pool, actions.ConfirmSelection(shown.key))
+        return shown, list(looked_at)
+
+    first, by_hand = await purge()
+    assert (first.surveyed_at, by_hand) == (None, [("succeeded", None)])
+    await do(pool, actions.PurgeFinished())
+    late_one = await make_job(status="succeeded", queue="q", finished_ago=days(50))
+    report = await do(pool, actions.PurgeFinished())
+    dry = await do(pool, actions.PurgeFinished(dry_run=True))
+    assert (report.total, report.undated, report.surveyed_at) == (0, first.skips, dry.surveyed_at)
+    again, looks = await purge()
+    assert (again.key, again.skips, looks) == (None, first.skips, [])
+    assert "once a night, last at 20" in " ".join(render_text(again).split())
+    assert [(await purge(**other))[1] for other in ({"queue": "q"}, {"older_than": days(55)})] == [
+        [("succeeded", "q")] * 2, [("succeeded", None)],
+    ]  # fmt: skip
+    assert late_one not in await list_ids(conn)
+    await conn.execute("UPDATE jobs_maint_audit SET started_at = started_at - interval '21 hours'")
+    assert (await purge())[1] == [("succeeded", None)]
+
+
+async def test_a_purge_that_broke_off_has_not_surveyed_what_it_did_not_reach(pool, conn, make_job):
+    for status in ("succeeded", "failed"):
+        await make_job(status=status, finished_ago=days(2))
+        await make_job(status=status, finished_ago=days(200))
+
+    class Stopped(Watch):
+        stop_requested = True
+
+    (now,) = await (await conn.execute("SELECT now()")).fetchone()
+    report = await perform(
+        pool, ANA, actions.PurgeFinished(), settings=MaintSettings(), watch=Stopped()
+    )
+    assert not report.finished
+    assert await late.find_surveyed(conn, now) == []
+    await do(pool, actions.PurgeFinished(resume_after=report.resume_after))
+    surveyed = {done.survey.status for done in await late.find_surveyed(conn, now)}
+    assert surveyed == {"failed", "succeeded"}
 
 
 async def test_a_survey_that_is_out_of_time_goes_on_where_it_was(pool, conn, make_job, monkeypatch):

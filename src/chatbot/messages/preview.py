@@ -21,7 +21,7 @@ from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, p
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import tell_turns
+from jobs_maint.render import tell_survey
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -157,8 +157,8 @@ def _ages(preview: Preview) -> list[Part]:
     kept = [status for status in FINAL_STATUSES if status not in preview.cutoffs]
     if kept:
         lines.append([f"Kept regardless of age: {', '.join(kept)} jobs."])
-    if preview.turns > 1:
-        lines.append([tell_turns(preview.turns)])
+    if told := tell_survey(preview):
+        lines.append(spell_times(told, preview.expires_at))
     return [paragraph(*lines)] if lines else []
 
 
@@ -223,6 +223,8 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
         head = ["🟢 ", bold(nothing), f" No {status}{where} matches."]
     stay = [skip for skip in preview.skips if skip not in left_out]
     lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
+    if told := tell_survey(preview):
+        lines.append(spell_times(told))
     return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])
 
 

@@ -34,6 +34,8 @@ class PurgeReport(Report):
     """Finished jobs of which nothing tells the age: they have no events."""
     turns: int = 1
     """In how many days the jobs behind younger ones are looked at; 1: all of them each time."""
+    surveyed_at: datetime | None = None
+    """When an earlier purge looked at the jobs behind younger ones; None: this one did."""
     resume_after: Mapping[str, int] = field(default_factory=dict)
     """Where the next slice goes on: per status the last id looked at, and behind younger jobs."""
 

@@ -56,6 +56,8 @@ class Preview(Report):
     """For a purge: how many of each status."""
     turns: int = 1
     """For a purge: in how many days the jobs behind younger ones are looked at; 1: all now."""
+    surveyed_at: datetime | None = None
+    """For a purge: when an earlier one looked at those jobs; None: they are looked at now."""
     running: int = 0
     """For a cancel: how many of `count` run now and would be asked to abort."""
     warnings: tuple[str, ...] = ()

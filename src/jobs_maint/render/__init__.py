@@ -14,7 +14,7 @@ from jobs_maint.render.verdict import (
     build_verdict,
     count_noun,
     sort_queues,
-    tell_turns,
+    tell_survey,
 )
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "safe_word",
     "short_task",
     "sort_queues",
-    "tell_turns",
+    "tell_survey",
 ]
 
 

@@ -6,7 +6,7 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import PurgeReport
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import safe_line, safe_word
-from jobs_maint.render.verdict import count_noun, tell_turns
+from jobs_maint.render.verdict import count_noun, tell_survey
 
 __all__ = ["PAGES"]
 
@@ -29,8 +29,8 @@ def render_purge(report: PurgeReport, page: Page) -> None:
         page.line(
             f"{group.count:,} not deleted: {safe_line(group.reason)} ({ids}{more}).", "yellow"
         )
-    if report.turns > 1:
-        page.line(tell_turns(report.turns))
+    if told := tell_survey(report):
+        page.line(told)
     if report.deleted:
         page.line()
         page.table(

@@ -10,7 +10,7 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
-from jobs_maint.render.verdict import count_noun, tell_turns
+from jobs_maint.render.verdict import count_noun, tell_survey
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, VERBS
 
 __all__ = ["PAGES", "ask_for"]
@@ -34,6 +34,8 @@ def render_preview(preview: Preview, page: Page) -> None:
     if preview.key is None:
         page.line(_nothing(preview), "bold")
         _skips(preview.left_out, page, "Left out")
+        if told := tell_survey(preview):
+            page.line(told)
         return
     page.line(_headline(preview), "bold" if preview.expected else "bold yellow")
     for warning in preview.warnings:
@@ -126,8 +128,8 @@ def _purge_table(preview: Preview, page: Page) -> None:
     kept = [status for status in FINAL_STATUSES if status not in preview.cutoffs]
     if kept:
         page.line(f"Kept regardless of age: {', '.join(kept)} jobs.")
-    if preview.turns > 1:
-        page.line(tell_turns(preview.turns))
+    if told := tell_survey(preview):
+        page.line(told)
 
 
 def render_bulk(report: BulkReport, page: Page) -> None:

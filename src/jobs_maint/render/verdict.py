@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs_maint.durations import format_age
-from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
+from jobs_maint.durations import format_age, format_time
+from jobs_maint.models import Preview, PurgeReport, QueueStats, StatsReport, WorkerCounts
 
-__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues", "tell_turns"]
+__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues", "tell_survey"]
 
 Level = Literal["red", "yellow", "green"]
 
@@ -148,9 +148,12 @@ def _workers(workers: WorkerCounts) -> str:
     return f"{count_noun(workers.live, 'worker')} live."
 
 
-def tell_turns(turns: int) -> str:
-    """Of a purge that looks at a share of a large table each day."""
-    return (
-        f"Old jobs with ids behind younger ones are looked for in {turns} turns, one a day; this "
-        "counts those of today."
-    )
+def tell_survey(report: Preview | PurgeReport) -> str:
+    """Whether a purge looked behind younger jobs too; nothing where it looked at all of them."""
+    what = "Old jobs with ids behind younger ones"
+    if report.surveyed_at is not None:
+        return f"{what} are looked for once a night, last at {format_time(report.surveyed_at)}."
+    if report.turns > 1:
+        turns = f"{report.turns} turns, one a day"
+        return f"{what} are looked for in {turns}; this counts those of today."
+    return ""

@@ -148,6 +148,17 @@ CROSS JOIN LATERAL (
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS ended;
 
+-- name: find_surveyed (since)
+-- What the purges since then have surveyed, by jobs_maint_audit_started_at_idx.
+SELECT item, a.started_at AS at
+FROM jobs_maint_audit a CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
+WHERE a.started_at > %(since)s AND a.word = 'purge' AND item ->> 'outcome' = 'surveyed'
+ORDER BY a.id DESC;
+
+-- name: note_survey (audit_id, item)
+UPDATE jobs_maint_audit SET items = items || jsonb_build_array(%(item)s::jsonb)
+WHERE id = %(audit_id)s;
+
 -- name: find_oldest_left (statuses, queue)
 -- The last event of the finished job with the smallest id, of one queue or of all: then it is one
 -- index entry a status.

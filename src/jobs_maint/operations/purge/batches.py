@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import PurgeReport
-from jobs_maint.operations.bad_rows import is_refusal
+from jobs_maint.operations.bad_rows import Refusals, is_refusal
 from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.bound import find_bound
 from jobs_maint.operations.purge.deleting import OnBatch, Progress, delete_batch
@@ -37,10 +37,8 @@ Smaller batches are no gentler: of 200, 500, 2,000 and 5,000 rows the larger one
 least (p95 of its pick-up 5.3, 5.4, 4.7 and 4.7 ms). Nor do pauses between batches help (5.0 ms
 without, 5.5 ms when pausing half of the time).
 """
-NO_EVENTS = (
-    "they have no events, so nothing tells how old they are; they go when a job with a larger id "
-    "is old enough"
-)
+OnSurvey = Callable[[Conn, late.Surveyed], Awaitable[None]]
+"""Called in a transaction of its own when all that a survey is about was looked at."""
 
 
 async def purge_finished_jobs(
@@ -55,13 +53,14 @@ async def purge_finished_jobs(
     trim: bool = True,
     survey: int | None = None,
     on_batch: OnBatch | None = None,
+    on_survey: OnSurvey | None = None,
 ) -> PurgeReport:
     """Delete finished jobs older than their retention; each batch is its own transaction.
 
     `now` defaults to the database's clock. When `time_limit` runs out the report is not finished
     and says where to continue. Ages count from the newest event that is not `scheduled`. `trim`:
     also delete old rows from our own tables. `survey`: about how many jobs with ids behind younger
-    ones are looked at; a night's share by default.
+    ones are looked at; a night's share by default, and none where a purge of this night did it.
     """
     begun = time.monotonic()
     deadline = begun + time_limit.total_seconds() if time_limit is not None else None
@@ -70,7 +69,8 @@ async def purge_finished_jobs(
         now = now or await get_time(conn)
     async with pool.connection() as conn, transaction(conn):
         turn = await late.choose_turn(conn, now, survey or late.NIGHT)
-    purge = _Purge(pool, progress, deadline, on_batch, dry_run=dry_run)
+        surveyed = await late.find_surveyed(conn, now)
+    purge = _Purge(pool, progress, deadline, on_batch, on_survey, dry_run=dry_run)
     for span, statuses in retention.groups().items():
         cutoff = now - span
         async with pool.connection() as conn, transaction(conn):
@@ -84,9 +84,13 @@ async def purge_finished_jobs(
             with progress.postponed.step():
                 if is_due:
                     await purge.walk(walk)
-                if first_id is not None:
-                    low = dated.id if is_due else first_id - 1
-                    await purge.survey(walk, turn, low)
+                if first_id is None:
+                    continue
+                wanted = late.Survey(status, span.total_seconds(), queue, turn.turns, turn.number)
+                if done := next((one for one in surveyed if one.covers(wanted)), None):
+                    progress.recall(done)
+                    continue
+                await purge.survey(walk, turn, dated.id if is_due else first_id - 1, wanted)
     if trim and not dry_run and not progress.stopped:
 
         async def on_trim(conn: Conn, table: str, rows: int) -> bool:
@@ -122,6 +126,7 @@ async def purge_finished_jobs(
         refused=progress.refusals.list_groups(),
         undated=progress.undated.list_groups("undated"),
         turns=turn.turns,
+        surveyed_at=progress.surveyed_at,
         resume_after=progress.resume_after if progress.stopped else {},
     )
 
@@ -145,6 +150,7 @@ class _Purge:
     progress: Progress
     deadline: float | None
     on_batch: OnBatch | None
+    on_survey: OnSurvey | None
     dry_run: bool
 
     async def walk(self, walk: dict[str, Any]) -> None:
@@ -158,16 +164,20 @@ class _Purge:
             name = walk["status"]
             await self._delete(walk, name, self.progress.after(name))
 
-    async def survey(self, walk: dict[str, Any], turn: late.Turn, low: int) -> None:
+    async def survey(
+        self, walk: dict[str, Any], turn: late.Turn, low: int, wanted: late.Survey
+    ) -> None:
         """What lies behind: old jobs, and those of which nothing tells the age."""
         name, progress = walk["status"], self.progress
         key = f"{name} late"
         cells = turn.cells(max(low, progress.after(key)))
         if progress.stopped:
             return
+        undated = Refusals()
         async for part in late.survey(self.pool, walk, cells):
             if part.undated:
-                progress.undated.add(NO_EVENTS, part.sample, part.undated)
+                undated.add(name, part.sample, part.undated)
+                progress.add_undated(part.sample, part.undated)
             if self.dry_run:
                 progress.deleted += Counter({name: part.late})
                 continue
@@ -178,6 +188,10 @@ class _Purge:
                 progress.stopped = not await self._may_go_on()
             if progress.stopped:
                 return
+        if self.on_survey is not None:
+            async with self.pool.connection() as conn, transaction(conn):
+                sample = tuple(i for group in undated.list_groups() for i in group.sample)
+                await self.on_survey(conn, late.Surveyed(wanted, undated.count, sample))
 
     async def _may_go_on(self) -> bool:
         if self.on_batch is None:

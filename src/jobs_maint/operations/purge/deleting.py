@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 
 from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, fit, transaction
 from jobs_maint.operations.bad_rows import Postponed, Refusals, change_rows
-from jobs_maint.operations.purge.late import SMALLEST_ID
+from jobs_maint.operations.purge.late import SMALLEST_ID, Surveyed
 from jobs_maint.sql import load_queries
 
 __all__ = ["OnBatch", "Progress", "delete_batch"]
@@ -22,6 +22,10 @@ HELD_ROW = timedelta(milliseconds=50)
 
 OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
 """Called in each batch's transaction with the counts so far; False ends the run."""
+NO_EVENTS = (
+    "they have no events, so nothing tells how old they are; they go when a job with a larger id "
+    "is old enough"
+)
 
 
 @dataclass(slots=True)
@@ -34,11 +38,21 @@ class Progress:
     """A batch was refused: from then on each finds its bad rows at once."""
     postponed: Postponed = field(default_factory=Postponed)
     undated: Refusals = field(default_factory=Refusals)
+    surveyed_at: datetime | None = None
     batches: int = 0
     stopped: bool = False
 
     def after(self, status: str) -> int:
         return self.resume_after.get(status, SMALLEST_ID)
+
+    def add_undated(self, sample: Sequence[int], count: int) -> None:
+        self.undated.add(NO_EVENTS, sample, count)
+
+    def recall(self, done: Surveyed) -> None:
+        """What another purge of this night found."""
+        self.surveyed_at = min(filter(None, (self.surveyed_at, done.at)), default=None)
+        if done.undated:
+            self.add_undated(done.sample, done.undated)
 
     def counts(self) -> dict[str, int]:
         return {**self.deleted, **self.trimmed}

@@ -2,15 +2,16 @@
 
 The walk of a purge ends where ids reach jobs that are too young. What lies behind is surveyed in
 cells of the range of ids, without changing it; only a part with old jobs is walked. A large table
-is surveyed in turns, a share of its cells a day, so that the cost of a night has a bound.
+is surveyed in turns, a share of its cells a day, so that the cost of a night has a bound. The audit
+row of a purge says what it surveyed, and the next purges of that night do not look again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
@@ -23,9 +24,12 @@ __all__ = [
     "SMALLEST_ID",
     "Dated",
     "Part",
+    "Survey",
+    "Surveyed",
     "Turn",
     "choose_turn",
     "find_dated",
+    "find_surveyed",
     "survey",
 ]
 
@@ -36,6 +40,8 @@ CELL = 50_000
 """Jobs in a cell, about, and at most in one statement."""
 
 
+ONCE = timedelta(hours=20)
+"""A survey is not repeated for so long: once a night, also where a night begins a little early."""
 SMALLEST_ID = -(2**63)
 
 
@@ -70,6 +76,37 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """Which jobs are looked at."""
+
+    status: str
+    seconds: float
+    """The age from which a job was old."""
+    queue: str | None
+    turns: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A survey that was completed: an item of the audit row of its purge."""
+
+    survey: Survey
+    undated: int
+    sample: tuple[int, ...]
+    at: datetime | None = None
+    """When its purge began."""
+
+    def item(self) -> dict[str, Any]:
+        found = {"undated": self.undated, "sample": self.sample}
+        return {"outcome": "surveyed", **asdict(self.survey), **found}
+
+    def covers(self, wanted: Survey) -> bool:
+        """A survey without turns looked at all jobs."""
+        return self.survey in (wanted, replace(wanted, turns=1, turn=0))
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What a survey found after one id up to another. `undated`: their age is not known."""
 
@@ -84,6 +121,21 @@ async def find_dated(conn: Conn, bound: int, cutoff: datetime) -> Dated:
     params = {"bound": bound, "cutoff": cutoff}
     rows = await fetch_all(conn, load_queries("purge")["find_dated"], params)
     return Dated(rows[0]["id"], rows[0]["old"]) if rows else Dated(SMALLEST_ID, old=False)
+
+
+async def find_surveyed(conn: Conn, now: datetime) -> list[Surveyed]:
+    """The surveys of this night, the newest first."""
+    rows = await fetch_all(conn, load_queries("purge")["find_surveyed"], {"since": now - ONCE})
+    names = [field.name for field in fields(Survey)]
+    return [
+        Surveyed(
+            Survey(**{name: row["item"][name] for name in names}),
+            row["item"]["undated"],
+            tuple(row["item"]["sample"]),
+            row["at"],
+        )
+        for row in rows
+    ]
 
 
 async def choose_turn(conn: Conn, now: datetime, most: int) -> Turn:

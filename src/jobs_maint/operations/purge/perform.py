@@ -78,6 +78,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         cutoffs={status: now - span for status, span in spans.items()},
         by_status=report.deleted,
         turns=report.turns,
+        surveyed_at=report.surveyed_at,
     )
 
 

@@ -7,13 +7,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from jobs_maint.actions import Action
 from jobs_maint.call import Call, Guard, close_broken, open_run
-from jobs_maint.database import Conn
+from jobs_maint.database import Conn, fetch_all
 from jobs_maint.events import emit
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
+from jobs_maint.operations.purge.late import Surveyed
 from jobs_maint.operations.purge.turn import take_turn
+from jobs_maint.sql import load_queries
 
 __all__ = ["run_purge"]
 
@@ -44,10 +48,16 @@ async def run_purge(
         call.watch.tell(sum(so_far.values()), total)
         return go_on and not call.watch.stop_requested
 
+    async def on_survey(conn: Conn, done: Surveyed) -> None:
+        params = {"audit_id": run.require_id(), "item": Jsonb(done.item())}
+        await fetch_all(conn, load_queries("purge")["note_survey"], params)
+
     begun = time.monotonic()
     try:
         async with run.kept_alive():
-            report = await purge_finished_jobs(call.pool, retention, on_batch=on_batch, **options)
+            report = await purge_finished_jobs(
+                call.pool, retention, on_batch=on_batch, on_survey=on_survey, **options
+            )
     except BaseException as exc:
         await close_broken(run, exc, time.monotonic() - begun)
         raise
