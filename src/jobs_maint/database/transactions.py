@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -118,6 +119,10 @@ async def _note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta)
             exc.add_note(holder)
 
 
+PART = 1_000
+"""Rows made at once, in a few milliseconds."""
+
+
 def describe_session(row: dict[str, Any]) -> str:
     """`process 41 (psql, open for 3 min)`, by the columns pid, who and seconds."""
     age = f", open for {format_age(row['seconds'])}" if row["seconds"] is not None else ""
@@ -128,12 +133,27 @@ async def fetch_all(conn: Conn, query: Any, params: dict[str, Any] | None = None
     """All rows as dicts, whatever row factory the connection has.
 
     Never prepared, even if the team's pool prepares: behind a proxy the next transaction gets
-    another session, and a plan for any values is worse than one for these.
+    another session, and a plan for any values is worse than one for these. Many rows are read in
+    parts, between which the event loop does what else there is.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         load_far_times(cursor)
-        await cursor.execute(query, fit(conn, params or {}), prepare=False)
-        return await cursor.fetchall() if cursor.description else []
+        fitting = fit(conn, params or {})
+        given = {name: _spell_ids(value) for name, value in fitting.items()}
+        await cursor.execute(query, given, prepare=False)
+        rows: list[DictRow] = []
+        while cursor.description and (part := await cursor.fetchmany(PART)):
+            rows += part
+            if len(part) == PART:
+                await asyncio.sleep(0)
+        return rows
+
+
+def _spell_ids(value: Any) -> Any:
+    """A long list of ids as an array literal: psycopg takes 4 µs for each item of a list."""
+    if isinstance(value, list) and len(value) > PART and isinstance(value[0], int):
+        return f"{{{','.join(map(str, value))}}}"
+    return value
 
 
 async def fetch_one(conn: Conn, query: Any, params: dict[str, Any] | None = None) -> DictRow:

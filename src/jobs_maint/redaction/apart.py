@@ -1,4 +1,4 @@
-"""Redaction beside the event loop: a long text would hold up everybody else's answer."""
+"""Work beside the event loop: a long text, or many rows, would hold up everybody's answers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["run_apart"]
 T = TypeVar("T")
 
 SHORT = 4_000
-"""Characters that take less than a thread does."""
+"""Characters, or rows, that take less than a thread does."""
 
 
-async def run_apart(work: Callable[[], T], characters: int) -> T:
-    """What `work` returns; in a thread when there are many characters to look through."""
-    return work() if characters <= SHORT else await asyncio.to_thread(work)
+async def run_apart(work: Callable[[], T], size: int) -> T:
+    """What `work` returns; in a thread when there are many characters or rows to look through."""
+    return work() if size <= SHORT else await asyncio.to_thread(work)

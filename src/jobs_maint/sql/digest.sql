@@ -51,7 +51,9 @@ ORDER BY until DESC LIMIT 500;
 -- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
 -- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
--- them. At most `limit` rows are returned, each with the sums over all.
+-- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
+-- newest record, the one with the largest id: only these are read. To sort the messages, or to keep
+-- a list of each group, takes seconds where there are thousands of them.
 WITH span AS (
     SELECT %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz) AS since
 ), ended AS MATERIALIZED (
@@ -60,8 +62,8 @@ WITH span AS (
       AND at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
                 - interval '1 minute'
 ), records AS MATERIALIZED (
-    SELECT job_id, queue_name, task_name, failed_at, kind, exception_type, message, fingerprint,
-           will_retry
+    SELECT id AS record_id, job_id, queue_name, task_name, failed_at, kind, exception_type,
+           fingerprint, will_retry
     FROM jobs_maint_failures
     WHERE failed_at <= %(until)s::timestamptz + interval '10 seconds'
       AND failed_at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
@@ -69,7 +71,7 @@ WITH span AS (
 ), plain AS MATERIALIZED (
     SELECT * FROM (
         SELECT DISTINCT ON (e.job_id) e.job_id, e.at, f.queue_name, f.task_name, f.exception_type,
-               f.message, f.fingerprint, f.will_retry, f.failed_at
+               f.record_id, f.fingerprint, f.will_retry, f.failed_at
         FROM ended e JOIN records f ON f.job_id = e.job_id
         WHERE e.times = 1 AND f.failed_at <= e.at + interval '10 seconds'
           AND f.failed_at >= e.at - interval '1 minute'
@@ -82,15 +84,16 @@ WITH span AS (
     WHERE NOT will_retry AND kind <> 'aborted' AND failed_at < %(until)s
       AND (job_id, failed_at) NOT IN (SELECT job_id, failed_at FROM plain)
 ), failed AS (
-    SELECT job_id, at, queue_name, task_name, exception_type, message, fingerprint, true AS recorded
+    SELECT job_id, at, queue_name, task_name, exception_type, record_id, fingerprint,
+           true AS recorded
     FROM plain
     UNION ALL
-    SELECT e.job_id, e.at, j.queue_name, j.task_name, f.exception_type, f.message,
+    SELECT e.job_id, e.at, j.queue_name, j.task_name, f.exception_type, f.id,
            coalesce(f.fingerprint, '-'), f.kind IS NOT NULL
     FROM others e
     JOIN procrastinate_jobs j ON j.id = e.job_id
     LEFT JOIN LATERAL (
-        SELECT f.kind, f.exception_type, f.message, f.fingerprint FROM jobs_maint_failures f
+        SELECT f.id, f.kind, f.exception_type, f.fingerprint FROM jobs_maint_failures f
         WHERE f.job_id = e.job_id AND f.failed_at <= e.at + interval '10 seconds'
           AND f.failed_at >= coalesce((
               SELECT coalesce(max(s.at) FILTER (WHERE s.type = 'started' AND s.at <= e.at),
@@ -99,7 +102,7 @@ WITH span AS (
         ORDER BY f.failed_at DESC LIMIT 1
     ) AS f ON true
     UNION ALL
-    SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.message,
+    SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.record_id,
            f.fingerprint, true
     FROM unused f
     WHERE NOT EXISTS (
@@ -121,8 +124,7 @@ WITH span AS (
            count(*) FILTER (WHERE at >= %(since)s) AS count,
            count(*) FILTER (WHERE at < %(since)s) AS count_before,
            min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
-           (array_agg(job_id ORDER BY at DESC))[1] AS sample_job_id,
-           coalesce((array_agg(message ORDER BY at DESC))[1], '') AS message,
+           max(record_id) AS record_id, max(job_id) FILTER (WHERE record_id IS NULL) AS job_id,
            count(*) FILTER (WHERE slot = 1) AS s1, count(*) FILTER (WHERE slot = 2) AS s2,
            count(*) FILTER (WHERE slot = 3) AS s3, count(*) FILTER (WHERE slot = 4) AS s4,
            count(*) FILTER (WHERE slot = 5) AS s5, count(*) FILTER (WHERE slot = 6) AS s6,
@@ -140,24 +142,28 @@ WITH span AS (
            bool_or(recorded) AS recorded, sum(count)::bigint AS count,
            sum(count_before)::bigint AS count_before, min(first_at) AS first_at,
            max(last_at) AS last_at, count(*) AS unlike,
-           (array_agg(sample_job_id ORDER BY place))[1] AS sample_job_id,
-           (array_agg(message ORDER BY place))[1] AS message,
+           max(record_id) FILTER (WHERE place = 1 OR NOT many) AS record_id,
+           max(job_id) FILTER (WHERE place = 1 OR NOT many) AS job_id,
            sum(s1)::bigint AS s1, sum(s2)::bigint AS s2, sum(s3)::bigint AS s3,
            sum(s4)::bigint AS s4, sum(s5)::bigint AS s5, sum(s6)::bigint AS s6,
            sum(s7)::bigint AS s7, sum(s8)::bigint AS s8, sum(s9)::bigint AS s9,
            sum(s10)::bigint AS s10, sum(s11)::bigint AS s11, sum(s12)::bigint AS s12
     FROM counted GROUP BY 1, 2, 3
+), shown AS (
+    SELECT task, exception_type, fingerprint, recorded, count, count_before, first_at, last_at, unlike,
+           job_id, record_id,
+           ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
+           sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,
+           count(*) OVER () AS all_groups,
+           ARRAY[sum(s1) OVER ()::bigint, sum(s2) OVER ()::bigint, sum(s3) OVER ()::bigint,
+                 sum(s4) OVER ()::bigint, sum(s5) OVER ()::bigint, sum(s6) OVER ()::bigint,
+                 sum(s7) OVER ()::bigint, sum(s8) OVER ()::bigint, sum(s9) OVER ()::bigint,
+                 sum(s10) OVER ()::bigint, sum(s11) OVER ()::bigint, sum(s12) OVER ()::bigint] AS all_slots
+    FROM folded ORDER BY count DESC, count_before DESC, last_at DESC LIMIT %(limit)s
 )
-SELECT task, exception_type, fingerprint, recorded, count, count_before, first_at, last_at, unlike,
-       sample_job_id, message,
-       ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
-       sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,
-       count(*) OVER () AS all_groups,
-       ARRAY[sum(s1) OVER ()::bigint, sum(s2) OVER ()::bigint, sum(s3) OVER ()::bigint,
-             sum(s4) OVER ()::bigint, sum(s5) OVER ()::bigint, sum(s6) OVER ()::bigint,
-             sum(s7) OVER ()::bigint, sum(s8) OVER ()::bigint, sum(s9) OVER ()::bigint,
-             sum(s10) OVER ()::bigint, sum(s11) OVER ()::bigint, sum(s12) OVER ()::bigint] AS all_slots
-FROM folded ORDER BY count DESC, count_before DESC, last_at DESC LIMIT %(limit)s;
+SELECT shown.*, coalesce(f.job_id, shown.job_id) AS sample_job_id, coalesce(f.message, '') AS message
+FROM shown LEFT JOIN jobs_maint_failures f ON f.id = shown.record_id
+ORDER BY count DESC, count_before DESC, last_at DESC;
 
 -- name: count_other_ends (since, until, queues, tasks, ours)
 -- By jobs_maint_events_at_idx.

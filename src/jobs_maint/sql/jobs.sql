@@ -56,6 +56,13 @@ FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDAT
 SELECT queueing_lock, id FROM procrastinate_jobs
 WHERE status = 'todo' AND queueing_lock = ANY (%(queueing_locks)s::text[]);
 
+-- name: find_taken_locks (ids)
+-- The queueing locks of these jobs that a waiting job holds, by the same index.
+SELECT DISTINCT waiting.queueing_lock
+FROM procrastinate_jobs j
+JOIN procrastinate_jobs waiting ON waiting.queueing_lock = j.queueing_lock AND waiting.status = 'todo'
+WHERE j.id = ANY (%(ids)s::bigint[]);
+
 -- name: put_back (ids, reset_attempts)
 -- The status is checked once more: only what was locked in a final status is retried. A failed
 -- or aborted job runs now; a cancelled one keeps a time in the future. `abort_requested` must

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ __all__ = ["Records", "find_records_showing"]
 
 MOST_CHARACTERS = 4_000_000
 """Of unlike errors that have the text, looked through for one answer: some seconds of a thread."""
+
+_NUMBER = re.compile(r"(?<![\w+=@-])\d{1,9}(?![\w+=@-])", re.ASCII)
+"""One that stands for itself, and is no part of a key or a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,27 @@ async def find_records_showing(
     wanted = str(fit(conn, {"error": error})["error"]).lower()
 
     def look() -> Records:
-        found = [row for row in rows if wanted in redact_text(row["text"], rules).lower()]
+        known: dict[str, bool] = {}
+        found = []
+        for row in rows:
+            text, like = row["text"], _alike(row["text"], wanted)
+            if like not in known:
+                known[like] = wanted in redact_text(text, rules).lower()
+            if known[like]:
+                found.append(row)
         return Records(
             [record for row in found for record in row["records"]],
             list({job for row in found for job in row["jobs"]}),
         )
 
     return await run_apart(look, _count(rows))
+
+
+def _alike(text: str, wanted: str) -> str:
+    """Texts that differ in numbers alone are looked at once, where no number is looked for."""
+    if any(char.isdigit() for char in wanted):
+        return text
+    return _NUMBER.sub(lambda found: "0" * len(found[0]), text)
 
 
 def _count(rows: Sequence[dict[str, Any]]) -> int:

@@ -16,7 +16,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.errors import find_records_showing
-from jobs_maint.redaction import DEFAULT, Rules
+from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -81,7 +81,7 @@ async def freeze_set(
     left_out = _missing(wanted, rows)
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
-    groups = Counter((row["queue_name"], row["task_name"]) for row in rows)
+    job_ids, groups, running = await run_apart(lambda: _sum_up(rows), len(rows))
     key = expires_at = None
     if rows:
         key, expires_at = await freeze_words(
@@ -89,7 +89,7 @@ async def freeze_set(
             actor,
             verb.value,
             words=words,
-            job_ids=[row["id"] for row in rows],
+            job_ids=job_ids,
             params={
                 "reset_attempts": reset_attempts,
                 "needs": needs,
@@ -107,7 +107,7 @@ async def freeze_set(
         groups=tuple(SetGroup(*names, count) for names, count in groups.most_common()),
         skips=tuple(skips),
         expires_at=expires_at,
-        running=sum(row["status"] == "doing" for row in rows),
+        running=running,
     )
 
 
@@ -139,27 +139,23 @@ async def freeze_words(
     return key, kept["expires_at"]
 
 
+def _sum_up(rows: Sequence[dict[str, Any]]) -> tuple[list[int], Counter[tuple[str, str]], int]:
+    """The ids, how many there are of each queue and task, and how many run."""
+    return (
+        [row["id"] for row in rows],
+        Counter((row["queue_name"], row["task_name"]) for row in rows),
+        sum(row["status"] == "doing" for row in rows),
+    )
+
+
 async def _expect_skips(conn: Conn, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
     """Jobs of the set that cannot wait because of their queueing lock, as things are now."""
-    locks = {row["queueing_lock"] for row in rows if row["queueing_lock"] is not None}
-    if not locks:
+    job_ids = [row["id"] for row in rows if row["queueing_lock"] is not None]
+    if not job_ids:
         return []
-    query = load_queries("jobs")["find_waiting_siblings"]
-    taken = {
-        row["queueing_lock"]
-        for row in await fetch_all(conn, query, {"queueing_locks": list(locks)})
-    }
-    held, twice = [], []
-    for row in rows:
-        lock = row["queueing_lock"]
-        if lock is None:
-            continue
-        if lock in taken:
-            held.append(row["id"])
-        elif lock in locks:
-            locks.discard(lock)
-        else:
-            twice.append(row["id"])
+    query = load_queries("jobs")["find_taken_locks"]
+    taken = {row["queueing_lock"] for row in await fetch_all(conn, query, {"ids": job_ids})}
+    held, twice = await run_apart(lambda: _split(rows, taken), len(rows))
     found = []
     for ids, reason in (
         (held, "a job with the same queueing lock is already waiting"),
@@ -169,6 +165,21 @@ async def _expect_skips(conn: Conn, rows: Sequence[dict[str, Any]]) -> list[Skip
             group = SkipGroup("queueing_lock_taken", reason, len(ids), tuple(ids[:SAMPLE]))
             found.append(group)
     return found
+
+
+def _split(rows: Sequence[dict[str, Any]], taken: set[str]) -> tuple[list[int], list[int]]:
+    """Jobs whose lock is `taken`, and those whose lock an older one of the set gets."""
+    held, twice = [], []
+    seen: set[str] = set()
+    for row in rows:
+        lock = row["queueing_lock"]
+        if lock in taken:
+            held.append(row["id"])
+        elif lock in seen:
+            twice.append(row["id"])
+        elif lock is not None:
+            seen.add(lock)
+    return held, twice
 
 
 def _missing(wanted: JobFilter, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
