@@ -14,6 +14,7 @@ from tests.support.waiting import until
 from chatbot.inbound.bodies import Bodies, BodyRefused
 from chatbot.inbound.guarded_server import GuardedRunner
 from chatbot.inbound.http import LARGEST_BODY, LONGEST_CHECK, build_web
+from chatbot.inbound.refusals import FIRST, RefusalLog
 
 HEAD = b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
 SIGNED = b"X-Slack-Request-Timestamp: %d\r\nX-Slack-Signature: v0=" + b"a" * 64 + b"\r\n"
@@ -132,3 +133,30 @@ async def test_when_the_system_has_no_more_files_the_log_says_so_once(pool, capl
             )
     assert caplog.text.count("chatbot.no_more_connections") == 1
     assert "Traceback" not in caplog.text
+
+
+async def test_refused_requests_leave_a_few_lines_and_then_their_number(pool, caplog):
+    sent = HEAD.replace(b"/slack/events", b"/wp-login.php") + b"Content-Length: 0\r\n\r\n"
+    async with open_bot(pool) as (_, bot), serve(bot) as port:
+        for request, status in ((sent, b" 404 "), (b"GARBAGE\r\n\r\n", b" 400 ")):
+            async with hold(port, 3 * FIRST, request) as pairs:
+                for reader, _ in pairs:
+                    assert status in await reader.readline()
+    lines = [one for one in caplog.messages if "wp-login" in one]
+    assert len(lines) == FIRST
+    assert [one for one in caplog.messages if one not in lines] == []
+
+    caplog.clear()
+    refusals = RefusalLog()
+    for reason, number in (("forged", 4_711), ("stale", 2)):
+        for _ in range(number):
+            refusals.note(reason, " by=3s")
+    refusals.tell()
+    refusals.note("forged", ": again")
+    refusals.tell()
+    assert caplog.messages == [
+        *["chatbot.request_refused reason=forged by=3s"] * FIRST,
+        *["chatbot.request_refused reason=stale by=3s"] * 2,
+        "chatbot.request_refused reason=forged more=4706 seconds=60",
+        "chatbot.request_refused reason=forged: again",
+    ]

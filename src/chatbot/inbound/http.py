@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
@@ -21,11 +20,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 
 from chatbot.inbound.bodies import Bodies, BodyRefused
 from chatbot.inbound.guarded_server import GuardedRunner, mark_checked
+from chatbot.inbound.refusals import RefusalLog
 from chatbot.runtime.logs import identified
 
 __all__ = ["build_runner", "build_web", "check_signature"]
-
-log = logging.getLogger(__name__)
 
 LARGEST_BODY = 512 * 1024
 LONGEST_CHECK = 2_000
@@ -59,6 +57,7 @@ def build_web(
 ) -> web.Application:
     """The routes; without `app` and `secret` (Socket Mode) only those for health."""
     site = web.Application(client_max_size=LARGEST_BODY)
+    refusals = RefusalLog()
 
     async def answer_health(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -67,11 +66,17 @@ def build_web(
         problem = await ready()
         return web.Response(status=503 if problem else 200, text=problem or "ready")
 
+    async def answer_elsewhere(request: web.Request) -> web.Response:
+        path = re.sub(r"[^\w/.-]", "?", request.path, flags=re.ASCII)[:60]
+        ends = "Slack's request URL ends in /slack/events, by POST"
+        refusals.note("wrong_path", f" path={path}: {ends}")
+        return web.Response(status=404)
+
     site.router.add_get("/healthz", answer_health)
     site.router.add_get("/readyz", answer_ready)
     if app is not None and secret is not None:
-        site.router.add_post("/slack/events", _Events(app, secret, clock).answer)
-        site.router.add_route("*", "/{path:.*}", _answer_elsewhere)
+        site.router.add_post("/slack/events", _Events(app, secret, clock, refusals).answer)
+        site.router.add_route("*", "/{path:.*}", answer_elsewhere)
     return site
 
 
@@ -87,10 +92,13 @@ def build_runner(site: web.Application, *, shutdown_timeout: float = 5.0) -> web
 
 
 class _Events:
-    def __init__(self, app: AsyncApp, secret: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, app: AsyncApp, secret: str, clock: Callable[[], float], refusals: RefusalLog
+    ) -> None:
         self._app = app
         self._secret = secret
         self._clock = clock
+        self._refusals = refusals
         self._bodies = Bodies()
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -105,13 +113,13 @@ class _Events:
             status, reason = exc.status, exc.reason
             if not looks_signed and status == 413:
                 status, reason = 401, "unsigned"
-            log.warning("chatbot.request_refused reason=%s", reason)
+            self._refusals.note(reason)
             refused = web.Response(status=status)
             refused.force_close()
             return refused
         except RequestPayloadError:
             # The body does not match its own headers; its end was never read.
-            log.warning("chatbot.request_refused reason=broken_body")
+            self._refusals.note("broken_body")
             return web.Response(status=401)
         if _is_ssl_check(body):
             # Slack's protocol: it is unsigned, expects an answer and runs nothing.
@@ -125,7 +133,8 @@ class _Events:
             now=self._clock(),
         )
         if problem is not None:
-            log.warning("chatbot.request_refused reason=%s%s", problem, _explain(problem))
+            reason, _, off = problem.partition(" ")
+            self._refusals.note(reason, f"{off and ' '}{off}{_explain(reason)}")
             return web.Response(status=401)
         mark_checked(request)
         try:
@@ -138,7 +147,7 @@ class _Events:
             return await to_aiohttp_response(await self._app.async_dispatch(ask))
         except Exception as exc:  # noqa: BLE001  Bolt fails on a body that is not an object
             # Not the exception itself: it may quote the body.
-            log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
+            self._refusals.note("unreadable", f" error={type(exc).__name__}")
             return web.Response(status=400)
 
 
@@ -149,20 +158,11 @@ def _looks_signed(request: web.Request) -> bool:
 
 
 def _explain(problem: str) -> str:
-    if problem.startswith("stale"):
+    if problem == "stale":
         return ": a replay, or this machine's clock is wrong"
     if problem == "forged":
         return ": SLACK_SIGNING_SECRET is of another app, or a proxy changed the body"
     return ""
-
-
-async def _answer_elsewhere(request: web.Request) -> web.Response:
-    path = re.sub(r"[^\w/.-]", "?", request.path, flags=re.ASCII)[:60]
-    log.warning(
-        "chatbot.request_refused reason=wrong_path path=%s: Slack's request URL ends in "
-        "/slack/events, by POST", path,
-    )  # fmt: skip
-    return web.Response(status=404)
 
 
 def _is_ssl_check(body: bytes) -> bool:

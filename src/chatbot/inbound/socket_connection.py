@@ -20,6 +20,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from chatbot.inbound.refusals import RefusalLog
 from chatbot.slack.quiet import silent_logger
 
 __all__ = ["Connection"]
@@ -56,6 +57,7 @@ class Connection(SocketModeClient):
         self.released = asyncio.Event()
         self.reason = ""
         self._handle = handle
+        self._refusals = RefusalLog()
         self._taken: set[asyncio.Task[None]] = set()
         self.socket_mode_request_listeners.append(self._answer)
 
@@ -113,7 +115,7 @@ class Connection(SocketModeClient):
             await self.run_message_listeners(message, text)
         except (ValueError, AttributeError) as exc:
             # Not the message itself: it may hold a request.
-            log.warning("chatbot.request_refused reason=unreadable error=%s", type(exc).__name__)
+            self._refusals.note("unreadable", f" error={type(exc).__name__}")
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
         if message.get("type") not in {"hello", "disconnect"}:
