@@ -33,8 +33,8 @@ log = logging.getLogger("chatbot")
 
 GRACE = 25.0
 """Seconds that work gets to finish by itself; orchestrators kill after 30."""
-CONNECTIONS = 6
-"""At most half of them for reads, the others for acts."""
+CONNECTIONS = 8
+"""At most half of them for reads and a quarter for previews; the others are left for acts."""
 LAST_CALL = 2.0
 """Seconds for what came in while the port was closed."""
 

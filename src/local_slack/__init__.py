@@ -1,27 +1,34 @@
 """A strict local Slack for the demo and the tests: `python -m local_slack --config FILE`.
 
 It answers as Slack does and counts every breach of Slack's rules; see `LocalSlack.breaches`.
+Names are loaded on first use, so that the command can say which package it lacks.
 """
 
-from local_slack.client import LocalSlackControl
-from local_slack.config import (
-    App,
-    Channel,
-    Config,
-    Limits,
-    Team,
-    User,
-    Usergroup,
-    load_config,
-    parse_config,
-)
-from local_slack.delivery import CommandResult, RawResponse
-from local_slack.errors import ConfigError, ControlError
-from local_slack.journal import Breach, Call
-from local_slack.messages import SeenMessage
-from local_slack.server import LocalSlack
-from local_slack.text import as_text
-from local_slack.views import SeenView
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local_slack.client import LocalSlackControl
+    from local_slack.config import (
+        App,
+        Channel,
+        Config,
+        Limits,
+        Team,
+        User,
+        Usergroup,
+        load_config,
+        parse_config,
+    )
+    from local_slack.delivery import CommandResult, RawResponse
+    from local_slack.errors import ConfigError, ControlError
+    from local_slack.journal import Breach, Call
+    from local_slack.messages import SeenMessage
+    from local_slack.server import LocalSlack
+    from local_slack.text import as_text
+    from local_slack.views import SeenView
 
 __all__ = [
     "App",
@@ -45,3 +52,36 @@ __all__ = [
     "load_config",
     "parse_config",
 ]
+
+_HOMES = {
+    "App": "local_slack.config",
+    "Breach": "local_slack.journal",
+    "Call": "local_slack.journal",
+    "Channel": "local_slack.config",
+    "CommandResult": "local_slack.delivery",
+    "Config": "local_slack.config",
+    "ConfigError": "local_slack.errors",
+    "ControlError": "local_slack.errors",
+    "Limits": "local_slack.config",
+    "LocalSlack": "local_slack.server",
+    "LocalSlackControl": "local_slack.client",
+    "RawResponse": "local_slack.delivery",
+    "SeenMessage": "local_slack.messages",
+    "SeenView": "local_slack.views",
+    "Team": "local_slack.config",
+    "User": "local_slack.config",
+    "Usergroup": "local_slack.config",
+    "as_text": "local_slack.text",
+    "load_config": "local_slack.config",
+    "parse_config": "local_slack.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'local_slack' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

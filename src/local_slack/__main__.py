@@ -3,15 +3,16 @@
 import argparse
 import asyncio
 import errno
+import importlib
 import signal
 import sys
 from pathlib import Path
 
 from local_slack.config import Config, load_config
 from local_slack.errors import ConfigError
-from local_slack.server import LocalSlack
 
 EXIT_BAD_CONFIG = 78
+NEEDED = {"aiohttp", "slack_sdk"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
         config = load_config(options.config)
     except ConfigError as exc:
         _say(str(exc), error=True)
+        return EXIT_BAD_CONFIG
+    try:
+        importlib.import_module("local_slack.server")
+    except ModuleNotFoundError as exc:
+        if exc.name not in NEEDED:
+            raise
+        extra = "pip install 'procrastinate-ops[slack]'"
+        _say(f"{exc.name} is not installed; the local Slack needs the extra: {extra}", error=True)
         return EXIT_BAD_CONFIG
     asyncio.run(_serve(config, options.port))
     return 0
@@ -47,6 +56,8 @@ async def _serve(config: Config, port: int) -> None:
 
 
 async def _listen(config: Config, port: int, stop: asyncio.Event) -> None:
+    from local_slack.server import LocalSlack  # noqa: PLC0415  see main
+
     async with LocalSlack.start(config, port=port) as slack:
         _say(f"local Slack listens on {slack.url}")
         await stop.wait()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.local_slack.test_process import WORKSPACE
 from tests.support.processes import ROOT, environment
 
 DIGESTS = '[{"name": "ops", "channel": "C0OPS", "cron": "0 9 * * *"}]'
@@ -25,6 +26,7 @@ chatbot.register_digests(app)
 print(sorted(name for name in app.tasks if name.startswith("chatbot:")))
 """
 LAUNCH = "from jobs_maint.launcher import main; main()"
+LOCAL = "import runpy; runpy.run_module('local_slack', run_name='__main__', alter_sys=True)"
 
 
 def run(code: str, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +53,16 @@ def test_without_the_extra_one_sentence_says_what_to_install(code):
     assert last.endswith("needs the extra: pip install 'procrastinate-ops[slack]'")
     if code == LAUNCH:
         assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+
+
+def test_without_the_extra_the_local_slack_says_so_too(tmp_path):
+    (tmp_path / "one.toml").write_text(WORKSPACE, encoding="utf-8")
+    done = run(WITHOUT + LOCAL, "--config", str(tmp_path / "one.toml"))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == (
+        "aiohttp is not installed; the local Slack needs the extra: "
+        "pip install 'procrastinate-ops[slack]'\n"
+    )
 
 
 def test_an_extra_of_another_version_is_told_with_what_it_lacks(tmp_path):

@@ -33,6 +33,8 @@ from jobs_maint.actions import (
     ALL_QUEUES,
     Action,
     GetJob,
+    PreviewBulk,
+    PreviewPurge,
     RescueJobs,
     Role,
     RunDoctor,
@@ -65,7 +67,8 @@ class Answers:
         self._services = services
         self._acts = Acts(services)
         self._shared = Shared()
-        self._limits = ReadLimits(services.pool.max_size // 2)
+        self._reads = ReadLimits(services.pool.max_size // 2)
+        self._previews = ReadLimits(services.pool.max_size // 4)
 
     async def close(self) -> None:
         await self._shared.close()
@@ -187,9 +190,12 @@ class Answers:
         services = self._services
 
         async def look_up() -> Any:
-            if action.act:
+            limits = self._reads
+            if isinstance(action, PreviewBulk | PreviewPurge):
+                limits = self._previews
+            elif action.act:
                 return await perform(services.pool, known.actor, action, settings=services.maint)
-            async with self._limits.turn(known.actor.id):
+            async with limits.turn(known.actor.id):
                 return await perform(services.pool, known.actor, action, settings=services.maint)
 
         if action.role is Role.VIEWER and known.actor.scope(Role.VIEWER) == ALL_QUEUES:

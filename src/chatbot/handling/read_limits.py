@@ -1,7 +1,8 @@
 """How many reads run at the same time: over all, and of one person.
 
-A read may take the database seconds. Acts and the check of readiness need a connection meanwhile,
-so reads never hold more than half of the pool.
+A read may take the database seconds, and so may the preview of a set. Acts need a connection
+meanwhile: reads never hold more than half of the pool, and previews no more than a quarter, so that
+neither waits for the other. The check of readiness has a pool of its own.
 """
 
 from __future__ import annotations

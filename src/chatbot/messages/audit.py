@@ -81,7 +81,11 @@ def _outcomes(report: AuditReport) -> str:
 def _entry(entry: AuditEntry, report: AuditReport) -> Part:
     line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", *_who(entry.actor), "  "]
     line.append(code(one_line(entry.action, 200)))
-    counts = [f"{number:,} {cut(name, 40)}" for name, number in entry.counts.items() if number]
+    counts = [
+        count(number, "job") if name == "jobs" else f"{number:,} {cut(name, 40)}"
+        for name, number in entry.counts.items()
+        if number
+    ]
     told = [] if entry.outcome in entry.counts else [entry.outcome]
     end = ", ".join([*told, *counts]).replace("_", " ")
     line += ["  ", bold(end) if entry.outcome not in {"done", "previewed"} else end]

@@ -163,7 +163,7 @@ def _timeline(job: JobDetails) -> list[Line]:
     lines: list[Line] = []
     left = len(job.events) + job.events_not_shown - MOST_EVENTS
     if left > 0:
-        lines.append([f"… {left:,} earlier steps not shown"])
+        lines.append([f"… {count(left, 'earlier step')} not shown"])
     for event in job.events[-MOST_EVENTS:]:
         seconds = event.seconds or 0.0
         later = f", {format_age(seconds)} later" if seconds >= 1 else ""
@@ -184,7 +184,7 @@ def _attempts(job: JobDetails) -> list[Line]:
     lines: list[Line] = []
     left = len(job.failures) + job.failures_not_shown - MOST_ATTEMPTS
     if left > 0:
-        lines.append([f"… {left:,} earlier attempts not shown"])
+        lines.append([f"… {count(left, 'earlier attempt')} not shown"])
     last = job.failures[-1]
     for run in job.failures[-MOST_ATTEMPTS:]:
         error = first_lines(_error(run), lines=1, width=160)

@@ -100,7 +100,8 @@ def _stays(preview: Preview, asked: Asked) -> list[Line]:
             line = f"It stays {state}: {reason}."
         lines.append(spell_times(line, preview.expires_at))
     if rest := sum(skip.count for skip in stay[MOST_REASONS:]):
-        lines.append([f"{rest:,} more stay as they are for other reasons."])
+        stay_so = "stays as it is" if rest == 1 else "stay as they are"
+        lines.append([f"{rest:,} more {stay_so} for other reasons."])
     return [*lines, *tell_skips(preview.left_out, "left out")]
 
 

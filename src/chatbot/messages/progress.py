@@ -32,6 +32,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
 from jobs_maint.models import LostRun
+from jobs_maint.render import format_rate
 from jobs_maint.verbs import find_verb
 
 __all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
@@ -83,7 +84,7 @@ def _bar(progress: Progress) -> Line:
         figures.append(f"{int(part * 100)} %")
     rate = done / progress.elapsed_seconds if progress.elapsed_seconds > 0 else 0.0
     if rate:
-        figures.append(f"{rate:,.0f} jobs/s" if rate >= 1 else f"{rate * 60:,.0f} jobs/min")
+        figures.append(format_rate(rate))
         if total is not None and done < total and not progress.stopping:
             figures.append(f"about {format_age(max((total - done) / rate, 1.0))} left")
     return [*spans, " · ".join(figures) or "just started"]

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jobs_maint.cli.output import is_styled, is_terminal
 from jobs_maint.durations import format_age
+from jobs_maint.render import count_noun, format_rate
 
 __all__ = ["ProgressLine"]
 
@@ -21,8 +22,10 @@ class _Counts(ProgressColumn):
     """`21 of 35 jobs`."""
 
     def render(self, task: Task) -> Text:
-        total = "" if task.total is None else f" of {task.total:,.0f}"
-        return Text(f"{task.completed:,.0f}{total} jobs")
+        done = int(task.completed)
+        if task.total is None:
+            return Text(count_noun(done, "job"))
+        return Text(f"{done:,} of {count_noun(int(task.total), 'job')}")
 
 
 class _Speed(ProgressColumn):
@@ -33,7 +36,7 @@ class _Speed(ProgressColumn):
             return Text("")
         left = task.time_remaining
         rest = "" if left is None or task.finished else f", about {format_age(left)} left"
-        return Text(f"{task.speed:,.0f} jobs/s{rest}")
+        return Text(f"{format_rate(task.speed)}{rest}")
 
 
 class ProgressLine:

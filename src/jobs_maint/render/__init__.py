@@ -13,6 +13,7 @@ from jobs_maint.render.verdict import (
     Verdict,
     build_verdict,
     count_noun,
+    format_rate,
     sort_queues,
     tell_survey,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "build_data",
     "build_verdict",
     "count_noun",
+    "format_rate",
     "render_json",
     "render_question",
     "render_text",

@@ -8,6 +8,7 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
+from jobs_maint.render.verdict import count_noun
 from jobs_maint.verbs import describe_state
 
 __all__ = ["PAGES"]
@@ -28,7 +29,7 @@ def render_job(job: JobDetails, page: Page) -> None:
     page.line()
     page.line("Timeline (UTC)", "bold")
     if job.events_not_shown:
-        page.line(f"{job.events_not_shown:,} earlier steps not shown", indent=2)
+        page.line(f"{count_noun(job.events_not_shown, 'earlier step')} not shown", indent=2)
     if job.events:
         page.table(
             [
@@ -50,7 +51,8 @@ def render_job(job: JobDetails, page: Page) -> None:
     if not job.failures:
         page.line(_no_failures(job), indent=2)
     if job.failures_not_shown:
-        page.line(f"{job.failures_not_shown:,} earlier attempts not shown", indent=2)
+        left = count_noun(job.failures_not_shown, "earlier attempt")
+        page.line(f"{left} not shown", indent=2)
     for run in job.failures:
         _render_run(run, job, page)
 
@@ -112,8 +114,8 @@ def _args(job: JobDetails) -> str:
     text = safe_block(text)
     if len(text) <= _LONGEST_ARGS:
         return text
-    more = len(text) - _LONGEST_ARGS
-    return f"{text[:_LONGEST_ARGS]}…\n({more:,} more characters not shown; --json has all)"
+    more = count_noun(len(text) - _LONGEST_ARGS, "more character")
+    return f"{text[:_LONGEST_ARGS]}…\n({more} not shown; --json has all)"
 
 
 def _error(run: FailedRun) -> str:

@@ -9,7 +9,15 @@ from typing import Literal
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import Preview, PurgeReport, QueueStats, StatsReport, WorkerCounts
 
-__all__ = ["Level", "Verdict", "build_verdict", "count_noun", "sort_queues", "tell_survey"]
+__all__ = [
+    "Level",
+    "Verdict",
+    "build_verdict",
+    "count_noun",
+    "format_rate",
+    "sort_queues",
+    "tell_survey",
+]
 
 Level = Literal["red", "yellow", "green"]
 
@@ -34,6 +42,15 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
     """`1 job`, `1,204 jobs`, `no jobs`."""
     word = noun if count == 1 else plural or f"{noun}s"
     return f"{count or 'no'} {word}" if count < 1000 else f"{count:,} {word}"
+
+
+def format_rate(per_second: float) -> str:
+    """`21 jobs/s`, `1 job/s`, `30 jobs/min`, `less than 1 job/min`."""
+    per_minute = per_second * 60
+    if per_minute < 0.5:
+        return "less than 1 job/min"
+    number, unit = (per_minute, "min") if per_minute < 59.5 else (per_second, "s")
+    return f"{count_noun(round(number), 'job')}/{unit}"
 
 
 def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:

@@ -104,17 +104,19 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     if not recorded and not found["beating"]:
         none = f"None of the {newest} failures in {span} has its error recorded (job {sample}), "
         if failed == 1:
-            none = f"The one failure in {span} has no error recorded (job {sample}), "
+            none = f"The one failure in {span} has no recorded error (job {sample}), "
         return error(
             "recorder",
             f"{none}and no worker beats: the recorder is not running.",
             fix,
         )
-    has = "has" if failed - recorded == 1 else "have"
+    lack = f"{failed - recorded:,} of the {newest} failures in {span} "
+    lack += "has" if failed - recorded == 1 else "have"
+    if failed == 1:
+        lack = f"The one failure in {span} has"
     return warning(
         "recorder",
-        f"{failed - recorded:,} of the {newest} failures in {span} {has} no recorded error "
-        f"(job {sample}).",
+        f"{lack} no recorded error (job {sample}).",
         f"{fix} A task unknown to the worker fails before the recorder sees it.",
     )
 
