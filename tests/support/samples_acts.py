@@ -93,6 +93,9 @@ def _previews() -> Iterator[tuple[str, Preview]]:
     yield "cancel: running too", running
     yield "discard", replace(cancel, verb="discard", words="discard --all webhook")
     yield "purge", PURGE
+    again = replace(PURGE, surveyed_at=NOW - timedelta(minutes=24))
+    yield "purge: the second of a night", again
+    yield "purge: nothing", replace(again, key=None, count=0, by_status={}, expires_at=None)
     yield "rescue", replace(cancel, verb="rescue", words="rescue 7 8 9", count=3, skips=(ALIVE,))
     yield "force", FORCE
     yield "none possible", replace(RETRY, count=2)
@@ -104,6 +107,7 @@ def _progress() -> Iterator[tuple[str, Message]]:
     for title, progress in (
         ("progress", AT_WORK),
         ("progress: a large set", far),
+        ("progress: slow", replace(AT_WORK, done=1, total=3, elapsed_seconds=150.0)),
         ("progress: stopping", replace(far, stopping=True)),
     ):
         yield title, replies.render_progress(progress, COMMAND)

@@ -167,7 +167,7 @@ def _workers(workers: WorkerCounts) -> str:
 
 def tell_survey(report: Preview | PurgeReport) -> str:
     """Whether a purge looked behind younger jobs too; nothing where it looked at all of them."""
-    what = "Old jobs with ids behind younger ones"
+    what = "Old jobs with high ids, as imports leave them,"
     if report.surveyed_at is not None:
         return f"{what} are looked for once a night, last at {format_time(report.surveyed_at)}."
     if report.turns > 1:
