@@ -73,6 +73,8 @@ class Recorder:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._links: dict[int, Link] = {}
+        self._threads: weakref.WeakSet[RecorderThread] = weakref.WeakSet()
+        """Also those that have retired and still store what came last."""
 
     async def __call__(
         self, call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker
@@ -178,6 +180,7 @@ class Recorder:
                 list_workers=functools.partial(self._list_workers, link),
                 retire=functools.partial(self._retire, link),
             )
+            self._threads.add(link.thread)
             link.thread.start()
         atexit.unregister(self._stop)
         atexit.register(self._stop)
@@ -203,12 +206,12 @@ class Recorder:
 
     def _stop(self) -> None:
         """At the end of the process: say goodbye, so that no worker looks lost after a deploy."""
-        with self._lock:
-            threads = [t for link in self._links.values() if (t := link.living_thread) is not None]
+        threads = [thread for thread in self._threads if thread.is_alive()]
         for thread in threads:
             thread.stop()
         for thread in threads:
             thread.join(timeout=WRITE_TIMEOUT)
+            thread.backlog.tell_unsaved()
 
     async def _note_failure(
         self,

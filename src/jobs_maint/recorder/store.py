@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import errors as pg
 
 from jobs_maint.database import CLIENT_ENCODING, fit, map_error
 from jobs_maint.errors import SchemaMismatch
@@ -39,6 +40,9 @@ _FIXED = {
     # Prepared statements fail behind a proxy that gives each transaction another session.
     "prepare_threshold": None,
 }
+
+_OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, pg.RaiseException, UnicodeError)
+"""What is wrong with one failure; all else is wrong with the table or the database."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -86,7 +90,7 @@ def connect(
     return conn
 
 
-@contextmanager
+@contextlib.contextmanager
 def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
     """Its settings end with it: behind a proxy the session is shared with others.
 
@@ -96,6 +100,7 @@ def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
     with conn.transaction():
         conn.execute(
             "SELECT set_config('synchronous_commit', 'off', true),"
+            " set_config('lock_timeout', '4s', true),"
             " set_config('statement_timeout', '5s', true),"
             f" set_config('client_encoding', '{CLIENT_ENCODING}', true)"
         )
@@ -112,23 +117,28 @@ class FailureStore:
         """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._full.get(fingerprint, 0.0) > time.monotonic()
 
-    def write(
-        self, conn: psycopg.Connection[Any], failures: Sequence[Failure], *, plain: bool = False
-    ) -> int:
-        """Store all of them; returns how many PostgreSQL refused. `plain`: their text as ASCII."""
+    def write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> int:
+        """Store all of them or, raising, none; returns how many PostgreSQL refused."""
         try:
             with short_transaction(conn):
-                self._insert(conn, failures, plain=plain)
-        except (psycopg.DataError, UnicodeError):
-            if len(failures) == 1:
-                return 1 if plain else self.write(conn, failures, plain=True)
-            # One that PostgreSQL refuses must not cost the others.
-            return sum(self.write(conn, [failure]) for failure in failures)
+                self._insert(conn, failures)
+        except _OF_A_ROW:  # one that PostgreSQL refuses must not cost the others
+            with short_transaction(conn):
+                return sum(not self._insert_alone(conn, failure) for failure in failures)
         return 0
 
+    def _insert_alone(self, conn: psycopg.Connection[Any], failure: Failure) -> bool:
+        """Whether it could be stored; if need be with its text as ASCII."""
+        for plain in (False, True):
+            with contextlib.suppress(*_OF_A_ROW), conn.transaction():
+                self._insert(conn, [failure], plain=plain)
+                return True
+        return False
+
     def _insert(
-        self, conn: psycopg.Connection[Any], failures: Sequence[Failure], *, plain: bool
+        self, conn: psycopg.Connection[Any], failures: Sequence[Failure], *, plain: bool = False
     ) -> None:
+        """`plain`: their text as ASCII."""
         queries = load_queries("failures")
         room: dict[str, int] = {}
         bodies: dict[bytes, str] = {}

@@ -6,7 +6,6 @@ its own connection, because a starved heartbeat in the team's pool stops a Procr
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import logging
 import os
@@ -23,9 +22,11 @@ import psycopg
 
 from jobs_maint.database import fit
 from jobs_maint.events import emit
+from jobs_maint.recorder.backlog import Backlog
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
-from jobs_maint.recorder.store import FailureStore, describe_trouble, short_transaction
+from jobs_maint.recorder.store import FailureStore, short_transaction
+from jobs_maint.recorder.troubles import Troubles, is_connection_lost
 from jobs_maint.sql import load_queries
 
 __all__ = ["RecorderThread"]
@@ -34,12 +35,13 @@ RECORDER_VERSION = "1"
 NAME_AFTER = 1.0
 """Seconds: a job that runs longer is reported in an extra beat, so that a worker killed soon after
 is known to have run it. Shorter jobs cost no statement."""
-MOST_WAITING = 1_000
-"""Failures held in memory while the database is slow; more are counted, not recorded."""
 MOST_IN_BATCH = 50
 STORM_BATCH = 200
 """Failures of a full group are stored together, and their jobs do not wait. Once this many are
 held, the next job waits until they are stored."""
+RETRY_SECONDS = 5.0
+"""Pause after something failed; less with a shorter beat."""
+BEAT, STORE = "beat", "store"
 _STOP = object()
 
 Waiting = Future[None]
@@ -65,29 +67,27 @@ class RecorderThread(threading.Thread):
         self._list_workers = list_workers
         self._retire = retire
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._storm: collections.deque[Failure] = collections.deque()
+        self.backlog = Backlog()
         self._store = FailureStore()
         self._conn: psycopg.Connection[Any] | None = None
         self._named: frozenset[tuple[int, frozenset[int]]] = frozenset()
         self._last_beat = 0.0
-        self._retry_at = 0.0
-        self._broken = False
-        self._unrecorded = 0
+        self._troubles = Troubles()
 
     def store(self, failure: Failure) -> Waiting | None:
         """Hand over a failure; returns a future to wait for, or None when there is none.
 
-        When too many are waiting, or the database cannot be written, it is only counted.
+        While the database cannot be written it is held until it can; when too many are held, it is
+        only counted.
         """
-        if self._broken or self._inbox.qsize() + len(self._storm) >= MOST_WAITING:
-            self._unrecorded += 1
+        if not self.backlog.admit(self._inbox.qsize()):
             return None
         stored: Waiting = Future()
-        if failure.traceback is not None:
+        if failure.traceback is not None and not self._troubles:
             self._inbox.put((failure, stored))
             return stored
-        self._storm.append(failure)
-        if len(self._storm) < STORM_BATCH:
+        self.backlog.hold([failure])
+        if len(self.backlog) < STORM_BATCH or self._troubles:
             return None
         self._inbox.put((None, stored))
         return stored
@@ -109,25 +109,25 @@ class RecorderThread(threading.Thread):
                     emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
                 logged = True
             timeout = min(NAME_AFTER, self._beat_seconds / 2)
-        while self._storm or not self._inbox.empty():  # what came during the last turn
-            self._write(self._collect(0.0)[0])
+        while not self._inbox.empty():  # what came during the last turn
+            self._store_all(self._collect(0.0)[0])
+        self._write()
         self._disconnect()
+        self.backlog.tell_unsaved()
 
     def _turn(self, timeout: float) -> bool:
         """Wait up to `timeout` for work, then do what is due; False at the end."""
         batch, stopping = self._collect(timeout)
-        now = time.monotonic()
-        if batch or self._storm:
-            self._write(batch)
+        self._store_all(batch)
         workers = self._list_workers()
         ended = [worker for worker in workers if worker.ended]
         alive = [worker for worker in workers if not worker.ended]
-        if self._beat_is_due(alive, now) and now >= self._retry_at:
-            self._guarded(lambda conn: self._beat(conn, alive))
+        if self._beat_is_due(alive, time.monotonic()) and self._troubles.may_try(BEAT):
+            self._guarded(BEAT, lambda conn: self._beat(conn, alive))
         if stopping:
             ended += [worker for worker in alive if not worker.jobs]
         if ended:
-            self._guarded(lambda conn: self._say_goodbye(conn, ended))
+            self._guarded(BEAT, lambda conn: self._say_goodbye(conn, ended))
         return not (stopping or (not alive and self._retire()))
 
     def _collect(self, timeout: float) -> tuple[list[tuple[Failure | None, Waiting]], bool]:
@@ -145,7 +145,9 @@ class RecorderThread(threading.Thread):
     def _beat_is_due(self, alive: list[RunningWorker], now: float) -> bool:
         if not alive:
             return False
-        if self._broken or self._last_beat == 0.0 or now - self._last_beat >= self._beat_seconds:
+        if self._troubles.has(BEAT) or self._last_beat == 0.0:
+            return True
+        if now - self._last_beat >= self._beat_seconds:
             return True
         if now - self._last_beat < NAME_AFTER:
             return False
@@ -159,36 +161,41 @@ class RecorderThread(threading.Thread):
             for worker in alive
         )
 
-    def _write(self, batch: Sequence[tuple[Failure | None, Waiting]]) -> None:
-        storm = [self._storm.popleft() for _ in range(len(self._storm))]
-        failures = [failure for failure, _ in batch if failure is not None] + storm
-
-        def work(conn: psycopg.Connection[Any]) -> None:
-            if failures:
-                self._unrecorded += self._store.write(conn, failures)
-
-        if not self._guarded(work):
-            self._unrecorded += len(failures)
+    def _store_all(self, batch: Sequence[tuple[Failure | None, Waiting]]) -> None:
+        """Store these and what is held, if it is time to try."""
+        self.backlog.hold([failure for failure, _ in batch if failure is not None])
+        if self._troubles.may_try(STORE):
+            self._write()
         for _, stored in batch:
             # Even when it failed: that was logged, and the job can do nothing about it.
             if not stored.done():
                 stored.set_result(None)
 
-    def _guarded(self, work: Callable[[psycopg.Connection[Any]], None]) -> bool:
-        """Do one thing with the database; a problem is logged once until it is over."""
+    def _write(self) -> None:
+        if not (failures := self.backlog.take()):
+            return
+        refused = 0
+
+        def work(conn: psycopg.Connection[Any]) -> None:
+            nonlocal refused
+            refused = self._store.write(conn, failures)
+
+        if self._guarded(STORE, work):
+            self.backlog.note_stored(len(failures), refused)
+        else:
+            self.backlog.put_back(failures, self._inbox.qsize())
+
+    def _guarded(self, what: str, work: Callable[[psycopg.Connection[Any]], None]) -> bool:
+        """Do one thing with the database, or say why not."""
         try:
             self._do(work)
         except Exception as exc:  # noqa: BLE001  psycopg's, the network's, the resolver's
             self._disconnect()
-            self._retry_at = time.monotonic() + min(self._beat_seconds, 5.0)
-            if not self._broken:
-                self._broken = True
-                emit("jobs_maint.recorder_failed", logging.WARNING, reason=describe_trouble(exc))
+            self._troubles.begin(what, exc, min(self._beat_seconds, RETRY_SECONDS))
             return False
-        if self._broken:
-            self._broken = False
-            emit("jobs_maint.recorder_recovered", logging.WARNING, unrecorded=self._unrecorded)
-            self._unrecorded = 0
+        if self._troubles.end(what):
+            dropped = self.backlog.take_dropped()
+            emit("jobs_maint.recorder_recovered", logging.WARNING, unrecorded=dropped)
         return True
 
     def _do(self, work: Callable[[psycopg.Connection[Any]], None]) -> None:
@@ -199,7 +206,9 @@ class RecorderThread(threading.Thread):
         if self._conn is not None and not self._conn.closed:
             try:
                 work(self._conn)
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as exc:
+                if not is_connection_lost(exc) and not (exc.sqlstate or "").startswith("40"):
+                    raise
                 self._disconnect()
             else:
                 return
@@ -229,9 +238,8 @@ class RecorderThread(threading.Thread):
                 conn.execute(query, fit(conn, params))
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
-        if self._unrecorded and not self._broken:
-            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=self._unrecorded)
-            self._unrecorded = 0
+        if not self._troubles and (count := self.backlog.take_dropped()):
+            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count)
 
     def _say_goodbye(self, conn: psycopg.Connection[Any], ended: list[RunningWorker]) -> None:
         with short_transaction(conn):

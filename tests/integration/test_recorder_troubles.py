@@ -1,0 +1,163 @@
+"""The recorder while its database cannot be written: nothing that can wait is lost, and the log
+says what is so, once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.support.waiting import wait_until
+
+from jobs_maint.recorder import store
+from jobs_maint.recorder.failure import Failure
+from jobs_maint.recorder.middleware import Recorder
+from jobs_maint.recorder.running import RunningWorker
+from jobs_maint.recorder.thread import RecorderThread
+from jobs_maint.settings import MaintSettings
+
+FAILED = "jobs_maint.recorder_failed"
+RECOVERED = "jobs_maint.recorder_recovered"
+UNRECORDED = "jobs_maint.failures_unrecorded"
+
+
+def failure(number: int) -> Failure:
+    return Failure(number, 1, "q", "t", "error", "E", "m", "1:f", False, f"body {number}")
+
+
+class Worker:
+    """Reported as running by the thread of these tests."""
+
+    worker_id = 1
+
+
+@contextlib.contextmanager
+def recording(connect, *, alive: bool = True):
+    worker = Worker()
+
+    def list_workers():
+        return [RunningWorker(1, ["q"], "never", lambda: worker)] if alive else []
+
+    thread = RecorderThread(
+        connect, beat=timedelta(seconds=0.1), list_workers=list_workers, retire=lambda: False
+    )
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.stop()
+        thread.join(10)
+
+
+def told(caplog) -> list[tuple[str, dict]]:
+    """Our lines of the recorder: event and fields."""
+    names = {FAILED, RECOVERED, UNRECORDED}
+    found = [r for r in caplog.records if getattr(r, "event", "") in names]
+    return [(record.event, record.fields) for record in found]
+
+
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not' USING ERRCODE = '{}'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON jobs_maint_failures
+EXECUTE FUNCTION refuse()
+"""
+AWAY = (
+    "ALTER TABLE jobs_maint_failures RENAME TO away",
+    "ALTER TABLE away RENAME TO jobs_maint_failures",
+)
+DISK_FULL = (REFUSE.format("53100"), "DROP TRIGGER refuse ON jobs_maint_failures")
+LOCKED = (REFUSE.format("55P03"), "DROP TRIGGER refuse ON jobs_maint_failures")
+
+
+@pytest.mark.parametrize("trouble", [AWAY, DISK_FULL, LOCKED], ids=["missing", "full", "locked"])
+def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_stored_again(
+    database_url, caplog, trouble
+):
+    with (
+        psycopg.connect(database_url, autocommit=True) as look,
+        caplog.at_level(logging.WARNING, "jobs_maint"),
+        recording(lambda: store.connect(database_url, {})) as thread,
+    ):
+        beat = "SELECT beat_at FROM jobs_maint_workers"
+        wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
+        look.execute(trouble[0])
+        thread.store(failure(1))
+        wait_until(lambda: told(caplog), what="the first line")
+        for number in range(2, 8):  # each with a beat that works
+            thread.store(failure(number))
+            before = look.execute(beat).fetchone()
+            wait_until(lambda: look.execute(beat).fetchone() != before, what="a beat")  # noqa: B023
+        assert [event for event, _ in told(caplog)] == [FAILED]
+        look.execute(trouble[1])
+        wait_until(lambda: len(told(caplog)) > 1, what="the second line")
+        assert told(caplog)[1:] == [(RECOVERED, {"unrecorded": 0})]
+        stored = look.execute("SELECT job_id FROM jobs_maint_failures ORDER BY 1").fetchall()
+        assert stored == [(number,) for number in range(1, 8)]
+        thread.store(failure(8)).result(10)
+    assert len(told(caplog)) == 2
+
+
+def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(database_url, caplog):
+    way = threading.Event()
+
+    def connect():
+        if not way.is_set():
+            raise psycopg.OperationalError("nobody answers")
+        return store.connect(database_url, {})
+
+    with caplog.at_level(logging.WARNING, "jobs_maint"), recording(connect) as thread:
+        wait_until(lambda: told(caplog), what="the first line")
+        for number in range(1, 1_051):
+            assert thread.store(failure(number)) is None
+        way.set()
+        wait_until(lambda: len(told(caplog)) > 1, what="the second line")
+        with psycopg.connect(database_url) as look:
+            query = "SELECT count(*) FROM jobs_maint_failures"
+            wait_until(lambda: look.execute(query).fetchone() == (1_000,), what="the others")
+    assert sum(fields.get("unrecorded", fields.get("count", 0)) for _, fields in told(caplog)) == 50
+    assert [event for event, _ in told(caplog)][0] == FAILED
+
+
+def test_a_worker_that_ends_before_the_database_is_back_tells_how_many_it_could_not_store(caplog):
+    def connect():
+        return psycopg.connect("host=127.0.0.1 port=1 connect_timeout=2")
+
+    with (
+        caplog.at_level(logging.WARNING, "jobs_maint"),
+        recording(connect, alive=False) as thread,
+    ):
+        for number in range(550):
+            thread.store(failure(number))
+    assert not thread.is_alive()
+    assert [event for event, _ in told(caplog)] == [FAILED, UNRECORDED]
+    assert told(caplog)[-1] == (UNRECORDED, {"count": 550})
+    assert caplog.records[-1].event == UNRECORDED
+
+
+def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog, monkeypatch):
+    """The thread hangs in a connect that nobody answers when the interpreter ends."""
+    monkeypatch.setattr("jobs_maint.recorder.middleware.WRITE_TIMEOUT", 0.05)
+    begun, way = threading.Event(), threading.Event()
+
+    def connect():
+        begun.set()
+        way.wait(10)
+        raise psycopg.OperationalError("nobody answered")
+
+    recorder = Recorder(MaintSettings())
+    with (
+        caplog.at_level(logging.WARNING, "jobs_maint"),
+        recording(connect, alive=False) as thread,
+    ):
+        recorder._threads.add(thread)
+        for number in range(3):
+            thread.store(failure(number))
+        begun.wait(10)
+        recorder._stop()
+        assert told(caplog) == [(UNRECORDED, {"count": 3})]
+        way.set()
+    assert [event for event, _ in told(caplog)] == [UNRECORDED, FAILED]
