@@ -181,10 +181,13 @@ class Run:
         *,
         elapsed_seconds: float,
         error: tuple[str, str] | None = None,
-    ) -> None:
-        """`counts` None keeps the counts of the committed batches."""
+    ) -> Mapping[str, int] | None:
+        """`counts` None keeps the counts of the committed batches.
+
+        Returns the counts as they stand in the audit; None when it was closed by another process.
+        """
         async with self._pool.connection() as conn, transaction(conn):
-            await fetch_all(
+            closed = await fetch_all(
                 conn,
                 self._queries["close_run"],
                 {
@@ -196,6 +199,7 @@ class Run:
                     "elapsed_seconds": elapsed_seconds,
                 },
             )
+        return closed[0]["counts"] if closed else None
 
 
 async def interrupt_lost_runs(pool: Pool) -> int:

@@ -59,6 +59,8 @@ class Watch:
         self._on_progress = on_progress
         self._must_stop = must_stop
         self._stopped = False
+        self.certain = True
+        """False when an act broke off and the database could not be asked how far it came."""
 
     @property
     def stop_requested(self) -> bool:
@@ -74,6 +76,13 @@ class Watch:
     def tell(self, done: int, total: int | None) -> None:
         if self._on_progress is not None:
             self._on_progress(done, total)
+
+    def tell_end(self, counts: Mapping[str, int] | None) -> None:
+        """What is stored of an act that broke off; the last commit may have gone either way."""
+        if counts is None:
+            self.certain = False
+        else:
+            self.tell(sum(counts.values()), None)
 
 
 @dataclass(slots=True)
@@ -127,17 +136,21 @@ async def open_run(
     return run
 
 
-async def close_broken(run: audit.Run, exc: BaseException, elapsed_seconds: float) -> None:
-    """Close a run that failed, with the counts of what was committed.
+async def close_broken(
+    call: Call[Any], run: audit.Run, exc: BaseException, elapsed_seconds: float
+) -> None:
+    """Close a run that failed, and tell what the database holds of it.
 
     A database that is gone must not hide the error; the next process then closes the run.
     """
     outcome = "failed" if isinstance(exc, Exception) else "interrupted"
     error = describe_error(exc)
+    counts = None
     try:
-        await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
+        counts = await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
     except Exception as second:  # noqa: BLE001
         emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, code=error[0])
+    call.watch.tell_end(counts)
 
 
 async def read(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:

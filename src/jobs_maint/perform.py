@@ -86,19 +86,9 @@ async def perform(
             # ShowSchemaSql needs no database.
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
             return cast("R", await handler(call))
-        except NotPermitted as exc:
-            await _audit_failure(pool, actor, action, "refused", exc, begun)
-            raise
-        except SelectionExpired as exc:
-            await _audit_failure(pool, actor, action, "expired", exc, begun)
-            raise
-        except JobsMaintError as exc:
-            if _is_audited(actor, action, exc):
-                await _audit_failure(pool, actor, action, "refused", exc, begun)
-            raise
         except Exception as exc:
-            if action.act and not (call is not None and call.audited):
-                await _audit_failure(pool, actor, action, "failed", exc, begun)
+            if not (call is not None and call.audited) and _is_audited(actor, action, exc):
+                await _audit_failure(pool, actor, action, _name_outcome(exc), exc, begun)
             raise
 
 
@@ -108,9 +98,17 @@ async def claim_request(pool: Pool, key: str) -> bool:
         return await audit.claim_request(pool, key)
 
 
-def _is_audited(actor: Actor, action: Action[Any], exc: JobsMaintError) -> bool:
-    """Whether a refusal is audited. A nightly task that waits for its turn was not refused."""
+def _is_audited(actor: Actor, action: Action[Any], exc: Exception) -> bool:
+    """Whether a failure has a row. A nightly task that waits for its turn was not refused."""
+    if isinstance(exc, NotPermitted | SelectionExpired):
+        return True
     return action.act and not (isinstance(exc, AlreadyRunning) and actor.kind == "task")
+
+
+def _name_outcome(exc: Exception) -> str:
+    if isinstance(exc, SelectionExpired):
+        return "expired"
+    return "refused" if isinstance(exc, JobsMaintError) else "failed"
 
 
 async def _audit_failure(

@@ -89,6 +89,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "worker_alive": "a live worker runs them",
         "too_soon": "no worker is reporting yet",
         "worker_unknown": "their worker has no recorder, so its state is unknown",
+        "not_permitted": "their queue is outside your grant",
         "held": "another session holds their rows",
         "started_again": "they were started again since the preview",
     }

@@ -24,7 +24,11 @@ from tests.support.locks import wait_for_waiting
 from tests.support.server import Server, embedded_server
 from tests.support.waiting import until
 
+from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge
 from jobs_maint.database import open_pool
+from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.perform import Watch, perform
+from jobs_maint.settings import MaintSettings
 from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
 
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
@@ -215,6 +219,9 @@ class OwnServer(Server):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
+    def crash(self):
+        self.control("restart", "-m", "immediate", "-l", f"{self.folder}/again")
+
     async def restart(self, how):
         await asyncio.to_thread(self.control, "restart", "-m", how, "-l", f"{self.folder}/again")
 
@@ -224,6 +231,10 @@ def own_server():
     with embedded_server() as embedded:
         own = OwnServer(embedded)
         try:
+            # A commit that does not wait for the disk is lost in the crash, not by chance.
+            for setting in ("wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'"):
+                own.execute(f"ALTER SYSTEM SET {setting}")
+            own.execute("SELECT pg_reload_conf()")
             own.make_templates()
             yield own
         finally:
@@ -274,3 +285,67 @@ async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_cam
         await click(slack, bot, OPERATOR, rest, "Retry 700 jobs")
         async with look(url) as conn:
             assert await count(conn, "todo") == 1_200
+
+
+class CrashingPool:
+    """Of a purge, whose server crashes before the next transaction begins once it is `due`."""
+
+    def __init__(self, pool, server):
+        self.pool, self.server, self.due = pool, server, False
+
+    def connection(self):
+        if self.due:
+            self.due = False
+            self.server.crash()
+        return self.pool.connection()
+
+
+@pytest.mark.parametrize("when", ["between two batches", "within a batch"])
+async def test_the_server_crashes_in_a_purge_and_what_is_told_is_what_the_database_holds(
+    own_server, when
+):
+    """Also where the role or database does not wait for the disk."""
+    url = own_server.url(own_server.create_lasting("ours_template"))
+    async with look(url) as conn:
+        name = conn.info.dbname
+        await conn.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        await conn.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " SELECT 'email', 'app.mail', 'succeeded' FROM generate_series(1, 2500)"
+        )
+        await conn.execute(
+            "INSERT INTO procrastinate_events (job_id, type, at)"
+            " SELECT id, 'succeeded', now() - interval '40 days' FROM procrastinate_jobs"
+        )
+        await conn.execute("CHECKPOINT")
+    told = []
+
+    def on_progress(done, _total):
+        told.append(done)
+        if len(told) == 2 and when == "between two batches":
+            crashing.due = True
+        elif len(told) == 2:
+            own_server.crash()
+
+    actor, settings = Actor.shell("ana", "host"), MaintSettings()
+    async with open_pool(url) as pool:
+        crashing = CrashingPool(pool, own_server)
+        preview = await perform(pool, actor, PreviewPurge(), settings=settings)
+        watch = Watch(on_progress)
+        run = perform(
+            crashing, actor, ConfirmSelection(preview.key), settings=settings, watch=watch
+        )
+        if when == "between two batches":
+            assert (await run).total == 2_500
+        else:
+            with pytest.raises(DatabaseUnavailable):
+                await run
+    async with look(url) as conn:
+        deleted = 2_500 - await count(conn, "succeeded")
+        found = await conn.execute(
+            "SELECT outcome, counts FROM jobs_maint_audit ORDER BY id DESC LIMIT 1"
+        )
+        outcome, counts = await found.fetchone()
+    assert (deleted, told[-1], watch.certain) == (counts["succeeded"], deleted, True)
+    assert outcome == ("done" if when == "between two batches" else "failed")
+    assert deleted == (2_500 if when == "between two batches" else 1_000)

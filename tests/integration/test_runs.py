@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from chatbot.messages.outcome import render_bulk
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
@@ -15,6 +16,7 @@ from jobs_maint.actions import (
     Grant,
     JobFilter,
     PreviewBulk,
+    RescueStalled,
     Role,
     StopRun,
     TakeLostRuns,
@@ -27,6 +29,7 @@ ANA = Actor("slack", "U1", "ana", "C1", (Grant(Role.OPERATOR),))
 BO = Actor("slack", "U2", "bo", "C1", (Grant(Role.OPERATOR),))
 VI = Actor("slack", "U3", "vi", "C1", (Grant(Role.VIEWER),))
 BOT = Actor.task("chatbot")
+RESCUE = Actor.task("jobs_maint:rescue_stalled_jobs")
 
 
 async def ask(pool, action, actor=ANA, **options):
@@ -164,3 +167,53 @@ async def test_the_outcome_brings_what_the_preview_knew(pool, conn):
     report = await ask(pool, ConfirmSelection(shown.key))
     assert (report.queues, report.left_out) == (("email",), shown.left_out)
     assert [skip.sample for skip in report.left_out] == [(999,)]
+
+
+@pytest.mark.parametrize("verb", [BulkVerb.RETRY, BulkVerb.DISCARD, BulkVerb.CANCEL])
+async def test_a_grant_narrowed_after_the_preview_is_told_with_what_was_done_all_the_same(
+    pool, conn, verb
+):
+    """The jobs out of reach stay as they are, whatever was committed before them."""
+    status = "todo" if verb is BulkVerb.CANCEL else "failed"
+    admin = Actor("slack", "U1", "ana", "C1", (Grant(Role.ADMIN),))
+    narrow = Actor("slack", "U1", "ana", "C1", (Grant(Role.ADMIN, queues=("email",)),))
+    for queue, number in (("email", 600), ("web", 100)):
+        await conn.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " SELECT %s, 'app.task', %s FROM generate_series(1, %s)",
+            (queue, status, number),
+        )
+    shown = await ask(pool, PreviewBulk(verb, JobFilter(statuses=(status,))), admin)
+    report = await ask(pool, ConfirmSelection(shown.key), narrow)
+    assert (report.requested, report.done) == (700, 600)
+    [skipped] = report.skips
+    assert (skipped.code, skipped.count) == ("not_permitted", 100)
+    found = await conn.execute(
+        "SELECT queue_name, count(*) FROM procrastinate_jobs WHERE status = %s GROUP BY 1",
+        (status,),
+    )
+    assert await found.fetchall() == [("web", 100)]
+    found = await conn.execute(
+        "SELECT outcome, counts FROM jobs_maint_audit WHERE outcome <> 'previewed'"
+    )
+    assert await found.fetchall() == [("partly", {"done": 600, "skipped": 100})]
+    text = render_bulk(report, "/jobs", by="U1").text
+    assert "600 jobs" in text
+    assert "100 skipped: their queue is outside your grant" in text
+    assert "nothing was changed" not in text.lower()
+
+
+async def test_an_act_whose_process_died_is_closed_by_the_next_pass_of_the_rescue(pool, conn):
+    await make_failed(conn, 700)
+    await run_and_die(pool, ("C1", "17.5"))
+    await ask(pool, RescueStalled(), RESCUE)
+    assert ("retry", "started") in await outcomes(conn)  # its lease has not run out
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    await ask(pool, RescueStalled(), RESCUE)
+    assert ("retry", "interrupted") in await outcomes(conn)
+    (lost,) = await ask(pool, TakeLostRuns(), BOT)  # its message is still the bot's to change
+    assert lost.counts == {"done": 500}
+    # A table that is missing costs the rescue nothing.
+    await conn.execute("ALTER TABLE jobs_maint_runs RENAME TO away")
+    await ask(pool, RescueStalled(), RESCUE)
+    assert ("rescue", "failed") not in await outcomes(conn)

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.problems import explain_refusal
@@ -18,7 +19,7 @@ from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, 
 from chatbot.messages.progress import Progress, render_broken, render_progress
 from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
-from jobs_maint.actions import ConfirmSelection, DropSelection, StopRun
+from jobs_maint.actions import Action, ConfirmSelection, DropSelection, StopRun
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
 from jobs_maint.models import BulkReport, PurgeReport
 from jobs_maint.perform import Watch, perform
@@ -46,28 +47,18 @@ class Acts:
         action = ConfirmSelection(request.key_of_preview)
         known = await services.find_actor(request, action)
         running = _Running(services, request, await self._find_target(request))
-        watch = Watch(
-            running.on_progress,
-            must_stop=services.work.stopping.is_set,
-            on_open=running.on_open,
-            place=(request.channel, running.target.ts),
-        )
         try:
             async with running.shown():
                 report = await perform(
-                    services.pool, known.actor, action, settings=services.maint, watch=watch
+                    services.pool,
+                    known.actor,
+                    action,
+                    settings=services.maint,
+                    watch=running.watch,
                 )
-        except NotPermitted as exc:
-            return Answer(await explain_refusal(services, exc, action, known), private=True)
-        except SelectionExpired as exc:
-            # An unknown one may be of another database: its message is not ours to change.
-            if exc.why == "late":
-                message = render_too_late(request.words, services.command, used=False)
-                await _Running(services, request, _by_response_url(request)).finish(message)
-            raise
         except JobsMaintError as exc:
             if running.audit_id is None:
-                raise
+                return await self._explain_unbegun(request, exc, action, known)
             await self._tell(request, running, running.render_broken(str(exc)))
             return None
         except asyncio.CancelledError:
@@ -81,6 +72,19 @@ class Acts:
             raise
         await self._tell(request, running, self._render(report, request))
         return None
+
+    async def _explain_unbegun(
+        self, request: SlackRequest, exc: JobsMaintError, action: Action[Any], known: KnownActor
+    ) -> Answer:
+        """Nothing was changed; raises what has no answer of its own."""
+        services = self._services
+        if isinstance(exc, NotPermitted):
+            return Answer(await explain_refusal(services, exc, action, known), private=True)
+        # An unknown preview may be of another database: its message is not ours to change.
+        if isinstance(exc, SelectionExpired) and exc.why == "late":
+            message = render_too_late(request.words, services.command, used=False)
+            await _Running(services, request, _by_response_url(request)).finish(message)
+        raise exc
 
     async def _tell(self, request: SlackRequest, running: _Running, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it."""
@@ -141,6 +145,12 @@ class _Running:
 
     def __init__(self, services: Services, request: SlackRequest, target: Target) -> None:
         self.audit_id: int | None = None
+        self.watch = Watch(
+            self.on_progress,
+            must_stop=services.work.stopping.is_set,
+            on_open=self.on_open,
+            place=(request.channel, target.ts),
+        )
         self.target = target
         self._services = services
         self._request = request
@@ -168,6 +178,7 @@ class _Running:
             elapsed_seconds=time.monotonic() - self._begun,
             audit_id=self.audit_id,
             stopping=self._services.work.stopping.is_set(),
+            certain=self.watch.certain,
         )
 
     @contextlib.asynccontextmanager

@@ -45,7 +45,11 @@ LOOKED_AT = {"done", "skipped", "failed", "succeeded", "cancelled", "aborted"}
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an act has got: `done` jobs were looked at so far."""
+    """How far an act has got: `done` jobs were looked at so far.
+
+    Not `certain`: the act broke off with a database that does not answer, so the last batch may be
+    stored or not.
+    """
 
     verb: str
     words: str
@@ -55,6 +59,7 @@ class Progress:
     elapsed_seconds: float
     audit_id: int | None
     stopping: bool = False
+    certain: bool = True
 
 
 def render_progress(progress: Progress, command: str) -> Message:
@@ -92,8 +97,10 @@ def _bar(progress: Progress) -> Line:
 
 def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     """The act failed halfway. `reason`: what broke it, a phrase or a sentence."""
+    how = "Stopped by an error"
+    far = _broke_off(how, progress.done, progress.total, certain=progress.certain)
     lines: list[Line] = [
-        ["🔴 ", bold(f"{_broke_off('Stopped by an error', progress.done, progress.total)}.")],
+        ["🔴 ", bold(f"{far}.")],
         [sentence(one_line(reason, 600))],
         [f"{KEPT}. Once that is fixed, preview the rest."],
     ]
@@ -132,9 +139,11 @@ def _tell_counts(run: LostRun, asked: Asked) -> str:
     return f": {', '.join(there)}" if run.word != "purge" and there else ""
 
 
-def _broke_off(how: str, done: int, total: int | None) -> str:
+def _broke_off(how: str, done: int, total: int | None, *, certain: bool = True) -> str:
+    about = "" if certain else "about "
     if total is None:
-        return f"{how} after {count(done, 'job')}"
+        return f"{how} after {about}{count(done, 'job')}"
     if not done:
-        return f"{how} before the first of {count(total, 'job')}"
-    return f"{how} after {done:,} of {count(total, 'job')}"
+        where = "before the first" if certain else "in the first batch"
+        return f"{how} {where} of {count(total, 'job')}"
+    return f"{how} after {about}{done:,} of {count(total, 'job')}"

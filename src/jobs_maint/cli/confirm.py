@@ -20,7 +20,7 @@ from jobs_maint.cli import run
 from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
 from jobs_maint.cli.output import find_width, is_styled, is_terminal
 from jobs_maint.cli.progress import ProgressLine
-from jobs_maint.errors import DatabaseUnavailable, InvalidRequest
+from jobs_maint.errors import InvalidRequest, JobsMaintError
 from jobs_maint.models import BulkReport, Preview, SchemaDropReport
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text
@@ -150,21 +150,22 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
     with ProgressLine(title, preview.count) as line:
         try:
             report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
-        except DatabaseUnavailable as exc:
-            if not looked:
+        except JobsMaintError as exc:
+            if not looked and watch.certain:
                 raise
-            far = _how_far(looked, preview.count)
-            raise DatabaseUnavailable(f"{far[:1].upper()}{far[1:]}. Then: {exc}") from exc
+            far = _how_far(looked, preview.count, certain=watch.certain)
+            raise type(exc)(f"{far[:1].upper()}{far[1:]}. Then: {exc}") from exc
         except KeyboardInterrupt:
-            far = _how_far(looked, preview.count)
+            far = _how_far(looked, preview.count, certain=watch.certain)
             raise KeyboardInterrupt(f"interrupted; {far}") from None
     stopped = report.stopped if isinstance(report, BulkReport) else not report.finished
     code = INTERRUPTED if watch.stop_requested and stopped else find_exit_code(report)
     return report, code
 
 
-def _how_far(looked: int, total: int) -> str:
+def _how_far(looked: int, total: int, *, certain: bool) -> str:
+    about = "" if certain else "about "
     return (
-        f"{looked:,} of {count_noun(total, 'job')} had been processed, and completed work is kept; "
-        "run the same command again for the rest"
+        f"{about}{looked:,} of {count_noun(total, 'job')} had been processed, and completed work "
+        "is kept; run the same command again for the rest"
     )

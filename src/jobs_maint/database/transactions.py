@@ -44,7 +44,8 @@ async def transaction(
 
     The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`
     all its statements see the same moment, and changing a row that changed since is an error.
-    Times come as UTC and text as UTF-8, whatever the server, the role or the pool is set to.
+    Times come as UTC and text as UTF-8, and a commit waits for the disk, whatever the server, the
+    role or the pool is set to.
     """
     try:
         with note_timeout(statement_timeout):
@@ -95,7 +96,10 @@ async def _limit(
         "SELECT set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"
         " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
-        " set_config('client_encoding', %s, true)",
+        " set_config('client_encoding', %s, true),"
+        # Where it is off, a crash of the server takes back what was told as done.
+        " set_config('synchronous_commit',"
+        " replace(current_setting('synchronous_commit'), 'off', 'on'), true)",
         (_milliseconds(lock_timeout), _milliseconds(statement_timeout), CLIENT_ENCODING),
         prepare=False,
     )

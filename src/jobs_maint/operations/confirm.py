@@ -120,7 +120,7 @@ async def _run_bulk(
             on_batch=on_batch,
         )
     except BaseException as exc:
-        await close_broken(run, exc, time.monotonic() - begun)
+        await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
     whole = report.done == report.requested

@@ -39,12 +39,14 @@ WHERE audit_id = (
     FOR UPDATE SKIP LOCKED);
 
 -- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
--- Without counts, those of the committed batches are kept.
+-- Without counts, those of the committed batches are kept. Returns the counts, and no row when the
+-- run was already marked interrupted.
 WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)
 UPDATE jobs_maint_audit
 SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %(error_code)s, error = %(error)s,
     elapsed_seconds = %(elapsed_seconds)s
-WHERE id = %(audit_id)s AND outcome = 'started';
+WHERE id = %(audit_id)s AND outcome = 'started'
+RETURNING counts;
 
 -- name: interrupt_runs
 -- Runs whose process is gone: their lease ran out. Returns how many were marked. One with a

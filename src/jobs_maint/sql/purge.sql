@@ -37,11 +37,6 @@ FROM (
     ORDER BY id LIMIT 1
 ) AS j;
 
--- name: prepare_batch
--- For this transaction only. Its commit does not wait for the disk: a crash may undo the last
--- batches, with what the audit says of them; the commit that closes a run waits for all of them.
-SELECT set_config('synchronous_commit', 'off', true);
-
 -- name: find_batch (after, bound, status, limit, queue)
 -- The next jobs of one final status in id order: how many there are, and the last of them. By
 -- jobs_maint_purgeable_idx, whose condition is repeated: jobs of another status that lie before the

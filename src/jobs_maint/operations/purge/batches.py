@@ -92,19 +92,13 @@ async def purge_finished_jobs(
                     continue
                 await purge.survey(walk, turn, dated.id if is_due else first_id - 1, wanted)
     if trim and not dry_run and not progress.stopped:
-
-        async def on_trim(conn: Conn, table: str, rows: int) -> bool:
-            progress.trimmed[table] += rows
-            progress.batches += 1
-            return on_batch is None or await on_batch(conn, progress.counts())
-
         ended = await trim_tables(
             pool,
             now,
+            progress,
             keep_audit=retention.audit,
             deadline=deadline,
-            on_batch=on_trim,
-            postponed=progress.postponed,
+            on_batch=on_batch,
         )
         progress.stopped = not ended
     progress.postponed.throw()

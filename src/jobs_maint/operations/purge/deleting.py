@@ -86,7 +86,6 @@ async def delete_batch(
         pool.connection() as conn,
         transaction(conn, lock_timeout=patience, snapshot=not careful),
     ):
-        await fetch_all(conn, queries["prepare_batch"])
         if careful:
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)
             ids = [row["id"] for row in locked]

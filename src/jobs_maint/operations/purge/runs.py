@@ -59,7 +59,7 @@ async def run_purge(
                 call.pool, retention, on_batch=on_batch, on_survey=on_survey, **options
             )
     except BaseException as exc:
-        await close_broken(run, exc, time.monotonic() - begun)
+        await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     undated = sum(group.count for group in report.undated)
     left = {k: number for k, number in (("refused", report.kept), ("undated", undated)) if number}

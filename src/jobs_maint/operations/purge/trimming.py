@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import LiteralString
 
-from jobs_maint.database import Conn, Pool, transaction
-from jobs_maint.operations.bad_rows import Postponed
+from jobs_maint.database import Pool, transaction
+from jobs_maint.operations.purge.deleting import OnBatch, Progress
 from jobs_maint.sql import load_queries
 
 __all__ = ["trim_tables"]
@@ -19,24 +19,21 @@ GONE_FAILURES = timedelta(days=90)
 DIGESTS = timedelta(days=90)
 REQUESTS = timedelta(days=1)
 
-OnTrim = Callable[[Conn, str, int], Awaitable[bool]]
-"""Called in each batch's transaction with the table and the rows deleted; False ends it."""
-
 
 async def trim_tables(
     pool: Pool,
     now: datetime,
+    progress: Progress,
     *,
     keep_audit: timedelta | None,
     deadline: float | None,
-    on_batch: OnTrim,
-    postponed: Postponed,
+    on_batch: OnBatch | None,
 ) -> bool:
     """False when `deadline` (by `time.monotonic()`) passed or `on_batch` ended it.
 
     If the database refuses to delete rows of one table, the others are still trimmed, and
-    `postponed` holds the error. `keep_audit`: None keeps it forever. How long the rest is kept:
-    `docs/reference/schema.md`.
+    `progress.postponed` holds the error. `keep_audit`: None keeps it forever. How long the rest is
+    kept: `docs/reference/schema.md`.
     """
     queries = load_queries("purge")
     steps: list[tuple[str, LiteralString, timedelta | None]] = [
@@ -56,12 +53,15 @@ async def trim_tables(
             if deadline is not None and time.monotonic() >= deadline:
                 return False
             gone = 0
-            with postponed.step():
+            with progress.postponed.step():
                 async with pool.connection() as conn, transaction(conn):
                     params = {"cutoff": now - span, "limit": BATCH}
-                    cursor = await conn.execute(query, params, prepare=False)
-                    gone = cursor.rowcount
-                    go_on = gone <= 0 or await on_batch(conn, table, gone)
+                    rows = (await conn.execute(query, params, prepare=False)).rowcount
+                    counted = progress.trimmed + Counter({table: rows})
+                    if rows and on_batch is not None:
+                        go_on = await on_batch(conn, {**progress.deleted, **counted})
+                gone, progress.trimmed = rows, counted
+                progress.batches += rows > 0
             if not go_on:
                 return False
     return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+
+import psycopg
 
 from jobs_maint import audit
 from jobs_maint.actions import (
@@ -17,7 +20,7 @@ from jobs_maint.actions import (
     RescueStalled,
     Role,
 )
-from jobs_maint.call import Call, Handlers, read, record_items
+from jobs_maint.call import Call, Handlers, describe_error, read, record_items
 from jobs_maint.database import Conn, transaction
 from jobs_maint.errors import JobNotFound, WrongJobStatus
 from jobs_maint.events import emit
@@ -61,7 +64,17 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     await note_hours(call.pool)
+    await _close_lost_runs(call)
     return report
+
+
+async def _close_lost_runs(call: Call[RescueStalled]) -> None:
+    """Acts whose process died are not `started` any more; never fails the rescue."""
+    try:
+        await audit.interrupt_lost_runs(call.pool)
+    except psycopg.Error as exc:
+        code = describe_error(exc)[0]
+        emit("jobs_maint.audit_failed", logging.ERROR, error=type(exc).__name__, code=code)
 
 
 async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:

@@ -13,6 +13,7 @@ from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import Refusals
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
+from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
 from jobs_maint.operations.sets.frozen import SAMPLE
 from jobs_maint.sql import load_queries
@@ -57,12 +58,13 @@ async def run_set(
             ids: Sequence[int], held: Sequence[ItemResult], looked: int = looked
         ) -> tuple[Sequence[ItemResult], bool]:
             async with pool.connection() as conn, transaction(conn):
+                ids, outside = await _leave_outside(conn, ids, scope)
                 items = await (
                     act(conn, ids)
                     if act is not None
                     else _act(conn, verb, ids, reset_attempts=reset_attempts, scope=scope)
                 )
-                items = [*items, *held]
+                items = [*items, *outside, *held]
                 await _keep_items(conn, audit_id, items)
                 return items, on_batch is None or await on_batch(conn, looked, items)
 
@@ -99,6 +101,27 @@ async def run_set(
         stopped=stopped,
         became=groups[ItemOutcome.DONE],
     )
+
+
+async def _leave_outside(
+    conn: Conn, ids: Sequence[int], scope: QueueScope
+) -> tuple[Sequence[int], list[ItemResult]]:
+    """The jobs that the grant reaches now, and the others; all of them locked.
+
+    A grant may have been narrowed since the preview, and earlier batches are committed: a refusal
+    of the whole act would tell them as not done.
+    """
+    if scope.globs is None:
+        return ids, []
+    rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
+    reason = f"its queue is outside your grant ({', '.join(scope.globs)})"
+    outside = [
+        ItemResult(job_id, ItemOutcome.SKIPPED, "not_permitted", reason)
+        for job_id, row in rows.items()
+        if not scope.covers(row["queue_name"])
+    ]
+    left_out = {item.job_id for item in outside}
+    return [job_id for job_id in ids if job_id not in left_out], outside
 
 
 async def _act(
