@@ -14,19 +14,17 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.models import ItemResult, LostRun, StoppedRun
+from jobs_maint.models import ItemResult
 from jobs_maint.sql import load_queries
 
 __all__ = [
     "LEASE_SECONDS",
     "Run",
-    "ask_to_stop",
     "claim_request",
-    "forget_run",
     "interrupt_lost_runs",
+    "keep_untold",
     "record",
     "record_alone",
-    "take_lost_runs",
 ]
 
 LEASE_SECONDS = 60.0
@@ -192,6 +190,7 @@ class Run:
                 self._queries["close_run"],
                 {
                     "audit_id": self.audit_id,
+                    "lease_seconds": LEASE_SECONDS,
                     "outcome": outcome,
                     "counts": None if counts is None else Jsonb(dict(counts)),
                     "error_code": error[0] if error else None,
@@ -210,37 +209,10 @@ async def interrupt_lost_runs(pool: Pool) -> int:
         return len(found)
 
 
-async def ask_to_stop(conn: Conn, audit_id: int) -> StoppedRun | None:
-    """Stop the run after its batch; returns whose it is, or None when it is no longer running."""
-    rows = await fetch_all(conn, load_queries("audit")["ask_to_stop"], {"audit_id": audit_id})
-    if not rows:
-        return None
-    return StoppedRun(rows[0]["actor_kind"], rows[0]["actor_id"], rows[0]["action"])
-
-
-async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
-    """Interrupted runs whose message must say so; no other process gets them for a minute."""
-    rows = await fetch_all(
-        conn, load_queries("audit")["take_lost_runs"], {"lease_seconds": LEASE_SECONDS}
-    )
-    return tuple(
-        LostRun(
-            audit_id=row["audit_id"],
-            actor_id=row["actor_id"],
-            word=row["word"],
-            words=row["action"],
-            counts=row["counts"],
-            total=row["total"],
-            channel=row["channel"],
-            ts=row["ts"],
-            started_at=row["started_at"],
-        )
-        for row in rows
-    )
-
-
-async def forget_run(conn: Conn, audit_id: int) -> None:
-    await fetch_all(conn, load_queries("audit")["forget_run"], {"audit_id": audit_id})
+async def keep_untold(conn: Conn, audit_id: int, channel: str) -> None:
+    """In the act's transaction: `channel` has to be told of it, if need be by another process."""
+    params = {"audit_id": audit_id, "lease_seconds": LEASE_SECONDS, "channel": channel}
+    await fetch_all(conn, load_queries("audit")["keep_untold"], params)
 
 
 async def claim_request(pool: Pool, key: str) -> bool:

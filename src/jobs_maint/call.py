@@ -52,7 +52,7 @@ class Watch:
 
         `must_stop` is called after each batch and stops the act as `stop()` does. `on_open` gets
         the audit id and the total before the first batch; `place` is the channel and ts of the
-        message that reports the act.
+        message that reports the act, and keeps the act until CloseRun says that it was told.
         """
         self.place = place
         self._on_open = on_open
@@ -175,7 +175,10 @@ async def record_items(
         broken = [item for item in items if item.outcome is ItemOutcome.FAILED]
         outcome = "failed" if broken else outcome
         error = ((broken or items)[0].code, (broken or items)[0].reason)
-    await audit.record(
+    audit_id = await audit.record(
         conn, call.actor, call.action, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
     )  # fmt: skip
+    if done and call.watch.place is not None:
+        await audit.keep_untold(conn, audit_id, call.watch.place[0])
+        call.watch.opened(audit_id, None)

@@ -87,8 +87,8 @@ async def perform(
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
             return cast("R", await handler(call))
         except Exception as exc:
-            if not (call is not None and call.audited) and _is_audited(actor, action, exc):
-                await _audit_failure(pool, actor, action, _name_outcome(exc), exc, begun)
+            if call is None or not call.audited:
+                await _audit_raised(pool, actor, action, exc, begun)
             raise
 
 
@@ -98,17 +98,23 @@ async def claim_request(pool: Pool, key: str) -> bool:
         return await audit.claim_request(pool, key)
 
 
-def _is_audited(actor: Actor, action: Action[Any], exc: Exception) -> bool:
-    """Whether a failure has a row. A nightly task that waits for its turn was not refused."""
-    if isinstance(exc, NotPermitted | SelectionExpired):
-        return True
-    return action.act and not (isinstance(exc, AlreadyRunning) and actor.kind == "task")
+async def _audit_raised(
+    pool: Pool | None, actor: Actor, action: Action[Any], exc: Exception, begun: float
+) -> None:
+    """Refusals always have a row, failures where something was to be changed.
 
-
-def _name_outcome(exc: Exception) -> str:
+    A nightly task that waits for its turn was not refused.
+    """
     if isinstance(exc, SelectionExpired):
-        return "expired"
-    return "refused" if isinstance(exc, JobsMaintError) else "failed"
+        await _audit_failure(pool, actor, action, "expired", exc, begun)
+    elif isinstance(exc, NotPermitted):
+        await _audit_failure(pool, actor, action, "refused", exc, begun)
+    elif not action.act or (isinstance(exc, AlreadyRunning) and actor.kind == "task"):
+        return
+    elif isinstance(exc, JobsMaintError):
+        await _audit_failure(pool, actor, action, "refused", exc, begun)
+    else:
+        await _audit_failure(pool, actor, action, "failed", exc, begun)
 
 
 async def _audit_failure(

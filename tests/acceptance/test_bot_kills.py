@@ -29,7 +29,7 @@ from jobs_maint.database import open_pool
 from jobs_maint.errors import DatabaseUnavailable
 from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
-from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
+from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, build_sample_config
 
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
 
@@ -63,13 +63,14 @@ async def blocked(database_url, statement):
 async def fleet(processes):
     """A local Slack, and bots as processes that connect to it."""
     async with open_slack(build_sample_config(mode="socket")) as slack:
+        slack.add_bot(RANDOM)
         there = []
 
         async def start():
             before = slack.connections
             process = processes.start(
                 "-m", "chatbot", SLACK_API_URL=slack.api_url, CHATBOT_PORT="0",
-                CHATBOT_ROLES=json.dumps(ROLES), **SOCKET,
+                CHATBOT_ROLES=json.dumps(ROLES), CHATBOT_AUDIT_CHANNEL=RANDOM, **SOCKET,
             )  # fmt: skip
             there.append(process)
             await until(
@@ -135,6 +136,45 @@ async def test_killed_before_a_confirmed_act_began_its_preview_can_be_confirmed_
     await slack.wait_for_message(OPS, lambda m: m.text.startswith("✅ 3 jobs of webhook"), 30)
     assert await count(conn, "todo") == 3
     assert await audited(conn) == [(OPERATOR, "retry", "previewed"), (OPERATOR, "retry", "done")]
+
+
+async def test_killed_before_slack_took_the_outcome_the_next_bot_tells_what_was_done_once(
+    fleet, conn, make_job
+):
+    slack, start = fleet
+    await make_failed(conn, 3)
+    job = await make_job(status="failed", queue="email")
+    first = await start()
+    preview = await answer_to(slack, OPERATOR, "/jobs retry --all webhook", "Retry 3 failed jobs")
+    for method in ("chat.update", "response_url"):
+        slack.set_fault("hang", method=method)
+    await slack.click(OPERATOR, OPS, preview.ts, "Retry 3 jobs")
+    await slack.command(OPERATOR, OPS, f"/jobs retry {job}")
+    await until(lambda: not slack._faults.waiting, "both answers on their way")
+    await kill(slack, first)
+    slack.clear_faults()
+    before = [m.ts for m in slack.messages(OPS)]
+    assert (await count(conn, "todo"), slack.messages(RANDOM)) == (4, [])
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    await start()
+    await slack.wait_for_message(OPS, lambda m: m.text.startswith(f"✅ Job {job} retried."), 60)
+    await until(lambda: len(slack.messages(RANDOM)) == 2, "the audit channel")
+
+    async def is_forgotten():
+        found = await conn.execute("SELECT count(*) FROM jobs_maint_runs")
+        return await found.fetchone() == (0,)
+
+    await until(is_forgotten, "the end of both")
+    [edited] = [m for m in slack.messages(OPS) if m.ts == preview.ts]
+    assert edited.text.startswith("✅ 3 jobs of webhook retried.")
+    assert len([m for m in slack.messages(OPS) if m.ts not in before]) == 1
+    told = sorted(m.text.splitlines()[0] for m in slack.messages(RANDOM))
+    assert told == ["✅ 3 jobs of webhook retried.", f"✅ Job {job} retried."]
+    assert await audited(conn) == [
+        (OPERATOR, "retry", "previewed"),
+        (OPERATOR, "retry", "done"),
+        (OPERATOR, "retry", "done"),
+    ]
 
 
 HALT = """

@@ -17,6 +17,7 @@ from jobs_maint.actions import (
     JobFilter,
     PreviewBulk,
     RescueStalled,
+    RetryJobs,
     Role,
     StopRun,
     TakeLostRuns,
@@ -217,3 +218,26 @@ async def test_an_act_whose_process_died_is_closed_by_the_next_pass_of_the_rescu
     await conn.execute("ALTER TABLE jobs_maint_runs RENAME TO away")
     await ask(pool, RescueStalled(), RESCUE)
     assert ("rescue", "failed") not in await outcomes(conn)
+
+
+async def test_an_act_of_slack_is_kept_until_it_was_told_and_those_of_others_are_not(pool, conn):
+    await make_failed(conn, 3)
+    found = await conn.execute("SELECT id FROM procrastinate_jobs ORDER BY id")
+    one, two, three = [row[0] for row in await found.fetchall()]
+    await ask(pool, RetryJobs((three,)))
+    told = Watch(place=("C1", None))
+    await ask(pool, RetryJobs((one, three)), watch=told)
+    await ask(pool, RetryJobs((three,)), watch=told)  # nothing was changed
+    shown = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=(two,))))
+    report = await ask(pool, ConfirmSelection(shown.key), watch=Watch(place=("C1", "17.5")))
+    assert await ask(pool, TakeLostRuns(), BOT) == ()  # their minute is not over
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    short, run = await ask(pool, TakeLostRuns(), BOT)
+    assert (short.words, short.outcome, short.changed) == (
+        f"retry {one} {three}", "partly", ((one, "put_back"),),
+    )  # fmt: skip
+    assert (short.channel, short.ts, short.total) == ("C1", None, None)
+    assert (run.audit_id, run.outcome, run.counts) == (report.audit_id, "done", {"done": 1})
+    for act in (short, run):
+        await ask(pool, CloseRun(act.audit_id), BOT)
+    assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []

@@ -141,6 +141,16 @@ def _ends() -> Iterator[tuple[str, Message]]:
     yield "too late", replies.render_too_late(words, COMMAND, used=False)
     yield "confirmed before", replies.render_too_late(words, COMMAND, used=True)
     yield "interrupted", replies.render_lost(LOST, COMMAND)
+    one = replace(
+        LOST, word="retry", words="retry 4711", counts={"done": 1}, total=None, outcome="done",
+        changed=((4711, "put_back"),),
+    )  # fmt: skip
+    yield "told late: one job", replies.render_lost(one, COMMAND)
+    counts = {"done": 1_188, "skipped": 12}
+    yield (
+        "told late: a set",
+        replies.render_lost(replace(LOST, counts=counts, outcome="partly"), COMMAND),
+    )
     broken = replace(AT_WORK, done=500, total=1_200)
     reason = "the jobs database does not answer: connection refused"
     yield "broken", replies.render_broken(broken, COMMAND, reason=reason)

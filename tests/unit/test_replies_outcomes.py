@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chatbot.messages.late import render_lost
 from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
-from chatbot.messages.progress import Progress, render_broken, render_lost, render_progress
+from chatbot.messages.progress import Progress, render_broken, render_progress
 from jobs_maint.actions import BulkVerb, PreviewBulk
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import BulkReport, LostRun, PurgeReport, SkipGroup
@@ -250,6 +251,60 @@ def test_an_act_that_was_interrupted_at_once_says_so():
     assert lines(render_lost(replace(LOST, counts={}), "/jobs"))[0] == (
         "🟡 Interrupted before the first of 1,200 jobs."
     )
+
+
+ONE = replace(
+    LOST, words="retry 7", counts={"done": 1}, total=None, outcome="done",
+    changed=((7, "put_back"),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("run", "shown", "labels"),
+    [
+        (ONE, ["✅ Job 7 retried.", "The bot could not say so before."], []),
+        (
+            replace(ONE, word="cancel", words="cancel 7", changed=((7, "abort_requested"),)),
+            ["✅ Job 7 asked to abort.", "The bot could not say so before."],
+            ["Retry them"],
+        ),
+        (
+            replace(LOST, outcome="partly"),
+            ["🟡 488 jobs of webhook retried.", "12 skipped. The bot could not say so before."],
+            ["Preview the rest"],
+        ),
+        (
+            replace(LOST, word="purge", words="purge", total=600, outcome="done",
+                    counts={"succeeded": 400, "failed": 88}),
+            ["✅ 488 jobs deleted.", "The bot could not say so before."],
+            [],
+        ),
+        (
+            replace(LOST, outcome="failed", error="the disk is full"),
+            ["🔴 Stopped by an error after 500 of 1,200 jobs.", "The disk is full."],
+            ["Preview the rest"],
+        ),
+        (
+            replace(LOST, outcome="refused", counts={"skipped": 1_200}),
+            ["🟡 No job of webhook retried.", "1,200 skipped. The bot could not say so before."],
+            [],
+        ),
+    ],
+    ids=["one", "abort", "partly", "purge", "failed", "none"],
+)  # fmt: skip
+def test_an_act_of_which_nobody_was_told_says_what_it_did(run, shown, labels):
+    message = render_lost(run, "/jobs")
+    assert lines(message)[:2] == shown
+    assert list(buttons(message)) == labels
+
+
+def test_how_far_an_act_came_is_no_exact_number_while_the_database_does_not_answer():
+    unsure = replace(AT_WORK, done=500, total=1_200, certain=False)
+    [first, *_] = lines(render_broken(unsure, "/jobs", reason="nobody answers"))
+    assert first == "🔴 Stopped by an error after about 500 of 1,200 jobs."
+    at_once = replace(unsure, done=0)
+    [first, *_] = lines(render_broken(at_once, "/jobs", reason="nobody answers"))
+    assert first == "🔴 Stopped by an error in the first batch of 1,200 jobs."
 
 
 def test_who_asked_is_no_mention_where_the_id_is_none_of_slack():

@@ -17,6 +17,7 @@ from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
 from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
+from chatbot.handling.told import Kept, deliver
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
     add_note,
@@ -43,14 +44,13 @@ from jobs_maint.actions import (
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Command, build_help, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
-from jobs_maint.perform import claim_request, perform
+from jobs_maint.perform import Watch, claim_request, perform
 
 __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
-"""Seconds to tell somebody that their request was stopped with the process."""
 
 
 def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
@@ -92,7 +92,7 @@ class Answers:
             act = request.button in {"confirm", "stop"}
             answer = explain_unexpected(self._services, exc, request, act=act)
         if answer is not None:
-            await self._services.delivery.try_to_deliver(request, answer)
+            await deliver(self._services, request, answer)
 
     async def _tell_stopped(self, request: SlackRequest) -> None:
         """Tell the asker, in the seconds before the process ends, that no answer will come."""
@@ -140,7 +140,7 @@ class Answers:
             if request.view is None or not command.action.act:
                 return answer
             # The result first: the modal may be closed by now.
-            await self._services.delivery.try_to_deliver(request, answer)
+            await deliver(self._services, request, answer)
             await self._show_anew(request)
             return None  # noqa: TRY300  all of it may fail unexpectedly
         except JobsMaintError:
@@ -157,8 +157,9 @@ class Answers:
             raise InvalidRequest(
                 f"{action.word} has no option --private; changes to jobs are shown in the channel"
             )
+        watch = Kept(request.channel)
         try:
-            result = await self._perform(action, known)
+            result = await self._perform(action, known, watch)
         except NotPermitted as exc:
             return Answer(await explain_refusal(services, exc, action, known), private=True)
         if request.button == "share":
@@ -181,11 +182,10 @@ class Answers:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", user(request.user))
         replaces = request.refresh and private == request.private
-        # A preview only asks; the audit channel gets the outcome.
-        told = action.act and not isinstance(result, Preview)
-        return Answer(message, private, act=told, replaces=replaces)
+        told = action.act and not isinstance(result, Preview)  # which only asks
+        return Answer(message, private, told, replaces, watch.audit_id)
 
-    async def _perform(self, action: Any, known: KnownActor) -> Any:
+    async def _perform(self, action: Any, known: KnownActor, watch: Watch | None = None) -> Any:
         """Those who see all queues see the same: when many ask at once, one look-up serves them."""
         services = self._services
 
@@ -194,7 +194,9 @@ class Answers:
             if isinstance(action, PreviewBulk | PreviewPurge):
                 limits = self._previews
             elif action.act:
-                return await perform(services.pool, known.actor, action, settings=services.maint)
+                return await perform(
+                    services.pool, known.actor, action, settings=services.maint, watch=watch
+                )
             async with limits.turn(known.actor.id):
                 return await perform(services.pool, known.actor, action, settings=services.maint)
 

@@ -11,6 +11,7 @@ from chatbot.messages import Message, add_note, render_note
 from chatbot.messages.parts import Span, channel, code, user
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
+from chatbot.slack.errors import SlackUnavailable
 from jobs_maint.errors import JobsMaintError
 
 __all__ = ["Answer", "Delivery"]
@@ -26,6 +27,8 @@ class Answer:
     private: bool
     act: bool = False
     replaces: bool = False
+    audit_id: int | None = None
+    """Of an act that is kept until it was told."""
 
 
 class Delivery:
@@ -37,14 +40,17 @@ class Delivery:
         self._directory = directory
         self._groups: dict[str, None] = {}
 
-    async def try_to_deliver(self, request: SlackRequest, answer: Answer) -> None:
-        """Deliver, or log why not: there is nobody left to tell."""
+    async def try_to_deliver(self, request: SlackRequest, answer: Answer) -> bool:
+        """Deliver, or log why not; False when it may work later."""
         try:
             await self._deliver(request, await self.limit(request, answer))
         except JobsMaintError as exc:
             log.warning("chatbot.answer_lost channel=%s reason=%s", request.channel, exc)
+            return not isinstance(exc, SlackUnavailable)
         except Exception:
             log.exception("chatbot.answer_failed channel=%s", request.channel)
+            return False
+        return True
 
     async def limit(self, request: SlackRequest, answer: Answer) -> Answer:
         """The answer, made private where another organisation could read it."""

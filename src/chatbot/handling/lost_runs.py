@@ -1,4 +1,4 @@
-"""Acts whose bot process died in the middle: their messages say so and offer the rest."""
+"""Acts whose bot died in the middle or before it told the outcome: said where it should stand."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 import logging
 
 from chatbot.handling.context import Services
+from chatbot.handling.told import note_told
 from chatbot.messages import Message
-from chatbot.messages.progress import render_lost
+from chatbot.messages.late import render_lost
 from chatbot.slack.editing import Target
-from chatbot.slack.errors import SlackRefused
-from jobs_maint.actions import Actor, CloseRun, TakeLostRuns
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from jobs_maint.actions import Actor, TakeLostRuns
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import LostRun
 from jobs_maint.perform import perform
@@ -37,9 +38,9 @@ async def watch_lost_runs(services: Services) -> None:
 
 
 async def tell_lost_runs(services: Services) -> int:
-    """Returns how many messages now say that their act was interrupted.
+    """Returns how many acts were told: that they were interrupted, or what they did.
 
-    One replica reports each run; if Slack does not answer, it is tried again after a minute.
+    One replica tells each act; if Slack does not answer, it is tried again after a minute.
     """
     runs = await perform(services.pool, _BOT, TakeLostRuns(), settings=services.maint)
     told = 0
@@ -47,25 +48,37 @@ async def tell_lost_runs(services: Services) -> int:
         message = render_lost(run, services.command)
         try:
             await _tell(services, run, message)
-        except JobsMaintError as exc:
+        except SlackUnavailable as exc:
             log.warning("chatbot.lost_run_untold audit_id=%d reason=%s", run.audit_id, exc)
             continue
-        await perform(services.pool, _BOT, CloseRun(run.audit_id), settings=services.maint)
+        except JobsMaintError as exc:  # what Slack refuses now it refuses in a minute too
+            log.warning("chatbot.lost_run_untold audit_id=%d reason=%s", run.audit_id, exc)
+        else:
+            told += 1
         if run.channel != services.settings.audit_channel:
             await services.delivery.post_audit(
                 message, by=run.actor_id, asked_in=run.channel, words=run.words
             )
-        told += 1
+        await note_told(services, run.audit_id)
     return told
 
 
 async def _tell(services: Services, run: LostRun, message: Message) -> None:
-    """Edit the run's message; if Slack refuses that, tell the person who asked for the run."""
-    if run.ts is not None:
-        try:
+    """In the act's message or, without one, where it was asked if all may see it there.
+
+    Else the person who asked is told.
+    """
+    try:
+        if run.ts is not None:
             await services.slack.editing.finish(Target(run.channel, run.ts), message)
-        except SlackRefused:
-            log.info("chatbot.lost_run_told_to_one audit_id=%d", run.audit_id)
-        else:
             return
+        if await _is_open(services, run.channel):
+            await services.slack.posting.post(run.channel, message)
+            return
+    except SlackRefused:
+        log.info("chatbot.lost_run_told_to_one audit_id=%d", run.audit_id)
     await services.slack.editing.finish(Target(run.channel, user=run.actor_id), message)
+
+
+async def _is_open(services: Services, place: str) -> bool:
+    return not place.startswith("D") and await services.delivery.find_obstacle(place) is None

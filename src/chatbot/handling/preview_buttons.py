@@ -13,6 +13,7 @@ from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.problems import explain_refusal
+from chatbot.handling.told import note_told
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_note
 from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
@@ -87,12 +88,19 @@ class Acts:
         raise exc
 
     async def _tell(self, request: SlackRequest, running: _Running, message: Message) -> None:
-        """Show the outcome in both places; if one fails, the other still gets it."""
+        """Show the outcome in both places; if one fails, the other still gets it.
+
+        While Slack does not answer, the act stays among those that must still be told.
+        """
+        told = True
         try:
             await running.finish(message)
         except JobsMaintError as exc:
+            told = not isinstance(exc, SlackUnavailable)
             log.warning("chatbot.outcome_untold channel=%s reason=%s", request.channel, exc)
         await self._services.delivery.tell_audit_channel(request, message, private=request.private)
+        if told and running.audit_id is not None:
+            await note_told(self._services, running.audit_id)
 
     def _render(self, report: Any, request: SlackRequest) -> Message:
         why = RESTARTED if self._services.work.stopping.is_set() else ""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from chatbot.messages.act_words import (
     PREVIEW_REST,
-    Asked,
     name_queues,
     one_line,
     read_asked,
     typed,
-    undo_request,
 )
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
@@ -27,20 +24,16 @@ from chatbot.messages.parts import (
     paragraph,
     plain,
     user,
-    when,
 )
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
-from jobs_maint.models import LostRun
 from jobs_maint.render import format_rate
 from jobs_maint.verbs import find_verb
 
-__all__ = ["Progress", "render_broken", "render_lost", "render_progress"]
+__all__ = ["KEPT", "Progress", "render_broken", "render_progress", "tell_break"]
 
 CELLS = 10
 KEPT = "Completed work is kept; nothing runs twice"
-LOOKED_AT = {"done", "skipped", "failed", "succeeded", "cancelled", "aborted"}
-"""Counts of a run that are jobs; a purge also counts rows of our own tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +91,7 @@ def _bar(progress: Progress) -> Line:
 def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     """The act failed halfway. `reason`: what broke it, a phrase or a sentence."""
     how = "Stopped by an error"
-    far = _broke_off(how, progress.done, progress.total, certain=progress.certain)
+    far = tell_break(how, progress.done, progress.total, certain=progress.certain)
     lines: list[Line] = [
         ["🔴 ", bold(f"{far}.")],
         [sentence(one_line(reason, 600))],
@@ -111,35 +104,8 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     return pack([paragraph(*lines), rest, typed(command, progress.words, *who)])
 
 
-def render_lost(run: LostRun, command: str) -> Message:
-    """The process that ran it is gone: how far it got, and a button for the rest."""
-    done = sum(value for name, value in run.counts.items() if name in LOOKED_AT)
-    asked = read_asked(run.words)
-    doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
-    lines: list[Line] = [
-        ["🟡 ", bold(f"{_broke_off('Interrupted', done, run.total)}.")],
-        [f"The bot stopped while {doing}{_tell_counts(run, asked)}. {KEPT}."],
-    ]
-    there = [Button(PREVIEW_REST, run.words, "primary")]
-    changed = run.counts.get("done", 0)
-    if changed and run.word in {"cancel", "discard"}:
-        there.append(undo_request(run.audit_id, None if asked.running else changed))
-    is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
-    who = user(run.actor_id) if is_user else one_line(run.actor_id)
-    about = ["confirmed by ", who, " at ", when(run.started_at, run.started_at)]
-    about.append(f" · request {run.audit_id}")
-    return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
-
-
-def _tell_counts(run: LostRun, asked: Asked) -> str:
-    """`: 488 cancelled, 12 skipped`; nothing for a purge, which counts no single jobs."""
-    changed = "changed" if asked.running else find_verb(run.word).done
-    names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
-    there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
-    return f": {', '.join(there)}" if run.word != "purge" and there else ""
-
-
-def _broke_off(how: str, done: int, total: int | None, *, certain: bool = True) -> str:
+def tell_break(how: str, done: int, total: int | None, *, certain: bool = True) -> str:
+    """`Interrupted after 500 of 1,200 jobs`."""
     about = "" if certain else "about "
     if total is None:
         return f"{how} after {about}{count(done, 'job')}"

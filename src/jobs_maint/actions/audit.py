@@ -47,7 +47,7 @@ class StopRun(Action[str]):
 
 @dataclass(frozen=True, slots=True)
 class TakeLostRuns(Action[tuple[LostRun, ...]]):
-    """Mark runs whose process is gone, and take those whose message must say so."""
+    """Mark runs whose process is gone, and take the acts that must still be told."""
 
     word: ClassVar[str] = "lost runs"
     verb: ClassVar[str] = "mark lost runs"
@@ -56,7 +56,7 @@ class TakeLostRuns(Action[tuple[LostRun, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class CloseRun(Action[None]):
-    """Record that the message of a lost run now says so."""
+    """Record that an act was told where it has to be."""
 
     audit_id: int
 

@@ -40,9 +40,10 @@ class AuditReport(Report):
 
 @dataclass(frozen=True, slots=True)
 class LostRun:
-    """An act of many transactions whose process died; `counts` is what was committed.
+    """An act that its process did not tell, or did not end; `counts` is what was committed.
 
     `channel` and `ts`: its message, which has to say so. `total`: how many there were to look at.
+    `outcome` as in the audit; `changed`: of named jobs, the id and what was done.
     """
 
     audit_id: int
@@ -54,6 +55,9 @@ class LostRun:
     channel: str
     ts: str | None
     started_at: datetime
+    outcome: str = "interrupted"
+    changed: tuple[tuple[int, str], ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,21 @@ WHERE audit_id = (
       AND lease_until < now() + make_interval(secs => %(lease_seconds)s * 0.75)
     FOR UPDATE SKIP LOCKED);
 
--- name: close_run (audit_id, outcome, counts, error_code, error, elapsed_seconds)
+-- name: keep_untold (audit_id, lease_seconds, channel)
+-- A short act that a channel has to be told of: in the act's own transaction.
+INSERT INTO jobs_maint_runs (audit_id, lease_until, channel, state)
+VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s), %(channel)s, 'ended');
+
+-- name: close_run (audit_id, lease_seconds, outcome, counts, error_code, error, elapsed_seconds)
 -- Without counts, those of the committed batches are kept. Returns the counts, and no row when the
--- run was already marked interrupted.
-WITH gone AS (DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s)
+-- run was already marked interrupted. One with a message in a channel is kept until that is told.
+WITH gone AS (
+    DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s AND channel IS NULL
+), untold AS (
+    UPDATE jobs_maint_runs
+    SET state = 'ended', lease_until = now() + make_interval(secs => %(lease_seconds)s)
+    WHERE audit_id = %(audit_id)s AND channel IS NOT NULL
+)
 UPDATE jobs_maint_audit
 SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %(error_code)s, error = %(error)s,
     elapsed_seconds = %(elapsed_seconds)s
@@ -73,16 +84,17 @@ RETURNING a.actor_kind, a.actor_id, a.action;
 DELETE FROM jobs_maint_runs WHERE state = 'interrupted' AND channel IS NULL;
 
 -- name: take_lost_runs (lease_seconds)
--- Interrupted runs whose message has to say so, for one process at a time.
+-- Interrupted runs whose message has to say so, and ended acts that were not told because their bot
+-- died or Slack did not answer; for one process at a time.
 UPDATE jobs_maint_runs r
 SET lease_until = now() + make_interval(secs => %(lease_seconds)s)
 FROM jobs_maint_audit a
 WHERE a.id = r.audit_id AND r.audit_id IN (
     SELECT audit_id FROM jobs_maint_runs
-    WHERE state = 'interrupted' AND channel IS NOT NULL AND lease_until < now()
+    WHERE state IN ('interrupted', 'ended') AND channel IS NOT NULL AND lease_until < now()
     ORDER BY audit_id LIMIT 20 FOR UPDATE SKIP LOCKED)
 RETURNING r.audit_id, r.channel, r.ts, r.total, a.actor_id, a.word, a.action, a.counts,
-          a.started_at;
+          a.started_at, a.outcome, a.items, a.error;
 
 -- name: forget_run (audit_id)
 DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;

@@ -10,6 +10,7 @@ from jobs_maint.call import Call, Handlers, read, write
 from jobs_maint.database import transaction
 from jobs_maint.errors import SelectionExpired
 from jobs_maint.models import AuditReport, LostRun
+from jobs_maint.operations.audit import runs
 from jobs_maint.operations.audit.entries import list_audit
 
 __all__ = ["HANDLERS"]
@@ -33,7 +34,7 @@ async def stop_run(call: Call[StopRun]) -> str:
     """
     begun = time.monotonic()
     async with call.pool.connection() as conn, transaction(conn):
-        run = await audit.ask_to_stop(conn, call.action.audit_id)
+        run = await runs.ask_to_stop(conn, call.action.audit_id)
         if run is None:
             raise SelectionExpired("This has already ended; there is nothing to stop.", why="ended")
         elapsed = time.monotonic() - begun
@@ -44,11 +45,11 @@ async def stop_run(call: Call[StopRun]) -> str:
 
 async def take_lost_runs(call: Call[TakeLostRuns]) -> tuple[LostRun, ...]:
     await audit.interrupt_lost_runs(call.pool)
-    return await write(call, audit.take_lost_runs)
+    return await write(call, runs.take_lost_runs)
 
 
 async def close_run(call: Call[CloseRun]) -> None:
-    await write(call, lambda conn: audit.forget_run(conn, call.action.audit_id))
+    await write(call, lambda conn: runs.forget_run(conn, call.action.audit_id))
 
 
 HANDLERS: Handlers = {

@@ -1,0 +1,44 @@
+"""An act is kept in the database until Slack has its outcome, so that another bot can tell it."""
+
+from __future__ import annotations
+
+import logging
+
+from chatbot.handling.context import Services
+from chatbot.handling.delivery import Answer
+from chatbot.inbound.slack_request import SlackRequest
+from jobs_maint.actions import Actor, CloseRun
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.perform import Watch, perform
+
+__all__ = ["Kept", "deliver", "note_told"]
+
+log = logging.getLogger(__name__)
+
+
+class Kept(Watch):
+    """Of an act on named jobs that was asked for in this channel."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(place=(channel, None))
+        self.audit_id: int | None = None
+
+    def opened(self, audit_id: int, total: int | None) -> None:  # noqa: ARG002
+        self.audit_id = audit_id
+
+
+async def deliver(services: Services, request: SlackRequest, answer: Answer) -> None:
+    """Deliver the answer, or log why not."""
+    told = await services.delivery.try_to_deliver(request, answer)
+    if told and answer.audit_id is not None:
+        await note_told(services, answer.audit_id)
+
+
+async def note_told(services: Services, audit_id: int) -> None:
+    """Slack has the outcome; if this cannot be stored, it is told once more in a minute."""
+    try:
+        await perform(
+            services.pool, Actor.task("chatbot"), CloseRun(audit_id), settings=services.maint
+        )
+    except JobsMaintError as exc:
+        log.warning("chatbot.lost_runs_unknown reason=%s", exc)

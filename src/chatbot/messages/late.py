@@ -1,0 +1,99 @@
+"""An act of which nobody was told when it ended: its bot died, or Slack did not answer."""
+
+from __future__ import annotations
+
+import re
+
+from chatbot.messages.act_words import (
+    PREVIEW_REST,
+    Asked,
+    name_queues,
+    one_line,
+    read_asked,
+    typed,
+    undo_request,
+)
+from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, user, when
+from chatbot.messages.progress import KEPT, tell_break
+from chatbot.messages.words import count, sentence
+from jobs_maint.models import LostRun
+from jobs_maint.verbs import FINAL_STATUSES, find_verb
+
+__all__ = ["render_lost"]
+
+LATE = "The bot could not say so before."
+_LOOKED_AT = ("done", "skipped", "failed")
+"""Counts of an act that are its jobs; a purge counts what it deleted by status."""
+
+
+def render_lost(run: LostRun, command: str) -> Message:
+    """What the act did or how far it came, and buttons for the rest and for undoing it."""
+    asked = read_asked(run.words)
+    purge = run.word == "purge"
+    names = FINAL_STATUSES if purge else _LOOKED_AT
+    looked = sum(run.counts.get(name, 0) for name in names)
+    changed = looked if purge else run.counts.get("done", 0)
+    about: list[Span | str] = ["confirmed by " if run.total is not None else "asked by ", _who(run)]
+    about += [" at ", when(run.started_at, run.started_at), f" · request {run.audit_id}"]
+    broke_off = run.outcome in {"interrupted", "failed"}
+    lines = _broke_off(run, asked, looked) if broke_off else _ended(run, asked, changed)
+    there = []
+    if broke_off or (run.outcome == "partly" and looked < (run.total or 0)):
+        there.append(Button(PREVIEW_REST, run.words, "primary"))
+    if changed and find_verb(run.word).can_undo:
+        there.append(undo_request(run.audit_id, None if _has_running(run, asked) else changed))
+    return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
+
+
+def _broke_off(run: LostRun, asked: Asked, looked: int) -> list[Line]:
+    if run.outcome == "failed":
+        return [
+            ["🔴 ", bold(f"{tell_break('Stopped by an error', looked, run.total)}.")],
+            [sentence(one_line(run.error, 600))],
+            [f"{KEPT}. {LATE}"],
+        ]
+    doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
+    return [
+        ["🟡 ", bold(f"{tell_break('Interrupted', looked, run.total)}.")],
+        [f"The bot stopped while {doing}{_tell_counts(run, asked)}. {KEPT}."],
+    ]
+
+
+def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
+    done = "changed" if _has_running(run, asked) else find_verb(run.word).done
+    codes = {code for _, code in run.changed}
+    if codes == {"abort_requested"}:
+        done = "asked to abort"
+    where = name_queues((), asked)
+    if len(run.changed) == changed == 1:
+        what = f"Job {run.changed[0][0]} {done}"
+    else:
+        what = f"{count(changed, 'job') if changed else 'No job'}{where} {done}"
+    rest = [
+        f"{run.counts[name]:,} {name if name != 'refused' else 'not deleted'}"
+        for name in ("skipped", "failed", "refused")
+        if run.counts.get(name) and not (run.word == "purge" and name == "failed")
+    ]
+    dot = "✅ " if changed and run.outcome == "done" else "🟡 "
+    notes = f"{', '.join(rest)}. {LATE}" if rest else LATE
+    return [[dot, bold(f"{what}.")], [notes]]
+
+
+def _who(run: LostRun) -> Span | str:
+    is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
+    return user(run.actor_id) if is_user else one_line(run.actor_id)
+
+
+def _has_running(run: LostRun, asked: Asked) -> bool:
+    """Whether running jobs are among the changed: those were only asked to abort."""
+    return asked.running if not run.changed else "abort_requested" in dict(run.changed).values()
+
+
+def _tell_counts(run: LostRun, asked: Asked) -> str:
+    """`: 488 cancelled, 12 skipped`; nothing for a purge, which counts no single jobs."""
+    changed = "changed" if asked.running else find_verb(run.word).done
+    names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
+    there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
+    return f": {', '.join(there)}" if run.word != "purge" and there else ""
