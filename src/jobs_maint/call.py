@@ -79,9 +79,8 @@ class Watch:
 
     def tell_end(self, counts: Mapping[str, int] | None) -> None:
         """What is stored of an act that broke off; the last commit may have gone either way."""
-        if counts is None:
-            self.certain = False
-        else:
+        self.certain = counts is not None
+        if counts is not None:
             self.tell(sum(counts.values()), None)
 
 
@@ -146,6 +145,7 @@ async def close_broken(
     outcome = "failed" if isinstance(exc, Exception) else "interrupted"
     error = describe_error(exc)
     counts = None
+    call.watch.tell_end(None)
     try:
         counts = await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
     except Exception as second:  # noqa: BLE001

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyRunning",
+    "ChangeRefused",
     "DatabaseUnavailable",
     "InvalidRequest",
     "InvalidSettings",
@@ -78,6 +79,13 @@ class SelectionExpired(JobsMaintError):
     def __init__(self, message: str, *, why: str = "unknown") -> None:
         super().__init__(message)
         self.why = why
+
+
+class ChangeRefused(JobsMaintError):
+    """The database refused to change the job: a constraint, a foreign key, a trigger, a lock."""
+
+    code = "change_refused"
+    exit_code = 4
 
 
 class AlreadyRunning(JobsMaintError):

@@ -10,10 +10,10 @@ import time
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from jobs_maint import audit
+from jobs_maint import audit, upstream
 from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
 from jobs_maint.call import Call, Handlers, Watch, describe_error
-from jobs_maint.database import Pool, mapped_errors
+from jobs_maint.database import Pool, PoolTimeout, mapped_errors, note_why_not_connected
 from jobs_maint.errors import (
     AlreadyRunning,
     InvalidRequest,
@@ -87,6 +87,7 @@ async def perform(
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
             return cast("R", await handler(call))
         except Exception as exc:
+            await _explain(pool, exc)
             if call is None or not call.audited:
                 await _audit_raised(pool, actor, action, exc, begun)
             raise
@@ -95,7 +96,17 @@ async def perform(
 async def claim_request(pool: Pool, key: str) -> bool:
     """Claim a request (a Slack envelope or signature); False when it was already taken."""
     with mapped_errors():
-        return await audit.claim_request(pool, key)
+        try:
+            return await audit.claim_request(pool, key)
+        except Exception as exc:
+            await _explain(pool, exc)
+            raise
+
+
+async def _explain(pool: Pool | None, exc: Exception) -> None:
+    """A pool that gets no connection does not say why; a plain connection does."""
+    if pool is not None and isinstance(exc, PoolTimeout):
+        await note_why_not_connected(exc, *await upstream.ask_params(pool))
 
 
 async def _audit_raised(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import psycopg_pool
@@ -25,7 +25,9 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.database import mapped_errors, open_pool, transaction
+from jobs_maint.database.login import find_refusal
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.operations.doctor.examine import Situation, examine
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -266,3 +268,31 @@ async def test_a_role_that_sees_no_other_sessions_is_told_the_process(
     finally:
         server.execute("DROP OWNED BY blind", name)
         server.execute("DROP ROLE blind")
+
+
+async def test_full_connection_slots_are_told_as_that_by_their_code(server: Server, database_url):
+    """The server's words may be in any language; the pool of a team says only that time is up."""
+    name = server.new_name()
+    server.execute(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1")
+    url = psycopg.conninfo.make_conninfo(database_url, user=name)
+    assert find_refusal(url) is None
+    assert find_refusal(psycopg.conninfo.make_conninfo(url, dbname="nowhere")) == "3D000"
+    try:
+        with psycopg.connect(url):
+            assert find_refusal(url) == "53300"
+            with pytest.raises(DatabaseUnavailable, match=r"All connection slots .* are taken"):
+                async with open_pool(url):
+                    pass
+            pool = psycopg_pool.AsyncConnectionPool(
+                url, min_size=0, max_size=1, timeout=0.2, open=False
+            )
+            async with pool:
+                with pytest.raises(DatabaseUnavailable, match=r"All connection slots .* are taken"):
+                    await ask(pool, ShowStats())
+                here = Situation(SETTINGS, lambda: datetime.now(UTC), "3.10.0")
+                patience = timedelta(seconds=0.2)
+                report = await examine(pool, here, patience=patience)
+            told = {finding.sentence for finding in report.findings}
+            assert all("slots of the jobs database" in sentence for sentence in told)
+    finally:
+        server.execute(f"DROP ROLE {name}")

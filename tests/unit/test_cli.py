@@ -262,7 +262,8 @@ DONE = item("put_back", ItemOutcome.DONE)
         ((item("not_found"),), 3),
         ((item("wrong_status"),), 4),
         ((item("queueing_lock_taken"),), 4),
-        ((item("error", ItemOutcome.FAILED),), 5),
+        ((item("error", ItemOutcome.FAILED),), 4),
+        ((item("error", ItemOutcome.FAILED), DONE), 5),
         ((DONE, item("not_found")), 5),
         ((item("not_found"), item("not_found")), 5),
     ],
@@ -342,3 +343,35 @@ def test_each_error_ends_with_its_own_code(meet, capsys, error):
     meet(error("what was found"))
     assert cli.main(["stats"]) == error.exit_code
     assert capsys.readouterr() == ("", "jobs-maint: what was found\n")
+
+
+CONFIRM = """
+from jobs_maint.actions import Actor, ConfirmSelection
+from jobs_maint.cli.run import perform_action
+from jobs_maint.perform import Watch
+
+watch = Watch()
+try:
+    perform_action(Actor.shell("ana", "host"), ConfirmSelection("key"), watch=watch)
+except BaseException as exc:
+    print(type(exc).__name__, watch.stop_requested)
+"""
+
+
+def test_ctrl_c_while_it_connects_is_not_kept_for_the_first_batch():
+    """A server that takes the connection and says nothing: the act has not begun."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(30)
+        url = f"postgresql://u@127.0.0.1:{listener.getsockname()[1]}/d"
+        asking = subprocess.Popen(
+            [sys.executable, "-c", CONFIRM],
+            env=environment(JOB_QUEUE_DATABASE_URL=url),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = listener.accept()
+        with connection:
+            asking.send_signal(signal.SIGINT)
+            assert asking.communicate(timeout=30)[0] == "KeyboardInterrupt False\n"

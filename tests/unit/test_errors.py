@@ -21,6 +21,7 @@ CLASSES = [
         ("WrongJobStatus", 4),
         ("QueueingLockTaken", 4),
         ("AlreadyRunning", 4),
+        ("ChangeRefused", 4),
         ("SelectionExpired", 4),
         ("DatabaseUnavailable", 69),
         ("NotPermitted", 77),
@@ -34,7 +35,7 @@ def test_each_fact_has_its_exit_code(name, exit_code):
 
 def test_every_error_has_a_code_of_its_own():
     codes = [error.code for error in CLASSES]
-    assert len(codes) == len(set(codes)) == 11
+    assert len(codes) == len(set(codes)) == 12
 
 
 def test_every_error_is_exported():

@@ -35,6 +35,7 @@ __all__ = ["confirm", "confirm_drop", "confirm_shown"]
 INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
 DROP_QUESTION = "Remove all of this?"
+NOTHING_YET = "interrupted; nothing was changed"
 
 
 def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
@@ -58,7 +59,7 @@ def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
     except KeyboardInterrupt:
         if stream is not None:
             stream.write("\n")
-        raise KeyboardInterrupt("interrupted; nothing was changed") from None
+        raise KeyboardInterrupt(NOTHING_YET) from None
     return _act(actor, preview, preview.key, as_json=command.as_json)
 
 
@@ -156,6 +157,8 @@ def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[An
             far = _how_far(looked, preview.count, certain=watch.certain)
             raise type(exc)(f"{far[:1].upper()}{far[1:]}. Then: {exc}") from exc
         except KeyboardInterrupt:
+            if not looked and watch.certain:
+                raise KeyboardInterrupt(NOTHING_YET) from None
             far = _how_far(looked, preview.count, certain=watch.certain)
             raise KeyboardInterrupt(f"interrupted; {far}") from None
     stopped = report.stopped if isinstance(report, BulkReport) else not report.finished

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from jobs_maint.errors import (
     PARTLY_DONE,
+    ChangeRefused,
     JobNotFound,
     JobsMaintError,
     QueueingLockTaken,
@@ -30,14 +31,10 @@ NONE_DONE = 4
 
 REFUSED: dict[str, type[JobsMaintError]] = {
     "not_found": JobNotFound,
-    "wrong_status": WrongJobStatus,
     "queueing_lock_taken": QueueingLockTaken,
-    "abort_requested_before": WrongJobStatus,
-    "worker_alive": WrongJobStatus,
-    "too_soon": WrongJobStatus,
-    "worker_unknown": WrongJobStatus,
 }
-"""Why a job was not changed → the error it is when it was the only one asked for."""
+"""Why a job was not changed → the error it is when it was the only one asked for, where that is
+not WrongJobStatus."""
 
 
 def find_exit_code(result: object) -> int:
@@ -60,7 +57,9 @@ def find_exit_code(result: object) -> int:
 def _of_items(items: Sequence[ItemResult], verb: str) -> int:
     if all(item.outcome is ItemOutcome.DONE for item in items):
         return 0
-    if len(items) == 1 and (refused := REFUSED.get(items[0].code)):
+    if len(items) == 1:
+        failed = items[0].outcome is ItemOutcome.FAILED
+        refused = ChangeRefused if failed else REFUSED.get(items[0].code, WrongJobStatus)
         raise refused(_refusal(items[0], verb))
     return PARTLY_DONE
 

@@ -36,11 +36,11 @@ def perform_action(
         return asyncio.run(perform(None, actor, action, settings=settings))
 
     async def run() -> Any:
-        if watch is not None:
-            _stop_on_interrupt(watch, on_stop)
         url = settings.require_database_url()
         wait = action.wait if isinstance(action, ApplySchema) else timedelta()
         async with open_pool(url, min_size=1, max_size=4, wait=wait) as pool:
+            if watch is not None:  # not before: nothing that could be stopped has begun
+                _stop_on_interrupt(watch, on_stop)
             return await perform(pool, actor, action, settings=settings, watch=watch)
 
     try:

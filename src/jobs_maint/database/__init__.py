@@ -1,8 +1,15 @@
 """The jobs database: connections, transactions with limits, and the one map of its errors."""
 
-from jobs_maint.database.connecting import Pool, check_schema, normalise_url, open_pool
+from jobs_maint.database.connecting import (
+    Pool,
+    PoolTimeout,
+    check_schema,
+    normalise_url,
+    note_why_not_connected,
+    open_pool,
+)
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
-from jobs_maint.database.failing import map_error, mapped_errors
+from jobs_maint.database.failing import is_connection_lost, map_error, mapped_errors
 from jobs_maint.database.identity import identify_database
 from jobs_maint.database.limits import LOCK_TIMEOUT
 from jobs_maint.database.transactions import (
@@ -20,16 +27,19 @@ __all__ = [
     "LOCK_TIMEOUT",
     "Conn",
     "Pool",
+    "PoolTimeout",
     "check_schema",
     "describe_session",
     "fetch_all",
     "fetch_one",
     "fit",
     "identify_database",
+    "is_connection_lost",
     "map_error",
     "mapped_errors",
     "normalise_url",
     "note_timeout",
+    "note_why_not_connected",
     "open_pool",
     "transaction",
     "undone_transaction",

@@ -19,17 +19,26 @@ from psycopg import errors as pg
 from jobs_maint.database.encoding import CLIENT_ENCODING
 from jobs_maint.database.failing import APPLY, mapped_errors
 from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT
+from jobs_maint.database.login import find_refusal
 from jobs_maint.database.transactions import fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_age
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
 from jobs_maint.sql import list_migrations, load_queries
 
-__all__ = ["Pool", "check_schema", "normalise_url", "open_pool"]
+__all__ = [
+    "Pool",
+    "PoolTimeout",
+    "check_schema",
+    "normalise_url",
+    "note_why_not_connected",
+    "open_pool",
+]
 
 Pool = psycopg_pool.AsyncConnectionPool[Any]
+PoolTimeout = psycopg_pool.PoolTimeout
 
 RETRY_SECONDS = 0.5
-PROBE_TIMEOUT = 2.0
+PROBE_TIMEOUT = 2
 DEFAULT_PORT = 5432
 _DRIVER = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
 
@@ -99,17 +108,28 @@ async def _try_to_connect(conninfo: str, params: dict[str, Any], wait: timedelta
             if time.monotonic() + RETRY_SECONDS < deadline:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            reason = await _why_not_connected(exc, params)
+            reason = await _why_not_connected(exc, conninfo, params)
             waited = f" (Waited {format_age(wait)}.)" if wait else ""
             raise DatabaseUnavailable(f"{reason}{waited}") from exc
         return
 
 
-async def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
-    """By what can be found out; the words of libpq and of the server are shown, never judged.
+async def note_why_not_connected(exc: PoolTimeout, conninfo: str, kwargs: dict[str, Any]) -> None:
+    """Add to a pool's error why it gets no connection, if that is not because all are in use."""
+    try:
+        params = psycopg.conninfo.conninfo_to_dict(conninfo, **kwargs)
+    except psycopg.ProgrammingError:  # of a class of the team's that takes more than libpq does
+        return
+    params["connect_timeout"] = PROBE_TIMEOUT
+    plain = psycopg.conninfo.make_conninfo("", **params)
+    try:
+        await (await psycopg.AsyncConnection.connect(plain)).close()
+    except psycopg.Error as found:
+        exc.add_note(await _why_not_connected(found, plain, params))
 
-    They are translated, and a login that is refused comes without a code.
-    """
+
+async def _why_not_connected(exc: psycopg.Error, conninfo: str, params: dict[str, Any]) -> str:
+    """By what can be found out; the words of libpq and of the server are shown, never judged."""
     host = params.get("host") or "the local socket"
     place = f"{host}:{params['port']}" if params.get("port") else str(host)
     probed: OSError | None = None
@@ -133,10 +153,22 @@ async def _why_not_connected(exc: psycopg.Error, params: dict[str, Any]) -> str:
             f"Nothing is listening at {place} for the jobs database; "
             "check that the server is running and that JOB_QUEUE_DATABASE_URL is right."
         )
+    code = await asyncio.to_thread(find_refusal, conninfo)
     words = str(exc).strip().splitlines()
     # Two blanks follow the severity, in every language: before them stands how it was tried.
     reason = words[-1].rpartition(":  ")[2].rstrip(".") if words else type(exc).__name__
     reason = _without_secrets(reason, params)
+    if code == pg.TooManyConnections.sqlstate:
+        return (
+            f"All connection slots of the jobs database at {place} are taken ({reason}). Close "
+            "some sessions, raise the limit of the server, the database or the role, or try again "
+            "in a moment."
+        )
+    if code == pg.CannotConnectNow.sqlstate:
+        return (
+            f"The jobs database at {place} is starting up or shutting down ({reason}). Try again "
+            "in a moment."
+        )
     return (
         f"The jobs database at {place} refused the connection of "
         f"{params.get('user', 'this user')} to {_find_database(params)}: {reason}. User, "

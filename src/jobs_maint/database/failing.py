@@ -13,9 +13,11 @@ from psycopg import errors as pg
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 
-__all__ = ["APPLY", "map_error", "mapped_errors"]
+__all__ = ["APPLY", "is_connection_lost", "map_error", "mapped_errors"]
 
 APPLY = "run `jobs-maint schema apply`"
+_LOST = ("08", "57P", "25P03", "25P04")
+"""Codes: connection, shutdown, and the time limits that end a session in its transaction."""
 _UNDONE = "this step changed nothing"
 
 
@@ -48,7 +50,8 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
     ),
     (
         pg.TooManyConnections, DatabaseUnavailable,
-        "The database server has no free connection; close some, or try again in a moment.",
+        ("All connection slots of the database server are taken. Close some sessions, raise the "
+        "limit of the server, the database or the role, or try again in a moment."),
     ),
     (
         pg.ReadOnlySqlTransaction, DatabaseUnavailable,
@@ -59,6 +62,11 @@ _PLAIN: tuple[tuple[type[Exception], type[JobsMaintError], str], ...] = (
         pg.CharacterNotInRepertoire, DatabaseUnavailable,
         ("The database holds text that is not valid UTF-8 (its encoding is SQL_ASCII, which takes "
         f"any bytes); {_UNDONE}. Correct that text, or move the jobs to a UTF-8 database."),
+    ),
+    (
+        psycopg_pool.TooManyRequests, DatabaseUnavailable,
+        ("No connection to the jobs database is free, and too many others wait for one. Try again "
+        "in a moment."),
     ),
     (
         pg.DiskFull, DatabaseUnavailable,
@@ -89,28 +97,48 @@ def map_error(exc: Exception) -> JobsMaintError:
             f"The database user lacks a privilege: {what}; grant it, or use a user that has it."
         )
     if isinstance(exc, pg.QueryCanceled):
-        limits = getattr(exc, "__notes__", ())  # by `note_timeout`
-        if not limits:
-            return DatabaseUnavailable(
-                f"The query was cancelled on the database server; {_UNDONE}. Try again."
-            )
-        return DatabaseUnavailable(
-            f"The query took longer than {limits[0]} and was stopped; {_UNDONE}. "
-            "Ask for less: one queue, or a shorter span."
-        )
+        return _map_cancelled(exc)
     if isinstance(exc, psycopg_pool.PoolTimeout):
-        waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
-        return DatabaseUnavailable(
-            f"No connection to the jobs database was free within "
-            f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
-            "it is down, or all its connections are in use."
-        )
-    if isinstance(exc, psycopg.OperationalError | psycopg_pool.PoolClosed):
+        return _map_no_connection(exc)
+    if is_connection_lost(exc):
         return DatabaseUnavailable(
             "The connection to the jobs database was lost; only committed changes were kept. "
             "Try again in a moment."
         )
-    reason = str(exc).strip().splitlines()[:1]
-    return JobsMaintError(
-        f"The jobs database reported: {reason[0] if reason else type(exc).__name__}"
+    words = str(exc).strip().splitlines()[:1]
+    reason = f"The jobs database reported: {words[0] if words else type(exc).__name__}"
+    if isinstance(exc, psycopg.OperationalError):  # of its resources, not of what was asked
+        return DatabaseUnavailable(f"{reason}; {_UNDONE}. Try again in a moment.")
+    return JobsMaintError(reason)
+
+
+def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:
+    limits = getattr(exc, "__notes__", ())  # by `note_timeout`
+    if not limits:
+        return DatabaseUnavailable(
+            f"The query was cancelled on the database server; {_UNDONE}. Try again."
+        )
+    return DatabaseUnavailable(
+        f"The query took longer than {limits[0]} and was stopped; {_UNDONE}. "
+        "Ask for less: one queue, or a shorter span."
     )
+
+
+def _map_no_connection(exc: psycopg_pool.PoolTimeout) -> DatabaseUnavailable:
+    if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
+        return DatabaseUnavailable(reasons[0])
+    waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
+    return DatabaseUnavailable(
+        f"No connection to the jobs database was free within "
+        f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
+        "it is down, or all its connections are in use."
+    )
+
+
+def is_connection_lost(exc: Exception) -> bool:
+    """Whether nobody answers any more, as opposed to a statement that was refused."""
+    if not isinstance(exc, psycopg.Error):
+        return True  # the network, the resolver
+    if exc.sqlstate is None:  # libpq's own
+        return isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError)
+    return exc.sqlstate.startswith(_LOST)

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import LOCK_TIMEOUT, Conn, fetch_all, is_connection_lost
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
@@ -101,6 +101,11 @@ def describe_refusal(exc: psycopg.Error) -> str:
     said = redact_text(lines[0])[:300] if lines else type(exc).__name__
     table = ".".join(filter(None, (diag.schema_name, diag.table_name)))
     ours = (diag.table_name or "").startswith("procrastinate_")
+    if isinstance(exc, pg.LockNotAvailable):
+        return (
+            f"another session has held what it needs for more than "
+            f"{LOCK_TIMEOUT.total_seconds():.0f} s; try again when that is done"
+        )
     if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
         return (
             f"the foreign key {diag.constraint_name} of table {table} still refers to it; give "
@@ -170,8 +175,7 @@ class Postponed:
         try:
             yield
         except psycopg.Error as exc:
-            state = exc.sqlstate
-            if state is None or state.startswith(("08", "57P")):  # nobody answers any more
+            if is_connection_lost(exc):
                 raise
             self._error = self._error or exc
 

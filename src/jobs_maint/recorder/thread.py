@@ -20,13 +20,13 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import fit
+from jobs_maint.database import fit, is_connection_lost
 from jobs_maint.events import emit
 from jobs_maint.recorder.backlog import Backlog
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.store import FailureStore, short_transaction
-from jobs_maint.recorder.troubles import Troubles, is_connection_lost
+from jobs_maint.recorder.troubles import Troubles
 from jobs_maint.sql import load_queries
 
 __all__ = ["RecorderThread"]

@@ -5,21 +5,13 @@ from __future__ import annotations
 import logging
 import time
 
-import psycopg
-
+from jobs_maint.database import is_connection_lost
 from jobs_maint.events import emit
 from jobs_maint.recorder.store import describe_trouble
 
-__all__ = ["Troubles", "is_connection_lost"]
+__all__ = ["Troubles"]
 
 CONNECTION = "connection"
-
-
-def is_connection_lost(exc: Exception) -> bool:
-    """Whether nobody answers any more, as opposed to a statement that was refused."""
-    if not isinstance(exc, psycopg.Error):
-        return True  # the network, the resolver
-    return exc.sqlstate is None or exc.sqlstate.startswith(("08", "57P"))
 
 
 class Troubles:

@@ -12,11 +12,19 @@ import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_one, map_error, transaction
+from jobs_maint.database import (
+    Conn,
+    Pool,
+    fetch_one,
+    map_error,
+    note_why_not_connected,
+    transaction,
+)
 from jobs_maint.models import DoctorReport, Finding
 from jobs_maint.operations.doctor import database, foreign_keys, maintenance, schema, workers
 from jobs_maint.operations.doctor.findings import Situation, warning
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import ask_params
 
 __all__ = ["CHECKS", "Situation", "examine"]
 
@@ -83,7 +91,8 @@ async def examine(
             async with _look(pool, patience) as conn:
                 findings.append(await check.run(conn, situation))
         except Exception as exc:  # noqa: BLE001  becomes a finding: the other checks still run
-            if isinstance(exc, psycopg_pool.PoolTimeout):
+            if isinstance(exc, psycopg_pool.PoolTimeout) and unreachable is None:
+                await note_why_not_connected(exc, *await ask_params(pool))
                 unreachable = exc
             findings.append(_not_checked(check, exc, patience))
     findings.sort(key=lambda finding: _LEVELS.index(finding.level))
@@ -126,7 +135,7 @@ def _needs_tables(check: Check) -> Finding:
 
 def _not_checked(check: Check, exc: Exception, patience: timedelta) -> Finding:
     fix = "Fix that, then run `jobs-maint doctor` again."
-    if isinstance(exc, pg.QueryCanceled):
+    if isinstance(exc, pg.QueryCanceled) and hasattr(exc, "__notes__"):  # by `note_timeout`
         why = f"it took longer than {patience.total_seconds():g} s and was stopped"
         fix = "Run `jobs-maint doctor` again when the database is less busy."
     elif isinstance(exc, pg.LockNotAvailable):

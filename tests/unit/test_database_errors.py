@@ -1,0 +1,60 @@
+"""What an error of the database is told as: by its SQLSTATE, whatever its words."""
+
+from __future__ import annotations
+
+import psycopg
+import psycopg_pool
+import pytest
+from psycopg import errors as pg
+
+from jobs_maint.database import is_connection_lost, map_error
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError
+from jobs_maint.operations.bad_rows import describe_refusal
+
+LOST = "The connection to the jobs database was lost; only committed changes were kept."
+SLOTS = "All connection slots of the database server are taken."
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "says"),
+    [
+        ("53300", "tut mir leid, schon zu viele Verbindungen", SLOTS),
+        ("55P03", "storniere Anfrage wegen Sperren-Zeitüberschreitung", "for more than 5 s;"),
+        ("57014", "storniere Anfrage wegen Benutzeraufforderung", "was cancelled on the database"),
+        ("53100", "konnte Datei nicht erweitern", "The disk of the jobs database is full;"),
+        ("53200", "Speicher aufgebraucht", "reported: Speicher aufgebraucht; this step changed"),
+        ("58030", "Eingabe-/Ausgabefehler", "reported: Eingabe-/Ausgabefehler; this step changed"),
+        ("57P01", "breche Verbindung ab aufgrund von Anweisung des Administrators", LOST),
+        ("57P03", "das Datenbanksystem startet", LOST),
+        ("08006", "Verbindungsfehler", LOST),
+        ("25P03", "beende Verbindung wegen Zeitüberschreitung", LOST),
+    ],
+)
+def test_an_error_is_told_by_its_code(state, words, says):
+    error = map_error(psycopg.errors.lookup(state)(words))
+    assert isinstance(error, DatabaseUnavailable)
+    assert says in str(error)
+    assert (LOST in str(error)) == (says == LOST)
+
+
+def test_only_libpqs_own_errors_without_a_code_are_a_lost_connection():
+    assert LOST in str(map_error(psycopg.OperationalError("server closed the connection")))
+    odd = psycopg.ProgrammingError("no result to fetch")
+    assert not is_connection_lost(odd)
+    assert type(map_error(odd)) is JobsMaintError
+    busy = map_error(psycopg_pool.TooManyRequests("the pool has 9 requests waiting"))
+    assert "too many others wait" in str(busy)
+
+
+def test_no_connection_in_time_is_told_with_its_reason_where_that_is_known():
+    error = psycopg_pool.PoolTimeout("couldn't get a connection after 2.50 sec")
+    assert "was free within 2 s; it is down, or all" in str(map_error(error))
+    error.add_note("All connection slots are taken.")
+    assert str(map_error(error)) == "All connection slots are taken."
+
+
+def test_a_row_that_another_session_holds_is_told_as_that():
+    told = describe_refusal(pg.LockNotAvailable("storniere Anfrage"))
+    assert told == (
+        "another session has held what it needs for more than 5 s; try again when that is done"
+    )
