@@ -65,7 +65,7 @@ class Acts:
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, JobsMaintError):
                 async with asyncio.timeout(LAST_WORDS):
-                    await running.finish(running.render_broken(RESTARTED))
+                    await self._tell(request, running, running.render_broken(RESTARTED))
             raise
         except Exception:
             if running.audit_id is not None:

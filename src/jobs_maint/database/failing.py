@@ -125,14 +125,12 @@ def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:
 
 
 def _map_no_connection(exc: psycopg_pool.PoolTimeout) -> DatabaseUnavailable:
-    if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
-        return DatabaseUnavailable(reasons[0])
     waited = re.search(r"[\d.]+(?= sec)", str(exc))  # the team's pool has its own time limit
-    return DatabaseUnavailable(
-        f"No connection to the jobs database was free within "
-        f"{float(waited[0]) if waited else POOL_TIMEOUT:.0f} s; "
-        "it is down, or all its connections are in use."
-    )
+    seconds = float(waited[0]) if waited else POOL_TIMEOUT
+    said = f"No connection to the jobs database was free within {seconds:.0f} s"
+    if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
+        return DatabaseUnavailable(f"{said}. {reasons[0]}")
+    return DatabaseUnavailable(f"{said}; it is down, or all its connections are in use.")
 
 
 def is_connection_lost(exc: Exception) -> bool:
