@@ -124,7 +124,7 @@ async def jobs_fail(scene: Play) -> None:
     print("\n── /jobs stats shows where it hurts")
     text = await scene.answer(VIC, "/jobs stats", "webhook")
     scene.check(f"it tells that {failed} jobs failed", holds=str(failed) in text)
-    print("\n── /jobs failed shows each with its error")
+    print("\n── /jobs failed shows them by their error")
     text = await scene.answer(VIC, "/jobs failed", "ConnectTimeout")
     rows = await asyncio.to_thread(
         scene.stage.query,
@@ -132,7 +132,7 @@ async def jobs_fail(scene: Play) -> None:
         " JOIN procrastinate_jobs j ON j.id = f.job_id WHERE j.status = 'failed'",
     )
     scene.check(
-        "every failed job is there with its error",
+        "every failed job is there, under its error",
         holds=rows and all(str(job) in text and error in text for job, error in rows),
     )
     print("\n── /jobs errors groups them by reason")

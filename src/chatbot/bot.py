@@ -14,11 +14,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from chatbot.access.directory import Directory
-from chatbot.access.roles import Roles
 from chatbot.handling.commands import Answers
-from chatbot.handling.context import Services
-from chatbot.handling.delivery import Delivery
+from chatbot.handling.context import build_services
 from chatbot.inbound.slack_request import (
     SHARE,
     SlackRequest,
@@ -97,17 +94,7 @@ class Bot:
         self._problem: str | None = None
         self._failed_at = float("-inf")
         self._told = ""
-        directory = Directory(self.slack.web, clock)
-        self.services = Services(
-            settings=settings,
-            maint=maint,
-            pool=pool,
-            slack=self.slack,
-            directory=directory,
-            roles=Roles(settings.roles, directory),
-            delivery=Delivery(settings, self.slack, directory),
-            work=self.work,
-        )
+        self.services = build_services(settings, maint, pool, self.slack, self.work, clock)
         self._answers = Answers(self.services)
         self.app = self._build()
 

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from chatbot.bot import Bot
+from chatbot.handling.follow_ups import watch_follow_ups
 from chatbot.handling.lost_runs import watch_lost_runs
 from chatbot.inbound.http import build_runner, build_web
 from chatbot.inbound.socket_link import SocketLink
@@ -100,8 +101,8 @@ async def _start(
         link = SocketLink(bot.app, bot.slack.web, settings.slack_app_token.get_secret_value())
     address = await _listen(bot, link, stop, stack)
     stack.push_async_callback(_drain, bot)
-    watching = asyncio.create_task(watch_lost_runs(bot.services))
-    stack.callback(watching.cancel)
+    for watch in (watch_lost_runs(bot.services), watch_follow_ups(bot.services.follow_ups)):
+        stack.callback(asyncio.create_task(watch).cancel)
     if link is not None:
         stack.push_async_callback(link.close)
         await link.connect()

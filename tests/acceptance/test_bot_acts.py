@@ -228,10 +228,15 @@ async def test_a_cancel_is_undone_by_the_button_of_its_outcome(pool, conn):
         await click(slack, bot, ADMIN, preview, "Cancel 3 jobs")
         assert await count(conn, "cancelled") == 3
         after = now(slack, preview)
-        [undo] = [name for name in find_buttons(after) if name.startswith("Retry")]
+        [undo] = [name for name in find_buttons(after) if name == "Put 3 jobs back"]
         [second] = await click(slack, bot, ADMIN, after, undo)
-        await click(slack, bot, ADMIN, second, find_buttons(second)[0])
+        assert as_text(second).startswith("Put 3 cancelled jobs back into email?")
+        assert find_buttons(second) == [undo, "Not now"]
+        await click(slack, bot, ADMIN, second, undo)
         assert await count(conn, "todo") == 3
+        assert as_text(now(slack, second)).startswith("✅ 3 jobs put back into email by")
+        assert find_buttons(now(slack, after)) == []
+        assert f"Put back by @{ADMIN}" in as_text(now(slack, after))
 
 
 async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):
@@ -260,6 +265,92 @@ async def test_a_dry_run_has_no_buttons_and_yes_is_for_the_shell_only(pool, conn
         [refusal] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all --yes")
         assert "no option --yes" in as_text(refusal)
         assert await count(conn, "failed") == 2
+
+
+# --- what became of it, and where it came from ----------------------------------------------------
+
+
+async def end(conn, status, *jobs):
+    for job in jobs:
+        for step in ("doing", status):
+            await conn.execute(
+                "UPDATE procrastinate_jobs SET status = %s WHERE id = %s", (step, job)
+            )
+        if status == "failed":
+            await conn.execute(
+                "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name,"
+                " failed_at, kind, exception_type, message, fingerprint, will_retry)"
+                " VALUES (%s, 2, 'webhook', 'app.send', now(), 'error', 'httpx.ConnectTimeout',"
+                " 'again', '1:x', false)",
+                (job,),
+            )
+
+
+@BOTH
+async def test_a_group_is_retried_as_shown_its_button_says_by_whom_and_its_outcome_how_it_went(
+    pool, conn, make_job, mode
+):
+    alike = [
+        await make_job(status="failed", queue="webhook", task="app.send", error="timed out")
+        for _ in range(3)
+    ]
+    other = await make_job(status="failed", queue="webhook", task="app.send", error="refused")
+    async with open_bot(pool, mode=mode) as (slack, bot):
+        [listed] = await ask(slack, bot, VIEWER, OPS, "/jobs failed")
+        assert as_text(listed, 200).splitlines()[0] == (
+            "🔴 4 failed send jobs, 3 of them with one error."
+        )
+        assert find_buttons(listed) == [
+            "Preview retry of 3", "Details", f"Retry job {other}", "Details",
+        ]  # fmt: skip
+        late = await make_job(status="failed", queue="webhook", task="app.send", error="timed out")
+        [preview] = await click(slack, bot, OPERATOR, listed, "Preview retry of 3")
+        assert find_buttons(preview) == ["Retry 3 jobs", "Not now"]
+        assert find_buttons(now(slack, listed)) == find_buttons(listed)
+        await click(slack, bot, OPERATOR, preview, "Retry 3 jobs")
+        assert [await make_job.status(job) for job in (*alike, late)] == [*["todo"] * 3, "failed"]
+        # The two clicks of one list do not undo each other's mark.
+        [single] = await click(slack, bot, ADMIN, listed, f"Retry job {other}")
+        assert as_text(single).startswith(f"✅ Job {other} retried by @{ADMIN}.")
+        assert find_buttons(now(slack, listed)) == ["Details", "Details"]
+        for user in (OPERATOR, ADMIN):
+            assert f"Retried by @{user}" in as_text(now(slack, listed))
+
+        follow = bot.services.follow_ups
+        before = now(slack, preview).text
+        await follow.look(float("inf"))
+        assert now(slack, preview).text == before, "nothing has ended yet"
+        await end(conn, "succeeded", *alike[:2])
+        await end(conn, "failed", alike[2], other)
+        await follow.look(float("inf"))
+        told = now(slack, preview)
+        assert told.text.startswith(
+            "🔴 3 jobs of webhook retried: 2 succeeded, 1 failed again (ConnectTimeout)."
+        )
+        assert find_buttons(told) == [f"Retry job {alike[2]}", "Details"]
+        told = now(slack, single)
+        assert told.text.startswith(f"🔴 Job {other} failed again (ConnectTimeout).")
+        assert find_buttons(told) == [f"Retry job {other}", "Details"]
+        # All has been told: nothing is followed any more.
+        edits = len(slack.calls("chat.update"))
+        await follow.look(float("inf"))
+        assert len(slack.calls("chat.update")) == edits
+
+
+async def test_a_typed_retry_that_fails_again_is_told_anew_and_one_that_succeeds_is_not(
+    pool, conn, make_job
+):
+    jobs = [await make_job(status="failed", queue="webhook") for _ in range(2)]
+    async with open_bot(pool) as (slack, bot):
+        for job in jobs:
+            await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job}")
+        before = len(slack.messages(OPS))
+        await end(conn, "succeeded", jobs[0])
+        await end(conn, "failed", jobs[1])
+        await bot.services.follow_ups.look(float("inf"))
+        [told] = slack.messages(OPS)[before:]
+        assert told.text.startswith(f"🔴 Job {jobs[1]} failed again (ConnectTimeout).")
+        assert not told.ephemeral
 
 
 # --- long work ------------------------------------------------------------------------------------
@@ -303,12 +394,15 @@ async def test_a_long_run_tells_how_far_it_is_and_another_operator_stops_it(
             assert await wait_for_progress(slack, preview, "500") == "Stop"
             await slack.click(ADMIN, OPS, preview.ts, "Stop")
             await slack.wait_for_message(
-                OPS, lambda m: m.ephemeral and "Stopping" in m.text, as_user=ADMIN, timeout=30
+                OPS, lambda m: m.ts == preview.ts and "Stopping after this" in m.text, timeout=30
             )
         await settle(bot)
         after = now(slack, preview)
-        assert "1,000 jobs" in as_text(after).splitlines()[0]
-        assert "200" in as_text(after)
+        assert as_text(after, 200).splitlines()[0] == (
+            f"🟡 Stopped: 1,000 webhook jobs retried by @{OPERATOR}, 200 stay failed."
+        )
+        # The message itself said that it stops: nothing private can come after the outcome.
+        assert [m for m in slack.messages(OPS, ADMIN) if m.ephemeral] == []
         assert (await count(conn, "todo"), await count(conn, "failed")) == (1_000, 200)
         [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
         await click(slack, bot, OPERATOR, rest, "Retry 200 jobs")

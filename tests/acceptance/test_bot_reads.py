@@ -90,16 +90,35 @@ async def test_each_word_says_first_what_matters(pool, conn, make_job, words, fi
         assert answer.text.startswith(first)
 
 
-async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, make_job):
+async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, conn, make_job):
     await fail_a_lot(make_job)
     async with open_bot(pool) as (slack, bot):
         [groups] = await ask(slack, bot, VIEWER, OPS, "/jobs errors --since 1h")
-        words = button(groups, "Show 23 failures")
-        [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
-        assert as_text(shown, 300).startswith("🔴 23 jobs failed with 'app.send'")
-        words = button(groups, "Show 2 failures")
-        [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
-        assert as_text(shown, 300).startswith("🔴 2 jobs failed with 'app.send'")
+        for number, kind in ((23, "ValueError"), (2, "KeyError")):
+            words = button(groups, f"Show {number} failures")
+            [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+            first = as_text(shown, 300).splitlines()[0]
+            assert first.startswith(f"🔴 {number} send jobs failed with '{kind}")
+            assert first.endswith("in the last hour, all with one error.")
+            assert button(shown, f"Preview retry of {number}") == button(
+                groups, f"Preview retry of {number}"
+            )
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = 'todo' WHERE id IN (SELECT job_id"
+            " FROM jobs_maint_failures WHERE exception_type = 'KeyError' OR job_id = 1)"
+        )
+        [groups] = await ask(slack, bot, VIEWER, OPS, "/jobs errors --since 1h")
+        labels = [
+            element["text"]["text"]
+            for block in groups.blocks
+            if block["type"] == "actions"
+            for element in block["elements"]
+        ]
+        assert labels == [
+            "Show 22 failed jobs", "Preview retry of 22", "Details", "Details", "Retry job 26"
+        ]  # fmt: skip
+        assert "22 failed now, the others were retried or discarded" in groups.text
+        assert "retried or discarded since" in groups.text
 
 
 async def test_the_preview_of_a_group_is_of_exactly_its_jobs(pool, make_job):
@@ -112,9 +131,29 @@ async def test_the_preview_of_a_group_is_of_exactly_its_jobs(pool, make_job):
     assert {group.task for group in preview.groups} == {"app.send"}
 
 
-async def test_twenty_failed_jobs_are_a_page_and_more_is_offered(pool, make_job):
-    await fail_a_lot(make_job)
+async def test_numbers_and_buttons_agree_once_all_were_retried(pool, conn, make_job):
+    jobs = [await make_job(status="failed", queue="webhook") for _ in range(3)]
+    await make_job()
+    async with open_bot(pool) as (slack, bot):
+        [stats] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        assert button(stats, "Show 3 failures") == "failed --since 1h"
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'failed'")
+        [stats] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        assert "3 jobs failed in the last hour, all retried since." in stats.text
+        assert "Show" not in as_text(stats)
+        [listed] = await ask(slack, bot, VIEWER, OPS, "/jobs failed --since 1h")
+        assert listed.text.startswith("🟡 3 jobs failed in the last hour, all retried since.")
+        [errors] = await ask(slack, bot, VIEWER, OPS, "/jobs errors --since 1h")
+        assert "[Details]" in as_text(errors)
+        assert "Preview" not in as_text(errors)
+    assert len(jobs) == 3
+
+
+async def test_failed_groups_are_bounded_and_those_left_out_are_counted(pool, make_job):
+    for i in range(12):
+        await make_job(status="failed", queue="webhook", task=f"app.task{i:02}")
     async with open_bot(pool) as (slack, bot):
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs failed --since 1h")
-        assert "1–20 of 26 jobs" in as_text(answer)
-        assert button(answer, "Show more jobs") == "failed --since 1h --limit 50"
+        assert "12 jobs failed in the last hour, with 12 different errors." in answer.text
+        assert "1–10 of 12 groups" in as_text(answer)
+        assert button(answer, "Show more groups") == "failed --since 1h"

@@ -12,7 +12,7 @@ from slack_sdk.models.blocks import Block
 from chatbot.messages import render_details, render_error, render_failed, render_stats
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import (
-    FailedJob,
+    FailedGroup,
     FailedJobsReport,
     FailedRun,
     JobDetails,
@@ -33,11 +33,8 @@ def stats():
 
 
 def failed():
-    jobs = tuple(
-        FailedJob(i, "webhook", "app.deliver", 3, NOW, True, "error", "Timeout", "after 10 s")
-        for i in range(9)
-    )
-    return render_failed(FailedJobsReport(NOW, jobs, 9, 20), "/jobs")
+    group = FailedGroup("app.deliver", 3, 3, (7, 8, 9), True, "q", "error", "Timeout", "after 10 s")
+    return render_failed(FailedJobsReport(NOW, (), 27, 20, groups=(group,) * 9), "/jobs")
 
 
 def details():

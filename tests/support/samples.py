@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from chatbot import messages as replies
+from chatbot.messages.marking import mark_done, tell_who
 from chatbot.messages.result import render_result
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role, permit
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
@@ -18,7 +19,7 @@ from jobs_maint.models import (
     DoctorReport,
     ErrorGroup,
     ErrorsReport,
-    FailedJob,
+    FailedGroup,
     FailedJobsReport,
     FailedRun,
     Finding,
@@ -68,15 +69,30 @@ def stats() -> StatsReport:
 TIMEOUT = "POST https://hooks.example.com/orders/88123 timed out after 10 s"
 
 
-def failed(number: int = 20, total: int = 37) -> FailedJobsReport:
-    jobs = tuple(
-        FailedJob(
-            4748 - i, "webhook", "team.tasks.deliver_webhook", 3, ago(2 + i * 3), True, "error",
-            "httpx.ConnectTimeout", TIMEOUT,
-        )
-        for i in range(number)
+def alike(count: int, task: str, kind: str | None, text: str, job: int, **more: object):
+    values = {"retriable": count, "queue": "webhook", **more}
+    return FailedGroup(
+        f"team.tasks.{task}", count, job_ids=tuple(range(job, job - min(count, 250), -1)),
+        recorded=kind is not None, kind="error" if kind else None, exception_type=kind,
+        message=text, first_at=ago(58), last_at=ago(2), **values,
     )  # fmt: skip
-    return FailedJobsReport(NOW, jobs, total, 20, since_seconds=3600.0)
+
+
+def failed(*groups: FailedGroup, **more: object) -> FailedJobsReport:
+    groups = groups or (alike(37, "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4748),)
+    values = {"since_seconds": 3600.0, "retried_since": 0, **more}
+    total = sum(one.count for one in groups)
+    return FailedJobsReport(NOW, (), total, 20, groups=groups, **values)
+
+
+def failed_differently() -> FailedJobsReport:
+    return failed(
+        alike(37, "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4748, retriable=35),
+        alike(4, "deliver_webhook", "httpx.HTTPStatusError",
+              "Server error '502 Bad Gateway' for url 'https://hooks.example.com/orders'", 4690),
+        alike(1, "build_report", None, "", 4611, queue="reports"),
+        retried_since=3,
+    )  # fmt: skip
 
 
 def group(count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int):
@@ -280,8 +296,15 @@ def all_messages() -> Iterator[tuple[str, str, bool, replies.Message]]:
     yield shown("errors", "/jobs errors --since 1h", errors())
     yield shown("errors: none", "/jobs errors", no_errors())
     yield shown("errors: more than a page", "/jobs errors webhook", many_errors())
-    yield shown("failed: page 1 of 2", "/jobs failed --since 1h", failed(20))
-    yield shown("failed: page 2 of 2", "", failed(37), page=2)
+    yield shown("failed: all alike", "/jobs failed --since 1h", failed())
+    yield shown("failed: several errors", "/jobs failed --since 1h", failed_differently())
+    title, _, private, message = shown("failed: one of them used", "", failed_differently())
+    [row] = [b["elements"] for b in message.blocks if "Preview retry of 4'" in str(b)]
+    words = row[0]["value"]
+    used = mark_done(message, {words: tell_who("retry", "U0ANA", NOW)})
+    yield title, "/jobs failed --since 1h", private, used
+    settled = FailedJobsReport(NOW, (), 0, 20, since_seconds=3600.0, retried_since=3)
+    yield shown("failed: retried since", "/jobs failed --since 1h", settled)
     yield shown("stuck", "/jobs stuck", stuck())
     yield shown("stuck: none", "/jobs stuck", StuckReport(NOW, (), ()))
     yield shown("workers", "/jobs workers", workers())

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from chatbot import messages as replies
 from chatbot.messages import Message, Progress
+from chatbot.messages.aftermath import render_job_after
 from jobs_maint.models import (
     ActReport,
+    Aftermath,
     BulkReport,
     ItemOutcome,
     ItemResult,
@@ -88,6 +90,11 @@ def _previews() -> Iterator[tuple[str, Preview]]:
         "retry: the largest set",
         replace(RETRY, words="retry --all", count=50_000, remain=1_204, groups=LARGE, skips=()),
     )
+    back = replace(
+        RETRY, words="retry --request 17 --status cancelled", count=45_000, skips=(),
+        groups=(SetGroup("newsletter", "team.tasks.send_newsletter", 45_000),),
+    )  # fmt: skip
+    yield "put back", back
     yield "cancel", cancel
     running = replace(cancel, words="cancel --all webhook --running", running=5)
     yield "cancel: running too", running
@@ -116,7 +123,10 @@ def _progress() -> Iterator[tuple[str, Message]]:
 def _outcomes() -> Iterator[tuple[str, Message]]:
     became = (SkipGroup("cancelled", "", 30, (1,)), SkipGroup("abort_requested", "", 5, (2,)))
     cancel = replace(DONE, verb="cancel", words="cancel --all webhook --running", skips=())
-    stopped = replace(DONE, requested=1_037, stopped=True)
+    stopped = replace(
+        DONE, verb="cancel", words="cancel --all newsletter", queues=("newsletter",),
+        requested=63_000, done=45_000, skips=(), stopped=True,
+    )  # fmt: skip
     for title, report in (
         ("outcome: retry", DONE),
         ("outcome: stopped", stopped),
@@ -124,9 +134,17 @@ def _outcomes() -> Iterator[tuple[str, Message]]:
         ("outcome: none done", replace(DONE, done=0, requested=2)),
     ):
         yield title, replies.render_bulk(report, COMMAND, by=BY)
+    after = Aftermath(
+        NOW + timedelta(minutes=3), 31, 4, error="httpx.ConnectTimeout", errors=1,
+        failed_ids=(4711, 4713, 4715, 4717),
+    )  # fmt: skip
+    yield "outcome: later", replies.render_bulk(DONE, COMMAND, by=BY, after=after)
     left = NOW - timedelta(days=30)
     purged = PurgeReport({"succeeded": 12_040, "failed": 4}, 12, 3.2, True, oldest_left=left)
     yield "outcome: purge", replies.render_purge(purged, COMMAND, by=BY, words="purge")
+    item = ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "t.deliver_webhook")
+    again = Aftermath(NOW, failed=1, error="httpx.ConnectTimeout", errors=1, failed_ids=(4711,))
+    yield "one job: failed again", render_job_after(item, again, by=BY)
     for verb, code in (("cancel", "cancelled"), ("cancel", "abort_requested")):
         item = ItemResult(7, ItemOutcome.DONE, code, "", "email", "team.tasks.send_receipt")
         yield (

@@ -8,8 +8,9 @@ from chatbot.messages import (
     render_failed,
     render_stats,
 )
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import (
-    FailedJob,
+    FailedGroup,
     FailedJobsReport,
     MaintenanceRun,
     QueueStats,
@@ -81,6 +82,29 @@ def test_stats_offers_to_look_at_the_failures_before_acting():
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "first", "second", "labels"),
+    [
+        ({"failed_now": 0, "retried_since": 3},
+         "🟡 3 jobs failed in the last hour, all retried since; no queue is behind.",
+         "2 of 3 workers live.", ["Refresh"]),
+        ({"failed_now": 0, "retried_since": 2, "discarded_since": 1},
+         "🟡 3 jobs failed in the last hour, all retried or discarded since; no queue is behind.",
+         "2 of 3 workers live.", ["Refresh"]),
+        ({"failed_now": 2, "retried_since": 1},
+         "🟡 3 jobs failed in the last hour; no queue is behind.",
+         "1 of the failed was retried since. 2 of 3 workers live.",
+         ["Show 2 failed jobs", "Refresh"]),
+        ({"failed_now": 3}, "🟡 3 jobs failed in the last hour; no queue is behind.",
+         "2 of 3 workers live.", ["Show 3 failures", "Refresh"]),
+    ],
+)  # fmt: skip
+def test_stats_offers_only_what_is_failed_now(fields, first, second, labels):
+    message = render_stats(stats(QueueStats("email", failed_last_hour=3), **fields), "/jobs")
+    assert render_blocks(message.blocks, 200).splitlines()[:2] == [first, second]
+    assert [label for label, *_ in buttons(message)] == labels
+
+
 def test_stats_without_trouble_is_green_and_has_nothing_bold_in_the_table():
     message = render_stats(stats(CALM, live=1, silent=0), "/jobs")
     assert shown(message).startswith("🟢 ")
@@ -104,69 +128,122 @@ def test_stats_tells_how_many_queues_a_limited_role_does_not_see():
     assert "2 queues are not shown" in render_stats(stats(CALM, hidden_queues=2), "/jobs").text
 
 
-def job(number=0, **fields):
+def alike(count=37, text="POST https://x\ntimed out\nmore", **fields):
     values = {
-        "job_id": 4711 - number, "queue": "webhook", "task": "team.tasks.deliver", "attempts": 3,
-        "failed_at": NOW - timedelta(minutes=2 + number), "recorded": True, "kind": "error",
-        "exception_type": "httpx.ConnectTimeout", "message": "POST https://x\ntimed out\nmore",
+        "retriable": count, "job_ids": tuple(range(4711, 4711 - count, -1)), "recorded": True,
+        "queue": "webhook", "kind": "error", "exception_type": "httpx.ConnectTimeout",
+        "first_at": NOW - timedelta(minutes=40), "last_at": NOW - timedelta(minutes=2),
     }  # fmt: skip
-    return FailedJob(**{**values, **fields})
+    return FailedGroup("team.tasks.deliver", count, message=text, **{**values, **fields})
 
 
-def test_failed_shows_the_error_in_two_lines_and_offers_a_retry_of_the_newest_three():
-    report = FailedJobsReport(NOW, tuple(map(job, range(5))), 37, 5, since_seconds=3600.0)
+def failed(*groups, since=3600.0, **fields):
+    values = {"total": sum(one.count for one in groups), "limit": 20, **fields}
+    return FailedJobsReport(NOW, (), groups=groups, since_seconds=since, **values)
+
+
+def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs():
+    message = render_failed(failed(alike()), "/jobs")
+    assert render_blocks(message.blocks, 200).splitlines() == [
+        "🔴 37 deliver jobs failed in the last hour, all with one error.",
+        "The newest failed 2 min ago.",
+        "-" * 40,
+        "37 × deliver  in webhook",
+        "    ConnectTimeout: POST https://x",
+        "    timed out …",
+        "jobs `4711` `4710` `4709` `4708` `4707` and 32 more · first 11:20 UTC · last 11:58 UTC",
+        "[Preview retry of 37] [Details]",
+    ]
+    (retry, words, style), details = buttons(message)
+    assert (retry, style, details) == (
+        "Preview retry of 37",
+        "primary",
+        ("Details", "status 4711", None),
+    )
+    action = parse_words(split_text(words), "slack").action
+    assert set(action.filter.job_ids) == set(range(4675, 4712))
+
+
+@pytest.mark.parametrize(
+    ("report", "first"),
+    [
+        (failed(alike(1)), "🔴 1 deliver job failed in the last hour, 2 min ago."),
+        (failed(alike(1), since=None), "🔴 1 failed deliver job, 2 min ago."),
+        (failed(alike(), since=None), "🔴 37 failed deliver jobs, all with one error."),
+        (failed(alike(4, recorded=False)),
+         "🔴 4 deliver jobs failed in the last hour, no error recorded."),
+        (failed(alike(), alike(4, "no")),
+         "🔴 41 deliver jobs failed in the last hour, 37 of them with one error."),
+        (failed(alike(2), alike(2, "no"), groups_not_shown=7, total=40),
+         "🔴 40 jobs failed in the last hour, with 9 different errors."),
+        (failed(alike(), at_least=True),
+         "🔴 More than 37 deliver jobs failed in the last hour, all with one error."),
+        (failed(retried_since=3), "🟡 3 jobs failed in the last hour, all retried since."),
+        (failed(retried_since=1), "🟡 1 job failed in the last hour, retried since."),
+        (failed(retried_since=1, discarded_since=1),
+         "🟡 2 jobs failed in the last hour, all retried or discarded since."),
+        (failed(), "🟢 No job failed in the last hour."),
+        (failed(since=None), "🟢 No failed job."),
+    ],
+)  # fmt: skip
+def test_failed_says_first_how_many_and_whether_they_are_alike(report, first):
     message = render_failed(report, "/jobs")
-    lines = shown(message).splitlines()
-    assert lines[0] == "🔴 37 jobs failed in the last hour; the newest 2 min ago."
-    assert "    ConnectTimeout: POST https://x\n    timed out …" in shown(message)
-    assert [label for label, *_ in buttons(message)] == [
-        "Retry job 4711", "Details", "Retry job 4710", "Details", "Retry job 4709", "Details",
-        "Show more jobs",
-    ]  # fmt: skip
-    assert lines[-2:] == ["1–5 of 37 jobs", "[Show more jobs]"]
-    assert "    ConnectTimeout" not in "\n".join(lines[-4:])
-    assert lines[-3] == "job 4707 · 6 min ago · as above"
+    assert shown(message).splitlines()[0] == first
+    assert (buttons(message) == []) is (report.total == 0)
 
 
-def test_the_only_failed_job_has_the_green_button():
-    message = render_failed(FailedJobsReport(NOW, (job(),), 1, 20), "/jobs")
-    assert shown(message).startswith("🔴 1 failed job, 2 min ago.")
-    assert buttons(message)[0] == ("Retry job 4711", "retry 4711", "primary")
+@pytest.mark.parametrize(
+    ("group", "label", "why"),
+    [
+        (alike(37, retriable=35), "Preview retry of 35",
+         "35 can be retried now, 2 cannot: only one job per queueing lock can wait"),
+        (alike(2, retriable=0), None,
+         "none can be retried now: jobs with the same queueing lock are already waiting"),
+        (alike(1, retriable=0), None,
+         "cannot be retried now: a job with its queueing lock is already waiting"),
+        (alike(1, retriable=0, own=True), None, "not retried: the next tick does its work"),
+        (alike(1), "Retry job 4711", ""),
+    ],
+)  # fmt: skip
+def test_the_number_on_a_retry_is_of_jobs_that_can_be_retried(group, label, why):
+    message = render_failed(failed(group), "/jobs")
+    labels = [one for one, *_ in buttons(message)]
+    assert labels == [*([label] if label else []), "Details"]
+    assert why in message.text
+
+
+def test_a_group_too_large_for_its_ids_is_found_by_its_task_and_error():
+    ids = tuple(range(2**40, 2**40 - 250, -1))
+    large = alike(5_000, "after 10 s", job_ids=ids)
+    others = alike(3, "after 9 s", fingerprint="x"), alike(2, "refused")
+    retry = buttons(render_failed(failed(large), "/jobs"))[0]
+    assert retry[:2] == (
+        "Preview retry of 5,000",
+        'retry --all --task team.tasks.deliver --error "httpx.ConnectTimeout: after" --since 1h',
+    )
+    # Where the same words find others too, they carry no number.
+    assert buttons(render_failed(failed(large, *others), "/jobs"))[0][0] == "Preview retry"
 
 
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"recorded": False, "kind": None, "message": None}, "error not recorded"),
-        ({"kind": "worker_lost", "message": None}, "its worker died"),
-        ({"message": ""}, "ConnectTimeout"),
-        ({"message": "ConnectTimeout: again"}, "ConnectTimeout: again"),
-        ({"exception_type": None, "message": None}, "an error without text"),
+        ({"recorded": False, "kind": None, "exception_type": None}, "error not recorded"),
+        ({"kind": "worker_lost", "exception_type": None, "text": ""}, "its worker died"),
+        ({"text": ""}, "ConnectTimeout"),
+        ({"text": "ConnectTimeout: again"}, "ConnectTimeout: again"),
+        ({"exception_type": None, "text": ""}, "an error without text"),
+        ({"kind": "worker_lost", "exception_type": None,
+          "text": "worker 3 last beat at 11:00; it was already put back 3 times"},
+         "its worker died; it was already put back 3 times (worker 3 last beat at 11:00)"),
     ],
-)
+)  # fmt: skip
 def test_a_failure_always_has_a_reason_to_show(fields, text):
-    message = render_failed(FailedJobsReport(NOW, (job(**fields),), 1, 20), "/jobs")
+    message = render_failed(failed(alike(1, **fields)), "/jobs")
     assert f"    {text}\n" in shown(message)
 
 
-def test_failed_of_several_tasks_says_how_many_of_each():
-    tasks = ["a.send", "a.pay", "a.send", "a.send"]
-    jobs = tuple(job(i, task=task) for i, task in enumerate(tasks))
-    lines = shown(render_failed(FailedJobsReport(NOW, jobs, 4, 20), "/jobs")).splitlines()
-    assert lines[:2] == ["🔴 4 failed jobs; the newest 2 min ago.", "3 send, 1 pay."]
-    assert "send  job 4711 · webhook · 2 min ago · 3 attempts" in lines
-    more = FailedJobsReport(NOW, jobs, 9, 4)
-    assert shown(render_failed(more, "/jobs")).splitlines()[1] == "Newest failure first."
-
-
-def test_a_job_given_up_because_its_workers_died_says_that_before_which_worker():
-    message = "worker 3 (web pid 7) last beat at 11:00 UTC; it was already put back 3 times"
-    lost = job(kind="worker_lost", exception_type=None, message=message)
-    text = shown(render_failed(FailedJobsReport(NOW, (lost,), 1, 20), "/jobs"))
-    assert "its worker died; it was already put back 3 times (worker 3 (web pid 7)" in text
-
-
 def test_no_failed_job_is_green_and_repeats_what_was_asked():
-    report = FailedJobsReport(NOW, (), 0, 20, queue="webhook", error="time", since_seconds=86_400.0)
+    report = failed(queue="webhook", error="time", since=86_400.0)
     expected = "🟢 No job failed in webhook with 'time' in the error in the last 24 hours."
     assert shown(render_failed(report, "/jobs")).startswith(expected)

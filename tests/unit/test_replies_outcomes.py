@@ -5,12 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.late import render_lost
-from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.messages.marking import mark_done, tell_who
+from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.progress import Progress, render_broken, render_progress
+from chatbot.messages.purge import render_purge
 from jobs_maint.actions import BulkVerb, PreviewBulk
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import BulkReport, LostRun, PurgeReport, SkipGroup
+from jobs_maint.models import (
+    Aftermath,
+    BulkReport,
+    ItemOutcome,
+    ItemResult,
+    LostRun,
+    PurgeReport,
+    SkipGroup,
+)
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
 
@@ -105,13 +116,38 @@ def test_each_reason_has_a_line_and_one_job_is_told_in_full():
     ]
 
 
-@pytest.mark.parametrize("report", [RETRY, CANCEL, DISCARD, RESCUE])
-def test_a_stopped_act_counts_what_was_not_looked_at_and_previews_the_rest(report):
-    report = replace(report, requested=report.requested + 1_000, stopped=True)
-    message = bulk(report, why_stopped="the bot is shutting down")
-    assert lines(message)[0].startswith("🟡 ")
-    assert "Stopped (the bot is shutting down): 1,000 jobs were not looked at." in message.text
+@pytest.mark.parametrize(
+    ("report", "says"),
+    [
+        (replace(CANCEL, words="cancel --all newsletter", queues=("newsletter",), done=45_000,
+                 requested=63_000),
+         "🟡 Stopped: 45,000 newsletter jobs cancelled by @U0ANA, 18,000 still wait."),
+        (replace(CANCEL, requested=36),
+         "🟡 Stopped: 35 webhook jobs cancelled by @U0ANA, 1 still waits."),
+        (replace(RETRY, skips=(), requested=235),
+         "🟡 Stopped: 35 webhook jobs retried by @U0ANA, 200 stay failed."),
+        (replace(RETRY, skips=(), done=1, requested=2),
+         "🟡 Stopped: 1 webhook job retried by @U0ANA, 1 stays failed."),
+        (replace(RETRY, skips=(), done=0, requested=2),
+         "🟡 Stopped: no webhook job retried by @U0ANA, 2 stay failed."),
+        (replace(DISCARD, requested=235, queues=("a", "b")),
+         "🟡 Stopped: 35 jobs of 2 queues discarded by @U0ANA, 200 stay failed."),
+        (replace(RUNNING, requested=1_035),
+         ("🟡 Stopped: 30 webhook jobs cancelled by @U0ANA, 1,000 were not looked at. "
+         "5 more are running; their workers were asked to abort them.")),
+        (replace(RETRY, words="retry --request 9 --status cancelled", skips=(), requested=235),
+         "🟡 Stopped: 35 jobs put back into webhook by @U0ANA, 200 stay cancelled."),
+        (replace(RESCUE, requested=1_002),
+         ("🟡 Stopped: 1 webhook job put back by @U0ANA, 1,000 were not looked at. "
+         "1 failed for good (job 13): the rescue gave up.")),
+    ],
+)  # fmt: skip
+def test_a_stopped_act_says_how_many_were_done_and_what_is_so_of_the_others(report, says):
+    message = bulk(replace(report, stopped=True))
+    assert lines(message)[0] == says
     assert buttons(message)["Preview the rest"] == report.words
+    because = bulk(replace(report, stopped=True), why_stopped="the bot is shutting down")
+    assert "The bot is shutting down." in because.text
 
 
 @pytest.mark.parametrize("report", [RETRY, CANCEL, DISCARD])
@@ -124,10 +160,11 @@ def test_what_is_beyond_the_largest_set_can_be_previewed_next(report):
 
 @pytest.mark.parametrize(("report", "number"), [(CANCEL, 35), (RUNNING, 30), (DISCARD, 35)])
 def test_what_was_cancelled_or_discarded_can_be_put_back_by_its_request(report, number):
-    words = buttons(bulk(report))[f"Retry {number} jobs"]
+    words = buttons(bulk(report))[f"Put {number} jobs back"]
     action = parse_words(split_text(words), "slack").action
     assert isinstance(action, PreviewBulk)
     assert (action.bulk, action.filter.request, action.words()) == (BulkVerb.RETRY, 17, words)
+    assert action.filter.statuses == ("cancelled",)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +180,20 @@ def test_there_is_no_undo_where_nothing_could_be_put_back(report):
     [(("webhook",), "/jobs stats webhook"), (("two words",), "/jobs stats"), ((), "/jobs stats")],
 )
 def test_what_runs_again_can_be_followed(queues, follow):
-    assert f"`{follow}` shows how they go" in bulk(replace(RETRY, queues=queues)).blocks[-1][
-        "elements"][0]["text"]  # fmt: skip
+    assert f"back in the queue · `{follow}` shows how they go" in lines(
+        bulk(replace(RETRY, queues=queues))
+    )
+
+
+def test_what_stays_and_what_comes_next_and_where_it_is_kept_are_lines_of_their_own():
+    assert lines(bulk(replace(RETRY, remain=7))) == [
+        "✅ 35 jobs of webhook retried by @U0ANA in 3 s.",
+        "2 skipped: queueing lock taken (4713, 4720).",
+        "7 more remain beyond the largest set of 37; run the same command again for them.",
+        "back in the queue · `/jobs stats webhook` shows how they go",
+        "[Preview the rest]",
+        "request 17 · /jobs retry --all webhook",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,8 +215,8 @@ def test_a_purge_counts_by_status_and_says_what_is_left(report, shown):
 def test_a_purge_that_was_stopped_goes_on_by_the_same_words():
     report = PurgeReport({"succeeded": 50_000}, 12, 3.2, False)
     message = render_purge(report, "/jobs", by="U0ANA", words="purge --older-than 30d")
-    assert lines(message)[0] == "🟡 50,000 jobs deleted by @U0ANA in 3 s."
-    assert "Stopped before the end. Run the same command again for the rest." in message.text
+    assert lines(message)[0] == "🟡 Stopped: 50,000 jobs deleted by @U0ANA in 3 s."
+    assert "Run the same command again for the rest." in message.text
     assert buttons(message) == {"Preview the rest": "purge --older-than 30d"}
     assert buttons(render_purge(report, "/jobs", by="U0ANA")) == {}
 
@@ -233,8 +282,8 @@ def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
 
 @pytest.mark.parametrize(
     ("words", "label"),
-    [("cancel --all webhook", "Retry 488 jobs"),
-     ("cancel --all webhook --running", "Retry them")],
+    [("cancel --all webhook", "Put 488 jobs back"),
+     ("cancel --all webhook --running", "Put them back")],
 )  # fmt: skip
 def test_an_interrupted_cancel_offers_its_undo(words, label):
     message = render_lost(replace(LOST, word="cancel", words=words), "/jobs")
@@ -339,6 +388,73 @@ def test_a_preview_is_offered_again_only_when_its_time_was_over():
     used = render_too_late("purge", "/jobs", used=True)
     assert "🟡 This preview was already confirmed; it runs only once." in lines(used)
     assert buttons(used) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "says", "labels"),
+    [
+        ({"succeeded": 31, "failed": 4, "error": "httpx.ConnectTimeout", "errors": 1,
+          "failed_ids": (5, 6)},
+         "🔴 35 jobs of webhook retried: 31 succeeded, 4 failed again (ConnectTimeout).",
+         ["Preview retry of 4", "Details"]),
+        ({"failed": 1, "pending": 34, "errors": 2, "error": "E", "failed_ids": (5,)},
+         "🔴 35 jobs of webhook retried: 1 failed again (mostly E), 34 still to end.",
+         ["Retry job 5", "Details"]),
+        ({"succeeded": 35}, "✅ 35 jobs of webhook retried: all succeeded.", []),
+        ({"succeeded": 30, "pending": 5},
+         "🟡 35 jobs of webhook retried: 30 succeeded, 5 still to end.", []),
+        ({"succeeded": 30, "ended": 2, "gone": 3},
+         "🟡 35 jobs of webhook retried: 30 succeeded, 2 cancelled or aborted, 3 deleted since.",
+         []),
+    ],
+)  # fmt: skip
+def test_nothing_stays_green_that_failed_again(found, says, labels):
+    after = Aftermath(NOW, **found)
+    message = bulk(replace(RETRY, skips=(), requested=35), after=after)
+    assert lines(message)[0] == f"{says} Requested by @U0ANA, looked at 03:24 UTC."
+    assert list(buttons(message)) == labels
+    if "Preview retry of 4" in labels:
+        words = buttons(message)["Preview retry of 4"]
+        wanted = parse_words(split_text(words), "slack").action.filter
+        assert (wanted.request, wanted.statuses) == (17, ("failed",))
+    # A set that was not done as a whole is not green, whatever became of what was done.
+    partly = bulk(replace(RETRY, requested=36, failures=(BROKEN,)), after=after)
+    assert lines(partly)[0][0] in "🟡🔴"
+
+
+@pytest.mark.parametrize(
+    ("found", "says", "labels"),
+    [
+        ({"failed": 1, "error": "httpx.ConnectTimeout", "errors": 1, "failed_ids": (216,)},
+         "🔴 Job 216 failed again (ConnectTimeout).", ["Retry job 216", "Details"]),
+        ({"succeeded": 1}, "✅ Job 216 was retried and succeeded.", ["Details"]),
+        ({"gone": 1}, "✅ Job 216 was retried and deleted since.", ["Details"]),
+        ({"pending": 1}, "🟡 Job 216 was retried and has not ended yet.", ["Details"]),
+        ({"ended": 1}, "🟡 Job 216 was retried and stopped.", ["Details"]),
+    ],
+)  # fmt: skip
+def test_one_retried_job_says_how_it_ended(found, says, labels):
+    item = ItemResult(216, ItemOutcome.DONE, "put_back", "", "webhook", "app.deliver")
+    message = render_job_after(item, Aftermath(NOW, **found), by="U0ANA")
+    assert lines(message)[:2] == [
+        says, "deliver in webhook, retried by @U0ANA, looked at 03:24 UTC."
+    ]  # fmt: skip
+    assert list(buttons(message)) == labels
+
+
+def test_a_button_that_was_used_says_by_whom_and_the_others_stay():
+    message = bulk(replace(CANCEL, remain=7))
+    words = buttons(message)["Put 35 jobs back"]
+    who = tell_who("retry", "U0BOB", NOW, put_back=True)
+    marked = mark_done(message, {words: who})
+    assert list(buttons(marked)) == ["Preview the rest"]
+    assert "Put back by @U0BOB 03:24 UTC" in lines(marked)
+    assert marked.text.endswith("Put back by <@U0BOB> 03:24 UTC")
+    assert mark_done(marked, {words: who}) is marked
+    both = mark_done(message, {words: who, CANCEL.words: tell_who("cancel", "U0ANA", NOW)})
+    assert buttons(both) == {}
+    full = replace(message, blocks=[*message.blocks, *({"type": "divider"} for _ in range(47))])
+    assert len(mark_done(full, {words: who}).blocks) <= 50
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from jobs_maint.models import (
     BulkReport,
     DigestReport,
     ErrorGroup,
-    FailedJob,
+    FailedGroup,
     FailedJobsReport,
     FailedRun,
     ItemOutcome,
@@ -73,11 +73,13 @@ def stats(text):
 
 
 def failed(text):
-    jobs = tuple(
-        FailedJob(2**63 - 1 - i, text, text, 3, NOW, True, "error", text, text)
+    groups = tuple(
+        FailedGroup(text, 9, 9, (2**63 - 1 - i,), True, text, "error", text, text)
         for i in range(1_000)
     )
-    report = FailedJobsReport(NOW, jobs, 2_000, 1_000, text, text, text, 3600.0)
+    report = FailedJobsReport(
+        NOW, (), 2_000, 1_000, text, text, text, 3600.0, groups=groups, groups_not_shown=1
+    )
     return render_failed(report, "/jobs")
 
 

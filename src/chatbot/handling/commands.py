@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.foreign import refuse_foreign
-from chatbot.handling.holders import Holders, find_holders
+from chatbot.handling.help import answer_help
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
 from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
 from chatbot.handling.told import Kept, deliver
+from chatbot.handling.used_words import add_what_follows
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
     add_note,
     render_acts,
     render_details,
-    render_help,
     render_note,
     render_stopped,
 )
@@ -34,6 +35,7 @@ from jobs_maint.actions import (
     ALL_QUEUES,
     Action,
     GetJob,
+    ListFailed,
     PreviewBulk,
     PreviewPurge,
     RescueJobs,
@@ -42,7 +44,7 @@ from jobs_maint.actions import (
     ShowHelp,
 )
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
-from jobs_maint.grammar import Command, build_help, parse_words, split_text
+from jobs_maint.grammar import Command, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
 from jobs_maint.perform import Watch, claim_request, perform
 
@@ -92,7 +94,12 @@ class Answers:
             act = request.button in {"confirm", "stop"}
             answer = explain_unexpected(self._services, exc, request, act=act)
         if answer is not None:
-            await deliver(self._services, request, answer)
+            await self._deliver(request, answer)
+
+    async def _deliver(self, request: SlackRequest, answer: Answer) -> None:
+        await deliver(self._services, request, answer)
+        if answer.used is not None:
+            await self._services.origins.tell_done(request.channel, *answer.used)
 
     async def _tell_stopped(self, request: SlackRequest) -> None:
         """Tell the asker, in the seconds before the process ends, that no answer will come."""
@@ -110,6 +117,7 @@ class Answers:
                 "Split it into several commands"
             )
         await refuse_foreign(self._services, request)
+        self._services.origins.remember(request)
         if request.button not in BUTTONS:
             raise InvalidRequest(
                 "this button comes from another version of the bot, so it did nothing; type the "
@@ -126,6 +134,8 @@ class Answers:
 
     async def _answer_words(self, request: SlackRequest) -> Answer | None:
         command = parse_words(split_text(request.text), "slack")
+        if isinstance(command.action, ListFailed):
+            command = replace(command, action=replace(command.action, grouped=True))
         if not _is_apt(request, command.action):
             raise InvalidRequest(
                 f"this button is not allowed to {command.action.word}; nothing was done"
@@ -140,7 +150,7 @@ class Answers:
             if request.view is None or not command.action.act:
                 return answer
             # The result first: the modal may be closed by now.
-            await deliver(self._services, request, answer)
+            await self._deliver(request, answer)
             await self._show_anew(request)
             return None  # noqa: TRY300  all of it may fail unexpectedly
         except JobsMaintError:
@@ -152,7 +162,7 @@ class Answers:
         action = command.action
         services = self._services
         if isinstance(action, ShowHelp):
-            return await self._help(action, known)
+            return await answer_help(services, action, known)
         if action.act and command.private:
             raise InvalidRequest(
                 f"{action.word} has no option --private; changes to jobs are shown in the channel"
@@ -183,7 +193,8 @@ class Answers:
             message = add_note(message, "asked by ", user(request.user))
         replaces = request.refresh and private == request.private
         told = action.act and not isinstance(result, Preview)  # which only asks
-        return Answer(message, private, told, replaces, watch.audit_id)
+        answer = Answer(message, private, told, replaces, watch.audit_id)
+        return add_what_follows(answer, action, result, request.user) if told else answer
 
     async def _perform(self, action: Any, known: KnownActor, watch: Watch | None = None) -> Any:
         """Those who see all queues see the same: when many ask at once, one look-up serves them."""
@@ -203,17 +214,6 @@ class Answers:
         if action.role is Role.VIEWER and known.actor.scope(Role.VIEWER) == ALL_QUEUES:
             return await self._shared.get(action, look_up)
         return await look_up()
-
-    async def _help(self, action: ShowHelp, known: KnownActor) -> Answer:
-        report = build_help(known.actor, "slack", action.about)
-        missing = {Role(word.role) for word in report.words if word.role and not word.allowed}
-        found = {role: await find_holders(self._services, role, known.actor) for role in missing}
-
-        def holders(role: Role) -> Holders:
-            return found.get(role, ((), ()))
-
-        message = render_help(report, self._services.command, holders, known.problems)
-        return Answer(message, private=True)
 
     async def _show_job(self, request: SlackRequest, action: GetJob, modal: Modal) -> Answer | None:
         """None, or the message to send when the modal cannot show it."""

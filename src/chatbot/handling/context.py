@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from chatbot.access.directory import Directory
 from chatbot.access.roles import KnownActor, Roles
 from chatbot.handling.delivery import Delivery
+from chatbot.handling.follow_ups import FollowUps
+from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
@@ -16,7 +19,7 @@ from jobs_maint.actions import Action
 from jobs_maint.database import Pool
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["Services"]
+__all__ = ["Services", "build_services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Services:
     roles: Roles
     delivery: Delivery
     work: Work
+    follow_ups: FollowUps
+    origins: Origins
 
     @property
     def command(self) -> str:
@@ -39,3 +44,27 @@ class Services:
         return await self.roles.build_actor(
             request.user, request.channel, action, name=request.name
         )
+
+
+def build_services(
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    pool: Pool,
+    slack: SlackClient,
+    work: Work,
+    clock: Callable[[], float],
+) -> Services:
+    directory = Directory(slack.web, clock)
+    follow_ups = FollowUps(pool, maint)
+    return Services(
+        settings=settings,
+        maint=maint,
+        pool=pool,
+        slack=slack,
+        directory=directory,
+        roles=Roles(settings.roles, directory),
+        delivery=Delivery(settings, slack, directory, follow_ups),
+        work=work,
+        follow_ups=follow_ups,
+        origins=Origins(slack.editing, directory),
+    )

@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 
 from chatbot.access.directory import Directory, Unknown
+from chatbot.handling.follow_ups import Followed, FollowUps
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
-from chatbot.messages.parts import Span, channel, code, user
+from chatbot.messages.parts import Line, Span, channel, code, user
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
+from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackUnavailable
 from jobs_maint.errors import JobsMaintError
 
@@ -29,12 +31,23 @@ class Answer:
     replaces: bool = False
     audit_id: int | None = None
     """Of an act that is kept until it was told."""
+    followed: Followed | None = None
+    """What became of the act is told later."""
+    used: tuple[str, Line] | None = None
+    """Words that need no button any more, and what stands there instead."""
 
 
 class Delivery:
     """Answers go to the channel, or to one person; an act is also posted to the audit channel."""
 
-    def __init__(self, settings: ChatbotSettings, slack: SlackClient, directory: Directory) -> None:
+    def __init__(
+        self,
+        settings: ChatbotSettings,
+        slack: SlackClient,
+        directory: Directory,
+        follow_ups: FollowUps,
+    ) -> None:
+        self._follow_ups = follow_ups
         self._settings = settings
         self._slack = slack
         self._directory = directory
@@ -93,9 +106,13 @@ class Delivery:
                 await self.tell_audit_channel(request, answer.message, private=answer.private)
 
     async def _respond(self, request: SlackRequest, answer: Answer) -> None:
-        if request.response_url is None and not answer.private:
-            # A modal's buttons carry no response URL.
-            await self._slack.posting.post(request.channel, answer.message)
+        if not answer.private and await self._is_to_be_posted(request, answer):
+            posted = await self._slack.posting.post(request.channel, answer.message)
+            if answer.followed is not None:
+                target = Target(posted.channel, posted.ts, user=request.user)
+                self._follow_ups.add(
+                    answer.followed, lambda message: self._slack.editing.finish(target, message)
+                )
             return
         await self._slack.answering.respond(
             request.response_url,
@@ -105,6 +122,23 @@ class Delivery:
             in_channel=not answer.private,
             replace_original=answer.replaces,
         )
+
+        if answer.followed is not None:
+            later = replace(answer, followed=None)
+            self._follow_ups.add(
+                replace(answer.followed, only_bad=True),
+                lambda message: self._respond(request, replace(later, message=message)),
+            )
+
+    async def _is_to_be_posted(self, request: SlackRequest, answer: Answer) -> bool:
+        """Rather than answered: a modal's buttons have no address, and a post can be edited later.
+
+        A typed command is answered, or Slack would not show it to the others.
+        """
+        if request.response_url is None:
+            return True
+        follows = answer.followed is not None and request.clicked
+        return follows and await self._directory.is_bot_there(request.channel)
 
     async def tell_audit_channel(
         self, request: SlackRequest, message: Message, *, private: bool

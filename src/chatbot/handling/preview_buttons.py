@@ -7,22 +7,29 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakSet
 
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
+from chatbot.handling.follow_ups import Followed
 from chatbot.handling.problems import explain_refusal
+from chatbot.handling.targets import find_target, target_of_click
 from chatbot.handling.told import note_told
 from chatbot.inbound.slack_request import SlackRequest
-from chatbot.messages import Message, render_note
-from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.messages import Message
+from chatbot.messages.act_words import read_asked
+from chatbot.messages.marking import tell_who
+from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.progress import Progress, render_broken, render_progress
+from chatbot.messages.purge import render_purge
 from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
-from jobs_maint.actions import Action, ConfirmSelection, DropSelection, StopRun
+from jobs_maint.actions import Action, ConfirmSelection, DropSelection, FollowJobs, StopRun
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
-from jobs_maint.models import BulkReport, PurgeReport
+from jobs_maint.models import Aftermath, BulkReport, PurgeReport
 from jobs_maint.perform import Watch, perform
 
 __all__ = ["Acts"]
@@ -41,13 +48,15 @@ class Acts:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._running: WeakSet[_Running] = WeakSet()
 
     async def confirm(self, request: SlackRequest) -> Answer | None:
         """Run what the preview showed; its message shows the progress, then the outcome."""
         services = self._services
         action = ConfirmSelection(request.key_of_preview)
         known = await services.find_actor(request, action)
-        running = _Running(services, request, await self._find_target(request))
+        running = _Running(services, request, await find_target(services.directory, request))
+        self._running.add(running)
         try:
             async with running.shown():
                 report = await perform(
@@ -72,6 +81,8 @@ class Acts:
                 await self._tell(request, running, running.render_broken(UNFORESEEN))
             raise
         await self._tell(request, running, self._render(report, request))
+        if isinstance(report, BulkReport) and report.done:
+            await self._tell_later(request, running, report)
         return None
 
     async def _explain_unbegun(
@@ -84,8 +95,21 @@ class Acts:
         # An unknown preview may be of another database: its message is not ours to change.
         if isinstance(exc, SelectionExpired) and exc.why == "late":
             message = render_too_late(request.words, services.command, used=False)
-            await _Running(services, request, _by_response_url(request)).finish(message)
+            await _Running(services, request, target_of_click(request)).finish(message)
         raise exc
+
+    async def _tell_later(
+        self, request: SlackRequest, running: _Running, report: BulkReport
+    ) -> None:
+        """Also where the act came from, and once more when it is known what became of it."""
+        services = self._services
+        if report.verb == "retry":
+            after = FollowJobs(request=report.audit_id)
+            followed = Followed(after, lambda found: self._render(report, request, found))
+            services.follow_ups.add(followed, running.finish)
+        back = report.verb == "retry" and read_asked(report.words).puts_back
+        who = tell_who(report.verb, request.user, datetime.now(UTC), put_back=back)
+        await services.origins.tell_done(request.channel, report.words, who)
 
     async def _tell(self, request: SlackRequest, running: _Running, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it.
@@ -102,11 +126,13 @@ class Acts:
         if told and running.audit_id is not None:
             await note_told(self._services, running.audit_id)
 
-    def _render(self, report: Any, request: SlackRequest) -> Message:
+    def _render(
+        self, report: Any, request: SlackRequest, after: Aftermath | None = None
+    ) -> Message:
         why = RESTARTED if self._services.work.stopping.is_set() else ""
         command = self._services.command
         if isinstance(report, BulkReport):
-            return render_bulk(report, command, by=request.user, why_stopped=why)
+            return render_bulk(report, command, by=request.user, why_stopped=why, after=after)
         if isinstance(report, PurgeReport):
             return render_purge(
                 report, command, by=request.user, why_stopped=why, words=request.words
@@ -126,14 +152,8 @@ class Acts:
         else:
             message = render_dropped(words, services.command, by=request.user)
         # Not an edit, of which the app has 50 a minute: a click has an address of its own.
-        await _Running(services, request, _by_response_url(request)).finish(message)
+        await _Running(services, request, target_of_click(request)).finish(message)
         return None
-
-    async def _find_target(self, request: SlackRequest) -> Target:
-        """The message whose button was pressed, or the response URL to replace it by."""
-        if request.ts is not None and await self._services.directory.is_bot_there(request.channel):
-            return Target(request.channel, request.ts, user=request.user)
-        return _by_response_url(request)
 
     async def stop(self, request: SlackRequest) -> Answer | None:
         services = self._services
@@ -142,10 +162,14 @@ class Acts:
         action = StopRun(int(request.text))
         known = await services.find_actor(request, action)
         try:
-            words = await perform(services.pool, known.actor, action, settings=services.maint)
+            await perform(services.pool, known.actor, action, settings=services.maint)
         except NotPermitted as exc:
             return Answer(await explain_refusal(services, exc, action, known), private=True)
-        return Answer(render_note(f"Stopping after this batch: {words}"), private=True)
+        # Not a message of its own, which could arrive after the outcome.
+        for running in list(self._running):
+            if running.audit_id == action.audit_id:
+                await running.show_stopping()
+        return None
 
 
 class _Running:
@@ -153,6 +177,7 @@ class _Running:
 
     def __init__(self, services: Services, request: SlackRequest, target: Target) -> None:
         self.audit_id: int | None = None
+        self.is_stopping = False
         self.watch = Watch(
             self.on_progress,
             must_stop=services.work.stopping.is_set,
@@ -185,7 +210,7 @@ class _Running:
             total=self._total,
             elapsed_seconds=time.monotonic() - self._begun,
             audit_id=self.audit_id,
-            stopping=self._services.work.stopping.is_set(),
+            stopping=self.is_stopping or self._services.work.stopping.is_set(),
             certain=self.watch.certain,
         )
 
@@ -209,6 +234,12 @@ class _Running:
                 share = self._done / self._total if self._total else None
                 await self._services.slack.editing.show(self.target, message, share=share)
 
+    async def show_stopping(self) -> None:
+        """Until the outcome: what comes after that is dropped by `editing`."""
+        self.is_stopping = True
+        message = render_progress(self.progress, self._services.command)
+        await self._services.slack.editing.show(self.target, message)
+
     def render_broken(self, reason: str) -> Message:
         return render_broken(self.progress, self._services.command, reason=reason)
 
@@ -220,14 +251,4 @@ class _Running:
             if self.target.ts is None:
                 raise
             # It writes the same to the same place, so it is harmless if the edit did arrive.
-            await self._services.slack.editing.finish(_by_response_url(self._request), message)
-
-
-def _by_response_url(request: SlackRequest) -> Target:
-    return Target(
-        request.channel,
-        response_url=request.response_url,
-        user=request.user,
-        in_channel=not request.private,
-        replaces=True,
-    )
+            await self._services.slack.editing.finish(target_of_click(self._request), message)

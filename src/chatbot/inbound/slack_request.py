@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chatbot.inbound.typed_text import clean_text
@@ -61,6 +61,8 @@ class SlackRequest:
     """Whether it came from a direct message of several people, which no bot can join."""
     origin: str = ""
     """The mark of the database whose bot drew the button; empty where it has none."""
+    message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """The message with the button, as Slack has it, if everybody sees it."""
 
     @property
     def key_of_preview(self) -> str:
@@ -123,6 +125,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         shown=read_notes(view).get("words", ""),
         in_group=_is_group(channel.get("name")),
         origin=read_origin(action.get("block_id")),
+        message=None if private else body.get("message"),
     )
 
 

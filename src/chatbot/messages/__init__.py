@@ -19,9 +19,10 @@ from chatbot.messages.help import render_help
 from chatbot.messages.late import render_lost
 from chatbot.messages.message import Message
 from chatbot.messages.named_jobs import render_acts
-from chatbot.messages.outcome import render_bulk, render_dropped, render_purge, render_too_late
+from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.preview import render_preview
 from chatbot.messages.progress import Progress, render_broken, render_progress
+from chatbot.messages.purge import render_purge
 from chatbot.messages.refusal import render_refusal
 from chatbot.messages.rescue import render_rescue
 from chatbot.messages.stats import render_stats

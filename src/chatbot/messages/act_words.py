@@ -31,6 +31,7 @@ __all__ = [
     "PREVIEW_REST",
     "Asked",
     "grey",
+    "into_queues",
     "list_ids",
     "name_queues",
     "one_line",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 MOST_REASONS = 5
+MOST_IDS = 10
+LONGEST_WORDS = 4_000
 NEW_PREVIEW = "New preview"
 PREVIEW_REST = "Preview the rest"
 _STATUS = {"todo": "waiting", "doing": "running"}
@@ -64,6 +67,11 @@ class Asked:
         if len(self.statuses) != 1 or self.job_ids:
             return ""
         return _STATUS.get(self.statuses[0], self.statuses[0])
+
+    @property
+    def puts_back(self) -> bool:
+        """Whether a retry only undoes cancels: its jobs have not run, so they go back."""
+        return self.status == "cancelled"
 
     @property
     def running(self) -> bool:
@@ -102,6 +110,11 @@ def name_queues(queues: Sequence[str], asked: Asked | None = None) -> str:
         return f" of {len(queues)} queues"
     queue = queues[0] if queues else asked.queue if asked is not None else None
     return f" of {one_line(queue)}" if queue is not None else ""
+
+
+def into_queues(queues: Sequence[str], asked: Asked) -> str:
+    """` into webhook`, ` into 3 queues`, or nothing where no queue is known."""
+    return name_queues(queues, asked).replace(" of ", " into ", 1)
 
 
 def list_ids(skip: SkipGroup) -> str:
@@ -146,6 +159,10 @@ def grey(text: str) -> Part:
 
 def typed(command: str, words: str, *before: Span | str) -> Part:
     """Grey: words of our own, then the command that asked for it, as one would type it."""
+    ids = read_asked(words).job_ids if len(words) <= LONGEST_WORDS else ()
+    if len(ids) > MOST_IDS:
+        words = f"{words.partition(' ')[0]} {' '.join(map(str, ids[:MOST_IDS]))} …"
+        words += f" ({len(ids):,} ids)"
     asked = grey(cut(f"{command} {words}".strip(), 400))
     if not before:
         return asked
@@ -156,6 +173,6 @@ def typed(command: str, words: str, *before: Span | str) -> Part:
 
 def undo_request(audit_id: int, done: int | None) -> Button:
     """Puts back what a request cancelled or discarded; `done`: how many, where that is known."""
-    wanted = JobFilter(request=audit_id, statuses=BulkVerb.RETRY.statuses)
+    wanted = JobFilter(request=audit_id, statuses=("cancelled",))
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
-    return Button(f"Retry {count(done, 'job') if done is not None else 'them'}", words)
+    return Button(f"Put {count(done, 'job') if done is not None else 'them'} back", words)

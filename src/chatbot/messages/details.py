@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from chatbot.messages.message import Block, Message, Messages
 from chatbot.messages.packer import pack
@@ -52,7 +52,10 @@ _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "
 
 def render_details(job: JobDetails, *, share: bool = False) -> Message:
     """`share`: only the asker sees it, and a button shows it to the channel."""
-    clicks = [*_clicks(job), Button("Refresh", GetJob(job.job_id).words(), refresh=True)]
+    clicks = [
+        *_clicks(job, style="primary"),
+        Button("Refresh", GetJob(job.job_id).words(), refresh=True),
+    ]
     if share:
         words = GetJob(job.job_id).words()
         clicks.append(Button("Share", words, action=f"jobs_share:{words}"))
@@ -60,7 +63,7 @@ def render_details(job: JobDetails, *, share: bool = False) -> Message:
 
 
 def render_details_view(job: JobDetails, *, channel: str) -> View:
-    """The same as a modal; submitting it shares it in `channel`."""
+    """The same as a modal; submitting it shares it in `channel`, by the one green button it has."""
     words = GetJob(job.job_id).words()
     return {
         **_frame(job.job_id, list(pack(_parts(job, _clicks(job))).blocks)),
@@ -84,9 +87,9 @@ def _frame(job_id: int, blocks: list[Block]) -> View:
     }
 
 
-def _clicks(job: JobDetails) -> list[Button]:
+def _clicks(job: JobDetails, style: Literal["primary"] | None = None) -> list[Button]:
     if job.status in _RETRYABLE:
-        return [Button(f"Retry job {job.job_id}", RetryJobs((job.job_id,)).words(), "primary")]
+        return [Button(f"Retry job {job.job_id}", RetryJobs((job.job_id,)).words(), style)]
     return []
 
 

@@ -1,13 +1,13 @@
-"""`failed`: how many and where, then each job with its error, newest failure first."""
+"""`failed`: how many and with what error, then each group of jobs that failed alike."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+from chatbot.messages.alike import describe_error, find_filter, list_ids, matches, offer_retry
 from chatbot.messages.message import Message, Messages
-from chatbot.messages.packer import PER_PAGE, pack, pack_pages
+from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import (
     Button,
     Line,
@@ -21,96 +21,79 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.words import (
-    ago,
-    count,
-    cut,
-    describe_loss,
-    first_lines,
-    larger_limit,
-    say_span,
-    short_task,
-)
-from jobs_maint.actions import GetJob, ListFailed, RetryJobs
-from jobs_maint.models import FailedJob, FailedJobsReport
+from chatbot.messages.words import ago, count, cut, larger_limit, say_span, short_task
+from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
+from jobs_maint.models import FailedGroup, FailedJobsReport
 
-__all__ = ["MESSAGES", "describe_error", "render_failed"]
+__all__ = ["MESSAGES", "render_failed"]
 
-AS_ABOVE = "as above"
-MOST_TASKS = 4
-MOST_JOBS = 1_000
+PER_PAGE = 10
+MOST_GROUPS = 1_000
 """The largest `--limit`."""
-WITH_BUTTONS = 3
-"""This many of the newest jobs have their own buttons."""
+LONGEST_WORDS = 1_500
+"""Names longer than this do not fit into a button's value."""
 
 
 def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> Message:
-    asked = ListFailed(
-        report.queue,
-        report.task,
-        report.error,
-        None if report.since_seconds is None else timedelta(seconds=report.since_seconds),
-        report.limit,
-    )
-    if not report.jobs:
-        dot = "🟢" if not report.total and not report.settled else "🟡"
-        head: list[Line] = [[f"{dot} ", bold(_verdict(report))]]
-        return pack([paragraph(*head), context(["as of ", _at(report)], *_hidden(report))])
-    lines: list[Line] = [["🔴 ", bold(_verdict(report))]]
+    groups = report.groups or ()
+    verdict = bold(f"{_verdict(report, groups)}.")
+    notes = _hidden(report)
+    if not groups:
+        dot = "🟡 " if report.settled else "🟢 "
+        as_of: Line = ["as of ", when(report.as_of, report.as_of)]
+        return pack([paragraph([dot, verdict]), *(context(note) for note in (as_of, *notes))])
+    lines: list[Line] = [["🔴 ", verdict]]
+    newest = max((one.last_at for one in groups if one.last_at is not None), default=None)
+    if newest is not None and report.total > 1:
+        lines.append([f"The newest failed {ago(report.as_of - newest)}."])
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.settled_how} since."])
-    if len(report.jobs) > 1:
-        lines.append([_tasks(report)])
-    # No page holds more than PER_PAGE of them, so jobs after this page are not rendered.
-    jobs = list(enumerate(report.jobs[: max(page, 1) * PER_PAGE + 1]))
-    whole = [_item(job, report, None, with_buttons=i < WITH_BUTTONS) for i, job in jobs]
-    items = whole[:WITH_BUTTONS] + [
-        _item(job, report, report.jobs[i - 1], with_buttons=False) for i, job in jobs[WITH_BUTTONS:]
-    ]
-    if len(items) > WITH_BUTTONS:
-        items[WITH_BUTTONS].insert(0, divider())
+    asked = ListFailed(report.queue, report.task, report.error, _since(report), report.limit)
 
     def more(needed: int) -> str | None:
-        if len(report.jobs) > needed:
+        if len(groups) > needed:
             return asked.words()
         larger = larger_limit(report.limit)
         return replace(asked, limit=larger).words() if larger > report.limit else None
 
-    tail = [context(*_hidden(report))] if _hidden(report) else []
-    if report.not_shown > 0 and report.limit >= MOST_JOBS:
+    if report.groups_not_shown and report.limit >= MOST_GROUPS:
         example = f"{command} failed --task NAME"
-        tail.append(
-            context([f"a list shows at most {MOST_JOBS:,}: narrow it with ", code(example)])
+        notes.append(
+            [f"a list shows at most {MOST_GROUPS:,} groups: narrow it with ", code(example)]
         )
     return pack_pages(
         [paragraph(*lines)],
-        items,
+        # No page holds more than PER_PAGE of them, so groups after this page are not rendered.
+        [_item(group, report) for group in groups[: max(page, 1) * PER_PAGE + 1]],
         page=page,
-        total=report.total,
-        noun="jobs or more" if report.at_least else "jobs",
+        total=len(groups) + report.groups_not_shown,
+        noun="groups",
         more=more,
-        tail=tail,
-        whole=whole,
+        tail=[context(note) for note in notes],
+        per_page=PER_PAGE,
     )
 
 
-def _at(report: FailedJobsReport) -> Span:
-    return when(report.as_of, report.as_of)
+def _since(report: FailedJobsReport) -> timedelta | None:
+    return None if report.since_seconds is None else timedelta(seconds=report.since_seconds)
 
 
-def _verdict(report: FailedJobsReport) -> str:
+def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
+    total = report.total or report.settled
+    tasks = {group.task for group in groups}
+    only = short_task(groups[0].task) if len(tasks) == 1 and not report.groups_not_shown else ""
     if report.since_seconds is None:
-        parts = [count(report.total, "failed job") if report.total else "No failed job"]
-        if report.at_least:
-            parts.insert(0, "More than")
+        what = count(total, f"failed {only} job" if only else "failed job")
+        parts = [what if total else "No failed job"]
     else:
-        parts = [f"{count(report.total, 'job')} failed" if report.total else "No job failed"]
-        if report.settled and not report.total:
-            parts = [f"{count(report.settled, 'job')} failed"]
+        parts = [f"{count(total, f'{only} job' if only else 'job')} failed"]
+        parts = parts if total else ["No job failed"]
+    if report.at_least:
+        parts.insert(0, "More than")
     if report.queue:
         parts.append(f"in {cut(report.queue, 60)}")
-    if report.task:
+    if report.task and not only:
         parts.append(f"with {cut(report.task, 60)!r} in the task's name")
     if report.error:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
@@ -118,22 +101,22 @@ def _verdict(report: FailedJobsReport) -> str:
         parts.append(f"in the last {say_span(report.since_seconds)[0]}")
     if report.settled and not report.total:
         parts[-1] += f", {'all ' * (report.settled > 1)}{report.settled_how} since"
-    newest = report.jobs[0].failed_at if report.jobs else None
-    if newest is not None:
-        age = ago(report.as_of - newest)
-        parts[-1] += f"; the newest {age}" if report.total > 1 else f", {age}"
-    return f"{' '.join(parts)}."
+    return " ".join(parts) + _errors(report, groups)
 
 
-def _tasks(report: FailedJobsReport) -> str:
-    """Which tasks, the most frequent first; only where all of them are known."""
-    tasks = Counter(short_task(job.task) for job in report.jobs)
-    if report.not_shown or len(tasks) == 1:
-        return "Newest failure first."
-    named = [f"{jobs:,} {task}" for task, jobs in tasks.most_common(MOST_TASKS)]
-    if others := sum(jobs for _, jobs in tasks.most_common()[MOST_TASKS:]):
-        named.append(count(others, "other"))
-    return f"{', '.join(named)}."
+def _errors(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
+    """`, all with one error`; of one job, when it failed."""
+    number = len(groups) + report.groups_not_shown
+    if number > 1:
+        largest = groups[0].count
+        return f", {largest:,} of them with one error" if 2 * largest >= report.total else (
+            f", with {number:,} different errors"
+        )  # fmt: skip
+    if report.total == 1 and groups and groups[0].last_at is not None:
+        return f", {ago(report.as_of - groups[0].last_at)}"
+    if report.total > 1 and groups:
+        return ", all with one error" if groups[0].recorded else ", no error recorded"
+    return ""
 
 
 def _hidden(report: FailedJobsReport) -> list[Line]:
@@ -143,58 +126,60 @@ def _hidden(report: FailedJobsReport) -> list[Line]:
     return [[f"{jobs} in queues that your role does not reach"]]
 
 
-def _item(
-    job: FailedJob, report: FailedJobsReport, last: FailedJob | None, *, with_buttons: bool
-) -> list[Part]:
-    """The same error as for the job above is not repeated; the details have it."""
-    line: list[Span | str] = ["job ", code(str(job.job_id))]
-    error = describe_error(job, lines=2 if with_buttons else 1)
-    like = "" if last is None or with_buttons else _compare(job, last)
-    if like != AS_ABOVE:
-        line = [bold(short_task(job.task)), "  ", *line]
-    facts = []
-    if not report.queue and like != AS_ABOVE:
-        facts.append(cut(job.queue, 60))
-    if job.failed_at is not None:
-        facts.append(ago(report.as_of - job.failed_at))
-    if job.attempts > 1 and like != AS_ABOVE:
-        facts.append(count(job.attempts, "attempt"))
-    facts += [like] if like else []
-    line += [f" · {fact}" for fact in facts]
-    parts = [paragraph(line, pre="" if like else error)]
-    if with_buttons:
-        retry = RetryJobs((job.job_id,)).words()
-        parts.append(
-            buttons(
-                Button(f"Retry job {job.job_id}", retry, "primary" if report.total == 1 else None),
-                Button("Details", GetJob(job.job_id).words()),
-            )
-        )
-        parts.insert(0, divider())
-    return parts
+def _item(group: FailedGroup, report: FailedJobsReport) -> list[Part]:
+    one = group.count == 1
+    line: list[Span | str] = [
+        bold(f"{'' if one else f'{group.count:,} × '}{short_task(group.task)}")
+    ]
+    if not report.queue:
+        line.append(f"  in {cut(group.queue, 60) if group.queue is not None else 'several queues'}")
+    facts = [*list_ids(group.job_ids, group.count)]
+    if one and group.last_at is not None:
+        facts += [" · ", ago(report.as_of - group.last_at)]
+    elif group.first_at is not None and group.last_at is not None:
+        facts += [" · first ", when(group.first_at, report.as_of)]
+        facts += [" · last ", when(group.last_at, report.as_of)]
+    parts = [divider(), paragraph(line, pre=describe_error(group)), context(facts)]
+    if why := _tell_not_retriable(group):
+        parts.append(context([why]))
+    return [*parts, buttons(*_clicks(group, report))]
 
 
-def _compare(job: FailedJob, last: FailedJob) -> str:
-    """What need not be repeated after the job above."""
-    same = describe_error(job, lines=1) == describe_error(last, lines=1)
-    if not same and (job.fingerprint is None or job.fingerprint != last.fingerprint):
+def _tell_not_retriable(group: FailedGroup) -> str:
+    left = group.count - group.retriable
+    if not left:
         return ""
-    shared = (job.task, job.queue, job.attempts) == (last.task, last.queue, last.attempts)
-    return AS_ABOVE if same and shared else "same error"
+    if group.own:
+        return "not retried: the next tick does its work"
+    if group.count == 1:
+        return "cannot be retried now: a job with its queueing lock is already waiting"
+    if not group.retriable:
+        return "none can be retried now: jobs with the same queueing lock are already waiting"
+    return (
+        f"{group.retriable:,} can be retried now, {left:,} cannot: only one job per queueing lock "
+        "can wait"
+    )
 
 
-def describe_error(job: FailedJob, *, lines: int = 2) -> str:
-    """The error in at most `lines` lines, exact as far as it goes."""
-    if not job.recorded:
-        return "error not recorded"
-    if job.kind == "worker_lost":
-        what, who = describe_loss(job.message)
-        return first_lines(f"{what} ({who})" if who else what, lines, width=200)
-    name = (job.exception_type or "").rpartition(".")[2]
-    message = job.message or ""
-    if name and not message.startswith(name):
-        message = f"{name}: {message}" if message else name
-    return first_lines(message, lines) or "an error without text"
+def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
+    details = Button("Details", GetJob(group.job_ids[0]).words())
+    if len(group.task) + len(report.queue or "") + len(report.error or "") > LONGEST_WORDS:
+        return [details]
+    error = find_filter(group)
+    others = [one for one in report.groups or () if one is not group and one.task == group.task]
+    exact = not any(matches(other, error) for other in others)
+    exact = exact and not (report.groups_not_shown and error is None)
+    wanted = JobFilter(
+        None if report.queue is None else escape_glob(report.queue),
+        BulkVerb.RETRY.statuses[:1],
+        task=escape_glob(group.task),
+        error=error or report.error,
+        since=_since(report),
+    )
+    retry = offer_retry(group.job_ids, group.count, group.retriable, wanted, exact=exact)
+    if report.groups is not None and len(report.groups) == 1 and not report.groups_not_shown:
+        retry = [replace(button, style="primary") for button in retry]
+    return [*retry, details]
 
 
 MESSAGES: Messages = {

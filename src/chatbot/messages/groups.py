@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from chatbot.messages.alike import describe_error, find_filter, matches, offer_retry
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
@@ -26,8 +26,6 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import (
     count,
     cut,
-    describe_loss,
-    first_lines,
     larger_limit,
     say_change,
     say_span,
@@ -40,25 +38,17 @@ from jobs_maint.actions import (
     JobFilter,
     ListErrors,
     ListFailed,
-    PreviewBulk,
-    RetryJobs,
     escape_glob,
 )
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.redaction import HIDDEN
 
 __all__ = ["MESSAGES", "render_errors"]
 
 PER_PAGE = 10
-LONGEST_LOOK = 4_000
 LONGEST_WORDS = 1_500
 """Names longer than this do not fit into a button's value."""
 WITH_BUTTONS = 5
 """This many of the largest groups on a page have their own buttons."""
-LONGEST_FILTER = 100
-_FOLDED = re.compile(r"\d+ different messages, e\.g\. ")
-_VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
-"""Where a message begins to differ from others of its group."""
 
 
 def render_errors(report: ErrorsReport, *, page: int = 1) -> Message:
@@ -143,12 +133,20 @@ def _item(
     if group.sample_job_id is not None:
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
-    parts = [divider(), paragraph(line, pre=_error(group))]
+    if group.failed_now is not None and group.failed_now < group.count:
+        facts.append(f"{' · ' if facts else ''}{_settled(group.failed_now)}")
+    parts = [divider(), paragraph(line, pre=describe_error(group))]
     if facts:
         parts.append(context(facts))
     if with_buttons:
         parts.append(buttons(*_clicks(group, report)))
     return parts
+
+
+def _settled(failed_now: int) -> str:
+    if not failed_now:
+        return "retried or discarded since"
+    return f"{failed_now:,} failed now, the others were retried or discarded"
 
 
 def _trend(group: ErrorGroup, before: str) -> str:
@@ -157,36 +155,15 @@ def _trend(group: ErrorGroup, before: str) -> str:
     return say_change(group.count, group.count_before, before)
 
 
-def _error(group: ErrorGroup) -> str:
-    """Two lines at most, exact as far as it goes."""
-    if not group.recorded:
-        return "error not recorded"
-    name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
-    message = group.message[:LONGEST_LOOK]
-    if group.exception_type is None and message.startswith(("worker ", "its worker ")):
-        what, who = describe_loss(message)
-        message = f"{what} ({who})" if who else what
-    elif name and not message.startswith(name):
-        message = f"{name}: {message}" if message else name
-    return first_lines(message) or "an error without text"
-
-
 def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
-    if group.count == 1 and group.sample_job_id is not None:
-        one = group.sample_job_id
-        retry = Button(f"Retry job {one}", RetryJobs((one,)).words())
-        return [Button("Details", GetJob(one).words()), retry]
-    if len(group.task) + len(report.queue or "") > LONGEST_WORDS:
-        return []
+    failed = group.count if group.failed_now is None else group.failed_now
+    retriable = group.count if group.failed_now is None else group.retriable
+    sample = [] if group.sample_job_id is None else [group.sample_job_id]
+    details = [Button("Details", GetJob(one).words()) for one in sample]
+    if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
+        return details
     since = timedelta(seconds=report.since_seconds)
-    others = [other for other in report.groups if other is not group and other.task == group.task]
-    error = _find_filter(group)
-    exact = not report.groups_not_shown and not any(_matches(other, error) for other in others)
-    if error is None and not exact:
-        # No words find exactly these; the list of all failures of the task lets a person choose.
-        shown = ListFailed(report.queue, group.task, None, since).words()
-        return [Button(f"Show all of {short_task(group.task)}", shown)]
-    listed = ListFailed(report.queue, group.task, error, since)
+    error = find_filter(group)
     wanted = JobFilter(
         None if report.queue is None else escape_glob(report.queue),
         BulkVerb.RETRY.statuses[:1],
@@ -194,39 +171,18 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         error=error,
         since=since,
     )
-    exact = exact or not any(_matches(other, error) for other in others)
-    clicks = [Button(f"Show {count(group.count, 'failure')}", listed.words())]
-    label = f"Preview retry of {group.count:,}" if exact else "Preview retry"
-    return [*clicks, Button(label, PreviewBulk(BulkVerb.RETRY, wanted).words())]
-
-
-def _find_filter(group: ErrorGroup) -> str | None:
-    """What `--error` finds the group by: type and message, up to where its members differ."""
-    if not group.recorded:
-        return None
-    text = group.message[: 2 * LONGEST_FILTER]
-    if _FOLDED.match(text):
-        text = ""
-    if found := _VARIES.search(text):
-        # Back to the beginning of the word: all of it may vary.
-        text = text[: found.start()]
-        text = text[: len(text) - len(text.split(" ")[-1])]
-    kind = (group.exception_type or "")[:LONGEST_LOOK]
-    whole = f"{kind}: {text}" if kind else text
-    return cut_words(whole, LONGEST_FILTER) or None
-
-
-def cut_words(text: str, limit: int) -> str:
-    """The beginning at whole words, without what a shell would read as more than text."""
-    if len(text) > limit:
-        text = text[:limit].rpartition(" ")[0] or text[:limit]
-    return text.strip().rstrip(":,;.-(")
-
-
-def _matches(other: ErrorGroup, error: str | None) -> bool:
-    parts = ((other.exception_type or "")[:LONGEST_LOOK], other.message[:LONGEST_LOOK])
-    text = ": ".join(part for part in parts if part)
-    return error is None or error.lower() in text.lower()
+    others = [other for other in report.groups if other is not group and other.task == group.task]
+    exact = not any(matches(other, error) for other in others)
+    if group.count == 1:
+        return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
+    retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
+    listed = ListFailed(report.queue, group.task, error, since).words()
+    if error is None and (report.groups_not_shown or not exact):
+        # No words find exactly these; the list of all failures of the task lets a person choose.
+        named = retry if len(group.job_ids) == failed else []
+        return [Button(f"Show all of {short_task(group.task)}", listed), *named]
+    what = count(failed, "failure" if failed == group.count else "failed job")
+    return [Button(f"Show {what}", listed), *retry]
 
 
 def _notes(report: ErrorsReport) -> list[Line]:

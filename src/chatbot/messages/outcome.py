@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 from chatbot.messages.act_words import (
     NEW_PREVIEW,
     PREVIEW_REST,
+    Asked,
+    into_queues,
     list_ids,
     name_queues,
     one_line,
@@ -18,42 +19,57 @@ from chatbot.messages.act_words import (
     typed,
     undo_request,
 )
+from chatbot.messages.aftermath import judge_aftermath, offer_again, tell_aftermath
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
     Line,
     Part,
-    Span,
     bold,
     buttons,
     code,
+    context,
     paragraph,
     user,
     when,
 )
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count
+from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
-from jobs_maint.models import BulkReport, PurgeReport, SkipGroup
+from jobs_maint.models import Aftermath, BulkReport, SkipGroup
 from jobs_maint.verbs import RESCUED, find_verb
 
-__all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_purge", "render_too_late"]
+__all__ = ["MESSAGES", "render_bulk", "render_dropped", "render_too_late"]
 
 
-def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str = "") -> Message:
-    """`why_stopped`: a phrase, such as `the bot is shutting down`."""
-    where = name_queues(report.queues, read_asked(report.words))
-    lines: list[Line] = [_verdict(report, where, by)]
-    if report.stopped:
-        lines.append([f"{_stopped(why_stopped)}: {_not_looked_at(report.left)}."])
+def render_bulk(
+    report: BulkReport,
+    command: str,
+    *,
+    by: str,
+    why_stopped: str = "",
+    after: Aftermath | None = None,
+) -> Message:
+    """`why_stopped`: a phrase, such as `the bot is shutting down`.
+
+    `after`: what has become of the retried jobs since.
+    """
+    asked = read_asked(report.words)
+    lines: list[Line] = [_verdict(report, asked, by)]
+    if after is not None:
+        lines = [_verdict_after(report, asked, by, after)]
+    if report.stopped and after is not None:
+        lines.append([f"Stopped: {_tell_left(report, asked)}."])
+    elif report.stopped and why_stopped:
+        lines.append([sentence(one_line(why_stopped, 200))])
     lines += _became(report)
     lines += tell_skips(report.skips, "skipped")
     lines += tell_skips(report.failures, "failed")
     lines += tell_skips(report.left_out, "left out")
     if report.remain:
         lines.append(tell_remain(report.remain, report.requested))
-    if len(lines) == 2:
+    if len(lines) == 2 and after is None:
         lines = [[*lines[0], " ", *lines[1]]]
     there = []
     if report.stopped or report.remain:
@@ -62,10 +78,17 @@ def render_bulk(report: BulkReport, command: str, *, by: str, why_stopped: str =
     back = _changed(report, verb.done) if verb.can_undo else 0
     if back:
         there.append(undo_request(report.audit_id, back))
-    about: list[Span | str] = [f"request {report.audit_id}"]
-    if report.done and report.verb in {"retry", "rescue"}:
-        about += [" · ", code(f"{command} {_follow(report.queues)}"), " shows how they go"]
-    return pack([paragraph(*lines), buttons(*there), typed(command, report.words, *about)])
+    parts: list[Part] = [paragraph(*lines)]
+    if after is not None:
+        there += offer_again(after, report.audit_id)
+    elif report.done and report.verb in {"retry", "rescue"}:
+        follow = code(f"{command} {_follow(report.queues)}")
+        parts.append(context(["back in the queue · ", follow, " shows how they go"]))
+    return pack([*parts, buttons(*there), typed(command, report.words, _number(report))])
+
+
+def _number(report: BulkReport) -> str:
+    return f"request {report.audit_id}"
 
 
 def _changed(report: BulkReport, code_: str) -> int:
@@ -75,21 +98,64 @@ def _changed(report: BulkReport, code_: str) -> int:
     return sum(group.count for group in report.became if group.code == code_)
 
 
-def _verdict(report: BulkReport, where: str, by: str) -> Line:
+def _what(report: BulkReport, asked: Asked, number: int, done: str) -> str:
+    """`35 jobs of webhook retried`, `35 jobs put back into webhook`."""
+    jobs = count(number, "job") if number else "No job"
+    if report.verb == "retry" and asked.puts_back:
+        return f"{jobs} put back{into_queues(report.queues, asked)}"
+    return f"{jobs}{name_queues(report.queues, asked)} {done}"
+
+
+def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
     done = find_verb(report.verb).done
-    if not report.done:
+    if not report.done and not report.stopped:
+        where = name_queues(report.queues, asked)
         return ["🟡 ", bold(f"No job{where} was {done}."), " Requested by ", user(by), "."]
     number = report.done
     if report.verb == "cancel":
         number = _changed(report, "cancelled")
     elif report.verb == "rescue":
         number, done = _changed(report, "put_back"), "put back"
-    what = f"{count(number, 'job') if number else 'No job'}{where} {done}"
-    if report.verb == "cancel" and not number:
+    what = _what(report, asked, number, done)
+    if report.verb == "cancel" and not number and report.done:
+        where = name_queues(report.queues, asked)
         what = f"{count(report.done, 'running job')}{where} asked to abort"
+    if report.stopped:
+        what = f"Stopped: {_in_queue(report, what)}"
+        return ["🟡 ", bold(what), " by ", user(by), f", {_tell_left(report, asked)}."]
     ended = report.verb == "rescue" and number < report.done
-    dot = "🟡 " if ended or report.failures or report.stopped else "✅ "
+    dot = "🟡 " if ended or report.failures else "✅ "
     return [dot, bold(what), " by ", user(by), f" in {format_age(report.elapsed_seconds)}."]
+
+
+def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) -> Line:
+    what = _what(report, asked, report.done, find_verb(report.verb).done)
+    dot = judge_aftermath(after)
+    if dot.startswith("✅") and (report.failures or report.stopped):
+        dot = "🟡 "
+    looked = when(after.as_of, after.as_of)
+    what = f"{what}: {tell_aftermath(after)}."
+    return [dot, bold(what), " Requested by ", user(by), ", looked at ", looked, "."]
+
+
+def _in_queue(report: BulkReport, what: str) -> str:
+    """`45,000 jobs of newsletter cancelled` → `45,000 newsletter jobs cancelled`."""
+    if len(report.queues) != 1:
+        return f"{what[:1].lower()}{what[1:]}"
+    queue = one_line(report.queues[0])
+    noun = "job" if re.match(r"(1|No) job", what) else "jobs"
+    said = what.replace(f" {noun} of {queue} ", f" {queue} {noun} ", 1)
+    return f"{said[:1].lower()}{said[1:]}"
+
+
+def _tell_left(report: BulkReport, asked: Asked) -> str:
+    """`18,000 still wait`: what is so of the jobs that were not looked at."""
+    one, left = report.left == 1, f"{report.left:,}"
+    if report.verb == "cancel" and not asked.running and not asked.job_ids:
+        return f"{left} still {'waits' if one else 'wait'}"
+    if report.verb in {"retry", "discard"} and asked.status:
+        return f"{left} {'stays' if one else 'stay'} {asked.status}"
+    return f"{left} {'was' if one else 'were'} not looked at"
 
 
 def _became(report: BulkReport) -> list[Line]:
@@ -115,61 +181,10 @@ def _ended(group: SkipGroup) -> str:
     return tell_why(group, became, why) if why else f"{became}{list_ids(group)}."
 
 
-def _not_looked_at(left: int) -> str:
-    return f"{count(left, 'job')} {'was' if left == 1 else 'were'} not looked at"
-
-
-def _stopped(why: str) -> str:
-    return f"Stopped ({one_line(why, 200).rstrip('.')})" if why.strip() else "Stopped"
-
-
 def _follow(queues: tuple[str, ...]) -> str:
     queue = queues[0] if len(queues) == 1 else ""
     plain = re.fullmatch(r"\w[\w.-]{0,59}", queue, re.ASCII)
     return f"stats {queue}" if plain else "stats"
-
-
-def render_purge(
-    report: PurgeReport, command: str, *, by: str, why_stopped: str = "", words: str = ""
-) -> Message:
-    """`words`: what was confirmed, for a button that continues with the rest."""
-    lines: list[Line] = [_purge_verdict(report, by)]
-    if not report.finished:
-        lines.append(
-            [f"{_stopped(why_stopped)} before the end. Run the same command again for the rest."]
-        )
-    lines += tell_skips((*report.refused, *report.undated), "not deleted")
-    by_status = [
-        f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
-    ]
-    if by_status:
-        lines.append([f"{', '.join(by_status[:10])}."])
-    if report.oldest_left is not None:
-        at = report.oldest_left
-        date = when(at, at + timedelta(days=2))
-        lines.append(["The oldest remaining finished job ended ", date, "."])
-    parts: list[Part] = [paragraph(*lines)]
-    if words and not report.finished:
-        parts.append(buttons(Button(PREVIEW_REST, words, "primary")))
-    if words:
-        parts.append(typed(command, words))
-    return pack(parts)
-
-
-def _purge_verdict(report: PurgeReport, by: str) -> Line:
-    if report.dry_run:
-        return [bold(f"{count(report.total, 'job')} would be deleted.")]
-    if not report.total:
-        return [
-            "🟢 " if report.finished and not report.kept else "🟡 ",
-            bold("No job was deleted."),
-            " Requested by ",
-            user(by),
-            ".",
-        ]
-    dot = "✅ " if report.finished and not report.kept else "🟡 "
-    took = format_age(report.elapsed_seconds)
-    return [dot, bold(f"{count(report.total, 'job')} deleted"), " by ", user(by), f" in {took}."]
 
 
 def render_dropped(words: str, command: str, *, by: str) -> Message:
@@ -192,5 +207,4 @@ def render_too_late(words: str, command: str, *, used: bool) -> Message:
 
 MESSAGES: Messages = {
     BulkReport: lambda report, wanted: render_bulk(report, wanted.command, by=wanted.by),
-    PurgeReport: lambda report, wanted: render_purge(report, wanted.command, by=wanted.by),
 }

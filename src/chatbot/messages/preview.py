@@ -7,6 +7,7 @@ from typing import Literal
 from chatbot.messages.act_words import (
     MOST_REASONS,
     Asked,
+    into_queues,
     name_queues,
     one_line,
     read_asked,
@@ -58,12 +59,18 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
 def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
     where = name_queues(_queues(preview), asked)
     jobs = _jobs(preview, asked, preview.expected)
+    if not dry_run and _puts_back(preview, asked):
+        return f"Put {jobs} back{into_queues(_queues(preview), asked)}?"
     if not dry_run:
         return f"{_verb(preview)} {jobs}{where}{' by force' if asked.force else ''}?"
     would = f"would be {find_verb(preview.verb).done}."
     if preview.expected == preview.count:
         return f"{jobs[:1].upper()}{jobs[1:]}{where} {would}"
     return f"{preview.expected:,} of {_jobs(preview, asked, preview.count)}{where} {would}"
+
+
+def _puts_back(preview: Preview, asked: Asked) -> bool:
+    return preview.verb == "retry" and asked.puts_back
 
 
 def _verb(preview: Preview) -> str:
@@ -165,7 +172,8 @@ def _ages(preview: Preview) -> list[Part]:
 
 def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
     key, words = preview.key or "", preview.words
-    label = f"{_verb(preview)} {_jobs(preview, asked, preview.expected, short=True)}"
+    jobs = _jobs(preview, asked, preview.expected, short=True)
+    label = f"Put {jobs} back" if _puts_back(preview, asked) else f"{_verb(preview)} {jobs}"
     value = _carry(key, words)
     sure = _sure(preview)
     style: Literal["primary", "danger"] = "danger" if sure else "primary"

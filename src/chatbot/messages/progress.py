@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from chatbot.messages.act_words import (
     PREVIEW_REST,
+    into_queues,
     name_queues,
     one_line,
     read_asked,
@@ -56,9 +57,12 @@ class Progress:
 
 
 def render_progress(progress: Progress, command: str) -> Message:
-    where = name_queues((), read_asked(progress.words))
+    asked = read_asked(progress.words)
     total = "jobs" if progress.total is None else count(progress.total, "job")
-    title = f"{find_verb(progress.verb).doing} {total}{where}: {progress.done:,} done"
+    what = f"{find_verb(progress.verb).doing} {total}{name_queues((), asked)}"
+    if progress.verb == "retry" and asked.puts_back:
+        what = f"Putting {total} back{into_queues((), asked)}"
+    title = f"{what}: {progress.done:,} done"
     parts: list[Part] = [paragraph([bold(title)], _bar(progress))]
     if progress.stopping:
         parts.append(paragraph(["Stopping after this batch."]))

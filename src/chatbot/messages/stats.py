@@ -29,9 +29,11 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
     lines: list[Line] = [[f"{_DOTS[verdict.level]} ", bold(verdict.headline)]]
     lines.append([verdict.second_line])
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
-    if failed:
+    there_now = failed if report.failed_now is None else report.failed_now
+    if failed and there_now:
         words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
-        clicks.insert(0, Button(f"Show {count(failed, 'failure')}", words))
+        what = "failure" if there_now == failed else "failed job"
+        clicks.insert(0, Button(f"Show {count(there_now, what)}", words))
     notes: list[Line] = []
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")

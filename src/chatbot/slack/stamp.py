@@ -28,7 +28,8 @@ class Stamp:
 
     def mark(self, message: Message) -> Message:
         blocks = self._mark_blocks(message.blocks)
-        text = f"[{self.environment}] {message.text}" if self.environment else message.text
+        mark = f"[{self.environment}] " if self.environment else ""
+        text = message.text if message.text.startswith(mark) else f"{mark}{message.text}"
         return replace(message, text=text, blocks=blocks)
 
     def mark_view(self, view: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +44,8 @@ class Stamp:
         if not self.environment or not marked:
             return marked
         name = {"type": "mrkdwn", "text": f"*{self.environment}*"}
+        if [element.get("text") for element in marked[0].get("elements", ())] == [name["text"]]:
+            return marked  # a message of ours that is edited
         return [{"type": "context", "elements": [name]}, *marked]
 
     def _mark_block(self, block: Block, place: str) -> Block:
@@ -77,6 +80,8 @@ class Stamp:
 
     def _add(self, text: Block, most: int) -> Block:
         tail = f" ({self.environment})"
+        if text["text"].endswith(tail):
+            return text
         return {**text, "text": cut(text["text"], most - len(tail)) + tail}
 
 

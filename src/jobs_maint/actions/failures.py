@@ -19,6 +19,8 @@ class ListFailed(Action[FailedJobsReport]):
     error: str | None = None
     since: timedelta | None = None
     limit: int = 20
+    grouped: bool = False
+    """Jobs that failed alike as one group, `limit` of these; not a part of the words."""
 
     word: ClassVar[str] = "failed"
     verb: ClassVar[str] = "see failed jobs"

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action
-from jobs_maint.models import ActReport, JobDetails
+from jobs_maint.models import ActReport, Aftermath, JobDetails
 
-__all__ = ["CancelJobs", "DiscardJobs", "GetJob", "RetryJobs"]
+__all__ = ["CancelJobs", "DiscardJobs", "FollowJobs", "GetJob", "RetryJobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +68,15 @@ class DiscardJobs(Action[ActReport]):
 
     def words(self) -> str:
         return f"discard {' '.join(map(str, self.job_ids))}"
+
+
+@dataclass(frozen=True, slots=True)
+class FollowJobs(Action[Aftermath]):
+    """What has become of jobs that a request put back: those named, or those of its audit id."""
+
+    job_ids: tuple[int, ...] = ()
+    request: int | None = None
+
+    word: ClassVar[str] = "follow"
+    verb: ClassVar[str] = "follow jobs"
+    role: ClassVar[Role | None] = Role.ADMIN

@@ -8,7 +8,21 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["ErrorGroup", "ErrorsReport", "FailedJob", "FailedJobsReport"]
+__all__ = [
+    "ErrorGroup",
+    "ErrorsReport",
+    "FailedGroup",
+    "FailedJob",
+    "FailedJobsReport",
+    "say_settled",
+]
+
+
+def say_settled(retried: int, discarded: int) -> str:
+    """How jobs that failed came not to be failed any more."""
+    if retried and discarded:
+        return "retried or discarded"
+    return "retried" if retried else "discarded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,31 @@ class FailedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedGroup:
+    """Failed jobs alike: of one task, with one error, that of the newest of them.
+
+    `retriable` of the `count` can be put back now: not those whose queueing lock is taken, and none
+    of our own tasks. `job_ids`: the newest, all of them where they are few.
+    """
+
+    task: str
+    count: int
+    retriable: int
+    job_ids: tuple[int, ...]
+    recorded: bool
+    queue: str | None = None
+    """None where they are of several queues."""
+    kind: str | None = None
+    exception_type: str | None = None
+    message: str = ""
+    fingerprint: str | None = None
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    own: bool = False
+    """Whether it is a task of ours."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailedJobsReport(Report):
     kind: ClassVar[str] = "failed"
 
@@ -52,6 +91,9 @@ class FailedJobsReport(Report):
     retried_since: int = 0
     """With a time span: jobs that failed in it too, and were put back since."""
     discarded_since: int = 0
+    groups: tuple[FailedGroup, ...] | None = None
+    """The largest, where groups were asked for; `jobs` is then empty."""
+    groups_not_shown: int = 0
 
     @property
     def settled(self) -> int:
@@ -60,9 +102,7 @@ class FailedJobsReport(Report):
 
     @property
     def settled_how(self) -> str:
-        if self.retried_since and self.discarded_since:
-            return "retried or discarded"
-        return "retried" if self.retried_since else "discarded"
+        return say_settled(self.retried_since, self.discarded_since)
 
     @property
     def not_shown(self) -> int:
@@ -91,6 +131,12 @@ class ErrorGroup:
     sample_job_id: int | None = None
     slots: tuple[int, ...] = ()
     """`count` over twelve equal parts of the window."""
+    failed_now: int | None = None
+    """How many jobs of the `count` failures are failed now; None where that was not looked at."""
+    retriable: int = 0
+    """How many of those can be put back now."""
+    job_ids: tuple[int, ...] = ()
+    """The newest of those, all where they are few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["ActReport", "FailedRun", "ItemOutcome", "ItemResult", "JobDetails", "JobEvent"]
+__all__ = [
+    "ActReport",
+    "Aftermath",
+    "FailedRun",
+    "ItemOutcome",
+    "ItemResult",
+    "JobDetails",
+    "JobEvent",
+]
 
 
 class ItemOutcome(StrEnum):
@@ -110,3 +118,27 @@ class ActReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"kind": self.verb, "done": len(self.done), "skipped": len(self.skipped)}
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What has become of jobs that were put back; `gone`: deleted since.
+
+    `error`: the exception type of most of the `failed`, `errors`: how many types there are.
+    """
+
+    as_of: datetime
+    succeeded: int = 0
+    failed: int = 0
+    pending: int = 0
+    ended: int = 0
+    """Cancelled or aborted."""
+    gone: int = 0
+    error: str | None = None
+    errors: int = 0
+    failed_ids: tuple[int, ...] = ()
+    """A few of them."""
+
+    @property
+    def total(self) -> int:
+        return self.succeeded + self.failed + self.pending + self.ended + self.gone

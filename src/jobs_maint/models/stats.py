@@ -73,3 +73,8 @@ class StatsReport(Report):
     """By queue, the fields that are estimates: large groups in a large table."""
     errors: ErrorsReport | None = None
     """The failures of the last 24 hours, where they were asked for too."""
+    failed_now: int | None = None
+    """How many of the jobs that failed in the last hour are failed now; None: not known."""
+    retried_since: int = 0
+    """How many of them were put back since."""
+    discarded_since: int = 0

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import Preview, PurgeReport, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.models import (
+    Preview,
+    PurgeReport,
+    QueueStats,
+    StatsReport,
+    WorkerCounts,
+    say_settled,
+)
 
 __all__ = [
     "Level",
@@ -109,7 +116,7 @@ def _behind(queue: QueueStats) -> float:
 
 
 def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits: str) -> str:
-    failures = f"{count_noun(failed, 'job')} failed in the last hour"
+    failures = f"{count_noun(failed, 'job')} failed in the last hour{_settled(report, failed)}"
     if waits:
         start = f"No worker is live and {waits}"
     elif len(behind) == 1:
@@ -126,6 +133,17 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
 
 
+def _settled(report: StatsReport, failed: int) -> str:
+    if not failed or report.failed_now != 0 or not _count_settled(report):
+        return ""
+    how = say_settled(report.retried_since, report.discarded_since)
+    return f", {'all ' * (failed > 1)}{how} since"
+
+
+def _count_settled(report: StatsReport) -> int:
+    return report.retried_since + report.discarded_since
+
+
 def _wait(ready: int) -> str:
     return f"{count_noun(ready, 'job')} {'waits' if ready == 1 else 'wait'}"
 
@@ -138,6 +156,10 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
 
 def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
     parts = []
+    if report.failed_now and (settled := _count_settled(report)):
+        how = say_settled(report.retried_since, report.discarded_since)
+        was = "was" if settled == 1 else "were"
+        parts.append(f"{settled:,} of the failed {was} {how} since.")
     others = len(report.queues) - len(behind)
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"

@@ -122,51 +122,59 @@ UNION ALL
 (SELECT '', ARRAY[]::bigint[], ARRAY[]::bigint[], true FROM measured WHERE too_many LIMIT 1);
 
 -- name: list_failed_jobs (queue, queues, task, records, since_seconds, ids, limit)
--- Jobs that failed for good, newest failure first. A record belongs to the failure shown when it
--- was written after the job's last start (its defer, where none is known): an older one is of an
--- attempt before, or of another job that had this id.
--- `total` counts all that match, `hidden` those in queues the actor does not reach. `ids`: only
--- among these. `records`: only those whose record is one of these.
+-- {{failed_jobs}}, newest failure first. `total` counts all that match, `hidden` those in queues the
+-- actor does not reach.
 WITH failed AS (
-    SELECT j.id, j.queue_name, j.task_name, j.attempts, ended.at AS failed_at, f.kind,
-           f.exception_type, f.message, f.fingerprint, f.id AS record_id,
-           (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
-    FROM procrastinate_jobs j
-    CROSS JOIN LATERAL (
-        SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
-                        min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
-               coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
-                        max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
-        FROM procrastinate_events e WHERE e.job_id = j.id
-    ) AS ended
-    LEFT JOIN LATERAL (
-        SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint
-        FROM jobs_maint_failures f
-        WHERE f.job_id = j.id
-          AND f.failed_at >= coalesce(ended.started_at, '-infinity')
-        ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
-    ) AS f ON true
-    WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
-      AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
-      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-      AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
-      AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
-      AND (%(since_seconds)s::float8 IS NULL
-           OR ended.at > now() - make_interval(secs => %(since_seconds)s))
+    {{failed_jobs}}
 )
 SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: count_left_behind (queue, queues, task, since_seconds, ids)
--- Jobs that failed within the span and are not failed now: put back, or discarded.
-SELECT count(*) FILTER (WHERE status <> 'cancelled') AS retried,
+-- name: group_failed_jobs (queue, queues, task, records, since_seconds, ids, limit, most_ids, texts)
+-- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
+-- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
+-- the sums over all. `texts`: whether to read the messages. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
+WITH failed AS (
+    {{failed_jobs}}
+), alike AS (
+    SELECT reached, task_name AS task, kind, exception_type, fingerprint, count(*) AS count,
+           min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
+           min(failed_at) AS first_at, max(failed_at) AS last_at,
+           (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,
+           (array_agg(record_id ORDER BY failed_at DESC NULLS LAST, id DESC))[1] AS record_id,
+           count(*) FILTER (WHERE queueing_lock IS NULL)
+           + count(DISTINCT queueing_lock) FILTER (WHERE NOT EXISTS (
+               SELECT FROM procrastinate_jobs w
+               WHERE w.queueing_lock = failed.queueing_lock AND w.status = 'todo')) AS retriable
+    FROM failed GROUP BY 1, 2, 3, 4, 5
+), summed AS (
+    SELECT *, coalesce(sum(count) FILTER (WHERE reached) OVER (), 0)::bigint AS total,
+           coalesce(sum(count) FILTER (WHERE NOT reached) OVER (), 0)::bigint AS hidden,
+           count(*) FILTER (WHERE reached) OVER () AS all_groups
+    FROM alike
+)
+SELECT summed.*, coalesce(f.message, '') AS message
+FROM summed LEFT JOIN jobs_maint_failures f ON %(texts)s AND f.id = summed.record_id
+ORDER BY reached DESC, count DESC, last_at DESC NULLS LAST LIMIT %(limit)s;
+
+-- name: list_newest_failures (most)
+-- The jobs of the newest `failed` events, by jobs_maint_failed_events_idx.
+SELECT DISTINCT job_id FROM (
+    SELECT job_id FROM procrastinate_events
+    WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
+) AS newest;
+
+-- name: count_left_behind (queue, queues, task, since_seconds, ids, ours)
+-- What became of the jobs that failed within the span: still failed, put back, or discarded.
+SELECT count(*) FILTER (WHERE status = 'failed') AS failed,
+       count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried,
        count(*) FILTER (WHERE status = 'cancelled') AS discarded
 FROM (
     SELECT DISTINCT j.id, j.status
     FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
     WHERE e.type = 'failed' AND e.at > now() - make_interval(secs => %(since_seconds)s::float8)
-      AND e.job_id = ANY (%(ids)s::bigint[]) AND j.status <> 'failed'
+      AND e.job_id = ANY (%(ids)s::bigint[]) AND j.task_name <> ALL (%(ours)s)
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
       AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)

@@ -107,3 +107,34 @@ LEFT JOIN LATERAL (
      SELECT 1 FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
      WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
        AND e.at < now() - interval '30 seconds'))
+
+-- name: failed_jobs (queue, queues, task, records, since_seconds, ids)
+-- Jobs that failed for good, each with its record. A record belongs to the failure when it was
+-- written after the job's last start (its defer, where none is known): an older one is of an attempt
+-- before, or of another job that had this id. `reached`: in a queue the actor reaches. `ids`: only
+-- among these. `records`: only those whose record is one of these.
+SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
+       f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
+       (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
+FROM procrastinate_jobs j
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
+                    min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
+           coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
+                    max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
+    FROM procrastinate_events e WHERE e.job_id = j.id
+) AS ended
+LEFT JOIN LATERAL (
+    SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint
+    FROM jobs_maint_failures f
+    WHERE f.job_id = j.id
+      AND f.failed_at >= coalesce(ended.started_at, '-infinity')
+    ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
+) AS f ON true
+WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+  AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
+  AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+  AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+  AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
+  AND (%(since_seconds)s::float8 IS NULL
+       OR ended.at > now() - make_interval(secs => %(since_seconds)s))

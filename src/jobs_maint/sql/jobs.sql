@@ -95,3 +95,30 @@ JOIN pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = c.confkey[1]
 WHERE c.contype = 'f' AND c.conname = %(name)s AND n.nspname = %(schema)s AND t.relname = %(table)s
   AND c.confrelid = to_regclass('procrastinate_jobs') AND k.attname = 'id'
   AND array_length(c.conkey, 1) = 1;
+
+-- name: follow_jobs (ids, request)
+-- What has become of the jobs with these ids, or of those that a request put back. By primary key;
+-- the error is looked up only for those that failed again.
+WITH wanted AS (
+    SELECT unnest(%(ids)s::bigint[]) AS id
+    UNION
+    SELECT unnest(job_ids) FROM jobs_maint_audit_items
+    WHERE audit_id = %(request)s AND outcome = 'done'
+), found AS (
+    SELECT wanted.id, j.status::text AS status, f.exception_type AS error
+    FROM wanted LEFT JOIN procrastinate_jobs j USING (id)
+    LEFT JOIN LATERAL (
+        SELECT exception_type FROM jobs_maint_failures
+        WHERE job_id = j.id AND j.status = 'failed' ORDER BY failed_at DESC, id DESC LIMIT 1
+    ) AS f ON true
+)
+SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
+       count(*) FILTER (WHERE status = 'failed') AS failed,
+       count(*) FILTER (WHERE status IN ('todo', 'doing', 'aborting')) AS pending,
+       count(*) FILTER (WHERE status IN ('cancelled', 'aborted')) AS ended,
+       count(*) FILTER (WHERE status IS NULL) AS gone,
+       mode() WITHIN GROUP (ORDER BY error) FILTER (WHERE status = 'failed') AS error,
+       count(DISTINCT error) FILTER (WHERE status = 'failed') AS errors,
+       coalesce((array_agg(id ORDER BY id) FILTER (WHERE status = 'failed'))[:5],
+                ARRAY[]::bigint[]) AS failed_ids
+FROM found;

@@ -14,10 +14,12 @@ from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["EACH", "Groups", "Window", "get_trend", "list_groups"]
+__all__ = ["EACH", "Groups", "Key", "Window", "get_trend", "list_groups"]
 
 EACH = 2**31
 """So many groups of a kind are never folded into one."""
+Key = tuple[str, str | None, str | None]
+"""Task, exception type, fingerprint: None where all of the kind are one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Groups:
     failed_before: int = 0
     groups_not_shown: int = 0
     slots: tuple[int, ...] = ()
+    keys: tuple[Key, ...] = ()
+    """Of each that is shown."""
 
     @property
     def failures_not_shown(self) -> int:
@@ -76,6 +80,7 @@ async def list_groups(
         failed_before=first["all_before"],
         groups_not_shown=first["all_groups"] - len(rows),
         slots=tuple(first["all_slots"]),
+        keys=tuple((row["task"], row["exception_type"], row["fingerprint"]) for row in rows),
     )
 
 

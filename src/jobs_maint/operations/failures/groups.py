@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn
-from jobs_maint.models import ErrorsReport
-from jobs_maint.operations.failures.grouping import Window, list_groups
+from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
+from jobs_maint.operations.failures.alike import (
+    MOST_GROUPED,
+    MOST_IDS,
+    find_failed_since,
+    find_newest,
+    group_failed_jobs,
+)
+from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import DEFAULT, Rules
@@ -24,13 +34,14 @@ async def list_errors(
     queue: str | None,
     since: timedelta,
     limit: int,
+    still_failed: bool = False,
     scope: QueueScope = ALL_QUEUES,
     rules: Rules = DEFAULT,
 ) -> ErrorsReport:
     """Groups of failures for good, largest first, compared with the span of the same length before.
 
     "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
-    shown.
+    shown. `still_failed`: also look which of them are failed now.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -38,6 +49,8 @@ async def list_errors(
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     window = Window(as_of - since, as_of, queues)
     found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
+    if still_failed and found.failed:
+        found = replace(found, shown=await _add_failed_now(conn, found, queue, since, scope, rules))
     return ErrorsReport(
         as_of=as_of,
         since_seconds=since.total_seconds(),
@@ -49,3 +62,32 @@ async def list_errors(
         failures_not_shown=found.failures_not_shown,
         limited_to_queues=scope.globs,
     )
+
+
+async def _add_failed_now(
+    conn: Conn, found: Groups, queue: str | None, since: timedelta, scope: QueueScope, rules: Rules
+) -> tuple[ErrorGroup, ...]:
+    queues = scope.like_patterns
+    few = await find_failed_since(conn, since)
+    ids, _ = await find_newest(conn, few, queue=queue, queues=queues)
+    params = {
+        "queue": queue, "queues": queues, "task": None, "records": None, "ids": ids,
+        "since_seconds": since.total_seconds(),
+    }  # fmt: skip
+    now = await group_failed_jobs(conn, params, limit=MOST_GROUPED, rules=rules, texts=False)
+    by_key: defaultdict[Key, list[FailedGroup]] = defaultdict(list)
+    for one in now.groups:
+        by_key[one.task, one.exception_type, one.fingerprint if one.recorded else "-"].append(one)
+        if one.recorded:
+            by_key[one.task, one.exception_type, None].append(one)
+
+    def add(group: ErrorGroup, theirs: Sequence[FailedGroup]) -> ErrorGroup:
+        return replace(
+            group,
+            failed_now=sum(one.count for one in theirs),
+            retriable=sum(one.retriable for one in theirs),
+            job_ids=tuple(job_id for one in theirs for job_id in one.job_ids)[:MOST_IDS],
+        )
+
+    pairs = zip(found.shown, found.keys, strict=True)
+    return tuple(add(group, by_key.get(key, [])) for group, key in pairs)

@@ -10,18 +10,24 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedJob, FailedJobsReport
+from jobs_maint.operations.failures.alike import (
+    Alike,
+    find_failed_since,
+    find_newest,
+    group_failed_jobs,
+)
 from jobs_maint.operations.jobs.errors import find_records_showing
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["list_failed_jobs"]
 
 MARGIN = 10
 """Newest failures looked at beyond the limit: some of their jobs have been retried since."""
 MOST_EVENTS = 5_000
-MOST_IDS = 20_000
 NOT_FAILED = ("todo", "doing", "succeeded", "cancelled", "aborted")
 MOST_COUNTED = 10_000
 """Failed jobs; beyond that the total is shown as a minimum."""
@@ -32,6 +38,7 @@ class _Found:
     rows: Sequence[dict[str, Any]]
     total: int
     hidden: int
+    alike: Alike | None = None
     at_least: bool = False
     retried: int = 0
     discarded: int = 0
@@ -45,10 +52,13 @@ async def list_failed_jobs(
     error: str | None = None,
     since: timedelta | None = None,
     limit: int = 20,
+    grouped: bool = False,
     scope: QueueScope = ALL_QUEUES,
     rules: Rules = DEFAULT,
 ) -> FailedJobsReport:
     """The newest failures first, with the error of the attempt that failed, redacted.
+
+    `grouped`: instead of the jobs, the largest groups of those that failed alike.
 
     `task` and `error` match a part of the name or of the text as it is shown, case ignored. Jobs
     out of reach are counted only where nothing was asked for: a filter must not tell of them.
@@ -57,9 +67,11 @@ async def list_failed_jobs(
         await require_queue(conn, queue, scope)
     await switch_jit_off(conn)
     plain = task is None and error is None and since is None
-    found = await _list_newest(conn, queue, limit, scope) if plain else None
+    found = await _list_newest(conn, queue, limit, scope) if plain and not grouped else None
     if found is None:
-        found = await _list_matching(conn, queue, task, error, since, limit, scope, rules)
+        found = await _list_matching(
+            conn, queue, task, error, since, limit, scope, rules, grouped=grouped
+        )
     texts = [row["message"] or "" for row in found.rows]
     shown = await run_apart(
         lambda: [redact_text(text, rules) for text in texts], sum(map(len, texts))
@@ -94,6 +106,8 @@ async def list_failed_jobs(
         at_least=found.at_least,
         retried_since=found.retried,
         discarded_since=found.discarded,
+        groups=found.alike.groups if found.alike is not None else None,
+        groups_not_shown=found.alike.groups_not_shown if found.alike is not None else 0,
     )
 
 
@@ -123,11 +137,13 @@ async def _list_matching(
     limit: int,
     scope: QueueScope,
     rules: Rules,
+    *,
+    grouped: bool,
 ) -> _Found:
     """Look at all failed jobs, or at those within a time span or with a text."""
     queries = load_queries("failures")
     seconds = since.total_seconds() if since else None
-    ids: list[int] | None = None
+    ids: Sequence[int] | None = None
     records = None
     recent: set[int] = set()
     if error is not None:
@@ -138,12 +154,13 @@ async def _list_matching(
         )  # fmt: skip
         ids = records.jobs
     if since is not None:
-        few = await fetch_all(
-            conn, queries["find_failed_since"], {"since_seconds": seconds, "most": MOST_IDS}
-        )
-        if len(few) < MOST_IDS:
-            recent = {row["job_id"] for row in few}
+        few = await find_failed_since(conn, since)
+        if few is not None:
+            recent = few
             ids = list(recent if ids is None else recent.intersection(ids))
+    at_least = False
+    if grouped:
+        ids, at_least = await find_newest(conn, ids, queue=queue, queues=scope.like_patterns)
     params = {
         "queue": queue,
         "queues": scope.like_patterns,
@@ -152,7 +169,12 @@ async def _list_matching(
         "since_seconds": seconds,
         "ids": ids,
     }
-    rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
+    rows: list[dict[str, Any]] = []
+    alike = None
+    if grouped:
+        alike = await group_failed_jobs(conn, params, limit=limit, rules=rules)
+    else:
+        rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     left = {"retried": 0, "discarded": 0}
     if recent and error is not None:
         others = await find_records_showing(
@@ -162,12 +184,18 @@ async def _list_matching(
         )  # fmt: skip
         recent.intersection_update(others.jobs)
     if recent:
-        params["ids"] = list(recent)
+        params |= {"ids": list(recent), "ours": OUR_TASKS}
         left = await fetch_one(conn, queries["count_left_behind"], params)
+    if alike is not None:
+        total, hidden = alike.total, alike.hidden
+    else:
+        total, hidden = (rows[0]["total"], rows[0]["hidden"]) if rows else (0, 0)
     return _Found(
         [row for row in rows if row["reached"]],
-        rows[0]["total"] if rows else 0,
-        rows[0]["hidden"] if rows else 0,
+        total,
+        hidden,
+        alike,
+        at_least=at_least,
         retried=left["retried"],
         discarded=left["discarded"],
     )

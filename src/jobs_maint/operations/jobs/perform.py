@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jobs_maint import audit
-from jobs_maint.actions import CancelJobs, DiscardJobs, GetJob, RetryJobs
-from jobs_maint.call import Call, Handlers, record_items
-from jobs_maint.database import transaction
+from jobs_maint.actions import CancelJobs, DiscardJobs, FollowJobs, GetJob, RetryJobs
+from jobs_maint.call import Call, Handlers, read, record_items
+from jobs_maint.database import fetch_one, transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import ActReport, ItemResult, JobDetails
+from jobs_maint.models import ActReport, Aftermath, ItemResult, JobDetails
 from jobs_maint.operations.jobs import cancel, retry, status
+from jobs_maint.sql import load_queries
 
 __all__ = ["HANDLERS"]
 
@@ -66,6 +67,14 @@ async def _change(
     return report
 
 
+async def follow_jobs(call: Call[FollowJobs]) -> Aftermath:
+    asked = call.action
+    params = {"ids": list(asked.job_ids), "request": asked.request}
+    query = load_queries("jobs")["follow_jobs"]
+    row = await read(call, lambda conn: fetch_one(conn, query, params))
+    return Aftermath(**{**row, "failed_ids": tuple(row["failed_ids"])})
+
+
 def _describe(call: Call[Any], report: ActReport) -> dict[str, Any]:
     actor = f"{call.actor.kind}:{call.actor.id}"
     return {"actor": actor, "done": len(report.done), "skipped": len(report.skipped)}
@@ -76,4 +85,5 @@ HANDLERS: Handlers = {
     RetryJobs: retry_jobs,
     CancelJobs: cancel_jobs,
     DiscardJobs: discard_jobs,
+    FollowJobs: follow_jobs,
 }

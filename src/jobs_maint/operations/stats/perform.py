@@ -9,6 +9,7 @@ from jobs_maint.actions import ShowStats
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn
 from jobs_maint.models import StatsReport
+from jobs_maint.operations.failures.alike import count_left_behind
 from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.operations.stats.queues import get_stats
 
@@ -22,6 +23,16 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         report = await get_stats(
             conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
         )
+        if any(one.failed_last_hour for one in report.queues):
+            scope = call.scope.like_patterns
+            left = await count_left_behind(conn, timedelta(hours=1), queue=queue, queues=scope)
+            if left is not None:
+                report = replace(
+                    report,
+                    failed_now=left["failed"],
+                    retried_since=left["retried"],
+                    discarded_since=left["discarded"],
+                )
         if not call.action.errors:
             return report
         day = timedelta(days=1)

@@ -1,0 +1,73 @@
+"""The messages whose buttons led to an act: once it is done, they say by whom.
+
+Kept in memory, for the last of the messages that were clicked in this process: only a click brings
+a message along. Another replica, or this one after a restart, leaves the buttons as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from chatbot.access.directory import Directory
+from chatbot.handling.targets import find_target
+from chatbot.inbound.slack_request import SlackRequest
+from chatbot.messages.marking import mark_done
+from chatbot.messages.message import Message
+from chatbot.messages.parts import Line
+from chatbot.slack.editing import Editing
+from jobs_maint.errors import JobsMaintError
+
+__all__ = ["Origins"]
+
+log = logging.getLogger(__name__)
+
+MOST = 100
+
+
+@dataclass(slots=True)
+class _Seen:
+    """`marks`: by the words of a button, who ran them."""
+
+    request: SlackRequest
+    message: Message
+    marks: dict[str, Line] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Origins:
+    def __init__(self, editing: Editing, directory: Directory) -> None:
+        self._editing = editing
+        self._directory = directory
+        self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
+
+    def remember(self, request: SlackRequest) -> None:
+        """The message of this click, unless only one person sees it: Slack does not keep that."""
+        if request.ts is None or request.message is None:
+            return
+        place = request.channel, request.ts
+        before = self._seen.pop(place, None)
+        if request.refresh:  # its content is replaced
+            return
+        blocks = [dict(block) for block in request.message.get("blocks") or ()]
+        message = Message(str(request.message.get("text") or ""), blocks)
+        self._seen[place] = _Seen(request, message, before.marks if before else {})
+        if before is not None:
+            self._seen[place].lock = before.lock
+        if len(self._seen) > MOST:
+            self._seen.popitem(last=False)
+
+    async def tell_done(self, channel: str, words: str, who: Line) -> None:
+        """Put `who` in the place of every button of the channel that runs these words."""
+        for (place, ts), seen in list(self._seen.items()):
+            if place != channel or mark_done(seen.message, {words: who}) is seen.message:
+                continue
+            seen.marks[words] = who
+            try:
+                async with seen.lock:
+                    target = await find_target(self._directory, seen.request)
+                    await self._editing.finish(target, mark_done(seen.message, seen.marks))
+            except JobsMaintError as exc:
+                log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", channel, ts, exc)

@@ -1,0 +1,32 @@
+"""What an act on named jobs leaves to be told: by whom its button was used, how the job ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chatbot.handling.delivery import Answer
+from chatbot.handling.follow_ups import Followed
+from chatbot.messages.aftermath import render_job_after
+from chatbot.messages.marking import tell_who
+from jobs_maint.actions import Action, FollowJobs, RetryJobs
+from jobs_maint.models import ActReport, ItemOutcome, RescueReport
+
+__all__ = ["add_what_follows"]
+
+
+def add_what_follows(answer: Answer, action: Action[Any], result: object, by: str) -> Answer:
+    """The answer as it is where nothing was done."""
+    if not isinstance(result, ActReport | RescueReport):
+        return answer
+    done = [item for item in result.items if item.outcome is ItemOutcome.DONE]
+    if not done:
+        return answer
+    who = tell_who(action.word, by, datetime.now(UTC))
+    answer = replace(answer, used=(action.words(), who))
+    if not isinstance(action, RetryJobs) or len(done) > 1:
+        return answer
+    jobs = FollowJobs(job_ids=(done[0].job_id,))
+    followed = Followed(jobs, lambda after: render_job_after(done[0], after, by=by))
+    return replace(answer, followed=followed)

@@ -1,0 +1,99 @@
+"""Jobs that failed alike: what their error is called, and the buttons that act on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from chatbot.messages.parts import Button, Span, code
+from chatbot.messages.words import describe_loss, first_lines
+from jobs_maint.actions import BulkVerb, JobFilter, PreviewBulk, RetryJobs
+from jobs_maint.models import ErrorGroup, FailedGroup
+from jobs_maint.redaction import HIDDEN
+
+__all__ = ["LONGEST_LOOK", "describe_error", "find_filter", "list_ids", "matches", "offer_retry"]
+
+Group = ErrorGroup | FailedGroup
+LONGEST_LOOK = 4_000
+LONGEST_FILTER = 100
+LONGEST_VALUE = 2_000
+"""Characters that Slack keeps with a button."""
+MOST_SHOWN = 5
+_FOLDED = re.compile(r"\d+ different messages, e\.g\. ")
+_VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
+"""Where a message begins to differ from others of its group."""
+
+
+def describe_error(group: Group) -> str:
+    """Two lines at most, exact as far as it goes."""
+    if not group.recorded:
+        return "error not recorded"
+    name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
+    message = group.message[:LONGEST_LOOK]
+    lost = getattr(group, "kind", None) == "worker_lost"
+    if lost or (group.exception_type is None and message.startswith(("worker ", "its worker "))):
+        what, who = describe_loss(message)
+        message = f"{what} ({who})" if who else what
+    elif name and not message.startswith(name):
+        message = f"{name}: {message}" if message else name
+    return first_lines(message) or "an error without text"
+
+
+def list_ids(ids: Sequence[int], count: int) -> list[Span | str]:
+    """`jobs 4748 4747 4746 4745 4744 and 32 more`."""
+    spans: list[Span | str] = ["job" if count == 1 else "jobs"]
+    for job_id in ids[:MOST_SHOWN]:
+        spans += [" ", code(str(job_id))]
+    more = count - len(ids[:MOST_SHOWN])
+    return [*spans, f" and {more:,} more"] if more else spans
+
+
+def find_filter(group: Group) -> str | None:
+    """What `--error` finds the group by: type and message, up to where its members differ."""
+    if not group.recorded:
+        return None
+    text = group.message[: 2 * LONGEST_FILTER]
+    if _FOLDED.match(text):
+        text = ""
+    if found := _VARIES.search(text):
+        # Back to the beginning of the word: all of it may vary.
+        text = text[: found.start()]
+        text = text[: len(text) - len(text.split(" ")[-1])]
+    kind = (group.exception_type or "")[:LONGEST_LOOK]
+    whole = f"{kind}: {text}" if kind else text
+    return _cut_words(whole, LONGEST_FILTER) or None
+
+
+def _cut_words(text: str, limit: int) -> str:
+    """The beginning at whole words, without what a shell would read as more than text."""
+    if len(text) > limit:
+        text = text[:limit].rpartition(" ")[0] or text[:limit]
+    return text.strip().rstrip(":,;.-(")
+
+
+def matches(other: Group, error: str | None) -> bool:
+    parts = ((other.exception_type or "")[:LONGEST_LOOK], other.message[:LONGEST_LOOK])
+    text = ": ".join(part for part in parts if part)
+    return error is None or error.lower() in text.lower()
+
+
+def offer_retry(
+    ids: Sequence[int], failed: int, retriable: int, wanted: JobFilter, *, exact: bool
+) -> list[Button]:
+    """The button that retries the `failed` jobs of a group; none where none can be retried.
+
+    It names the jobs where all of their `ids` are known and fit, else it finds them by `wanted`;
+    `exact`: that finds no others.
+    """
+    if not retriable:
+        return []
+    if failed == 1 and ids:
+        return [Button(f"Retry job {ids[0]}", RetryJobs((ids[0],)).words())]
+    label = f"Preview retry of {retriable:,}"
+    if len(ids) == failed:
+        named = JobFilter(statuses=BulkVerb.RETRY.statuses, job_ids=tuple(ids))
+        words = PreviewBulk(BulkVerb.RETRY, named).words()
+        if len(words) <= LONGEST_VALUE:
+            return [Button(label, words)]
+    words = PreviewBulk(BulkVerb.RETRY, wanted).words()
+    return [Button(label if exact else "Preview retry", words)]

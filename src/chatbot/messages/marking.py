@@ -1,0 +1,47 @@
+"""A message whose button was used: in the button's place stands who used it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from chatbot.messages.message import Block, Message
+from chatbot.messages.packer import MOST_BLOCKS
+from chatbot.messages.parts import Line, context, user, when
+from jobs_maint.verbs import find_verb
+
+__all__ = ["mark_done", "tell_who"]
+
+
+def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Line:
+    """`Retried by @ana 14:02`."""
+    done = "put back" if put_back else find_verb(verb).done
+    return [f"{done.capitalize()} by ", user(by), " ", when(at, at)]
+
+
+def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
+    """Each button that runs one of the words is replaced; the same message where there is none.
+
+    The other buttons of its row stay, as long as there is room for both.
+    """
+    blocks: list[Block] = []
+    told: list[str] = []
+    for block in message.blocks:
+        used = [element["value"] for element in block.get("elements", ()) if _runs(element, marks)]
+        if block.get("type") != "actions" or not used:
+            blocks.append(block)
+            continue
+        note = context(marks[used[0]])
+        told.append(note.text)
+        left = [element for element in block["elements"] if not _runs(element, marks)]
+        blocks += note.blocks
+        if left and len(message.blocks) + len(told) <= MOST_BLOCKS + 2:
+            blocks.append({**block, "elements": left})
+    if not told:
+        return message
+    return Message("\n".join([message.text, *dict.fromkeys(told)]), blocks)
+
+
+def _runs(element: Block, marks: Mapping[str, Line]) -> bool:
+    name = str(element.get("action_id", ""))
+    return name.startswith("jobs_run:") and element.get("value") in marks

@@ -1,0 +1,120 @@
+"""Jobs that are failed now, those with one task and one error as one group."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import FailedGroup
+from jobs_maint.redaction import Rules, redact_text, run_apart
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__ = [
+    "MOST_GROUPED",
+    "MOST_IDS",
+    "Alike",
+    "count_left_behind",
+    "find_failed_since",
+    "find_newest",
+    "group_failed_jobs",
+]
+
+MOST_IDS = 250
+"""Of one group: as many as fit into a button."""
+MOST_FOUND = 20_000
+MOST_GROUPED = 10_000
+"""Jobs, the newest: each one is looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The largest groups, and the sums over all of them."""
+
+    groups: tuple[FailedGroup, ...] = ()
+    total: int = 0
+    hidden: int = 0
+    groups_not_shown: int = 0
+
+
+async def group_failed_jobs(
+    conn: Conn, params: Mapping[str, Any], *, limit: int, rules: Rules, texts: bool = True
+) -> Alike:
+    """`params`: those of the query `list_failed_jobs`; without `texts` no message is read."""
+    query = load_queries("failures")["group_failed_jobs"]
+    more = {"limit": limit, "most_ids": MOST_IDS, "texts": texts}
+    rows = await fetch_all(conn, query, {**params, **more})
+    messages = [row["message"] for row in rows]
+    shown = await run_apart(
+        lambda: [redact_text(text, rules) for text in messages], sum(map(len, messages))
+    )
+    groups = [_group(row, text) for row, text in zip(rows, shown, strict=True) if row["reached"]]
+    if not rows:
+        return Alike()
+    first = rows[0]
+    not_shown = first["all_groups"] - len(groups)
+    return Alike(tuple(groups), first["total"], first["hidden"], not_shown)
+
+
+def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
+    own = row["task"] in OUR_TASKS
+    return FailedGroup(
+        task=row["task"],
+        count=row["count"],
+        # The next tick of our own tasks does their work: no set has them.
+        retriable=0 if own else row["retriable"],
+        job_ids=tuple(row["job_ids"]),
+        recorded=row["kind"] is not None,
+        queue=row["queue"] if row["queues"] == 1 else None,
+        kind=row["kind"],
+        exception_type=row["exception_type"],
+        message=message,
+        fingerprint=row["fingerprint"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        own=own,
+    )
+
+
+async def find_failed_since(conn: Conn, since: timedelta) -> set[int] | None:
+    """Ids of jobs that may have failed within the span; None where there are too many."""
+    query = load_queries("failures")["find_failed_since"]
+    params = {"since_seconds": since.total_seconds(), "most": MOST_FOUND}
+    rows = await fetch_all(conn, query, params)
+    return {row["job_id"] for row in rows} if len(rows) < MOST_FOUND else None
+
+
+async def count_left_behind(
+    conn: Conn, since: timedelta, *, queue: str | None, queues: Sequence[str] | None
+) -> dict[str, int] | None:
+    """How many jobs that failed within the span are `failed`, `retried`, `discarded` now.
+
+    None where there are too many to look at. Our own tasks are left out.
+    """
+    ids = await find_failed_since(conn, since)
+    if ids is None:
+        return None
+    params = {
+        "queue": queue, "queues": queues, "task": None, "ids": list(ids), "ours": OUR_TASKS,
+        "since_seconds": since.total_seconds(),
+    }  # fmt: skip
+    return await fetch_one(conn, load_queries("failures")["count_left_behind"], params)
+
+
+async def find_newest(
+    conn: Conn, ids: Collection[int] | None, *, queue: str | None, queues: Sequence[str] | None
+) -> tuple[list[int] | None, bool]:
+    """Where more than MOST_GROUPED jobs are failed: the ids of the newest, and whether it is so."""
+    queries = load_queries("failures")
+    if ids is not None and len(ids) <= MOST_GROUPED:
+        return list(ids), False
+    scope = {"queue": queue, "queues": queues, "most": MOST_GROUPED}
+    counted = (await fetch_all(conn, queries["count_failed"], scope))[0]
+    if counted["reached"] + counted["hidden"] <= MOST_GROUPED:
+        return None if ids is None else list(ids), False
+    rows = await fetch_all(conn, queries["list_newest_failures"], {"most": MOST_GROUPED})
+    newest = {row["job_id"] for row in rows}
+    return list(newest if ids is None else newest.intersection(ids)), True
