@@ -405,8 +405,14 @@ async def test_a_long_run_tells_how_far_it_is_and_another_operator_stops_it(
         assert [m for m in slack.messages(OPS, ADMIN) if m.ephemeral] == []
         assert (await count(conn, "todo"), await count(conn, "failed")) == (1_000, 200)
         [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
+        await end(conn, "failed", 1)
+        await bot.services.follow_ups.look(float("inf"))
         await click(slack, bot, OPERATOR, rest, "Retry 200 jobs")
-        assert await count(conn, "todo") == 1_200
+        assert await count(conn, "todo") == 1_199
+        # What was told of the first part is not put back to how it was when its button was pressed.
+        assert now(slack, preview).text.startswith(
+            "🔴 1,000 jobs of webhook retried: 1 failed again (ConnectTimeout), 999 still to end."
+        )
         assert slack.breaches == []
 
 

@@ -19,7 +19,8 @@ BOTH = pytest.mark.parametrize("mode", ["http", "socket"])
 async def fail(make_job, number=1, **values):
     return [
         await make_job(
-            status="failed", queue="webhook", task="app.send", error="connection refused",
+            status="failed", queue="webhook", task="app.send",
+            error="connection refused" + f" by host {n}" * (number > 1),
             finished_ago=minutes(5 - n), **values,
         )
         for n in range(number)

@@ -56,6 +56,7 @@ def build_services(
 ) -> Services:
     directory = Directory(slack.web, clock)
     follow_ups = FollowUps(pool, maint)
+    origins = Origins(slack.editing, directory)
     return Services(
         settings=settings,
         maint=maint,
@@ -63,8 +64,8 @@ def build_services(
         slack=slack,
         directory=directory,
         roles=Roles(settings.roles, directory),
-        delivery=Delivery(settings, slack, directory, follow_ups),
+        delivery=Delivery(settings, slack, directory, follow_ups, origins),
         work=work,
         follow_ups=follow_ups,
-        origins=Origins(slack.editing, directory),
+        origins=origins,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chatbot.access.directory import Directory, Unknown
 from chatbot.handling.follow_ups import Followed, FollowUps
+from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
 from chatbot.messages.parts import Line, Span, channel, code, user
@@ -46,8 +47,10 @@ class Delivery:
         slack: SlackClient,
         directory: Directory,
         follow_ups: FollowUps,
+        origins: Origins,
     ) -> None:
         self._follow_ups = follow_ups
+        self._origins = origins
         self._settings = settings
         self._slack = slack
         self._directory = directory
@@ -110,9 +113,12 @@ class Delivery:
             posted = await self._slack.posting.post(request.channel, answer.message)
             if answer.followed is not None:
                 target = Target(posted.channel, posted.ts, user=request.user)
-                self._follow_ups.add(
-                    answer.followed, lambda message: self._slack.editing.finish(target, message)
-                )
+
+                async def tell(message: Message) -> None:
+                    self._origins.forget(posted.channel, posted.ts)
+                    await self._slack.editing.finish(target, message)
+
+                self._follow_ups.add(answer.followed, tell)
             return
         await self._slack.answering.respond(
             request.response_url,

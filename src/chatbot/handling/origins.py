@@ -59,6 +59,10 @@ class Origins:
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
 
+    def forget(self, channel: str, ts: str | None) -> None:
+        """The message has another content now."""
+        self._seen.pop((channel, ts or ""), None)
+
     async def tell_done(self, channel: str, words: str, who: Line) -> None:
         """Put `who` in the place of every button of the channel that runs these words."""
         for (place, ts), seen in list(self._seen.items()):

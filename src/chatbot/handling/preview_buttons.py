@@ -106,7 +106,12 @@ class Acts:
         if report.verb == "retry":
             after = FollowJobs(request=report.audit_id)
             followed = Followed(after, lambda found: self._render(report, request, found))
-            services.follow_ups.add(followed, running.finish)
+
+            async def tell(message: Message) -> None:
+                services.origins.forget(request.channel, request.ts)
+                await running.finish(message)
+
+            services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back
         who = tell_who(report.verb, request.user, datetime.now(UTC), put_back=back)
         await services.origins.tell_done(request.channel, report.words, who)

@@ -58,7 +58,7 @@ def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message
         total=report.total,
         noun="requests",
         more=more,
-        tail=[context(*notes)],
+        tail=[context(note) for note in notes],
     )
 
 

@@ -65,7 +65,7 @@ def render_errors(report: ErrorsReport, *, page: int = 1) -> Message:
         tail += [divider(), paragraph([bold(f"Gone since {before}")], *lines[:PER_PAGE])]
         if len(lines) > PER_PAGE:
             tail.append(context([f"{len(lines) - PER_PAGE:,} more gone"]))
-    tail.append(context(*_notes(report)))
+    tail += [context(note) for note in _notes(report)]
     asked = ListErrors(report.queue, timedelta(seconds=report.since_seconds), len(report.groups))
     items = [
         _item(group, report, before, with_buttons=i % PER_PAGE < WITH_BUTTONS)

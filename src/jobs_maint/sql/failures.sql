@@ -131,14 +131,17 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: group_failed_jobs (queue, queues, task, records, since_seconds, ids, limit, most_ids, texts)
+-- name: group_failed_jobs (queue, queues, task, records, since_seconds, ids, limit, most_ids, texts, folded)
 -- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
--- the sums over all. `texts`: whether to read the messages. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
+-- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of
+-- whose errors are one group. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
 WITH failed AS (
     {{failed_jobs}}
 ), alike AS (
-    SELECT reached, task_name AS task, kind, exception_type, fingerprint, count(*) AS count,
+    SELECT reached, task_name AS task, kind, exception_type,
+           CASE WHEN concat_ws(' ', task_name, exception_type) <> ALL (%(folded)s::text[])
+                THEN fingerprint END AS fingerprint, count(*) AS count,
            min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
            min(failed_at) AS first_at, max(failed_at) AS last_at,
            (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,

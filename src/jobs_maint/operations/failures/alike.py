@@ -41,11 +41,21 @@ class Alike:
 
 
 async def group_failed_jobs(
-    conn: Conn, params: Mapping[str, Any], *, limit: int, rules: Rules, texts: bool = True
+    conn: Conn,
+    params: Mapping[str, Any],
+    *,
+    limit: int,
+    rules: Rules,
+    texts: bool = True,
+    folded: Collection[tuple[str, str | None]] = (),
 ) -> Alike:
-    """`params`: those of the query `list_failed_jobs`; without `texts` no message is read."""
+    """`params`: those of the query `list_failed_jobs`; without `texts` no message is read.
+
+    `folded`: tasks with exception types all of whose errors are one group.
+    """
     query = load_queries("failures")["group_failed_jobs"]
-    more = {"limit": limit, "most_ids": MOST_IDS, "texts": texts}
+    kinds = [" ".join(filter(None, kind)) for kind in folded]
+    more = {"limit": limit, "most_ids": MOST_IDS, "texts": texts, "folded": kinds}
     rows = await fetch_all(conn, query, {**params, **more})
     messages = [row["message"] for row in rows]
     shown = await run_apart(

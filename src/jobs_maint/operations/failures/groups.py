@@ -11,7 +11,6 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
 from jobs_maint.operations.failures.alike import (
-    MOST_GROUPED,
     MOST_IDS,
     find_failed_since,
     find_newest,
@@ -26,6 +25,8 @@ __all__ = ["list_errors"]
 
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
+MOST_FAILED_NOW = 2_000
+"""Groups of jobs that are failed now, looked through for those that are shown."""
 
 
 async def list_errors(
@@ -74,14 +75,17 @@ async def _add_failed_now(
         "queue": queue, "queues": queues, "task": None, "records": None, "ids": ids,
         "since_seconds": since.total_seconds(),
     }  # fmt: skip
-    now = await group_failed_jobs(conn, params, limit=MOST_GROUPED, rules=rules, texts=False)
+    now = await group_failed_jobs(
+        conn, params, limit=MOST_FAILED_NOW, rules=rules, texts=False,
+        folded={(task, kind) for task, kind, fingerprint in found.keys if fingerprint is None},
+    )  # fmt: skip
     by_key: defaultdict[Key, list[FailedGroup]] = defaultdict(list)
     for one in now.groups:
         by_key[one.task, one.exception_type, one.fingerprint if one.recorded else "-"].append(one)
-        if one.recorded:
-            by_key[one.task, one.exception_type, None].append(one)
 
     def add(group: ErrorGroup, theirs: Sequence[FailedGroup]) -> ErrorGroup:
+        if not theirs and now.groups_not_shown:
+            return group
         return replace(
             group,
             failed_now=sum(one.count for one in theirs),

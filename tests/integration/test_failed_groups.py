@@ -1,0 +1,112 @@
+"""Groups of jobs that failed alike, on a real database: counts, ids, what can be retried."""
+
+from datetime import timedelta
+
+from tests.support.history import hours, minutes
+
+from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+SHELL = Actor.shell("ana", "here")
+
+
+async def ask(pool, action, actor=SHELL):
+    return await perform(pool, actor, action, settings=MaintSettings())
+
+
+async def test_a_group_counts_what_can_be_retried_and_has_its_ids_newest_first(
+    pool, conn, make_job
+):
+    webhook = {"status": "failed", "queue": "webhook", "task": "app.send"}
+    old = await make_job(**webhook, finished_ago=hours(30))
+    alike = [await make_job(**webhook, finished_ago=minutes(9 - i)) for i in range(3)]
+    locked = [
+        await make_job(**webhook, error="locked", queueing_lock=lock, finished_ago=minutes(3 - i))
+        for i, lock in enumerate(("taken", "free", "free"))
+    ]
+    await make_job(queue="webhook", task="app.send", queueing_lock="taken")
+    await make_job(status="failed", queue="email", task="app.mail", recorded=False)
+    own = await make_job(status="failed", queue="m", task="jobs_maint:purge_finished_jobs")
+    asked = ListFailed(since=timedelta(hours=1), grouped=True)
+    report = await ask(pool, asked)
+    shown = {group.task + group.message: group for group in report.groups}
+    sends = shown["app.sendit broke"]
+    assert (sends.count, sends.retriable, sends.job_ids) == (3, 3, tuple(alike[::-1]))
+    assert (sends.queue, sends.recorded, sends.own) == ("webhook", True, False)
+    held = shown["app.sendlocked"]
+    assert (held.count, held.retriable, held.job_ids) == (3, 1, tuple(locked[::-1]))
+    assert shown["app.mail"].recorded is False
+    ours = next(group for group in report.groups if group.own)
+    assert (ours.job_ids, ours.retriable) == ((own,), 0)
+    assert (report.total, report.groups_not_shown, report.jobs) == (8, 0, ())
+    assert [group.count for group in report.groups] == [3, 3, 1, 1]
+
+    whole = await ask(pool, ListFailed(task="send", error="BROKE", grouped=True))
+    [group] = whole.groups
+    assert group.job_ids == (*alike[::-1], old)
+    few = await ask(pool, ListFailed(limit=1, grouped=True))
+    assert (len(few.groups), few.groups_not_shown, few.total) == (1, 3, 9)
+    narrow = Actor("slack", "U1", "eve", "C1", (Grant(Role.VIEWER, ("email",)),))
+    told = await ask(pool, ListFailed(grouped=True), narrow)
+    assert ([group.task for group in told.groups], told.total, told.hidden_jobs) == (
+        ["app.mail"], 1, 8,
+    )  # fmt: skip
+
+    # `errors` counts failures and tells how many of their jobs are failed now.
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (alike[0],))
+    errors = await ask(pool, ListErrors(since=timedelta(hours=1)))
+    found = {group.message: group for group in errors.groups if group.task == "app.send"}
+    assert [
+        (group.count, group.failed_now, group.retriable, group.job_ids)
+        for group in (found["it broke"], found["locked"])
+    ] == [(3, 2, 2, tuple(alike[:0:-1])), (3, 3, 1, tuple(locked[::-1]))]
+    [mail] = [group for group in errors.groups if group.task == "app.mail"]
+    assert (mail.failed_now, mail.retriable) == (1, 1)
+
+
+async def test_of_very_many_failed_jobs_the_newest_are_grouped_and_it_is_said(pool, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'webhook', 'app.send', 'failed' FROM generate_series(1, 10_050);"
+        " INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'failed', now() - make_interval(secs => id) FROM procrastinate_jobs"
+    )
+    report = await ask(pool, ListFailed(grouped=True))
+    [group] = report.groups
+    assert (group.count, report.total, report.at_least) == (10_000, 10_000, True)
+    assert group.job_ids == tuple(range(1, 251))
+
+
+async def test_what_became_of_jobs_is_counted_by_their_ids_or_their_request(pool, conn, make_job):
+    states = ("succeeded", "failed", "failed", "todo", "doing", "cancelled", "aborted")
+    jobs = [
+        await make_job(status=status, exception_type="x.Timeout", error="late") for status in states
+    ]
+    gone = 10**9
+    after = await ask(pool, FollowJobs((*jobs, gone)))
+    assert (after.succeeded, after.failed, after.pending, after.ended, after.gone) == (
+        1, 2, 2, 2, 1,
+    )  # fmt: skip
+    assert (after.error, after.errors, after.failed_ids) == ("x.Timeout", 1, tuple(jobs[1:3]))
+    await conn.execute(
+        "INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)"
+        " VALUES (7, 'done', 'put_back', %s), (7, 'skipped', 'held', %s)",
+        (jobs[:2], jobs[2:]),
+    )
+    after = await ask(pool, FollowJobs(request=7))
+    assert (after.total, after.succeeded, after.failed) == (2, 1, 1)
+
+
+async def test_a_kind_with_very_many_unlike_errors_is_one_group_of_all_that_are_failed_now(
+    pool, conn, make_job
+):
+    jobs = [
+        await make_job(status="failed", task="app.send", error=f"row {letter}")
+        for letter in map(chr, range(65, 65 + 52))
+    ]
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (jobs[0],))
+    [group] = (await ask(pool, ListErrors())).groups
+    assert (group.count, group.failed_now, group.retriable) == (52, 51, 51)
+    assert set(group.job_ids) == set(jobs[1:])
+    assert len((await ask(pool, ListFailed(grouped=True, limit=100))).groups) == 51
