@@ -77,7 +77,7 @@ def _check_sums(blocks: list[dict[str, Any]]) -> None:
         raise refuse_blocks([("/blocks", f"more than {MAX_CELLS} characters in table cells")])
     if sum(len(one["text"]) for one in blocks if one["type"] == "markdown") > MAX_MARKDOWN:
         raise refuse_blocks([("/blocks", f"more than {MAX_MARKDOWN} characters of markdown")])
-    outer = [{**block, "child_blocks": None} for block in blocks]
+    outer = [{**one, "child_blocks": None} for one in blocks if one["type"] != "markdown"]
     if _count_characters(outer) > MAX_CHARACTERS:
         raise SlackError("msg_blocks_too_long")
 

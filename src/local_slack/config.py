@@ -33,6 +33,8 @@ class Channel:
     is_ext_shared: bool = False
     is_im: bool = False
     """A direct message between the bot and one person."""
+    is_mpim: bool = False
+    """A direct message of several people, named `mpdm-…`: nobody is added to it later."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,11 @@ def _check(config: Config) -> None:
         if twice:
             raise ConfigError(f"{kind} {twice[0]} is defined twice")
     for channel in config.channels:
+        if channel.is_mpim != channel.name.startswith("mpdm-"):
+            raise ConfigError(
+                f"channel {channel.id} is named {channel.name!r}: the names of group messages "
+                "(is_mpim), and no others, start with mpdm-"
+            )
         _check_known(f"channel {channel.id}", channel.members, known)
     for group in config.usergroups:
         _check_known(f"user group {group.id}", group.users, known)

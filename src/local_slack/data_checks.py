@@ -128,7 +128,7 @@ def _series(series: dict[str, Any], where: str) -> Found:
 
 
 def _axes(chart: dict[str, Any], where: str) -> Found:
-    """Every series has one point for each category, and no two series one name (documented)."""
+    """Each category once, a point for it in every series, and no two series of one name."""
     config = chart.get("axis_config")
     categories = config.get("categories") if isinstance(config, dict) else None
     if not isinstance(config, dict) or not isinstance(categories, list):
@@ -141,6 +141,8 @@ def _axes(chart: dict[str, Any], where: str) -> Found:
             yield from check_string(config, key, place, MAX_AXIS_LABEL)
     if not 1 <= len(categories) <= MAX_POINTS:
         yield f"{place}/categories", f"must have 1 to {MAX_POINTS} items, not {len(categories)}"
+    if len(set(map(str, categories))) < len(categories):
+        yield f"{place}/categories", "must not repeat a category"
     for i, name in enumerate(categories):
         yield from check_string({str(i): name}, str(i), f"{place}/categories", MAX_LABEL)
     series = _objects(chart, "series")

@@ -15,6 +15,7 @@ from local_slack.posting import (
     post_message,
     update_message,
 )
+from local_slack.validating import validate_blocks
 from local_slack.view_methods import open_view, push_view, update_view
 
 
@@ -22,7 +23,8 @@ from local_slack.view_methods import open_view, push_view, update_view
 class Method:
     run: Callable[[Api, Arguments], dict[str, Any]]
     scopes: tuple[str, ...] = ()
-    """One of these is needed, by the kind of channel if there are several: public, private, DM."""
+    """One of these is needed, by the kind of channel if there are several: public, private,
+    direct message, group message."""
     per_minute: int | None = None
     is_app_level: bool = False
 
@@ -46,9 +48,10 @@ def get_conversation(api: Api, arguments: Arguments) -> dict[str, Any]:
         "channel": {
             "id": channel.id,
             "name": channel.name,
-            "is_channel": not channel.is_private and not channel.is_im,
+            "is_channel": not (channel.is_private or channel.is_im or channel.is_mpim),
             "is_im": channel.is_im,
-            "is_private": channel.is_private,
+            "is_mpim": channel.is_mpim,
+            "is_private": channel.is_private or channel.is_mpim,
             "is_archived": channel.is_archived,
             "is_ext_shared": channel.is_ext_shared,
             "is_shared": channel.is_ext_shared,
@@ -171,14 +174,17 @@ METHODS = {
     "apps.connections.open": Method(open_connection, ("connections:write",), is_app_level=True),
     "auth.test": Method(get_identity),
     "bots.info": Method(get_bot, ("users:read",), 50),
+    "blocks.validate": Method(validate_blocks),
     "chat.getPermalink": Method(get_permalink),
     "chat.postEphemeral": Method(post_ephemeral, ("chat:write",), 100),
     "chat.postMessage": Method(post_message, ("chat:write",)),
     "chat.update": Method(update_message, ("chat:write",), 50),
     "conversations.history": Method(
-        list_history, ("channels:history", "groups:history", "im:history"), 50
+        list_history, ("channels:history", "groups:history", "im:history", "mpim:history"), 50
     ),
-    "conversations.info": Method(get_conversation, ("channels:read", "groups:read", "im:read"), 50),
+    "conversations.info": Method(
+        get_conversation, ("channels:read", "groups:read", "im:read", "mpim:read"), 50
+    ),
     "conversations.open": Method(open_conversation, ("im:write",), 50),
     "usergroups.users.list": Method(list_usergroup_users, ("usergroups:read",), 20),
     "users.info": Method(get_user, ("users:read",), 100),

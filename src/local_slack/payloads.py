@@ -30,7 +30,8 @@ def build_slash_command(
         "team_id": config.workspace.team_id,
         "team_domain": config.workspace.domain,
         "channel_id": channel.id,
-        "channel_name": "privategroup" if channel.is_private else channel.name,
+        # Of group messages, Slack tells the name: `mpdm-ana--ben-1`.
+        "channel_name": "privategroup" if _is_nameless(channel) else channel.name,
         "user_id": user.id,
         "user_name": user.name,
         "command": command,
@@ -89,6 +90,10 @@ def build_action(element: dict[str, Any], block_id: str, action_ts: str) -> dict
 def build_user(config: Config, user: User) -> dict[str, Any]:
     team_id = config.workspace.team_id
     return {"id": user.id, "username": user.name, "name": user.name, "team_id": team_id}
+
+
+def _is_nameless(channel: Channel) -> bool:
+    return channel.is_private and not channel.is_mpim
 
 
 def _escape(workspace: Workspace, text: str) -> str:

@@ -15,6 +15,7 @@ from local_slack.state import Workspace
 
 MAX_TEXT = 40_000
 MAX_UPDATED_TEXT = 4_000
+"""Bytes: an edit was seen to be refused that had fewer characters."""
 MAX_METADATA = 16 * 1024
 """Bytes of JSON. The limit is documented (`metadata_too_large`), the number is ours."""
 METADATA = {"event_type", "event_payload", "entities"}
@@ -145,7 +146,7 @@ def update_message(api: Api, arguments: Arguments) -> dict[str, Any]:
         raise SlackError("message_not_found")
     if message.bot_id != api.workspace.config.app.bot_id:
         raise SlackError("cant_update_message")
-    if len(arguments.get("text") or "") > MAX_UPDATED_TEXT:
+    if len((arguments.get("text") or "").encode()) > MAX_UPDATED_TEXT:
         raise SlackError("msg_too_long")
     text, blocks = read_content(api.workspace, arguments)
     metadata = _read_metadata(arguments)

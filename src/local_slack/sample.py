@@ -16,6 +16,7 @@ RANDOM = "C0RANDOM"
 SHARED = "C0SHARED"
 ARCHIVED = "C0ARCHIVED"
 SECRET = "C0SECRET"  # noqa: S105 - a private channel the bot is not in
+GROUP = "C0GROUP"
 
 ALL_SCOPES = (
     "commands",
@@ -48,6 +49,7 @@ def build_sample_config(
             Channel(SHARED, "partners", EVERYONE, is_ext_shared=True),
             Channel(ARCHIVED, "old", EVERYONE, is_archived=True),
             Channel(SECRET, "secret", (ADMIN,), is_private=True),
+            Channel(GROUP, "mpdm-otto--ada--gus-1", (OPERATOR, ADMIN, GUEST), is_mpim=True),
         ),
         users=(
             User(VIEWER, "vera"),

@@ -39,7 +39,8 @@ class Workspace:
     def get_channel(self, channel: Any) -> Channel:
         """Return the channel if the bot may know it: a private one only as a member."""
         found = self.channels.get(channel) if isinstance(channel, str) else None
-        if found is None or (found.is_private and not self.has_bot(found)):
+        hidden = found is not None and (found.is_private or found.is_mpim)
+        if found is None or (hidden and not self.has_bot(found)):
             raise SlackError("channel_not_found")
         return found
 
@@ -80,6 +81,8 @@ class Workspace:
         self.channels[channel] = dataclasses.replace(self.get_place(channel), **changes)
 
     def set_bot_member(self, channel: str, *, is_member: bool) -> None:
+        if self.get_place(channel).is_mpim:
+            raise ControlError(f"{channel} is a group message; nobody is added or removed there")
         bot = self.config.app.bot_user_id
         others = tuple(one for one in self.get_place(channel).members if one != bot)
         self.change_channel(channel, members=(*others, bot) if is_member else others)

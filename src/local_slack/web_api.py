@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from local_slack.config import Channel
 from local_slack.errors import SlackError
 from local_slack.fault_answers import FAULT_STATUS, answer_fault, drop_connection
 from local_slack.faults import Faults
@@ -12,7 +13,7 @@ from local_slack.journal import Journal
 from local_slack.methods import METHODS, Method
 from local_slack.posting import Api, Arguments
 
-JSON_ARGUMENTS = ("attachments", "blocks", "metadata", "view")
+JSON_ARGUMENTS = ("attachments", "blocks", "message", "metadata", "view")
 NOT_JSON = {"blocks": "invalid_blocks_format", "metadata": "invalid_metadata_format"}
 
 
@@ -76,8 +77,12 @@ class WebApi:
             return
         needed = method.scopes[0]
         channel = self._api.workspace.channels.get(str(arguments.get("channel")))
-        if channel is not None and len(method.scopes) > 1:
-            needed = method.scopes[2 if channel.is_im else 1 if channel.is_private else 0]
+        # Of a group message without the bot, Slack does not even say that it is one.
+        known = channel is not None and (
+            not channel.is_mpim or self._api.workspace.has_bot(channel)
+        )
+        if channel is not None and known and len(method.scopes) > 1:
+            needed = method.scopes[_kind_of(channel)]
         provided = self._provided(method)
         if needed not in provided:
             # The app could not know about a scope that was revoked after its installation.
@@ -115,6 +120,11 @@ async def read_arguments(request: web.Request) -> Arguments:
     if scheme.lower() == "bearer" and token:
         arguments["token"] = token.strip()
     return arguments
+
+
+def _kind_of(channel: Channel) -> int:
+    """The place of its scope in `Method.scopes`."""
+    return 3 if channel.is_mpim else 2 if channel.is_im else 1 if channel.is_private else 0
 
 
 def _decode(key: str, value: Any) -> Any:

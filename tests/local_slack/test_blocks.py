@@ -79,7 +79,7 @@ def rich(text="x"):
 AT_THE_LIMIT = [
     [section("x" * 3000)],
     [section("x")] * 50,
-    [{"type": "section", "fields": [mrkdwn("x" * 1300)] * 10}],
+    [{"type": "section", "fields": [mrkdwn("x" * 1134)] * 10}],
     [{"type": "header", "text": plain("x" * 150)}],
     [{"type": "context", "elements": [mrkdwn("x")] * 10}],
     [actions(*(button(action_id=f"a{i}") for i in range(25)))],
@@ -104,7 +104,13 @@ def test_blocks_at_the_limit_are_taken(blocks):
     assert len(check_blocks(blocks)) == len(blocks)
 
 
+def hours(*labels):
+    points = [{"label": label, "value": 1} for label in labels]
+    return chart(series=[{"name": "a", "data": points}], axis_config={"categories": list(labels)})
+
+
 OVER_THE_LIMIT = [
+    ([hours("08", "10", "08")], "must not repeat a category [json-pointer:/blocks/0/chart"),
     ([section("x")] * 51, "/blocks]"),
     ([section("x" * 3001)], "/blocks/0/text/text"),
     ([section("")], "/blocks/0/text/text"),
@@ -209,10 +215,10 @@ def test_a_second_table_is_refused_as_an_attachment():
 
 
 def test_many_characters_over_all_blocks_are_too_long():
-    check_blocks([section("x" * 3000)] * 4)
+    check_blocks([section("x" * 2835)] * 4)
 
     with pytest.raises(SlackError, match="msg_blocks_too_long"):
-        check_blocks([section("x" * 2700)] * 5)
+        check_blocks([*[section("x" * 2835)] * 4, section("x")])
 
 
 def test_blocks_that_are_no_list_of_objects_have_an_invalid_format():

@@ -65,6 +65,11 @@ def test_a_workspace_file_is_read_with_its_defaults(tmp_path):
         (changed(users=[{"id": "U1", "name": "a"}] * 2), "user U1 is defined twice"),
         (changed(users=[]), "channel C1 names the user U1, who is not defined under users"),
         (changed(users="vera"), "users must be a list"),
+        (
+            changed(channels=[{"id": "C2", "name": "mpdm-ana--ben-1"}]),
+            "channel C2 is named 'mpdm-ana--ben-1': the names of group messages (is_mpim)",
+        ),
+        (changed(channels=[{"id": "C2", "name": "ops", "is_mpim": True}]), "start with mpdm-"),
     ],
 )
 def test_a_workspace_that_makes_no_sense_is_refused_with_its_place(table, sentence):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 
 import aiohttp
@@ -9,10 +10,11 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from local_slack import Limits, LocalSlack
+from local_slack import ControlError, Limits, LocalSlack
 from local_slack.sample import (
     ARCHIVED,
     BOT,
+    GROUP,
     OPERATOR,
     OPS,
     RANDOM,
@@ -151,12 +153,14 @@ async def test_channels_users_and_groups_are_told_as_they_are():
 STATES = [
     ("chat_postMessage", {"channel": "C9", "text": "x"}, "channel_not_found"),
     ("chat_postMessage", {"channel": SECRET, "text": "x"}, "channel_not_found"),
+    ("chat_postMessage", {"channel": GROUP, "text": "x"}, "channel_not_found"),
     ("chat_postMessage", {"channel": RANDOM, "text": "x"}, "not_in_channel"),
     ("chat_postMessage", {"channel": ARCHIVED, "text": "x"}, "is_archived"),
     ("chat_update", {"channel": OPS, "ts": "1.0", "text": "x"}, "message_not_found"),
     ("chat_postEphemeral", {"channel": OPS, "user": "U9", "text": "x"}, "user_not_found"),
     ("conversations_history", {"channel": RANDOM}, "not_in_channel"),
     ("conversations_info", {"channel": SECRET}, "channel_not_found"),
+    ("conversations_info", {"channel": GROUP}, "channel_not_found"),
     ("users_info", {"user": "U9"}, "user_not_found"),
     ("usergroups_users_list", {"usergroup": "S9"}, "no_such_subteam"),
 ]
@@ -220,16 +224,68 @@ async def test_a_users_message_cannot_be_updated():
     assert slack.messages(OPS)[0].text == "mine"
 
 
-async def test_a_long_text_is_cut_when_posted_and_refused_when_updated():
+async def test_a_long_text_is_cut_when_posted_and_refused_by_its_bytes_when_updated():
     async with workspace() as (slack, client):
         posted = await client.chat_postMessage(channel=OPS, text="x" * 40_001)
+        await client.chat_update(channel=OPS, ts=posted["ts"], text="é" * 2_000)
         answer = await refusal_of(
-            client.chat_update(channel=OPS, ts=posted["ts"], text="x" * 4_001)
+            client.chat_update(channel=OPS, ts=posted["ts"], text="é" * 2_001)
         )
 
     assert posted["response_metadata"]["warnings"] == ["message_truncated"]
-    assert len(slack.messages(OPS)[0].text) == 40_000
+    assert slack.messages(OPS)[0].text == "é" * 2_000
     assert answer["error"] == "msg_too_long"
+
+
+async def test_blocks_validate_says_what_is_wrong_and_where_and_sends_nothing():
+    bad = {"type": "section", "text": {"type": "invalid", "text": "x"}}
+    too_long = {"blocks": [section_of(2_700)] * 5}
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "Job"}, "blocks": [SECTION]}
+    async with workspace() as (slack, client):
+        slack.set_unsupported_blocks(["table"])
+        await client.blocks_validate(blocks=[SECTION])
+        await client.blocks_validate(message={"text": "x", "blocks": [SECTION]})
+        await client.blocks_validate(view=view)
+        answers = [
+            await refusal_of(call)
+            for call in (
+                client.blocks_validate(blocks=[SECTION, bad]),
+                client.blocks_validate(message={"blocks": [{"type": "table"}]}),
+                client.blocks_validate(view={**view, "blocks": [SECTION, bad]}),
+                # The SDK writes the arguments of its own method into the address.
+                client.api_call("blocks.validate", data={"message": json.dumps(too_long)}),
+            )
+        ]
+        refused = await refusal_of(client.blocks_validate(blocks=[SECTION], view=view))
+        assert slack.messages(OPS) == []
+        assert [breach.kind for breach in slack.breaches] == ["invalid_arguments"]
+    told = [(one["error"], one["errors"][0]["pointer"]) for one in answers]
+    assert told == [
+        ("invalid_blocks", "/1/text"), ("invalid_message", "/blocks/0/rows"),
+        ("invalid_view", "/blocks/1/text"), ("invalid_message", "/blocks"),
+    ]  # fmt: skip
+    assert "must be an object of type" in answers[0]["errors"][0]["message"]
+    assert "exactly one of" in refused["response_metadata"]["messages"][0]
+
+
+def section_of(characters):
+    return {"type": "section", "text": {"type": "mrkdwn", "text": "x" * characters}}
+
+
+async def test_nobody_is_added_to_a_group_message_and_the_bot_knows_nothing_of_it():
+    async with workspace(bot_scopes=("chat:write", "chat:write.public", "channels:read")) as (
+        slack,
+        client,
+    ):
+        with pytest.raises(ControlError, match="nobody is added"):
+            slack.add_bot(GROUP)
+        for call in (
+            client.conversations_info(channel=GROUP),
+            client.chat_postMessage(channel=GROUP, text="x"),
+            client.chat_postEphemeral(channel=GROUP, user=OPERATOR, text="x"),
+        ):
+            assert (await refusal_of(call))["error"] == "channel_not_found"
+        assert slack.messages(GROUP, as_user=OPERATOR) == []
 
 
 @pytest.mark.parametrize(
