@@ -3,9 +3,11 @@
 import logging
 import re
 
-from tests.support.bots import ask, no_sleep, open_bot
+from tests.support.bots import ask, no_sleep, open_bot, settle
+from tests.support.history import minutes
 
 from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
+from local_slack.text import as_text
 
 
 async def test_nothing_goes_to_a_channel_that_is_shared_with_another_organisation(pool, make_job):
@@ -78,16 +80,24 @@ async def test_an_answer_whose_response_url_fails_still_reaches_the_one_who_aske
         slack.set_fault("500", method="response_url")
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         assert answer.ephemeral
-        assert "default: Failed 1h –" in answer.text
+        assert "default: 1 ready" in answer.text
 
 
-async def test_an_answer_with_a_table_that_slack_does_not_know_yet_is_text(pool, make_job):
-    await make_job(queue="email")
+async def test_a_table_that_slack_does_not_know_yet_is_sentences_and_its_buttons_work(
+    pool, make_job
+):
+    await make_job(queue="email", deferred_ago=minutes(14))
     async with open_bot(pool, team={"unsupported_blocks": ("table",)}) as (slack, bot):
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         assert not answer.ephemeral
-        assert answer.blocks == []
-        assert "email: " in answer.text
+        told = "email: oldest waits 14 min, 1 ready"
+        assert told in answer.text
+        assert told in as_text(answer)
+        assert (await slack.click(VIEWER, OPS, answer.ts, "Refresh")).acked
+        await settle(bot)
+        [again] = [one for one in slack.messages(OPS) if one.kind == "message"]
+        assert (again.ts, again.edited) == (answer.ts, True)
+        assert told in as_text(again)
 
 
 class BrokenPool:

@@ -26,7 +26,7 @@ async def test_a_viewer_asks_for_stats_and_everybody_in_the_channel_sees_them(po
         assert not answer.ephemeral
         assert answer in slack.messages(OPS, ADMIN)
         assert "1 job failed in the last hour" in as_text(answer).splitlines()[0]
-        assert "webhook: Failed 1h 1" in answer.text
+        assert "webhook: 1 failed in the last hour; in 24 hours 1 failed" in answer.text
         assert slack.breaches == []
 
 
@@ -130,7 +130,7 @@ async def test_the_suggested_command_runs_at_a_click(pool, make_job):
         [typo] = await ask(slack, bot, VIEWER, OPS, "/jobs stast")
         await slack.click(VIEWER, OPS, typo.ts, "Run /jobs stats")
         await settle(bot)
-        assert "default: Failed 1h –" in slack.messages(OPS, VIEWER)[-1].text
+        assert "default: 1 ready" in slack.messages(OPS, VIEWER)[-1].text
 
 
 @BOTH

@@ -39,7 +39,7 @@ CHART = {
     },
 }
 WORDS = paragraph(["37 jobs failed."]).blocks[0]
-TABLE = table(["Queue", "Failed"], [["email", "9"]]).blocks[0]
+TABLE = table(["Queue", "Failed"], [["email", "9"]], []).blocks[0]
 RICH = Message("37 jobs failed, all of it in words.", [WORDS, CHART, TABLE])
 UNKNOWN = ("500", "accepted_but_lost", "garbage", "reset")
 """Faults after which nobody knows whether Slack took the post."""
@@ -204,6 +204,25 @@ async def test_what_the_workspace_does_not_take_arrives_once_as_text(
         told = f"chatbot.blocks_refused reason=invalid_blocks kinds={unsupported}\n"
         assert caplog.text.count(told) == 1
         assert slack.breaches == []
+
+
+async def test_sentences_are_tried_before_the_text_alone(slack, client, caplog):
+    words = {"type": "section", "text": {"type": "mrkdwn", "text": "email: 3 ready"}}
+    button = {
+        "type": "actions",
+        "elements": [{"type": "button", "text": {"type": "plain_text", "text": "Refresh"}}],
+    }
+    table = next(block for block in RICH.blocks if block["type"] == "table")
+    stats = Message("email: 3 ready", [table, button], {"table": (words,)})
+    slack.set_unsupported_blocks(["table"])
+    await client.posting.post(OPS, stats)
+    slack.set_unsupported_blocks(["table", "section"])
+    await client.posting.post(OPS, stats)
+    tried = [["table", "actions"], ["section", "actions"]]
+    assert list_tried(slack, "chat.postMessage") == [*tried, *tried, []]
+    assert [kinds(message) for message in slack.messages(OPS)] == [["section", "actions"], []]
+    assert caplog.text.count("chatbot.blocks_refused reason=invalid_blocks kinds=table\n") == 2
+    assert slack.breaches == []
 
 
 async def send(client, way):

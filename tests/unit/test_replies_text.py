@@ -15,4 +15,5 @@ def test_a_text_too_long_for_an_edit_ends_at_a_line_and_says_how_many_are_left_o
     assert last == f"… {1_000 - len(kept)} more lines, not in this text"
     assert shorter.blocks == [WORDS]
     assert len(shorten_text(Message("x" * 9_000, []), 4_000).text) <= 4_000
+    assert len(shorten_text(Message("é" * 3_000, []), 4_000).text.encode()) <= 4_000
     assert shorten_text(Message("short", []), 4_000).text == "short"

@@ -1,13 +1,15 @@
-"""When the jobs of a digest failed, as bars; the text of the message says the same in words."""
+"""When the jobs of a digest failed, as bars, and the same in sentences."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from chatbot.messages.message import Block
-from chatbot.messages.parts import Part
-from chatbot.messages.words import count, cut, defuse, escape, short_task
+from chatbot.messages.parts import Line, Part, bold, paragraph
+from chatbot.messages.words import cut, defuse, short_task
 from jobs_maint.models import DigestReport
 
 __all__ = ["draw_failures"]
@@ -15,23 +17,24 @@ __all__ = ["draw_failures"]
 FEWEST = 10
 """With fewer failures, the groups say all there is."""
 SHORTEST, LONGEST = timedelta(hours=12), timedelta(hours=26)
-"""Windows whose twelve parts each have a name: the hour they begin in."""
+"""Windows whose slots begin at twelve different times of the day."""
 MOST_SERIES = 3
 MOST_NAME = 20
 OTHERS = "other tasks"
 
 
 def draw_failures(report: DigestReport) -> Part | None:
-    """Bars by task; None if there are few failures or the window has no such hours."""
+    """Bars by task; None if there are few failures or the window has no such slots."""
     window = report.until - report.since
     if report.failed < FEWEST or not report.slots or not SHORTEST <= window <= LONGEST:
         return None
-    part = window / len(report.slots)
-    half = timedelta(minutes=30)
-    starts = [report.since + part * i + half for i in range(len(report.slots))]
-    hours = [f"{at.astimezone(UTC):%H}" for at in starts]
+    step = window / len(report.slots)
+    ends = [_to_the_minute(report.since + step * i) for i in range(len(report.slots) + 1)]
+    # Short, for a phone, where no hour comes twice: after 26 h one does.
+    hours = [f"{at:%H}" for at in ends[:-1]]
+    labels = hours if len(set(hours)) == len(hours) else [f"{at:%H:%M}" for at in ends[:-1]]
     series = _series(report)
-    title = f"Failed jobs, every {_say(part)}"
+    title = f"Failed jobs, {_say(step)} slots, {ends[0]:%H:%M} to {ends[-1]:%H:%M} UTC"
     block: Block = {
         "type": "data_visualization",
         "title": title,
@@ -41,25 +44,38 @@ def draw_failures(report: DigestReport) -> Part | None:
                 {
                     "name": name,
                     "data": [
-                        {"label": hour, "value": value}
-                        for hour, value in zip(hours, values, strict=True)
+                        {"label": label, "value": value}
+                        for label, value in zip(labels, values, strict=True)
                     ],
                 }
                 for name, values in series.items()
             ],
-            "axis_config": {"categories": hours, "x_label": "hour, UTC"},
+            "axis_config": {"categories": labels, "x_label": "hour in which a slot begins, UTC"},
         },
     }
-    said = []
-    for i, hour in enumerate(hours):
-        there = [f"{values[i]:,} {escape(name)}" for name, values in series.items() if values[i]]
-        said += [f"{hour}: {', '.join(there)}"] if there else []
-    return Part((block,), f"{title} (hour, UTC): {'; '.join(said)}.")
+    told = paragraph([f"{title}:"], *_sentences(ends, series))
+    return Part((block,), told.text, told.blocks)
 
 
-def _say(part: timedelta) -> str:
-    hours = round(part.total_seconds() / 3_600)
-    return "hour" if hours == 1 else count(hours, "hour")
+def _sentences(ends: Sequence[datetime], series: dict[str, list[int]]) -> list[Line]:
+    """`08:00 to 10:00: 37 deliver_webhook`; slots without failures are left out."""
+    lines: list[Line] = []
+    for i, (start, end) in enumerate(pairwise(ends)):
+        there = [f"{values[i]:,} {name}" for name, values in series.items() if values[i]]
+        if there:
+            lines.append([bold(f"{start:%H:%M} to {end:%H:%M}"), f": {', '.join(there)}"])
+    return lines
+
+
+def _to_the_minute(at: datetime) -> datetime:
+    """A digest begins some seconds beside the minute that its cron means."""
+    return (at.astimezone(UTC) + timedelta(seconds=30)).replace(second=0, microsecond=0)
+
+
+def _say(step: timedelta) -> str:
+    """`2-hour`, `2 h 5 min`."""
+    hours, minutes = divmod(round(step.total_seconds() / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours}-hour"
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, code, context, paragraph
@@ -75,4 +77,5 @@ def add_note(message: Message, *line: Span | str) -> Message:
     """The same message with one grey line after it; the packer leaves room for that."""
     note = context(line)
     # A table is drawn at the bottom wherever it stands.
-    return Message(f"{message.text}\n{note.text}", [*message.blocks, *note.blocks])
+    text, blocks = f"{message.text}\n{note.text}", [*message.blocks, *note.blocks]
+    return replace(message, text=text, blocks=blocks)

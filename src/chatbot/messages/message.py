@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobs_maint.models import Report
 
-__all__ = ["Block", "Message", "Messages", "Wanted", "shorten_text"]
+__all__ = ["Block", "Message", "Messages", "Wanted", "in_sentences", "shorten_text"]
 
 Block = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` is what a screen reader reads and a lock screen shows: complete, mrkdwn-escaped."""
+    """`text` is what a screen reader reads and a lock screen shows: complete, mrkdwn-escaped.
+
+    `instead`: by kind of block, what says the same where Slack does not take that kind.
+    """
 
     text: str
     blocks: list[Block]
+    instead: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,21 @@ Messages = Mapping[type[Report], Callable[[Any, Wanted], Message]]
 """How one module shows each of its results."""
 
 
+def in_sentences(message: Message) -> Message:
+    """The same message without tables and charts."""
+    told = [one for block in message.blocks for one in message.instead.get(block["type"], (block,))]
+    return replace(message, blocks=told, instead={})
+
+
 def shorten_text(message: Message, limit: int) -> Message:
-    """The text cut at a whole line, with how many lines are left out; the blocks as they are."""
-    if len(message.text) <= limit:
+    """The text in at most `limit` bytes: whole lines, and how many are left out."""
+    if len(message.text.encode()) <= limit:
         return message
     lines = message.text.splitlines()
     room = limit - 40
     kept: list[str] = []
     for line in lines:
-        room -= len(line) + 1
+        room -= len(line.encode()) + 1
         if room < 0:
             break
         kept.append(line)

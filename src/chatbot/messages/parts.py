@@ -39,8 +39,11 @@ LONGEST_SPAN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
+    """`instead`: blocks for where Slack does not take the kind of the one block that is here."""
+
     blocks: tuple[Block, ...]
     text: str
+    instead: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +208,20 @@ def buttons(*there: Button) -> Part:
 def table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
+    sentences: Sequence[Line],
     bold_rows: int = 0,
     words: Collection[str] = (),
 ) -> Part:
-    """Numbers right-aligned, the first column and those of `words` left; so many rows bold."""
+    """Numbers right-aligned, the first column and those of `words` left; so many rows bold.
+
+    `sentences` say the same to those who cannot see a table: columns that wrap say nothing.
+    """
     cells = [[_cell(name) for name in header]]
     cells += [[_cell(value, strong=i < bold_rows) for value in row] for i, row in enumerate(rows)]
     right: list[Block] = [{"align": "left" if name in words else "right"} for name in header[1:]]
-    lines = [
-        f"{escape(row[0])}: "
-        + ", ".join(
-            f"{name} {escape(value)}" for name, value in zip(header[1:], row[1:], strict=True)
-        )
-        for row in rows
-    ]
     block = {"type": "table", "column_settings": [{"is_wrapped": True}, *right], "rows": cells}
-    return Part((block,), "\n".join(lines))
+    told = paragraph(*sentences)
+    return Part((block,), told.text, told.blocks)
 
 
 def _cell(value: str, *, strong: bool = False) -> Block:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
@@ -16,6 +18,7 @@ __all__ = ["MESSAGES", "render_stats"]
 
 SLOW = 60.0
 """Seconds that the oldest ready job may wait before its row is bold."""
+AT_ONCE = "< 1 s"
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 _DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
@@ -50,7 +53,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
             _context(report, notes),
             *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            build_table(HEADER, [_row(q, report) for q in shown], bold_rows=worst),
+            build_table(HEADER, [_row(q, report) for q in shown], _sentences(shown, report), worst),
         ]
     )
 
@@ -86,20 +89,53 @@ def _context(report: StatsReport, notes: list[Line]) -> Part:
 
 
 def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
-    oldest = queue.oldest_ready_seconds
-    about = "≈" if "ready" in report.estimated.get(queue.queue, ()) else ""
     return (
         cut(queue.queue, 60),
         number(queue.failed_last_hour),
-        _age(oldest) if oldest is not None and queue.ready else "–",
-        f"{about}{number(queue.ready)}",
+        _oldest(queue) or "–",
+        f"{_about(queue, report)}{number(queue.ready)}",
         number(queue.failed_last_day),
         number(queue.done_last_day),
     )
 
 
-def _age(seconds: float) -> str:
-    return format_age(seconds) if seconds >= 1 else "< 1 s"
+def _sentences(queues: Sequence[QueueStats], report: StatsReport) -> list[Line]:
+    """`webhook: 37 failed in the last hour, oldest waits 14 min`: the row without its zeros."""
+    lines: list[Line] = []
+    quiet = []
+    for queue in queues:
+        now = []
+        if queue.failed_last_hour:
+            now.append(f"{queue.failed_last_hour:,} failed in the last hour")
+        oldest = _oldest(queue)
+        if oldest and oldest != AT_ONCE:
+            now.append(f"oldest waits {oldest}")
+        if queue.ready:
+            now.append(f"{_about(queue, report)}{queue.ready:,} ready")
+        day = [f"{queue.failed_last_day:,} failed"] if queue.failed_last_day else []
+        day += [f"{queue.done_last_day:,} done"] if queue.done_last_day else []
+        told = [", ".join(now)] if now else []
+        told += [f"in 24 hours {', '.join(day)}"] if day else []
+        name = cut(queue.queue, 60)
+        if told:
+            lines.append([bold(name), f": {'; '.join(told)}"])
+        else:
+            quiet.append(name)
+    if quiet:
+        lines.append([f"Nothing failed, waits or was done in 24 hours: {', '.join(quiet)}"])
+    return lines
+
+
+def _about(queue: QueueStats, report: StatsReport) -> str:
+    return "≈" if "ready" in report.estimated.get(queue.queue, ()) else ""
+
+
+def _oldest(queue: QueueStats) -> str:
+    """How long the oldest ready job waits; empty when none does."""
+    seconds = queue.oldest_ready_seconds
+    if seconds is None or not queue.ready:
+        return ""
+    return format_age(seconds) if seconds >= 1 else AT_ONCE
 
 
 MESSAGES: Messages = {

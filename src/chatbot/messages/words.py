@@ -92,7 +92,7 @@ def ago(span: timedelta) -> str:
 def say_span(seconds: float) -> tuple[str, str]:
     """How a window and the one before it are called: `24 hours`, `the day before`."""
     hours = seconds / 3_600
-    if 23 <= hours <= 25:
+    if 23.5 <= hours <= 24.5:
         return "24 hours", "the day before"
     if 0.95 <= hours <= 1.05:
         return "hour", "the hour before"

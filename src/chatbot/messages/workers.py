@@ -59,7 +59,8 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     worse = sum(not worker.live for worker in shown)
     rows = [_row(worker) for worker in shown]
     turn = turn_page(there, len(workers), page + 1, "workers", lambda _n: ListWorkers().words())
-    return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, worse, WORDS)])
+    told = [_sentence(worker) for worker in shown]
+    return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, told, worse, WORDS)])
 
 
 def _longest(worker: WorkerView) -> float:
@@ -108,17 +109,30 @@ def _name(worker: WorkerView) -> str:
     return cut(host, 40) + (f" pid {worker.pid}" if worker.pid is not None else "")
 
 
+def _sentence(worker: WorkerView) -> Line:
+    """The row in words."""
+    state = "live" if worker.live else "silent"
+    told = f": {state}, seen {_seen(worker)}"
+    if worker.jobs:
+        longest = format_age(_longest(worker))
+        told += f", runs {count(len(worker.jobs), 'job')}, the longest for {longest}"
+    return [bold(_name(worker)), f"{told}; queues: {_queues(worker)}"]
+
+
+def _queues(worker: WorkerView) -> str:
+    if worker.queues is None:
+        return "all" if worker.recorder else "not known"
+    return cut(", ".join(cut(queue, 60) for queue in worker.queues[:20]), 60)
+
+
 def _row(worker: WorkerView) -> tuple[str, ...]:
-    queues = "not known" if not worker.recorder else "all"
-    if worker.queues is not None:
-        queues = cut(", ".join(cut(queue, 60) for queue in worker.queues[:20]), 60)
     return (
         _name(worker),
         "live" if worker.live else "silent",
         format_age(worker.seen_seconds),
         number(len(worker.jobs)),
         format_age(_longest(worker)) if worker.jobs else "–",
-        queues,
+        _queues(worker),
     )
 
 

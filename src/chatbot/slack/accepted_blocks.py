@@ -1,4 +1,4 @@
-"""What Slack does not take as blocks is sent as plain text.
+"""What Slack does not take as blocks is sent in words.
 
 New kinds of block, such as charts and tables, reach workspaces one after another.
 """
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from chatbot.messages.message import Block, Message
+from chatbot.messages.message import Block, Message, in_sentences
 from chatbot.slack.errors import SlackRefused
 
 __all__ = ["BLOCKS_REFUSED", "send_or_fall_back"]
@@ -26,9 +26,10 @@ _UNSUPPORTED = re.compile(r"unsupported (?:block )?type: (\w{1,40})")
 
 
 async def send_or_fall_back(message: Message, attempt: Callable[[Message], Awaitable[T]]) -> T:
-    """Send the message, or its text alone where Slack refuses the blocks.
+    """Send the message; where Slack refuses its blocks, with sentences for tables and charts.
 
-    `attempt` raises SlackRefused with a reason of BLOCKS_REFUSED for blocks that are not taken.
+    Its buttons stay. Where Slack refuses that too, the text is sent alone. `attempt`
+    raises SlackRefused with a reason of BLOCKS_REFUSED for blocks that are not taken.
     """
     try:
         return await attempt(message)
@@ -36,10 +37,20 @@ async def send_or_fall_back(message: Message, attempt: Callable[[Message], Await
         if exc.reason not in BLOCKS_REFUSED or not message.blocks:
             raise
         refusal = exc
-    answer = await attempt(replace(message, blocks=[]))
+    answer = await _send_in_words(message, attempt)
     kinds = _list_named(refusal) or sorted(set(_list_kinds(message.blocks)))
     log.warning("chatbot.blocks_refused reason=%s kinds=%s", refusal.reason, ",".join(kinds))
     return answer
+
+
+async def _send_in_words(message: Message, attempt: Callable[[Message], Awaitable[T]]) -> T:
+    if message.instead:
+        try:
+            return await attempt(in_sentences(message))
+        except SlackRefused as exc:
+            if exc.reason not in BLOCKS_REFUSED:
+                raise
+    return await attempt(replace(message, blocks=[]))
 
 
 def _list_named(refusal: SlackRefused) -> list[str]:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 LOOK_AFTER = 1.0
 """Seconds: what Slack took is not at once in its history."""
 LONGEST_EDIT = 4_000
+"""Bytes of text: Slack counts them where it edits."""
 MAY_BE_A_REPEAT = "This may be a repeat: Slack did not say whether it took the first one."
 
 

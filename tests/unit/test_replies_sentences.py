@@ -1,0 +1,132 @@
+"""What tables and charts say to those who cannot see them: sentences, without zeros."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.messages import render_digest, render_stats
+from chatbot.messages.message import in_sentences
+from chatbot.messages.result import render_result
+from chatbot.setup import sample_reports as samples
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.models import QueueStats
+from local_slack.blocks import check_blocks
+from local_slack.text import render_blocks
+
+NOW = samples.NOW
+NEW_KINDS = ("data_visualization", "table")
+
+
+def digest(**fields):
+    return render_digest(samples.digest(**fields), "/jobs")
+
+
+def chart_of(message):
+    [chart] = [block for block in message.blocks if block["type"] == "data_visualization"]
+    return chart
+
+
+def test_a_row_of_stats_is_a_sentence_of_what_is_not_zero():
+    assert render_stats(samples.stats(), "/jobs").text.splitlines()[-4:] == [
+        (
+            "webhook: 37 failed in the last hour, oldest waits 14 min, 1,204 ready; in 24 hours "
+            "52 failed, 18,311 done"
+        ),
+        "email: oldest waits 8 s, 12 ready; in 24 hours 3 failed, 40,120 done",
+        "reports: oldest waits 55 s, 3 ready; in 24 hours 212 done",
+        "maintenance: in 24 hours 288 done",
+    ]
+    quiet = replace(samples.stats(), queues=(QueueStats("a"), QueueStats("b", ready=1)))
+    *_, waiting, nothing = render_stats(quiet, "/jobs").text.splitlines()
+    assert (waiting, nothing) == ("b: 1 ready", "Nothing failed, waits or was done in 24 hours: a")
+
+
+def test_a_row_of_workers_is_a_sentence_too():
+    text = render_result(samples.workers(), "/jobs", by="U0ANA").text
+    assert text.splitlines()[-4:] == [
+        "web-3 pid 90: silent, seen 15 min ago; queues: reports",
+        (
+            "web-1 pid 712: live, seen 4 s ago, runs 2 jobs, the longest for 4 h; queues: "
+            "webhook, email"
+        ),
+        "web-2 pid 88: live, seen 2 s ago; queues: all",
+        "worker 14: live, seen 9 s ago; queues: not known",
+    ]
+
+
+@pytest.mark.parametrize("report", [samples.stats(), samples.workers(), samples.digest()])
+def test_where_slack_takes_no_table_or_chart_the_sentences_of_the_text_stand_there(report):
+    message = render_result(report, "/jobs", by="U0ANA")
+    [place] = [i for i, block in enumerate(message.blocks) if block["type"] in NEW_KINDS]
+    told = in_sentences(message)
+    check_blocks(told.blocks, unsupported=NEW_KINDS)
+    # All else is as it was, and the buttons stay.
+    assert [*told.blocks[:place], *told.blocks[place + 1 :]] == [
+        *message.blocks[:place], *message.blocks[place + 1 :],
+    ]  # fmt: skip
+    assert render_blocks([told.blocks[place]], 10_000) in told.text == message.text
+
+
+@pytest.mark.parametrize("hours", [12, 13, 23, 24, 25, 25.5, 26])
+def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
+    """Also after an outage, and on the days when clocks change."""
+    until = datetime(2026, 10, 25, 7, 59, 31, tzinfo=UTC)
+    message = digest(since=until - timedelta(hours=hours), until=until)
+    chart = chart_of(message)
+    check_blocks(message.blocks)
+    labels = chart["chart"]["axis_config"]["categories"]
+    assert len(set(labels)) == 12
+    title = chart["title"]
+    start = (until - timedelta(hours=hours, seconds=-29)).strftime("%H:%M")
+    step = round(hours * 5)
+    said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60}-hour"
+    assert title == f"Failed jobs, {said} slots, {start} to 08:00 UTC"
+    assert labels[0] == (start if ":" in labels[0] else start[:2])
+
+
+def test_the_sentences_of_a_chart_name_each_slot_that_has_failures():
+    told = digest().text.splitlines()
+    first = told.index("Failed jobs, 2-hour slots, 12:00 to 12:00 UTC:")
+    assert told[first + 1] == "12:00 to 14:00: 4 deliver_webhook, 2 send_receipt, 2 other tasks"
+    assert all(" to " in line for line in told[first + 1 : first + 5])
+
+
+@pytest.mark.parametrize(
+    ("queues", "tasks", "what"),
+    [
+        (("webhook",), None, " of webhook"),
+        (("webhook", "email*"), None, " of webhook and email*"),
+        (("a", "b", "c", "d", "e"), None, " of a, b, c and 2 more queues"),
+        (None, ("team.tasks.deliver",), " of task deliver"),
+        (None, ("team.a", "*.b"), " of tasks a and *.b"),
+        (("webhook",), ("deliver_*",), " of webhook (task deliver_*)"),
+        (None, None, ""),
+    ],
+)
+def test_a_digest_names_what_it_covers_and_its_button_shows_exactly_that(queues, tasks, what):
+    hour = {"since": NOW - timedelta(hours=1), "failed_before": 0}
+    covers = {"only_queues": queues, "only_tasks": tasks, **hour}
+    quiet = digest(failed=0, groups=(), slots=(), **covers)
+    loud = digest(failed=37, groups_not_shown=3, failures_not_shown=4, **covers)
+    for message, verdict in ((quiet, f"No job{what} failed"), (loud, f"37 jobs{what} failed")):
+        start = f"{verdict} in the last hour, none the hour before."
+        assert start in message.text.splitlines()[0]
+        assert start in render_blocks(message.blocks[:1], 200)
+    if queues and len(queues) > 3:
+        assert "It covers jobs of a, b, c, d and e." in quiet.text
+    [button] = [
+        one for block in loud.blocks if block["type"] == "actions" for one in block["elements"]
+    ]
+    asked = parse_words(split_text(button["value"]), "slack").action
+    single = queues == ("webhook",)
+    assert (asked.queue, asked.queues) == (("webhook", None) if single else (None, queues))
+    assert (asked.tasks, asked.since) == (tasks, timedelta(hours=1))
+    # What is not shown is to be had by words of the same coverage.
+    rest = next(line for line in loud.text.splitlines() if "not shown" in line)
+    shown = parse_words(split_text(rest.partition("/jobs ")[2]), "slack").action
+    assert shown == replace(asked, limit=100)
+
+
+def test_a_digest_of_one_queue_that_was_asked_for_is_told_the_same_way():
+    assert "57 jobs of webhook failed in the last 24 hours" in digest(queue="webhook").text
