@@ -11,7 +11,11 @@ from tests.support.history import minutes
 
 import chatbot
 from chatbot.settings.bot import ChatbotSettings
+from jobs_maint.actions import Actor
 from jobs_maint.errors import InvalidSettings
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 from local_slack.sample import ALL_SCOPES, ARCHIVED, OPS, SHARED, build_sample_config
 from local_slack.text import as_text
@@ -80,6 +84,42 @@ async def test_a_digest_is_posted_once_and_its_window_advances(database_url, con
         await work(app)
         assert len(slack.messages(OPS)) == 1
         assert slack.breaches == []
+
+
+async def test_a_digest_names_what_it_covers_and_its_button_lists_exactly_those_jobs(
+    database_url, pool, make_job
+):
+    failed = {"status": "failed", "finished_ago": minutes(5)}
+    shown = [
+        await make_job(queue=queue, task="app.deliver", **failed)
+        for queue in ("webhook", "email-eu")
+    ]
+    for queue, task in (("webhook", "app.deliver_late"), ("reports", "app.deliver")):
+        await make_job(queue=queue, task=task, **failed)
+    some = {**HOURLY, "queues": ["webhook", "email*"], "tasks": ["app.deliver"]}
+    none = {**HOURLY, "name": "none", "queues": ["nightly"]}
+    async with open_app(database_url, some, none) as (slack, app):
+        for name in ("ops", "none"):
+            await tick(app, name)
+        await work(app)
+        told, quiet = sorted(slack.messages(OPS), key=lambda one: "No job" in one.text)
+    assert "2 jobs of webhook and email* (task deliver) failed in the last hour" in told.text
+    assert "No job of nightly failed in the last hour" in quiet.text
+    [button] = [
+        one for block in told.blocks if block["type"] == "actions" for one in block["elements"]
+    ]
+    assert button["text"]["text"] == "Show 2 failures"
+    asked = parse_words(split_text(button["value"]), "slack").action
+    report = await perform(pool, Actor.shell("ana", "host"), asked, settings=MaintSettings())
+    assert sorted(job.job_id for job in report.jobs) == sorted(shown)
+    assert render_text(report).startswith(
+        "2 failed jobs of webhook and email* (task deliver) in the last 60 min"
+    )
+    # A set that is acted on is chosen by the same words.
+    words = button["value"].replace("failed", "retry --all", 1)
+    preview = parse_words(split_text(words), "slack").action
+    frozen = await perform(pool, Actor.shell("ana", "host"), preview, settings=MaintSettings())
+    assert {(one.queue, one.count) for one in frozen.groups} == {("webhook", 1), ("email-eu", 1)}
 
 
 async def test_a_post_answered_500_is_retried_and_posted_once_with_nothing_lost(

@@ -253,11 +253,6 @@ def test_a_digest_names_a_queue_that_is_behind_and_what_it_could_not_cover():
     assert "2 d since then are left out" in lines[2]
 
 
-def test_a_digest_of_one_queue_shows_the_failures_of_that_queue():
-    message = render_digest(digest(3, 1), "/jobs", queues=["email"])
-    assert buttons(message) == [("Show 3 failures", "failed email --since 1d", None)]
-
-
 def test_every_button_carries_words_that_the_grammar_reads():
     queue = QueueStats("webhook", failed_last_hour=37)
     failure = FailedGroup("app.send", 37, 37, (7,), False, "email")

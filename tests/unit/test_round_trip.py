@@ -50,7 +50,8 @@ def requests(text):
     day = timedelta(1)
     failed, every = ("failed",), BulkVerb.RETRY.statuses
     yield ListFailed(error=text)
-    yield ListFailed(text, text, text, day, 5)
+    yield ListFailed(text, text, text, day, 5, (text, "a*"), (text,))
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, failed, queues=(text,), tasks=(text, text)))
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, text, text, day))
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, every, text, text, request=7), True)
     yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=text))

@@ -143,7 +143,7 @@ async def _post(
             "another organisation; name another channel in CHATBOT_DIGESTS",
             reason="is_ext_shared",
         )
-    message = render_digest(report, settings.command, queues=digest.queues)
+    message = render_digest(report, settings.command)
     metadata = {"event_type": EVENT, "event_payload": {"key": key, "name": digest.name}}
     return await slack.posting.post(digest.channel, message, metadata=metadata)
 

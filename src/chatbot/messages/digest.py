@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chatbot.messages.chart import draw_failures
@@ -22,9 +23,10 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.words import count, cut, say_change, say_span, short_task
-from jobs_maint.actions import ListFailed
+from jobs_maint.actions import ListFailed, plain_name
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
+from jobs_maint.render import say_coverage
 
 __all__ = ["MESSAGES", "render_digest"]
 
@@ -32,10 +34,7 @@ BEHIND = 300.0
 IN_A_BLOCK = 10
 
 
-def render_digest(
-    report: DigestReport, command: str, *, queues: Sequence[str] | None = None
-) -> Message:
-    """`queues`: the filter of the digest, for the button that shows the failures."""
+def render_digest(report: DigestReport, command: str) -> Message:
     span, before = say_span((report.until - report.since).total_seconds())
     lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
     lines += [[line] for line in _second_lines(report)]
@@ -43,11 +42,10 @@ def render_digest(
     if chart := draw_failures(report):
         head.append(chart)
     tail: list[Part] = []
+    listed = _list_them(report)
     if report.failed:
-        words = ListFailed(
-            queue=report.queue or _only_queue(queues), since=parse_window(f"{_hours(report)}h")
-        ).words()
-        tail.append(buttons(Button(f"Show {count(report.failed, 'failure')}", words)))
+        label = f"Show {count(report.failed, 'failure')}"
+        tail.append(buttons(Button(label, listed.words())))
     tail.append(_context(report))
     errors = name_errors(report.groups)
     groups = [
@@ -63,13 +61,21 @@ def render_digest(
         failures = sum(group.count for group in hidden) + report.failures_not_shown
         number = len(hidden) + report.groups_not_shown
         counted = f"{count(number, 'more group')}, {count(failures, 'failure')}, not shown"
-        return context([f"{counted} · ", code(f"{command} failed --limit 100")])
+        words = replace(listed, limit=100).words()
+        return context([f"{counted} · ", code(f"{command} {words}")])
 
     return pack(head, items, more, tail, beyond=beyond)
 
 
-def _hours(report: DigestReport) -> int:
-    return max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
+def _list_them(report: DigestReport) -> ListFailed:
+    """The request whose answer holds the failures of the digest, and no others."""
+    hours = max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
+    since = parse_window(f"{hours}h")
+    queues = report.only_queues
+    one = plain_name(queues[0]) if queues and len(queues) == 1 else report.queue
+    return ListFailed(
+        one, since=since, queues=queues if one is None else None, tasks=report.only_tasks
+    )
 
 
 def _dot(report: DigestReport) -> str:
@@ -80,9 +86,9 @@ def _dot(report: DigestReport) -> str:
 
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:
-    jobs = f"{count(report.failed, 'job')} failed" if report.failed else "No job failed"
-    if report.queue is not None:
-        jobs += f" in {cut(report.queue, 60)}"
+    queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
+    jobs = count(report.failed, "job") if report.failed else "No job"
+    jobs += f"{say_coverage(queues, report.only_tasks)} failed"
     change = say_change(report.failed, report.failed_before, before)
     return f"{jobs} in the last {span}, {change}."
 
@@ -105,6 +111,9 @@ def _second_lines(report: DigestReport) -> list[str]:
     if report.truncated_from is not None:
         lost = format_age(report.since - report.truncated_from)
         lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
+    queues, tasks = report.only_queues, report.only_tasks
+    if (whole := say_coverage(queues, tasks, 100)) != say_coverage(queues, tasks):
+        lines.append(cut(f"It covers jobs{whole}.", 1_000))
     return lines
 
 
@@ -119,11 +128,6 @@ def _trend(group: ErrorGroup, before: str) -> list[Span | str]:
     if group.count == group.count_before:
         return [f", same as {before}"]
     return [f", was {group.count_before:,}"]
-
-
-def _only_queue(queues: Sequence[str] | None) -> str | None:
-    one = queues[0] if queues and len(queues) == 1 else None
-    return None if one is None or "*" in one or "?" in one else one
 
 
 def _context(report: DigestReport) -> Part:

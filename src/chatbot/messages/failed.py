@@ -24,6 +24,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import ago, count, cut, larger_limit, say_span, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
+from jobs_maint.render import say_coverage
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -49,7 +50,10 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.settled_how} since."])
-    asked = ListFailed(report.queue, report.task, report.error, _since(report), report.limit)
+    asked = ListFailed(
+        report.queue, report.task, report.error, _since(report), report.limit, report.queues,
+        report.tasks,
+    )  # fmt: skip
 
     def more(needed: int) -> str | None:
         if len(groups) > needed:
@@ -83,12 +87,13 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     total = report.total or report.settled
     tasks = {group.task for group in groups}
     only = short_task(groups[0].task) if len(tasks) == 1 and not report.groups_not_shown else ""
+    which = say_coverage(report.queues, report.tasks)
     if report.since_seconds is None:
         what = count(total, f"failed {only} job" if only else "failed job")
-        parts = [what if total else "No failed job"]
+        parts = [f"{what if total else 'No failed job'}{which}"]
     else:
-        parts = [f"{count(total, f'{only} job' if only else 'job')} failed"]
-        parts = parts if total else ["No job failed"]
+        jobs = count(total, f"{only} job" if only else "job") if total else "No job"
+        parts = [f"{jobs}{which} failed"]
     if report.at_least:
         parts.insert(0, "More than")
     if report.queue:
@@ -163,7 +168,8 @@ def _tell_not_retriable(group: FailedGroup) -> str:
 
 def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
     details = Button("Details", GetJob(group.job_ids[0]).words())
-    if len(group.task) + len(report.queue or "") + len(report.error or "") > LONGEST_WORDS:
+    filters = (*(report.queues or ()), *(report.tasks or ()), report.queue, report.error)
+    if len(group.task) + sum(len(one) + 10 for one in filters if one) > LONGEST_WORDS:
         return [details]
     error = find_filter(group)
     others = [one for one in report.groups or () if one is not group and one.task == group.task]
@@ -175,6 +181,8 @@ def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
         task=escape_glob(group.task),
         error=error or report.error,
         since=_since(report),
+        queues=report.queues,
+        tasks=report.tasks,
     )
     retry = offer_retry(group.job_ids, group.count, group.retriable, wanted, exact=exact)
     if report.groups is not None and len(report.groups) == 1 and not report.groups_not_shown:

@@ -69,17 +69,21 @@ def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
 
 
 def spell(word: str, *places: object, flags: Sequence[str] = (), **options: object) -> str:
-    """The words, which read back as the same request whatever text they hold."""
+    """The words, which read back as the same request whatever text they hold.
+
+    An option with a tuple is written once for each of its values.
+    """
     there = [str(place) for place in places if place is not None]
     parts = [word]
     # After `--` nothing is an option.
     guarded = any(place.startswith("-") for place in there)
     if not guarded:
         parts += map(quote_word, there)
-    for name, value in options.items():
-        if value is not None:
-            text = format_duration(value) if isinstance(value, timedelta) else str(value)
-            parts.append(f"--{name} {quote_word(text)}")
+    for name, given in options.items():
+        for value in given if isinstance(given, tuple) else (given,):
+            if value is not None:
+                text = format_duration(value) if isinstance(value, timedelta) else str(value)
+                parts.append(f"--{name} {quote_word(text)}")
     parts += flags
     if guarded:
         parts += ["--", *map(quote_word, there)]

@@ -14,11 +14,15 @@ __all__ = ["ListErrors", "ListFailed"]
 
 @dataclass(frozen=True, slots=True)
 class ListFailed(Action[FailedJobsReport]):
+    """`queues` and `tasks` are globs for the whole name, as those of a digest."""
+
     queue: str | None = None
     task: str | None = None
     error: str | None = None
     since: timedelta | None = None
     limit: int = 20
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
     grouped: bool = False
     """Jobs that failed alike as one group, `limit` of these; not a part of the words."""
 
@@ -33,6 +37,8 @@ class ListFailed(Action[FailedJobsReport]):
             error=self.error,
             since=self.since,
             limit=None if self.limit == 20 else self.limit,
+            queues=self.queues,
+            tasks=self.tasks,
         )
 
 

@@ -48,6 +48,9 @@ class JobFilter:
     since: timedelta | None = None
     until: timedelta | None = None
     request: int | None = None
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    """Globs for the whole name, as those of a digest; one of each must match."""
     job_ids: tuple[int, ...] | None = None
     """Only these jobs, when ids were given one by one."""
 
@@ -106,6 +109,8 @@ class PreviewBulk(Action[Preview]):
             since=wanted.since,
             until=wanted.until,
             request=wanted.request,
+            queues=wanted.queues,
+            tasks=wanted.tasks,
         )
         running = " --running" if cancel and "doing" in wanted.statuses else ""
         return text + running + self._reset()

@@ -17,6 +17,7 @@ __all__ = [
     "Limit",
     "Number",
     "Window",
+    "coverage_options",
     "flat_ids",
     "no_job_id",
     "one_id",
@@ -106,6 +107,23 @@ class Limit(_NumberType):
                 ctx,
             )
         return limit
+
+
+def coverage_options() -> tuple[click.Option, ...]:
+    """`--queues` and `--tasks`, as a digest names what it covers; None where not given."""
+
+    def none(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> Any:
+        return value or None
+
+    return tuple(
+        click.Option(
+            [f"--{noun}s"],
+            multiple=True,
+            callback=none,
+            help=f"Only {noun}s whose whole name is like this, with * and ?; may be repeated.",
+        )
+        for noun in ("queue", "task")
+    )
 
 
 def one_id(ids: Sequence[tuple[int, ...]], word: str) -> int:

@@ -10,7 +10,15 @@ import click
 from jobs_maint import actions
 from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.params import JobIds, Number, Window, flat_ids, one_id, short
+from jobs_maint.grammar.params import (
+    JobIds,
+    Number,
+    Window,
+    coverage_options,
+    flat_ids,
+    one_id,
+    short,
+)
 from jobs_maint.grammar.word import ShellOption
 
 __all__ = [
@@ -24,7 +32,7 @@ __all__ = [
     "set_params",
 ]
 
-_SET_OPTIONS = ("queue", "status", "task", "error", "since", "until", "request")
+_SET_OPTIONS = ("queue", "status", "task", "error", "since", "until", "request", "queues", "tasks")
 
 
 CONFIRM_OPTIONS: tuple[click.Parameter, ...] = (
@@ -61,6 +69,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
             help="Only jobs that this request changed; `audit` lists the requests.",
         ),
         choice,
+        *coverage_options(),
         *CONFIRM_OPTIONS,
     )
 

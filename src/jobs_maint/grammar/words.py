@@ -13,7 +13,7 @@ from jobs_maint import actions
 from jobs_maint.actions import BulkVerb
 from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.params import JobIds, Limit, Window, one_id
+from jobs_maint.grammar.params import JobIds, Limit, Window, coverage_options, one_id
 from jobs_maint.grammar.sets import (
     CONFIRM_OPTIONS,
     build_cancel,
@@ -84,6 +84,7 @@ _DECLARED = (
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
             ),
             _limit(20),
+            *coverage_options(),
         ),
     ),
     Word(

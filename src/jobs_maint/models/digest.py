@@ -42,6 +42,9 @@ class DigestReport(Report):
     """Where the gap since the last digest began, when it was longer than the digest covers."""
     queue: str | None = None
     """The queue asked for, when somebody asked for one."""
+    only_queues: tuple[str, ...] | None = None
+    only_tasks: tuple[str, ...] | None = None
+    """Globs of its setting: it tells of nothing else."""
     limited_to_queues: tuple[str, ...] | None = None
     slots: tuple[int, ...] = ()
     """`failed` over twelve equal parts of the window, also of groups that are not shown."""

@@ -94,6 +94,9 @@ class FailedJobsReport(Report):
     groups: tuple[FailedGroup, ...] | None = None
     """The largest, where groups were asked for; `jobs` is then empty."""
     groups_not_shown: int = 0
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    """Globs that were asked for, as a digest has them."""
 
     @property
     def settled(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
+from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.lists import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -141,6 +142,8 @@ def _next_limit(report: FailedJobsReport) -> int:
 def _failed_headline(report: FailedJobsReport) -> str:
     parts = ["more than"] if report.at_least else []
     parts.append(count_noun(report.total, "failed job"))
+    if which := say_coverage(report.queues, report.tasks):
+        parts.append(safe_line(which))
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:

@@ -1,6 +1,6 @@
 -- Sets of jobs: selecting, freezing, using once.
 
--- name: select_jobs (statuses, queue, queues, task, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
+-- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed.
 -- A job deferred after the request is another one that reuses the id (a truncated table).
@@ -13,6 +13,8 @@ WITH found AS (
       AND (%(queue)s::text IS NULL OR j.queue_name LIKE %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
       AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
+      AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
+      AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
       AND (%(request)s::bigint IS NULL OR j.id IN (
           SELECT unnest(i.job_ids) FROM jobs_maint_audit_items i
           WHERE i.audit_id = %(request)s AND i.outcome = 'done'

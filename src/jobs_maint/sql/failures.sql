@@ -121,7 +121,7 @@ SELECT text, records, jobs, false AS too_many FROM measured WHERE NOT too_many
 UNION ALL
 (SELECT '', ARRAY[]::bigint[], ARRAY[]::bigint[], true FROM measured WHERE too_many LIMIT 1);
 
--- name: list_failed_jobs (queue, queues, task, records, since_seconds, ids, limit)
+-- name: list_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit)
 -- {{failed_jobs}}, newest failure first. `total` counts all that match, `hidden` those in queues the
 -- actor does not reach.
 WITH failed AS (
@@ -131,7 +131,7 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: group_failed_jobs (queue, queues, task, records, since_seconds, ids, limit, most_ids, texts, folded)
+-- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit, most_ids, texts, folded)
 -- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
 -- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of
@@ -168,7 +168,7 @@ SELECT DISTINCT job_id FROM (
     WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
 ) AS newest;
 
--- name: count_left_behind (queue, queues, task, since_seconds, ids, ours)
+-- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, ids, ours)
 -- What became of the jobs that failed within the span: still failed, put back, or discarded.
 SELECT count(*) FILTER (WHERE status = 'failed') AS failed,
        count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried,
@@ -181,6 +181,8 @@ FROM (
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
       AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+      AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
+      AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
 ) AS job;
 
 -- name: insert_traceback (hash, body)

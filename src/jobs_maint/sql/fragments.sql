@@ -108,7 +108,7 @@ LEFT JOIN LATERAL (
      WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
        AND e.at < now() - interval '30 seconds'))
 
--- name: failed_jobs (queue, queues, task, records, since_seconds, ids)
+-- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids)
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
 -- before, or of another job that had this id. `reached`: in a queue the actor reaches. `ids`: only
@@ -135,6 +135,8 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
   AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+  AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
+  AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))

@@ -77,6 +77,8 @@ async def open_window(
     return replace(
         report,
         window_id=opened[0]["id"],
+        only_queues=tuple(queues) if queues else None,
+        only_tasks=tuple(tasks) if tasks else None,
         truncated_from=window["since"] if window["too_long"] else None,
     )
 

@@ -72,7 +72,8 @@ async def _add_failed_now(
     few = await find_failed_since(conn, since)
     ids, _ = await find_newest(conn, few, queue=queue, queues=queues)
     params = {
-        "queue": queue, "queues": queues, "task": None, "records": None, "ids": ids,
+        "queue": queue, "queues": queues, "task": None, "only_queues": None, "only_tasks": None,
+        "records": None, "ids": ids,
         "since_seconds": since.total_seconds(),
     }  # fmt: skip
     now = await group_failed_jobs(

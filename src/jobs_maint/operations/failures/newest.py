@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -52,6 +52,8 @@ async def list_failed_jobs(
     error: str | None = None,
     since: timedelta | None = None,
     limit: int = 20,
+    queues: tuple[str, ...] | None = None,
+    tasks: tuple[str, ...] | None = None,
     grouped: bool = False,
     scope: QueueScope = ALL_QUEUES,
     rules: Rules = DEFAULT,
@@ -60,17 +62,22 @@ async def list_failed_jobs(
 
     `grouped`: instead of the jobs, the largest groups of those that failed alike.
 
-    `task` and `error` match a part of the name or of the text as it is shown, case ignored. Jobs
-    out of reach are counted only where nothing was asked for: a filter must not tell of them.
+    `task` and `error` match a part of the name or of the text as it is shown, case ignored;
+    `queues` and `tasks` are globs for the whole name. Jobs out of reach are counted only where
+    nothing was asked for: a filter must not tell of them.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
     await switch_jit_off(conn)
-    plain = task is None and error is None and since is None
+    plain = all(one is None for one in (task, error, since, queues, tasks))
     found = await _list_newest(conn, queue, limit, scope) if plain and not grouped else None
     if found is None:
+        only = {
+            "only_queues": QueueScope(queues).like_patterns,
+            "only_tasks": QueueScope(tasks).like_patterns,
+        }
         found = await _list_matching(
-            conn, queue, task, error, since, limit, scope, rules, grouped=grouped
+            conn, queue, task, error, since, only, limit, scope, rules, grouped=grouped
         )
     texts = [row["message"] or "" for row in found.rows]
     shown = await run_apart(
@@ -100,6 +107,8 @@ async def list_failed_jobs(
         queue=queue,
         task=task,
         error=error,
+        queues=queues,
+        tasks=tasks,
         since_seconds=since.total_seconds() if since else None,
         limited_to_queues=scope.globs,
         hidden_jobs=found.hidden if plain else 0,
@@ -134,6 +143,7 @@ async def _list_matching(
     task: str | None,
     error: str | None,
     since: timedelta | None,
+    only: Mapping[str, list[str] | None],
     limit: int,
     scope: QueueScope,
     rules: Rules,
@@ -165,6 +175,7 @@ async def _list_matching(
         "queue": queue,
         "queues": scope.like_patterns,
         "task": task,
+        **only,
         "records": records.ids if records else None,
         "since_seconds": seconds,
         "ids": ids,

@@ -21,6 +21,8 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
             error=asked.error,
             since=asked.since,
             limit=asked.limit,
+            queues=asked.queues,
+            tasks=asked.tasks,
             grouped=asked.grouped,
             scope=call.scope,
             rules=call.rules,

@@ -67,6 +67,8 @@ async def freeze_set(
             "queue": wanted.queue_pattern,
             "queues": scope.like_patterns,
             "task": wanted.task_pattern,
+            "only_queues": QueueScope(wanted.queues).like_patterns,
+            "only_tasks": QueueScope(wanted.tasks).like_patterns,
             "records": records.ids if records else None,
             "error_jobs": records.jobs if records else None,
             "since_seconds": wanted.since.total_seconds() if wanted.since else None,
