@@ -61,6 +61,25 @@ def get_conversation(api: Api, arguments: Arguments) -> dict[str, Any]:
     }
 
 
+def list_own_conversations(api: Api, arguments: Arguments) -> dict[str, Any]:
+    """The channels that the bot is in; private ones only with their own scope."""
+    kinds = str(arguments.get("types") or "public_channel").split(",")
+    scopes = {"public_channel": "channels:read", "private_channel": "groups:read"}
+    for kind in kinds:
+        if scopes.get(kind) not in api.workspace.bot_scopes:
+            raise SlackError("missing_scope", needed=scopes.get(kind), provided="")
+    wanted = {kind == "private_channel" for kind in kinds}
+    there = [
+        {"id": one.id, "name": one.name, "is_private": one.is_private}
+        for one in api.workspace.channels.values()
+        if api.workspace.has_bot(one)
+        and not (one.is_im or one.is_mpim)
+        and one.is_private in wanted
+        and not (one.is_archived and _is_true(arguments.get("exclude_archived")))
+    ]
+    return {"channels": there[: int(arguments.get("limit") or 100)]}
+
+
 def list_history(api: Api, arguments: Arguments) -> dict[str, Any]:
     channel = api.workspace.get_channel(arguments.get("channel"))
     if not api.workspace.has_bot(channel):
@@ -187,6 +206,7 @@ METHODS = {
     ),
     "conversations.open": Method(open_conversation, ("im:write",), 50),
     "usergroups.users.list": Method(list_usergroup_users, ("usergroups:read",), 20),
+    "users.conversations": Method(list_own_conversations, ("channels:read", "groups:read"), 50),
     "users.info": Method(get_user, ("users:read",), 100),
     "views.open": Method(open_view, per_minute=100),
     "views.push": Method(push_view, per_minute=100),

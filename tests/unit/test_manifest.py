@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
@@ -24,7 +25,11 @@ from local_slack.methods import METHODS
 
 SOURCES = Path(__file__).parents[2] / "src/chatbot"
 URL = "https://jobs.example.com"
-API = re.compile(r"(?:apps|auth|chat|conversations|files|usergroups|users|views)(?:\.[a-zA-Z]+)+")
+FAMILIES = "apps|auth|blocks|bots|chat|conversations|files|usergroups|users|views"
+API = re.compile(rf"(?:{FAMILIES})(?:\.[a-zA-Z]+)+")
+SCHEMA = json.loads(
+    (Path(__file__).parents[1] / "data/slack_app_manifest.schema.json").read_text(encoding="utf-8")
+)
 
 
 def scopes(**settings):
@@ -125,6 +130,38 @@ def test_names_keep_within_slacks_limits(command):
     assert len(found["features"]["slash_commands"][0]["command"]) <= 32
 
 
+def problems(manifest):
+    checker = jsonschema.Draft7Validator(SCHEMA)
+    return [f"{list(one.path)}: {one.message}" for one in checker.iter_errors(manifest)]
+
+
+@pytest.mark.parametrize("command", ["/jobs", "/" + "x" * 31, "/a_b-c"])
+@pytest.mark.parametrize("how", [{"url": URL}, {"socket": True}], ids=["HTTP", "Socket Mode"])
+def test_the_manifest_is_one_that_slacks_schema_takes(command, how):
+    roles = json.dumps({"viewer": {"users": ["*"]}, "admin": {"usergroups": ["S0ONE"]}})
+    for settings in (ChatbotSettings(command=command), ChatbotSettings(roles=roles)):
+        assert problems(build_manifest(settings, **how)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("display_information", "name", "x" * 36),
+        ("display_information", "description", "x" * 141),
+        ("features", "slash_command", []),
+        ("features", "slash_commands", [{"command": "jobs", "description": "x"}]),
+        ("features", "bot_user", {"always_online": True}),
+        ("oauth_config", "scopes", {"bot": ["chat:write", "chat:write"]}),
+        ("settings", "interactivity", {"is_enabled": True, "request_url": "http://x.example"}),
+        ("settings", "socket_mode_enabled", "yes"),
+    ],
+)
+def test_the_schema_refuses_what_slack_refuses(part, name, value):
+    found = build_manifest(ChatbotSettings(), socket=True)
+    found[part][name] = value
+    assert problems(found)
+
+
 def test_each_word_of_the_hint_is_a_word_of_the_bot():
     for part in USAGE_HINT.split("|"):
         assert parse_words(part.replace("ID", "1").split(), "slack")
@@ -151,7 +188,7 @@ def test_every_method_that_the_bot_calls_has_its_scope_in_the_manifest():
     for name in used:
         if METHODS[name].is_app_level:
             continue
-        needed = [scope for scope in METHODS[name].scopes if not scope.startswith("im:")]
+        needed = [scope for scope in METHODS[name].scopes if not scope.startswith(("im:", "mpim:"))]
         assert set(needed) <= asked, name
         assert all((name, scope) in explained for scope in needed), name
 
