@@ -73,7 +73,8 @@ def manifest(url: str | None, socket: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
 @click.option("--post", metavar="CHANNEL", help="also post a test message to this channel (ID)")
-def doctor(as_json: bool, post: str | None) -> None:
+@click.option("--validate", is_flag=True, help="also let Slack check a sample of each message")
+def doctor(as_json: bool, post: str | None, validate: bool) -> None:
     """Check the set-up: what `jobs-maint doctor` checks, and the Slack side.
 
     Exits with 1 if a finding is an error.
@@ -82,7 +83,7 @@ def doctor(as_json: bool, post: str | None) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         report, grants = asyncio.run(
-            examine(ChatbotSettings.load(), MaintSettings.load(), post=post)
+            examine(ChatbotSettings.load(), MaintSettings.load(), post=post, validate=validate)
         )
     except JobsMaintError as exc:
         _complain(exc)

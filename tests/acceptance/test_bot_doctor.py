@@ -8,7 +8,9 @@ import pytest
 from tests.support.bots import bot_settings, open_slack
 from tests.support.processes import Process, environment
 
+from chatbot.setup.sample_messages import all_messages, all_views
 from chatbot.setup.slack_checks import check_slack
+from chatbot.setup.validation import validate_samples
 from chatbot.slack.client import SlackClient
 from local_slack.sample import (
     ADMIN,
@@ -252,3 +254,39 @@ async def test_a_test_message_is_posted_only_when_asked_for(database_url):
         code, text = await run(slack, database_url, "--post", "#ops")
         assert code == 2
         assert "'#ops' is not a channel ID" in text
+
+
+async def test_slack_is_asked_about_a_sample_of_each_message_and_none_is_posted(database_url):
+    number = len(list(all_messages())) + len(list(all_views()))
+    async with open_slack() as slack:
+        code, text = await run(slack, database_url, "--validate", "--json")
+        told = {one["check"]: one for one in json.loads(text)["findings"]}
+        taken = [one for check, one in told.items() if check.startswith("slack_blocks:")]
+        assert (code, len(taken), {one["level"] for one in taken}) == (0, number, {"ok"})
+        assert told["slack_blocks:stats"]["sentence"] == "Slack takes the message 'stats'."
+        assert told["slack_blocks:stats"]["title"] == "Sample messages"
+        assert slack.messages(OPS) == []
+        assert slack.breaches == []
+
+
+async def test_what_slack_refuses_of_the_samples_is_told_in_its_words():
+    async with open_slack() as slack:
+        client = SlackClient(bot_settings(slack))
+        slack.set_unsupported_blocks(["table"])
+        told = {one.check: one for one in await validate_samples(client)}
+        stats = told["slack_blocks:stats"]
+        assert stats.level == "note"
+        assert "unsupported type: table at /blocks/3/type. Sentences are sent" in stats.sentence
+        assert told["slack_blocks:errors"].level == "ok"
+        slack.set_unsupported_blocks(["rich_text"])
+        told = {one.check: one for one in await validate_samples(client)}
+        assert told["slack_blocks:errors"].level == "error"
+        assert (
+            "unsupported type: rich_text at /blocks/0/type" in told["slack_blocks:errors"].sentence
+        )
+        # Where Slack stops answering, what was not asked is counted.
+        slack.set_fault("500", method="blocks.validate", times=99)
+        [left] = await validate_samples(client)
+        assert (left.check, left.level) == ("slack_blocks", "warning")
+        assert left.sentence.startswith("Not checked: ")
+        await client.close()

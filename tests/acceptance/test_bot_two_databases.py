@@ -144,6 +144,20 @@ async def test_doctor_finds_posts_of_another_database_with_our_app(
         assert levels(report) == ["error"]
 
 
+async def test_doctor_finds_them_in_channels_that_we_do_not_post_to_as_well(
+    database_url, other_url, monkeypatch
+):
+    monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", database_url)
+    async with open_slack(build_sample_config()) as slack:
+        async with open_worker(other_url, slack, MaintSettings.load()) as theirs:
+            await send(theirs)
+        # Nothing is posted by this bot itself: it has neither digests nor an audit channel.
+        report, _ = await examine(settings_with(api_url=slack.api_url), MaintSettings.load())
+        assert levels(report) == ["error"]
+        [sentence] = [one.sentence for one in report.findings if "another database" in one.sentence]
+        assert f"posted to {OPS} " in sentence
+
+
 def levels(report):
     return [one.level for one in report.findings if one.check == "slack_one_database"]
 

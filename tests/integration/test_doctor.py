@@ -264,7 +264,7 @@ def test_in_the_shell_an_error_ends_with_1_and_a_warning_with_0(
 ):
     monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", bare_database_url)
     assert cli.main(["doctor"]) == 1
-    assert capsys.readouterr().out.startswith("ERROR procrastinate_schema")
+    assert capsys.readouterr().out.startswith("ERROR Procrastinate's tables")
     monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", database_url)
     with psycopg.connect(database_url) as conn:  # nothing is due yet
         conn.execute("UPDATE jobs_maint_migrations SET applied_at = now()")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.drawing import LOOKS, draw
-from tests.support.samples import all_drawn
+from chatbot.messages.message import in_sentences
+from chatbot.setup.sample_messages import all_messages, all_views
+from tests.support.drawing import LOOKS, Drawn, draw
 
 A_SHEET = 4
+
+
+def all_drawn() -> Iterator[Drawn]:
+    for title, typed, private, message in all_messages():
+        yield Drawn(title, message.blocks, typed, private)
+        if message.instead:
+            yield Drawn(f"{title}, in sentences", in_sentences(message).blocks, typed, private)
+    for title, view in all_views():
+        yield Drawn(title, [], view=view)
 
 
 def main(folder: str, titles: list[str]) -> None:

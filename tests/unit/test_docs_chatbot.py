@@ -8,6 +8,7 @@ import click
 
 from chatbot.cli import main
 from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.findings import TITLES
 from chatbot.setup.manifest import render_manifest
 from chatbot.setup.scopes import SCOPES
 
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/jobs-chatbot.md").read_text(encoding="utf-8")
 CHECKS_IN = (
     "slack_checks.py",
+    "places.py",
+    "validation.py",
     "one_database.py",
     "people.py",
     "doctor_page.py",
@@ -40,7 +43,9 @@ def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     real = set(re.findall(r'"(slack_\w+)', text))
     assert len(real) >= 8
-    assert set(re.findall(r"^\| `(slack_\w+)", section("doctor"), re.MULTILINE)) == real
+    rows = re.findall(r"^\| `(slack_\w+)(?::\w+)?`<br>([^|]+) \|", section("doctor"), re.MULTILINE)
+    assert {name for name, _ in rows} == real
+    assert dict(rows) == TITLES
 
 
 def test_the_guide_shows_the_manifest_that_is_printed():

@@ -1,10 +1,11 @@
 """The tool that draws messages, for those who change how they look."""
 
 import pytest
+from tests.support.draw import all_drawn
 from tests.support.drawing import LOOKS, Drawn, build_page, draw, find_chromium
-from tests.support.samples import all_drawn, stats
 
 from chatbot.messages.result import render_result
+from chatbot.setup.sample_reports import stats
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
-from tests.support import samples
-from tests.support import samples_acts as acts
 
 from chatbot.messages.progress import render_broken, render_lost, render_progress
 from chatbot.messages.result import render_result
 from chatbot.messages.words import count
+from chatbot.setup import sample_acts as acts
+from chatbot.setup import sample_reports as samples
 from jobs_maint.models import PurgeReport, SkipGroup
 from jobs_maint.operations.doctor import findings
 from jobs_maint.render import count_noun, format_rate, render_question, render_text

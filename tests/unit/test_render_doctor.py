@@ -20,14 +20,16 @@ def show(*findings, **options):
 
 def test_each_finding_is_its_sentence_and_its_fix_and_what_is_fine_is_counted():
     text = show(
-        Finding("schema", "error", "The tables are old.", "Run `jobs-maint schema apply`."),
+        Finding(
+            "schema", "error", "The tables are old.", "Run `jobs-maint schema apply`.", "Tables"
+        ),
         Finding("workers", "warning", "No worker is live.", "Start one."),
         Finding("proxy", "note", "A proxy is set.", "Nothing is to do."),
         FINE,
         FINE,
     )
     assert text == (
-        "ERROR schema\n"
+        "ERROR Tables\n"
         "  The tables are old.\n"
         "  Fix: Run `jobs-maint schema apply`.\n"
         "\n"
@@ -72,8 +74,14 @@ def test_the_json_has_every_check_also_the_fine_ones():
         "kind": "doctor",
         "as_of": "2026-07-01T03:12:00Z",
         "findings": [
-            {"check": "schema", "level": "error", "sentence": "Old.", "fix": "Apply."},
-            {"check": "clock", "level": "ok", "sentence": "The clocks agree.", "fix": None},
+            {"check": "schema", "level": "error", "sentence": "Old.", "fix": "Apply.", "title": ""},
+            {
+                "check": "clock",
+                "level": "ok",
+                "sentence": "The clocks agree.",
+                "fix": None,
+                "title": "",
+            },
         ],
     }
 
@@ -85,5 +93,6 @@ def test_only_an_error_changes_the_exit_code():
 
 
 def test_every_check_has_its_row_in_the_reference_and_no_row_is_of_another():
-    rows = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", REFERENCE.read_text("utf-8"), re.MULTILINE)
-    assert sorted(rows) == sorted(check.name for check in CHECKS)
+    row = r"^\| `(\w+)`<br>([^|]+) \| .+ \| .+ \|$"
+    rows = re.findall(row, REFERENCE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted((check.name, check.title) for check in CHECKS)

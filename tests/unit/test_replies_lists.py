@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.support import samples
 
 from chatbot.messages import (
     render_audit,
@@ -14,6 +13,8 @@ from chatbot.messages import (
     render_stuck,
     render_workers,
 )
+from chatbot.setup import sample_reports as samples
+from chatbot.setup.sample_messages import all_messages
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import (
     AuditReport,
@@ -195,7 +196,6 @@ def test_workers_tell_how_many_live_and_the_table_has_the_silent_ones_first_and_
     assert "build_report  job 4400 for 4 h on web-1 pid 712" in shown
     first = message.blocks[-1]["rows"][1]
     assert all(cell["type"] == "rich_text" for cell in first)
-    assert "web-3 pid 90: State silent, Seen 15 min, Jobs –, Longest –" in message.text
     aligned = [column.get("align") for column in message.blocks[-1]["column_settings"]]
     assert aligned == [None, "left", "right", "right", "right", "left"]
     assert "1 worker has no recorder: what it runs is not known, and its errors" in message.text
@@ -246,7 +246,7 @@ def test_an_empty_audit_says_so():
 def test_doctor_says_first_whether_the_set_up_is_sound(levels, first):
     findings = [Finding(f"c{i}", level, f"S {i}.", f"F {i}.") for i, level in enumerate(levels)]
     report = DoctorReport(NOW, (*findings, Finding("fine", "ok", "All is well.")))
-    shown = lines(render_doctor(report))
+    shown = lines(render_doctor(report, "/jobs"))
     assert shown[0] == first
     assert shown[1].startswith("1 check is fine.")
     for i in range(len(levels)):
@@ -255,15 +255,44 @@ def test_doctor_says_first_whether_the_set_up_is_sound(levels, first):
 
 def test_doctor_tells_checks_that_say_the_same_together_and_commands_as_code():
     same = [Finding(name, "warning", "Not checked.", "Run `x y`.") for name in ("a_b", "c")]
-    message = render_doctor(DoctorReport(NOW, tuple(same)))
-    assert "Warning: a b, c" in lines(message)
-    spans = [
+    message = render_doctor(DoctorReport(NOW, tuple(same)), "/jobs")
+    assert "Warning: a_b, c" in lines(message)
+    assert code("x y") in spans(message)
+
+
+def code(text):
+    return {"type": "text", "text": text, "style": {"code": True}}
+
+
+def spans(message):
+    return [
         span
         for block in message.blocks
         for part in block.get("elements", [])
         for span in part.get("elements", [])
     ]
-    assert {"type": "text", "text": "x y", "style": {"code": True}} in spans
+
+
+def test_doctor_speaks_to_a_person_in_slack():
+    """A title instead of a check's name, words that can be typed here, and the reader's time."""
+    sentence = "The rescue should have run at 2026-11-23 11:50 UTC."
+    fixes = {
+        "`jobs-maint status 7`": "/queue status 7",
+        "`jobs-maint rescue`": "/queue rescue",
+        "`jobs-maint schema apply`": "jobs-maint schema apply",
+        "`jobs-maint status 7 --reveal`": "jobs-maint status 7 --reveal",
+        "`ALTER ROLE x RESET y`": "ALTER ROLE x RESET y",
+    }
+    finding = Finding("rescue", "error", sentence, f"See {' and '.join(fixes)}.", "Stuck jobs")
+    message = render_doctor(DoctorReport(NOW, (finding,)), "/queue")
+    assert "Error: Stuck jobs" in lines(message)
+    there = spans(message)
+    assert [one for one in there if one.get("style", {}).get("code")] == [
+        code(words) for words in fixes.values()
+    ]
+    at = datetime(2026, 11, 23, 11, 50, tzinfo=UTC)
+    assert [one["timestamp"] for one in there if one["type"] == "date"] == [at.timestamp()]
+    assert "should have run at 11:50 UTC." in message.text
 
 
 def test_rescue_tells_what_went_back_and_what_was_given_up():
@@ -327,7 +356,7 @@ def test_two_buttons_that_run_the_same_words_are_told_apart():
 
 def test_every_button_of_every_message_carries_words_that_the_grammar_reads():
     seen = 0
-    for title, _typed, _private, message in samples.all_messages():
+    for title, _typed, _private, message in all_messages():
         for label, words in clicks(message):
             assert parse_words(split_text(words), "slack").action.words(), (title, label)
             seen += 1

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.support import samples
 from tests.unit.test_replies_safety import NASTY, mrkdwn_texts
 
 from chatbot.messages import Message, add_note, render_details_view, render_help
 from chatbot.messages.result import render_result
+from chatbot.setup import sample_reports as samples
+from chatbot.setup.sample_messages import actor
 from jobs_maint.actions import Role
 from jobs_maint.grammar import build_help
 from jobs_maint.models import (
@@ -140,7 +141,7 @@ def test_help_fits_for_every_role(role):
     def everybody(_role):
         return tuple(f"U{i:010}" for i in range(200)), tuple(f"S{i:010}" for i in range(200))
 
-    report = build_help(samples.actor(role), "slack")
+    report = build_help(actor(role), "slack")
     message = render_help(report, "/" + "j" * 31, everybody, ("Slack is away. " * 20,) * 9)
     assert isinstance(message, Message)
     check_blocks(message.blocks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime
 
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
@@ -20,17 +21,21 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, sentence
 from jobs_maint.actions import RunDoctor
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import DoctorReport
 
 __all__ = ["MESSAGES", "render_doctor"]
 
-_TITLES = {"error": "Error", "warning": "Warning", "note": "Note"}
+_LEVELS = {"error": "Error", "warning": "Warning", "note": "Note"}
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def render_doctor(report: DoctorReport, *, page: int = 1) -> Message:
+def render_doctor(report: DoctorReport, command: str, *, page: int = 1) -> Message:
+    """`command`: what a fix names is typed here, where Slack knows that word."""
     levels = Counter[str](finding.level for finding in report.findings)
     head = [
         paragraph(*_headline(levels)),
@@ -42,8 +47,18 @@ def render_doctor(report: DoctorReport, *, page: int = 1) -> Message:
     for finding in report.findings:
         if finding.level != "ok":
             same = (finding.level, finding.sentence, finding.fix)
-            together.setdefault(same, []).append(finding.check)
-    items = [_item(checks, *what) for what, checks in together.items()]
+            headings = together.setdefault(same, [])
+            if finding.heading not in headings:
+                headings.append(finding.heading)
+    items = [
+        _item(
+            headings,
+            level,
+            _spell(sentence(text), report.as_of, command),
+            _spell(fix, report.as_of, command),
+        )
+        for (level, text, fix), headings in together.items()
+    ]
     return pack_pages(
         head,
         items,
@@ -70,26 +85,38 @@ def _headline(levels: Counter[str]) -> list[Line]:
     return [["🔴 " if errors else "🟡 ", bold(verdict)], [f"{fine}{more}"]]
 
 
-def _item(checks: list[str], level: str, text: str, fix: str | None) -> list[Part]:
-    names = ", ".join(check.replace("_", " ") for check in checks)
-    lines: list[Line] = [
-        [bold(f"{_TITLES.get(level, level)}: {cut(names, 200)}")],
-        _spell(sentence(text)),
-    ]
+def _item(headings: list[str], level: str, told: Line, fix: Line) -> list[Part]:
+    title = f"{_LEVELS.get(level, level)}: {cut(', '.join(headings), 200)}"
+    lines: list[Line] = [[bold(title)], told]
     if fix:
-        lines.append([bold("Fix: "), *_spell(fix)])
+        lines.append([bold("Fix: "), *fix])
     return [divider(), paragraph(*lines)]
 
 
-def _spell(text: str) -> list[Span | str]:
-    """A sentence; text in backticks becomes code that one can paste."""
+def _spell(text: str | None, now: datetime, command: str) -> Line:
+    """A sentence: times are the reader's, and text in backticks is code that one can paste."""
     spans: list[Span | str] = []
     end = 0
-    text = cut(text, 900)
+    text = cut(text or "", 900)
     for found in _CODE.finditer(text):
-        spans += [text[end : found.start()], code(found[1])]
+        spans += spell_times(text[end : found.start()], now)
+        spans.append(code(_say_here(found[1], command)))
         end = found.end()
-    return [*spans, text[end:]]
+    return [*spans, *spell_times(text[end:], now)] if text else []
 
 
-MESSAGES: Messages = {DoctorReport: lambda report, wanted: render_doctor(report, page=wanted.page)}
+def _say_here(line: str, command: str) -> str:
+    """`jobs-maint rescue` → `/jobs rescue`; what only the shell knows stays as it is."""
+    tool, _, words = line.partition(" ")
+    if tool != "jobs-maint":
+        return line
+    try:
+        parse_words(split_text(words), "slack")
+    except InvalidRequest:
+        return line
+    return f"{command} {words}"
+
+
+MESSAGES: Messages = {
+    DoctorReport: lambda report, wanted: render_doctor(report, wanted.command, page=wanted.page)
+}

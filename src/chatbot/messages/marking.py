@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from chatbot.messages.message import Block, Message
@@ -39,7 +40,8 @@ def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
             blocks.append({**block, "elements": left})
     if not told:
         return message
-    return Message("\n".join([message.text, *dict.fromkeys(told)]), blocks)
+    text = "\n".join([message.text, *dict.fromkeys(told)])
+    return replace(message, text=text, blocks=blocks)
 
 
 def _runs(element: Block, marks: Mapping[str, Line]) -> bool:

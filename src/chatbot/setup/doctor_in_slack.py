@@ -8,8 +8,10 @@ from dataclasses import replace
 from chatbot.access.directory import Directory
 from chatbot.messages.words import count
 from chatbot.settings.bot import ChatbotSettings
+from chatbot.setup.findings import find_title
 from chatbot.setup.one_database import check_one_database
-from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants, list_posted_to
+from chatbot.setup.places import list_posted_to
+from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
 from chatbot.slack.client import SlackClient
 from chatbot.slack.undelivered import DeliveryProblem
 from jobs_maint.models import DoctorReport, Finding
@@ -20,8 +22,9 @@ _LEVELS = ("error", "warning", "note", "ok")
 
 
 def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The worst first."""
-    return tuple(sorted(findings, key=lambda finding: _LEVELS.index(finding.level)))
+    """The worst first, those on Slack with their titles."""
+    titled = (replace(one, title=one.title or find_title(one.check)) for one in findings)
+    return tuple(sorted(titled, key=lambda finding: _LEVELS.index(finding.level)))
 
 
 async def add_slack(
@@ -49,7 +52,7 @@ def _describe_grant(row: GrantRow) -> str:
 
 def _describe_problem(problem: DeliveryProblem) -> Finding:
     times = "" if problem.count == 1 else f" ({problem.count} times)"
-    text = f"{problem.channel} at {problem.at:%H:%M} UTC{times}: {problem.text}"
+    text = f"{problem.channel} at {problem.at:%Y-%m-%d %H:%M} UTC{times}: {problem.text}"
     if problem.delivered_at is not None:
         return Finding("slack_delivery", "note", f"{text} Later messages have arrived there.")
     return Finding(

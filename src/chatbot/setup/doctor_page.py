@@ -16,7 +16,9 @@ from chatbot.messages.parts import bold, paragraph
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.doctor_in_slack import sort_findings
 from chatbot.setup.one_database import check_one_database
-from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants, list_posted_to
+from chatbot.setup.places import list_posted_to
+from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
+from chatbot.setup.validation import validate_samples
 from chatbot.slack.client import SlackClient
 from jobs_maint.actions import RunDoctor
 from jobs_maint.cli.login import find_actor
@@ -32,11 +34,16 @@ __all__ = ["examine", "render_page"]
 
 
 async def examine(
-    settings: ChatbotSettings, maint: MaintSettings, *, post: str | None = None
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    *,
+    post: str | None = None,
+    validate: bool = False,
 ) -> tuple[DoctorReport, tuple[GrantRow, ...]]:
     """Check both halves; one that cannot be reached is a finding, and the other is still checked.
 
-    `post`: a channel for a test message. Raises InvalidRequest if it is not a channel ID.
+    `post`: a channel for a test message; `validate`: let Slack check a sample of each message.
+    Raises InvalidRequest if the channel is not a channel ID.
     """
     if post is not None and not re.fullmatch(r"[CGD][A-Z0-9]{1,30}", post, re.ASCII):
         raise InvalidRequest(
@@ -54,6 +61,8 @@ async def examine(
             slack.stamp.database = database
             found += await check_one_database(slack, list_posted_to(settings), report.as_of)
             grants = await list_grants(settings, directory)
+            if validate:
+                found += await validate_samples(slack)
             if post is not None:
                 found.append(await _post(slack, post))
     return DoctorReport(report.as_of, sort_findings(found)), grants
@@ -67,7 +76,7 @@ async def _ask_core(maint: MaintSettings) -> tuple[DoctorReport, str]:
             return report, await identify_database(pool, maint.environment or "")
     except JobsMaintError as exc:
         fix = "Fix that, then run the doctor again; nothing else about the jobs could be checked."
-        found = (Finding("postgresql", "error", str(exc), fix),)
+        found = (Finding("postgresql", "error", str(exc), fix, "Database"),)
         return DoctorReport(datetime.now(UTC), found), ""
 
 

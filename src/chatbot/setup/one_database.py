@@ -12,6 +12,8 @@ from jobs_maint.models import Finding
 
 __all__ = ["check_one_database"]
 
+MOST = 20
+"""Channels: Slack takes about fifty such calls a minute."""
 RECENT = timedelta(days=1)
 """A database that was moved leaves older messages of its former self."""
 _FIX = (
@@ -23,7 +25,11 @@ _FIX = (
 async def check_one_database(
     slack: SlackClient, channels: Iterable[str], now: datetime
 ) -> tuple[Finding, ...]:
-    """Empty where the database is not known. Looks at the last 200 messages of each channel."""
+    """Empty where the database is not known.
+
+    Looks at the last 200 messages of these channels, and of others that the bot is in: bots of one
+    app are one member, so that the other bot's channels are among them.
+    """
     ours = slack.stamp.database
     if not ours:
         return ()
@@ -33,16 +39,24 @@ async def check_one_database(
             "database: both use the same Slack app, and commands go to either."
         )
         return (Finding("slack_one_database", "error", sentence, _FIX),)
-    for channel in channels:
+    for channel in await _add_own(slack, channels):
         at = await _find_foreign(slack, channel, ours, now)
         if at is not None:
             sentence = (
                 f"A bot of another database posted to {channel} with this Slack app at "
-                f"{at:%-d %b %H:%M} UTC: commands and clicks go to either of the two."
+                f"{at:%Y-%m-%d %H:%M} UTC: commands and clicks go to either of the two."
             )
             return (Finding("slack_one_database", "error", sentence, _FIX),)
     sentence = "No sign of another database's bot with this Slack app."
     return (Finding("slack_one_database", "ok", sentence),)
+
+
+async def _add_own(slack: SlackClient, channels: Iterable[str]) -> list[str]:
+    try:
+        own = await slack.web.list_own_channels(MOST)
+    except JobsMaintError:
+        own = []  # the checks of scopes say why
+    return list(dict.fromkeys([*channels, *own]))[:MOST]
 
 
 async def _find_foreign(

@@ -33,14 +33,14 @@ SCOPES = (
     ),
     Scope(
         "channels:read",
-        ("conversations.info",),
+        ("conversations.info", "users.conversations"),
         "whether a public channel is shared with another organisation",
         "this is unknown, so every answer there is shown only to the asker, with that reason",
         "warning",
     ),
     Scope(
         "groups:read",
-        ("conversations.info",),
+        ("conversations.info", "users.conversations"),
         "whether a private channel is shared with another organisation",
         "this is unknown, so every answer there is shown only to the asker, with that reason",
         "warning",

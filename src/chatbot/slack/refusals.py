@@ -137,6 +137,10 @@ def understand(method: str, exc: SlackApiError, *, repeat: bool) -> Exception:
 
 
 def _list_details(data: Mapping[str, Any]) -> tuple[str, ...]:
+    faults = data.get("errors")
+    if isinstance(faults, list) and any(isinstance(one, dict) for one in faults):
+        told = [one for one in faults if isinstance(one, dict)]
+        return tuple(f"{one.get('message')} at {one.get('pointer')}" for one in told)
     metadata = data.get("response_metadata")
     said = metadata.get("messages") if isinstance(metadata, dict) else None
     return tuple(map(str, said)) if isinstance(said, list) else ()

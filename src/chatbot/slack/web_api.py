@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.identity import Identity
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.quiet import silent_logger
@@ -140,6 +141,26 @@ class WebApi:
         body = {**name, "view": self.stamp.mark_view(view)}
         await self.call("views.update", body, read=False, repeat=True)
 
+    async def validate(self, kind: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
+        """What Slack has against a `message` or a `view`; empty when it takes it. Sends nothing."""
+        try:
+            await self.call("blocks.validate", {kind: json.dumps(payload)}, form=True)
+        except SlackRefused as exc:
+            if exc.reason != f"invalid_{kind}":
+                raise
+            return exc.details or (exc.reason,)
+        return ()
+
+    async def list_own_channels(self, most: int) -> list[str]:
+        """Ids of channels that the bot is in, of the kinds that it may ask about."""
+        scopes = {"public_channel": "channels:read", "private_channel": "groups:read"}
+        kinds = [kind for kind, scope in scopes.items() if scope in (self.granted_scopes or ())]
+        if not kinds:
+            return []
+        body = {"types": ",".join(kinds), "exclude_archived": True, "limit": most}
+        answer = await self.call("users.conversations", body)
+        return [str(channel["id"]) for channel in answer.get("channels") or ()]
+
     async def call(
         self,
         method: str,
@@ -149,8 +170,12 @@ class WebApi:
         read: bool = True,
         repeat: bool | None = None,
         tries: int = TRIES,
+        form: bool = False,
     ) -> Any:
-        """`repeat`: also after an answer that leaves open whether it was done; reads may."""
+        """`repeat`: also after an answer that leaves open whether it was done; reads may.
+
+        `form`: what is read does not fit into an address.
+        """
         again = read if repeat is None else repeat
         deadline = self._clock() + BUDGET
         # Slack limits posts by channel, and everything else by method.
@@ -162,7 +187,9 @@ class WebApi:
                     raise SlackUnavailable(wait, pause=left)
                 await self._sleep(left)
             try:
-                return await self._call_once(method, body, token, read=read, repeat=again)
+                return await self._call_once(
+                    method, body, token, read=read, repeat=again, form=form
+                )
             except AgainLater as exc:
                 if exc.pause:
                     self._not_before.hold(what, exc.pause)
@@ -180,11 +207,13 @@ class WebApi:
         *,
         read: bool,
         repeat: bool,
+        form: bool,
     ) -> Any:
-        # Reads take form fields; what is posted is JSON, for its nested blocks.
-        payload: dict[str, Any] = {"params": _fields(body)} if read else {"json": dict(body or {})}
+        # Reads take fields; what is posted is JSON, for its nested blocks.
+        fields = "data" if form else "params"
+        payload: dict[str, Any] = {fields: _fields(body)} if read else {"json": dict(body or {})}
         if token is not None:
-            payload["params"]["token"] = token
+            payload[fields]["token"] = token
         try:
             answer = await self.sdk.api_call(method, **payload)
         except SlackApiError as exc:

@@ -13,12 +13,20 @@ __all__ = ["DoctorReport", "Finding"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check of the doctor found: a sentence, and its fix unless all is well."""
+    """What one check of the doctor found: a sentence, and its fix unless all is well.
+
+    `title`: what was looked at, for a person; `check` is its name for programs.
+    """
 
     check: str
     level: Literal["ok", "note", "warning", "error"]
     sentence: str
     fix: str | None = None
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        return self.title or self.check
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,11 @@ def render_doctor(report: DoctorReport, page: Page) -> None:
     for finding in report.findings:
         if finding.level != "ok":
             same = (finding.level, finding.sentence, finding.fix)
-            together.setdefault(same, []).append(finding.check)
-    for (level, sentence, fix), checks in together.items():
-        page.line(f"{level.upper()} {', '.join(map(safe_word, checks))}", _STYLES[level])
+            headings = together.setdefault(same, [])
+            if finding.heading not in headings:
+                headings.append(finding.heading)
+    for (level, sentence, fix), headings in together.items():
+        page.line(f"{level.upper()} {', '.join(map(safe_word, headings))}", _STYLES[level])
         page.line(safe_line(sentence), indent=2)
         if fix:
             page.line(f"Fix: {safe_line(fix)}", indent=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -36,37 +36,51 @@ _LEVELS = ("error", "warning", "note", "ok")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs`: whose tables it reads, so that missing ones are not reported once per check."""
+    """`title`: what it looks at, for a person.
+
+    `needs`: whose tables it reads, so that missing ones are not reported once per check.
+    """
 
     name: str
+    title: str
     run: Callable[[Conn, Situation], Awaitable[Finding]]
     needs: Literal["procrastinate", "ours"] | None = None
 
 
 CHECKS = (
-    Check("postgresql", database.check_postgresql),
-    Check("read_only", database.check_read_only),
-    Check("isolation", database.check_isolation),
-    Check("clock", database.check_clock),
-    Check("proxy", database.check_proxy),
-    Check("bot_package", database.check_bot_package),
-    Check("procrastinate", schema.check_procrastinate),
-    Check("procrastinate_schema", schema.check_procrastinate_schema),
-    Check("schema", schema.check_schema),
-    Check("privileges", schema.check_privileges),
-    Check("indexes", schema.check_indexes, "procrastinate"),
-    Check("worker_rows", database.check_worker_rows, "procrastinate"),
-    Check("foreign_keys", foreign_keys.check_foreign_keys, "procrastinate"),
-    Check("workers", workers.check_workers, "ours"),
-    Check("recorder", workers.check_recorder, "ours"),
-    Check("deleted_jobs", workers.check_deleted_jobs, "ours"),
-    Check("maintenance_queue", workers.check_maintenance_queue, "ours"),
-    Check("locks", workers.check_locks, "ours"),
-    Check("rescue", maintenance.check_rescue, "ours"),
-    Check("purge", maintenance.check_purge, "ours"),
-    Check("digests", maintenance.check_digests, "ours"),
-    Check("suspects", maintenance.check_suspects, "ours"),
-    Check("audit", maintenance.check_audit, "ours"),
+    Check("postgresql", "PostgreSQL version", database.check_postgresql),
+    Check("read_only", "Changes to the database", database.check_read_only),
+    Check("isolation", "Transaction isolation", database.check_isolation),
+    Check("clock", "Clocks of machine and database", database.check_clock),
+    Check("proxy", "Proxy", database.check_proxy),
+    Check("bot_package", "The bot's package", database.check_bot_package),
+    Check("procrastinate", "Procrastinate version", schema.check_procrastinate),
+    Check("procrastinate_schema", "Procrastinate's tables", schema.check_procrastinate_schema),
+    Check("schema", "Tables of procrastinate-ops", schema.check_schema),
+    Check("privileges", "Privileges of the database user", schema.check_privileges),
+    Check("indexes", "Indexes", schema.check_indexes, "procrastinate"),
+    Check("worker_rows", "Start and end of workers", database.check_worker_rows, "procrastinate"),
+    Check(
+        "foreign_keys",
+        "Tables that refer to jobs",
+        foreign_keys.check_foreign_keys,
+        "procrastinate",
+    ),
+    Check("workers", "Workers", workers.check_workers, "ours"),
+    Check("recorder", "Recorded errors", workers.check_recorder, "ours"),
+    Check("deleted_jobs", "Jobs deleted by workers", workers.check_deleted_jobs, "ours"),
+    Check(
+        "maintenance_queue",
+        "Queue of the maintenance tasks",
+        workers.check_maintenance_queue,
+        "ours",
+    ),
+    Check("locks", "Locks that hold up jobs", workers.check_locks, "ours"),
+    Check("rescue", "Rescue of stuck jobs", maintenance.check_rescue, "ours"),
+    Check("purge", "Nightly purge", maintenance.check_purge, "ours"),
+    Check("digests", "Digests", maintenance.check_digests, "ours"),
+    Check("suspects", "Jobs without a living worker", maintenance.check_suspects, "ours"),
+    Check("audit", "Acts that were cut off", maintenance.check_audit, "ours"),
 )
 
 
@@ -95,8 +109,10 @@ async def examine(
                 await note_why_not_connected(exc, *await ask_params(pool))
                 unreachable = exc
             findings.append(_not_checked(check, exc, patience))
+    titles = {check.name: check.title for check in CHECKS}
     findings.sort(key=lambda finding: _LEVELS.index(finding.level))
-    return DoctorReport(as_of, tuple(findings))
+    titled = (replace(finding, title=titles[finding.check]) for finding in findings)
+    return DoctorReport(as_of, tuple(titled))
 
 
 async def _find_missing_tables(

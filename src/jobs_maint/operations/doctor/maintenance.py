@@ -147,7 +147,7 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
         return warning(
             "suspects",
             f"{what}; {found['overdue']:,} should have been put back by now.",
-            "Run `jobs-maint rescue`; the check named rescue says why it did not run.",
+            "Run `jobs-maint rescue`; the finding on the rescue says why it did not run.",
         )
     return note(
         "suspects",

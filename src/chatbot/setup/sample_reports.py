@@ -1,28 +1,19 @@
-"""Reports as they come in a bad night, and the messages made of them."""
+"""Reports as they come in a bad night, to check what messages are made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from chatbot import messages as replies
-from chatbot.messages.marking import mark_done, tell_who
-from chatbot.messages.result import render_result
-from jobs_maint.actions import Actor, Grant, RetryJobs, Role, permit
-from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
-from jobs_maint.grammar import build_help
 from jobs_maint.models import (
-    ActReport,
     AuditEntry,
     AuditReport,
     DigestReport,
-    DoctorReport,
     ErrorGroup,
     ErrorsReport,
     FailedGroup,
     FailedJobsReport,
     FailedRun,
-    Finding,
     ItemOutcome,
     ItemResult,
     JobDetails,
@@ -37,11 +28,8 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
-from tests.support.drawing import Drawn
-from tests.support.samples_acts import messages_of_acts
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-COMMAND = "/jobs"
 
 
 def ago(minutes: float) -> datetime:
@@ -69,8 +57,8 @@ def stats() -> StatsReport:
 TIMEOUT = "POST https://hooks.example.com/orders/88123 timed out after 10 s"
 
 
-def alike(count: int, task: str, kind: str | None, text: str, job: int, **more: object):
-    values = {"retriable": count, "queue": "webhook", **more}
+def alike(count: int, task: str, kind: str | None, text: str, job: int, **more: Any) -> FailedGroup:
+    values: dict[str, Any] = {"retriable": count, "queue": "webhook", **more}
     return FailedGroup(
         f"team.tasks.{task}", count, job_ids=tuple(range(job, job - min(count, 250), -1)),
         recorded=kind is not None, kind="error" if kind else None, exception_type=kind,
@@ -78,9 +66,9 @@ def alike(count: int, task: str, kind: str | None, text: str, job: int, **more: 
     )  # fmt: skip
 
 
-def failed(*groups: FailedGroup, **more: object) -> FailedJobsReport:
+def failed(*groups: FailedGroup, **more: Any) -> FailedJobsReport:
     groups = groups or (alike(37, "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4748),)
-    values = {"since_seconds": 3600.0, "retried_since": 0, **more}
+    values: dict[str, Any] = {"since_seconds": 3600.0, "retried_since": 0, **more}
     total = sum(one.count for one in groups)
     return FailedJobsReport(NOW, (), total, 20, groups=groups, **values)
 
@@ -95,7 +83,9 @@ def failed_differently() -> FailedJobsReport:
     )  # fmt: skip
 
 
-def group(count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int):
+def group(
+    count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int
+) -> ErrorGroup:
     spread = [min(count, 2), 0, 0, min(max(count - 2, 0), 3), 0, 0, 0, 0, 0, 0]
     rest = count - sum(spread)
     return ErrorGroup(
@@ -138,7 +128,7 @@ def no_errors() -> ErrorsReport:
 
 def stuck_job(
     job_id: int, task: str, running: float, due: float | None = None, *, named: bool = False
-):
+) -> StuckJob:
     return StuckJob(
         job_id, "webhook", f"team.tasks.{task}", 1, ago(running / 60), running, named,
         "web-1 pid 712" if named or due is not None else None,
@@ -192,26 +182,6 @@ def audit() -> AuditReport:
     return AuditReport(NOW, entries, 5, 7 * 86_400.0)
 
 
-def doctor() -> DoctorReport:
-    return DoctorReport(
-        NOW,
-        (
-            Finding("queue", "error", "no worker listens to the queue jobs_maint, so that no purge "
-                    "and no rescue runs", "start a worker for it: `procrastinate worker -q "
-                    "jobs_maint`"),
-            Finding("recorder", "warning", "3 of the 41 failures of the last day have no record",
-                    "register(app) before the workers of web-3 start"),
-            Finding("indexes", "note", "2 optional indexes are missing", "`jobs-maint "
-                    "schema apply` builds them without blocking"),
-            *(Finding(f"check_{i}", "ok", "fine") for i in range(17)),
-        ),
-    )  # fmt: skip
-
-
-def sound() -> DoctorReport:
-    return DoctorReport(NOW, tuple(Finding(f"check_{i}", "ok", "fine") for i in range(20)))
-
-
 def details(status: str = "failed") -> JobDetails:
     trace = "\n".join(
         (
@@ -256,91 +226,11 @@ def rescue() -> RescueReport:
     )  # fmt: skip
 
 
-def digest(**fields: object) -> DigestReport:
-    values = {
+def digest(**fields: Any) -> DigestReport:
+    values: dict[str, Any] = {
         "succeeded": 58_931, "retrying": 12, "put_back": 0, "groups_not_shown": 0,
         "failures_not_shown": 0, "queues": (), "purged": 12_044, "groups": GROUPS,
     }  # fmt: skip
     values["slots"] = tuple(map(sum, zip(*(one.slots for one in GROUPS), strict=True)))
-    return DigestReport(0, "now", NOW - timedelta(days=1), NOW, 57, 13, **{**values, **fields})
-
-
-def holders(role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return ("U0ANA",), ("S0ONCALL",)
-
-
-def actor(role: Role | None) -> Actor:
-    return Actor("slack", "U0VERA", "vera", "C0OPS", (Grant(role),) if role else ())
-
-
-def refused() -> NotPermitted:
-    try:
-        permit(actor(Role.VIEWER), RetryJobs((7,)))
-    except NotPermitted as exc:
-        return exc
-    raise AssertionError("a viewer may retry")
-
-
-def helped(role: Role | None, about: str | None = None) -> replies.Message:
-    return replies.render_help(build_help(actor(role), "slack", about), COMMAND, holders)
-
-
-def all_messages() -> Iterator[tuple[str, str, bool, replies.Message]]:
-    """Each message by its title, with what was typed, and whether only one person sees it."""
-
-    def shown(title: str, typed: str, result: object, page: int = 1):
-        private = typed.startswith("/jobs status")
-        return title, typed, private, render_result(result, COMMAND, by="U0ANA", page=page)
-
-    yield shown("stats", "/jobs stats", stats())
-    yield shown("errors", "/jobs errors --since 1h", errors())
-    yield shown("errors: none", "/jobs errors", no_errors())
-    yield shown("errors: more than a page", "/jobs errors webhook", many_errors())
-    yield shown("failed: all alike", "/jobs failed --since 1h", failed())
-    yield shown("failed: several errors", "/jobs failed --since 1h", failed_differently())
-    title, _, private, message = shown("failed: one of them used", "", failed_differently())
-    [row] = [b["elements"] for b in message.blocks if "Preview retry of 4'" in str(b)]
-    words = row[0]["value"]
-    used = mark_done(message, {words: tell_who("retry", "U0ANA", NOW)})
-    yield title, "/jobs failed --since 1h", private, used
-    settled = FailedJobsReport(NOW, (), 0, 20, since_seconds=3600.0, retried_since=3)
-    yield shown("failed: retried since", "/jobs failed --since 1h", settled)
-    yield shown("stuck", "/jobs stuck", stuck())
-    yield shown("stuck: none", "/jobs stuck", StuckReport(NOW, (), ()))
-    yield shown("workers", "/jobs workers", workers())
-    yield shown("workers: none", "/jobs workers", WorkersReport(NOW, ()))
-    yield shown("audit", "/jobs audit", audit())
-    yield shown("doctor", "/jobs doctor", doctor())
-    yield shown("doctor: sound", "/jobs doctor", sound())
-    yield shown("digest", "/jobs digest", digest())
-    yield shown("status", "/jobs status 4711", details())
-    yield shown(
-        "retry",
-        "/jobs retry 4711",
-        ActReport(
-            (ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "t.deliver_webhook"),),
-            0.1,
-        ),
-    )
-    yield shown("rescue", "/jobs rescue", rescue())
-    yield shown("rescue: none", "/jobs rescue", RescueReport((), 0, 0.1))
-    for role in (Role.ADMIN, Role.VIEWER, None):
-        yield f"help: {role or 'no role'}", "/jobs help", True, helped(role)
-    yield "help retry", "/jobs help retry", True, helped(Role.OPERATOR, "retry")
-    typo = InvalidRequest("there is no word 'stas'; did you mean 'stats'?", suggestion="stats")
-    wrong = replies.render_error(typo, COMMAND, "stas", suggestion="stats")
-    yield "did you mean", "/jobs stas", True, wrong
-    none = replies.render_error(JobNotFound("no job has the id 7"), COMMAND, "status 7")
-    yield "no such job", "/jobs status 7", True, none
-    refusal = replies.render_refusal(refused(), users=["U0ANA"], usergroups=["S0ONCALL"])
-    yield "refusal", "/jobs retry 7", True, refusal
-    broken = replies.render_unexpected("a1b2c3d4", COMMAND, "retry 7", act=True)
-    yield "unexpected", "/jobs retry 7", True, broken
-    yield from messages_of_acts()
-
-
-def all_drawn() -> Iterator[Drawn]:
-    for title, typed, private, message in all_messages():
-        yield Drawn(title, message.blocks, typed, private)
-    yield Drawn("details: modal", [], view=replies.render_details_view(details(), channel="C0OPS"))
-    yield Drawn("details: modal, loading", [], view=replies.render_loading_view(4711))
+    values |= {"since": NOW - timedelta(days=1), "until": NOW, "failed": 57, "failed_before": 13}
+    return DigestReport(0, "now", **{**values, **fields})
