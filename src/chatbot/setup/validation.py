@@ -25,7 +25,8 @@ async def validate_samples(slack: SlackClient) -> list[Finding]:
     found: list[Finding] = []
     messages, views = list(all_messages()), list(all_views())
     try:
-        found += [await _check_message(slack, title, message) for title, *_, message in messages]
+        for title, *_, message in messages:
+            found.append(await _check_message(slack, title, message))
         for title, view in views:
             said = await slack.web.validate("view", slack.stamp.mark_view(view))
             found.append(_refused(title, said) if said else _taken(title))
