@@ -2,7 +2,7 @@
 # Targets: `runtime` holds the commands `jobs-maint` and `jobs-chatbot`; `demo` adds the sample team app.
 
 FROM python:3.11.14-slim-bookworm AS build
-RUN pip install --no-cache-dir "uv==0.9.11"
+RUN pip install --no-cache-dir --root-user-action ignore "uv==0.9.11"
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PROJECT_ENVIRONMENT=/opt/venv \

@@ -27,7 +27,11 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ENV_EXAMPLE = (ROOT / ".env.example").read_text()
 SETTING_LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]+)=(.*)$")
 
-NOT_READ_BY_THE_PRODUCT = {"JOB_QUEUE_DATABASE_PASSWORD", "JOB_QUEUE_ENABLED"}
+NOT_READ_BY_THE_PRODUCT = {
+    "JOB_QUEUE_DATABASE_PASSWORD",
+    "JOB_QUEUE_ENABLED",
+    "POSTGRES_PASSWORD",
+}
 """The compose file's own database, and the sample team app."""
 
 
@@ -106,10 +110,38 @@ def test_compose_services_reach_the_database_inside(name):
     """Also where .env names the address for outside: `environment` wins over `env_file`."""
     spec = OUR_SERVICES[name]
     assert "@postgres-jobs:5432/" in spec["environment"]["JOB_QUEUE_DATABASE_URL"]
-    if name == "migrate":
-        assert "env_file" not in spec  # no secret that it does not need
-        return
-    assert spec["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_compose_services_get_no_secret_that_they_do_not_need():
+    """Worker and bot read all of .env, to refuse what is misspelt; `environment` wins over it."""
+    in_file = {
+        name for name in example_names() if name.endswith(("_TOKEN", "_SECRET", "_PASSWORD"))
+    }
+    assert len(in_file) == 5
+    kept = {}
+    for name, spec in OUR_SERVICES.items():
+        blanked = {key for key, value in spec["environment"].items() if value == ""}
+        kept[name] = in_file - blanked if "env_file" in spec else set()
+    # The address that every service has contains the password of its role.
+    role = {"JOB_QUEUE_DATABASE_PASSWORD"}
+    assert kept == {
+        "migrate": set(),
+        "worker": role | {"SLACK_BOT_TOKEN"},
+        "chatbot": role | {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"},
+    }
+    for name in ("worker", "chatbot"):
+        assert OUR_SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_compose_database_belongs_to_a_role_that_is_no_superuser():
+    spec = SERVICES["postgres-jobs"]
+    assert "POSTGRES_USER" not in spec["environment"]
+    (script,) = [volume for volume in spec["volumes"] if "/docker-entrypoint-initdb.d/" in volume]
+    text = (ROOT / script.split(":")[0]).read_text()
+    assert "CREATE ROLE jobs LOGIN" in text
+    assert "SUPERUSER" not in text
+    (password,) = re.findall(r"^\\getenv \w+ (\w+)$", text, re.MULTILINE)
+    assert password in spec["environment"]
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -317,7 +349,8 @@ def test_shell_scripts_pass_shellcheck():
     shellcheck = shutil.which("shellcheck")
     if shellcheck is None:
         pytest.skip("shellcheck is not installed: apt-get install shellcheck")
-    scripts = [ROOT / ".ci" / "run", *sorted((ROOT / "scripts").rglob("*.sh"))]
+    folders = (ROOT / "scripts", ROOT / "tests")
+    scripts = [ROOT / ".ci" / "run", *(s for f in folders for s in sorted(f.rglob("*.sh")))]
     checked = subprocess.run(
         [shellcheck, *scripts], capture_output=True, text=True, timeout=60, check=False
     )
