@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from local_slack.errors import ConfigError, ControlError
     from local_slack.journal import Breach, Call
     from local_slack.messages import SeenMessage
+    from local_slack.page.settings import Page, load_page
     from local_slack.server import LocalSlack
+    from local_slack.serving import serve
     from local_slack.text import as_text
     from local_slack.views import SeenView
 
@@ -42,6 +44,7 @@ __all__ = [
     "Limits",
     "LocalSlack",
     "LocalSlackControl",
+    "Page",
     "RawResponse",
     "SeenMessage",
     "SeenView",
@@ -50,7 +53,9 @@ __all__ = [
     "Usergroup",
     "as_text",
     "load_config",
+    "load_page",
     "parse_config",
+    "serve",
 ]
 
 _HOMES = {
@@ -65,6 +70,7 @@ _HOMES = {
     "Limits": "local_slack.config",
     "LocalSlack": "local_slack.server",
     "LocalSlackControl": "local_slack.client",
+    "Page": "local_slack.page.settings",
     "RawResponse": "local_slack.delivery",
     "SeenMessage": "local_slack.messages",
     "SeenView": "local_slack.views",
@@ -73,7 +79,9 @@ _HOMES = {
     "Usergroup": "local_slack.config",
     "as_text": "local_slack.text",
     "load_config": "local_slack.config",
+    "load_page": "local_slack.page.settings",
     "parse_config": "local_slack.config",
+    "serve": "local_slack.serving",
 }
 
 

@@ -89,10 +89,12 @@ class Acting(Core):
 
         return await wait_for(look, predicate, timeout, what="message")
 
-    def post_as_user(self, user: str, channel: str, text: str) -> SeenMessage:
+    def post_as_user(
+        self, user: str, channel: str, text: str, *, thread_ts: str | None = None
+    ) -> SeenMessage:
         """Write an ordinary message, as a person does."""
         self._workspace.get_person(user, channel)
-        message = Message(self._workspace.next_ts(), channel, user, text)
+        message = Message(self._workspace.next_ts(), channel, user, text, thread_ts=thread_ts)
         return self._workspace.add(message).seen()
 
     def open_dm(self, user: str) -> str:

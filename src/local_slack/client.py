@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
@@ -18,7 +19,11 @@ class LocalSlackControl:
     """Use as `async with LocalSlackControl(url) as slack`; raises `ControlError` as there."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+        """`url`: that of the server, or of its page with the secret."""
+        parsed = urlsplit(url)
+        self.url = f"{parsed.scheme}://{parsed.netloc}"
+        token = parse_qs(parsed.query).get("token", [""])[0]
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -26,7 +31,7 @@ class LocalSlackControl:
         return f"{self.url}/api/"
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
+        self._session = aiohttp.ClientSession(headers=self._headers)
         return self
 
     async def __aexit__(

@@ -98,6 +98,8 @@ def _build_verbs(slack: Controls) -> dict[str, Verb]:
         slack.set_unsupported_blocks,
     )
     awaited = (
+        slack.choose,
+        slack.choose_in_view,
         slack.click,
         slack.click_in_view,
         slack.close_view,

@@ -13,7 +13,7 @@ import aiohttp
 from slack_sdk.signature import SignatureVerifier
 
 from local_slack.errors import ControlError, SlackError
-from local_slack.journal import Journal
+from local_slack.journal import Delivered, Journal
 from local_slack.modals import Modals
 from local_slack.responses import Origin, Responses, parse_answer
 from local_slack.sockets import Sockets
@@ -145,6 +145,10 @@ class Delivery:
         if error is not None:
             self._show_error(request, error)
         seconds = time.monotonic() - started
+        at = self._workspace.clock()
+        self._journal.add_request(
+            Delivered(request_id, request.kind, request.payload, status, seconds, error, at)
+        )
         return CommandResult(request_id, status == 200, status, seconds, error)
 
     async def _post(self, request: _Request) -> tuple[int, Any]:

@@ -57,13 +57,14 @@ def fill_in(view: View, given: dict[str, Any]) -> State:
             raise ControlError(f"the modal has no input {name!r}; it has: {there}")
         element, block_id = elements[name]
         key, _ = FIELDS[element["type"]]
-        filled = {"type": element["type"], key: _pick(element, key, value)}
+        filled = {"type": element["type"], key: pick(element, key, value)}
         values[block_id][element["action_id"]] = filled
     _check_required(view.blocks, values)
     return values
 
 
-def _pick(element: dict[str, Any], key: str, value: Any) -> Any:
+def pick(element: dict[str, Any], key: str, value: Any) -> Any:
+    """Return what the state holds under `key` when the user gives `value`."""
     if key == "value":
         return _type_in(element, value)
     if key == "selected_options":

@@ -38,6 +38,8 @@ class Message:
     thread_ts: str | None = None
     bot_id: str | None = None
     app_id: str | None = None
+    changed: int = 0
+    """What `Workspace.changes` was when it was last posted or edited."""
 
     def is_seen_by(self, user: str | None) -> bool:
         return self.ephemeral_to is None or user is None or self.ephemeral_to == user

@@ -155,6 +155,6 @@ def update_message(api: Api, arguments: Arguments) -> dict[str, Any]:
     message.blocks = message.blocks if blocks is None else blocks
     message.metadata = message.metadata if metadata is None else metadata or None
     message.edited_ts = api.workspace.next_ts()
-    api.workspace.notify()
+    api.workspace.notify(message)
     body = message.to_slack(with_metadata=True)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": body}

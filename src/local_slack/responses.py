@@ -159,7 +159,7 @@ class Responses:
         message.text, message.blocks = text, blocks
         if message.ephemeral_to is None:
             message.edited_ts = self._workspace.next_ts()
-        self._workspace.notify()
+        self._workspace.notify(message)
 
 
 def parse_answer(body: str) -> dict[str, Any]:

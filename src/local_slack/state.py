@@ -27,6 +27,10 @@ class Workspace:
         self.bot_scopes = config.app.bot_scopes
         self.unsupported_blocks = config.workspace.unsupported_blocks
         self.changes = 0
+        self.deleted: list[tuple[int, str, str]] = []
+        """(changes, channel, ts) of each message that was deleted."""
+        self.watchers: set[Callable[[], None]] = set()
+        """Called after each change."""
         self._last_ts = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -111,11 +115,12 @@ class Workspace:
 
     def add(self, message: Message) -> Message:
         self.messages.append(message)
-        self.notify()
+        self.notify(message)
         return message
 
     def delete(self, message: Message) -> None:
         self.messages.remove(message)
+        self.deleted.append((self.changes + 1, message.channel, message.ts))
         self.notify()
 
     def find(self, channel: str, ts: Any) -> Message | None:
@@ -131,8 +136,13 @@ class Workspace:
             raise ControlError(f"{as_user} is not in #{place.name}")
         return [m for m in self.messages if m.channel == channel and m.is_seen_by(as_user)]
 
-    def notify(self) -> None:
+    def notify(self, message: Message | None = None) -> None:
+        """Tell of a change, of this message if of one."""
         self.changes += 1
+        if message is not None:
+            message.changed = self.changes
+        for watcher in self.watchers:
+            watcher()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

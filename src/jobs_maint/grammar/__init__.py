@@ -6,10 +6,20 @@ same declarations, `WORDS`.
 """
 
 from jobs_maint.grammar.command import Command
+from jobs_maint.grammar.completion import build_completion
 from jobs_maint.grammar.help import build_help
 from jobs_maint.grammar.parsing import parse_words
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.word import Word
 from jobs_maint.grammar.words import WORDS, build_grammar
 
-__all__ = ["WORDS", "Command", "Word", "build_grammar", "build_help", "parse_words", "split_text"]
+__all__ = [
+    "WORDS",
+    "Command",
+    "Word",
+    "build_completion",
+    "build_grammar",
+    "build_help",
+    "parse_words",
+    "split_text",
+]

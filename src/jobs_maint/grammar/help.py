@@ -22,7 +22,7 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
     text = None
     if about is not None:
         command = root.commands[about]
-        lines = [_usage(command), command.help or ""]
+        lines = [write_usage(command), command.help or ""]
         if isinstance(command, click.Group):
             lines += [f"  {about} {sub.name}: {sub.help}" for sub in command.commands.values()]
         lines += [
@@ -38,7 +38,7 @@ def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:
     first = next(iter(command.commands)) if isinstance(command, click.Group) else ""
     role = WORDS[f"{name} {first}".rstrip()].role
     allowed = role is None or actor.scope(role) is not None
-    return HelpWord(name, _usage(command), command.help or "", role, allowed)
+    return HelpWord(name, write_usage(command), command.help or "", role, allowed)
 
 
 def _option(param: click.Option) -> str:
@@ -46,7 +46,7 @@ def _option(param: click.Option) -> str:
     return f"{param.opts[0]}{value}"
 
 
-def _usage(command: click.Command) -> str:
+def write_usage(command: click.Command) -> str:
     if isinstance(command, click.Group):
         return f"{command.name} {'|'.join(command.commands)}"
     parts = [command.name or ""]

@@ -1,0 +1,9 @@
+import { render } from "preact";
+import { App } from "./app";
+import { store } from "./store";
+import "./style/page.css";
+import "./style/message.css";
+import "./style/dialog.css";
+
+store.start();
+render(<App />, document.body);

@@ -1,0 +1,197 @@
+// What the page knows, and what it does when news come in.
+
+import { Feed, type Status } from "./feed";
+import type { Entry, Message, Part, Place, Told, View, Word } from "./types";
+
+const MOST_DRAWN = 300;
+const KEPT = 200;
+const MOST_ENTRIES = 500;
+
+export type Pane = { kind: "inspector" } | { kind: "thread"; ts: string } | null;
+
+/** A question that a button asks before it counts. */
+export interface Question {
+  confirm: Part;
+  go: () => void;
+}
+
+export class Store {
+  status: Status = "connecting";
+  place: Place | null = null;
+  words: Word[] = [];
+  messages = new Map<string, Message[]>();
+  more = new Set<string>();
+  unread = new Map<string, number>();
+  channel = "";
+  view: View | null = null;
+  pane: Pane = null;
+  thread: Message[] = [];
+  entries: Entry[] = [];
+  question: Question | null = null;
+  /** A sentence above the composer: what could not be done. */
+  said: string | null = null;
+  isMenuOpen = false;
+  /** Whether the newest message is in sight; then what is far above may go. */
+  isPinned = true;
+
+  private feed = new Feed(
+    (news) => this.take(news),
+    (status) => this.setStatus(status),
+  );
+  private watchers = new Set<() => void>();
+
+  start(): void {
+    this.feed.connect();
+    addEventListener("hashchange", () => this.greet());
+  }
+
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
+  }
+
+  set(changes: Partial<Store>): void {
+    Object.assign(this, changes);
+    for (const watcher of this.watchers) watcher();
+  }
+
+  get role(): string {
+    return this.place?.people.find((one) => one.id === this.place?.me)?.role ?? "";
+  }
+
+  /** Messages of the channel that stand there by themselves, oldest first. */
+  get roots(): Message[] {
+    return (this.messages.get(this.channel) ?? []).filter((one) => !one.thread);
+  }
+
+  be(user: string): void {
+    location.hash = `${user}/${this.channel}`;
+  }
+
+  open(channel: string): void {
+    this.unread.delete(channel);
+    this.set({ channel, pane: this.pane?.kind === "thread" ? null : this.pane, isPinned: true });
+    this.set({ isMenuOpen: false, said: null });
+    if (this.place) history.replaceState(null, "", `#${this.place.me}/${channel}`);
+  }
+
+  async openDirect(): Promise<void> {
+    this.open(await this.feed.ask({ do: "direct" }));
+  }
+
+  /** Do it; what goes wrong is said above the composer. */
+  async act(what: object): Promise<Told | null> {
+    this.set({ said: null });
+    try {
+      return await this.feed.ask(what);
+    } catch (error) {
+      this.set({ said: (error as Error).message });
+      return null;
+    }
+  }
+
+  async showOlder(): Promise<void> {
+    const channel = this.channel;
+    const there = this.messages.get(channel) ?? [];
+    const found = await this.feed.ask({ do: "older", channel, before: there[0]?.ts ?? "9" });
+    const known = new Set(there.map((one) => one.ts));
+    const older = found.messages.filter((one: Message) => !known.has(one.ts));
+    this.messages.set(channel, [...older, ...(this.messages.get(channel) ?? [])]);
+    if (!found.more) this.more.delete(channel);
+    this.set({});
+  }
+
+  async openThread(ts: string): Promise<void> {
+    this.set({ pane: { kind: "thread", ts }, thread: [] });
+    const found = await this.feed.ask({ do: "thread", channel: this.channel, ts });
+    this.set({ thread: found.messages });
+  }
+
+  inspect(on: boolean): void {
+    this.set({ pane: on ? { kind: "inspector" } : null, entries: [] });
+    this.feed.tell({ do: "inspect", on });
+  }
+
+  private setStatus(status: Status): void {
+    this.set({ status });
+    if (status === "open") {
+      this.greet();
+      if (this.pane?.kind === "inspector") this.inspect(true);
+    }
+  }
+
+  private greet(): void {
+    const [user = "", channel = ""] = location.hash.slice(1).split("/");
+    if (channel) this.channel = channel;
+    this.feed.tell({ do: "hello", user });
+  }
+
+  private take(news: any): void {
+    if (news.kind === "place") this.takePlace(news);
+    else if (news.kind === "start") this.takeStart(news);
+    else if (news.kind === "changes") this.takeChanges(news.messages, news.deleted);
+    else if (news.kind === "view") this.set({ view: news.view });
+    else if (news.kind === "traffic") {
+      const entries = [...this.entries, ...news.entries].sort((a, b) => a.at - b.at);
+      this.set({ entries: entries.slice(-MOST_ENTRIES) });
+    }
+  }
+
+  private takePlace(place: Place): void {
+    const isOther = place.me !== this.place?.me;
+    const ids = place.channels.map((one) => one.id);
+    this.set({ place });
+    if (isOther) this.set({ unread: new Map(), pane: this.pane?.kind === "thread" ? null : this.pane });
+    this.open(ids.includes(this.channel) ? this.channel : (ids[0] ?? ""));
+  }
+
+  private takeStart(news: { messages: Message[]; more: string[]; words: Word[] }): void {
+    const messages = new Map<string, Message[]>();
+    for (const one of news.messages) {
+      messages.set(one.channel, [...(messages.get(one.channel) ?? []), one]);
+    }
+    this.set({ messages, more: new Set(news.more), words: news.words, isPinned: true });
+    if (this.pane?.kind === "thread") void this.openThread(this.pane.ts);
+  }
+
+  private takeChanges(changed: Message[], deleted: [string, string][]): void {
+    for (const one of changed) {
+      this.put(one);
+      if (this.pane?.kind === "thread" && [one.ts, one.thread].includes(this.pane.ts)) {
+        this.thread = upsert(this.thread, one);
+      }
+    }
+    for (const [channel, ts] of deleted) {
+      const there = this.messages.get(channel) ?? [];
+      this.messages.set(channel, there.filter((one) => one.ts !== ts));
+      this.thread = this.thread.filter((one) => one.ts !== ts);
+    }
+    this.set({});
+  }
+
+  private put(message: Message): void {
+    const { channel, ts } = message;
+    const there = this.messages.get(channel) ?? [];
+    const isKnown = there.some((one) => one.ts === ts);
+    // What was edited far above is fetched when it is scrolled to.
+    if (!isKnown && this.more.has(channel) && there.length && ts < there[0].ts) return;
+    let now = upsert(there, message);
+    if (now.length > MOST_DRAWN && (channel !== this.channel || this.isPinned)) {
+      now = now.slice(-KEPT);
+      this.more.add(channel);
+    }
+    this.messages.set(channel, now);
+    if (!isKnown && channel !== this.channel && message.kind !== "command") {
+      this.unread.set(channel, (this.unread.get(channel) ?? 0) + 1);
+    }
+  }
+}
+
+function upsert(there: Message[], message: Message): Message[] {
+  const index = there.findIndex((one) => one.ts === message.ts);
+  if (index >= 0) return there.with(index, message);
+  const after = there.findLastIndex((one) => one.ts < message.ts);
+  return there.toSpliced(after + 1, 0, message);
+}
+
+export const store = new Store();
