@@ -64,15 +64,9 @@ def list_recent(
     slack: Core, user: str, channel: str, before: str | None = None
 ) -> tuple[list[Json], bool]:
     """The newest messages there (before that one), oldest first, and whether there are more."""
-    found: list[Json] = []
-    for message in reversed(slack._workspace.messages):  # noqa: SLF001
-        if message.channel != channel or not message.is_seen_by(user):
-            continue
-        if before is None or message.ts < before:
-            if len(found) == PAGE_SIZE:
-                return found[::-1], True
-            found.append(describe_message(message))
-    return found[::-1], False
+    there = slack._workspace.list_seen(channel, user)  # noqa: SLF001
+    found = [one for one in there if before is None or one.ts < before]
+    return [describe_message(one) for one in found[-PAGE_SIZE:]], len(found) > PAGE_SIZE
 
 
 def list_changed(slack: Core, user: str, since: int) -> list[Json]:

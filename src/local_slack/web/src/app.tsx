@@ -17,7 +17,9 @@ export function App() {
       <Sidebar place={place} />
       <main>
         <Bar place={place} />
-        <Lost />
+        <div class="alerts" role="alert">
+          <Lost />
+        </div>
         <Channel place={place} />
       </main>
       {pane?.kind === "inspector" && <Inspector />}
@@ -76,7 +78,6 @@ function Sidebar({ place }: { place: Place }) {
   const close = () => store.set({ isMenuOpen: false });
   return (
     <>
-      {store.isMenuOpen && <div class="shade" onClick={close} />}
       <nav
         class={store.isMenuOpen ? "sidebar open" : "sidebar"}
         aria-label="Channels"
@@ -96,6 +97,7 @@ function Sidebar({ place }: { place: Place }) {
         <DirectButton place={place} />
         <p class="notice">{place.notice}</p>
       </nav>
+      {store.isMenuOpen && <div class="shade" onClick={close} />}
     </>
   );
 }
@@ -131,7 +133,7 @@ function Lost() {
   if (store.status === "locked") return <Locked />;
   if (store.status !== "lost") return null;
   return (
-    <p class="lost" role="status">
+    <p class="lost">
       The connection to the local Slack is lost. Trying again… What you see may be out of date.
     </p>
   );
@@ -139,7 +141,7 @@ function Lost() {
 
 function Locked() {
   return (
-    <p class="lost" role="alert">
+    <p class="lost">
       The local Slack was started anew with another secret. Open the URL that the terminal printed.
     </p>
   );

@@ -57,13 +57,13 @@ export function Channel({ place }: { place: Place }) {
         )}
         <Days messages={roots} place={place} />
       </div>
+      {channel && !channel.archived && <Composer key={channel.id} place={place} label={`Message ${title(channel, place)}`} />}
+      {channel?.archived && <p class="archived">This channel is archived; nobody can write here.</p>}
       {!store.isPinned && seen !== newest && (
         <button type="button" class="newer" onClick={() => store.set({ isPinned: true })}>
           New messages ↓
         </button>
       )}
-      {channel && !channel.archived && <Composer key={channel.id} place={place} label={`Message ${title(channel, place)}`} />}
-      {channel?.archived && <p class="archived">This channel is archived; nobody can write here.</p>}
     </>
   );
 }

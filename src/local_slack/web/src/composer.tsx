@@ -87,6 +87,27 @@ export function Composer({ place, label, thread }: Props) {
   };
   return (
     <div class="composer">
+      {/* First, so that it never moves: a node that is moved loses the focus. */}
+      <div class="box">
+        <textarea
+          ref={input}
+          rows={1}
+          value={text}
+          placeholder={thread ? "Reply" : `${label}, or ${place.commands[0] ?? "a command"}`}
+          aria-label={label}
+          aria-autocomplete="list"
+          aria-controls={listId}
+          aria-activedescendant={active >= 0 ? `${listId}-${active}` : undefined}
+          autocomplete="off"
+          spellcheck={false}
+          onInput={(event) => write(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          onBlur={() => setOpen(false)}
+        />
+        <button type="button" class="send" aria-label="Send" disabled={!text.trim()} onClick={() => void send()}>
+          ➤
+        </button>
+      </div>
       {store.said && (
         <div class="said" role="alert">
           {store.said}
@@ -116,26 +137,6 @@ export function Composer({ place, label, thread }: Props) {
           <span>{usage}</span>
         </div>
       )}
-      <div class="box">
-        <textarea
-          ref={input}
-          rows={1}
-          value={text}
-          placeholder={thread ? "Reply" : `${label}, or ${place.commands[0] ?? "a command"}`}
-          aria-label={label}
-          aria-autocomplete="list"
-          aria-controls={listId}
-          aria-activedescendant={active >= 0 ? `${listId}-${active}` : undefined}
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => write(event.currentTarget.value)}
-          onKeyDown={onKeyDown}
-          onBlur={() => setOpen(false)}
-        />
-        <button type="button" class="send" aria-label="Send" disabled={!text.trim()} onClick={() => void send()}>
-          ➤
-        </button>
-      </div>
     </div>
   );
 }

@@ -38,7 +38,7 @@ export function Confirm({ question, place }: { question: Question; place: Place 
         <button type="button" class="button" onClick={close}>
           {confirm.deny.text}
         </button>
-        <button type="button" class={`button ${confirm.style ?? "primary"}`} autofocus onClick={go}>
+        <button type="button" class={`button ${confirm.style ?? "primary"}`} onClick={go}>
           {confirm.confirm.text}
         </button>
       </footer>
@@ -102,12 +102,10 @@ export function Modal({ view, place }: { view: View; place: Place }) {
           void submit();
         }}
       >
-        <div class="inside" tabIndex={-1}>
-          {(view.trouble ?? store.said) && (
-            <p class="trouble" role="alert">
-              {view.trouble ?? store.said}
-            </p>
-          )}
+        <div class="inside">
+          <div role="alert">
+            {(view.trouble ?? store.said) && <p class="trouble">{view.trouble ?? store.said}</p>}
+          </div>
           <HostContext.Provider value={host}>
             <Blocks blocks={view.blocks} />
           </HostContext.Provider>
@@ -117,7 +115,7 @@ export function Modal({ view, place }: { view: View; place: Place }) {
             {view.close ?? "Cancel"}
           </button>
           {view.submit && (
-            <button class="button primary" disabled={view.submit_disabled} aria-busy={busy} autofocus>
+            <button class="button primary" disabled={view.submit_disabled} aria-busy={busy}>
               {view.submit}
             </button>
           )}

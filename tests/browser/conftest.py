@@ -1,0 +1,114 @@
+"""One Chromium, one local Slack with its page, and one bot over a database, for all stories."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+from tests.support.bots import serve_replica
+from tests.support.history import JobFactory
+
+import local_slack
+from chatbot.bot import Bot
+from jobs_maint.database import open_pool
+from jobs_maint.grammar import build_completion
+from local_slack import Limits, LocalSlack
+from local_slack.sample import ADMIN, OPERATOR, VIEWER, build_sample_config
+
+CHROMIUM = shutil.which("chromium")
+SHORT = 5_000
+"""Milliseconds that something on the page may take on a busy machine."""
+session = {"scope": "session", "loop_scope": "session"}
+
+
+@dataclass
+class Stage:
+    slack: LocalSlack
+    bot: Bot
+    database_url: str
+    conn: psycopg.AsyncConnection[Any]
+
+    async def clear_jobs(self) -> JobFactory:
+        await self.conn.execute("TRUNCATE procrastinate_jobs, jobs_maint_failures CASCADE")
+        return JobFactory(self.conn)
+
+
+@pytest_asyncio.fixture(**session)
+async def browser():
+    if CHROMIUM is None:
+        pytest.skip("needs the package chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(**session)
+async def stage(server, browser):
+    page = local_slack.Page(
+        roles={VIEWER: "viewer", OPERATOR: "operator", ADMIN: "admin"},
+        words=build_completion("slack"),
+    )
+    # The stories share a channel, and none is about how often one may post there.
+    config = build_sample_config(mode="socket", limits=Limits(burst=1_000))
+    name = server.create("ours_template")
+    url = server.url(name)
+    async with contextlib.AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(local_slack.serve(config, page, say=print))
+        pool = await stack.enter_async_context(open_pool(url, max_size=4))
+        conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
+        stack.push_async_callback(conn.close)
+        bot = await stack.enter_async_context(serve_replica(slack, pool))
+        yield Stage(slack, bot, url, conn)
+        assert slack.breaches == []
+    server.drop(name)
+
+
+class Visits:
+    """Opens tabs, each in a browser profile of its own, and collects what goes wrong in them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._stack = contextlib.AsyncExitStack()
+        self.complaints: list[str] = []
+
+    async def __call__(
+        self, url: str, user: str = "", *, width: int = 1280, height: int = 900, dark: bool = False
+    ) -> Page:
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            locale="en-US",
+            timezone_id="Europe/Berlin",
+        )
+        self._stack.push_async_callback(context.close)
+        context.set_default_timeout(SHORT)
+        tab = await context.new_page()
+        tab.on("console", lambda one: self._note(one.type, one.text))
+        tab.on("pageerror", lambda error: self._note("error", str(error)))
+        await tab.goto(f"{url}#{user}/" if user else url)
+        return tab
+
+    def _note(self, kind: str, text: str) -> None:
+        # Breaches of the content security policy are errors on the console, too.
+        if kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+    async def close(self) -> None:
+        for number, context in enumerate(self._browser.contexts):
+            await context.pages[0].screenshot(path=f"/tmp/fail-{number}.png")
+        await self._stack.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser):
+    visits = Visits(browser)
+    yield visits
+    await visits.close()
+    assert visits.complaints == []
