@@ -99,12 +99,12 @@ async def converse(stage: Stage) -> None:
     stage.run("-m", "demo.team_app", "seed", "--history", "200", "--newsletter", "50000")
     stage.start_worker("worker")
     stage.start_bot()
-    print(f"All run; the local Slack is at {stage.slack_url}.")
+    print(f"All run. See it in a browser: {stage.page_url}")
     print("The shell, in a second terminal and this folder:")
     print(f"    . {stage.write_environment()} && .venv/bin/jobs-maint stats\n")
     print(HELP)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    async with LocalSlackControl(stage.slack_url) as slack:
+    async with LocalSlackControl(stage.page_url) as slack:
         talk = Talk(slack, terminal=terminal)
         watching = asyncio.create_task(_watch(stage, talk))
         try:

@@ -90,7 +90,7 @@ class Play:
 
 async def play(stage: Stage) -> int:
     """Play the scenario; returns the number of checks that held."""
-    async with LocalSlackControl(stage.slack_url) as slack:
+    async with LocalSlackControl(stage.page_url) as slack:
         scene = Play(stage, slack)
         print("── jobs are deferred and run by a worker")
         stage.run("-m", "demo.team_app", "seed", "--history", "200")

@@ -105,6 +105,8 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="demo"))
         self.database_url = ""
         self.slack_url = ""
+        self.page_url = ""
+        """Where a browser opens the local Slack; it holds a secret."""
         self.programs: list[Program] = []
 
     def __enter__(self) -> Self:
@@ -132,7 +134,8 @@ class Stage:
             conn.execute("CREATE DATABASE jobs")
         self.run("-m", "jobs_maint", "schema", "apply")
         slack = self.start("slack", "-m", "local_slack", "--config", "demo/slack.toml")
-        self.slack_url = slack.wait_for(r"(http://127\.0\.0\.1:\d+)")[1]
+        page = slack.wait_for(r"browser: ((http://\S+)/\?token=\S+)\n")
+        self.page_url, self.slack_url = page[1], page[2]
         return self
 
     def environment(self) -> dict[str, str]:

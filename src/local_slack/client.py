@@ -54,6 +54,18 @@ class LocalSlackControl:
         )
         return CommandResult(**result)
 
+    async def choose(
+        self, user: str, channel: str, ts: str, action_id: str, value: Any
+    ) -> CommandResult:
+        result = await self._ask(
+            "choose", user=user, channel=channel, ts=ts, action_id=action_id, value=value
+        )
+        return CommandResult(**result)
+
+    async def choose_in_view(self, user: str, action_id: str, value: Any) -> CommandResult:
+        result = await self._ask("choose_in_view", user=user, action_id=action_id, value=value)
+        return CommandResult(**result)
+
     async def replay(self, request_id: str) -> CommandResult:
         return CommandResult(**await self._ask("replay", request_id=request_id))
 
@@ -176,8 +188,13 @@ class LocalSlackControl:
     async def set_request_url(self, url: str) -> None:
         await self._ask("set_request_url", url=url)
 
-    async def post_as_user(self, user: str, channel: str, text: str) -> SeenMessage:
-        return SeenMessage(**await self._ask("post_as_user", user=user, channel=channel, text=text))
+    async def post_as_user(
+        self, user: str, channel: str, text: str, *, thread_ts: str | None = None
+    ) -> SeenMessage:
+        said = await self._ask(
+            "post_as_user", user=user, channel=channel, text=text, thread_ts=thread_ts
+        )
+        return SeenMessage(**said)
 
     async def connections(self) -> int:
         count: int = await self._ask("connections")

@@ -77,7 +77,8 @@ async def test_it_tells_its_url_works_and_ends_cleanly_on_a_signal(tmp_path, num
         url = await url_of(running)
         client = AsyncWebClient("xoxb-local", base_url=f"{url}/api/")
         await client.chat_postMessage(channel=OPS, text="hello")
-        async with LocalSlackControl(url) as slack:
+        page = (await running.stdout.readline()).decode().split()[-1]
+        async with LocalSlackControl(page) as slack:
             (seen,) = await slack.messages(OPS, as_user=VIEWER)
         running.send_signal(number)
         _, errors = await asyncio.wait_for(running.communicate(), 10)
