@@ -11,9 +11,10 @@ import type { Part, Place, View } from "./types";
 function useShown(): preact.RefObject<HTMLDialogElement | null> {
   const ref = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
-    const back = document.activeElement as HTMLElement | null;
-    ref.current!.showModal();
-    return () => back?.isConnected && back.focus();
+    const dialog = ref.current!;
+    dialog.showModal();
+    // Closing gives the focus back to where it was, which removing alone would not.
+    return () => dialog.close();
   }, []);
   return ref;
 }
@@ -66,7 +67,7 @@ export function Modal({ view, place }: { view: View; place: Place }) {
     click: (element) =>
       store.act({ do: "click_in_view", action: element.action_id, value: element.value ?? null }),
     choose: (element, value) => store.act({ do: "choose_in_view", action: element.action_id, value }),
-    valueOf: (element, blockId) => view.values[blockId]?.[element.action_id],
+    kept: (element, blockId) => view.values[blockId]?.[element.action_id],
     input: (block) => (
       <FormInput
         block={block}

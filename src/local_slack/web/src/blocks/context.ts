@@ -13,7 +13,7 @@ export interface Host {
   /** The input of an `input` block; only modals have a form. */
   input?: (block: Part) => preact.ComponentChild;
   /** What was picked in a menu outside of the form. */
-  valueOf?: (element: Part, blockId: string) => Part | undefined;
+  kept?: (element: Part, blockId: string) => Part | undefined;
 }
 
 export const HostContext = createContext<Host>(null as unknown as Host);

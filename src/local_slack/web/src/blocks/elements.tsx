@@ -13,12 +13,12 @@ const CHOICES = ["radio_buttons", "checkboxes", "multi_static_select"];
 const PICKERS: Record<string, "date" | "time"> = { datepicker: "date", timepicker: "time" };
 
 export function Element({ element, blockId }: { element: Part; blockId: string }) {
-  const { choose, valueOf } = useHost();
+  const host = useHost();
   const [busy, run] = useBusy();
-  const pick = (value: unknown) => ask(element, () => run(() => choose(element, value)));
+  const pick = (value: unknown) => ask(element, () => run(() => host.choose(element, value)));
   if (element.type === "button") return <PushButton element={element} />;
   if (element.type === "image") return <Picture image={element} />;
-  const kept = valueOf?.(element, blockId);
+  const kept = host.kept?.(element, blockId);
   if (MENUS.includes(element.type)) {
     return <SelectMenu element={element} kept={kept} busy={busy} onPick={pick} />;
   }

@@ -1,0 +1,377 @@
+"""What the page itself does: texts exact, blocks named, forms, lost connections, many messages."""
+
+import contextlib
+import logging
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+from tests.support.samples import all_drawn
+
+from local_slack import Page, serve
+from local_slack.blocks import check_blocks
+from local_slack.messages import Message
+from local_slack.sample import ADMIN, BOT, OPERATOR, OPS, RANDOM, VIEWER, build_sample_config
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+CONFIG = build_sample_config(mode="socket")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def slack():
+    """A local Slack without an app."""
+    async with serve(CONFIG, say=print) as running:
+        yield running
+
+
+def post(slack, blocks, **fields):
+    """A message of the bot; blocks that Slack would refuse are posted as they are."""
+    workspace = slack._workspace
+    message = Message(workspace.next_ts(), OPS, BOT, "plain text", blocks, **fields)
+    return workspace.add(message)
+
+
+def rich(*elements, kind="rich_text_section"):
+    return {
+        "type": "rich_text",
+        "block_id": "b",
+        "elements": [{"type": kind, "elements": elements}],
+    }
+
+
+def plain(text):
+    return {"type": "plain_text", "text": text}
+
+
+def last(tab):
+    return tab.locator(".message").last
+
+
+NASTY = [
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "12:30:45 and __init__.py and snake_case_name and :nosuch: and *",
+    "# not a heading",
+    "a  b\n   c",
+    "\u05e9\u05dc\u05d5\u05dd (123) \u0645\u0631\u062d\u0628\u0627",
+    "&lt;b&gt; &amp;amp; 5 < 6 && 7 > 6",
+]
+
+
+async def test_texts_are_exact_wherever_they_stand(slack, visit):
+    tab = await visit(slack.page_url)
+    for text in NASTY:
+        for kind in ("rich_text_section", "rich_text_preformatted"):
+            post(slack, [rich({"type": "text", "text": text}, kind=kind)])
+            shown = last(tab).locator(".rich > *")
+            await expect(shown).to_have_js_property("textContent", text)
+        cell = {"type": "raw_text", "text": text}
+        post(slack, [{"type": "table", "block_id": "t", "rows": [[cell], [cell]]}])
+        await expect(last(tab).locator("td")).to_have_js_property("textContent", text)
+        button = {"type": "button", "action_id": "a", "text": plain(text)}
+        post(slack, [{"type": "actions", "block_id": "t", "elements": [button]}])
+        await expect(last(tab).locator(".button")).to_have_js_property("textContent", text)
+    for text, shown in {
+        "12:30:45 __init__ a_b_c &lt;img onerror=1&gt; &amp;lt;": (
+            "12:30:45 __init__ a_b_c <img onerror=1> &lt;"
+        ),
+        "*bold* _it_ ~no~ `&lt;b&gt;` :tada: :nosuch:": "bold it no <b> 🎉 :nosuch:",
+        "<@U0OTHER> <@U0VIEWER> <#C0OPS> <!subteam^S0ADMINS> <!here>": (
+            "@U0OTHER @vera #ops @admins @here"
+        ),
+        "<!date^1795731395^{date_num} {time}|then> <!date^1^{nosuch}|then>": (
+            "2026-11-26 11:16 PM then"
+        ),
+        "<https://e.example/?a=1&amp;b=2|link> <javascript:alert(1)|no>": (
+            "link <javascript:alert(1)|no>"
+        ),
+    }.items():
+        block = {"type": "section", "block_id": "s", "text": {"type": "mrkdwn", "text": text}}
+        post(slack, [block])
+        paragraph = last(tab).locator(".paragraph")
+        await expect(paragraph).to_have_js_property("textContent", shown)
+    assert await tab.locator("img, .message script").count() == 0
+    assert await tab.locator("a[href^='https://e.example/?a=1&b=2']").count() == 1
+
+
+async def test_what_the_page_cannot_draw_is_named_and_the_rest_of_the_message_is_there(
+    slack, visit
+):
+    tab = await visit(slack.page_url)
+    number = {"type": "raw_number", "value": 7, "text": "7.0"}
+    rows = [[{"type": "raw_text", "text": "n"}], [number], [{"type": "video"}]]
+    post(
+        slack,
+        [
+            {"type": "table", "block_id": "1", "rows": rows},
+            {"type": "carousel", "block_id": "2", "elements": []},
+            {"type": "section", "block_id": "3"},
+            {"type": "rich_text", "block_id": "4"},
+            rich({"type": "hologram"}, {"type": "text", "text": "after"}),
+            {"type": "actions", "block_id": "5", "elements": [{"type": "workflow_button"}]},
+            {
+                "type": "data_visualization",
+                "block_id": "6",
+                "title": "t",
+                "chart": {"type": "radar"},
+            },
+        ],
+    )
+    named = ["carousel", "rich_text", "hologram", "workflow_button", "radar", "video"]
+    await expect(last(tab).locator(".unknown")).to_have_text(
+        [f"Slack would show a {one} here" for one in named]
+    )
+    await expect(last(tab).locator("td").first).to_have_text("7.0")
+    await expect(last(tab)).to_contain_text("after")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit, dark):
+    for one in all_drawn():
+        if one.blocks:
+            post(slack, check_blocks(one.blocks), ephemeral_to=VIEWER if one.private else None)
+    post(slack, [rich({"type": "text", "text": "x" * 3_000})])
+    tab = await visit(slack.page_url, dark=dark)
+    await tab.get_by_role("button", name="Inspector").click()
+    for width in (1280, 390):
+        await tab.set_viewport_size({"width": width, "height": 844})
+        await expect(tab.locator(".message").first).to_be_attached()
+        assert await tab.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('.messages, .pane, .body')]"
+            ".filter(node => node.scrollWidth > node.clientWidth + 1).length"
+        ) == 0  # fmt: skip
+        if width == 390:
+            await tab.get_by_role("button", name="Close the inspector").click()
+            await tab.get_by_role("button", name="Channels").click()
+            await expect(tab.get_by_role("button", name="random")).to_be_in_viewport()
+            await tab.keyboard.press("Escape")
+    assert await tab.locator(".unknown").count() == 0
+
+
+async def test_a_lost_connection_is_told_and_what_was_missed_is_there_when_it_is_back(visit):
+    page = Page()
+    async with serve(CONFIG, page, say=print) as slack:
+        slack.post_as_user(VIEWER, OPS, "before")
+        port = int(slack.url.rpartition(":")[2])
+        tab = await visit(slack.page_url, VIEWER, offline=True)
+        await expect(last(tab)).to_contain_text("before")
+    await expect(tab.get_by_role("alert").first).to_contain_text("is lost. Trying again")
+    composer = tab.get_by_label("Message #ops")
+    await composer.fill("unsent")
+    await composer.press("Enter")
+    await expect(tab.locator(".said")).to_have_text("There is no connection; nothing was sent.")
+    await expect(composer).to_have_value("unsent")
+    async with serve(CONFIG, page, port=port, say=print) as slack:
+        slack.post_as_user(VIEWER, OPS, "missed")
+        await expect(last(tab)).to_contain_text("missed")
+        await expect(tab.locator(".lost")).to_have_count(0)
+        await composer.press("Enter")
+        await expect(last(tab)).to_contain_text("unsent")
+    async with serve(CONFIG, Page(), port=port, say=print):
+        await expect(tab.locator(".lost")).to_contain_text("Open the URL that the terminal printed")
+
+
+async def test_of_ten_thousand_messages_the_newest_are_drawn_and_older_ones_on_demand(slack, visit):
+    for number in range(10_000):
+        slack._workspace.add(Message(slack._workspace.next_ts(), OPS, VIEWER, f"message {number}"))
+    tab = await visit(slack.page_url, VIEWER)
+    messages = tab.locator(".message")
+    await expect(messages).to_have_count(150)
+    await expect(messages.last).to_be_in_viewport()
+    await expect(messages.last).to_contain_text("message 9999")
+    await tab.get_by_role("button", name="Show older messages").click()
+    await expect(messages).to_have_count(300)
+    # What was in sight stays in sight, and what comes in below is offered.
+    await expect(messages.nth(150)).to_be_in_viewport()
+    slack.post_as_user(OPERATOR, OPS, "the newest")
+    await tab.get_by_role("button", name="New messages").click()
+    await expect(messages.last).to_be_in_viewport()
+    for number in range(20):
+        slack.post_as_user(OPERATOR, OPS, f"flood {number}")
+    await expect(messages.last).to_contain_text("flood 19")
+    assert await messages.count() <= 300
+    slack.post_as_user(OPERATOR, RANDOM, "elsewhere")
+    await expect(tab.get_by_role("button", name="random")).to_contain_text("1")
+
+
+MODAL = {
+    "type": "modal",
+    "callback_id": "form",
+    "notify_on_close": True,
+    "title": plain("Silence a queue"),
+    "submit": plain("Silence"),
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "why",
+            "label": plain("Why"),
+            "element": {"type": "plain_text_input", "action_id": "why", "min_length": 3},
+        },
+        {
+            "type": "input",
+            "block_id": "queue",
+            "label": plain("Queue"),
+            "element": {
+                "type": "static_select",
+                "action_id": "queue",
+                "options": [{"text": plain(one), "value": one} for one in ("email", "webhook")],
+            },
+        },
+        {
+            "type": "input",
+            "block_id": "how",
+            "label": plain("How"),
+            "optional": True,
+            "element": {
+                "type": "checkboxes",
+                "action_id": "how",
+                "options": [{"text": plain(one), "value": one} for one in ("quietly", "now")],
+            },
+        },
+    ],
+}
+DONE = {**MODAL, "title": plain("Sure?"), "blocks": [{"type": "divider"}], "submit": plain("Yes")}
+MENU = {
+    "type": "static_select",
+    "action_id": "menu",
+    "placeholder": plain("Pick one"),
+    "options": [{"text": plain(one), "value": one} for one in ("red", "green")],
+}
+SURE = {
+    "type": "button",
+    "action_id": "wipe",
+    "text": plain("Wipe"),
+    "style": "danger",
+    "confirm": {
+        "title": plain("Wipe all?"),
+        "text": plain("This cannot be undone."),
+        "confirm": plain("Wipe all"),
+        "deny": plain("Not now"),
+        "style": "danger",
+    },
+}
+
+
+@contextlib.asynccontextmanager
+async def form_app(slack):
+    """A Bolt app that opens `MODAL` on a command, refuses the first submit, and notes all."""
+    got = []
+    client = AsyncWebClient(CONFIG.app.bot_token, base_url=slack.api_url)
+    app = AsyncApp(client=client, signing_secret="x", logger=logging.getLogger("form"))
+
+    @app.command("/jobs")
+    async def on_command(ack, body):
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
+
+    @app.action("menu")
+    @app.action("wipe")
+    async def on_action(ack, body):
+        await ack()
+        action = body["actions"][0]
+        got.append((action["action_id"], action.get("selected_option", {}).get("value")))
+
+    @app.view("form")
+    async def on_submit(ack, body):
+        values = body["view"]["state"]["values"]
+        got.append(values)
+        if not values:
+            await ack(response_action="clear")
+        elif values["why"]["why"]["value"] == "because":
+            await ack(response_action="errors", errors={"why": "Say more."})
+        else:
+            await ack(response_action="push", view=DONE)
+
+    @app.view_closed("form")
+    async def on_close(ack):
+        got.append("closed")
+        await ack()
+
+    handler = AsyncSocketModeHandler(app, CONFIG.app.app_token, web_client=client)
+    await handler.connect_async()
+    try:
+        await slack.wait_for_connection(30)
+        yield got
+    finally:
+        await handler.close_async()
+
+
+async def test_forms_menus_confirmations_and_the_inspector(slack, visit):
+    async with form_app(slack) as got:
+        tab = await visit(slack.page_url, ADMIN)
+        await tab.get_by_role("button", name="Inspector").click()
+        post(slack, [{"type": "actions", "block_id": "a", "elements": [MENU, SURE]}])
+        await last(tab).get_by_label("Pick one").select_option("green")
+        await last(tab).get_by_role("button", name="Wipe").click()
+        dialog = tab.get_by_role("dialog")
+        await expect(dialog.get_by_role("button", name="Not now")).to_be_focused()
+        await dialog.get_by_role("button", name="Not now").click()
+        await last(tab).get_by_role("button", name="Wipe").click()
+        await dialog.get_by_role("button", name="Wipe all").click()
+        await expect(dialog).to_have_count(0)
+
+        composer = tab.get_by_label("Message #ops")
+        await composer.fill("/jobs form")
+        await composer.press("Enter")
+        submit = dialog.get_by_role("button", name="Silence")
+        await submit.click()
+        await expect(dialog.locator(".error")).to_have_text(
+            ["Please complete this required field."] * 2
+        )
+        await dialog.get_by_label("Why").fill("because")
+        await dialog.get_by_label("Queue").select_option("webhook")
+        await dialog.get_by_label("now").check()
+        await submit.click()
+        await expect(dialog.locator(".error")).to_have_text("Say more.")
+        await expect(dialog.get_by_label("Why")).to_have_value("because")
+        await dialog.get_by_label("Why").fill("it floods the log")
+        await submit.click()
+        await expect(dialog.get_by_role("heading")).to_have_text("Sure?")
+        await tab.keyboard.press("Escape")
+        await expect(dialog.get_by_role("heading")).to_have_text("Silence a queue")
+        await submit.click()
+        await dialog.get_by_role("button", name="Yes").click()
+        await expect(dialog).to_have_count(0)
+
+        first, second = got[:2]
+        assert (first, second) == (("menu", "green"), ("wipe", None))
+        assert got[2]["how"]["how"]["selected_options"][0]["value"] == "now"
+        assert got[3]["why"]["why"]["value"] == "it floods the log"
+        assert got[4:] == ["closed", got[3], {}]
+        inspector = tab.get_by_label("Inspector", exact=True)
+        await expect(inspector).to_contain_text("No breach of Slack's rules.")
+        for shown in ("press green", "press Wipe", "/jobs form", "acked in", "views.open"):
+            await expect(inspector).to_contain_text(shown)
+        await inspector.locator(".entry", has_text="views.open").locator("summary").click()
+        await expect(inspector).to_contain_text('"callback_id": "form"')
+    assert slack.breaches == []
+
+
+async def test_a_bot_that_is_gone_a_wrong_command_and_a_thread(slack, visit):
+    tab = await visit(slack.page_url, VIEWER)
+    composer = tab.get_by_label("Message #ops")
+    await composer.fill("/jbos stats")
+    await composer.press("Enter")
+    await expect(tab.locator(".said")).to_contain_text("/jbos is not a valid command")
+    await expect(composer).to_have_value("/jbos stats")
+    await composer.fill("/jobs stats")
+    await composer.press("Enter")
+    await expect(last(tab)).to_contain_text('/jobs failed with the error "dispatch_failed"')
+    await expect(last(tab)).to_contain_text("Slackbot")
+
+    root = slack.post_as_user(OPERATOR, OPS, "a question")
+    slack.post_as_user(VIEWER, OPS, "an answer", thread_ts=root.ts)
+    await expect(last(tab)).to_contain_text("a question")
+    await last(tab).get_by_role("button", name="1 reply").click()
+    thread = tab.get_by_label("Thread", exact=True)
+    await expect(thread.locator(".message")).to_have_count(2)
+    await thread.get_by_label("Reply").fill("/jobs stats")
+    await thread.get_by_label("Reply").press("Enter")
+    await expect(thread).to_contain_text("/jobs is not supported in threads. Sorry!")
+    await thread.get_by_label("Reply").fill("thanks")
+    await thread.get_by_label("Reply").press("Enter")
+    await expect(thread.locator(".message").last).to_contain_text("thanks")
+    await expect(last(tab.locator(".messages"))).to_contain_text("2 replies")
