@@ -12,7 +12,7 @@ WORKERS ?= 4
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
-.PHONY: help sync demo test lint format-check types contracts tests bench soak draw format clean
+.PHONY: help sync demo test lint format-check types contracts tests bench soak draw web format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ soak: $(SYNCED) ## The long fault runs
 
 draw: $(SYNCED) ## Every Slack message as a picture in build/messages (needs Chromium)
 	@$(BIN)/python -m tests.support.draw build/messages $(ARGS)
+
+web: ## Build the local Slack's page from its source (needs Node 20 or newer)
+	cd src/local_slack/web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
 format: $(SYNCED) ## Rewrite the sources in ruff's format, with its safe fixes
 	$(BIN)/ruff check --fix .

@@ -19,7 +19,7 @@ def build_completion(surface: Surface) -> list[dict[str, Any]]:
         {
             "name": name,
             "usage": write_usage(command),
-            "about": WORDS[name].short if name in WORDS else command.help or "",
+            "about": _plain(WORDS[name].short if name in WORDS else command.help),
             "options": _list_options(command),
         }
         for name, command in build_grammar(surface).commands.items()
@@ -31,8 +31,12 @@ def _list_options(command: click.Command) -> list[dict[str, Any]]:
         {
             "name": param.opts[0],
             "takes": "" if param.is_flag else param.type.name.upper(),
-            "about": param.help or "",
+            "about": _plain(param.help),
         }
         for param in command.params
         if isinstance(param, click.Option)
     ]
+
+
+def _plain(text: str | None) -> str:
+    return (text or "").replace("`", "")

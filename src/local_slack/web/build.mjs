@@ -12,6 +12,11 @@ const inSrc = folders.filter((one) => one.isFile()).map((one) => join(one.parent
 const roots = ["build.mjs", "index.html", "package-lock.json", "package.json", "tsconfig.json"];
 const sources = [...inSrc, ...roots].sort((a, b) => (a < b ? -1 : 1));
 
+// Both are MIT, which asks for the notice in every copy.
+const licenses = ["preact", "slack-message-parser"]
+  .map((name) => `/*! ${name}\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}*/`)
+  .join("\n");
+
 function hash(parts) {
   const sum = createHash("sha256");
   for (const part of parts) sum.update(part);
@@ -29,6 +34,7 @@ await build({
   outdir: target,
   legalComments: "inline",
   charset: "utf8",
+  banner: { js: licenses },
 });
 mkdirSync(target, { recursive: true });
 const source = hash(sources.flatMap((name) => [`${name}\n`, readFileSync(name)]));

@@ -1,6 +1,6 @@
 // The page: channels at the left, messages, and a pane at the right on demand.
 
-import { useEffect, useReducer } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 import { Channel, Thread, title } from "./channel";
 import { Confirm, Modal } from "./dialogs";
 import { Inspector } from "./inspector";
@@ -57,7 +57,7 @@ function Bar({ place }: { place: Place }) {
         <select value={place.me} onChange={(event) => store.be(event.currentTarget.value)}>
           {place.people.map((one) => (
             <option key={one.id} value={one.id}>
-              {one.role ? `${one.name} · ${one.role}` : one.name}
+              {place.people.some(({ role }) => role) ? `${one.name} · ${one.role || "no role"}` : one.name}
             </option>
           ))}
         </select>
@@ -76,6 +76,10 @@ function Bar({ place }: { place: Place }) {
 
 function Sidebar({ place }: { place: Place }) {
   const close = () => store.set({ isMenuOpen: false });
+  const closer = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (store.isMenuOpen) closer.current!.focus();
+  }, [store.isMenuOpen]);
   return (
     <>
       <nav
@@ -85,7 +89,7 @@ function Sidebar({ place }: { place: Place }) {
       >
         <div class="workspace">
           {place.workspace}
-          <button type="button" class="icon menu" aria-label="Close the list" onClick={close}>
+          <button ref={closer} type="button" class="icon menu" aria-label="Close the list" onClick={close}>
             ✕
           </button>
         </div>

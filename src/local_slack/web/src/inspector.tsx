@@ -58,7 +58,10 @@ function Row({ entry }: { entry: Entry }) {
 
 function outcomeOf(entry: Entry): string {
   if (entry.kind === "breach") return String(entry.data.detail);
-  if (entry.kind === "call") return entry.error ? `${entry.status} ${entry.error}` : `${entry.status}`;
+  if (entry.kind === "call") {
+    if (!entry.error) return "ok";
+    return entry.status === 200 ? entry.error : `${entry.status} ${entry.error}`;
+  }
   if (entry.error) return entry.error;
   return `acked in ${Math.round((entry.seconds ?? 0) * 1000)} ms`;
 }

@@ -29,7 +29,7 @@ export class MessageRow extends Component<Props> {
     const name = message.kind === "error" ? "Slackbot" : (place.names.users[message.user] ?? message.user);
     return (
       <article class={message.private ? "message private" : "message"} data-ts={message.ts}>
-        <Avatar name={name} isBot={isBot} />
+        <Avatar name={name} isBot={isBot} hue={place.people.findIndex((one) => one.id === message.user)} />
         <div class="body">
           {message.private && <div class="only">Only visible to you</div>}
           <div class="who">
@@ -70,11 +70,10 @@ function CommandRow({ message, place }: { message: Message; place: Place }) {
   );
 }
 
-export function Avatar({ name, isBot }: { name: string; isBot: boolean }) {
+function Avatar({ name, isBot, hue }: { name: string; isBot: boolean; hue: number }) {
   if (isBot) return <div class="avatar bot" aria-hidden="true">⚙️</div>;
-  const hue = [...name].reduce((sum, one) => sum + one.charCodeAt(0), 0) % 6;
   return (
-    <div class={`avatar hue-${hue}`} aria-hidden="true">
+    <div class={`avatar hue-${Math.max(0, hue) % 6}`} aria-hidden="true">
       {[...name][0]?.toUpperCase()}
     </div>
   );
