@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,6 +24,8 @@ from local_slack import Limits, LocalSlack
 from local_slack.sample import ADMIN, OPERATOR, VIEWER, build_sample_config
 
 CHROMIUM = shutil.which("chromium")
+ROOT = Path(__file__).parents[2]
+FAILED = pytest.StashKey[bool]()
 SHORT = 10_000
 """Milliseconds that something on the page may take on a busy machine."""
 session = {"scope": "session", "loop_scope": "session"}
@@ -109,15 +113,29 @@ class Visits:
         if kind in {"error", "warning"} and not is_expected:
             self.complaints.append(text)
 
-    async def close(self) -> None:
-        for number, context in enumerate(self._browser.contexts):
-            await context.pages[0].screenshot(path=f"/tmp/fail-{number}.png")
+    async def close(self, *, picture: Path | None) -> None:
+        if picture is not None:
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            for number, context in enumerate(self._browser.contexts):
+                for tab in context.pages:
+                    await tab.screenshot(path=f"{picture}-{number}.png")
         await self._stack.aclose()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser):
+async def visit(browser, request):
+    """A story that fails leaves pictures of its tabs in build/browser."""
     visits = Visits(browser)
     yield visits
-    await visits.close()
+    failed = request.node.stash.get(FAILED, True)
+    name = re.sub(r"\W+", "-", request.node.name)
+    await visits.close(picture=ROOT / "build/browser" / name if failed else None)
     assert visits.complaints == []

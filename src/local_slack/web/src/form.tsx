@@ -1,6 +1,6 @@
 // The inputs of a modal's form.
 
-import { Choices, SelectMenu } from "./blocks/menus";
+import { Choices, listOptions, SelectMenu } from "./blocks/menus";
 import { Unknown } from "./blocks/unknown";
 import type { Part, View } from "./types";
 
@@ -88,11 +88,6 @@ function asState(element: Part, draft: any): Part {
   if (Array.isArray(draft)) return { selected_options: draft.map(option) };
   if (element.options || element.option_groups) return { selected_option: option(draft) };
   return { selected_user: draft };
-}
-
-export function listOptions(element: Part): Part[] {
-  const groups: Part[] = element.option_groups ?? [];
-  return [...(element.options ?? []), ...groups.flatMap((one) => one.options)];
 }
 
 /** What the submit sends: what was typed and picked since the view opened. */

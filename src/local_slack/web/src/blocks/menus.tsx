@@ -86,6 +86,12 @@ function listGroups(element: Part, names: ReturnType<typeof useHost>["names"]): 
   return [["", fromOptions(element.options)]];
 }
 
+/** All options, also of groups. */
+export function listOptions(element: Part): Part[] {
+  const groups: Part[] = element.option_groups ?? [];
+  return [...(element.options ?? []), ...groups.flatMap((one) => one.options)];
+}
+
 /** Radio buttons, or check boxes of which several may be ticked. */
 export function Choices({ element, kept, name, describedBy, onPick }: MenuProps & { name: string }) {
   const isOne = element.type === "radio_buttons";
@@ -98,7 +104,7 @@ export function Choices({ element, kept, name, describedBy, onPick }: MenuProps 
   };
   return (
     <div class="choices" role="group" aria-describedby={describedBy}>
-      {element.options.map((option: any) => (
+      {listOptions(element).map((option: any) => (
         <label key={option.value}>
           <input
             type={isOne ? "radio" : "checkbox"}
