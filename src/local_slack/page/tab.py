@@ -21,6 +21,8 @@ from local_slack.page.traffic import Reader
 
 HEARTBEAT = 15.0
 """Seconds between pings, so that a connection that died unseen ends."""
+MOST_CHANGES = 300
+"""After more at once a tab begins anew with the newest."""
 
 
 class Tabs:
@@ -136,7 +138,7 @@ class Tab:
             news.append({"kind": "place", "me": self._user, **place})
         if is_new:
             news += self._collect_all(place)
-        news += self._collect_changes()
+        news += self._collect_changes(place)
         view = describe_view(self._slack, self._user)
         if self._has_changed("view", view):
             news.append({"kind": "view", "view": view})
@@ -158,10 +160,12 @@ class Tab:
             }
         ]
 
-    def _collect_changes(self) -> list[dict[str, Any]]:
+    def _collect_changes(self, place: dict[str, Any]) -> list[dict[str, Any]]:
         if self._slack.changes == self._seen:
             return []
         changed = list_changed(self._slack, self._user or "", self._seen)
+        if len(changed) > MOST_CHANGES:
+            return self._collect_all(place)
         gone = self._slack._workspace.deleted[self._deleted :]  # noqa: SLF001
         self._seen = self._slack.changes
         self._deleted += len(gone)

@@ -12,16 +12,18 @@ const NEAR = 60;
 export function Channel({ place }: { place: Place }) {
   const channel = place.channels.find((one) => one.id === store.channel);
   const list = useRef<HTMLDivElement>(null);
-  const height = useRef(0);
+  const before = useRef({ oldest: "", height: 0 });
   const roots = store.roots;
   const newest = roots.at(-1)?.ts;
   const [seen, setSeen] = useState(newest);
 
   useLayoutEffect(() => {
     const node = list.current!;
+    const oldest = roots[0]?.ts ?? "";
     if (store.isPinned) node.scrollTop = node.scrollHeight;
-    else if (height.current < 0) node.scrollTop += node.scrollHeight + height.current;
-    height.current = 0;
+    // What was in sight stays there when older messages are drawn above it.
+    else if (oldest < before.current.oldest) node.scrollTop += node.scrollHeight - before.current.height;
+    before.current = { oldest, height: node.scrollHeight };
     if (store.isPinned && seen !== newest) setSeen(newest);
   });
   useLayoutEffect(() => {
@@ -38,16 +40,15 @@ export function Channel({ place }: { place: Place }) {
     const isPinned = node.scrollHeight - node.scrollTop - node.clientHeight < NEAR;
     if (isPinned !== store.isPinned) store.set({ isPinned });
   };
-  const showOlder = async () => {
-    height.current = -list.current!.scrollHeight;
+  const showOlder = () => {
     store.isPinned = false;
-    await store.showOlder();
+    void store.showOlder();
   };
   return (
     <>
       <div class="messages" ref={list} onScroll={onScroll} role="log" aria-label="Messages" tabIndex={0}>
         {store.more.has(store.channel) ? (
-          <button type="button" class="older" onClick={() => void showOlder()}>
+          <button type="button" class="older" onClick={showOlder}>
             Show older messages
           </button>
         ) : (

@@ -108,7 +108,7 @@ export function Composer({ place, label, thread }: Props) {
           ➤
         </button>
       </div>
-      {store.said && (
+      {store.said && Boolean(thread) === (store.pane?.kind === "thread") && (
         <div class="said" role="alert">
           {store.said}
         </div>

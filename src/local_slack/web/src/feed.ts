@@ -57,8 +57,7 @@ export class Feed {
     this.socket = null;
     for (const one of this.waiting.values()) one.reject(new Error(LOST));
     this.waiting.clear();
-    this.onStatus("lost");
-    if (await isLocked()) return this.onStatus("locked");
+    this.onStatus((await isLocked()) ? "locked" : "lost");
     setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
   }

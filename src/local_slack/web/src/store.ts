@@ -1,7 +1,7 @@
 // What the page knows, and what it does when news come in.
 
 import { Feed, type Status } from "./feed";
-import type { Entry, Message, Part, Place, Told, View, Word } from "./types";
+import type { Entry, Message, Part, Place, View, Word } from "./types";
 
 const MOST_DRAWN = 300;
 const KEPT = 200;
@@ -61,7 +61,11 @@ export class Store {
 
   /** Messages of the channel that stand there by themselves, oldest first. */
   get roots(): Message[] {
-    return (this.messages.get(this.channel) ?? []).filter((one) => !one.thread);
+    const there = this.messages.get(this.channel) ?? [];
+    const known = new Set(there.map((one) => one.ts));
+    // A reply to what was deleted stands by itself.
+    const isLost = (thread: string) => !known.has(thread) && !this.more.has(this.channel);
+    return there.filter((one) => !one.thread || isLost(one.thread));
   }
 
   be(user: string): void {
@@ -76,11 +80,12 @@ export class Store {
   }
 
   async openDirect(): Promise<void> {
-    this.open(await this.feed.ask({ do: "direct" }));
+    const channel = await this.act({ do: "direct" });
+    if (channel) this.open(channel);
   }
 
   /** Do it; what goes wrong is said above the composer. */
-  async act(what: object): Promise<Told | null> {
+  async act(what: object): Promise<any> {
     this.set({ said: null });
     try {
       return await this.feed.ask(what);
@@ -93,7 +98,8 @@ export class Store {
   async showOlder(): Promise<void> {
     const channel = this.channel;
     const there = this.messages.get(channel) ?? [];
-    const found = await this.feed.ask({ do: "older", channel, before: there[0]?.ts ?? "9" });
+    const found = await this.act({ do: "older", channel, before: there[0]?.ts ?? "9" });
+    if (!found) return;
     const known = new Set(there.map((one) => one.ts));
     const older = found.messages.filter((one: Message) => !known.has(one.ts));
     this.messages.set(channel, [...older, ...(this.messages.get(channel) ?? [])]);
@@ -103,8 +109,8 @@ export class Store {
 
   async openThread(ts: string): Promise<void> {
     this.set({ pane: { kind: "thread", ts }, thread: [] });
-    const found = await this.feed.ask({ do: "thread", channel: this.channel, ts });
-    this.set({ thread: found.messages });
+    const found = await this.act({ do: "thread", channel: this.channel, ts });
+    if (found) this.set({ thread: found.messages });
   }
 
   inspect(on: boolean): void {
@@ -130,7 +136,7 @@ export class Store {
     if (news.kind === "place") this.takePlace(news);
     else if (news.kind === "start") this.takeStart(news);
     else if (news.kind === "changes") this.takeChanges(news.messages, news.deleted);
-    else if (news.kind === "view") this.set({ view: news.view });
+    else if (news.kind === "view") this.set({ view: news.view, said: null });
     else if (news.kind === "traffic") {
       const entries = [...this.entries, ...news.entries].sort((a, b) => a.at - b.at);
       this.set({ entries: entries.slice(-MOST_ENTRIES) });
@@ -141,8 +147,12 @@ export class Store {
     const isOther = place.me !== this.place?.me;
     const ids = place.channels.map((one) => one.id);
     this.set({ place });
-    if (isOther) this.set({ unread: new Map(), pane: this.pane?.kind === "thread" ? null : this.pane });
-    this.open(ids.includes(this.channel) ? this.channel : (ids[0] ?? ""));
+    if (isOther) {
+      this.unread.clear();
+      this.question = null;
+    }
+    const isHere = ids.includes(this.channel);
+    if (isOther || !isHere) this.open(isHere ? this.channel : (ids[0] ?? ""));
   }
 
   private takeStart(news: { messages: Message[]; more: string[]; words: Word[] }): void {
