@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from local_slack.sample import ADMIN, OPERATOR, VIEWER, build_sample_config
 
 CHROMIUM = shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
+ROOT_ARGS = ["--no-sandbox"] if os.getuid() == 0 else []
 FAILED = pytest.StashKey[bool]()
 SHORT = 10_000
 """Milliseconds that something on the page may take on a busy machine."""
@@ -49,7 +51,7 @@ async def browser():
     if CHROMIUM is None:
         pytest.skip("needs the package chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ROOT_ARGS)
         yield browser
         await browser.close()
 

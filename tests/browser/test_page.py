@@ -148,6 +148,7 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
             await tab.get_by_role("button", name="Channels").click()
             await expect(tab.get_by_role("button", name="random")).to_be_in_viewport()
             await tab.keyboard.press("Escape")
+            await expect(tab.get_by_role("button", name="random")).to_be_hidden()
     assert await tab.locator(".unknown").count() == 0
 
 

@@ -1,6 +1,6 @@
 // The page: channels at the left, messages, and a pane at the right on demand.
 
-import { useEffect, useReducer, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { Channel, Thread, title } from "./channel";
 import { Confirm, Modal } from "./dialogs";
 import { Inspector } from "./inspector";
@@ -77,7 +77,7 @@ function Bar({ place }: { place: Place }) {
 function Sidebar({ place }: { place: Place }) {
   const close = () => store.set({ isMenuOpen: false });
   const closer = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (store.isMenuOpen) closer.current!.focus();
   }, [store.isMenuOpen]);
   return (
