@@ -10,7 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.forkserver import ROOT, SOURCES, start
+
+__all__ = ["ROOT", "Process", "Processes", "environment"]
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -21,18 +23,15 @@ def environment(**settings: str) -> dict[str, str]:
         if not name.startswith(("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG"))
         and name.lower() not in {"http_proxy", "https_proxy", "all_proxy"}
     }
-    return {**kept, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", **settings}
+    return {**kept, "PYTHONPATH": SOURCES, **settings}
 
 
 class Process:
     """One process; its output so far is `output`."""
 
     def __init__(self, args: list[str], env: dict[str, str]) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="out", suffix=".log")  # noqa: SIM115  closed with the process
-        self.popen = subprocess.Popen(
-            args, cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
-            stdout=self._file, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        self._file = tempfile.NamedTemporaryFile("a", prefix="out", suffix=".log")  # noqa: SIM115  closed with the process
+        self.popen = start(args, env=env, stdout=self._file.fileno(), stderr=self._file.fileno())
 
     @property
     def pid(self) -> int:

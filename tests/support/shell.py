@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import select
 import subprocess
 import sys
-import termios
+import tempfile
 import time
 from typing import Any, Self
 
+from tests.support.forkserver import run, start
 from tests.support.processes import environment
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
@@ -23,10 +23,7 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 def run_shell(url: str, *words: object, **settings: str) -> subprocess.CompletedProcess[str]:
     """One command without a terminal; `settings` are its environment."""
     env = environment(**{"COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url, **settings})
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return run([*COMMAND, *map(str, words)], env)
 
 
 def answer(done: subprocess.CompletedProcess[str]) -> str:
@@ -44,17 +41,17 @@ def data(done: subprocess.CompletedProcess[str], exit_code: int = 0) -> Any:
 class Terminal:
     """One command whose controlling terminal is a pseudo-terminal; use it as a context.
 
-    `piped` sends its standard output to a pipe instead, as in `jobs-maint … > file`.
+    `piped` sends its standard output to a file instead, as in `jobs-maint … > file`.
     """
 
     def __init__(self, url: str, *words: object, piped: bool = False, **settings: str) -> None:
         self._main, side = os.openpty()
         env = {"TERM": "xterm-256color", "COLUMNS": "80", "JOB_QUEUE_DATABASE_URL": url}
-        self.popen = subprocess.Popen(
+        self._piped = tempfile.TemporaryFile() if piped else None  # noqa: SIM115  as the terminal
+        self.popen = start(
             [*COMMAND, *map(str, words)],
-            stdin=side, stdout=subprocess.PIPE if piped else side, stderr=side,
-            env=environment(**{**env, **settings}), start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=environment(**{**env, **settings}), terminal=side, stderr=side,
+            stdout=side if self._piped is None else self._piped.fileno(),
         )  # fmt: skip
         os.close(side)
         self.raw = ""
@@ -66,8 +63,8 @@ class Terminal:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait(timeout=10)
-        if self.popen.stdout is not None:
-            self.popen.stdout.close()
+        if self._piped is not None:
+            self._piped.close()
         os.close(self._main)
 
     @property
@@ -94,9 +91,10 @@ class Terminal:
         return self.popen.wait(timeout=10)
 
     def piped(self) -> str:
-        """What went to the pipe, once the command has ended."""
-        assert self.popen.stdout is not None
-        return self.popen.stdout.read().decode()
+        """What went to the file, once the command has ended."""
+        assert self._piped is not None
+        self._piped.seek(0)
+        return self._piped.read().decode()
 
     def _read(self, timeout: float) -> bool:
         """Whether there may be more."""

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support import forkserver
+from tests.support.processes import environment
 
 from jobs_maint import __version__, cli
 from jobs_maint.cli.login import find_actor
@@ -27,24 +29,10 @@ from jobs_maint.errors import (
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
-SOURCES = str(Path(cli.__file__).parents[2])
 
 
-def environment(**more):
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**keep, "PYTHONPATH": SOURCES, **more}
-
-
-def run(*words, env=None, **more):
-    return subprocess.run(
-        [*COMMAND, *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment(**(env or {})),
-        check=False,
-        **more,
-    )
+def run(*words, env=None):
+    return forkserver.run([*COMMAND, *words], environment(**(env or {})))
 
 
 def assert_refused(done, exit_code, says):
@@ -73,7 +61,9 @@ def silent_server():
 
 
 def test_the_version_is_one_line():
-    done = run("--version")
+    done = subprocess.run(
+        [*COMMAND, "--version"], capture_output=True, text=True, env=environment(), check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"jobs-maint {__version__}\n", "")
 
 
@@ -219,17 +209,14 @@ def test_ctrl_c_ends_with_130_and_one_word(silent_server):
 def run_in_terminal(*words, columns=80, **env):
     """The output of a command whose stdout is a terminal of this width."""
     main, side = pty.openpty()
-    os.set_inheritable(side, True)
     env = {"TERM": "xterm-256color", "COLUMNS": str(columns), **env}
-    with subprocess.Popen(
-        [*COMMAND, *words], stdout=side, stderr=side, env=environment(**env)
-    ) as p:
-        os.close(side)
-        chunks = []
-        with contextlib.suppress(OSError):  # EIO: the other end is closed
-            while chunk := os.read(main, 65_536):
-                chunks.append(chunk)
-        p.wait(60)
+    process = forkserver.start([*COMMAND, *words], env=environment(**env), stdout=side, stderr=side)
+    os.close(side)
+    chunks = []
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while chunk := os.read(main, 65_536):
+            chunks.append(chunk)
+    assert process.wait(60) == 0
     os.close(main)
     return b"".join(chunks).decode()
 
