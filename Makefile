@@ -9,6 +9,9 @@ PYTEST_ARGS ?=
 # Tests mostly wait for real processes, so more of them than there are cores run at a time.
 WORKERS ?= 4
 
+# Images tend to set it, and without .pyc files every process compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
