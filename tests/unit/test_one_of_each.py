@@ -8,7 +8,8 @@ from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from chatbot.messages.progress import render_broken, render_lost, render_progress
+from chatbot.messages.late import render_lost
+from chatbot.messages.progress import render_broken, render_progress
 from chatbot.messages.result import render_result
 from chatbot.messages.words import count
 from chatbot.setup import sample_acts as acts

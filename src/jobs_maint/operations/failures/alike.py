@@ -108,8 +108,8 @@ async def count_left_behind(
     if ids is None:
         return None
     params = {
-        "queue": queue, "queues": queues, "task": None, "ids": list(ids), "ours": OUR_TASKS,
-        "since_seconds": since.total_seconds(),
+        "queue": queue, "queues": queues, "task": None, "only_queues": None, "only_tasks": None,
+        "ids": list(ids), "ours": OUR_TASKS, "since_seconds": since.total_seconds(),
     }  # fmt: skip
     return await fetch_one(conn, load_queries("failures")["count_left_behind"], params)
 
