@@ -150,9 +150,9 @@ async def test_refused_requests_leave_a_few_lines_and_then_their_number(pool, ca
     refusals = RefusalLog()
     for reason, number in (("forged", 4_711), ("stale", 2)):
         for _ in range(number):
-            refusals.note(reason, " by=3s")
+            refusals.warning("chatbot.request_refused reason=%s by=3s", reason)
     refusals.tell()
-    refusals.note("forged", ": again")
+    refusals.warning("chatbot.request_refused reason=forged: again")
     refusals.tell()
     assert caplog.messages == [
         *["chatbot.request_refused reason=forged by=3s"] * FIRST,

@@ -241,7 +241,7 @@ def test_a_purge_that_was_stopped_goes_on_by_the_same_words():
         (replace(AT_WORK, verb="purge", words="purge", total=None, elapsed_seconds=2.0),
          "Deleting jobs: 21 done", "10 jobs/s"),
         (replace(AT_WORK, verb="purge", words="purge", done=9, total=8, elapsed_seconds=9.0),
-         "Deleting 8 jobs: 9 done", "██████████  100 % · 1 jobs/s"),
+         "Deleting 8 jobs: 9 done", "██████████  100 % · 1 job/s"),
         (replace(AT_WORK, verb="park", words="?", total=1, done=0, elapsed_seconds=1.0),
          "Working on 1 job: 0 done", "░░░░░░░░░░  0 %"),
     ],

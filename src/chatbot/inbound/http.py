@@ -68,8 +68,10 @@ def build_web(
 
     async def answer_elsewhere(request: web.Request) -> web.Response:
         path = re.sub(r"[^\w/.-]", "?", request.path, flags=re.ASCII)[:60]
-        ends = "Slack's request URL ends in /slack/events, by POST"
-        refusals.note("wrong_path", f" path={path}: {ends}")
+        refusals.warning(
+            "chatbot.request_refused reason=wrong_path path=%s: Slack's request URL ends in "
+            "/slack/events, by POST", path,
+        )  # fmt: skip
         return web.Response(status=404)
 
     site.router.add_get("/healthz", answer_health)
@@ -113,13 +115,13 @@ class _Events:
             status, reason = exc.status, exc.reason
             if not looks_signed and status == 413:
                 status, reason = 401, "unsigned"
-            self._refusals.note(reason)
+            self._refusals.warning("chatbot.request_refused reason=%s", reason)
             refused = web.Response(status=status)
             refused.force_close()
             return refused
         except RequestPayloadError:
             # The body does not match its own headers; its end was never read.
-            self._refusals.note("broken_body")
+            self._refusals.warning("chatbot.request_refused reason=broken_body")
             return web.Response(status=401)
         if _is_ssl_check(body):
             # Slack's protocol: it is unsigned, expects an answer and runs nothing.
@@ -133,8 +135,8 @@ class _Events:
             now=self._clock(),
         )
         if problem is not None:
-            reason, _, off = problem.partition(" ")
-            self._refusals.note(reason, f"{off and ' '}{off}{_explain(reason)}")
+            told = f"{problem}{_explain(problem)}"
+            self._refusals.warning("chatbot.request_refused reason=%s", told)
             return web.Response(status=401)
         mark_checked(request)
         try:
@@ -147,7 +149,8 @@ class _Events:
             return await to_aiohttp_response(await self._app.async_dispatch(ask))
         except Exception as exc:  # noqa: BLE001  Bolt fails on a body that is not an object
             # Not the exception itself: it may quote the body.
-            self._refusals.note("unreadable", f" error={type(exc).__name__}")
+            name = type(exc).__name__
+            self._refusals.warning("chatbot.request_refused reason=unreadable error=%s", name)
             return web.Response(status=400)
 
 
@@ -158,7 +161,7 @@ def _looks_signed(request: web.Request) -> bool:
 
 
 def _explain(problem: str) -> str:
-    if problem == "stale":
+    if problem.startswith("stale"):
         return ": a replay, or this machine's clock is wrong"
     if problem == "forged":
         return ": SLACK_SIGNING_SECRET is of another app, or a proxy changed the body"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 
 __all__ = ["RefusalLog"]
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 FIRST = 5
 """Lines of one reason in a minute; the others are counted."""
 MINUTE = 60.0
+_REASON = re.compile(r"reason=(\w+)")
 
 
 class RefusalLog:
@@ -22,13 +24,15 @@ class RefusalLog:
         self._seconds = seconds
         self._seen: Counter[str] = Counter()
 
-    def note(self, reason: str, more: str = "") -> None:
-        """`more`: fields and an explanation, as they follow the reason."""
+    def warning(self, line: str, *args: object) -> None:
+        """As a logger's; the line has a `reason`."""
+        found = _REASON.search(line % args)
+        reason = found[1] if found else ""
         if not self._seen:
             asyncio.get_running_loop().call_later(self._seconds, self.tell)
         self._seen[reason] += 1
         if self._seen[reason] <= FIRST:
-            log.warning("chatbot.request_refused reason=%s%s", reason, more)
+            log.warning(line, *args)
 
     def tell(self) -> None:
         """How many lines were left out since the first one, by reason; then it begins anew."""

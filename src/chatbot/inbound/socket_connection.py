@@ -115,7 +115,8 @@ class Connection(SocketModeClient):
             await self.run_message_listeners(message, text)
         except (ValueError, AttributeError) as exc:
             # Not the message itself: it may hold a request.
-            self._refusals.note("unreadable", f" error={type(exc).__name__}")
+            name = type(exc).__name__
+            self._refusals.warning("chatbot.request_refused reason=unreadable error=%s", name)
 
     async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
         if message.get("type") not in {"hello", "disconnect"}:
