@@ -22,7 +22,7 @@ WORDS = [
     # words, the role they take, who sees the answer, how it begins
     ("stats", "viewer", "channel", "🔴 email is 2 h behind"),
     ("stats email", "viewer", "channel", "🔴 email is 2 h behind"),
-    ("failed", "viewer", "channel", "🔴 5 failed jobs; the newest 2 h ago."),
+    ("failed", "viewer", "channel", "🔴 5 failed jobs, 4 of them with one error."),
     ("errors", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
     ("status {shown}", "viewer", "private", "🔴 ValueError: connection refused"),
     ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
@@ -301,8 +301,8 @@ async def test_words_that_are_none_and_far_too_many_are_one_private_sentence(
 async def test_what_was_meant_runs_at_a_click_and_asks_again_where_the_words_would(pool, jobs):
     meant = {
         "stast email": "🔴 email is 2 h behind",
-        "faild --task “send”": "🔴 4 failed jobs",
-        "failed —tsk send": "🔴 4 failed jobs",
+        "faild --task “send”": "🔴 4 failed send jobs",
+        "failed —tsk send": "🔴 4 failed send jobs",
         "retyr {retried}": "✅ Job {retried} retried by",
         "retry webhook": "Retry 3 failed jobs of webhook?",
         "dicard --all webhook": "Discard 3 failed jobs of webhook?",

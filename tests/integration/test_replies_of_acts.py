@@ -76,8 +76,10 @@ async def test_a_set_is_put_back_by_the_button_of_its_outcome(ana, make_job, ver
     await ana.confirm(f"{verb.capitalize()} 3 jobs")
     assert ana.message.text.startswith("✅ 3 jobs of two words ")
     assert await states(make_job, jobs) == ["cancelled"] * 3
-    await ana.press("Retry 3 jobs")
-    await ana.confirm("Retry 3 jobs")
+    await ana.press("Put 3 jobs back")
+    assert ana.message.text.startswith("Put 3 cancelled jobs back into two words?")
+    await ana.confirm("Put 3 jobs back")
+    assert ana.message.text.startswith("✅ 3 jobs put back into two words by")
     assert await states(make_job, jobs) == ["todo"] * 3
     assert await make_job.status(other) == "cancelled"
 
@@ -113,8 +115,8 @@ async def test_a_cancel_tells_cancelled_jobs_from_those_asked_to_abort(ana, make
     await ana.confirm("Cancel or abort 2 jobs")
     assert "1 job of email cancelled" in ana.message.text
     assert "1 more is running; its worker was asked to abort it." in ana.message.text
-    await ana.press("Retry 1 job")
-    await ana.confirm("Retry 1 job")
+    await ana.press("Put 1 job back")
+    await ana.confirm("Put 1 job back")
     assert await states(make_job, jobs) == ["todo", "doing"]
 
 
@@ -126,8 +128,9 @@ async def test_after_a_stop_the_button_previews_exactly_the_rest(ana, conn):
     await ana.type("retry --all email")
     watch = Watch(lambda _looked, _total: watch.stop())
     await ana.confirm("Retry 700 jobs", watch=watch)
-    assert "500 jobs of email retried" in ana.message.text
-    assert "200 jobs were not looked at" in ana.message.text
+    assert ana.message.text.startswith(
+        "🟡 Stopped: 500 email jobs retried by <@U0ANA>, 200 stay failed."
+    )
     await ana.press("Preview the rest")
     await ana.confirm("Retry 200 jobs")
     assert ana.message.text.startswith("✅ 200 jobs of email retried")
