@@ -116,11 +116,15 @@ class Tab:
         await self._send(reply)
 
     async def _push(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            for one in self._collect():
-                await self._send(one)
+        try:
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                for one in self._collect():
+                    await self._send(one)
+        finally:
+            # Whatever ended this: a page that hears no more must know that.
+            await self._socket.close()
 
     def _collect(self) -> list[dict[str, Any]]:
         """What the tab does not know yet."""
