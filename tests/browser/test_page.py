@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
-from tests.support.samples import all_drawn
+from tests.support.draw import all_drawn
 
 from local_slack import Page, serve
 from local_slack.blocks import check_blocks
