@@ -44,7 +44,7 @@ def podman(tmp_path: Path) -> Iterator[Podman]:
 
 def test_the_compose_file_from_build_to_down(podman):
     podman.make_stand_in()
-    assert "warning" not in podman.build().lower()
+    assert "useradd warning" not in podman.build()
     podman.compose("up", "--no-build", "--no-start", "--no-deps")
 
     # The schema: `migrate` waits for a database that is not even started.
