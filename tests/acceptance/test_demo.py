@@ -116,28 +116,14 @@ def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
     assert all(len(line) <= 80 for line in demo.output.splitlines())
 
 
-def test_a_conversation_goes_on_after_an_empty_line_and_after_nonsense(start_demo):
+def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_demo):
     demo = start_demo()
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     demo.type("", "nonsense", "/other", "as bob", "click Nothing", "as ada", "/jobs help")
     demo.wait_until_it_says("Type these, or press a button.")
     demo.type("as vic", "/jobs retry 211")
     demo.wait_until_it_says("This requires the role operator;")
-    demo.popen.stdin.close()
-    assert demo.wait(90) == 0
-    assert demo.output.count("/jobs failed     what failed") == 2  # at the start, and for nonsense
-    assert "/other is not a valid command" in demo.output
-    assert "There is nobody of that name; there are ana, vic, ada." in demo.output
-    assert "vic sees no button" not in demo.output
-    assert "ana sees no button [Nothing]." in demo.output
-    assert "Ended; nothing is left running." in demo.output
-    assert demo.processes() == {}
-
-
-def test_a_set_is_previewed_and_a_modal_opened_and_shared(start_demo):
-    demo = start_demo()
-    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
-    demo.type("/jobs retry --all nowhere", "close", "submit", "/jobs failed")
+    demo.type("as ana", "/jobs retry --all nowhere", "close", "submit", "/jobs failed")
     demo.wait_until_it_says("7 failed jobs")
     demo.type("click Details")
     demo.wait_until_it_says("buttons there are [Details]: click Details 2")
@@ -151,14 +137,30 @@ def test_a_set_is_previewed_and_a_modal_opened_and_shared(start_demo):
     demo.wait_until_it_says("3 jobs of webhook retried by @ana")
     demo.popen.stdin.close()
     assert demo.wait(90) == 0
+    assert demo.output.count("/jobs failed     what failed") == 2  # at the start, and for nonsense
+    assert "/other is not a valid command" in demo.output
+    assert "There is nobody of that name; there are ana, vic, ada." in demo.output
+    assert "vic sees no button" not in demo.output
+    assert "ana sees no button [Nothing]." in demo.output
     assert "ana has no modal open." in demo.output
     assert "ana has no modal open that can be submitted." in demo.output
     assert "covers the channel: close closes it." in demo.output
     assert "covers the channel and has no button [Refresh]." in demo.output
+    assert "Ended; nothing is left running." in demo.output
     assert demo.processes() == {}
 
 
-def test_an_act_on_a_whole_newsletter_is_stopped_by_its_button(start_demo):
+def end(demo, number):
+    """Nothing is left behind."""
+    folder = Path(demo.output.split("    . ")[1].split("/env ")[0])
+    assert (folder / "env").exists()
+    demo.popen.send_signal(number)
+    assert demo.wait(90) == (0 if number == signal.SIGINT else 128 + number)
+    assert demo.processes() == {}
+    assert not folder.exists()
+
+
+def test_an_act_on_a_whole_newsletter_is_stopped_by_its_button_and_a_hang_up_ends_all(start_demo):
     demo = start_demo()
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     demo.type("as ada", "/jobs cancel --all newsletter")
@@ -168,24 +170,10 @@ def test_an_act_on_a_whole_newsletter_is_stopped_by_its_button(start_demo):
     demo.type("click Stop")
     demo.wait_until_it_says("[Preview the rest]")
     assert "Stopped:" in demo.output
-    demo.popen.stdin.close()
-    assert demo.wait(90) == 0
+    end(demo, signal.SIGHUP)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_however_it_is_ended_nothing_is_left_behind(start_demo, number):
-    """Ctrl-C, and a terminal that is closed."""
-    demo = start_demo()
-    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
-    folder = Path(demo.output.split("    . ")[1].split("/env ")[0])
-    assert (folder / "env").exists()
-    demo.popen.send_signal(number)
-    assert demo.wait(90) == (0 if number == signal.SIGINT else 128 + number)
-    assert demo.processes() == {}
-    assert not folder.exists()
-
-
-def test_the_shell_reaches_the_demos_database_as_it_says(start_demo):
+def test_the_shell_reaches_the_demos_database_as_it_says_until_ctrl_c_ends_all(start_demo):
     demo = start_demo()
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     line = next(line for line in demo.output.splitlines() if line.startswith("    . "))
@@ -196,6 +184,7 @@ def test_the_shell_reaches_the_demos_database_as_it_says(start_demo):
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert "Workers: 1 live." in shown.stdout
+    end(demo, signal.SIGINT)
 
 
 # --- python -m demo.team_app api ------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_whatever_the_text_slack_takes_every_page(kind, what):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("what", [name for name in NASTY if not name.startswith("a megabyte")])
+@pytest.mark.parametrize("what", [name for name in NASTY if len(NASTY[name]) < 50_000])
 def test_nothing_in_foreign_text_acts(kind, what):
     for message in pages(kind, NASTY[what]):
         for text in [message.text, *mrkdwn_texts(message.blocks)]:

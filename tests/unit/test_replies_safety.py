@@ -63,7 +63,7 @@ NASTY = {
     "nothing": "",
     "only spaces": " \n \t ",
     "a megabyte": "x" * 1_000_000,
-    "a megabyte of lines": "line <!channel>\n" * 60_000,
+    "a hundred kilobytes of lines": "line <!channel>\n" * 6_000,
     "a megabyte of ampersands": "&" * 1_000_000,
 }
 
