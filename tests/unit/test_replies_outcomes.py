@@ -315,7 +315,7 @@ ONE = replace(
         (
             replace(ONE, word="cancel", words="cancel 7", changed=((7, "abort_requested"),)),
             ["✅ Job 7 asked to abort.", "The bot could not say so before."],
-            ["Retry them"],
+            ["Put them back"],
         ),
         (
             replace(LOST, outcome="partly"),
