@@ -40,15 +40,15 @@ async def answers(slack, count, process):
 async def test_the_id_that_the_person_sees_is_in_every_line_of_that_request_and_in_no_other(
     processes, conn, make_job, mode
 ):
-    await make_job(status="failed")
+    job_id = await make_job(status="failed", error="it broke")
     # No text where text is expected: whatever comes of it is not foreseen.
-    await conn.execute("ALTER TABLE jobs_maint_failures ALTER message TYPE int[] USING '{1}'")
+    await conn.execute("ALTER TABLE jobs_maint_failures ALTER exception_type TYPE int[] USING '{1}'")
     async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(processes, slack, mode=mode)
         await started(process, slack)
         # Both answers take the long way, which is logged.
         slack.set_fault("500", method="response_url", times=2)
-        await slack.command(VIEWER, OPS, "/jobs failed")
+        await slack.command(VIEWER, OPS, f"/jobs status {job_id}")
         await answers(slack, 1, process)
         await slack.command(VIEWER, OPS, "/jobs help")
         await answers(slack, 2, process)

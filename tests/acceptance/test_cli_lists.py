@@ -109,7 +109,7 @@ COMPLETE = "_JOBS_MAINT_COMPLETE"
     ("line", "offers"),
     [
         ("re", {"retry", "rescue"}),
-        ("schema ", {"apply", "status", "sql"}),
+        ("schema ", {"apply", "status", "sql", "drop"}),
         ("help au", {"audit"}),
         ("retry --re", {"--request", "--reset-attempts"}),
         ("purge --in", {"--include-failed"}),

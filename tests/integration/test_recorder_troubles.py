@@ -52,10 +52,14 @@ def recording(connect, *, alive: bool = True):
         thread.join(10)
 
 
-def told(caplog) -> list[tuple[str, dict]]:
-    """Our lines of the recorder: event and fields."""
+def told(caplog, thread=None) -> list[tuple[str, dict]]:
+    """Our lines of the recorder: event and fields; `thread`: without those of other threads."""
     names = {FAILED, RECOVERED, UNRECORDED}
-    found = [r for r in caplog.records if getattr(r, "event", "") in names]
+    found = [
+        record
+        for record in caplog.records
+        if getattr(record, "event", "") in names and thread in {None, record.thread}
+    ]
     return [(record.event, record.fields) for record in found]
 
 
@@ -86,19 +90,19 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
         look.execute(trouble[0])
         thread.store(failure(1))
-        wait_until(lambda: told(caplog), what="the first line")
+        wait_until(lambda: told(caplog, thread.ident), what="the first line")
         for number in range(2, 8):  # each with a beat that works
             thread.store(failure(number))
             before = look.execute(beat).fetchone()
             wait_until(lambda: look.execute(beat).fetchone() != before, what="a beat")  # noqa: B023
-        assert [event for event, _ in told(caplog)] == [FAILED]
+        assert [event for event, _ in told(caplog, thread.ident)] == [FAILED]
         look.execute(trouble[1])
-        wait_until(lambda: len(told(caplog)) > 1, what="the second line")
-        assert told(caplog)[1:] == [(RECOVERED, {"unrecorded": 0})]
+        wait_until(lambda: len(told(caplog, thread.ident)) > 1, what="the second line")
+        assert told(caplog, thread.ident)[1:] == [(RECOVERED, {"unrecorded": 0})]
         stored = look.execute("SELECT job_id FROM jobs_maint_failures ORDER BY 1").fetchall()
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
-    assert len(told(caplog)) == 2
+    assert len(told(caplog, thread.ident)) == 2
 
 
 def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(database_url, caplog):
@@ -110,16 +114,22 @@ def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(databa
         return store.connect(database_url, {})
 
     with caplog.at_level(logging.WARNING, "jobs_maint"), recording(connect) as thread:
-        wait_until(lambda: told(caplog), what="the first line")
+        wait_until(lambda: told(caplog, thread.ident), what="the first line")
         for number in range(1, 1_051):
             assert thread.store(failure(number)) is None
         way.set()
-        wait_until(lambda: len(told(caplog)) > 1, what="the second line")
+        wait_until(lambda: len(told(caplog, thread.ident)) > 1, what="the second line")
         with psycopg.connect(database_url) as look:
             query = "SELECT count(*) FROM jobs_maint_failures"
             wait_until(lambda: look.execute(query).fetchone() == (1_000,), what="the others")
-    assert sum(fields.get("unrecorded", fields.get("count", 0)) for _, fields in told(caplog)) == 50
-    assert told(caplog)[0][0] == FAILED
+    assert (
+        sum(
+            fields.get("unrecorded", fields.get("count", 0))
+            for _, fields in told(caplog, thread.ident)
+        )
+        == 50
+    )
+    assert told(caplog, thread.ident)[0][0] == FAILED
 
 
 def test_a_worker_that_ends_before_the_database_is_back_tells_how_many_it_could_not_store(caplog):
