@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +20,16 @@ from tests.support.processes import Processes  # noqa: E402
 from tests.support.server import Server, running_server  # noqa: E402
 from tests.support.shell import run_shell  # noqa: E402
 
+# What a shell starts with `&` ignores Ctrl-C, and so would whatever the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LONG = ("test_containers.py", "test_demo.py", "test_runbook.py", "test_workers.py")
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that no worker begins one when the others are at their end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(autouse=True)
