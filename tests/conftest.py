@@ -23,13 +23,28 @@ from tests.support.shell import run_shell  # noqa: E402
 # What a shell starts with `&` ignores Ctrl-C, and so would whatever the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONG = ("test_containers.py", "test_demo.py", "test_runbook.py", "test_workers.py")
+LONG = ("test_containers.py", "test_demo.py", "test_runbook.py", "test_workers.py", "test_plans.py")
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no worker begins one when the others are at their end."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    """Each worker of `--dist worksteal` gets an equal part in order: let each begin with long ones.
+
+    Begun last, one of them would keep a single worker busy when the others have nothing left.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = sorted(
+        (item for item in items if item.path.name in LONG),
+        key=lambda item: LONG.index(item.path.name),
+    )
+    rest = [item for item in items if item.path.name not in LONG]
+    total = len(items)
+    items.clear()
+    for worker in range(workers):
+        size = (total - len(items)) // (workers - worker)
+        first = long[worker::workers]
+        begin = len(items) - sum(len(long[earlier::workers]) for earlier in range(worker))
+        items += [*first, *rest[begin : begin + size - len(first)]]
 
 
 @pytest.fixture(autouse=True)

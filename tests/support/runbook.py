@@ -67,14 +67,16 @@ def read_blocks(path: Path) -> list[Block]:
 def matches(expected: str, actual: str) -> bool:
     """Whether the output has this shape; `…` is any text, on a line of its own any lines.
 
-    Runs of blanks are one blank, and empty lines do not count: how wide a column is, is no promise.
+    Runs of blanks are one blank, empty lines do not count, and a line may break elsewhere: how wide
+    a column or a time is, is no promise.
     """
     pattern = ""
     for line in _lines(expected):
         if line == "…":
             pattern += r"(?:.*\n)*"
         else:
-            pattern += ".*".join(re.escape(part) for part in line.split("…")) + r"\n"
+            parts = (re.escape(part).replace(r"\ ", r"\s") for part in line.split("…"))
+            pattern += ".*".join(parts) + r"\s"
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(actual))) is not None
 
 
