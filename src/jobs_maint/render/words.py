@@ -39,10 +39,9 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         f"{count_noun(len(report.tables), 'table')} ({size:,.1f} MB)",
         f"{count_noun(len(report.indexes), 'index', 'indexes')} on Procrastinate's tables",
         f"{count_noun(report.jobs, 'job')} of our own tasks",
-        f"{count_noun(report.periodic, 'row')} on when they were last deferred",
+        f"{count_noun(report.periodic, 'record')} of when these tasks were deferred",
     ]
-    said = "were removed" if report.dropped else "would be removed"
-    page.line(f"All that is ours {said}:", "bold")
+    page.line("Removed:" if report.dropped else "This would be removed:", "bold")
     for part in parts:
         page.line(part, indent=2)
     page.line(
@@ -52,10 +51,10 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         "tables and the team's jobs stay as they are."
     )
     if report.in_use_by:
-        page.line(f"Still used by {', '.join(map(safe_line, report.in_use_by))}.", "bold yellow")
+        users = ", ".join(map(safe_line, report.in_use_by))
+        page.line(f"Nothing can be removed yet: it is used by {users}.", "bold yellow")
         page.line(
-            "Nothing can be removed until then: take jobs_maint.register(app) out of the app, "
-            "restart its workers and stop the bot."
+            "Take jobs_maint.register(app) out of the app, restart its workers and stop the bot."
         )
     if report.problems:
         page.line("Not removed:", "bold yellow")

@@ -52,7 +52,7 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
             raise AlreadyRunning(
                 f"Nothing was removed: our tables are still used by {', '.join(found.in_use_by)}. "
                 "Take `jobs_maint.register(app)` out of the app, restart its workers, stop the "
-                "bot, then try again; a worker counts until it has been silent for a minute."
+                "bot, then try again. A killed worker counts until it has missed three beats."
             )
         if found.empty or home is None:
             return found
