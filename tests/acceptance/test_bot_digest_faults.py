@@ -110,6 +110,25 @@ async def test_two_workers_with_one_tick_post_one_message(database_url, conn, ma
         assert len(slack.messages(OPS)) == 1
 
 
+async def test_a_window_that_another_closes_while_it_is_opened_is_not_posted_again(
+    database_url, conn
+):
+    """As if the other's close had come between the look and the opening."""
+    await conn.execute(
+        "CREATE FUNCTION close_before() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO jobs_maint_digests (name, since, until, state)"
+        " VALUES (NEW.name, NEW.since, NEW.until, 'sent'); RETURN NEW; END $$"
+    )
+    await conn.execute(
+        "CREATE TRIGGER close_before BEFORE INSERT ON jobs_maint_digests FOR EACH ROW"
+        " WHEN (NEW.state = 'sending') EXECUTE FUNCTION close_before()"
+    )
+    async with open_app(database_url, HOURLY) as (slack, app):
+        assert await run_tick(app) == "no window is due"
+        assert slack.messages(OPS) == []
+    assert await states(conn) == ["sent"]
+
+
 async def test_a_failure_that_nobody_foresaw_leaves_the_window_to_the_retry(
     database_url, conn, make_job, monkeypatch
 ):

@@ -27,6 +27,9 @@ VALUES (%(name)s, %(since)s, %(until)s, 'sending', %(key)s)
 ON CONFLICT (name) WHERE state = 'sending' DO NOTHING
 RETURNING id;
 
+-- name: drop_window (window_id)
+DELETE FROM jobs_maint_digests WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
+
 -- name: close_window (window_id, state, channel, ts, error)
 -- A window given up by mistake is `sent` when its message turns out to be in the channel.
 UPDATE jobs_maint_digests

@@ -50,16 +50,13 @@ async def open_window(
     """
     queries = load_queries("digest")
     await fetch_all(conn, queries["give_up_sending"], {"name": name})
-    window = await fetch_one(
-        conn,
-        queries["find_window"],
-        {
-            "name": name,
-            "period_seconds": period.total_seconds(),
-            "behind_seconds": min(BEHIND, period / 4).total_seconds(),
-            "most_seconds": LONGEST.total_seconds(),
-        },
-    )
+    asked = {
+        "name": name,
+        "period_seconds": period.total_seconds(),
+        "behind_seconds": min(BEHIND, period / 4).total_seconds(),
+        "most_seconds": LONGEST.total_seconds(),
+    }
+    window = await fetch_one(conn, queries["find_window"], asked)
     if not window["due"]:
         return None
     since = window["earliest"] if window["too_long"] else window["since"]
@@ -67,6 +64,10 @@ async def open_window(
     params = {"name": name, "since": since, "until": until, "key": key}
     opened = await fetch_all(conn, queries["insert_window"], params)
     if not opened:
+        return None
+    if await fetch_one(conn, queries["find_window"], asked) != window:
+        # Another sender closed it between the two statements: it was told.
+        await fetch_all(conn, queries["drop_window"], {"window_id": opened[0]["id"]})
         return None
     wanted = Window(since, until, queues, tasks)
     stats = await get_stats(
