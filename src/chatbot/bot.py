@@ -28,6 +28,7 @@ from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from chatbot.slack.identity import Identity
 from chatbot.slack.quiet import silent_logger
+from jobs_maint.actions import Actor
 from jobs_maint.database import Pool, check_schema
 from jobs_maint.errors import (
     DatabaseUnavailable,
@@ -78,8 +79,12 @@ class Bot:
         clock: Callable[[], float] = time.time,
         slack: SlackClient | None = None,
         ready_pool: Pool | None = None,
+        only: Actor | None = None,
     ) -> None:
-        """`ready_pool`: for the check of readiness alone, which must not wait for commands."""
+        """`ready_pool`: for the check of readiness alone, which must not wait for commands.
+
+        `only`: whoever asks is this person, as in `jobs-chatbot local`.
+        """
         self.settings = settings
         self.work = Work()
         maint = maint or MaintSettings.load()
@@ -94,7 +99,7 @@ class Bot:
         self._problem: str | None = None
         self._failed_at = float("-inf")
         self._told = ""
-        self.services = build_services(settings, maint, pool, self.slack, self.work, clock)
+        self.services = build_services(settings, maint, pool, self.slack, self.work, clock, only)
         self._answers = Answers(self.services)
         self.app = self._build()
 

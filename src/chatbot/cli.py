@@ -15,6 +15,7 @@ from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.doctor_page import examine, render_page
 from chatbot.setup.manifest import WHERE_TO_PASTE, render_manifest
 from jobs_maint import __version__
+from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.output import find_width, is_styled, print_answer
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.settings import MaintSettings
@@ -46,6 +47,28 @@ def run() -> None:
         settings.require_mode()
         url = maint.require_database_url()
         asyncio.run(serve(settings, maint, url))
+    except JobsMaintError as exc:
+        _complain(exc)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="default: a free one")
+def local(port: int) -> None:
+    """Use the bot in a browser, on your own jobs database: no Slack, no token.
+
+    Serves a page on 127.0.0.1 until Ctrl-C and prints its address. JOB_QUEUE_DATABASE_URL says
+    whose jobs they are. You have every role, and the audit names you as `jobs-maint` does.
+    """
+    # The page shows what the bot says; a terminal beside it needs only what went wrong.
+    set_up_logging(logging.WARNING)
+    try:
+        maint = MaintSettings.load()
+        url = maint.require_database_url()
+        from chatbot.local import serve_locally  # noqa: PLC0415  only this command needs it
+
+        asyncio.run(serve_locally(maint, url, find_actor(), port=port, say=_say))
     except JobsMaintError as exc:
         _complain(exc)
     except KeyboardInterrupt:
@@ -90,6 +113,11 @@ def doctor(as_json: bool, post: str | None, validate: bool) -> None:
     styled = is_styled(sys.stdout)
     text = render_page(report, grants, as_json=as_json, width=find_width(), styled=styled)
     sys.exit(print_answer(text, report.exit_code))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _complain(exc: JobsMaintError) -> NoReturn:

@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -40,17 +41,27 @@ LAST_CALL = 2.0
 """Seconds for what came in while the port was closed."""
 
 
-async def serve(settings: ChatbotSettings, maint: MaintSettings, url: str) -> None:
+async def serve(
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    url: str,
+    *,
+    only: Actor | None = None,
+    started: Callable[[], Awaitable[object]] | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C; a second one ends the process at once.
 
-    Raises JobsMaintError when it cannot start, or when Slack no longer accepts its token.
+    `only`: all requests are this person's, by Socket Mode from a local Slack; no port is opened,
+    and what bots of the real Slack did not tell is left to them. `started` is awaited once
+    requests can be answered. Raises JobsMaintError when it cannot start, or when Slack no longer
+    accepts its token.
     """
     stop = _Stop()
     stop.listen()
     async with contextlib.AsyncExitStack() as stack:
         asked = asyncio.create_task(stop.asked.wait())
         stack.callback(asked.cancel)
-        starting = asyncio.create_task(_start(settings, maint, url, stop, stack))
+        starting = asyncio.create_task(_start(settings, maint, url, stop, stack, only))
         await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
@@ -59,6 +70,8 @@ async def serve(settings: ChatbotSettings, maint: MaintSettings, url: str) -> No
             log.info("chatbot.stopped")
             return
         bot, link = starting.result()
+        if started is not None:
+            await started()
         watched: set[asyncio.Task[Any]] = {asked}
         if link is not None:
             watched.add(asyncio.create_task(link.wait()))
@@ -76,6 +89,7 @@ async def _start(
     url: str,
     stop: _Stop,
     stack: contextlib.AsyncExitStack,
+    only: Actor | None,
 ) -> tuple[Bot, SocketLink | None]:
     """What is pushed here is undone in reverse order.
 
@@ -89,7 +103,7 @@ async def _start(
         open_pool(url, max_size=1, application="jobs-chatbot ready")
     )
     await check_schema(pool)
-    bot = Bot(settings, pool, maint=maint, ready_pool=ready)
+    bot = Bot(settings, pool, maint=maint, ready_pool=ready, only=only)
     stack.push_async_callback(bot.close, LAST_CALL)
     who = await bot.identify()
     await _rehearse(bot, maint, pool, who.user_id)
@@ -99,10 +113,11 @@ async def _start(
     link = None
     if settings.slack_app_token is not None:
         link = SocketLink(bot.app, bot.slack.web, settings.slack_app_token.get_secret_value())
-    address = await _listen(bot, link, stop, stack)
+    address = await _listen(bot, link, stop, stack) if only is None else None
     stack.push_async_callback(_drain, bot)
-    for watch in (watch_lost_runs(bot.services), watch_follow_ups(bot.services.follow_ups)):
-        stack.callback(asyncio.create_task(watch).cancel)
+    stack.callback(asyncio.create_task(watch_follow_ups(bot.services.follow_ups)).cancel)
+    if only is None:
+        stack.callback(asyncio.create_task(watch_lost_runs(bot.services)).cancel)
     if link is not None:
         stack.push_async_callback(link.close)
         await link.connect()
@@ -111,7 +126,7 @@ async def _start(
         settings.require_mode(), who.user_id, who.team_id, settings.command, address or "-",
         __version__,
     )  # fmt: skip
-    if not settings.roles:
+    if not settings.roles and only is None:
         log.warning(
             "chatbot.nobody_may_do_anything CHATBOT_ROLES is not set: every request is refused"
         )

@@ -53,6 +53,7 @@ class Watch:
         `must_stop` is called after each batch and stops the act as `stop()` does. `on_open` gets
         the audit id and the total before the first batch; `place` is the channel and ts of the
         message that reports the act, and keeps the act until CloseRun says that it was told.
+        It counts for actors from Slack only: no other process can tell anybody else.
         """
         self.place = place
         self._on_open = on_open
@@ -96,6 +97,11 @@ class Call(Generic[A]):
     """Whether the audit already has a row for this call."""
 
     @property
+    def place(self) -> tuple[str, str | None] | None:
+        """Where another bot tells the act when this process does not."""
+        return self.watch.place if self.actor.kind == "slack" else None
+
+    @property
     def rules(self) -> Rules:
         """What is hidden in what is shown."""
         return Rules.of(self.settings.redact, pii=self.settings.redact_pii)
@@ -129,7 +135,7 @@ async def open_run(
     """
     await audit.interrupt_lost_runs(call.pool)
     run = audit.Run(call.pool, call.actor, action)
-    await run.open(total=total, place=call.watch.place, guard=guard)
+    await run.open(total=total, place=call.place, guard=guard)
     call.audited = True
     call.watch.opened(run.require_id(), total)
     return run
@@ -179,6 +185,6 @@ async def record_items(
         conn, call.actor, call.action, outcome,
         counts=counts, items=items, error=error, elapsed_seconds=elapsed_seconds,
     )  # fmt: skip
-    if done and call.watch.place is not None:
-        await audit.keep_untold(conn, audit_id, call.watch.place[0])
+    if done and call.place is not None:
+        await audit.keep_untold(conn, audit_id, call.place[0])
         call.watch.opened(audit_id, None)

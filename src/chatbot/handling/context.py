@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatbot.access.directory import Directory
@@ -15,7 +15,7 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
-from jobs_maint.actions import Action
+from jobs_maint.actions import Action, Actor
 from jobs_maint.database import Pool
 from jobs_maint.settings import MaintSettings
 
@@ -34,6 +34,8 @@ class Services:
     work: Work
     follow_ups: FollowUps
     origins: Origins
+    only: Actor | None = None
+    """Whose all requests are, where nobody else can ask; the roles then count for nothing."""
 
     @property
     def command(self) -> str:
@@ -41,6 +43,8 @@ class Services:
 
     async def find_actor(self, request: SlackRequest, action: Action[Any]) -> KnownActor:
         """The asker, with the grants that are certain now."""
+        if self.only is not None:
+            return KnownActor(replace(self.only, channel=request.channel))
         return await self.roles.build_actor(
             request.user, request.channel, action, name=request.name
         )
@@ -53,6 +57,7 @@ def build_services(
     slack: SlackClient,
     work: Work,
     clock: Callable[[], float],
+    only: Actor | None = None,
 ) -> Services:
     directory = Directory(slack.web, clock)
     follow_ups = FollowUps(pool, maint)
@@ -68,4 +73,5 @@ def build_services(
         work=work,
         follow_ups=follow_ups,
         origins=origins,
+        only=only,
     )

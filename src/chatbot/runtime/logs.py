@@ -45,14 +45,14 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-def set_up_logging() -> None:
-    """Log to stderr from INFO up, unless the process already has handlers; those get the id."""
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Log to stderr from `level` up, unless the process already has handlers; those get the id."""
     root = logging.getLogger()
     if not root.handlers:
         stream = logging.StreamHandler(sys.stderr)
         stream.setFormatter(logging.Formatter(LINE))
         root.addHandler(stream)
-        root.setLevel(logging.INFO)
+        root.setLevel(level)
     for handler in root.handlers:
         handler.addFilter(RequestIdFilter())
     # aiohttp's own lines repeat what we log, with addresses of requests.

@@ -29,6 +29,7 @@ __all__ = [
     "Pool",
     "PoolTimeout",
     "check_schema",
+    "describe_database",
     "normalise_url",
     "note_why_not_connected",
     "open_pool",
@@ -57,6 +58,17 @@ def _parse(url: str) -> dict[str, Any]:
             "JOB_QUEUE_DATABASE_URL is not the URL of a PostgreSQL database; write it as "
             "postgresql://user:password@host:5432/jobs"
         ) from None
+
+
+def describe_database(url: str) -> str:
+    """`the database 'jobs' at db:5432`: neither user nor password. Raises InvalidSettings."""
+    params = _parse(url)
+    name = params.get("dbname") or params.get("user")
+    what = f"the database {name!r}" if name else "the database"
+    host = params.get("host") or params.get("hostaddr") or params.get("service")
+    if not host or str(host).startswith(("/", "@")):
+        return f"{what} on this machine" if host else what
+    return f"{what} at {host}:{params['port']}" if params.get("port") else f"{what} at {host}"
 
 
 @asynccontextmanager
