@@ -451,18 +451,6 @@ def test_python_on_the_pages_compiles(path):
         compile(text, str(path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-def test_the_lifespan_of_the_guide_is_the_sample_apps():
-    """The same calls with the same arguments, in the same order."""
-    shown = next(text for text in blocks("add-to-your-app", "python") if "lifespan" in text)
-    real = (ROOT / "demo/team_app/api.py").read_text(encoding="utf-8")
-    for line in (
-        "install_signal_handlers=False", "shutdown_graceful_timeout=", "concurrency=4",
-        "worker.cancel()", "await asyncio.gather(worker, return_exceptions=True)",
-    ):  # fmt: skip
-        assert line in shown
-        assert line in real
-
-
 def shell_values(name, setting):
     texts = blocks(name, "sh")
     return [v for text in texts for v in re.findall(rf"{setting}='([^']+)'", text)]
