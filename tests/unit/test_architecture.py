@@ -37,6 +37,7 @@ def drawn():
         for package, block in re.findall(r"subgraph (\w+)\n(.*?)  end", PAGE, re.DOTALL)
         for name, label in re.findall(r"(\w+)\[(\w+)\]", block)
     }
+    names["local_slack"] = "local_slack"
     return {(names[a], names[b]) for a, b in re.findall(r"(\w+) --> (\w+)", PAGE)}
 
 
