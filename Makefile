@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
-.PHONY: help sync demo test lint format-check types contracts tests bench soak draw web format clean
+.PHONY: help sync demo test lint format-check types contracts tests bench soak draw web docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,10 +60,18 @@ draw: $(SYNCED) ## Every Slack message as a picture in build/messages (needs Chr
 web: ## Build the local Slack's page from its source (needs Node 20 or newer)
 	cd src/local_slack/web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
+docs: .venv-site/.synced ## The site of the docs, in build/site
+	@.venv-site/bin/python scripts/dev/build_site.py
+
+.venv-site/.synced: pyproject.toml uv.lock scripts/dev/bootstrap.sh
+	@echo "Installing the site's generator into .venv-site …" >&2
+	@sh scripts/dev/bootstrap.sh .venv-site --only-group site
+	@touch $@
+
 format: $(SYNCED) ## Rewrite the sources in ruff's format, with its safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove .venv, caches and build results
-	rm -rf .venv .demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-site .demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes or refreshes .venv from uv.lock. Needs `uv` on the PATH, or else Python 3.11 or newer.
+# With arguments, another environment: its folder, then what `uv sync` is to install there.
 # Whatever pip and uv are told by their own environment and configuration is left as it is.
 set -eu
 
@@ -18,7 +19,12 @@ fi
 
 # A virtual environment that happens to be active is not ours to change.
 unset VIRTUAL_ENV
-export UV_PROJECT_ENVIRONMENT=.venv
+export UV_PROJECT_ENVIRONMENT="${1:-.venv}"
+if [ $# -gt 0 ]; then
+    shift
+else
+    set -- --extra slack
+fi
 
 # The tools live beside the packages of uv.lock, in a prefix of their own, so that an exact sync
 # does not remove uv while it runs.
@@ -70,5 +76,5 @@ else
     uv=$own_uv
 fi
 
-"$uv" sync --quiet --locked --extra slack ||
+"$uv" sync --quiet --locked "$@" ||
     fail "'uv sync --locked' failed, its message is above: without a network nothing can be downloaded; after a change of pyproject.toml run 'uv lock'"

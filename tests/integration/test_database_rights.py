@@ -36,13 +36,11 @@ PAGE = Path(__file__).parents[2] / "docs/how-to/database-rights.md"
 ANA = Actor.shell("ana", "host")
 
 
-def statements(block: str) -> str:
-    """The SQL of the page's block of this name."""
-    found = re.search(
-        rf"^```sql {block}\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
-    assert found is not None
-    return found[1]
+def statements(title: str) -> str:
+    """The SQL of the page's section of this title."""
+    section = PAGE.read_text("utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    [found] = re.findall(r"^```sql\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return found
 
 
 async def ask(pool, action):
@@ -72,10 +70,10 @@ def run(url: str, sql: str) -> None:
 async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing(
     roles, bare_database_url
 ):
-    run(bare_database_url, statements("owner"))
+    run(bare_database_url, statements("The owner"))
     async with open_pool(roles["jobs_owner"]) as owner:
         await ask(owner, ApplySchema())
-    run(roles["jobs_owner"], statements("app"))
+    run(roles["jobs_owner"], statements("Workers, bot and shell"))
     processes = Processes(roles["jobs_app"])
     try:
         async with (
