@@ -6,6 +6,7 @@ program may test for; `exit_code` is what the shell ends with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -106,16 +107,24 @@ class NotPermitted(JobsMaintError):
     """The actor lacks the role, or the grant does not reach this queue or channel.
 
     `needs` is the role the request requires, `has` the highest role the actor holds here (None:
-    no role at all).
+    no role at all). `queues`: what a grant must reach to be enough, as far as it is known.
     """
 
     code = "not_permitted"
     exit_code = 77
 
-    def __init__(self, message: str, *, needs: str | None = None, has: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        needs: str | None = None,
+        has: str | None = None,
+        queues: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.needs = needs
         self.has = has
+        self.queues = tuple(queues)
 
 
 class SchemaMismatch(JobsMaintError):

@@ -1,5 +1,7 @@
 """The same commands over signed HTTP and over Socket Mode, on a real database."""
 
+import json
+
 import psycopg
 import pytest
 from tests.support.bots import ask, open_bot, settle
@@ -160,6 +162,31 @@ async def test_refresh_puts_the_new_numbers_in_place_of_the_old(pool, make_job):
         assert "webhook" in now.text
         assert now.edited
         assert len(slack.messages(OPS)) == count
+        assert slack.breaches == []
+
+
+async def test_refresh_by_a_narrower_grant_leaves_a_message_that_shows_more(pool, make_job):
+    await make_job(queue="email")
+    await make_job(queue="webhook")
+    roles = {"operator": {"users": [OPERATOR]}, "viewer": {"users": [VIEWER], "queues": ["email"]}}
+    async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
+        [wide] = await ask(slack, bot, OPERATOR, OPS, "/jobs stats")
+        await slack.click(VIEWER, OPS, wide.ts, "Refresh")
+        await settle(bot)
+        mine = slack.messages(OPS, VIEWER)[-1]
+        assert mine.ephemeral
+        assert "email" in mine.text
+        assert "webhook" not in mine.text
+        assert "Only you see this" in mine.text
+        [same] = [m for m in slack.messages(OPS) if m.ts == wide.ts]
+        assert (same.text, same.edited) == (wide.text, False)
+        # What shows no more than the grant reaches is refreshed in place, also by the others.
+        [narrow] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        for who in (VIEWER, OPERATOR):
+            count = len(slack.messages(OPS, who))
+            await slack.click(who, OPS, narrow.ts, "Refresh")
+            await settle(bot)
+            assert len(slack.messages(OPS, who)) == count
         assert slack.breaches == []
 
 

@@ -151,7 +151,8 @@ async def test_a_preview_that_was_put_off_cannot_be_confirmed_any_more(pool, con
     assert await ask(pool, DropSelection(shown.key)) == "retry --all"
     with pytest.raises(SelectionExpired) as used:
         await ask(pool, ConfirmSelection(shown.key))
-    assert used.value.why == "used"
+    assert used.value.why == "dismissed"
+    assert "dismissed; nothing was changed" in str(used.value)
     assert await outcomes(conn) == [
         ("retry", "previewed"),
         ("not now", "expired"),

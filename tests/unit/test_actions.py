@@ -1,4 +1,7 @@
+import itertools
 import re
+import shlex
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -210,3 +213,35 @@ def test_no_limit_has_no_patterns_and_an_empty_limit_reaches_nothing():
 )
 def test_what_the_audit_shows_can_be_typed_again(action):
     assert parse_words(split_text(action.words()), "shell").action == action
+
+
+def test_printed_words_say_the_same_to_a_shell_and_to_slack():
+    """A queue `#hash`, typed bare into a shell, would be every queue."""
+    texts = [
+        *("#hash", "a;b", "`id`", "$HOME", "$(id)", "it's", "=cmd()", "a\\b", "a|b", "a&", "x>y"),
+        *("~root", "*", "web*", "a?", "[x]", "{a,b}", "!!", "wow!", "'", "''", '"', "' '", '" "'),
+        *(
+            "it's $5",
+            "'$x'",
+            "x$'",
+            "it' s `id`",
+            "''$''",
+            "\\'",
+            "'\\''$",
+            'say "it\'s" $1',
+            "é’s",
+            "-x",
+        ),
+        *("".join(pair) for pair in itertools.product("'\"\\$ a", repeat=4)),
+    ]
+    texts = [text for text in texts if text.strip()]
+    said = [PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo",))).words() for text in texts]
+    errors = [ListFailed(error=text).words() for text in texts]
+    for text, words, error in zip(texts, said, errors, strict=True):
+        assert parse_words(split_text(words), "slack").action.filter.queue == text
+        assert parse_words(split_text(error), "slack").action.error == text
+        assert text in shlex.split(words)
+    script = "".join(f"printf '%s\\0' {words}\n" for words in said)
+    shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    read = [text for text in shown.split("\0") if text not in {"cancel", "--all", "--queue", ""}]
+    assert read == texts

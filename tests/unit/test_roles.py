@@ -207,6 +207,22 @@ async def test_whom_to_ask_is_who_holds_a_sufficient_role_lowest_first():
     assert world.roles.holders(Role.VIEWER)[0] == ("U0VERA", "U0ANA", "U0ADA")
 
 
+async def test_whom_to_ask_is_who_reaches_the_queue():
+    world = World(
+        {
+            "operator": [
+                {"users": ["U0ANA"], "queues": ["webhook"]},
+                {"users": ["U0BEA"], "queues": ["bill*"]},
+            ],
+            "admin": {"users": ["U0ADA"]},
+        }
+    )
+    everyone, billing = ("U0ANA", "U0BEA", "U0ADA"), ("U0BEA", "U0ADA")
+    assert world.roles.holders(Role.OPERATOR)[0] == everyone
+    assert world.roles.holders(Role.OPERATOR, queues=("billing",))[0] == billing
+    assert world.roles.holders(Role.OPERATOR, queues=("*",))[0] == ("U0ADA",)
+
+
 async def test_who_waited_behind_a_failed_question_does_not_ask_it_again():
     world = World(BY_GROUP)
     world.people.down = SlackUnavailable("Slack cannot be reached")

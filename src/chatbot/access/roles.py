@@ -8,7 +8,7 @@ from typing import Any
 
 from chatbot.access.directory import Directory, Unknown
 from chatbot.settings.values import EVERYBODY, GrantSetting
-from jobs_maint.actions import ALL_QUEUES, Action, Actor, ConfirmSelection, Grant, Role
+from jobs_maint.actions import ALL_QUEUES, Action, Actor, ConfirmSelection, Grant, QueueScope, Role
 
 __all__ = ["KnownActor", "Roles"]
 
@@ -80,9 +80,9 @@ class Roles:
         return False
 
     def holders(
-        self, needed: Role, asker: Actor | None = None
+        self, needed: Role, asker: Actor | None = None, queues: Sequence[str] = ()
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids of the users and of the user groups that hold a role.
+        """Ids of the users and of the user groups that hold a role on all of these queues.
 
         Those who hold it in the asker's channel come first, then those with the lowest sufficient
         role. The asker is left out; if the asker holds the role for some queues, so is everybody
@@ -98,7 +98,10 @@ class Roles:
             return not here, order.index(role)
 
         for role, setting in sorted(self._grants, key=rank):
-            if role.covers(needed) and _reaches_further(setting, needed, asker):
+            reach = QueueScope(setting.queues)
+            if not role.covers(needed) or not all(map(reach.covers, queues)):
+                continue
+            if _reaches_further(setting, needed, asker):
                 users.update(dict.fromkeys(u for u in setting.users if u != EVERYBODY))
                 groups.update(dict.fromkeys(setting.usergroups))
         if asker is not None:

@@ -53,6 +53,7 @@ __all__ = ["Answers"]
 log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
+NARROWER = "Only you see this: the message shows more queues than your role reaches."
 
 
 def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
@@ -191,6 +192,11 @@ class Answers:
         if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", user(request.user))
+        reach = known.actor.scope(Role.VIEWER) or ALL_QUEUES
+        message = replace(message, reach=reach.mark)
+        if request.refresh and not private and reach.mark not in {"", request.reach}:
+            message = add_note(message, NARROWER)
+            private = True
         replaces = request.refresh and private == request.private
         told = action.act and not isinstance(result, Preview)  # which only asks
         answer = Answer(message, private, told, replaces, watch.audit_id)

@@ -20,9 +20,11 @@ PATIENCE = 2.0
 _MOST_ASKED = 12
 
 
-async def find_holders(services: Services, needed: Role, asker: Actor) -> Holders:
+async def find_holders(
+    services: Services, needed: Role, asker: Actor, queues: Sequence[str] = ()
+) -> Holders:
     """Without the scope to ask, or when Slack does not answer, all who hold the role."""
-    users, groups = services.roles.holders(needed, asker)
+    users, groups = services.roles.holders(needed, asker, queues)
     scopes = services.slack.web.granted_scopes or frozenset()
 
     async def is_person_there(user: str) -> bool:

@@ -27,7 +27,7 @@ async def explain_refusal(
 ) -> Message:
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
-    users, groups = await find_holders(services, needed, known.actor)
+    users, groups = await find_holders(services, needed, known.actor, exc.queues)
     elsewhere: list[str] = []
     if known.actor.scope(needed) is None:
         held = (grant for grant in known.actor.grants if grant.role.covers(needed))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatbot.inbound.typed_text import clean_text
-from chatbot.slack.stamp import read_origin
+from chatbot.slack.stamp import read_origin, read_reach
 
 __all__ = [
     "BUTTONS",
@@ -61,6 +61,8 @@ class SlackRequest:
     """Whether it came from a direct message of several people, which no bot can join."""
     origin: str = ""
     """The mark of the database whose bot drew the button; empty where it has none."""
+    reach: str = ""
+    """The mark of the queues that the message with the button may show; empty for all."""
     message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     """The message with the button, as Slack has it, if everybody sees it."""
 
@@ -125,6 +127,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         shown=read_notes(view).get("words", ""),
         in_group=_is_group(channel.get("name")),
         origin=read_origin(action.get("block_id")),
+        reach=read_reach(action.get("block_id")),
         message=None if private else body.get("message"),
     )
 

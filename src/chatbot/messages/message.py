@@ -17,12 +17,14 @@ Block = dict[str, Any]
 class Message:
     """`text` is what a screen reader reads and a lock screen shows: complete, mrkdwn-escaped.
 
-    `instead`: by kind of block, what says the same where Slack does not take that kind.
+    `instead`: by kind of block, what says the same where Slack does not take that kind. `reach`:
+    a mark of the queues that it may show, empty for all of them.
     """
 
     text: str
     blocks: list[Block]
     instead: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
+    reach: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from chatbot.messages.parts import (
     user,
     when,
 )
+from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
@@ -59,10 +60,8 @@ def render_bulk(
     lines: list[Line] = [_verdict(report, asked, by)]
     if after is not None:
         lines = [_verdict_after(report, asked, by, after)]
-    if report.stopped and after is not None:
-        lines.append([f"Stopped: {_tell_left(report, asked)}."])
-    elif report.stopped and why_stopped:
-        lines.append([sentence(one_line(why_stopped, 200))])
+    if report.stopped:
+        lines += _tell_stop(report, asked, why_stopped, after)
     lines += _became(report)
     lines += tell_skips(report.skips, "skipped")
     lines += tell_skips(report.failures, "failed")
@@ -85,6 +84,16 @@ def render_bulk(
         follow = code(f"{command} {_follow(report.queues)}")
         parts.append(context(["back in the queue · ", follow, " shows how they go"]))
     return pack([*parts, buttons(*there), typed(command, report.words, _number(report))])
+
+
+def _tell_stop(
+    report: BulkReport, asked: Asked, why_stopped: str, after: Aftermath | None
+) -> list[Line]:
+    if after is not None:
+        return [[f"Stopped: {_tell_left(report, asked)}."]]
+    if report.stopped_by:
+        return [["Stopped by ", name_actor(report.stopped_by), "."]]
+    return [[sentence(one_line(why_stopped, 200))]] if why_stopped else []
 
 
 def _number(report: BulkReport) -> str:

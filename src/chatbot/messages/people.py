@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from chatbot.messages.act_words import one_line
 from chatbot.messages.parts import Span, user, usergroup
 
-__all__ = ["name_people"]
+__all__ = ["name_actor", "name_people"]
 
 MOST_NAMES = 3
 
@@ -21,3 +23,9 @@ def name_people(users: Sequence[str], groups: Sequence[str]) -> list[Span | str]
             line.append(" or " if i == len(people) - 1 else ", ")
         line += person
     return line
+
+
+def name_actor(actor: str) -> Span | str:
+    """Who it is, as records name them: `slack:U0EVE (admin)` is a mention."""
+    found = re.fullmatch(r"slack:([UW][A-Z0-9]{4,30})(?: \(.*\))?", actor, re.DOTALL)
+    return user(found[1]) if found else one_line(actor, 120)

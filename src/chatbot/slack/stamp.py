@@ -13,10 +13,12 @@ from typing import Any
 from chatbot.messages.message import Block, Message
 from chatbot.messages.words import cut
 
-__all__ = ["ORIGIN", "Stamp", "read_origin"]
+__all__ = ["ORIGIN", "Stamp", "read_origin", "read_reach"]
 
 ORIGIN = "jobs-"
 """How the ids of our blocks with buttons begin; the mark of the database follows."""
+REACH = "~"
+"""What follows it is the mark of the queues that the message may show."""
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Stamp:
     database: str = ""
 
     def mark(self, message: Message) -> Message:
-        blocks = self._mark_blocks(message.blocks)
+        blocks = self._mark_blocks(message.blocks, message.reach)
         mark = f"[{self.environment}] " if self.environment else ""
         text = message.text if message.text.startswith(mark) else f"{mark}{message.text}"
         return replace(message, text=text, blocks=blocks)
@@ -39,8 +41,9 @@ class Stamp:
             marked["private_metadata"] = json.dumps({**notes, "origin": self.database})
         return marked
 
-    def _mark_blocks(self, blocks: list[Block]) -> list[Block]:
-        marked = [self._mark_block(block, str(i)) for i, block in enumerate(blocks)]
+    def _mark_blocks(self, blocks: list[Block], reach: str = "") -> list[Block]:
+        tail = f"{REACH}{reach}" if reach else ""
+        marked = [self._mark_block(block, f"{i}{tail}") for i, block in enumerate(blocks)]
         if not self.environment or not marked:
             return marked
         name = {"type": "mrkdwn", "text": f"*{self.environment}*"}
@@ -89,3 +92,9 @@ def read_origin(block_id: object) -> str:
     """The mark of the database whose bot made this block; empty where there is none."""
     text = str(block_id or "")
     return text.removeprefix(ORIGIN).partition("-")[0] if text.startswith(ORIGIN) else ""
+
+
+def read_reach(block_id: object) -> str:
+    """The mark of the queues that the message may show; empty for all, and where there is none."""
+    text = str(block_id or "")
+    return text.partition(REACH)[2] if text.startswith(ORIGIN) else ""

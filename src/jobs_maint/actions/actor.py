@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -48,6 +49,13 @@ class QueueScope:
         if self.globs is None:
             return None
         return [like_pattern(glob) for glob in self.globs]
+
+    @property
+    def mark(self) -> str:
+        """Short and the same for the same globs; empty for every queue."""
+        if self.globs is None:
+            return ""
+        return hashlib.sha256("\n".join(sorted(self.globs)).encode()).hexdigest()[:8]
 
 
 ALL_QUEUES = QueueScope()

@@ -12,7 +12,7 @@ from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import NotPermitted
 
-__all__ = ["Action", "permit", "quote_word", "require_role", "spell"]
+__all__ = ["EVERY_QUEUE", "Action", "permit", "quote_word", "require_role", "spell"]
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -39,6 +39,10 @@ class Action(Generic[R_co]):
         return self.word
 
 
+EVERY_QUEUE = "*"
+"""In `NotPermitted.queues`: only a grant on all queues is enough."""
+
+
 def permit(actor: Actor, action: Action[Any]) -> QueueScope:
     """The queues the actor may reach with this action; raises NotPermitted."""
     if action.role is None:
@@ -51,6 +55,7 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
             f"you have it on {', '.join(scope.globs)}.",
             needs=action.role,
             has=has,
+            queues=(EVERY_QUEUE,),
         )
     return scope
 
@@ -91,18 +96,23 @@ def spell(word: str, *places: object, flags: Sequence[str] = (), **options: obje
 
 
 _READS_OTHERWISE = re.compile(
-    # Spaces; what opens quotes; dashes, marks and invisible characters that typed text loses.
-    r"\s|(?:^|=)['\"`“”„‟‘’‚«]|^[–—―−*_~]|"
+    # Spaces, and what a shell reads as more than text; dashes, marks and invisible characters that
+    # typed text loses.
+    r"[\s\"'`$&|;<>()\[\]{}*?!\\#^]|(?:^|=)[“”„‟‘’‚«]|^[–—―−_~=]|"
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
+_IN_DOUBLE = re.compile(r"[\"$`\\!]")
+"""What a shell does not take as text between double quotes."""
 
 
 def quote_word(text: str) -> str:
     """The text as one word of a command line, quoted where it has to be.
 
-    With both kinds of quotes in it, the outer one is doubled inside.
+    A shell and `split_text` read it alike, so that it can be pasted into either.
     """
     if text and not _READS_OTHERWISE.search(text):
         return text
-    quote = "'" if '"' in text and "'" not in text else '"'
-    return f"{quote}{text.replace(quote, quote * 2)}{quote}"
+    if not _IN_DOUBLE.search(text):
+        return f'"{text}"'
+    escaped = text.replace("'", "'\\''")
+    return f"'{escaped}'"

@@ -88,8 +88,15 @@ def _quoted(text: str, start: int) -> tuple[str, int] | None:
     for closer in _CLOSERS.get(opener, ""):
         end = _closing(text, start, closer)
         if end is not None:
-            return text[start + 1 : end].replace(closer * 2, closer), end + 1
+            return _unescape(text[start + 1 : end], closer), end + 1
     return None
+
+
+def _unescape(inner: str, closer: str) -> str:
+    """Quotes inside quotes: doubled, or a shell's `'it'\\''s'`."""
+    if closer == "'" and "'\\''" in inner:
+        return inner.replace("'\\''", "'")
+    return inner.replace(closer * 2, closer)
 
 
 def _closing(text: str, start: int, closer: str) -> int | None:

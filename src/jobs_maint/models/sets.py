@@ -107,6 +107,8 @@ class BulkReport(Report):
     left_out: tuple[SkipGroup, ...] = ()
     became: tuple[SkipGroup, ...] = ()
     """What was done to the `done` jobs, by code: an abort request is not a cancellation."""
+    stopped_by: str = ""
+    """Who pressed *Stop*, as in the audit; empty for whoever runs it, and for a bot that ends."""
 
     @property
     def left(self) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.actions import Action, ConfirmSelection, QueueScope, Role
-from jobs_maint.actions.base import require_role
+from jobs_maint.actions.base import EVERY_QUEUE, require_role
 from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
 from jobs_maint.database import Conn, undone_transaction
 from jobs_maint.errors import NotPermitted
@@ -62,7 +62,7 @@ async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeR
         ):
             raise NotPermitted(
                 "You may not delete these jobs: your grant does not reach every queue.",
-                needs=needs, has=call.actor.role,
+                needs=needs, has=call.actor.role, queues=(queue or EVERY_QUEUE,),
             )  # fmt: skip
         if taken["verb"] == "purge":
             await require_turn(conn)

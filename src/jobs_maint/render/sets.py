@@ -157,7 +157,10 @@ def render_bulk(report: BulkReport, page: Page) -> None:
     _skips(report.left_out, page, "Left out")
     if report.stopped:
         left = count_noun(report.left, "job")
-        page.line(f"Stopped: {left} not processed. Run the same command again for them.", "yellow")
+        by = f" by {safe_line(report.stopped_by)}" if report.stopped_by else ""
+        page.line(
+            f"Stopped{by}: {left} not processed. Run the same command again for them.", "yellow"
+        )
     if report.remain:
         page.line(_remain(report.remain, report.requested), "yellow")
     if not report.done:

@@ -79,6 +79,14 @@ WHERE r.audit_id = %(audit_id)s AND r.state = 'running' AND r.lease_until >= now
   AND a.id = r.audit_id
 RETURNING a.actor_kind, a.actor_id, a.action;
 
+-- name: find_stopper (audit_id)
+-- Who asked it to stop last: the request is in the audit too, after it.
+SELECT s.actor_kind, s.actor_id, s.actor_name
+FROM jobs_maint_audit s JOIN jobs_maint_audit a ON a.id = %(audit_id)s
+WHERE s.id > a.id AND s.action = 'stop ' || a.id AND s.outcome = 'done'
+  AND (s.actor_kind, s.actor_id) <> (a.actor_kind, a.actor_id)
+ORDER BY s.id DESC LIMIT 1;
+
 -- name: forget_silent_runs
 -- Interrupted runs without a message: nothing has to be updated for them.
 DELETE FROM jobs_maint_runs WHERE state = 'interrupted' AND channel IS NULL;

@@ -64,9 +64,13 @@ WHERE key = %(key)s AND actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s
   AND used_at IS NULL AND expires_at > now()
 RETURNING verb, words, params, job_ids;
 
+-- name: dismiss_selection (key)
+-- Of one that was just used, in the same transaction.
+UPDATE jobs_maint_selections SET params = params || '{"dismissed": true}' WHERE key = %(key)s;
+
 -- name: find_selection (key)
 -- Why it could not be used.
-SELECT actor_kind, actor_id, used_at, expires_at <= now() AS expired
+SELECT actor_kind, actor_id, used_at, params ? 'dismissed' AS dismissed
 FROM jobs_maint_selections WHERE key = %(key)s;
 
 -- name: insert_items (audit_id, outcome, code, job_ids)

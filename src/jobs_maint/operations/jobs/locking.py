@@ -28,6 +28,7 @@ async def lock_jobs(
         raise NotPermitted(
             f"You may not {verb} {'job' if len(outside) == 1 else 'jobs'} "
             f"{', '.join(map(str, outside))}: the queue is outside your grant "
-            f"({', '.join(scope.globs or ())}); nothing was changed."
+            f"({', '.join(scope.globs or ())}); nothing was changed.",
+            queues=sorted({row["queue_name"] for row in rows}),
         )
     return {row["id"]: row for row in rows}

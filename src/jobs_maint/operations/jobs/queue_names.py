@@ -17,7 +17,8 @@ async def require_queue(conn: Conn, queue: str, scope: QueueScope) -> None:
     if not scope.covers(queue):
         raise NotPermitted(
             f"You may not see or change the queue {queue!r}: your grant reaches "
-            f"{', '.join(scope.globs or ())}."
+            f"{', '.join(scope.globs or ())}.",
+            queues=(queue,),
         )
     names = [
         row["queue_name"] for row in await fetch_all(conn, load_queries("stats")["list_queues"])

@@ -46,7 +46,8 @@ async def get_job(
     if not scope.covers(row["queue_name"]):
         raise NotPermitted(
             f"You may not see job {job_id}: it is in a queue that your grant does not reach "
-            f"({', '.join(scope.globs or ())})."
+            f"({', '.join(scope.globs or ())}).",
+            queues=(row["queue_name"],),
         )
     events = await fetch_all(
         conn,

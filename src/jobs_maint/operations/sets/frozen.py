@@ -20,7 +20,7 @@ from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["SAMPLE", "freeze_set", "freeze_words", "use_selection"]
+__all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "freeze_words", "use_selection"]
 
 LARGEST_SET = 50_000
 LIFETIME = timedelta(minutes=10)
@@ -196,6 +196,13 @@ def _missing(wanted: JobFilter, rows: Sequence[dict[str, Any]]) -> list[SkipGrou
     return [SkipGroup("wrong_status", reason, len(left), tuple(left[:SAMPLE]))]
 
 
+async def dismiss_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
+    """Take the frozen set so that it never runs; raises as `use_selection` does."""
+    taken = await use_selection(conn, actor, key)
+    await fetch_all(conn, load_queries("bulk")["dismiss_selection"], {"key": key})
+    return taken
+
+
 async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
     """Take the frozen set, once. Raises SelectionExpired saying why it cannot be used."""
     queries = load_queries("bulk")
@@ -213,6 +220,8 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
             "nothing was changed. Ask for your own.",
             why="not_yours",
         )
+    if found[0]["dismissed"]:
+        raise SelectionExpired(f"This preview was dismissed; {again}.", why="dismissed")
     if found[0]["used_at"] is not None:
         raise SelectionExpired("This preview was already confirmed; it runs only once.", why="used")
     raise SelectionExpired(f"This preview is older than ten minutes; {again}.", why="late")

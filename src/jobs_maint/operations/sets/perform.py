@@ -8,7 +8,7 @@ from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.queue_names import require_queue
-from jobs_maint.operations.sets.frozen import freeze_set, use_selection
+from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 
 __all__ = ["HANDLERS"]
 
@@ -38,7 +38,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
 async def drop_selection(call: Call[DropSelection]) -> str:
     """The words of the preview; raises SelectionExpired as a confirmation would."""
     async with call.pool.connection() as conn, transaction(conn):
-        taken = await use_selection(conn, call.actor, call.action.key)
+        taken = await dismiss_selection(conn, call.actor, call.action.key)
     return str(taken["words"])
 
 
