@@ -399,7 +399,8 @@ async def test_a_long_run_tells_how_far_it_is_and_another_operator_stops_it(
         await settle(bot)
         after = now(slack, preview)
         assert as_text(after, 200).splitlines()[0] == (
-            f"🟡 Stopped: 1,000 webhook jobs retried by @{OPERATOR}, 200 stay failed. Stopped by @{ADMIN}."
+            f"🟡 Stopped: 1,000 webhook jobs retried by @{OPERATOR}, 200 stay failed. "
+            f"Stopped by @{ADMIN}."
         )
         # The message itself said that it stops: nothing private can come after the outcome.
         assert [m for m in slack.messages(OPS, ADMIN) if m.ephemeral] == []

@@ -93,7 +93,7 @@ def _quoted(text: str, start: int) -> tuple[str, int] | None:
 
 
 def _unescape(inner: str, closer: str) -> str:
-    """Quotes inside quotes: doubled, or a shell's `'it'\\''s'`."""
+    r"""Quotes inside quotes: doubled, or a shell's `'it'\''s'`."""
     if closer == "'" and "'\\''" in inner:
         return inner.replace("'\\''", "'")
     return inner.replace(closer * 2, closer)
