@@ -35,6 +35,13 @@ async def age_windows(conn, minutes_ago):
     )
 
 
+async def age_events(conn, minutes_ago):
+    for table, column in (("procrastinate_events", "at"), ("jobs_maint_failures", "failed_at")):
+        await conn.execute(
+            f"UPDATE {table} SET {column} = {column} - {minutes_ago} * interval '1 minute'"
+        )
+
+
 class Killed(BaseException):
     """As a SIGKILL ends it: nothing after it runs."""
 
@@ -101,6 +108,27 @@ async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_g
         assert await states(conn) == ["sent", "failed", "failed", "sent"]
         [_, message] = slack.messages(OPS)
         assert "2 jobs failed in the last 3 hours" in as_text(message)
+
+
+async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
+    database_url, conn, make_job
+):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        await make_job(status="failed", error="before", finished_ago=minutes(30))
+        for _ in range(2):
+            slack.set_fault("500", method="chat.postMessage", times=2)
+            with pytest.raises(Exception, match="status 500"):
+                await run_tick(app)
+            await age_windows(conn, 60)
+            await age_events(conn, 60)
+        assert await run_tick(app) == "sent"
+        [message] = slack.messages(OPS)
+        assert "1 job failed in the last 3 hours" in as_text(message)
+        # So long a gap is cut, and the message says so.
+        await conn.execute("UPDATE jobs_maint_digests SET state = 'failed'")
+        await age_windows(conn, 60 * 24 * 9)
+        assert await run_tick(app) == "sent"
+        assert "are left out" in as_text(slack.messages(OPS)[1])
 
 
 async def test_two_workers_with_one_tick_post_one_message(database_url, conn, make_job):

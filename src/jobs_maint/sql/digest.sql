@@ -8,17 +8,22 @@ WHERE name = %(name)s AND state = 'sending' AND opened_at < now() - interval '5 
 
 -- name: find_window (name, period_seconds, behind_seconds, most_seconds)
 -- From the end of the last window that Slack accepted to a little behind the clock: transactions
--- that write the last events of a window must be over when it is counted.
-SELECT coalesce(last.until, now_.until - make_interval(secs => %(period_seconds)s)) AS since,
-       now_.until,
+-- that write the last events of a window must be over when it is counted. Where none was accepted
+-- yet, from where the first attempt began.
+SELECT begun.at AS since, now_.until,
        last.until IS NULL
            OR now_.until - last.until >= make_interval(secs => %(period_seconds)s / 2) AS due,
-       last.until < now_.until - make_interval(secs => %(most_seconds)s) AS too_long,
+       begun.at < now_.until - make_interval(secs => %(most_seconds)s) AS too_long,
        now_.until - make_interval(secs => %(most_seconds)s) AS earliest
 FROM (SELECT now() - make_interval(secs => %(behind_seconds)s) AS until) AS now_
 LEFT JOIN (SELECT until FROM jobs_maint_digests
            WHERE name = %(name)s AND state IN ('sent', 'quiet')
-           ORDER BY until DESC LIMIT 1) AS last ON true;
+           ORDER BY until DESC LIMIT 1) AS last ON true
+LEFT JOIN (SELECT since FROM jobs_maint_digests WHERE name = %(name)s
+           ORDER BY until LIMIT 1) AS first ON last.until IS NULL
+CROSS JOIN LATERAL (SELECT coalesce(
+    last.until,
+    least(first.since, now_.until - make_interval(secs => %(period_seconds)s))) AS at) AS begun;
 
 -- name: insert_window (name, since, until, key)
 -- No row when another process is sending this digest now.

@@ -1,6 +1,7 @@
 """The failure summary of one window, and the state of the windows.
 
-A window begins where the last one that Slack accepted ended. It is opened (`sending`), posted by
+A window begins where the last one that Slack accepted ended, or where the first attempt began if
+there is none. It is opened (`sending`), posted by
 the caller, and closed; only `sent` and `quiet` advance it, so a Slack outage loses nothing.
 """
 
