@@ -54,18 +54,28 @@ def steady(steady_url):
         conn.rollback()
 
 
-@pytest.fixture(params=["analysed", "fresh"])
-def backlog(server: Server, request):
+@pytest.fixture(scope="module")
+def backlog_template(server: Server):
     """In each of two queues 10,000 jobs that wait for no time, as many due, and as many ahead.
 
-    Fresh: the planner knows of a hundredth of them.
+    The planner knows of a hundredth of them.
     """
     name = server.create("ours_template")
     with psycopg.connect(server.url(name), cursor_factory=psycopg.ClientCursor) as conn:
         conn.execute("ALTER TABLE procrastinate_jobs SET (autovacuum_enabled = off)")
+        conn.execute("SET session_replication_role = replica")  # no triggers, thus no events
         conn.execute(WAITING, (200,))
         conn.execute("ANALYZE procrastinate_jobs")
         conn.execute(WAITING, (19_800,))
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture(params=["analysed", "fresh"])
+def backlog(server: Server, backlog_template, request):
+    """A connection to a copy, with new statistics or as it is."""
+    name = server.create(backlog_template)
+    with psycopg.connect(server.url(name), cursor_factory=psycopg.ClientCursor) as conn:
         if request.param == "analysed":
             conn.execute("ANALYZE procrastinate_jobs")
         yield conn
