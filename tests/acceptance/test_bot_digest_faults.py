@@ -1,8 +1,11 @@
 """Digests when Slack or a worker fails: no window is lost, none is posted twice."""
 
 import asyncio
+import contextlib
+from datetime import timedelta
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from tests.acceptance.test_bot_digests import (
     HOURLY,
@@ -14,12 +17,16 @@ from tests.acceptance.test_bot_digests import (
     work,
 )
 from tests.support.history import hours, minutes
+from tests.support.locks import wait_for_waiting
 
 from chatbot.digests import tasks as digests
 from jobs_maint import tasks
+from jobs_maint.operations.digest import windows as windows_module
 from jobs_maint.perform import perform
 from local_slack.sample import OPS
 from local_slack.text import as_text
+
+EACH_MINUTE = {**HOURLY, "cron": "* * * * *"}
 
 
 async def states(conn):
@@ -40,6 +47,27 @@ async def age_events(conn, minutes_ago):
         await conn.execute(
             f"UPDATE {table} SET {column} = {column} - {minutes_ago} * interval '1 minute'"
         )
+
+
+async def fetch(conn, query):
+    return (await (await conn.execute(query)).fetchone())[0]
+
+
+@contextlib.asynccontextmanager
+async def end_held(database_url, conn, job_id):
+    """Somebody's transaction holds the job that a worker fails; yields when the worker's began."""
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as somebody,
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as worker,
+    ):
+        await somebody.execute(f"SELECT 1 FROM procrastinate_jobs WHERE id = {job_id} FOR UPDATE")
+        waiting = asyncio.create_task(
+            worker.execute(f"SELECT procrastinate_finish_job_v1({job_id}, 'failed', false)")
+        )
+        [pid] = await wait_for_waiting(conn)
+        yield await fetch(conn, f"SELECT xact_start FROM pg_stat_activity WHERE pid = {pid}")
+        await somebody.commit()
+        await waiting
 
 
 class Killed(BaseException):
@@ -129,6 +157,35 @@ async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
         await age_windows(conn, 60 * 24 * 9)
         assert await run_tick(app) == "sent"
         assert "are left out" in as_text(slack.messages(OPS)[1])
+
+
+async def test_a_failure_that_waits_for_a_locked_row_is_counted_by_the_next_digest(
+    database_url, conn, make_job, monkeypatch
+):
+    # So that a wait of milliseconds lasts longer than a window ends behind the clock.
+    monkeypatch.setattr(windows_module, "BEHIND", timedelta())
+    # Minutes pass in milliseconds: Slack says so, and is waited for.
+    async with open_app(database_url, EACH_MINUTE, provokes=["ratelimited"]) as (slack, app):
+        assert await run_tick(app, EACH_MINUTE) == "sent"
+        await age_windows(conn, 3)
+        async with end_held(database_url, conn, await make_job(status="doing")) as began:
+            assert await run_tick(app, EACH_MINUTE) == "sent"
+            assert await fetch(conn, "SELECT max(until) FROM jobs_maint_digests") == began
+        await age_windows(conn, 3)
+        await age_events(conn, 3)
+        assert await run_tick(app, EACH_MINUTE) == "sent"
+        # It does not wait for ever, and says what it does not know.
+        await age_windows(conn, 3)
+        monkeypatch.setattr(windows_module, "HELD", timedelta())
+        async with end_held(database_url, conn, await make_job(status="doing")):
+            assert await run_tick(app, EACH_MINUTE) == "sent"
+        [_, before, counted, unknown] = [
+            " ".join(as_text(one).split()) for one in slack.messages(OPS)
+        ]
+    assert "No job failed" in before
+    assert "1 job failed" in counted
+    assert "if it failed, it is not counted" in unknown
+    assert "not counted" not in before + counted
 
 
 async def test_two_workers_with_one_tick_post_one_message(database_url, conn, make_job):

@@ -111,6 +111,12 @@ def _second_lines(report: DigestReport) -> list[str]:
     if report.truncated_from is not None:
         lost = format_age(report.since - report.truncated_from)
         lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
+    if report.held_since is not None:
+        held = format_age(report.until - report.held_since)
+        lines.append(
+            f"The end of a job has waited for a lock for more than {held}: "
+            "if it failed, it is not counted."
+        )
     queues, tasks = report.only_queues, report.only_tasks
     if (whole := say_coverage(queues, tasks, 100)) != say_coverage(queues, tasks):
         lines.append(cut(f"It covers jobs{whole}.", 1_000))

@@ -40,6 +40,9 @@ class DigestReport(Report):
     """None where only some queues or tasks are told of: a purge does not count by them."""
     truncated_from: datetime | None = None
     """Where the gap since the last digest began, when it was longer than the digest covers."""
+    held_since: datetime | None = None
+    """Since when a worker has waited to store how a job ended, when that is too long to wait for:
+    if the job failed, it is not counted."""
     queue: str | None = None
     """The queue asked for, when somebody asked for one."""
     only_queues: tuple[str, ...] | None = None

@@ -6,16 +6,26 @@ UPDATE jobs_maint_digests SET state = 'failed', error = 'the sender did not come
        closed_at = now()
 WHERE name = %(name)s AND state = 'sending' AND opened_at < now() - interval '5 minutes';
 
--- name: find_window (name, period_seconds, behind_seconds, most_seconds)
--- From the end of the last window that Slack accepted to a little behind the clock: transactions
--- that write the last events of a window must be over when it is counted. Where none was accepted
--- yet, from where the first attempt began.
+-- name: find_window (name, period_seconds, behind_seconds, held_seconds, most_seconds)
+-- From the end of the last window that Slack accepted to a little behind the clock. Where none was
+-- accepted yet, from where the first attempt began.
+-- An event has the time at which its transaction began, and is seen when that ends: a worker that
+-- waits for a locked job would store a failure behind a closed window. So a window ends before the
+-- oldest such wait. `held_since`: it has lasted too long to wait for it.
 SELECT begun.at AS since, now_.until,
-       last.until IS NULL
-           OR now_.until - last.until >= make_interval(secs => %(period_seconds)s / 2) AS due,
+       (last.until IS NULL
+           OR full_.until - last.until >= make_interval(secs => %(period_seconds)s / 2))
+       AND now_.until > begun.at AS due,
        begun.at < now_.until - make_interval(secs => %(most_seconds)s) AS too_long,
-       now_.until - make_interval(secs => %(most_seconds)s) AS earliest
-FROM (SELECT now() - make_interval(secs => %(behind_seconds)s) AS until) AS now_
+       now_.until - make_interval(secs => %(most_seconds)s) AS earliest,
+       CASE WHEN held.since < now_.until THEN held.since END AS held_since
+FROM (SELECT now() - make_interval(secs => %(behind_seconds)s) AS until) AS full_
+CROSS JOIN (SELECT min(xact_start) AS since FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'active'
+              AND query LIKE '%%procrastinate\_finish\_job%%' AND pid <> pg_backend_pid()) AS held
+CROSS JOIN LATERAL (SELECT CASE WHEN held.since IS NULL THEN full_.until
+    ELSE least(full_.until, greatest(
+        held.since, full_.until - make_interval(secs => %(held_seconds)s))) END AS until) AS now_
 LEFT JOIN (SELECT until FROM jobs_maint_digests
            WHERE name = %(name)s AND state IN ('sent', 'quiet')
            ORDER BY until DESC LIMIT 1) AS last ON true
@@ -23,7 +33,7 @@ LEFT JOIN (SELECT since FROM jobs_maint_digests WHERE name = %(name)s
            ORDER BY until LIMIT 1) AS first ON last.until IS NULL
 CROSS JOIN LATERAL (SELECT coalesce(
     last.until,
-    least(first.since, now_.until - make_interval(secs => %(period_seconds)s))) AS at) AS begun;
+    least(first.since, full_.until - make_interval(secs => %(period_seconds)s))) AS at) AS begun;
 
 -- name: insert_window (name, since, until, key)
 -- No row when another process is sending this digest now.

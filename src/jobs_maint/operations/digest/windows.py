@@ -28,6 +28,8 @@ __all__ = [
 
 BEHIND = timedelta(seconds=30)
 """A window ends this far behind the database's clock."""
+HELD = timedelta(minutes=10)
+"""And so much further, where a worker waits to store how a job ended."""
 LONGEST = timedelta(days=7)
 MOST_GROUPS = 10
 """Groups shown when a person asks; the others are counted."""
@@ -55,6 +57,7 @@ async def open_window(
         "name": name,
         "period_seconds": period.total_seconds(),
         "behind_seconds": min(BEHIND, period / 4).total_seconds(),
+        "held_seconds": HELD.total_seconds(),
         "most_seconds": LONGEST.total_seconds(),
     }
     window = await fetch_one(conn, queries["find_window"], asked)
@@ -82,6 +85,7 @@ async def open_window(
         only_queues=tuple(queues) if queues else None,
         only_tasks=tuple(tasks) if tasks else None,
         truncated_from=window["since"] if window["too_long"] else None,
+        held_since=window["held_since"],
     )
 
 
