@@ -177,7 +177,7 @@ async def test_refresh_by_a_narrower_grant_leaves_a_message_that_shows_more(pool
         assert mine.ephemeral
         assert "email" in mine.text
         assert "webhook" not in mine.text
-        assert "Only you see this" in mine.text
+        assert "Only you see this: the message has queues beyond your role." in mine.text
         [same] = [m for m in slack.messages(OPS) if m.ts == wide.ts]
         assert (same.text, same.edited) == (wide.text, False)
         # What shows no more than the grant reaches is refreshed in place, also by the others.

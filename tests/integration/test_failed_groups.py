@@ -76,6 +76,13 @@ async def test_of_very_many_failed_jobs_the_newest_are_grouped_and_it_is_said(po
     [group] = report.groups
     assert (group.count, report.total, report.at_least) == (10_000, 10_000, True)
     assert group.job_ids == tuple(range(1, 251))
+    # Of the others it is not known whether they are failed now: they were not looked at.
+    await conn.execute("UPDATE procrastinate_jobs SET task_name = 'app.old' WHERE id > 9_990")
+    errors = await ask(pool, ListErrors(since=timedelta(days=1)))
+    assert {one.task: (one.count, one.failed_now) for one in errors.groups} == {
+        "app.send": (9_990, 9_990),
+        "app.old": (60, None),
+    }
 
 
 async def test_what_became_of_jobs_is_counted_by_their_ids_or_their_request(pool, conn, make_job):

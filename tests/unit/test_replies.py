@@ -177,7 +177,7 @@ def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs
         (failed(alike(2), alike(2, "no"), groups_not_shown=7, total=40),
          "🔴 40 jobs failed in the last hour, with 9 different errors."),
         (failed(alike(), at_least=True),
-         "🔴 More than 37 deliver jobs failed in the last hour, all with one error."),
+         "🔴 More than 37 jobs failed in the last hour, the newest 37 with one error."),
         (failed(retried_since=3), "🟡 3 jobs failed in the last hour, all retried since."),
         (failed(retried_since=1), "🟡 1 job failed in the last hour, retried since."),
         (failed(retried_since=1, discarded_since=1),

@@ -16,6 +16,7 @@ from chatbot.handling.help import answer_help
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
+from chatbot.handling.reach import shows_less, tell_reach, tell_shows_less
 from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
 from chatbot.handling.told import Kept, deliver
@@ -53,7 +54,6 @@ __all__ = ["Answers"]
 log = logging.getLogger(__name__)
 
 LAST_WORDS = 3.0
-NARROWER = "Only you see this: the message shows more queues than your role reaches."
 
 
 def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
@@ -192,13 +192,13 @@ class Answers:
         if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", user(request.user))
-        reach = known.actor.scope(Role.VIEWER) or ALL_QUEUES
-        message = replace(message, reach=reach.mark)
-        if request.refresh and not private and reach.mark not in {"", request.reach}:
-            message = add_note(message, NARROWER)
-            private = True
-        replaces = request.refresh and private == request.private
         told = action.act and not isinstance(result, Preview)  # which only asks
+        reach = known.actor.scope(Role.VIEWER) or ALL_QUEUES
+        if not told:
+            message = tell_reach(message, reach)
+        if not private and shows_less(request, reach):
+            message, private = tell_shows_less(message), True
+        replaces = request.refresh and private == request.private
         answer = Answer(message, private, told, replaces, watch.audit_id)
         return add_what_follows(answer, action, result, request.user) if told else answer
 

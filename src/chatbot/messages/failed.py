@@ -40,7 +40,8 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _hidden(report)
     if not groups:
-        dot = "🟡 " if report.settled else "🟢 "
+        narrow = report.limited_to_queues is not None and _is_filtered(report)
+        dot = "🟡 " if report.settled or narrow else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
         return pack([paragraph([dot, verdict]), *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict]]
@@ -79,6 +80,11 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     )
 
 
+def _is_filtered(report: FailedJobsReport) -> bool:
+    """Then what lies outside the asker's queues is not even counted."""
+    return bool(report.queues or report.task or report.tasks or report.error)
+
+
 def _since(report: FailedJobsReport) -> timedelta | None:
     return None if report.since_seconds is None else timedelta(seconds=report.since_seconds)
 
@@ -86,7 +92,8 @@ def _since(report: FailedJobsReport) -> timedelta | None:
 def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     total = report.total or report.settled
     tasks = {group.task for group in groups}
-    only = short_task(groups[0].task) if len(tasks) == 1 and not report.groups_not_shown else ""
+    whole = not report.groups_not_shown and not report.at_least
+    only = short_task(groups[0].task) if len(tasks) == 1 and whole else ""
     which = say_coverage(report.queues, report.tasks)
     if report.since_seconds is None:
         what = count(total, f"failed {only} job" if only else "failed job")
@@ -112,6 +119,11 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
 def _errors(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     """`, all with one error`; of one job, when it failed."""
     number = len(groups) + report.groups_not_shown
+    if report.at_least and groups:
+        newest = f", the newest {report.total:,}"
+        if number == 1:
+            return f"{newest} with one error"
+        return f"{newest} with {number:,} different errors"
     if number > 1:
         largest = groups[0].count
         return f", {largest:,} of them with one error" if 2 * largest >= report.total else (

@@ -70,7 +70,7 @@ async def _add_failed_now(
 ) -> tuple[ErrorGroup, ...]:
     queues = scope.like_patterns
     few = await find_failed_since(conn, since)
-    ids, _ = await find_newest(conn, few, queue=queue, queues=queues)
+    ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
     params = {
         "queue": queue, "queues": queues, "task": None, "only_queues": None, "only_tasks": None,
         "records": None, "ids": ids,
@@ -85,11 +85,12 @@ async def _add_failed_now(
         by_key[one.task, one.exception_type, one.fingerprint if one.recorded else "-"].append(one)
 
     def add(group: ErrorGroup, theirs: Sequence[FailedGroup]) -> ErrorGroup:
-        if not theirs and now.groups_not_shown:
-            return group
+        failed_now = sum(one.count for one in theirs)
+        if failed_now < group.count and (only_newest or (not theirs and now.groups_not_shown)):
+            return group  # the others may be failed too: not all of them were looked at
         return replace(
             group,
-            failed_now=sum(one.count for one in theirs),
+            failed_now=failed_now,
             retriable=sum(one.retriable for one in theirs),
             job_ids=tuple(job_id for one in theirs for job_id in one.job_ids)[:MOST_IDS],
         )
