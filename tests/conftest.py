@@ -23,7 +23,10 @@ from tests.support.shell import run_shell  # noqa: E402
 # What a shell starts with `&` ignores Ctrl-C, and so would whatever the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONG = ("test_containers.py", "test_demo.py", "test_runbook.py", "test_workers.py")
+LONG = (
+    "test_containers.py", "test_demo.py", "test_tutorial.py", "test_runbook.py", "test_workers.py",
+    "test_plans.py",
+)  # fmt: skip
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
 
 

@@ -43,7 +43,7 @@ def test_the_pages_web_app_and_worker_record_errors_apart_and_in_one_process(
     written = write_files(tmp_path)
     assert written == ["shop/jobs.py", "shop/web.py", "shop/web_with_worker.py"]
     assert "uvicorn shop.web:api" in PAGE
-    assert "procrastinate --app=shop.jobs.app worker" in PAGE
+    assert "python -m procrastinate --app=shop.jobs.app worker" in PAGE
     path = os.pathsep.join([str(tmp_path), SOURCES])
     settings = {"PYTHONPATH": path, "SHOP_DATABASE_URL": database_url, "JOBS_MAINT_BEAT": "1s"}
 
