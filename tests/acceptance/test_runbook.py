@@ -165,6 +165,7 @@ class Story:
 def test_the_sections_are_the_agreed_ones():
     titles = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert titles == [
+        "What do you see?",
         "Overview",
         "Quick Reference",
         "Environment Setup",

@@ -498,3 +498,21 @@ def test_the_readme_starts_with_the_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.index("make demo") < text.index("make test") < text.index("register(app)")
     assert len(text.splitlines()) < 80
+
+
+# --- runbook --------------------------------------------------------------------------------------
+
+
+def test_what_one_sees_is_what_the_product_says():
+    """The words in quotes of the first table of the runbook, and its exit codes."""
+    text = (DOCS / "runbooks/job-queue.md").read_text(encoding="utf-8")
+    seen = [row[0] for row in rows(section(text, "What do you see?"))]
+    quoted = [words for cell in seen for words in re.findall(r'"([^"]+)"', cell)]
+    assert len(quoted) >= 10
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
+    said = re.sub(r'"\s*f?"', "", sources)
+    for words in quoted:
+        for part in filter(None, re.split(r" ?… ?", words)):
+            assert part in said, words
+    for code in {number for cell in seen for number in re.findall(r"exit code (\d+)", cell)}:
+        assert f"| {code} |" in page("exit-codes")
