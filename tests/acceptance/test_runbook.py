@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import sys
 
 import pytest
+from tests.support.commands import make_command
 from tests.support.history import JobFactory, days, hours, minutes
 from tests.support.processes import environment
 from tests.support.runbook import (
     ROOT,
-    make_bin,
     matches,
     read_blocks,
     run_at_terminal,
@@ -243,7 +242,8 @@ async def test_every_block_does_what_the_page_says(database_url, conn, processes
     story = Story(conn, processes)
     await story.begin()
     shell = environment(JOB_QUEUE_DATABASE_URL=database_url, **QUIET)
-    shell["PATH"] = f"{make_bin(tmp_path / 'bin', sys.executable)}:{shell['PATH']}"
+    shell |= make_command(tmp_path / "jobs-maint", "jobs_maint")
+    shell["PATH"] = f"{tmp_path}:{shell['PATH']}"
     title, wrong = "", []
     for block in BLOCKS:
         if block.title != title:

@@ -8,9 +8,10 @@ import sys
 
 import psycopg
 import pytest
+from tests.support.commands import make_command, passed
 from tests.support.history import JobFactory, days
 from tests.support.processes import environment
-from tests.support.runbook import ROOT, make_bin, run_at_terminal
+from tests.support.runbook import ROOT, run_at_terminal
 
 FOLDER = ROOT / "scripts" / "jobs"
 SCRIPTS = {
@@ -40,8 +41,9 @@ NOWHERE = "postgresql://jobs@127.0.0.1:1/jobs"
 @pytest.fixture
 def real(tmp_path):
     """The environment of a machine with jobs-maint on its PATH."""
-    env = environment()
-    return {**env, "PATH": f"{make_bin(tmp_path / 'bin', sys.executable)}:{env['PATH']}"}
+    folder = tmp_path / "bin"
+    env = environment(**make_command(folder / "jobs-maint", "jobs_maint"))
+    return {**env, "PATH": f"{folder}:{env['PATH']}"}
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def run(script, *args, env, cwd="/", **settings):
     return subprocess.run(
         [FOLDER / script, *args],  # an absolute path stays what it is
         cwd=cwd, env={**env, **settings}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=60, check=False,
+        pass_fds=passed(env), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 

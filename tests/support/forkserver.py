@@ -92,10 +92,13 @@ def start(
                 args, cwd=ROOT, env=env, stdin=stdin, stdout=stdout, stderr=stderr,
                 start_new_session=True, preexec_fn=None if terminal is None else _take_terminal,
             )  # fmt: skip
-        request = {"words": list(args[2:]), "env": env, "terminal": terminal is not None}
+        request = {
+            "words": list(args[2:]), "env": env, "terminal": terminal is not None,
+            "folder": str(ROOT),
+        }  # fmt: skip
         ours, theirs = os.pipe()
         streams = [stdin, stdout, stderr, theirs]
-        socket.send_fds(_server(), [json.dumps(request).encode()], streams)
+        socket.send_fds(connect(), [json.dumps(request).encode()], streams)
         os.close(theirs)
     return Forked(ours)
 
@@ -126,7 +129,7 @@ def _is_the_same(args: Sequence[str], env: dict[str, str]) -> bool:
 
 
 @functools.cache
-def _server() -> socket.socket:
+def connect() -> socket.socket:
     """The end to send requests to; the server ends when it is closed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server = subprocess.Popen(
@@ -193,6 +196,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.closerange(3, 1024)
     if request["terminal"]:
         _take_terminal()
+    os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["env"])
     for number, name in enumerate(("stdin", "stdout", "stderr")):

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.commands import passed
+
 ROOT = Path(__file__).parents[2]
 PSQL = shutil.which("psql")
 PROMPT = "[y/N] "
@@ -105,7 +107,7 @@ def run_at_terminal(
     process = subprocess.Popen(
         args, cwd=cwd, env={**env, "TERM": "dumb", "PAGER": "cat"},
         stdin=side, stdout=side, stderr=side, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        pass_fds=passed(env), preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(side)
     raw, prompts = "", 0
@@ -162,12 +164,3 @@ def _print_by_psycopg(url: str, statements: str) -> str:
                 shown.append(f"({found.ntuples} row{'' if found.ntuples == 1 else 's'})")
             if not cursor.nextset():
                 return "\n".join(shown)
-
-
-def make_bin(folder: Path, python: str) -> Path:
-    """A folder for PATH with `jobs-maint`, run from the sources."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = folder / "jobs-maint"
-    command.write_text(f'#!/bin/sh\nexec "{python}" -m jobs_maint "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
-    return folder
