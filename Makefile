@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
-.PHONY: help sync demo test lint format-check types contracts tests bench soak draw web docs format clean
+.PHONY: help sync demo test lint format-check types contracts tests bench soak draw screenshots web docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ soak: $(SYNCED) ## The long fault runs
 
 draw: $(SYNCED) ## Every Slack message as a picture in build/messages (needs Chromium)
 	@$(BIN)/python -m tests.support.draw build/messages $(ARGS)
+
+screenshots: $(SYNCED) ## The pictures of the docs, from the local Slack's page (needs Chromium)
+	@$(BIN)/python -m tests.support.screenshots
 
 web: ## Build the local Slack's page from its source (needs Node 20 or newer)
 	cd src/local_slack/web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
