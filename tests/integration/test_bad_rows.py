@@ -189,6 +189,25 @@ async def test_a_row_that_a_trigger_silently_keeps_is_told_as_not_changed(
     assert "trigger" in report.items[0].reason
 
 
+async def test_what_a_trigger_keeps_from_the_purge_and_the_rescue_is_told(pool, make_job, conn):
+    kept = [await make_job(status="succeeded", finished_ago=days(40)) for _ in range(2)]
+    stuck = await make_job(status="doing")
+    await conn.execute(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON procrastinate_jobs"
+        f" FOR EACH ROW WHEN (OLD.id IN ({kept[0]}, {stuck})) EXECUTE FUNCTION keep()"
+    )
+    report = await do(pool, actions.PurgeFinished(), NIGHT)
+    assert report.deleted == {"succeeded": 1}
+    [group] = report.refused
+    assert (group.count, group.sample) == (1, (kept[0],))
+    assert "a trigger of the database kept it" in group.reason
+    assert await list_ids(conn) == [kept[0], stuck]
+    shown = await do(pool, actions.PreviewRescue((stuck,), force=True))
+    report = await do(pool, actions.ConfirmSelection(shown.key))
+    assert "a trigger of the database kept it" in report.failures[0].reason
+
+
 async def test_a_unique_index_of_the_team_is_no_queueing_lock(pool, make_job, conn):
     await make_job(status="todo", queue="one-at-a-time")
     job_id = await make_job(status="failed", queue="one-at-a-time")

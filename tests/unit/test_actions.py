@@ -183,7 +183,6 @@ def test_no_limit_has_no_patterns_and_an_empty_limit_reaches_nothing():
         ListFailed("email", "mail", "can't connect", timedelta(hours=24), 5),
         ListFailed(error='say "hi" now'),
         ListFailed(error="'quoted'"),
-        ListFailed(error=""),
         GetJob(4711),
         GetJob(4711, reveal=True),
         RetryJobs((1,)),

@@ -131,6 +131,10 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ("retry --all --yes --dry-run", "retry takes --yes or --dry-run, not both"),
         ("cancel --all", "cancel --all needs a queue or a filter; `cancel --all '*'`"),
         ("discard --all", "discard --all needs a queue or a filter"),
+        # As of a variable that is not set: each would match every job.
+        ('cancel --all --error ""', "--error is empty, which would match everything"),
+        ('discard --all --task " "', "--task is empty"),
+        ('retry --all webhook --error ""', "--error is empty"),
         ("cancel --all x --status todo", "cancel has no option --status"),
         ("cancel", "cancel takes one or more job ids"),
         ("purge --older-than 0d", "'0d' is not a span of time"),

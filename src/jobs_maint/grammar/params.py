@@ -16,6 +16,7 @@ __all__ = [
     "JobIds",
     "Limit",
     "Number",
+    "PartOf",
     "Window",
     "coverage_options",
     "flat_ids",
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     _IdsType = click.ParamType[tuple[int, ...]]
     _SpanType = click.ParamType[Any]
     _NumberType = click.ParamType[int]
+    _TextType = click.ParamType[str]
 else:  # older releases of click have no generic ParamType
-    _IdsType = _SpanType = _NumberType = click.ParamType
+    _IdsType = _SpanType = _NumberType = _TextType = click.ParamType
 
 
 def _whole_number(text: str, largest: int) -> int | None:
@@ -48,6 +50,21 @@ def _whole_number(text: str, largest: int) -> int | None:
 def _bare_id(text: str) -> str:
     """An id without the marks that a chat shows ids with."""
     return text.strip().strip(MARKS)
+
+
+class PartOf(_TextType):
+    """A part of a text; an empty one, as of a variable that is not set, would be in every text."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002  click's
+        if not str(value).strip():
+            option = param.opts[0] if param is not None else "it"
+            raise InvalidRequest(
+                f"{option} is empty, which would match everything; write a part of what it should "
+                "match, or leave it out"
+            )
+        return value
 
 
 class JobIds(_IdsType):

@@ -13,6 +13,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
     JobIds,
     Number,
+    PartOf,
     Window,
     coverage_options,
     flat_ids,
@@ -58,9 +59,10 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Option(["--queue"], help="The queue, for a name that looks like an id or an option."),
         click.Option(
             ["--task"],
+            type=PartOf(),
             help="Only tasks whose name contains this; with * or ? it must match the whole name.",
         ),
-        click.Option(["--error"], help="Only jobs whose error contains this."),
+        click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
         click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
         click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),
         click.Option(

@@ -13,7 +13,7 @@ from jobs_maint import actions
 from jobs_maint.actions import BulkVerb
 from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.params import JobIds, Limit, Window, coverage_options, one_id
+from jobs_maint.grammar.params import JobIds, Limit, PartOf, Window, coverage_options, one_id
 from jobs_maint.grammar.sets import (
     CONFIRM_OPTIONS,
     build_cancel,
@@ -78,8 +78,10 @@ _DECLARED = (
         "Look",
         (
             QUEUE,
-            click.Option(["--task"], help="Only jobs whose task name contains this."),
-            click.Option(["--error"], help="Only jobs whose error contains this."),
+            click.Option(
+                ["--task"], type=PartOf(), help="Only jobs whose task name contains this."
+            ),
+            click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
             click.Option(
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
             ),
@@ -231,7 +233,9 @@ _DECLARED = (
         ("audit --since 1d", "audit --actor ana"),
         "Look after the bot",
         (
-            click.Option(["--actor"], help="Only actors whose id or name contains this."),
+            click.Option(
+                ["--actor"], type=PartOf(), help="Only actors whose id or name contains this."
+            ),
             _since(timedelta(days=7), "7d"),
             _limit(50),
         ),

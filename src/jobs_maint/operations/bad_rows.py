@@ -20,7 +20,15 @@ from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["Postponed", "Refusals", "change_rows", "describe_refusal", "is_refusal", "refuse_row"]
+__all__ = [
+    "KEPT",
+    "Postponed",
+    "Refusals",
+    "change_rows",
+    "describe_refusal",
+    "is_refusal",
+    "refuse_row",
+]
 
 Change = Callable[[Sequence[int]], Awaitable[list[dict[str, Any]]]]
 
@@ -29,6 +37,7 @@ _NOT_OF_A_ROW = ("08", "25", "40", "53", "57", "58")
 _STATEMENT = "42"
 """A missing right or table: of all rows, unless some could be changed without it."""
 _CALL = re.compile(r"""([\w."$]+\([^()]*\))""")
+KEPT = "a trigger of the database kept it as it was; see the triggers of procrastinate_jobs"
 MOST_REASONS = 10
 SAMPLE = 5
 
@@ -133,8 +142,7 @@ def refuse_row(
     job_id: int, exc: psycopg.Error | None, queue: str | None = None, task: str | None = None
 ) -> ItemResult:
     """The outcome of a locked row that did not change; without an error no row was touched."""
-    reason = "a trigger of the database kept it as it was; see the triggers of procrastinate_jobs"
-    reason = reason if exc is None else describe_refusal(exc)
+    reason = KEPT if exc is None else describe_refusal(exc)
     return ItemResult(job_id, ItemOutcome.FAILED, "error", reason, queue, task)
 
 

@@ -93,6 +93,26 @@ WITH gone AS (
 )
 SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*) > 0;
 
+-- name: list_kept (ids, status, cutoff, proven)
+-- Those of the locked jobs that are still there and old enough: a trigger kept them.
+SELECT j.id FROM procrastinate_jobs j
+WHERE j.id = ANY (%(ids)s::bigint[])
+  AND j.status = %(status)s::text::procrastinate_job_status
+  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
+                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+      < %(cutoff)s
+ORDER BY j.id;
+
+-- name: has_delete_trigger
+-- Whether a trigger of the team's may keep a row: only such rows are looked for one by one.
+SELECT EXISTS (
+    SELECT FROM pg_trigger t
+    WHERE t.tgrelid = 'procrastinate_jobs'::regclass AND NOT t.tgisinternal
+      AND t.tgenabled <> 'D' AND (t.tgtype & 8) <> 0 AND (t.tgtype & 2) <> 0
+      AND t.tgname NOT LIKE 'procrastinate\_%%'
+) AS has_it;
+
 -- name: count_finished (bound, status, cutoff, proven, queue)
 -- What the purge would delete: the same conditions, selecting.
 SELECT %(status)s::text AS status, count(*) AS jobs FROM procrastinate_jobs j

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_all, transaction
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.bad_rows import Refusals, is_refusal
 from jobs_maint.operations.purge import late
@@ -68,6 +68,8 @@ async def purge_finished_jobs(
     async with pool.connection() as conn, transaction(conn):
         now = now or await get_time(conn)
     async with pool.connection() as conn, transaction(conn):
+        watched = await fetch_one(conn, load_queries("purge")["has_delete_trigger"])
+        progress.careful = watched["has_it"]
         turn = await late.choose_turn(conn, now, survey or late.NIGHT)
         surveyed = await late.find_surveyed(conn, now)
     purge = _Purge(pool, progress, deadline, on_batch, on_survey, dry_run=dry_run)

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, fit, transaction
-from jobs_maint.operations.bad_rows import Postponed, Refusals, change_rows
+from jobs_maint.operations.bad_rows import KEPT, Postponed, Refusals, change_rows
 from jobs_maint.operations.purge.late import SMALLEST_ID, Surveyed
 from jobs_maint.sql import load_queries
 
@@ -82,6 +82,7 @@ async def delete_batch(
     status, go_on = params["status"], True
     patience = LOCK_TIMEOUT if careful else HELD_ROW
     refused: dict[int, psycopg.Error] = {}
+    kept: list[int] = []
     async with (
         pool.connection() as conn,
         transaction(conn, lock_timeout=patience, snapshot=not careful),
@@ -98,6 +99,9 @@ async def delete_batch(
 
             gone, refused = await change_rows(conn, ids, delete)
             deleted = sum(row["deleted"] for row in gone)
+            if deleted + len(refused) < len(ids):
+                rest = {**params, "ids": [i for i in ids if i not in refused]}
+                kept = [row["id"] for row in await fetch_all(conn, queries["list_kept"], rest)]
         else:
             found = await fetch_one(conn, queries["find_batch"], params)
             looked_at, last = found["looked_at"], found["last"]
@@ -109,5 +113,7 @@ async def delete_batch(
             go_on = await on_batch(conn, {**counted, **progress.trimmed})
     progress.deleted = counted
     progress.refusals.add_errors(refused)
+    if kept:
+        progress.refusals.add(KEPT, kept)
     progress.batches += bool(deleted)
     return Batch(looked_at, last, go_on)

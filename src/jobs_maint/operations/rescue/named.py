@@ -18,6 +18,7 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.operations.bad_rows import refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
 from jobs_maint.sql import load_queries
@@ -82,9 +83,16 @@ async def rescue_jobs(
             items[job_id] = _item(row, "started_again", reason)
     chosen = [rows[job_id] for job_id in sorted(rows) if job_id not in items]
     acted = await rescue_rows(conn, chosen, rules, forced_by=forced_by)
-    for row, item in zip(chosen, acted, strict=True):
-        items[row["id"]] = item or _item(row, "worker_alive", "a worker has just reported it")
+    items |= {row["id"]: item for row, item in zip(chosen, acted, strict=True) if item}
+    if left := [row["id"] for row in chosen if row["id"] not in items]:
+        # Reported by a worker at this instant; or else a trigger kept it.
+        _, reported = await judge_jobs(conn, left, rules, scope) if forced_by is None else ({}, {})
+        items |= {i: reported.get(i) or _kept(rows[i]) for i in left}
     return tuple(items[job_id] for job_id in job_ids)
+
+
+def _kept(row: Mapping[str, Any]) -> ItemResult:
+    return refuse_row(row["id"], None, row["queue_name"], row["task_name"])
 
 
 def claim_of(row: Mapping[str, Any]) -> Claim:
