@@ -76,5 +76,5 @@ format: $(SYNCED) ## Rewrite the sources in ruff's format, with its safe fixes
 	$(BIN)/ruff format .
 
 clean: ## Remove .venv, caches and build results
-	rm -rf .venv .venv-site .demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-site .cache .demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
