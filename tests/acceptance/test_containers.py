@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from tests.support.containers import ROOT, Podman, own_podman, skip_without_podman
-from tests.support.waiting import wait_until
 
 JOBS_MAINT = ROOT / ".venv" / "bin" / "jobs-maint"
 NOT_COPIED = (".git", ".venv*", ".env", ".*_cache", "__pycache__", "build", "tests")
@@ -57,7 +56,7 @@ def test_the_compose_file_from_build_to_down(podman):
 
     # The team's jobs run; from outside, the shell sees what became of them.
     podman.exec("worker", "python", "-m", "demo.team_app", "seed")
-    wait_until(lambda: podman.query(DUE) == "0", what="the end of the seeded jobs", timeout=300)
+    podman.wait_until(f"({DUE}) = 0")
     outside = {
         "JOB_QUEUE_DATABASE_URL": f"postgresql://jobs:{SECRETS['JOB_QUEUE_DATABASE_PASSWORD']}"
         "@127.0.0.1:5433/jobs"
@@ -79,7 +78,7 @@ def test_the_compose_file_from_build_to_down(podman):
         "defer", "demo.team_app.tasks.send_email", arguments,
     )  # fmt: skip
     last = "SELECT status FROM procrastinate_jobs WHERE args->>'address' = 'last@shop.example'"
-    wait_until(lambda: podman.query(last) == "doing", what="the last job", timeout=300)
+    podman.wait_until(f"({last}) = 'doing'")
     podman.compose("stop", "worker")
     assert podman.inspect("worker")["State"]["ExitCode"] == 0
     assert podman.query(last) == "succeeded"
