@@ -22,6 +22,7 @@ from jobs_maint.settings import MaintSettings
 FAILED = "jobs_maint.recorder_failed"
 RECOVERED = "jobs_maint.recorder_recovered"
 UNRECORDED = "jobs_maint.failures_unrecorded"
+ENDED = "the worker ended before they were stored"
 
 
 def failure(number: int) -> Failure:
@@ -144,8 +145,34 @@ def test_a_worker_that_ends_before_the_database_is_back_tells_how_many_it_could_
             thread.store(failure(number))
     assert not thread.is_alive()
     assert [event for event, _ in told(caplog)] == [FAILED, UNRECORDED]
-    assert told(caplog)[-1] == (UNRECORDED, {"count": 550})
+    assert told(caplog)[-1] == (
+        UNRECORDED, {"count": 550, "reason": ENDED},
+    )  # fmt: skip
     assert caplog.records[-1].event == UNRECORDED
+
+
+def test_failures_that_a_trigger_of_the_team_refuses_are_counted_with_its_words(
+    caplog, database_url
+):
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no failures on %, please', NEW.queue_name; END $$;"
+            "CREATE TRIGGER deny BEFORE INSERT ON jobs_maint_failures FOR EACH ROW"
+            " WHEN (NEW.job_id = 2) EXECUTE FUNCTION deny()"
+        )
+        with (
+            caplog.at_level(logging.WARNING, "jobs_maint"),
+            recording(lambda: psycopg.connect(database_url, autocommit=True)) as thread,
+        ):
+            for number in (1, 2, 3):
+                thread.store(failure(number))
+            wait_until(lambda: told(caplog), what="the line of the log")
+        [(event, fields)] = told(caplog)
+        assert (event, fields["count"]) == (UNRECORDED, 1)
+        assert "no failures on q, please" in fields["reason"]
+        stored = conn.execute("SELECT job_id FROM jobs_maint_failures ORDER BY 1").fetchall()
+        assert stored == [(1,), (3,)]
 
 
 def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog, monkeypatch):
@@ -168,6 +195,6 @@ def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog
             thread.store(failure(number))
         begun.wait(10)
         recorder._stop()
-        assert told(caplog) == [(UNRECORDED, {"count": 3})]
+        assert told(caplog) == [(UNRECORDED, {"count": 3, "reason": ENDED})]
         way.set()
     assert [event for event, _ in told(caplog)] == [UNRECORDED, FAILED]

@@ -67,4 +67,5 @@ class Backlog:
         with self._lock:
             count, self._unsaved, self._dropped = self._unsaved, 0, 0
         if count > 0:
-            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count)
+            reason = "the worker ended before they were stored"
+            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count, reason=reason)

@@ -112,6 +112,12 @@ class FailureStore:
 
     def __init__(self) -> None:
         self._full: dict[str, float] = {}
+        self._refusal = ""
+
+    def take_refusal(self) -> str:
+        """Why PostgreSQL refused a single failure since this was last asked; empty if it did not."""
+        refusal, self._refusal = self._refusal, ""
+        return refusal
 
     def has_enough_of(self, fingerprint: str) -> bool:
         """Whether this process knows that the group has enough tracebacks for this hour."""
@@ -130,8 +136,12 @@ class FailureStore:
     def _insert_alone(self, conn: psycopg.Connection[Any], failure: Failure) -> bool:
         """Whether it could be stored; if need be with its text as ASCII."""
         for plain in (False, True):
-            with contextlib.suppress(*_OF_A_ROW), conn.transaction():
-                self._insert(conn, [failure], plain=plain)
+            try:
+                with conn.transaction():
+                    self._insert(conn, [failure], plain=plain)
+            except _OF_A_ROW as exc:
+                self._refusal = describe_trouble(exc)
+            else:
                 return True
         return False
 

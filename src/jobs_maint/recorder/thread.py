@@ -239,7 +239,8 @@ class RecorderThread(threading.Thread):
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
         if not self._troubles and (count := self.backlog.take_dropped()):
-            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count)
+            reason = self._store.take_refusal() or "too many at once"
+            emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count, reason=reason)
 
     def _say_goodbye(self, conn: psycopg.Connection[Any], ended: list[RunningWorker]) -> None:
         with short_transaction(conn):
