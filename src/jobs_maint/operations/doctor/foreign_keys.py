@@ -20,8 +20,9 @@ async def check_foreign_keys(conn: Conn, situation: Situation) -> Finding:  # no
             "foreign_keys",
             f"Jobs cannot be deleted while other tables refer to them: {_names(blocking)}. The "
             "purge keeps those jobs for ever and deletes the others.",
-            f"{_allow(blocking[0])} Or delete those rows in time. (In Django: db_on_delete, or "
-            "this statement in a migration; on_delete alone changes nothing in the database.)",
+            f"{_allow(blocking[0])} Or delete those rows in time. (In Django 6.1: "
+            "on_delete=models.DB_CASCADE; before, this statement in a migration. CASCADE changes "
+            "nothing in the database.)",
         )
     if slow := [key for key in keys if key["slow"]]:
         first = slow[0]
