@@ -34,12 +34,14 @@ def on_the_hour() -> int:
 
 
 @contextlib.asynccontextmanager
-async def open_app(database_url, *digests, maint=None, provokes=(), **config):
+async def open_app(database_url, *digests, maint=None, provokes=(), audit_channel=None, **config):
     async with open_slack(build_sample_config(**config), provokes=provokes) as slack:
         connector = procrastinate.PsycopgConnector(conninfo=database_url)
         app = procrastinate.App(connector=connector)
         chatbot.register_digests(
-            app, settings_with(*digests, api_url=slack.api_url), maint=maint or MaintSettings.load()
+            app,
+            settings_with(*digests, api_url=slack.api_url, audit_channel=audit_channel),
+            maint=maint or MaintSettings.load(),
         )
         # A real tick of the last ten minutes would come between those of the tests.
         app.periodic_registry.periodic_tasks.clear()

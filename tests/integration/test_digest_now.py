@@ -137,3 +137,21 @@ async def test_where_nothing_happened_it_says_so(pool):
         "No jobs failed in the last 24 h, 0 in the 24 h before.\nNo jobs succeeded."
     )
     assert build_data(report)["kind"] == "digest"
+
+
+async def test_a_deleted_jobs_record_that_a_dead_worker_left_is_not_told_as_its_end(pool, conn):
+    """The first job succeeded in the end, the second failed, the rescue ended the third."""
+    records = [
+        (1, 1, "error", False), (1, 1, "worker_lost", True),
+        (2, 1, "error", False), (2, 1, "worker_lost", True), (2, 2, "error", False),
+        (3, 1, "error", False), (3, 1, "worker_lost", False),
+    ]  # fmt: skip
+    for place, (job_id, attempt, kind, will_retry) in enumerate(records):
+        await conn.execute(
+            "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, kind,"
+            " message, fingerprint, will_retry, failed_at) VALUES (%s, %s, 'email', 'app.mail',"
+            " %s, 'x', '1:x', %s, now() - interval '10 minutes' + %s * interval '1 second')",
+            (job_id, attempt, kind, will_retry, place),
+        )
+    report = await ask(pool)
+    assert (report.failed, sum(report.slots), report.put_back) == (2, 2, 2)

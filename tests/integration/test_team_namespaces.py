@@ -47,7 +47,8 @@ async def test_their_stuck_jobs_are_put_back_and_ours_wait_for_the_next_tick(poo
     fleet = Fleet(pool, conn, make_job)
     jobs = await fleet.lose(*({"task": task} for task in (*THEIRS, *OURS)))
     found = {item.job_id: item.code for item in (await fleet.tick()).items}
-    assert [found[job] for job in jobs] == ["put_back"] * 4 + ["failed"] * 3
+    # The next tick of a digest may be a day away.
+    assert [found[job] for job in jobs] == ["put_back"] * 4 + ["failed"] * 2 + ["put_back"]
 
 
 def test_doctor_names_a_package_that_hides_the_bot(jobs_maint, tmp_path):

@@ -247,8 +247,10 @@ def test_a_digest_names_a_queue_that_is_behind_and_what_it_could_not_cover():
     gap = NOW - timedelta(days=3)
     message = render_digest(digest(0, 0, queues=late, truncated_from=gap), "/jobs")
     lines = shown(message).splitlines()
-    assert lines[0].startswith("🟡 ")
-    assert lines[1] == "webhook is 14 min behind. 58,931 jobs succeeded."
+    assert lines[0].startswith("🟡 webhook is 14 min behind; no job failed in the last ")
+    assert lines[1] == "58,931 jobs succeeded."
+    failed = shown(render_digest(digest(2, 1, queues=late), "/jobs")).splitlines()
+    assert failed[1] == "webhook is 14 min behind. 58,931 jobs succeeded."
     assert "The last digest was too long ago" in lines[2]
     assert "2 d since then are left out" in lines[2]
 

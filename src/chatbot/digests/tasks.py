@@ -2,7 +2,8 @@
 
 A digest's window advances only after Slack accepted the message. A failed post is retried later,
 for a window that begins at the same time. If nobody knows whether a post arrived (Slack did not
-answer, or the sender died), the channel is searched for it first, so that it is not sent twice.
+answer, or the sender died), the channel is searched for it first, so that it is not sent twice;
+where that cannot be done, the message says that it may be a repeat.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import procrastinate
 
+from chatbot.digests.retrying import UntilItIsSent
 from chatbot.digests.schedule import build_utc_cron, get_period, is_due
-from chatbot.messages import render_digest
+from chatbot.digests.windows import Windows
+from chatbot.messages import Message, add_note, is_quiet, render_digest
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
@@ -27,13 +28,12 @@ from chatbot.slack.own_messages import Metadata, find_own_message
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
-from jobs_maint.actions import Actor, CloseDigest, ListUnsureDigests, OpenDigest
+from jobs_maint.actions import CloseDigest, ListUnsureDigests, OpenDigest
 from jobs_maint.database import Pool, identify_database
-from jobs_maint.errors import JobsMaintError
+from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
-from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import DIGEST, jobs_pool, our_task
+from jobs_maint.tasks import jobs_pool, our_task
 
 __all__ = ["build_blueprint"]
 
@@ -41,9 +41,12 @@ log = logging.getLogger(__name__)
 
 EVENT = "jobs_maint_digest"
 PRIORITY = 10
-TRIES = 10
 PAGES = 5
 """Of 200 messages each: how far back in its channel a digest looks for itself."""
+NO_PLACE = {"channel_not_found", "is_archived", "not_in_channel", "is_ext_shared"}
+MAY_BE_A_REPEAT = (
+    "Part of this may be a repeat: it is not known whether the digest before it arrived."
+)
 
 
 def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
@@ -57,7 +60,7 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
         queue=maint.queue,
         priority=PRIORITY,
         pass_context=True,
-        retry=procrastinate.RetryStrategy(max_attempts=TRIES, exponential_wait=2),
+        retry=UntilItIsSent(),
     )
     @our_task
     async def send_digest(context: procrastinate.JobContext, timestamp: int, name: str) -> str:
@@ -89,38 +92,39 @@ async def _send(
     tick: datetime,
     not_before: NotBefore,
 ) -> str:
-    actor = Actor.task(DIGEST)
     period = get_period(digest.cron, digest.timezone, tick)
     key = secrets.token_urlsafe(16)
     asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
     slack = SlackClient(settings, environment=maint.environment, not_before=not_before)
+    windows = Windows(pool, maint)
     try:
         slack.stamp.database = await identify_database(pool, slack.stamp.environment)
-        unsure = await perform(pool, actor, ListUnsureDigests(digest.name), settings=maint)
-        if unsure and (before := await _find_posted(slack.web, digest, unsure)) is not None:
-            # If its sender died after the post, the window would be sent again. Else no change.
-            seen = CloseDigest(before.window_id, "sent", digest.channel, before.ts)
-            await perform(pool, actor, seen, settings=maint)
-        report: DigestReport | None = await perform(pool, actor, asked, settings=maint)
+        may_look = await _find_posted(slack.web, digest, windows)
+        report: DigestReport | None = await windows.do(asked)
         if report is None:
             return "no window is due"
-        if digest.when_quiet == "skip" and not report.failed:
-            await perform(pool, actor, CloseDigest(report.window_id, "quiet"), settings=maint)
+        if digest.when_quiet == "skip" and is_quiet(report):
+            await windows.do(CloseDigest(report.window_id, "quiet"))
             return "quiet"
         try:
-            posted = await _post(slack, digest, settings, report, key)
+            message = render_digest(report, settings.command)
+            if report.maybe_told_until is not None and not may_look:
+                message = add_note(message, MAY_BE_A_REPEAT)
+            posted, problem = await _post(slack, digest, settings, report, message, key, windows)
         except Exception as exc:
             # Left open, the window would stay locked for five minutes and retries would skip it.
             known = isinstance(exc, JobsMaintError)
             why = str(exc) if known else type(exc).__name__
-            failed = CloseDigest(report.window_id, "failed", digest.channel, error=why)
-            await perform(pool, actor, failed, settings=maint)
+            failed = CloseDigest(
+                report.window_id, "failed", windows.channel or digest.channel, error=why,
+                posted_nothing=windows.channel is None or _took_nothing(exc),
+            )  # fmt: skip
+            await windows.do(failed)
             log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, why)
             raise
     finally:
         await slack.close()
-    sent = CloseDigest(report.window_id, "sent", posted.channel, posted.ts)
-    await perform(pool, actor, sent, settings=maint)
+    await windows.close_sent(report.window_id, posted, problem)
     log.info(
         "chatbot.digest_sent name=%s channel=%s failed=%d",
         digest.name,
@@ -130,58 +134,79 @@ async def _send(
     return "sent"
 
 
+def _took_nothing(exc: Exception) -> bool:
+    if isinstance(exc, SlackUnavailable):
+        return not exc.maybe_done
+    return isinstance(exc, SlackRefused | InvalidSettings)
+
+
 async def _post(
     slack: SlackClient,
     digest: DigestSetting,
     settings: ChatbotSettings,
     report: DigestReport,
+    message: Message,
     key: str,
-) -> Posted:
-    if await _is_known_outside(slack.web, digest.channel):
-        raise SlackRefused(
-            f"The digest {digest.name} was not sent: the channel {digest.channel} is shared with "
-            "another organisation; name another channel in CHATBOT_DIGESTS",
-            reason="is_ext_shared",
-        )
-    message = render_digest(report, settings.command)
+    windows: Windows,
+) -> tuple[Posted, str | None]:
+    """Where it was posted, and why not in its own channel."""
     metadata = {"event_type": EVENT, "event_payload": {"key": key, "name": digest.name}}
-    return await slack.posting.post(digest.channel, message, metadata=metadata)
+
+    async def post(channel: str, message: Message) -> Posted:
+        async def before() -> None:
+            await windows.hold(report.window_id, channel)
+
+        return await slack.posting.post(channel, message, metadata=metadata, before=before)
+
+    try:
+        await _refuse_outside(slack.web, digest)
+        return await post(digest.channel, message), None
+    except SlackRefused as exc:
+        audit = settings.audit_channel
+        if exc.reason not in NO_PLACE or audit is None or audit == digest.channel:
+            raise
+        note = f"Posted here because its channel {digest.channel} does not take it: {exc}"
+        return await post(audit, add_note(message, note)), str(exc)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    window_id: int
-    ts: str
-
-
-async def _find_posted(
-    web: WebApi, digest: DigestSetting, unsure: Mapping[str, int]
-) -> _Seen | None:
-    """The newest message of these windows in the channel; None also if the app may not look.
+async def _find_posted(web: WebApi, digest: DigestSetting, windows: Windows) -> bool:
+    """Close what was posted without our knowing; False where the app may not or cannot look.
 
     By the random key alone: another database may have a digest of this name in this channel.
     """
+    unsure = await windows.do(ListUnsureDigests(digest.name))
+    may_look = True
+    for channel in sorted({channel for _, channel in unsure.values()}):
+        keys = {key for key, (_, where) in unsure.items() if where == channel}
 
-    def is_ours(metadata: Metadata) -> bool:
-        return metadata.get("event_type") == EVENT and _read_key(metadata) in unsure
+        def is_ours(metadata: Metadata, keys: set[str] = keys) -> bool:
+            return metadata.get("event_type") == EVENT and _read_key(metadata) in keys
 
-    try:
-        found = await find_own_message(web, digest.channel, is_ours, pages=PAGES)
-    except (SlackRefused, SlackUnavailable) as exc:
-        log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
-        return None
-    if found is None:
-        return None
-    return _Seen(unsure[_read_key(found["metadata"])], str(found["ts"]))
+        try:
+            found = await find_own_message(web, channel, is_ours, pages=PAGES)
+        except (SlackRefused, SlackUnavailable) as exc:
+            log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
+            may_look = False
+            continue
+        if found is not None:
+            window_id, _ = unsure[_read_key(found["metadata"])]
+            await windows.do(CloseDigest(window_id, "sent", channel, str(found["ts"])))
+    return may_look
 
 
 def _read_key(metadata: Metadata) -> str:
     return str((metadata.get("event_payload") or {}).get("key"))
 
 
-async def _is_known_outside(web: WebApi, channel: str) -> bool:
-    """False too when the app may not ask: the channel was chosen by whoever runs the bot."""
+async def _refuse_outside(web: WebApi, digest: DigestSetting) -> None:
+    """Nothing when the app may not ask: the channel was chosen by whoever runs the bot."""
     try:
-        return is_shared_outside(await web.get_channel(channel))
+        channel = await web.get_channel(digest.channel)
     except SlackRefused:
-        return False
+        return
+    if is_shared_outside(channel):
+        raise SlackRefused(
+            f"The digest {digest.name} was not sent: the channel {digest.channel} is shared "
+            "with another organisation; name another channel in CHATBOT_DIGESTS",
+            reason="is_ext_shared",
+        )

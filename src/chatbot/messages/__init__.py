@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatbot.messages.audit import render_audit
 from chatbot.messages.details import render_details, render_details_view, render_loading_view
-from chatbot.messages.digest import render_digest
+from chatbot.messages.digest import is_quiet, render_digest
 from chatbot.messages.doctor import render_doctor
 from chatbot.messages.errors import (
     add_note,
@@ -33,6 +33,7 @@ __all__ = [
     "Message",
     "Progress",
     "add_note",
+    "is_quiet",
     "render_acts",
     "render_audit",
     "render_broken",

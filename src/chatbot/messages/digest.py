@@ -28,7 +28,7 @@ from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
 from jobs_maint.render import say_coverage
 
-__all__ = ["MESSAGES", "render_digest"]
+__all__ = ["MESSAGES", "is_quiet", "render_digest"]
 
 BEHIND = 300.0
 IN_A_BLOCK = 10
@@ -67,6 +67,11 @@ def render_digest(report: DigestReport, command: str) -> Message:
     return pack(head, items, more, tail, beyond=beyond)
 
 
+def is_quiet(report: DigestReport) -> bool:
+    """Whether there is no news: nothing failed, and no queue is behind."""
+    return not report.failed and not _late(report.queues)
+
+
 def _list_them(report: DigestReport) -> ListFailed:
     """The request whose answer holds the failures of the digest, and no others."""
     hours = max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
@@ -87,6 +92,10 @@ def _dot(report: DigestReport) -> str:
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:
     queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
+    late = _late(report.queues)
+    if late and not report.failed:
+        covered = say_coverage(queues, report.only_tasks)
+        return f"{_say_late(late)}; no job{covered} failed in the last {span}."
     jobs = count(report.failed, "job") if report.failed else "No job"
     jobs += f"{say_coverage(queues, report.only_tasks)} failed"
     change = say_change(report.failed, report.failed_before, before)
@@ -98,12 +107,16 @@ def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
     return sorted(late, key=lambda queue: -(queue.oldest_ready_seconds or 0))
 
 
+def _say_late(late: Sequence[QueueStats]) -> str:
+    name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
+    others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
+    return f"{name} is {age} behind{others}"
+
+
 def _second_lines(report: DigestReport) -> list[str]:
     parts = []
-    if late := _late(report.queues):
-        name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
-        others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
-        parts.append(f"{name} is {age} behind{others}.")
+    if report.failed and (late := _late(report.queues)):
+        parts.append(f"{_say_late(late)}.")
     parts.append(f"{count(report.succeeded, 'job')} succeeded.")
     if report.retrying:
         parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")

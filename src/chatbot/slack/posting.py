@@ -32,6 +32,7 @@ __all__ = ["MAY_BE_A_REPEAT", "Posted", "Posting"]
 
 log = logging.getLogger(__name__)
 
+Before = Callable[[], Awaitable[None]]
 LOOK_AFTER = 1.0
 """Seconds: what Slack took is not at once in its history."""
 LONGEST_EDIT = 4_000
@@ -65,12 +66,18 @@ class Posting:
         return self._web.stamp
 
     async def post(
-        self, channel: str, message: Message, *, metadata: Metadata | None = None
+        self,
+        channel: str,
+        message: Message,
+        *,
+        metadata: Metadata | None = None,
+        before: Before | None = None,
     ) -> Posted:
         """`channel`: also a user's id, for a direct message.
 
         `metadata` of the caller have to be of this message only: after an answer that was lost it
-        is looked up by them, and posted again only when it is not there.
+        is looked up by them, and posted again only when it is not there. `before` is awaited right
+        before each try; what it raises ends the post.
         """
         carried = metadata or make_metadata()
         if self._web.stamp.database:
@@ -78,7 +85,7 @@ class Posting:
             carried = {**carried, "event_payload": payload}
         with self.problems.watch(channel):
             try:
-                return await self._post_once(channel, message, carried)
+                return await self._post_once(channel, message, carried, before)
             except SlackUnavailable as exc:
                 if not exc.maybe_done:
                     raise
@@ -89,9 +96,12 @@ class Posting:
             log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
             again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
             try:
-                return await self._post_once(channel, again, carried)
+                return await self._post_once(channel, again, carried, before)
             except SlackUnavailable as second:
-                if not may_look or not second.maybe_done:
+                if not may_look:
+                    second.maybe_done = True  # the first one
+                    raise
+                if not second.maybe_done:
                     raise
                 there, _ = await self._look_up(channel, carried, second)
                 if there is None:
@@ -118,11 +128,22 @@ class Posting:
             answer = await send_or_fall_back(message, attempt)
         return Posted(str(answer.get("channel", channel)), str(answer.get("ts", ts)))
 
-    async def _post_once(self, channel: str, message: Message, metadata: Metadata) -> Posted:
-        answer = await self._send("chat.postMessage", channel, message, metadata=dict(metadata))
+    async def _post_once(
+        self, channel: str, message: Message, metadata: Metadata, before: Before | None
+    ) -> Posted:
+        answer = await self._send(
+            "chat.postMessage", channel, message, before, metadata=dict(metadata)
+        )
         return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
 
-    async def _send(self, method: str, channel: str, message: Message, **extra: Any) -> Any:
+    async def _send(
+        self,
+        method: str,
+        channel: str,
+        message: Message,
+        before: Before | None = None,
+        **extra: Any,
+    ) -> Any:
         message = self._web.stamp.mark(message)
 
         async def attempt(form: Message) -> Any:
@@ -134,7 +155,7 @@ class Posting:
                 "unfurl_media": False,
                 **extra,
             }
-            return await self._web.call(method, body, read=False)
+            return await self._web.call(method, body, read=False, before=before)
 
         async with self._pacer.turn(channel):
             return await send_or_fall_back(message, attempt)

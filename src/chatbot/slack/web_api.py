@@ -171,12 +171,13 @@ class WebApi:
         repeat: bool | None = None,
         tries: int = TRIES,
         form: bool = False,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> Any:
-        """`repeat`: also after an answer that leaves open whether it was done; reads may.
+        """`before` comes before each try; `form`: what is read does not fit into an address.
 
-        `form`: what is read does not fit into an address.
+        `repeat`: also after an answer that leaves open whether it was done; reads may.
         """
-        again = read if repeat is None else repeat
+        kinds = {"read": read, "repeat": read if repeat is None else repeat, "form": form}
         deadline = self._clock() + BUDGET
         # Slack limits posts by channel, and everything else by method.
         what = f"{method} {(body or {}).get('channel', '')}" if not read else method
@@ -186,10 +187,10 @@ class WebApi:
                     wait = f"Slack asks to wait {left:.0f} s more before the next {method}"
                     raise SlackUnavailable(wait, pause=left)
                 await self._sleep(left)
+            if before:
+                await before()
             try:
-                return await self._call_once(
-                    method, body, token, read=read, repeat=again, form=form
-                )
+                return await self._call_once(method, body, token, **kinds)
             except AgainLater as exc:
                 if exc.pause:
                     self._not_before.hold(what, exc.pause)

@@ -10,7 +10,7 @@ from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import DigestReport
 
-__all__ = ["CloseDigest", "ListUnsureDigests", "OpenDigest", "ShowDigest"]
+__all__ = ["CloseDigest", "HoldDigest", "ListUnsureDigests", "OpenDigest", "ShowDigest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class ShowDigest(Action[DigestReport]):
 
 @dataclass(frozen=True, slots=True)
 class OpenDigest(Action[DigestReport | None]):
-    """Take the window that is due for this digest and summarise it.
+    """Take the window that is due for this digest and summarise it; None when none is due.
+
+    Raises AlreadyRunning while another sender has the window: it may be dead.
 
     `period` is one cron period: what the first window covers. `key` is stored before the message
     is posted and carried by it, so that it can be told from those of other databases.
@@ -48,8 +50,8 @@ class OpenDigest(Action[DigestReport | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ListUnsureDigests(Action[dict[str, int]]):
-    """Key → window id of what this digest may have posted without our knowing."""
+class ListUnsureDigests(Action[dict[str, tuple[int, str]]]):
+    """Key → window id and channel of what this digest may have posted without our knowing."""
 
     name: str
 
@@ -59,14 +61,30 @@ class ListUnsureDigests(Action[dict[str, int]]):
 
 
 @dataclass(frozen=True, slots=True)
+class HoldDigest(Action[bool]):
+    """Keep an opened window for five more minutes; False where it is another sender's by now."""
+
+    window_id: int
+    channel: str
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
 class CloseDigest(Action[None]):
-    """Record the outcome of an opened window; only `sent` and `quiet` advance it."""
+    """Record the outcome of an opened window; only `sent` and `quiet` advance it.
+
+    `posted_nothing`: it is certain that Slack took no message.
+    """
 
     window_id: int
     state: Literal["sent", "quiet", "failed"]
     channel: str | None = None
     ts: str | None = None
     error: str | None = None
+    posted_nothing: bool = False
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"

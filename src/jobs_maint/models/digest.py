@@ -43,6 +43,9 @@ class DigestReport(Report):
     held_since: datetime | None = None
     """Since when a worker has waited to store how a job ended, when that is too long to wait for:
     if the job failed, it is not counted."""
+    maybe_told_until: datetime | None = None
+    """Up to where an earlier message of this digest may have told it: nobody knows whether that
+    one reached its channel."""
     queue: str | None = None
     """The queue asked for, when somebody asked for one."""
     only_queues: tuple[str, ...] | None = None

@@ -45,17 +45,25 @@ RETURNING id;
 -- name: drop_window (window_id)
 DELETE FROM jobs_maint_digests WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
 
--- name: close_window (window_id, state, channel, ts, error)
+-- name: hold_window (window_id, channel)
+-- Right before the message is posted: no row where another sender was given the window meanwhile.
+-- Without a channel nothing was posted yet.
+UPDATE jobs_maint_digests SET opened_at = clock_timestamp(), channel = %(channel)s
+WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
+
+-- name: close_window (window_id, state, channel, ts, error, posted_nothing)
 -- A window given up by mistake is `sent` when its message turns out to be in the channel.
 UPDATE jobs_maint_digests
-SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, closed_at = now()
+SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, closed_at = now(),
+    key = CASE WHEN NOT %(posted_nothing)s THEN key END
 WHERE id = %(window_id)s
   AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
 
 -- name: list_unsure_windows (name)
 -- Windows whose message may be in the channel though nobody closed them as sent.
-SELECT id, key FROM jobs_maint_digests
-WHERE name = %(name)s AND state IN ('sending', 'failed') AND key IS NOT NULL
+SELECT id, key, channel, until FROM jobs_maint_digests
+WHERE name = %(name)s AND state IN ('sending', 'failed')
+  AND key IS NOT NULL AND channel IS NOT NULL
   AND until > now() - interval '7 days'
 ORDER BY until DESC LIMIT 500;
 
@@ -68,6 +76,8 @@ ORDER BY until DESC LIMIT 500;
 -- minute says that no retry follows. That record is of this run, and it names the task, so that
 -- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
 -- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
+-- `unused`: a worker that died between a record and the end of its job left that job running; the
+-- record `worker_lost` of the same attempt says what became of it.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
 -- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
 -- newest record, the one with the largest id: only these are read. To sort the messages, or to keep
@@ -80,7 +90,7 @@ WITH span AS (
       AND at >= %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz)
                 - interval '1 minute'
 ), records AS MATERIALIZED (
-    SELECT id AS record_id, job_id, queue_name, task_name, failed_at, kind, exception_type,
+    SELECT id AS record_id, job_id, attempt, queue_name, task_name, failed_at, kind, exception_type,
            fingerprint, will_retry
     FROM jobs_maint_failures
     WHERE failed_at <= %(until)s::timestamptz + interval '10 seconds'
@@ -101,6 +111,8 @@ WITH span AS (
     SELECT * FROM records
     WHERE NOT will_retry AND kind <> 'aborted' AND failed_at < %(until)s
       AND (job_id, failed_at) NOT IN (SELECT job_id, failed_at FROM plain)
+      AND (kind = 'worker_lost' OR (job_id, attempt) NOT IN (
+          SELECT job_id, attempt FROM records WHERE kind = 'worker_lost'))
 ), failed AS (
     SELECT job_id, at, queue_name, task_name, exception_type, record_id, fingerprint,
            true AS recorded

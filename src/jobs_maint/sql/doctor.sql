@@ -143,7 +143,8 @@ SELECT d.name, count(*) FILTER (WHERE d.sent) AS windows,
        extract(epoch FROM now() - max(d.until) FILTER (WHERE d.sent))::float8 AS behind_seconds,
        max(extract(epoch FROM d.until - d.since)) FILTER (WHERE d.sent)::float8 AS longest_seconds,
        (array_agg(d.state ORDER BY d.id DESC))[1] AS last_state,
-       (array_agg(d.error ORDER BY d.id DESC))[1] AS last_error
+       (array_agg(d.error ORDER BY d.id DESC))[1] AS last_error,
+       (array_agg(d.opened_at ORDER BY d.id DESC))[1] < now() - interval '5 minutes' AS gone
 FROM (SELECT *, state IN ('sent', 'quiet') AS sent,
              row_number() OVER (PARTITION BY name, state IN ('sent', 'quiet')
                                 ORDER BY id DESC) AS place

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from jobs_maint.actions import CloseDigest, ListUnsureDigests, OpenDigest, ShowDigest
+from jobs_maint.actions import CloseDigest, HoldDigest, ListUnsureDigests, OpenDigest, ShowDigest
 from jobs_maint.call import Call, Handlers, read, write
 from jobs_maint.models import DigestReport
 from jobs_maint.operations.digest.windows import (
     close_window,
+    hold_window,
     list_unsure_windows,
     open_window,
     summarise_now,
@@ -55,11 +56,17 @@ async def close_digest(call: Call[CloseDigest]) -> None:
         lambda conn: close_window(
             conn, asked.window_id, asked.state,
             channel=asked.channel, ts=asked.ts, error=asked.error,
+            posted_nothing=asked.posted_nothing,
         ),
     )  # fmt: skip
 
 
-async def list_unsure(call: Call[ListUnsureDigests]) -> dict[str, int]:
+async def hold_digest(call: Call[HoldDigest]) -> bool:
+    asked = call.action
+    return await write(call, lambda conn: hold_window(conn, asked.window_id, asked.channel))
+
+
+async def list_unsure(call: Call[ListUnsureDigests]) -> dict[str, tuple[int, str]]:
     return await read(call, lambda conn: list_unsure_windows(conn, call.action.name))
 
 
@@ -67,5 +74,6 @@ HANDLERS: Handlers = {
     ShowDigest: show_digest,
     ListUnsureDigests: list_unsure,
     OpenDigest: open_digest,
+    HoldDigest: hold_digest,
     CloseDigest: close_digest,
 }

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.errors import AlreadyRunning
 from jobs_maint.models import DigestReport, StatsReport
 from jobs_maint.operations.failures.grouping import Window, list_groups
 from jobs_maint.operations.stats.queues import get_stats
@@ -21,6 +22,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "close_window",
+    "hold_window",
     "list_unsure_windows",
     "open_window",
     "summarise_now",
@@ -47,7 +49,9 @@ async def open_window(
     maintenance_queue: str,
     rules: Rules = DEFAULT,
 ) -> DigestReport | None:
-    """Take the window that is due and summarise it; None when none is due or another sends it.
+    """Take the window that is due and summarise it; None when none is due.
+
+    Raises AlreadyRunning while another has it.
 
     `period` is one cron period: the first window covers it. Runs in the caller's transaction.
     """
@@ -68,11 +72,12 @@ async def open_window(
     params = {"name": name, "since": since, "until": until, "key": key}
     opened = await fetch_all(conn, queries["insert_window"], params)
     if not opened:
-        return None
+        raise AlreadyRunning(f"another worker is sending the digest {name}")
     if await fetch_one(conn, queries["find_window"], asked) != window:
         # Another sender closed it between the two statements: it was told.
         await fetch_all(conn, queries["drop_window"], {"window_id": opened[0]["id"]})
         return None
+    unsure = await fetch_all(conn, queries["list_unsure_windows"], {"name": name})
     wanted = Window(since, until, queues, tasks)
     stats = await get_stats(
         conn, queue=None, maintenance_queue=maintenance_queue,
@@ -86,13 +91,22 @@ async def open_window(
         only_tasks=tuple(tasks) if tasks else None,
         truncated_from=window["since"] if window["too_long"] else None,
         held_since=window["held_since"],
+        maybe_told_until=max(
+            (row["until"] for row in unsure if row["until"] > since), default=None
+        ),
     )
 
 
-async def list_unsure_windows(conn: Conn, name: str) -> dict[str, int]:
-    """Key → window, for those whose message may have arrived; the newest first."""
+async def hold_window(conn: Conn, window_id: int, channel: str) -> bool:
+    """Right before a post: whether the window is still the caller's."""
+    asked = {"window_id": window_id, "channel": channel}
+    return bool(await fetch_all(conn, load_queries("digest")["hold_window"], asked))
+
+
+async def list_unsure_windows(conn: Conn, name: str) -> dict[str, tuple[int, str]]:
+    """Key → window and channel, for those whose message may have arrived; the newest first."""
     rows = await fetch_all(conn, load_queries("digest")["list_unsure_windows"], {"name": name})
-    return {row["key"]: row["id"] for row in rows}
+    return {row["key"]: (row["id"], row["channel"]) for row in rows}
 
 
 async def summarise_now(
@@ -159,6 +173,7 @@ async def close_window(
     channel: str | None = None,
     ts: str | None = None,
     error: str | None = None,
+    posted_nothing: bool = False,
 ) -> bool:
     """Record the outcome of an opened window; False when another process already closed it."""
     rows = await fetch_all(
@@ -170,6 +185,7 @@ async def close_window(
             "channel": channel,
             "ts": ts,
             "error": error[:1000] if error else None,
+            "posted_nothing": posted_nothing,
         },
     )
     return bool(rows)

@@ -115,6 +115,22 @@ async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: A
             + _reason(refused[0]),
             "It will be tried again; if it keeps failing, check the channel and the bot's token.",
         )
+    lost = [row["name"] for row in rows if row["last_state"] == "sending" and row["gone"]]
+    if lost:
+        return warning(
+            "digests",
+            f"The worker that was sending the digest {few(lost)} did not come back.",
+            "It is sent again as soon as the rescue has put its job back; "
+            "`jobs-maint rescue` does so now.",
+        )
+    elsewhere = [row for row in rows if row["last_state"] == "sent" and row["last_error"]]
+    if elsewhere:
+        return warning(
+            "digests",
+            f"The digest {few([row['name'] for row in elsewhere])} went to the audit channel. "
+            f"{elsewhere[0]['last_error']}",
+            "Invite the bot to the digest's channel, or name another one in CHATBOT_DIGESTS.",
+        )
     return ok("digests", f"{count(len(rows), 'digest')} sent on time.")
 
 

@@ -1,0 +1,54 @@
+"""The windows of the digests, as their sender sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TypeVar
+
+from chatbot.slack.posting import Posted
+from jobs_maint.actions import Action, Actor, CloseDigest, HoldDigest
+from jobs_maint.database import Pool
+from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+from jobs_maint.tasks import DIGEST
+
+__all__ = ["Windows"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+CLOSE_TRIES = 120
+CLOSE_PAUSE = 5.0
+"""Seconds. Only this process knows that Slack took the message, so it waits for the database."""
+
+
+class Windows:
+    def __init__(self, pool: Pool, maint: MaintSettings) -> None:
+        self._pool = pool
+        self._maint = maint
+        self.channel: str | None = None
+        """Where a post was begun."""
+
+    async def do(self, action: Action[T]) -> T:
+        return await perform(self._pool, Actor.task(DIGEST), action, settings=self._maint)
+
+    async def hold(self, window_id: int, channel: str) -> None:
+        """Right before a post; raises AlreadyRunning where another sender has the window by now."""
+        if not await self.do(HoldDigest(window_id, channel)):
+            raise AlreadyRunning("another worker has taken over the window of this digest")
+        self.channel = channel
+
+    async def close_sent(self, window_id: int, posted: Posted, problem: str | None) -> None:
+        sent = CloseDigest(window_id, "sent", posted.channel, posted.ts, problem)
+        for tries_left in reversed(range(CLOSE_TRIES)):
+            try:
+                await self.do(sent)
+            except DatabaseUnavailable as exc:
+                if not tries_left:
+                    raise
+                log.info("chatbot.digest_close_waits reason=%s", exc)
+                await asyncio.sleep(CLOSE_PAUSE)
+            else:
+                return
