@@ -115,7 +115,7 @@ class FailureStore:
         self._refusal = ""
 
     def take_refusal(self) -> str:
-        """Why PostgreSQL refused a single failure since this was last asked; empty if it did not."""
+        """Why PostgreSQL refused a single failure since this was asked; empty if it did not."""
         refusal, self._refusal = self._refusal, ""
         return refusal
 
