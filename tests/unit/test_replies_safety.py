@@ -228,7 +228,7 @@ def test_a_traceback_is_cut_in_the_middle_and_says_how_much_is_left_out():
     text = render_details(job).text
     assert "line 0\n" in text
     assert text.endswith("line 4999")
-    assert "characters left out; jobs-maint status 7 shows all of it" in text
+    assert "characters left out; jobs-maint status 7 shows more of it" in text
 
 
 def test_digest_groups_that_do_not_fit_are_counted_with_their_failures():

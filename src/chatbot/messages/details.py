@@ -95,7 +95,7 @@ def _clicks(job: JobDetails, style: Literal["primary"] | None = None) -> list[Bu
 
 def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
     last = job.failures[-1] if job.failures else None
-    shell = f"jobs-maint status {job.job_id} shows all of it"
+    shell = f"jobs-maint status {job.job_id} shows more of it"
     parts = [paragraph(*_headline(job, last)), _facts(job)]
     if clicks:
         parts.append(buttons(*clicks))

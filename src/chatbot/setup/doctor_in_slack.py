@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chatbot.access.directory import Directory
-from chatbot.messages.words import count
+from chatbot.messages.words import count, sentence
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.setup.findings import find_title
 from chatbot.setup.one_database import check_one_database
@@ -52,7 +52,7 @@ def _describe_grant(row: GrantRow) -> str:
 
 def _describe_problem(problem: DeliveryProblem) -> Finding:
     times = "" if problem.count == 1 else f" ({problem.count} times)"
-    text = f"{problem.channel} at {problem.at:%Y-%m-%d %H:%M} UTC{times}: {problem.text}"
+    text = f"{problem.channel} at {problem.at:%Y-%m-%d %H:%M} UTC{times}: {sentence(problem.text)}"
     if problem.delivered_at is not None:
         return Finding("slack_delivery", "note", f"{text} Later messages have arrived there.")
     return Finding(
