@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from local_slack.errors import ConfigError, ControlError
     from local_slack.journal import Breach, Call
     from local_slack.messages import SeenMessage
+    from local_slack.page.panel import Panel, Step, Switch
     from local_slack.page.settings import Page, load_page
     from local_slack.server import LocalSlack
     from local_slack.serving import serve
@@ -45,9 +46,12 @@ __all__ = [
     "LocalSlack",
     "LocalSlackControl",
     "Page",
+    "Panel",
     "RawResponse",
     "SeenMessage",
     "SeenView",
+    "Step",
+    "Switch",
     "Team",
     "User",
     "Usergroup",
@@ -71,9 +75,12 @@ _HOMES = {
     "LocalSlack": "local_slack.server",
     "LocalSlackControl": "local_slack.client",
     "Page": "local_slack.page.settings",
+    "Panel": "local_slack.page.panel",
     "RawResponse": "local_slack.delivery",
     "SeenMessage": "local_slack.messages",
     "SeenView": "local_slack.views",
+    "Step": "local_slack.page.panel",
+    "Switch": "local_slack.page.panel",
     "Team": "local_slack.config",
     "User": "local_slack.config",
     "Usergroup": "local_slack.config",

@@ -15,6 +15,12 @@ class Switches(Core):
         """Return the app's API calls (and uses of a `response_url`), oldest first, no tokens."""
         return [call for call in self._journal.calls if method in {None, call.method}]
 
+    @property
+    def commands_sent(self) -> list[str]:
+        """Every command that people sent, as `/jobs stats`, oldest first."""
+        payloads = [one.payload for one in self._journal.requests]
+        return [f"{one['command']} {one['text']}" for one in payloads if "command" in one]
+
     def set_fault(
         self,
         kind: str,

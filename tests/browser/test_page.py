@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from tests.support.draw import all_drawn
 
-from local_slack import Page, serve
+from local_slack import ControlError, Page, Panel, Step, Switch, serve
 from local_slack.blocks import check_blocks
 from local_slack.messages import Message
 from local_slack.sample import ADMIN, BOT, OPERATOR, OPS, RANDOM, VIEWER, build_sample_config
@@ -380,3 +380,68 @@ async def test_a_bot_that_is_gone_a_wrong_command_and_a_thread(slack, visit):
     await thread.get_by_label("Reply").press("Enter")
     await expect(thread.locator(".message").last).to_contain_text("thanks")
     await expect(last(tab.locator(".messages"))).to_contain_text("2 replies")
+
+
+async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(visit):
+    async def break_it(on):
+        if not on:
+            raise ControlError("It cannot be mended.")
+        panel.tell("A deploy broke `webhook`. Ask `/jobs errors`.", user=OPERATOR)
+
+    panel = Panel(
+        "A day in minutes",
+        steps=[
+            Step("Look", "Send `/jobs stats`, not `jobs`.", VIEWER),
+            Step("Stop it", "Press *Stop*.", ADMIN),
+        ],
+        switches=[Switch("`webhook` is broken", "A deploy.", break_it)],
+    )
+    async with serve(CONFIG, Page(panel=panel), say=print) as slack:
+        tab = await visit(slack.page_url, OPERATOR, offline=True)
+        phone = await visit(slack.page_url, VIEWER, width=390, dark=True, offline=True)
+        guide = tab.get_by_label("A day in minutes")
+        await expect(guide.locator("details[open] .title")).to_have_text("Look")
+        await expect(guide.locator(".try")).to_have_text(["/jobs stats"])
+        await expect(guide.locator(".tag")).to_have_text(["as vera", "as ada"])
+        # A command is put into the composer, as the person whose step it is.
+        await guide.get_by_role("button", name="/jobs stats").click()
+        composer = tab.get_by_label("Message #ops")
+        await expect(composer).to_have_value("/jobs stats")
+        await expect(composer).to_be_focused()
+        await expect(tab.get_by_label("Act as")).to_have_value(VIEWER)
+        await expect(guide.locator(".tag")).to_have_text(["as ada"])
+        panel.finish(panel.steps[0])
+        await expect(guide.locator("details[open] .title")).to_have_text("Stop it")
+        await expect(guide.get_by_role("img", name="done")).to_have_count(1)
+
+        opener = phone.get_by_role("button", name="Guide")
+        await expect(opener.get_by_role("img")).to_have_count(0)
+        switch = guide.get_by_role("switch", name="webhook is broken")
+        await switch.focus()
+        await tab.keyboard.press("Space")
+        await expect(switch).to_be_checked()
+        await expect(guide.locator(".happened code")).to_have_text("webhook")
+        await switch.click()
+        await expect(guide.get_by_role("alert")).to_have_text("It cannot be mended.")
+        await expect(switch).to_be_checked()
+
+        # On a phone the guide covers the messages until a command is taken.
+        await expect(opener.get_by_role("img", name="something happened")).to_be_visible()
+        await opener.click()
+        assert await phone.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('.bar, .pane, .scroll')]"
+            ".filter(node => node.scrollWidth > node.clientWidth + 1).length"
+        ) == 0  # fmt: skip
+        await phone.get_by_role("button", name="/jobs errors").click()
+        await expect(phone.get_by_label("Message #ops")).to_have_value("/jobs errors")
+        await expect(phone.get_by_label("Act as")).to_have_value(OPERATOR)
+        await expect(opener.get_by_role("img")).to_have_count(0)
+
+        # Another pane takes its place, and gives it back.
+        await tab.get_by_role("button", name="Inspector").click()
+        await expect(guide).to_have_count(0)
+        await tab.get_by_role("button", name="Close the inspector").click()
+        await guide.get_by_role("button", name="Close the guide").click()
+        await expect(guide).to_have_count(0)
+        await tab.get_by_role("button", name="Guide").click()
+        await expect(guide).to_be_visible()

@@ -9,7 +9,17 @@ import aiohttp
 import pytest
 from tests.local_slack.test_process import process
 
-from local_slack import ConfigError, LocalSlackControl, Page, load_page, serve
+from local_slack import (
+    ConfigError,
+    ControlError,
+    LocalSlackControl,
+    Page,
+    Panel,
+    Step,
+    Switch,
+    load_page,
+    serve,
+)
 from local_slack.sample import GUEST, OPERATOR, OPS, RANDOM, SECRET, VIEWER, build_sample_config
 
 ANSWERS = 10
@@ -156,6 +166,55 @@ async def test_the_process_prints_its_page_and_takes_another_port_when_its_own_i
     assert not url.endswith(f":{port}")
 
 
+async def test_switches_of_the_panel_are_turned_by_one_tab_and_seen_by_all():
+    go_on = asyncio.Event()
+    turned = []
+
+    async def break_it(on):
+        turned.append(on)
+        await go_on.wait()
+        panel.tell("broken" if on else "mended", user=VIEWER)
+
+    async def fail(_on):
+        raise ControlError("There is nothing to kill.")
+
+    switches = [Switch("Break", "It breaks.", break_it), Switch("Kill", "Now.", fail, on=None)]
+    panel = Panel("Try it", steps=[Step("Look", "`/jobs stats`", VIEWER)], switches=switches)
+    async with opened(panel=panel) as (slack, browser):
+        async with tab(slack, browser, VIEWER) as vera, tab(slack, browser, OPERATOR) as otto:
+            for one in (vera, otto):
+                seen = (await one.wait_for("panel"))["panel"]
+                assert (seen["title"], seen["events"]) == ("Try it", [])
+                assert seen["steps"] == [
+                    {"title": "Look", "text": "`/jobs stats`", "user": VIEWER, "done": False}
+                ]
+            await vera.tell(do="switch", label="Break", on=True, id=1)
+            seen = (await otto.wait_for("panel"))["panel"]["switches"]
+            assert [(one["on"], one["busy"]) for one in seen] == [(False, True), (None, False)]
+            for label, error in {
+                "Break": "“Break” is still being done; wait until it is.",
+                "Kill": "There is nothing to kill.",
+                "Nothing": "there is no switch 'Nothing'",
+            }.items():
+                await otto.tell(do="switch", label=label, on=True, id=2)
+                assert (await otto.wait_for("reply"))["error"] == error
+            go_on.set()
+            assert "error" not in await vera.wait_for("reply")
+            panel.finish(panel.steps[0])
+            news = (await otto.wait_for("panel"))["panel"]
+            while not news["steps"][0]["done"]:
+                news = (await otto.wait_for("panel"))["panel"]
+            assert (news["switches"][0]["on"], news["switches"][0]["busy"]) == (True, False)
+            assert [(one["text"], one["user"]) for one in news["events"]] == [("broken", VIEWER)]
+            # It is so already: two people who press at once do not undo each other.
+            await otto.tell(do="switch", label="Break", on=True, id=3)
+            await otto.wait_for("reply")
+            assert turned == [True]
+        async with asyncio.timeout(ANSWERS):
+            while panel.watchers:
+                await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -163,6 +222,7 @@ async def test_the_process_prints_its_page_and_takes_another_port_when_its_own_i
         ("{", "is not valid JSON"),
         ('{"role": {}}', "unknown key 'role'; known keys: roles, words, notice, secret"),
         ('{"words": {}}', "words must be of type list"),
+        ('{"panel": {}}', "unknown key 'panel'; known keys: roles, words, notice, secret"),
     ],
 )
 def test_a_bad_page_file_is_one_sentence(tmp_path, text, says):

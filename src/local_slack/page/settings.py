@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from local_slack.errors import ConfigError
+from local_slack.page.panel import Panel
 
 SECRET_BYTES = 24
 
@@ -17,13 +18,14 @@ class Page:
 
     `words`: what the composer offers after the command, each `{"name", "usage", "about",
     "options": [{"name", "takes", "about"}]}`. `notice`: one sentence that says what this is.
-    Whoever knows the `secret` may act as anybody.
+    Whoever knows the `secret` may act as anybody. `panel`: beside the messages; not in a file.
     """
 
     roles: dict[str, str] = field(default_factory=dict)
     words: list[dict[str, Any]] = field(default_factory=list)
     notice: str = "A local Slack: nothing leaves this machine."
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(SECRET_BYTES), repr=False)
+    panel: Panel | None = None
 
 
 def load_page(path: Path) -> Page:
@@ -35,7 +37,7 @@ def load_page(path: Path) -> Page:
     except ValueError as exc:
         raise ConfigError(f"{path}: is not valid JSON: {exc}") from exc
     kinds = {"roles": dict, "words": list, "notice": str, "secret": str}
-    known = [one.name for one in fields(Page)]
+    known = [one.name for one in fields(Page) if one.name in kinds]
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: must be a JSON object")
     for name, value in table.items():

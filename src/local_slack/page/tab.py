@@ -76,7 +76,9 @@ class Tab:
         """What changes as a whole: the place and the view."""
 
     async def run(self) -> None:
-        watchers = (self._slack._workspace.watchers, self._slack._journal.watchers)  # noqa: SLF001
+        watchers = [self._slack._workspace.watchers, self._slack._journal.watchers]  # noqa: SLF001
+        if self._page.panel is not None:
+            watchers.append(self._page.panel.watchers)
         for one in watchers:
             one.add(self._woken.set)
         pushing = asyncio.create_task(self._push())
@@ -108,7 +110,10 @@ class Tab:
     async def _answer(self, asked: dict[str, Any], user: str) -> None:
         reply: dict[str, Any] = {"kind": "reply", "id": asked.get("id")}
         try:
-            reply["result"] = await act(self._slack, user, asked)
+            if asked.get("do") == "switch" and self._page.panel is not None:
+                await self._page.panel.turn(str(asked["label"]), bool(asked["on"]))
+            else:
+                reply["result"] = await act(self._slack, user, asked)
         except ControlError as exc:
             reply["error"] = str(exc)
         except (KeyError, TypeError, ValueError) as exc:
@@ -146,6 +151,10 @@ class Tab:
         view = describe_view(self._slack, self._user)
         if self._has_changed("view", view):
             news.append({"kind": "view", "view": view})
+        if self._page.panel is not None:
+            panel = self._page.panel.describe()
+            if self._has_changed("panel", panel):
+                news.append({"kind": "panel", "panel": panel})
         return news
 
     def _collect_all(self, place: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ import { useEffect, useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { Channel, Thread, title } from "./channel";
 import { Confirm, Modal } from "./dialogs";
 import { Inspector } from "./inspector";
+import { PanelPane } from "./panel";
 import { store } from "./store";
 import type { Place } from "./types";
 
 export function App() {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => store.watch(() => redraw(undefined as never)), []);
-  const { place, pane, question, view } = store;
+  const { panel, place, pane, question, view } = store;
   if (!place) return <main class="start">{store.status === "locked" ? <Locked /> : <p>Connecting…</p>}</main>;
   return (
     <div class={pane ? "page with-pane" : "page"}>
@@ -23,6 +24,7 @@ export function App() {
         <Channel place={place} />
       </main>
       {pane?.kind === "inspector" && <Inspector />}
+      {pane?.kind === "guide" && panel && <PanelPane panel={panel} place={place} />}
       {pane?.kind === "thread" && <Thread place={place} ts={pane.ts} />}
       {view && <Modal key={view.depth} view={view} place={place} />}
       {question && <Confirm question={question} place={place} />}
@@ -33,6 +35,7 @@ export function App() {
 function Bar({ place }: { place: Place }) {
   const channel = place.channels.find((one) => one.id === store.channel);
   const isInspecting = store.pane?.kind === "inspector";
+  const isGuided = store.pane?.kind === "guide";
   useEffect(() => {
     document.title = `${channel ? title(channel, place) : "Local Slack"} · ${place.workspace}`;
   });
@@ -62,6 +65,16 @@ function Bar({ place }: { place: Place }) {
           ))}
         </select>
       </label>
+      {store.panel && (
+        <button
+          type="button"
+          class="button quiet dotted"
+          aria-pressed={isGuided}
+          onClick={() => store.guide(!isGuided)}
+        >
+          Guide{store.hasNewEvent && <i class="dot" role="img" aria-label="something happened" />}
+        </button>
+      )}
       <button
         type="button"
         class="button quiet inspect"

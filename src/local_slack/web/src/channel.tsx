@@ -104,7 +104,7 @@ export function Thread({ place, ts }: { place: Place; ts: string }) {
     <aside class="pane" aria-label="Thread">
       <header>
         <h2>Thread</h2>
-        <button type="button" class="icon" aria-label="Close the thread" onClick={() => store.set({ pane: null })}>
+        <button type="button" class="icon" aria-label="Close the thread" onClick={() => store.set({ pane: store.rest })}>
           ✕
         </button>
       </header>

@@ -30,6 +30,13 @@ export function Composer({ place, label, thread }: Props) {
     node.style.height = `${node.scrollHeight}px`;
   }, [text]);
   useLayoutEffect(() => {
+    if (store.draft === null || thread) return;
+    write(store.draft);
+    setOpen(false);
+    store.draft = null;
+    input.current!.focus();
+  });
+  useLayoutEffect(() => {
     document.querySelector(`#${listId} [aria-selected=true]`)?.scrollIntoView({ block: "nearest" });
   }, [active]);
 

@@ -1,13 +1,14 @@
 // What the page knows, and what it does when news come in.
 
 import { Feed, type Status } from "./feed";
-import type { Entry, Message, Part, Place, View, Word } from "./types";
+import { isNarrow, newestEvent, upsert } from "./knowing";
+import type { Entry, Message, Panel, Part, Place, View, Word } from "./types";
 
 const MOST_DRAWN = 300;
 const KEPT = 200;
 const MOST_ENTRIES = 500;
 
-export type Pane = { kind: "inspector" } | { kind: "thread"; ts: string } | null;
+export type Pane = { kind: "inspector" } | { kind: "guide" } | { kind: "thread"; ts: string } | null;
 
 /** A question that a button asks before it counts. */
 export interface Question {
@@ -31,6 +32,11 @@ export class Store {
   /** A sentence above the composer: what could not be done. */
   said: string | null = null;
   isMenuOpen = false;
+  panel: Panel | null = null;
+  /** When the newest event of the panel was that the person has seen. */
+  seenEvent = 0;
+  /** What the composer takes over. */
+  draft: string | null = null;
   /** Whether the newest message is in sight; then what is far above may go. */
   isPinned = true;
 
@@ -39,6 +45,8 @@ export class Store {
     (status) => this.setStatus(status),
   );
   private watchers = new Set<() => void>();
+  /** Whether the guide stands where no other pane is open. */
+  private isGuided = !isNarrow();
 
   start(): void {
     this.feed.connect();
@@ -74,7 +82,7 @@ export class Store {
 
   open(channel: string): void {
     this.unread.delete(channel);
-    this.set({ channel, pane: this.pane?.kind === "thread" ? null : this.pane, isPinned: true });
+    this.set({ channel, pane: this.pane?.kind === "thread" ? this.rest : this.pane, isPinned: true });
     this.set({ isMenuOpen: false, said: null });
     if (this.place) history.replaceState(null, "", `#${this.place.me}/${channel}`);
   }
@@ -114,8 +122,35 @@ export class Store {
   }
 
   inspect(on: boolean): void {
-    this.set({ pane: on ? { kind: "inspector" } : null, entries: [] });
+    this.set({ pane: on ? { kind: "inspector" } : this.rest, entries: [] });
     this.feed.tell({ do: "inspect", on });
+  }
+
+  guide(on: boolean): void {
+    if (this.pane?.kind === "inspector") this.inspect(false);
+    this.isGuided = on && !isNarrow();
+    this.set({ pane: on ? { kind: "guide" } : null, seenEvent: newestEvent(this.panel) });
+  }
+
+  /** Whether something happened that the person has not seen. */
+  get hasNewEvent(): boolean {
+    return this.pane?.kind !== "guide" && newestEvent(this.panel) > this.seenEvent;
+  }
+
+  /** Put it into the composer, as this person. */
+  tryOut(text: string, user: string): void {
+    if (user && user !== this.place?.me) this.be(user);
+    if (isNarrow()) this.guide(false);
+    this.set({ draft: text });
+  }
+
+  turn(label: string, on: boolean): Promise<void> {
+    return this.feed.ask({ do: "switch", label, on });
+  }
+
+  /** What stands at the right when nothing else does. */
+  get rest(): Pane {
+    return this.panel && this.isGuided ? { kind: "guide" } : null;
   }
 
   private setStatus(status: Status): void {
@@ -137,6 +172,7 @@ export class Store {
     else if (news.kind === "start") this.takeStart(news);
     else if (news.kind === "changes") this.takeChanges(news.messages, news.deleted);
     else if (news.kind === "view") this.set({ view: news.view, said: null });
+    else if (news.kind === "panel") this.takePanel(news.panel);
     else if (news.kind === "traffic") {
       const entries = [...this.entries, ...news.entries].sort((a, b) => a.at - b.at);
       this.set({ entries: entries.slice(-MOST_ENTRIES) });
@@ -153,6 +189,13 @@ export class Store {
     }
     const isHere = ids.includes(this.channel);
     if (isOther || !isHere) this.open(isHere ? this.channel : (ids[0] ?? ""));
+  }
+
+  private takePanel(panel: Panel): void {
+    const isFirst = this.panel === null;
+    this.set({ panel });
+    if (isFirst && !this.pane) this.set({ pane: this.rest });
+    if (this.pane?.kind === "guide") this.seenEvent = newestEvent(panel);
   }
 
   private takeStart(news: { messages: Message[]; more: string[]; words: Word[] }): void {
@@ -195,13 +238,6 @@ export class Store {
       this.unread.set(channel, (this.unread.get(channel) ?? 0) + 1);
     }
   }
-}
-
-function upsert(there: Message[], message: Message): Message[] {
-  const index = there.findIndex((one) => one.ts === message.ts);
-  if (index >= 0) return there.with(index, message);
-  const after = there.findLastIndex((one) => one.ts < message.ts);
-  return there.toSpliced(after + 1, 0, message);
 }
 
 export const store = new Store();

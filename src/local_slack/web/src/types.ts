@@ -78,6 +78,35 @@ export interface Entry {
   data: Part;
 }
 
+/** Beside the messages; see page/panel.py. */
+export interface Panel {
+  title: string;
+  steps: Step[];
+  switches: Switch[];
+  events: Happening[];
+}
+
+export interface Step {
+  title: string;
+  text: string;
+  user: string;
+  done: boolean;
+}
+
+/** `on` is null for a button. */
+export interface Switch {
+  label: string;
+  about: string;
+  on: boolean | null;
+  busy: boolean;
+}
+
+export interface Happening {
+  at: number;
+  text: string;
+  user: string;
+}
+
 /** How the app acknowledged what a person did. */
 export interface Told {
   acked: boolean;

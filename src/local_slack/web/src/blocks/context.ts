@@ -12,6 +12,9 @@ export interface Host {
   choose: (element: Part, value: unknown) => Promise<Told | null>;
   /** The input of an `input` block; only modals have a form. */
   input?: (block: Part) => preact.ComponentChild;
+  /** What a click on one of the `commands` in code style does. */
+  tryOut?: (text: string) => void;
+  commands?: string[];
   /** What was picked in a menu outside of the form. */
   kept?: (element: Part, blockId: string) => Part | undefined;
 }

@@ -30,6 +30,17 @@ export function Link({ url, children }: { url: string; children: preact.Componen
   );
 }
 
+function Code({ text }: { text: string }) {
+  const host = useHost();
+  const isCommand = host?.commands?.includes(text.split(" ")[0]);
+  if (!isCommand || !host.tryOut) return <code>{text}</code>;
+  return (
+    <button type="button" class="try" title="Put it into the message box" onClick={() => host.tryOut!(text)}>
+      {text}
+    </button>
+  );
+}
+
 function unescape(text: string): string {
   const signs: Record<string, string> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
   return text.replace(/&(?:lt|gt|amp);/g, (found) => signs[found]);
@@ -53,7 +64,7 @@ function draw(node: Node): preact.ComponentChild {
     case NodeType.PreText:
       return <pre>{unescape(node.text).replace(/^\n/, "")}</pre>;
     case NodeType.Code:
-      return <code>{unescape(node.text)}</code>;
+      return <Code text={unescape(node.text)} />;
     case NodeType.Italic:
       // `__init__` is a name, not italics in italics.
       return node.source.startsWith("__") ? unescape(node.source) : <i>{node.children.map(draw)}</i>;

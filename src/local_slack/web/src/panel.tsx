@@ -1,0 +1,157 @@
+// The panel that a server may set beside the messages: what to try, what happened, switches.
+
+import { useState } from "preact/hooks";
+import { HostContext, type Host } from "./blocks/context";
+import { Mrkdwn } from "./blocks/mrkdwn";
+import { store } from "./store";
+import { showSeconds } from "./times";
+import type { Happening, Panel, Place, Step, Switch } from "./types";
+
+interface Props {
+  panel: Panel;
+  place: Place;
+}
+
+export function PanelPane({ panel, place }: Props) {
+  const [newest, ...earlier] = panel.events.toReversed();
+  const current = panel.steps.findIndex((one) => !one.done);
+  const [trouble, setTrouble] = useState("");
+  const turn = (item: Switch) => {
+    setTrouble("");
+    store.turn(item.label, !item.on).catch((error: Error) => setTrouble(error.message));
+  };
+  return (
+    <aside class="pane guide" aria-label={panel.title}>
+      <header>
+        <h2>{panel.title}</h2>
+        <button type="button" class="icon" aria-label="Close the guide" onClick={() => store.guide(false)}>
+          ✕
+        </button>
+      </header>
+      <div class="scroll">
+        {newest && (
+          <section aria-label="Just happened">
+            <h3>Just happened</h3>
+            <div class="happened" aria-live="polite">
+              <Told key={newest.at} event={newest} place={place} />
+            </div>
+            {earlier.length > 0 && (
+              <details class="earlier">
+                <summary>Earlier ({earlier.length})</summary>
+                {earlier.map((one) => (
+                  <Told key={one.at} event={one} place={place} />
+                ))}
+              </details>
+            )}
+          </section>
+        )}
+        {panel.steps.length > 0 && (
+          <section aria-label="Try next">
+            <h3>{current < 0 ? "All of it tried" : "Try next"}</h3>
+            <ol class="steps">
+              {panel.steps.map((one, i) => (
+                <StepRow key={`${one.title} ${i === current}`} step={one} isOpen={i === current} place={place} />
+              ))}
+            </ol>
+          </section>
+        )}
+        {panel.switches.length > 0 && (
+          <section aria-label="Switches">
+            <h3>Switches</h3>
+            {panel.switches.map((one) => (
+              <SwitchRow key={one.label} item={one} place={place} turn={() => turn(one)} />
+            ))}
+            {trouble && (
+              <p class="said" role="alert">
+                {trouble}
+              </p>
+            )}
+          </section>
+        )}
+      </div>
+    </aside>
+  );
+}
+
+function Told({ event, place }: { event: Happening; place: Place }) {
+  return (
+    <div class="event">
+      <time>{showSeconds(new Date(event.at * 1000))}</time>
+      <p>
+        <Words text={event.text} place={place} user={event.user} />
+      </p>
+    </div>
+  );
+}
+
+function StepRow({ step, isOpen, place }: { step: Step; isOpen: boolean; place: Place }) {
+  const who = place.people.find((one) => one.id === step.user && one.id !== place.me);
+  return (
+    <li class={step.done ? "step done" : "step"}>
+      <details open={isOpen}>
+        <summary>
+          <span class="mark" role="img" aria-label={step.done ? "done" : "to do"}>
+            {step.done ? "✓" : "○"}
+          </span>
+          <span class="title">{step.title}</span>
+          {who && <span class="tag">as {who.name}</span>}
+        </summary>
+        <p>
+          <Words text={step.text} place={place} user={step.user} />
+        </p>
+      </details>
+    </li>
+  );
+}
+
+function SwitchRow({ item, place, turn }: { item: Switch; place: Place; turn: () => void }) {
+  const isButton = item.on === null;
+  return (
+    <div class="switch">
+      <div>
+        {!isButton && (
+          <b>
+            <Words text={item.label} place={place} />
+          </b>
+        )}
+        <p class="hint">
+          <Words text={item.about} place={place} />
+        </p>
+      </div>
+      {isButton ? (
+        <button type="button" class="button" disabled={item.busy} aria-busy={item.busy} onClick={turn}>
+          {item.label}
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="toggle"
+          role="switch"
+          aria-checked={item.on ?? false}
+          aria-busy={item.busy}
+          aria-label={item.label.replaceAll("`", "")}
+          disabled={item.busy}
+          onClick={turn}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Mrkdwn whose commands go into the composer. */
+function Words({ text, place, user = "" }: { text: string; place: Place; user?: string }) {
+  const nobody = () => Promise.resolve(null);
+  const host: Host = {
+    names: place.names,
+    me: place.me,
+    click: nobody,
+    choose: nobody,
+    tryOut: (words) => store.tryOut(words, user),
+    commands: place.commands,
+  };
+  return (
+    <HostContext.Provider value={host}>
+      <Mrkdwn text={text} />
+    </HostContext.Provider>
+  );
+}
