@@ -27,7 +27,7 @@ $(SYNCED): pyproject.toml uv.lock scripts/dev/bootstrap.sh
 	@sh scripts/dev/bootstrap.sh
 	@touch $@
 
-demo: $(SYNCED) ## The whole product until Ctrl-C (ARGS=--script: a check)
+demo: $(SYNCED) ## The whole product in a browser (ARGS=--terminal, ARGS=--script: a check)
 	@$(BIN)/python -m demo $(ARGS)
 
 test: lint format-check types contracts tests ## All a change must pass: lint, types, contracts, tests

@@ -81,7 +81,7 @@ class Play:
         return as_text(message)
 
     async def query(self, statement: str, *params: Any) -> Any:
-        rows = await asyncio.to_thread(self.stage.query, statement, *params)
+        rows = await self.stage.query(statement, *params)
         return rows[0][0] if rows else None
 
     async def has_status(self, job: int, status: str) -> bool:
@@ -93,9 +93,11 @@ async def play(stage: Stage) -> int:
     async with LocalSlackControl(stage.page_url) as slack:
         scene = Play(stage, slack)
         print("── jobs are deferred and run by a worker")
-        stage.run("-m", "demo.team_app", "seed", "--history", "200")
-        stage.start_worker("worker", "email", "webhook", "reports", "maintenance")
-        stage.start_bot()
+        await asyncio.gather(
+            stage.run("-m", "demo.team_app", "seed", "--history", "200"),
+            stage.start_bot(),
+        )
+        await stage.start_worker("worker", "email", "webhook", "reports", "maintenance")
         await jobs_fail(scene)
         await details_open(scene)
         await operator_retries(scene)
@@ -126,8 +128,7 @@ async def jobs_fail(scene: Play) -> None:
     scene.check(f"it tells that {failed} jobs failed", holds=str(failed) in text)
     print("\n── /jobs failed shows them by their error")
     text = await scene.answer(VIC, "/jobs failed", "ConnectTimeout")
-    rows = await asyncio.to_thread(
-        scene.stage.query,
+    rows = await scene.stage.query(
         "SELECT job_id, exception_type FROM jobs_maint_failures f"
         " JOIN procrastinate_jobs j ON j.id = f.job_id WHERE j.status = 'failed'",
     )
@@ -194,13 +195,8 @@ async def operator_retries_a_set(scene: Play) -> None:
 
 async def worker_dies(scene: Play) -> None:
     print("\n── a worker is killed in the middle of a job")
-    doomed = scene.stage.start_worker("doomed", "ledgers")
-    await scene.query(
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES"
-        " ('ledgers', 'demo.team_app.tasks.export_ledger', '{\"month\": \"2026-10\"}')"
-        " RETURNING id"
-    )
-    job = await scene.query("SELECT max(id) FROM procrastinate_jobs WHERE queue_name = 'ledgers'")
+    doomed = await scene.stage.start_worker("doomed", "ledgers")
+    job = await scene.stage.defer_ledger("ledgers")
 
     async def named() -> Any:
         query = "SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)"
@@ -209,7 +205,7 @@ async def worker_dies(scene: Play) -> None:
     await scene.until(f"job {job} runs and its worker says so", named)
     doomed.kill()
     print(f"  kill -9 {doomed.popen.pid}")
-    scene.stage.start_worker("heir", "ledgers")
+    await scene.stage.start_worker("heir", "ledgers")
     await scene.until("the job is rescued and finishes", lambda: scene.has_status(job, "succeeded"))
     await scene.answer(ANA, f"/jobs status {job}", "succeeded", private=True)
 

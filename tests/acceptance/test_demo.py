@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,10 +16,13 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+import aiohttp
 import psycopg
 import pytest
 from tests.support.processes import ROOT, Processes, environment
 from tests.support.waiting import wait_until
+
+from local_slack import LocalSlackControl, as_text
 
 MARK = "PROCRASTINATE_OPS_TEST"
 
@@ -28,14 +33,14 @@ MARK = "PROCRASTINATE_OPS_TEST"
 class Demo:
     """One run of the demo. All its processes inherit a mark in their environment."""
 
-    def __init__(self, *args: str, out: Path) -> None:
+    def __init__(self, *args: str, out: Path, **env: str) -> None:
         self.mark = f"{MARK}={uuid.uuid4()}"
         name, _, value = self.mark.partition("=")
         self._out = out
         with out.open("wb") as file:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "demo", *args],
-                cwd=ROOT, env=environment(PYTHONUNBUFFERED="1", **{name: value}),
+                cwd=ROOT, env=environment(PYTHONUNBUFFERED="1", **{name: value}, **env),
                 stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
@@ -96,8 +101,8 @@ def start_demo(tmp_path):
         pytest.skip("there is no /proc to find processes in")
     started = []
 
-    def start(*args: str) -> Demo:
-        started.append(Demo(*args, out=tmp_path / "out.txt"))
+    def start(*args: str, **env: str) -> Demo:
+        started.append(Demo(*args, out=tmp_path / "out.txt", **env))
         return started[-1]
 
     yield start
@@ -108,7 +113,7 @@ def start_demo(tmp_path):
 def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
     demo = start_demo("--script")
     demo.wait_until_it_says("all jobs have run, some failed")
-    assert len(demo.processes()) >= 5  # itself, PostgreSQL, the local Slack, a worker, the bot
+    assert len(demo.processes()) >= 4  # itself with the local Slack, PostgreSQL, a worker, the bot
     assert demo.wait(240) == 0, demo.output
     assert demo.processes() == {}
     assert "✗" not in demo.output
@@ -117,7 +122,7 @@ def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
 
 
 def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_demo):
-    demo = start_demo()
+    demo = start_demo("--terminal")
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
     demo.type("", "nonsense", "/other", "as bob", "click Nothing", "as ada", "/jobs help")
     demo.wait_until_it_says("Type these, or press a button.")
@@ -150,32 +155,99 @@ def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_d
     assert demo.processes() == {}
 
 
-def end(demo, number):
+def end(demo, number, folder):
     """Nothing is left behind."""
-    folder = Path(demo.output.split("    . ")[1].split("/env ")[0])
-    assert (folder / "env").exists()
+    assert folder.exists()
     demo.popen.send_signal(number)
+    demo.popen.send_signal(number)  # in haste
     assert demo.wait(90) == (0 if number == signal.SIGINT else 128 + number)
     assert demo.processes() == {}
     assert not folder.exists()
 
 
-def test_an_act_on_a_whole_newsletter_is_stopped_by_its_button_and_a_hang_up_ends_all(start_demo):
-    demo = start_demo()
-    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
-    demo.type("as ada", "/jobs cancel --all newsletter")
-    demo.wait_until_it_says("[Cancel 50,000 jobs] [Not now]")
-    demo.type("click Cancel 50,000 jobs")
-    demo.wait_until_it_says("[Stop]")
-    demo.type("click Stop")
-    demo.wait_until_it_says("[Preview the rest]")
-    assert "Stopped:" in demo.output
-    end(demo, signal.SIGHUP)
+def test_a_demo_that_is_hung_up_on_while_it_starts_leaves_nothing_behind(start_demo, tmp_path):
+    demo = start_demo("--terminal", TMPDIR=str(tmp_path))
+    wait_until(lambda: list(tmp_path.glob("demo*/pg/*")), what="PostgreSQL's files")
+    end(demo, signal.SIGHUP, next(tmp_path.glob("demo*")))
 
 
-def test_the_shell_reaches_the_demos_database_as_it_says_until_ctrl_c_ends_all(start_demo):
-    demo = start_demo()
-    demo.wait_until_it_says("Ctrl-C or Ctrl-D")
+PROXY = "http://127.0.0.1:9"
+"""Nothing listens there."""
+
+
+async def stop_a_long_act(slack):
+    async def find(words):
+        message = await slack.wait_for_message("C0OPS", lambda one: words in as_text(one), 60)
+        return message, as_text(message)
+
+    await slack.command("U0ADA", "C0OPS", "/jobs cancel --all newsletter")
+    message, text = await find("[Cancel 4")
+    button = re.search(r"\[(Cancel [\d,]+ jobs)\]", text)[1]
+    await slack.click("U0ADA", "C0OPS", message.ts, button)
+    await find("[Stop]")
+    await slack.click("U0ADA", "C0OPS", message.ts, "Stop")
+    await find("[Preview the rest]")
+
+
+async def use_page(url):
+    """What a person does with the panel of the page; returns what it told."""
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
+        LocalSlackControl(url) as slack,
+    ):
+        async with browser.get(url) as answer:
+            assert "app.js" in await answer.text()
+        async with browser.ws_connect(f"{slack.url}/page") as tab:
+            panel, replies, place = {}, {}, {}
+
+            async def read_until(done):
+                async with asyncio.timeout(90):
+                    while not done():
+                        news = await tab.receive_json()
+                        if news["kind"] == "panel":
+                            panel.update(news["panel"])
+                        elif news["kind"] == "place":
+                            place.update(news)
+                        elif news["kind"] == "reply":
+                            replies[news["id"]] = news.get("error")
+
+            def told(words):
+                return any(words in one["text"] for one in panel.get("events", ()))
+
+            async def turn(label, words, on=True):
+                await tab.send_json({"do": "switch", "label": label, "on": on, "id": label})
+                await read_until(lambda: told(words))
+
+            await tab.send_json({"do": "hello", "user": "U0VIC"})
+            await read_until(lambda: told("The shop is open"))
+            roles = {one["name"]: one["role"] for one in place["people"]}
+            assert roles == {"ana": "operator", "vic": "viewer", "ada": "admin", "ned": ""}
+            await slack.command("U0VIC", "C0OPS", "/jobs stats")
+            await slack.wait_for_message("C0OPS", lambda one: " live. " in one.text, 30)
+            await read_until(lambda: panel["steps"][0]["done"])
+            await turn("`webhook` is broken", "A deploy broke `webhook`")
+            await turn("`webhook` is broken", "`webhook` is mended", on=False)
+            await turn("Slack answers 429", "refuses every call")
+            await turn("Slack answers 429", "takes calls again", on=False)
+            await turn("The bot is stopped", "Slack itself says that nobody answered")
+            result = await slack.command("U0VIC", "C0OPS", "/jobs stats")
+            assert not result.acked
+            await turn("The bot is stopped", "The bot is back", on=False)
+            await turn("Kill a worker", "in the middle of job")
+            await turn("Flood newsletter", "50,000 mails")
+            await read_until(lambda: len(replies) == 5)
+            assert set(replies.values()) == {None}
+        await stop_a_long_act(slack)
+
+
+def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until_ctrl_c(start_demo):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        demo = start_demo("--port", str(port), HTTP_PROXY=PROXY, https_proxy=PROXY)
+        demo.wait_until_it_says("Ctrl-C ends everything")
+    assert f"port {port} is in use; taking a free one" in demo.output
+    (url,) = re.findall(r"http://\S+", demo.output)
+    asyncio.run(use_page(url))
     line = next(line for line in demo.output.splitlines() if line.startswith("    . "))
     command = line.replace(".venv/bin/jobs-maint", f"{sys.executable} -m jobs_maint")
     shown = subprocess.run(
@@ -183,8 +255,9 @@ def test_the_shell_reaches_the_demos_database_as_it_says_until_ctrl_c_ends_all(s
         cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
-    assert "Workers: 1 live." in shown.stdout
-    end(demo, signal.SIGINT)
+    assert "newsletter" in shown.stdout
+    end(demo, signal.SIGINT, Path(line.split("    . ")[1].split("/env ")[0]))
+    assert "Ended; nothing is left running." in demo.output
 
 
 # --- python -m demo.team_app api ------------------------------------------------------------------

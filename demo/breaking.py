@@ -1,0 +1,171 @@
+"""The switches of the demo's page: what each breaks, and what is to be done about it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from demo.processes import Program, StageError
+from demo.stage import ADA, SLOW_DISK, Stage
+from local_slack import Panel, Switch
+
+WEBHOOK = "`webhook` is broken"
+REFUSING = "Slack answers 429"
+NO_BOT = "The bot is stopped"
+KILL = "Kill a worker"
+FLOOD = "Flood newsletter"
+
+WORKERS = ("worker-1", "worker-2")
+MAILS = 50_000
+RETRY_AFTER = 5
+"""Seconds that Slack asks to wait; the bot tries three times."""
+RESTART_AFTER = 15.0
+"""Seconds until a killed worker is started again, as a supervisor does."""
+BEATS_WITHIN = 60.0
+
+Tell = Callable[[str], None]
+
+
+class Breaking:
+    """Needs `stage` before a switch is turned."""
+
+    stage: Stage
+    panel: Panel
+
+    def __init__(self) -> None:
+        self.workers: dict[str, Program] = {}
+        self.bot: Program | None = None
+        self.used: set[str] = set()
+        """Labels of what was broken, by the day or by a person."""
+        self._later: set[asyncio.Task[None]] = set()
+
+    def build_switches(self) -> list[Switch]:
+        return [
+            Switch(WEBHOOK, "A deploy sets its time-out to 0.1 s; off: 10 s again.", self.webhook),
+            Switch(KILL, "`kill -9`, in the middle of a job.", self.kill_worker, on=None),
+            Switch(FLOOD, f"{MAILS:,} mails at once, and two workers.", self.flood, on=None),
+            Switch(REFUSING, f"To each call: “again in {RETRY_AFTER} s”.", self.refuse_calls),
+            Switch(NO_BOT, "Off: it starts again.", self.stop_bot),
+        ]
+
+    async def start(self) -> None:
+        """The bot and a worker; the second one comes a little later, or all would be slower."""
+        first, second = WORKERS
+        await asyncio.gather(self._start_bot(), self._start_worker(first))
+        self._do_later(self._start_worker(second))
+
+    async def webhook(self, on: bool) -> None:
+        self.used.add(WEBHOOK)
+        self.stage.release("0.1" if on else "10.0")
+        self.panel.tell(
+            "A deploy broke `webhook` and its jobs fail. Ask `/jobs errors` why; then turn off the"
+            " switch *webhook is broken* and press *Preview retry*."
+            if on
+            else "`webhook` is mended, new jobs succeed. What failed stays failed until somebody"
+            " retries it with `/jobs retry --all webhook`."
+        )
+
+    async def refuse_calls(self, on: bool) -> None:
+        if on:
+            self.stage.slack.set_fault("429", times=1_000_000, retry_after=RETRY_AFTER)
+            self.panel.tell(
+                "Slack refuses every call of the bot. Ask `/jobs stats`, and turn the switch off"
+                f" within {RETRY_AFTER * 2} s: the bot waits as Slack asks, and the answer comes."
+                " After three refusals it gives up, and says so in its log."
+            )
+        else:
+            self.stage.slack.clear_faults()
+            self.panel.tell("Slack takes calls again.")
+
+    async def stop_bot(self, on: bool) -> None:
+        if on and self.bot is not None:
+            await self.bot.stop()
+            self.panel.tell(
+                "The bot is stopped. Try `/jobs stats` and Slack itself says that nobody answered."
+            )
+        else:
+            await self._start_bot()
+            self.panel.tell(
+                "The bot is back, and knows all that it knew: its state is in the database."
+            )
+
+    async def kill_worker(self, _on: bool = True) -> None:
+        self.used.add(KILL)
+        job = await self.stage.defer_ledger("reports")
+        rows = await self._until(
+            lambda: self.stage.query(
+                "SELECT pid FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job
+            ),
+            f"no worker took job {job}, which was to be killed, within {BEATS_WITHIN:.0f} s",
+        )
+        name, worker = next(
+            (name, one) for name, one in self.workers.items() if one.popen.pid == rows[0][0]
+        )
+        worker.kill()
+        del self.workers[name]
+        self.panel.tell(
+            f"*kill -9*: {name} is gone in the middle of job {job}, which stays “doing”. Ask"
+            f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the other worker"
+            " does after half a minute."
+        )
+        self._do_later(self._watch_rescue(job))
+        self._do_later(self._start_again(name))
+
+    async def flood(self, _on: bool = True) -> None:
+        self.used.add(FLOOD)
+        await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
+        self.panel.tell(
+            f"Marketing sent {MAILS:,} mails at once. `newsletter` keeps both workers busy, and"
+            " the other queues fall behind, as `/jobs stats` shows. ada, an admin, may cancel the"
+            " mails with `/jobs cancel --all newsletter`. That is long enough to press *Stop*.",
+            user=ADA,
+        )
+        self._do_later(self._watch_flood())
+
+    async def _watch_rescue(self, job: int) -> None:
+        query = "SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'succeeded'"
+        await self._until(lambda: self.stage.query(query, job))
+        self.panel.tell(f"Job {job} was put back and has run to its end: `/jobs status {job}`.")
+
+    async def _watch_flood(self) -> None:
+        query = (
+            "SELECT 1 WHERE NOT EXISTS (SELECT FROM procrastinate_jobs"
+            " WHERE queue_name = 'newsletter' AND status = 'todo')"
+        )
+        await self._until(lambda: self.stage.query(query))
+        self.panel.tell("No mail of `newsletter` waits any more; the other queues catch up.")
+
+    async def _start_again(self, name: str) -> None:
+        await asyncio.sleep(RESTART_AFTER)
+        try:
+            await self._start_worker(name)
+        except StageError as exc:
+            self.panel.tell(f"{name} did not start again: {str(exc).splitlines()[-1]}")
+        else:
+            self.panel.tell(f"{name} runs again, as a supervisor would have it: `/jobs workers`.")
+
+    async def _start_worker(self, name: str) -> None:
+        self.workers[name] = await self.stage.start_worker(name)
+
+    async def _start_bot(self) -> None:
+        self.bot = await self.stage.start_bot(SLOW_DISK)
+
+    def _do_later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _until(self, look: Callable[[], Awaitable[Any]], failing: str = "") -> Any:
+        """With `failing`, what is raised when it takes too long."""
+        deadline = time.monotonic() + BEATS_WITHIN
+        while not (found := await look()):
+            if failing and time.monotonic() > deadline:
+                raise StageError(failing)
+            await asyncio.sleep(0.5)
+        return found
+
+    def close(self) -> None:
+        for task in self._later:
+            task.cancel()

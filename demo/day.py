@@ -1,0 +1,195 @@
+"""A day in minutes on the page: what happens, what to try, and what of it was done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from demo.breaking import FLOOD, KILL, WEBHOOK, Breaking
+from demo.stage import ADA, ANA, OPS, ROLES, VIC, Stage
+from jobs_maint.grammar import build_completion
+from local_slack import ControlError, Page, Panel, Step
+
+PORT = 8321
+CLOCK = {
+    # Slow enough to look at what happens, fast enough for a day in minutes.
+    "JOBS_MAINT_STALLED_AFTER": "30s",
+    "JOBS_MAINT_RESCUE_CRON": "* * * * * */5",
+    "JOBS_MAINT_PURGE_CRON": "*/5 * * * *",
+    "CHATBOT_DIGESTS": json.dumps(
+        [{"name": "ops", "channel": OPS, "cron": "*/3 * * * *", "when_quiet": "skip"}]
+    ),
+}
+LOOK = 1.0
+"""Seconds between two looks at what was done."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A step, and how it shows that it was done: a command was sent, or a row is in the audit."""
+
+    step: Step
+    command: str = ""
+    audited: str = ""
+
+
+def build_trials() -> list[Trial]:
+    return [
+        Trial(Step("Look at the queues", "Send `/jobs stats`.", ANA), command="stats"),
+        Trial(
+            Step("Find out why jobs fail", "`/jobs errors` groups them by their error.", ANA),
+            command="errors",
+        ),
+        Trial(
+            Step(
+                "Mend the cause, retry the jobs",
+                "Turn off *webhook is broken* below. Then press *Preview retry* in the answer to"
+                " `/jobs errors`, or send `/jobs retry --all webhook` and confirm.",
+                ANA,
+            ),
+            audited="word = 'retry' AND outcome IN ('done', 'partly')",
+        ),
+        Trial(
+            Step(
+                "See who may not",
+                "vic is a viewer: `/jobs retry --all webhook` is refused, only he sees it, and"
+                " the audit keeps it.",
+                VIC,
+            ),
+            audited="outcome = 'refused'",
+        ),
+        Trial(
+            Step(
+                "Lose a worker",
+                "Press *Kill a worker* below. `/jobs stuck` shows its job, `/jobs workers` who"
+                " is left.",
+                ANA,
+            ),
+            command="stuck",
+        ),
+        Trial(
+            Step(
+                "Stop a long act",
+                "Press *Flood newsletter* below. Then `/jobs cancel --all newsletter`, and *Stop*"
+                " while its bar moves.",
+                ADA,
+            ),
+            audited="word = 'cancel' AND outcome = 'partly'",
+        ),
+        Trial(
+            Step("Read the day", "A digest comes by itself now and then; `/jobs digest` now.", ANA),
+            command="digest",
+        ),
+        Trial(
+            Step("See who did what", "`/jobs audit` has every change and refusal.", ADA),
+            command="audit",
+        ),
+    ]
+
+
+class Day:
+    def __init__(self) -> None:
+        self.trials = build_trials()
+        self.breaking = Breaking()
+        self.panel = Panel(
+            "A day in minutes",
+            steps=[one.step for one in self.trials],
+            switches=self.breaking.build_switches(),
+        )
+        self.breaking.panel = self.panel
+        self.page = Page(
+            roles=ROLES,
+            words=build_completion("slack"),
+            notice="A local Slack with the real bot, two workers and a PostgreSQL. Nothing leaves"
+            " this machine; Ctrl-C in the terminal ends it.",
+            panel=self.panel,
+        )
+
+    async def begin(self, stage: Stage) -> None:
+        """Start the parts; afterwards the page answers."""
+        self.stage = self.breaking.stage = stage
+        shop = stage.start("shop", "-m", "demo.team_app", "shop")
+        await asyncio.gather(self.breaking.start(), shop.wait_for("shop is open"))
+        self.panel.tell(
+            "The shop is open: mails, webhooks and reports come in, and two workers run them."
+            " See how they do: `/jobs stats`."
+        )
+
+    async def go_on(self) -> None:
+        """Until it is cancelled."""
+        watching = [asyncio.create_task(one()) for one in (self._look, self._tell_digests)]
+        watching.append(asyncio.create_task(self._tell_ends()))
+        try:
+            await self._play()
+            await asyncio.gather(*watching)
+        finally:
+            for one in watching:
+                one.cancel()
+            self.breaking.close()
+
+    async def _play(self) -> None:
+        """Each misfortune comes when the one before is dealt with, or after a while without."""
+        steps = {one.step.title: one.step for one in self.trials}
+        await asyncio.sleep(20)
+        await self._turn(WEBHOOK)
+        await self._wait(steps["Mend the cause, retry the jobs"], 180)
+        await self._turn(KILL)
+        await self._wait(steps["Lose a worker"], 90)
+        await self._turn(FLOOD)
+
+    async def _wait(self, step: Step, seconds: float) -> None:
+        for _ in range(int(seconds / LOOK)):
+            if step.done:
+                break
+            await asyncio.sleep(LOOK)
+        await asyncio.sleep(15)
+
+    async def _turn(self, label: str) -> None:
+        """Unless somebody did already."""
+        if label in self.breaking.used:
+            return
+        try:
+            await self.panel.turn(label)
+        except ControlError as exc:
+            self.panel.tell(str(exc).splitlines()[0])
+
+    async def _look(self) -> None:
+        """Mark what was tried."""
+        command = self.stage.slack.config.app.commands[0]
+        read = 0
+        while True:
+            sent = self.stage.slack.commands_sent
+            typed = {text.removeprefix(f"{command} ").split(" ")[0] for text in sent[read:]}
+            read = len(sent)
+            for trial in self.trials:
+                if not trial.step.done and (
+                    trial.command in typed or await self._is_audited(trial.audited)
+                ):
+                    self.panel.finish(trial.step)
+            await asyncio.sleep(LOOK)
+
+    async def _is_audited(self, condition: str) -> bool:
+        query = "SELECT 1 FROM jobs_maint_audit WHERE actor_kind = 'slack' AND "
+        return bool(condition and await self.stage.query(f"{query}{condition} LIMIT 1"))
+
+    async def _tell_digests(self) -> None:
+        told = 0
+        while True:
+            rows = await self.stage.query(
+                "SELECT count(*) FROM jobs_maint_digests WHERE state = 'sent'"
+            )
+            if rows[0][0] > told:
+                told = rows[0][0]
+                self.panel.tell("A digest was posted to *#ops*. In production it comes once a day.")
+            await asyncio.sleep(LOOK)
+
+    async def _tell_ends(self) -> None:
+        told: set[str] = set()
+        while True:
+            for one in self.stage.programs:
+                if one.popen.poll() is not None and not one.is_ending and one.name not in told:
+                    told.add(one.name)
+                    self.panel.tell(f"{one.name} ended with {one.popen.returncode}.")
+                    print(f"\n{one.name} ended with {one.popen.returncode}:\n{one.tail()}")
+            await asyncio.sleep(LOOK)

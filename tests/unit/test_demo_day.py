@@ -1,0 +1,22 @@
+"""The demo's panel: each command that it offers is one, and as whom it is offered."""
+
+import re
+
+from demo.day import Day
+from demo.stage import NED, ROLES
+
+from jobs_maint.grammar import parse_words
+
+
+def test_every_step_offers_commands_that_parse_and_its_person_may_send_them():
+    day = Day()
+    roles = {"viewer": 0, "operator": 1, "admin": 2}
+    for trial in day.trials:
+        commands = re.findall(r"`/jobs ([^`]+)`", trial.step.text)
+        assert commands, trial.step.title
+        needed = [parse_words(text.split(), "slack").action.role for text in commands]
+        held = roles[ROLES[trial.step.user]]
+        is_refusal = trial.audited == "outcome = 'refused'"
+        assert (max(roles[one] for one in needed) > held) == is_refusal, trial.step.title
+        assert not trial.command or trial.command in {text.split()[0] for text in commands}
+    assert NED not in ROLES
