@@ -113,6 +113,16 @@ async def test_20_mb_of_arguments_are_shown_by_their_heads(pool, conn, make_job,
     assert len(str(report)) < 20_000
 
 
+async def test_where_arguments_are_cut_no_half_of_a_secret_is_left(pool, make_job):
+    url = "postgres://app:Tr0ub4dorAndMoreWords@db/jobs"
+    note = f"{'x' * 969} {url}"
+    job = await make_job(args={"note": note, "list": [note], "body": "y " * 40_000})
+    report = await ask(pool, GetJob(job))
+    assert report.args_cut
+    assert "xxx ..." in report.args["note"]
+    assert "Tr0ub" not in str(report)
+
+
 @pytest.mark.parametrize("levels", [900, 3_000])
 async def test_deep_arguments_are_shown_as_far_as_anybody_reads(pool, conn, make_job, levels):
     job = await make_job()

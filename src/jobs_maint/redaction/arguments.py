@@ -36,6 +36,8 @@ _FIELDS = frozenset(
         "roles",
     ]
 )
+_LOGINS = frozenset(["user", "username", "login", "account", "email", "host", "hostname"])
+"""Beside one of these `pass` is a password, whatever it looks like."""
 _A_FIELD = re.compile(r"[a-z_]+")
 
 
@@ -74,6 +76,8 @@ def _redact_mapping(value: Mapping[Any, Any], rules: Rules, depth: int) -> dict[
         strength = rules.strength(str(key))
         if strength is Strength.NONE and str(key).lower() in _VALUE_KEYS:
             strength = named
+        if str(key).lower() == "pass" and any(str(one).lower() in _LOGINS for one in value):
+            strength = Strength.STRONG
         # A key may be a secret itself: {"ghp_…": "ada"}.
         shown = redact_text(key, rules) if isinstance(key, str) and len(key) > 15 else key
         found[shown] = _by_name(inner, strength, str(key), rules, depth)

@@ -26,7 +26,7 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _STRONG = frozenset(
     """password passwords passwd passphrase passcode pwd pw secret secrets token tokens
     credential credentials creds cookie cookies jwt otp totp cvv cvc iban ssn apikey apikeys
-    authorization pgpassword sessid xauth passkey dsnpassword mnemonic""".split()  # noqa: SIM905  a list of words to read
+    authorization pgpassword sessid xauth passkey dsnpassword mnemonic pswd psw passw""".split()  # noqa: SIM905  a list of words to read
 )
 _PHRASES = tuple(
     tuple(phrase.split())
@@ -40,7 +40,7 @@ _PHRASES = tuple(
     x amz signature;x goog signature;php sessid;sess id
     basic auth;oauth verifier;code verifier;tan code;refresh jwt;admin key;host key
     pre shared key;wpa psk;wifi key;symmetric key;hmac key;aes key;fernet key;jwt key
-    primary connection;sas url""".replace("\n", ";").split(";")
+    primary connection;sas url;pass word;priv key""".replace("\n", ";").split(";")
     if phrase.strip()
 )
 _LINES = frozenset(["passphrase", "mnemonic", "phrase"])

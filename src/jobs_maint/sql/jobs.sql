@@ -3,12 +3,13 @@
 -- name: find_job (job_id, most)
 -- `host` and `pid` of who runs it, `unreported` when nobody can be said to.
 -- Arguments as text: what is longer than `most` bytes is cut here, value by value, so that neither
--- the network nor who reads them has to bear it.
+-- the network nor who reads them has to bear it. Cut between words: half a secret is not known for
+-- one any more.
 SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
        whole.bytes AS args_bytes,
        CASE WHEN %(most)s::bigint IS NULL OR whole.bytes <= %(most)s THEN j.args::text
             ELSE (SELECT jsonb_object_agg(left(key, 200), CASE WHEN octet_length(value::text) <= 1000
-                                          THEN value ELSE to_jsonb(left(value #>> '{}', 1000) || '...') END)
+                                          THEN value ELSE to_jsonb(regexp_replace(left(value #>> '{}', 1000), '\S*$', '') || '...') END)
                   FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text END AS args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
@@ -31,7 +32,7 @@ SELECT * FROM (
 -- older record is of another job that had this id.
 SELECT n.attempt, n.failed_at, n.kind, n.exception_type, n.will_retry, n.all_failures,
        CASE WHEN n.place <= %(whole)s OR length(n.message) <= 500 THEN n.message
-            ELSE left(n.message, 500) || '...' END AS message,
+            ELSE regexp_replace(left(n.message, 500), '\S*$', '') || '...' END AS message,
        t.body AS traceback,
        n.place > %(whole)s AND n.traceback_hash IS NOT NULL AS traceback_left_out
 FROM (
