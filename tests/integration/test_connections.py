@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import psycopg_pool
 import pytest
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, namedtuple_row
 from tests.support.history import days, hours
 from tests.support.server import Server
 from tests.support.waiting import wait_for_row
@@ -48,6 +48,7 @@ async def configure_strictly(conn: psycopg.AsyncConnection) -> None:
     [
         {"kwargs": {"autocommit": True}},
         {"kwargs": {"row_factory": dict_row}},
+        {"kwargs": {"row_factory": namedtuple_row}},
         {"kwargs": {"prepare_threshold": None, "cursor_factory": psycopg.AsyncClientCursor}},
         {"kwargs": {"prepare_threshold": 0}},
         {"configure": configure_strictly},

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
@@ -92,7 +92,8 @@ async def _limit(
     await conn.execute(
         f"SET TRANSACTION ISOLATION LEVEL {level}; SET CONSTRAINTS ALL IMMEDIATE", prepare=False
     )
-    await conn.execute(
+    # As tuples: the team's row factory may not take five columns of one name.
+    await conn.cursor(row_factory=tuple_row).execute(
         "SELECT set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"
         " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"

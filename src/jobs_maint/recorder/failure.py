@@ -96,15 +96,28 @@ def cut(text: str, limit: int) -> str:
     head_size, tail_size = limit * 3 // 5, limit * 3 // 10
     if len(text) > limit:
         # Characters first: encoding a megabyte to keep 4 KB of it would be wasteful.
-        dropped = len(text) - head_size - tail_size
-        text = f"{text[:head_size]}\n… {dropped} characters cut …\n{text[-tail_size:]}"
+        head, tail = _whole_words(text[:head_size], text[-tail_size:])
+        dropped = len(text) - len(head) - len(tail)
+        text = f"{head}\n… {dropped} characters cut …\n{tail}"
     text = text.replace("\0", "\N{SYMBOL FOR NULL}")
     data = text.encode("utf-8", "backslashreplace")
     if len(data) <= limit:
         return data.decode("utf-8")
-    head = data[:head_size].decode("utf-8", "ignore")
-    tail = data[-tail_size:].decode("utf-8", "ignore")
-    return f"{head}\n… {len(data) - head_size - tail_size} bytes cut …\n{tail}"
+    head, tail = _whole_words(
+        data[:head_size].decode("utf-8", "ignore"), data[-tail_size:].decode("utf-8", "ignore")
+    )
+    dropped = len(data) - len(head.encode()) - len(tail.encode())
+    return f"{head}\n… {dropped} bytes cut …\n{tail}"
+
+
+def _whole_words(head: str, tail: str) -> tuple[str, str]:
+    """Without the words that were cut: half a secret is not known for one any more.
+
+    One long word, as of encoded data, is cut all the same.
+    """
+    end = max(head.rfind(" "), head.rfind("\n")) + 1
+    begin = min((at for at in (tail.find(" "), tail.find("\n")) if at >= 0), default=0)
+    return head[: end or None], tail[begin:]
 
 
 def describe_message(exc: BaseException, limit: int = MESSAGE_BYTES) -> str:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
+from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import OurTable, SchemaDropReport
 from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.indexes import list_indexes
@@ -47,7 +47,7 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
             home = await _find_home(conn)
             found = await _look(conn, home)
             if not found.empty:
-                await require_rights(conn, home)
+                await require_rights(conn, home, "schema drop")
         if found.in_use_by:
             raise AlreadyRunning(
                 f"Nothing was removed: our tables are still used by {', '.join(found.in_use_by)}. "
@@ -64,6 +64,14 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
 
 async def _find_home(conn: Conn) -> str | None:
     found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    if found["jobs_schema"] is None:
+        hidden = await fetch_all(conn, load_queries("drop")["list_hidden"])
+        if hidden:
+            raise SchemaMismatch(
+                f"Tables of ours are in the schema {hidden[0]['home']}, but this role does not see "
+                "them: it has no USAGE on that schema, or the schema is not on its search_path. "
+                "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables."
+            )
     return found["jobs_schema"]  # type: ignore[no-any-return]
 
 
