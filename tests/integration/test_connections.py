@@ -53,7 +53,7 @@ async def configure_strictly(conn: psycopg.AsyncConnection) -> None:
         {"kwargs": {"prepare_threshold": 0}},
         {"configure": configure_strictly},
     ],
-    ids=["autocommit", "dict rows", "client cursors", "prepares all", "serializable"],
+    ids=["autocommit", "dict rows", "named rows", "client cursors", "prepares all", "serializable"],
 )
 async def test_the_teams_pool_may_be_of_any_kind(database_url, make_job, pool_options):
     failed = await make_job(status="failed", finished_ago=days(1))
