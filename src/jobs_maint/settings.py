@@ -81,13 +81,23 @@ def _cron(value: object) -> object:
     return check_cron(value) if value.strip() else ""
 
 
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The last of two would silently undo the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has the key {twice!r} twice; keep one of them")
+    return found
+
+
 def _json(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not value.strip():
         raise ValueError("it is empty; write JSON or leave the variable unset")
     try:
-        return json.loads(value)
+        return json.loads(value, object_pairs_hook=_without_doubles)
     except json.JSONDecodeError as exc:
         raise ValueError(f"it is not valid JSON: {exc.msg} at character {exc.pos + 1}") from exc
 
