@@ -17,6 +17,10 @@ from jobs_maint.render import count_noun, format_rate
 
 __all__ = ["ProgressLine"]
 
+WITH_BAR = 100
+WITH_TITLE = 78
+"""Columns of the terminal from which on there is room for it."""
+
 
 class _Counts(ProgressColumn):
     """`21 of 35 jobs`."""
@@ -28,15 +32,32 @@ class _Counts(ProgressColumn):
         return Text(f"{done:,} of {count_noun(int(task.total), 'job')}")
 
 
-class _Speed(ProgressColumn):
-    """`120 jobs/s, about 2 s left`, once that is known."""
+class _Left(ProgressColumn):
+    """`about 2 s left`, once that is known."""
 
     def render(self, task: Task) -> Text:
-        if not task.speed:
-            return Text("")
-        left = task.time_remaining
-        rest = "" if left is None or task.finished else f", about {format_age(left)} left"
-        return Text(f"{format_rate(task.speed)}{rest}")
+        left = task.time_remaining if task.speed else None
+        known = left is not None and not task.finished
+        return Text(f"about {format_age(left or 0)} left" if known else "")
+
+
+class _Speed(_Left):
+    """`120 jobs/s, about 2 s left`."""
+
+    def render(self, task: Task) -> Text:
+        rest = super().render(task)
+        said = [format_rate(task.speed)] if task.speed else []
+        return Text(", ".join([*said, *([rest.plain] if rest.plain else [])]))
+
+
+def _choose_columns(width: int) -> list[ProgressColumn]:
+    """What fits into one line: the numbers stay, then the title, and the bar goes first."""
+    title = TextColumn("{task.description}", markup=False)
+    if width >= WITH_BAR:
+        return [title, BarColumn(), _Counts(), _Speed()]
+    if width >= WITH_TITLE:
+        return [title, _Counts(), _Speed()]
+    return [_Counts(), _Left()]
 
 
 class ProgressLine:
@@ -52,10 +73,7 @@ class ProgressLine:
                 file=stream, force_terminal=True, no_color=not is_styled(stream), highlight=False
             )
             self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                _Counts(),
-                _Speed(),
+                *_choose_columns(console.width),
                 console=console,
                 transient=True,
                 redirect_stdout=False,

@@ -3,7 +3,8 @@
 -- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed.
--- A job deferred after the request is another one that reuses the id (a truncated table).
+-- A job deferred after the request is another one that reuses the id (a truncated table); one that
+-- was never deferred was imported.
 WITH found AS (
     SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
     FROM procrastinate_jobs j
@@ -23,7 +24,7 @@ WITH found AS (
           CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
           WHERE a.id = %(request)s AND item ->> 'outcome' = 'done')
           AND coalesce((SELECT min(e.at) FROM procrastinate_events e
-                        WHERE e.job_id = j.id AND e.type <> 'scheduled')
+                        WHERE e.job_id = j.id AND e.type = 'deferred')
                        <= (SELECT a.started_at FROM jobs_maint_audit a WHERE a.id = %(request)s),
                        true))
       AND (%(error_jobs)s::bigint[] IS NULL OR j.id = ANY (%(error_jobs)s))
