@@ -94,10 +94,13 @@ def usergroup(group_id: str) -> Span:
 
 
 def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
-    """The reader's local time; with the date when it is more than 20 h away."""
+    """The reader's local time; with the date when it is more than 12 h away.
+
+    Seen at 3 a.m., a bare 10:55 would be read as of the day to come.
+    """
     if isinstance(at, FarTime):
         return plain(at.label)
-    far = abs((now - at).total_seconds()) > 72_000
+    far = abs((now - at).total_seconds()) > 43_200
     clock, written = ("{time_secs}", "%H:%M:%S") if seconds else ("{time}", "%H:%M")
     shown = f"{{date_short_pretty}} {clock}" if far else clock
     utc = at.astimezone(UTC)

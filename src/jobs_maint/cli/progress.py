@@ -17,7 +17,7 @@ from jobs_maint.render import count_noun, format_rate
 
 __all__ = ["ProgressLine"]
 
-WITH_BAR = 100
+WITH_BAR = 120
 WITH_TITLE = 78
 """Columns of the terminal from which on there is room for it."""
 
