@@ -57,7 +57,7 @@ def build_trials() -> list[Trial]:
                 " the audit keeps it.",
                 VIC,
             ),
-            audited="outcome = 'refused'",
+            audited=f"actor_id = '{VIC}' AND error_code = 'not_permitted'",
         ),
         Trial(
             Step(

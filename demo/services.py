@@ -60,6 +60,7 @@ async def serve(folder: Path, database_url: str) -> None:
             "SLACK_API_URL": slack.api_url,
             "SLACK_BOT_TOKEN": config.app.bot_token,
             "SLACK_APP_TOKEN": config.app.app_token,
+            "CHATBOT_PORT": "0",  # whatever else listens on its own
         }
         lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
         commands = shlex.quote(str(Path(sys.executable).parent))
