@@ -57,7 +57,7 @@ def build_trials() -> list[Trial]:
                 " the audit keeps it.",
                 VIC,
             ),
-            audited=f"actor_id = '{VIC}' AND error_code = 'not_permitted'",
+            audited=f"outcome = 'refused' AND actor_id = '{VIC}'",
         ),
         Trial(
             Step(

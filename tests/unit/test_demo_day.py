@@ -16,7 +16,7 @@ def test_every_step_offers_commands_that_parse_and_its_person_may_send_them():
         assert commands, trial.step.title
         needed = [parse_words(text.split(), "slack").action.role for text in commands]
         held = roles[ROLES[trial.step.user]]
-        is_refusal = trial.audited == "outcome = 'refused'"
+        is_refusal = trial.audited.startswith("outcome = 'refused'")
         assert (max(roles[one] for one in needed) > held) == is_refusal, trial.step.title
         assert not trial.command or trial.command in {text.split()[0] for text in commands}
     assert NED not in ROLES
