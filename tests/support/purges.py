@@ -15,7 +15,9 @@ _HELD = 4711
 
 async def hold_deletes(conn: Conn, *, row: str | None = None) -> None:
     """Whoever deletes jobs waits until `release_deletes`: at the statement's beginning, or at the
-    row with this task name, which is locked by then."""
+    row with this task name, which is locked by then.
+
+    Named like Procrastinate's own: with a trigger of the team's a purge locks its rows first."""
     await conn.execute("SELECT pg_advisory_lock(%s)", (_HELD,))
     await conn.execute(
         "CREATE FUNCTION wait_for_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -24,7 +26,7 @@ async def hold_deletes(conn: Conn, *, row: str | None = None) -> None:
     )
     rows = f"FOR EACH ROW WHEN (old.task_name = '{row}')" if row is not None else ""
     await conn.execute(
-        f"CREATE TRIGGER wait BEFORE DELETE ON procrastinate_jobs {rows}"
+        f"CREATE TRIGGER procrastinate_wait BEFORE DELETE ON procrastinate_jobs {rows}"
         " EXECUTE FUNCTION wait_for_release()".encode()
     )
 

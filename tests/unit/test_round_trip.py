@@ -48,16 +48,18 @@ def escape(text):
 
 def requests(text):
     day = timedelta(1)
+    # An empty part, which is in every text, is refused.
+    part = text if text.strip() else "x"
     failed, every = ("failed",), BulkVerb.RETRY.statuses
-    yield ListFailed(error=text)
-    yield ListFailed(text, text, text, day, 5, (text, "a*"), (text,))
+    yield ListFailed(error=part)
+    yield ListFailed(text, part, part, day, 5, (text, "a*"), (text,))
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, failed, queues=(text,), tasks=(text, text)))
-    yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, text, text, day))
-    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, every, text, text, request=7), True)
-    yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=text))
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, part, part, day))
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, every, part, part, request=7), True)
+    yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=part))
     yield PreviewBulk(BulkVerb.DISCARD, JobFilter(text, failed))
     yield PreviewPurge(timedelta(days=30), include_failed=True, queue=text)
-    yield ShowAudit(text, day, 9)
+    yield ShowAudit(part, day, 9)
     yield from (ShowStats(text), ShowDigest(text), ListErrors(text))
 
 

@@ -109,7 +109,7 @@ ORDER BY j.id;
 SELECT EXISTS (
     SELECT FROM pg_trigger t
     WHERE t.tgrelid = 'procrastinate_jobs'::regclass AND NOT t.tgisinternal
-      AND t.tgenabled <> 'D' AND (t.tgtype & 8) <> 0 AND (t.tgtype & 2) <> 0
+      AND t.tgenabled <> 'D' AND (t.tgtype & 1) <> 0 AND (t.tgtype & 8) <> 0 AND (t.tgtype & 2) <> 0
       AND t.tgname NOT LIKE 'procrastinate\_%%'
 ) AS has_it;
 
