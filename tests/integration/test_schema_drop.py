@@ -9,7 +9,7 @@ import pytest
 
 from jobs_maint.actions import Actor, ApplySchema, DropSchema, PreviewDropSchema
 from jobs_maint.database import open_pool
-from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
+from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable, SchemaMismatch
 from jobs_maint.operations.schema import dropping
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -122,3 +122,13 @@ async def test_an_index_that_must_wait_is_named_and_the_rest_is_done(pool, conn,
     assert not left.tables
     assert not left.problems
     assert (await ask(pool, PreviewDropSchema())).empty
+
+
+async def test_tables_that_the_role_does_not_see_are_not_told_as_none(database_url):
+    async with open_pool(f"{database_url}&options=-csearch_path%3Dpg_catalog") as pool:
+        for action in (PreviewDropSchema(), DropSchema()):
+            with pytest.raises(
+                SchemaMismatch, match="in the schema public, but this role does not"
+            ):
+                await ask(pool, action)
+    assert await fetch(database_url, "SELECT count(*) FROM jobs_maint_audit WHERE false") == [(0,)]
