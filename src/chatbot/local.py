@@ -86,6 +86,8 @@ def _build_settings(config: local_slack.Config, api_url: str) -> ChatbotSettings
         "slack_signing_secret": None,
         "slack_api_url": api_url,
         "command": config.app.commands[0],
+        "host": "127.0.0.1",
+        "port": 0,
         "roles": {},
         "digests": (),
         "audit_channel": None,

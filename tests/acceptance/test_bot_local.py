@@ -20,6 +20,7 @@ REAL = {
     "SLACK_API_URL": "http://127.0.0.1:9/api/",
     "CHATBOT_ROLES": '{"viewer": {"users": ["U0ELSE"]}}',
     "CHATBOT_AUDIT_CHANNEL": "C0AUDIT",
+    "CHATBOT_PORT": "no port",
     "HTTP_PROXY": "http://127.0.0.1:9",
     "http_proxy": "http://127.0.0.1:9",
 }

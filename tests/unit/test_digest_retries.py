@@ -35,3 +35,7 @@ def test_pauses_stay_short_and_end_after_about_a_day(exception, longest):
 def test_what_slack_asks_for_is_waited_for():
     asked = SlackUnavailable("Slack asks to wait", pause=90.0)
     assert count_pauses(asked)[0] == 91
+
+
+def test_an_error_that_nobody_foresaw_is_tried_ten_times_and_not_for_a_day():
+    assert len(count_pauses(RuntimeError("a bug"))) == 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, user, when
+from chatbot.messages.people import find_user
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
@@ -22,7 +22,6 @@ __all__ = ["MESSAGES", "render_audit"]
 LONG = 2.0
 """Requests that took at least this many seconds say how long."""
 MOST_ENTRIES = 1_000
-_USER = re.compile(r"slack:([UW][A-Z0-9]{4,30})(?: \(.*\))?", re.DOTALL)
 
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
@@ -106,12 +105,12 @@ def _can_undo(entry: AuditEntry) -> bool:
 
 def _who(actor: str) -> list[Span | str]:
     """The id first: a mention alone shows the name that people give themselves."""
-    found = _USER.fullmatch(actor)
+    found = find_user(actor)
     kind, _, name = actor.partition(":")
     if kind == "task":
         name = f"the task {name.rpartition(':')[2]}"
     if found:
-        return [code(found[1]), " (", user(found[1]), ")"]
+        return [code(found), " (", user(found), ")"]
     return [bold(one_line(name or kind, 120))]
 
 

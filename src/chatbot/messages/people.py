@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from chatbot.messages.act_words import one_line
 from chatbot.messages.parts import Span, user, usergroup
 
-__all__ = ["name_actor", "name_people"]
+__all__ = ["find_user", "name_actor", "name_people"]
 
 MOST_NAMES = 3
 
@@ -27,5 +27,11 @@ def name_people(users: Sequence[str], groups: Sequence[str]) -> list[Span | str]
 
 def name_actor(actor: str) -> Span | str:
     """Who it is, as records name them: `slack:U0EVE (admin)` is a mention."""
+    found = find_user(actor)
+    return user(found) if found else one_line(actor, 120)
+
+
+def find_user(actor: str) -> str | None:
+    """The Slack id in it, if it is somebody from Slack."""
     found = re.fullmatch(r"slack:([UW][A-Z0-9]{4,30})(?: \(.*\))?", actor, re.DOTALL)
-    return user(found[1]) if found else one_line(actor, 120)
+    return found[1] if found else None

@@ -140,3 +140,12 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
+
+-- name: old_enough (proven, cutoff)
+-- Of a finished job `j`: its newest event that is not `scheduled` (that one lies in the future) is
+-- older than the cut-off. A job without events has no age; up to `proven` it was deferred before the
+-- cut-off, as a later job was.
+coalesce((SELECT max(e.at) FROM procrastinate_events e
+          WHERE e.job_id = j.id AND e.type <> 'scheduled'),
+         CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
+< %(cutoff)s

@@ -51,19 +51,14 @@ SELECT count(*) AS looked_at, max(id) AS last FROM (
 ) AS next;
 
 -- name: delete_batch (after, last, status, cutoff, proven, queue)
--- Those of them whose newest event that is not `scheduled` (that one lies in the future) is older
--- than the cut-off. In REPEATABLE READ: a job that somebody changed meanwhile (put back, ended again,
--- young) is an error and stays, though this statement would see its old events. A job without
--- events has no age; up to `proven` it was deferred before the cut-off, as a later job was.
+-- In REPEATABLE READ: a job that somebody changed meanwhile (put back, ended again, young) is an
+-- error and stays, though this statement would see its old events.
 DELETE FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(last)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
-                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
-               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
-      < %(cutoff)s;
+  AND {{old_enough}};
 
 -- name: lock_finished_batch (after, bound, status, cutoff, proven, limit, queue)
 -- The same jobs without those that are locked: they are left for the next night.
@@ -72,10 +67,7 @@ WHERE j.id > %(after)s AND j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
-                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
-               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
-      < %(cutoff)s
+  AND {{old_enough}}
 ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED;
 
 -- name: delete_locked_batch (ids, status, cutoff, proven)
@@ -85,10 +77,7 @@ WITH gone AS (
     DELETE FROM procrastinate_jobs j
     WHERE j.id = ANY (%(ids)s::bigint[])
       AND j.status = %(status)s::text::procrastinate_job_status
-      AND coalesce((SELECT max(e.at) FROM procrastinate_events e
-                    WHERE e.job_id = j.id AND e.type <> 'scheduled'),
-                   CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
-          < %(cutoff)s
+      AND {{old_enough}}
     RETURNING j.id
 )
 SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*) > 0;
@@ -98,10 +87,7 @@ SELECT %(status)s::text AS status, count(*) AS deleted FROM gone HAVING count(*)
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id = ANY (%(ids)s::bigint[])
   AND j.status = %(status)s::text::procrastinate_job_status
-  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
-                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
-               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
-      < %(cutoff)s
+  AND {{old_enough}}
 ORDER BY j.id;
 
 -- name: has_delete_trigger
@@ -120,10 +106,7 @@ WHERE j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND coalesce((SELECT max(e.at) FROM procrastinate_events e
-                WHERE e.job_id = j.id AND e.type <> 'scheduled'),
-               CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
-      < %(cutoff)s
+  AND {{old_enough}}
 HAVING count(*) > 0;
 
 -- name: find_dated (bound, cutoff)
