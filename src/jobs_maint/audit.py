@@ -12,7 +12,7 @@ import psycopg
 import psycopg_pool
 from psycopg.types.json import Jsonb
 
-from jobs_maint.actions import Action, Actor
+from jobs_maint.actions import Action, Actor, describe_actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.models import ItemResult
 from jobs_maint.sql import load_queries
@@ -21,6 +21,7 @@ __all__ = [
     "LEASE_SECONDS",
     "Run",
     "claim_request",
+    "find_stopper",
     "interrupt_lost_runs",
     "keep_untold",
     "record",
@@ -199,6 +200,13 @@ class Run:
                 },
             )
         return closed[0]["counts"] if closed else None
+
+
+async def find_stopper(pool: Pool, audit_id: int) -> str:
+    """Who else asked this run to stop, as the audit names them; empty for nobody."""
+    async with pool.connection() as conn, transaction(conn):
+        rows = await fetch_all(conn, load_queries("audit")["find_stopper"], {"audit_id": audit_id})
+    return describe_actor(*rows[0].values()) if rows else ""
 
 
 async def interrupt_lost_runs(pool: Pool) -> int:

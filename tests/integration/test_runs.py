@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
+import psycopg
 import pytest
 
 from chatbot.messages.outcome import render_bulk
@@ -16,6 +19,7 @@ from jobs_maint.actions import (
     Grant,
     JobFilter,
     PreviewBulk,
+    PreviewPurge,
     RescueStalled,
     RetryJobs,
     Role,
@@ -97,7 +101,23 @@ async def test_another_operator_stops_a_run_between_two_batches(pool, conn):
     report = await run
     assert words == "retry --all"
     assert (report.stopped, report.done, report.left) == (True, 500, 700)
+    assert report.stopped_by == "slack:U2 (bo)"
     assert ("stop", "done") in await outcomes(conn)
+
+
+async def test_a_purge_that_another_admin_stops_says_who(pool, make_job, database_url):
+    await make_job(status="succeeded", finished_ago=timedelta(days=40))
+    ana, bo = (replace(one, grants=(Grant(Role.ADMIN),)) for one in (ANA, BO))
+    shown = await ask(pool, PreviewPurge(), ana)
+    opened = asyncio.get_running_loop().create_future()
+    # It waits for the table of events until the stop was asked.
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("LOCK TABLE procrastinate_events IN ACCESS EXCLUSIVE MODE")
+        watch = Watch(on_open=lambda audit_id, _total: opened.set_result(audit_id))
+        run = asyncio.create_task(ask(pool, ConfirmSelection(shown.key), ana, watch=watch))
+        await ask(pool, StopRun(await opened), bo)
+    report = await run
+    assert (report.finished, report.stopped_by) == (False, "slack:U2 (bo)")
 
 
 async def test_a_run_that_has_ended_cannot_be_stopped_and_a_viewer_may_not(pool, conn):

@@ -241,6 +241,8 @@ def test_a_purge_counts_by_status():
     ]
     stopped = render_text(replace(PURGE, finished=False))
     assert "Stopped before the end. Run the same command again for the rest." in stopped
+    by = render_text(replace(PURGE, finished=False, stopped_by="slack:U0BO (bo)"))
+    assert "Stopped by slack:U0BO (bo) before the end." in by
 
 
 def test_a_rescue_has_a_row_a_job_with_its_reason():

@@ -219,6 +219,11 @@ def test_a_purge_that_was_stopped_goes_on_by_the_same_words():
     assert "Run the same command again for the rest." in message.text
     assert buttons(message) == {"Preview the rest": "purge --older-than 30d"}
     assert buttons(render_purge(report, "/jobs", by="U0ANA")) == {}
+    stopped = replace(report, stopped_by="slack:U0BOB (bo)")
+    assert (
+        "Stopped by <@U0BOB>. Run the same command again"
+        in render_purge(stopped, "/jobs", by="U0ANA").text
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from chatbot.messages.act_words import PREVIEW_REST, one_line, tell_skips, typed
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, paragraph, user, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
 from jobs_maint.models import PurgeReport
@@ -21,8 +22,7 @@ def render_purge(
     """`words`: what was confirmed, for a button that continues with the rest."""
     lines: list[Line] = [_purge_verdict(report, by)]
     if not report.finished:
-        why = f"{sentence(one_line(why_stopped, 200))} " if why_stopped else ""
-        lines.append([f"{why}Run the same command again for the rest."])
+        lines.append([*_tell_stop(report, why_stopped), "Run the same command again for the rest."])
     lines += tell_skips((*report.refused, *report.undated), "not deleted")
     by_status = [
         f"{number:,} {one_line(status)}" for status, number in report.deleted.items() if number
@@ -39,6 +39,12 @@ def render_purge(
     if words:
         parts.append(typed(command, words))
     return pack(parts)
+
+
+def _tell_stop(report: PurgeReport, why_stopped: str) -> Line:
+    if report.stopped_by:
+        return ["Stopped by ", name_actor(report.stopped_by), ". "]
+    return [f"{sentence(one_line(why_stopped, 200))} "] if why_stopped else []
 
 
 def _purge_verdict(report: PurgeReport, by: str) -> Line:

@@ -38,6 +38,8 @@ class PurgeReport(Report):
     """When an earlier purge looked at the jobs behind younger ones; None: this one did."""
     resume_after: Mapping[str, int] = field(default_factory=dict)
     """Where the next slice goes on: per status the last id looked at, and behind younger jobs."""
+    stopped_by: str = ""
+    """Who else asked it to stop, as in the audit."""
 
     @property
     def total(self) -> int:

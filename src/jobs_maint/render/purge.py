@@ -22,7 +22,8 @@ def render_purge(report: PurgeReport, page: Page) -> None:
     else:
         page.line("No job was deleted.", "bold")
     if not report.finished:
-        page.line("Stopped before the end. Run the same command again for the rest.", "yellow")
+        by = f" by {safe_line(report.stopped_by)}" if report.stopped_by else ""
+        page.line(f"Stopped{by} before the end. Run the same command again for the rest.", "yellow")
     for group in (*report.refused, *report.undated):
         ids = ", ".join(map(str, group.sample))
         more = f" and {group.count - len(group.sample):,} more" * (group.count > len(group.sample))

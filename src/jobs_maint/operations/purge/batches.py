@@ -79,7 +79,7 @@ async def purge_finished_jobs(
             bound = await find_bound(conn, cutoff)
             dated = await late.find_dated(conn, bound, cutoff)
             firsts = {s: await _find_first(conn, s, progress.after(s), cutoff) for s in statuses}
-        proven = dated.id if dated.old else late.SMALLEST_ID
+        proven = dated.id if dated.old else late.BEFORE_ALL
         for status, (first_id, is_due) in firsts.items():
             walk = {"status": status, "cutoff": cutoff, "bound": bound, "queue": queue}
             walk["proven"] = proven

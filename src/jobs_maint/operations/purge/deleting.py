@@ -12,7 +12,7 @@ import psycopg
 
 from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, fit, transaction
 from jobs_maint.operations.bad_rows import KEPT, Postponed, Refusals, change_rows
-from jobs_maint.operations.purge.late import SMALLEST_ID, Surveyed
+from jobs_maint.operations.purge.late import BEFORE_ALL, Surveyed
 from jobs_maint.sql import load_queries
 
 __all__ = ["OnBatch", "Progress", "delete_batch"]
@@ -43,7 +43,7 @@ class Progress:
     stopped: bool = False
 
     def after(self, status: str) -> int:
-        return self.resume_after.get(status, SMALLEST_ID)
+        return self.resume_after.get(status, BEFORE_ALL)
 
     def add_undated(self, sample: Sequence[int], count: int) -> None:
         self.undated.add(NO_EVENTS, sample, count)

@@ -19,9 +19,9 @@ from jobs_maint.operations.session import switch_jit_off
 from jobs_maint.sql import load_queries
 
 __all__ = [
+    "BEFORE_ALL",
     "NIGHT",
     "PERSON",
-    "SMALLEST_ID",
     "Dated",
     "Part",
     "Survey",
@@ -42,7 +42,8 @@ CELL = 50_000
 
 ONCE = timedelta(hours=20)
 """A survey is not repeated for so long: once a night, also where a night begins a little early."""
-SMALLEST_ID = -(2**63)
+BEFORE_ALL = -(2**63) - 1
+"""Less than any id: each `id > after` takes all jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Part:
 async def find_dated(conn: Conn, bound: int, cutoff: datetime) -> Dated:
     params = {"bound": bound, "cutoff": cutoff}
     rows = await fetch_all(conn, load_queries("purge")["find_dated"], params)
-    return Dated(rows[0]["id"], rows[0]["old"]) if rows else Dated(SMALLEST_ID, old=False)
+    return Dated(rows[0]["id"], rows[0]["old"]) if rows else Dated(BEFORE_ALL, old=False)
 
 
 async def find_surveyed(conn: Conn, now: datetime) -> list[Surveyed]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action
+from jobs_maint.audit import find_stopper
 from jobs_maint.call import Call, Guard, close_broken, open_run
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.events import emit
@@ -61,6 +63,8 @@ async def run_purge(
     except BaseException as exc:
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
+    if not report.finished:
+        report = replace(report, stopped_by=await find_stopper(call.pool, run.require_id()))
     undated = sum(group.count for group in report.undated)
     left = {k: number for k, number in (("refused", report.kept), ("undated", undated)) if number}
     await run.close(

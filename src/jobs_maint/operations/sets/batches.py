@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from psycopg import errors as pg
 
-from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope, describe_actor
+from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
+from jobs_maint.audit import find_stopper
 from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import Refusals
@@ -99,15 +100,9 @@ async def run_set(
         failures=refusals.list_groups(),
         elapsed_seconds=time.monotonic() - begun,
         stopped=stopped,
-        stopped_by=await _find_stopper(pool, audit_id) if stopped else "",
+        stopped_by=await find_stopper(pool, audit_id) if stopped else "",
         became=groups[ItemOutcome.DONE],
     )
-
-
-async def _find_stopper(pool: Pool, audit_id: int) -> str:
-    async with pool.connection() as conn, transaction(conn):
-        rows = await fetch_all(conn, load_queries("audit")["find_stopper"], {"audit_id": audit_id})
-    return describe_actor(*rows[0].values()) if rows else ""
 
 
 async def _leave_outside(
