@@ -18,7 +18,7 @@ from jobs_maint.operations.schema.declared import canonical, list_columns, list_
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
-from jobs_maint.sql import list_migrations
+from jobs_maint.sql import list_migrations, load_queries
 
 INDEXES = tuple(name for name, _ in list_indexes())
 ANA = Actor.shell("ana", "host")
@@ -140,6 +140,28 @@ async def test_the_printed_sql_makes_the_same_tables_and_indexes(bare_database_u
             assert (await ask(pool, CheckSchema())).pending == ()
     finally:
         server.drop(by_tool)
+
+
+async def test_the_printed_sql_upgrades_from_each_older_version_and_changes_nothing_again(
+    bare_database_url,
+):
+    sql = (await perform(None, ANA, ShowSchemaSql(), settings=MaintSettings())).sql
+    for old in range(1, len(list_migrations())):
+        url = f"{bare_database_url}&options=-csearch_path%3Dv{old}"
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            await conn.execute(f"CREATE SCHEMA v{old}")
+            await conn.execute(upstream.schema_sql())
+            await conn.execute(load_queries("schema")["create_migrations"])
+            for done in list_migrations()[:old]:
+                await conn.execute(done.text)
+                values = (done.number, done.name)
+                await conn.execute(
+                    "INSERT INTO jobs_maint_migrations (number, name) VALUES (%s, %s)", values
+                )
+            for statement in 2 * sql.split(";\n\n"):
+                await conn.execute(statement)
+        async with open_pool(url) as pool:
+            assert (await ask(pool, CheckSchema())).pending == ()
 
 
 @pytest.mark.parametrize(

@@ -148,14 +148,20 @@ async def check_schema(pool: Pool) -> SchemaReport:
 
 
 def render_schema_sql() -> SchemaReport:
-    """The SQL of our own tables and indexes, for those who apply it by their own tool."""
+    """The SQL of our own tables and indexes, for those who apply it by their own tool.
+
+    Whatever of it a database has already is skipped: it makes an upgrade from any version.
+    """
     queries = load_queries("schema")
-    parts: list[str] = [queries["create_migrations"]]
+    parts: list[str] = [
+        "-- For a new database and for an upgrade from any version: what is there is skipped.",
+        queries["create_migrations"],
+    ]
     for migration in list_migrations():
         parts.append(migration.text.strip())
         parts.append(
             "INSERT INTO jobs_maint_migrations (number, name) "
-            f"VALUES ({migration.number}, '{migration.name}');"
+            f"VALUES ({migration.number}, '{migration.name}') ON CONFLICT DO NOTHING;"
         )
     parts.append(
         "-- The indexes on Procrastinate's tables. A concurrent build stops nobody's work, but\n"

@@ -30,9 +30,12 @@ _TABLE = re.compile(
     r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(\n(.*?)^\)", re.MULTILINE | re.DOTALL
 )
 _CHANGE = re.compile(
-    r"^ALTER TABLE (\w+)\s+(ADD|DROP|ALTER) (?:COLUMN )?(\w+)\s*([^;]*);", re.MULTILINE
+    r"^ALTER TABLE (\w+)\s+(ADD|DROP|ALTER) (?:COLUMN )?(?:IF (?:NOT )?EXISTS )?(\w+)\s*([^;]*);",
+    re.MULTILINE,
 )
-_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+) ON (\w+)[^;]*", re.MULTILINE)
+_INDEX = re.compile(
+    r"^CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?(\w+) ON (\w+)[^;]*", re.MULTILINE
+)
 _DROPPED = re.compile(r"^DROP (TABLE|INDEX) (?:IF EXISTS )?(\w+)", re.MULTILINE)
 _COLUMN = re.compile(
     r"(?P<name>\w+) (?P<type>[\w ]+?(?:\[\])?)"

@@ -28,8 +28,8 @@ class Index:
     def build_in(self, home: str) -> str:
         """The statement that builds it concurrently; `home`: the quoted name of the schema."""
         head, _, rest = self.statement.partition(f" ON {self.table}")
-        if "CONCURRENTLY" not in head:
-            head = head.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+        head = head.replace(" CONCURRENTLY", "").replace(" IF NOT EXISTS", "")
+        head = head.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
         return f"{head.strip()} ON {home}.{self.table}{rest}"
 
 

@@ -1,6 +1,6 @@
 -- The tables beside procrastinate_jobs. No foreign key to it: each would slow every delete there.
 
-CREATE TABLE jobs_maint_failures (
+CREATE TABLE IF NOT EXISTS jobs_maint_failures (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     job_id bigint NOT NULL,
     attempt integer NOT NULL,
@@ -15,21 +15,21 @@ CREATE TABLE jobs_maint_failures (
     will_retry boolean NOT NULL
 );
 -- status, failed: the attempts of one job
-CREATE INDEX jobs_maint_failures_job_idx ON jobs_maint_failures (job_id);
+CREATE INDEX IF NOT EXISTS jobs_maint_failures_job_idx ON jobs_maint_failures (job_id);
 -- digests, trimming: a window of time
-CREATE INDEX jobs_maint_failures_failed_at_idx ON jobs_maint_failures (failed_at);
+CREATE INDEX IF NOT EXISTS jobs_maint_failures_failed_at_idx ON jobs_maint_failures (failed_at);
 -- the recorder: how many tracebacks of this group were kept in this hour
-CREATE INDEX jobs_maint_failures_kept_idx ON jobs_maint_failures (fingerprint, failed_at)
+CREATE INDEX IF NOT EXISTS jobs_maint_failures_kept_idx ON jobs_maint_failures (fingerprint, failed_at)
     WHERE traceback_hash IS NOT NULL;
 
-CREATE TABLE jobs_maint_tracebacks (
+CREATE TABLE IF NOT EXISTS jobs_maint_tracebacks (
     hash bytea PRIMARY KEY,
     body text NOT NULL,
     last_seen_at timestamptz NOT NULL DEFAULT now()
 );
 
 -- Rewritten with every beat: room on the page keeps the updates off the indexes (HOT).
-CREATE TABLE jobs_maint_workers (
+CREATE TABLE IF NOT EXISTS jobs_maint_workers (
     worker_id bigint PRIMARY KEY,
     host text NOT NULL,
     pid integer NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE jobs_maint_workers (
     steady_since timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
-CREATE TABLE jobs_maint_suspects (
+CREATE TABLE IF NOT EXISTS jobs_maint_suspects (
     job_id bigint PRIMARY KEY,
     attempt integer NOT NULL,
     started_at timestamptz,
@@ -52,7 +52,7 @@ CREATE TABLE jobs_maint_suspects (
     first_noticed_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE TABLE jobs_maint_audit (
+CREATE TABLE IF NOT EXISTS jobs_maint_audit (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     actor_kind text NOT NULL,
     actor_id text NOT NULL,
@@ -69,9 +69,9 @@ CREATE TABLE jobs_maint_audit (
     started_at timestamptz NOT NULL DEFAULT now(),
     elapsed_seconds double precision
 );
-CREATE INDEX jobs_maint_audit_started_at_idx ON jobs_maint_audit (started_at);
+CREATE INDEX IF NOT EXISTS jobs_maint_audit_started_at_idx ON jobs_maint_audit (started_at);
 
-CREATE TABLE jobs_maint_runs (
+CREATE TABLE IF NOT EXISTS jobs_maint_runs (
     audit_id bigint PRIMARY KEY,
     lease_until timestamptz NOT NULL,
     progress jsonb NOT NULL DEFAULT '{}',
@@ -80,12 +80,12 @@ CREATE TABLE jobs_maint_runs (
     ts text
 );
 
-CREATE TABLE jobs_maint_requests (
+CREATE TABLE IF NOT EXISTS jobs_maint_requests (
     key text PRIMARY KEY,
     taken_at timestamptz NOT NULL DEFAULT now()
 );
 
-CREATE TABLE jobs_maint_digests (
+CREATE TABLE IF NOT EXISTS jobs_maint_digests (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL,
     since timestamptz NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE jobs_maint_digests (
     opened_at timestamptz NOT NULL DEFAULT now(),
     closed_at timestamptz
 );
-CREATE INDEX jobs_maint_digests_name_idx ON jobs_maint_digests (name, until);
+CREATE INDEX IF NOT EXISTS jobs_maint_digests_name_idx ON jobs_maint_digests (name, until);
 -- two workers cannot send the same digest at the same time
-CREATE UNIQUE INDEX jobs_maint_digests_sending_idx ON jobs_maint_digests (name)
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_maint_digests_sending_idx ON jobs_maint_digests (name)
     WHERE state = 'sending';

@@ -1,6 +1,6 @@
 -- Sets of jobs: frozen for a confirmation, and what became of them.
 
-CREATE TABLE jobs_maint_selections (
+CREATE TABLE IF NOT EXISTS jobs_maint_selections (
     key text PRIMARY KEY,
     actor_kind text NOT NULL,
     actor_id text NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE jobs_maint_selections (
 );
 
 -- Per-item outcomes of acts on many jobs, one row a batch and outcome: appended, never rewritten.
-CREATE TABLE jobs_maint_audit_items (
+CREATE TABLE IF NOT EXISTS jobs_maint_audit_items (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     audit_id bigint NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('done', 'skipped', 'failed')),
@@ -22,4 +22,4 @@ CREATE TABLE jobs_maint_audit_items (
     job_ids bigint[] NOT NULL
 );
 -- the undo (`--request`), and the trimming with the audit
-CREATE INDEX jobs_maint_audit_items_audit_idx ON jobs_maint_audit_items (audit_id);
+CREATE INDEX IF NOT EXISTS jobs_maint_audit_items_audit_idx ON jobs_maint_audit_items (audit_id);

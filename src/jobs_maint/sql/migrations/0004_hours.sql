@@ -1,6 +1,6 @@
 -- What ended in the hours that are over, so that `stats` need not count a whole day each time.
 
-CREATE TABLE jobs_maint_hours (
+CREATE TABLE IF NOT EXISTS jobs_maint_hours (
     hour timestamptz PRIMARY KEY,
     ended jsonb NOT NULL
 );
