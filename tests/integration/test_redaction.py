@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobs_maint.redaction import HIDDEN, redact_args, redact_text
+from jobs_maint.redaction import HIDDEN, Rules, names, redact_args, redact_text
 
 SECRET = "hunter2"
 
@@ -53,3 +53,37 @@ def test_what_is_no_secret_stays(text):
 def test_what_follows_a_secret_stays():
     assert redact_text("password=x1, user=bo") == f"password={HIDDEN}, user=bo"
     assert redact_text('{"token": "x y", "id": 7}') == f'{{"token": "{HIDDEN}", "id": 7}}'
+
+
+def test_what_is_around_a_secret_stays_whole():
+    assert redact_text("Authorization: Digest x9") == f"Authorization: Digest {HIDDEN}"
+    assert redact_text("password: !!str hunter2 # old") == f"password: !!str {HIDDEN} # old"
+    found = redact_text("User(name='ana', password=SecretStr('hunter2'), age=7)")
+    assert found == f"User(name='ana', password=SecretStr('{HIDDEN}'), age=7)"
+    assert redact_text("db:5432:shop:bo:hunter2\n") == f"db:5432:shop:bo:{HIDDEN}\n"
+    assert redact_text("C: AUTH PLAIN AGJvAGh1\nS: 235") == f"C: AUTH PLAIN {HIDDEN}\nS: 235"
+    assert redact_text("dsn=https://ab12@h/1") == f"dsn=https://{HIDDEN}@h/1"
+
+
+def test_a_name_is_found_far_into_a_text_and_however_it_is_spelt():
+    filler = "the parcel has not come; " * 400
+    rules = Rules(("customerNo", "Kundenschlüssel"))
+    for name in ("customer_no", "CustomerNo", "kundenschlussel", "DB_URL", "webhook-url", "密码"):
+        text = f"{filler}{name}=bo:hunter2{filler}"
+        assert SECRET not in redact_text(text, rules), name
+    assert SECRET not in redact_text(f"İ{filler}password=hunter2")
+
+
+def test_every_name_with_a_strength_has_a_stem():
+    """Texts are looked through only around stems."""
+    spelt = [between.join(words) for words in names._PHRASES for between in ("", "_", "-", " ")]
+    known = [*names._STRONG, *names._WEAK, *names.languages.ENDINGS, *spelt]
+    known += [f"{vendor}_key" for vendor in names._VENDORS]
+    missed = [
+        name
+        for name in known
+        if Rules().strength(name) is not names.Strength.NONE
+        and not any(stem in name.lower() for stem in names.STEMS)
+    ]
+    assert len(known) > 300
+    assert missed == []

@@ -130,6 +130,9 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "-----END PRIVATE KEY-----", "password: [", "password={'", 'Cookie: a="', "mysql -p'",
         "Key (token)=(", "eyJaaaaaaaa.", "login a password ", "password for a", "password='a",
         '\\"password\\":\\"\\\\', "sha1-", "4 ", "aA1_", "\\\\n", "password=,a", "''",
+        "AUTH PLAIN ", "AUTH a ", "334 a\n", "USER a\n", "USER a\nPASS ", "a:5432:b:", ":5432:",
+        "auth ", "auth", "Secret('", "Secret(", "a_key '", "mot de passe ", "a1 LOGIN a ",
+        "key\u0130", "USER \\n", "secret=A(",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

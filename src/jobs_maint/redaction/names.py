@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 import re
 
-__all__ = ["Strength", "get_strength", "split"]
+from jobs_maint.redaction import languages
+
+__all__ = ["STEMS", "Strength", "find_stem", "get_strength", "split"]
 
 
 class Strength(enum.Enum):
@@ -21,16 +23,18 @@ class Strength(enum.Enum):
     """Named by the deployment: hidden whatever the value is."""
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 _STRONG = frozenset(
     """password passwords passwd passphrase passcode pwd pw secret secrets token tokens
     credential credentials creds cookie cookies jwt otp totp cvv cvc iban ssn apikey apikeys
     authorization pgpassword sessid xauth passkey dsnpassword mnemonic pswd psw passw""".split()  # noqa: SIM905  a list of words to read
 )
-_PHRASES = tuple(
-    tuple(phrase.split())
-    for phrase in """api key;api keys;access key;access keys;private key;private keys;signing key
+_PHRASES = (
+    tuple(
+        tuple(phrase.split())
+        for phrase in """api key;api keys;access key;access keys;private key
+    private keys;signing key
     secret key;encryption key;master key;account key;shared key;shared access key;service key
     auth key;license key;session id;session key;session token;card number;client secret;storage key
     server key;deploy key;ssh key;app key;application key;integration key;routing key secret
@@ -40,13 +44,25 @@ _PHRASES = tuple(
     x amz signature;x goog signature;php sessid;sess id
     basic auth;oauth verifier;code verifier;tan code;refresh jwt;admin key;host key
     pre shared key;wpa psk;wifi key;symmetric key;hmac key;aes key;fernet key;jwt key
-    primary connection;sas url;pass word;priv key""".replace("\n", ";").split(";")
-    if phrase.strip()
+    primary connection;sas url;pass word;priv key;conn str
+    conn string;connection str""".replace("\n", ";").split(";")
+        if phrase.strip()
+    )
+    + languages.PHRASES
 )
+_VENDORS = frozenset(
+    """adyen airtable algolia amplitude anthropic aws azure binance braintree claude cloudflare
+    cohere coinbase datadog deepl deepseek discord facebook fcm firebase gemini github gitlab google
+    grafana groq hcaptcha heroku honeycomb hubspot huggingface intercom mailchimp mailgun mandrill
+    mapbox maps mistral mixpanel mollie newrelic nexmo notion openai opsgenie pagerduty paypal plaid
+    postmark pusher recaptcha segment sendgrid sentry shopify slack sparkpost square stripe supabase
+    telegram turnstile twilio vonage youtube zendesk""".split()  # noqa: SIM905  a list of words to read
+)
+"""Services whose key is a secret: `stripe_key`."""
 _LINES = frozenset(["passphrase", "mnemonic", "phrase"])
 _WEAK = frozenset(
-    """pass key auth session sid sig signature csrf xsrf pin hmac code psk nonce salt
-    authenticity state credentialid""".split()  # noqa: SIM905  a list of words to read
+    """pass key auth session sess sid sig signature csrf xsrf pin hmac code psk nonce salt
+    authenticity state credentialid private bearer dsn""".split()  # noqa: SIM905  a list of words to read
 )
 _SQUASHED = re.compile(
     r"""(?:^|[a-z])(?:password|passwd|passphrase|passcode|apikey|secretkey|accesskey|privatekey
@@ -74,9 +90,10 @@ _TELLS_ABOUT = frozenset(
     error errors attempts strategy generator domain samesite consent banner min max strength
     score strict header prefix alg algorithm issuer audience scope scopes reader lifetime timeout
     interval created updated changed rotated last location ref reference total left remaining per
-    second seconds minute day days hint method mode ok present missing found set exists auth
+    second seconds minute day days hint method mode ok present missing found set exists auth am
     parser count tokenizer engine encoder decoder cache hits misses rotation rules label
-    fingerprint level reset resets protected protection expected seen mismatch""".split()  # noqa: SIM905  a list of words to read
+    fingerprint lange laenge longueur longitud level reset resets protected protection expected
+    seen mismatch""".split()  # noqa: SIM905  a list of words to read
 )
 """As the last word: the value tells about a secret and is none."""
 _OF_A_MODEL = frozenset(
@@ -92,7 +109,12 @@ _COUNTED = frozenset(
 
 def split(name: str) -> list[str]:
     """`dbPassword`, `DB_PASSWORD` and `db-password` are the same two words."""
-    return [word.lower() for word in _WORDS.findall(name)]
+    return [word.lower() for word in _WORDS.findall(languages.fold(name))]
+
+
+def find_stem(name: str) -> str:
+    """The longest part that is in the name however it is spelt: `customer` of `customerNo`."""
+    return max(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name), key=len, default=name).lower()
 
 
 def get_strength(words: list[str]) -> Strength:
@@ -103,9 +125,10 @@ def get_strength(words: list[str]) -> Strength:
     if "public" in words:
         return Strength.NONE
     end = _find_secret(words)
-    if not end:
-        return Strength.WEAK if words[-1] in _WEAK else Strength.NONE
     last = words[-1]
+    if not end:
+        weak = tuple(words[-2:]) in _ADDRESSES or last in _WEAK or last in languages.WEAK
+        return Strength.WEAK if weak else Strength.NONE
     if end < len(words) and last in _TELLS_ABOUT:
         return Strength.NONE
     if last in ("token", "tokens") and len(words) > 1 and words[-2] in _OF_A_MODEL:
@@ -123,10 +146,30 @@ def _find_secret(words: list[str]) -> int:
     """The position after the last word that names a secret; 0 when none does."""
     for end in range(len(words), 0, -1):
         word = words[end - 1]
-        if word in _STRONG or _SQUASHED.search(word):
+        if word in _STRONG or _SQUASHED.search(word) or word.endswith(languages.ENDINGS):
+            return end
+        if word == "key" and end > 1 and words[end - 2] in _VENDORS:
+            return end
+        if word.endswith("key") and word[:-3] in _VENDORS:
             return end
         if any(tuple(words[max(0, end - len(p)) : end]) == p for p in _PHRASES):
             return end
         if word in ("pass", "pw") and end > 1:
             return end
     return 0
+
+
+_ADDRESSES = (("db", "url"), ("db", "uri"), ("database", "url"), ("database", "uri"))
+
+
+def _list_stems() -> tuple[str, ...]:
+    """The shortest texts of which at least one is in every name that has a strength."""
+    words = {*_STRONG, *_WEAK, *languages.STEMS}
+    words |= set("pass pwd pw psw key token sess credential creditcard".split())  # noqa: SIM905  a list of words to read
+    for phrase in (*_PHRASES, *_ADDRESSES):
+        if not any(word in part for part in phrase for word in words):
+            words |= {between.join(phrase) for between in ("", "_", "-", ".", " ")}
+    return tuple(sorted(w for w in words if not any(o in w for o in words if o != w)))
+
+
+STEMS = _list_stems()

@@ -28,6 +28,11 @@ class Rules:
     def _patterns(self) -> tuple[list[str], ...]:
         return tuple(words for key in self.more_keys if (words := names.split(key)))
 
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """In every name of a secret is one of these, in small letters."""
+        return (*names.STEMS, *map(names.find_stem, self.more_keys))
+
     def strength(self, name: str) -> names.Strength:
         """How sure a name makes that its value is a secret."""
         return _strength(name, self)

@@ -7,6 +7,7 @@ import re
 
 from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
 from jobs_maint.redaction.commands import hide_options
+from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is_random
 
@@ -48,6 +49,7 @@ _LONG = re.compile(
     | (?P<long>(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{24,}(?![A-Za-z0-9_-]))""",
     re.VERBOSE | re.IGNORECASE,
 )
+_RUN = re.compile(r"[A-Za-z0-9_-]{24,}")
 _KEY_MATERIAL = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86}==)(?![\w+/=-])")
 """An AWS secret key, an Azure storage key: base64 of a fixed length without a name."""
 
@@ -59,7 +61,9 @@ def redact_text(text: str, rules: Rules = DEFAULT) -> str:
     if "Private-" in text:
         text = _PUTTY.sub(rf"\1{HIDDEN}", text)
     text = hide_headers(text)
-    text = WEBHOOK.sub(rf"\1{HIDDEN}", text)
+    text = hide_pgpass(hide_logins(text))
+    if "/" in text:
+        text = WEBHOOK.sub(rf"\1{HIDDEN}", text)
     if "@" in text:
         text = _URL_USER.sub(_hide_user, text)
         text = _NO_SCHEME.sub(rf"\g<user>{HIDDEN}", text)
@@ -70,9 +74,10 @@ def redact_text(text: str, rules: Rules = DEFAULT) -> str:
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)
     text = _KEY_MATERIAL.sub(lambda found: HIDDEN if is_random(found[0], 1) else found[0], text)
-    text = _LONG.sub(
-        lambda found: HIDDEN if found["long"] and is_random(found["long"]) else found[0], text
-    )
+    if any(is_random(word[0]) for word in _RUN.finditer(text)):
+        text = _LONG.sub(
+            lambda found: HIDDEN if found["long"] and is_random(found["long"]) else found[0], text
+        )
     if rules.pii:
         text = EMAIL.sub(HIDDEN, text)
         text = CARD.sub(lambda found: HIDDEN if is_card(found[0]) else found[0], text)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction import languages
+from jobs_maint.redaction.names import Strength, split
+from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import looks_secret
 
 __all__ = ["find_value", "is_value"]
@@ -33,22 +35,30 @@ _NEXT_LINE = re.compile(r"[ \t]*\n[ \t]*(?=[^\s:=\d]*\d[^\s:=]*[ \t]*(?:\n|$))")
 _SCHEME = re.compile(
     r"(?:bearer|basic|token|digest|apikey|negotiate|ntlm|key)\s+(?=\S)", re.IGNORECASE
 )
+_TAG = re.compile(r"(?:![\w.:<>,/!-]{0,80}|&[\w-]{1,40})[ \t]{1,8}(?=\S)")
+_WRAPPER = re.compile(r"(?:[\w.]{0,60}\.)?[A-Z]\w{1,40}\((?:\w{1,20}=)?(?=[bru]?\\{0,8}['\"])")
+"""`SecretStr('…')`"""
+_REFERENCE = re.compile(
+    r"!(?:ENV|env|env_var|Ref|GetAtt|Sub|ImportValue|FindInMap|Join|reference|include|lookup)\b"
+)
+"""YAML: a tag or an anchor before a value; tags of a value that is elsewhere."""
 _NO_SECRET = re.compile(
     r"""(?:true|false|yes|no|on|off|null|nil|none|undefined|nan|unset|empty|missing|required|optional
       |redacted|filtered|hidden|masked|removed|n/a|str|string|bytes|int|bool|optional\[?\w*\]?
-      |secretstr|secretstr\(?|object|invalid|expired|valid|incorrect|wrong)\.?
+      |enabled|disabled|secretstr(?:\((?:'?\*+'?|'{2}|none)?\)?)?|object|invalid|expired|valid|incorrect|wrong)\.?
     | [*\u2022.x\u2026-]+ | \[?\(?<?(?:redacted|filtered|hidden|masked)>?\)?\]? | \[redacted\]
     | %s | %\(\w+\)s | \$\d+ | \$\{?[A-Z_][A-Z0-9_]*\}? | \{[a-z_.]*\}
     | [a-z_][\w.]*\(\)? | \{\{[^{}]*\}\} | \$\{[^{}]*\} | \$\{\{[^{}]*\}\} | <[\w .:-]+>? | :\w+
     | os\.(?:environ|getenv).* | (?:settings|self|config|env|request|args)\.[\w.]+
-    | process\.env\.\w+ | secretstr\('?\*+'?\)? | arn:aws.* | [^\w\s]{1,2}""",
+    | !{1,2}[\w./-]* | \*[a-z_]+ | process\.env\.\w+ | arn:aws.* | [^\w\s]{1,2}""",
     re.IGNORECASE | re.VERBOSE,
 )
 """A switch, a placeholder, a mask, or the name of a place where the secret is kept."""
 _PROSE = re.compile(
     r"(?:is|was|are|were|must|too|not|has|have|had|should|cannot|can|may|does|did|do|the|this|"
     r"that|for|from|in|at|to|of|and|or|with|expected|expired|invalid|missing|required|incorrect|"
-    r"unexpected|wrong|unable|could|no|failed|please)(?=[\s.,;]|$)(?!\s*$)",
+    r"unexpected|wrong|unable|could|no|failed|please|muss|darf|ist|wird|wurde|fehlt|est|doit|"
+    r"debe|es|ha|deve|moet|musi|jest|должен|не)(?=[\s.,;]|$)(?!\s*$)",
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
@@ -57,6 +67,13 @@ _PATH = re.compile(r"(?:/[\w.@+-]+){1,12}/?")
 
 def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None:
     """Start and end of the value at this place, without its quotes; None when there is none."""
+    tag = _TAG.match(text, at)
+    if tag is not None:
+        if _REFERENCE.match(text, at):
+            return None
+        at = tag.end()
+    wrapper = _WRAPPER.match(text, at)
+    at = wrapper.end() if wrapper else at
     opening = _OPENING.match(text, at)
     if opening is not None:
         return opening.end(), _find_closing(text, opening)
@@ -74,7 +91,10 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     if _PROSE.match(text, at):
         return None
     scheme = _SCHEME.match(text, at)
-    found = _PLAIN.match(text, scheme.end() if scheme else at)
+    begin = scheme.end() if scheme else at
+    if text.startswith(HIDDEN, begin):
+        return None
+    found = _PLAIN.match(text, begin)
     return (at, found.end()) if found else None
 
 
@@ -124,6 +144,8 @@ def is_value(value: str, strength: Strength, name: str = "") -> bool:
         return False
     if value.lower() == name.lower() != "password" or value == name:  # token=token: a variable
         return False
+    if languages.fold(value.lower()) in languages.STATES:
+        return False
     if strength is Strength.COUNTABLE:
         return _NUMBERS.fullmatch(value) is None
     if strength is Strength.WEAK:
@@ -131,8 +153,35 @@ def is_value(value: str, strength: Strength, name: str = "") -> bool:
     return not (name.lower().endswith("pwd") and _PATH.fullmatch(value[:300]))
 
 
+_ORDINARY = frozenset(
+    """anonymous anon basic bearer digest plain login oauth openid token password saml ldap kerberos
+    gssapi ntlm negotiate jwt hmac iam mtls tls cert certificate apikey session cookie trust peer
+    scram ident radius pam sspi google github gitlab microsoft azure okta keycloak cognito firebase
+    supabase default internal external local remote custom native legacy enabled disabled required
+    optional missing failed failure error success successful passed skipped ignored active inactive
+    closed opened started stopped ended finished created deleted destroyed removed updated renewed
+    refreshed revoked rejected granted allowed denied unauthorized forbidden authenticated
+    authorized unknown pending current guest user admin owner service system morning evening
+    afternoon spring summer autumn winter public private readonly mobile browser desktop server
+    client worker console terminal interactive shared global request scoped persistent permanent
+    temporary transient memory database redis memcached middleware module header
+    filesystem""".split()  # noqa: SIM905  a list of words to read
+)
+"""What stands after `auth:` and `session=` besides secrets: methods, states, places."""
+_CALL = re.compile(r"[A-Za-z_][\w.]{1,60}\([\w.,= ]*\)?")
+_LETTERS_ONLY = frozenset(["auth", "session", "sess", "sid", "bearer"])
+_ADDRESS = re.compile(
+    r"(?!(?:sqlite|file|unix|memory|odbc|oci|jdbc|mysql|pgsql|localhost)[:.])"
+    r"[^\s:/@=]+(?::(?!\d{2,5}(?:/|$)|/)[^\s/]{3,}|/[^\s/@]{3,}@\S+)"
+)
+"""A user and password without a scheme."""
+
+
 def _is_weak_value(name: str, value: str) -> bool:
-    last = name.lower().replace("-", "_").rsplit("_", 1)[-1]
+    last = (split(name) or [""])[-1]
+    if last in ("dsn", "url", "uri"):
+        bare = re.fullmatch(r"\w+", value) is not None and looks_secret(value)
+        return bare or (HIDDEN not in value and _ADDRESS.fullmatch(value) is not None)
     if last == "pin":
         return value.isdigit() and 4 <= len(value) <= 8
     if last in ("key", "code", "state", "nonce", "signature", "hmac", "salt", "credentialid"):
@@ -140,6 +189,11 @@ def _is_weak_value(name: str, value: str) -> bool:
         varied = sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
         plain = re.fullmatch(r"[\w+/=.%~-]+", value) and not re.match(r"[a-z]+[-_:/.]", value)
         return bool(long_enough and varied and plain)
+    if _CALL.fullmatch(value[:200]):
+        return False
+    if last in _LETTERS_ONLY and re.fullmatch(r"[A-Za-z]+", value):
+        word = value.lower()
+        return len(word) >= 6 and word not in _ORDINARY and last not in word
     if last in ("auth", "pass"):
         return not re.fullmatch(r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*", value)
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)

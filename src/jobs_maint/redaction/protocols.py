@@ -1,0 +1,91 @@
+"""Secrets by their place in a line: logins of SMTP, IMAP, FTP and Redis, and `.pgpass`."""
+
+from __future__ import annotations
+
+import re
+
+from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.rules import HIDDEN
+from jobs_maint.redaction.values import is_value
+
+__all__ = ["hide_logins", "hide_pgpass"]
+
+_MECHANISM = (
+    r"PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|OAUTHBEARER|XOAUTH2?|SCRAM-[\w-]{4,20}"
+)
+_EOL = r"(?:\\r|\r)?(?:\\n|\n)"
+_LINE = rf"[^\n\\]{{0,400}}{_EOL}"
+_SAYS = r"(?:send:\s|C:\s|>\s|---?>\s)?b?['\"]?"
+"""Before what a client sends, in the logs of smtplib and others."""
+_BASE64 = r"[A-Za-z0-9+/]{2,}={0,2}"
+_SASL = re.compile(
+    rf"(\b(?:AUTH|AUTHENTICATE)[ =](?:{_MECHANISM})[ ]{{1,4}})(?P<value>{_BASE64})(?![\w-])"
+)
+_CHALLENGE = re.compile(
+    rf"((?:334|\+)[ ](?:{_BASE64})?[ ]?{_EOL}['\"]?\s{{0,4}}"
+    rf"(?:reply:[^\n]{{0,400}}\n['\"]?\s{{0,4}}){{0,3}}{_SAYS})"
+    rf"(?P<value>{_BASE64})(?=\\r|['\"\s]|$)"
+)
+"""What answers the challenge of a server."""
+_CODED = re.compile(r"=$|\d|[a-z][A-Z]|[A-Z][a-z].*[A-Z]")
+_IMAP = re.compile(
+    r"""(\b[A-Za-z]{0,4}\d{1,6}[ ]LOGIN[ ](?:"[^"\n]{1,100}"|[^\s"]{1,100})[ ])
+        ("[^"\n]{1,200}"|[^\s"]+)""",
+    re.VERBOSE,
+)
+_PASS = re.compile(
+    rf"((?:\bUSER[ ]{_LINE}(?:{_LINE}){{0,2}}|(?:^|(?<=\n))(?=[^\n]{{1,200}}\n(?:230|\+OK)))"
+    rf"(?:\*cmd\*[ ])?{_SAYS}PASS[ ])([^\s'\"\\]+)"
+)
+_PASS_SENT = re.compile(r"((?:send:\s|C:\s|---?>\s|\*cmd\*\s)b?['\"]?PASS )([^\s'\"\\]+)")
+_REDIS = re.compile(
+    r"""((?<![\w-])AUTH[ ](?:[\w.-]{1,40}[ ](?!WRONGPASS|NOAUTH)(?=\S{6,80}\s*$))?["']?)
+        (?P<value>[^\s"']{6,})(?P<more>["']?[ ]+[A-Za-z])?
+      | ((?<![\w-])(?:requirepass|masterauth)[ ]["']?)(?P<set>[^\s"']{2,})""",
+    re.VERBOSE | re.MULTILINE,
+)
+_PORT = re.compile(r":(?:\d{4,5}|\*):")
+_PGPASS = re.compile(
+    r"""(?<![\w:.*-])((?:(?!\d+:)[\w.-]{1,200}(?<!\.py)(?<!\.[jt]s)(?<!\.rb)(?<!\.go)|\*
+          |\[[0-9a-f:]{2,45}\])
+        :(?:\d{4,5}|\*):(?:[A-Za-z_][^\s:]{0,62}|\*):(?:[A-Za-z_][^\s:]{0,62}|\*):)
+        (?!\d{1,3}(?!\S))((?:\\.|[^\s:\\'"])+)(?![:\w])""",
+    re.VERBOSE,
+)
+"""`host:port:database:user:password`"""
+
+
+def hide_logins(text: str) -> str:
+    """`AUTH PLAIN …`, the answers to a server's challenges, `PASS …`, `a1 LOGIN bo …`."""
+    if "AUTH" in text:
+        text = _SASL.sub(_hide_coded, text)
+    if "AUTH " in text or "requirepass " in text or "masterauth " in text:
+        text = _REDIS.sub(_hide_redis, text)
+    if "334 " in text:
+        text = _CHALLENGE.sub(rf"\1{HIDDEN}", text)
+    if "LOGIN " in text:
+        text = _IMAP.sub(rf"\1{HIDDEN}", text)
+    if "PASS " in text:
+        text = _PASS_SENT.sub(rf"\1{HIDDEN}", _PASS.sub(rf"\1{HIDDEN}", text))
+    return text
+
+
+def _hide_coded(found: re.Match[str]) -> str:
+    return found[1] + HIDDEN if _CODED.search(found["value"]) else found[0]
+
+
+def _hide_redis(found: re.Match[str]) -> str:
+    if found["set"]:
+        return found[4] + HIDDEN if found["set"] != '""' else found[0]
+    value = found["value"]
+    if re.fullmatch(_MECHANISM, value) or value == HIDDEN:
+        return found[0]
+    if not any(char.isdigit() for char in value) and found["more"]:  # AUTH command used when
+        return found[0]
+    secret = is_value(value, Strength.WEAK, "auth")
+    return found[1] + HIDDEN + (found["more"] or "") if secret else found[0]
+
+
+def hide_pgpass(text: str) -> str:
+    """The last field of a line of `.pgpass`."""
+    return _PGPASS.sub(rf"\1{HIDDEN}", text) if _PORT.search(text) else text
