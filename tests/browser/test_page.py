@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from tests.support.draw import all_drawn
 
 from local_slack import ControlError, Page, Panel, Step, Switch, serve
 from local_slack.blocks import check_blocks
+from local_slack.config import Channel, User
 from local_slack.messages import Message
 from local_slack.sample import ADMIN, BOT, OPERATOR, OPS, RANDOM, VIEWER, build_sample_config
 
@@ -79,6 +81,8 @@ async def test_texts_are_exact_wherever_they_stand(slack, visit):
             "12:30:45 __init__ a_b_c <img onerror=1> &lt;"
         ),
         "*bold* _it_ ~no~ `&lt;b&gt;` :tada: :nosuch:": "bold it no <b> 🎉 :nosuch:",
+        '`a`: `b`; "`c`" ‘`d`’ `e`:`f`': 'a: b; "c" ‘d’ e:f',
+        "at <!date^4102444800^{date_num}|-> <!date^1^{date_pretty}|->": "at 2100-01-01 Jan 1, 1970",
         "<@U0OTHER> <@U0VIEWER> <#C0OPS> <!subteam^S0ADMINS> <!here>": (
             "@U0OTHER @vera #ops @admins @here"
         ),
@@ -111,6 +115,9 @@ async def test_what_the_page_cannot_draw_is_named_and_the_rest_of_the_message_is
             {"type": "section", "block_id": "3"},
             {"type": "rich_text", "block_id": "4"},
             rich({"type": "hologram"}, {"type": "text", "text": "after"}),
+            {"type": "markdown", "block_id": "7", "text": "**as** it was"},
+            {**MODAL["blocks"][0], "label": plain("Why, in a message")},
+            {**MODAL["blocks"][1], "dispatch_action": True, "element": MENU},
             {"type": "actions", "block_id": "5", "elements": [{"type": "workflow_button"}]},
             {
                 "type": "data_visualization",
@@ -120,12 +127,21 @@ async def test_what_the_page_cannot_draw_is_named_and_the_rest_of_the_message_is
             },
         ],
     )
-    named = ["carousel", "rich_text", "hologram", "workflow_button", "radar", "video"]
+    named = ["carousel", "rich_text", "hologram", "markdown", "plain_text_input"]
+    named += ["workflow_button", "radar", "video"]
     await expect(last(tab).locator(".unknown")).to_have_text(
         [f"Slack would show a {one} here" for one in named]
     )
     await expect(last(tab).locator("td").first).to_have_text("7.0")
-    await expect(last(tab)).to_contain_text("after")
+    for text in ("after", "**as** it was", "Why, in a message"):
+        await expect(last(tab)).to_contain_text(text)
+    await expect(last(tab).get_by_label("Pick one")).to_be_visible()
+    # What was edited is marked where Slack marks it: texts, not blocks.
+    post(slack, [], edited_ts="1")
+    await expect(last(tab)).to_contain_text("(edited)")
+    post(slack, [rich({"type": "text", "text": "new"})], edited_ts="1")
+    await expect(last(tab)).to_contain_text("new")
+    await expect(last(tab)).not_to_contain_text("(edited)")
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -445,3 +461,43 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
         await expect(guide).to_have_count(0)
         await tab.get_by_role("button", name="Guide").click()
         await expect(guide).to_be_visible()
+
+        # A window that gets narrow shows the messages, and one that gets wide the guide as well.
+        await tab.set_viewport_size({"width": 390, "height": 844})
+        await expect(guide).to_have_count(0)
+        await expect(composer).to_be_visible()
+        await tab.set_viewport_size({"width": 1280, "height": 900})
+        await expect(guide).to_be_visible()
+
+
+async def test_the_composer_says_in_one_line_how_a_command_goes_on_and_who_writes(visit):
+    alone = replace(
+        CONFIG, usergroups=(), users=(User(ADMIN, "ada"),),
+        channels=(Channel(OPS, "ops", (ADMIN, BOT)),),
+    )  # fmt: skip
+    words = [
+        {
+            "name": "retry",
+            "usage": "retry ID…|--all [QUEUE] [--task TEXT] [--since SPAN]",
+            "about": "run failed jobs again, " * 20,
+            "options": [{"name": "--since", "takes": "SPAN", "about": "how far back"}],
+        }
+    ]
+    async with serve(CONFIG, Page(words=words), say=print) as slack:
+        tab = await visit(slack.page_url, OPERATOR, offline=True)
+        await tab.get_by_label("Message #ops").fill("/jobs retry")
+        hint = tab.locator(".usage")
+        await expect(hint).to_contain_text("retry ID…|--all [QUEUE] [--…]: run failed jobs again")
+        for width in (1280, 390):
+            await tab.set_viewport_size({"width": width, "height": 844})
+            assert await hint.evaluate("node => node.getBoundingClientRect().height") < 30
+        await tab.get_by_label("Message #ops").fill("/jobs retry --all --s")
+        await expect(tab.locator(".offers li")).to_contain_text("how far back")
+        await tab.set_viewport_size({"width": 1280, "height": 900})
+        await tab.get_by_role("button", name="ada, gus").click()
+        await expect(tab.get_by_role("heading", level=1)).to_have_text("ada, gus")
+        await expect(tab.get_by_label("Act as")).to_be_visible()
+    async with serve(alone, Page(), say=print) as slack:
+        tab = await visit(slack.page_url, offline=True)
+        await expect(tab.get_by_label("Message #ops")).to_be_visible()
+        await expect(tab.get_by_label("Act as")).to_have_count(0)

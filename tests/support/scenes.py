@@ -57,7 +57,6 @@ class Scene:
     minutes: float = 0
     """After `NOW`."""
     private: bool = False
-    edited: bool = False
     phone: bool = False
     """As wide as a phone, and dark."""
 
@@ -70,8 +69,7 @@ class Scene:
         """What a reader in UTC reads there on the day of `NOW`, a line each."""
         used = [f"{NAMES[self.user]} used {self.typed}"] if self.typed else []
         only = ["Only visible to you"] if self.private else []
-        edited = ["(edited)"] if self.edited else []
-        return [*used, *only, *_list_words(self.message.blocks), *edited]
+        return [*used, *only, *_list_words(self.message.blocks)]
 
 
 def all_scenes() -> Iterator[Scene]:
@@ -92,14 +90,14 @@ def all_scenes() -> Iterator[Scene]:
     many = replace(
         acts.AT_WORK, words="retry --all newsletter", done=13_000, total=50_000, elapsed_seconds=41
     )
-    yield Scene("progress", replies.render_progress(many, COMMAND), minutes=1, edited=True)
+    yield Scene("progress", replies.render_progress(many, COMMAND), minutes=1)
     done = replace(acts.DONE, words=preview.words)
     after = Aftermath(
         NOW + timedelta(minutes=4), 31, 4, error="httpx.ConnectTimeout", errors=1,
         failed_ids=(4711, 4715, 4716, 4717),
     )  # fmt: skip
     outcome = replies.render_bulk(done, COMMAND, by=ANA, after=after)
-    yield Scene("outcome", outcome, minutes=1, edited=True)
+    yield Scene("outcome", outcome, minutes=1)
     refused = next(one for title, *_, one in sample_messages.all_messages() if title == "refusal")
     yield Scene("refusal", refused, user=VERA, minutes=2, private=True)
     slots = tuple(map(sum, zip(*(one.slots for one in GROUPS), strict=True)))

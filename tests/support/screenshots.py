@@ -62,7 +62,6 @@ def _post(slack: local_slack.LocalSlack, scene: Scene) -> None:
             told.text,
             told.blocks,
             ephemeral_to=scene.user if scene.private else None,
-            edited_ts=workspace.next_ts() if scene.edited else None,
         )
     )
 

@@ -7,6 +7,7 @@ from local_slack.config import Channel
 from local_slack.core import Core
 from local_slack.messages import Message
 from local_slack.page.settings import Page
+from local_slack.state import Workspace
 
 Json = dict[str, Any]
 
@@ -26,7 +27,11 @@ def describe_place(slack: Core, page: Page, user: str) -> Json:
         "people": [
             {"id": one.id, "name": one.name, "role": page.roles.get(one.id, "")} for one in people
         ],
-        "channels": [_describe(one) for one in workspace.channels.values() if user in one.members],
+        "channels": [
+            {**_describe(one), "name": _name(workspace, one, user)}
+            for one in workspace.channels.values()
+            if user in one.members
+        ],
         "names": {
             "users": {one.id: one.name for one in workspace.users.values()},
             "groups": {one.id: one.handle for one in config.usergroups},
@@ -38,12 +43,19 @@ def describe_place(slack: Core, page: Page, user: str) -> Json:
 def _describe(channel: Channel) -> Json:
     return {
         "id": channel.id,
-        "name": channel.name,
         "private": channel.is_private,
         "archived": channel.is_archived,
         "shared": channel.is_ext_shared,
         "direct": channel.is_im,
+        "group": channel.is_mpim,
     }
+
+
+def _name(workspace: Workspace, channel: Channel, user: str) -> str:
+    """A group message is called by its other members, not `mpdm-ana--ben-1`."""
+    if not channel.is_mpim:
+        return channel.name
+    return ", ".join(workspace.users[one].name for one in channel.members if one != user)
 
 
 def describe_message(message: Message) -> Json:
@@ -55,7 +67,8 @@ def describe_message(message: Message) -> Json:
         "blocks": message.blocks,
         "private": message.ephemeral_to is not None,
         "kind": message.kind,
-        "edited": message.edited_ts is not None,
+        # Slack marks edits of texts, not those of blocks (`chat.update`, on `blocks`).
+        "edited": message.edited_ts is not None and not message.blocks,
         "thread": message.thread_ts if message.thread_ts != message.ts else None,
     }
 

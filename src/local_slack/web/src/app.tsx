@@ -55,16 +55,7 @@ function Bar({ place }: { place: Place }) {
         {channel?.shared && <span class="tag">shared</span>}
         {channel?.private && <span class="tag">private</span>}
       </h1>
-      <label class="act-as">
-        <span>Act as</span>
-        <select value={place.me} onChange={(event) => store.be(event.currentTarget.value)}>
-          {place.people.map((one) => (
-            <option key={one.id} value={one.id}>
-              {place.people.some(({ role }) => role) ? `${one.name} · ${one.role || "no role"}` : one.name}
-            </option>
-          ))}
-        </select>
-      </label>
+      {place.people.length > 1 && <ActAs place={place} />}
       {store.panel && (
         <button
           type="button"
@@ -84,6 +75,22 @@ function Bar({ place }: { place: Place }) {
         Inspector
       </button>
     </header>
+  );
+}
+
+function ActAs({ place }: { place: Place }) {
+  const hasRoles = place.people.some(({ role }) => role);
+  return (
+    <label class="act-as">
+      <span>Act as</span>
+      <select value={place.me} onChange={(event) => store.be(event.currentTarget.value)}>
+        {place.people.map((one) => (
+          <option key={one.id} value={one.id}>
+            {hasRoles ? `${one.name} · ${one.role || "no role"}` : one.name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -107,11 +114,14 @@ function Sidebar({ place }: { place: Place }) {
           </button>
         </div>
         <h2>Channels</h2>
-        {place.channels.filter((one) => !one.direct).map((one) => (
+        {place.channels.filter((one) => !one.direct && !one.group).map((one) => (
           <ChannelButton key={one.id} id={one.id} sign={one.private ? "🔒" : "#"} name={one.name} />
         ))}
         <h2>Direct messages</h2>
         <DirectButton place={place} />
+        {place.channels.filter((one) => one.group).map((one) => (
+          <ChannelButton key={one.id} id={one.id} sign="👥" name={one.name} />
+        ))}
         <p class="notice">{place.notice}</p>
       </nav>
       {store.isMenuOpen && <div class="shade" onClick={close} />}

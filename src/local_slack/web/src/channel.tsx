@@ -69,8 +69,9 @@ export function Channel({ place }: { place: Place }) {
   );
 }
 
-export function title(channel: { name: string; direct: boolean }, place: Place): string {
-  return channel.direct ? place.app.name : `#${channel.name}`;
+export function title(channel: { name: string; direct: boolean; group: boolean }, place: Place): string {
+  if (channel.direct) return place.app.name;
+  return channel.group ? channel.name : `#${channel.name}`;
 }
 
 function Days({ messages, place }: { messages: Message[]; place: Place }) {

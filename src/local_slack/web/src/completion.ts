@@ -29,13 +29,13 @@ export function complete(text: string, commands: string[], words: Word[]): Compl
     const exact = words.find((one) => one.name === name);
     return {
       offers: found.map((one) => offer(`${command} ${one.name} `, one.name, one.about)).slice(0, 30),
-      usage: exact ? `${exact.usage}: ${exact.about}` : "",
+      usage: exact ? describe(exact) : "",
     };
   }
   const word = words.find((one) => one.name === name);
   if (!word) return none;
   const last = rest.at(-1)!;
-  const usage = `${word.usage}: ${word.about}`;
+  const usage = describe(word);
   if (!last.startsWith("-")) return { offers: [], usage };
   const before = text.slice(0, text.length - last.length);
   const options = word.options.filter(
@@ -45,6 +45,11 @@ export function complete(text: string, commands: string[], words: Word[]): Compl
     offer(`${before}${one.name} `, `${one.name} ${one.takes}`.trim(), one.about),
   );
   return { offers: offers.slice(0, MOST), usage };
+}
+
+/** One line: `--` offers the options, so several are only hinted at. */
+function describe(word: Word): string {
+  return `${word.usage.replace(/(?: \[-[^\]]*\]){2,}/, " [--…]")}: ${word.about}`;
 }
 
 function offerCommands(text: string, commands: string[]): Offer[] {

@@ -15,7 +15,13 @@ export function newestEvent(panel: Panel | null): number {
   return panel?.events.at(-1)?.at ?? 0;
 }
 
+const narrow = matchMedia("(max-width: 1000px)");
+
 /** Whether a pane covers the messages; see style/page.css. */
 export function isNarrow(): boolean {
-  return matchMedia("(max-width: 1000px)").matches;
+  return narrow.matches;
+}
+
+export function onNarrow(tell: (isNarrow: boolean) => void): void {
+  narrow.addEventListener("change", () => tell(narrow.matches));
 }

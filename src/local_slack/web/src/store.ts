@@ -1,7 +1,7 @@
 // What the page knows, and what it does when news come in.
 
 import { Feed, type Status } from "./feed";
-import { isNarrow, newestEvent, upsert } from "./knowing";
+import { isNarrow, newestEvent, onNarrow, upsert } from "./knowing";
 import type { Entry, Message, Panel, Part, Place, View, Word } from "./types";
 
 const MOST_DRAWN = 300;
@@ -46,10 +46,11 @@ export class Store {
   );
   private watchers = new Set<() => void>();
   /** Whether the guide stands where no other pane is open. */
-  private isGuided = !isNarrow();
+  private isGuided = true;
 
   start(): void {
     this.feed.connect();
+    onNarrow((isNarrow) => this.fitGuide(isNarrow));
     addEventListener("hashchange", () => this.greet());
   }
 
@@ -128,7 +129,7 @@ export class Store {
 
   guide(on: boolean): void {
     if (this.pane?.kind === "inspector") this.inspect(false);
-    this.isGuided = on && !isNarrow();
+    if (!isNarrow()) this.isGuided = on;
     this.set({ pane: on ? { kind: "guide" } : null, seenEvent: newestEvent(this.panel) });
   }
 
@@ -150,7 +151,12 @@ export class Store {
 
   /** What stands at the right when nothing else does. */
   get rest(): Pane {
-    return this.panel && this.isGuided ? { kind: "guide" } : null;
+    return this.panel && this.isGuided && !isNarrow() ? { kind: "guide" } : null;
+  }
+
+  /** The window got so narrow that the guide would cover the messages, or wide again. */
+  private fitGuide(isNarrow: boolean): void {
+    if (isNarrow ? this.pane?.kind === "guide" : !this.pane) this.set({ pane: this.rest });
   }
 
   private setStatus(status: Status): void {

@@ -42,16 +42,18 @@ function startOf(at: Date): number {
 export function showDate(seconds: number, format: string, fallback: string): string {
   const at = new Date(seconds * 1000);
   if (Number.isNaN(at.getTime())) return fallback;
-  const now = new Date();
+  // As in Slack: "Yesterday" where it begins the format, else "yesterday".
+  const day = relative(at, new Date());
+  const pretty = format.startsWith("{") ? day : day?.toLowerCase();
   const shown: Record<string, () => string> = {
     date_num: () => at.toLocaleDateString("sv"),
     date_slash: () => at.toLocaleDateString(),
     date: () => dateWithYear.format(at),
     date_short: () => shortDay.format(at),
     date_long: () => longDay.format(at),
-    date_pretty: () => relative(at, now)?.toLowerCase() ?? dateWithYear.format(at),
-    date_short_pretty: () => relative(at, now)?.toLowerCase() ?? shortDay.format(at),
-    date_long_pretty: () => relative(at, now)?.toLowerCase() ?? longDay.format(at),
+    date_pretty: () => pretty ?? dateWithYear.format(at),
+    date_short_pretty: () => pretty ?? shortDay.format(at),
+    date_long_pretty: () => pretty ?? longDay.format(at),
     time: () => clock.format(at),
     time_secs: () => clockWithSeconds.format(at),
   };
@@ -60,5 +62,5 @@ export function showDate(seconds: number, format: string, fallback: string): str
     isKnown &&= name in shown;
     return shown[name]?.() ?? "";
   });
-  return isKnown ? text.charAt(0).toUpperCase() + text.slice(1) : fallback;
+  return isKnown ? text : fallback;
 }

@@ -22,6 +22,7 @@ export interface Channel {
   archived: boolean;
   shared: boolean;
   direct: boolean;
+  group: boolean;
 }
 
 export interface Person {

@@ -68,7 +68,13 @@ function Block({ block }: { block: Part }) {
     case "image":
       return <Picture image={block} />;
     case "markdown":
-      return <div class="paragraph">{block.text}</div>;
+      // Not Slack's own markup but a large one: named, and shown as it was written.
+      return (
+        <div class="paragraph">
+          <Unknown kind={block.type} />
+          {`\n${block.text}`}
+        </div>
+      );
     case "alert":
       return (
         <div class={`alert ${block.level ?? "default"}`} role="note">
@@ -78,10 +84,24 @@ function Block({ block }: { block: Part }) {
     case "container":
       return <Container block={block} />;
     case "input":
-      return <>{host.input?.(block) ?? <Unknown kind={block.element.type} />}</>;
+      return <>{host.input?.(block) ?? <LoneInput block={block} />}</>;
     default:
       return <Unknown kind={block.type} />;
   }
+}
+
+/** In a message there is no form: an input either tells the app at once, or keeps what it has. */
+function LoneInput({ block }: { block: Part }) {
+  return (
+    <div class="input">
+      <div class="label">{block.label.text}</div>
+      {block.dispatch_action ? (
+        <Element element={block.element} blockId={block.block_id} />
+      ) : (
+        <Unknown kind={block.element.type} />
+      )}
+    </div>
+  );
 }
 
 function Section({ block }: { block: Part }) {

@@ -6,7 +6,15 @@ import { showDate } from "../times";
 import { useHost } from "./context";
 
 export function Mrkdwn({ text }: { text: string }) {
-  return <>{parse(text).children.map(draw)}</>;
+  return <>{parse(setApart(text)).children.map(draw)}</>;
+}
+
+/** A space without a width, which `unescape` takes away again. */
+const APART = "\uFEFF";
+
+/** The parser knows code only between spaces and some of the signs that Slack allows beside it. */
+function setApart(text: string): string {
+  return text.replace(/`(?=[:;"'’”…])/g, `\`${APART}`).replace(/(?<=[:;"'‘“])`/g, `${APART}\``);
 }
 
 /** A text object of Block Kit. */
@@ -43,7 +51,7 @@ function Code({ text }: { text: string }) {
 
 function unescape(text: string): string {
   const signs: Record<string, string> = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
-  return text.replace(/&(?:lt|gt|amp);/g, (found) => signs[found]);
+  return text.replaceAll(APART, "").replace(/&(?:lt|gt|amp);/g, (found) => signs[found]);
 }
 
 function draw(node: Node): preact.ComponentChild {
