@@ -147,5 +147,6 @@ def _as_read(part: Any) -> Any:
 
 def _date(timestamp: int | str, shown: str) -> str:
     at = datetime.fromtimestamp(int(timestamp), UTC)
-    day = {0: "Today", -1: "Yesterday"}.get((at.date() - NOW.date()).days, f"{at:%b %-d}")
+    days = {0: "Today", -1: "Yesterday"} if shown[0] == "{" else {0: "today", -1: "yesterday"}
+    day = days.get((at.date() - NOW.date()).days, f"{at:%b %-d}")
     return shown.format(time=f"{at:%-I:%M %p}", date_short_pretty=day)

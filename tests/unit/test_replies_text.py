@@ -1,7 +1,9 @@
 """The plain text of a message, where all of it does not fit."""
 
+from datetime import UTC, datetime, timedelta
+
 from chatbot.messages.message import Message, shorten_text
-from chatbot.messages.parts import paragraph
+from chatbot.messages.parts import bold, context, paragraph, when
 
 WORDS = paragraph(["37 jobs failed."]).blocks[0]
 
@@ -17,3 +19,24 @@ def test_a_text_too_long_for_an_edit_ends_at_a_line_and_says_how_many_are_left_o
     assert len(shorten_text(Message("x" * 9_000, []), 4_000).text) <= 4_000
     assert len(shorten_text(Message("é" * 3_000, []), 4_000).text.encode()) <= 4_000
     assert shorten_text(Message("short", []), 4_000).text == "short"
+
+
+def test_a_day_inside_a_sentence_is_written_small():
+    """Slack writes "Yesterday" where the day begins the format, else "yesterday"."""
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    far, near = when(now - timedelta(days=1), now), when(now, now)
+    shown = "first {date_short_pretty} {time}"
+    stamp, fallback = int((now - timedelta(days=1)).timestamp()), "first 25 Nov 12:00 UTC"
+    line = [bold("job 4 "), "sample 7 · first ", far, " last ", near]
+    assert context(line).blocks[0]["elements"][0]["text"] == (
+        f"*job 4 *sample 7 · <!date^{stamp}^{shown}|{fallback}>"
+        f" last <!date^{int(now.timestamp())}^{{time}}|12:00 UTC>"
+    )
+    texts = paragraph(["first ", far]).blocks[0]["elements"][0]["elements"]
+    assert texts == [
+        {"type": "date", "timestamp": stamp, "format": shown, "fallback": fallback}
+    ]  # fmt: skip
+    assert paragraph(line).text == f"job 4 sample 7 · {fallback} last 12:00 UTC"
+    for before in ([], [bold("first ")], ["7: "]):
+        spans = paragraph([*before, far]).blocks[0]["elements"][0]["elements"]
+        assert spans[-1]["format"] == "{date_short_pretty} {time}"

@@ -5,6 +5,7 @@ Foreign text goes into rich text only, where nothing in it is parsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 LONGEST_SPAN = 1_000
+_LAST_WORD = re.compile(r"[a-z]+ $")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,7 @@ def usergroup(group_id: str) -> Span:
 
 
 def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
-    """The reader's local time; with the date when it is more than 12 h away.
-
-    Seen at 3 a.m., a bare 10:55 would be read as of the day to come.
-    """
+    """The reader's local time; with the date from 12 h on: at 3 a.m., 10:55 reads as to come."""
     if isinstance(at, FarTime):
         return plain(at.label)
     far = abs((now - at).total_seconds()) > 43_200
@@ -105,7 +104,10 @@ def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
     shown = f"{{date_short_pretty}} {clock}" if far else clock
     utc = at.astimezone(UTC)
     fallback = f"{utc:%-d %b {written}} UTC" if far else f"{utc:{written}} UTC"
-    stamp = int(utc.timestamp())
+    return _date(int(utc.timestamp()), shown, fallback)
+
+
+def _date(stamp: int, shown: str, fallback: str) -> Span:
     rich = {"type": "date", "timestamp": stamp, "format": shown, "fallback": fallback}
     return Span(rich, f"<!date^{stamp}^{shown}|{fallback}>", fallback)
 
@@ -116,7 +118,17 @@ def channel(channel_id: str) -> Span:
 
 
 def _spans(line: Line) -> list[Span]:
-    return [plain(span) if isinstance(span, str) else span for span in line if span != ""]
+    """Slack writes "Yesterday" where it begins a date, so a word before it is made part of it."""
+    spans: list[Span] = []
+    for span in (plain(one) if isinstance(one, str) else one for one in line if one != ""):
+        shown, before = span.rich.get("format", ""), spans[-1].rich if spans else {}
+        before = before if "pretty" in shown and before.keys() == {"type", "text"} else {}
+        if word := _LAST_WORD.search(before.get("text", "")):
+            spans[-1:] = [plain(before["text"][: word.start()])] if word.start() else []
+            spans.append(_date(span.rich["timestamp"], word[0] + shown, word[0] + span.text))
+        else:
+            spans.append(span)
+    return spans
 
 
 def _section(lines: Sequence[Line]) -> tuple[Block, str]:
