@@ -27,6 +27,7 @@ from jobs_maint.operations.audit import perform as audit_trail
 from jobs_maint.operations.digest import perform as digest
 from jobs_maint.operations.doctor import perform as doctor
 from jobs_maint.operations.failures import perform as failures
+from jobs_maint.operations.incidents import perform as incidents
 from jobs_maint.operations.jobs import perform as jobs
 from jobs_maint.operations.purge import perform as purge
 from jobs_maint.operations.rescue import perform as rescue
@@ -46,6 +47,7 @@ HANDLERS: Handlers = MappingProxyType(
         **digest.HANDLERS,
         **doctor.HANDLERS,
         **failures.HANDLERS,
+        **incidents.HANDLERS,
         **jobs.HANDLERS,
         **purge.HANDLERS,
         **rescue.HANDLERS,

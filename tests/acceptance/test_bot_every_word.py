@@ -27,6 +27,7 @@ WORDS = [
     ("status {shown}", "viewer", "private", "🔴 ValueError: connection refused"),
     ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
     ("workers", "viewer", "channel", "🟡 2 of 3 workers live."),
+    ("incidents", "viewer", "channel", "🟡 This database has not been watched yet."),
     ("digest", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
     ("retry {retried}", "operator", "channel", "✅ Job {retried} retried by"),
     ("retry {shown},{left}", "operator", "channel", "Retry 2 jobs of webhook?"),

@@ -54,8 +54,9 @@ async def test_stuck_and_workers_tell_who_runs_what(jobs_maint, make_job, conn, 
     assert data(jobs_maint("workers", "--json"))["workers"][0]["jobs"][0]["job_id"] == named
 
 
-def test_no_worker_is_said(jobs_maint):
+def test_no_worker_and_no_watch_are_said(jobs_maint):
     assert answer(jobs_maint("workers")) == "No worker is registered.\n"
+    assert answer(jobs_maint("incidents")).startswith("No bot has watched this database yet")
 
 
 async def test_rescue_acts_on_what_is_due_and_counts_what_is_not(jobs_maint, make_job, conn):

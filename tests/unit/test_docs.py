@@ -193,7 +193,8 @@ PARTS = {
     for kind, report in REPORTS.items()
 }
 HOMES = {"ErrorGroup": "errors", "ItemResult": "retry", "QueueStats": "stats",
-         "SkipGroup": "preview", "StuckJob": "stuck"}  # fmt: skip
+         "SkipGroup": "preview", "StuckJob": "stuck", "Incident": "incidents",
+         "Condition": "incidents", "HistoryEntry": "incidents"}  # fmt: skip
 """Where the fields are explained of what several kinds hold."""
 ADDED = {
     "failed": {"not_shown"}, "retry": {"done", "skipped", "kind"}, "preview": {"expected"},
@@ -205,8 +206,16 @@ VALUES = {
     "put_back", "not_found", "wrong_status", "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
+    "open", "resolved", "regressed", *models.IncidentKind,
+    *get_args(get_type_hints(models.HistoryEntry)["what"]),
 }  # fmt: skip
 """What fields can hold, where a page names it."""
+FACTS = {
+    "waiting", "job_id", "task", "usual", "ended", "exception_type", "message", "quiet_seconds",
+    "jobs", "job_ids", "cron", "tick", "succeeded_at", "until", "error", "worker_id", "queue",
+    "purge", "rescue",
+}  # fmt: skip
+"""What `facts` of an incident hold."""
 
 
 def test_every_kind_of_json_has_its_section():
@@ -223,7 +232,7 @@ def test_every_field_of_the_json_is_named_and_no_other(kind):
     real |= ADDED.get(kind, set())
     assert real <= named
     borrowed = {field.name for part in PARTS[kind] for field in fields(part)}
-    assert named - real - borrowed <= VALUES | KINDS
+    assert named - real - borrowed <= VALUES | KINDS | FACTS
 
 
 def test_the_outcomes_and_kinds_on_the_json_page_are_real():

@@ -12,6 +12,7 @@ from jobs_maint.actions.digest import *
 from jobs_maint.actions.doctor import *
 from jobs_maint.actions.failures import *
 from jobs_maint.actions.help import *
+from jobs_maint.actions.incidents import *
 from jobs_maint.actions.jobs import *
 from jobs_maint.actions.purge import *
 from jobs_maint.actions.rescue import *

@@ -135,6 +135,16 @@ _DECLARED = (
         "Look",
     ),
     Word(
+        "incidents",
+        (actions.ListIncidents,),
+        actions.ListIncidents,
+        "List what is wrong now and was lately, as a bot's watch found it.",
+        "what is wrong now, and was lately",
+        ("incidents", "incidents --since 7d"),
+        "Look",
+        (_since(DAY, "24h"),),
+    ),
+    Word(
         "digest",
         (actions.ShowDigest,),
         actions.ShowDigest,

@@ -6,6 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
+from jobs_maint.render.conditions import say_condition
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
@@ -32,6 +33,7 @@ __all__ = [
     "safe_block",
     "safe_line",
     "safe_word",
+    "say_condition",
     "say_coverage",
     "short_task",
     "sort_queues",

@@ -1,0 +1,193 @@
+"""What is wrong with the queue now and lately, as the watch of the bots found it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from jobs_maint.models.base import Report
+
+__all__ = [
+    "Condition",
+    "HistoryEntry",
+    "Incident",
+    "IncidentChange",
+    "IncidentKind",
+    "IncidentReport",
+    "IncidentsReport",
+    "Told",
+    "WatchReport",
+]
+
+
+class IncidentKind(StrEnum):
+    NO_WORKER = "no_worker"
+    QUEUE_BEHIND = "queue_behind"
+    FAILURES_HIGH = "failures_high"
+    GROUP = "group"
+    JOBS_STUCK = "jobs_stuck"
+    TICK_MISSED = "tick_missed"
+    MAINTENANCE_OVERDUE = "maintenance_overdue"
+    DIGEST_OVERDUE = "digest_overdue"
+    RECORDER_SILENT = "recorder_silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A measured fact that is bad now.
+
+    `subject`: what of the kind, such as a queue; empty for the whole. `value` and `limit` are of
+    one unit: failures for `failures_high` and `group`, seconds for the others. `since`: when it
+    really began, where that is known. `queues`: those it concerns; none where it is about no queue.
+    `facts`: what a message names, by kind: `docs/reference/json.md`. Texts in it are the team's.
+    """
+
+    kind: IncidentKind
+    subject: str
+    value: float
+    limit: float
+    since: datetime | None = None
+    queues: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[IncidentKind, str]:
+        return self.kind, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One step of an incident: what the thread of its message tells, once each.
+
+    `what`: `opened`; `worse` (twice the value last told); `cause` (it turned out to be what `kind`
+    and `subject` say now); `folded` (another condition with the same cause); `back` (within the
+    quiet time after it was over); `remains` (its cause is gone, this is left); `merged` (it is part
+    of the incident `by` now); `resolved`; `taken`, `dropped`, `muted`, `unmuted` by somebody.
+    """
+
+    at: datetime
+    what: Literal[
+        "opened", "worse", "cause", "folded", "back", "remains", "merged", "resolved",
+        "taken", "dropped", "muted", "unmuted",
+    ]  # fmt: skip
+    kind: IncidentKind
+    subject: str
+    value: float
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Conditions with one cause, from the first that was seen to the end of the last.
+
+    `kind`, `subject`, `value`, `limit`, `queues` and `facts` are those of the condition that leads
+    now. It may change: a queue is behind, then it shows that no worker is alive. `folded`: the
+    others. `times`: how often it came back within the quiet time, and the first. `flapping`: it
+    came so often that it is over only after the quiet time.
+    """
+
+    id: int
+    kind: IncidentKind
+    subject: str
+    state: Literal["open", "resolved"]
+    since: datetime
+    opened_at: datetime
+    seen_at: datetime
+    value: float
+    worst: float
+    limit: float
+    resolved_at: datetime | None = None
+    queues: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    folded: tuple[Condition, ...] = ()
+    times: int = 1
+    flapping: bool = False
+    taken_by: str | None = None
+    taken_at: datetime | None = None
+    muted_until: datetime | None = None
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"I-{self.id}"
+
+    @property
+    def key(self) -> tuple[IncidentKind, str]:
+        return self.kind, self.subject
+
+    @property
+    def lead(self) -> Condition:
+        return Condition(
+            self.kind, self.subject, self.value, self.limit, None, self.queues, self.facts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentsReport(Report):
+    """`watched_at`: the last pass of a bot; None where no bot has ever watched."""
+
+    kind: ClassVar[str] = "incidents"
+
+    as_of: datetime
+    open: tuple[Incident, ...]
+    recent: tuple[Incident, ...]
+    """Resolved within `since_seconds`, the latest first."""
+    since_seconds: float
+    watched_at: datetime | None
+    limited_to_queues: tuple[str, ...] | None = None
+    hidden_incidents: int = 0
+    """Left out because they concern queues that the actor's grants do not reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport(Report):
+    """One incident after somebody took or muted it; `done` says which."""
+
+    kind: ClassVar[str] = "incident"
+
+    as_of: datetime
+    incident: Incident
+    done: Literal["taken", "dropped", "muted", "unmuted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands in a channel of an incident.
+
+    `key` without `ts`: a post was begun, and nobody knows whether it arrived. `posts`: how often
+    one was begun. `revision` and `entries`: up to where the message and its thread tell it.
+    """
+
+    channel: str
+    key: str
+    ts: str | None
+    posts: int
+    revision: int
+    entries: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """What a channel does not say yet. `revision` grows with what is worth an edit."""
+
+    incident: Incident
+    revision: int
+    due: Literal["post", "edit", "resolve"]
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """`complete`: whether every condition could be looked at."""
+
+    as_of: datetime
+    changes: tuple[IncidentChange, ...]
+    open: tuple[Incident, ...]
+    complete: bool = True
+    opened: tuple[Incident, ...] = ()
+    """In this pass; so are `resolved`."""
+    resolved: tuple[Incident, ...] = ()

@@ -1,0 +1,1 @@
+"""Incidents: what is wrong, since when, and what was told of it."""

@@ -1,0 +1,46 @@
+"""`incidents`, and the watch of the bots."""
+
+from __future__ import annotations
+
+from jobs_maint.actions import ListIncidents
+from jobs_maint.call import Call, Handlers, read
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.models import Incident, IncidentsReport
+from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.session import get_time
+from jobs_maint.sql import load_queries
+
+__all__ = ["HANDLERS"]
+
+
+async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
+    since = call.action.since
+
+    async def look(conn: Conn) -> IncidentsReport:
+        queries = load_queries("incidents")
+        as_of = await get_time(conn)
+        watch = await fetch_all(conn, queries["get_watch"])
+        rows = await fetch_all(conn, queries["list_open"])
+        past = await fetch_all(conn, queries["list_resolved"], {"since": as_of - since})
+        all_open, all_past = (
+            [redact(read_incident(row), call.rules) for row in found] for found in (rows, past)
+        )
+        shown, recent = limit_to(call.scope, all_open), limit_to(call.scope, all_past)
+        return IncidentsReport(
+            as_of=as_of,
+            open=shown,
+            recent=recent,
+            since_seconds=since.total_seconds(),
+            watched_at=watch[0]["watched_at"] if watch else None,
+            limited_to_queues=call.scope.globs,
+            hidden_incidents=_count_hidden(all_open, shown) + _count_hidden(all_past, recent),
+        )
+
+    return await read(call, look)
+
+
+def _count_hidden(found: list[Incident], shown: tuple[Incident, ...]) -> int:
+    return len(found) - len(shown)
+
+
+HANDLERS: Handlers = {ListIncidents: list_incidents}

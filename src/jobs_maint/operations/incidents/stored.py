@@ -1,0 +1,127 @@
+"""Incidents as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Told
+from jobs_maint.redaction import Rules, redact_text
+
+__all__ = ["FLAPPING", "as_json", "limit_to", "read_incident", "read_told", "redact"]
+
+FLAPPING = 3
+"""An incident that came so often flaps."""
+
+
+def read_incident(row: Mapping[str, Any]) -> Incident:
+    return Incident(
+        id=row["id"],
+        kind=IncidentKind(row["kind"]),
+        subject=row["subject"],
+        state=row["state"],
+        since=row["since"],
+        opened_at=row["opened_at"],
+        seen_at=row["seen_at"],
+        resolved_at=row["resolved_at"],
+        value=row["value"],
+        worst=row["worst"],
+        limit=row["value_limit"],
+        queues=tuple(row["queues"]),
+        facts=row["facts"],
+        folded=tuple(map(_read_condition, row["folded"])),
+        times=row["times"],
+        flapping=row["times"] >= FLAPPING,
+        taken_by=row["taken_by"],
+        taken_at=row["taken_at"],
+        muted_until=row["muted_until"],
+        history=tuple(map(_read_entry, row["history"])),
+    )
+
+
+def read_told(row: Mapping[str, Any]) -> Told | None:
+    """None where no post was begun yet."""
+    if row["key"] is None:
+        return None
+    return Told(
+        channel=row["channel"],
+        key=row["key"],
+        ts=row["ts"],
+        posts=row["posts"],
+        revision=row["told_revision"],
+        entries=row["told_entries"],
+        error=row["told_error"],
+    )
+
+
+def as_json(value: Condition | HistoryEntry) -> dict[str, Any]:
+    """As it is stored."""
+    found = {name: getattr(value, name) for name in value.__slots__}
+    for name, one in found.items():
+        if isinstance(one, datetime):
+            found[name] = one.astimezone(UTC).isoformat()
+        elif isinstance(one, Mapping):
+            found[name] = dict(one)
+    return found
+
+
+def _read_condition(stored: Mapping[str, Any]) -> Condition:
+    since = stored["since"]
+    return Condition(
+        **{
+            **stored,
+            "kind": IncidentKind(stored["kind"]),
+            "since": datetime.fromisoformat(since) if since else None,
+            "queues": tuple(stored["queues"]),
+        }
+    )
+
+
+def _read_entry(stored: Mapping[str, Any]) -> HistoryEntry:
+    at = datetime.fromisoformat(stored["at"])
+    return HistoryEntry(**{**stored, "kind": IncidentKind(stored["kind"]), "at": at})
+
+
+def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ...]:
+    """Those that concern a queue in reach, or none in particular; without queues out of reach."""
+    return tuple(_cut(one, scope) for one in found if _reaches(scope, one.queues))
+
+
+def _reaches(scope: QueueScope, queues: Sequence[str]) -> bool:
+    return not queues or any(map(scope.covers, queues))
+
+
+def _cut(one: Incident, scope: QueueScope) -> Incident:
+    if scope.globs is None:
+        return one
+    return replace(
+        one,
+        queues=tuple(filter(scope.covers, one.queues)),
+        folded=tuple(
+            replace(other, queues=tuple(filter(scope.covers, other.queues)))
+            for other in one.folded
+            if _reaches(scope, other.queues)
+        ),
+        history=tuple(entry for entry in one.history if entry.by or entry.kind == one.kind),
+    )
+
+
+def redact(one: Incident, rules: Rules) -> Incident:
+    """Without secrets in the texts of the team's."""
+    return replace(
+        one,
+        facts=_redact_facts(one.facts, rules),
+        folded=tuple(
+            replace(other, facts=_redact_facts(other.facts, rules)) for other in one.folded
+        ),
+    )
+
+
+def _redact_facts(facts: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    return {
+        name: redact_text(value, rules) if name in {"message", "error"} else value
+        for name, value in facts.items()
+    }

@@ -1,0 +1,44 @@
+"""The sentence that says what an incident is, for both front ends."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.render.safe import short_task
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["say_condition"]
+
+
+def say_condition(what: Incident | Condition) -> str:
+    """One sentence without its full stop; raw text: names in it are the team's."""
+    facts, subject, kind = what.facts, what.subject, what.kind
+    if kind is IncidentKind.NO_WORKER:
+        waiting = int(facts.get("waiting", 0))
+        wait = f"{count_noun(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}"
+        if subject:
+            return f"No worker listens to {subject}; {wait}"
+        return f"No worker is alive; {wait}"
+    if kind is IncidentKind.QUEUE_BEHIND:
+        return f"{subject} is {format_age(what.value)} behind"
+    if kind is IncidentKind.FAILURES_HIGH:
+        usual = round(float(facts.get("usual", 0.0)))
+        failed = count_noun(round(what.value), "job")
+        return f"{failed} of {subject} failed in 15 min; usual at this time: {usual:,}"
+    if kind is IncidentKind.GROUP:
+        error = short_task(str(facts.get("exception_type") or "an error"))
+        news = "is back" if facts.get("state") == "regressed" else "is new"
+        task = short_task(str(facts.get("task", "")))
+        failed = count_noun(round(what.value), "failure")
+        return f"{error} in {task} {news}: {failed} in the last hour"
+    if kind is IncidentKind.JOBS_STUCK:
+        jobs = int(facts.get("jobs", 1))
+        has = "has" if jobs == 1 else "have"
+        return f"{count_noun(jobs, 'running job')} {has} no live worker"
+    if kind is IncidentKind.TICK_MISSED:
+        return f"The periodic task {short_task(str(facts.get('task', subject)))} missed its tick"
+    if kind is IncidentKind.MAINTENANCE_OVERDUE:
+        return f"The {subject} is overdue"
+    if kind is IncidentKind.DIGEST_OVERDUE:
+        return f"The digest {subject} is overdue"
+    return f"The recorder of {subject} is silent"

@@ -1,0 +1,115 @@
+"""`incidents` for people."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+
+from jobs_maint.durations import format_age
+from jobs_maint.models import (
+    Condition,
+    Incident,
+    IncidentKind,
+    IncidentReport,
+    IncidentsReport,
+)
+from jobs_maint.render.conditions import say_condition
+from jobs_maint.render.page import Page, Pages, clock
+from jobs_maint.render.safe import safe_line, safe_word
+from jobs_maint.render.verdict import count_noun
+
+__all__ = ["PAGES"]
+
+WATCH_LATE = 120.0
+"""Seconds after which the list may be out of date."""
+
+
+def render_incidents(report: IncidentsReport, page: Page) -> None:
+    if report.open:
+        is_open = "is" if len(report.open) == 1 else "are"
+        page.line(f"{count_noun(len(report.open), 'incident')} {is_open} open.", "bold red")
+    elif report.watched_at is None:
+        page.line("No bot has watched this database yet, so nothing is known.", "bold yellow")
+    else:
+        page.line("No incident is open.", "bold green")
+    for one in report.open:
+        page.line()
+        _show(one, report.as_of, page)
+    if report.recent:
+        page.line()
+        page.line(f"Over in the last {format_age(report.since_seconds)}", "bold")
+        for one in report.recent:
+            page.line(_over(one, report.as_of), indent=2)
+    page.line()
+    if report.hidden_incidents:
+        hidden = count_noun(report.hidden_incidents, "incident")
+        page.line(f"{hidden} in other queues not shown: your role does not reach them.")
+    if report.watched_at is None:
+        page.line("jobs-chatbot run watches; without it, see jobs-maint stats and doctor.")
+        return
+    silent = (report.as_of - report.watched_at).total_seconds()
+    if silent > WATCH_LATE:
+        page.line(
+            f"No bot has watched for {format_age(silent)}: this may be out of date. Check that "
+            "jobs-chatbot runs.",
+            "bold yellow",
+        )
+
+
+def _show(one: Incident, as_of: datetime, page: Page) -> None:
+    lasted = format_age((as_of - one.since).total_seconds())
+    page.line(f"{one.name}  {safe_line(say_condition(one))}.", "bold")
+    notes = [f"since {clock(one.since, as_of)} UTC, {lasted}"]
+    if one.times > 1:
+        notes.append(f"came {one.times} times since {clock(one.opened_at, as_of)}")
+    if one.taken_by:
+        notes.append(f"taken by {safe_word(one.taken_by)}")
+    if one.muted_until and one.muted_until > as_of:
+        notes.append(f"muted until {clock(one.muted_until, as_of)}")
+    page.line(f"{'; '.join(notes)}.", indent=2)
+    for line in _with_it(one.folded):
+        page.line(line, indent=2)
+    page.line(f"jobs-maint {safe_line(_see(one))}", indent=2)
+
+
+def _see(what: Incident) -> str:
+    """The words that show more of it."""
+    subject = shlex.quote(what.subject)
+    if what.kind is IncidentKind.QUEUE_BEHIND:
+        return f"stats {subject}"
+    if what.kind is IncidentKind.FAILURES_HIGH:
+        return f"errors {subject} --since 1h"
+    words = {
+        IncidentKind.NO_WORKER: "workers",
+        IncidentKind.GROUP: "errors --since 1h",
+        IncidentKind.JOBS_STUCK: "stuck",
+        IncidentKind.RECORDER_SILENT: "workers",
+    }
+    return words.get(what.kind, "doctor")
+
+
+def _with_it(folded: Sequence[Condition]) -> list[str]:
+    return [f"Also: {safe_line(say_condition(one))}." for one in folded]
+
+
+def _over(one: Incident, as_of: datetime) -> str:
+    ended = one.resolved_at or one.seen_at
+    lasted = format_age((ended - one.since).total_seconds())
+    return f"{clock(ended, as_of)}  {one.name}  {safe_line(say_condition(one))}; lasted {lasted}."
+
+
+def render_incident(report: IncidentReport, page: Page) -> None:
+    one = report.incident
+    until = f" until {clock(one.muted_until, report.as_of)} UTC" if one.muted_until else ""
+    told = {
+        "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
+        "dropped": f"Nobody is on {one.name} any more.",
+        "muted": f"{one.name} is muted{until}.",
+        "unmuted": f"{one.name} is not muted any more.",
+    }
+    page.line(told[report.done], "bold")
+    page.line(f"{safe_line(say_condition(one))}.", indent=2)
+
+
+PAGES: Pages = {IncidentsReport: render_incidents, IncidentReport: render_incident}
