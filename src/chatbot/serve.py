@@ -20,6 +20,7 @@ from chatbot.inbound.http import build_runner, build_web
 from chatbot.inbound.socket_link import SocketLink
 from chatbot.messages.result import render_result
 from chatbot.settings.bot import ChatbotSettings
+from chatbot.watching.heartbeat import Heartbeat, keep_beating
 from jobs_maint import __version__
 from jobs_maint.actions import Actor, ShowStats
 from jobs_maint.database import Pool, check_schema, open_pool
@@ -113,11 +114,22 @@ async def _start(
     link = None
     if settings.slack_app_token is not None:
         link = SocketLink(bot.app, bot.slack.web, settings.slack_app_token.get_secret_value())
-    address = await _listen(bot, link, stop, stack) if only is None else None
+
+    async def find_problem() -> str | None:
+        if stop.asked.is_set():
+            return "the bot is stopping"
+        if link is not None and (problem := link.problem) is not None:
+            return problem
+        return await bot.is_ready()
+
+    address = await _listen(bot, link, find_problem, stack) if only is None else None
     stack.push_async_callback(_drain, bot)
     stack.callback(asyncio.create_task(watch_follow_ups(bot.services.follow_ups)).cancel)
     if only is None:
         stack.callback(asyncio.create_task(watch_lost_runs(bot.services)).cancel)
+        if settings.heartbeat_url is not None:
+            heartbeat = Heartbeat(settings.heartbeat_url.get_secret_value(), find_problem)
+            stack.callback(asyncio.create_task(keep_beating(heartbeat)).cancel)
     if link is not None:
         stack.push_async_callback(link.close)
         await link.connect()
@@ -147,23 +159,18 @@ async def _rehearse(bot: Bot, maint: MaintSettings, pool: Pool, by: str) -> None
 
 
 async def _listen(
-    bot: Bot, link: SocketLink | None, stop: _Stop, stack: contextlib.AsyncExitStack
+    bot: Bot,
+    link: SocketLink | None,
+    find_problem: Callable[[], Awaitable[str | None]],
+    stack: contextlib.AsyncExitStack,
 ) -> str | None:
     """Open the port; in Socket Mode it serves only health, and a port in use is a warning."""
     settings = bot.settings
     secret = settings.slack_signing_secret
-
-    async def is_ready() -> str | None:
-        if stop.asked.is_set():
-            return "the bot is stopping"
-        if link is not None and (problem := link.problem) is not None:
-            return problem
-        return await bot.is_ready()
-
     site = build_web(
         None if link else bot.app,
         None if link or secret is None else secret.get_secret_value(),
-        ready=is_ready,
+        ready=find_problem,
         clock=time.time,
     )
     runner = build_runner(site)

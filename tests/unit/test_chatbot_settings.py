@@ -188,3 +188,17 @@ def test_secrets_are_not_shown(monkeypatch):
     settings = load(monkeypatch, SLACK_BOT_TOKEN="xoxb-1-2", SLACK_SIGNING_SECRET="sssh")
     assert "xoxb-1-2" not in repr(settings)
     assert "sssh" not in repr(settings)
+
+
+def test_links_are_web_addresses_and_the_one_of_the_heartbeat_is_never_shown(monkeypatch):
+    with pytest.raises(InvalidSettings, match="CHATBOT_HEARTBEAT_URL: it is not a web") as caught:
+        load(monkeypatch, CHATBOT_HEARTBEAT_URL="hc-ping.com/5e-c-r-e-t")
+    assert "5e-c-r-e-t" not in str(caught.value)
+    settings = load(monkeypatch, CHATBOT_HEARTBEAT_URL="https://hc-ping.com/5e-c-r-e-t")
+    assert "5e-c-r-e-t" not in repr(settings)
+    assert load(monkeypatch, CHATBOT_HEARTBEAT_URL=" ").heartbeat_url is None
+    for link in ("wiki/webhooks", "javascript:alert(1)", "https://a b", "https://"):
+        with pytest.raises(InvalidSettings, match=r"CHATBOT_RUNBOOKS: .* is not a link"):
+            load(monkeypatch, CHATBOT_RUNBOOKS={"webhook": link})
+    link = "https://wiki.example.com/hooks"
+    assert load(monkeypatch, CHATBOT_RUNBOOKS={"*webhook*": link}).runbooks == {"*webhook*": link}

@@ -18,6 +18,7 @@ import procrastinate
 import procrastinate.testing
 import pytest
 import yaml
+from pydantic import BaseModel
 
 import chatbot
 import jobs_maint
@@ -84,6 +85,8 @@ def test_every_setting_has_its_row_and_no_row_is_of_another():
 def as_text(value):
     if isinstance(value, timedelta) or value is None:
         return format_duration(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
     if value in ((), {}, []):
         return "{}" if isinstance(value, dict) else "[]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -107,7 +107,7 @@ async def _send(
             await windows.do(CloseDigest(report.window_id, "quiet"))
             return "quiet"
         try:
-            message = render_digest(report, settings.command)
+            message = render_digest(report, settings.command, settings.runbooks)
             if report.maybe_told_until is not None and not may_look:
                 message = add_note(message, MAY_BE_A_REPEAT)
             posted, problem = await _post(slack, digest, settings, report, message, key, windows)

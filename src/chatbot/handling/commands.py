@@ -186,6 +186,7 @@ class Answers:
                 by=request.user,
                 page=request.page,
                 dry_run=command.dry_run,
+                runbooks=services.settings.runbooks,
             )
         private = isinstance(action, GetJob) or command.private
         private = not action.act and (private or request.private)
@@ -236,7 +237,9 @@ class Answers:
         else:
             if await modal.show(job):
                 return None
-            message = render_result(job, services.command, by=request.user)
+            message = render_result(
+                job, services.command, by=request.user, runbooks=services.settings.runbooks
+            )
             return Answer(message, private=True)
         shown = await modal.show_message(message, action.job_id)
         return None if shown else Answer(message, private=True)
@@ -257,5 +260,6 @@ class Answers:
         obstacle = await self._services.delivery.find_obstacle(request.channel)
         if obstacle is not None:
             return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
-        shared = add_note(render_details(job), "shared by ", user(request.user))
+        runbooks = self._services.settings.runbooks
+        shared = add_note(render_details(job, runbooks=runbooks), "shared by ", user(request.user))
         return Answer(shared, private=False)

@@ -41,7 +41,9 @@ class Modal:
 
     async def show(self, job: JobDetails) -> bool:
         """Returns whether no other answer is needed."""
-        return await self._update(render_details_view(job, channel=self._request.channel))
+        runbooks = self._services.settings.runbooks
+        view = render_details_view(job, channel=self._request.channel, runbooks=runbooks)
+        return await self._update(view)
 
     async def show_message(self, message: Message, job_id: int) -> bool:
         """Show a refusal or an error in place of the details; returns the same."""

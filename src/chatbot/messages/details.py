@@ -19,6 +19,7 @@ from chatbot.messages.parts import (
     preformatted,
     when,
 )
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import (
     count,
@@ -50,11 +51,14 @@ _RETRYABLE = {"failed", "cancelled", "aborted"}
 _DOTS = {"failed": "🔴", "succeeded": "✅", "cancelled": "🟡", "aborted": "🟡"}
 
 
-def render_details(job: JobDetails, *, share: bool = False) -> Message:
+def render_details(
+    job: JobDetails, *, share: bool = False, runbooks: Runbooks = NO_RUNBOOKS
+) -> Message:
     """`share`: only the asker sees it, and a button shows it to the channel."""
     clicks = [
         *_clicks(job, style="primary"),
         Button("Refresh", GetJob(job.job_id).words(), refresh=True),
+        *offer_runbook(runbooks, job.task, job.queue),
     ]
     if share:
         words = GetJob(job.job_id).words()
@@ -62,11 +66,12 @@ def render_details(job: JobDetails, *, share: bool = False) -> Message:
     return pack(_parts(job, clicks))
 
 
-def render_details_view(job: JobDetails, *, channel: str) -> View:
+def render_details_view(job: JobDetails, *, channel: str, runbooks: Runbooks = NO_RUNBOOKS) -> View:
     """The same as a modal; submitting it shares it in `channel`, by the one green button it has."""
     words = GetJob(job.job_id).words()
+    clicks = [*_clicks(job), *offer_runbook(runbooks, job.task, job.queue)]
     return {
-        **_frame(job.job_id, list(pack(_parts(job, _clicks(job))).blocks)),
+        **_frame(job.job_id, list(pack(_parts(job, clicks)).blocks)),
         "submit": {"type": "plain_text", "text": "Share here"},
         "private_metadata": json.dumps({"words": words, "channel": channel}),
     }
@@ -218,4 +223,6 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
     return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]
 
 
-MESSAGES: Messages = {JobDetails: lambda job, _: render_details(job, share=True)}
+MESSAGES: Messages = {
+    JobDetails: lambda job, wanted: render_details(job, share=True, runbooks=wanted.runbooks)
+}

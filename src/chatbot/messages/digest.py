@@ -22,6 +22,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import count, cut, say_change, say_span, short_task
 from jobs_maint.actions import ListFailed, plain_name
 from jobs_maint.durations import format_age, parse_window
@@ -34,7 +35,7 @@ BEHIND = 300.0
 IN_A_BLOCK = 10
 
 
-def render_digest(report: DigestReport, command: str) -> Message:
+def render_digest(report: DigestReport, command: str, runbooks: Runbooks = NO_RUNBOOKS) -> Message:
     span, before = say_span((report.until - report.since).total_seconds())
     lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
     lines += [[line] for line in _second_lines(report)]
@@ -45,7 +46,8 @@ def render_digest(report: DigestReport, command: str) -> Message:
     listed = _list_them(report)
     if report.failed:
         label = f"Show {count(report.failed, 'failure')}"
-        tail.append(buttons(Button(label, listed.words())))
+        read = link_runbooks(runbooks, [group.task for group in report.groups])
+        tail.append(buttons(Button(label, listed.words()), *read))
     tail.append(_context(report))
     errors = name_errors(report.groups)
     groups = [
@@ -164,4 +166,6 @@ def _context(report: DigestReport) -> Part:
     return context(*lines)
 
 
-MESSAGES: Messages = {DigestReport: lambda report, wanted: render_digest(report, wanted.command)}
+MESSAGES: Messages = {
+    DigestReport: lambda report, wanted: render_digest(report, wanted.command, wanted.runbooks)
+}

@@ -21,6 +21,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, say_span, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
@@ -35,7 +36,9 @@ LONGEST_WORDS = 1_500
 """Names longer than this do not fit into a button's value."""
 
 
-def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> Message:
+def render_failed(
+    report: FailedJobsReport, command: str, *, page: int = 1, runbooks: Runbooks = NO_RUNBOOKS
+) -> Message:
     groups = report.groups or ()
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _hidden(report)
@@ -70,7 +73,7 @@ def render_failed(report: FailedJobsReport, command: str, *, page: int = 1) -> M
     return pack_pages(
         [paragraph(*lines)],
         # No page holds more than PER_PAGE of them, so groups after this page are not rendered.
-        [_item(group, report) for group in groups[: max(page, 1) * PER_PAGE + 1]],
+        [_item(group, report, runbooks) for group in groups[: max(page, 1) * PER_PAGE + 1]],
         page=page,
         total=len(groups) + report.groups_not_shown,
         noun="groups",
@@ -143,7 +146,7 @@ def _hidden(report: FailedJobsReport) -> list[Line]:
     return [[f"{jobs} in queues that your role does not reach"]]
 
 
-def _item(group: FailedGroup, report: FailedJobsReport) -> list[Part]:
+def _item(group: FailedGroup, report: FailedJobsReport, runbooks: Runbooks) -> list[Part]:
     one = group.count == 1
     line: list[Span | str] = [
         bold(f"{'' if one else f'{group.count:,} × '}{short_task(group.task)}")
@@ -159,7 +162,8 @@ def _item(group: FailedGroup, report: FailedJobsReport) -> list[Part]:
     parts = [divider(), paragraph(line, pre=describe_error(group)), context(facts)]
     if why := _tell_not_retriable(group):
         parts.append(context([why]))
-    return [*parts, buttons(*_clicks(group, report))]
+    read = offer_runbook(runbooks, group.task, group.queue)
+    return [*parts, buttons(*_clicks(group, report), *read)]
 
 
 def _tell_not_retriable(group: FailedGroup) -> str:
@@ -203,5 +207,7 @@ def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
 
 
 MESSAGES: Messages = {
-    FailedJobsReport: lambda report, wanted: render_failed(report, wanted.command, page=wanted.page)
+    FailedJobsReport: lambda report, wanted: render_failed(
+        report, wanted.command, page=wanted.page, runbooks=wanted.runbooks
+    )
 }

@@ -23,6 +23,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import (
     count,
     cut,
@@ -51,7 +52,9 @@ WITH_BUTTONS = 5
 """This many of the largest groups on a page have their own buttons."""
 
 
-def render_errors(report: ErrorsReport, *, page: int = 1) -> Message:
+def render_errors(
+    report: ErrorsReport, *, page: int = 1, runbooks: Runbooks = NO_RUNBOOKS
+) -> Message:
     span, before = say_span(report.since_seconds)
     there = [group for group in report.groups if group.count]
     gone = [group for group in report.groups if not group.count]
@@ -68,7 +71,7 @@ def render_errors(report: ErrorsReport, *, page: int = 1) -> Message:
     tail += [context(note) for note in _notes(report)]
     asked = ListErrors(report.queue, timedelta(seconds=report.since_seconds), len(report.groups))
     items = [
-        _item(group, report, before, with_buttons=i % PER_PAGE < WITH_BUTTONS)
+        _item(group, report, before, runbooks, with_buttons=i % PER_PAGE < WITH_BUTTONS)
         for i, group in enumerate(there)
     ]
 
@@ -120,7 +123,12 @@ def _headline(
 
 
 def _item(
-    group: ErrorGroup, report: ErrorsReport, before: str, *, with_buttons: bool
+    group: ErrorGroup,
+    report: ErrorsReport,
+    before: str,
+    runbooks: Runbooks,
+    *,
+    with_buttons: bool,
 ) -> list[Part]:
     line: list[Span | str] = [bold(f"{group.count:,} × {short_task(group.task)}")]
     line.append(f"  {_trend(group, before)}")
@@ -139,7 +147,8 @@ def _item(
     if facts:
         parts.append(context(facts))
     if with_buttons:
-        parts.append(buttons(*_clicks(group, report)))
+        read = offer_runbook(runbooks, group.task, report.queue)
+        parts.append(buttons(*_clicks(group, report), *read))
     return parts
 
 
@@ -193,4 +202,8 @@ def _notes(report: ErrorsReport) -> list[Line]:
     return notes
 
 
-MESSAGES: Messages = {ErrorsReport: lambda report, wanted: render_errors(report, page=wanted.page)}
+MESSAGES: Messages = {
+    ErrorsReport: lambda report, wanted: render_errors(
+        report, page=wanted.page, runbooks=wanted.runbooks
+    )
+}

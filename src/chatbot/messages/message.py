@@ -39,6 +39,8 @@ class Wanted:
     by: str
     page: int = 1
     dry_run: bool = False
+    runbooks: Mapping[str, str] = field(default_factory=dict)
+    """Glob of a task or a queue → link."""
 
 
 Messages = Mapping[type[Report], Callable[[Any, Wanted], Message]]

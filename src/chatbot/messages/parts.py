@@ -181,6 +181,7 @@ class Button:
 
     `action`: another action id than that of running words; the words are then only its value.
     `sure`: what a dialog says before the click counts; its title and its button say the label.
+    `link`: a web address that it opens, instead of running anything.
     """
 
     label: str
@@ -189,12 +190,20 @@ class Button:
     refresh: bool = False
     action: str | None = None
     sure: str | None = None
+    link: str | None = None
 
 
 def buttons(*there: Button) -> Part:
     """A row of buttons. One whose words Slack would refuse or change is left out."""
     elements = []
-    for button in there:
+    for i, button in enumerate(there):
+        if button.link is not None:
+            label = {"type": "plain_text", "text": cut(button.label, 75), "emoji": False}
+            action = f"link:{i}:{button.link}"[:255]
+            elements.append(
+                {"type": "button", "text": label, "action_id": action, "url": button.link}
+            )
+            continue
         if not 0 < len(button.words) <= 2_000 or defuse(button.words) != button.words:
             continue
         kind = "refresh" if button.refresh else "run"

@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from chatbot.settings.links import HeartbeatUrl, Runbooks
 from chatbot.settings.values import EVERYBODY, Channel, DigestSetting, GrantSetting, Roles
 from jobs_maint.actions import Role
 from jobs_maint.errors import InvalidSettings
@@ -42,6 +43,12 @@ _PLAINER = (
         r"Input should be a valid integer(?:, unable to parse string as an integer)?",
         "it must be a whole number",
     ),
+    (
+        r"Input should be a valid number(?:, unable to parse string as a number)?",
+        "it must be a number",
+    ),
+    (r"Input should be a valid boolean.*", "it must be true or false"),
+    (r"Input should be greater than (\d+)$", r"it must be greater than \1"),
     (r"Input should be greater than or equal to (\d+)", r"it must be at least \1"),
     (r"Input should be less than or equal to (\d+)", r"it must be at most \1"),
     (r"Input should be '(\w+)' or '(\w+)'", r"it must be '\1' or '\2'"),
@@ -104,6 +111,8 @@ class ChatbotSettings(OurSettings):
     roles: Roles = Field(default_factory=dict)
     digests: Annotated[tuple[DigestSetting, ...], NoDecode, JsonText] = ()
     audit_channel: Annotated[Channel | None, BeforeValidator(_blank_is_unset)] = None
+    heartbeat_url: Annotated[HeartbeatUrl, BeforeValidator(_blank_is_unset)] = None
+    runbooks: Runbooks = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

@@ -22,7 +22,7 @@ from jobs_maint.actions import Grant, Role
 from jobs_maint.crons import check_cron
 from jobs_maint.settings import JsonText
 
-__all__ = ["EVERYBODY", "Channel", "DigestSetting", "GrantSetting", "Roles"]
+__all__ = ["EVERYBODY", "Channel", "DigestSetting", "GrantSetting", "Roles", "Zone"]
 
 EVERYBODY = "*"
 
@@ -58,6 +58,19 @@ Usergroup = Annotated[
     ),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+def _is_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"{value!r} is not a time zone; write a name such as 'UTC' or 'Europe/Berlin'"
+        ) from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_is_zone)]
 
 
 def _holds_something(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -110,7 +123,7 @@ class DigestSetting(BaseModel):
     name: str
     channel: Channel
     cron: str
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     queues: Names = None
     tasks: Names = None
     groups: Annotated[int, Field(ge=1, le=30)] = 10
@@ -129,17 +142,6 @@ class DigestSetting(BaseModel):
     @classmethod
     def _is_cron(cls, value: str) -> str:
         return check_cron(value)
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(
-                f"{value!r} is not a time zone; write a name such as 'UTC' or 'Europe/Berlin'"
-            ) from None
-        return value
 
     @model_validator(mode="after")
     def _has_seconds_in_utc_only(self) -> Self:

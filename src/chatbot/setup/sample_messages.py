@@ -73,6 +73,9 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     words = row[0]["value"]
     used = mark_done(message, {words: tell_who("retry", "U0ANA", NOW)})
     yield title, "/jobs failed --since 1h", private, used
+    books = {"*webhook*": "https://wiki.example.com/webhooks"}
+    linked = render_result(reports.failed(), COMMAND, by="U0ANA", runbooks=books)
+    yield "failed: with a runbook", "/jobs failed --since 1h", False, linked
     settled = FailedJobsReport(NOW, (), 0, 20, since_seconds=3600.0, retried_since=3)
     yield shown("failed: retried since", "/jobs failed --since 1h", settled)
     yield shown("stuck", "/jobs stuck", reports.stuck())
