@@ -1,6 +1,6 @@
 -- What is wrong now and lately, as the watch of the bots found it, and what channels were told of it.
 
-CREATE TABLE jobs_maint_incidents (
+CREATE TABLE IF NOT EXISTS jobs_maint_incidents (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     kind text NOT NULL,
     subject text NOT NULL,
@@ -32,13 +32,13 @@ CREATE TABLE jobs_maint_incidents (
     told_error text
 );
 -- one open incident of each kind and subject; each pass reads those that are open
-CREATE UNIQUE INDEX jobs_maint_incidents_open_idx ON jobs_maint_incidents (kind, subject)
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_maint_incidents_open_idx ON jobs_maint_incidents (kind, subject)
     WHERE state = 'open';
 -- those that were resolved lately
-CREATE INDEX jobs_maint_incidents_resolved_idx ON jobs_maint_incidents (resolved_at);
+CREATE INDEX IF NOT EXISTS jobs_maint_incidents_resolved_idx ON jobs_maint_incidents (resolved_at);
 
 -- One row: which bot has the watch, and what it must remember from pass to pass.
-CREATE TABLE jobs_maint_watch (
+CREATE TABLE IF NOT EXISTS jobs_maint_watch (
     id integer PRIMARY KEY CHECK (id = 1),
     holder text NOT NULL,
     lease_until timestamptz NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE jobs_maint_watch (
 );
 
 -- How many jobs failed in each quarter of an hour, by queue: what is usual at that time.
-CREATE TABLE jobs_maint_rates (
+CREATE TABLE IF NOT EXISTS jobs_maint_rates (
     quarter timestamptz PRIMARY KEY,
     failed jsonb NOT NULL
 );
