@@ -12,12 +12,8 @@ from psycopg.types.json import Jsonb
 
 from demo.team_app import tasks
 from demo.team_app.app import app
-from jobs_maint.recorder.failure import (
-    MESSAGE_BYTES,
-    build_fingerprint,
-    describe_message,
-    describe_type,
-)
+from jobs_maint.fingerprint import build_fingerprint
+from jobs_maint.recorder.failure import MESSAGE_BYTES, describe_message, describe_type
 
 PARTNER = "https://hooks.partner.example/v1"
 
@@ -165,8 +161,9 @@ def _describe(task: str, error: BaseException | None) -> dict[str, str | None]:
     if error is None:
         return {"error": None, "message": None, "fingerprint": None}
     message = describe_message(error, MESSAGE_BYTES)
-    fingerprint = build_fingerprint(task, type(error), message)
-    return {"error": describe_type(error), "message": message, "fingerprint": fingerprint}
+    name = describe_type(error)
+    fingerprint = build_fingerprint(task, name, message)
+    return {"error": name, "message": message, "fingerprint": fingerprint}
 
 
 async def make_past_days(database_url: str) -> None:

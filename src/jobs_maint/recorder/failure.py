@@ -6,13 +6,13 @@ and its `__str__` may itself fail.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from jobs_maint.fingerprint import build_fingerprint
 
 if TYPE_CHECKING:
     from procrastinate.jobs import Job
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Failure",
     "build_failure",
-    "build_fingerprint",
     "cut",
     "describe_message",
     "describe_traceback",
@@ -35,16 +34,6 @@ TYPE_BYTES = 200
 MOST_EXCEPTIONS = 500
 """In one exception group or chain; of more, only the outermost is described, as reading the rest
 would block the event loop for seconds."""
-FINGERPRINT_VERSION = 1
-
-_NORMAL = (
-    (re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), "<uuid>"),
-    (re.compile(r"'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|`[^`\n]{0,500}`"), "<value>"),
-    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{8,}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\d+"), "<n>"),
-    (re.compile(r"\s+"), " "),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +62,15 @@ def build_failure(
 ) -> Failure:
     """`has_enough_of`: whether a group of this fingerprint keeps no more tracebacks now."""
     message = describe_message(exc, MESSAGE_BYTES)
-    fingerprint = build_fingerprint(job.task_name, type(exc), message)
+    type_name = describe_type(exc)
+    fingerprint = build_fingerprint(job.task_name, type_name, message)
     return Failure(
         job_id=job.id or 0,
         attempt=job.attempts + 1,
         queue_name=job.queue,
         task_name=job.task_name,
         kind="aborted" if aborted else "error",
-        exception_type=describe_type(exc),
+        exception_type=type_name,
         message=message,
         fingerprint=fingerprint,
         will_retry=will_retry,
@@ -177,13 +167,3 @@ def _skip_worker_frames(tb: TracebackType | None) -> TracebackType | None:
             return tb
         tb = tb.tb_next
     return first
-
-
-def build_fingerprint(task: str, exception_type: type[BaseException], message: str) -> str:
-    """`1:` and 16 hex digits; equal for similar failures, whatever numbers and values they name."""
-    for pattern, word in _NORMAL:
-        message = pattern.sub(word, message)
-    type_name = f"{exception_type.__module__}.{exception_type.__qualname__}"
-    parts = f"{task}\0{type_name}\0{message.strip()}"
-    digest = hashlib.sha256(parts.encode("utf-8", "backslashreplace")).hexdigest()[:16]
-    return f"{FINGERPRINT_VERSION}:{digest}"
