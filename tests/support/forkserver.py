@@ -4,7 +4,7 @@
 tests start some seven hundred processes. The server imports what they import, once; on request it
 forks, and the fork becomes what was asked for: with its own pid, environment, streams, signals,
 threads and end, like any process. What it does not show is how an interpreter starts; whatever
-is about that is started by `subprocess`.
+is about that is started by `subprocess`. Nor how one is taken apart at its end: see `_end`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import fcntl
 import functools
+import gc
 import json
 import os
 import runpy
@@ -209,12 +210,34 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     sys.stderr.reconfigure(line_buffering=True)
     module, *words = request["words"]
     sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    code: object = None
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as exc:
+        code = exc.code
+        if not isinstance(code, int | None):
+            raise
+    _end(code or 0)
+
+
+def _end(code: int) -> None:
+    """As an interpreter ends, but without taking apart all that was imported.
+
+    That would touch, and so copy, every page that the fork shares: most of a short command's work.
+    What nobody holds any more still tells so: tasks and connections that were left open.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    gc.collect()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)  # the interpreter's own end tries it again, and has a code for it
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    import gc
-
     _import_the_world()
     gc.freeze()  # what is shared with the forks stays shared
     with socket.socket(fileno=int(sys.argv[1])) as asked:
