@@ -13,7 +13,13 @@ from typing import Any, TypeVar, cast
 from jobs_maint import audit, upstream
 from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
 from jobs_maint.call import Call, Handlers, Watch, describe_error
-from jobs_maint.database import Pool, PoolTimeout, mapped_errors, note_why_not_connected
+from jobs_maint.database import (
+    Pool,
+    PoolTimeout,
+    explain_lack,
+    mapped_errors,
+    note_why_not_connected,
+)
 from jobs_maint.errors import (
     AlreadyRunning,
     InvalidRequest,
@@ -89,10 +95,12 @@ async def perform(
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
             return cast("R", await handler(call))
         except Exception as exc:
-            await _explain(pool, exc)
+            told = await _explain(pool, exc)
             if call is None or not call.audited:
-                await _audit_raised(pool, actor, action, exc, begun)
-            raise
+                await _audit_raised(pool, actor, action, told, begun)
+            if told is exc:
+                raise
+            raise told from exc
 
 
 async def claim_request(pool: Pool, key: str) -> bool:
@@ -101,14 +109,19 @@ async def claim_request(pool: Pool, key: str) -> bool:
         try:
             return await audit.claim_request(pool, key)
         except Exception as exc:
-            await _explain(pool, exc)
-            raise
+            told = await _explain(pool, exc)
+            if told is exc:
+                raise
+            raise told from exc
 
 
-async def _explain(pool: Pool | None, exc: Exception) -> None:
-    """A pool that gets no connection does not say why; a plain connection does."""
-    if pool is not None and isinstance(exc, PoolTimeout):
+async def _explain(pool: Pool | None, exc: Exception) -> Exception:
+    """The error to tell: what a pool and PostgreSQL leave out of theirs is looked up."""
+    if pool is None:
+        return exc
+    if isinstance(exc, PoolTimeout):  # a plain connection says why there is none
         await note_why_not_connected(exc, *await upstream.ask_params(pool))
+    return await explain_lack(pool, exc) or exc
 
 
 async def _audit_raised(

@@ -27,8 +27,8 @@ from jobs_maint.actions import (
     ShowAudit,
     ShowStats,
 )
-from jobs_maint.database import open_pool
-from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.database import check_schema, open_pool
+from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -104,3 +104,32 @@ async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing
                 await ask(pool, ApplySchema())
     finally:
         processes.kill_all()
+
+
+async def test_whoever_may_not_look_learns_which_right_is_missing_and_the_grant(
+    roles, bare_database_url
+):
+    app = f"jobs_app_{os.getpid()}"
+    path = "&options=-csearch_path%3Dteam"
+    run(bare_database_url, "CREATE SCHEMA team")
+    async with open_pool(bare_database_url + path) as owner:
+        await ask(owner, ApplySchema())
+
+    async def refused(url: str, kind: type[Exception], stats: str, started: str) -> None:
+        async with open_pool(url) as pool:
+            with pytest.raises(kind, match=stats):
+                await ask(pool, ShowStats())
+            with pytest.raises(kind, match=started):
+                await check_schema(pool)
+
+    grant = f"GRANT USAGE ON SCHEMA team TO {app};"
+    await refused(roles["jobs_app"] + path, DatabaseUnavailable, grant, grant)
+    run(bare_database_url, grant)
+    await refused(
+        roles["jobs_app"] + path,
+        DatabaseUnavailable,
+        f"GRANT SELECT, UPDATE, DELETE ON procrastinate_jobs TO {app};",
+        f"GRANT SELECT ON jobs_maint_migrations TO {app};",
+    )
+    elsewhere = "in the schema team, which is not on the search path"
+    await refused(roles["jobs_app"], SchemaMismatch, elsewhere, elsewhere)

@@ -10,7 +10,15 @@ import pytest
 from tests.support.server import Server
 
 from jobs_maint import upstream
-from jobs_maint.actions import Actor, ApplySchema, CheckSchema, ListFailed, ShowSchemaSql
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    CheckSchema,
+    ListFailed,
+    RunDoctor,
+    ShowSchemaSql,
+    ShowStats,
+)
 from jobs_maint.database import check_schema, open_pool
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
 from jobs_maint.operations.schema import applying as schema
@@ -86,6 +94,24 @@ async def test_a_build_that_waits_for_somebodys_transaction_says_whose(database_
             assert "a long report" in report.problems[0]
             await holder.rollback()
             assert (await schema.apply_schema(pool)).applied == ("jobs_maint_purgeable_idx",)
+
+
+async def test_settings_that_change_what_the_catalogue_prints_change_no_comparison(
+    database_url, make_job
+):
+    await make_job(deferred_ago=timedelta(days=1_001, seconds=7))
+    odd = ["quote_all_identifiers=on", "extra_float_digits=-15", "standard_conforming_strings=off"]
+    odd += ["IntervalStyle=sql_standard", "DateStyle=German", "bytea_output=escape"]
+    options = "%20".join(f"-c{one.replace('=', '%3D')}" for one in odd)
+    async with open_pool(f"{database_url}&options={options}") as pool:
+        assert (await ask(pool, CheckSchema())).pending == ()
+        assert (await ask(pool, ApplySchema())).applied == ()
+        findings = {found.check: found for found in (await ask(pool, RunDoctor())).findings}
+        [queue] = (await ask(pool, ShowStats())).queues
+    assert [findings[name].level for name in ("schema", "indexes", "procrastinate_schema")] == [
+        "ok"
+    ] * 3
+    assert timedelta(seconds=queue.oldest_ready_seconds).days == 1_001
 
 
 async def test_without_the_indexes_everything_else_is_applied(bare_database_url):

@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors as pg
 
 from jobs_maint.database import is_connection_lost, map_error
-from jobs_maint.errors import DatabaseUnavailable, JobsMaintError
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 from jobs_maint.operations.bad_rows import describe_refusal
 
 LOST = "The connection to the jobs database was lost; only committed changes were kept."
@@ -35,6 +35,15 @@ def test_an_error_is_told_by_its_code(state, words, says):
     assert isinstance(error, DatabaseUnavailable)
     assert says in str(error)
     assert (LOST in str(error)) == (says == LOST)
+
+
+def test_a_lost_column_is_not_told_as_a_lost_table():
+    error = map_error(pg.UndefinedColumn("Spalte f.message existiert nicht\nLINE 1: SELECT"))
+    assert isinstance(error, SchemaMismatch)
+    assert "lacks a column (Spalte f.message existiert nicht); run `jobs-maint" in str(error)
+    assert "has no jobs_maint_audit;" in str(
+        map_error(pg.UndefinedTable('Relation "jobs_maint_audit" existiert nicht'))
+    )
 
 
 def test_only_libpqs_own_errors_without_a_code_are_a_lost_connection():

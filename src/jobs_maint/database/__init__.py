@@ -1,9 +1,9 @@
 """The jobs database: connections, transactions with limits, and the one map of its errors."""
 
+from jobs_maint.database.checking import check_schema
 from jobs_maint.database.connecting import (
     Pool,
     PoolTimeout,
-    check_schema,
     describe_database,
     normalise_url,
     note_why_not_connected,
@@ -12,6 +12,7 @@ from jobs_maint.database.connecting import (
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import is_connection_lost, map_error, mapped_errors
 from jobs_maint.database.identity import identify_database
+from jobs_maint.database.lacking import ALL_RIGHTS, RIGHTS, explain_lack, find_elsewhere
 from jobs_maint.database.limits import LOCK_TIMEOUT
 from jobs_maint.database.transactions import (
     Conn,
@@ -24,16 +25,20 @@ from jobs_maint.database.transactions import (
 )
 
 __all__ = [
+    "ALL_RIGHTS",
     "CLIENT_ENCODING",
     "LOCK_TIMEOUT",
+    "RIGHTS",
     "Conn",
     "Pool",
     "PoolTimeout",
     "check_schema",
     "describe_database",
     "describe_session",
+    "explain_lack",
     "fetch_all",
     "fetch_one",
+    "find_elsewhere",
     "fit",
     "identify_database",
     "is_connection_lost",

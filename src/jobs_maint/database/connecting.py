@@ -1,4 +1,4 @@
-"""Connections to the jobs database, and whether its tables are there."""
+"""Connections to the jobs database."""
 
 from __future__ import annotations
 
@@ -17,18 +17,15 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from jobs_maint.database.encoding import CLIENT_ENCODING
-from jobs_maint.database.failing import APPLY, mapped_errors
+from jobs_maint.database.failing import mapped_errors
 from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.database.login import find_refusal
-from jobs_maint.database.transactions import fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_age
-from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
-from jobs_maint.sql import list_migrations, load_queries
+from jobs_maint.errors import DatabaseUnavailable, InvalidSettings
 
 __all__ = [
     "Pool",
     "PoolTimeout",
-    "check_schema",
     "describe_database",
     "normalise_url",
     "note_why_not_connected",
@@ -228,28 +225,3 @@ def _touch(host: str, port: str) -> None:
 def _without_secrets(text: str, params: dict[str, Any]) -> str:
     password = params.get("password")
     return text.replace(str(password), "***") if password else text
-
-
-async def check_schema(pool: Pool) -> None:
-    """Raise SchemaMismatch when Procrastinate's tables or ours are missing or old."""
-    queries = load_queries("schema")
-    with mapped_errors():
-        async with pool.connection() as conn, transaction(conn):
-            found = await fetch_one(conn, queries["find_tables"])
-            if found["jobs_schema"] is None:
-                raise SchemaMismatch(f"The database has no Procrastinate tables; {APPLY}.")
-            if not found["supported"]:
-                raise SchemaMismatch(
-                    "Procrastinate's tables are older than version 3.4; apply its migrations first."
-                )
-            applied = (
-                {row["number"] for row in await fetch_all(conn, queries["list_applied"])}
-                if found["ours"]
-                else set()
-            )
-    missing = [m.name for m in list_migrations() if m.number not in applied]
-    if missing:
-        raise SchemaMismatch(
-            f"The tables of procrastinate-ops are {'out of date' if applied else 'missing'} "
-            f"({missing[0]}{' …' if len(missing) > 1 else ''} is not applied); {APPLY}."
-        )

@@ -18,6 +18,7 @@ __all__ = ["APPLY", "is_connection_lost", "map_error", "mapped_errors"]
 APPLY = "run `jobs-maint schema apply`"
 _LOST = ("08", "57P", "25P03", "25P04")
 """Codes: connection, shutdown, and the time limits that end a session in its transaction."""
+_LACKING = (pg.UndefinedTable, pg.UndefinedColumn, pg.UndefinedFunction, pg.InsufficientPrivilege)
 _UNDONE = "this step changed nothing"
 
 
@@ -87,15 +88,8 @@ def map_error(exc: Exception) -> JobsMaintError:
             f"{LOCK_TIMEOUT.total_seconds():.0f} s{who}; {_UNDONE}. "
             f"{'End that session or try' if who else 'Try'} again in a moment."
         )
-    if isinstance(exc, pg.UndefinedTable | pg.UndefinedColumn | pg.UndefinedFunction):
-        missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
-        what = missing[1] if missing else "a table"
-        return SchemaMismatch(f"The jobs database has no {what}; {APPLY}.")
-    if isinstance(exc, pg.InsufficientPrivilege):
-        what = str(exc).strip().splitlines()[0]
-        return DatabaseUnavailable(
-            f"The database user lacks a privilege: {what}; grant it, or use a user that has it."
-        )
+    if isinstance(exc, _LACKING):
+        return _map_lacking(exc)
     if isinstance(exc, pg.QueryCanceled):
         return _map_cancelled(exc)
     if isinstance(exc, psycopg_pool.PoolTimeout):
@@ -110,6 +104,24 @@ def map_error(exc: Exception) -> JobsMaintError:
     if isinstance(exc, psycopg.OperationalError):  # of its resources, not of what was asked
         return DatabaseUnavailable(f"{reason}; {_UNDONE}. Try again in a moment.")
     return JobsMaintError(reason)
+
+
+def _map_lacking(exc: psycopg.Error) -> JobsMaintError:
+    """A table, a column or a right that is not there; `explain_lack` knows more where it can."""
+    words = str(exc).strip().splitlines()[0]
+    if isinstance(exc, pg.InsufficientPrivilege):
+        return DatabaseUnavailable(
+            f"The database user lacks a privilege: {words}; grant it, or use a user that has it."
+        )
+    if isinstance(exc, pg.UndefinedColumn):
+        return SchemaMismatch(
+            f"A table of the jobs database lacks a column ({words}); {APPLY}, which adds what a "
+            "newer release needs and names what else is missing."
+        )
+    missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
+    return SchemaMismatch(
+        f"The jobs database has no {missing[1] if missing else 'such table'}; {APPLY}."
+    )
 
 
 def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:

@@ -44,8 +44,8 @@ async def transaction(
 
     The isolation level matters: re-checks after a lock need a fresh snapshot. With `snapshot`
     all its statements see the same moment, and changing a row that changed since is an error.
-    Times come as UTC and text as UTF-8, and a commit waits for the disk, whatever the server, the
-    role or the pool is set to.
+    Times come as UTC, text as UTF-8 and definitions without needless quotes, and a commit waits
+    for the disk, whatever the server, the role or the pool is set to.
     """
     try:
         with note_timeout(statement_timeout):
@@ -98,6 +98,11 @@ async def _limit(
         " set_config('statement_timeout', %s, true),"
         " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
         " set_config('client_encoding', %s, true),"
+        # What the catalogue's functions print, how many digits a number keeps, and what a
+        # backslash in our queries means.
+        " set_config('quote_all_identifiers', 'off', true),"
+        " set_config('extra_float_digits', '1', true),"
+        " set_config('standard_conforming_strings', 'on', true),"
         # Where it is off, a crash of the server takes back what was told as done.
         " set_config('synchronous_commit',"
         " replace(current_setting('synchronous_commit'), 'off', 'on'), true)",

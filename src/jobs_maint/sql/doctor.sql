@@ -16,13 +16,6 @@ SELECT now() AS now, current_user::text AS login, current_database()::text AS da
 -- name: get_clock
 SELECT clock_timestamp() AS now;
 
--- name: find_elsewhere (name)
--- Schemas that hold a table of this name, whether or not the search path reaches them.
-SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
-       has_schema_privilege(n.oid, 'USAGE') AS usable, quote_ident(current_user) AS login
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
-
 -- name: list_objects
 -- What is in the schema of Procrastinate's jobs table and works: tables, functions, valid indexes,
 -- enabled triggers.
@@ -40,16 +33,6 @@ UNION
 SELECT 'trigger', t.tgname::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN home ON c.relnamespace = home.id
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'D';
-
--- name: list_missing_rights (tables, rights)
--- Of these pairs, the privileges that the current user lacks on an existing table.
-SELECT r.table_name, r.privilege, quote_ident(current_user) AS login
-FROM unnest(%(tables)s::text[], %(rights)s::text[])
-     WITH ORDINALITY AS r (table_name, privilege, place)
-JOIN pg_class c ON c.oid = to_regclass(r.table_name)
-WHERE NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, r.privilege)
-               ELSE has_table_privilege(c.oid, r.privilege) END
-ORDER BY r.place;
 
 -- name: count_recorded (newest, most)
 -- Of the jobs that failed for good in the last day, since our tables are there: how many have

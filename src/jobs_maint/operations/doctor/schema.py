@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from jobs_maint import upstream
-from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.database import ALL_RIGHTS, RIGHTS, Conn, fetch_all, fetch_one, find_elsewhere
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
 from jobs_maint.operations.schema.comparing import find_differences
@@ -20,16 +20,6 @@ __all__: list[str] = []
 
 OLDEST_PROCRASTINATE, FIRST_UNKNOWN_PROCRASTINATE = (3, 10), (4,)
 _APPLY = "Run `jobs-maint schema apply`."
-
-ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-RIGHTS: dict[str, tuple[str, ...]] = {
-    "procrastinate_jobs": ("SELECT", "UPDATE", "DELETE"),
-    "procrastinate_events": ("SELECT", "INSERT"),  # its triggers write as the user
-    "procrastinate_events_id_seq": ("USAGE",),
-    "procrastinate_periodic_defers": ("SELECT", "UPDATE"),  # a trigger, when a job is deleted
-    "procrastinate_workers": ("SELECT",),
-    "jobs_maint_migrations": ("SELECT",),
-}
 
 
 async def check_procrastinate(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
@@ -50,7 +40,10 @@ async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Findin
     queries = load_queries("doctor")
     objects = await fetch_all(conn, queries["list_objects"])
     if not objects:
-        return await _explain_missing(conn, "procrastinate_jobs")
+        elsewhere = await find_elsewhere(conn)
+        if elsewhere is not None:
+            return error("procrastinate_schema", elsewhere.found, elsewhere.fix)
+        return error("procrastinate_schema", "The database has no Procrastinate tables.", _APPLY)
     there = {(row["kind"], row["name"]) for row in objects}
     missing = [item for item in list_procrastinate_objects() if item not in there]
     version = situation.procrastinate_version
@@ -76,27 +69,6 @@ def list_procrastinate_objects() -> list[tuple[str, str]]:
         re.MULTILINE,
     )
     return list(dict.fromkeys((kind.lower(), name) for kind, name in created))
-
-
-async def _explain_missing(conn: Conn, table: str) -> Finding:
-    elsewhere = await fetch_all(conn, load_queries("doctor")["find_elsewhere"], {"name": table})
-    if not elsewhere:
-        return error("procrastinate_schema", "The database has no Procrastinate tables.", _APPLY)
-    found = elsewhere[0]
-    if not found["usable"]:
-        return error(
-            "procrastinate_schema",
-            f"Procrastinate's tables are in the schema {found['schema']}, which this user may not "
-            "use.",
-            f"GRANT USAGE ON SCHEMA {found['quoted']} TO {found['login']};",
-        )
-    return error(
-        "procrastinate_schema",
-        f"Procrastinate's tables are in the schema {found['schema']}, which is not on the search "
-        "path.",
-        f"ALTER ROLE {found['login']} SET search_path = {found['quoted']}, public; or add "
-        f"?options=-csearch_path%3D{found['schema']} to JOB_QUEUE_DATABASE_URL.",
-    )
 
 
 async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
@@ -138,10 +110,10 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
 
 
 async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    needed = RIGHTS | dict.fromkeys(list_tables(), ALL)
+    needed = RIGHTS | dict.fromkeys(list_tables(), ALL_RIGHTS)
     pairs = [(table, right) for table, rights in needed.items() for right in rights]
     params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
-    rows = await fetch_all(conn, load_queries("doctor")["list_missing_rights"], params)
+    rows = await fetch_all(conn, load_queries("lacking")["list_missing_rights"], params)
     if not rows:
         return ok("privileges", "The database user has the privileges it needs on these tables.")
     login = rows[0]["login"]

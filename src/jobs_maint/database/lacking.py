@@ -1,0 +1,101 @@
+"""What a role lacks, asked of the catalogue where a statement failed: its own words say less."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+
+from jobs_maint.database.connecting import Pool
+from jobs_maint.database.transactions import Conn, fetch_all, transaction
+from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.sql import load_queries
+
+__all__ = ["ALL_RIGHTS", "RIGHTS", "Elsewhere", "explain_lack", "find_elsewhere"]
+
+ALL_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+RIGHTS: dict[str, tuple[str, ...]] = {
+    "procrastinate_jobs": ("SELECT", "UPDATE", "DELETE"),
+    "procrastinate_events": ("SELECT", "INSERT"),  # its triggers write as the user
+    "procrastinate_events_id_seq": ("USAGE",),
+    "procrastinate_periodic_defers": ("SELECT", "UPDATE"),  # a trigger, when a job is deleted
+    "procrastinate_workers": ("SELECT",),
+    "jobs_maint_migrations": ("SELECT",),
+}
+"""What is needed on tables that are not read and written like the rest of ours."""
+_NAME = re.compile(r"\b(?:jobs_maint|procrastinate)_\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Procrastinate's tables are in a schema that this connection does not look into."""
+
+    usable: bool
+    found: str
+    fix: str
+
+    def error(self) -> JobsMaintError:
+        return (SchemaMismatch if self.usable else DatabaseUnavailable)(f"{self.found} {self.fix}")
+
+
+async def find_elsewhere(conn: Conn) -> Elsewhere | None:
+    params = {"name": "procrastinate_jobs"}
+    rows = await fetch_all(conn, load_queries("lacking")["find_elsewhere"], params)
+    if not rows:
+        return None
+    place = f"Procrastinate's tables are in the schema {rows[0]['schema']}"
+    quoted, login = rows[0]["quoted"], rows[0]["login"]
+    if not rows[0]["usable"]:
+        return Elsewhere(
+            usable=False,
+            found=f"{place}, which this user may not use.",
+            fix=f"GRANT USAGE ON SCHEMA {quoted} TO {login};",
+        )
+    return Elsewhere(
+        usable=True,
+        found=f"{place}, which is not on the search path.",
+        fix=(
+            f"ALTER ROLE {login} SET search_path = {quoted}, public; or add "
+            f"?options=-csearch_path%3D{rows[0]['schema']} to JOB_QUEUE_DATABASE_URL."
+        ),
+    )
+
+
+async def explain_lack(pool: Pool, exc: BaseException) -> JobsMaintError | None:
+    """The error for a table that the role does not see or may not use, with the fix.
+
+    None for every other error, and where the catalogue does not tell more than `exc`.
+    """
+    if not isinstance(exc, pg.UndefinedTable | pg.UndefinedFunction | pg.InsufficientPrivilege):
+        return None
+    with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+        async with pool.connection() as conn, transaction(conn):
+            if isinstance(exc, pg.InsufficientPrivilege):
+                return await _explain_denied(conn, exc)
+            seen = await fetch_all(conn, load_queries("lacking")["is_seen"])
+            elsewhere = None if seen[0]["is_seen"] else await find_elsewhere(conn)
+            return elsewhere.error() if elsewhere is not None else None
+    return None
+
+
+async def _explain_denied(conn: Conn, exc: pg.InsufficientPrivilege) -> JobsMaintError | None:
+    """The denied table's name is in the words of every language; the right is not."""
+    name = _NAME.search(str(exc))
+    if name is None:
+        return None
+    sequence = name[0].endswith("_seq")
+    rights = RIGHTS.get(name[0], ("USAGE",) if sequence else ALL_RIGHTS)
+    params = {"tables": [name[0]] * len(rights), "rights": list(rights)}
+    rows = await fetch_all(conn, load_queries("lacking")["list_missing_rights"], params)
+    if not rows:
+        return None
+    lacking, login = ", ".join(row["privilege"] for row in rows), rows[0]["login"]
+    what = f"SEQUENCE {name[0]}" if sequence else name[0]
+    return DatabaseUnavailable(
+        f"The database user {login} lacks {lacking} on {name[0]}. As its owner: GRANT {lacking} "
+        f"ON {what} TO {login}; `jobs-maint doctor` names every right that is missing."
+    )

@@ -1,0 +1,23 @@
+-- Which right or schema a role lacks.
+
+-- name: is_seen
+-- Whether Procrastinate's jobs table is found on the search path, which leaves out the schemas that
+-- the role may not use.
+SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS is_seen;
+
+-- name: find_elsewhere (name)
+-- Schemas that hold a table of this name, whether or not the search path reaches them.
+SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
+       has_schema_privilege(n.oid, 'USAGE') AS usable, quote_ident(current_user) AS login
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
+
+-- name: list_missing_rights (tables, rights)
+-- Of these pairs, the privileges that the current user lacks on an existing table.
+SELECT r.table_name, r.privilege, quote_ident(current_user) AS login
+FROM unnest(%(tables)s::text[], %(rights)s::text[])
+     WITH ORDINALITY AS r (table_name, privilege, place)
+JOIN pg_class c ON c.oid = to_regclass(r.table_name)
+WHERE NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, r.privilege)
+               ELSE has_table_privilege(c.oid, r.privilege) END
+ORDER BY r.place;
