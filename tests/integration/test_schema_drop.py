@@ -9,7 +9,7 @@ import pytest
 
 from jobs_maint.actions import Actor, ApplySchema, DropSchema, PreviewDropSchema
 from jobs_maint.database import open_pool
-from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable, SchemaMismatch
+from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.operations.schema import dropping
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -95,17 +95,65 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
 
 async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
     async with open_pool(database_url, application="jobs-chatbot"):
-        with pytest.raises(AlreadyRunning, match="jobs-chatbot"):
+        with pytest.raises(AlreadyRunning, match=r"jobs-chatbot \(process \d+ of the database\)"):
             await ask(pool, DropSchema())
 
 
-async def test_a_view_of_the_team_on_a_table_of_ours_is_named_and_stays(pool, conn, database_url):
-    await conn.execute("CREATE VIEW team_failures AS SELECT job_id FROM jobs_maint_failures")
-    with pytest.raises(DatabaseUnavailable, match="view team_failures depends on table"):
+async def test_a_pooled_session_that_a_worker_left_its_name_on_stops_nothing(pool, database_url):
+    async with open_pool(database_url, application="jobs-maint-recorder"):
+        assert (await ask(pool, DropSchema())).dropped
+
+
+async def test_what_of_the_team_depends_on_our_tables_is_named_and_nothing_is_begun(
+    pool, conn, database_url
+):
+    await conn.execute(
+        "CREATE VIEW team_failures AS SELECT job_id FROM jobs_maint_failures;"
+        "CREATE MATERIALIZED VIEW team_digest AS SELECT count(*) FROM team_failures;"
+        "CREATE TABLE team_notes (failure_id bigint CONSTRAINT of_failure REFERENCES"
+        " jobs_maint_failures);"
+        "CREATE TABLE team_old_audit () INHERITS (jobs_maint_audit);"
+        "CREATE FUNCTION team_count() RETURNS bigint BEGIN ATOMIC"
+        " SELECT count(*) FROM jobs_maint_audit; END;"
+        "CREATE FUNCTION team_of(jobs_maint_hours) RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "CREATE FUNCTION team_noticed() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER team_notice AFTER INSERT ON jobs_maint_audit"
+        " FOR EACH ROW EXECUTE FUNCTION team_noticed()"
+    )
+    before = await fetch(database_url, CATALOGUE)
+    named = (
+        "function public.team_count()",
+        "function public.team_of(public.jobs_maint_hours)",
+        "table constraint of_failure on public.team_notes",
+        "table public.team_old_audit",
+        "view public.team_failures",
+    )
+    assert (await ask(pool, PreviewDropSchema())).dependents == named
+    with pytest.raises(
+        ChangeRefused, match=r"Nothing was removed: .*view public.team_failures dep"
+    ):
         await ask(pool, DropSchema())
-    assert await fetch(database_url, "SELECT count(*) FROM team_failures") == [(0,)]
-    await conn.execute("DROP VIEW team_failures")
+    assert await fetch(database_url, CATALOGUE) == before
+    await conn.execute(
+        "DROP VIEW team_failures CASCADE; DROP TABLE team_notes, team_old_audit;"
+        "DROP FUNCTION team_count(), team_of(jobs_maint_hours)"
+    )
     assert (await ask(pool, DropSchema())).dropped
+
+
+async def test_a_job_of_ours_that_the_team_refers_to_stops_it_before_anything_is_gone(
+    pool, conn, database_url
+):
+    await fetch(database_url, OUR_JOBS)
+    await conn.execute(
+        "CREATE TABLE team_jobs (job_id bigint CONSTRAINT of_job REFERENCES procrastinate_jobs);"
+        f"INSERT INTO team_jobs SELECT min(id) FROM procrastinate_jobs WHERE task_name = '{RESCUE}'"
+    )
+    before = await fetch(database_url, CATALOGUE)
+    with pytest.raises(ChangeRefused, match=r"foreign key of_job of table public\.team_jobs"):
+        await ask(pool, DropSchema())
+    assert await fetch(database_url, CATALOGUE) == before
 
 
 async def test_an_index_that_must_wait_is_named_and_the_rest_is_done(pool, conn, database_url):

@@ -87,7 +87,7 @@ def confirm_drop(actor: Actor, command: Command) -> tuple[Any, int]:
     if command.dry_run or found.empty:
         return found, 0
     if stream is not None:
-        if found.in_use_by:
+        if found.in_use_by or found.dependents:
             return found, NONE_DONE
         if not _ask_about(found, DROP_QUESTION, stream):
             return UNCHANGED, 0

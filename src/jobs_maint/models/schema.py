@@ -41,8 +41,8 @@ class SchemaDropReport(Report):
 
     `indexes`: on Procrastinate's tables. `jobs`: those of our own tasks, whatever their status;
     `periodic`: rows that remember when our tasks were last deferred. `in_use_by`: who still uses
-    our tables, a few words each; nothing is dropped while there is one. `problems`: an index that
-    could not be dropped now, a sentence each.
+    our tables, a few words each; `dependents`: what of the team depends on them. Nothing is dropped
+    while there is one. `problems`: an index that could not be dropped now, a sentence each.
     """
 
     kind: ClassVar[str] = "schema_drop"
@@ -53,6 +53,7 @@ class SchemaDropReport(Report):
     jobs: int
     periodic: int
     in_use_by: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property

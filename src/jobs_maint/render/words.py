@@ -56,6 +56,13 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         page.line(
             "Take jobs_maint.register(app) out of the app, restart its workers and stop the bot."
         )
+    if report.dependents:
+        page.line(
+            "Nothing can be removed yet. These depend on our tables; drop them first:",
+            "bold yellow",
+        )
+        for dependent in report.dependents:
+            page.line(safe_line(dependent), indent=2)
     if report.problems:
         page.line("Not removed:", "bold yellow")
         for problem in report.problems:

@@ -16,6 +16,30 @@ WHERE n.nspname = %(home)s AND t.relname LIKE 'procrastinate\_%%'
   AND (x.relname = ANY (%(names)s::text[]) OR x.relname LIKE 'jobs\_maint\_old\_%%')
 ORDER BY x.relname;
 
+-- name: list_dependents (home, names)
+-- What is not ours and would go with our tables or stop their drop: a view, a foreign key, a table
+-- that inherits, a function whose arguments or body PostgreSQL reads. What belongs to our tables
+-- (`auto`, `internal`) goes with them and is not named. Identified, not described: never translated.
+WITH ours AS (
+    SELECT c.oid, c.reltype, t.typarray FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_type t ON t.oid = c.reltype
+    WHERE n.nspname = %(home)s AND c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p')
+), found AS (
+    SELECT DISTINCT d.classid, d.objid FROM pg_depend d JOIN ours
+      ON (d.refclassid = 'pg_class'::regclass AND d.refobjid = ours.oid)
+      OR (d.refclassid = 'pg_type'::regclass AND d.refobjid IN (ours.reltype, ours.typarray))
+    WHERE d.deptype = 'n' AND NOT EXISTS (
+        SELECT 1 FROM pg_depend o JOIN ours own ON o.refobjid = own.oid
+        WHERE o.refclassid = 'pg_class'::regclass AND o.classid = d.classid
+          AND o.objid = d.objid AND o.deptype <> 'n')
+)
+SELECT DISTINCT o.type || ' ' || o.identity AS name
+FROM found LEFT JOIN pg_rewrite r ON found.classid = 'pg_rewrite'::regclass AND r.oid = found.objid
+CROSS JOIN LATERAL pg_identify_object(
+    CASE WHEN r.oid IS NULL THEN found.classid ELSE 'pg_class'::regclass END,
+    coalesce(r.ev_class, found.objid), 0) AS o
+ORDER BY 1 LIMIT 20;
+
 -- name: count_jobs (tasks)
 -- Rows that our own tasks left in Procrastinate's tables.
 SELECT (SELECT count(*) FROM procrastinate_jobs
@@ -30,8 +54,9 @@ WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
 ORDER BY host, pid LIMIT 10;
 
 -- name: list_sessions (names)
--- Our other programs that are connected to this database.
-SELECT application_name AS name, count(*) AS sessions FROM pg_stat_activity
+-- Bots that are connected to this database. A worker is known by its beats: behind a proxy such as
+-- PgBouncer a session keeps the name of whoever used it last.
+SELECT application_name AS name, min(pid) AS pid FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = ANY (%(names)s::text[])
   AND pid <> pg_backend_pid()
 GROUP BY 1 ORDER BY 1;

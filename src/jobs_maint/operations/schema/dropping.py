@@ -9,8 +9,9 @@ import psycopg
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable, SchemaMismatch
+from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.models import OurTable, SchemaDropReport
+from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
 from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.rights import require_rights
@@ -21,7 +22,7 @@ from jobs_maint.upstream import OUR_TASKS
 __all__ = ["drop_schema", "preview_drop"]
 
 TABLES = ["jobs_maint_migrations", *list_tables()]
-PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready", "jobs-maint-recorder"]
+PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready"]
 BATCH = 1000
 PATIENCE = timedelta(seconds=30)
 """How long the drop of an index waits for somebody's transaction."""
@@ -34,13 +35,12 @@ async def preview_drop(pool: Pool) -> SchemaDropReport:
 
 
 async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDropReport:
-    """Drop our indexes, jobs, periodic rows and tables, in this order; returns what was there.
+    """Drop our jobs, periodic rows, indexes and tables, in this order; returns what was there.
 
     An order in which a run that breaks off can be repeated. An index that waits longer than
     `patience` for a transaction is reported, and the rest is done. Raises AlreadyRunning while a
-    worker or a bot uses the tables, and DatabaseUnavailable without the rights or when something
-    of the team depends on a table of ours; neither has changed anything by then, but for the latter
-    the indexes and our own jobs.
+    worker or a bot uses the tables, ChangeRefused when something of the team depends on them and
+    DatabaseUnavailable without the rights; nothing has been changed by then.
     """
     async with pool.connection() as conn:
         async with transaction(conn):
@@ -52,12 +52,16 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
             raise AlreadyRunning(
                 f"Nothing was removed: our tables are still used by {', '.join(found.in_use_by)}. "
                 "Take `jobs_maint.register(app)` out of the app, restart its workers, stop the "
-                "bot, then try again. A killed worker counts until it has missed three beats."
+                "bot, then try again. A killed worker counts until it has missed three beats; a "
+                "bot's session may outlive it in a proxy such as PgBouncer, until "
+                "pg_terminate_backend of its process ends it."
             )
+        if found.dependents:
+            raise ChangeRefused(_refuse(found.dependents))
         if found.empty or home is None:
             return found
-        problems = [await _drop_index(pool, conn, home, name, patience) for name in found.indexes]
         await _delete_jobs(conn)
+        problems = [await _drop_index(pool, conn, home, name, patience) for name in found.indexes]
         await _drop_tables(conn, home, [table.name for table in found.tables])
     return replace(found, dropped=True, problems=tuple(filter(None, problems)))
 
@@ -87,9 +91,10 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
         users += [f"a worker (process {row['pid']} on {row['host']})" for row in beating]
-    for row in await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS}):
-        if not (users and row["name"] == "jobs-maint-recorder"):
-            users.append(f"{row['name']} (connected)")
+    bots = await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS})
+    users += [f"{row['name']} (process {row['pid']} of the database)" for row in bots]
+    params = {"home": home, "names": TABLES}
+    dependents = await fetch_all(conn, queries["list_dependents"], params)
     return SchemaDropReport(
         False,
         tuple(OurTable(table["name"], table["size_bytes"]) for table in tables),
@@ -97,6 +102,7 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
         left["jobs"],
         left["periodic"],
         tuple(users),
+        tuple(row["name"] for row in dependents),
     )
 
 
@@ -121,13 +127,21 @@ async def _drop_index(
 
 async def _delete_jobs(conn: Conn) -> None:
     queries = load_queries("drop")
-    async with transaction(conn):
-        await conn.execute(queries["delete_periodic"], {"tasks": OUR_TASKS})
-    while True:
+    try:
         async with transaction(conn):
-            params = {"tasks": OUR_TASKS, "limit": BATCH}
-            if not await fetch_all(conn, queries["delete_jobs"], params):
-                return
+            await conn.execute(queries["delete_periodic"], {"tasks": OUR_TASKS})
+        while True:
+            async with transaction(conn):
+                params = {"tasks": OUR_TASKS, "limit": BATCH}
+                if not await fetch_all(conn, queries["delete_jobs"], params):
+                    return
+    except psycopg.Error as exc:
+        if not is_refusal(exc):
+            raise
+        raise ChangeRefused(
+            f"A job of our own tasks could not be deleted: {describe_refusal(exc)}. Our "
+            "tables and indexes are as they were. Then run `jobs-maint schema drop` again."
+        ) from exc
 
 
 async def _drop_tables(conn: Conn, home: str, tables: list[str]) -> None:
@@ -138,10 +152,18 @@ async def _drop_tables(conn: Conn, home: str, tables: list[str]) -> None:
             if names:
                 await conn.execute(f"DROP TABLE IF EXISTS {names}".encode())
     except pg.DependentObjectsStillExist as exc:
-        raise DatabaseUnavailable(
+        raise ChangeRefused(
             f"Our tables were not dropped: {_explain(exc)}. Drop what depends on them first, then "
             "run `jobs-maint schema drop` again; our indexes and jobs are gone already."
         ) from exc
+
+
+def _refuse(dependents: tuple[str, ...]) -> str:
+    depend = "depends" if len(dependents) == 1 else "depend"
+    return (
+        f"Nothing was removed: {', '.join(dependents)} {depend} on our tables. Drop that first, "
+        "then run `jobs-maint schema drop` again."
+    )
 
 
 def _explain(exc: psycopg.Error) -> str:
