@@ -53,7 +53,8 @@ _CODE = re.compile(
     rf"""
     \b(?:[45]\d\d)\ (?:{_PHRASES}|Client\ Error|Server\ Error|Service\ Temporarily\ Unavailable)
     | \b(?:errno|error|status|code|statuscode|status\ code|error\ code|exit\ status|exit\ code
-          |exitcode|exited\ with|http|httperror|http\ error|signal|sqlstate|grpc_status|reason\ code)
+          |exitcode|exited\ with|http|httperror|http\ error|signal|sqlstate|grpc_status
+          |reason\ code)
       ['"]?[\ :=(\[<]{{0,3}}-?\d{{1,5}}\b(?![.\d]*[-/]\d)
     | \bSQLSTATE\[\w{{5}}\] | \b(?:ORA|DPY|DPI|PLS)-\d+ | \bE\d{{5}}\b | \bSignals\.\w+:\ \d+
     | \berror\ occurred\ \(\d{{3}}\)
