@@ -22,6 +22,7 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.operations.failures import newest as failures
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -145,6 +146,22 @@ async def test_an_unknown_queue_is_refused_with_the_one_that_was_meant(pool, mak
         await ask(pool, ShowStats(queue="webhok"))
     with pytest.raises(InvalidRequest, match="There is no queue"):
         await ask(pool, ListFailed(queue="'; DROP TABLE procrastinate_jobs; --"))
+
+
+async def test_what_was_meant_is_spelt_as_the_command_reads_it(pool, make_job):
+    """Typed as it is told, it is found, where a queue is a name and where it is a glob."""
+    for name in ("web\\hook*1", "two  words\t"):
+        await make_job(queue=name, status="failed")
+
+    def read(typed, name):
+        return parse_words(split_text(f"{typed} {name}"), "shell").action
+
+    for typed in ("stats", "failed", "errors", "retry --all", "purge --queue"):
+        for near in ("'web\\hok\\*1'", "'two word'"):
+            with pytest.raises(InvalidRequest, match="did you mean") as caught:
+                await ask(pool, read(typed, near))
+            meant = str(caught.value).partition("did you mean ")[2].removesuffix("?")
+            await ask(pool, read(typed, meant))
 
 
 async def test_failed_lists_the_newest_failure_first_not_the_newest_job(pool, make_job):

@@ -36,6 +36,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.errors import NotPermitted
 from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.quoting import unescape
 
 
 def slack(*grants, channel="C1"):
@@ -241,8 +242,9 @@ def test_printed_words_say_the_same_to_a_shell_and_to_slack():
     for text, words, error in zip(texts, said, errors, strict=True):
         assert parse_words(split_text(words), "slack").action.filter.queue == text
         assert parse_words(split_text(error), "slack").action.error == text
-        assert text in shlex.split(words)
+        assert text in map(unescape, shlex.split(words))
     script = "".join(f"printf '%s\\0' {words}\n" for words in said)
     shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
-    read = [text for text in shown.split("\0") if text not in {"cancel", "--all", "--queue", ""}]
+    words = map(unescape, shown.split("\0"))
+    read = [text for text in words if text not in {"cancel", "--all", "--queue", ""}]
     assert read == texts

@@ -288,7 +288,7 @@ def test_an_unexpected_error_shows_an_id_and_its_traceback(meet, capsys):
     first, *rest = err.splitlines()
     assert first.startswith("jobs-maint: unexpected ZeroDivisionError (id ")
     assert "please report it" in first
-    assert rest[-1] == "ZeroDivisionError: oh \\x1b[31m"
+    assert rest[-1] == "ZeroDivisionError: oh \\u{1b}[31m"
     assert cli.main(["stats", "--json"]) == 70
     error = json.loads(capsys.readouterr().err)["error"]
     assert error["code"] == "unexpected"
@@ -298,7 +298,7 @@ def test_an_unexpected_error_shows_an_id_and_its_traceback(meet, capsys):
 def test_foreign_text_in_an_error_is_harmless(meet, capsys):
     meet(JobNotFound("no \x1b[2J\nsuch \u202ejob"))
     assert cli.main(["status", "1"]) == 3
-    assert capsys.readouterr().err == "jobs-maint: no \\x1b[2J such \\u202ejob\n"
+    assert capsys.readouterr().err == "jobs-maint: no \\u{1b}[2J such \\u{202e}job\n"
 
 
 def test_a_user_without_a_name_is_still_somebody(monkeypatch):

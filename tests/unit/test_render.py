@@ -122,15 +122,16 @@ EVERY_RESULT = [
     ("text", "safe"),
     [
         ("plain text", "plain text"),
+        ("", '""'),
         ("grüße 日本 🎉", "grüße 日本 🎉"),
         ("👩\u200d👧", "👩\u200d👧"),
-        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
-        ("\x1b[31m", "\\x1b[31m"),
-        ("\0\x07\x7f\x9b", "\\x00\\x07\\x7f\\x9b"),
-        ("\u202eevil\u2066\u200f\u061c", "\\u202eevil\\u2066\\u200f\\u061c"),
-        ("\ud800", "\\ud800"),
-        ("\u2028\u2029", "\\u2028\\u2029"),
-        ("\U000e0041", "\\U000e0041"),
+        ("a\nb\tc\rd", "a\\u{a}b\\u{9}c\\u{d}d"),
+        ("\x1b[31m", "\\u{1b}[31m"),
+        ("\0\x07\x7f\x9b", "\\u{0}\\u{7}\\u{7f}\\u{9b}"),
+        ("\u202eevil\u2066\u200f\u061c", "\\u{202e}evil\\u{2066}\\u{200f}\\u{61c}"),
+        ("\ud800", "\\u{d800}"),
+        ("\u2028\u2029", "\\u{2028}\\u{2029}"),
+        ("\U000e0041", "\\u{e0041}"),
     ],
 )
 def test_what_could_act_on_a_terminal_becomes_visible(text, safe):
@@ -139,7 +140,7 @@ def test_what_could_act_on_a_terminal_becomes_visible(text, safe):
 
 def test_a_message_of_many_lines_becomes_one_and_a_block_keeps_its_lines():
     assert safe_line("  a\n\n  b\tc ") == "a b c"
-    assert safe_block("a\r\n\tb\x1b\n") == "a\n    b\\x1b\n"
+    assert safe_block("a\r\n\tb\x1b\n") == "a\n    b\\u{1b}\n"
 
 
 def test_every_control_and_direction_character_is_caught():

@@ -177,7 +177,11 @@ def test_there_is_no_undo_where_nothing_could_be_put_back(report):
 
 @pytest.mark.parametrize(
     ("queues", "follow"),
-    [(("webhook",), "/jobs stats webhook"), (("two words",), "/jobs stats"), ((), "/jobs stats")],
+    [
+        (("webhook",), "/jobs stats webhook"),
+        (("two words",), '/jobs stats "two words"'),
+        ((), "/jobs stats"),
+    ],
 )
 def test_what_runs_again_can_be_followed(queues, follow):
     assert f"back in the queue · `{follow}` shows how they go" in lines(

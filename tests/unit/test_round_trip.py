@@ -1,6 +1,8 @@
 """What a button or an undo line prints reads back as the same request, for every text."""
 
 import random
+import shlex
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -18,18 +20,48 @@ from jobs_maint.actions import (
     ShowDigest,
     ShowStats,
 )
+from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.quoting import unescape
+from jobs_maint.render import safe_line
 
 ALPHABET = (
     *"abcXYZ0189 \t\n",
     *"'\"`“”„‟‘’‚«»=-–—−*_~?\\#,.:;!@&<>|/()[]{}$%^+",
     *"äßé漢🙂\u00a0\u00ad\u200b\u200d\u202e\u2060\ufe0f\ufeff",
+    *(
+        "\r",
+        "\x07",
+        "\x1b",
+        "\x7f",
+        "\x9b",
+        "\u200f",
+        "\u2028",
+        "\u2003",
+        "  ",
+        "\\*",
+        "a\\b",
+        "\\u{1b}",
+    ),
     *("--", "--since", "--error", "--All", "&amp;", "&lt;", "<@U1>", "`a b`", "``", "''", '""'),
 )
 KNOWN = [
     *("", " ", "'", '"', "`", "''", '""', 'say "it\'s" now', "'\"", "\"'", "“", "can’t", "–x"),
     *("--since", "-", "--", "-1", "4711", "#1", "1,2", "*", "*a*", "`a`", "a`", "=", "='x y'"),
+    *(
+        "--all",
+        "--All",
+        "-h",
+        "--help",
+        "\t",
+        "\x1b[2J",
+        "a\\b",
+        "a\\*b",
+        "\\u{9}",
+        "\u202ea",
+        "a  b",
+    ),
     *("\u200b", "a\u200bb", " a", "a ", "a\nb", "&amp;", "<b>", "\\*", "\\", "Retry", "help"),
 ]
 
@@ -67,9 +99,45 @@ def test_what_a_button_carries_and_what_is_printed_read_back_as_the_same_request
     for text in texts():
         for action in requests(text):
             words = action.words()
+            assert safe_line(words) == words, text  # nothing is left to be shown otherwise
             clicked = parse_words(split_text(words), "slack").action
             typed = parse_words(split_text(clean_text(escape(words))), "slack").action
             assert (clicked, typed) == (action, action), (text, words)
+            if not isinstance(action, ShowDigest):
+                assert parse_words(shlex.split(words), "shell").action == action, (text, words)
+
+
+def test_a_shell_reads_what_is_printed_as_the_same_words():
+    known = list(texts())
+    line = " ".join(map(quote_word, known))
+    script = f"printf '%s\\0' {line}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
+    assert [unescape(word) for word in done.stdout.decode().split("\0")[:-1]] == known
+
+
+def test_a_quoted_word_is_a_name_whatever_it_looks_like():
+    def read(line):
+        return parse_words(split_text(line), "slack").action
+
+    for name in ("--all", "--since", "-h", "-1"):
+        assert read(f'retry --all "{name}" --since 1h').filter.queue == name
+        assert read(f"stats '{name}'") == ShowStats(name)
+        assert read(f"failed '{name}' -- ").queue == name
+        assert read(f'failed --error "{name}"').error == name
+    assert read("stats -- --all") == ShowStats("--all")
+
+
+@pytest.mark.parametrize("surface", ["slack", "shell"])
+def test_an_option_that_is_given_twice_is_refused(surface):
+    """In a shell nobody sees the quotes of `retry --all "--all"`, which is every failed job."""
+    for line in ("retry --all --all", "failed --since 1h --since 2h", "errors --limit=1 --limit 2"):
+        with pytest.raises(InvalidRequest, match=r"is given twice; .*after --"):
+            parse_words(line.split(), surface)
+    assert parse_words(["failed", "--queues", "a", "--queues", "b"], surface).action.queues == (
+        "a",
+        "b",
+    )
+    assert parse_words(["failed", "--error", "--error"], surface).action.error == "--error"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +155,8 @@ def test_an_id_is_understood_as_slack_shows_it(typed):
         "retri --sinse 1h", "retyr can't", "faild --limt 5", "failde --limit x", "stast a b",
         "retry webhook", "retry \"a\" 'b", "retry it's", "--limit failed", "--private failed x",
         "cancle --all --runing", "retry --al 'two words'", 'retry "two words"', "Retri «a b»",
+        "retry 'a\\b'", "retry 'a\\*b'", "retry 'a\tb'", "Retri --all 'a\\b'",
+        'retri --all "--all"',
     ],
 )  # fmt: skip
 def test_a_suggestion_reads_as_a_request(typed):
@@ -94,5 +164,7 @@ def test_a_suggestion_reads_as_a_request(typed):
         parse_words(split_text(typed), "slack")
     if (line := caught.value.suggestion) is not None:
         parse_words(split_text(line), "slack")
+        said = str(caught.value).partition("did you mean ")[2].rstrip("?")
+        assert said in (f"'{line}'", line) or "…" in said or said.startswith("--")
     else:
         assert "did you mean" not in str(caught.value)

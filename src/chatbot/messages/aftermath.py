@@ -6,7 +6,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, bold, buttons, paragraph, user, when
-from chatbot.messages.words import cut, short_task
+from chatbot.messages.words import name_queue, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, PreviewBulk, RetryJobs
 from jobs_maint.models import Aftermath, ItemResult
 
@@ -71,7 +71,7 @@ def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
         verdict = f"{job} was retried and {'has not ended yet' if after.pending else 'stopped'}."
     what = "Retried by "
     if item.task and item.queue:
-        what = f"{short_task(item.task)} in {cut(item.queue, 60)}, retried by "
+        what = f"{short_task(item.task)} in {name_queue(item.queue)}, retried by "
     line: Line = [what, user(by), ", looked at ", when(after.as_of, after.as_of), "."]
     again = []
     if after.failed:

@@ -28,6 +28,7 @@ from chatbot.messages.words import (
     defuse,
     describe_loss,
     first_lines,
+    name_queue,
     sentence,
     short_task,
 )
@@ -123,7 +124,7 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
 def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
     state = f"Job {job.job_id} {describe_state(job.status)}"
-    where = f"{short_task(job.task)} in {cut(job.queue, 60)}"
+    where = f"{short_task(job.task)} in {name_queue(job.queue)}"
     tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
     if last is None or not _is_headline(job, last):
         return [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]

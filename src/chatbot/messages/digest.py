@@ -23,7 +23,7 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
-from chatbot.messages.words import count, cut, say_change, say_span, short_task
+from chatbot.messages.words import count, cut, name_queue, say_change, say_span, short_task
 from jobs_maint.actions import ListFailed, plain_name
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
@@ -110,7 +110,7 @@ def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
 
 
 def _say_late(late: Sequence[QueueStats]) -> str:
-    name, age = cut(late[0].queue, 60), format_age(late[0].oldest_ready_seconds or 0)
+    name, age = name_queue(late[0].queue), format_age(late[0].oldest_ready_seconds or 0)
     others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
     return f"{name} is {age} behind{others}"
 
@@ -161,7 +161,7 @@ def _context(report: DigestReport) -> Part:
     told = back if report.purged is None else f"{purged} · {back}"
     lines: list[Line] = [[*span, f" · {told}"]]
     if report.limited_to_queues is not None:
-        names = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
+        names = ", ".join(name_queue(queue) for queue in report.limited_to_queues[:20])
         lines.append([cut(f"only queues that your role reaches: {names}", 300)])
     return context(*lines)
 

@@ -22,7 +22,7 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, count, cut, larger_limit, say_span, short_task
+from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
 from jobs_maint.render import say_coverage
@@ -107,7 +107,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.at_least:
         parts.insert(0, "More than")
     if report.queue:
-        parts.append(f"in {cut(report.queue, 60)}")
+        parts.append(f"in {name_queue(report.queue)}")
     if report.task and not only:
         parts.append(f"with {cut(report.task, 60)!r} in the task's name")
     if report.error:
@@ -152,7 +152,9 @@ def _item(group: FailedGroup, report: FailedJobsReport, runbooks: Runbooks) -> l
         bold(f"{'' if one else f'{group.count:,} × '}{short_task(group.task)}")
     ]
     if not report.queue:
-        line.append(f"  in {cut(group.queue, 60) if group.queue is not None else 'several queues'}")
+        line.append(
+            f"  in {name_queue(group.queue) if group.queue is not None else 'several queues'}"
+        )
     facts = [*list_ids(group.job_ids, group.count)]
     if one and group.last_at is not None:
         facts += [" · ", ago(report.as_of - group.last_at)]

@@ -28,6 +28,7 @@ from chatbot.messages.words import (
     count,
     cut,
     larger_limit,
+    name_queue,
     say_change,
     say_span,
     sentence,
@@ -97,7 +98,7 @@ def render_errors(
 def _headline(
     report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
 ) -> list[Line]:
-    where = f" in {cut(report.queue, 60)}" if report.queue is not None else ""
+    where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
         return [
@@ -197,7 +198,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
 def _notes(report: ErrorsReport) -> list[Line]:
     notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
     if report.limited_to_queues is not None:
-        queues = ", ".join(cut(queue, 60) for queue in report.limited_to_queues[:20])
+        queues = ", ".join(name_queue(queue) for queue in report.limited_to_queues[:20])
         notes.append([cut(f"only queues that your role reaches: {queues}", 300)])
     return notes
 

@@ -8,7 +8,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
-from chatbot.messages.words import count, cut, sentence, short_task
+from chatbot.messages.words import count, cut, name_queue, sentence, short_task
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
@@ -108,7 +108,7 @@ def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
 def _what(item: ItemResult) -> str:
     if not item.task or not item.queue:
         return "It"
-    return f"{short_task(item.task)} in {cut(item.queue, 60)}"
+    return f"{short_task(item.task)} in {name_queue(item.queue)}"
 
 
 def _refused(report: ActReport) -> list[Line]:

@@ -37,6 +37,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, sentence
+from jobs_maint.actions import ShowStats
 from jobs_maint.durations import format_age
 from jobs_maint.models import Aftermath, BulkReport, SkipGroup
 from jobs_maint.verbs import RESCUED, find_verb
@@ -191,9 +192,8 @@ def _ended(group: SkipGroup) -> str:
 
 
 def _follow(queues: tuple[str, ...]) -> str:
-    queue = queues[0] if len(queues) == 1 else ""
-    plain = re.fullmatch(r"\w[\w.-]{0,59}", queue, re.ASCII)
-    return f"stats {queue}" if plain else "stats"
+    queue = queues[0] if len(queues) == 1 and len(queues[0]) < 60 else None
+    return ShowStats(queue).words()
 
 
 def render_dropped(words: str, command: str, *, by: str) -> Message:

@@ -20,7 +20,7 @@ from chatbot.messages.parts import (
     user,
 )
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, cut, short_task
+from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
@@ -106,7 +106,7 @@ def _tell(alike: Sequence[ItemResult]) -> Part:
     if number > MOST_IDS:
         line.append(f" and {number - MOST_IDS:,} more")
     if item.queue:
-        line.append(f" · {cut(item.queue, 60)}")
+        line.append(f" · {name_queue(item.queue)}")
     reason = item.reason[:1_000]
     if item.code in _BECAME:
         line.append(f" · {_BECAME[item.code]}")

@@ -8,7 +8,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
 from chatbot.messages.parts import table as build_table
-from chatbot.messages.words import count, cut, number
+from chatbot.messages.words import count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport
@@ -66,7 +66,7 @@ def _no_queues(report: StatsReport, command: str) -> Line:
     if report.queue is not None:
         return [
             "🟡 ",
-            bold(f"There is no job in a queue named {cut(report.queue, 60)}."),
+            bold(f"There is no job in a queue named {name_queue(report.queue)}."),
             " ",
             code(f"{command} stats"),
             " shows all queues.",
@@ -90,7 +90,7 @@ def _context(report: StatsReport, notes: list[Line]) -> Part:
 
 def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
     return (
-        cut(queue.queue, 60),
+        name_queue(queue.queue),
         number(queue.failed_last_hour),
         _oldest(queue) or "–",
         f"{_about(queue, report)}{number(queue.ready)}",
@@ -116,7 +116,7 @@ def _sentences(queues: Sequence[QueueStats], report: StatsReport) -> list[Line]:
         day += [f"{queue.done_last_day:,} done"] if queue.done_last_day else []
         told = [", ".join(now)] if now else []
         told += [f"in 24 hours {', '.join(day)}"] if day else []
-        name = cut(queue.queue, 60)
+        name = name_queue(queue.queue)
         if told:
             lines.append([bold(name), f": {'; '.join(told)}"])
         else:

@@ -17,7 +17,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.words import count, cut, short_task
+from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import StuckJob, StuckReport
@@ -94,7 +94,7 @@ def _due_in(job: StuckJob) -> float:
 
 def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
     line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
-    facts = [cut(job.queue, 60)]
+    facts = [name_queue(job.queue)]
     if job.running_seconds is not None:
         facts.append(f"running {format_age(job.running_seconds)}")
     if job.attempts:

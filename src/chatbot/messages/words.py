@@ -17,6 +17,7 @@ __all__ = [
     "escape",
     "first_lines",
     "larger_limit",
+    "name_queue",
     "number",
     "say_change",
     "say_span",
@@ -44,6 +45,11 @@ def escape(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def name_queue(name: str) -> str:
+    """An empty name is seen, too."""
+    return cut(name, 60) or '""'
 
 
 def cut_middle(text: str, limit: int, where: str) -> str:

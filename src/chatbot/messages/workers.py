@@ -16,7 +16,7 @@ from chatbot.messages.parts import (
     table,
     when,
 )
-from chatbot.messages.words import count, cut, number, short_task
+from chatbot.messages.words import count, cut, name_queue, number, short_task
 from jobs_maint.actions import ListStuck, ListWorkers
 from jobs_maint.durations import format_age
 from jobs_maint.models import StuckJob, WorkersReport, WorkerView
@@ -122,7 +122,7 @@ def _sentence(worker: WorkerView) -> Line:
 def _queues(worker: WorkerView) -> str:
     if worker.queues is None:
         return "all" if worker.recorder else "not known"
-    return cut(", ".join(cut(queue, 60) for queue in worker.queues[:20]), 60)
+    return cut(", ".join(name_queue(queue) for queue in worker.queues[:20]), 60)
 
 
 def _row(worker: WorkerView) -> tuple[str, ...]:

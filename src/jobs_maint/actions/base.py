@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import NotPermitted
+from jobs_maint.quoting import quote_word
 
 __all__ = ["EVERY_QUEUE", "Action", "permit", "quote_word", "require_role", "spell"]
 
@@ -93,26 +93,3 @@ def spell(word: str, *places: object, flags: Sequence[str] = (), **options: obje
     if guarded:
         parts += ["--", *map(quote_word, there)]
     return " ".join(parts)
-
-
-_READS_OTHERWISE = re.compile(
-    # Spaces, and what a shell reads as more than text; dashes, marks and invisible characters that
-    # typed text loses.
-    r"[\s\"'`$&|;<>()\[\]{}*?!\\#^]|(?:^|=)[“”„‟‘’‚«]|^[–—―−_~=]|"
-    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
-)
-_IN_DOUBLE = re.compile(r"[\"$`\\!]")
-"""What a shell does not take as text between double quotes."""
-
-
-def quote_word(text: str) -> str:
-    """The text as one word of a command line, quoted where it has to be.
-
-    A shell and `split_text` read it alike, so that it can be pasted into either.
-    """
-    if text and not _READS_OTHERWISE.search(text):
-        return text
-    if not _IN_DOUBLE.search(text):
-        return f'"{text}"'
-    escaped = text.replace("'", "'\\''")
-    return f"'{escaped}'"

@@ -15,6 +15,7 @@ from jobs_maint.grammar.command import Command, Surface
 from jobs_maint.grammar.params import JobIds, no_job_id, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
+from jobs_maint.quoting import unescape
 
 __all__ = ["parse_words", "unknown_word"]
 
@@ -34,7 +35,7 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
         text = str(exc).partition("; did you mean")[0]
         if line is None:
             raise InvalidRequest(f"{text}; see help") from None
-        raise InvalidRequest(f"{text}; did you mean {short(line)!r}?", suggestion=line) from None
+        raise InvalidRequest(f"{text}; did you mean '{short(line)}'?", suggestion=line) from None
 
 
 def _mend(line: str, surface: Surface) -> str | None:
@@ -53,7 +54,7 @@ def _mend(line: str, surface: Surface) -> str | None:
 
 def _parse(words: Sequence[str], surface: Surface) -> Command:
     root = build_grammar(surface)
-    words = [str(word) for word in words]
+    words = [unescape(str(word)) for word in words]
     if any("\0" in word for word in words):
         raise InvalidRequest("the words contain a NUL character; nothing was done")
     group, path = root, []
@@ -73,6 +74,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
         raise unknown_word(rest, path, group)
     command = group.commands[rest[0]]
     path.append(rest.pop(0))
+    _refuse_twice(path, rest, command)
     try:
         with command.make_context(" ".join(path), list(rest), auto_envvar_prefix=None) as context:
             return command.invoke(context)  # type: ignore[no-any-return]
@@ -91,7 +93,7 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
             )
         suggestion = _line([*path, *rest[1:], rest[0]])
         return InvalidRequest(
-            f"options come after the word; did you mean {short(suggestion)!r}?",
+            f"options come after the word; did you mean '{short(suggestion)}'?",
             suggestion=suggestion,
         )
     close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
@@ -100,9 +102,38 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
         return InvalidRequest(f"{short(full)!r} is not a known command; see help")
     suggestion = _line([*path, close[0], *rest[1:]])
     return InvalidRequest(
-        f"{short(full)!r} is not a known command; did you mean {short(suggestion)!r}?",
+        f"{short(full)!r} is not a known command; did you mean '{short(suggestion)}'?",
         suggestion=suggestion,
     )
+
+
+def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> None:
+    """An option given twice: the second may be a name, whose quotes a shell takes away."""
+    options = {
+        name: param
+        for param in command.params
+        if isinstance(param, click.Option)
+        for name in param.opts
+    }
+    seen: set[str] = set()
+    words = iter(rest)
+    for word in words:
+        if word == "--":
+            return
+        name, equals, _ = word.partition("=")
+        option = options.get(name)
+        if option is None or option.multiple:
+            if option is not None and not equals:
+                next(words, None)
+            continue
+        if name in seen:
+            raise InvalidRequest(
+                f"{' '.join(path)}: {name} is given twice; a name that looks like an option "
+                f"stands last, after --"
+            )
+        seen.add(name)
+        if not option.is_flag and not equals:
+            next(words, None)
 
 
 def _options(command: click.Command) -> list[str]:

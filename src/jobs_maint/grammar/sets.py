@@ -92,16 +92,16 @@ def _build_set(
         if options.get("request") is None or words:
             ids = JobIds()
             if words and words[0][:1].isalpha():
+                line = f"{verb} --all {quote_word(words[0])}"
                 raise InvalidRequest(
-                    f"{short(words[0])!r} is not a job id; did you mean "
-                    f"{short(f'{verb} --all {words[0]}')!r}?",
-                    suggestion=f"{verb} --all {quote_word(words[0])}",
+                    f"{short(words[0])!r} is not a job id; did you mean '{short(line)}'?",
+                    suggestion=line,
                 )
             return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
     if words and words[0].lstrip("#").replace(",", "").isdigit():
         raise InvalidRequest(
             f"{verb} takes ids or --all, not both: {words[0]!r} is an id; a queue of that name is "
-            f"--queue {words[0]}"
+            f"--queue {quote_word(words[0])}"
         )
     queues = [*words, *([options["queue"]] if options.get("queue") is not None else [])]
     if len(queues) > 1:

@@ -38,30 +38,33 @@ _DASHES = re.compile(r"^[–—―−][-–—―−]*(?=[A-Za-z])")
 def split_text(text: str) -> list[str]:
     """One line of text → words. Quotes group; an unpaired quote, as in `can't`, is text.
 
-    A doubled quote inside quotes is one quote: `"say ""it's"" now"`.
+    A doubled quote inside quotes is one quote: `"say ""it's"" now"`. What is quoted is no option:
+    it goes to the end, after `--`.
     """
     words: list[str] = []
+    names: list[str] = []
     takes_value = _value_options()
     known = _known_options()
     rest = _unmark_line(text)
-    ended = False
+    ended = is_value = False
     while (rest := rest.lstrip()) != "":
         word, quoted, rest = _take_word(rest)
-        if not quoted:
-            word = _INVISIBLE.sub("", word)
-            if not word:
-                continue
-            is_value = bool(words) and words[-1] in takes_value
-            if not ended and not is_value:
-                word = _as_option(word, known)
-            ended = ended or (word == "--" and not is_value)
+        if not quoted and not (word := _INVISIBLE.sub("", word)):
+            continue
+        if not quoted and not ended and not is_value:
+            word = _as_option(word, known)
+            ended = word == "--"
+        elif words and word.startswith("-") and quoted not in ("", "=") and not (ended or is_value):
+            names.append(word)
+            continue
+        is_value = not (quoted or ended or is_value) and word in takes_value
         if not words and quoted == "`" and " " in word:
             words += split_text(word)
         elif not words or words == ["help"]:
             words.append(_as_word(word))
         else:
             words.append(word)
-    return words
+    return [*words, *(names if ended or not names else ["--", *names])]
 
 
 def _take_word(text: str) -> tuple[str, str, str]:

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import unicodedata
+from jobs_maint.quoting import escape_hidden
 
 __all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task"]
 
-_DANGEROUS = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_JOINERS = {"\u200c", "\u200d"}
-"""Needed inside Persian and Indic words and inside emoji; they cannot reorder text."""
-
-
-def _visible(char: str) -> str:
-    if char in _JOINERS or unicodedata.category(char) not in _DANGEROUS:
-        return char
-    if char in "\n\t\r":
-        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[char]
-    code = ord(char)
-    if code < 0x100:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
 
 def safe_word(text: str) -> str:
-    """A name: control, format and direction characters and line breaks become visible escapes."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+    """A name: what cannot be shown becomes an escape that can be typed; an empty one is `""`."""
+    return escape_hidden(text) or '""'
 
 
 def safe_line(text: str) -> str:
     """A message on one line: runs of white space become one space, the rest as `safe_word`."""
-    return safe_word(" ".join(text.split()))
+    return escape_hidden(" ".join(text.split()))
 
 
 def safe_block(text: str) -> str:
     """Text of many lines, such as a traceback: line breaks and indentation stay."""
     lines = text.expandtabs(4).replace("\r\n", "\n").split("\n")
-    return "\n".join(safe_word(line) for line in lines)
+    return "\n".join(map(escape_hidden, lines))
 
 
 def cut(text: str, cells: int) -> str:

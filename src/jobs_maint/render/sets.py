@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, SkipGroup
+from jobs_maint.quoting import quote_word
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_survey
@@ -166,11 +166,16 @@ def render_bulk(report: BulkReport, page: Page) -> None:
     if not report.done:
         return
     if report.verb in {"retry", "rescue"}:
-        queue = report.queues[0] if len(report.queues) == 1 else ""
-        plain = f" {queue}" if re.fullmatch(r"\w[\w.-]*", queue, re.ASCII) else ""
-        page.line(f"Follow: jobs-maint stats{plain}")
+        queue = report.queues[0] if len(report.queues) == 1 else None
+        page.line(f"Follow: jobs-maint stats{_name(queue)}")
     elif report.done > asked:
         page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
+
+
+def _name(queue: str | None) -> str:
+    if queue is None:
+        return ""
+    return f" {'-- ' if queue.startswith('-') else ''}{quote_word(queue)}"
 
 
 def _remain(remain: int, largest: int) -> str:

@@ -120,9 +120,9 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     if waits:
         start = f"No worker is live and {waits}"
     elif len(behind) == 1:
-        start = f"{behind[0].queue} is {format_age(_behind(behind[0]))} behind"
+        start = f"{_name(behind[0])} is {format_age(_behind(behind[0]))} behind"
     elif behind:
-        worst = f"{behind[0].queue} the most ({format_age(_behind(behind[0]))})"
+        worst = f"{_name(behind[0])} the most ({format_age(_behind(behind[0]))})"
         start = f"{len(behind)} queues are behind, {worst}"
     elif failed and report.workers.live:
         return f"{failures[:1].upper()}{failures[1:]}; no queue is behind."
@@ -148,9 +148,13 @@ def _wait(ready: int) -> str:
     return f"{count_noun(ready, 'job')} {'waits' if ready == 1 else 'wait'}"
 
 
+def _name(queue: QueueStats) -> str:
+    return queue.queue or '""'
+
+
 def _keep_up(queues: tuple[QueueStats, ...]) -> str:
     if len(queues) == 1:
-        return f"{queues[0].queue} keeps up"
+        return f"{_name(queues[0])} keeps up"
     return f"All {len(queues)} queues keep up"
 
 

@@ -18,7 +18,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
     async with call.pool.connection() as conn, transaction(conn):
         queue = plain_name(wanted.queue) if wanted.queue is not None else None
         if queue is not None:
-            await require_queue(conn, queue, call.scope)
+            await require_queue(conn, queue, call.scope, as_glob=True)
         preview = await freeze_set(
             conn,
             call.actor,

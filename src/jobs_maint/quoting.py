@@ -1,0 +1,73 @@
+r"""Words that are printed so that they can be typed, in a shell and in Slack.
+
+A character that cannot be shown is written `\u{1b}` (ESC). Shells, globs and error texts hold
+nothing of this form, quotes keep it, and it is read back wherever a word is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["escape_hidden", "quote_word", "unescape"]
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_JOINERS = {"\u200c", "\u200d"}
+"""Needed inside Persian and Indic words and inside emoji; they cannot reorder text."""
+_ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
+_BLANK = re.compile(r"(?<= ) |[^\S ]")
+"""The second space of two, which a line that is folded loses, and spaces of other kinds."""
+
+
+def _escape(char: str) -> str:
+    return f"\\u{{{ord(char):x}}}"
+
+
+def escape_hidden(text: str) -> str:
+    """Control, format and direction characters and line breaks made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _escape(char) if unicodedata.category(char) in _HIDDEN and char not in _JOINERS else char
+        for char in text
+    )
+
+
+def _escape_word(text: str) -> str:
+    """The text so that `unescape` finds it again, although it was shown, copied and typed."""
+    text = _ESCAPE.sub(lambda found: _escape("\\") + found[0][1:], text)
+    return escape_hidden(_BLANK.sub(lambda found: _escape(found[0]), text))
+
+
+def unescape(text: str) -> str:
+    return _ESCAPE.sub(_read, text) if "\\u{" in text else text
+
+
+def _read(found: re.Match[str]) -> str:
+    code = int(found[1], 16)
+    is_character = code <= 0x10FFFF and not 0xD800 <= code < 0xE000
+    return chr(code) if is_character else found[0]
+
+
+_READS_OTHERWISE = re.compile(
+    # Spaces, and what a shell reads as more than text; dashes, marks and invisible characters that
+    # typed text loses.
+    r"[\s\"'`$&|;<>()\[\]{}*?!\\#^]|(?:^|=)[“”„‟‘’‚«]|^[–—―−_~=]|"
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
+)
+_IN_DOUBLE = re.compile(r"[\"$`\\!]")
+"""What a shell does not take as text between double quotes."""
+
+
+def quote_word(text: str) -> str:
+    """The text as one word of a command line, quoted where it has to be.
+
+    A shell and `split_text` read it alike, so that it can be pasted into either.
+    """
+    text = _escape_word(text)
+    if text and not _READS_OTHERWISE.search(text):
+        return text
+    if not _IN_DOUBLE.search(text):
+        return f'"{text}"'
+    escaped = text.replace("'", "'\\''")
+    return f"'{escaped}'"
