@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import functools
 import gc
+import io
 import json
 import os
 import runpy
@@ -156,13 +157,18 @@ def _take_terminal() -> None:
 
 
 def _import_the_world() -> None:
+    """And read what each process reads once and keeps: the SQL, the words, the pages."""
     import chatbot.cli
     import chatbot.digests.tasks  # noqa: F401
-    import jobs_maint.cli.confirm
-    import jobs_maint.cli.run
-    import jobs_maint.perform
-    import jobs_maint.render
-    import jobs_maint.tasks  # noqa: F401
+    import jobs_maint.cli.confirm  # noqa: F401
+    from jobs_maint import cli, sql
+    from jobs_maint.grammar.words import build_grammar
+
+    for file in Path(sql.__file__).parent.glob("*.sql"):
+        sql.load_queries(file.stem)
+    build_grammar("slack")
+    with contextlib.redirect_stdout(io.StringIO()):
+        cli.main(["help"])
 
 
 def _wait_for_request(requests: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -221,9 +227,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
 
 
 def _end(code: int) -> None:
-    """As an interpreter ends, but without taking apart all that was imported.
+    """As an interpreter ends, but without taking apart, and so copying, all that is shared.
 
-    That would touch, and so copy, every page that the fork shares: most of a short command's work.
     What nobody holds any more still tells so: tasks and connections that were left open.
     """
     threading._shutdown()
