@@ -1,11 +1,15 @@
 """`jobs-maint` as a process against a real PostgreSQL: what goes wrong, and foreign text."""
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.shell import answer
+from tests.support import forkserver
+from tests.support.processes import environment
+from tests.support.shell import COMMAND, answer
 
 NO_JOB = "9223372036854775807"
 
@@ -99,7 +103,41 @@ def test_a_wrong_password_ends_with_69_and_is_not_shown(jobs_maint, database_url
 def test_a_user_without_rights_ends_with_69_and_learns_which(jobs_maint, database_url, login):
     name, password = login
     url = database_url.replace("postgres@", f"{name}:{password}@")
-    assert_refused(jobs_maint("stats", url=url), 69, "permission denied")
+    assert_refused(jobs_maint("stats", url=url), 69, "lacks SELECT", "GRANT SELECT", f" TO {name};")
+
+
+async def test_what_was_changed_is_said_on_stderr_where_the_answer_cannot_be_written(
+    database_url, make_job
+):
+    env = environment(JOB_QUEUE_DATABASE_URL=database_url)
+
+    def run(stdout: int, *words: object) -> tuple[int, str]:
+        with tempfile.TemporaryFile() as err:
+            process = forkserver.start(
+                [*COMMAND, *map(str, words)], env=env, stdout=stdout, stderr=err.fileno()
+            )
+            code = process.wait(60)
+            err.seek(0)
+            return code, err.read().decode()
+
+    job_id = await make_job(status="failed")
+    with Path("/dev/full").open("w") as full:
+        code, said = run(full.fileno(), "retry", job_id)
+        assert (code, said.splitlines()[:2]) == (
+            74,
+            [
+                "jobs-maint: the answer could not be written: No space left on device",
+                f"1 job retried: {job_id} (default, task).",
+            ],
+        )
+    job_id = await make_job(status="failed")
+    reader, writer = os.pipe()
+    os.close(reader)
+    code, said = run(writer, "retry", "--all", "--yes", "--json")
+    os.close(writer)
+    error = json.loads(said)["error"]
+    assert (code, error["code"], error["answer"]["done"]) == (141, "output_failed", 1)
+    assert await make_job.status(job_id) == "todo"
 
 
 async def test_foreign_text_is_shown_harmless(jobs_maint, make_job):

@@ -262,6 +262,11 @@ async def test_schema_drop_shows_what_goes_and_asks_first(at_terminal, conn, dat
         terminal.send("n\n")
         assert terminal.end() == 0
     assert terminal.text.endswith("\nNothing was changed.\n")
+    with at_terminal("schema", "drop") as terminal:
+        terminal.wait_for("[y/N] ")
+        terminal.send(CTRL_C)
+        assert terminal.end() == 130
+    assert terminal.text.endswith("\njobs-maint: interrupted; nothing was changed\n")
     done = run_shell(database_url, "schema", "drop", "--yes", "--json")
     assert json.loads(done.stdout)["dropped"] is True
     again = run_shell(database_url, "schema", "drop", "--dry-run")

@@ -184,12 +184,13 @@ def test_a_full_disk_is_one_sentence():
     assert done.stderr == ("jobs-maint: the answer could not be written: No space left on device\n")
 
 
-def test_a_closed_output_is_no_error():
+def test_a_closed_output_is_one_sentence_too():
     done = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", *COMMAND, "help"],
         capture_output=True, text=True, timeout=60, env=environment(), check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    said = "jobs-maint: the answer could not be written: standard output is closed\n"
+    assert (done.returncode, done.stderr) == (cli.OUTPUT_FAILED, said)
 
 
 def test_ctrl_c_ends_with_130_and_one_word(silent_server):

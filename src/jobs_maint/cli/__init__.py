@@ -27,6 +27,7 @@ from jobs_maint.cli.output import (
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 
 if TYPE_CHECKING:
+    from jobs_maint.actions import Actor
     from jobs_maint.grammar import Command
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main", "run_process"]
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from jobs_maint.cli.completion import complete
 
             return complete(instruction, COMPLETE)
-        text, code = _answer(words)
+        text, code, acted = _answer(words)
     except JobsMaintError as exc:
         complain(exc.code, _with_suggestion(exc), as_json=as_json)
         return exc.exit_code
@@ -69,33 +70,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as exc:  # noqa: BLE001  the outermost guard: reported in full below
         complain_unexpected(exc, as_json=as_json)
         return UNEXPECTED
-    return print_answer(text, code)
+    return print_answer(text, code, acted=acted, as_json=as_json)
 
 
-def _answer(words: list[str]) -> tuple[str, int]:
-    """The text for stdout and the exit code."""
+def _answer(words: list[str]) -> tuple[str, int, bool]:
+    """The text for stdout, the exit code, and whether it tells of changes."""
     if words == ["--version"]:
-        return f"jobs-maint {find_version()}", 0
+        return f"jobs-maint {find_version()}", 0, False
     from jobs_maint import actions
     from jobs_maint.cli.login import find_actor
     from jobs_maint.grammar import build_help, parse_words
-    from jobs_maint.models import Preview
 
     command = parse_words(words, "shell")
     actor = find_actor()
     action = command.action
     if isinstance(action, actions.ShowHelp):
-        return _render(command, build_help(actor, "shell", action.about)), 0
+        return _render(command, build_help(actor, "shell", action.about)), 0, False
+    result, code = _carry_out(actor, command)
+    acts = (action.act or isinstance(action, actions.PreviewDropSchema)) and not command.dry_run
+    return result if isinstance(result, str) else _render(command, result), code, acts
+
+
+def _carry_out(actor: Actor, command: Command) -> tuple[object, int]:
+    """The result, or a sentence, and the exit code; asks first where that is needed."""
+    from jobs_maint import actions
+    from jobs_maint.models import Preview
+
+    action = command.action
     if isinstance(action, actions.PreviewBulk | actions.PreviewPurge | actions.PreviewRescue):
         from jobs_maint.cli.confirm import confirm
 
-        result, code = confirm(actor, command)
-        return result if isinstance(result, str) else _render(command, result), code
+        return confirm(actor, command)
     if isinstance(action, actions.PreviewDropSchema):
         from jobs_maint.cli.confirm import confirm_drop
 
-        result, code = confirm_drop(actor, command)
-        return result if isinstance(result, str) else _render(command, result), code
+        return confirm_drop(actor, command)
     from jobs_maint.cli import run
     from jobs_maint.cli.outcome import find_exit_code
 
@@ -103,9 +112,8 @@ def _answer(words: list[str]) -> tuple[str, int]:
     if isinstance(action, actions.RescueJobs) and isinstance(result, Preview):
         from jobs_maint.cli.confirm import confirm_shown
 
-        result, code = confirm_shown(actor, command, result)
-        return result if isinstance(result, str) else _render(command, result), code
-    return _render(command, result), find_exit_code(result)
+        return confirm_shown(actor, command, result)
+    return result, find_exit_code(result)
 
 
 def _render(command: Command, result: object) -> str:

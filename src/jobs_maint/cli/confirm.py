@@ -6,6 +6,8 @@ While a person thinks, no connection is held: the set is frozen in the database 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from jobs_maint.actions import (
@@ -36,6 +38,9 @@ INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
 DROP_QUESTION = "Remove all of this?"
 NOTHING_YET = "interrupted; nothing was changed"
+DROPPED_SOME = (
+    "interrupted; some of it may be removed already: run the same command again for the rest"
+)
 
 
 def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
@@ -45,7 +50,7 @@ def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
     database is asked anything.
     """
     stream = None if command.yes or command.dry_run else _find_terminal(command)
-    try:
+    with _nothing_yet(stream):
         preview: Preview = run.perform_action(actor, command.action)
         if command.dry_run:
             return preview, 0
@@ -56,10 +61,6 @@ def confirm(actor: Actor, command: Command) -> tuple[Any, int]:
                 return preview, NONE_DONE
             if not _ask(preview, stream):
                 return UNCHANGED, 0
-    except KeyboardInterrupt:
-        if stream is not None:
-            stream.write("\n")
-        raise KeyboardInterrupt(NOTHING_YET) from None
     return _act(actor, preview, preview.key, as_json=command.as_json)
 
 
@@ -75,24 +76,40 @@ def confirm_shown(actor: Actor, command: Command, preview: Preview) -> tuple[Any
             stream = _find_terminal(command)
         except InvalidRequest as exc:
             raise InvalidRequest(f"{' '.join(preview.warnings)} So {exc}") from exc
-        if not _ask(preview, stream):
-            return UNCHANGED, 0
+        with _nothing_yet(stream):
+            if not _ask(preview, stream):
+                return UNCHANGED, 0
     return _act(actor, preview, preview.key, as_json=command.as_json)
 
 
 def confirm_drop(actor: Actor, command: Command) -> tuple[Any, int]:
     """Show what `schema drop` would take away, ask, take it away; the answer and its exit code."""
     stream = None if command.yes or command.dry_run else _find_terminal(command)
-    found: SchemaDropReport = run.perform_action(actor, command.action)
-    if command.dry_run or found.empty:
-        return found, 0
-    if stream is not None:
-        if found.in_use_by or found.dependents:
-            return found, NONE_DONE
-        if not _ask_about(found, DROP_QUESTION, stream):
-            return UNCHANGED, 0
-    report = run.perform_action(actor, DropSchema())
+    with _nothing_yet(stream):
+        found: SchemaDropReport = run.perform_action(actor, command.action)
+        if command.dry_run or found.empty:
+            return found, 0
+        if stream is not None:
+            if found.in_use_by or found.dependents:
+                return found, NONE_DONE
+            if not _ask_about(found, DROP_QUESTION, stream):
+                return UNCHANGED, 0
+    try:
+        report = run.perform_action(actor, DropSchema())
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(DROPPED_SOME) from None
     return report, find_exit_code(report)
+
+
+@contextmanager
+def _nothing_yet(stream: TextIO | None) -> Iterator[None]:
+    """Ctrl-C before the act, at the question too."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if stream is not None:
+            stream.write("\n")
+        raise KeyboardInterrupt(NOTHING_YET) from None
 
 
 def _is_named(action: Action[Any]) -> bool:

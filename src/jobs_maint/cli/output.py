@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -53,21 +54,38 @@ def is_styled(stream: TextIO | None) -> bool:
     return is_terminal(stream)
 
 
-def print_answer(text: str, code: int) -> int:
-    """Write the answer; returns the exit code, which changes when nobody could read it."""
-    if sys.stdout is None:  # closed by the caller: nobody wants the answer
-        return code
+def print_answer(text: str, code: int, *, acted: bool = False, as_json: bool = False) -> int:
+    """Write the answer; returns the exit code, which changes when nobody could read it.
+
+    The answer of an act then goes to stderr: jobs were changed, and somebody must know.
+    """
     try:
+        if sys.stdout is None:  # closed by the caller
+            raise OSError(errno.EBADF, "standard output is closed")  # noqa: TRY301  as a full disk
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         _discard_output()
+        if acted:
+            _tell_unwritten(text, "nobody reads it", as_json=as_json)
         return BROKEN_PIPE
     except OSError as exc:
-        _discard_output()
-        complain("output_failed", f"the answer could not be written: {exc.strerror}")
+        if sys.stdout is not None:
+            _discard_output()
+        _tell_unwritten(text if acted else "", exc.strerror or str(exc), as_json=as_json)
         return OUTPUT_FAILED
     return code
+
+
+def _tell_unwritten(answer: str, why: str, *, as_json: bool) -> None:
+    message = f"the answer could not be written: {why}"
+    if answer and as_json:
+        error = {"code": "output_failed", "message": message, "answer": json.loads(answer)}
+        write_error(json.dumps({"error": error}))
+        return
+    complain("output_failed", message, as_json=as_json)
+    if answer:
+        write_error(answer)
 
 
 def _discard_output() -> None:

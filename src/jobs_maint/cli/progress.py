@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from jobs_maint.cli.output import is_styled, is_terminal
+from jobs_maint.cli.output import is_styled, is_terminal, write_error
 from jobs_maint.durations import format_age
 from jobs_maint.render import count_noun, format_rate
 
@@ -104,6 +104,5 @@ class ProgressLine:
         """A line above the progress; on stderr also without a terminal."""
         if self._progress is not None:
             self._progress.console.print(Text(text))
-        elif sys.stderr is not None:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+        else:
+            write_error(text)
