@@ -18,7 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from jobs_maint import upstream
 from jobs_maint.actions import Actor, PurgeFinished, RescueStalled
-from jobs_maint.database import Pool, open_pool
+from jobs_maint.database import Pool, open_pool, parse_url
 from jobs_maint.errors import AlreadyRunning, InvalidSettings, JobsMaintError
 from jobs_maint.events import emit
 from jobs_maint.perform import Watch, perform
@@ -30,6 +30,7 @@ __all__ = [
     "DIGEST",
     "IN_MEMORY",
     "build_blueprint",
+    "check_worker_address",
     "claim_name",
     "jobs_pool",
     "our_task",
@@ -54,6 +55,7 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
     InvalidSettings for invalid settings, and when the app is already registered.
     """
     settings = settings or MaintSettings.load()
+    check_worker_address(settings)
     claim_name(app, upstream.RESCUE, "jobs_maint.register(app)")
     app.add_tasks_from(build_blueprint(settings), namespace="jobs_maint")
     defaults = dict(app.worker_defaults)
@@ -72,6 +74,12 @@ def register(app: App, settings: MaintSettings | None = None) -> None:
             hint=f"no worker of this app listens to {settings.queue!r} by default; "
             "add it to a worker's queues or set JOBS_MAINT_QUEUE",
         )
+
+
+def check_worker_address(settings: MaintSettings) -> None:
+    """Raises InvalidSettings for an address that can be none; whether somebody answers is later."""
+    if settings.worker_database_url is not None:
+        parse_url(settings.require_worker_database_url(), "JOBS_MAINT_WORKER_DATABASE_URL")
 
 
 def claim_name(app: App, name: str, caller: str) -> None:

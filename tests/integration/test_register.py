@@ -7,7 +7,9 @@ import logging
 import procrastinate
 import pytest
 
+import chatbot
 import jobs_maint
+from chatbot.settings.bot import ChatbotSettings
 from jobs_maint.errors import InvalidSettings
 from jobs_maint.settings import MaintSettings
 
@@ -58,6 +60,26 @@ def test_the_callers_defaults_are_not_changed_and_the_recorder_is_outermost():
         recorder, inner = app.worker_defaults["worker_middleware"]
         assert (type(recorder).__name__, inner) == ("Recorder", noop)
         assert app.worker_defaults["concurrency"] == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://me:hunter2@db/jobs", "db.internal:5432", "postgresql://["]
+)
+def test_an_address_that_can_be_none_is_refused_and_not_shown(monkeypatch, url):
+    monkeypatch.setenv("JOBS_MAINT_WORKER_DATABASE_URL", url)
+    for register in (jobs_maint.register, register_one_digest):
+        app = make_app()
+        with pytest.raises(
+            InvalidSettings, match=r"^JOBS_MAINT_WORKER_DATABASE_URL is not"
+        ) as said:
+            register(app)
+        assert url not in str(said.value)
+        assert not own_tasks(app)
+
+
+def register_one_digest(app) -> None:
+    digest = {"name": "ops", "channel": "C0OPS", "cron": "0 9 * * *"}
+    chatbot.register_digests(app, ChatbotSettings(slack_bot_token="xoxb-1", digests=[digest]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.extra import needs_extra
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import DIGEST, claim_name
+from jobs_maint.tasks import DIGEST, check_worker_address, claim_name
 
 if TYPE_CHECKING:
     import procrastinate
@@ -39,6 +39,7 @@ def register_digests(
         log.info("chatbot.no_digests CHATBOT_DIGESTS is not set: no digest is sent")
         return
     settings.require_bot_token()
+    check_worker_address(maint)
     claim_name(app, DIGEST, "register_digests")
     with needs_extra("a digest (CHATBOT_DIGESTS)"):
         from chatbot.digests.tasks import build_blueprint  # noqa: PLC0415  see above

@@ -8,6 +8,7 @@ from jobs_maint.database.connecting import (
     normalise_url,
     note_why_not_connected,
     open_pool,
+    parse_url,
 )
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import is_connection_lost, map_error, mapped_errors
@@ -48,6 +49,7 @@ __all__ = [
     "note_timeout",
     "note_why_not_connected",
     "open_pool",
+    "parse_url",
     "transaction",
     "undone_transaction",
 ]

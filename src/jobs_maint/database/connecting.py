@@ -30,6 +30,7 @@ __all__ = [
     "normalise_url",
     "note_why_not_connected",
     "open_pool",
+    "parse_url",
 ]
 
 Pool = psycopg_pool.AsyncConnectionPool[Any]
@@ -46,20 +47,21 @@ def normalise_url(url: str) -> str:
     return _DRIVER.sub("postgresql://", url.strip())
 
 
-def _parse(url: str) -> dict[str, Any]:
+def parse_url(url: str, setting: str = "JOB_QUEUE_DATABASE_URL") -> dict[str, Any]:
+    """Its parts; raises InvalidSettings, which names the setting and never shows the URL."""
     try:
         return psycopg.conninfo.conninfo_to_dict(normalise_url(url))
     except psycopg.ProgrammingError:
         # The cause quotes the connection string, password included: it must not be chained.
         raise InvalidSettings(
-            "JOB_QUEUE_DATABASE_URL is not the URL of a PostgreSQL database; write it as "
+            f"{setting} is not the URL of a PostgreSQL database; write it as "
             "postgresql://user:password@host:5432/jobs"
         ) from None
 
 
 def describe_database(url: str) -> str:
     """`the database 'jobs' at db:5432`: neither user nor password. Raises InvalidSettings."""
-    params = _parse(url)
+    params = parse_url(url)
     name = params.get("dbname") or params.get("user")
     what = f"the database {name!r}" if name else "the database"
     host = params.get("host") or params.get("hostaddr") or params.get("service")
@@ -83,7 +85,7 @@ async def open_pool(
     URL that is none and DatabaseUnavailable when nobody answers or the login is refused; neither
     shows the connection string.
     """
-    params = _parse(url)
+    params = parse_url(url)
     params.setdefault("connect_timeout", CONNECT_TIMEOUT)
     params.setdefault("application_name", application)
     params["client_encoding"] = CLIENT_ENCODING
