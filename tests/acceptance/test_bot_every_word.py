@@ -23,7 +23,7 @@ WORDS = [
     ("stats", "viewer", "channel", "🔴 email is 2 h behind"),
     ("stats email", "viewer", "channel", "🔴 email is 2 h behind"),
     ("failed", "viewer", "channel", "🔴 5 failed jobs, 4 of them with one error."),
-    ("errors", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
+    ("errors", "viewer", "channel", "🔴 4 failures in the last 24 hours"),
     ("status {shown}", "viewer", "private", "🔴 ValueError: connection refused"),
     ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
     ("workers", "viewer", "channel", "🟡 2 of 3 workers live."),

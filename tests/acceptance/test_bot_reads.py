@@ -72,7 +72,7 @@ async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ("errors --since 1h", "🔴 26 jobs failed in the last hour, 23 of them for one new reason."),
+        ("errors --since 1h", "🔴 26 failures in the last hour, 23 of them for one new reason."),
         ("digest", "🔴 26 jobs failed in the last 24 hours, up from 1 the day before."),
         ("stuck", "🟢 Every running job has a live worker."),
         ("workers", "🔴 No worker is registered."),
@@ -117,8 +117,8 @@ async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, conn, make_job
         assert labels == [
             "Show 22 failed jobs", "Preview retry of 22", "Details", "Details", "Retry job 26"
         ]  # fmt: skip
-        assert "22 failed now, the others were retried or discarded" in groups.text
-        assert "retried or discarded since" in groups.text
+        assert "22 failed now, the others were retried or cancelled" in groups.text
+        assert "retried or cancelled since" in groups.text
 
 
 async def test_the_preview_of_a_group_is_of_exactly_its_jobs(pool, make_job):

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from tests.support.history import hours, minutes
 
+from chatbot.messages.groups import render_errors
 from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 SHELL = Actor.shell("ana", "here")
@@ -63,6 +65,26 @@ async def test_a_group_counts_what_can_be_retried_and_has_its_ids_newest_first(
     ] == [(3, 2, 2, tuple(alike[:0:-1])), (3, 3, 1, tuple(locked[::-1]))]
     [mail] = [group for group in errors.groups if group.task == "app.mail"]
     assert (mail.failed_now, mail.retriable) == (1, 1)
+
+
+async def test_a_group_says_how_many_different_messages_it_has(pool, conn, make_job):
+    """One of them does not stand for all."""
+    for text in ("order 4711 is gone", "order 4712 is gone", "order 4712 is gone"):
+        await make_job(status="failed", task="app.send", error=text)
+    # Alike, as numbers are ignored.
+    await conn.execute("UPDATE jobs_maint_failures SET fingerprint = '2:aa'")
+    for _ in range(2):
+        await make_job(status="failed", task="app.mail", error="late by 3 s")
+    report = await ask(pool, ListErrors())
+    assert {one.task: (one.count, one.messages) for one in report.groups} == {
+        "app.send": (3, 2),
+        "app.mail": (2, 1),
+    }
+    page = render_text(report, width=200)
+    assert "2 different messages, e.g. order 4712 is gone" in page
+    shown = render_errors(report).text
+    assert "2 different messages, e.g. order 4712 is gone" in shown
+    assert "messages, e.g. late" not in page + shown
 
 
 async def test_of_very_many_failed_jobs_the_newest_are_grouped_and_it_is_said(pool, conn):

@@ -119,7 +119,7 @@ async def test_what_failed_and_was_retried_or_discarded_since_is_counted(pool, m
     message = render_failed(report, "/jobs")
     assert message.text.startswith(
         "🟡 3 jobs failed in email with 'refused' in the error in the last hour, "
-        "all retried or discarded since."
+        "all retried or cancelled since."
     )
     other = await ask(pool, ListFailed(error="timeout", since=hours(1)))
     assert other.settled == 0

@@ -99,7 +99,7 @@ def test_at_any_width_the_id_and_the_count_are_there(width):
 
 def test_errors_are_a_row_a_group_and_their_numbers_add_up():
     text = lines(ERRORS)
-    assert text[0] == "52 jobs failed in the last 24 h, 9 in the 24 h before."
+    assert text[0] == "52 failures in the last 24 h, 9 in the 24 h before."
     assert text[3].split()[:4] == ["37", "2", "rising", "deliver_webhook"]
     assert text[3].endswith("4711  ConnectTimeout: timed out after N s")
     assert text[4].endswith("–  error not recorded")
@@ -117,7 +117,7 @@ def test_at_80_columns_the_error_stands_below_and_columns_left_out_are_named():
 
 def test_no_error_is_one_sentence():
     report = ErrorsReport(NOW, 3600, "email", (), 0, 0, 0, 0)
-    says = "No jobs failed in queue email in the last 60 min, 0 in the 60 min before."
+    says = "No failures in queue email in the last 60 min, 0 in the 60 min before."
     assert lines(report) == [says]
 
 

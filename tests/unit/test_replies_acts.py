@@ -31,6 +31,7 @@ from jobs_maint.models import (
     StatsReport,
     WorkerCounts,
 )
+from jobs_maint.render import render_text
 from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -195,13 +196,36 @@ def test_an_unexpected_error_of_an_act_warns_before_it_is_repeated():
 
 def test_help_shows_what_one_may_do_and_whom_to_ask_for_the_rest():
     message = render_help(
-        build_help(VIEWER, "slack"), "/jobs", lambda _role: (("U0ANA",), ("S0ONCALL",))
+        build_help(VIEWER, "slack"), "/jobs", lambda _role, _whole: (("U0ANA",), ("S0ONCALL",))
     )
     may, rest = message.text.split("Requires the role operator:")
     assert "/jobs stats [QUEUE]" in may
     assert "/jobs retry" not in may
     assert "/jobs retry ID…" in rest
     assert "Ask <@U0ANA> or anyone in <!subteam^S0ONCALL>." in rest
+
+
+def test_help_says_which_words_need_a_role_on_every_queue():
+    """An admin of some queues may purge these, and neither audit nor doctor."""
+    some = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN, queues=("email*",)),))
+    asked = []
+
+    def holders(role, whole):
+        asked.append((role, whole))
+        return ("U0ANA",), ()
+
+    report = build_help(some, "slack")
+    message = render_help(report, "/jobs", holders)
+    may, rest = message.text.split("Requires the role admin on every queue:")
+    assert "/jobs purge" in may
+    assert "/jobs rescue" in may
+    assert "/jobs audit" in rest
+    assert "/jobs doctor" in rest
+    assert (Role.ADMIN, True) in asked
+    shell = render_text(build_help(some, "shell"), width=200)
+    assert "Role: admin, on every queue. You do not have it." in shell
+    about = render_help(build_help(some, "slack", "audit"), "/jobs", holders)
+    assert "requires the role admin on every queue, which you do not have here" in about.text
 
 
 def digest(failed, before, hours=24.0, **fields):
@@ -235,7 +259,8 @@ def digest(failed, before, hours=24.0, **fields):
             "🔴 2 jobs failed in the last 15 min, up from 1 in the 15 min before.",
         ),
         (digest(2, 1, 0.025), "🔴 2 jobs failed in the last 2 min, up from 1 in the 2 min before."),
-        (digest(2, 0, 0.01), "🔴 2 jobs failed in the last minute, none the minute before."),
+        (digest(2, 0, 0.016), "🔴 2 jobs failed in the last minute, none the minute before."),
+        (digest(2, 0, 5 / 3_600), "🔴 2 jobs failed in the last 5 s, none in the 5 s before."),
     ],
 )
 def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):

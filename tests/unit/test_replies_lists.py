@@ -59,22 +59,22 @@ def group(count=37, before=0, trend="new", task="send", kind="x.Timeout", text="
     [
         (
             errors(group(), group(4, 4, "steady", text="other"), before=4),
-            "🔴 41 jobs failed in the last hour, 37 of them for one new reason.",
+            "🔴 41 failures in the last hour, 37 of them for one new reason.",
             "Up from 4 the hour before. It began at 11:29 UTC.",
         ),
         (
             errors(group(3, 5, "steady"), before=5),
-            "🟡 3 jobs failed in the last hour, all for one reason.",
+            "🟡 3 failures in the last hour, all for one reason.",
             "Down from 5 the hour before.",
         ),
         (
             errors(group(1, 5, "falling"), before=5),
-            "🟡 1 job failed in the last hour, for one reason.",
+            "🟡 1 failure in the last hour, for one reason.",
             "Down from 5 the hour before.",
         ),
         (
             errors(*(group(2, 2, "steady", task=f"t{i}") for i in range(5)), before=6),
-            "🔴 10 jobs failed in the last hour, for 5 reasons.",
+            "🔴 10 failures in the last hour, for 5 reasons.",
             "Up from 6 the hour before.",
         ),
         (

@@ -138,7 +138,7 @@ def test_whatever_the_text_slack_takes_the_modal(what):
 
 @pytest.mark.parametrize("role", [*Role, None])
 def test_help_fits_for_every_role(role):
-    def everybody(_role):
+    def everybody(_role, _whole):
         return tuple(f"U{i:010}" for i in range(200)), tuple(f"S{i:010}" for i in range(200))
 
     report = build_help(actor(role), "slack")

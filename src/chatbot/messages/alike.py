@@ -29,7 +29,8 @@ def describe_error(group: Group) -> str:
     if not group.recorded:
         return "error not recorded"
     name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
-    message = group.message[:LONGEST_LOOK]
+    text = group.describe_message() if isinstance(group, ErrorGroup) else group.message
+    message = text[:LONGEST_LOOK]
     lost = getattr(group, "kind", None) == "worker_lost"
     if lost or (group.exception_type is None and message.startswith(("worker ", "its worker "))):
         what, who = describe_loss(message)

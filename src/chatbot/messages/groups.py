@@ -107,7 +107,7 @@ def _headline(
         ]
     largest = there[0]
     worse = report.failed > report.failed_before or largest.trend == "new"
-    verdict = f"{count(report.failed, 'job')} failed{where} in the last {span}"
+    verdict = f"{count(report.failed, 'failure')}{where} in the last {span}"
     kind = "new reason" if largest.trend == "new" else "reason"
     groups = len(there) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
     if groups == 1:
@@ -155,8 +155,8 @@ def _item(
 
 def _settled(failed_now: int) -> str:
     if not failed_now:
-        return "retried or discarded since"
-    return f"{failed_now:,} failed now, the others were retried or discarded"
+        return "retried or cancelled since"
+    return f"{failed_now:,} failed now, the others were retried or cancelled"
 
 
 def _trend(group: ErrorGroup, before: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -27,8 +28,8 @@ from jobs_maint.models import HelpReport, HelpWord
 
 __all__ = ["Holders", "render_help"]
 
-Holders = Callable[[Role], tuple[Sequence[str], Sequence[str]]]
-"""Role → ids of the users and user groups that hold it."""
+Holders = Callable[[Role, bool], tuple[Sequence[str], Sequence[str]]]
+"""Role, on every queue → ids of the users and user groups that hold it."""
 _OPTION = re.compile(r" \[--[^\]]*\]")
 
 _CLICKS = (("Show queues", "stats"), ("Show errors", "errors"), ("Show workers", "workers"))
@@ -85,23 +86,24 @@ def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[
     """By the role that each takes; whom to ask stands once below those with the same people."""
     told: list[list[Line]] = []
     last: Line = []
-    for role in Role:
+    for role, whole in itertools.product(Role, (False, True)):
         names: list[Span | str] = []
         for word in denied:
-            if word.role == role:
+            if (word.role, word.every_queue) == (role, whole):
                 names += ["  " if names else "", code(f"{command} {_usage(word)}")]
         if not names:
             continue
-        ask = _ask(role, holders)
+        ask = _ask(role, holders(role, whole))
         if not told or ask != last:
             told.append([])
-        told[-1] = [*told[-1][:-1], [bold(f"Requires the role {role}:")], names, ask]
+        where = " on every queue" if whole else ""
+        told[-1] = [*told[-1][:-1], [bold(f"Requires the role {role}{where}:")], names, ask]
         last = ask
     return [part for lines in told for part in (divider(), paragraph(*lines))]
 
 
-def _ask(role: Role, holders: Holders) -> Line:
-    people = name_people(*holders(role))
+def _ask(role: Role, holders: tuple[Sequence[str], Sequence[str]]) -> Line:
+    people = name_people(*holders)
     if not people:
         return [f"Nobody holds it; CHATBOT_ROLES can grant {role}."]
     return ["Ask ", *people, "."]
@@ -122,7 +124,8 @@ def _render_word(report: HelpReport, command: str) -> Message:
         parts += [divider(), paragraph([bold("Options")], *(_option(line) for line in options))]
     word = next((one for one in report.words if one.word == name), None)
     if word is not None and not word.allowed:
-        parts.append(context([f"requires the role {word.role}, which you do not have here"]))
+        where = " on every queue" if word.every_queue else ""
+        parts.append(context([f"requires the role {word.role}{where}, which you do not have here"]))
     return pack(parts)
 
 

@@ -108,7 +108,10 @@ def say_span(seconds: float) -> tuple[str, str]:
         return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
     if hours > 1.5:
         return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
-    minutes = max(1, round(seconds / 60))
+    if seconds < 57:
+        span = f"{max(1, round(seconds))} s"
+        return span, f"the {span} before"
+    minutes = round(seconds / 60)
     if minutes == 1:
         return "minute", "the minute before"
     return f"{minutes} min", f"the {minutes} min before"

@@ -33,7 +33,7 @@ COMMAND = "/jobs"
 NOW = reports.NOW
 
 
-def _holders(_role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _holders(_role: Role, _whole: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ("U0ANA",), ("S0ONCALL",)
 
 

@@ -36,9 +36,12 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
 
 def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:
     first = next(iter(command.commands)) if isinstance(command, click.Group) else ""
-    role = WORDS[f"{name} {first}".rstrip()].role
-    allowed = role is None or actor.scope(role) is not None
-    return HelpWord(name, write_usage(command), command.help or "", role, allowed)
+    word = WORDS[f"{name} {first}".rstrip()]
+    # Of a property the request decides: `purge --queue` needs one queue only.
+    whole = all(action.whole is True for action in word.asks)
+    scope = None if word.role is None else actor.scope(word.role)
+    allowed = word.role is None or (scope is not None and not (whole and scope.globs is not None))
+    return HelpWord(name, write_usage(command), command.help or "", word.role, allowed, whole)
 
 
 def _option(param: click.Option) -> str:

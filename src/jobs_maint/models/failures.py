@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 
-def say_settled(retried: int, discarded: int) -> str:
-    """How jobs that failed came not to be failed any more."""
-    if retried and discarded:
-        return "retried or discarded"
-    return "retried" if retried else "discarded"
+def say_settled(retried: int, cancelled: int) -> str:
+    """How jobs that failed came not to be failed any more; a discarded job is cancelled, too."""
+    if retried and cancelled:
+        return "retried or cancelled"
+    return "retried" if retried else "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,12 @@ class ErrorGroup:
     """How many of those can be put back now."""
     job_ids: tuple[int, ...] = ()
     """The newest of those, all where they are few."""
+    messages: int = 1
+    """How many different ones the failures have; `message` is the newest."""
+
+    def describe_message(self) -> str:
+        several = f"{self.messages:,} different messages, e.g. " if self.messages > 1 else ""
+        return f"{several}{self.message}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class HelpWord:
     summary: str
     role: str | None
     allowed: bool
+    every_queue: bool = False
+    """Whether it needs the role on every queue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ MOST_JOBS = 50
 def render_errors(report: ErrorsReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     span = format_age(report.since_seconds)
-    failed = count_noun(report.failed, "job")
+    failed = count_noun(report.failed, "failure")
     page.line(
-        f"{failed[:1].upper()}{failed[1:]} failed{where} in the last {span}, "
+        f"{failed[:1].upper()}{failed[1:]}{where} in the last {span}, "
         f"{report.failed_before:,} in the {span} before.",
         "bold red" if report.failed else "bold",
     )
@@ -77,7 +77,7 @@ def _error(group: ErrorGroup) -> str:
     if not group.recorded:
         return "error not recorded"
     kind = safe_word(short_task(group.exception_type)) if group.exception_type else ""
-    text = safe_line(group.message) if group.message else ""
+    text = safe_line(group.describe_message())
     return ": ".join(part for part in (kind, text) if part) or "error without a message"
 
 

@@ -81,7 +81,8 @@ def render_help(report: HelpReport, page: Page) -> None:
     page.line()
     for word in report.words:
         page.line(f"jobs-maint {word.usage}", "bold")
-        role = "" if word.role is None else f" Role: {word.role}."
+        where = ", on every queue" if word.every_queue and not word.allowed else ""
+        role = "" if word.role is None else f" Role: {word.role}{where}."
         refused = "" if word.allowed else " You do not have it."
         page.line(f"{word.summary}{role}{refused}", indent=4)
     page.line()

@@ -195,6 +195,16 @@ SELECT shown.*, coalesce(f.job_id, shown.job_id) AS sample_job_id, coalesce(f.me
 FROM shown LEFT JOIN jobs_maint_failures f ON f.id = shown.record_id
 ORDER BY count DESC, count_before DESC, last_at DESC;
 
+-- name: count_messages (since, until, queues, tasks, ours, fingerprints)
+-- Different messages of failures alike that were final.
+SELECT task_name AS task, exception_type, fingerprint, count(DISTINCT md5(message)) AS messages
+FROM jobs_maint_failures
+WHERE failed_at >= %(since)s AND failed_at < %(until)s AND NOT will_retry
+  AND fingerprint = ANY (%(fingerprints)s) AND task_name <> ALL (%(ours)s)
+  AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+  AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
+GROUP BY 1, 2, 3;
+
 -- name: count_other_ends (since, until, queues, tasks, ours)
 -- By jobs_maint_events_at_idx.
 SELECT e.type::text AS type, count(*) AS jobs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,14 +74,34 @@ async def list_groups(
         sum(len(row["message"]) for row in rows),
     )
     first = rows[0]
+    messages = await _count_messages(conn, window, rows)
     return Groups(
-        shown=tuple(_group(row, text) for row, text in zip(rows, shown, strict=True)),
+        shown=tuple(
+            replace(_group(row, text), messages=messages.get(_key(row), 1))
+            for row, text in zip(rows, shown, strict=True)
+        ),
         failed=first["all_failed"],
         failed_before=first["all_before"],
         groups_not_shown=first["all_groups"] - len(rows),
         slots=tuple(first["all_slots"]),
-        keys=tuple((row["task"], row["exception_type"], row["fingerprint"]) for row in rows),
+        keys=tuple(map(_key, rows)),
     )
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["task"], row["exception_type"], row["fingerprint"]
+
+
+async def _count_messages(
+    conn: Conn, window: Window, rows: Sequence[Mapping[str, Any]]
+) -> dict[Key, int]:
+    """Different messages of the groups: failures alike may differ in numbers and names."""
+    alike = [row["fingerprint"] for row in rows if row["count"] > 1 and row["fingerprint"]]
+    if not alike:
+        return {}
+    params = {**window.filters(), "fingerprints": alike}
+    found = await fetch_all(conn, load_queries("digest")["count_messages"], params)
+    return {_key(row): row["messages"] for row in found}
 
 
 def _group(row: dict[str, Any], message: str) -> ErrorGroup:
