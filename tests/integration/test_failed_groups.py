@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from tests.support.history import hours, minutes
 
+from chatbot.messages.failed import render_failed
 from chatbot.messages.groups import render_errors
 from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role
 from jobs_maint.perform import perform
@@ -84,6 +85,9 @@ async def test_a_group_says_how_many_different_messages_it_has(pool, conn, make_
     assert "2 different messages, e.g. order 4712 is gone" in page
     shown = render_errors(report).text
     assert "2 different messages, e.g. order 4712 is gone" in shown
+    listed = await ask(pool, ListFailed(grouped=True))
+    shown += render_failed(listed, "/jobs").text
+    assert shown.count("2 different messages, e.g. order 4712 is gone") == 2
     assert "messages, e.g. late" not in page + shown
 
 

@@ -29,8 +29,7 @@ def describe_error(group: Group) -> str:
     if not group.recorded:
         return "error not recorded"
     name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
-    text = group.describe_message() if isinstance(group, ErrorGroup) else group.message
-    message = text[:LONGEST_LOOK]
+    message = group.describe_message()[:LONGEST_LOOK]
     lost = getattr(group, "kind", None) == "worker_lost"
     if lost or (group.exception_type is None and message.startswith(("worker ", "its worker "))):
         what, who = describe_loss(message)

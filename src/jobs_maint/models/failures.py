@@ -25,6 +25,10 @@ def say_settled(retried: int, cancelled: int) -> str:
     return "retried" if retried else "cancelled"
 
 
+def _say_messages(number: int, newest: str, known: str = "") -> str:
+    return newest if number <= 1 else f"{number:,}{known} different messages, e.g. {newest}"
+
+
 @dataclass(frozen=True, slots=True)
 class FailedJob:
     """A job that failed for good, with the error of its last attempt.
@@ -68,6 +72,12 @@ class FailedGroup:
     last_at: datetime | None = None
     own: bool = False
     """Whether it is a task of ours."""
+    messages: int = 1
+    """How many different ones the newest of them have, those of `job_ids`."""
+
+    def describe_message(self) -> str:
+        known = "" if self.count <= len(self.job_ids) else " or more"
+        return _say_messages(self.messages, self.message, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +154,7 @@ class ErrorGroup:
     """How many different ones the failures have; `message` is the newest."""
 
     def describe_message(self) -> str:
-        several = f"{self.messages:,} different messages, e.g. " if self.messages > 1 else ""
-        return f"{several}{self.message}"
+        return _say_messages(self.messages, self.message)
 
 
 @dataclass(frozen=True, slots=True)

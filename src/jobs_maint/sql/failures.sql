@@ -161,6 +161,17 @@ SELECT summed.*, coalesce(f.message, '') AS message
 FROM summed LEFT JOIN jobs_maint_failures f ON %(texts)s AND f.id = summed.record_id
 ORDER BY reached DESC, count DESC, last_at DESC NULLS LAST LIMIT %(limit)s;
 
+-- name: count_messages_of_jobs (places, ids)
+-- Different messages of the newest records of some jobs, by group.
+SELECT place, count(DISTINCT md5(message)) AS messages
+FROM (
+    SELECT DISTINCT ON (wanted.job_id) wanted.place, f.message
+    FROM unnest(%(places)s::int[], %(ids)s::bigint[]) AS wanted (place, job_id)
+    JOIN jobs_maint_failures f ON f.job_id = wanted.job_id
+    ORDER BY wanted.job_id, f.failed_at DESC
+) AS newest
+GROUP BY 1;
+
 -- name: list_newest_failures (most)
 -- The jobs of the newest `failed` events, by jobs_maint_failed_events_idx.
 SELECT DISTINCT job_id FROM (

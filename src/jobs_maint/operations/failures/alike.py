@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -64,9 +64,28 @@ async def group_failed_jobs(
     groups = [_group(row, text) for row, text in zip(rows, shown, strict=True) if row["reached"]]
     if not rows:
         return Alike()
+    if texts:
+        found = await _count_messages(conn, groups)
+        groups = [replace(one, messages=found.get(i, 1)) for i, one in enumerate(groups)]
     first = rows[0]
     not_shown = first["all_groups"] - len(groups)
     return Alike(tuple(groups), first["total"], first["hidden"], not_shown)
+
+
+async def _count_messages(conn: Conn, groups: Sequence[FailedGroup]) -> dict[int, int]:
+    """Different messages of each group; `job_ids` have all jobs or the newest."""
+    wanted = [
+        (place, job_id)
+        for place, group in enumerate(groups)
+        if group.recorded and group.count > 1
+        for job_id in group.job_ids
+    ]
+    if not wanted:
+        return {}
+    places, ids = zip(*wanted, strict=True)
+    query = load_queries("failures")["count_messages_of_jobs"]
+    rows = await fetch_all(conn, query, {"places": list(places), "ids": list(ids)})
+    return {row["place"]: row["messages"] for row in rows}
 
 
 def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
