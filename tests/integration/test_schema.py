@@ -114,6 +114,23 @@ async def test_settings_that_change_what_the_catalogue_prints_change_no_comparis
     assert timedelta(seconds=queue.oldest_ready_seconds).days == 1_001
 
 
+async def test_an_index_for_which_there_is_no_room_is_named_and_the_rest_is_applied(
+    database_url, conn
+):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'q', 't', 'succeeded' FROM generate_series(1, 20000);"
+        "DROP INDEX jobs_maint_purgeable_idx, jobs_maint_own_idx"
+    )
+    little = "-ctemp_file_limit%3D1%20-cmaintenance_work_mem%3D64"
+    async with open_pool(f"{database_url}&options={little}") as pool:
+        report = await ask(pool, ApplySchema())
+    assert report.applied == ("jobs_maint_own_idx",)
+    [problem] = report.problems
+    assert problem.startswith("jobs_maint_purgeable_idx was not built: the database reported: temp")
+    assert report.problems[0].endswith("then run schema apply again")
+
+
 async def test_without_the_indexes_everything_else_is_applied(bare_database_url):
     async with open_pool(bare_database_url) as pool:
         await ask(pool, ApplySchema(indexes=False))

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, is_connection_lost, transaction
 from jobs_maint.durations import format_age
 from jobs_maint.operations.schema.indexes import Index, find_index, list_all_indexes
 from jobs_maint.operations.schema.watching import Watch, describe_transaction
@@ -140,6 +140,10 @@ async def _build(builder: _Builder, index: Index, home: str) -> str | None:
         return f"somebody cancelled it; {_TAIL}"
     except pg.LockNotAvailable:
         return _explain_limit("lock_timeout", builder.lock_limit)
+    except psycopg.OperationalError as exc:  # a full disk: what was applied must still be told
+        if is_connection_lost(exc):
+            raise
+        return f"the database reported: {str(exc).splitlines()[0]}; make room, {_TAIL}"
     return None
 
 
