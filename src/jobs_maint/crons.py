@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-__all__ = ["check_cron"]
+if TYPE_CHECKING:
+    from croniter import croniter
+
+__all__ = ["check_cron", "find_last_tick"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
 _RANDOM = re.compile(r"[rh](?:\(|/|$)", re.IGNORECASE)
@@ -39,3 +45,42 @@ def check_cron(text: str, *, now: datetime | None = None) -> str:
             f"{text!r} is not a cron expression; write five fields such as '0 9 * * *'"
         ) from None
     return plain
+
+
+@functools.lru_cache(maxsize=1_000)
+def _parse(cron: str) -> croniter:
+    from croniter import croniter  # noqa: PLC0415  see check_cron
+
+    return croniter(cron)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _known_spans(_cron: str, _timezone: str) -> list[tuple[datetime, datetime]]:
+    """From one tick to the next, as found last: asked every few seconds, they change rarely."""
+    return []
+
+
+def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
+    """The last time, at or before `at`, that the cron means by local time; in UTC.
+
+    A time that the zone skips in spring is an hour later, one that autumn repeats is the first of
+    the two.
+    """
+    known = _known_spans(cron, timezone)
+    for tick, following in known:
+        if tick <= at < following:
+            return tick
+    zone, times = ZoneInfo(timezone), _parse(cron)
+    local = at.astimezone(zone).replace(tzinfo=None)
+
+    def to_utc(wall: datetime) -> datetime:
+        return wall.replace(tzinfo=zone).astimezone(UTC)
+
+    times.set_current(local + timedelta(seconds=1))
+    while (tick := to_utc(times.get_prev(datetime))) > at:
+        pass
+    times.set_current(local)
+    while (following := to_utc(times.get_next(datetime))) <= at:
+        pass
+    known[:] = [(tick, following), *known[:3]]
+    return tick

@@ -1,0 +1,146 @@
+"""What of the measured is bad enough for an incident. Nothing here reads a clock or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from jobs_maint.actions import Limits, QueueScope
+from jobs_maint.models import Condition, IncidentKind
+from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.schedules import (
+    judge_digests,
+    judge_maintenance,
+    judge_ticks,
+)
+
+__all__ = ["expect_failures", "find_limit", "judge"]
+
+FEW_DAYS = 3
+"""With the same time of fewer days nobody can say what is usual."""
+LEAST_SHARE = 0.05
+"""Fewer failures among what ended are a burst of jobs, not of failures."""
+
+
+def judge(measured: Measured, limits: Limits, memory: Memory) -> list[Condition]:
+    """The conditions of the kinds that are wanted."""
+    found = [
+        *_judge_workers(measured, limits, memory),
+        *_judge_queues(measured, limits),
+        *_judge_failures(measured, limits),
+        *_judge_groups(measured, limits),
+        *_judge_stuck(measured, limits),
+        *judge_ticks(measured),
+        *judge_maintenance(measured),
+        *judge_digests(measured, limits, memory),
+        *_judge_recorders(measured, limits),
+    ]
+    return [condition for condition in found if condition.kind in limits.kinds]
+
+
+def find_limit(queue: str, limits: Limits) -> float | None:
+    """Seconds from which on the queue is behind; None where it never is."""
+    for glob, span in limits.queue_behind:
+        if QueueScope((glob,)).covers(queue):
+            return span
+    return None
+
+
+def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterator[Condition]:
+    """Whether any worker lives, and whether each queue with ready jobs has one."""
+    now, fleet, kind = measured.now, measured.fleet, IncidentKind.NO_WORKER
+    if not fleet.live:
+        signs = [at for at in (fleet.seen_at, memory.worker_at) if at is not None]
+        begun = [one.since for one in measured.ready]
+        since = max(signs) if signs else min(begun) if begun else None
+        if since is not None and (now - since).total_seconds() >= limits.no_worker:
+            seconds = (now - since).total_seconds()
+            facts = {"waiting": measured.waiting}
+            yield Condition(kind, "", seconds, limits.no_worker, since, (), facts)
+        return
+    if fleet.queues is None:
+        return
+    for one in measured.ready:
+        seconds = (now - one.since).total_seconds()
+        if one.queue not in fleet.queues and seconds >= limits.no_worker:
+            yield Condition(
+                kind, one.queue, seconds, limits.no_worker, one.since, (one.queue,),
+                {"job_id": one.job_id, "task": one.task},
+            )  # fmt: skip
+
+
+def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    for one in measured.ready:
+        limit = find_limit(one.queue, limits)
+        seconds = (measured.now - one.since).total_seconds()
+        if limit is not None and seconds >= limit:
+            yield Condition(
+                IncidentKind.QUEUE_BEHIND, one.queue, seconds, limit, one.since, (one.queue,),
+                {"job_id": one.job_id, "task": one.task},
+            )  # fmt: skip
+
+
+def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    for one in measured.failures:
+        usual = expect_failures(one.usual)
+        if usual is None or one.failed < max(limits.few, limits.failures * usual):
+            continue
+        if one.failed >= LEAST_SHARE * one.ended:
+            yield Condition(
+                IncidentKind.FAILURES_HIGH, one.queue, one.failed,
+                max(limits.few, limits.failures * usual), None, (one.queue,),
+                {"usual": usual, "ended": max(one.ended, one.failed)},
+            )  # fmt: skip
+
+
+def expect_failures(by_days_ago: Mapping[int, int]) -> float | None:
+    """What is usual at this time: on most days, and on this day of the week; None: not known."""
+    days = [count for ago, count in by_days_ago.items() if ago <= 7]
+    if len(days) < FEW_DAYS:
+        return None
+    weeks = [by_days_ago[ago] for ago in (7, 14) if ago in by_days_ago]
+    return max(float(median(days)), float(min(weeks, default=0)))
+
+
+def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    for one in measured.groups:
+        if one.failures >= limits.group:
+            back = one.quiet_seconds is not None
+            facts = {
+                "task": one.task,
+                "queue": one.queue,
+                "exception_type": one.exception_type,
+                "message": one.message,
+                "state": "regressed" if back else "new",
+                "quiet_seconds": one.quiet_seconds,
+                "job_id": one.job_id,
+            }
+            yield Condition(
+                IncidentKind.GROUP, one.name, one.failures, limits.group, one.since,
+                (one.queue,), facts,
+            )  # fmt: skip
+
+
+def _judge_stuck(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    known = [one for one in measured.stuck if one.since is not None]
+    stuck = sorted(known, key=lambda one: (one.since, one.job_id))
+    if not stuck or stuck[0].since is None:
+        return
+    seconds = (measured.now - stuck[0].since).total_seconds()
+    if seconds >= limits.jobs_stuck:
+        yield Condition(
+            IncidentKind.JOBS_STUCK, "", seconds, limits.jobs_stuck, stuck[0].since,
+            tuple(sorted({one.queue for one in stuck})),
+            {"jobs": len(stuck), "job_ids": [one.job_id for one in stuck[:5]],
+             "task": stuck[0].task},
+        )  # fmt: skip
+
+
+def _judge_recorders(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    for one in measured.recorders:
+        seconds = (measured.now - one.beat_at).total_seconds()
+        if seconds >= limits.recorder_silent:
+            yield Condition(
+                IncidentKind.RECORDER_SILENT, f"{one.host} pid {one.pid}", seconds,
+                limits.recorder_silent, one.beat_at, (), {"worker_id": one.worker_id},
+            )  # fmt: skip

@@ -1,0 +1,115 @@
+"""How incidents open, change and end: what one pass makes of those that are known.
+
+Nothing here reads a clock or a database, so that whole nights can be played through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobs_maint.models import Condition, IncidentKind
+from jobs_maint.operations.incidents import steps
+from jobs_maint.operations.incidents.causes import absorbs, rank
+from jobs_maint.operations.incidents.steps import Case, Key
+
+__all__ = ["Known", "Look", "advance"]
+
+TOGETHER = timedelta(minutes=5)
+"""What of one kind begins so soon after another has one cause with it, as far as anybody knows."""
+MOST_OF_A_KIND = 3
+"""More incidents of one kind are not told apart: the others are folded into the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one pass saw. `sound`: the kinds that it could look at."""
+
+    now: datetime
+    conditions: Sequence[Condition]
+    sound: frozenset[IncidentKind] = frozenset(IncidentKind)
+    paused: bool = False
+    """A planned pause: nothing opens, what is open may end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the passes before left.
+
+    `recent`: resolved within the quiet time. `pending`: seen in the last pass for the first time.
+    `muted`: until when, of what was muted when it was an incident.
+    """
+
+    open: tuple[Case, ...] = ()
+    recent: tuple[Case, ...] = ()
+    pending: frozenset[Key] = frozenset()
+    muted: Mapping[Key, datetime] = field(default_factory=dict)
+
+
+def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], frozenset[Key]]:
+    """The cases that are or were open, new ones with the id 0, and what is pending now."""
+    found = {condition.key: condition for condition in look.conditions}
+    cases = [steps.refresh(case, found, look.sound, look.now, quiet) for case in known.open]
+    owned = {key for case in cases if case.is_open for key in case.keys}
+    free = {key: condition for key, condition in found.items() if key not in owned}
+    if look.paused:
+        return cases, frozenset()
+    twice = [free[key] for key in free.keys() & known.pending]
+    once = [free[key] for key in free.keys() - known.pending]
+    # What it leads to was seen twice: then the cause need not be.
+    causes = [one for one in once if any(absorbs(one, other) for other in twice)]
+    recent = list(known.recent)
+    for condition in sorted([*twice, *causes], key=rank):
+        _place(condition, cases, recent, known.muted, look.now, quiet)
+    return cases, frozenset({one.key for one in once if one not in causes})
+
+
+def _place(
+    condition: Condition,
+    cases: list[Case],
+    recent: list[Case],
+    muted: Mapping[Key, datetime],
+    now: datetime,
+    quiet: timedelta,
+) -> None:
+    """Make it part of an incident: of an open one, of one that is back, or of a new one."""
+    is_open = [case for case in cases if case.is_open]
+    if owner := _find_owner(condition, is_open, now):
+        _swap(cases, owner, steps.fold(owner, condition, now))
+        return
+    follow = [case for case in is_open if absorbs(condition, case.incident.lead)]
+    if follow:
+        first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
+        for other in others:
+            _swap(cases, other, steps.merge(other, first.incident.name, now))
+        also = [part for other in others for part in other.conditions]
+        _swap(cases, first, steps.promote(first, condition, also, now))
+        return
+    for case in recent:
+        ended = case.incident.resolved_at or case.incident.seen_at
+        if condition.key in case.has_been and now - ended < quiet:
+            recent.remove(case)
+            cases.append(steps.reopen(case, condition, now))
+            return
+    cases.append(steps.start(condition, now, muted.get(condition.key)))
+
+
+def _find_owner(condition: Condition, is_open: Iterable[Case], now: datetime) -> Case | None:
+    alike = []
+    for case in is_open:
+        lead = case.incident.lead
+        if absorbs(lead, condition):
+            return case
+        if lead.kind is condition.kind:
+            alike.append(case)
+    if not alike:
+        return None
+    newest = max(alike, key=lambda case: case.began)
+    if len(alike) >= MOST_OF_A_KIND or now - newest.began < TOGETHER:
+        return newest
+    return None
+
+
+def _swap(cases: list[Case], old: Case, new: Case) -> None:
+    cases[cases.index(old)] = new

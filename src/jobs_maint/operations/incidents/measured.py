@@ -1,0 +1,150 @@
+"""What a pass measures, before anything is judged: numbers and times as the database has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = [
+    "Digest",
+    "Failures",
+    "Fleet",
+    "Group",
+    "Maintenance",
+    "Measured",
+    "Memory",
+    "Ready",
+    "SilentRecorder",
+    "Stuck",
+    "Tick",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to.
+
+    None where one of them listens to all, or may do so.
+    """
+
+    live: int = 0
+    seen_at: datetime | None = None
+    queues: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The oldest ready job of a queue."""
+
+    queue: str
+    since: datetime
+    job_id: int
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Jobs of one queue that failed in the last quarter of an hour; `ended`: all that did.
+
+    `usual`: at the same time of other days, by how many days ago; empty if not looked up.
+    """
+
+    queue: str
+    failed: int
+    usual: Mapping[int, int] = field(default_factory=dict)
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A new or regressed group of errors, with its failures in the last hour."""
+
+    name: str
+    task: str
+    queue: str
+    exception_type: str | None
+    message: str
+    failures: int
+    since: datetime
+    job_id: int | None
+    quiet_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    job_id: int
+    queue: str
+    task: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A periodic task as live workers have it. `known_since`: when the first of them started.
+
+    `waits`: the job of its last tick still waits, which may keep the next from being deferred.
+    """
+
+    task: str
+    periodic_id: str
+    cron: str
+    known_since: datetime
+    last: datetime | None
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """`duty`: rescue or purge. `job_id`: the last run, where that failed."""
+
+    duty: str
+    cron: str
+    succeeded_at: datetime | None
+    job_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Up to where the failures of this digest were told."""
+
+    name: str
+    until: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SilentRecorder:
+    worker_id: int
+    host: str
+    pid: int
+    beat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a pass must know of those before. `digests`: since when the watch has known each.
+
+    `noted`: the span whose quarters of an hour are counted.
+    """
+
+    worker_at: datetime | None = None
+    digests: Mapping[str, datetime] = field(default_factory=dict)
+    noted: tuple[datetime, datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`waiting`: ready jobs where no worker is alive, counted up to 1,000."""
+
+    now: datetime
+    fleet: Fleet = Fleet()
+    waiting: int = 0
+    ready: tuple[Ready, ...] = ()
+    failures: tuple[Failures, ...] = ()
+    groups: tuple[Group, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
+    ticks: tuple[Tick, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    recorders: tuple[SilentRecorder, ...] = ()

@@ -1,0 +1,84 @@
+"""What should have run by now and did not: ticks of periodic tasks, maintenance, digests.
+
+Crons are in UTC, those of digests and pauses in their own zones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from jobs_maint.actions import Limits
+from jobs_maint.crons import find_last_tick
+from jobs_maint.models import Condition, IncidentKind
+from jobs_maint.operations.incidents.measured import Measured, Memory
+
+__all__ = ["is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
+
+TICK_GRACE = timedelta(minutes=10)
+"""Procrastinate makes up for a tick that is no later than that, as after a deploy."""
+GRACE = {"rescue": timedelta(minutes=10), "purge": timedelta(minutes=90)}
+"""The rescue waits for its turn in its queue; the purge may take long, too."""
+DIGEST_GRACE = timedelta(minutes=15)
+HELD = timedelta(minutes=11)
+"""So far behind its tick a digest may end: a locked job can hold it up for ten minutes."""
+
+
+def is_paused(now: datetime, limits: Limits) -> bool:
+    for pause in limits.pauses:
+        begun = find_last_tick(pause.cron, pause.timezone, now)
+        if (now - begun).total_seconds() < pause.seconds:
+            return True
+    return False
+
+
+def judge_ticks(measured: Measured) -> Iterator[Condition]:
+    now = measured.now
+    for one in measured.ticks:
+        tick = find_last_tick(one.cron, "UTC", now - TICK_GRACE)
+        missed = one.last is None or one.last < tick
+        if missed and tick > one.known_since and not one.waits:
+            name = f"{one.task} {one.periodic_id}".strip()
+            yield Condition(
+                IncidentKind.TICK_MISSED, name, (now - tick).total_seconds(),
+                TICK_GRACE.total_seconds(), tick, (),
+                {"task": one.task, "cron": one.cron, "tick": tick.isoformat()},
+            )  # fmt: skip
+
+
+def judge_maintenance(measured: Measured) -> Iterator[Condition]:
+    """One that never ran is for `doctor`: perhaps nobody wants it."""
+    now = measured.now
+    for one in measured.maintenance:
+        grace = GRACE[one.duty]
+        tick = find_last_tick(one.cron, "UTC", now - grace)
+        if one.succeeded_at is None or one.succeeded_at >= tick:
+            continue
+        yield Condition(
+            IncidentKind.MAINTENANCE_OVERDUE, one.duty, (now - tick).total_seconds(),
+            grace.total_seconds(), tick, (),
+            {"cron": one.cron, "succeeded_at": one.succeeded_at.isoformat(),
+             "job_id": one.job_id},
+        )  # fmt: skip
+
+
+def judge_digests(measured: Measured, limits: Limits, memory: Memory) -> Iterator[Condition]:
+    """A digest that was sent late counts for the next tick, if it is less than half a period."""
+    now = measured.now
+    found = {one.name: one for one in measured.digests}
+    for plan in limits.digests:
+        tick = find_last_tick(plan.cron, plan.timezone, now - DIGEST_GRACE)
+        before = find_last_tick(plan.cron, plan.timezone, tick - timedelta(seconds=1))
+        one = found.get(plan.name)
+        until = one.until if one else None
+        if until is None:
+            is_late = tick > memory.digests.get(plan.name, now)
+        else:
+            is_late = until < tick - max((tick - before) / 2, HELD)
+        if is_late:
+            yield Condition(
+                IncidentKind.DIGEST_OVERDUE, plan.name, (now - tick).total_seconds(),
+                DIGEST_GRACE.total_seconds(), tick, (),
+                {"cron": plan.cron, "until": until.isoformat() if until else None,
+                 "error": one.error if one else None},
+            )  # fmt: skip

@@ -1,0 +1,208 @@
+"""The steps of one incident: each takes a case and returns what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
+from jobs_maint.operations.incidents.causes import rank
+
+__all__ = [
+    "FLAPPING",
+    "Case",
+    "Key",
+    "fold",
+    "merge",
+    "promote",
+    "refresh",
+    "reopen",
+    "start",
+]
+
+Key = tuple[IncidentKind, str]
+
+FLAPPING = 3
+"""An incident that came so often flaps."""
+EDIT_EVERY = timedelta(minutes=1)
+"""For the sake of a number alone; less often where it has lasted for hours."""
+_GROWS = {IncidentKind.QUEUE_BEHIND, IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
+"""Twice the value is news; the value of the others is how long they last."""
+_LEADS = {"opened", "back", "cause", "remains"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An incident, and what is kept beside it.
+
+    `absent`: what was not seen any more, by the first pass that could look and did not see it.
+    """
+
+    incident: Incident
+    revision: int
+    revised_at: datetime
+    absent: Mapping[Key, datetime] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        return self.incident.state == "open"
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self.incident.lead, *self.incident.folded)
+
+    @property
+    def keys(self) -> set[Key]:
+        return {condition.key for condition in self.conditions}
+
+    @property
+    def has_been(self) -> set[Key]:
+        """All that has led it."""
+        return {(one.kind, one.subject) for one in self.incident.history if one.what in _LEADS}
+
+    @property
+    def began(self) -> datetime:
+        """When it opened, or came back last."""
+        return max(one.at for one in self.incident.history if one.what in {"opened", "back"})
+
+
+def start(condition: Condition, now: datetime, muted_until: datetime | None) -> Case:
+    """A new one; the id is given by the database."""
+    incident = Incident(
+        id=0,
+        kind=condition.kind,
+        subject=condition.subject,
+        state="open",
+        since=condition.since or now,
+        opened_at=now,
+        seen_at=now,
+        value=condition.value,
+        worst=condition.value,
+        limit=condition.limit,
+        queues=condition.queues,
+        facts=condition.facts,
+        muted_until=muted_until if muted_until and muted_until > now else None,
+    )
+    return Case(_note(incident, "opened", now), 1, now)
+
+
+def refresh(
+    case: Case,
+    found: Mapping[Key, Condition],
+    sound: frozenset[IncidentKind],
+    now: datetime,
+    quiet: timedelta,
+) -> Case:
+    """What a pass saw of it: new values; what was missed twice is over, and so may it be."""
+    absent: dict[Key, datetime] = {}
+    there: list[Condition] = []
+    over: list[datetime] = []
+    patience = quiet if case.incident.flapping else timedelta()
+    for condition in case.conditions:
+        key = condition.key
+        missed = case.absent.get(key)
+        if key in found:
+            there.append(found[key])
+        elif key[0] in sound and missed is not None and now - missed >= patience:
+            over.append(missed)
+        else:
+            there.append(condition)
+            if missed is not None or key[0] in sound:
+                absent[key] = missed or now
+    seen = any(condition.key in found for condition in there)
+    incident = replace(case.incident, seen_at=now) if seen else case.incident
+    if not there:
+        ended = replace(incident, state="resolved", resolved_at=max(over))
+        return _revise(case, _note(ended, "resolved", max(over)), now, {})
+    lead, *folded = there
+    if lead.key != case.incident.key:
+        lead, *folded = sorted(there, key=rank)
+        incident = _note(_lead(incident, lead, folded), "remains", now)
+    else:
+        incident = _lead(incident, lead, folded)
+        if lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
+            incident = _note(incident, "worse", now)
+    return _revise(case, incident, now, absent)
+
+
+def fold(case: Case, condition: Condition, now: datetime) -> Case:
+    """It has the same cause."""
+    folded = [*case.incident.folded, condition]
+    incident = _lead(case.incident, case.incident.lead, folded)
+    entry = HistoryEntry(now, "folded", condition.kind, condition.subject, condition.value)
+    incident = replace(incident, history=(*incident.history, entry), seen_at=now)
+    return _revise(case, incident, now, case.absent)
+
+
+def promote(case: Case, cause: Condition, also: Sequence[Condition], now: datetime) -> Case:
+    """The cause of an open incident shows: the incident goes on under its name."""
+    incident = _lead(case.incident, cause, [*case.conditions, *also])
+    return _revise(case, _note(replace(incident, seen_at=now), "cause", now), now, case.absent)
+
+
+def merge(case: Case, into: str, now: datetime) -> Case:
+    """It turned out to be part of another incident."""
+    ended = replace(case.incident, state="resolved", resolved_at=now)
+    return _revise(case, _note(ended, "merged", now, into), now, {})
+
+
+def reopen(case: Case, condition: Condition, now: datetime) -> Case:
+    """It is back within the quiet time."""
+    times = case.incident.times + 1
+    incident = replace(
+        case.incident,
+        state="open",
+        resolved_at=None,
+        seen_at=now,
+        times=times,
+        flapping=times >= FLAPPING,
+    )
+    return _revise(case, _note(_lead(incident, condition, []), "back", now), now, {})
+
+
+def _lead(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
+    begun = [one.since for one in (lead, *folded) if one.since is not None]
+    same = lead.key == incident.key
+    return replace(
+        incident,
+        kind=lead.kind,
+        subject=lead.subject,
+        value=lead.value,
+        worst=max(lead.value, incident.worst) if same else lead.value,
+        limit=lead.limit,
+        queues=lead.queues,
+        facts=lead.facts,
+        folded=tuple(folded),
+        since=min([incident.since, *begun]),
+    )
+
+
+def _note(incident: Incident, what: Any, at: datetime, by: str | None = None) -> Incident:
+    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by)
+    return replace(incident, history=(*incident.history, entry))
+
+
+def _last_told(incident: Incident) -> float:
+    """The value of the lead when the history named it last."""
+    return next(
+        one.value
+        for one in reversed(incident.history)
+        if one.what in _LEADS | {"worse"} and (one.kind, one.subject) == incident.key
+    )
+
+
+def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, datetime]) -> Case:
+    """With a new revision where a message should say it."""
+    before = case.incident
+    pause = max(EDIT_EVERY, (now - incident.since) / 60)
+    is_news = (
+        len(incident.history) > len(before.history)
+        or [one.key for one in incident.folded] != [one.key for one in before.folded]
+        or ((incident.value, incident.folded) != (before.value, before.folded)
+            and now - case.revised_at >= pause)
+    )  # fmt: skip
+    if is_news:
+        return Case(incident, case.revision + 1, now, absent)
+    return Case(incident, case.revision, case.revised_at, absent)

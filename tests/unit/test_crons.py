@@ -1,0 +1,39 @@
+"""The last tick of a cron, by local time, through both changes of the clocks of a year."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chatbot.digests.schedule import is_due
+from jobs_maint.crons import find_last_tick
+
+MINUTE = timedelta(minutes=1)
+CHANGES = [
+    ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+    ("America/New_York", datetime(2026, 3, 8, 7, tzinfo=UTC)),
+    ("America/New_York", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),  # by half an hour
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize(("zone", "change"), CHANGES)
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 * * * *", "15,45 1-3 * * *"])
+def test_it_is_the_last_time_at_which_a_digest_is_due(zone, change, cron):
+    """As the digests themselves decide, around the change."""
+    begin = change - timedelta(hours=27)
+    last = None
+    for n in range(51 * 4):
+        at = begin + n * 15 * MINUTE
+        if is_due(cron, zone, at):
+            last = at
+        if n >= 24 * 4:
+            assert find_last_tick(cron, zone, at + timedelta(seconds=40)) == last, at
+
+
+def test_seconds_before_a_tick_it_is_the_one_before():
+    noon = datetime(2026, 3, 14, 12, tzinfo=UTC)
+    for at, hour in ((noon, 12), (noon - timedelta(seconds=1), 11), (noon + 59 * MINUTE, 12)):
+        assert find_last_tick("0 * * * *", "UTC", at).hour == hour
+    assert find_last_tick("0 6 * * 1-5", "UTC", noon).weekday() == 4  # it is a Saturday

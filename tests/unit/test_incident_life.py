@@ -1,0 +1,205 @@
+"""The life of incidents, pass by pass: what opens, is folded, comes back, flaps and ends."""
+
+from datetime import timedelta
+
+import pytest
+from tests.support.watching import NIGHT, PASS, Watch
+
+from jobs_maint.models import Condition, IncidentKind
+
+NO_WORKER, BEHIND, FAILURES, GROUP, STUCK, TICK, SILENT = (
+    IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND, IncidentKind.FAILURES_HIGH,
+    IncidentKind.GROUP, IncidentKind.JOBS_STUCK, IncidentKind.TICK_MISSED,
+    IncidentKind.RECORDER_SILENT,
+)  # fmt: skip
+
+
+def bad(kind, subject="", value=900.0, *, limit=900.0, since=None, queues=None, **facts):
+    named = (subject,) if queues is None and kind in {BEHIND, FAILURES} else queues or ()
+    return Condition(kind, subject, value, limit, since, named, facts)
+
+
+def steps(watch):
+    return [one.what for one in watch.all[1].incident.history]
+
+
+@pytest.fixture
+def watch():
+    return Watch()
+
+
+def test_what_two_passes_see_opens_and_what_two_do_not_see_is_over(watch):
+    late = bad(BEHIND, "email", since=NIGHT - timedelta(minutes=15), task="app.send")
+    assert watch.see(late) == []
+    [one] = watch.see(late)
+    assert (one.kind, one.subject, one.state, one.times) == (BEHIND, "email", "open", 1)
+    assert (one.since, one.opened_at) == (NIGHT - timedelta(minutes=15), NIGHT + 2 * PASS)
+    assert (one.queues, one.facts) == (("email",), {"task": "app.send"})
+    [one] = watch.see(bad(BEHIND, "email", 1_000.0))
+    assert (one.value, one.worst) == (1_000.0, 1_000.0)
+    assert len(watch.see()) == 1
+    assert watch.see(bad(BEHIND, "email", 950.0))[0].worst == 1_000.0
+    assert len(watch.see()) == 1
+    assert watch.see() == []
+    ended = watch.all[1].incident
+    assert ended.resolved_at == watch.now - PASS  # when it was first not seen
+    assert steps(watch) == ["opened", "resolved"]
+
+
+def test_what_one_pass_sees_now_and_then_is_none(watch):
+    for _ in range(40):
+        assert watch.see(bad(BEHIND, "email")) == []
+        assert watch.see() == []
+
+
+def test_a_kind_that_could_not_be_looked_at_stays_as_it_was(watch):
+    watch.see(bad(BEHIND, "email"), bad(SILENT, "web-1 pid 7"), passes=2)
+    blind = frozenset(IncidentKind) - {BEHIND}
+    assert [one.kind for one in watch.see(passes=10, sound=blind)] == [BEHIND]
+    assert watch.see(passes=2) == []
+
+
+def test_queues_behind_for_want_of_a_worker_are_one_incident_and_one_message(watch):
+    """First a queue is behind; then the cause shows; then it is gone before the backlog is."""
+    queues = [bad(BEHIND, name, 1_000.0) for name in ("email", "web")]
+    watch.see(queues[0], passes=2)
+    cause = bad(NO_WORKER, "", 60.0, limit=60.0, waiting=214)
+    watch.see(cause, *queues)
+    [one] = watch.see(cause, *queues, bad(TICK, "app.sync"), passes=2)
+    assert (one.kind, one.subject, one.value) == (NO_WORKER, "", 60.0)
+    assert {other.key for other in one.folded} == {
+        (BEHIND, "email"), (BEHIND, "web"), (TICK, "app.sync")
+    }  # fmt: skip
+    [one] = watch.see(*queues, passes=2)
+    assert (one.id, one.kind, one.subject) == (1, BEHIND, "email")
+    assert [other.subject for other in one.folded] == ["web"]
+    assert watch.see(passes=2) == []
+    assert len(watch.all) == 1
+    assert steps(watch) == ["opened", "cause", "folded", "folded", "remains", "resolved"]
+
+
+def test_an_incident_that_turns_out_to_be_part_of_another_is_merged_into_the_older(watch):
+    both = [bad(BEHIND, "email"), bad(BEHIND, "web")]
+    watch.see(both[0], passes=2)
+    watch.now += timedelta(minutes=10)
+    assert len(watch.see(*both, passes=2)) == 2
+    [one] = watch.see(bad(NO_WORKER, limit=60.0), *both, passes=2)
+    assert (one.id, one.kind, {other.subject for other in one.folded}) == (
+        1, NO_WORKER, {"email", "web"}
+    )  # fmt: skip
+    last = watch.all[2].incident
+    assert (last.state, last.history[-1].what, last.history[-1].by) == ("resolved", "merged", "I-1")
+
+
+def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
+    watch.see(bad(BEHIND, "email"))
+    [one] = watch.see(bad(BEHIND, "email"), bad(NO_WORKER, limit=60.0))
+    assert (one.kind, [other.kind for other in one.folded]) == (NO_WORKER, [BEHIND])
+
+
+@pytest.mark.parametrize(
+    ("cause", "other", "one"),
+    [
+        (bad(NO_WORKER), bad(STUCK), True),
+        (bad(NO_WORKER, "email", queues=("email",)), bad(BEHIND, "email"), True),
+        (bad(NO_WORKER, "email", queues=("email",)), bad(BEHIND, "web"), False),
+        (bad(NO_WORKER), bad(NO_WORKER, "email", queues=("email",)), True),
+        (bad(NO_WORKER), bad(FAILURES, "email"), False),
+        (bad(IncidentKind.MAINTENANCE_OVERDUE, "rescue"), bad(STUCK), True),
+        (bad(IncidentKind.MAINTENANCE_OVERDUE, "purge"), bad(STUCK), False),
+        (bad(FAILURES, "email"), bad(GROUP, "E-1", queues=("email",)), True),
+        (bad(FAILURES, "email"), bad(GROUP, "E-1", queues=("web",)), False),
+        (bad(BEHIND, "email"), bad(STUCK), False),
+    ],
+    ids=str,
+)
+def test_causes(watch, cause, other, one):
+    assert len(watch.see(cause, other, passes=3)) == (1 if one else 2)
+
+
+def test_many_of_one_kind_are_not_as_many_messages(watch):
+    """300 groups in a bad night: together is one incident, and never more than three are open."""
+    groups = [bad(GROUP, f"E-{n}", 25.0, limit=20.0, queues=("email",)) for n in range(300)]
+    watch.see(*groups[:20], passes=2)
+    assert [len(one.folded) for one in watch.open] == [19]
+    for n in range(20, 300, 20):
+        watch.now += timedelta(minutes=20)
+        watch.see(*groups[: n + 20], passes=2)
+    assert sorted(len(one.folded) for one in watch.open) == [19, 19, 259]
+    assert len(watch.all) == 3
+
+
+def test_what_comes_back_soon_is_the_same_incident_and_flaps_from_the_third_time_on(watch):
+    dead = bad(NO_WORKER, limit=60.0)
+    for times in (1, 2):
+        [one] = watch.see(dead, passes=2)
+        assert (one.id, one.times, one.flapping) == (1, times, False)
+        assert watch.see(passes=2) == []
+    [one] = watch.see(dead, passes=2)
+    assert (one.times, one.flapping) == (3, True)
+    minute = int(timedelta(minutes=1) / PASS)
+    assert len(watch.see(passes=15 * minute)) == 1  # only the quiet time ends it now
+    assert len(watch.see(dead)) == 1
+    assert watch.all[1].incident.times == 3
+    assert len(watch.see(passes=15 * minute)) == 1
+    assert watch.see() == []
+    assert steps(watch) == ["opened", "resolved", "back", "resolved", "back", "resolved"]
+    watch.see(passes=15 * minute)
+    [one] = watch.see(dead, passes=2)
+    assert (one.id, one.times) == (2, 1)
+
+
+def test_it_is_known_again_by_whatever_led_it(watch):
+    dead, late = bad(NO_WORKER, limit=60.0), bad(BEHIND, "email")
+    watch.see(dead, late, passes=2)
+    watch.see(late, passes=2)
+    assert watch.see(passes=2) == []
+    [one] = watch.see(dead, passes=2)
+    assert (one.id, one.times, one.kind) == (1, 2, NO_WORKER)
+
+
+def test_in_a_planned_pause_nothing_opens_and_what_is_open_may_end(watch):
+    watch.see(bad(BEHIND, "email"), passes=2)
+    [one] = watch.see(bad(BEHIND, "email"), bad(SILENT, "web-1 pid 7"), passes=8, paused=True)
+    assert one.kind == BEHIND
+    assert watch.see(passes=2, paused=True) == []
+    assert watch.see(bad(SILENT, "web-1 pid 7")) == []
+    assert len(watch.see(bad(SILENT, "web-1 pid 7"))) == 1
+
+
+def test_what_was_muted_is_muted_when_it_comes_again(watch):
+    until = NIGHT + timedelta(hours=24)
+    watch.muted = {(BEHIND, "email"): until, (BEHIND, "web"): NIGHT}
+    [one] = watch.see(bad(BEHIND, "email"), passes=2)
+    assert one.muted_until == until
+    watch.now += timedelta(minutes=10)
+    watch.see(bad(BEHIND, "email"))
+    _, other = watch.see(bad(BEHIND, "email"), bad(BEHIND, "web"), passes=2)
+    assert other.muted_until is None
+
+
+def test_a_number_alone_is_worth_an_edit_a_minute_and_fewer_as_hours_pass(watch):
+    def revisions(span):
+        before = watch.all[1].revision
+        for n in range(int(span / PASS)):
+            watch.see(bad(NO_WORKER, "", 60.0 + n, limit=60.0))
+        return watch.all[1].revision - before
+
+    watch.see(bad(NO_WORKER, limit=60.0), passes=2)
+    assert watch.all[1].revision == 1
+    assert revisions(timedelta(minutes=10)) == 10
+    watch.now += timedelta(hours=5)
+    assert 9 <= revisions(timedelta(hours=1)) <= 12
+    before = watch.all[1].revision
+    watch.see(bad(NO_WORKER, limit=60.0), bad(BEHIND, "email"), passes=2)
+    assert watch.all[1].revision == before + 1  # news is not waited for
+
+
+def test_twice_the_number_is_told_but_not_that_time_passes(watch):
+    for value in (20.0, 20.0, 39.0, 41.0, 60.0, 90.0):
+        watch.see(bad(FAILURES, "email", value, limit=20.0))
+    assert steps(watch) == ["opened", "worse", "worse"]
+    other = Watch()
+    for value in (60.0, 75.0, 150.0, 500.0):
+        other.see(bad(NO_WORKER, "", value, limit=60.0))
+    assert steps(other) == ["opened"]
