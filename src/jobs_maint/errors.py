@@ -71,7 +71,8 @@ class QueueingLockTaken(JobsMaintError):
 class SelectionExpired(JobsMaintError):
     """The preview was already used, or is older than ten minutes.
 
-    `why`: `unknown`, `not_yours`, `used`, `late`, or `ended` when the run to stop is already over.
+    `why`: `unknown`, `not_yours`, `used`, `late`, `replaced`, `dismissed`, or `ended` when
+    the run to stop is already over.
     """
 
     code = "selection_expired"

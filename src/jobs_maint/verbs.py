@@ -31,13 +31,7 @@ class Verb:
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "retry": Verb(
-            "Retry",
-            "Retrying",
-            "retried",
-            "They run now; a cancelled job that was scheduled for later keeps its time.",
-            "It runs now; if it was cancelled and scheduled for later, it keeps its time.",
-        ),
+        "retry": Verb("Retry", "Retrying", "retried", "They run now.", "It runs now."),
         "cancel": Verb(
             "Cancel",
             "Cancelling",

@@ -265,6 +265,36 @@ async def test_a_dry_run_has_no_buttons_and_yes_is_for_the_shell_only(pool, conn
         [refusal] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all --yes")
         assert "no option --yes" in as_text(refusal)
         assert await count(conn, "failed") == 2
+        [audit] = await ask(slack, bot, ADMIN, OPS, "/jobs audit")
+        assert "retry --all --dry-run  dry run, 2 jobs" in as_text(audit, 300)
+        assert "U0OPERATOR (otto)" in as_text(audit, 300)
+
+
+async def test_of_two_equal_previews_only_the_newer_one_can_be_confirmed(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [first] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        [other] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        [admins] = await ask(slack, bot, ADMIN, OPS, "/jobs retry --all")
+        await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all --dry-run")
+        await make_failed(conn, 1)
+        [second] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        for button in ("Retry 2 jobs", "Not now"):
+            await click(slack, bot, OPERATOR, first, button)
+            assert as_text(now(slack, first)).splitlines()[0] == (
+                "🟡 Replaced by a newer preview. This one changed nothing."
+            )
+            twice = "/jobs retry --all --status failed,aborted"
+            [first] = await ask(slack, bot, OPERATOR, OPS, twice)
+            await ask(slack, bot, OPERATOR, OPS, twice)
+        assert await count(conn, "failed") == 3
+        await click(slack, bot, OPERATOR, second, "Retry 3 jobs")
+        assert await count(conn, "todo") == 3
+        # Other words and other people's previews stay as they were.
+        for user, message in ((OPERATOR, other), (ADMIN, admins)):
+            await click(slack, bot, user, message, "Retry 2 jobs")
+            assert "2 skipped: the status changed" in as_text(now(slack, message), 300)
+        assert slack.breaches == []
 
 
 # --- what became of it, and where it came from ----------------------------------------------------

@@ -51,7 +51,7 @@ async def test_a_dry_run_shows_and_changes_nothing(jobs_maint, make_job):
     lines = done.stdout.splitlines()
     assert lines[0] == "2 jobs of webhook would be retried."
     assert "   2  webhook  a.send" in lines
-    assert lines[-1] == "Asked: retry --all webhook"
+    assert lines[-1] == "Asked: retry --all webhook --dry-run"
     shown = data(jobs_maint("retry", "--all", "webhook", "--dry-run", "--json"))
     assert (shown["kind"], shown["count"], shown["expected"]) == ("preview", 2, 2)
     assert [await make_job.status(job) for job in jobs] == ["failed", "failed"]

@@ -195,6 +195,23 @@ async def test_cancel_all_leaves_running_jobs_alone_unless_asked(pool, make_job)
     assert both.count == 1
 
 
+async def test_a_preview_counts_the_jobs_that_a_retry_does_not_run_now(pool, make_job, conn):
+    ahead = {"scheduled_in": hours(5)}
+    jobs = [
+        await make_job(status="cancelled", **ahead),
+        await make_job(status="cancelled", scheduled_in=-hours(5)),
+        await make_job(status="cancelled"),
+        await make_job(status="failed", **ahead),
+    ]
+    shown = await preview(pool, statuses=BulkVerb.RETRY.statuses)
+    assert (shown.count, shown.later) == (4, 1)
+    assert (await preview(pool)).later == 0
+    await confirm(pool, shown)
+    rows = await conn.execute("SELECT id FROM procrastinate_jobs WHERE scheduled_at IS NOT NULL")
+    assert await rows.fetchall() == [(jobs[0],)]
+    assert (await preview(pool, BulkVerb.CANCEL)).later == 0
+
+
 async def test_discard_refuses_what_is_not_failed(pool, make_job):
     failed, waiting = await make_job(status="failed"), await make_job()
     report = await ask(pool, DiscardJobs((failed, waiting)))

@@ -38,9 +38,15 @@ def test_several_ids_are_a_set_and_one_is_not(verb, surface):
 def test_a_dry_run_never_parses_into_an_act(verb):
     request = parse(f"{verb} 7 --dry-run")
     assert request.dry_run
-    assert request.action == PreviewBulk(verb, JobFilter(job_ids=(7,), statuses=verb.statuses))
+    wanted = JobFilter(job_ids=(7,), statuses=verb.statuses)
+    assert request.action == PreviewBulk(verb, wanted, dry_run=True)
     again = parse("retry 7 --dry-run --reset-attempts").action
     assert again.reset_attempts
+    assert again.words() == "retry 7 --reset-attempts --dry-run"
+    assert parse("purge --dry-run").action.words() == "purge --dry-run"
+    assert parse("cancel --all q --running --dry-run").action.words() == (
+        "cancel --all q --dry-run --running"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,9 +81,9 @@ def test_filters_of_a_set(text, wanted):
         ("rescue", RescueStalled()),
         ("rescue 7", RescueJobs((7,))),
         ("rescue 7 #8,9 7", PreviewRescue((7, 8, 9))),
-        ("rescue 7 --dry-run", PreviewRescue((7,))),
+        ("rescue 7 --dry-run", PreviewRescue((7,), dry_run=True)),
         ("rescue --force 7", PreviewRescue((7,), force=True)),
-        ("rescue 7 --force --dry-run", PreviewRescue((7,), force=True)),
+        ("rescue 7 --force --dry-run", PreviewRescue((7,), force=True, dry_run=True)),
         ("digest", ShowDigest()),
         ("digest email --since 7d", ShowDigest("email", timedelta(days=7))),
     ],

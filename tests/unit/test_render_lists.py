@@ -158,6 +158,8 @@ def test_the_audit_tells_who_what_and_how_it_ended():
     assert build_data(AUDIT)["not_shown"] == 7
     previewed = replace(ENTRY, outcome="previewed", action="purge", counts={"jobs": 1})
     assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
+    dry = replace(previewed, action="purge --dry-run")
+    assert "  dry run   3 s  purge --dry-run (1 job)" in lines(replace(AUDIT, entries=(dry,)))[3]
 
 
 def test_foreign_text_is_harmless():

@@ -70,13 +70,27 @@ def test_a_preview_says_how_many_what_stays_and_where():
     assert lines(PREVIEW) == [
         "35 of 37 jobs of webhook would be retried.",
         "2 stay as they are: a job with the same queueing lock is already waiting (4713, 4720).",
-        "They run now; a cancelled job that was scheduled for later keeps its time.",
+        "They run now.",
         "",
         "Jobs  Queue    Task",
         "  37  webhook  demo.deliver_webhook",
         "",
         "Asked: retry --all webhook",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "later", "says"),
+    [
+        (1, 0, "It runs now."),
+        (1, 1, "It runs at the time it was scheduled for."),
+        (9, 9, "They run at the times they were scheduled for."),
+        (9, 1, "1 of them keeps its scheduled time; the others run now."),
+        (9, 3, "3 of them keep their scheduled times; the others run now."),
+    ],
+)
+def test_a_preview_says_of_this_set_when_it_runs(count, later, says):
+    assert lines(replace(PREVIEW, skips=(), count=count, later=later))[1] == says
 
 
 @pytest.mark.parametrize(

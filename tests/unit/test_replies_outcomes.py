@@ -391,12 +391,12 @@ def test_a_preview_that_was_put_off_can_be_had_again():
 
 
 def test_a_preview_is_offered_again_only_when_its_time_was_over():
-    late = render_too_late("purge", "/jobs", used=False)
+    late = render_too_late("purge", "/jobs", why="late")
     assert "🟡 This preview is older than ten minutes; nothing was changed." in lines(late)
     assert buttons(late) == {"New preview": "purge"}
-    used = render_too_late("purge", "/jobs", used=True)
-    assert "🟡 This preview was already confirmed; it runs only once." in lines(used)
-    assert buttons(used) == {}
+    replaced = render_too_late("purge", "/jobs", why="replaced")
+    assert "🟡 Replaced by a newer preview. This one changed nothing." in lines(replaced)
+    assert buttons(replaced) == {}
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_a_preview_asks_then_says_what_will_not_happen_and_who_may_confirm_until
 
 def test_where_nothing_is_skipped_the_set_is_promised():
     assert "These 37 and no others will run." in lines(replace(RETRY, skips=()))[-2]
+    later = lines(replace(RETRY, skips=(), later=37))
+    assert "They run at the times they were scheduled for." in later
+    assert "These 37 and no others are touched." in later[-2]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +115,8 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
          "A retry undoes this.")),
         (DISCARD, "They become cancelled and are kept until the purge; a retry undoes this."),
         (PURGE, "This cannot be undone."),
-        (replace(RETRY, skips=(), words="retry --all --request 17"),
-         "A cancelled job that was scheduled for later keeps its time."),
+        (replace(RETRY, skips=(), words="retry --all --request 17", later=3),
+         "3 of them keep their scheduled times; the others run now."),
         (FORCE, "If that worker still runs it, the job will run twice."),
         (replace(RETRY, skips=(MISSING,)),
          "1 left out (job 9): not there, or in a status that does not fit."),

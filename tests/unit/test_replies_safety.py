@@ -166,7 +166,7 @@ def dropped(text):
 
 
 def late(text):
-    return render_too_late(text, "/jobs", used=False)
+    return render_too_late(text, "/jobs", why="late")
 
 
 def rescued(text):

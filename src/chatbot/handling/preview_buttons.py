@@ -36,6 +36,8 @@ __all__ = ["Acts"]
 
 log = logging.getLogger(__name__)
 
+TOO_LATE = {"late", "replaced"}
+"""Why a preview's own message has to change: its buttons do nothing any more."""
 QUICK = 1.0
 """Seconds before progress is shown: a quicker act shows only its outcome."""
 LAST_WORDS = 3.0
@@ -93,8 +95,8 @@ class Acts:
         if isinstance(exc, NotPermitted):
             return Answer(await explain_refusal(services, exc, action, known), private=True)
         # An unknown preview may be of another database: its message is not ours to change.
-        if isinstance(exc, SelectionExpired) and exc.why == "late":
-            message = render_too_late(request.words, services.command, used=False)
+        if isinstance(exc, SelectionExpired) and exc.why in TOO_LATE:
+            message = render_too_late(request.words, services.command, why=exc.why)
             await _Running(services, request, target_of_click(request)).finish(message)
         raise exc
 
@@ -151,9 +153,9 @@ class Acts:
         try:
             words = await perform(services.pool, known.actor, action, settings=services.maint)
         except SelectionExpired as exc:
-            if exc.why != "late":
+            if exc.why not in TOO_LATE:
                 raise
-            message = render_too_late(request.words, services.command, used=False)
+            message = render_too_late(request.words, services.command, why=exc.why)
         else:
             message = render_dropped(words, services.command, by=request.user)
         # Not an edit, of which the app has 50 a minute: a click has an address of its own.

@@ -9,12 +9,13 @@ from datetime import timedelta
 from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
-from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, user, when
+from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, when
 from chatbot.messages.people import find_user
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import AuditEntry, AuditReport
+from jobs_maint.render import tell_outcome
 from jobs_maint.verbs import find_verb
 
 __all__ = ["MESSAGES", "render_audit"]
@@ -69,7 +70,7 @@ def _outcomes(report: AuditReport) -> str:
     """How they ended, what went wrong first; only where all of them are known."""
     if report.total > len(report.entries):
         return "Newest first."
-    ends = Counter(entry.outcome for entry in report.entries)
+    ends = Counter(tell_outcome(entry) for entry in report.entries)
     order = ("failed", "interrupted", "partly", "refused", "expired", "started", "done")
     known = [name for name in order if ends[name]]
     others = [name for name in ends if name not in order]
@@ -85,9 +86,10 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
         for name, number in entry.counts.items()
         if number
     ]
-    told = [] if entry.outcome in entry.counts else [entry.outcome]
+    outcome = tell_outcome(entry)
+    told = [] if outcome in entry.counts else [outcome]
     end = ", ".join([*told, *counts]).replace("_", " ")
-    line += ["  ", bold(end) if entry.outcome not in {"done", "previewed"} else end]
+    line += ["  ", bold(end) if outcome not in {"done", "previewed", "dry run"} else end]
     if entry.elapsed_seconds is not None and entry.elapsed_seconds >= LONG:
         line.append(f" in {format_age(entry.elapsed_seconds)}")
     line.append(f" · request {entry.audit_id}")
@@ -104,13 +106,17 @@ def _can_undo(entry: AuditEntry) -> bool:
 
 
 def _who(actor: str) -> list[Span | str]:
-    """The id first: a mention alone shows the name that people give themselves."""
+    """Of Slack the id first, then the name at that time: people choose their names.
+
+    No mention: it would call them, and the page of `jobs-chatbot local` does not know them.
+    """
     found = find_user(actor)
     kind, _, name = actor.partition(":")
     if kind == "task":
         name = f"the task {name.rpartition(':')[2]}"
     if found:
-        return [code(found), " (", user(found), ")"]
+        known = name.removeprefix(found)
+        return [code(found), f" {one_line(known, 120)}" if known else ""]
     return [bold(one_line(name or kind, 120))]
 
 

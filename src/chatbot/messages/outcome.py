@@ -203,13 +203,12 @@ def render_dropped(words: str, command: str, *, by: str) -> Message:
     return pack([paragraph(line, [asked]), buttons(Button(NEW_PREVIEW, words))])
 
 
-def render_too_late(words: str, command: str, *, used: bool) -> Message:
-    """The preview cannot be confirmed any more: its ten minutes are over, or it was `used`."""
+def render_too_late(words: str, command: str, *, why: str) -> Message:
+    """The preview cannot be confirmed any more: its ten minutes are over, or it was `replaced`."""
     asked: Line = [code(one_line(f"{command} {words}", 300))]
-    if used:
-        head = "This preview was already confirmed; it runs only once."
-        where = "See the original message for the outcome."
-        return pack([paragraph(["🟡 ", bold(head)], [where], asked)])
+    if why == "replaced":
+        head = "Replaced by a newer preview."
+        return pack([paragraph(["🟡 ", bold(head), " This one changed nothing."], asked)])
     head = "This preview is older than ten minutes; nothing was changed."
     return pack([paragraph(["🟡 ", bold(head)], asked), buttons(Button(NEW_PREVIEW, words))])
 

@@ -22,7 +22,7 @@ from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, p
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import tell_survey
+from jobs_maint.render import tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -120,8 +120,7 @@ def _then(preview: Preview, asked: Asked) -> str:
     if preview.verb == "cancel" and not asked.running:
         return f"Running jobs continue. {then}"
     if preview.verb == "retry":  # that they run now is said beside the button
-        later = "cancelled" in asked.statuses and not asked.job_ids
-        return "A cancelled job that was scheduled for later keeps its time." if later else ""
+        return tell_times(preview)
     return then
 
 
@@ -210,7 +209,7 @@ def _exactly(preview: Preview) -> str:
         return f"Nothing beyond these {number} is touched."
     one = preview.count == 1
     these = "This one and no other" if one else f"These {number} and no others"
-    if preview.verb == "retry":
+    if preview.verb == "retry" and not preview.later:
         return f"{these} will run."
     return f"{these} {'is' if one else 'are'} touched."
 

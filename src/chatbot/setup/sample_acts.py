@@ -156,8 +156,8 @@ def _outcomes() -> Iterator[tuple[str, Message]]:
 def _ends() -> Iterator[tuple[str, Message]]:
     words = AT_WORK.words
     yield "not now", replies.render_dropped(words, COMMAND, by=BY)
-    yield "too late", replies.render_too_late(words, COMMAND, used=False)
-    yield "confirmed before", replies.render_too_late(words, COMMAND, used=True)
+    yield "too late", replies.render_too_late(words, COMMAND, why="late")
+    yield "replaced", replies.render_too_late(words, COMMAND, why="replaced")
     yield "interrupted", replies.render_lost(LOST, COMMAND)
     one = replace(
         LOST, word="retry", words="retry 4711", counts={"done": 1}, total=None, outcome="done",

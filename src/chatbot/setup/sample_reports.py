@@ -167,19 +167,21 @@ def workers() -> WorkersReport:
 
 def audit() -> AuditReport:
     entries = (
-        AuditEntry(912, ago(2), "slack:U0ANA", "retry --all webhook --since 1h", "done",
+        AuditEntry(912, ago(2), "slack:U0ANA (ana)", "retry --all webhook --since 1h", "done",
                    {"done": 35, "skipped": 2}, None, 3.2),
-        AuditEntry(911, ago(4), "slack:U0ANA", "retry --all webhook --since 1h", "previewed",
+        AuditEntry(911, ago(4), "slack:U0ANA (ana)", "retry --all webhook --since 1h", "previewed",
                    {"jobs": 37}, None, 0.1),
         AuditEntry(910, ago(9), "slack:U0VERA", "retry 4711", "refused", {},
                    "You may not retry jobs: this requires the role operator; your role is viewer.",
                    0.0),
         AuditEntry(902, ago(500), "task:jobs_maint:purge_finished_jobs", "purge", "done",
                    {"succeeded": 12_044}, None, 41.0),
+        AuditEntry(901, ago(600), "shell:root@web-1", "purge --dry-run", "previewed",
+                   {"jobs": 12_044}, None, 2.0),
         AuditEntry(900, ago(3000), "shell:root", "cancel 4001", "failed", {},
                    "the database went away", 0.4),
     )  # fmt: skip
-    return AuditReport(NOW, entries, 5, 7 * 86_400.0)
+    return AuditReport(NOW, entries, 6, 7 * 86_400.0)
 
 
 def details(status: str = "failed") -> JobDetails:

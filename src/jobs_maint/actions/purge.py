@@ -26,6 +26,7 @@ class PreviewPurge(Action[Preview]):
     queue: str | None = None
     statuses: tuple[str, ...] = ()
     """Only these; none named: succeeded ones, or all by their retention."""
+    dry_run: bool = False
 
     word: ClassVar[str] = "purge"
     verb: ClassVar[str] = "delete finished jobs"
@@ -42,8 +43,8 @@ class PreviewPurge(Action[Preview]):
         options: dict[str, Any] = {
             "older-than": self.older_than, "status": statuses, "queue": self.queue,
         }  # fmt: skip
-        flags = ("--include-failed",) if self.include_failed else ()
-        return spell("purge", flags=flags, **options)
+        flags = {"--include-failed": self.include_failed, "--dry-run": self.dry_run}
+        return spell("purge", flags=[name for name, on in flags.items() if on], **options)
 
 
 @dataclass(frozen=True, slots=True)

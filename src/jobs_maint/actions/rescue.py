@@ -62,6 +62,7 @@ class PreviewRescue(Action[Preview]):
 
     job_ids: tuple[int, ...]
     force: bool = False
+    dry_run: bool = False
 
     word: ClassVar[str] = "rescue"
     act: ClassVar[bool] = True
@@ -77,4 +78,5 @@ class PreviewRescue(Action[Preview]):
 
     def words(self) -> str:
         force = "--force " if self.force else ""
-        return f"rescue {force}{' '.join(map(str, self.job_ids))}"
+        dry = " --dry-run" if self.dry_run else ""
+        return f"rescue {force}{' '.join(map(str, self.job_ids))}{dry}"

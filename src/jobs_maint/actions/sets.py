@@ -73,6 +73,8 @@ class PreviewBulk(Action[Preview]):
     bulk: BulkVerb
     filter: JobFilter
     reset_attempts: bool = False
+    dry_run: bool = False
+    """Only to look: nobody will be asked."""
 
     act: ClassVar[bool] = True
 
@@ -94,7 +96,7 @@ class PreviewBulk(Action[Preview]):
     def words(self) -> str:
         wanted = self.filter
         if wanted.job_ids is not None:
-            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._reset()
+            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._flags()
         cancel = self.bulk is BulkVerb.CANCEL
         undo = wanted.request is not None
         default = self.bulk.statuses if undo and not cancel else self.bulk.statuses[:1]
@@ -113,10 +115,11 @@ class PreviewBulk(Action[Preview]):
             tasks=wanted.tasks,
         )
         running = " --running" if cancel and "doing" in wanted.statuses else ""
-        return text + running + self._reset()
+        return text + self._flags() + running
 
-    def _reset(self) -> str:
-        return " --reset-attempts" if self.reset_attempts else ""
+    def _flags(self) -> str:
+        dry = " --dry-run" if self.dry_run else ""
+        return f" --reset-attempts{dry}" if self.reset_attempts else dry
 
 
 def _reads_otherwise(queue: str) -> bool:

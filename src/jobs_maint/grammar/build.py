@@ -11,7 +11,7 @@ import click
 from jobs_maint.actions import Action, ShowHelp
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
-from jobs_maint.grammar.sets import as_preview
+from jobs_maint.grammar.sets import as_dry_run
 from jobs_maint.grammar.word import Word
 
 __all__ = ["build_group"]
@@ -62,7 +62,7 @@ def _build_command(word: Word, surface: Surface, *, about: str, name: str) -> cl
             raise InvalidRequest(f"{name} takes --yes or --dry-run, not both")
         action: Action[Any] = word.build(**values)
         if dry_run:
-            action = as_preview(action)
+            action = as_dry_run(action)
         return Command(action, as_json, private, yes, dry_run)
 
     return click.Command(

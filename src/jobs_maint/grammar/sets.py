@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ from jobs_maint.grammar.word import ShellOption
 
 __all__ = [
     "CONFIRM_OPTIONS",
-    "as_preview",
+    "as_dry_run",
     "build_cancel",
     "build_discard",
     "build_purge",
@@ -147,19 +148,22 @@ def build_purge(status: str | None, *, include_failed: bool, **options: Any) -> 
     return actions.PreviewPurge(statuses=statuses, include_failed=include_failed, **options)
 
 
-def as_preview(action: Action[Any]) -> Action[Any]:
-    """What `--dry-run` shows of an act on single jobs: the set of them, previewed."""
+def as_dry_run(action: Action[Any]) -> Action[Any]:
+    """What `--dry-run` shows: the preview, of single jobs too."""
     if isinstance(action, actions.RescueStalled):
         raise InvalidRequest(
             "rescue --dry-run needs job ids; `stuck` shows what a rescue without ids would look at"
         )
     if isinstance(action, actions.RescueJobs):
-        return actions.PreviewRescue(action.job_ids)
-    if not isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
-        return action
-    verb = BulkVerb(action.word)
-    wanted = JobFilter(job_ids=action.job_ids, statuses=verb.statuses)
-    return actions.PreviewBulk(verb, wanted, getattr(action, "reset_attempts", False))
+        return actions.PreviewRescue(action.job_ids, dry_run=True)
+    if isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
+        verb = BulkVerb(action.word)
+        wanted = JobFilter(job_ids=action.job_ids, statuses=verb.statuses)
+        reset = getattr(action, "reset_attempts", False)
+        return actions.PreviewBulk(verb, wanted, reset, dry_run=True)
+    if isinstance(action, actions.PreviewBulk | actions.PreviewPurge | actions.PreviewRescue):
+        return replace(action, dry_run=True)
+    return action
 
 
 def build_rescue(*, ids: Sequence[tuple[int, ...]], force: bool) -> Action[Any]:

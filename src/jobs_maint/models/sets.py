@@ -60,6 +60,8 @@ class Preview(Report):
     """For a purge: when an earlier one looked at those jobs; None: they are looked at now."""
     running: int = 0
     """For a cancel: how many of `count` run now and would be asked to abort."""
+    later: int = 0
+    """For a retry: how many of `count` keep the later time that they were scheduled for."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
 

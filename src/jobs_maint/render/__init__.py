@@ -17,7 +17,9 @@ from jobs_maint.render.verdict import (
     count_noun,
     format_rate,
     sort_queues,
+    tell_outcome,
     tell_survey,
+    tell_times,
 )
 
 __all__ = [
@@ -37,7 +39,9 @@ __all__ = [
     "say_coverage",
     "short_task",
     "sort_queues",
+    "tell_outcome",
     "tell_survey",
+    "tell_times",
 ]
 
 

@@ -18,7 +18,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.render.page import Column, Page, Pages, clock, number
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import count_noun
+from jobs_maint.render.verdict import count_noun, tell_outcome
 
 __all__ = ["PAGES", "groups_table", "render_errors"]
 
@@ -234,7 +234,7 @@ def render_audit(report: AuditReport, page: Page) -> None:
         Column("Request", [str(entry.audit_id) for entry in entries], right=True),
         Column("When (UTC)", [clock(entry.started_at, report.as_of) for entry in entries]),
         Column("Who", [safe_word(entry.actor) for entry in entries], 0, may_shrink=True),
-        Column("Outcome", [safe_word(entry.outcome) for entry in entries]),
+        Column("Outcome", [safe_word(tell_outcome(entry)) for entry in entries]),
         Column("Took", [_took(entry) for entry in entries], 1, right=True),
     ]
     _table_with_text(page, columns, Column("What", [_what(entry) for entry in entries]))

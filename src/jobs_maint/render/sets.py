@@ -10,7 +10,7 @@ from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import quote_word
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
-from jobs_maint.render.verdict import count_noun, tell_survey
+from jobs_maint.render.verdict import count_noun, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, VERBS
 
 __all__ = ["PAGES", "ask_for"]
@@ -97,7 +97,7 @@ def _what_then(preview: Preview) -> str:
     verb = VERBS[preview.verb]
     then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
     if preview.verb != "cancel" or _asks_running(preview.words):
-        return then
+        return tell_times(preview) or then
     return f"Running jobs go on (--running asks them to abort). {then}"
 
 

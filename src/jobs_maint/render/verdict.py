@@ -8,6 +8,7 @@ from typing import Literal
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import (
+    AuditEntry,
     Preview,
     PurgeReport,
     QueueStats,
@@ -23,7 +24,9 @@ __all__ = [
     "count_noun",
     "format_rate",
     "sort_queues",
+    "tell_outcome",
     "tell_survey",
+    "tell_times",
 ]
 
 Level = Literal["red", "yellow", "green"]
@@ -189,6 +192,24 @@ def _workers(workers: WorkerCounts) -> str:
     if workers.silent:
         return f"{workers.live} of {workers.live + workers.silent} workers live."
     return f"{count_noun(workers.live, 'worker')} live."
+
+
+def tell_outcome(entry: AuditEntry) -> str:
+    """`previewed` asked somebody; a dry run is only a look."""
+    is_dry = entry.outcome == "previewed" and " --dry-run " in f"{entry.action} "
+    return "dry run" if is_dry else entry.outcome
+
+
+def tell_times(preview: Preview) -> str:
+    """Which jobs a retry does not run now; nothing where it runs all of them."""
+    if not preview.later:
+        return ""
+    if preview.later == preview.count == 1:
+        return "It runs at the time it was scheduled for."
+    if preview.later >= preview.count:
+        return "They run at the times they were scheduled for."
+    keep = "keeps its scheduled time" if preview.later == 1 else "keep their scheduled times"
+    return f"{preview.later:,} of them {keep}; the others run now."
 
 
 def tell_survey(report: Preview | PurgeReport) -> str:

@@ -6,7 +6,8 @@
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
 -- was never deferred was imported.
 WITH found AS (
-    SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status
+    SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status,
+           j.status = 'cancelled' AND coalesce(j.scheduled_at > now(), false) AS later
     FROM procrastinate_jobs j
     WHERE j.status = ANY (%(statuses)s::procrastinate_job_status[])
       AND j.task_name <> ALL (%(ours)s)
@@ -65,13 +66,20 @@ WHERE key = %(key)s AND actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s
   AND used_at IS NULL AND expires_at > now()
 RETURNING verb, words, params, job_ids;
 
+-- name: replace_selections (actor_kind, actor_id, verb, words)
+-- Previews of the same that this person has not confirmed yet.
+UPDATE jobs_maint_selections SET used_at = now(), params = params || '{"replaced": true}'
+WHERE actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s AND verb = %(verb)s
+  AND words = %(words)s AND used_at IS NULL AND expires_at > now();
+
 -- name: dismiss_selection (key)
 -- Of one that was just used, in the same transaction.
 UPDATE jobs_maint_selections SET params = params || '{"dismissed": true}' WHERE key = %(key)s;
 
 -- name: find_selection (key)
 -- Why it could not be used.
-SELECT actor_kind, actor_id, used_at, params ? 'dismissed' AS dismissed
+SELECT actor_kind, actor_id, used_at, params ? 'dismissed' AS dismissed,
+       params ? 'replaced' AS replaced
 FROM jobs_maint_selections WHERE key = %(key)s;
 
 -- name: insert_items (audit_id, outcome, code, job_ids)

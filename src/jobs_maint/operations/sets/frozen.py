@@ -83,7 +83,7 @@ async def freeze_set(
     left_out = _missing(wanted, rows)
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
-    job_ids, groups, running = await run_apart(lambda: _sum_up(rows), len(rows))
+    job_ids, groups, running, later = await run_apart(lambda: _sum_up(rows), len(rows))
     key = expires_at = None
     if rows:
         key, expires_at = await freeze_words(
@@ -110,6 +110,7 @@ async def freeze_set(
         skips=tuple(skips),
         expires_at=expires_at,
         running=running,
+        later=later if verb is BulkVerb.RETRY else 0,
     )
 
 
@@ -122,7 +123,14 @@ async def freeze_words(
     job_ids: Sequence[int] = (),
     params: dict[str, Any],
 ) -> tuple[str, Any]:
-    """Keep what a confirmation will do; returns the key and when it expires."""
+    """Keep what a confirmation will do; returns the key and when it expires.
+
+    In Slack an older preview of the same stands in the channel with its buttons: it can no longer
+    be confirmed. Two shells of one account do not disturb each other.
+    """
+    if actor.kind == "slack":
+        same = {"actor_kind": actor.kind, "actor_id": actor.id, "verb": verb, "words": words}
+        await fetch_all(conn, load_queries("bulk")["replace_selections"], same)
     key = secrets.token_urlsafe(9)
     kept = await fetch_one(
         conn,
@@ -141,12 +149,15 @@ async def freeze_words(
     return key, kept["expires_at"]
 
 
-def _sum_up(rows: Sequence[dict[str, Any]]) -> tuple[list[int], Counter[tuple[str, str]], int]:
-    """The ids, how many there are of each queue and task, and how many run."""
+def _sum_up(
+    rows: Sequence[dict[str, Any]],
+) -> tuple[list[int], Counter[tuple[str, str]], int, int]:
+    """The ids, how many there are of each queue and task, how many run, how many have a time."""
     return (
         [row["id"] for row in rows],
         Counter((row["queue_name"], row["task_name"]) for row in rows),
         sum(row["status"] == "doing" for row in rows),
+        sum(row["later"] for row in rows),
     )
 
 
@@ -219,6 +230,10 @@ async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
             "Only the person who asked for this preview can confirm it; "
             "nothing was changed. Ask for your own.",
             why="not_yours",
+        )
+    if found[0]["replaced"]:
+        raise SelectionExpired(
+            "This preview was replaced by a newer one; nothing was changed.", why="replaced"
         )
     if found[0]["dismissed"]:
         raise SelectionExpired(f"This preview was dismissed; {again}.", why="dismissed")
