@@ -34,14 +34,27 @@ def start_running(queue, **options):
     return job, worker
 
 
+def wait_for_three_beats(queue, since):
+    wait_until(
+        lambda: queue.one(f"SELECT now() - interval '1.5 seconds' > {since}"), what=f"after {since}"
+    )
+
+
 def test_a_killed_workers_job_goes_back_by_one_command(queue, jobs_maint):
     job, worker = start_running(queue)
     worker.kill()
-    done = wait_until(
-        lambda: (found := jobs_maint("rescue", job, **LATE)).returncode != 4 and found,
-        timeout=40, what="the rescue",
-    )  # fmt: skip
-    assert done.stdout == ""
+    # Procrastinate's heartbeat says for 30 seconds that it lives.
+    assert "has been running it since 20" in jobs_maint("rescue", job, **LATE).stderr
+    queue.execute(
+        "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '30 seconds'"
+    )
+    wait_for_three_beats(queue, "beat_at FROM jobs_maint_workers")
+    early = jobs_maint("rescue", job, **LATE)
+    assert early.returncode == 4
+    assert "no worker is reporting yet, as after a database outage" in early.stderr
+    wait_for_three_beats(queue, "first_noticed_at FROM jobs_maint_suspects")
+    done = jobs_maint("rescue", job, **LATE)
+    assert (done.returncode, done.stdout) == (2, "")
     assert f" pid {worker.pid}) is silent: its last beat was at 20" in done.stderr
     assert "the job will run twice. Left alone, the rescue acts in " in done.stderr
     assert "use --yes" in done.stderr
