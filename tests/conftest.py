@@ -59,7 +59,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with running_server(fsync="off", log_min_messages="fatal") as found:
+    with running_server(fsync="off", log_min_messages="fatal") as found, found.connected():
         yield found
 
 
