@@ -58,7 +58,7 @@ async def test_apply_makes_procrastinates_tables_and_ours_and_again_does_nothing
         await check_schema(pool)
     assert first.applied == before.pending
     assert second.applied == ()
-    assert len(await list_tables(bare_database_url)) == 4 + 15
+    assert len(await list_tables(bare_database_url)) == 4 + 17
 
 
 async def test_two_applies_at_once_both_succeed_and_each_step_is_done_once(bare_database_url):

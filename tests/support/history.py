@@ -52,6 +52,7 @@ class JobFactory:
         error: str | None = None,
         exception_type: str = "ValueError",
         recorded: bool = True,
+        fingerprint: str | None = None,
         abort_requested: bool = False,
     ) -> int:
         steps = {"todo": [], "cancelled": ["cancelled"]}.get(status, ["doing", status])
@@ -115,7 +116,7 @@ class JobFactory:
                     finished_ago,
                     exception_type,
                     error or "it broke",
-                    f"1:{exception_type}:{error or 'it broke'}",
+                    fingerprint or f"1:{exception_type}:{error or 'it broke'}",
                 ),
             )
         return job_id

@@ -209,7 +209,7 @@ VALUES = {
     "put_back", "not_found", "wrong_status", "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
-    "open", "resolved", "regressed", *models.IncidentKind,
+    "open", "resolved", "regressed", "ongoing", "quiet", *models.IncidentKind,
     *get_args(get_type_hints(models.HistoryEntry)["what"]),
 }  # fmt: skip
 """What fields can hold, where a page names it."""

@@ -14,6 +14,7 @@ __all__ = [
     "FailedGroup",
     "FailedJob",
     "FailedJobsReport",
+    "Remembered",
     "say_settled",
 ]
 
@@ -49,8 +50,29 @@ class FailedJob:
     fingerprint: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What is remembered of a group of errors; all None where it is not known yet.
+
+    `state`: `new` (for the first time ever), `regressed` (back after `quiet_seconds`), `rising`,
+    `ongoing` or `quiet`.
+    """
+
+    name: str | None = None
+    """Short and stable, such as `E-4f2a`: what one types."""
+    state: str | None = None
+    quiet_seconds: float | None = None
+    first_ever_at: datetime | None = None
+    taken_by: str | None = None
+    """Who is on it, as records name people: `slack:U0ANA (ana)`."""
+    taken_at: datetime | None = None
+    muted_until: datetime | None = None
+    muted_above: int | None = None
+    """Failures an hour above which the mute ends."""
+
+
 @dataclass(frozen=True, slots=True)
-class FailedGroup:
+class FailedGroup(Remembered):
     """Failed jobs alike: of one task, with one error, that of the newest of them.
 
     `retriable` of the `count` can be put back now: not those whose queueing lock is taken, and none
@@ -126,7 +148,7 @@ class FailedJobsReport(Report):
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorGroup:
+class ErrorGroup(Remembered):
     """Failures alike: one task, exception type and normalised message.
 
     `trend` compares with the window before: new, rising, steady, falling or gone.

@@ -67,7 +67,7 @@ WHERE name = %(name)s AND state IN ('sending', 'failed')
   AND until > now() - interval '7 days'
 ORDER BY until DESC LIMIT 500;
 
--- name: group_failures (since, until, queues, tasks, ours, alike, limit)
+-- name: group_failures (since, until, queues, tasks, ours, alike, limit, aliases, mains)
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
@@ -78,6 +78,7 @@ ORDER BY until DESC LIMIT 500;
 -- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
 -- `unused`: a worker that died between a record and the end of its job left that job running; the
 -- record `worker_lost` of the same attempt says what became of it.
+-- `aliases`: fingerprints under an older rule, each with the one in `mains` that stands for it.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
 -- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
 -- newest record, the one with the largest id: only these are read. To sort the messages, or to keep
@@ -141,16 +142,19 @@ WITH span AS (
                                        WHERE e.job_id = j.id AND e.type <> 'scheduled'),
                                       '-infinity'))
 ), wanted AS (
-    SELECT failed.*, CASE WHEN at >= %(since)s THEN least(12, width_bucket(
+    SELECT failed.*, coalesce(alias.main, failed.fingerprint) AS print,
+           CASE WHEN at >= %(since)s THEN least(12, width_bucket(
                extract(epoch FROM at)::float8, extract(epoch FROM %(since)s::timestamptz)::float8,
                extract(epoch FROM %(until)s::timestamptz)::float8, 12)) END AS slot
-    FROM failed, span
+    FROM failed CROSS JOIN span
+    LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
+        ON alias.old = failed.fingerprint
     WHERE at >= span.since
       AND task_name <> ALL (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
       AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 ), one AS (
-    SELECT task_name AS task, exception_type, fingerprint, bool_or(recorded) AS recorded,
+    SELECT task_name AS task, exception_type, print AS fingerprint, bool_or(recorded) AS recorded,
            count(*) FILTER (WHERE at >= %(since)s) AS count,
            count(*) FILTER (WHERE at < %(since)s) AS count_before,
            min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
@@ -195,10 +199,13 @@ SELECT shown.*, coalesce(f.job_id, shown.job_id) AS sample_job_id, coalesce(f.me
 FROM shown LEFT JOIN jobs_maint_failures f ON f.id = shown.record_id
 ORDER BY count DESC, count_before DESC, last_at DESC;
 
--- name: count_messages (since, until, queues, tasks, ours, fingerprints)
--- Different messages of failures alike that were final.
-SELECT task_name AS task, exception_type, fingerprint, count(DISTINCT md5(message)) AS messages
+-- name: count_messages (since, until, queues, tasks, ours, fingerprints, aliases, mains)
+-- Different messages of failures alike that were final. `aliases` and `mains` as in group_failures.
+SELECT task_name AS task, exception_type, coalesce(alias.main, fingerprint) AS fingerprint,
+       count(DISTINCT md5(message)) AS messages
 FROM jobs_maint_failures
+LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
+    ON alias.old = fingerprint
 WHERE failed_at >= %(since)s AND failed_at < %(until)s AND NOT will_retry
   AND fingerprint = ANY (%(fingerprints)s) AND task_name <> ALL (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))

@@ -131,17 +131,18 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit, most_ids, texts, folded)
+-- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit, most_ids, texts, folded, aliases, mains)
 -- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
 -- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of
--- whose errors are one group. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
+-- whose errors are one group. `aliases`: fingerprints under an older rule, each with the one in `mains`
+-- that stands for it. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
 WITH failed AS (
     {{failed_jobs}}
 ), alike AS (
     SELECT reached, task_name AS task, kind, exception_type,
            CASE WHEN concat_ws(' ', task_name, exception_type) <> ALL (%(folded)s::text[])
-                THEN fingerprint END AS fingerprint, count(*) AS count,
+                THEN coalesce(alias.main, fingerprint) END AS fingerprint, count(*) AS count,
            min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
            min(failed_at) AS first_at, max(failed_at) AS last_at,
            (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,
@@ -150,7 +151,10 @@ WITH failed AS (
            + count(DISTINCT queueing_lock) FILTER (WHERE NOT EXISTS (
                SELECT FROM procrastinate_jobs w
                WHERE w.queueing_lock = failed.queueing_lock AND w.status = 'todo')) AS retriable
-    FROM failed GROUP BY 1, 2, 3, 4, 5
+    FROM failed
+    LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
+        ON alias.old = failed.fingerprint
+    GROUP BY 1, 2, 3, 4, 5
 ), summed AS (
     SELECT *, coalesce(sum(count) FILTER (WHERE reached) OVER (), 0)::bigint AS total,
            coalesce(sum(count) FILTER (WHERE NOT reached) OVER (), 0)::bigint AS hidden,

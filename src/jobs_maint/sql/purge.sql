@@ -223,3 +223,13 @@ DELETE FROM jobs_maint_digests d WHERE d.id IN (
                   WHERE newer.name = old.name AND newer.until > old.until
                     AND newer.state IN ('sent', 'quiet'))
     LIMIT %(limit)s);
+
+-- name: trim_groups (cutoff, limit)
+-- Groups that were not seen for long, and beyond 5,000 those that were not seen for longest. A mute
+-- that lasts keeps its group.
+DELETE FROM jobs_maint_groups g WHERE g.name IN (
+    SELECT name FROM (
+        SELECT name, last_at, row_number() OVER (ORDER BY last_at DESC) AS place
+        FROM jobs_maint_groups WHERE muted_until IS NULL OR muted_until < now()
+    ) AS old WHERE last_at < %(cutoff)s OR place > 5000
+    LIMIT %(limit)s);

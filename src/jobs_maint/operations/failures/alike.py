@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedGroup
+from jobs_maint.operations.failures.states import (
+    Known,
+    get_group_state,
+    list_aliases,
+    load_known,
+)
+from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -26,6 +33,8 @@ __all__ = [
 MOST_IDS = 250
 """Of one group: as many as fit into a button."""
 MOST_FOUND = 20_000
+LATELY = timedelta(hours=24)
+"""Where no span is asked for: so long a group that came for the first time is called new."""
 MOST_GROUPED = 10_000
 """Jobs, the newest: each one is looked up."""
 
@@ -55,13 +64,24 @@ async def group_failed_jobs(
     """
     query = load_queries("failures")["group_failed_jobs"]
     kinds = [" ".join(filter(None, kind)) for kind in folded]
-    more = {"limit": limit, "most_ids": MOST_IDS, "texts": texts, "folded": kinds}
+    aliases = await list_aliases(conn)
+    more = {
+        "limit": limit, "most_ids": MOST_IDS, "texts": texts, "folded": kinds,
+        "aliases": list(aliases), "mains": list(aliases.values()),
+    }  # fmt: skip
     rows = await fetch_all(conn, query, {**params, **more})
     messages = [row["message"] for row in rows]
     shown = await run_apart(
         lambda: [redact_text(text, rules) for text in messages], sum(map(len, messages))
     )
-    groups = [_group(row, text) for row, text in zip(rows, shown, strict=True) if row["reached"]]
+    known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
+    as_of = await get_time(conn)
+    since = as_of - timedelta(seconds=params["since_seconds"] or LATELY.total_seconds())
+    groups = [
+        _remember(_group(row, text), known.get((row["task"], row["fingerprint"])), as_of, since)
+        for row, text in zip(rows, shown, strict=True)
+        if row["reached"]
+    ]
     if not rows:
         return Alike()
     if texts:
@@ -106,6 +126,20 @@ def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
         last_at=row["last_at"],
         own=own,
     )
+
+
+def _remember(
+    group: FailedGroup, known: Known | None, as_of: datetime, since: datetime
+) -> FailedGroup:
+    if known is None:
+        return group
+    lately = group.last_at is not None and group.last_at >= since
+    first_at = group.first_at if group.first_at is not None and group.first_at >= since else None
+    count = group.count if lately else 0
+    state, quiet_seconds = get_group_state(
+        known, since=since, count=count, count_before=group.count, first_at=first_at
+    )
+    return replace(group, state=state, quiet_seconds=quiet_seconds, **known.told(as_of))
 
 
 async def find_failed_since(conn: Conn, since: timedelta) -> set[int] | None:

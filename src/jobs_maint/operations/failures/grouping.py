@@ -10,11 +10,18 @@ from typing import Any
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ErrorGroup
+from jobs_maint.operations.failures.states import (
+    Known,
+    get_group_state,
+    get_trend,
+    list_aliases,
+    load_known,
+)
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["EACH", "Groups", "Key", "Window", "get_trend", "list_groups"]
+__all__ = ["EACH", "Groups", "Key", "Window", "list_groups"]
 
 EACH = 2**31
 """So many groups of a kind are never folded into one."""
@@ -65,7 +72,11 @@ async def list_groups(
 
     More than `alike` of one task and exception type are one group, which says how many they were.
     """
-    params = {**window.filters(), "alike": alike, "limit": limit}
+    aliases = await list_aliases(conn)
+    params = {
+        **window.filters(), "alike": alike, "limit": limit,
+        "aliases": list(aliases), "mains": list(aliases.values()),
+    }  # fmt: skip
     rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
     if not rows:
         return Groups()
@@ -73,11 +84,15 @@ async def list_groups(
         lambda: [redact_text(row["message"], rules) for row in rows],
         sum(len(row["message"]) for row in rows),
     )
+    known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
     first = rows[0]
-    messages = await _count_messages(conn, window, rows)
+    messages = await _count_messages(conn, window, rows, aliases)
     return Groups(
         shown=tuple(
-            replace(_group(row, text), messages=messages.get(_key(row), 1))
+            replace(
+                _group(row, text, window, known.get((row["task"], row["fingerprint"]))),
+                messages=messages.get(_key(row), 1),
+            )
             for row, text in zip(rows, shown, strict=True)
         ),
         failed=first["all_failed"],
@@ -93,19 +108,30 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 
 async def _count_messages(
-    conn: Conn, window: Window, rows: Sequence[Mapping[str, Any]]
+    conn: Conn, window: Window, rows: Sequence[Mapping[str, Any]], aliases: Mapping[str, str]
 ) -> dict[Key, int]:
     """Different messages of the groups: failures alike may differ in numbers and names."""
-    alike = [row["fingerprint"] for row in rows if row["count"] > 1 and row["fingerprint"]]
+    alike = {row["fingerprint"] for row in rows if row["count"] > 1 and row["fingerprint"]}
     if not alike:
         return {}
-    params = {**window.filters(), "fingerprints": alike}
+    older = [old for old, main in aliases.items() if main in alike]
+    params = {
+        **window.filters(), "fingerprints": [*alike, *older],
+        "aliases": older, "mains": [aliases[old] for old in older],
+    }  # fmt: skip
     found = await fetch_all(conn, load_queries("digest")["count_messages"], params)
     return {_key(row): row["messages"] for row in found}
 
 
-def _group(row: dict[str, Any], message: str) -> ErrorGroup:
+def _group(row: dict[str, Any], message: str, window: Window, known: Known | None) -> ErrorGroup:
     first: datetime | None = row["first_at"]
+    state, quiet_seconds = get_group_state(
+        known,
+        since=window.since,
+        count=row["count"],
+        count_before=row["count_before"],
+        first_at=first,
+    )
     return ErrorGroup(
         task=row["task"],
         exception_type=row["exception_type"],
@@ -120,17 +146,7 @@ def _group(row: dict[str, Any], message: str) -> ErrorGroup:
         last_at=row["last_at"],
         sample_job_id=row["sample_job_id"],
         slots=tuple(row["slots"]),
+        state=state,
+        quiet_seconds=quiet_seconds,
+        **(known.told(window.until) if known is not None else {}),
     )
-
-
-def get_trend(count: int, before: int) -> str:
-    """`new`, `rising`, `steady`, `falling` or `gone`; a rise or fall is a factor of 1.5."""
-    if not count:
-        return "gone"
-    if not before:
-        return "new"
-    if count > before * 1.5 and count - before > 2:
-        return "rising"
-    if before > count * 1.5 and before - count > 2:
-        return "falling"
-    return "steady"

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import LiteralString
 
-from jobs_maint.database import Pool, transaction
+from jobs_maint.database import Pool, fetch_one, transaction
 from jobs_maint.operations.purge.deleting import OnBatch, Progress
 from jobs_maint.sql import load_queries
 
@@ -18,6 +18,7 @@ BATCH = 5_000
 GONE_FAILURES = timedelta(days=90)
 DIGESTS = timedelta(days=90)
 REQUESTS = timedelta(days=1)
+GROUPS = timedelta(days=365)
 
 
 async def trim_tables(
@@ -45,6 +46,9 @@ async def trim_tables(
         ("jobs_maint_requests", queries["trim_requests"], REQUESTS),
         ("jobs_maint_digests", queries["trim_digests"], DIGESTS),
     ]
+    async with pool.connection() as conn, transaction(conn):
+        if (await fetch_one(conn, load_queries("groups")["find_access"]))["readable"]:
+            steps.append(("jobs_maint_groups", queries["trim_groups"], GROUPS))
     for table, query, span in steps:
         if span is None:
             continue

@@ -32,6 +32,7 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
 )
+from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.rescue import named, passes, workers
 from jobs_maint.operations.sets.frozen import freeze_words
 from jobs_maint.operations.stats.noting import note_hours
@@ -64,6 +65,7 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     await note_hours(call.pool)
+    await remember_groups(call.pool)
     await _close_lost_runs(call)
     return report
 

@@ -1,0 +1,118 @@
+-- Groups of errors with a memory.
+
+-- name: find_access
+-- Whether this role may read the groups, and keep them; neither where the tables are not there.
+SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT'), false) AS readable,
+       coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT')
+                AND has_table_privilege(to_regclass('jobs_maint_groups'), 'INSERT')
+                AND has_table_privilege(to_regclass('jobs_maint_groups'), 'UPDATE')
+                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'SELECT')
+                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'INSERT')
+                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'UPDATE'), false)
+           AS writable;
+
+-- name: take_turn
+-- No row while another pass counts: nobody waits. What it returns is as the last pass left it.
+SELECT last_failure_id FROM jobs_maint_collected FOR UPDATE SKIP LOCKED;
+
+-- name: insert_turn
+-- The first time; where the row is there, this waits for nobody.
+INSERT INTO jobs_maint_collected DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- name: find_last_failure
+SELECT coalesce(max(id), 0) AS id FROM jobs_maint_failures;
+
+-- name: list_writers
+-- Transactions that may have stored failures that nobody sees yet: each of them holds this lock from
+-- before it was given an id until its end.
+SELECT l.virtualtransaction AS writer, a.xact_start AS begun
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.relation = 'jobs_maint_failures'::regclass
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid();
+
+-- name: count_failures (after, last, before, most, most_groups, quiet_seconds)
+-- The next failures by id (the primary key), at most `most` and of at most `most_groups` groups, up to
+-- the first that is younger than `before`. Each row is a stretch of one group without a pause of
+-- `quiet_seconds`; `last_id`: the last failure that was looked at, on every row. Attempts that were
+-- retried and aborted jobs are looked at and not counted.
+WITH next AS MATERIALIZED (
+    SELECT id, task_name, queue_name, exception_type, fingerprint, failed_at,
+           NOT will_retry AND kind <> 'aborted' AS final
+    FROM jobs_maint_failures
+    WHERE id > %(after)s AND id <= %(last)s
+    ORDER BY id LIMIT %(most)s
+), bound AS (
+    SELECT least(
+        (SELECT min(id) FROM next WHERE failed_at >= %(before)s::timestamptz),
+        (SELECT min(id) FROM next WHERE final GROUP BY task_name, fingerprint
+         ORDER BY 1 OFFSET %(most_groups)s LIMIT 1)) AS id
+), taken AS (
+    SELECT next.* FROM next, bound WHERE bound.id IS NULL OR next.id < bound.id
+), paused AS (
+    SELECT *, coalesce(failed_at - lag(failed_at) OVER alike
+                       >= make_interval(secs => %(quiet_seconds)s), false) AS after_pause
+    FROM taken WHERE final
+    WINDOW alike AS (PARTITION BY task_name, fingerprint ORDER BY failed_at, id)
+), numbered AS (
+    SELECT *, count(*) FILTER (WHERE after_pause)
+              OVER (PARTITION BY task_name, fingerprint ORDER BY failed_at, id) AS stretch
+    FROM paused
+), counted AS (
+    SELECT task_name, fingerprint, min(exception_type) AS exception_type, count(*) AS failures,
+           min(failed_at) AS first_at, max(failed_at) AS last_at, min(id) AS sample_id,
+           (array_agg(DISTINCT queue_name))[:50] AS queues
+    FROM numbered GROUP BY task_name, fingerprint, stretch
+)
+SELECT reached.last_id, reached.looked_at, counted.*
+FROM (SELECT max(id) AS last_id, count(*) AS looked_at FROM taken) AS reached
+LEFT JOIN counted ON true
+ORDER BY counted.first_at;
+
+-- name: list_messages (ids)
+SELECT id, message FROM jobs_maint_failures WHERE id = ANY (%(ids)s::bigint[]);
+
+-- name: find_groups (fingerprints)
+-- The groups that have had one of these. The table is small: it is read whole.
+SELECT name, task_name, exception_type, fingerprints, queues, failures, first_at, last_at,
+       returned_at, quiet_seconds, taken_by, taken_at, muted_until, muted_above
+FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
+
+-- name: list_aliases
+-- The first fingerprint stands for all that a group has had.
+SELECT fingerprints FROM jobs_maint_groups WHERE cardinality(fingerprints) > 1;
+
+-- name: list_taken_names (names)
+SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
+
+-- name: store_groups (groups)
+-- New groups, and what has changed of the others. Who came back needs somebody anew.
+INSERT INTO jobs_maint_groups AS g (
+    name, task_name, exception_type, message, fingerprints, queues, failures, first_at, last_at,
+    returned_at, quiet_seconds)
+SELECT name, task_name, exception_type, message, fingerprints, queues, failures, first_at, last_at,
+       returned_at, quiet_seconds
+FROM jsonb_to_recordset(%(groups)s::jsonb) AS r (
+    name text, task_name text, exception_type text, message text, fingerprints text[], queues text[],
+    failures bigint, first_at timestamptz, last_at timestamptz, returned_at timestamptz,
+    quiet_seconds double precision)
+ON CONFLICT (name) DO UPDATE SET
+    fingerprints = excluded.fingerprints, queues = excluded.queues,
+    failures = excluded.failures, first_at = excluded.first_at, last_at = excluded.last_at,
+    returned_at = excluded.returned_at, quiet_seconds = excluded.quiet_seconds,
+    taken_by = CASE WHEN excluded.returned_at IS NOT DISTINCT FROM g.returned_at
+                      OR g.taken_at > excluded.returned_at THEN g.taken_by END,
+    taken_at = CASE WHEN excluded.returned_at IS NOT DISTINCT FROM g.returned_at
+                      OR g.taken_at > excluded.returned_at THEN g.taken_at END;
+
+-- name: unmute_groups (names)
+-- Those that fail more often than they may: within the last hour, by jobs_maint_failures_failed_at_idx.
+UPDATE jobs_maint_groups g SET muted_until = NULL, muted_above = NULL
+WHERE g.name = ANY (%(names)s::text[]) AND g.muted_above < (
+    SELECT count(*) FROM jobs_maint_failures f
+    WHERE f.failed_at > now() - interval '1 hour' AND NOT f.will_retry
+      AND f.task_name = g.task_name AND f.fingerprint = ANY (g.fingerprints))
+RETURNING g.name;
+
+-- name: note_collected (last_failure_id)
+UPDATE jobs_maint_collected SET last_failure_id = %(last_failure_id)s, collected_at = now();

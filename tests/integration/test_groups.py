@@ -1,0 +1,215 @@
+"""Groups of errors with a memory, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import timedelta
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from tests.support.history import days, hours, minutes
+
+from jobs_maint.actions import (
+    Actor,
+    ListErrors,
+    ListFailed,
+    PurgeFinished,
+    RescueStalled,
+    ShowDigest,
+)
+from jobs_maint.fingerprint import build_fingerprint
+from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "here")
+MAIL = "app.mail"
+
+
+async def ask(pool, action, actor=ANA):
+    return await perform(pool, actor, action, settings=MaintSettings())
+
+
+async def rescue(pool):
+    return await ask(pool, RescueStalled(), Actor.task("jobs_maint:rescue_stalled_jobs"))
+
+
+def old_fingerprint(text: str, task: str = MAIL) -> str:
+    """As a recorder of version 1 wrote it: nobody can build it from what it stored."""
+    return f"1:{hashlib.sha256(f'{task} smtplib.Refused {text}'.encode()).hexdigest()[:16]}"
+
+
+@pytest.fixture
+def fail(make_job):
+    """A job that failed with this text, as a recorder of this version stored it."""
+
+    async def fail(text, ago, *, task=MAIL, queue="email", version=2):
+        built = old_fingerprint(text, task) if version == 1 else build_fingerprint(
+            task, "Refused", text
+        )  # fmt: skip
+        return await make_job(
+            status="failed", queue=queue, task=task, error=text, exception_type="Refused",
+            finished_ago=ago, fingerprint=built,
+        )  # fmt: skip
+
+    return fail
+
+
+async def list_groups(conn):
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT name, task_name, fingerprints, queues, failures, first_at, quiet_seconds"
+            " FROM jobs_maint_groups ORDER BY first_at, last_at"
+        )
+        return await cursor.fetchall()
+
+
+async def test_the_past_is_taken_in_and_a_group_is_new_once_and_comes_back(pool, conn, fail):
+    a_day = ListErrors(since=timedelta(hours=24))
+    await fail("{'u40@a.example': (550, b'no such user here')}", days(20), version=1)
+    await fail("{'a3@b.example': (550, b'no such user here')}", days(13), version=1)
+    await fail("HTTP 503 from api-1", days(3), task="app.hook", queue="webhook")
+    await fail("HTTP 503 from api-2", hours(40), task="app.hook", queue="webhook")
+    await fail("order 17 not found", minutes(50), task="app.order", queue="orders")
+    before = await ask(pool, a_day)
+    told = [(group.task, group.name, group.state) for group in before.groups]
+    assert told == [("app.order", None, "new"), ("app.hook", None, "quiet")]
+
+    await rescue(pool)
+    mails, hooks, orders = await list_groups(conn)
+    assert (mails["failures"], len(mails["fingerprints"])) == (2, 4)
+    assert mails["quiet_seconds"] == pytest.approx(days(7).total_seconds(), abs=5)
+    assert (hooks["queues"], hooks["failures"], orders["failures"]) == (["webhook"], 2, 1)
+
+    # A recorder of today finds the group of the older ones again by the text.
+    await fail("{'zoe@c.example': (550, b'no such user here')}", minutes(3))
+    await fail("HTTP 404 from api-3", minutes(2), task="app.hook", queue="webhook")
+    await fail("HTTP 503 from api-3", minutes(1), task="app.hook", queue="webhook")
+    found = {group.task + group.message[:8]: group for group in (await ask(pool, a_day)).groups}
+    told = [found[one].state for one in ("app.mail{'zoe@c.", "app.hookHTTP 503")]
+    assert told == ["regressed", "regressed"]  # before they are collected
+    await rescue(pool)
+    report = await ask(pool, a_day)
+    found = {group.task + group.message[:8]: group for group in report.groups}
+    mail, hook = found["app.mail{'zoe@c."], found["app.hookHTTP 503"]
+    order, missing = found["app.orderorder 17"], found["app.hookHTTP 404"]
+    assert (mail.state, mail.name, mail.first_ever_at) == (
+        "regressed", mails["name"], mails["first_at"],
+    )  # fmt: skip
+    assert mail.quiet_seconds == pytest.approx(days(13).total_seconds(), abs=300)
+    assert (hook.state, hook.quiet_seconds) == (
+        "regressed",
+        pytest.approx(hours(40).total_seconds(), abs=120),
+    )
+    assert [(group.state, group.trend) for group in (order, missing)] == [("new", "new")] * 2
+    names = {group.name for group in (mail, hook, order, missing)}
+    assert len(names) == 4
+    assert all(name.startswith("E-") and len(name) == 6 for name in names)
+    week = await ask(pool, ListErrors(since=timedelta(days=28)))
+    assert {group.task: group.count for group in week.groups if group.task == MAIL} == {MAIL: 3}
+    failed = await ask(pool, ListFailed(grouped=True))
+    [mailed] = [group for group in failed.groups if group.task == MAIL]
+    assert (mailed.count, mailed.name, mailed.state) == (3, mail.name, "regressed")
+    digest = await ask(pool, ShowDigest(since=timedelta(hours=24)))
+    assert {group.name for group in digest.groups} == names
+    assert (await ask(pool, ListErrors(since=timedelta(minutes=30)))).groups[0].state != "new"
+
+
+async def test_an_upgrade_makes_no_known_group_new_not_even_where_it_tells_two_apart(
+    pool, conn, fail
+):
+    text = "HTTP {} from the partner"
+    await fail(text.format(503), hours(30), version=1)
+    await collect_groups(conn)
+    await fail(text.format(503), minutes(2))
+    await fail(text.format(404), minutes(1))
+    await collect_groups(conn)
+    first, second = await list_groups(conn)
+    assert first["first_at"] == second["first_at"]
+    assert (first["failures"], second["failures"]) == (2, 1)
+    groups = (await ask(pool, ListErrors(since=timedelta(hours=24)))).groups
+    assert [group.state for group in groups] == ["regressed", "regressed"]
+    # A worker of the old version beside those of the new one.
+    await fail(text.format(404), minutes(0), version=1)
+    assert (await collect_groups(conn)).new == ()
+    assert len(await list_groups(conn)) == 2
+
+
+async def test_no_failure_is_counted_twice_or_passed_over(pool, conn, fail, database_url):
+    insert = (
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry)"
+        " SELECT n, 1, 'q', 'app.task', clock_timestamp(), 'error', 'E', 'late',"
+        " '2:' || lpad(to_hex(n %% %s), 16, '0'), %s FROM generate_series(1, %s) AS n"
+    )
+    async with await psycopg.AsyncConnection.connect(database_url) as late:
+        await late.execute(insert, (1, False, 7))  # holds seven ids
+        await conn.execute(insert, (1, False, 5))
+        assert (await collect_groups(conn)).failures == 0
+        assert await list_groups(conn) == []
+        await late.commit()
+    one, two = await asyncio.gather(ask_collect(pool), ask_collect(pool))
+    assert one.failures + two.failures == 12
+    assert (await collect_groups(conn)).failures == 0
+    [group] = await list_groups(conn)
+    assert group["failures"] == 12
+
+    # Five hundred groups a pass; attempts that are retried are looked at and not counted.
+    await conn.execute("DELETE FROM jobs_maint_failures")
+    await conn.execute(insert, (700, False, 700))
+    await conn.execute(insert, (1, True, 30))
+    passes = [await collect_groups(conn) for _ in range(3)]
+    assert [len(one.new) for one in passes] == [500, 199, 0]
+    assert [one.finished for one in passes] == [False, True, True]
+    assert sum(one.failures for one in passes) == 730
+    assert sum(group["failures"] for group in await list_groups(conn)) == 712
+    await conn.execute("BEGIN; SELECT FROM jobs_maint_collected FOR UPDATE")
+    assert (await ask_collect(pool)).busy
+    await conn.execute("COMMIT")
+
+
+async def ask_collect(pool):
+    async with pool.connection() as conn:
+        return await collect_groups(conn)
+
+
+async def test_what_is_taken_or_muted_ends_as_it_should_and_old_groups_go(pool, conn, fail):
+    await fail("order 17 not found", hours(50), task="app.order")
+    await fail("HTTP 503 from api-1", hours(2), task="app.hook")
+    await collect_groups(conn)
+    await conn.execute(
+        "UPDATE jobs_maint_groups SET taken_by = 'shell:ana@here', muted_until = 'infinity',"
+        " taken_at = now() - interval '2 d', muted_above = 3"
+    )
+    await fail("order 18 not found", minutes(1), task="app.order")
+    for _ in range(3):
+        await fail("HTTP 503 from api-2", minutes(1), task="app.hook")
+    await collect_groups(conn)
+    groups = {group.task: group for group in (await ask(pool, ListErrors())).groups}
+    order, hook = groups["app.order"], groups["app.hook"]
+    assert (order.state, order.taken_by, order.muted_above) == ("regressed", None, 3)
+    assert (hook.taken_by, hook.muted_until, hook.muted_above) == ("shell:ana@here", None, 3)
+    await fail("HTTP 503 from api-3", minutes(0), task="app.hook")
+    await collect_groups(conn)
+    groups = {group.task: group for group in (await ask(pool, ListErrors())).groups}
+    assert groups["app.hook"].muted_above is None  # four within the hour
+
+    await conn.execute("UPDATE jobs_maint_groups SET last_at = now() - interval '366 days'")
+    await ask(pool, PurgeFinished(time_limit=timedelta(seconds=30)))
+    [left] = await list_groups(conn)
+    assert left["task_name"] == "app.order"  # muted without an end
+
+
+async def test_without_the_tables_or_the_right_to_them_all_is_as_before(pool, conn, fail):
+    await fail("order 17 not found", minutes(5))
+    await conn.execute("REVOKE ALL ON jobs_maint_groups FROM PUBLIC")
+    await conn.execute("DROP TABLE jobs_maint_collected")
+    assert (await collect_groups(conn)).failures == 0
+    await conn.execute("DROP TABLE jobs_maint_groups")
+    await rescue(pool)
+    [group] = (await ask(pool, ListErrors())).groups
+    assert (group.state, group.name, group.taken_by) == ("new", None, None)
+    report = await ask(pool, PurgeFinished(time_limit=timedelta(seconds=30)))
+    assert report.finished
