@@ -210,14 +210,29 @@ def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
 
 
 def test_groups_read_two_ranges_by_time(steady):
-    params = {"since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None}
-    plan = explain(steady, "digest", "group_failures", **params, ours=OUR_TASKS, alike=50, limit=10)
+    params = {
+        "since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None, "ours": OUR_TASKS,
+        "alike": 50, "limit": 10, "aliases": [], "mains": [],
+    }  # fmt: skip
+    plan = explain(steady, "digest", "group_failures", **params)
     assert {"jobs_maint_failed_events_idx", "jobs_maint_failures_failed_at_idx"} <= plan.indexes
     failures = steady.execute(
         "SELECT count(*) FROM procrastinate_events WHERE type = 'failed' AND at > %s",
         (NOW - 20 * DAY,),
     )
     assert plan.buffers < failures.fetchone()[0]
+
+
+def test_the_memory_of_groups_reads_the_next_failures_alone(steady):
+    last = steady.execute("SELECT max(id) FROM jobs_maint_failures").fetchone()[0]
+    params = {"last": last, "before": None, "most": 5_000, "most_groups": 500}
+    for after, most in ((last - 300, 60), (last, 10)):
+        plan = explain(
+            steady, "groups", "count_failures", after=after, quiet_seconds=93_600, **params
+        )
+        assert plan.indexes == {"jobs_maint_failures_pkey"}
+        assert plan.full_scans == []
+        assert plan.buffers < most
 
 
 @pytest.mark.parametrize("status", FINAL)
