@@ -217,8 +217,10 @@ def test_help_says_which_words_need_a_role_on_every_queue():
     report = build_help(some, "slack")
     message = render_help(report, "/jobs", holders)
     may, rest = message.text.split("Requires the role admin on every queue:")
-    assert "/jobs purge" in may
-    assert "/jobs rescue" in may
+    assert "previewed first; without --queue it needs the role on every queue" in may
+    assert "needs admin; without ids it needs the role on every queue" in may
+    full = Actor("slack", "U1", "bo", "C1", (Grant(Role.ADMIN),))
+    assert "every queue" not in render_help(build_help(full, "slack"), "/jobs", holders).text
     assert "/jobs audit" in rest
     assert "/jobs doctor" in rest
     assert (Role.ADMIN, True) in asked

@@ -79,7 +79,8 @@ def _usage(word: HelpWord) -> str:
 
 
 def _line(word: HelpWord, command: str) -> Line:
-    return [code(f"{command} {_usage(word)}"), f"  {WORDS[word.word].short.replace('`', '')}"]
+    note = f"; {word.note}" if word.note else ""
+    return [code(f"{command} {_usage(word)}"), f"  {WORDS[word.word].short.replace('`', '')}{note}"]
 
 
 def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[Part]:
@@ -123,6 +124,8 @@ def _render_word(report: HelpReport, command: str) -> Message:
     if options:
         parts += [divider(), paragraph([bold("Options")], *(_option(line) for line in options))]
     word = next((one for one in report.words if one.word == name), None)
+    if word is not None and word.note:
+        parts.append(context([word.note]))
     if word is not None and not word.allowed:
         where = " on every queue" if word.every_queue else ""
         parts.append(context([f"requires the role {word.role}{where}, which you do not have here"]))

@@ -40,8 +40,10 @@ def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:
     # Of a property the request decides: `purge --queue` needs one queue only.
     whole = all(action.whole is True for action in word.asks)
     scope = None if word.role is None else actor.scope(word.role)
-    allowed = word.role is None or (scope is not None and not (whole and scope.globs is not None))
-    return HelpWord(name, write_usage(command), command.help or "", word.role, allowed, whole)
+    some = scope is not None and scope.globs is not None
+    allowed = word.role is None or (scope is not None and not (whole and some))
+    note = f"{word.everywhere} it needs the role on every queue" if some and word.everywhere else ""
+    return HelpWord(name, write_usage(command), command.help or "", word.role, allowed, whole, note)
 
 
 def _option(param: click.Option) -> str:

@@ -28,7 +28,8 @@ class Word:
     `asks`: every action that it can become, the least demanding first. `build` makes one of them
     from the values of `params`, and raises InvalidRequest where they do not fit together.
     `summary` is a sentence for `help WORD`; `short` a phrase for lists. The first of `examples` is
-    the one to learn. `section`: what Slack's help shows it under.
+    the one to learn. `section`: what Slack's help shows it under. `everywhere`: the form of it that
+    needs the role on every queue, where others need it on one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Word:
     section: Section
     params: Sequence[click.Parameter] = ()
     only: Surface | None = None
+    everywhere: str = ""
 
     @property
     def role(self) -> Role | None:

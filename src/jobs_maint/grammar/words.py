@@ -209,6 +209,7 @@ _DECLARED = (
             ),
             *CONFIRM_OPTIONS,
         ),
+        everywhere="without ids",
     ),
     Word(
         "purge",
@@ -233,6 +234,7 @@ _DECLARED = (
             click.Option(["--queue"], help="Only jobs of this queue."),
             *CONFIRM_OPTIONS,
         ),
+        everywhere="without --queue",
     ),
     Word(
         "audit",

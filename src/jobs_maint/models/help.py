@@ -19,6 +19,8 @@ class HelpWord:
     allowed: bool
     every_queue: bool = False
     """Whether it needs the role on every queue."""
+    note: str = ""
+    """For whom has it on some queues only: what they may not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ def render_help(report: HelpReport, page: Page) -> None:
         where = ", on every queue" if word.every_queue and not word.allowed else ""
         role = "" if word.role is None else f" Role: {word.role}{where}."
         refused = "" if word.allowed else " You do not have it."
-        page.line(f"{word.summary}{role}{refused}", indent=4)
+        note = f" {word.note[:1].upper()}{word.note[1:]}." if word.note else ""
+        page.line(f"{word.summary}{role}{refused}{note}", indent=4)
     page.line()
     page.table(
         [
