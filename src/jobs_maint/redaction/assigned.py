@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from jobs_maint.redaction import languages
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.rules import HIDDEN, Rules
-from jobs_maint.redaction.values import find_value, is_value
+from jobs_maint.redaction.values import find_value, is_prose, is_value
 
 __all__ = ["hide_assigned", "hide_headers", "hide_xml"]
 
@@ -169,7 +169,7 @@ def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: S
         following = text[span[1] + 1 : span[1] + 4].strip(", ")
         return strength is Strength.WEAK or following.startswith(("'", '"'))
     if kind == "quoted":
-        if strength in (Strength.WEAK, Strength.COUNTABLE):
+        if strength in (Strength.WEAK, Strength.COUNTABLE) or is_prose(value):
             return True
         own_line = not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].strip()
         alone = own_line and " " not in value and _ENDS_LINE.match(text, span[1])

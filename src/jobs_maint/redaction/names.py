@@ -93,7 +93,7 @@ _TELLS_ABOUT = frozenset(
     second seconds minute day days hint method mode ok present missing found set exists auth am
     parser count tokenizer engine encoder decoder cache hits misses rotation rules label
     fingerprint lange laenge longueur longitud level reset resets protected protection expected
-    seen mismatch""".split()  # noqa: SIM905  a list of words to read
+    seen mismatch short long weak""".split()  # noqa: SIM905  a list of words to read
 )
 """As the last word: the value tells about a secret and is none."""
 _OF_A_MODEL = frozenset(

@@ -42,7 +42,7 @@ _LONG = re.compile(
     | \b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\w+)\s+[A-Za-z0-9+/=]+
     | \b(?:sha(?:1|256|384|512)|md5)[-:=][A-Za-z0-9+/=_-]+
     | \b(?:public[_-]?key|host[_-]?id|checksum|digest|fingerprint|hash)
-      ['"]?\s{0,2}[:=]\s{0,2}['"]?[\w+/=.:-]+
+      ['"]?\s{0,2}[:=]\s{0,2}['"]?(?:ssh-\w{1,20}\s+)?[\w+/=.:-]+
     | \b(?:x-)?(?:amz-)?(?:request|trace|correlation|span|transaction|client-request
       |cf|amz|etag|invocation|build|run|event)
       [-_]?(?:id|ray)?(?:-2)?['"]?\s{0,2}[:=]\s{0,2}['"]?[\w+/=.:-]+

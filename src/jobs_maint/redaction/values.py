@@ -9,7 +9,7 @@ from jobs_maint.redaction.names import Strength, split
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import looks_secret
 
-__all__ = ["find_value", "is_value"]
+__all__ = ["find_value", "is_prose", "is_value"]
 
 _OPENING = re.compile(r"""[bru]?(?:\"{3}|'{3}|(?P<slashes>\\{1,8})['"]|['"`])""", re.IGNORECASE)
 _QUOTED = {
@@ -98,6 +98,11 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     return (at, found.end()) if found else None
 
 
+def is_prose(value: str) -> bool:
+    """`must be set`"""
+    return " " in value and _PROSE.match(value) is not None
+
+
 def _find_closing(text: str, opening: re.Match[str]) -> int:
     begin = opening.end()
     quote = opening[0].lstrip("bruBRU")
@@ -156,16 +161,12 @@ def is_value(value: str, strength: Strength, name: str = "") -> bool:
 _ORDINARY = frozenset(
     """anonymous anon basic bearer digest plain login oauth openid token password saml ldap kerberos
     gssapi ntlm negotiate jwt hmac iam mtls tls cert certificate apikey session cookie trust peer
-    scram ident radius pam sspi google github gitlab microsoft azure okta keycloak cognito firebase
-    supabase default internal external local remote custom native legacy enabled disabled required
-    optional missing failed failure error success successful passed skipped ignored active inactive
-    closed opened started stopped ended finished created deleted destroyed removed updated renewed
-    refreshed revoked rejected granted allowed denied unauthorized forbidden authenticated
-    authorized unknown pending current guest user admin owner service system morning evening
-    afternoon spring summer autumn winter public private readonly mobile browser desktop server
-    client worker console terminal interactive shared global request scoped persistent permanent
-    temporary transient memory database redis memcached middleware module header
-    filesystem""".split()  # noqa: SIM905  a list of words to read
+    scram ident radius pam sspi google github gitlab microsoft azure okta keycloak cognito
+    firebase supabase default internal external local remote custom native legacy optional failure
+    error success successful active inactive forbidden unknown current guest user admin owner
+    service system afternoon summer autumn winter public private readonly mobile browser desktop
+    server client worker console terminal interactive global request persistent permanent
+    temporary transient memory database redis middleware module header filesystem""".split()  # noqa: SIM905  a list of words to read
 )
 """What stands after `auth:` and `session=` besides secrets: methods, states, places."""
 _CALL = re.compile(r"[A-Za-z_][\w.]{1,60}\([\w.,= ]*\)?")
@@ -193,7 +194,8 @@ def _is_weak_value(name: str, value: str) -> bool:
         return False
     if last in _LETTERS_ONLY and re.fullmatch(r"[A-Za-z]+", value):
         word = value.lower()
-        return len(word) >= 6 and word not in _ORDINARY and last not in word
+        plain = word in _ORDINARY or word.endswith(("ed", "ing")) or last in word
+        return len(word) >= 6 and not plain
     if last in ("auth", "pass"):
         return not re.fullmatch(r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*", value)
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
