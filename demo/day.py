@@ -82,6 +82,15 @@ def build_trials() -> list[Trial]:
             command="digest",
         ),
         Trial(
+            Step(
+                "Give up what no retry mends",
+                "`/jobs errors` still lists mails to dead addresses and a broken price list. Give"
+                " up on them with `/jobs discard --all email` and `/jobs discard --all reports`.",
+                ADA,
+            ),
+            audited="word = 'discard' AND outcome IN ('done', 'partly')",
+        ),
+        Trial(
             Step("See who did what", "`/jobs audit` has every change and refusal.", ADA),
             command="audit",
         ),

@@ -280,7 +280,7 @@ async def test_of_two_equal_previews_only_the_newer_one_can_be_confirmed(pool, c
         await make_failed(conn, 1)
         [second] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
         for button in ("Retry 2 jobs", "Not now"):
-            await click(slack, bot, OPERATOR, first, button)
+            assert await click(slack, bot, OPERATOR, first, button) == []
             assert as_text(now(slack, first)).splitlines()[0] == (
                 "🟡 Replaced by a newer preview. This one changed nothing."
             )

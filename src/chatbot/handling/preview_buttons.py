@@ -89,7 +89,7 @@ class Acts:
 
     async def _explain_unbegun(
         self, request: SlackRequest, exc: JobsMaintError, action: Action[Any], known: KnownActor
-    ) -> Answer:
+    ) -> Answer | None:
         """Nothing was changed; raises what has no answer of its own."""
         services = self._services
         if isinstance(exc, NotPermitted):
@@ -98,6 +98,7 @@ class Acts:
         if isinstance(exc, SelectionExpired) and exc.why in TOO_LATE:
             message = render_too_late(request.words, services.command, why=exc.why)
             await _Running(services, request, target_of_click(request)).finish(message)
+            return None
         raise exc
 
     async def _tell_later(
