@@ -95,7 +95,7 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
 
 async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
     async with open_pool(database_url, application="jobs-chatbot"):
-        with pytest.raises(AlreadyRunning, match=r"jobs-chatbot \(process \d+ of the database\)"):
+        with pytest.raises(AlreadyRunning, match=r"jobs-chatbot \(process \d+ of .*Stop the bot\."):
             await ask(pool, DropSchema())
 
 

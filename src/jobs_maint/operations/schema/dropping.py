@@ -23,6 +23,7 @@ __all__ = ["drop_schema", "preview_drop"]
 
 TABLES = ["jobs_maint_migrations", *list_tables()]
 PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready"]
+WORKER = "a worker"
 BATCH = 1000
 PATIENCE = timedelta(seconds=30)
 """How long the drop of an index waits for somebody's transaction."""
@@ -49,13 +50,7 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
             if not found.empty:
                 await require_rights(conn, home, "schema drop")
         if found.in_use_by:
-            raise AlreadyRunning(
-                f"Nothing was removed: our tables are still used by {', '.join(found.in_use_by)}. "
-                "Take `jobs_maint.register(app)` out of the app, restart its workers, stop the "
-                "bot, then try again. A killed worker counts until it has missed three beats; a "
-                "bot's session may outlive it in a proxy such as PgBouncer, until "
-                "pg_terminate_backend of its process ends it."
-            )
+            raise AlreadyRunning(_tell_users(found.in_use_by))
         if found.dependents:
             raise ChangeRefused(_refuse(found.dependents))
         if found.empty or home is None:
@@ -90,7 +85,7 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
     users: list[str] = []
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
-        users += [f"a worker (process {row['pid']} on {row['host']})" for row in beating]
+        users += [f"{WORKER} (process {row['pid']} on {row['host']})" for row in beating]
     bots = await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS})
     users += [f"{row['name']} (process {row['pid']} of the database)" for row in bots]
     params = {"home": home, "names": TABLES}
@@ -156,6 +151,21 @@ async def _drop_tables(conn: Conn, home: str, tables: list[str]) -> None:
             f"Our tables were not dropped: {_explain(exc)}. Drop what depends on them first, then "
             "run `jobs-maint schema drop` again; our indexes and jobs are gone already."
         ) from exc
+
+
+def _tell_users(users: tuple[str, ...]) -> str:
+    parts = [f"Nothing was removed: our tables are still used by {', '.join(users)}."]
+    if any(user.startswith(WORKER) for user in users):
+        parts.append(
+            "Take `jobs_maint.register(app)` out of the app and restart its workers. A killed "
+            "worker counts until it has missed three beats."
+        )
+    if any(user.startswith(tuple(PROGRAMS)) for user in users):
+        parts.append(
+            "Stop the bot. If it has ended, a proxy such as PgBouncer keeps its session: end that "
+            "with SELECT pg_terminate_backend(PROCESS)."
+        )
+    return " ".join([*parts, "Then try again."])
 
 
 def _refuse(dependents: tuple[str, ...]) -> str:
