@@ -142,6 +142,8 @@ def _outcomes() -> Iterator[tuple[str, Message]]:
     left = NOW - timedelta(days=30)
     purged = PurgeReport({"succeeded": 12_040, "failed": 4}, 12, 3.2, True, oldest_left=left)
     yield "outcome: purge", replies.render_purge(purged, COMMAND, by=BY, words="purge")
+    ended = replace(purged, finished=False, stopped_by="slack:U0VERA (vera)")
+    yield "outcome: purge stopped", replies.render_purge(ended, COMMAND, by=BY, words="purge")
     item = ItemResult(4711, ItemOutcome.DONE, "put_back", "", "webhook", "t.deliver_webhook")
     again = Aftermath(NOW, failed=1, error="httpx.ConnectTimeout", errors=1, failed_ids=(4711,))
     yield "one job: failed again", render_job_after(item, again, by=BY)
