@@ -5,6 +5,7 @@ FROM python:3.11.14-slim-bookworm AS build
 RUN pip install --no-cache-dir --root-user-action ignore "uv==0.9.11"
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/venv \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build

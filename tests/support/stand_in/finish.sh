@@ -8,6 +8,9 @@ cd "$1"
 
 rm -r usr/share/doc usr/share/locale usr/share/man usr/lib/python3.11/EXTERNALLY-MANAGED
 ln -s python3 usr/bin/python
+# As Debian's configuring does: else each process in a container compiles what it imports.
+chroot . python3 -m compileall -q -x '/(distutils|ensurepip|idlelib|lib2to3|pydoc_data)/' \
+    /usr/lib/python3.11 /usr/lib/python3/dist-packages/pip
 cp usr/share/base-passwd/passwd.master etc/passwd
 cp usr/share/base-passwd/group.master etc/group
 echo 'postgres:x:999:999::/var/lib/postgresql:/bin/sh' >>etc/passwd
