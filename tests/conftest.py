@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tests.support.shell import run_shell  # noqa: E402
 
 # What a shell starts with `&` ignores Ctrl-C, and so would whatever the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.disable()  # until all tests are collected: see pytest_collection_finish
 
 LONG = (
     "test_containers.py", "test_demo.py", "test_tutorial.py", "test_runbook.py", "test_workers.py",
@@ -48,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         first = long[worker::workers]
         begin = len(items) - sum(len(long[earlier::workers]) for earlier in range(worker))
         items += [*first, *rest[begin : begin + size - len(first)]]
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: to look through it for garbage again and again takes long."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
