@@ -14,3 +14,73 @@ SELECT *, now() AS now FROM jobs_maint_watch;
 
 -- name: lock_incident (incident_id)
 SELECT * FROM jobs_maint_incidents WHERE id = %(incident_id)s FOR UPDATE;
+
+-- name: claim_watch (holder, seconds)
+-- No row while another bot has the watch.
+INSERT INTO jobs_maint_watch AS w (id, holder, lease_until)
+VALUES (1, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+WHERE w.holder = excluded.holder OR w.lease_until < clock_timestamp()
+RETURNING memory, complete;
+
+-- name: keep_watch (holder, seconds)
+-- The same for the bot that has it; no row if it has lost it. Locks the row: whoever claims it waits.
+UPDATE jobs_maint_watch SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE holder = %(holder)s AND lease_until >= clock_timestamp() RETURNING id;
+
+-- name: note_pass (memory, complete, at)
+UPDATE jobs_maint_watch SET memory = %(memory)s, complete = %(complete)s, watched_at = %(at)s;
+
+-- name: lock_open
+SELECT * FROM jobs_maint_incidents WHERE state = 'open' ORDER BY id LIMIT 1000 FOR UPDATE;
+
+-- name: list_muted
+-- By jobs_maint_incidents_muted_idx.
+SELECT kind, subject, max(muted_until) AS until FROM jobs_maint_incidents
+WHERE muted_until IS NOT NULL AND muted_until > now() GROUP BY 1, 2;
+
+-- name: insert_incident (kind, subject, state, since, opened_at, seen_at, resolved_at, value, worst, value_limit, queues, facts, folded, absent, times, muted_until, history, revision, revised_at)
+INSERT INTO jobs_maint_incidents (
+    kind, subject, state, since, opened_at, seen_at, resolved_at, value, worst, value_limit, queues,
+    facts, folded, absent, times, muted_until, history, revision, revised_at)
+VALUES (
+    %(kind)s, %(subject)s, %(state)s, %(since)s, %(opened_at)s, %(seen_at)s, %(resolved_at)s, %(value)s,
+    %(worst)s, %(value_limit)s, %(queues)s, %(facts)s, %(folded)s, %(absent)s, %(times)s,
+    %(muted_until)s, %(history)s, %(revision)s, %(revised_at)s)
+RETURNING id;
+
+-- name: update_incident (id, kind, subject, state, since, seen_at, resolved_at, value, worst, value_limit, queues, facts, folded, absent, times, history, revision, revised_at)
+UPDATE jobs_maint_incidents
+SET kind = %(kind)s, subject = %(subject)s, state = %(state)s, since = %(since)s, seen_at = %(seen_at)s,
+    resolved_at = %(resolved_at)s, value = %(value)s, worst = %(worst)s,
+    value_limit = %(value_limit)s, queues = %(queues)s, facts = %(facts)s, folded = %(folded)s,
+    absent = %(absent)s, times = %(times)s, history = %(history)s, revision = %(revision)s,
+    revised_at = %(revised_at)s
+WHERE id = %(id)s;
+
+-- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, entry)
+UPDATE jobs_maint_incidents
+SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_until)s,
+    history = history || %(entry)s::jsonb, revision = revision + 1
+WHERE id = %(incident_id)s RETURNING *;
+
+-- name: hold_incident (incident_id, key, channel)
+UPDATE jobs_maint_incidents
+SET key = %(key)s, channel = %(channel)s, ts = NULL, posts = posts + 1, told_revision = 0,
+    told_entries = 0, told_error = NULL
+WHERE id = %(incident_id)s RETURNING id;
+
+-- name: note_told (incident_id, revision, entries, channel, ts, error)
+-- Never back: two bots may say what they told in another order.
+UPDATE jobs_maint_incidents
+SET told_revision = greatest(told_revision, %(revision)s), told_entries = greatest(told_entries, %(entries)s),
+    channel = coalesce(%(channel)s, channel), ts = coalesce(%(ts)s, ts), told_error = %(error)s
+WHERE id = %(incident_id)s;
+
+-- name: list_untold
+-- Incidents of which a channel does not say all yet. What nobody could be told for a day is old.
+SELECT * FROM jobs_maint_incidents
+WHERE (state = 'open' OR resolved_at > now() - interval '1 day')
+  AND (told_revision < revision OR told_entries < jsonb_array_length(history))
+  AND (ts IS NOT NULL OR muted_until IS NULL OR muted_until <= now())
+ORDER BY id LIMIT 100;

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from jobs_maint.actions import ListIncidents
+from jobs_maint.actions import (
+    HoldIncident,
+    ListIncidents,
+    MuteIncident,
+    NoteIncidentTold,
+    TakeIncident,
+    WatchIncidents,
+)
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import Incident, IncidentsReport
+from jobs_maint.operations.incidents.acting import (
+    hold_incident,
+    mute_incident,
+    note_told,
+    take_incident,
+)
 from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.incidents.watching import watch_incidents
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 
@@ -43,4 +57,11 @@ def _count_hidden(found: list[Incident], shown: tuple[Incident, ...]) -> int:
     return len(found) - len(shown)
 
 
-HANDLERS: Handlers = {ListIncidents: list_incidents}
+HANDLERS: Handlers = {
+    ListIncidents: list_incidents,
+    WatchIncidents: watch_incidents,
+    TakeIncident: take_incident,
+    MuteIncident: mute_incident,
+    HoldIncident: hold_incident,
+    NoteIncidentTold: note_told,
+}

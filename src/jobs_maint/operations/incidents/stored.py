@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from jobs_maint.actions import QueueScope
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Told
+from jobs_maint.operations.incidents.measured import Memory
+from jobs_maint.operations.incidents.steps import FLAPPING, Case, Key
 from jobs_maint.redaction import Rules, redact_text
 
-__all__ = ["FLAPPING", "as_json", "limit_to", "read_incident", "read_told", "redact"]
+__all__ = [
+    "as_json",
+    "limit_to",
+    "read_case",
+    "read_incident",
+    "read_memory",
+    "read_told",
+    "redact",
+    "write_case",
+    "write_memory",
+]
 
-FLAPPING = 3
-"""An incident that came so often flaps."""
+
+TEXTS = {"message", "error"}
+"""Facts that are texts of the team's errors."""
 
 
 def read_incident(row: Mapping[str, Any]) -> Incident:
@@ -40,6 +55,69 @@ def read_incident(row: Mapping[str, Any]) -> Incident:
         muted_until=row["muted_until"],
         history=tuple(map(_read_entry, row["history"])),
     )
+
+
+def read_case(row: Mapping[str, Any]) -> Case:
+    absent = {
+        (IncidentKind(kind), subject): datetime.fromisoformat(at)
+        for kind, subject, at in row["absent"]
+    }
+    return Case(read_incident(row), row["revision"], row["revised_at"], absent)
+
+
+def write_case(case: Case, *, new: bool = False) -> dict[str, Any]:
+    """The columns that a pass writes; what people and messages say of it stays, but when `new`."""
+    one = case.incident
+    absent = [[kind, subject, at.isoformat()] for (kind, subject), at in case.absent.items()]
+    found = {
+        "kind": one.kind,
+        "subject": one.subject,
+        "state": one.state,
+        "since": one.since,
+        "seen_at": one.seen_at,
+        "resolved_at": one.resolved_at,
+        "value": one.value,
+        "worst": one.worst,
+        "value_limit": one.limit,
+        "queues": list(one.queues),
+        "facts": Jsonb(dict(one.facts)),
+        "folded": Jsonb(list(map(as_json, one.folded))),
+        "absent": Jsonb(absent),
+        "times": one.times,
+        "history": Jsonb(list(map(as_json, one.history))),
+        "revision": case.revision,
+        "revised_at": case.revised_at,
+    }
+    if new:
+        return {**found, "opened_at": one.opened_at, "muted_until": one.muted_until}
+    return {**found, "id": one.id}
+
+
+def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
+    """And what the last pass saw for the first time."""
+
+    def at(text: str | None) -> datetime | None:
+        return datetime.fromisoformat(text) if text else None
+
+    begin, end = map(at, stored.get("noted", (None, None)))
+    memory = Memory(
+        worker_at=at(stored.get("worker_at")),
+        digests={
+            name: datetime.fromisoformat(text) for name, text in stored.get("digests", {}).items()
+        },
+        noted=(begin, end) if begin and end else None,
+    )
+    pending = ((IncidentKind(kind), subject) for kind, subject in stored.get("pending", ()))
+    return memory, frozenset(pending)
+
+
+def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
+    return {
+        "worker_at": memory.worker_at.isoformat() if memory.worker_at else None,
+        "digests": {name: at.isoformat() for name, at in memory.digests.items()},
+        "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
+        "pending": sorted([kind, subject] for kind, subject in pending),
+    }
 
 
 def read_told(row: Mapping[str, Any]) -> Told | None:
@@ -122,6 +200,6 @@ def redact(one: Incident, rules: Rules) -> Incident:
 
 def _redact_facts(facts: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
     return {
-        name: redact_text(value, rules) if name in {"message", "error"} else value
+        name: redact_text(value, rules) if name in TEXTS and isinstance(value, str) else value
         for name, value in facts.items()
     }

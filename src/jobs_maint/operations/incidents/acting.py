@@ -1,0 +1,138 @@
+"""What people and the bot's messages say of an incident: taken, muted, told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from jobs_maint import audit
+from jobs_maint.actions import (
+    EVERY_QUEUE,
+    HoldIncident,
+    MuteIncident,
+    NoteIncidentTold,
+    TakeIncident,
+)
+from jobs_maint.call import Call, write
+from jobs_maint.database import Conn, fetch_all, transaction
+from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.models import HistoryEntry, Incident, IncidentReport
+from jobs_maint.operations.incidents.stored import as_json, limit_to, read_incident, redact
+from jobs_maint.operations.incidents.watching import LEASE_SECONDS
+from jobs_maint.operations.session import get_time
+from jobs_maint.sql import load_queries
+
+__all__ = ["hold_incident", "mute_incident", "note_told", "take_incident"]
+
+Done = Literal["taken", "dropped", "muted", "unmuted"]
+LONGEST_MUTE = timedelta(days=90)
+LONGEST_ERROR = 1_000
+
+
+async def take_incident(call: Call[TakeIncident]) -> IncidentReport:
+    def change(one: Incident, now: datetime) -> tuple[Done, Incident]:
+        if call.action.drop:
+            return "dropped", replace(one, taken_by=None, taken_at=None)
+        if one.state != "open":
+            raise InvalidRequest(f"{one.name} is over, so there is nothing to take")
+        return "taken", replace(one, taken_by=call.actor.label, taken_at=now)
+
+    return await _act(call, change)
+
+
+async def mute_incident(call: Call[MuteIncident]) -> IncidentReport:
+    span = call.action.span
+
+    def change(one: Incident, now: datetime) -> tuple[Done, Incident]:
+        if span is None:
+            return "unmuted", replace(one, muted_until=None)
+        return "muted", replace(one, muted_until=now + span)
+
+    if span is not None and span > LONGEST_MUTE:
+        raise InvalidRequest("an incident can be muted for at most 90 days")
+    return await _act(call, change, whole=True)
+
+
+Change = Callable[[Incident, datetime], tuple[Done, Incident]]
+
+
+async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> IncidentReport:
+    """`whole`: the role must reach all that the incident concerns, not only a part of it."""
+    begun = time.monotonic()
+    queries, number = load_queries("incidents"), call.action.incident_id
+    async with call.pool.connection() as conn, transaction(conn):
+        rows = await fetch_all(conn, queries["lock_incident"], {"incident_id": number})
+        found = [read_incident(row) for row in rows]
+        if not found or not limit_to(call.scope, found):
+            raise InvalidRequest(
+                f"there is no incident I-{number}{_in_reach(call)}; `incidents` lists them"
+            )
+        if whole:
+            _require_all(call, found[0])
+        now = await get_time(conn)
+        done, changed = change(found[0], now)
+        entry = HistoryEntry(
+            now, done, changed.kind, changed.subject, changed.value, call.actor.label
+        )
+        params = {
+            "incident_id": number,
+            "taken_by": changed.taken_by,
+            "taken_at": changed.taken_at,
+            "muted_until": changed.muted_until,
+            "entry": Jsonb([as_json(entry)]),
+        }
+        rows = await fetch_all(conn, queries["act_on_incident"], params)
+        elapsed = time.monotonic() - begun
+        await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
+    [shown] = limit_to(call.scope, [redact(read_incident(rows[0]), call.rules)])
+    return IncidentReport(now, shown, done)
+
+
+def _in_reach(call: Call[Any]) -> str:
+    return "" if call.scope.globs is None else " in the queues that your role reaches"
+
+
+def _require_all(call: Call[Any], one: Incident) -> None:
+    """Raises NotPermitted where it concerns more than the role reaches."""
+    if call.scope.globs is None or (one.queues and all(map(call.scope.covers, one.queues))):
+        return
+    raise NotPermitted(
+        f"You may not {call.action.verb} that concern more than {', '.join(call.scope.globs)}: "
+        f"this requires the role {call.action.role} on every queue.",
+        needs=call.action.role,
+        has=call.actor.role,
+        queues=(EVERY_QUEUE,),
+    )
+
+
+async def hold_incident(call: Call[HoldIncident]) -> bool:
+    """Also keeps the watch for another lease: many messages take longer than one."""
+    asked = call.action
+
+    async def hold(conn: Conn) -> bool:
+        queries = load_queries("incidents")
+        mine = {"holder": asked.holder, "seconds": LEASE_SECONDS}
+        if not await fetch_all(conn, queries["keep_watch"], mine):
+            return False
+        params = {"incident_id": asked.incident_id, "key": asked.key, "channel": asked.channel}
+        return bool(await fetch_all(conn, queries["hold_incident"], params))
+
+    return await write(call, hold)
+
+
+async def note_told(call: Call[NoteIncidentTold]) -> None:
+    asked = call.action
+    params = {
+        "incident_id": asked.incident_id,
+        "revision": asked.revision,
+        "entries": asked.entries,
+        "channel": asked.channel,
+        "ts": asked.ts,
+        "error": asked.error[:LONGEST_ERROR] if asked.error else None,
+    }
+    await write(call, lambda conn: fetch_all(conn, load_queries("incidents")["note_told"], params))

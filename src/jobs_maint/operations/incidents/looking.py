@@ -1,0 +1,120 @@
+"""Measuring: one snapshot, each kind on its own, so that one that fails hides no other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from jobs_maint.actions import Limits
+from jobs_maint.call import describe_error
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import IncidentKind
+from jobs_maint.operations.incidents import measured as m
+from jobs_maint.operations.incidents.rates import measure_failures
+from jobs_maint.operations.session import get_time, switch_jit_off
+from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
+
+__all__ = ["look"]
+
+MOST_WAITING = 1_000
+MOST_BEHIND = 50
+"""Jobs that are looked at where the first of a queue was put back."""
+
+Found = dict[str, Any]
+
+
+async def look(
+    conn: Conn, limits: Limits, settings: MaintSettings
+) -> tuple[m.Measured, dict[IncidentKind, str]]:
+    """What is, and why some kinds could not be looked at."""
+    await switch_jit_off(conn)
+    measured = m.Measured(await get_time(conn))
+    now = measured.now
+    steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
+        (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(conn),
+        (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits.few),
+        (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
+        (IncidentKind.TICK_MISSED,): lambda: _look_at_ticks(conn),
+        (IncidentKind.MAINTENANCE_OVERDUE,): lambda: _look_at_maintenance(conn, settings),
+        (IncidentKind.DIGEST_OVERDUE,): lambda: _look_at_digests(conn, limits),
+        (IncidentKind.RECORDER_SILENT,): lambda: _look_at_recorders(conn),
+    }
+    blind: dict[IncidentKind, str] = {}
+    for kinds, step in steps.items():
+        if not limits.kinds.intersection(kinds):
+            continue
+        try:
+            async with conn.transaction():
+                measured = replace(measured, **await step())
+        except psycopg.Error as exc:
+            if conn.broken or conn.closed:
+                raise
+            blind |= dict.fromkeys(kinds, describe_error(exc)[1])
+    return measured, blind
+
+
+async def _look_at_queues(conn: Conn) -> Found:
+    queries = load_queries("watch")
+    workers = await fetch_one(conn, queries["measure_workers"])
+    queues = workers["queues"] if workers["live"] else None
+    fleet = m.Fleet(
+        workers["live"], workers["seen_at"], None if queues is None else frozenset(queues)
+    )
+    ready: dict[str, m.Ready] = {}
+    again = set()
+    for row in await fetch_all(conn, queries["list_ready"], {"ours": OUR_TASKS}):
+        one = m.Ready(row["queue"], row["since"], row["job_id"], row["task"])
+        if one.queue not in ready or one.since < ready[one.queue].since:
+            ready[one.queue] = one
+        if row["put_back"]:
+            again.add(one.queue)
+    for queue in sorted(again):
+        params = {"queue": queue, "ours": OUR_TASKS, "most": MOST_BEHIND}
+        for row in await fetch_all(conn, queries["list_ready_behind"], params):
+            ready[queue] = m.Ready(queue, row["since"], row["job_id"], row["task"])
+    waiting = 0
+    if not fleet.live and ready:
+        params = {"queues": list(ready), "ready": MOST_WAITING, "ahead": 0}
+        rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
+        waiting = min(sum(row["ready"] for row in rows), MOST_WAITING)
+    return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+
+
+async def _look_for_stuck(conn: Conn, limits: Limits) -> Found:
+    params = {"seconds": limits.jobs_stuck}
+    rows = await fetch_all(conn, load_queries("watch")["list_stuck"], params)
+    return {"stuck": tuple(m.Stuck(**row) for row in rows)}
+
+
+async def _look_at_ticks(conn: Conn) -> Found:
+    rows = await fetch_all(conn, load_queries("watch")["list_ticks"], {"ours": OUR_TASKS})
+    return {"ticks": tuple(m.Tick(**row) for row in rows)}
+
+
+async def _look_at_maintenance(conn: Conn, settings: MaintSettings) -> Found:
+    crons = {PURGE: ("purge", settings.purge_cron), RESCUE: ("rescue", settings.rescue_cron)}
+    params = {"queue": settings.queue}
+    rows = await fetch_all(conn, load_queries("watch")["list_last_runs"], params)
+    return {
+        "maintenance": tuple(
+            m.Maintenance(*crons[row["task"]], row["succeeded_at"], row["job_id"])
+            for row in rows
+            if crons[row["task"]][1]
+        )
+    }
+
+
+async def _look_at_digests(conn: Conn, limits: Limits) -> Found:
+    names = [plan.name for plan in limits.digests]
+    rows = await fetch_all(conn, load_queries("watch")["list_digests"], {"names": names})
+    return {"digests": tuple(m.Digest(**row) for row in rows)}
+
+
+async def _look_at_recorders(conn: Conn) -> Found:
+    rows = await fetch_all(conn, load_queries("watch")["list_silent_recorders"])
+    return {"recorders": tuple(m.SilentRecorder(**row) for row in rows)}

@@ -1,0 +1,103 @@
+"""How many jobs fail now, and how many usually do at this time of the day and of the week.
+
+Each quarter of an hour is counted once, when it is over, and kept; what was before the first pass
+is counted little by little.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.operations.incidents.measured import Failures
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+
+__all__ = ["KEPT", "measure_failures", "note_rates"]
+
+QUARTER = timedelta(minutes=15)
+SETTLED = timedelta(minutes=2)
+"""A transaction that began in a quarter may end a little later."""
+KEPT = timedelta(days=15)
+DAYS = (*range(1, 8), 14)
+"""Days ago on which the same time is looked at."""
+MOST = 1_000
+"""Failures that are counted one by one; of more, the number is projected."""
+EACH_PASS = 2
+
+
+async def measure_failures(conn: Conn, now: datetime, few: int) -> dict[str, Any]:
+    """By queue, in the last quarter of an hour; what is usual only where there are not few."""
+    counted = await _count(conn, now - QUARTER, now)
+    found = [Failures(queue, failed) for queue, failed in counted.items() if failed < few]
+    many = {queue: failed for queue, failed in counted.items() if failed >= few}
+    usual = await _list_usual(conn, now) if many else {}
+    for queue, failed in many.items():
+        params = {"since": now - QUARTER, "queue": queue, "most": 20 * failed}
+        succeeded = await fetch_one(conn, load_queries("watch")["count_succeeded"], params)
+        by_days = {ago: failures.get(queue, 0) for ago, failures in usual.items()}
+        found.append(Failures(queue, failed, by_days, failed + succeeded["jobs"]))
+    return {"failures": tuple(found)}
+
+
+async def _count(conn: Conn, since: datetime, until: datetime) -> dict[str, int]:
+    params = {"since": since, "until": until, "ours": OUR_TASKS, "most": MOST}
+    rows = await fetch_all(conn, load_queries("watch")["count_failed"], params)
+    found = {}
+    for row in rows:
+        part = (until - row["from_at"]) / (until - since) if row["from_at"] else 1.0
+        found[row["queue"]] = round(row["failed"] / max(part, 0.001))
+    return found
+
+
+async def _list_usual(conn: Conn, now: datetime) -> dict[int, dict[str, int]]:
+    """By days ago, the failures by queue: the worst quarter about this time of that day."""
+    here = _start(now)
+    about = {
+        ago: [here - timedelta(days=ago) + n * QUARTER for n in (-2, -1, 0, 1)] for ago in DAYS
+    }
+    quarters = [quarter for some in about.values() for quarter in some]
+    rows = await fetch_all(conn, load_queries("watch")["list_rates"], {"quarters": quarters})
+    noted = {row["quarter"]: row["failed"] for row in rows}
+    found: dict[int, dict[str, int]] = {}
+    for ago, some in about.items():
+        known = [noted[quarter] for quarter in some if quarter in noted]
+        if known:
+            queues = {queue for failed in known for queue in failed}
+            found[ago] = {queue: max(failed.get(queue, 0) for failed in known) for queue in queues}
+    return found
+
+
+async def note_rates(
+    conn: Conn, now: datetime, noted: tuple[datetime, datetime] | None
+) -> tuple[datetime, datetime]:
+    """Count a few quarters that are over: first those after the noted span, then those before it.
+
+    Returns the span that is noted now.
+    """
+    last = _start(now - SETTLED)
+    begin, end = noted if noted and noted[1] > now - KEPT else (last, last)
+    for _ in range(EACH_PASS):
+        if end < last:
+            await _note(conn, end)
+            end += QUARTER
+        elif begin > now - KEPT + QUARTER:
+            begin -= QUARTER
+            await _note(conn, begin)
+    begin = max(begin, _start(now - KEPT))
+    if noted is None or end != noted[1]:
+        await fetch_all(conn, load_queries("watch")["drop_rates"], {"until": now - KEPT})
+    return begin, end
+
+
+async def _note(conn: Conn, quarter: datetime) -> None:
+    failed = await _count(conn, quarter, quarter + QUARTER)
+    params = {"quarter": quarter, "failed": Jsonb(failed)}
+    await fetch_all(conn, load_queries("watch")["note_rate"], params)
+
+
+def _start(at: datetime) -> datetime:
+    return at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)

@@ -1,0 +1,149 @@
+"""One pass of the watch: claim it, measure, judge, and store what becomes of the incidents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from jobs_maint.actions import Limits, WatchIncidents
+from jobs_maint.call import Call, describe_error
+from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
+from jobs_maint.events import emit
+from jobs_maint.models import IncidentChange, IncidentKind, WatchReport
+from jobs_maint.operations.incidents.judging import judge
+from jobs_maint.operations.incidents.life import Known, Look, advance
+from jobs_maint.operations.incidents.looking import look
+from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.rates import note_rates
+from jobs_maint.operations.incidents.schedules import is_paused
+from jobs_maint.operations.incidents.steps import Case, Key
+from jobs_maint.operations.incidents.stored import (
+    read_case,
+    read_incident,
+    read_memory,
+    read_told,
+    redact,
+    write_case,
+    write_memory,
+)
+from jobs_maint.redaction import Rules
+from jobs_maint.sql import load_queries
+
+__all__ = ["LEASE_SECONDS", "watch_incidents"]
+
+LEASE_SECONDS = 45.0
+"""A bot that has not passed for so long has lost the watch."""
+PATIENCE = timedelta(seconds=5)
+"""For each statement: a pass comes every few seconds."""
+QUERIES = "incidents"
+
+
+async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
+    asked, limits = call.action, call.action.limits
+    mine = {"holder": asked.holder, "seconds": LEASE_SECONDS}
+    async with call.pool.connection() as conn:
+        async with transaction(conn, statement_timeout=PATIENCE):
+            claimed = await fetch_all(conn, load_queries(QUERIES)["claim_watch"], mine)
+        if not claimed:
+            return None
+        memory, pending = read_memory(claimed[0]["memory"])
+        async with transaction(conn, statement_timeout=PATIENCE, snapshot=True):
+            measured, blind = await look(conn, limits, call.settings)
+        memory = _remember(memory, measured, limits)
+        async with transaction(conn, statement_timeout=PATIENCE):
+            if not await fetch_all(conn, load_queries(QUERIES)["keep_watch"], mine):
+                return None
+            try:
+                async with conn.transaction():
+                    noted = await note_rates(conn, measured.now, memory.noted)
+                memory = replace(memory, noted=noted)
+            except psycopg.Error as exc:
+                blind[IncidentKind.FAILURES_HIGH] = describe_error(exc)[1]
+            if blind and claimed[0]["complete"]:
+                _tell_blind(blind)
+            saw = Look(
+                measured.now, judge(measured, limits, memory),
+                limits.kinds.difference(blind), is_paused(measured.now, limits),
+            )  # fmt: skip
+            cases, pending = await _live(conn, saw, pending, timedelta(seconds=limits.quiet))
+            stored = Jsonb(write_memory(memory, pending))
+            params = {"memory": stored, "complete": not blind, "at": measured.now}
+            await fetch_all(conn, load_queries(QUERIES)["note_pass"], params)
+            return await _report(conn, measured.now, cases, call.rules, complete=not blind)
+
+
+def _tell_blind(blind: Mapping[IncidentKind, str]) -> None:
+    kinds = ",".join(sorted(blind))
+    reason = next(iter(blind.values()))
+    emit("jobs_maint.watch_incomplete", logging.WARNING, kinds=kinds, reason=reason)
+
+
+def _remember(memory: Memory, measured: Measured, limits: Limits) -> Memory:
+    signs = [at for at in (memory.worker_at, measured.fleet.seen_at) if at is not None]
+    if measured.fleet.live:
+        signs.append(measured.now)
+    return replace(
+        memory,
+        worker_at=max(signs, default=None),
+        digests={plan.name: memory.digests.get(plan.name, measured.now) for plan in limits.digests},
+    )
+
+
+async def _live(
+    conn: Conn, saw: Look, pending: frozenset[Key], quiet: timedelta
+) -> tuple[list[Case], frozenset[Key]]:
+    """The cases after this pass, stored; those that changed first had their rows locked."""
+    queries = load_queries(QUERIES)
+    rows = await fetch_all(conn, queries["lock_open"])
+    past = await fetch_all(conn, queries["list_resolved"], {"since": saw.now - quiet})
+    muted = await fetch_all(conn, queries["list_muted"])
+    known = Known(
+        tuple(map(read_case, rows)),
+        tuple(map(read_case, past)),
+        pending,
+        {(IncidentKind(row["kind"]), row["subject"]): row["until"] for row in muted},
+    )
+    cases, left = advance(known, saw, quiet)
+    before = {case.incident.id: case for case in (*known.open, *known.recent)}
+    stored = []
+    # What ends first: another may take its place as the open one of its kind and subject.
+    for case in sorted(cases, key=lambda case: case.is_open):
+        if not case.incident.id:
+            row = await fetch_one(conn, queries["insert_incident"], write_case(case, new=True))
+            stored.append(replace(case, incident=replace(case.incident, id=row["id"])))
+        else:
+            if case != before[case.incident.id]:
+                await conn.execute(queries["update_incident"], write_case(case), prepare=False)
+            stored.append(case)
+    return stored, left
+
+
+async def _report(
+    conn: Conn, now: datetime, cases: Sequence[Case], rules: Rules, *, complete: bool
+) -> WatchReport:
+    rows = await fetch_all(conn, load_queries(QUERIES)["list_untold"])
+    changes = (_tell_change(row, rules) for row in rows)
+    shown = [(case, redact(case.incident, rules)) for case in cases]
+    return WatchReport(
+        as_of=now,
+        changes=tuple(change for change in changes if change is not None),
+        open=tuple(one for case, one in shown if case.is_open),
+        complete=complete,
+        opened=tuple(one for case, one in shown if case.is_open and case.began == now),
+        resolved=tuple(one for case, one in shown if not case.is_open),
+    )
+
+
+def _tell_change(row: Mapping[str, Any], rules: Rules) -> IncidentChange | None:
+    incident, told = redact(read_incident(row), rules), read_told(row)
+    posted = told is not None and told.ts is not None
+    if not posted and incident.history[-1].what == "merged":
+        return None  # the other one tells it
+    due = "post" if not posted else "edit" if incident.state == "open" else "resolve"
+    return IncidentChange(incident, row["revision"], due, told)  # type: ignore[arg-type]

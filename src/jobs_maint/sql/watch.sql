@@ -1,0 +1,183 @@
+-- What the watch measures every few seconds. Each query is bounded by an index or a LIMIT, and reads
+-- little where nothing is wrong.
+
+-- name: measure_workers
+-- How many are alive, when the last gave a sign of life, and to which queues the live ones listen:
+-- NULL where one of them listens to all, or is not known to the recorder yet.
+SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.beat_at)) AS seen_at,
+       CASE WHEN NOT bool_or(w.live AND w.queues IS NULL) THEN
+           ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
+                 WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) END AS queues
+FROM {{workers}};
+
+-- name: list_ready (ours)
+-- Of each queue with ready jobs the first one that waits for no time and the first that is due, by
+-- jobs_maint_waiting_idx, and since when each is ready. `put_back`: it was put back, so that others
+-- behind it may have waited longer.
+WITH RECURSIVE queue AS (
+    (SELECT queue_name FROM procrastinate_jobs
+     WHERE status = 'todo' AND starts_with(queue_name, '') ORDER BY queue_name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT j.queue_name FROM procrastinate_jobs j
+            WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+              AND j.queue_name > queue.queue_name ORDER BY j.queue_name LIMIT 1)
+    FROM queue WHERE queue.queue_name IS NOT NULL
+), first AS (
+    SELECT queue.queue_name, ready.* FROM queue CROSS JOIN LATERAL (
+        (SELECT j.id, j.task_name, j.scheduled_at FROM procrastinate_jobs j
+         WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+           AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
+           AND j.task_name <> ALL (%(ours)s)
+         ORDER BY j.scheduled_at, j.id LIMIT 1)
+        UNION ALL
+        (SELECT j.id, j.task_name, j.scheduled_at FROM procrastinate_jobs j
+         WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+           AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
+           AND j.task_name <> ALL (%(ours)s)
+         ORDER BY j.scheduled_at, j.id LIMIT 1)
+    ) AS ready
+)
+SELECT first.queue_name AS queue, first.id AS job_id, first.task_name AS task,
+       greatest(first.scheduled_at, entered.last_at) AS since,
+       CASE WHEN first.scheduled_at IS NULL THEN entered.last_at > entered.first_at
+            ELSE entered.last_at > first.scheduled_at END AS put_back
+FROM first CROSS JOIN LATERAL (
+    SELECT min(e.at) AS first_at, max(e.at) AS last_at FROM procrastinate_events e
+    WHERE e.job_id = first.id AND e.type <> 'scheduled'
+) AS entered
+WHERE isfinite(greatest(first.scheduled_at, entered.last_at));
+
+-- name: list_ready_behind (queue, ours, most)
+-- The oldest of the first `most` jobs of each kind, where the first of one was put back.
+SELECT j.id AS job_id, j.task_name AS task, r.since
+FROM (
+    (SELECT id, task_name, scheduled_at FROM procrastinate_jobs
+     WHERE status = 'todo' AND starts_with(queue_name, '') AND queue_name = %(queue)s
+       AND scheduled_at IS NULL AND task_name <> ALL (%(ours)s)
+     ORDER BY scheduled_at, id LIMIT %(most)s)
+    UNION ALL
+    (SELECT id, task_name, scheduled_at FROM procrastinate_jobs
+     WHERE status = 'todo' AND starts_with(queue_name, '') AND queue_name = %(queue)s
+       AND scheduled_at <= now() AND task_name <> ALL (%(ours)s)
+     ORDER BY scheduled_at, id LIMIT %(most)s)
+) AS j
+CROSS JOIN LATERAL (
+    SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e
+    WHERE e.job_id = j.id AND e.type <> 'scheduled'
+) AS r
+WHERE isfinite(r.since) ORDER BY r.since LIMIT 1;
+
+-- name: count_failed (since, until, ours, most)
+-- Jobs that failed, by queue, from the newest `most` failures after `since` and up to `until`, by
+-- jobs_maint_failed_events_idx. `from_at`: up to where these reach back, where there were more.
+WITH failed AS MATERIALIZED (
+    SELECT at, job_id FROM procrastinate_events
+    WHERE type = 'failed' AND at > %(since)s AND at <= %(until)s
+    ORDER BY at DESC LIMIT %(most)s
+)
+SELECT j.queue_name AS queue, count(*) AS failed,
+       (SELECT CASE WHEN count(*) = %(most)s THEN min(at) END FROM failed) AS from_at
+FROM failed CROSS JOIN LATERAL (
+    SELECT queue_name FROM procrastinate_jobs
+    WHERE id = failed.job_id AND task_name <> ALL (%(ours)s) OFFSET 0
+) AS j
+GROUP BY 1;
+
+-- name: count_succeeded (since, queue, most)
+-- Jobs of the queue that succeeded since then, by jobs_maint_events_at_idx; `most` are enough.
+SELECT count(*) AS jobs FROM (
+    SELECT FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
+    WHERE e.at > %(since)s AND e.type <> 'scheduled' AND e.type = 'succeeded'
+      AND j.queue_name = %(queue)s
+    LIMIT %(most)s
+) AS first;
+
+-- name: list_rates (quarters)
+SELECT quarter, failed FROM jobs_maint_rates WHERE quarter = ANY (%(quarters)s::timestamptz[]);
+
+-- name: note_rate (quarter, failed)
+INSERT INTO jobs_maint_rates (quarter, failed) VALUES (%(quarter)s, %(failed)s)
+ON CONFLICT (quarter) DO UPDATE SET failed = excluded.failed;
+
+-- name: drop_rates (until)
+DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
+
+-- name: list_stuck (seconds)
+-- Running jobs that nobody can be said to run, for so long.
+SELECT * FROM (
+    SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task,
+           greatest(started.at, known.beat_at, w.last_heartbeat) AS since
+    FROM {{running_jobs}}
+    WHERE j.status = 'doing' AND {{unreported}}
+) AS job
+WHERE since < now() - make_interval(secs => %(seconds)s) AND isfinite(since)
+ORDER BY since, job_id LIMIT 500;
+
+-- name: list_ticks (ours)
+-- The periodic tasks of the live workers' apps, without ours, each with its last tick.
+WITH known AS (
+    SELECT crons, min(started_at) AS since FROM jobs_maint_workers
+    WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds) AND crons IS NOT NULL
+    GROUP BY crons
+), wanted AS (
+    SELECT cron.value ->> 0 AS task, cron.value ->> 1 AS periodic_id, cron.value ->> 2 AS cron,
+           min(known.since) AS known_since
+    FROM known CROSS JOIN LATERAL jsonb_array_elements(known.crons) AS cron
+    WHERE cron.value ->> 0 <> ALL (%(ours)s)
+    GROUP BY 1, 2, 3
+)
+SELECT wanted.*, to_timestamp(last.defer_timestamp) AS last, coalesce(j.status = 'todo', false) AS waits
+FROM wanted
+LEFT JOIN LATERAL (
+    SELECT d.defer_timestamp, d.job_id FROM procrastinate_periodic_defers d
+    WHERE d.task_name = wanted.task AND d.periodic_id = wanted.periodic_id
+    ORDER BY d.defer_timestamp DESC LIMIT 1
+) AS last ON true
+LEFT JOIN procrastinate_jobs j ON j.id = last.job_id
+ORDER BY 1, 2, 3 LIMIT 500;
+
+-- name: list_last_runs (queue)
+-- When rescue and purge last succeeded, by jobs_maint_own_idx; the job of a later run that failed.
+SELECT duty.task, good.at AS succeeded_at, CASE WHEN bad.at > good.at THEN bad.job_id END AS job_id
+FROM unnest(ARRAY['jobs_maint:purge_finished_jobs', 'jobs_maint:rescue_stalled_jobs']) AS duty (task)
+CROSS JOIN LATERAL (
+    SELECT max(e.at) AS at FROM (
+        SELECT id FROM procrastinate_jobs
+        WHERE task_name IN (
+            'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
+          AND task_name = duty.task AND status = 'succeeded' AND queue_name = %(queue)s
+        ORDER BY id DESC LIMIT 3
+    ) AS j JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'succeeded'
+) AS good
+LEFT JOIN LATERAL (
+    SELECT e.at, e.job_id FROM (
+        SELECT id FROM procrastinate_jobs
+        WHERE task_name IN (
+            'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
+          AND task_name = duty.task AND status = 'failed' AND queue_name = %(queue)s
+        ORDER BY id DESC LIMIT 3
+    ) AS j JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'failed'
+    ORDER BY e.at DESC LIMIT 1
+) AS bad ON true;
+
+-- name: list_digests (names)
+-- Up to where the failures of each digest were told, and why its last attempt failed.
+SELECT wanted.name, told.until, CASE WHEN last.state = 'failed' THEN last.error END AS error
+FROM unnest(%(names)s::text[]) AS wanted (name)
+LEFT JOIN LATERAL (
+    SELECT until FROM jobs_maint_digests d
+    WHERE d.name = wanted.name AND d.state IN ('sent', 'quiet') ORDER BY until DESC LIMIT 1
+) AS told ON true
+LEFT JOIN LATERAL (
+    SELECT state, error FROM jobs_maint_digests d
+    WHERE d.name = wanted.name ORDER BY until DESC LIMIT 1
+) AS last ON true;
+
+-- name: list_silent_recorders
+-- Of workers that are alive by Procrastinate's heartbeat: recorders that stopped to beat while it
+-- went on.
+SELECT m.worker_id, m.host, m.pid, m.beat_at
+FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
+WHERE w.last_heartbeat > now() - interval '30 seconds'
+  AND w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds)
+ORDER BY m.worker_id LIMIT 100;
