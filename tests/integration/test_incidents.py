@@ -216,6 +216,37 @@ async def test_a_storm_is_projected_from_its_newest_failures(pool, conn, fleet):
     assert 2_800 < one.value < 3_100
 
 
+async def test_a_new_group_of_errors_and_one_that_is_back(pool, conn, fleet, make_job):
+    await fleet.start_worker()
+    web = {"status": "failed", "queue": "web", "task": "app.hook"}
+    for n in range(21):
+        await make_job(error=f"host web-{n} refused", **web, finished_ago=minutes(n))
+        await make_job(error="bounced", **web, finished_ago=minutes(n))
+        if n < 19:
+            await make_job(error="a few", **web)
+    await make_job(error="bounced", **web, finished_ago=days(40))
+    await conn.execute("UPDATE jobs_maint_failures SET fingerprint = '2:host' "
+                       "WHERE message LIKE 'host%'")  # fmt: skip
+    [[_, folded]] = (await opened(pool)).items()
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert (len(folded), one.value, one.limit, one.queues) == (1, 21.0, 20.0, ("web",))
+    told = {part["message"]: part for part in (one.facts, one.folded[0].facts)}
+    new, back = told["host web-0 refused"], told["bounced"]
+    assert (new["state"], new["task"], new["queue"]) == ("new", "app.hook", "web")
+    assert (back["state"], round(back["quiet_seconds"] / 86_400)) == ("regressed", 40)
+    # It is one as long as it fails, though it is new no more; and none while it is muted.
+    await conn.execute("UPDATE jobs_maint_groups SET first_at = first_at - interval '2 days',"
+                       " returned_at = returned_at - interval '2 days'")  # fmt: skip
+    await see(pool)
+    assert len(await known(pool)) == 1
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '1 hour'")
+    assert await over(pool)
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at + interval '1 hour'")
+    assert await opened(pool) == {}
+    await conn.execute("UPDATE jobs_maint_groups SET first_at = now(), muted_until = 'infinity'")
+    assert await opened(pool) == {}
+
+
 async def test_each_quarter_of_an_hour_is_counted_once_it_is_over(pool, conn, make_job):
     """First from now on, then back, a few each pass; what no bot counted is made up for."""
     now = datetime.now(UTC)

@@ -64,7 +64,7 @@ def fail_much(team, _at):
 
 def new_error(team, at):
     failures = int((at - team.fault_at) / MINUTE * 2)
-    team.group = m.Group("E-4f2a", "app.send", "email", "ConnectTimeout", "timed out", failures,
+    team.group = m.Group("E-4f2a", "app.send", ("email",), "ConnectTimeout", "timed out", failures,
                          team.fault_at, 7, None)  # fmt: skip
 
 

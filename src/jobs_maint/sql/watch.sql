@@ -102,6 +102,32 @@ ON CONFLICT (quarter) DO UPDATE SET failed = excluded.failed;
 -- name: drop_rates (until)
 DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
+-- name: list_groups (least, most)
+-- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
+-- those that are an open incident, as long as they have so many. Those that are muted are left out.
+-- The oldest first, so that the same ones are told in each pass.
+WITH lately AS (
+    SELECT task_name, fingerprint, count(*) AS failures, max(job_id) AS job_id FROM (
+        SELECT task_name, fingerprint, job_id FROM jobs_maint_failures
+        WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
+        ORDER BY failed_at DESC LIMIT 5000
+    ) AS newest GROUP BY 1, 2
+)
+SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message, sum(lately.failures)::bigint AS failures,
+       coalesce(g.returned_at, g.first_at) AS since, max(lately.job_id) AS job_id,
+       CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds
+FROM jobs_maint_groups g
+JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
+WHERE (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
+       AND coalesce(g.muted_until <= now(), true))
+   OR EXISTS (
+       SELECT 1 FROM jobs_maint_incidents i
+       WHERE i.state = 'open'
+         AND ((i.kind = 'group' AND i.subject = g.name)
+              OR i.folded @> jsonb_build_array(jsonb_build_object('kind', 'group', 'subject', g.name))))
+GROUP BY g.name HAVING sum(lately.failures) >= %(least)s
+ORDER BY since, g.name LIMIT %(most)s;
+
 -- name: list_stuck (seconds)
 -- Running jobs that nobody can be said to run, for so long.
 SELECT * FROM (

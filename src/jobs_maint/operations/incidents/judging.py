@@ -108,7 +108,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
             back = one.quiet_seconds is not None
             facts = {
                 "task": one.task,
-                "queue": one.queue,
+                "queue": one.queues[0] if len(one.queues) == 1 else None,
                 "exception_type": one.exception_type,
                 "message": one.message,
                 "state": "regressed" if back else "new",
@@ -117,7 +117,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
             }
             yield Condition(
                 IncidentKind.GROUP, one.name, one.failures, limits.group, one.since,
-                (one.queue,), facts,
+                one.queues, facts,
             )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ MOST_WAITING = 1_000
 MOST_BEHIND = 50
 """Jobs that are looked at where the first of a queue was put back."""
 
+MOST_GROUPS = 20
+
 Found = dict[str, Any]
 
 
@@ -38,6 +40,7 @@ async def look(
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(conn),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits.few),
+        (IncidentKind.GROUP,): lambda: _look_at_groups(conn, limits),
         (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
         (IncidentKind.TICK_MISSED,): lambda: _look_at_ticks(conn),
         (IncidentKind.MAINTENANCE_OVERDUE,): lambda: _look_at_maintenance(conn, settings),
@@ -83,6 +86,12 @@ async def _look_at_queues(conn: Conn) -> Found:
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = min(sum(row["ready"] for row in rows), MOST_WAITING)
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+
+
+async def _look_at_groups(conn: Conn, limits: Limits) -> Found:
+    params = {"least": limits.group, "most": MOST_GROUPS}
+    rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
+    return {"groups": tuple(m.Group(**{**row, "queues": tuple(row["queues"])}) for row in rows)}
 
 
 async def _look_for_stuck(conn: Conn, limits: Limits) -> Found:

@@ -62,7 +62,7 @@ class Group:
 
     name: str
     task: str
-    queue: str
+    queues: tuple[str, ...]
     exception_type: str | None
     message: str
     failures: int

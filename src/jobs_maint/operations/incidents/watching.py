@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from jobs_maint.call import Call, describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import IncidentChange, IncidentKind, WatchReport
+from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
 from jobs_maint.operations.incidents.looking import look
@@ -53,6 +55,9 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
         if not claimed:
             return None
         memory, pending = read_memory(claimed[0]["memory"])
+        if IncidentKind.GROUP in limits.kinds:
+            with suppress(psycopg.Error):  # the rescue counts them too
+                await collect_groups(conn)
         async with transaction(conn, statement_timeout=PATIENCE, snapshot=True):
             measured, blind = await look(conn, limits, call.settings)
         memory = _remember(memory, measured, limits)

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS jobs_maint_incidents (
     queues text[] NOT NULL DEFAULT '{}',
     facts jsonb NOT NULL DEFAULT '{}',
     folded jsonb NOT NULL DEFAULT '[]',
-    absent jsonb NOT NULL DEFAULT '{}',
+    absent jsonb NOT NULL DEFAULT '[]',
     times integer NOT NULL DEFAULT 1,
     taken_by text,
     taken_at timestamptz,
@@ -36,6 +36,9 @@ CREATE UNIQUE INDEX IF NOT EXISTS jobs_maint_incidents_open_idx ON jobs_maint_in
     WHERE state = 'open';
 -- those that were resolved lately
 CREATE INDEX IF NOT EXISTS jobs_maint_incidents_resolved_idx ON jobs_maint_incidents (resolved_at);
+-- what is muted still, though it is over
+CREATE INDEX IF NOT EXISTS jobs_maint_incidents_muted_idx ON jobs_maint_incidents (muted_until)
+    WHERE muted_until IS NOT NULL;
 
 -- One row: which bot has the watch, and what it must remember from pass to pass.
 CREATE TABLE IF NOT EXISTS jobs_maint_watch (
@@ -52,3 +55,6 @@ CREATE TABLE IF NOT EXISTS jobs_maint_rates (
     quarter timestamptz PRIMARY KEY,
     failed jsonb NOT NULL
 );
+
+-- The periodic tasks of each worker's app, with their crons: which ticks there should be.
+ALTER TABLE jobs_maint_workers ADD COLUMN IF NOT EXISTS crons jsonb;
