@@ -42,6 +42,7 @@ __all__ = [
     "is_ours",
     "is_queueing_lock",
     "is_stopping",
+    "list_crons",
     "mark_ours",
     "plain_params",
     "procrastinate_version",
@@ -124,6 +125,12 @@ def held_job_ids(worker: Worker) -> frozenset[int]:
         except RuntimeError:  # the loop's thread changed it meanwhile
             continue
         return frozenset(c.job.id for c in contexts if c.job.id is not None)
+
+
+def list_crons(app: App) -> list[tuple[str, str, str]]:
+    """Task, periodic id and cron of each periodic task of the app."""
+    tasks = app.periodic_registry.periodic_tasks
+    return sorted((*key, task.cron) for key, task in tasks.items())
 
 
 def procrastinate_version() -> str:

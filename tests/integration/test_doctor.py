@@ -948,3 +948,29 @@ async def test_a_real_worker_without_the_recorder_is_found(pool, conn, processes
     await wait_for(pool, "workers", "error")
     finding = await wait_for(pool, "recorder", "error")
     assert "the recorder is not running" in finding.sentence
+
+
+async def test_the_watch_for_incidents(pool, conn):
+    finding = (await look(pool))["watch"]
+    assert (finding.level, finding.sentence) == ("ok", "No bot has looked for incidents yet.")
+    await conn.execute(
+        "INSERT INTO jobs_maint_watch (id, holder, lease_until, watched_at)"
+        " VALUES (1, 'bot-1', now(), now())"
+    )
+    assert await level(pool, "watch") == "ok"
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, revised_at, told_error) VALUES ('no_worker', '', 'open', now(),"
+        " now(), now(), 1, 1, 1, now(), 'There is no channel C0OPS.')"
+    )
+    finding = (await look(pool))["watch"]
+    assert finding.sentence == (
+        "The message of I-1 could not be posted. There is no channel C0OPS."
+    )
+    await conn.execute("UPDATE jobs_maint_incidents SET ts = '17.1', channel = 'C0AUDIT'")
+    assert "I-1 did not go where it should." in (await look(pool))["watch"].sentence
+    await conn.execute("UPDATE jobs_maint_incidents SET told_error = NULL")
+    await conn.execute("UPDATE jobs_maint_watch SET complete = false")
+    assert "not complete" in (await look(pool))["watch"].sentence
+    await conn.execute("UPDATE jobs_maint_watch SET watched_at = now() - interval '5 minutes'")
+    assert "for 5 min: nobody is told" in (await look(pool))["watch"].sentence

@@ -143,9 +143,17 @@ async def test_our_own_tables_are_trimmed_but_not_what_belongs_to_a_kept_job(poo
     await conn.execute(
         "INSERT INTO jobs_maint_requests (key, taken_at) VALUES ('old', now() - interval '2 days')"
     )
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, revised_at, resolved_at)"
+        " SELECT 'queue_behind', 'q', state, at, at, at, 1, 1, 1, at, ended FROM (VALUES"
+        " ('open', now() - interval '500 days', NULL),"
+        " ('resolved', now(), now() - interval '399 days'),"
+        " ('resolved', now(), now() - interval '401 days')) AS v (state, at, ended)"
+    )
     report = await run_purge(pool)
     assert report.trimmed == {
-        "jobs_maint_failures": 1, "jobs_maint_tracebacks": 1,
+        "jobs_maint_failures": 1, "jobs_maint_tracebacks": 1, "jobs_maint_incidents": 1,
         "jobs_maint_audit": 1, "jobs_maint_requests": 1,
     }  # fmt: skip
     bodies = await (await conn.execute("SELECT body FROM jobs_maint_tracebacks")).fetchall()

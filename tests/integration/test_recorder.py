@@ -71,6 +71,32 @@ async def test_a_failure_is_recorded_though_the_recorders_connection_was_ended(d
     assert rows == [("after the end of the connection",)]
 
 
+@pytest.mark.parametrize("upgraded", [True, False])
+async def test_the_first_beat_is_followed_by_the_crons_where_the_tables_have_room(
+    database_url, conn, upgraded
+):
+    app = make_app(database_url)
+    if not upgraded:
+        await conn.execute("ALTER TABLE jobs_maint_workers DROP COLUMN crons")
+
+    @app.task(name="looks")
+    async def looks() -> Any:
+        query = "SELECT crons FROM jobs_maint_workers WHERE crons IS NOT NULL"
+        found.extend(
+            await wait_for(database_url, query if upgraded else "TABLE jobs_maint_workers")
+        )
+
+    found: list[Any] = []
+    app.periodic(cron="0 6 * * 1-5")(app.task(name="bills")(looks.func))
+    app.periodic(cron="0 7 * * *", periodic_id="eu")(app.tasks["bills"])
+    async with app.open_async():
+        await looks.defer_async()
+        await work(app)
+    assert len(found) == 1
+    if upgraded:
+        assert found == [([["bills", "", "0 6 * * 1-5"], ["bills", "eu", "0 7 * * *"]],)]
+
+
 @pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 async def test_an_exception_whose_text_raises_is_recorded_and_stays_the_jobs_own(
     database_url, raised

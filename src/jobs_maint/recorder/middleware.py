@@ -138,6 +138,7 @@ class Recorder:
                     list(worker.queues) if worker.queues is not None else None,
                     worker.delete_jobs.value,
                     weakref.ref(worker),
+                    upstream.list_crons(context.app),
                 )
             running.jobs[job_id] = time.monotonic()
             running.begun += 1

@@ -27,6 +27,8 @@ class RunningWorker:
     queues: list[str] | None
     delete_jobs: str
     ref: weakref.ReferenceType[Any]
+    crons: list[tuple[str, str, str]] = field(default_factory=list)
+    """Task, periodic id and cron of what its app runs by the clock."""
     jobs: dict[int, float] = field(default_factory=dict)
     begun: int = 0
     """Jobs begun so far."""
@@ -59,4 +61,6 @@ class RunningWorker:
             if now - asked[1] >= OPEN_FOR:
                 jobs[UNREAD] = asked[1]
         self._held, self._asked = held, asked
-        return RunningWorker(self.worker_id, self.queues, self.delete_jobs, self.ref, jobs)
+        return RunningWorker(
+            self.worker_id, self.queues, self.delete_jobs, self.ref, self.crons, jobs
+        )

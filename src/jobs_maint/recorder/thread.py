@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from jobs_maint.database import fit, is_connection_lost
 from jobs_maint.events import emit
@@ -236,11 +237,21 @@ class RecorderThread(threading.Thread):
                     "job_ids": sorted(worker.jobs),
                 }
                 conn.execute(query, fit(conn, params))
+        self._note_crons(conn, alive)
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
         if not self._troubles and (count := self.backlog.take_dropped()):
             reason = self._store.take_refusal() or "too many at once"
             emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count, reason=reason)
+
+    def _note_crons(self, conn: psycopg.Connection[Any], alive: list[RunningWorker]) -> None:
+        """Of workers that beat for the first time; older tables have no place for them."""
+        known = {worker_id for worker_id, _ in self._named}
+        for worker in alive:
+            if worker.worker_id not in known:
+                params = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
+                with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
+                    conn.execute(load_queries("beat")["note_crons"], params)
 
     def _say_goodbye(self, conn: psycopg.Connection[Any], ended: list[RunningWorker]) -> None:
         with short_transaction(conn):

@@ -29,6 +29,10 @@ ON CONFLICT (worker_id) DO UPDATE
         steady_since = CASE WHEN w.beat_at > now() - make_interval(secs => 3 * w.beat_seconds)
                             THEN w.steady_since ELSE now() END;
 
+-- name: note_crons (worker_id, crons)
+-- Once, after the first beat, which must be possible before the schema is upgraded.
+UPDATE jobs_maint_workers SET crons = %(crons)s WHERE worker_id = %(worker_id)s;
+
 -- name: say_goodbye (worker_id)
 -- A worker that ended as it should.
 DELETE FROM jobs_maint_workers WHERE worker_id = %(worker_id)s;

@@ -248,3 +248,15 @@ FROM keys k ORDER BY blocks DESC, k.table_name, k.conname;
 -- Jobs on a sample of the pages, and finished ones among them that carry a worker id.
 SELECT count(*) AS jobs, count(worker_id) FILTER (WHERE status <> 'doing') AS carrying
 FROM procrastinate_jobs TABLESAMPLE SYSTEM (%(percent)s);
+
+-- name: get_watch
+-- Since when no bot has looked for incidents, and whether the last one could look at all; no row: none
+-- ever did.
+SELECT extract(epoch FROM now() - watched_at)::float8 AS silent_seconds, complete
+FROM jobs_maint_watch WHERE watched_at IS NOT NULL;
+
+-- name: list_untold_incidents
+-- Incidents of the last day that Slack did not take as it should; the newest first.
+SELECT id, told_error AS error, ts IS NOT NULL AS posted FROM jobs_maint_incidents
+WHERE (state = 'open' OR resolved_at > now() - interval '1 day') AND told_error IS NOT NULL
+ORDER BY id DESC LIMIT 100;

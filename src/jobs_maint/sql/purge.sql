@@ -233,3 +233,10 @@ DELETE FROM jobs_maint_groups g WHERE g.name IN (
         FROM jobs_maint_groups WHERE muted_until IS NULL OR muted_until < now()
     ) AS old WHERE last_at < %(cutoff)s OR place > 5000
     LIMIT %(limit)s);
+
+-- name: trim_incidents (cutoff, limit)
+-- By jobs_maint_incidents_resolved_idx.
+DELETE FROM jobs_maint_incidents i WHERE i.id IN (
+    SELECT id FROM jobs_maint_incidents
+    WHERE resolved_at < %(cutoff)s AND coalesce(muted_until < now(), true)
+    ORDER BY resolved_at LIMIT %(limit)s);

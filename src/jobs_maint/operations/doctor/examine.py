@@ -21,7 +21,14 @@ from jobs_maint.database import (
     transaction,
 )
 from jobs_maint.models import DoctorReport, Finding
-from jobs_maint.operations.doctor import database, foreign_keys, maintenance, schema, workers
+from jobs_maint.operations.doctor import (
+    database,
+    foreign_keys,
+    incidents,
+    maintenance,
+    schema,
+    workers,
+)
 from jobs_maint.operations.doctor.findings import Situation, warning
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import ask_params
@@ -79,6 +86,7 @@ CHECKS = (
     Check("rescue", "Rescue of stuck jobs", maintenance.check_rescue, "ours"),
     Check("purge", "Nightly purge", maintenance.check_purge, "ours"),
     Check("digests", "Digests", maintenance.check_digests, "ours"),
+    Check("watch", "Watch for incidents", incidents.check_watch, "ours"),
     Check("suspects", "Jobs without a living worker", maintenance.check_suspects, "ours"),
     Check("audit", "Acts that were cut off", maintenance.check_audit, "ours"),
 )

@@ -17,6 +17,7 @@ BATCH = 5_000
 
 GONE_FAILURES = timedelta(days=90)
 DIGESTS = timedelta(days=90)
+INCIDENTS = timedelta(days=400)
 REQUESTS = timedelta(days=1)
 GROUPS = timedelta(days=365)
 
@@ -45,6 +46,7 @@ async def trim_tables(
         ("jobs_maint_selections", queries["trim_selections"], REQUESTS),
         ("jobs_maint_requests", queries["trim_requests"], REQUESTS),
         ("jobs_maint_digests", queries["trim_digests"], DIGESTS),
+        ("jobs_maint_incidents", queries["trim_incidents"], INCIDENTS),
     ]
     async with pool.connection() as conn, transaction(conn):
         if (await fetch_one(conn, load_queries("groups")["find_access"]))["readable"]:
