@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks import acting, bot, bot_report, purging, reading, report, working
+from benchmarks import acting, bot, bot_report, purging, reading, report, watching, working
 from benchmarks.measure import Bench, Result
 from benchmarks.server import Shape, build, start_server
 
@@ -20,6 +20,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
     "stats": reading.measure_stats,
     "failed": reading.measure_failed,
     "errors": reading.measure_errors,
+    "watch": watching.measure_watch,
     "crowd": bot.measure_crowd,
     "memory": bot.measure_memory,
     "nothing": purging.measure_nothing,

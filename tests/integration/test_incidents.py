@@ -420,6 +420,33 @@ async def test_a_kind_that_cannot_be_looked_at_hides_no_other_and_stays_as_it_wa
     assert await known(pool, limits) == {}
 
 
+async def test_after_the_database_was_away_workers_get_time_to_come_back(
+    pool, conn, fleet, make_job
+):
+    """Neither is a dead fleet said to be back because the bot was away."""
+    worker = await fleet.start_worker()
+    dead = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=dead, deferred_ago=hours(1))
+    await fleet.beat(dead, job)
+    assert (await see(pool)).open == ()
+    away = "UPDATE jobs_maint_watch SET watched_at = watched_at - interval '61 seconds'"
+    await conn.execute(away)
+    await fleet.fall_silent(minutes(12))
+    assert await opened(pool) == {}
+    await conn.execute("UPDATE jobs_maint_watch SET memory = memory || jsonb_build_object("
+                       "'worker_at', now() - interval '12 minutes',"
+                       "'resumed_at', now() - interval '91 seconds')")  # fmt: skip
+    assert await opened(pool) == {("no_worker", ""): {("jobs_stuck", "")}}
+    await conn.execute(away)
+    await fleet.heartbeat(worker)
+    await fleet.beat(worker, job)
+    for _ in range(3):
+        assert len(await known(pool)) == 1
+    await conn.execute("UPDATE jobs_maint_watch SET memory = memory || jsonb_build_object("
+                       "'resumed_at', now() - interval '91 seconds')")  # fmt: skip
+    assert await over(pool)
+
+
 async def test_in_a_planned_pause_nothing_is_noticed(pool, conn, fleet, make_job):
     await fleet.start_worker()
     await make_job(queue="web", deferred_ago=hours(1))

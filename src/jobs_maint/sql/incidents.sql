@@ -15,18 +15,23 @@ SELECT *, now() AS now FROM jobs_maint_watch;
 -- name: lock_incident (incident_id)
 SELECT * FROM jobs_maint_incidents WHERE id = %(incident_id)s FOR UPDATE;
 
+-- name: find_own_watch (holder, seconds)
+-- One row where this bot has the watch, and has it for a while still: for more than half a lease.
+SELECT id FROM jobs_maint_watch
+WHERE holder = %(holder)s AND lease_until > now() + make_interval(secs => %(seconds)s / 2);
+
 -- name: claim_watch (holder, seconds)
 -- No row while another bot has the watch.
 INSERT INTO jobs_maint_watch AS w (id, holder, lease_until)
 VALUES (1, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
 ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
 WHERE w.holder = excluded.holder OR w.lease_until < clock_timestamp()
-RETURNING memory, complete;
+RETURNING id;
 
 -- name: keep_watch (holder, seconds)
 -- The same for the bot that has it; no row if it has lost it. Locks the row: whoever claims it waits.
 UPDATE jobs_maint_watch SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE holder = %(holder)s AND lease_until >= clock_timestamp() RETURNING id;
+WHERE holder = %(holder)s AND lease_until >= clock_timestamp() RETURNING memory, complete, watched_at;
 
 -- name: note_pass (memory, complete, at)
 UPDATE jobs_maint_watch SET memory = %(memory)s, complete = %(complete)s, watched_at = %(at)s;

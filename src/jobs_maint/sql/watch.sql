@@ -128,6 +128,11 @@ WHERE (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
 GROUP BY g.name HAVING sum(lately.failures) >= %(least)s
 ORDER BY since, g.name LIMIT %(most)s;
 
+-- name: find_uncollected
+-- Whether there are failures that the groups do not count yet.
+SELECT coalesce((SELECT max(id) FROM jobs_maint_failures), 0)
+       > coalesce((SELECT last_failure_id FROM jobs_maint_collected), 0) AS uncollected;
+
 -- name: list_stuck (seconds)
 -- Running jobs that nobody can be said to run, for so long.
 SELECT * FROM (

@@ -1,4 +1,4 @@
-"""Measuring: one snapshot, each kind on its own, so that one that fails hides no other."""
+"""Measuring, in one snapshot. What cannot be looked at hides nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["look"]
+__all__ = ["look", "look_at_groups"]
 
 MOST_WAITING = 1_000
 MOST_BEHIND = 50
@@ -40,22 +40,30 @@ async def look(
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(conn),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits.few),
-        (IncidentKind.GROUP,): lambda: _look_at_groups(conn, limits),
+        (IncidentKind.GROUP,): lambda: look_at_groups(conn, limits),
         (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
         (IncidentKind.TICK_MISSED,): lambda: _look_at_ticks(conn),
         (IncidentKind.MAINTENANCE_OVERDUE,): lambda: _look_at_maintenance(conn, settings),
         (IncidentKind.DIGEST_OVERDUE,): lambda: _look_at_digests(conn, limits),
         (IncidentKind.RECORDER_SILENT,): lambda: _look_at_recorders(conn),
     }
+    wanted = {kinds: step for kinds, step in steps.items() if limits.kinds.intersection(kinds)}
+    try:
+        async with conn.transaction():
+            all_found: Found = {}
+            for step in wanted.values():
+                all_found |= await step()
+        return replace(measured, **all_found), {}
+    except psycopg.Error:
+        if conn.closed:
+            raise
     blind: dict[IncidentKind, str] = {}
-    for kinds, step in steps.items():
-        if not limits.kinds.intersection(kinds):
-            continue
+    for kinds, step in wanted.items():
         try:
             async with conn.transaction():
                 measured = replace(measured, **await step())
         except psycopg.Error as exc:
-            if conn.broken or conn.closed:
+            if conn.closed:
                 raise
             blind |= dict.fromkeys(kinds, describe_error(exc)[1])
     return measured, blind
@@ -88,10 +96,14 @@ async def _look_at_queues(conn: Conn) -> Found:
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
 
 
-async def _look_at_groups(conn: Conn, limits: Limits) -> Found:
+async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     params = {"least": limits.group, "most": MOST_GROUPS}
     rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
-    return {"groups": tuple(m.Group(**{**row, "queues": tuple(row["queues"])}) for row in rows)}
+    late = await fetch_one(conn, load_queries("watch")["find_uncollected"])
+    return {
+        "groups": tuple(m.Group(**{**row, "queues": tuple(row["queues"])}) for row in rows),
+        "uncollected": late["uncollected"],
+    }
 
 
 async def _look_for_stuck(conn: Conn, limits: Limits) -> Found:

@@ -125,17 +125,22 @@ class SilentRecorder:
 class Memory:
     """What a pass must know of those before. `digests`: since when the watch has known each.
 
+    `resumed_at`: when the watch went on after the bot or the database had been away.
     `noted`: the span whose quarters of an hour are counted.
     """
 
     worker_at: datetime | None = None
+    resumed_at: datetime | None = None
     digests: Mapping[str, datetime] = field(default_factory=dict)
     noted: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`waiting`: ready jobs where no worker is alive, counted up to 1,000."""
+    """`waiting`: ready jobs where no worker is alive, counted up to 1,000.
+
+    `uncollected`: there are failures that the groups do not count yet.
+    """
 
     now: datetime
     fleet: Fleet = Fleet()
@@ -143,6 +148,7 @@ class Measured:
     ready: tuple[Ready, ...] = ()
     failures: tuple[Failures, ...] = ()
     groups: tuple[Group, ...] = ()
+    uncollected: bool = False
     stuck: tuple[Stuck, ...] = ()
     ticks: tuple[Tick, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()

@@ -13,7 +13,7 @@ from jobs_maint.crons import find_last_tick
 from jobs_maint.models import Condition, IncidentKind
 from jobs_maint.operations.incidents.measured import Measured, Memory
 
-__all__ = ["is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
+__all__ = ["find_unsettled", "is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
 
 TICK_GRACE = timedelta(minutes=10)
 """Procrastinate makes up for a tick that is no later than that, as after a deploy."""
@@ -22,6 +22,23 @@ GRACE = {"rescue": timedelta(minutes=10), "purge": timedelta(minutes=90)}
 DIGEST_GRACE = timedelta(minutes=15)
 HELD = timedelta(minutes=11)
 """So far behind its tick a digest may end: a locked job can hold it up for ten minutes."""
+
+
+_SETTLED = {
+    IncidentKind.NO_WORKER: timedelta(seconds=90),
+    IncidentKind.JOBS_STUCK: timedelta(seconds=90),
+    IncidentKind.TICK_MISSED: TICK_GRACE,
+    IncidentKind.MAINTENANCE_OVERDUE: TICK_GRACE,
+    IncidentKind.DIGEST_OVERDUE: TICK_GRACE,
+}
+"""So long after the database was away, workers may still be on their way back to it."""
+
+
+def find_unsettled(now: datetime, memory: Memory) -> set[IncidentKind]:
+    """The kinds of which nothing can be said yet."""
+    if memory.resumed_at is None:
+        return set()
+    return {kind for kind, span in _SETTLED.items() if now - memory.resumed_at < span}
 
 
 def is_paused(now: datetime, limits: Limits) -> bool:

@@ -102,6 +102,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
     begin, end = map(at, stored.get("noted", (None, None)))
     memory = Memory(
         worker_at=at(stored.get("worker_at")),
+        resumed_at=at(stored.get("resumed_at")),
         digests={
             name: datetime.fromisoformat(text) for name, text in stored.get("digests", {}).items()
         },
@@ -114,6 +115,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
 def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
     return {
         "worker_at": memory.worker_at.isoformat() if memory.worker_at else None,
+        "resumed_at": memory.resumed_at.isoformat() if memory.resumed_at else None,
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
         "pending": sorted([kind, subject] for kind, subject in pending),

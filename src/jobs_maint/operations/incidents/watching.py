@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,10 +19,10 @@ from jobs_maint.models import IncidentChange, IncidentKind, WatchReport
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
-from jobs_maint.operations.incidents.looking import look
+from jobs_maint.operations.incidents.looking import look, look_at_groups
 from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
-from jobs_maint.operations.incidents.schedules import is_paused
+from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
 from jobs_maint.operations.incidents.steps import Case, Key
 from jobs_maint.operations.incidents.stored import (
     read_case,
@@ -43,44 +42,63 @@ LEASE_SECONDS = 45.0
 """A bot that has not passed for so long has lost the watch."""
 PATIENCE = timedelta(seconds=5)
 """For each statement: a pass comes every few seconds."""
+GAP = timedelta(seconds=60)
+"""Longer between two passes: the bot or the database was away."""
 QUERIES = "incidents"
 
 
 async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
     asked, limits = call.action, call.action.limits
     mine = {"holder": asked.holder, "seconds": LEASE_SECONDS}
+    queries, settings = load_queries(QUERIES), call.settings
     async with call.pool.connection() as conn:
-        async with transaction(conn, statement_timeout=PATIENCE):
-            claimed = await fetch_all(conn, load_queries(QUERIES)["claim_watch"], mine)
-        if not claimed:
-            return None
-        memory, pending = read_memory(claimed[0]["memory"])
-        if IncidentKind.GROUP in limits.kinds:
-            with suppress(psycopg.Error):  # the rescue counts them too
-                await collect_groups(conn)
+        seen = None
         async with transaction(conn, statement_timeout=PATIENCE, snapshot=True):
-            measured, blind = await look(conn, limits, call.settings)
-        memory = _remember(memory, measured, limits)
+            if await fetch_all(conn, queries["find_own_watch"], mine):
+                seen = await look(conn, limits, settings)
+        if seen is None:
+            async with transaction(conn, statement_timeout=PATIENCE):
+                if not await fetch_all(conn, queries["claim_watch"], mine):
+                    return None
+            async with transaction(conn, statement_timeout=PATIENCE, snapshot=True):
+                seen = await look(conn, limits, settings)
+        measured, blind = seen
+        if measured.uncollected and await _collect(conn):
+            async with transaction(conn, statement_timeout=PATIENCE):
+                measured = replace(measured, **await look_at_groups(conn, limits))
         async with transaction(conn, statement_timeout=PATIENCE):
-            if not await fetch_all(conn, load_queries(QUERIES)["keep_watch"], mine):
+            kept = await fetch_all(conn, queries["keep_watch"], mine)
+            if not kept:
                 return None
+            memory, pending = read_memory(kept[0]["memory"])
+            memory = _remember(memory, measured, kept[0]["watched_at"], limits)
             try:
                 async with conn.transaction():
                     noted = await note_rates(conn, measured.now, memory.noted)
                 memory = replace(memory, noted=noted)
             except psycopg.Error as exc:
                 blind[IncidentKind.FAILURES_HIGH] = describe_error(exc)[1]
-            if blind and claimed[0]["complete"]:
+            if blind and kept[0]["complete"]:
                 _tell_blind(blind)
-            saw = Look(
-                measured.now, judge(measured, limits, memory),
-                limits.kinds.difference(blind), is_paused(measured.now, limits),
-            )  # fmt: skip
+            sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
+            conditions = judge(measured, replace(limits, kinds=sound), memory)
+            saw = Look(measured.now, conditions, sound, is_paused(measured.now, limits))
             cases, pending = await _live(conn, saw, pending, timedelta(seconds=limits.quiet))
             stored = Jsonb(write_memory(memory, pending))
             params = {"memory": stored, "complete": not blind, "at": measured.now}
-            await fetch_all(conn, load_queries(QUERIES)["note_pass"], params)
+            await fetch_all(conn, queries["note_pass"], params)
             return await _report(conn, measured.now, cases, call.rules, complete=not blind)
+
+
+async def _collect(conn: Conn) -> bool:
+    """Count the failures since the last pass into their groups; the rescue does so, too."""
+    try:
+        await collect_groups(conn)
+    except psycopg.Error:
+        if conn.closed:
+            raise
+        return False
+    return True
 
 
 def _tell_blind(blind: Mapping[IncidentKind, str]) -> None:
@@ -89,14 +107,18 @@ def _tell_blind(blind: Mapping[IncidentKind, str]) -> None:
     emit("jobs_maint.watch_incomplete", logging.WARNING, kinds=kinds, reason=reason)
 
 
-def _remember(memory: Memory, measured: Measured, limits: Limits) -> Memory:
+def _remember(
+    memory: Memory, measured: Measured, watched_at: datetime | None, limits: Limits
+) -> Memory:
+    now = measured.now
     signs = [at for at in (memory.worker_at, measured.fleet.seen_at) if at is not None]
     if measured.fleet.live:
-        signs.append(measured.now)
+        signs.append(now)
     return replace(
         memory,
         worker_at=max(signs, default=None),
-        digests={plan.name: memory.digests.get(plan.name, measured.now) for plan in limits.digests},
+        resumed_at=now if watched_at and now - watched_at > GAP else memory.resumed_at,
+        digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
     )
 
 

@@ -1,0 +1,65 @@
+"""A pass of the watch for incidents, beside an idle database."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+from benchmarks.measure import Bench, Result, at_most, count_buffers
+from benchmarks.server import perform_one
+from jobs_maint.actions import Actor, DigestPlan, Limits, RescueStalled, WatchIncidents
+from jobs_maint.database import Pool, open_pool
+from jobs_maint.perform import perform
+
+PASSES = 50
+LIMITS = Limits(digests=(DigestPlan("team", "0 9 * * 1-5", "Europe/Berlin"),))
+_WORKERS = """
+    INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,
+                                    beat_seconds, job_ids, crons)
+    SELECT n, 'web-' || n, n, '1', 'never', 600, '{{}}', '{crons}'
+    FROM generate_series(1, 20) AS n ON CONFLICT DO NOTHING"""
+
+
+async def one_pass(pool: Pool) -> None:
+    report = await perform(pool, Actor.task("bench"), WatchIncidents("bench", LIMITS))
+    assert report is not None, "another has the watch"
+    assert report.complete, "something could not be looked at"
+
+
+def _cpu_of(pid: int) -> float:
+    """Seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure_watch(bench: Bench) -> list[Result]:
+    """With twenty workers of thirty periodic tasks, and a few quarters of an hour to count."""
+    crons = json.dumps([[f"app.tasks.task_{n}", "", f"{n} * * * *"] for n in range(30)])
+    bench.run(_WORKERS.format(crons=crons))
+    await perform_one(bench.url, RescueStalled())  # the groups
+    found = await count_buffers(bench, one_pass)
+    async with open_pool(bench.url, max_size=1) as pool:
+        async with pool.connection() as conn:
+            server = conn.info.backend_pid
+        taken, cpu, ours = [], _cpu_of(server), time.process_time()
+        for _ in range(PASSES):
+            begun = time.perf_counter()
+            await one_pass(pool)
+            taken.append(1e3 * (time.perf_counter() - begun))
+        cpu, ours = (1e3 * used / PASSES for used in (_cpu_of(server) - cpu,
+                                                      time.process_time() - ours))  # fmt: skip
+    day = bench.ask(
+        "SELECT count(*) FROM procrastinate_events"
+        " WHERE type = 'failed' AND at > now() - interval '1 day'"
+    )
+    groups = bench.ask("SELECT count(*) FROM jobs_maint_groups")
+    bench.run("DELETE FROM jobs_maint_workers")
+    work = f"a pass of the watch, {day:,} failures a day in {groups:,} groups"
+    detail = f"{cpu:.0f} ms of CPU in the server, {ours:.0f} ms in the bot"
+    return [
+        at_most("watch", work, found, 2_000, " buffers"),
+        at_most("watch", f"{work}, in time", statistics.median(taken), 30, " ms", detail),
+    ]
