@@ -13,8 +13,10 @@ from benchmarks.server import perform_one
 from jobs_maint.actions import Actor, DigestPlan, Limits, RescueStalled, WatchIncidents
 from jobs_maint.database import Pool, open_pool
 from jobs_maint.perform import perform
+from jobs_maint.settings import MaintSettings
 
 PASSES = 50
+SETTINGS = MaintSettings()
 LIMITS = Limits(digests=(DigestPlan("team", "0 9 * * 1-5", "Europe/Berlin"),))
 _WORKERS = """
     INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,
@@ -24,7 +26,8 @@ _WORKERS = """
 
 
 async def one_pass(pool: Pool) -> None:
-    report = await perform(pool, Actor.task("bench"), WatchIncidents("bench", LIMITS))
+    watch = WatchIncidents("bench", LIMITS)
+    report = await perform(pool, Actor.task("bench"), watch, settings=SETTINGS)
     assert report is not None, "another has the watch"
     assert report.complete, "something could not be looked at"
 
@@ -36,11 +39,18 @@ def _cpu_of(pid: int) -> float:
 
 
 async def measure_watch(bench: Bench) -> list[Result]:
-    """With twenty workers of thirty periodic tasks, and a few quarters of an hour to count."""
+    """With twenty workers of thirty periodic tasks."""
     crons = json.dumps([[f"app.tasks.task_{n}", "", f"{n} * * * *"] for n in range(30)])
     bench.run(_WORKERS.format(crons=crons))
     await perform_one(bench.url, RescueStalled())  # the groups
     found = await count_buffers(bench, one_pass)
+    # Later passes have counted the weeks before, and nothing is wrong.
+    bench.run(
+        "UPDATE jobs_maint_watch SET memory = jsonb_set(memory, '{noted,0}',"
+        " to_jsonb(now() - interval '20 days'))",
+        "DELETE FROM jobs_maint_incidents",
+    )
+    later = await count_buffers(bench, one_pass)
     async with open_pool(bench.url, max_size=1) as pool:
         async with pool.connection() as conn:
             server = conn.info.backend_pid
@@ -60,6 +70,7 @@ async def measure_watch(bench: Bench) -> list[Result]:
     work = f"a pass of the watch, {day:,} failures a day in {groups:,} groups"
     detail = f"{cpu:.0f} ms of CPU in the server, {ours:.0f} ms in the bot"
     return [
-        at_most("watch", work, found, 2_000, " buffers"),
+        at_most("watch", f"the first pass: {work}", found, 2_000, " buffers"),
+        at_most("watch", work, later, 2_000, " buffers"),
         at_most("watch", f"{work}, in time", statistics.median(taken), 30, " ms", detail),
     ]

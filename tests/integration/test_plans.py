@@ -86,8 +86,9 @@ def backlog(server: Server, backlog_template, request):
 class Plan:
     def __init__(self, lines):
         self.text = "\n".join(line[0] for line in lines)
-        found = re.search(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", self.text)
-        self.buffers = sum(int(number) for number in found.groups() if number) if found else None
+        ran = self.text.partition("\nPlanning:")[0]
+        found = re.search(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", ran)
+        self.buffers = sum(int(number) for number in found.groups() if number) if found else 0
         self.indexes = set(re.findall(r"(?:using|Scan on) (\w+_(?:idx|pkey|v1)\b)", self.text))
         self.full_scans = re.findall(
             r"Seq Scan on (procrastinate\w+|jobs_maint_failures)", self.text
@@ -355,7 +356,7 @@ async def test_without_our_indexes_every_answer_is_the_same(server, steady_url):
 
 def test_the_sql_names_our_own_tasks_as_the_code_does():
     """The condition of a partial index stands in the SQL, word for word."""
-    for topic in ("stats", "indexes"):
+    for topic in ("stats", "watch", "indexes"):
         text = "\n".join(load_queries(topic).values())
         lists = re.findall(r"task_name IN \(([^)]+)\)", text)
         assert lists
@@ -373,3 +374,37 @@ def test_every_index_is_of_use_to_a_query_that_repeats_its_condition():
     for name, statement in list_indexes():
         condition = re.sub(r"\s+", " ", statement.rpartition("WHERE")[2]).strip(" ;")
         assert re.sub(r"\s+", " ", condition) in re.sub(r"\s+", " ", plain), name
+
+
+def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
+    """Of the jobs and events; our own small tables are read whole."""
+    steady.execute('UPDATE jobs_maint_workers SET crons = \'[["app.sync", "", "* * * * *"]]\'')
+    now = steady.execute("SELECT now()").fetchone()[0]
+    queue = "queue_0"
+    asked = {
+        "measure_workers": {},
+        "list_ready": {"ours": OUR_TASKS},
+        "list_ready_behind": {"queue": queue, "ours": OUR_TASKS, "most": 50},
+        "count_failed": {
+            "since": now - timedelta(hours=6), "until": now, "ours": OUR_TASKS, "most": 1_000,
+        },
+        "list_groups": {"least": 20, "most": 20},
+        "find_uncollected": {},
+        "list_stuck": {"seconds": 600.0},
+        "list_ticks": {"ours": OUR_TASKS},
+        "list_last_runs": {"queue": "maintenance"},
+        "list_digests": {"names": ["team"]},
+        "list_silent_recorders": {},
+    }  # fmt: skip
+    plans = {name: explain(steady, "watch", name, **params) for name, params in asked.items()}
+    large = {"procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"}
+    assert {name for name, plan in plans.items() if large.intersection(plan.full_scans)} == set()
+    read = {name: plan.buffers for name, plan in plans.items() if plan.buffers > 150}
+    assert read == {}
+    assert "jobs_maint_failed_events_idx" in plans["count_failed"].indexes
+    assert {"jobs_maint_waiting_idx"} <= plans["list_ready"].indexes
+    assert "jobs_maint_own_idx" in plans["list_last_runs"].indexes
+    since = {"since": now - timedelta(minutes=15), "queue": queue, "most": 500}
+    succeeded = explain(steady, "watch", "count_succeeded", **since)
+    assert succeeded.full_scans == []
+    assert "jobs_maint_events_at_idx" in succeeded.indexes

@@ -7,14 +7,14 @@ from statistics import median
 
 from jobs_maint.actions import Limits, QueueScope
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.measured import Failures, Measured, Memory
 from jobs_maint.operations.incidents.schedules import (
     judge_digests,
     judge_maintenance,
     judge_ticks,
 )
 
-__all__ = ["expect_failures", "find_limit", "judge"]
+__all__ = ["LEAST_SHARE", "expect_failures", "find_failure_limit", "find_limit", "judge"]
 
 FEW_DAYS = 3
 """With the same time of fewer days nobody can say what is usual."""
@@ -82,15 +82,20 @@ def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
 
 def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:
     for one in measured.failures:
-        usual = expect_failures(one.usual)
-        if usual is None or one.failed < max(limits.few, limits.failures * usual):
+        limit = find_failure_limit(one, limits)
+        if limit is None or one.failed < limit or one.failed < LEAST_SHARE * one.ended:
             continue
-        if one.failed >= LEAST_SHARE * one.ended:
-            yield Condition(
-                IncidentKind.FAILURES_HIGH, one.queue, one.failed,
-                max(limits.few, limits.failures * usual), None, (one.queue,),
-                {"usual": usual, "ended": max(one.ended, one.failed)},
-            )  # fmt: skip
+        usual = expect_failures(one.usual)
+        yield Condition(
+            IncidentKind.FAILURES_HIGH, one.queue, one.failed, limit, None, (one.queue,),
+            {"usual": usual, "ended": max(one.ended, one.failed)},
+        )  # fmt: skip
+
+
+def find_failure_limit(one: Failures, limits: Limits) -> float | None:
+    """From how many failures on there are too many; None: it is not known what is usual."""
+    usual = expect_failures(one.usual)
+    return None if usual is None else max(float(limits.few), limits.failures * usual)
 
 
 def expect_failures(by_days_ago: Mapping[int, int]) -> float | None:

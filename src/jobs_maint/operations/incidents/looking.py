@@ -14,7 +14,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.rates import measure_failures
-from jobs_maint.operations.session import get_time, switch_jit_off
+from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
@@ -34,12 +34,11 @@ async def look(
     conn: Conn, limits: Limits, settings: MaintSettings
 ) -> tuple[m.Measured, dict[IncidentKind, str]]:
     """What is, and why some kinds could not be looked at."""
-    await switch_jit_off(conn)
     measured = m.Measured(await get_time(conn))
     now = measured.now
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(conn),
-        (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits.few),
+        (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits),
         (IncidentKind.GROUP,): lambda: look_at_groups(conn, limits),
         (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
         (IncidentKind.TICK_MISSED,): lambda: _look_at_ticks(conn),

@@ -6,12 +6,15 @@ is counted little by little.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from jobs_maint.actions import Limits
 from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.operations.incidents.judging import LEAST_SHARE, find_failure_limit
 from jobs_maint.operations.incidents.measured import Failures
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -26,20 +29,28 @@ DAYS = (*range(1, 8), 14)
 """Days ago on which the same time is looked at."""
 MOST = 1_000
 """Failures that are counted one by one; of more, the number is projected."""
+MOST_SUCCEEDED = 5_000
 EACH_PASS = 2
+"""Quarters of an hour."""
 
 
-async def measure_failures(conn: Conn, now: datetime, few: int) -> dict[str, Any]:
-    """By queue, in the last quarter of an hour; what is usual only where there are not few."""
+async def measure_failures(conn: Conn, now: datetime, limits: Limits) -> dict[str, Any]:
+    """By queue, in the last quarter of an hour; the rest only where there may be too many."""
     counted = await _count(conn, now - QUARTER, now)
-    found = [Failures(queue, failed) for queue, failed in counted.items() if failed < few]
-    many = {queue: failed for queue, failed in counted.items() if failed >= few}
-    usual = await _list_usual(conn, now) if many else {}
-    for queue, failed in many.items():
-        params = {"since": now - QUARTER, "queue": queue, "most": 20 * failed}
-        succeeded = await fetch_one(conn, load_queries("watch")["count_succeeded"], params)
+    usual = {}
+    if any(failed >= limits.few for failed in counted.values()):
+        usual = await _list_usual(conn, now)
+    found = []
+    for queue, failed in counted.items():
         by_days = {ago: failures.get(queue, 0) for ago, failures in usual.items()}
-        found.append(Failures(queue, failed, by_days, failed + succeeded["jobs"]))
+        one = Failures(queue, failed, by_days)
+        limit = find_failure_limit(one, limits)
+        if limit is not None and failed >= limit:
+            enough = min(round(failed / LEAST_SHARE), MOST_SUCCEEDED)
+            params = {"since": now - QUARTER, "queue": queue, "most": enough}
+            succeeded = await fetch_one(conn, load_queries("watch")["count_succeeded"], params)
+            one = replace(one, ended=failed + succeeded["jobs"])
+        found.append(one)
     return {"failures": tuple(found)}
 
 

@@ -128,8 +128,10 @@ async def _live(
     """The cases after this pass, stored; those that changed first had their rows locked."""
     queries = load_queries(QUERIES)
     rows = await fetch_all(conn, queries["lock_open"])
-    past = await fetch_all(conn, queries["list_resolved"], {"since": saw.now - quiet})
-    muted = await fetch_all(conn, queries["list_muted"])
+    past, muted = [], []
+    if saw.conditions:
+        past = await fetch_all(conn, queries["list_resolved"], {"since": saw.now - quiet})
+        muted = await fetch_all(conn, queries["list_muted"])
     known = Known(
         tuple(map(read_case, rows)),
         tuple(map(read_case, past)),
