@@ -140,6 +140,8 @@ async def test_a_queue_that_no_worker_listens_to(pool, conn, fleet, make_job):
     for queue in ("email", "web"):
         await make_job(queue=queue, deferred_ago=minutes(2))
     assert await opened(pool) == {("no_worker", "web"): set()}
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert (one.facts["waiting"], one.facts["task"], one.queues) == (1, "app.task", ("web",))
     unknown = await fleet.start_worker(beats=False)
     assert await over(pool)  # perhaps it listens
     await fleet.beat(unknown)

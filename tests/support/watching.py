@@ -154,7 +154,11 @@ class Team:
         return m.Measured(
             now=at,
             fleet=m.Fleet(self.live, self.seen, names if unheard else None),
-            waiting=sum(number for queue in self.queues for _, number in queue.waiting),
+            waiting={
+                queue.name: sum(number for _, number in queue.waiting)
+                for queue in self.queues
+                if not self.live
+            },
             ready=tuple(ready),
             failures=tuple(failures),
             groups=(self.group,) if self.group else (),

@@ -20,9 +20,15 @@ def healthy_day(seed, weekday):
     team, watch = Team(seed, begin), Watch()
     watch.now = begin
     rng = team.rng
-    deploys = {round(rng.uniform(0, 5_700)): rng.randint(1, 3) for _ in range(8)}
-    bursts = {round(rng.uniform(0, 5_700)): rng.choice(team.queues[:2]) for _ in range(6)}
-    hiccups = {round(rng.uniform(0, 5_700)): rng.choice(team.queues) for _ in range(20)}
+
+    def now_and_then(times):
+        """Passes of the day, one in each part of it, and not too close to the next."""
+        part = 5_700 // times
+        return [n * part + rng.randint(0, part // 2) for n in range(times)]
+
+    deploys = {n: rng.randint(1, 3) for n in now_and_then(8)}
+    bursts = {n: rng.choice(team.queues[:2]) for n in now_and_then(6)}
+    hiccups = {n: rng.choice(team.queues) for n in now_and_then(20)}
     back, well = -1, {}
     for n in range(5_760):
         at = watch.now + PASS
@@ -33,7 +39,7 @@ def healthy_day(seed, weekday):
         if n == back:
             team.live = 3
         if n in hiccups:
-            hiccups[n].share, well[n + 4] = 0.4, hiccups[n]
+            hiccups[n].share, well[n + 4] = 0.25, hiccups[n]
         if n in well:
             well[n].share = 0.01
         team.digest_late = {"team": timedelta(minutes=9)} if 2_000 < n < 2_400 else {}

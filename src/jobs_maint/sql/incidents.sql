@@ -76,10 +76,12 @@ SET key = %(key)s, channel = %(channel)s, ts = NULL, posts = posts + 1, told_rev
 WHERE id = %(incident_id)s RETURNING id;
 
 -- name: note_told (incident_id, revision, entries, channel, ts, error)
--- Never back: two bots may say what they told in another order.
+-- Never back: two bots may say what they told in another order. Of two messages the first counts.
 UPDATE jobs_maint_incidents
-SET told_revision = greatest(told_revision, %(revision)s), told_entries = greatest(told_entries, %(entries)s),
-    channel = coalesce(%(channel)s, channel), ts = coalesce(%(ts)s, ts), told_error = %(error)s
+SET told_revision = greatest(told_revision, %(revision)s),
+    told_entries = greatest(told_entries, %(entries)s),
+    channel = CASE WHEN ts IS NULL THEN coalesce(%(channel)s, channel) ELSE channel END,
+    ts = coalesce(ts, %(ts)s), told_error = %(error)s
 WHERE id = %(incident_id)s;
 
 -- name: list_untold

@@ -18,7 +18,7 @@ __all__ = ["LEAST_SHARE", "expect_failures", "find_failure_limit", "find_limit",
 
 FEW_DAYS = 3
 """With the same time of fewer days nobody can say what is usual."""
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.1
 """Fewer failures among what ended are a burst of jobs, not of failures."""
 
 
@@ -55,7 +55,7 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
         since = max(signs) if signs else min(begun) if begun else None
         if since is not None and (now - since).total_seconds() >= limits.no_worker:
             seconds = (now - since).total_seconds()
-            facts = {"waiting": measured.waiting}
+            facts = {"waiting": sum(measured.waiting.values())}
             yield Condition(kind, "", seconds, limits.no_worker, since, (), facts)
         return
     if fleet.queues is None:
@@ -65,7 +65,8 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
         if one.queue not in fleet.queues and seconds >= limits.no_worker:
             yield Condition(
                 kind, one.queue, seconds, limits.no_worker, one.since, (one.queue,),
-                {"job_id": one.job_id, "task": one.task},
+                {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
+                 "task": one.task},
             )  # fmt: skip
 
 

@@ -87,11 +87,13 @@ async def _look_at_queues(conn: Conn) -> Found:
         params = {"queue": queue, "ours": OUR_TASKS, "most": MOST_BEHIND}
         for row in await fetch_all(conn, queries["list_ready_behind"], params):
             ready[queue] = m.Ready(queue, row["since"], row["job_id"], row["task"])
-    waiting = 0
-    if not fleet.live and ready:
-        params = {"queues": list(ready), "ready": MOST_WAITING, "ahead": 0}
+    heard = frozenset(ready) if fleet.queues is None else fleet.queues
+    unheard = [queue for queue in ready if not fleet.live or queue not in heard]
+    waiting = {}
+    if unheard:
+        params = {"queues": unheard, "ready": MOST_WAITING, "ahead": 0}
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
-        waiting = min(sum(row["ready"] for row in rows), MOST_WAITING)
+        waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
 
 

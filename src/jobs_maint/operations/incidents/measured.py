@@ -137,14 +137,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`waiting`: ready jobs where no worker is alive, counted up to 1,000.
+    """`waiting`: ready jobs of queues that no worker listens to, up to 1,000 each.
 
     `uncollected`: there are failures that the groups do not count yet.
     """
 
     now: datetime
     fleet: Fleet = Fleet()
-    waiting: int = 0
+    waiting: Mapping[str, int] = field(default_factory=dict)
     ready: tuple[Ready, ...] = ()
     failures: tuple[Failures, ...] = ()
     groups: tuple[Group, ...] = ()
