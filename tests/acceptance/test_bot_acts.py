@@ -13,6 +13,7 @@ from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
+from jobs_maint.operations.failures.memory import collect_groups
 from local_slack.sample import (
     ADMIN,
     OPERATOR,
@@ -365,6 +366,32 @@ async def test_a_group_is_retried_as_shown_its_button_says_by_whom_and_its_outco
         edits = len(slack.calls("chat.update"))
         await follow.look(float("inf"))
         assert len(slack.calls("chat.update")) == edits
+
+
+async def test_who_is_on_a_group_is_said_by_the_message_whose_button_it_was_and_by_the_next(
+    pool, conn, make_job
+):
+    for _ in range(2):
+        await make_job(status="failed", queue="webhook", task="app.send", error="timed out")
+    await collect_groups(conn)
+    async with open_bot(pool) as (slack, bot):
+        [listed] = await ask(slack, bot, VIEWER, OPS, "/jobs errors")
+        row = ["Show 2 failures", "Preview retry of 2", "I'm on it", "Mute for 24 h"]
+        assert find_buttons(listed) == row
+        [refusal] = await click(slack, bot, VIEWER, listed, "I'm on it")
+        assert refusal.text.startswith("⛔ You may not take errors")
+        [mine] = await click(slack, bot, OPERATOR, listed, "I'm on it")
+        assert mine.ephemeral, "everybody sees it in the message itself"
+        assert find_buttons(now(slack, listed)) == [*row[:2], row[3]]
+        assert f"@{OPERATOR} is on it" in as_text(now(slack, listed))
+        await click(slack, bot, ADMIN, listed, "Mute for 24 h")
+        assert find_buttons(now(slack, listed)) == row[:2]
+        assert f"Muted by @{ADMIN} until" in as_text(now(slack, listed))
+        [anew] = await ask(slack, bot, VIEWER, OPS, "/jobs errors")
+        assert find_buttons(anew) == row[:2]
+        assert f"@{OPERATOR} is on it · muted until" in as_text(anew)
+    done = [entry[:2] for entry in await audited(conn) if entry[2] == "done"]
+    assert done == [(OPERATOR, "take"), (ADMIN, "mute")]
 
 
 async def test_a_typed_retry_that_fails_again_is_told_anew_and_one_that_succeeds_is_not(

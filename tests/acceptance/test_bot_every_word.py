@@ -12,6 +12,7 @@ from tests.support.history import days, hours, minutes
 
 from jobs_maint.grammar import WORDS as DECLARED
 from jobs_maint.grammar import build_grammar
+from jobs_maint.operations.failures.memory import collect_groups
 from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, VIEWER
 from local_slack.text import as_text
 
@@ -38,6 +39,10 @@ WORDS = [
     ("discard --all webhook", "admin", "channel", "Discard 2 failed jobs of webhook?"),
     ("rescue {lost}", "operator", "channel", "✅ Job {lost} put back by"),
     ("rescue", "operator", "channel", "🟢 No job needed a rescue."),
+    ("take {shown}", "operator", "channel", "✅ {group}, send, is taken by @"),
+    ("take {group} --drop", "operator", "channel", "✅ {group}, send, is given back by @"),
+    ("mute {group} --for 2h", "operator", "channel", "✅ {group}, send, is muted by @"),
+    ("mute {group} --off", "operator", "channel", "✅ {group}, send, is not muted any more"),
     ("rescue --force {running}", "admin", "channel", "Rescue job {running} of email by force?"),
     ("purge", "admin", "channel", "Delete 3 finished jobs?"),
     ("audit", "admin", "channel", "requests in the last 7 days."),
@@ -72,6 +77,9 @@ async def jobs(pool, conn, make_job):
             status="failed", queue="webhook", task="app.send", error="connection refused",
             finished_ago=minutes(n + 1), args={"password": "hunter2"},
         )  # fmt: skip
+    await collect_groups(conn)
+    found = await conn.execute("SELECT name FROM jobs_maint_groups WHERE task_name = 'app.send'")
+    [there["group"]] = await found.fetchone()
     there["waiting"] = await make_job(queue="email", task="app.mail")
     await make_job(queue="email", task="app.mail")
     dead, lives = await fleet.start_worker(), await fleet.start_worker()
@@ -166,8 +174,10 @@ async def test_a_grant_on_some_queues_reaches_those_and_no_others(pool, conn, jo
             assert not answer.ephemeral, words
             assert "webhook" not in answer.text, words
         before = await read_jobs(conn)
-        outside = ("status {shown}", "retry {shown}", "discard {shown}", "rescue {lost}",
-                   "failed webhook", "retry --all webhook")  # fmt: skip
+        outside = ("status {shown}", "retry {shown}", "discard {shown}", "take {shown}",
+                   "rescue {lost}", "failed webhook", "retry --all webhook")  # fmt: skip
+        [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs mute {jobs['group']}")
+        assert "There is no group" in answer.text
         for words in outside:
             answer = await see(OPERATOR, words)
             assert answer.ephemeral, words

@@ -25,7 +25,7 @@ async def test_errors_are_groups_whose_numbers_add_up(jobs_maint, make_job):
     await make_job(status="failed", task="shop.pdf", recorded=False, finished_ago=hours(2))
     await make_job(status="failed", task="shop.mail", error="bounced", finished_ago=hours(3))
     text = answer(jobs_maint("errors", "--limit", 2))
-    assert text.startswith("4 jobs failed in the last 24 h, 0 in the 24 h before.\n")
+    assert text.startswith("4 failures in the last 24 h, 0 in the 24 h before.\n")
     [group] = [line for line in text.splitlines() if " deliver" in line]
     assert group.split()[:4] == ["2", "–", "new", "deliver"]
     assert "ValueError: timed out" in text
@@ -35,6 +35,33 @@ async def test_errors_are_groups_whose_numbers_add_up(jobs_maint, make_job):
     report = data(jobs_maint("errors", "default", "--since", "1h", "--json"))
     assert (report["kind"], report["failed"]) == ("errors", 2)
     assert report["groups"][0]["sample_job_id"] in {sample, sample - 1}
+
+
+async def test_somebody_is_on_a_group_and_mutes_it(jobs_maint, make_job):
+    job = await make_job(status="failed", queue="hooks", task="shop.deliver", error="timed out")
+    taken = data(jobs_maint("take", job, "--json"))
+    name = taken["name"]
+    assert (taken["kind"], taken["done"], taken["task"]) == ("group", "taken", "shop.deliver")
+    assert taken["taken_by"].startswith("shell:")
+    typed = name.upper()
+    text = answer(jobs_maint("mute", typed, "--for", "2h", "--above", "50/h"))
+    assert text.startswith(f"{name} is muted until ")
+    assert ", or until it fails more than 50 times an hour." in " ".join(text.split())
+    listed = answer(jobs_maint("errors", "--json"))
+    assert f'"name": "{name}"' in listed
+    assert '"muted_above": 50' in listed
+    assert name in answer(jobs_maint("errors"))
+    assert answer(jobs_maint("mute", name, "--off")).startswith(f"{name} is not muted any more.")
+    assert answer(jobs_maint("take", name, "--drop")).startswith(f"Nobody is on {name} any more")
+    wrong = jobs_maint("take", f"{name[:-1]}{'0' if name[-1] != '0' else '1'}")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert f"did you mean {name}?" in wrong.stderr
+    entries = data(jobs_maint("audit", "--json"))["entries"]
+    words = [entry["action"] for entry in entries if entry["outcome"] == "done"]
+    assert words == [
+        f"take {name} --drop", f"mute {name} --off", f"mute {name} --for 2h --above 50/h",
+        f"take {job}",
+    ]  # fmt: skip
 
 
 async def test_stuck_and_workers_tell_who_runs_what(jobs_maint, make_job, conn, worker):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -13,12 +14,17 @@ from tests.support.history import days, hours, minutes
 
 from jobs_maint.actions import (
     Actor,
+    Grant,
     ListErrors,
     ListFailed,
+    MuteGroup,
     PurgeFinished,
     RescueStalled,
+    Role,
     ShowDigest,
+    TakeGroup,
 )
+from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.fingerprint import build_fingerprint
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.perform import perform
@@ -200,6 +206,50 @@ async def test_what_is_taken_or_muted_ends_as_it_should_and_old_groups_go(pool, 
     await ask(pool, PurgeFinished(time_limit=timedelta(seconds=30)))
     [left] = await list_groups(conn)
     assert left["task_name"] == "app.order"  # muted without an end
+
+
+async def test_who_takes_or_mutes_a_group_is_shown_and_audited(pool, conn, fail):
+    job = await fail("order 17 not found", minutes(5), task="app.order", queue="orders")
+    bare = await fail("HTTP 503", minutes(4), task="app.hook", queue="webhook")
+    taken = await ask(pool, TakeGroup(job))  # not counted yet: this counts it
+    assert (taken.done, taken.before, taken.task) == ("taken", None, "app.order")
+    assert taken.taken_by == "shell:ana@here"
+    bo = Actor("slack", "U0BOB", "bob", "C1", (Grant(Role.OPERATOR, ("orders",)),))
+    over = await ask(pool, TakeGroup(taken.name), bo)
+    assert (over.taken_by, over.before) == ("slack:U0BOB (bob)", "shell:ana@here")
+    muted = await ask(pool, MuteGroup(taken.name, timedelta(hours=2), 50), bo)
+    assert (muted.muted_above, muted.muted_until > muted.as_of) == (50, True)
+    [order] = (await ask(pool, ListErrors("orders"))).groups
+    assert (order.taken_by, order.muted_above) == ("slack:U0BOB (bob)", 50)
+    assert (await ask(pool, MuteGroup(taken.name, None, 50))).muted_until is None
+    assert (await ask(pool, MuteGroup(taken.name))).muted_above is None
+    dropped = await ask(pool, TakeGroup(job, drop=True))
+    assert (dropped.done, dropped.taken_by, dropped.before) == ("dropped", None, over.taken_by)
+
+    hook = next(group for group in await list_groups(conn) if group["task_name"] == "app.hook")
+    wrong = f"{taken.name[:-1]}{'0' if taken.name[-1] != '0' else '1'}"
+    for action, actor, error, says in (
+        (TakeGroup(hook["name"]), bo, InvalidRequest, f"There is no group {hook['name']}"),
+        (TakeGroup(bare), bo, NotPermitted, f"take the error of job {bare}"),
+        (MuteGroup(wrong), ANA, InvalidRequest, f"did you mean {taken.name}"),
+        (TakeGroup(2**40), ANA, JobNotFound, "There is no job"),
+        (TakeGroup(taken.name), replace(bo, grants=(Grant(Role.VIEWER),)), NotPermitted, "role"),
+    ):
+        with pytest.raises(error, match=says):
+            await ask(pool, action, actor)
+    unrecorded = await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 't') RETURNING id"
+    )
+    [number] = await unrecorded.fetchone()
+    with pytest.raises(InvalidRequest, match="has no recorded error"):
+        await ask(pool, TakeGroup(number))
+    audited = await conn.execute(
+        "SELECT actor_id, action FROM jobs_maint_audit WHERE outcome = 'done' ORDER BY id LIMIT 3"
+    )
+    assert await audited.fetchall() == [
+        ("ana@here", f"take {job}"), ("U0BOB", f"take {taken.name}"),
+        ("U0BOB", f"mute {taken.name} --for 2h --above 50/h"),
+    ]  # fmt: skip
 
 
 async def test_without_the_tables_or_the_right_to_them_all_is_as_before(pool, conn, fail):

@@ -167,7 +167,8 @@ def test_rows_of_a_table_are_cut_into_pages_that_cover_them_all():
 def test_the_text_says_every_number_and_id_that_the_blocks_show(one):
     *_, message = one
     check_blocks(message.blocks)
-    for number in re.findall(r"\d[\d,.]*", render_blocks(message.blocks, 10_000)):
+    shown = render_blocks(message.blocks, 10_000).replace("Mute for 24 h", "")
+    for number in re.findall(r"\d[\d,.]*", shown):
         assert number.rstrip(".,") in message.text, number
 
 

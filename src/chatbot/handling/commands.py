@@ -201,7 +201,7 @@ class Answers:
             message, private = tell_shows_less(message), True
         replaces = request.refresh and private == request.private
         answer = Answer(message, private, told, replaces, watch.audit_id)
-        return add_what_follows(answer, action, result, request.user) if told else answer
+        return add_what_follows(answer, action, result, request) if told else answer
 
     async def _perform(self, action: Any, known: KnownActor, watch: Watch | None = None) -> Any:
         """Those who see all queues see the same: when many ask at once, one look-up serves them."""

@@ -8,16 +8,28 @@ from typing import Any
 
 from chatbot.handling.delivery import Answer
 from chatbot.handling.follow_ups import Followed
+from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages.aftermath import render_job_after
+from chatbot.messages.group import say_done
 from chatbot.messages.marking import tell_who
 from jobs_maint.actions import Action, FollowJobs, RetryJobs
-from jobs_maint.models import ActReport, ItemOutcome, RescueReport
+from jobs_maint.models import ActReport, GroupReport, ItemOutcome, RescueReport
 
 __all__ = ["add_what_follows"]
 
 
-def add_what_follows(answer: Answer, action: Action[Any], result: object, by: str) -> Answer:
+def add_what_follows(
+    answer: Answer, action: Action[Any], result: object, request: SlackRequest
+) -> Answer:
     """The answer as it is where nothing was done."""
+    by = request.user
+    if isinstance(result, GroupReport):
+        said = say_done(result, by, datetime.now(UTC))
+        if said is None:
+            return answer
+        # The message whose button it was says it to everybody.
+        private = answer.private or request.ts is not None
+        return replace(answer, used=(action.words(), said), private=private)
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]

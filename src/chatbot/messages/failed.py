@@ -21,11 +21,12 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
-from jobs_maint.render import say_coverage
+from jobs_maint.render import say_coverage, say_state
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -155,12 +156,16 @@ def _item(group: FailedGroup, report: FailedJobsReport, runbooks: Runbooks) -> l
         line.append(
             f"  in {name_queue(group.queue) if group.queue is not None else 'several queues'}"
         )
+    if said := say_state(group):
+        line.append(f"  {said}")
     facts = [*list_ids(group.job_ids, group.count)]
     if one and group.last_at is not None:
         facts += [" · ", ago(report.as_of - group.last_at)]
     elif group.first_at is not None and group.last_at is not None:
         facts += [" · first ", when(group.first_at, report.as_of)]
         facts += [" · last ", when(group.last_at, report.as_of)]
+    if known := tell_memory(group, report.as_of):
+        facts = [*known, " · ", *facts]
     parts = [divider(), paragraph(line, pre=describe_error(group)), context(facts)]
     if why := _tell_not_retriable(group):
         parts.append(context([why]))

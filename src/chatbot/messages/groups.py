@@ -23,6 +23,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
+from chatbot.messages.remembered import offer_memory, tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import (
     count,
@@ -43,12 +44,14 @@ from jobs_maint.actions import (
     escape_glob,
 )
 from jobs_maint.models import ErrorGroup, ErrorsReport
+from jobs_maint.render import say_state
 
 __all__ = ["MESSAGES", "render_errors"]
 
 PER_PAGE = 10
 LONGEST_WORDS = 1_500
 """Names longer than this do not fit into a button's value."""
+MOST_BUTTONS = 4
 WITH_BUTTONS = 5
 """This many of the largest groups on a page have their own buttons."""
 
@@ -106,9 +109,9 @@ def _headline(
             [change],
         ]
     largest = there[0]
-    worse = report.failed > report.failed_before or largest.trend == "new"
+    worse = report.failed > report.failed_before or largest.state in {"new", "regressed"}
     verdict = f"{count(report.failed, 'failure')}{where} in the last {span}"
-    kind = "new reason" if largest.trend == "new" else "reason"
+    kind = "new reason" if largest.state == "new" else "reason"
     groups = len(there) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
     if groups == 1:
         verdict += f", {'all ' * (report.failed > 1)}for one {kind}"
@@ -118,8 +121,9 @@ def _headline(
         verdict += f", for {groups:,} reasons"
     lines: list[Line] = [["🔴 " if worse else "🟡 ", bold(f"{verdict}.")]]
     second: list[Span | str] = [change]
-    if largest.first_at is not None and largest.trend == "new":
-        second += [" It began at ", when(largest.first_at, report.as_of), "."]
+    if largest.first_at is not None and largest.state in {"new", "regressed"}:
+        came = "began" if largest.state == "new" else "came back"
+        second += [f" It {came} at ", when(largest.first_at, report.as_of), "."]
     return [*lines, second]
 
 
@@ -145,11 +149,14 @@ def _item(
     if group.failed_now is not None and group.failed_now < group.count:
         facts.append(f"{' · ' if facts else ''}{_settled(group.failed_now)}")
     parts = [divider(), paragraph(line, pre=describe_error(group))]
+    if known := tell_memory(group, report.as_of):
+        facts = [*known, " · ", *facts] if facts else known
     if facts:
         parts.append(context(facts))
     if with_buttons:
         read = offer_runbook(runbooks, group.task, report.queue)
-        parts.append(buttons(*_clicks(group, report), *read))
+        row = [*_clicks(group, report), *offer_memory(group)]
+        parts.append(buttons(*row[: MOST_BUTTONS - len(read)], *read))
     return parts
 
 
@@ -160,8 +167,12 @@ def _settled(failed_now: int) -> str:
 
 
 def _trend(group: ErrorGroup, before: str) -> str:
-    if group.trend == "new":
-        return "new"
+    if said := say_state(group):
+        return said if said != "rising" else f"{said}, {_change(group, before)}"
+    return _change(group, before)
+
+
+def _change(group: ErrorGroup, before: str) -> str:
     return say_change(group.count, group.count_before, before)
 
 

@@ -13,6 +13,7 @@ from chatbot.messages.result import render_result
 from chatbot.setup import sample_reports as reports
 from chatbot.setup.sample_acts import messages_of_acts
 from chatbot.setup.sample_doctor import doctor, sound
+from chatbot.setup.sample_groups import messages_of_groups
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role, permit
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.grammar import build_help
@@ -113,6 +114,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     broken = replies.render_unexpected("a1b2c3d4", COMMAND, "retry 7", act=True)
     yield "unexpected", "/jobs retry 7", True, broken
     yield from messages_of_acts()
+    yield from messages_of_groups()
 
 
 def all_views() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -84,7 +84,14 @@ def failed_differently() -> FailedJobsReport:
 
 
 def group(
-    count: int, before: int, trend: str, task: str, kind: str | None, text: str, job: int
+    count: int,
+    before: int,
+    trend: str,
+    task: str,
+    kind: str | None,
+    text: str,
+    job: int,
+    **more: Any,
 ) -> ErrorGroup:
     spread = [min(count, 2), 0, 0, min(max(count - 2, 0), 3), 0, 0, 0, 0, 0, 0]
     rest = count - sum(spread)
@@ -92,17 +99,20 @@ def group(
         f"team.tasks.{task}", kind, text, count, before, trend, kind is not None,
         ago(31) if count else None, ago(1) if count else ago(1500), job,
         (*spread, rest // 3, rest - rest // 3),
+        state={"new": "new", "rising": "rising", "gone": "quiet"}.get(trend, "ongoing"),
+        **more,
     )  # fmt: skip
 
 
 GROUPS = (
-    group(37, 0, "new", "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4711),
+    group(37, 0, "new", "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4711,
+          name="E-4f2a"),
     group(15, 2, "rising", "deliver_webhook", "httpx.HTTPStatusError",
           "Server error '502 Bad Gateway' for url 'https://hooks.example.com/orders'\n"
-          "For more information check: https://httpstatuses.com/502", 4702),
+          "For more information check: https://httpstatuses.com/502", 4702, name="E-91c0"),
     group(3, 3, "steady", "send_receipt", "smtplib.SMTPRecipientsRefused",
           "3 different messages, e.g. 550 5.1.1 mailbox unavailable", 4690),
-    group(1, 0, "new", "build_report", "MemoryError", "", 4688),
+    group(1, 0, "new", "build_report", "MemoryError", "", 4688, name="E-07be"),
     group(1, 4, "falling", "import_orders", None, "", 4611),
     group(0, 4, "gone", "resize_image", "OSError", "cannot identify image file 'a.png'", 4100),
 )  # fmt: skip

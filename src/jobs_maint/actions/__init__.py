@@ -11,6 +11,7 @@ from jobs_maint.actions.base import *
 from jobs_maint.actions.digest import *
 from jobs_maint.actions.doctor import *
 from jobs_maint.actions.failures import *
+from jobs_maint.actions.groups import *
 from jobs_maint.actions.help import *
 from jobs_maint.actions.incidents import *
 from jobs_maint.actions.jobs import *

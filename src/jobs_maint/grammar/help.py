@@ -58,7 +58,7 @@ def write_usage(command: click.Command) -> str:
     for param in command.params:
         if isinstance(param, click.Argument):
             name = (param.metavar or (param.name or "").upper()).replace("...", "…")
-            parts.append(name if param.name in {"ids", "words"} else f"[{name}]")
+            parts.append(name if param.name in {"ids", "words", "target"} else f"[{name}]")
     hidden = {"--help", "--json", "--private", "--all"}
     parts += [
         f"[{_option(param)}]"

@@ -13,6 +13,7 @@ from jobs_maint import actions
 from jobs_maint.actions import BulkVerb
 from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
+from jobs_maint.grammar.groups import MUTE_PARAMS, TAKE_PARAMS, build_mute, build_take
 from jobs_maint.grammar.params import JobIds, Limit, PartOf, Window, coverage_options, one_id
 from jobs_maint.grammar.sets import (
     CONFIRM_OPTIONS,
@@ -210,6 +211,26 @@ _DECLARED = (
             *CONFIRM_OPTIONS,
         ),
         everywhere="without ids",
+    ),
+    Word(
+        "take",
+        (actions.TakeGroup,),
+        build_take,
+        "Say that you are on a group of errors; a job id means the group of its error.",
+        "say that you are on a group of errors",
+        ("take E-4f2a", "take 4711"),
+        "Change",
+        TAKE_PARAMS,
+    ),
+    Word(
+        "mute",
+        (actions.MuteGroup,),
+        build_mute,
+        "Mute a group of errors for a span, or until it fails more often than it may.",
+        "mute a group of errors for a while",
+        ("mute E-4f2a --for 24h", "mute E-4f2a --above 50/h"),
+        "Change",
+        MUTE_PARAMS,
     ),
     Word(
         "purge",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import Report
 
@@ -14,6 +14,7 @@ __all__ = [
     "FailedGroup",
     "FailedJob",
     "FailedJobsReport",
+    "GroupReport",
     "Remembered",
     "say_settled",
 ]
@@ -194,3 +195,20 @@ class ErrorsReport(Report):
     groups_not_shown: int
     failures_not_shown: int
     limited_to_queues: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport(Report, Remembered):
+    """One group of errors after somebody took or muted it; `done` says which."""
+
+    kind: ClassVar[str] = "group"
+
+    as_of: datetime
+    done: Literal["taken", "dropped", "muted", "unmuted"]
+    task: str
+    exception_type: str | None
+    message: str
+    failures: int
+    last_at: datetime
+    before: str | None = None
+    """Who was on it before."""

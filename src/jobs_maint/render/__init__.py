@@ -9,6 +9,7 @@ from jobs_maint.models import Preview
 from jobs_maint.render.conditions import say_condition
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
+from jobs_maint.render.remembered import say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
     Level,
@@ -37,6 +38,7 @@ __all__ = [
     "safe_word",
     "say_condition",
     "say_coverage",
+    "say_state",
     "short_task",
     "sort_queues",
     "tell_outcome",

@@ -17,6 +17,7 @@ from jobs_maint.models import (
     WorkerView,
 )
 from jobs_maint.render.page import Column, Page, Pages, clock, number
+from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun, tell_outcome
 
@@ -63,14 +64,34 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
 
     columns = [
         Column("Count", [number(group.count) for group in groups], right=True),
-        Column("Before", [number(group.count_before) for group in groups], 3, right=True),
-        Column("Trend", [safe_word(group.trend) for group in groups]),
+        Column("Before", [number(group.count_before) for group in groups], 4, right=True),
+        Column("Trend", [say_state(group) or _trend(group) for group in groups]),
         Column("Task", [safe_word(short_task(group.task)) for group in groups], may_shrink=True),
-        Column("First (UTC)", times("first_at"), 2),
+        Column("First (UTC)", times("first_at"), 3),
         Column("Last (UTC)", times("last_at"), 1),
         Column("Sample", [str(group.sample_job_id or "–") for group in groups], right=True),
     ]
+    if any(group.name for group in groups):
+        columns.insert(1, Column("Group", [safe_word(group.name or "–") for group in groups]))
+    if any(map(_who, groups)):
+        owners = [_who(group, as_of) or "–" for group in groups]
+        columns.append(Column("Who", owners, 2, may_shrink=True))
     _table_with_text(page, columns, Column("Error", [_error(group) for group in groups]))
+
+
+def _trend(group: ErrorGroup) -> str:
+    """A group that is known is not new, though the span before has none of it."""
+    known = group.trend == "new" and group.state == "ongoing"
+    return "ongoing" if known else safe_word(group.trend)
+
+
+def _who(group: ErrorGroup, as_of: datetime | None = None) -> str:
+    parts = [safe_word(say_person(group.taken_by))] if group.taken_by else []
+    if group.muted_until is not None and as_of is not None:
+        parts.append(f"muted until {clock(group.muted_until, as_of)}")
+    elif group.muted_until is not None or group.muted_above is not None:
+        parts.append(f"muted to {group.muted_above}/h")
+    return ", ".join(parts)
 
 
 def _error(group: ErrorGroup) -> str:

@@ -82,6 +82,36 @@ FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
 -- The first fingerprint stands for all that a group has had.
 SELECT fingerprints FROM jobs_maint_groups WHERE cardinality(fingerprints) > 1;
 
+-- name: find_last_error (job_id)
+-- The last error of a job that is still there, or of one that is gone.
+SELECT coalesce(j.queue_name, f.queue_name) AS queue_name, f.task_name, f.fingerprint
+FROM (SELECT %(job_id)s::bigint AS id) AS asked
+LEFT JOIN procrastinate_jobs j ON j.id = asked.id
+LEFT JOIN LATERAL (
+    SELECT queue_name, task_name, fingerprint FROM jobs_maint_failures
+    WHERE job_id = asked.id ORDER BY failed_at DESC, id DESC LIMIT 1
+) AS f ON true
+WHERE j.id IS NOT NULL OR f.fingerprint IS NOT NULL;
+
+-- name: lock_group (name)
+SELECT name, queues, taken_by FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
+
+-- name: list_names
+SELECT name, queues FROM jobs_maint_groups ORDER BY last_at DESC LIMIT 1000;
+
+-- name: take_group (name, taken_by)
+UPDATE jobs_maint_groups
+SET taken_by = %(taken_by)s, taken_at = CASE WHEN %(taken_by)s::text IS NOT NULL THEN now() END
+WHERE name = %(name)s RETURNING *;
+
+-- name: mute_group (name, seconds, above)
+UPDATE jobs_maint_groups
+SET muted_until = CASE WHEN %(seconds)s::float8 IS NOT NULL
+                       THEN now() + make_interval(secs => %(seconds)s::float8)
+                       WHEN %(above)s::integer IS NOT NULL THEN 'infinity' END,
+    muted_above = %(above)s::integer
+WHERE name = %(name)s RETURNING *;
+
 -- name: list_taken_names (names)
 SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 

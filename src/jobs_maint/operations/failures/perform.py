@@ -1,11 +1,11 @@
-"""`failed` and `errors`."""
+"""`failed`, `errors`, and who is on a group of errors."""
 
 from __future__ import annotations
 
-from jobs_maint.actions import ListErrors, ListFailed
+from jobs_maint.actions import ListErrors, ListFailed, MuteGroup, TakeGroup
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.models import ErrorsReport, FailedJobsReport
-from jobs_maint.operations.failures import groups, newest
+from jobs_maint.operations.failures import acting, groups, newest
 
 __all__ = ["HANDLERS"]
 
@@ -46,4 +46,9 @@ async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
     )
 
 
-HANDLERS: Handlers = {ListFailed: list_failed, ListErrors: list_errors}
+HANDLERS: Handlers = {
+    ListFailed: list_failed,
+    ListErrors: list_errors,
+    TakeGroup: acting.take_group,
+    MuteGroup: acting.mute_group,
+}

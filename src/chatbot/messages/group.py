@@ -1,0 +1,65 @@
+"""`take` and `mute`: who is on a group of errors now, and until when it is muted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chatbot.messages.alike import describe_error
+from chatbot.messages.message import Message, Messages
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, user, when
+from chatbot.messages.people import find_user, name_actor
+from chatbot.messages.words import short_task
+from jobs_maint.actions import MuteGroup, TakeGroup
+from jobs_maint.models import ErrorGroup, GroupReport
+
+__all__ = ["MESSAGES", "render_group", "say_done"]
+
+
+def render_group(report: GroupReport, *, by: str) -> Message:
+    name = report.name or ""
+    task = f"{name}, {short_task(report.task)}"
+    head: list[Span | str]
+    undo: Button | None = None
+    match report.done:
+        case "taken":
+            head = ["✅ ", bold(f"{task}, is taken"), " by ", user(by), "."]
+            undo = Button("Give it back", TakeGroup(name, drop=True).words())
+        case "dropped":
+            head = ["✅ ", bold(f"{task}, is given back"), " by ", user(by), "."]
+            undo = Button("I'm on it", TakeGroup(name).words())
+        case "unmuted":
+            head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", user(by), "."]
+        case _:
+            head = ["✅ ", bold(f"{task}, is muted"), " by ", user(by), *_say_mute(report), "."]
+            undo = Button("End the mute", MuteGroup(name).words())
+    lines: list[Line] = [head]
+    if report.before and report.before != report.taken_by and find_user(report.before) != by:
+        lines.append(["Before that, ", name_actor(report.before), " was on it."])
+    shown = ErrorGroup(
+        report.task, report.exception_type, report.message, report.failures, 0, "steady", True
+    )
+    parts = [paragraph(*lines, pre=describe_error(shown))]
+    return pack([*parts, buttons(undo)] if undo is not None else parts)
+
+
+def _say_mute(report: GroupReport) -> list[Span | str]:
+    until: list[Span | str] = []
+    if report.muted_until is not None:
+        until = [" until ", when(report.muted_until, report.as_of)]
+    if report.muted_above is not None:
+        rate = f"it fails more than {report.muted_above:,} times an hour"
+        until.append(f" or until {rate}" if until else f" until {rate}")
+    return until
+
+
+def say_done(report: GroupReport, by: str, at: datetime) -> Line | None:
+    """What stands in the place of the button that did it."""
+    if report.done == "taken":
+        return [user(by), " is on it, ", when(at, at)]
+    if report.done == "muted":
+        return ["Muted by ", user(by), *_say_mute(report)]
+    return None
+
+
+MESSAGES: Messages = {GroupReport: lambda report, wanted: render_group(report, by=wanted.by)}

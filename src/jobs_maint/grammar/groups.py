@@ -1,0 +1,86 @@
+"""`take` and `mute`: what they name, and the action that they make of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs_maint.actions import Action, MuteGroup, TakeGroup, read_group_name
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, short
+
+__all__ = ["MUTE_PARAMS", "TAKE_PARAMS", "build_mute", "build_take"]
+
+DAY = timedelta(hours=24)
+MOST_AN_HOUR = 1_000_000
+
+
+if TYPE_CHECKING:
+    _RateType = click.ParamType[int]
+else:  # older releases of click have no generic ParamType
+    _RateType = click.ParamType
+
+
+class Rate(_RateType):
+    """So many an hour: `50/h`, or `50`."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([0-9]{1,7})(?: ?/ ?h)?", str(value).strip())
+        if found is None or not 0 < int(found[1]) <= MOST_AN_HOUR:
+            text = f"{short(str(value))!r} is not a rate; write how many an hour, such as 50/h"
+            self.fail(text, param, ctx)
+        return int(found[1])
+
+
+TAKE_PARAMS = (
+    click.Argument(["target"], required=False, metavar="ID|GROUP"),
+    click.Option(["--drop"], is_flag=True, help="Give it back: nobody is on it any more."),
+)
+MUTE_PARAMS = (
+    click.Argument(["target"], required=False, metavar="GROUP"),
+    click.Option(["--for", "span"], type=Window(), help="How long (default 24h)."),
+    click.Option(
+        ["--above"],
+        type=Rate(),
+        help="Until it fails more often an hour; with --for, whichever comes first.",
+    ),
+    click.Option(["--off"], is_flag=True, help="End the mute."),
+)
+
+
+def _read_target(word: str, target: str | None) -> str | int:
+    """The one place that knows what can be taken or muted."""
+    text = (target or "").strip().strip(MARKS)
+    if name := read_group_name(text):
+        return name
+    if re.fullmatch(r"#?[0-9]+", text):
+        return one_id([JobIds().convert(text, None, None)], word)
+    if not text:
+        raise InvalidRequest(f"{word} takes the name of a group; e.g. {word} E-4f2a")
+    raise InvalidRequest(
+        f"{short(text)!r} is not the name of a group; `errors` shows names such as E-4f2a"
+    )
+
+
+def build_take(*, target: str | None, drop: bool) -> Action[Any]:
+    return TakeGroup(_read_target("take", target), drop)
+
+
+def build_mute(
+    *, target: str | None, span: timedelta | None, above: int | None, off: bool
+) -> Action[Any]:
+    found = _read_target("mute", target)
+    if isinstance(found, int):
+        raise InvalidRequest("mute takes the name of a group, not of a job; `errors` shows names")
+    if off and (span is not None or above is not None):
+        raise InvalidRequest("mute --off takes neither --for nor --above: the mute ends now")
+    if off:
+        return MuteGroup(found)
+    return MuteGroup(found, DAY if span is None and above is None else span, above)

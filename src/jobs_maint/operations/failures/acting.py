@@ -1,0 +1,119 @@
+"""Who is on a group of errors, and whether it is muted."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal
+
+from jobs_maint import audit
+from jobs_maint.actions import MuteGroup, QueueScope, TakeGroup
+from jobs_maint.call import Call
+from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
+from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
+from jobs_maint.models import GroupReport
+from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.failures.states import Known
+from jobs_maint.operations.session import get_time
+from jobs_maint.redaction import redact_text
+from jobs_maint.sql import load_queries
+
+__all__ = ["mute_group", "take_group"]
+
+
+async def take_group(call: Call[TakeGroup]) -> GroupReport:
+    asked = call.action
+    async with call.pool.connection() as conn:
+        if isinstance(asked.target, int):
+            await collect_groups(conn)  # it may have failed a moment ago
+        async with transaction(conn):
+            name = asked.target
+            if isinstance(name, int):
+                name = await _find_group_of_job(conn, name, call.scope)
+            before = await _lock_group(conn, name, call.scope, "take")
+            taken_by = None if asked.drop else call.actor.label
+            values = {"name": before["name"], "taken_by": taken_by}
+            row = await fetch_one(conn, load_queries("groups")["take_group"], values)
+            await audit.record(conn, call.actor, asked, "done")
+            done: Literal["taken", "dropped"] = "dropped" if asked.drop else "taken"
+            return await _report(conn, call, row, done, before["taken_by"])
+
+
+async def mute_group(call: Call[MuteGroup]) -> GroupReport:
+    asked = call.action
+    async with call.pool.connection() as conn, transaction(conn):
+        before = await _lock_group(conn, asked.group, call.scope, "mute")
+        values = {
+            "name": before["name"],
+            "seconds": asked.span.total_seconds() if asked.span is not None else None,
+            "above": asked.above,
+        }
+        row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
+        await audit.record(conn, call.actor, asked, "done")
+        off = asked.span is None and asked.above is None
+        return await _report(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+
+
+async def _find_group_of_job(conn: Conn, job_id: int, scope: QueueScope) -> str:
+    """The name of the group of the job's last error."""
+    queries = load_queries("groups")
+    found = await fetch_all(conn, queries["find_last_error"], {"job_id": job_id})
+    if not found:
+        raise JobNotFound(f"There is no job {job_id}; it may have been purged.")
+    row = found[0]
+    if not scope.covers(row["queue_name"]):
+        raise NotPermitted(
+            f"You may not take the error of job {job_id}: it is in a queue that your grant does "
+            f"not reach ({', '.join(scope.globs or ())}).",
+            queues=(row["queue_name"],),
+        )
+    if row["fingerprint"] is None:
+        raise InvalidRequest(f"Job {job_id} has no recorded error, so there is nothing to take")
+    groups = await fetch_all(conn, queries["find_groups"], {"fingerprints": [row["fingerprint"]]})
+    names = [group["name"] for group in groups if group["task_name"] == row["task_name"]]
+    if not names:
+        raise InvalidRequest(
+            f"The error of job {job_id} has no group yet: it is retried, or not counted yet. Try "
+            "again in a minute"
+        )
+    name: str = names[0]
+    return name
+
+
+async def _lock_group(conn: Conn, name: str, scope: QueueScope, word: str) -> dict[str, Any]:
+    """Raises InvalidRequest where no group has this name in the queues that the actor reaches."""
+    queries = load_queries("groups")
+    rows = await fetch_all(conn, queries["lock_group"], {"name": name})
+    if rows and any(map(scope.covers, rows[0]["queues"])):
+        return rows[0]
+    there = [
+        row["name"]
+        for row in await fetch_all(conn, queries["list_names"])
+        if any(map(scope.covers, row["queues"]))
+    ]
+    close = difflib.get_close_matches(name, there, n=1)
+    if close:
+        raise InvalidRequest(
+            f"There is no group {name}; did you mean {close[0]}?", suggestion=f"{word} {close[0]}"
+        )
+    raise InvalidRequest(f"There is no group {name} in your queues; `errors` shows their names")
+
+
+async def _report(
+    conn: Conn,
+    call: Call[Any],
+    row: dict[str, Any],
+    done: Literal["taken", "dropped", "muted", "unmuted"],
+    before: str | None,
+) -> GroupReport:
+    as_of = await get_time(conn)
+    return GroupReport(
+        as_of=as_of,
+        done=done,
+        task=row["task_name"],
+        exception_type=row["exception_type"],
+        message=redact_text(row["message"], call.rules),
+        failures=row["failures"],
+        last_at=row["last_at"],
+        before=before,
+        **Known.of(row).told(as_of),
+    )

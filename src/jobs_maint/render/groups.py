@@ -1,0 +1,42 @@
+"""`take` and `mute`: what became of a group of errors, for people."""
+
+from __future__ import annotations
+
+from jobs_maint.durations import format_time
+from jobs_maint.models import GroupReport
+from jobs_maint.render.page import Page, Pages
+from jobs_maint.render.remembered import say_person
+from jobs_maint.render.safe import safe_line, safe_word, short_task
+
+__all__ = ["PAGES"]
+
+
+def render_group(report: GroupReport, page: Page) -> None:
+    name = safe_word(report.name or "")
+    others = report.before if report.before != report.taken_by else None
+    before = safe_word(say_person(others)) if others else ""
+    match report.done:
+        case "taken":
+            line = f"You are on {name}{f'; {before} was before' if before else ''}."
+        case "dropped":
+            line = f"Nobody is on {name} any more{f'; {before} was' if before else ''}."
+        case "unmuted":
+            line = f"{name} is not muted any more."
+        case _:
+            line = f"{name} is muted {_say_mute(report)}."
+    page.line(line, "bold green")
+    kind = safe_word(short_task(report.exception_type)) if report.exception_type else ""
+    text = safe_line(report.message[:300])
+    task = safe_word(short_task(report.task))
+    page.line(f"{task}: {': '.join(part for part in (kind, text) if part)}")
+
+
+def _say_mute(report: GroupReport) -> str:
+    rate = f"it fails more than {report.muted_above:,} times an hour" if report.muted_above else ""
+    if report.muted_until is None:
+        return f"until {rate}"
+    until = f"until {format_time(report.muted_until)}"
+    return f"{until}, or until {rate}" if rate else until
+
+
+PAGES: Pages = {GroupReport: render_group}

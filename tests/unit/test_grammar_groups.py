@@ -1,0 +1,49 @@
+"""`take` and `mute`: how a group is named, and what is no name."""
+
+from datetime import timedelta
+
+import pytest
+
+from jobs_maint.actions import MuteGroup, TakeGroup
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar import parse_words, split_text
+
+DAY = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("typed", "action"),
+    [
+        ("take E-4f2a", TakeGroup("E-4f2a")),
+        ("take e-4F2A", TakeGroup("E-4f2a")),
+        ("take `E-4f2a`", TakeGroup("E-4f2a")),
+        ("take #4711", TakeGroup(4711)),
+        ("take E-4f2a --drop", TakeGroup("E-4f2a", drop=True)),
+        ("mute E-4f2a", MuteGroup("E-4f2a", DAY)),
+        ("mute E-4f2a --for 2h", MuteGroup("E-4f2a", timedelta(hours=2))),
+        ("mute E-4f2a --above 50/h", MuteGroup("E-4f2a", None, 50)),
+        ("mute E-4f2a --above 50 --for 2h", MuteGroup("E-4f2a", timedelta(hours=2), 50)),
+        ("mute E-4f2a --off", MuteGroup("E-4f2a")),
+    ],
+)
+@pytest.mark.parametrize("surface", ["shell", "slack"])
+def test_what_is_typed_is_taken_or_muted_and_reads_back(typed, action, surface):
+    assert parse_words(split_text(typed), surface).action == action
+    assert parse_words(split_text(action.words()), surface).action == action
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("take", "take takes the name of a group; e.g. take E-4f2a"),
+        ("take webhook", "'webhook' is not the name of a group"),
+        ("take E-xyz", "'E-xyz' is not the name of a group"),
+        ("mute 4711", "mute takes the name of a group, not of a job"),
+        ("mute E-4f2a --above many", "'many' is not a rate"),
+        ("mute E-4f2a --above 0/h", "'0/h' is not a rate"),
+        ("mute E-4f2a --off --for 2h", "mute --off takes neither --for nor --above"),
+    ],
+)
+def test_what_is_no_name_or_no_rate_is_said(typed, says):
+    with pytest.raises(InvalidRequest, match=says):
+        parse_words(split_text(typed), "shell")
