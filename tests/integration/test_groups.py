@@ -252,9 +252,14 @@ async def test_who_takes_or_mutes_a_group_is_shown_and_audited(pool, conn, fail)
     ]  # fmt: skip
 
 
-async def test_without_the_tables_or_the_right_to_them_all_is_as_before(pool, conn, fail):
+async def test_without_the_tables_all_is_as_before_and_a_broken_one_stops_no_rescue(
+    pool, conn, fail, caplog
+):
     await fail("order 17 not found", minutes(5))
-    await conn.execute("REVOKE ALL ON jobs_maint_groups FROM PUBLIC")
+    await conn.execute("ALTER TABLE jobs_maint_groups ADD CHECK (failures > 7)")
+    await rescue(pool)
+    told = [r for r in caplog.records if r.event == "jobs_maint.groups_not_collected"]
+    assert len(told) == 1
     await conn.execute("DROP TABLE jobs_maint_collected")
     assert (await collect_groups(conn)).failures == 0
     await conn.execute("DROP TABLE jobs_maint_groups")

@@ -138,7 +138,7 @@ ON CONFLICT (name) DO UPDATE SET
 -- name: unmute_groups (names)
 -- Those that fail more often than they may: within the last hour, by jobs_maint_failures_failed_at_idx.
 UPDATE jobs_maint_groups g SET muted_until = NULL, muted_above = NULL
-WHERE g.name = ANY (%(names)s::text[]) AND g.muted_above < (
+WHERE g.name = ANY (%(names)s::text[]) AND g.muted_above IS NOT NULL AND g.muted_above < (
     SELECT count(*) FROM jobs_maint_failures f
     WHERE f.failed_at > now() - interval '1 hour' AND NOT f.will_retry
       AND f.task_name = g.task_name AND f.fingerprint = ANY (g.fingerprints))

@@ -49,7 +49,7 @@ async def remember_groups(pool: Pool) -> None:
             while not (await collect_groups(conn)).finished:
                 if time.monotonic() > begun + SECONDS:
                     break
-    except psycopg.Error as exc:
+    except (psycopg.Error, UnicodeError) as exc:  # of bytes that are no text, in SQL_ASCII
         emit("jobs_maint.groups_not_collected", logging.WARNING, reason=describe_error(exc)[1])
 
 
