@@ -20,6 +20,18 @@ SITE = ROOT / "build/site"
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 
 
+# The theme draws diagrams with a renderer that it fetches.
+LOADED = re.compile(
+    r'<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)="((?:https?:)?//[^"]*)"'
+    r'|<[^>]*\bclass="(mermaid)"'
+)
+
+
+def find_loads(html: str) -> list[str]:
+    """What a page would load from elsewhere; a link that one may follow is none of it."""
+    return [url or f"a renderer for {kind}" for url, kind in LOADED.findall(html)]
+
+
 def prepare(text: str, page: Path) -> str:
     """The text of `page`, a path below the docs, with links that hold in the site."""
 
@@ -64,10 +76,18 @@ def main() -> int:
     write_pages()
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
     ended = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603  fixed words
-    if ended.returncode == 0:
-        write_llms_txt()
-        print(f"The site is in {SITE.relative_to(ROOT)}/index.html")  # noqa: T201
-    return ended.returncode
+    if ended.returncode:
+        return ended.returncode
+    loads = {
+        f"{path.relative_to(SITE)} loads {what}"
+        for path in SITE.rglob("*.html")
+        for what in find_loads(path.read_text(encoding="utf-8"))
+    }
+    for one in sorted(loads):
+        print(one, file=sys.stderr)  # noqa: T201
+    write_llms_txt()
+    print(f"The site is in {SITE.relative_to(ROOT)}/index.html")  # noqa: T201
+    return 1 if loads else 0
 
 
 if __name__ == "__main__":

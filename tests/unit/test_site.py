@@ -105,3 +105,13 @@ def test_the_pages_are_written_as_the_generator_reads_them(site):
                 wrong.append(f"{path.name}:{number}: {line}")
             before = line
     assert wrong == []
+
+
+def test_a_page_that_loads_something_from_elsewhere_is_found(site):
+    harmless = '<a href="https://e.example">x</a><script src="../app.js"></script><img src="a.png">'
+    assert site.find_loads(harmless) == []
+    found = site.find_loads(
+        '<script async src="https://cdn.example/x.js"></script><link rel="stylesheet"'
+        ' href="//e.example/x.css"><pre class="mermaid">flowchart</pre>'
+    )
+    assert found == ["https://cdn.example/x.js", "//e.example/x.css", "a renderer for mermaid"]
