@@ -97,6 +97,13 @@ class Acting(Core):
         message = Message(self._workspace.next_ts(), channel, user, text, thread_ts=thread_ts)
         return self._workspace.add(message).seen()
 
+    def delete_message(self, channel: str, ts: str) -> None:
+        """As a person does who may delete what the app posted; replies stay."""
+        message = self._workspace.find(channel, ts)
+        if message is None:
+            raise ControlError(f"there is no message {ts} in {channel}")
+        self._workspace.delete(message)
+
     def open_dm(self, user: str) -> str:
         """Return the channel of this person's direct messages with the bot."""
         return self._workspace.open_im(self._workspace.get_actor(user)).id

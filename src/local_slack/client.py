@@ -182,6 +182,9 @@ class LocalSlackControl:
     async def delete_channel(self, channel: str) -> None:
         await self._ask("delete_channel", channel=channel)
 
+    async def delete_message(self, channel: str, ts: str) -> None:
+        await self._ask("delete_message", channel=channel, ts=ts)
+
     async def open_dm(self, user: str) -> str:
         return str(await self._ask("open_dm", user=user))
 

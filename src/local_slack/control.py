@@ -86,6 +86,7 @@ def _build_verbs(slack: Controls) -> dict[str, Verb]:
         slack.clear_breaches,
         slack.clear_faults,
         slack.delete_channel,
+        slack.delete_message,
         slack.open_dm,
         slack.post_as_user,
         slack.remove_bot,

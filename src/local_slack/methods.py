@@ -113,6 +113,31 @@ def list_history(api: Api, arguments: Arguments) -> dict[str, Any]:
     }
 
 
+def list_replies(api: Api, arguments: Arguments) -> dict[str, Any]:
+    """A message and what is in its thread, the oldest first."""
+    channel = api.workspace.get_channel(arguments.get("channel"))
+    if not api.workspace.has_bot(channel):
+        raise SlackError("not_in_channel")
+    first = api.workspace.find(channel.id, arguments.get("ts"))
+    if first is None or first.ephemeral_to is not None:
+        raise SlackError("thread_not_found")
+    after, limit = str(arguments.get("cursor") or ""), int(arguments.get("limit") or 1_000)
+    replies = [
+        message
+        for message in api.workspace.messages
+        if message.channel == channel.id and message.ephemeral_to is None
+        and message.thread_ts == first.ts != message.ts
+    ]  # fmt: skip
+    found = [message for message in (first, *replies) if message.ts > after]
+    has_more = len(found) > limit
+    with_metadata = _is_true(arguments.get("include_all_metadata"))
+    return {
+        "messages": [message.to_slack(with_metadata=with_metadata) for message in found[:limit]],
+        "has_more": has_more,
+        "response_metadata": {"next_cursor": found[limit - 1].ts if has_more else ""},
+    }
+
+
 def open_conversation(api: Api, arguments: Arguments) -> dict[str, Any]:
     """Open the direct message with one person; group conversations are not for this bot."""
     users = [one for one in str(arguments.get("users") or "").split(",") if one]
@@ -205,6 +230,9 @@ METHODS = {
         get_conversation, ("channels:read", "groups:read", "im:read", "mpim:read"), 50
     ),
     "conversations.open": Method(open_conversation, ("im:write",), 50),
+    "conversations.replies": Method(
+        list_replies, ("channels:history", "groups:history", "im:history", "mpim:history"), 50
+    ),
     "usergroups.users.list": Method(list_usergroup_users, ("usergroups:read",), 20),
     "users.conversations": Method(list_own_conversations, ("channels:read", "groups:read"), 50),
     "users.info": Method(get_user, ("users:read",), 100),

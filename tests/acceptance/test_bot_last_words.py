@@ -9,7 +9,7 @@ from chatbot.setup.slack_checks import check_slack
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackUnavailable
 from chatbot.slack.pacing import NotBefore
-from chatbot.slack.web_api import _compare_clocks
+from chatbot.slack.refusals import compare_clocks
 
 
 @pytest.mark.parametrize("reason", ["link_disabled", "too_many_websockets"])
@@ -83,9 +83,9 @@ async def test_a_wrong_path_leaves_one_clear_line(pool, caplog):
 
 def test_the_clock_is_compared_with_slack_s_date():
     date = "Thu, 26 Nov 2026 20:00:00 GMT"
-    assert _compare_clocks(date, 1795723200.0 + 361) == 361
-    assert _compare_clocks(None, 0.0) is None
-    assert _compare_clocks("soon", 0.0) is None
+    assert compare_clocks(date, 1795723200.0 + 361) == 361
+    assert compare_clocks(None, 0.0) is None
+    assert compare_clocks("soon", 0.0) is None
 
 
 @pytest.mark.parametrize(("ahead", "level"), [(5, "ok"), (-90, "warning"), (361, "error")])
@@ -93,7 +93,7 @@ async def test_doctor_tells_how_far_the_clock_is_off(ahead, level, monkeypatch):
     async with open_slack() as slack:
         settings = bot_settings(slack)
         client = SlackClient(settings)
-        monkeypatch.setattr("chatbot.slack.web_api._compare_clocks", lambda *_: float(ahead))
+        monkeypatch.setattr("chatbot.slack.web_api.compare_clocks", lambda *_: float(ahead))
         found = await check_slack(settings, client.web)
         await client.close()
     assert [one.level for one in found if one.check == "slack_clock"] == [level]

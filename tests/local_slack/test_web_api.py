@@ -136,6 +136,27 @@ async def test_history_is_newest_first_and_pages():
     assert [m["text"] for m in until["messages"]] == ["b", "a"]
 
 
+async def test_replies_are_oldest_first_in_their_thread_only_and_outlive_a_deleted_message():
+    async with workspace(limits=Limits(burst=9)) as (slack, client):
+        first = (await client.chat_postMessage(channel=OPS, text="a"))["ts"]
+        for text in "bc":
+            await client.chat_postMessage(channel=OPS, text=text, thread_ts=first)
+        whole = await client.conversations_replies(channel=OPS, ts=first, limit=2)
+        cursor = whole["response_metadata"]["next_cursor"]
+        rest = await client.conversations_replies(channel=OPS, ts=first, limit=2, cursor=cursor)
+        history = await client.conversations_history(channel=OPS)
+        slack.delete_message(OPS, first)
+        gone = await refusal_of(client.conversations_replies(channel=OPS, ts=first))
+        edit = await refusal_of(client.chat_update(channel=OPS, ts=first, text="x"))
+        left = slack.messages(OPS)
+
+    assert [m["text"] for m in whole["messages"]] == ["a", "b"]
+    assert [m["text"] for m in rest["messages"]] == ["c"]
+    assert [m["text"] for m in history["messages"]] == ["a"]
+    assert (gone["error"], edit["error"]) == ("thread_not_found", "message_not_found")
+    assert [m.text for m in left] == ["b", "c"]
+
+
 async def test_channels_users_and_groups_are_told_as_they_are():
     async with workspace() as (slack, client):
         shared = (await client.conversations_info(channel=SHARED))["channel"]

@@ -11,7 +11,15 @@ from jobs_maint.actions import BulkVerb, JobFilter, PreviewBulk, RetryJobs
 from jobs_maint.models import ErrorGroup, FailedGroup
 from jobs_maint.redaction import HIDDEN
 
-__all__ = ["LONGEST_LOOK", "describe_error", "find_filter", "list_ids", "matches", "offer_retry"]
+__all__ = [
+    "LONGEST_LOOK",
+    "describe_error",
+    "find_error_filter",
+    "find_filter",
+    "list_ids",
+    "matches",
+    "offer_retry",
+]
 
 Group = ErrorGroup | FailedGroup
 LONGEST_LOOK = 4_000
@@ -50,16 +58,18 @@ def list_ids(ids: Sequence[int], count: int) -> list[Span | str]:
 
 def find_filter(group: Group) -> str | None:
     """What `--error` finds the group by: type and message, up to where its members differ."""
-    if not group.recorded:
-        return None
-    text = group.message[: 2 * LONGEST_FILTER]
+    return find_error_filter(group.exception_type or "", group.message) if group.recorded else None
+
+
+def find_error_filter(exception_type: str, message: str) -> str | None:
+    text = message[: 2 * LONGEST_FILTER]
     if _FOLDED.match(text):
         text = ""
     if found := _VARIES.search(text):
         # Back to the beginning of the word: all of it may vary.
         text = text[: found.start()]
         text = text[: len(text) - len(text.split(" ")[-1])]
-    kind = (group.exception_type or "")[:LONGEST_LOOK]
+    kind = exception_type[:LONGEST_LOOK]
     whole = f"{kind}: {text}" if kind else text
     return _cut_words(whole, LONGEST_FILTER) or None
 

@@ -1,36 +1,217 @@
-"""Incidents as messages."""
+"""One incident: its message in a channel, and what the thread of that tells.
+
+The message says of itself what is wrong, since when, who is on it and what to do next.
+"""
 
 from __future__ import annotations
 
-from chatbot.messages.message import Message, Messages
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chatbot.messages.incident_words import (
+    COUNTED,
+    find_buttons,
+    has_size,
+    quote_error,
+    say_kind,
+    say_size,
+    tell_which,
+)
+from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Line, bold, context, paragraph, when
-from chatbot.messages.words import count
-from jobs_maint.models import IncidentReport, IncidentsReport
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Span,
+    bold,
+    buttons,
+    context,
+    paragraph,
+    when,
+)
+from chatbot.messages.people import name_actor
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
+from chatbot.messages.words import count, cut, defuse
+from jobs_maint.actions import MuteIncident, TakeIncident
+from jobs_maint.durations import format_age
+from jobs_maint.models import HistoryEntry, Incident, IncidentKind
 from jobs_maint.render import say_condition
 
-__all__ = ["MESSAGES", "render_incident", "render_incidents"]
+__all__ = [
+    "offer_buttons",
+    "render_entries",
+    "render_incident",
+    "say_over",
+    "tell_begin",
+    "tell_verdict",
+    "tell_who",
+]
 
-
-def render_incidents(report: IncidentsReport) -> Message:
-    if report.open:
-        verdict = f"🔴 {count(len(report.open), 'incident is', 'incidents are')} open."
-    elif report.watched_at is None:
-        verdict = "🟡 This database has not been watched yet."
-    else:
-        verdict = "🟢 No incident is open."
-    lines: list[Line] = [[bold(verdict)]]
-    lines += [[f"{one.name}  {say_condition(one)}, since ", when(one.since, report.as_of)]
-              for one in report.open]  # fmt: skip
-    return pack([paragraph(*lines), context(["as of ", when(report.as_of, report.as_of)])])
-
-
-def render_incident(report: IncidentReport) -> Message:
-    one = report.incident
-    return pack([paragraph([bold(f"{one.name} is {report.done}.")], [f"{say_condition(one)}."])])
-
-
-MESSAGES: Messages = {
-    IncidentsReport: lambda report, _wanted: render_incidents(report),
-    IncidentReport: lambda report, _wanted: render_incident(report),
+MOST_FOLDED = 5
+MOST_ENTRIES = 20
+DAY = timedelta(hours=24)
+_ACTS = {
+    "taken": "is on it",
+    "dropped": "is no longer on it",
+    "muted": "muted it",
+    "unmuted": "unmuted it",
 }
+_STEPS = {
+    "worse": "Worse: {named}, {size}",
+    "cause": "The cause: {named}",
+    "folded": "With the same cause: {named}, {size}",
+    "back": "Back: {named}",
+    "remains": "What remains: {named}, {size}",
+    "merged": "Part of {by} from now on",
+}
+
+
+def render_incident(
+    incident: Incident, as_of: datetime, runbooks: Runbooks = NO_RUNBOOKS
+) -> Message:
+    """The message in a channel, as it stands while the incident lasts and once it is over."""
+    lines = [_verdict(incident), *_lines(incident, as_of)]
+    parts = [paragraph(*lines, pre=_quote(incident))]
+    clicks = offer_buttons(incident, as_of, runbooks)
+    end = "over" if incident.state == "resolved" else "as of"
+    at = incident.resolved_at or as_of
+    note = context([f"{incident.name} · {end} ", when(at, as_of)])
+    return pack([*parts, buttons(*clicks), note])
+
+
+def _quote(incident: Incident) -> str:
+    is_over = incident.state == "resolved"
+    return "" if is_over and incident.kind is not IncidentKind.GROUP else quote_error(incident)
+
+
+def _verdict(incident: Incident) -> Line:
+    if merged := _find_merged(incident):
+        return ["🟡 ", bold(f"{tell_verdict(incident)}: part of {merged} now.")]
+    if incident.state == "resolved":
+        return ["🟢 ", bold(say_over(incident))]
+    return ["🔴 ", bold(f"{tell_verdict(incident)}.")]
+
+
+def tell_verdict(incident: Incident) -> str:
+    return cut(defuse(say_condition(incident)), 300)
+
+
+def _find_merged(incident: Incident) -> str | None:
+    last = incident.history[-1] if incident.history else None
+    is_part = incident.state == "resolved" and last is not None and last.what == "merged"
+    return (last.by or "another incident") if is_part and last else None
+
+
+def say_over(incident: Incident) -> str:
+    lasted = format_age((incident.resolved_at or incident.seen_at) - incident.since)
+    return f"{_capital(say_kind(incident).over)} after {lasted}."
+
+
+def _lines(incident: Incident, as_of: datetime) -> list[Line]:
+    if _find_merged(incident):
+        return [["It is told there from now on."]]
+    if incident.state == "resolved":
+        return _tell_end(incident, as_of)
+    lines = [tell_begin(incident, as_of), _tell_times(incident)]
+    if incident.folded:
+        lines.append(_tell_folded(incident))
+    lines.append(tell_who(incident, as_of))
+    if incident.muted_until is not None and incident.muted_until > as_of:
+        until = when(incident.muted_until, as_of)
+        lines.append(["Muted until ", until, ": nothing new of its kind is posted."])
+    return [*lines, [say_kind(incident).advice]]
+
+
+def tell_begin(incident: Incident, as_of: datetime) -> Line:
+    line: list[Span | str] = ["Since ", when(incident.since, as_of)]
+    line.append(f", for {format_age(as_of - incident.since)}")
+    if incident.worst > 1.1 * incident.value:
+        line.append(_tell_worst(incident))
+    return [*line, *tell_which(incident), "."]
+
+
+def _tell_worst(incident: Incident) -> str:
+    return f" · {say_size(incident.kind, incident.worst)} at worst" if has_size(incident) else ""
+
+
+def _tell_times(incident: Incident) -> Line:
+    if incident.times < 2:
+        return []
+    goes = "It comes and goes: this" if incident.flapping else "It was over and is back: this"
+    return [f"{goes} is the {_ordinal(incident.times)} time."]
+
+
+def _ordinal(number: int) -> str:
+    tail = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number}{tail or 'th'}"
+
+
+def _tell_folded(incident: Incident) -> Line:
+    told = [cut(defuse(say_condition(one)), 80) for one in incident.folded[:MOST_FOLDED]]
+    more = len(incident.folded) - len(told)
+    others = [f"{more} more"] if more else []
+    return [f"With the same cause: {'; '.join([*told, *others])}."]
+
+
+def tell_who(incident: Incident, as_of: datetime) -> Line:
+    if incident.taken_by is None:
+        return ["Nobody is on it yet."]
+    line: list[Span | str] = [name_actor(incident.taken_by), " is on it"]
+    if incident.taken_at is not None:
+        line += [" since ", when(incident.taken_at, as_of)]
+    return [*line, "."]
+
+
+def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
+    line: list[Span | str] = ["From ", when(incident.since, as_of)]
+    line += [" to ", when(incident.resolved_at or as_of, as_of)]
+    line += [_tell_worst(incident), "."]
+    if incident.times > 1:
+        line.append(f" It came {incident.times} times.")
+    lines: list[Line] = [line]
+    if incident.taken_by is not None:
+        lines.append([name_actor(incident.taken_by), " was on it."])
+    if incident.kind in COUNTED:
+        lines.append(["Jobs that failed stay failed until somebody retries them."])
+    return lines
+
+
+def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:
+    found = find_buttons(incident)
+    if incident.state == "resolved":
+        return found if incident.kind in COUNTED else []
+    if incident.taken_by is None:
+        found.append(Button("I'm on it", TakeIncident(incident.id).words()))
+    if incident.muted_until is None or incident.muted_until <= as_of:
+        found.append(Button("Mute for 24 h", MuteIncident(incident.id, DAY).words()))
+    else:
+        found.append(Button("Unmute", MuteIncident(incident.id, None).words()))
+    task = str(incident.facts.get("task", ""))
+    return [*found, *offer_runbook(runbooks, task, *incident.queues)]
+
+
+def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime) -> Message:
+    """What happened since the thread was told last, a line each."""
+    shown = entries[-MOST_ENTRIES:]
+    left = len(entries) - len(shown)
+    lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
+    lines += [[when(one.at, as_of), "  ", *_tell_entry(one, incident)] for one in shown]
+    return pack([paragraph(*lines)])
+
+
+def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
+    kind = incident if (entry.kind, entry.subject) == incident.key else entry
+    named, size = say_kind(kind).named, say_size(entry.kind, entry.value)
+    if entry.what in _ACTS:
+        return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
+    if entry.what == "resolved":
+        return [f"{_capital(say_kind(kind).over)}."]
+    if entry.what in _STEPS:
+        return [f"{_STEPS[entry.what].format(named=named, size=size, by=entry.by)}."]
+    return [f"{_capital(named)}."]
+
+
+def _capital(text: str) -> str:
+    """As a sentence begins; names of queues and tasks stay as they are typed."""
+    is_ours = text.partition(" ")[0] in {"no", "many", "the", "jobs"}
+    return f"{text[0].upper()}{text[1:]}" if is_ours else text

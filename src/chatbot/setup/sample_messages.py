@@ -14,6 +14,7 @@ from chatbot.setup import sample_reports as reports
 from chatbot.setup.sample_acts import messages_of_acts
 from chatbot.setup.sample_doctor import doctor, sound
 from chatbot.setup.sample_groups import messages_of_groups
+from chatbot.setup.sample_incidents import messages_of_incidents
 from jobs_maint.actions import Actor, Grant, RetryJobs, Role, permit
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.grammar import build_help
@@ -115,6 +116,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     yield "unexpected", "/jobs retry 7", True, broken
     yield from messages_of_acts()
     yield from messages_of_groups()
+    yield from messages_of_incidents()
 
 
 def all_views() -> Iterator[tuple[str, dict[str, Any]]]:

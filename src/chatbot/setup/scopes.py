@@ -61,14 +61,14 @@ SCOPES = (
     ),
     Scope(
         "channels:history",
-        ("conversations.history",),
+        ("conversations.history", "conversations.replies"),
         "whether a message arrived in a public channel after Slack's answer was lost",
         "such a message is sent again and may appear twice",
         "note",
     ),
     Scope(
         "groups:history",
-        ("conversations.history",),
+        ("conversations.history", "conversations.replies"),
         "whether a message arrived in a private channel after Slack's answer was lost",
         "such a message is sent again and may appear twice",
         "note",

@@ -11,9 +11,19 @@ from typing import Any
 
 from chatbot.slack.web_api import WebApi
 
-__all__ = ["HISTORY_SCOPES", "Metadata", "find_own_message", "is_same", "make_metadata"]
+__all__ = [
+    "HISTORY_SCOPES",
+    "THREAD_PAGES",
+    "Metadata",
+    "find_own_message",
+    "is_same",
+    "list_thread",
+    "make_metadata",
+]
 
 EVENT = "jobs_message"
+THREAD_PAGES = 5
+"""Of 200 messages: of a thread the oldest come first."""
 HISTORY_SCOPES = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
 
 Metadata = Mapping[str, Any]
@@ -34,15 +44,32 @@ def is_same(there: Metadata, ours: Metadata) -> bool:
 
 
 async def find_own_message(
-    web: WebApi, channel: str, matches: Callable[[Metadata], bool], *, pages: int = 1
+    web: WebApi,
+    channel: str,
+    matches: Callable[[Metadata], bool],
+    *,
+    pages: int = 1,
+    thread: str | None = None,
 ) -> Mapping[str, Any] | None:
-    """The newest message that our own bot posted and whose metadata match, of the last 200 a page.
+    """The first message that our own bot posted and whose metadata match, of 200 a page.
+
+    Of a channel they come the newest first, of a `thread` the oldest first.
 
     Anybody's app may post the same metadata, so whose message it is counts first.
     Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
     """
     ours = await web.get_identity()
-    async for message in web.list_messages(channel, pages=pages):
+    async for message in web.list_messages(channel, pages=pages, thread=thread):
         if ours.has_posted(message) and matches(message.get("metadata") or {}):
             return message
     return None
+
+
+async def list_thread(web: WebApi, channel: str, ts: str) -> list[Metadata]:
+    """The metadata of what our own bot posted in a thread; raises the same."""
+    ours = await web.get_identity()
+    return [
+        message.get("metadata") or {}
+        async for message in web.list_messages(channel, pages=THREAD_PAGES, thread=ts)
+        if ours.has_posted(message)
+    ]

@@ -18,6 +18,7 @@ from chatbot.slack.accepted_blocks import send_or_fall_back
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.own_messages import (
     HISTORY_SCOPES,
+    THREAD_PAGES,
     Metadata,
     find_own_message,
     is_same,
@@ -72,8 +73,9 @@ class Posting:
         *,
         metadata: Metadata | None = None,
         before: Before | None = None,
+        thread: str | None = None,
     ) -> Posted:
-        """`channel`: also a user's id, for a direct message.
+        """`channel`: also a user's id, for a direct message. `thread`: a reply to that message.
 
         `metadata` of the caller have to be of this message only: after an answer that was lost it
         is looked up by them, and posted again only when it is not there. `before` is awaited right
@@ -85,25 +87,25 @@ class Posting:
             carried = {**carried, "event_payload": payload}
         with self.problems.watch(channel):
             try:
-                return await self._post_once(channel, message, carried, before)
+                return await self._post_once(channel, message, carried, before, thread)
             except SlackUnavailable as exc:
                 if not exc.maybe_done:
                     raise
                 lost = exc
-            there, may_look = await self._look_up(channel, carried, lost)
+            there, may_look = await self._look_up(channel, carried, lost, thread)
             if there is not None:
                 return there
             log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
             again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
             try:
-                return await self._post_once(channel, again, carried, before)
+                return await self._post_once(channel, again, carried, before, thread)
             except SlackUnavailable as second:
                 if not may_look:
                     second.maybe_done = True  # the first one
                     raise
                 if not second.maybe_done:
                     raise
-                there, _ = await self._look_up(channel, carried, second)
+                there, _ = await self._look_up(channel, carried, second, thread)
                 if there is None:
                     raise
                 return there
@@ -129,10 +131,16 @@ class Posting:
         return Posted(str(answer.get("channel", channel)), str(answer.get("ts", ts)))
 
     async def _post_once(
-        self, channel: str, message: Message, metadata: Metadata, before: Before | None
+        self,
+        channel: str,
+        message: Message,
+        metadata: Metadata,
+        before: Before | None,
+        thread: str | None,
     ) -> Posted:
+        more = {"thread_ts": thread} if thread else {}
         answer = await self._send(
-            "chat.postMessage", channel, message, before, metadata=dict(metadata)
+            "chat.postMessage", channel, message, before, metadata=dict(metadata), **more
         )
         return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
 
@@ -161,7 +169,7 @@ class Posting:
             return await send_or_fall_back(message, attempt)
 
     async def _look_up(
-        self, channel: str, metadata: Metadata, lost: SlackUnavailable
+        self, channel: str, metadata: Metadata, lost: SlackUnavailable, thread: str | None
     ) -> tuple[Posted | None, bool]:
         """Our message, and whether we may look; raises `lost` when Slack still does not answer."""
         granted = self._web.granted_scopes
@@ -170,7 +178,11 @@ class Posting:
         await self._sleep(LOOK_AFTER)
         try:
             there = await find_own_message(
-                self._web, channel, lambda found: is_same(found, metadata)
+                self._web,
+                channel,
+                lambda found: is_same(found, metadata),
+                pages=THREAD_PAGES if thread else 1,
+                thread=thread,
             )
         except SlackRefused:
             return None, False

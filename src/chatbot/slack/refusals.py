@@ -1,8 +1,9 @@
-"""Slack's error words → sentences that say what to do."""
+"""Slack's error words → sentences that say what to do; what its headers say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -10,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from jobs_maint.errors import InvalidSettings
 
-__all__ = ["AgainLater", "explain", "get_retry_after", "understand"]
+__all__ = ["AgainLater", "compare_clocks", "explain", "get_retry_after", "understand"]
 
 _TOKEN_ERRORS = {
     "invalid_auth",
@@ -153,3 +154,11 @@ def get_retry_after(headers: Any) -> float:
         except (TypeError, ValueError):
             continue
     return 1.0
+
+
+def compare_clocks(date: object, now: float) -> float | None:
+    """Seconds that `now` is ahead of the header Date; None where it has no time."""
+    try:
+        return now - parsedate_to_datetime(str(date)).timestamp()
+    except (TypeError, ValueError):
+        return None

@@ -6,7 +6,6 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -18,7 +17,7 @@ from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.identity import Identity
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.quiet import silent_logger
-from chatbot.slack.refusals import AgainLater, understand
+from chatbot.slack.refusals import AgainLater, compare_clocks, understand
 from chatbot.slack.stamp import Stamp
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 
@@ -117,11 +116,15 @@ class WebApi:
         answer = await self.call("conversations.info", {"channel": channel})
         return dict(answer.get("channel") or {})
 
-    async def list_messages(self, channel: str, *, pages: int) -> AsyncIterator[Mapping[str, Any]]:
-        """The messages of a channel with their metadata, the newest first, 200 a page."""
+    async def list_messages(
+        self, channel: str, *, pages: int, thread: str | None = None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """With metadata, 200 a page: of a channel the newest first, of a thread the oldest."""
+        method = "conversations.replies" if thread else "conversations.history"
         body = {"channel": channel, "limit": 200, "include_all_metadata": True}
+        body |= {"ts": thread} if thread else {}
         for _ in range(pages):
-            answer = await self.call("conversations.history", body)
+            answer = await self.call(method, body)
             for message in answer.get("messages") or ():
                 yield message
             body["cursor"] = (answer.get("response_metadata") or {}).get("next_cursor") or ""
@@ -228,18 +231,11 @@ class WebApi:
             if repeat:
                 raise AgainLater(final) from exc
             raise final from exc
-        self.clock_ahead = _compare_clocks(answer.headers.get("Date"), time.time())
+        self.clock_ahead = compare_clocks(answer.headers.get("Date"), time.time())
         scopes = answer.headers.get("x-oauth-scopes")
         if token is None and scopes:
             self.granted_scopes = frozenset(scope.strip() for scope in str(scopes).split(","))
         return answer.data
-
-
-def _compare_clocks(date: object, now: float) -> float | None:
-    try:
-        return now - parsedate_to_datetime(str(date)).timestamp()
-    except (TypeError, ValueError):
-        return None
 
 
 def _network(exc: aiohttp.ClientConnectorError) -> str:

@@ -1,0 +1,186 @@
+"""What each kind of incident is called, what to do about it, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from chatbot.messages.alike import find_error_filter, list_ids
+from chatbot.messages.parts import Button, Line, code
+from chatbot.messages.words import count, cut, first_lines, short_task
+from jobs_maint.actions import (
+    Action,
+    BulkVerb,
+    JobFilter,
+    ListErrors,
+    ListFailed,
+    ListStuck,
+    ListWorkers,
+    PreviewBulk,
+    RunDoctor,
+    ShowStats,
+    escape_glob,
+)
+from jobs_maint.durations import format_age
+from jobs_maint.models import HistoryEntry, Incident, IncidentKind
+
+__all__ = ["Kind", "find_buttons", "has_size", "quote_error", "say_kind", "say_size", "tell_which"]
+
+HOUR = timedelta(hours=1)
+COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
+"""Their value is a number of failures; that of the others is seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`{0}` is the subject. `named`: within a sentence; `over`: what `after 12 min` follows."""
+
+    named: str
+    over: str
+    advice: str
+
+
+_KINDS: Mapping[IncidentKind, Kind] = {
+    IncidentKind.NO_WORKER: Kind(
+        "no worker is alive",
+        "Workers are back",
+        "Start a worker. The jobs wait meanwhile; none is lost.",
+    ),
+    IncidentKind.QUEUE_BEHIND: Kind(
+        "{0} is behind",
+        "{0} has caught up",
+        "See whether its workers are busy with long jobs, or too few.",
+    ),
+    IncidentKind.FAILURES_HIGH: Kind(
+        "many jobs of {0} fail",
+        "{0} fails no more than usual",
+        "Look at the errors. Retry the failed jobs once their cause is gone.",
+    ),
+    IncidentKind.GROUP: Kind(
+        "the error {0} goes on",
+        "{0} has stopped",
+        "Find the cause before you retry: jobs that fail again only wait longer.",
+    ),
+    IncidentKind.JOBS_STUCK: Kind(
+        "jobs are stuck",
+        "No job is stuck any more",
+        "The rescue puts them back by itself. If they stay, see what keeps it from running.",
+    ),
+    IncidentKind.TICK_MISSED: Kind(
+        "{0} missed its tick",
+        "{0} runs again",
+        "Workers defer periodic tasks: see that one runs that knows this task.",
+    ),
+    IncidentKind.MAINTENANCE_OVERDUE: Kind(
+        "the {0} is overdue",
+        "The {0} has run",
+        "See that a worker listens to the queue of the maintenance.",
+    ),
+    IncidentKind.DIGEST_OVERDUE: Kind(
+        "the digest {0} is overdue",
+        "The digest {0} was sent",
+        "Failures are told late until it is sent. The doctor says what keeps it.",
+    ),
+    IncidentKind.RECORDER_SILENT: Kind(
+        "the recorder of {0} is silent",
+        "The recorder of {0} reports again",
+        "Errors of this worker are not recorded. Restart it if this lasts.",
+    ),
+}
+_OF_A_QUEUE = Kind(
+    "no worker listens to {0}",
+    "A worker listens to {0} again",
+    "Start a worker that listens to {0}. The jobs wait meanwhile; none is lost.",
+)
+
+
+def say_kind(what: Incident | HistoryEntry) -> Kind:
+    """The words of its kind, with its subject in them."""
+    kind = _KINDS[what.kind]
+    if what.kind is IncidentKind.NO_WORKER and what.subject:
+        kind = _OF_A_QUEUE
+    name = _name(what)
+    return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
+
+
+def _name(what: Incident | HistoryEntry) -> str:
+    facts: Mapping[str, Any] = what.facts if isinstance(what, Incident) else {}
+    if what.kind is IncidentKind.GROUP and facts.get("task"):
+        error = short_task(str(facts.get("exception_type") or "an error"))
+        return f"{error} in {short_task(str(facts['task']))}"
+    if what.kind is IncidentKind.TICK_MISSED:
+        return short_task(what.subject)
+    return cut(first_lines(what.subject, 1, 80), 80)
+
+
+def has_size(incident: Incident) -> bool:
+    """Whether it can be worse at one time than at another, and not only last longer."""
+    return incident.kind in COUNTED or incident.kind is IncidentKind.QUEUE_BEHIND
+
+
+def tell_which(incident: Incident) -> Line:
+    """Of which jobs, where single ones are known."""
+    ids, facts = list(incident.facts.get("job_ids") or ()), incident.facts
+    if incident.kind is IncidentKind.JOBS_STUCK and ids:
+        return [" · ", *list_ids(ids, int(facts.get("jobs", len(ids))))]
+    if incident.kind in {IncidentKind.QUEUE_BEHIND, IncidentKind.GROUP} and facts.get("job_id"):
+        which = "e.g. " if incident.kind is IncidentKind.GROUP else "the oldest is "
+        return [f" · {which}job ", code(str(facts["job_id"]))]
+    return []
+
+
+def say_size(kind: IncidentKind, value: float) -> str:
+    """How bad: `23 min`, `37 failures`."""
+    if kind in COUNTED:
+        return count(round(value), "failure")
+    return format_age(value)
+
+
+def quote_error(incident: Incident) -> str:
+    """Of a group, the error; of what could not be sent, why. At most two lines."""
+    facts = incident.facts
+    text = str(facts.get("message") or facts.get("error") or "")[:8_000]
+    name = str(facts.get("exception_type") or "")[:400].rpartition(".")[2]
+    if name and not text.startswith(name):
+        text = f"{name}: {text}" if text else name
+    return first_lines(text)
+
+
+def find_buttons(incident: Incident) -> list[Button]:
+    """What shows more of it and, of a group while it lasts, what retries its jobs."""
+    facts, subject = incident.facts, incident.subject
+    action: Action[Any]
+    match incident.kind:
+        case IncidentKind.QUEUE_BEHIND:
+            action = ShowStats(subject)
+        case IncidentKind.FAILURES_HIGH:
+            action = ListErrors(subject, HOUR)
+        case IncidentKind.JOBS_STUCK:
+            action = ListStuck()
+        case IncidentKind.MAINTENANCE_OVERDUE | IncidentKind.DIGEST_OVERDUE:
+            action = RunDoctor()
+        case IncidentKind.GROUP if facts.get("task"):
+            return _offer_group(incident)
+        case IncidentKind.GROUP:
+            action = ListErrors(since=HOUR)
+        case _:
+            action = ListWorkers()
+    return [Button("Details", action.words())]
+
+
+def _offer_group(incident: Incident) -> list[Button]:
+    facts = incident.facts
+    task = str(facts["task"])
+    error = find_error_filter(str(facts.get("exception_type") or ""), str(facts.get("message", "")))
+    # From its beginning on, so that none of its jobs is left out.
+    lasted = (incident.resolved_at or incident.seen_at) - incident.since
+    since = timedelta(hours=1 + -(-lasted // HOUR))
+    found = [Button("Details", ListFailed(task=task, error=error, since=since).words())]
+    if incident.state == "resolved":
+        return found
+    wanted = JobFilter(
+        statuses=BulkVerb.RETRY.statuses[:1], task=escape_glob(task), error=error, since=since
+    )
+    return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]

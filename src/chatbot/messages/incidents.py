@@ -1,0 +1,123 @@
+"""The incidents of now and lately, and the answer to whoever takes or mutes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chatbot.messages.incident import (
+    offer_buttons,
+    say_over,
+    tell_begin,
+    tell_verdict,
+    tell_who,
+)
+from chatbot.messages.message import Message, Messages
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    bold,
+    buttons,
+    context,
+    divider,
+    paragraph,
+    when,
+)
+from chatbot.messages.people import name_actor
+from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
+from chatbot.messages.words import count, say_span
+from jobs_maint.actions import ListIncidents
+from jobs_maint.models import Incident, IncidentReport, IncidentsReport
+
+__all__ = ["MESSAGES", "render_incidents", "render_taken"]
+
+MOST_PAST = 10
+UNWATCHED = timedelta(minutes=2)
+
+
+def render_incidents(report: IncidentsReport, runbooks: Runbooks = NO_RUNBOOKS) -> Message:
+    lines: list[Line] = [_headline(report)]
+    if report.open:
+        lines.append([f"{_count_taken(report.open)}."])
+    elif report.watched_at is None:
+        lines.append(["It is switched off (CHATBOT_INCIDENTS), or the bot has just started."])
+    items = [_item(one, report.as_of, runbooks) for one in report.open]
+    span = say_span(report.since_seconds)[0]
+    past = [_tell_past(one, report.as_of) for one in report.recent[:MOST_PAST]]
+    tail: list[Part] = []
+    if past:
+        left = len(report.recent) - len(past)
+        over = [bold(f"Over in the last {span}")]
+        more: list[Line] = [[f"and {left:,} more"]] if left else []
+        tail = [divider(), paragraph(over, *past, *more)]
+    tail += [
+        buttons(
+            Button(
+                "Refresh",
+                ListIncidents(timedelta(seconds=report.since_seconds)).words(),
+                refresh=True,
+            )
+        )
+    ]
+    return pack([paragraph(*lines)], items, _count_left, [*tail, _notes(report)])
+
+
+def _count_left(left: int) -> Part:
+    return context([f"{count(left, 'more incident')}, not shown"])
+
+
+def _headline(report: IncidentsReport) -> Line:
+    if report.open:
+        return ["🔴 ", bold(f"{count(len(report.open), 'incident')} now.")]
+    if report.watched_at is None:
+        return ["🟡 ", bold("No bot has watched these jobs yet.")]
+    return ["🟢 ", bold("No incident now.")]
+
+
+def _count_taken(there: Sequence[Incident]) -> str:
+    taken = sum(one.taken_by is not None for one in there)
+    if not taken:
+        return f"Nobody is on {'it' if len(there) == 1 else 'them'} yet"
+    return f"Somebody is on {f'{taken:,} of them' if taken < len(there) else 'all of them'}"
+
+
+def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
+    lines = [[bold(f"{tell_verdict(incident)}.")], tell_begin(incident, as_of)]
+    if incident.taken_by is not None:
+        lines.append(tell_who(incident, as_of))
+    return [divider(), paragraph(*lines), buttons(*offer_buttons(incident, as_of, runbooks))]
+
+
+def _tell_past(incident: Incident, as_of: datetime) -> Line:
+    at = incident.resolved_at or as_of
+    return [when(at, as_of), f"  {say_over(incident)}"]
+
+
+def _notes(report: IncidentsReport) -> Part:
+    notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
+    if report.watched_at is not None and report.as_of - report.watched_at > UNWATCHED:
+        notes.append(["no bot has watched since ", when(report.watched_at, report.as_of)])
+    if report.hidden_incidents:
+        hidden = count(report.hidden_incidents, "more incident")
+        notes.append([f"{hidden} of queues that your role does not reach"])
+    return context(*notes)
+
+
+def render_taken(report: IncidentReport, by: str) -> Message:
+    """The answer to somebody who typed it; a button changes only the message it is on."""
+    one = report.incident
+    done = {"taken": "is on", "dropped": "is no longer on", "muted": "muted", "unmuted": "unmuted"}
+    who = name_actor(f"slack:{by}")
+    line: Line = ["✅ ", who, " ", bold(f"{done[report.done]} {one.name}.")]
+    about: Line = [f"{tell_verdict(one)}."]
+    if report.done == "muted" and one.muted_until is not None:
+        about = ["Until ", when(one.muted_until, report.as_of), f": {tell_verdict(one)}."]
+    return pack([paragraph(line, about)])
+
+
+MESSAGES: Messages = {
+    IncidentsReport: lambda report, wanted: render_incidents(report, wanted.runbooks),
+    IncidentReport: lambda report, wanted: render_taken(report, wanted.by),
+}

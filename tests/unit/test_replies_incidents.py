@@ -1,0 +1,153 @@
+"""What the message of an incident says in each state: what, since when, who, what to do."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.unit.test_replies import buttons, shown
+
+from chatbot.messages.incident import render_entries, render_incident
+from chatbot.messages.result import render_result
+from chatbot.setup.sample_incidents import ANA, ENTRIES, KINDS, life, list_incidents, over
+from chatbot.setup.sample_reports import NOW, ago
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.models import HistoryEntry, IncidentKind, IncidentReport
+
+NO_WORKER = KINDS[0]
+GROUP = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
+STATES = dict(life(NO_WORKER))
+ACTS = {"I'm on it", "Mute for 24 h", "Unmute", "Preview retry"}
+
+
+def text(incident, as_of=NOW):
+    return render_incident(incident, as_of).text
+
+
+def labels(incident, **more):
+    return [label for label, *_ in buttons(render_incident(incident, NOW, **more))]
+
+
+@pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")
+def test_each_kind_says_while_it_lasts_what_since_when_who_and_what_to_do(incident):
+    lines = text(incident).splitlines()
+    assert lines[0].startswith("🔴 ")
+    assert lines[1].startswith("Since ")
+    assert "Nobody is on it yet." in lines
+    assert lines[-1].startswith(f"{incident.name} · as of ")
+    assert {"Details", "I'm on it", "Mute for 24 h"} <= set(labels(incident))
+    assert shown(render_incident(incident, NOW)).splitlines()[0].startswith("🔴")
+
+
+@pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")
+def test_each_kind_says_once_it_is_over_for_how_long_it_was_and_offers_no_act(incident):
+    lines = text(over(incident)).splitlines()
+    assert lines[0].startswith("🟢 ")
+    assert " after " in lines[0]
+    assert lines[1].startswith("From ")
+    assert not ACTS & set(labels(over(incident)))
+
+
+@pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")
+def test_what_the_buttons_run_is_understood(incident):
+    for label, words, _ in buttons(render_incident(incident, NOW)):
+        if label not in {"I'm on it", "Mute for 24 h"}:
+            assert parse_words(split_text(words), "slack").action
+
+
+def test_the_states_of_one_incident():
+    assert "🔴 No worker is alive; 214 jobs wait." in text(STATES["open"])
+    assert "With the same cause: email is 13 min behind." in text(STATES["open"])
+    assert "<@U0ANA> is on it since 11:55 UTC." in text(STATES["taken"])
+    assert "Nobody" not in text(STATES["taken"])
+    assert "I'm on it" not in labels(STATES["taken"])
+    muted = STATES["muted"]
+    assert "Muted until 24 Nov 12:00 UTC: nothing new of its kind is posted." in text(muted)
+    assert "Unmute" in labels(muted)
+    later = NOW + timedelta(hours=25)
+    assert "Muted" not in text(muted, later)
+    assert "It comes and goes: this is the 4th time." in text(STATES["flapping"])
+    assert "It was over and is back: this is the 2nd time." in text(replace(NO_WORKER, times=2))
+    done = text(STATES["over"])
+    assert done.startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC to 12:00 UTC.")
+    assert "<@U0ANA> was on it." in done
+
+
+def test_the_number_moves_and_the_worst_is_kept():
+    behind = replace(KINDS[2], value=600.0, worst=1500.0)
+    assert "webhook is 10 min behind" in text(behind)
+    assert "25 min at worst" in text(behind)
+    assert "at worst" not in text(replace(behind, worst=610.0))
+    assert "240 failures at worst" in text(over(KINDS[3]))
+
+
+def test_what_became_part_of_another_incident_is_no_green():
+    merged = HistoryEntry(NOW, "merged", IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, "I-12")
+    part = replace(over(KINDS[2]), history=(*KINDS[2].history, merged))
+    assert text(part).startswith("🟡 webhook is 23 min behind: part of I-12 now.")
+
+
+def test_an_error_is_quoted_and_its_jobs_are_found_from_its_beginning_on():
+    message = render_incident(GROUP, NOW)
+    assert "ConnectTimeout: POST https://hooks.example.com/orders/88123 timed out" in message.text
+    words = {label: words for label, words, _ in buttons(message)}
+    assert words["Preview retry"].startswith("retry --all --task team.tasks.deliver_webhook ")
+    assert "--since 2h" in words["Preview retry"]
+    longer = replace(GROUP, since=ago(185))
+    assert "--since 5h" in str(buttons(render_incident(longer, NOW)))
+
+
+def test_foreign_names_neither_mention_nor_link():
+    evil = replace(KINDS[2], subject="<!channel> `x` *y*", queues=("<!channel>",))
+    assert "<!channel>" not in render_incident(evil, NOW).text
+    told = replace(NO_WORKER, folded=(replace(NO_WORKER.folded[0], subject="<!here>" * 40),))
+    assert "<!here>" not in render_incident(told, NOW).text
+    by = replace(NO_WORKER, taken_by="<!channel>@host")
+    assert "<!channel>" not in render_incident(by, NOW).text
+
+
+def test_the_thread_tells_each_step_in_a_line():
+    lines = render_entries(NO_WORKER, ENTRIES, NOW).text.splitlines()
+    assert lines == [
+        "11:48 UTC  With the same cause: email is behind, 5 min.",
+        "11:51 UTC  Worse: no worker is alive, 5 min.",
+        "11:55 UTC  <@U0ANA> is on it.",
+        "11:56 UTC  <@U0ANA> muted it.",
+        "11:57 UTC  Back: no worker is alive.",
+        "11:58 UTC  The cause: no worker listens to reports.",
+        "11:59 UTC  What remains: email is behind, 12 min.",
+        "12:00 UTC  Workers are back.",
+    ]
+    many = render_entries(NO_WORKER, ENTRIES * 5, NOW).text.splitlines()
+    assert many[0] == "20 earlier changes, not shown"
+    assert len(many) == 21
+
+
+def test_the_list_says_how_many_and_who_is_on_them():
+    taken = replace(KINDS[2], taken_by=ANA, taken_at=ago(5))
+
+    def first(*there, **more):
+        message = render_result(list_incidents(*there, **more), "/jobs", by="U0ANA")
+        return message.text.splitlines()[:2]
+
+    assert first(NO_WORKER, taken) == ["🔴 2 incidents now.", "Somebody is on 1 of them."]
+    assert first(NO_WORKER) == ["🔴 1 incident now.", "Nobody is on it yet."]
+    assert first(taken)[1] == "Somebody is on all of them."
+    assert first()[0] == "🟢 No incident now."
+    assert first(watched_at=None)[0] == "🟡 No bot has watched these jobs yet."
+    past = render_result(list_incidents(recent=(over(GROUP),)), "/jobs", by="U0ANA").text
+    assert "12:00 UTC  ConnectTimeout in deliver_webhook has stopped after 58 min." in past
+    old = list_incidents(watched_at=ago(30), hidden_incidents=2)
+    told = render_result(old, "/jobs", by="U0ANA").text
+    assert "no bot has watched since 11:30 UTC" in told
+    assert "2 more incidents of queues that your role does not reach" in told
+
+
+def test_who_types_it_is_answered():
+    taken = replace(KINDS[2], taken_by=ANA, taken_at=NOW, muted_until=NOW + timedelta(hours=24))
+
+    def answer(done):
+        report = IncidentReport(NOW, taken, done)
+        return render_result(report, "/jobs", by="U0ANA").text.splitlines()
+
+    assert answer("taken") == ["✅ <@U0ANA> is on I-14.", "webhook is 23 min behind."]
+    assert answer("muted")[1] == "Until 24 Nov 12:00 UTC: webhook is 23 min behind."
