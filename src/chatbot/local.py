@@ -91,6 +91,7 @@ def _build_settings(config: local_slack.Config, api_url: str) -> ChatbotSettings
         "roles": {},
         "digests": (),
         "audit_channel": None,
+        "incidents": None,
         "heartbeat_url": None,
     }
     return ChatbotSettings.load(**given)

@@ -16,11 +16,12 @@ from aiohttp import web
 from chatbot.bot import Bot
 from chatbot.handling.follow_ups import watch_follow_ups
 from chatbot.handling.lost_runs import watch_lost_runs
+from chatbot.heartbeat import Heartbeat, keep_beating
 from chatbot.inbound.http import build_runner, build_web
 from chatbot.inbound.socket_link import SocketLink
 from chatbot.messages.result import render_result
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.watching.heartbeat import Heartbeat, keep_beating
+from chatbot.watching.watch import Watch
 from jobs_maint import __version__
 from jobs_maint.actions import Actor, ShowStats
 from jobs_maint.database import Pool, check_schema, open_pool
@@ -127,9 +128,7 @@ async def _start(
     stack.callback(asyncio.create_task(watch_follow_ups(bot.services.follow_ups)).cancel)
     if only is None:
         stack.callback(asyncio.create_task(watch_lost_runs(bot.services)).cancel)
-        if settings.heartbeat_url is not None:
-            heartbeat = Heartbeat(settings.heartbeat_url.get_secret_value(), find_problem)
-            stack.callback(asyncio.create_task(keep_beating(heartbeat)).cancel)
+        _watch(bot, find_problem, stack)
     if link is not None:
         stack.push_async_callback(link.close)
         await link.connect()
@@ -143,6 +142,28 @@ async def _start(
             "chatbot.nobody_may_do_anything CHATBOT_ROLES is not set: every request is refused"
         )
     return bot, link
+
+
+def _watch(
+    bot: Bot, find_problem: Callable[[], Awaitable[str | None]], stack: contextlib.AsyncExitStack
+) -> None:
+    settings = bot.settings
+    watch = None
+    if settings.incidents is not None:
+        watch = Watch(bot.services, settings.incidents)
+        stack.callback(asyncio.create_task(watch.run()).cancel)
+        if settings.find_incident_channel() is None:
+            log.info(
+                "chatbot.incidents_not_posted neither CHATBOT_INCIDENTS nor a digest has a channel"
+            )
+    if settings.heartbeat_url is None:
+        return
+
+    async def is_unsound() -> str | None:
+        return (watch.find_problem() if watch else None) or await find_problem()
+
+    heartbeat = Heartbeat(settings.heartbeat_url.get_secret_value(), is_unsound)
+    stack.callback(asyncio.create_task(keep_beating(heartbeat)).cancel)
 
 
 async def _rehearse(bot: Bot, maint: MaintSettings, pool: Pool, by: str) -> None:

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 from tests.support.bots import no_sleep, open_bot
 
-from chatbot.watching.heartbeat import Heartbeat
+from chatbot.heartbeat import Heartbeat
 
 SECRET = "5e-c-r-e-t"
 

@@ -1,6 +1,7 @@
 """CHATBOT_* and SLACK_*: what makes no sense is refused in one sentence, never ignored."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -188,6 +189,78 @@ def test_secrets_are_not_shown(monkeypatch):
     settings = load(monkeypatch, SLACK_BOT_TOKEN="xoxb-1-2", SLACK_SIGNING_SECRET="sssh")
     assert "xoxb-1-2" not in repr(settings)
     assert "sssh" not in repr(settings)
+
+
+def test_incidents_are_told_where_the_first_digest_goes_and_only_a_few_kinds_by_default(
+    monkeypatch,
+):
+    alone = load(monkeypatch)
+    assert alone.incidents.queue_behind == {"*": timedelta(minutes=15)}
+    assert alone.incidents.no_worker == timedelta(seconds=60)
+    assert alone.incidents.digest_overdue
+    assert (alone.incidents.failures, alone.incidents.group) == (None, None)
+    assert alone.find_incident_channel() is None
+    assert load(monkeypatch, CHATBOT_DIGESTS=[OPS]).find_incident_channel(("email",)) == "C0OPS"
+    for off in ("off", "false", "Off "):
+        settings = load(monkeypatch, CHATBOT_INCIDENTS=off)
+        assert settings.incidents is None
+        assert settings.find_incident_channel() is None
+
+
+def test_limits_and_channels_of_incidents_go_by_queue_and_the_first_glob_that_fits_counts(
+    monkeypatch,
+):
+    asked = {
+        "channel": {"email*": "C0MAIL", "*": "C0ALL"},
+        "queue_behind": {"email*": "5m", "bulk": "off"},
+        "no_worker": "off",
+        "group": True,
+        "failures": 3,
+        "pauses": [{"cron": "0 2 * * 0", "for": "2h", "timezone": "Europe/Berlin"}],
+    }
+    settings = load(monkeypatch, CHATBOT_INCIDENTS=asked, CHATBOT_DIGESTS=[OPS])
+    incidents = settings.incidents
+    minutes = {
+        glob: one and one.total_seconds() / 60 for glob, one in incidents.queue_behind.items()
+    }
+    assert minutes == {"email*": 5, "bulk": None, "*": 15}
+    assert (incidents.no_worker, incidents.group, incidents.failures) == (None, 20, 3.0)
+    assert incidents.pauses[0].span == timedelta(hours=2)
+    assert incidents.list_channels() == ["C0MAIL", "C0ALL"]
+    places = [("email", "email-bulk"), ("email", "webhook"), ()]
+    assert [settings.find_incident_channel(q) for q in places] == ["C0MAIL", "C0ALL", "C0ALL"]
+    part = load(monkeypatch, CHATBOT_INCIDENTS={"channel": {"email*": "C0MAIL"}})
+    assert part.find_incident_channel(("webhook",)) == "C0OPS"
+
+
+@pytest.mark.parametrize(
+    ("incidents", "sentence"),
+    [
+        ("{", "it is not valid JSON"),
+        ("on", "it is not valid JSON"),
+        ("[]", 'it must be "off" or an object'),
+        ('{"group": 5, "group": 9}', "it has the key 'group' twice"),
+        ({"colour": 1}, "[colour]: this key is not known"),
+        ({"channel": "#ops"}, "'#ops' is not a channel ID"),
+        ({"channel": {"": "C0OPS"}}, "[channel]: a queue glob is empty"),
+        ({"queue_behind": {"email*": 300}}, "[queue_behind][email*]: 300 has no unit"),
+        ({"queue_behind": "soon"}, "'soon' is not a duration"),
+        ({"no_worker": "0s"}, "[no_worker]: it must be longer than zero"),
+        ({"quiet": "never"}, "'never' is not allowed here"),
+        ({"failures": 1}, "[failures]: it must be greater than 1"),
+        ({"failures": "many"}, "[failures]: it must be a number"),
+        ({"group": 0}, "[group]: it must be at least 1"),
+        ({"tick_missed": "perhaps"}, "[tick_missed]: it must be true or false"),
+        ({"pauses": [{"cron": "0 2 * * 0"}]}, "[pauses][0][for]"),
+        ({"pauses": [{"cron": "x", "for": "2h"}]}, "is not a cron expression"),
+        ({"pauses": [{"cron": "0 2 * * 0", "for": "2h", "timezone": "Berlin"}]}, "a time zone"),
+    ],
+)
+def test_incidents_that_make_no_sense_are_refused(monkeypatch, incidents, sentence):
+    with pytest.raises(InvalidSettings) as caught:
+        load(monkeypatch, CHATBOT_INCIDENTS=incidents)
+    assert "CHATBOT_INCIDENTS" in str(caught.value)
+    assert sentence in str(caught.value)
 
 
 def test_links_are_web_addresses_and_the_one_of_the_heartbeat_is_never_shown(monkeypatch):

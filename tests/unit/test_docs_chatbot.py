@@ -22,6 +22,7 @@ CHECKS_IN = (
     "people.py",
     "doctor_page.py",
     "doctor_in_slack.py",
+    "watch_checks.py",
 )
 GUIDE = (ROOT / "docs/how-to/set-up-slack.md").read_text(encoding="utf-8")
 
@@ -41,9 +42,11 @@ def test_every_command_and_option_is_explained_and_no_other():
 def test_every_check_of_the_doctor_has_its_row_and_no_row_is_of_another():
     sources = [ROOT / "src/chatbot/setup" / name for name in CHECKS_IN]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
-    real = set(re.findall(r'"(slack_\w+)', text))
+    real = set(re.findall(r'"((?:slack|bot)_\w+)', text))
     assert len(real) >= 8
-    rows = re.findall(r"^\| `(slack_\w+)(?::\w+)?`<br>([^|]+) \|", section("doctor"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `((?:slack|bot)_\w+)(?::\w+)?`<br>([^|]+) \|", section("doctor"), re.MULTILINE
+    )
     assert {name for name, _ in rows} == real
     assert dict(rows) == TITLES
 

@@ -72,6 +72,13 @@ def test_the_states_of_one_incident():
     assert "<@U0ANA> was on it." in done
 
 
+def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
+    before = replace(NO_WORKER, since=ago(40))
+    assert "Since 11:46 UTC, for 14 min." in text(before)
+    assert text(over(before)).startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC")
+    assert "Since 11:20 UTC, for 40 min." in text(replace(before, times=2))
+
+
 def test_the_number_moves_and_the_worst_is_kept():
     behind = replace(KINDS[2], value=600.0, worst=1500.0)
     assert "webhook is 10 min behind" in text(behind)

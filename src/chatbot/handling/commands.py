@@ -101,6 +101,8 @@ class Answers:
         await deliver(self._services, request, answer)
         if answer.used is not None:
             await self._services.origins.tell_done(request.channel, *answer.used)
+        if answer.wakes:
+            self._services.woken.set()
 
     async def _tell_stopped(self, request: SlackRequest) -> None:
         """Tell the asker, in the seconds before the process ends, that no answer will come."""

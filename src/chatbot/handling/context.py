@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chatbot.access.directory import Directory
@@ -36,6 +37,8 @@ class Services:
     origins: Origins
     only: Actor | None = None
     """Whose all requests are, where nobody else can ask; the roles then count for nothing."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Somebody changed an incident: the watch looks at once, not at its next turn."""
 
     @property
     def command(self) -> str:

@@ -36,6 +36,8 @@ class Answer:
     """What became of the act is told later."""
     used: tuple[str, Line] | None = None
     """Words that need no button any more, and what stands there instead."""
+    wakes: bool = False
+    """It changed an incident, whose message is to be put right."""
 
 
 class Delivery:
@@ -171,7 +173,7 @@ class Delivery:
         typed = code(f"{self._settings.command} {words}")
         copy = add_note(message, user(by), " in ", where, " · ", typed)
         try:
-            if await self._is_outside(place):
+            if await self.is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)
                 return (
                     f"The audit channel {place} did not get this: another organisation can read it."
@@ -182,7 +184,8 @@ class Delivery:
             return f"The audit channel did not get this: {exc}"
         return None
 
-    async def _is_outside(self, place: str) -> bool:
+    async def is_outside(self, place: str) -> bool:
+        """Whether another organisation certainly reads it."""
         try:
             return await self._directory.is_shared_outside(place)
         except Unknown:

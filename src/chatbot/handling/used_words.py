@@ -12,10 +12,25 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.group import say_done
 from chatbot.messages.marking import tell_who
+from chatbot.messages.parts import Line, user, when
 from jobs_maint.actions import Action, FollowJobs, RetryJobs
-from jobs_maint.models import ActReport, GroupReport, ItemOutcome, RescueReport
+from jobs_maint.models import (
+    ActReport,
+    GroupReport,
+    IncidentReport,
+    ItemOutcome,
+    RescueReport,
+)
 
 __all__ = ["add_what_follows"]
+
+
+_DONE = {
+    "taken": "On it: ",
+    "dropped": "No longer on it: ",
+    "muted": "Muted by ",
+    "unmuted": "Unmuted by ",
+}
 
 
 def add_what_follows(
@@ -30,6 +45,11 @@ def add_what_follows(
         # The message whose button it was says it to everybody.
         private = answer.private or request.ts is not None
         return replace(answer, used=(action.words(), said), private=private)
+    if isinstance(result, IncidentReport):
+        # The message whose button it was says it to everybody, until the watch puts it right.
+        line: Line = [_DONE[result.done], user(by), " ", when(result.as_of, result.as_of)]
+        private = answer.private or request.ts is not None
+        return replace(answer, used=(action.words(), line), private=private, wakes=True)
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]

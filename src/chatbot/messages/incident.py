@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from chatbot.messages.incident_words import (
     COUNTED,
+    find_begin,
     find_buttons,
     has_size,
     quote_error,
@@ -103,7 +104,7 @@ def _find_merged(incident: Incident) -> str | None:
 
 
 def say_over(incident: Incident) -> str:
-    lasted = format_age((incident.resolved_at or incident.seen_at) - incident.since)
+    lasted = format_age((incident.resolved_at or incident.seen_at) - find_begin(incident))
     return f"{_capital(say_kind(incident).over)} after {lasted}."
 
 
@@ -123,8 +124,9 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
-    line: list[Span | str] = ["Since ", when(incident.since, as_of)]
-    line.append(f", for {format_age(as_of - incident.since)}")
+    begin = find_begin(incident)
+    line: list[Span | str] = ["Since ", when(begin, as_of)]
+    line.append(f", for {format_age(as_of - begin)}")
     if incident.worst > 1.1 * incident.value:
         line.append(_tell_worst(incident))
     return [*line, *tell_which(incident), "."]
@@ -163,7 +165,7 @@ def tell_who(incident: Incident, as_of: datetime) -> Line:
 
 
 def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
-    line: list[Span | str] = ["From ", when(incident.since, as_of)]
+    line: list[Span | str] = ["From ", when(find_begin(incident), as_of)]
     line += [" to ", when(incident.resolved_at or as_of, as_of)]
     line += [_tell_worst(incident), "."]
     if incident.times > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chatbot.messages.alike import find_error_filter, list_ids
@@ -26,7 +26,16 @@ from jobs_maint.actions import (
 from jobs_maint.durations import format_age
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind
 
-__all__ = ["Kind", "find_buttons", "has_size", "quote_error", "say_kind", "say_size", "tell_which"]
+__all__ = [
+    "Kind",
+    "find_begin",
+    "find_buttons",
+    "has_size",
+    "quote_error",
+    "say_kind",
+    "say_size",
+    "tell_which",
+]
 
 HOUR = timedelta(hours=1)
 COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
@@ -118,6 +127,16 @@ def _name(what: Incident | HistoryEntry) -> str:
 def has_size(incident: Incident) -> bool:
     """Whether it can be worse at one time than at another, and not only last longer."""
     return incident.kind in COUNTED or incident.kind is IncidentKind.QUEUE_BEHIND
+
+
+def find_begin(incident: Incident) -> datetime:
+    """When what the verdict says began: what is folded may have begun before, or it was over once.
+
+    Of most kinds the value is the age.
+    """
+    if has_size(incident) or incident.times > 1:
+        return incident.since
+    return incident.seen_at - timedelta(seconds=incident.value)
 
 
 def tell_which(incident: Incident) -> Line:

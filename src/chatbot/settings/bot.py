@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from chatbot.settings.incidents import Incidents, IncidentsSetting
 from chatbot.settings.links import HeartbeatUrl, Runbooks
 from chatbot.settings.values import EVERYBODY, Channel, DigestSetting, GrantSetting, Roles
 from jobs_maint.actions import Role
@@ -111,6 +112,7 @@ class ChatbotSettings(OurSettings):
     roles: Roles = Field(default_factory=dict)
     digests: Annotated[tuple[DigestSetting, ...], NoDecode, JsonText] = ()
     audit_channel: Annotated[Channel | None, BeforeValidator(_blank_is_unset)] = None
+    incidents: Incidents = IncidentsSetting()
     heartbeat_url: Annotated[HeartbeatUrl, BeforeValidator(_blank_is_unset)] = None
     runbooks: Runbooks = Field(default_factory=dict)
 
@@ -200,6 +202,19 @@ class ChatbotSettings(OurSettings):
     def is_local(self) -> bool:
         """Whether the Web API is on this machine, which no proxy can reach."""
         return urlsplit(self.slack_api_url).hostname in _LOOPBACK
+
+    def find_incident_channel(self, queues: tuple[str, ...] = ()) -> str | None:
+        """Where incidents of these queues are told: as set, else where the first digest goes."""
+        if self.incidents is None:
+            return None
+        first = self.digests[0].channel if self.digests else None
+        return self.incidents.find_channel(queues) or first
+
+    def list_incident_channels(self) -> list[str]:
+        if self.incidents is None:
+            return []
+        usual = self.find_incident_channel()
+        return list(dict.fromkeys([*self.incidents.list_channels(), *([usual] if usual else [])]))
 
     def find_app_id(self) -> str | None:
         """The app's id, which an app-level token contains: `xapp-1-A0123-…`."""

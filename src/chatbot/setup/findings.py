@@ -23,6 +23,8 @@ AGAIN = "Fix that, then run the doctor again."
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
+        "bot_heartbeat": "Heartbeat",
+        "bot_incidents": "Watch for incidents",
         "slack_app_token": "Token of Socket Mode",
         "slack_blocks": "Sample messages",
         "slack_channel": "Channels",

@@ -43,6 +43,10 @@ def _list_channels(settings: ChatbotSettings) -> dict[str, _Use]:
         use = found.setdefault(settings.audit_channel, _Use())
         use.posts = True
         use.names.append("CHATBOT_AUDIT_CHANNEL")
+    for channel in settings.list_incident_channels():
+        use = found.setdefault(channel, _Use())
+        use.posts = True
+        use.names.append("incidents")
     for role, several in settings.roles.items():
         for channel in dict.fromkeys(one for grant in several for one in grant.channels or ()):
             found.setdefault(channel, _Use()).names.append(f"a grant of {role}")

@@ -27,7 +27,7 @@ SCOPES = (
     Scope(
         "chat:write",
         ("chat.postMessage", "chat.postEphemeral", "chat.update"),
-        "digests, the audit channel, late answers",
+        "digests, incidents, the audit channel, late answers",
         "these fail; the log says so",
         "error",
     ),

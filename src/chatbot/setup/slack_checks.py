@@ -15,6 +15,7 @@ from chatbot.setup.findings import AGAIN, INSTALL, error, explain, explain_alone
 from chatbot.setup.people import check_people
 from chatbot.setup.places import check_places
 from chatbot.setup.scopes import SCOPES, list_needed
+from chatbot.setup.watch_checks import check_watch
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import Role
@@ -42,7 +43,7 @@ async def check_slack(
     settings: ChatbotSettings, web: WebApi | None, directory: Directory | None = None
 ) -> tuple[Finding, ...]:
     """One finding for each check; no answer from Slack raises. `web`: None without a token."""
-    found = [_check_mode(settings), _check_roles(settings)]
+    found = [_check_mode(settings), _check_roles(settings), *await check_watch(settings)]
     if web is None:
         return (*found, error("slack_token", "SLACK_BOT_TOKEN is not set.", _token_fix()))
     try:

@@ -1,0 +1,73 @@
+"""The thread of an incident's message: each step of its history, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from chatbot.handling.context import Services
+from chatbot.messages.errors import add_note
+from chatbot.messages.incident import render_entries
+from chatbot.slack.errors import SlackRefused
+from chatbot.slack.own_messages import Metadata, list_thread
+from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
+from jobs_maint.models import Incident, Told
+
+__all__ = ["Threads"]
+
+log = logging.getLogger(__name__)
+
+EVENT = "jobs_incident_steps"
+
+
+class Threads:
+    """`keep_watch` raises where another bot may have the watch."""
+
+    def __init__(self, services: Services, keep_watch: Callable[[], None]) -> None:
+        self._services = services
+        self._keep_watch = keep_watch
+        self._sure: dict[int, int] = {}
+        """By incident: up to which step this process certainly told it, and no further."""
+
+    def note(self, incident_id: int, steps: int) -> None:
+        self._sure[incident_id] = steps
+
+    async def tell(self, incident: Incident, told: Told, there: Posted, as_of: datetime) -> None:
+        """The steps after those that were told. One whose fate is unknown is looked up first."""
+        begin, end, may_repeat = told.entries, len(incident.history), False
+        if begin < end and self._sure.pop(incident.id, None) != begin:
+            found = await self._find_told(there, told.key)
+            begin, may_repeat = (begin, True) if found is None else (max(begin, found), False)
+        if begin < end:
+            message = render_entries(incident, incident.history[begin:], as_of)
+            if may_repeat:
+                message = add_note(message, MAY_BE_A_REPEAT)
+
+            async def before() -> None:
+                self._keep_watch()
+
+            payload = {"key": told.key, "end": end}
+            await self._services.slack.posting.post(
+                there.channel,
+                message,
+                metadata={"event_type": EVENT, "event_payload": payload},
+                before=before,
+                thread=there.ts,
+            )
+        self._sure[incident.id] = end
+
+    async def _find_told(self, there: Posted, key: str) -> int | None:
+        """Up to which step the thread tells it; None where the app may not look."""
+
+        def read(metadata: Metadata) -> int:
+            payload = metadata.get("event_payload") or {}
+            is_ours = metadata.get("event_type") == EVENT and payload.get("key") == key
+            return int(payload.get("end", 0)) if is_ours else 0
+
+        try:
+            there_are = await list_thread(self._services.slack.web, there.channel, there.ts)
+            return max(map(read, there_are), default=0)
+        except SlackRefused as exc:
+            log.info("chatbot.incident_not_looked_up channel=%s reason=%s", there.channel, exc)
+            return None

@@ -1,0 +1,129 @@
+"""The watch: every 15 s it looks for trouble, and tells of it where this bot has the lease.
+
+Of several bots one has it. A look that fails is made up for by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from chatbot.handling.context import Services
+from chatbot.settings.incidents import IncidentsSetting
+from chatbot.watching.limits import build_limits
+from chatbot.watching.telling import Teller
+from jobs_maint.actions import Actor, WatchIncidents
+from jobs_maint.errors import JobsMaintError
+from jobs_maint.models import Incident, IncidentsReport, WatchReport
+from jobs_maint.perform import perform
+from jobs_maint.render import build_data
+
+__all__ = ["EVERY", "Watch"]
+
+log = logging.getLogger(__name__)
+
+EVERY = 15.0
+STALE = 60.0
+"""Seconds without a look that succeeded: the watch is not sound."""
+BOT = Actor.task("chatbot")
+
+
+class Watch:
+    """`clock`: monotonic seconds."""
+
+    def __init__(
+        self,
+        services: Services,
+        incidents: IncidentsSetting,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._services = services
+        self._clock = clock
+        self._limits = build_limits(incidents, services.settings)
+        holder = f"{socket.gethostname()[:60]} pid {os.getpid()} {secrets.token_hex(4)}"
+        self._holder = holder
+        self._teller = Teller(services, holder, clock)
+        self._looked_at = clock()
+        self._problem = ""
+        """Why the last look failed, as it was logged."""
+        self._is_telling = False
+
+    def find_problem(self) -> str | None:
+        """Why the watch is not sound; None while it is."""
+        since = self._clock() - self._looked_at
+        return f"the jobs were not looked at for {since:.0f} s" if since > STALE else None
+
+    async def run(self, every: float = EVERY) -> None:
+        """Until cancelled. `Services.woken` makes it look at once."""
+        woken = self._services.woken
+        while True:
+            woken.clear()
+            report = await self._try_to_look()
+            if report is not None and not self._is_telling:
+                self._is_telling = True
+                self._services.work.start(self._tell(report))
+            try:
+                async with asyncio.timeout(every):
+                    await woken.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> WatchReport | None:
+        """One pass; None while another bot has the watch."""
+        await self._teller.flush()
+        services = self._services
+        action = WatchIncidents(self._holder, self._limits)
+        report = await perform(services.pool, BOT, action, settings=services.maint)
+        self._looked_at = self._clock()
+        if report is None:
+            return None
+        self._teller.held_at = self._looked_at
+        for incident in report.opened:
+            log.warning("chatbot.incident_opened incident=%s", _as_json(incident, report.as_of))
+        for incident in report.resolved:
+            log.info("chatbot.incident_resolved incident=%s", _as_json(incident, report.as_of))
+        return report
+
+    async def pass_once(self) -> WatchReport | None:
+        """Look, and tell what there is to tell."""
+        report = await self.look()
+        if report is not None:
+            await self._teller.tell(report.changes, report.as_of)
+        return report
+
+    async def _try_to_look(self) -> WatchReport | None:
+        try:
+            report = await self.look()
+        except JobsMaintError as exc:
+            if str(exc) != self._problem:
+                self._problem = str(exc)
+                log.warning("chatbot.watch_failed reason=%s", exc)
+            return None
+        except Exception:
+            log.exception("chatbot.watch_broken")
+            return None
+        if self._problem:
+            log.info("chatbot.watch_back")
+            self._problem = ""
+        return report
+
+    async def _tell(self, report: WatchReport) -> None:
+        """Beside the looks, so that a Slack that hangs delays none of them."""
+        try:
+            await self._teller.tell(report.changes, report.as_of)
+        finally:
+            self._is_telling = False
+
+
+def _as_json(incident: Incident, as_of: datetime) -> str:
+    """One line, in the shape of `incidents --json`."""
+    report = IncidentsReport(as_of, (incident,), (), since_seconds=0.0, watched_at=as_of)
+    return json.dumps(build_data(report)["open"][0])

@@ -1,0 +1,290 @@
+"""The bot speaks first: one message an incident, kept true, through crashes and an absent Slack."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+from tests.support.bots import serve_replica
+from tests.support.fleet import Fleet
+from tests.support.history import hours, minutes
+from tests.support.watched import (
+    INCIDENTS,
+    lose_watch,
+    open_watch,
+    replies,
+    roots,
+    see,
+)
+
+from chatbot.watching import telling
+from chatbot.watching.watch import Watch
+from jobs_maint.actions import Actor, Grant, ListIncidents, Role, TakeIncident
+from jobs_maint.perform import perform
+from local_slack.sample import ARCHIVED, OPERATOR, OPS, RANDOM
+from local_slack.text import as_text
+
+OPERATOR_THERE = Actor("slack", OPERATOR, "olga", OPS, (Grant(Role.OPERATOR),))
+
+
+@pytest.fixture
+async def fleet(pool, conn, make_job):
+    """One worker that lives, and three jobs that wait."""
+    fleet = Fleet(pool, conn, make_job)
+    fleet.worker = await fleet.start_worker()
+    for _ in range(3):
+        await make_job(queue="email")
+    return fleet
+
+
+async def die(fleet):
+    """The only worker dies."""
+    await fleet.fall_silent(minutes(3))
+    await fleet.conn.execute("UPDATE jobs_maint_watch SET memory = memory - 'worker_at'")
+
+
+async def come_back(fleet):
+    await fleet.heartbeat(fleet.worker)
+    await fleet.beat(fleet.worker)
+
+
+async def later(conn, minutes_later=2):
+    """So that a number that moved is worth an edit."""
+    await conn.execute(
+        "UPDATE jobs_maint_incidents SET revised_at = revised_at - %s", (minutes(minutes_later),)
+    )
+
+
+def buttons(message):
+    return [
+        element["text"]["text"]
+        for block in message.blocks
+        for element in block.get("elements", ())
+        if element.get("type") == "button"
+    ]
+
+
+async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
+    pool, conn, make_job, fleet, caplog
+):
+    caplog.set_level(logging.INFO, logger="chatbot")
+    async with open_watch(pool) as (slack, _, watch):
+        await see(watch)
+        assert roots(slack) == []
+        await die(fleet)
+        await see(watch, 1)
+        assert roots(slack) == []  # what is seen once may be a restart
+        await see(watch, 1)
+        [message] = roots(slack)
+        assert message.text.startswith("🔴 No worker is alive; 3 jobs wait.\nSince ")
+        assert "Nobody is on it yet.\nStart a worker." in message.text
+        await make_job(queue="webhook", deferred_ago=minutes(20))
+        await later(conn)
+        await see(watch)
+        [message] = roots(slack)
+        assert message.text.startswith("🔴 No worker is alive; 4 jobs wait.")
+        assert "With the same cause: webhook is 20 min behind." in message.text
+        assert "With the same cause: webhook is behind, 20 min." in as_text(slack.messages(OPS)[-1])
+        await perform(pool, OPERATOR_THERE, TakeIncident(1))
+        await see(watch, 1)
+        [message] = roots(slack)
+        assert f"<@{OPERATOR}> is on it since " in message.text
+        assert replies(slack)[-1].endswith(f"<@{OPERATOR}> is on it.")
+        told = len(slack.messages(OPS))
+        await see(watch)
+        assert len(slack.messages(OPS)) == told
+        await come_back(fleet)
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        await see(watch)
+        [message] = roots(slack)
+        assert message.text.startswith("🟢 Workers are back after 3 min.\nFrom ")
+        assert buttons(message) == []
+        assert replies(slack)[-1].endswith("Workers are back.")
+        assert len([one for one in replies(slack) if "is on it" in one]) == 1
+    logged = [one.getMessage() for one in caplog.records if "incident_" in one.msg]
+    kinds = [line.partition(" incident=") for line in logged]
+    assert [name for name, *_ in kinds] == [
+        "chatbot.incident_opened",
+        "chatbot.incident_resolved",
+    ]
+    assert json.loads(kinds[0][2])["kind"] == "no_worker"
+    assert json.loads(kinds[1][2])["state"] == "resolved"
+
+
+async def test_of_two_bots_one_speaks_and_the_other_goes_on_where_it_died(pool, conn, fleet):
+    async with (
+        open_watch(pool) as (slack, _, first),
+        serve_replica(slack, pool, {"incidents": json.dumps(INCIDENTS)}) as other,
+    ):
+        second = Watch(other.services, other.settings.incidents)
+        await die(fleet)
+        for _ in range(3):
+            await asyncio.gather(first.pass_once(), second.pass_once())
+        [message] = roots(slack)
+        await lose_watch(conn)
+        await come_back(fleet)
+        await see(second)
+        assert await first.pass_once() is None
+        assert first.find_problem() is None
+        [green] = roots(slack)
+        assert green.ts == message.ts
+        assert green.text.startswith("🟢")
+        assert len(replies(slack)) == 1
+
+
+class Killed(BaseException):
+    """As a SIGKILL ends it: nothing after it runs."""
+
+
+async def killed_at(monkeypatch, action, watch):
+    """The bot is killed right before it stores what it did."""
+
+    async def die(pool, actor, asked, **more):
+        if type(asked).__name__ == action:
+            raise Killed
+        return await perform(pool, actor, asked, **more)
+
+    monkeypatch.setattr(telling, "perform", die)
+    with pytest.raises(Killed):
+        await see(watch)
+    monkeypatch.undo()
+
+
+async def test_a_message_whose_bot_was_killed_is_found_and_not_posted_again(
+    pool, conn, make_job, fleet, monkeypatch
+):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        slack.set_fault("accepted_but_lost", method="chat.postMessage")
+        await killed_at(monkeypatch, "NoteIncidentTold", watch)
+        assert len(roots(slack)) == 1
+        await lose_watch(conn)
+        watch = Watch(bot.services, bot.settings.incidents)
+        await see(watch, 1)
+        assert (len(roots(slack)), replies(slack)) == (1, [])
+        # The same for a step in the thread.
+        await make_job(queue="webhook", deferred_ago=minutes(20))
+        slack.set_fault("accepted_but_lost", method="chat.postMessage")
+        await killed_at(monkeypatch, "NoteIncidentTold", watch)
+        assert len(replies(slack)) == 1
+        await lose_watch(conn)
+        await see(Watch(bot.services, bot.settings.incidents))
+        assert (len(roots(slack)), len(replies(slack))) == (1, 1)
+        assert "repeat" not in roots(slack)[0].text + replies(slack)[0]
+
+
+async def test_where_nobody_may_look_a_repeat_says_that_it_may_be_one(
+    pool, conn, make_job, fleet, monkeypatch
+):
+    async with open_watch(pool) as (slack, bot, watch):
+        scopes = [one for one in slack._workspace.bot_scopes if "history" not in one]
+        slack.set_scopes(scopes)
+        await die(fleet)
+        await killed_at(monkeypatch, "NoteIncidentTold", watch)
+        await lose_watch(conn)
+        watch = Watch(bot.services, bot.settings.incidents)
+        await see(watch, 1)
+        first, second = roots(slack)
+        assert "repeat" not in first.text
+        assert "This may be a repeat" in second.text
+        await make_job(queue="webhook", deferred_ago=minutes(20))
+        await see(watch)  # this one knows what it told
+        [step] = replies(slack)
+        assert "repeat" not in step
+        await come_back(fleet)
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        await see(watch)
+        assert roots(slack)[1].text.startswith("🟢")
+
+
+async def test_slack_is_away_and_then_told_once(pool, conn, fleet, caplog):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        slack.set_fault("500", times=100)
+        await see(watch, 4)
+        assert roots(slack) == []
+        slack.clear_faults()
+        await see(watch, 1)
+        [message] = roots(slack)
+        assert message.text.startswith("🔴")
+        slack.set_fault("429", method="chat.update", times=100, retry_after=600)
+        await come_back(fleet)
+        await see(watch)
+        assert roots(slack)[0].text.startswith("🔴")
+        slack.clear_faults()
+        watch = Watch(bot.services, bot.settings.incidents)
+    lines = [one for one in caplog.messages if "incident_untold" in one]
+    assert 1 <= len(lines) <= 3
+
+
+async def test_a_message_that_somebody_deleted_is_posted_anew_once(pool, conn, make_job, fleet):
+    async with open_watch(pool) as (slack, _, watch):
+        await die(fleet)
+        await see(watch)
+        for left in (1, 0):
+            [message] = roots(slack)
+            slack.delete_message(OPS, message.ts)
+            await make_job(queue="email")
+            await later(conn)
+            await see(watch)
+            assert len(roots(slack)) == left
+        await come_back(fleet)
+        await see(watch)
+        assert roots(slack) == []
+        report = await perform(pool, Actor.shell("ana", "host"), ListIncidents(hours(1)))
+        assert [one.state for one in report.recent] == ["resolved"]
+
+
+async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
+    pool, conn, fleet, caplog
+):
+    async with open_watch(pool, incidents={"channel": ARCHIVED}, audit_channel=OPS) as (
+        slack,
+        _,
+        watch,
+    ):
+        await die(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        assert f"Posted here because {ARCHIVED} does not take it." in message.text
+        slack.set_archived(OPS)
+        await come_back(fleet)
+        await see(watch)
+        assert roots(slack)[0].text == message.text
+    await lose_watch(conn)
+    async with open_watch(pool, incidents={"channel": RANDOM}) as (slack, _, watch):
+        await die(fleet)
+        await see(watch, 4)
+        assert slack.messages(RANDOM) == []
+    assert len([one for one in caplog.messages if "incident_untold" in one]) == 1
+
+
+async def test_without_a_channel_the_watch_goes_on_and_tells_nobody(pool, fleet):
+    async with open_watch(pool, incidents={}) as (slack, _, watch):
+        await die(fleet)
+        await see(watch, 3)
+        assert slack.calls("chat.postMessage") == []
+    report = await perform(pool, Actor.shell("ana", "host"), ListIncidents())
+    assert [one.kind for one in report.open] == ["no_worker"]
+
+
+async def test_a_look_that_fails_is_one_line_and_after_a_minute_the_watch_is_not_sound(
+    pool, conn, fleet, caplog
+):
+    now = [0.0]
+    async with open_watch(pool) as (_, bot, _):
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        running = asyncio.create_task(watch.run(0.01))
+        await conn.execute("ALTER TABLE jobs_maint_watch RENAME TO gone")
+        async with asyncio.timeout(20):
+            while "chatbot.watch_failed" not in caplog.text:
+                await asyncio.sleep(0.01)
+        now[0] += 61
+        assert watch.find_problem() == "the jobs were not looked at for 61 s"
+        await asyncio.sleep(0.1)
+        await conn.execute("ALTER TABLE gone RENAME TO jobs_maint_watch")
+        async with asyncio.timeout(20):
+            while watch.find_problem() is not None:
+                await asyncio.sleep(0.01)
+        running.cancel()
+    assert caplog.text.count("chatbot.watch_failed") == 1
