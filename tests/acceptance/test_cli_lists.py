@@ -81,6 +81,17 @@ async def test_stuck_and_workers_tell_who_runs_what(jobs_maint, make_job, conn, 
     assert data(jobs_maint("workers", "--json"))["workers"][0]["jobs"][0]["job_id"] == named
 
 
+async def test_an_incident_is_taken_by_its_name(jobs_maint, conn):
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, revised_at) VALUES ('no_worker', '', 'open', now(), now(), now(), 70,"
+        " 70, 60, now())"
+    )
+    taken = data(jobs_maint("take", "i-1", "--json"))
+    assert (taken["kind"], taken["done"], taken["incident"]["id"]) == ("incident", "taken", 1)
+    assert taken["incident"]["taken_by"].startswith("shell:")
+
+
 def test_no_worker_and_no_watch_are_said(jobs_maint):
     assert answer(jobs_maint("workers")) == "No worker is registered.\n"
     assert answer(jobs_maint("incidents")).startswith("No bot has watched this database yet")

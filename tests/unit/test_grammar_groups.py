@@ -1,10 +1,10 @@
-"""`take` and `mute`: how a group is named, and what is no name."""
+"""`take` and `mute`: how a group or an incident is named, and what is no name."""
 
 from datetime import timedelta
 
 import pytest
 
-from jobs_maint.actions import MuteGroup, TakeGroup
+from jobs_maint.actions import MuteGroup, MuteIncident, TakeGroup, TakeIncident
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
 
@@ -24,6 +24,11 @@ DAY = timedelta(hours=24)
         ("mute E-4f2a --above 50/h", MuteGroup("E-4f2a", None, 50)),
         ("mute E-4f2a --above 50 --for 2h", MuteGroup("E-4f2a", timedelta(hours=2), 50)),
         ("mute E-4f2a --off", MuteGroup("E-4f2a")),
+        ("take I-7", TakeIncident(7)),
+        ("take `i-7` --drop", TakeIncident(7, drop=True)),
+        ("mute I-7", MuteIncident(7, DAY)),
+        ("mute I-7 --for 2h", MuteIncident(7, timedelta(hours=2))),
+        ("mute I-7 --off", MuteIncident(7, None)),
     ],
 )
 @pytest.mark.parametrize("surface", ["shell", "slack"])
@@ -35,9 +40,11 @@ def test_what_is_typed_is_taken_or_muted_and_reads_back(typed, action, surface):
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("take", "take takes the name of a group; e.g. take E-4f2a"),
+        ("take", "take takes the name of a group or of an incident; e.g. take E-4f2a"),
         ("take webhook", "'webhook' is not the name of a group"),
         ("take E-xyz", "'E-xyz' is not the name of a group"),
+        ("take I-0", "'I-0' is not the name of a group or of an incident"),
+        ("mute I-7 --above 5/h", "--above is for groups of errors"),
         ("mute 4711", "mute takes the name of a group, not of a job"),
         ("mute E-4f2a --above many", "'many' is not a rate"),
         ("mute E-4f2a --above 0/h", "'0/h' is not a rate"),

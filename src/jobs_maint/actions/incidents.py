@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
@@ -21,7 +22,16 @@ __all__ = [
     "Pause",
     "TakeIncident",
     "WatchIncidents",
+    "read_incident_name",
 ]
+
+_NAME = re.compile(r"#?[iI][-\u2010-\u2015]?(?P<number>[1-9][0-9]{0,17})")
+
+
+def read_incident_name(text: str) -> int | None:
+    """The number of `I-7`, however it was typed; None where the text is no name of an incident."""
+    found = _NAME.fullmatch(text)
+    return int(found["number"]) if found else None
 
 
 @dataclass(frozen=True, slots=True)

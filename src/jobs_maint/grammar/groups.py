@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs_maint.actions import Action, MuteGroup, TakeGroup, read_group_name
+from jobs_maint.actions import (
+    Action,
+    MuteGroup,
+    MuteIncident,
+    TakeGroup,
+    TakeIncident,
+    read_group_name,
+    read_incident_name,
+)
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, short
 
@@ -39,38 +48,51 @@ class Rate(_RateType):
         return int(found[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Incident:
+    number: int
+
+
 TAKE_PARAMS = (
-    click.Argument(["target"], required=False, metavar="ID|GROUP"),
+    click.Argument(["target"], required=False, metavar="ID|GROUP|INCIDENT"),
     click.Option(["--drop"], is_flag=True, help="Give it back: nobody is on it any more."),
 )
 MUTE_PARAMS = (
-    click.Argument(["target"], required=False, metavar="GROUP"),
+    click.Argument(["target"], required=False, metavar="GROUP|INCIDENT"),
     click.Option(["--for", "span"], type=Window(), help="How long (default 24h)."),
     click.Option(
         ["--above"],
         type=Rate(),
-        help="Until it fails more often an hour; with --for, whichever comes first.",
+        help="Until the group fails more often an hour; with --for, whichever comes first.",
     ),
     click.Option(["--off"], is_flag=True, help="End the mute."),
 )
 
 
-def _read_target(word: str, target: str | None) -> str | int:
+def _read_target(word: str, target: str | None) -> str | int | Incident:
     """The one place that knows what can be taken or muted."""
     text = (target or "").strip().strip(MARKS)
     if name := read_group_name(text):
         return name
+    if number := read_incident_name(text):
+        return Incident(number)
     if re.fullmatch(r"#?[0-9]+", text):
         return one_id([JobIds().convert(text, None, None)], word)
     if not text:
-        raise InvalidRequest(f"{word} takes the name of a group; e.g. {word} E-4f2a")
+        raise InvalidRequest(
+            f"{word} takes the name of a group or of an incident; e.g. {word} E-4f2a"
+        )
     raise InvalidRequest(
-        f"{short(text)!r} is not the name of a group; `errors` shows names such as E-4f2a"
+        f"{short(text)!r} is not the name of a group or of an incident; `errors` and `incidents` "
+        "show names such as E-4f2a and I-7"
     )
 
 
 def build_take(*, target: str | None, drop: bool) -> Action[Any]:
-    return TakeGroup(_read_target("take", target), drop)
+    found = _read_target("take", target)
+    if isinstance(found, Incident):
+        return TakeIncident(found.number, drop)
+    return TakeGroup(found, drop)
 
 
 def build_mute(
@@ -81,6 +103,12 @@ def build_mute(
         raise InvalidRequest("mute takes the name of a group, not of a job; `errors` shows names")
     if off and (span is not None or above is not None):
         raise InvalidRequest("mute --off takes neither --for nor --above: the mute ends now")
+    if isinstance(found, Incident):
+        if above is not None:
+            raise InvalidRequest(
+                "--above is for groups of errors; an incident is muted --for a span"
+            )
+        return MuteIncident(found.number, None if off else span or DAY)
     if off:
         return MuteGroup(found)
     return MuteGroup(found, DAY if span is None and above is None else span, above)
