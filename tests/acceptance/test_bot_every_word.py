@@ -28,7 +28,7 @@ WORDS = [
     ("status {shown}", "viewer", "private", "🔴 ValueError: connection refused"),
     ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
     ("workers", "viewer", "channel", "🟡 2 of 3 workers live."),
-    ("incidents", "viewer", "channel", "🟡 This database has not been watched yet."),
+    ("incidents", "viewer", "channel", "🟡 No bot has watched these jobs yet."),
     ("digest", "viewer", "channel", "🔴 4 jobs failed in the last 24 hours"),
     ("retry {retried}", "operator", "channel", "✅ Job {retried} retried by"),
     ("retry {shown},{left}", "operator", "channel", "Retry 2 jobs of webhook?"),
@@ -46,7 +46,7 @@ WORDS = [
     ("rescue --force {running}", "admin", "channel", "Rescue job {running} of email by force?"),
     ("purge", "admin", "channel", "Delete 3 finished jobs?"),
     ("audit", "admin", "channel", "requests in the last 7 days."),
-    ("doctor", "admin", "channel", "🟡 The set-up works, but there is a warning."),
+    ("doctor", "admin", "channel", "🟡 The set-up works, but there are 2 warnings."),
     ("", None, "private", "You are "),
     ("help", None, "private", "You are "),
     ("help rescue", None, "private", "Run one pass of the rescue now"),
@@ -319,7 +319,7 @@ async def test_what_was_meant_runs_at_a_click_and_asks_again_where_the_words_wou
         "dicard --all webhook": "Discard 3 failed jobs of webhook?",
         "--force rescue {running}": "Rescue job {running} of email by force?",
         "pruge": "Delete 3 finished jobs?",
-        "doktor": "🟡 The set-up works, but there is a warning.",
+        "doktor": "🟡 The set-up works, but there are 2 warnings.",
     }
     async with open_bot(pool) as (slack, bot):
         for typed, begin in meant.items():

@@ -300,8 +300,8 @@ async def test_through_symlinks_from_another_folder_they_do_what_they_say(
         assert "ValueError: mailbox full" in await call("job-status.sh", str(first))
         stats = await call("queue-stats.sh")
         assert stats.splitlines()[3].startswith("Queue ")
-        assert "2 jobs failed in the last 24 h" in stats
-        assert stats.index("Succeeded") < stats.index("2 jobs failed in the last 24 h")
+        assert "2 failures in the last 24 h" in stats
+        assert stats.index("Succeeded") < stats.index("2 failures in the last 24 h")
         await call("retry-job.sh", str(first))
         assert await make_job.status(first) == "todo"
         await call("purge-old.sh", "30", "--yes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -166,9 +167,7 @@ async def test_a_role_without_the_right_is_told_which_and_nothing_is_changed(
         async with open_pool(database_url.replace("postgres@", "reader@")) as pool:
             assert (await ask(pool, ListFailed())).total == 1
             for action in (RetryJobs((failed,)), PurgeFinished(), RescueStalled()):
-                with pytest.raises(
-                    DatabaseUnavailable, match="lacks a privilege: permission denied"
-                ):
+                with pytest.raises(DatabaseUnavailable, match=r"user reader lacks .*: GRANT "):
                     await ask(pool, action)
         async with open_pool(bare_database_url.replace("postgres@", "reader@")) as pool:
             with pytest.raises(DatabaseUnavailable, match="denied for schema public"):
@@ -271,6 +270,18 @@ async def test_a_role_that_sees_no_other_sessions_is_told_the_process(
         server.execute("DROP ROLE blind")
 
 
+def connect_when_free(url: str) -> psycopg.Connection:
+    """The server notices a moment later that the connection before has ended."""
+    for _ in range(100):
+        if find_refusal(url) is None:
+            try:
+                return psycopg.connect(url)
+            except psycopg.OperationalError:
+                pass
+        time.sleep(0.05)
+    return psycopg.connect(url)
+
+
 async def test_full_connection_slots_are_told_as_that_by_their_code(server: Server, database_url):
     """The server's words may be in any language; the pool of a team says only that time is up."""
     name = server.new_name()
@@ -279,7 +290,7 @@ async def test_full_connection_slots_are_told_as_that_by_their_code(server: Serv
     assert find_refusal(url) is None
     assert find_refusal(psycopg.conninfo.make_conninfo(url, dbname="nowhere")) == "3D000"
     try:
-        with psycopg.connect(url):
+        with connect_when_free(url):
             assert find_refusal(url) == "53300"
             with pytest.raises(DatabaseUnavailable, match=r"All connection slots .* are taken"):
                 async with open_pool(url):
