@@ -115,6 +115,6 @@ def messages_of_incidents() -> Iterator[tuple[str, str, bool, Message]]:
     yield shown("incidents", "/jobs incidents", listed)
     yield shown("incidents: none", "/jobs incidents", list_incidents())
     yield shown("incidents: never watched", "/jobs incidents", list_incidents(watched_at=None))
-    yield shown("take", "/jobs take I-14", IncidentReport(NOW, taken, "taken"))
+    yield shown("take incident", "/jobs take I-14", IncidentReport(NOW, taken, "taken"))
     muted = replace(taken, muted_until=NOW + timedelta(hours=24))
-    yield shown("mute", "/jobs mute I-14", IncidentReport(NOW, muted, "muted"))
+    yield shown("mute incident", "/jobs mute I-14", IncidentReport(NOW, muted, "muted"))
