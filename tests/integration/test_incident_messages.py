@@ -104,7 +104,9 @@ async def test_a_message_is_due_until_it_was_told_and_then_what_changes(pool, co
     [change] = report.changes
     assert (change.due, change.told.ts) == ("resolve", "17.1")
     # Somebody deleted the message: it is posted anew, with a thread of its own.
-    assert await ask(pool, HoldIncident(1, "bot-1", "k2", "C1"), BOT)
+    assert not await ask(pool, HoldIncident(1, "bot-1", "k2", "C1", "k1"), BOT)  # it is there
+    assert await ask(pool, HoldIncident(1, "bot-1", "k2", "C1", "k1", "17.1"), BOT)
+    assert not await ask(pool, NoteIncidentTold(1, 9, 9, "C1", "17.1", key="k1"), BOT)
     [change] = (await see(pool)).changes
     assert (change.due, change.told) == ("post", Told("C1", "k2", None, 2, 0, 0, None))
     entries = len(change.incident.history)

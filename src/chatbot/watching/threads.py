@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from chatbot.handling.context import Services
 from chatbot.messages.errors import add_note
 from chatbot.messages.incident import render_entries
+from chatbot.messages.message import Message
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.own_messages import Metadata, list_thread
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
+from chatbot.watching.late import Late
+from jobs_maint.errors import AlreadyRunning
 from jobs_maint.models import Incident, Told
 
 __all__ = ["Threads"]
@@ -22,11 +27,12 @@ EVENT = "jobs_incident_steps"
 
 
 class Threads:
-    """`keep_watch` raises where another bot may have the watch."""
+    """`has_watch`: whether no other bot may have the watch."""
 
-    def __init__(self, services: Services, keep_watch: Callable[[], None]) -> None:
+    def __init__(self, services: Services, late: Late, has_watch: Callable[[], bool]) -> None:
         self._services = services
-        self._keep_watch = keep_watch
+        self._late = late
+        self._has_watch = has_watch
         self._sure: dict[int, int] = {}
         """By incident: up to which step this process certainly told it, and no further."""
 
@@ -45,24 +51,39 @@ class Threads:
                 message = add_note(message, MAY_BE_A_REPEAT)
 
             async def before() -> None:
-                self._keep_watch()
+                if not self._has_watch():
+                    raise AlreadyRunning("another bot may have the watch")
 
-            payload = {"key": told.key, "end": end}
-            await self._services.slack.posting.post(
+            payload = {"key": told.key, "end": end, "mark": secrets.token_urlsafe(8)}
+            posted = await self._services.slack.posting.post(
                 there.channel,
                 message,
                 metadata={"event_type": EVENT, "event_payload": payload},
                 before=before,
                 thread=there.ts,
             )
+            if not self._has_watch():
+                await self._check_twice(posted, there, payload, message)
+                raise AlreadyRunning("another bot may have the watch")
         self._sure[incident.id] = end
 
-    async def _find_told(self, there: Posted, key: str) -> int | None:
-        """Up to which step the thread tells it; None where the app may not look."""
+    async def _check_twice(
+        self, posted: Posted, there: Posted, payload: dict[str, Any], message: Message
+    ) -> None:
+        """This bot was suspended: another one may have told the same meanwhile."""
+        end = await self._find_told(there, payload["key"], but=payload["mark"])
+        if end is None:
+            self._late.doubt(posted, message)
+        elif end >= payload["end"]:
+            self._late.withdraw(posted)
+
+    async def _find_told(self, there: Posted, key: str, but: str = "") -> int | None:
+        """Up to which step the thread tells it, `but` in one reply; None: the app may not look."""
 
         def read(metadata: Metadata) -> int:
             payload = metadata.get("event_payload") or {}
             is_ours = metadata.get("event_type") == EVENT and payload.get("key") == key
+            is_ours = is_ours and payload.get("mark") != but
             return int(payload.get("end", 0)) if is_ours else 0
 
         try:

@@ -84,6 +84,7 @@ class Watch:
         report = await perform(services.pool, BOT, action, settings=services.maint)
         self._looked_at = self._clock()
         if report is None:
+            self._teller.held_at = float("-inf")
             return None
         self._teller.held_at = self._looked_at
         for incident in report.opened:

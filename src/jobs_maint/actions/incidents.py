@@ -137,13 +137,17 @@ class WatchIncidents(Action[WatchReport | None]):
 class HoldIncident(Action[bool]):
     """Right before its message is posted: store the random key that the message carries.
 
-    False where another bot has the watch by now: then nothing may be posted.
+    `instead_of` and `gone`: the key and the ts that were stored before, of a message that is not
+    there. False where another bot has the watch by now, or has stored or found another message:
+    then nothing may be posted.
     """
 
     incident_id: int
     holder: str
     key: str
     channel: str
+    instead_of: str | None = None
+    gone: str | None = None
 
     word: ClassVar[str] = "incidents"
     verb: ClassVar[str] = "watch for incidents"
@@ -151,10 +155,11 @@ class HoldIncident(Action[bool]):
 
 
 @dataclass(frozen=True, slots=True)
-class NoteIncidentTold(Action[None]):
+class NoteIncidentTold(Action[bool]):
     """What Slack took: the message up to `revision`, its thread up to `entries`.
 
-    `error`: why it did not, or what a person must do, such as a channel that is gone; for `doctor`.
+    `key`: of the message; False where another one stands for the incident by now. `error`: why
+    Slack did not, or what a person must do, such as a channel that is gone; for `doctor`.
     """
 
     incident_id: int
@@ -163,6 +168,7 @@ class NoteIncidentTold(Action[None]):
     channel: str | None = None
     ts: str | None = None
     error: str | None = None
+    key: str | None = None
 
     word: ClassVar[str] = "incidents"
     verb: ClassVar[str] = "watch for incidents"

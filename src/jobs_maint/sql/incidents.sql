@@ -69,20 +69,23 @@ SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_unti
     history = history || %(entry)s::jsonb, revision = revision + 1
 WHERE id = %(incident_id)s RETURNING *;
 
--- name: hold_incident (incident_id, key, channel)
+-- name: hold_incident (incident_id, key, channel, instead_of, gone)
+-- Only in the place of the message that was looked for and is not there.
 UPDATE jobs_maint_incidents
 SET key = %(key)s, channel = %(channel)s, ts = NULL, posts = posts + 1, told_revision = 0,
     told_entries = 0, told_error = NULL
-WHERE id = %(incident_id)s RETURNING id;
+WHERE id = %(incident_id)s AND (key = %(key)s OR (
+    key IS NOT DISTINCT FROM %(instead_of)s::text AND ts IS NOT DISTINCT FROM %(gone)s::text))
+RETURNING id;
 
--- name: note_told (incident_id, revision, entries, channel, ts, error)
+-- name: note_told (incident_id, revision, entries, channel, ts, error, key)
 -- Never back: two bots may say what they told in another order. Of two messages the first counts.
 UPDATE jobs_maint_incidents
 SET told_revision = greatest(told_revision, %(revision)s),
     told_entries = greatest(told_entries, %(entries)s),
     channel = CASE WHEN ts IS NULL THEN coalesce(%(channel)s, channel) ELSE channel END,
     ts = coalesce(ts, %(ts)s), told_error = %(error)s
-WHERE id = %(incident_id)s;
+WHERE id = %(incident_id)s AND (%(key)s::text IS NULL OR key = %(key)s) RETURNING id;
 
 -- name: list_untold
 -- Incidents of which a channel does not say all yet. What nobody could be told for a day is old.

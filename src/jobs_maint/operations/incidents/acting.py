@@ -119,13 +119,16 @@ async def hold_incident(call: Call[HoldIncident]) -> bool:
         mine = {"holder": asked.holder, "seconds": LEASE_SECONDS}
         if not await fetch_all(conn, queries["keep_watch"], mine):
             return False
-        params = {"incident_id": asked.incident_id, "key": asked.key, "channel": asked.channel}
+        params = {
+            "incident_id": asked.incident_id, "key": asked.key, "channel": asked.channel,
+            "instead_of": asked.instead_of, "gone": asked.gone,
+        }  # fmt: skip
         return bool(await fetch_all(conn, queries["hold_incident"], params))
 
     return await write(call, hold)
 
 
-async def note_told(call: Call[NoteIncidentTold]) -> None:
+async def note_told(call: Call[NoteIncidentTold]) -> bool:
     asked = call.action
     params = {
         "incident_id": asked.incident_id,
@@ -134,5 +137,10 @@ async def note_told(call: Call[NoteIncidentTold]) -> None:
         "channel": asked.channel,
         "ts": asked.ts,
         "error": asked.error[:LONGEST_ERROR] if asked.error else None,
+        "key": asked.key,
     }
-    await write(call, lambda conn: fetch_all(conn, load_queries("incidents")["note_told"], params))
+
+    async def note(conn: Conn) -> bool:
+        return bool(await fetch_all(conn, load_queries("incidents")["note_told"], params))
+
+    return await write(call, note)

@@ -1,0 +1,132 @@
+"""The message of an incident: where it is posted, and how it is found again.
+
+It carries a random key that is stored before it is posted.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
+from chatbot.handling.context import Services
+from chatbot.messages.errors import add_note
+from chatbot.messages.incident import render_incident
+from chatbot.messages.message import Message
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.own_messages import Metadata, find_own_message
+from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
+from jobs_maint.models import Incident, Told
+
+__all__ = ["NO_PLACE", "FirstPosts", "is_anew", "render_told"]
+
+log = logging.getLogger(__name__)
+
+EVENT = "jobs_incident"
+PAGES = 5
+"""Of 200 messages each: how far back a channel is searched."""
+NO_PLACE = {"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "is_ext_shared"}
+ANEW = "-anew"
+"""In the key of a message that stands for one that is gone."""
+AGAIN = "-again"
+"""In the key of a message that may be a repeat: it says so as long as it is edited."""
+
+Hold = Callable[[int, str, str, Told | None], Awaitable[None]]
+
+
+def is_anew(told: Told) -> bool:
+    """Whether the message was posted in the place of one that is gone."""
+    return ANEW in told.key
+
+
+def render_told(services: Services, incident: Incident, key: str, as_of: datetime) -> Message:
+    """As the message with this key says it."""
+    message = render_incident(incident, as_of, services.settings.runbooks)
+    return add_note(message, MAY_BE_A_REPEAT) if AGAIN in key else message
+
+
+class FirstPosts:
+    """`hold(incident, key, channel, missing)` is awaited right before each post."""
+
+    def __init__(self, services: Services, hold: Hold) -> None:
+        self._services = services
+        self._hold = hold
+        self._untaken: dict[int, str] = {}
+        """By incident: the key of a post that Slack certainly did not take."""
+
+    async def find(self, incident: Incident, told: Told) -> tuple[Told, bool]:
+        """What a post of unknown fate told, if it is there; and whether nobody can tell."""
+        if self._untaken.get(incident.id) == told.key:
+            return told, False
+
+        def is_it(metadata: Metadata) -> bool:
+            payload = metadata.get("event_payload") or {}
+            return metadata.get("event_type") == EVENT and payload.get("key") == told.key
+
+        try:
+            web = self._services.slack.web
+            found = await find_own_message(web, told.channel, is_it, pages=PAGES)
+        except SlackRefused as exc:
+            log.info("chatbot.incident_not_looked_up channel=%s reason=%s", told.channel, exc)
+            return told, True
+        if found is None:
+            return told, False
+        steps = int(found["metadata"]["event_payload"].get("steps", 0))
+        return replace(told, ts=str(found["ts"]), entries=steps), False
+
+    async def post(
+        self, incident: Incident, missing: Told | None, as_of: datetime, *, is_unsure: bool
+    ) -> tuple[Posted, str, str | None] | None:
+        """Where, with which key, and why not in its own channel; None where it has no channel.
+
+        `missing`: the message that is not there; `is_unsure`: nobody can tell whether it is.
+        """
+        settings = self._services.settings
+        place = settings.find_incident_channel(incident.queues)
+        if place is None:
+            return None
+        key = secrets.token_urlsafe(16)
+        if missing is not None and (missing.ts or is_anew(missing)):
+            key += ANEW
+        if missing is not None and (is_unsure or AGAIN in missing.key):
+            key += AGAIN
+        message = render_told(self._services, incident, key, as_of)
+        payload = {"key": key, "name": incident.name, "steps": len(incident.history)}
+        metadata = {"event_type": EVENT, "event_payload": payload}
+
+        async def post(channel: str) -> Posted:
+            async def before() -> None:
+                await self._hold(incident.id, key, channel, missing)
+
+            posting = self._services.slack.posting
+            return await posting.post(channel, message, metadata=metadata, before=before)
+
+        try:
+            try:
+                await self._refuse_outside(place)
+                return await post(place), key, None
+            except SlackRefused as exc:
+                other = self._find_other_place(exc, place)
+                message = add_note(message, f"Posted here because {place} does not take it.")
+                return await post(other), key, str(exc)
+        except (SlackRefused, SlackUnavailable) as exc:
+            if not getattr(exc, "maybe_done", False):
+                self._untaken[incident.id] = key
+            raise
+
+    def _find_other_place(self, refused: SlackRefused, place: str) -> str:
+        """The audit channel, where its own is gone; raises where that is no way out."""
+        audit = self._services.settings.audit_channel
+        if refused.reason not in NO_PLACE or audit is None or audit == place:
+            raise refused
+        return audit
+
+    async def _refuse_outside(self, place: str) -> None:
+        if await self._services.delivery.is_outside(place):
+            raise SlackRefused(
+                f"The channel {place} is shared with another organisation, so no incident is told "
+                "there; name another one in CHATBOT_INCIDENTS",
+                reason="is_ext_shared",
+            )
