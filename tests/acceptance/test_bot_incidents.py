@@ -12,6 +12,7 @@ from tests.support.watched import (
     INCIDENTS,
     lose_watch,
     open_watch,
+    press,
     replies,
     roots,
     see,
@@ -19,12 +20,10 @@ from tests.support.watched import (
 
 from chatbot.watching import telling
 from chatbot.watching.watch import Watch
-from jobs_maint.actions import Actor, Grant, ListIncidents, Role, TakeIncident
+from jobs_maint.actions import Actor, ListIncidents
 from jobs_maint.perform import perform
 from local_slack.sample import ARCHIVED, OPERATOR, OPS, RANDOM
 from local_slack.text import as_text
-
-OPERATOR_THERE = Actor("slack", OPERATOR, "olga", OPS, (Grant(Role.OPERATOR),))
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
     pool, conn, make_job, fleet, caplog
 ):
     caplog.set_level(logging.INFO, logger="chatbot")
-    async with open_watch(pool) as (slack, _, watch):
+    async with open_watch(pool) as (slack, bot, watch):
         await see(watch)
         assert roots(slack) == []
         await die(fleet)
@@ -85,7 +84,11 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         assert message.text.startswith("🔴 No worker is alive; 4 jobs wait.")
         assert "With the same cause: webhook is 20 min behind." in message.text
         assert "With the same cause: webhook is behind, 20 min." in as_text(slack.messages(OPS)[-1])
-        await perform(pool, OPERATOR_THERE, TakeIncident(1))
+        await press(slack, bot, message.ts, "I'm on it")
+        [message] = roots(slack)
+        assert "I'm on it" not in buttons(message)
+        assert f"On it: <@{OPERATOR}>" in message.text
+        assert bot.services.woken.is_set()
         await see(watch, 1)
         [message] = roots(slack)
         assert f"<@{OPERATOR}> is on it since " in message.text

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.bots import ROLES, open_slack
 from tests.support.processes import Process, environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_row, wait_until
 
 from chatbot.cli import main
 from local_slack.sample import OPS, VIEWER, build_sample_config
@@ -40,7 +40,7 @@ async def until(look, what, process):
 
 
 @pytest.mark.parametrize("mode", ["http", "socket"])
-async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
+async def test_it_starts_answers_and_ends_on_sigterm(processes, conn, make_job, mode):
     await make_job(queue="email")
     port = free_port()
     async with open_slack(build_sample_config(mode=mode)) as slack:
@@ -52,6 +52,7 @@ async def test_it_starts_answers_and_ends_on_sigterm(processes, make_job, mode):
         )  # fmt: skip
         await until(lambda: "chatbot.started" in process.output, "the start", process)
         assert f"mode={mode} bot=U0BOT team=T0LOCAL command=/jobs" in process.output
+        await wait_for_row(conn, "SELECT watched_at IS NOT NULL FROM jobs_maint_watch")
         assert (await slack.command(VIEWER, OPS, "/jobs stats")).acked
         await slack.wait_for_message(OPS, lambda m: "email: " in m.text, timeout=10)
         process.send(signal.SIGTERM)

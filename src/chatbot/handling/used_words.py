@@ -38,18 +38,14 @@ def add_what_follows(
 ) -> Answer:
     """The answer as it is where nothing was done."""
     by = request.user
-    if isinstance(result, GroupReport):
-        said = say_done(result, by, datetime.now(UTC))
+    if isinstance(result, GroupReport | IncidentReport):
+        said = _say_in_place(result, by)
         if said is None:
             return answer
         # The message whose button it was says it to everybody.
         private = answer.private or request.ts is not None
-        return replace(answer, used=(action.words(), said), private=private)
-    if isinstance(result, IncidentReport):
-        # The message whose button it was says it to everybody, until the watch puts it right.
-        line: Line = [_DONE[result.done], user(by), " ", when(result.as_of, result.as_of)]
-        private = answer.private or request.ts is not None
-        return replace(answer, used=(action.words(), line), private=private, wakes=True)
+        wakes = isinstance(result, IncidentReport)
+        return replace(answer, used=(action.words(), said), private=private, wakes=wakes)
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]
@@ -62,3 +58,10 @@ def add_what_follows(
     jobs = FollowJobs(job_ids=(done[0].job_id,))
     followed = Followed(jobs, lambda after: render_job_after(done[0], after, by=by))
     return replace(answer, followed=followed)
+
+
+def _say_in_place(result: GroupReport | IncidentReport, by: str) -> Line | None:
+    """Of an incident until the watch puts its whole message right."""
+    if isinstance(result, GroupReport):
+        return say_done(result, by, datetime.now(UTC))
+    return [_DONE[result.done], user(by), " ", when(result.as_of, result.as_of)]
