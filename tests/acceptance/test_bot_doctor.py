@@ -290,3 +290,21 @@ async def test_what_slack_refuses_of_the_samples_is_told_in_its_words():
         assert (left.check, left.level) == ("slack_blocks", "warning")
         assert left.sentence.startswith("Not checked: ")
         await client.close()
+
+
+async def test_where_incidents_are_told_and_whether_the_heartbeat_is_taken():
+    silent = await findings()
+    assert silent["bot_incidents"].level == "warning"
+    assert "has no channel to tell of incidents" in silent["bot_incidents"].sentence
+    assert "bot_heartbeat" not in silent
+    off = await findings(incidents="off")
+    assert off["bot_incidents"].level == "note"
+    told = {"channel": {"email*": ARCHIVED, "*": OPS}}
+    url = "http://127.0.0.1:9/5e-c-r-e-t"
+    found = await findings(incidents=json.dumps(told), heartbeat_url=url)
+    assert found["bot_incidents"].level == "ok"
+    assert found[f"slack_channel:{ARCHIVED}"].level == "error"
+    assert "incidents) is archived" in found[f"slack_channel:{ARCHIVED}"].sentence
+    assert found["bot_heartbeat"].level == "error"
+    assert "127.0.0.1 cannot be reached" in found["bot_heartbeat"].sentence
+    assert "5e-c-r-e-t" not in str(found)

@@ -18,6 +18,7 @@ from tests.support.watched import (
     see,
 )
 
+from chatbot.slack.web_api import WebApi
 from chatbot.watching import telling
 from chatbot.watching.watch import Watch
 from jobs_maint.actions import Actor, ListIncidents
@@ -197,7 +198,41 @@ async def test_where_nobody_may_look_a_repeat_says_that_it_may_be_one(
         await come_back(fleet)
         await conn.execute("UPDATE procrastinate_jobs SET status = 'doing'")
         await see(watch)
-        assert roots(slack)[1].text.startswith("🟢")
+        green = roots(slack)[1].text
+        assert green.startswith("🟢")
+        assert "This may be a repeat" in green
+
+
+async def test_a_bot_that_slept_in_an_edit_puts_right_what_it_wrote_over(
+    pool, conn, fleet, monkeypatch
+):
+    now = [0.0]
+    async with (
+        open_watch(pool) as (slack, bot, _),
+        serve_replica(slack, pool, {"incidents": json.dumps(INCIDENTS)}) as other,
+    ):
+        sleeper = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        await die(fleet)
+        await see(sleeper)
+        call = WebApi._call_once
+
+        async def sleep_in_an_edit(self, method, *args, **more):
+            if method == "chat.update":
+                monkeypatch.undo()
+                await lose_watch(conn)
+                await come_back(fleet)
+                await see(Watch(other.services, other.settings.incidents))
+                assert roots(slack)[0].text.startswith("🟢")
+                now[0] += 60
+            return await call(self, method, *args, **more)
+
+        monkeypatch.setattr(WebApi, "_call_once", sleep_in_an_edit)
+        await later(conn)
+        await see(sleeper, 1)
+        assert roots(slack)[0].text.startswith("🔴")
+        await sleeper.pass_once()
+        [message] = roots(slack)
+        assert message.text.startswith("🟢")
 
 
 async def test_slack_is_away_and_then_told_once(pool, conn, fleet, caplog):

@@ -16,7 +16,7 @@ from jobs_maint.models import HistoryEntry, IncidentKind, IncidentReport
 NO_WORKER = KINDS[0]
 GROUP = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
 STATES = dict(life(NO_WORKER))
-ACTS = {"I'm on it", "Mute for 24 h", "Unmute", "Preview retry"}
+ACTS = {"I'm on it", "Mute for 24 h", "End the mute", "Preview retry"}
 
 
 def text(incident, as_of=NOW):
@@ -61,7 +61,7 @@ def test_the_states_of_one_incident():
     assert "I'm on it" not in labels(STATES["taken"])
     muted = STATES["muted"]
     assert "Muted until 24 Nov 12:00 UTC: nothing new of its kind is posted." in text(muted)
-    assert "Unmute" in labels(muted)
+    assert "End the mute" in labels(muted)
     later = NOW + timedelta(hours=25)
     assert "Muted" not in text(muted, later)
     assert "It comes and goes: this is the 4th time." in text(STATES["flapping"])
@@ -155,5 +155,6 @@ def test_who_types_it_is_answered():
         report = IncidentReport(NOW, taken, done)
         return render_result(report, "/jobs", by="U0ANA").text.splitlines()
 
-    assert answer("taken") == ["✅ <@U0ANA> is on I-14.", "webhook is 23 min behind."]
-    assert answer("muted")[1] == "Until 24 Nov 12:00 UTC: webhook is 23 min behind."
+    assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", "webhook is 23 min behind."]
+    assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
+    assert answer("dropped")[0] == "✅ I-14 is given back by <@U0ANA>."

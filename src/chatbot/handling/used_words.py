@@ -27,9 +27,9 @@ __all__ = ["add_what_follows"]
 
 _DONE = {
     "taken": "On it: ",
-    "dropped": "No longer on it: ",
+    "dropped": "Given back by ",
     "muted": "Muted by ",
-    "unmuted": "Unmuted by ",
+    "unmuted": "Mute ended by ",
 }
 
 

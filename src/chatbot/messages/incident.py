@@ -53,9 +53,9 @@ MOST_ENTRIES = 20
 DAY = timedelta(hours=24)
 _ACTS = {
     "taken": "is on it",
-    "dropped": "is no longer on it",
+    "dropped": "gave it back",
     "muted": "muted it",
-    "unmuted": "unmuted it",
+    "unmuted": "ended the mute",
 }
 _STEPS = {
     "worse": "Worse: {named}, {size}",
@@ -187,7 +187,7 @@ def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> li
     if incident.muted_until is None or incident.muted_until <= as_of:
         found.append(Button("Mute for 24 h", MuteIncident(incident.id, DAY).words()))
     else:
-        found.append(Button("Unmute", MuteIncident(incident.id, None).words()))
+        found.append(Button("End the mute", MuteIncident(incident.id, None).words()))
     task = str(incident.facts.get("task", ""))
     return [*found, *offer_runbook(runbooks, task, *incident.queues)]
 

@@ -108,13 +108,11 @@ def _notes(report: IncidentsReport) -> Part:
 def render_taken(report: IncidentReport, by: str) -> Message:
     """The answer to somebody who typed it; a button changes only the message it is on."""
     one = report.incident
-    done = {"taken": "is on", "dropped": "is no longer on", "muted": "muted", "unmuted": "unmuted"}
-    who = name_actor(f"slack:{by}")
-    line: Line = ["✅ ", who, " ", bold(f"{done[report.done]} {one.name}.")]
-    about: Line = [f"{tell_verdict(one)}."]
+    done = {"dropped": "given back", "unmuted": "no longer muted"}.get(report.done, report.done)
+    line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(f"slack:{by}")]
     if report.done == "muted" and one.muted_until is not None:
-        about = ["Until ", when(one.muted_until, report.as_of), f": {tell_verdict(one)}."]
-    return pack([paragraph(line, about)])
+        line = [*line, " until ", when(one.muted_until, report.as_of)]
+    return pack([paragraph([*line, "."], [f"{tell_verdict(one)}."])])
 
 
 MESSAGES: Messages = {
