@@ -158,3 +158,14 @@ def test_who_types_it_is_answered():
     assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", "webhook is 23 min behind."]
     assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
     assert answer("dropped")[0] == "✅ I-14 is given back by <@U0ANA>."
+
+
+def test_jobs_that_wait_are_counted_up_to_a_thousand():
+    many = replace(NO_WORKER, facts={"waiting": 1000})
+    assert text(many).startswith("🔴 No worker is alive; 1,000 jobs or more wait.")
+    assert text(replace(NO_WORKER, facts={"waiting": 1})).startswith(
+        "🔴 No worker is alive; 1 job waits."
+    )
+    queue = text(KINDS[1])
+    assert queue.startswith("🔴 No worker listens to reports; 3 jobs wait.")
+    assert "the oldest is job 4690" in queue

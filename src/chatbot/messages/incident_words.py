@@ -144,7 +144,7 @@ def tell_which(incident: Incident) -> Line:
     ids, facts = list(incident.facts.get("job_ids") or ()), incident.facts
     if incident.kind is IncidentKind.JOBS_STUCK and ids:
         return [" · ", *list_ids(ids, int(facts.get("jobs", len(ids))))]
-    if incident.kind in {IncidentKind.QUEUE_BEHIND, IncidentKind.GROUP} and facts.get("job_id"):
+    if facts.get("job_id") and incident.kind is not IncidentKind.MAINTENANCE_OVERDUE:
         which = "e.g. " if incident.kind is IncidentKind.GROUP else "the oldest is "
         return [f" · {which}job ", code(str(facts["job_id"]))]
     return []

@@ -42,7 +42,7 @@ KINDS: tuple[Incident, ...] = (
     _one(12, IncidentKind.NO_WORKER, "", 840.0, 60.0, queues=("email", "webhook"),
          facts={"waiting": 214}, folded=(BEHIND,)),
     _one(13, IncidentKind.NO_WORKER, "reports", 840.0, 60.0, queues=("reports",),
-         facts={"waiting": 3}),
+         facts={"waiting": 3, "job_id": 4690, "task": "team.tasks.build_report"}),
     _one(14, IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, 900.0, since=ago(23), worst=1500.0,
          queues=("webhook",), facts={"job_id": 4711, "task": WEBHOOK}),
     _one(15, IncidentKind.FAILURES_HIGH, "webhook", 240.0, 60.0, queues=("webhook",),

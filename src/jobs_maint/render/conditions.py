@@ -9,16 +9,18 @@ from jobs_maint.render.verdict import count_noun
 
 __all__ = ["say_condition"]
 
+MOST_COUNTED = 1_000
+"""Jobs of a queue that wait are not counted beyond."""
+
 
 def say_condition(what: Incident | Condition) -> str:
     """One sentence without its full stop; raw text: names in it are the team's."""
     facts, subject, kind = what.facts, what.subject, what.kind
     if kind is IncidentKind.NO_WORKER:
+        none = f"No worker listens to {subject}" if subject else "No worker is alive"
         waiting = int(facts.get("waiting", 0))
-        wait = f"{count_noun(waiting, 'job')} {'waits' if waiting == 1 else 'wait'}"
-        if subject:
-            return f"No worker listens to {subject}; {wait}"
-        return f"No worker is alive; {wait}"
+        some = count_noun(waiting, "job") + (" or more" if waiting >= MOST_COUNTED else "")
+        return f"{none}; {some} {'waits' if waiting == 1 else 'wait'}"
     if kind is IncidentKind.QUEUE_BEHIND:
         return f"{subject} is {format_age(what.value)} behind"
     if kind is IncidentKind.FAILURES_HIGH:
