@@ -8,13 +8,16 @@ where that cannot be done, the message says that it may be a repeat.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import procrastinate
 
+from chatbot.digests.finding import EVENT, find_posted, put_note
 from chatbot.digests.retrying import UntilItIsSent
 from chatbot.digests.schedule import build_utc_cron, get_period, is_due
 from chatbot.digests.windows import Windows
@@ -24,12 +27,10 @@ from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.identity import is_shared_outside
-from chatbot.slack.own_messages import Metadata, find_own_message
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
-from jobs_maint.actions import CloseDigest, ListUnsureDigests, OpenDigest
-from jobs_maint.database import Pool, identify_database
+from jobs_maint.actions import CloseDigest, OpenDigest
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.settings import MaintSettings
@@ -39,20 +40,23 @@ __all__ = ["build_blueprint"]
 
 log = logging.getLogger(__name__)
 
-EVENT = "jobs_maint_digest"
 PRIORITY = 10
-PAGES = 5
-"""Of 200 messages each: how far back in its channel a digest looks for itself."""
 NO_PLACE = {"channel_not_found", "is_archived", "not_in_channel", "is_ext_shared"}
 MAY_BE_A_REPEAT = (
     "Part of this may be a repeat: it is not known whether the digest before it arrived."
 )
 
 
-def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrastinate.Blueprint:
+def build_blueprint(
+    settings: ChatbotSettings,
+    maint: MaintSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> procrastinate.Blueprint:
     """A fresh one for each call: a blueprint belongs to the app it was added to."""
     blueprint = procrastinate.Blueprint()
-    not_before = NotBefore(time.monotonic)
+    not_before = NotBefore(clock)
     digests = {digest.name: digest for digest in settings.digests}
 
     @blueprint.task(
@@ -70,8 +74,16 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
         tick = datetime.fromtimestamp(timestamp, UTC)
         if not is_due(digest.cron, digest.timezone, tick):
             return "not due"
+        slack = SlackClient(
+            settings, clock=clock, sleep=sleep,
+            environment=maint.environment, not_before=not_before,
+        )  # fmt: skip
         async with jobs_pool(context.app, maint) as pool:
-            return await _send(digest, settings, maint, pool, tick=tick, not_before=not_before)
+            windows = Windows(pool, maint, sleep=sleep)
+            try:
+                return await _send(digest, settings, slack, windows, tick=tick)
+            finally:
+                await slack.close()
 
     for digest in settings.digests:
         blueprint.periodic(
@@ -86,45 +98,43 @@ def build_blueprint(settings: ChatbotSettings, maint: MaintSettings) -> procrast
 async def _send(
     digest: DigestSetting,
     settings: ChatbotSettings,
-    maint: MaintSettings,
-    pool: Pool,
+    slack: SlackClient,
+    windows: Windows,
     *,
     tick: datetime,
-    not_before: NotBefore,
 ) -> str:
     period = get_period(digest.cron, digest.timezone, tick)
     key = secrets.token_urlsafe(16)
     asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
-    slack = SlackClient(settings, environment=maint.environment, not_before=not_before)
-    windows = Windows(pool, maint)
+    slack.stamp.database = await windows.identify_database(slack.stamp.environment)
+    may_look = await find_posted(slack, windows, digest.name)
+    report: DigestReport | None = await windows.do(asked)
+    if report is None:
+        return "no window is due"
+    if digest.when_quiet == "skip" and is_quiet(report):
+        await windows.do(CloseDigest(report.window_id, "quiet"))
+        return "quiet"
     try:
-        slack.stamp.database = await identify_database(pool, slack.stamp.environment)
-        may_look = await _find_posted(slack.web, digest, windows)
-        report: DigestReport | None = await windows.do(asked)
-        if report is None:
-            return "no window is due"
-        if digest.when_quiet == "skip" and is_quiet(report):
-            await windows.do(CloseDigest(report.window_id, "quiet"))
-            return "quiet"
-        try:
-            message = render_digest(report, settings.command, settings.runbooks)
-            if report.maybe_told_until is not None and not may_look:
-                message = add_note(message, MAY_BE_A_REPEAT)
-            posted, problem = await _post(slack, digest, settings, report, message, key, windows)
-        except Exception as exc:
-            # Left open, the window would stay locked for five minutes and retries would skip it.
-            known = isinstance(exc, JobsMaintError)
-            why = str(exc) if known else type(exc).__name__
-            failed = CloseDigest(
-                report.window_id, "failed", windows.channel or digest.channel, error=why,
-                posted_nothing=windows.channel is None or _took_nothing(exc),
-            )  # fmt: skip
-            await windows.do(failed)
-            log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, why)
-            raise
-    finally:
-        await slack.close()
-    await windows.close_sent(report.window_id, posted, problem)
+        message = render_digest(report, settings.command, settings.runbooks)
+        if report.maybe_told_until is not None and not may_look:
+            message = add_note(message, MAY_BE_A_REPEAT)
+        posted, problem = await _post(slack, digest, settings, report, message, key, windows)
+    except Exception as exc:
+        # Left open, the window would stay locked for five minutes and retries would skip it.
+        known = isinstance(exc, JobsMaintError)
+        why = str(exc) if known else type(exc).__name__
+        failed = CloseDigest(
+            report.window_id, "failed", windows.channel or digest.channel, error=why,
+            posted_nothing=windows.channel is None or _took_nothing(exc),
+        )  # fmt: skip
+        await windows.do(failed)
+        log.warning("chatbot.digest_failed name=%s reason=%s", digest.name, why)
+        raise
+
+    async def note_repeat() -> None:
+        await put_note(slack.posting, posted, message)
+
+    await windows.close_sent(report.window_id, posted, problem, note_repeat)
     log.info(
         "chatbot.digest_sent name=%s channel=%s failed=%d",
         digest.name,
@@ -167,35 +177,6 @@ async def _post(
             raise
         note = f"Posted here because its channel {digest.channel} does not take it: {exc}"
         return await post(audit, add_note(message, note)), str(exc)
-
-
-async def _find_posted(web: WebApi, digest: DigestSetting, windows: Windows) -> bool:
-    """Close what was posted without our knowing; False where the app may not or cannot look.
-
-    By the random key alone: another database may have a digest of this name in this channel.
-    """
-    unsure = await windows.do(ListUnsureDigests(digest.name))
-    may_look = True
-    for channel in sorted({channel for _, channel in unsure.values()}):
-        keys = {key for key, (_, where) in unsure.items() if where == channel}
-
-        def is_ours(metadata: Metadata, keys: set[str] = keys) -> bool:
-            return metadata.get("event_type") == EVENT and _read_key(metadata) in keys
-
-        try:
-            found = await find_own_message(web, channel, is_ours, pages=PAGES)
-        except (SlackRefused, SlackUnavailable) as exc:
-            log.info("chatbot.history_not_read name=%s reason=%s", digest.name, exc)
-            may_look = False
-            continue
-        if found is not None:
-            window_id, _ = unsure[_read_key(found["metadata"])]
-            await windows.do(CloseDigest(window_id, "sent", channel, str(found["ts"])))
-    return may_look
-
-
-def _read_key(metadata: Metadata) -> str:
-    return str((metadata.get("event_payload") or {}).get("key"))
 
 
 async def _refuse_outside(web: WebApi, digest: DigestSetting) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from chatbot.slack.posting import Posted
 from jobs_maint.actions import Action, Actor, CloseDigest, HoldDigest
-from jobs_maint.database import Pool
+from jobs_maint.database import Pool, identify_database
 from jobs_maint.errors import AlreadyRunning, DatabaseUnavailable
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -25,14 +26,20 @@ CLOSE_PAUSE = 5.0
 
 
 class Windows:
-    def __init__(self, pool: Pool, maint: MaintSettings) -> None:
+    def __init__(
+        self, pool: Pool, maint: MaintSettings, *, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
         self._pool = pool
         self._maint = maint
+        self._sleep = sleep
         self.channel: str | None = None
         """Where a post was begun."""
 
     async def do(self, action: Action[T]) -> T:
         return await perform(self._pool, Actor.task(DIGEST), action, settings=self._maint)
+
+    async def identify_database(self, environment: str) -> str:
+        return await identify_database(self._pool, environment)
 
     async def hold(self, window_id: int, channel: str) -> None:
         """Right before a post; raises AlreadyRunning where another sender has the window by now."""
@@ -40,15 +47,24 @@ class Windows:
             raise AlreadyRunning("another worker has taken over the window of this digest")
         self.channel = channel
 
-    async def close_sent(self, window_id: int, posted: Posted, problem: str | None) -> None:
+    async def close_sent(
+        self,
+        window_id: int,
+        posted: Posted,
+        problem: str | None,
+        note_repeat: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`note_repeat` is awaited where another message may have told the same meanwhile."""
         sent = CloseDigest(window_id, "sent", posted.channel, posted.ts, problem)
         for tries_left in reversed(range(CLOSE_TRIES)):
             try:
-                await self.do(sent)
+                if await self.do(sent):
+                    await note_repeat()
+                    await self.do(replace(sent, noted=True))
             except DatabaseUnavailable as exc:
                 if not tries_left:
                     raise
                 log.info("chatbot.digest_close_waits reason=%s", exc)
-                await asyncio.sleep(CLOSE_PAUSE)
+                await self._sleep(CLOSE_PAUSE)
             else:
                 return

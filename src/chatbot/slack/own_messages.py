@@ -17,6 +17,7 @@ __all__ = [
     "Metadata",
     "find_own_message",
     "is_same",
+    "list_own_messages",
     "list_thread",
     "make_metadata",
 ]
@@ -43,6 +44,32 @@ def is_same(there: Metadata, ours: Metadata) -> bool:
     )
 
 
+async def list_own_messages(
+    web: WebApi,
+    channel: str,
+    matches: Callable[[Metadata], bool],
+    *,
+    pages: int,
+    most: int,
+    thread: str | None = None,
+) -> list[Mapping[str, Any]]:
+    """What our own bot posted and whose metadata match, of 200 messages a page.
+
+    Of a channel they come the newest first, of a `thread` the oldest first.
+
+    Anybody's app may post the same metadata, so whose message it is counts first.
+    Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
+    """
+    ours = await web.get_identity()
+    found: list[Mapping[str, Any]] = []
+    async for message in web.list_messages(channel, pages=pages, thread=thread):
+        if ours.has_posted(message) and matches(message.get("metadata") or {}):
+            found.append(message)
+            if len(found) == most:
+                break
+    return found
+
+
 async def find_own_message(
     web: WebApi,
     channel: str,
@@ -51,18 +78,9 @@ async def find_own_message(
     pages: int = 1,
     thread: str | None = None,
 ) -> Mapping[str, Any] | None:
-    """The first message that our own bot posted and whose metadata match, of 200 a page.
-
-    Of a channel they come the newest first, of a `thread` the oldest first.
-
-    Anybody's app may post the same metadata, so whose message it is counts first.
-    Raises SlackRefused when the app may not read the channel, SlackUnavailable when nobody knows.
-    """
-    ours = await web.get_identity()
-    async for message in web.list_messages(channel, pages=pages, thread=thread):
-        if ours.has_posted(message) and matches(message.get("metadata") or {}):
-            return message
-    return None
+    """The first of them."""
+    found = await list_own_messages(web, channel, matches, pages=pages, most=1, thread=thread)
+    return found[0] if found else None
 
 
 async def list_thread(web: WebApi, channel: str, ts: str) -> list[Metadata]:

@@ -92,23 +92,38 @@ class Posting:
                 if not exc.maybe_done:
                     raise
                 lost = exc
-            there, may_look = await self._look_up(channel, carried, lost, thread)
-            if there is not None:
-                return there
-            log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
-            again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
-            try:
-                return await self._post_once(channel, again, carried, before, thread)
-            except SlackUnavailable as second:
-                if not may_look:
-                    second.maybe_done = True  # the first one
-                    raise
-                if not second.maybe_done:
-                    raise
-                there, _ = await self._look_up(channel, carried, second, thread)
-                if there is None:
-                    raise
-                return there
+            return await self._post_again(channel, message, carried, before, thread, lost)
+
+    async def _post_again(
+        self,
+        channel: str,
+        message: Message,
+        carried: Metadata,
+        before: Before | None,
+        thread: str | None,
+        lost: SlackUnavailable,
+    ) -> Posted:
+        there, may_look = await self._look_up(channel, carried, lost, thread)
+        if there is not None:
+            return there
+        log.warning("chatbot.post_repeated channel=%s looked=%s", channel, may_look)
+        again = message if may_look else add_note(message, MAY_BE_A_REPEAT)
+        try:
+            return await self._post_once(channel, again, carried, before, thread)
+        except SlackRefused as second:
+            if may_look:
+                raise
+            raise lost from second
+        except SlackUnavailable as second:
+            if not may_look:
+                second.maybe_done = True  # the first one
+                raise
+            if not second.maybe_done:
+                raise
+            there, _ = await self._look_up(channel, carried, second, thread)
+            if there is None:
+                raise
+            return there
 
     async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
         with self.problems.watch(channel):

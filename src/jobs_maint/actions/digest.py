@@ -73,10 +73,12 @@ class HoldDigest(Action[bool]):
 
 
 @dataclass(frozen=True, slots=True)
-class CloseDigest(Action[None]):
+class CloseDigest(Action[bool]):
     """Record the outcome of an opened window; only `sent` and `quiet` advance it.
 
-    `posted_nothing`: it is certain that Slack took no message.
+    `posted_nothing`: it is certain that Slack took no message. True: nothing was recorded, because
+    this sender was taken for dead and another one may have told the same; the message has to say
+    so first (`noted`).
     """
 
     window_id: int
@@ -85,6 +87,7 @@ class CloseDigest(Action[None]):
     ts: str | None = None
     error: str | None = None
     posted_nothing: bool = False
+    noted: bool = False
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"

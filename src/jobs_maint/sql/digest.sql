@@ -51,6 +51,16 @@ DELETE FROM jobs_maint_digests WHERE id = %(window_id)s AND state = 'sending' RE
 UPDATE jobs_maint_digests SET opened_at = clock_timestamp(), channel = %(channel)s
 WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
 
+-- name: find_told_again (window_id)
+-- Whether a message of a later sender has told a part of this window, or may have: this one's was
+-- taken for dead.
+SELECT EXISTS (
+    SELECT 1 FROM jobs_maint_digests own
+    JOIN jobs_maint_digests other ON other.name = own.name AND other.until > own.since
+    WHERE own.id = %(window_id)s AND other.id > own.id AND other.since < own.until
+      AND (other.state = 'sent' OR (other.key IS NOT NULL AND other.channel IS NOT NULL))
+) AS again;
+
 -- name: close_window (window_id, state, channel, ts, error, posted_nothing)
 -- A window given up by mistake is `sent` when its message turns out to be in the channel.
 UPDATE jobs_maint_digests

@@ -49,14 +49,14 @@ async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
     )
 
 
-async def close_digest(call: Call[CloseDigest]) -> None:
+async def close_digest(call: Call[CloseDigest]) -> bool:
     asked = call.action
-    await write(
+    return await write(
         call,
         lambda conn: close_window(
             conn, asked.window_id, asked.state,
             channel=asked.channel, ts=asked.ts, error=asked.error,
-            posted_nothing=asked.posted_nothing,
+            posted_nothing=asked.posted_nothing, noted=asked.noted,
         ),
     )  # fmt: skip
 

@@ -174,11 +174,20 @@ async def close_window(
     ts: str | None = None,
     error: str | None = None,
     posted_nothing: bool = False,
+    noted: bool = False,
 ) -> bool:
-    """Record the outcome of an opened window; False when another process already closed it."""
-    rows = await fetch_all(
+    """Record the outcome of an opened window, unless another process already closed it.
+
+    True, and nothing is recorded, where its message has to say first that it may be a repeat.
+    """
+    queries = load_queries("digest")
+    if state == "sent" and not noted:
+        found = await fetch_one(conn, queries["find_told_again"], {"window_id": window_id})
+        if found["again"]:
+            return True
+    await fetch_all(
         conn,
-        load_queries("digest")["close_window"],
+        queries["close_window"],
         {
             "window_id": window_id,
             "state": state,
@@ -188,4 +197,4 @@ async def close_window(
             "posted_nothing": posted_nothing,
         },
     )
-    return bool(rows)
+    return False
