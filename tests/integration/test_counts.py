@@ -9,10 +9,12 @@ import pytest
 from tests.support.server import Server
 
 from jobs_maint.database import open_pool, transaction
-from jobs_maint.operations.digest.windows import summarise_now
+from jobs_maint.operations.digest.summary import Summing, summarise_now
 from jobs_maint.operations.stats import counts
 from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.redaction import DEFAULT
 from jobs_maint.render import build_data, render_text
+from jobs_maint.settings import MaintSettings
 
 GROUPS = {
     ("big", "succeeded"): 50_000,
@@ -225,9 +227,8 @@ async def test_a_backlog_too_large_to_count_is_estimated_and_marked(
     both = found["mid", "ready"] + GROUPS["small", "ready"]
     assert f"≈{round(both, -1):,} jobs wait" in page
 
-    digest = await summarise_now(
-        large, queue=None, since=timedelta(days=1), maintenance_queue="maintenance"
-    )
+    how = Summing(MaintSettings(), DEFAULT)
+    digest = await summarise_now(large, how, queue=None, since=timedelta(days=1))
     assert digest.estimated == report.estimated
     page = render_text(digest, width=200)
     assert page.count("≈") == 4  # mid's ready, small's scheduled, big's failed, and what it means

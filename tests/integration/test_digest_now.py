@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
+import psycopg
 import pytest
-from tests.support.history import hours, minutes
+from psycopg_pool import AsyncConnectionPool
+from tests.support.history import JobFactory, hours, minutes
 
 from chatbot.messages import render_digest
 from jobs_maint.actions import (
@@ -18,6 +22,8 @@ from jobs_maint.actions import (
     ShowDigest,
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.models import ErrorGroup
+from jobs_maint.operations.digest.summary import sort_by_news
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data, render_text
 from jobs_maint.settings import MaintSettings
@@ -49,7 +55,7 @@ async def test_the_summary_of_the_last_day_adds_up(pool, history):
     assert (report.window_id, report.name) == (0, "now")
     assert (report.failed, report.failed_before, report.succeeded) == (3, 1, 2)
     assert [(g.task, g.count, g.count_before, g.trend) for g in report.groups] == [
-        ("app.hook", 2, 1, "steady"), ("app.mail", 1, 0, "new"),
+        ("app.mail", 1, 0, "new"), ("app.hook", 2, 1, "steady"),
     ]  # fmt: skip
     assert report.until - report.since == timedelta(days=1)
     assert {queue.queue for queue in report.queues} == {"email", "webhook"}
@@ -155,3 +161,78 @@ async def test_a_deleted_jobs_record_that_a_dead_worker_left_is_not_told_as_its_
         )
     report = await ask(pool)
     assert (report.failed, sum(report.slots), report.put_back) == (2, 2, 2)
+
+
+async def test_it_says_which_failed_jobs_are_deleted_next(pool, conn, make_job):
+    for ago in (hours(24 * 89), hours(24 * 88), hours(24 * 80)):
+        await make_job(status="failed", queue="webhook", finished_ago=ago)
+    retried = await make_job(status="failed", queue="webhook", finished_ago=hours(24 * 89))
+    await conn.execute(
+        f"INSERT INTO procrastinate_events (job_id, type, at) VALUES ({retried}, 'failed', now())"
+    )
+    report = await ask(pool)
+    assert (report.expiring.jobs, report.expiring.at_most) == (2, False)
+    line = "2 failed jobs reach their 90 d within 3 d and are deleted then."
+    assert line in render_text(report)
+    await make_job(queue="email")
+    assert (await ask(pool, ShowDigest("email"))).expiring.jobs == 0
+    kept = MaintSettings(keep_failed=None)
+    assert (await perform(pool, ANA, ShowDigest(), settings=kept)).expiring is None
+
+
+async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
+    for queue, began, ended in (("email", 5, 4), ("email", 3, None), ("other", 2, 1), ("", 30, 29)):
+        await conn.execute(
+            "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at,"
+            " resolved_at, value, worst, value_limit, queues, revised_at) SELECT 'queue_behind',"
+            " %(queue)s, CASE WHEN ended IS NULL THEN 'open' ELSE 'resolved' END, began, began,"
+            " now(), ended, 600, 600, 300, ARRAY[%(queue)s], now() FROM (SELECT"
+            " date_trunc('day', now()) - %(began)s * interval '1 hour' AS began,"
+            " date_trunc('day', now()) - %(ended)s::float8 * interval '1 hour' AS ended) AS at",
+            {"queue": queue, "began": began, "ended": ended},
+        )
+    report = await ask(pool, ShowDigest(since=timedelta(hours=48)))
+    assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
+    mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
+    page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=48)), mail))
+    assert "Incident 19:00–20:00 UTC: email is 10 min behind." in page
+    assert "Incident since 21:00 UTC: email is 10 min behind." in page
+    assert "other" not in page
+
+
+class Interrupted(psycopg.AsyncCursor):
+    """Another session fails a job while the queues are looked at, before the failures are."""
+
+    jobs: ClassVar[list[JobFactory]] = []
+
+    async def execute(self, query, *args, **kwargs):
+        found = await super().execute(query, *args, **kwargs)
+        if "n_live_tup" in str(query):
+            await self.jobs.pop()(status="failed", finished_ago=minutes(1))
+        return found
+
+
+async def test_all_of_it_is_of_one_moment(database_url, make_job):
+    Interrupted.jobs.append(make_job)
+    kwargs = {"cursor_factory": Interrupted}
+    async with AsyncConnectionPool(database_url, kwargs=kwargs, min_size=1) as watched:
+        opened = await ask(watched, DAILY, Actor.task("chatbot:send_digest"))
+    assert Interrupted.jobs == []
+    assert (opened.failed, opened.queues) == (0, ())
+
+
+def test_the_news_comes_first_then_what_goes_on_then_what_is_muted_or_gone():
+    group = ErrorGroup("app.task", "E", "text", 1, 0, "new", True)
+    until = datetime.now(UTC)
+    groups = (
+        replace(group, message="steady", count=90, state="ongoing"),
+        replace(group, message="muted", count=80, state="new", muted_until=until),
+        replace(group, message="gone", count=0, state="quiet"),
+        replace(group, message="small", count=1, state="new"),
+        replace(group, message="back", count=5, state="regressed"),
+        replace(group, message="rising", count=70, state="rising"),
+        replace(group, message="large", count=2, state="new"),
+    )
+    assert [one.message for one in sort_by_news(groups)] == [
+        "large", "small", "back", "rising", "steady", "muted", "gone",
+    ]  # fmt: skip

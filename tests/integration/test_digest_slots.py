@@ -5,14 +5,16 @@ from datetime import timedelta
 import pytest
 from tests.support.history import hours, minutes
 
-from jobs_maint.operations.digest.windows import summarise_now
+from jobs_maint.operations.digest.summary import Summing, summarise_now
 from jobs_maint.operations.failures.groups import list_errors
+from jobs_maint.redaction import DEFAULT
+from jobs_maint.settings import MaintSettings
 
 DAY = timedelta(hours=24)
 
 
 async def summarise(conn):
-    return await summarise_now(conn, queue=None, since=DAY, maintenance_queue="jobs_maint")
+    return await summarise_now(conn, Summing(MaintSettings(), DEFAULT), queue=None, since=DAY)
 
 
 async def test_failures_are_counted_in_the_two_hours_they_fell_into(conn, make_job):

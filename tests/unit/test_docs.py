@@ -197,7 +197,8 @@ PARTS = {
 }
 HOMES = {"ErrorGroup": "errors", "ItemResult": "retry", "QueueStats": "stats",
          "SkipGroup": "preview", "StuckJob": "stuck", "Incident": "incidents",
-         "Condition": "incidents", "HistoryEntry": "incidents"}  # fmt: skip
+         "Condition": "incidents", "HistoryEntry": "incidents",
+         "MaintenanceRun": "stats"}  # fmt: skip
 """Where the fields are explained of what several kinds hold."""
 ADDED = {
     "failed": {"not_shown"}, "retry": {"done", "skipped", "kind"}, "preview": {"expected"},

@@ -9,9 +9,23 @@ from typing import ClassVar
 
 from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorGroup
-from jobs_maint.models.stats import QueueStats
+from jobs_maint.models.incidents import Incident
+from jobs_maint.models.stats import MaintenanceRun, QueueStats
 
-__all__ = ["DigestReport"]
+__all__ = ["DigestReport", "Expiring"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """Failed jobs that reach the age at which the purge deletes them within a span.
+
+    `at_most`: there are too many to look at each, and some may have been retried since.
+    """
+
+    jobs: int
+    keep_seconds: float
+    within_seconds: float
+    at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +70,8 @@ class DigestReport(Report):
     """`failed` over twelve equal parts of the window, also of groups that are not shown."""
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By queue, the fields of `queues` that are estimates."""
+    maintenance: tuple[MaintenanceRun, ...] = ()
+    expiring: Expiring | None = None
+    """None where failed jobs are never deleted, or there are too many for some queues to tell."""
+    incidents: tuple[Incident, ...] = ()
+    """Of the window: open at its end, or over within it."""

@@ -6,7 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
-from jobs_maint.render.conditions import say_condition
+from jobs_maint.render.conditions import say_condition, say_incident
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.remembered import say_state
@@ -17,6 +17,7 @@ from jobs_maint.render.verdict import (
     build_verdict,
     count_noun,
     format_rate,
+    say_expiring,
     sort_queues,
     tell_outcome,
     tell_survey,
@@ -38,6 +39,8 @@ __all__ = [
     "safe_word",
     "say_condition",
     "say_coverage",
+    "say_expiring",
+    "say_incident",
     "say_state",
     "short_task",
     "sort_queues",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render.safe import short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["say_condition"]
+__all__ = ["say_condition", "say_incident"]
+
+
+def say_incident(one: Incident, until: datetime) -> str:
+    """`02:10–02:51 UTC: no worker is alive`, as a digest that ends at `until` says it."""
+    ended = one.resolved_at
+    begin = f"{one.since.astimezone(UTC):%H:%M}"
+    if ended is None or ended > until:
+        span = f"since {begin} UTC"
+    else:
+        span = f"{begin}–{ended.astimezone(UTC):%H:%M} UTC"
+    said = say_condition(one)
+    return f"{span}: {said[:1].lower()}{said[1:]}"
 
 MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
+from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.lists import groups_table
-from jobs_maint.render.page import Column, Page, Pages
+from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
-from jobs_maint.render.safe import safe_word
-from jobs_maint.render.verdict import count_noun, sort_queues
+from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.verdict import count_noun, say_expiring, sort_queues
 
 __all__ = ["PAGES"]
 
@@ -22,6 +23,8 @@ def render_digest(report: DigestReport, page: Page) -> None:
         "bold red" if report.failed else "bold",
     )
     page.line(_ends(report))
+    for incident in report.incidents:
+        page.line(f"Incident {safe_line(say_incident(incident, report.until))}.", "bold yellow")
     if report.groups:
         page.line()
         groups_table(report.groups, report.until, page)
@@ -37,6 +40,8 @@ def render_digest(report: DigestReport, page: Page) -> None:
     if report.queues:
         page.line()
         _queues_table(report, page)
+    for line in _list_maintenance(report):
+        page.line(line)
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
         page.line(f"Only queues that your role reaches: {queues}.")
@@ -51,6 +56,20 @@ def _ends(report: DigestReport) -> str:
     if report.purged:
         parts.append(f"{count_noun(report.purged, 'finished job')} purged")
     return f"{'; '.join(parts)}."
+
+
+def _list_maintenance(report: DigestReport) -> list[str]:
+    lines = []
+    if report.maintenance:
+        ran = [
+            f"last {short_task(run.task).partition('_')[0]} {clock(run.finished_at, report.until)}"
+            f"{'' if run.succeeded else ' (failed)'}"
+            for run in report.maintenance
+        ]
+        lines.append(f"{_capital(', '.join(ran))}.")
+    if report.expiring is not None and report.expiring.jobs:
+        lines.append(say_expiring(report.expiring))
+    return ["", *lines] if lines else []
 
 
 def _queues_table(report: DigestReport, page: Page) -> None:

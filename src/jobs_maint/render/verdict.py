@@ -9,6 +9,7 @@ from typing import Literal
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import (
     AuditEntry,
+    Expiring,
     Preview,
     PurgeReport,
     QueueStats,
@@ -23,6 +24,7 @@ __all__ = [
     "build_verdict",
     "count_noun",
     "format_rate",
+    "say_expiring",
     "sort_queues",
     "tell_outcome",
     "tell_survey",
@@ -46,6 +48,16 @@ class Verdict:
     level: Level
     headline: str
     second_line: str
+
+
+def say_expiring(expiring: Expiring) -> str:
+    """`41 failed jobs reach their 90 days within 3 days and are deleted then.`"""
+    which = "Up to " if expiring.at_most else ""
+    jobs = count_noun(expiring.jobs, "failed job")
+    reach = "reaches its" if expiring.jobs == 1 else "reach their"
+    then = "is deleted" if expiring.jobs == 1 else "are deleted"
+    age, span = format_age(expiring.keep_seconds), format_age(expiring.within_seconds)
+    return f"{which}{jobs} {reach} {age} within {span} and {then} then."
 
 
 def count_noun(count: int, noun: str, plural: str | None = None) -> str:

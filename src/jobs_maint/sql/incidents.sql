@@ -1,5 +1,9 @@
 -- The incidents, and what the watch remembers. A few rows: what is read here is small.
 
+-- name: find_access
+-- Whether this role may read the incidents; not where the table is not there.
+SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_incidents'), 'SELECT'), false) AS readable;
+
 -- name: list_open
 -- By jobs_maint_incidents_open_idx.
 SELECT * FROM jobs_maint_incidents WHERE state = 'open' ORDER BY id LIMIT 1000;

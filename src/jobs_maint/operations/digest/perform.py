@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jobs_maint.actions import CloseDigest, HoldDigest, ListUnsureDigests, OpenDigest, ShowDigest
-from jobs_maint.call import Call, Handlers, read, write
+from jobs_maint.call import Call, Handlers, describe_error, read, write
 from jobs_maint.models import DigestReport
+from jobs_maint.operations.digest.summary import Summing, summarise, summarise_now
 from jobs_maint.operations.digest.windows import (
     close_window,
     hold_window,
     list_unsure_windows,
     open_window,
-    summarise_now,
 )
+from jobs_maint.operations.failures.grouping import Window
 
 __all__ = ["HANDLERS"]
 
 
 async def show_digest(call: Call[ShowDigest]) -> DigestReport:
-    asked = call.action
+    asked, how = call.action, Summing(call.settings, call.rules)
     return await read(
         call,
         lambda conn: summarise_now(
-            conn,
-            queue=asked.queue,
-            since=asked.since,
-            maintenance_queue=call.settings.queue,
-            scope=call.scope,
-            rules=call.rules,
+            conn, how, queue=asked.queue, since=asked.since, scope=call.scope
         ),
     )
 
 
 async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
+    """The summary is made of one moment, which the opening cannot be: it sees what others do."""
     asked = call.action
-    return await write(
-        call,
-        lambda conn: open_window(
-            conn,
-            name=asked.name,
-            key=asked.key,
-            period=asked.period,
-            queues=asked.queues,
-            tasks=asked.tasks,
-            groups=asked.groups,
-            maintenance_queue=call.settings.queue,
-            rules=call.rules,
-        ),
+    window = await write(
+        call, lambda conn: open_window(conn, name=asked.name, key=asked.key, period=asked.period)
+    )
+    if window is None:
+        return None
+    wanted = Window(window.since, window.until, asked.queues, asked.tasks)
+    how = Summing(call.settings, call.rules, asked.groups)
+    try:
+        report = await read(call, lambda conn: summarise(conn, how, wanted))
+    except Exception as exc:
+        why = describe_error(exc)[1]
+        await write(
+            call,
+            lambda conn: close_window(conn, window.id, "failed", error=why, posted_nothing=True),
+        )
+        raise
+    return replace(
+        report,
+        window_id=window.id,
+        name=asked.name,
+        truncated_from=window.truncated_from,
+        held_since=window.held_since,
+        maybe_told_until=window.maybe_told_until,
     )
 
 

@@ -1,0 +1,149 @@
+"""The failure summary of a span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import DigestReport, ErrorGroup, Expiring, Incident, StatsReport
+from jobs_maint.operations.failures.grouping import Window, list_groups
+from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.redaction import Rules
+from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
+
+__all__ = ["Summing", "sort_by_news", "summarise", "summarise_now"]
+
+MOST_GROUPS = 10
+"""Groups shown when a person asks; the others are counted."""
+MOST_SORTED = 500
+"""The largest groups, among which the news is looked for."""
+SOON = timedelta(days=3)
+MOST_EXPIRING = 500
+"""Counted one by one."""
+NEWS = ("new", "regressed", "rising")
+
+
+@dataclass(frozen=True, slots=True)
+class Summing:
+    """How any span is summed up: by the settings, without what its reader must not see."""
+
+    settings: MaintSettings
+    rules: Rules
+    groups: int = MOST_GROUPS
+
+
+async def summarise_now(
+    conn: Conn,
+    how: Summing,
+    *,
+    queue: str | None,
+    since: timedelta,
+    scope: QueueScope = ALL_QUEUES,
+) -> DigestReport:
+    """The span that ends now; touches no window.
+
+    Raises as `require_queue` does for a queue that is unknown or outside `scope`.
+    """
+    stats = await get_stats(conn, queue=queue, maintenance_queue=how.settings.queue, scope=scope)
+    until = stats.as_of
+    queues = [escape_glob(queue)] if queue is not None else scope.globs
+    report = await _summarise(conn, how, Window(until - since, until, queues), stats)
+    return replace(report, queue=queue, limited_to_queues=scope.globs)
+
+
+async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
+    scope = QueueScope(tuple(window.queues) if window.queues else None)
+    stats = await get_stats(conn, queue=None, maintenance_queue=how.settings.queue, scope=scope)
+    report = await _summarise(conn, how, window, stats)
+    return replace(
+        report,
+        only_queues=tuple(window.queues) if window.queues else None,
+        only_tasks=tuple(window.tasks) if window.tasks else None,
+    )
+
+
+async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsReport) -> DigestReport:
+    queries, filters = load_queries("digest"), wanted.filters()
+    limit = max(MOST_SORTED, how.groups)
+    found = await list_groups(conn, wanted, limit=limit, rules=how.rules)
+    groups = sort_by_news(found.shown)
+    shown, left = groups[: how.groups], groups[how.groups :]
+    ends = {
+        row["type"]: row["jobs"]
+        for row in await fetch_all(conn, queries["count_other_ends"], filters)
+    }
+    put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    purged = None
+    if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
+        span = {"since": wanted.since, "until": wanted.until}
+        purged = (await fetch_one(conn, queries["count_purged"], span))["jobs"]
+    return DigestReport(
+        window_id=0,
+        name="now",
+        since=wanted.since,
+        until=wanted.until,
+        failed=found.failed,
+        failed_before=found.failed_before,
+        succeeded=ends.get("succeeded", 0),
+        retrying=max(ends.get("deferred_for_retry", 0) - put_back, 0),
+        put_back=put_back,
+        groups=shown,
+        groups_not_shown=sum(1 for group in left if group.count)
+        + (found.groups_not_shown if found.failures_not_shown else 0),
+        failures_not_shown=found.failed - sum(group.count for group in shown),
+        queues=stats.queues,
+        estimated=stats.estimated,
+        purged=purged,
+        slots=found.slots,
+        maintenance=stats.maintenance,
+        expiring=await _count_expiring(conn, how, filters, stats),
+        incidents=await _list_incidents(conn, how, wanted),
+    )
+
+
+def sort_by_news(groups: tuple[ErrorGroup, ...]) -> tuple[ErrorGroup, ...]:
+    """New, back, rising, the rest; then what somebody muted, and what is gone; each by size."""
+
+    def place(group: ErrorGroup) -> tuple[bool, bool, int, int]:
+        rank = NEWS.index(group.state) if group.state in NEWS else len(NEWS)
+        muted = group.muted_until is not None or group.muted_above is not None
+        return not group.count, muted, rank, -group.count
+
+    return tuple(sorted(groups, key=place))
+
+
+async def _count_expiring(
+    conn: Conn, how: Summing, filters: dict[str, Any], stats: StatsReport
+) -> Expiring | None:
+    keep = how.settings.keep_failed
+    if keep is None or not how.settings.purge_cron:
+        return None
+    due = stats.as_of - keep
+    params = {**filters, "due": due, "soon": due + min(SOON, keep), "most": MOST_EXPIRING}
+    row = await fetch_one(conn, load_queries("digest")["count_expiring"], params)
+    at_most = row["ended"] > MOST_EXPIRING
+    if at_most and (filters["queues"] or filters["tasks"]):
+        return None
+    return Expiring(
+        jobs=row["ended"] if at_most else row["jobs"],
+        at_most=at_most,
+        keep_seconds=keep.total_seconds(),
+        within_seconds=min(SOON, keep).total_seconds(),
+    )
+
+
+async def _list_incidents(conn: Conn, how: Summing, wanted: Window) -> tuple[Incident, ...]:
+    """Those of the span, the first first; none where the table is missing or not ours to read."""
+    queries = load_queries("incidents")
+    if not (await fetch_one(conn, queries["find_access"]))["readable"]:
+        return ()
+    rows = await fetch_all(conn, queries["list_open"])
+    rows += await fetch_all(conn, queries["list_resolved"], {"since": wanted.since})
+    there = [redact(read_incident(row), how.rules) for row in rows if row["since"] < wanted.until]
+    scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
+    return tuple(sorted(limit_to(scope, there), key=lambda one: one.since))
