@@ -23,6 +23,7 @@ def say_incident(one: Incident, until: datetime) -> str:
     said = say_condition(one)
     return f"{span}: {said[:1].lower()}{said[1:]}"
 
+
 MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""
 
