@@ -172,7 +172,7 @@ async def test_it_says_which_failed_jobs_are_deleted_next(pool, conn, make_job):
     )
     report = await ask(pool)
     assert (report.expiring.jobs, report.expiring.at_most) == (2, False)
-    line = "2 failed jobs reach their 90 d within 3 d and are deleted then."
+    line = "2 failed jobs reach their 90 days within 3 days and are deleted then."
     assert line in render_text(report)
     await make_job(queue="email")
     assert (await ask(pool, ShowDigest("email"))).expiring.jobs == 0
@@ -195,8 +195,8 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
     assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
     mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
     page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=48)), mail))
-    assert "Incident 19:00–20:00 UTC: email is 10 min behind." in page
-    assert "Incident since 21:00 UTC: email is 10 min behind." in page
+    assert "Incident 19:00–20:00 UTC: email up to 10 min behind." in page
+    assert "Incident since 21:00 UTC: email up to 10 min behind." in page
     assert "other" not in page
 
 

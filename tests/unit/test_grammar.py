@@ -1,7 +1,7 @@
 import builtins
 import contextlib
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
@@ -12,6 +12,7 @@ from jobs_maint.actions import (
     CheckSchema,
     GetJob,
     Grant,
+    ListErrors,
     ListFailed,
     RetryJobs,
     Role,
@@ -276,3 +277,13 @@ def test_help_of_an_unknown_word_suggests_the_one_meant():
         build_help(SHELL, "shell", "retri")
     with pytest.raises(InvalidRequest, match="not a known command"):
         build_help(SHELL, "slack", "schema")
+
+
+def test_errors_of_a_span_that_is_over_read_back_as_they_are_spelt():
+    until = datetime(2026, 3, 29, 6, 0, 31, tzinfo=UTC)
+    asked = ListErrors(None, timedelta(hours=23), 10, until, ("web*", "mail"), ("app.*",))
+    assert parse_words(split_text(asked.words()), "slack").action == asked
+    typed = parse_words(["errors", "--until", "2026-03-29T06:00"], "shell").action
+    assert typed.until == until.replace(second=0)
+    with pytest.raises(InvalidRequest, match="'soon' is not a time; write one in UTC such as"):
+        parse_words(["errors", "--until", "soon"], "shell")

@@ -66,7 +66,7 @@ def test_attempts_that_failed_alike_do_not_repeat_the_error():
 
 
 def group(error, message="", *, recorded=True):
-    return ErrorGroup("app.deliver", error, message, 3, 0, "new", recorded)
+    return ErrorGroup("app.deliver", error, message, 3, 0, "new", recorded, state="new")
 
 
 def show_groups(*groups):

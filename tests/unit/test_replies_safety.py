@@ -103,7 +103,8 @@ def digest(text, number=40):
     groups = tuple(ErrorGroup(text, text, text, 9, 3, "rising", True) for _ in range(number))
     queues = (QueueStats(text, ready=1, oldest_ready_seconds=900.0),)
     since = NOW - timedelta(days=1)
-    report = DigestReport(1, text, since, NOW, 400, 6, 1, 1, 1, groups, 5, 40, queues, 12)
+    failed = 9 * number + 40
+    report = DigestReport(1, text, since, NOW, failed, 6, 1, 1, 1, groups, 5, 40, queues, 12)
     only = replace(report, only_queues=(text, text), only_tasks=(text,))
     return render_digest(only, "/jobs")
 

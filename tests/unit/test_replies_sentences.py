@@ -81,7 +81,8 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
     start = (until - timedelta(hours=hours, seconds=-29)).strftime("%H:%M")
     step = round(hours * 5)
     said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60}-hour"
-    assert title == f"Failed jobs, {said} slots, {start} to 08:00 UTC"
+    about = "" if step == hours * 5 else "≈"
+    assert title == f"Failed jobs, {about}{said} slots, {start} to 08:00 UTC"
     assert labels[0] == (start if ":" in labels[0] else start[:2])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatbot.messages.audit import render_audit
 from chatbot.messages.details import render_details, render_details_view, render_loading_view
 from chatbot.messages.digest import is_quiet, render_digest
+from chatbot.messages.digest_thread import render_thread
 from chatbot.messages.doctor import render_doctor
 from chatbot.messages.errors import (
     add_note,
@@ -58,6 +59,7 @@ __all__ = [
     "render_stats",
     "render_stopped",
     "render_stuck",
+    "render_thread",
     "render_too_late",
     "render_unexpected",
     "render_workers",

@@ -73,9 +73,11 @@ def _to_the_minute(at: datetime) -> datetime:
 
 
 def _say(step: timedelta) -> str:
-    """`2-hour`, `2 h 5 min`."""
-    hours, minutes = divmod(round(step.total_seconds() / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours}-hour"
+    """`2-hour`, `2 h 5 min`; `≈` where that is rounded by more than the seconds of a window."""
+    whole = round(step.total_seconds() / 60)
+    hours, minutes = divmod(whole, 60)
+    about = "≈" if abs(step.total_seconds() - 60 * whole) > 5 else ""
+    return f"{about}{hours} h {minutes} min" if minutes else f"{about}{hours}-hour"
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
@@ -24,72 +25,81 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import count, cut, name_queue, say_change, say_span, short_task
-from jobs_maint.actions import ListFailed, plain_name
-from jobs_maint.durations import format_age, parse_window
+from jobs_maint.actions import ListErrors, ShowStats, plain_name
+from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
-from jobs_maint.render import say_coverage
+from jobs_maint.render import say_coverage, say_expiring, say_incident, say_person, say_state
 
-__all__ = ["MESSAGES", "is_quiet", "render_digest"]
+__all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
 
 BEHIND = 300.0
 IN_A_BLOCK = 10
+MOST_IN_CHANNEL = 3
+"""Groups in a message that has all of them in its thread."""
+MOST_INCIDENTS = 3
 
 
-def render_digest(report: DigestReport, command: str, runbooks: Runbooks = NO_RUNBOOKS) -> Message:
+def render_digest(
+    report: DigestReport,
+    command: str,
+    runbooks: Runbooks = NO_RUNBOOKS,
+    *,
+    has_thread: bool = False,
+) -> Message:
+    """`has_thread`: only what cannot wait; `render_thread` has the rest."""
     span, before = say_span((report.until - report.since).total_seconds())
     lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
     lines += [[line] for line in _second_lines(report)]
     head = [paragraph(*lines)]
     if chart := draw_failures(report):
         head.append(chart)
-    tail: list[Part] = []
-    listed = _list_them(report)
-    if report.failed:
-        label = f"Show {count(report.failed, 'failure')}"
-        read = link_runbooks(runbooks, [group.task for group in report.groups])
-        tail.append(buttons(Button(label, listed.words()), *read))
-    tail.append(_context(report))
-    errors = name_errors(report.groups)
+    there = [group for group in report.groups if group.count]
+    shown = there[:MOST_IN_CHANNEL] if has_thread else there
+    tail = [buttons(*_clicks(report, shown, runbooks)), _context(report, has_thread=has_thread)]
     groups = [
-        _group(group, error, before) for group, error in zip(report.groups, errors, strict=True)
+        _group(group, error, before) for group, error in zip(shown, name_errors(shown), strict=True)
     ]
+    if has_thread:
+        if len(there) > len(shown) or report.groups_not_shown:
+            groups.append(_others(report, there, shown))
+        return pack(head, [[paragraph(*groups)]] if groups else [], tail=tail)
     # Lines in one block are close together; what does not fit is left out block by block.
     items = [[paragraph(*groups[i : i + IN_A_BLOCK])] for i in range(0, len(groups), IN_A_BLOCK)]
     beyond = 1 if report.groups_not_shown else 0
 
     def more(left: int) -> Part:
-        shown = IN_A_BLOCK * (len(items) + beyond - left)
-        hidden = report.groups[shown:]
-        failures = sum(group.count for group in hidden) + report.failures_not_shown
-        number = len(hidden) + report.groups_not_shown
+        seen = IN_A_BLOCK * (len(items) + beyond - left)
+        number, failures = _count_others(report, there, there[:seen])
         counted = f"{count(number, 'more group')}, {count(failures, 'failure')}, not shown"
-        words = replace(listed, limit=100).words()
+        words = replace(list_errors_of(report), limit=100).words()
         return context([f"{counted} · ", code(f"{command} {words}")])
 
     return pack(head, items, more, tail, beyond=beyond)
 
 
 def is_quiet(report: DigestReport) -> bool:
-    """Whether there is no news: nothing failed, and no queue is behind."""
-    return not report.failed and not _late(report.queues)
+    """Whether there is no news: nothing failed, no queue is behind, and nothing was wrong."""
+    return not report.failed and not _late(report.queues) and not report.incidents
 
 
-def _list_them(report: DigestReport) -> ListFailed:
-    """The request whose answer holds the failures of the digest, and no others."""
-    hours = max(1, -int(-(report.until - report.since).total_seconds() // 3_600))
-    since = parse_window(f"{hours}h")
+def list_errors_of(report: DigestReport) -> ListErrors:
+    """The request whose answer holds the groups of the digest, and no others."""
     queues = report.only_queues
     one = plain_name(queues[0]) if queues and len(queues) == 1 else report.queue
-    return ListFailed(
-        one, since=since, queues=queues if one is None else None, tasks=report.only_tasks
+    return ListErrors(
+        one,
+        since=report.until - report.since,
+        until=report.until,
+        queues=queues if one is None else None,
+        tasks=report.only_tasks,
     )
 
 
 def _dot(report: DigestReport) -> str:
     if not report.failed:
-        return "🟡" if _late(report.queues) else "🟢"
-    worse = report.failed > report.failed_before
-    return "🔴" if worse or any(group.trend == "new" for group in report.groups) else "🟡"
+        return "🟡" if _late(report.queues) or report.incidents else "🟢"
+    news = any(group.state in {"new", "regressed"} and group.count for group in report.groups)
+    return "🔴" if report.failed > report.failed_before or news else "🟡"
 
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:
@@ -123,6 +133,10 @@ def _second_lines(report: DigestReport) -> list[str]:
     if report.retrying:
         parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
     lines = [" ".join(parts)]
+    there = report.incidents[:MOST_INCIDENTS]
+    lines += [f"Incident {say_incident(one, report.until)}." for one in there]
+    if left := len(report.incidents) - len(there):
+        lines.append(f"{count(left, 'more incident')}.")
     if report.truncated_from is not None:
         lost = format_age(report.since - report.truncated_from)
         lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
@@ -140,30 +154,71 @@ def _second_lines(report: DigestReport) -> list[str]:
 
 def _group(group: ErrorGroup, error: str, before: str) -> Line:
     line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
-    return [*line, *_trend(group, before)]
+    line += _trend(group, before)
+    if group.taken_by is not None:
+        line.append(f", {one_line(say_person(group.taken_by), 60)} is on it")
+    if group.muted_until is not None or group.muted_above is not None:
+        line.append(", muted")
+    return line
 
 
 def _trend(group: ErrorGroup, before: str) -> list[Span | str]:
-    if group.trend == "new":
-        return [", ", bold("new")]
+    said = say_state(group)
+    if group.state in {"new", "regressed"}:
+        return [", ", bold(said)]
     if group.count == group.count_before:
         return [f", same as {before}"]
-    return [f", was {group.count_before:,}"]
+    return [f", {f'{said}, ' if said else ''}was {group.count_before:,}"]
 
 
-def _context(report: DigestReport) -> Part:
+def _count_others(
+    report: DigestReport, there: Sequence[ErrorGroup], shown: Sequence[ErrorGroup]
+) -> tuple[int, int]:
+    """Groups and failures beside those that are shown."""
+    groups = len(there) - len(shown) + report.groups_not_shown
+    return groups, report.failed - sum(group.count for group in shown)
+
+
+def _others(report: DigestReport, there: Sequence[ErrorGroup], shown: Sequence[ErrorGroup]) -> Line:
+    groups, failures = _count_others(report, there, shown)
+    new = report.new_groups - sum(1 for group in shown if group.state == "new")
+    line: list[Span | str] = [bold(f"{failures:,}"), f"  in {count(groups, 'more group')}"]
+    return [*line, f", {new:,} of them ", bold("new")] if new > 0 else line
+
+
+def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbooks) -> list[Button]:
+    row = []
+    if report.failed:
+        label = f"Show {count(report.failed, 'failure')}"
+        row.append(Button(label, list_errors_of(report).words()))
+    if late := _late(report.queues):
+        row.append(Button(f"Show {name_queue(late[0].queue)}", ShowStats(late[0].queue).words()))
+    return [*row, *link_runbooks(runbooks, [group.task for group in shown])]
+
+
+def _context(report: DigestReport, *, has_thread: bool) -> Part:
     now: datetime = report.until
-    purged = f"{count(report.purged, 'finished job')} purged" if report.purged else "none purged"
-    back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
     exact = report.until - report.since < timedelta(minutes=5)
     times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
-    span: list[Span | str] = [times[0], " to ", times[1]]
-    told = back if report.purged is None else f"{purged} · {back}"
-    lines: list[Line] = [[*span, f" · {told}"]]
+    line: list[Span | str] = [times[0], " to ", times[1]]
+    lines: list[Line] = [line]
+    if has_thread:
+        line.append(f" · {'groups, ' * bool(report.groups)}queues and maintenance in the thread")
+    else:
+        line.append(f" · {say_maintenance(report)}")
+        if report.expiring is not None and report.expiring.jobs:
+            lines.append([say_expiring(report.expiring)])
     if report.limited_to_queues is not None:
         names = ", ".join(name_queue(queue) for queue in report.limited_to_queues[:20])
         lines.append([cut(f"only queues that your role reaches: {names}", 300)])
     return context(*lines)
+
+
+def say_maintenance(report: DigestReport) -> str:
+    """`12,044 finished jobs purged · none rescued`."""
+    purged = f"{count(report.purged, 'finished job')} purged" if report.purged else "none purged"
+    back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
+    return back if report.purged is None else f"{purged} · {back}"
 
 
 MESSAGES: Messages = {

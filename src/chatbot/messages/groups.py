@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from chatbot.messages.alike import describe_error, find_filter, matches, offer_retry
 from chatbot.messages.group_names import name_errors
@@ -44,9 +44,9 @@ from jobs_maint.actions import (
     escape_glob,
 )
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render import say_state
+from jobs_maint.render import say_coverage, say_state
 
-__all__ = ["MESSAGES", "render_errors"]
+__all__ = ["MESSAGES", "render_errors", "render_group"]
 
 PER_PAGE = 10
 LONGEST_WORDS = 1_500
@@ -73,9 +73,16 @@ def render_errors(
         if len(lines) > PER_PAGE:
             tail.append(context([f"{len(lines) - PER_PAGE:,} more gone"]))
     tail += [context(note) for note in _notes(report)]
-    asked = ListErrors(report.queue, timedelta(seconds=report.since_seconds), len(report.groups))
+    asked = ListErrors(
+        report.queue,
+        timedelta(seconds=report.since_seconds),
+        len(report.groups),
+        report.until,
+        report.queues,
+        report.tasks,
+    )
     items = [
-        _item(group, report, before, runbooks, with_buttons=i % PER_PAGE < WITH_BUTTONS)
+        render_group(group, report, before, runbooks, with_buttons=i % PER_PAGE < WITH_BUTTONS)
         for i, group in enumerate(there)
     ]
 
@@ -102,15 +109,19 @@ def _headline(
     report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
 ) -> list[Line]:
     where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
+    where += say_coverage(report.queues, report.tasks)
+    lately = f"in the last {span}"
+    if report.until is not None:
+        lately = f"in the {span} to {report.until.astimezone(UTC):%-d %b %H:%M} UTC"
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
         return [
-            ["🟢 ", bold(f"No job failed{where} in the last {span}.")],
+            ["🟢 ", bold(f"No job failed{where} {lately}.")],
             [change],
         ]
     largest = there[0]
     worse = report.failed > report.failed_before or largest.state in {"new", "regressed"}
-    verdict = f"{count(report.failed, 'failure')}{where} in the last {span}"
+    verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
     groups = len(there) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
     if groups == 1:
@@ -127,7 +138,7 @@ def _headline(
     return [*lines, second]
 
 
-def _item(
+def render_group(
     group: ErrorGroup,
     report: ErrorsReport,
     before: str,
@@ -183,7 +194,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     details = [Button("Details", GetJob(one).words()) for one in sample]
     if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
         return details
-    since = timedelta(seconds=report.since_seconds)
+    since = _look_back(report)
     error = find_filter(group)
     wanted = JobFilter(
         None if report.queue is None else escape_glob(report.queue),
@@ -191,19 +202,28 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         task=escape_glob(group.task),
         error=error,
         since=since,
+        queues=report.queues,
     )
     others = [other for other in report.groups if other is not group and other.task == group.task]
     exact = not any(matches(other, error) for other in others)
     if group.count == 1:
         return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
     retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
-    listed = ListFailed(report.queue, group.task, error, since).words()
+    listed = ListFailed(report.queue, group.task, error, since, queues=report.queues).words()
     if error is None and (report.groups_not_shown or not exact):
         # No words find exactly these; the list of all failures of the task lets a person choose.
         named = retry if len(group.job_ids) == failed else []
         return [Button(f"Show all of {short_task(group.task)}", listed), *named]
     what = count(failed, "failure" if failed == group.count else "failed job")
     return [Button(f"Show {what}", listed), *retry]
+
+
+def _look_back(report: ErrorsReport) -> timedelta:
+    """What `--since` means is counted from now, for which whole hours are enough."""
+    if report.until is None:
+        return timedelta(seconds=report.since_seconds)
+    begin = report.until - timedelta(seconds=report.since_seconds)
+    return timedelta(hours=max(1, -(-(report.as_of - begin) // timedelta(hours=1))))
 
 
 def _notes(report: ErrorsReport) -> list[Line]:

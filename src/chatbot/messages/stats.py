@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
@@ -14,12 +14,14 @@ from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport
 from jobs_maint.render import build_verdict, sort_queues
 
-__all__ = ["MESSAGES", "render_stats"]
+__all__ = ["MESSAGES", "draw_queues", "render_stats"]
 
 SLOW = 60.0
 """Seconds that the oldest ready job may wait before its row is bold."""
 AT_ONCE = "< 1 s"
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
+Estimated = Mapping[str, Collection[str]]
+"""By queue, the fields that are estimates."""
 _DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
 
@@ -45,7 +47,6 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         notes.append(["≈ is an estimate from part of the table, because many jobs are waiting"])
     there = cut_rows(len(queues), page)
     shown = [queues[i] for i in there]
-    worst = int(there.start == 0 and _in_trouble(shown[0]))
     words = ShowStats(report.queue).words()
     return pack(
         [
@@ -53,9 +54,16 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
             _context(report, notes),
             *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            build_table(HEADER, [_row(q, report) for q in shown], _sentences(shown, report), worst),
+            draw_queues(shown, report.estimated, first=there.start == 0),
         ]
     )
+
+
+def draw_queues(queues: Sequence[QueueStats], estimated: Estimated, *, first: bool = True) -> Part:
+    """The worst one first, and bold where it is in trouble; `first`: it is the first of all."""
+    rows = [_row(queue, estimated) for queue in queues]
+    worst = int(first and _in_trouble(queues[0]))
+    return build_table(HEADER, rows, _sentences(queues, estimated), worst)
 
 
 def _in_trouble(queue: QueueStats) -> bool:
@@ -88,18 +96,18 @@ def _context(report: StatsReport, notes: list[Line]) -> Part:
     return context(line, *notes)  # type: ignore[arg-type]
 
 
-def _row(queue: QueueStats, report: StatsReport) -> tuple[str, ...]:
+def _row(queue: QueueStats, estimated: Estimated) -> tuple[str, ...]:
     return (
         name_queue(queue.queue),
         number(queue.failed_last_hour),
         _oldest(queue) or "–",
-        f"{_about(queue, report)}{number(queue.ready)}",
+        f"{_about(queue, estimated)}{number(queue.ready)}",
         number(queue.failed_last_day),
         number(queue.done_last_day),
     )
 
 
-def _sentences(queues: Sequence[QueueStats], report: StatsReport) -> list[Line]:
+def _sentences(queues: Sequence[QueueStats], estimated: Estimated) -> list[Line]:
     """`webhook: 37 failed in the last hour, oldest waits 14 min`: the row without its zeros."""
     lines: list[Line] = []
     quiet = []
@@ -111,7 +119,7 @@ def _sentences(queues: Sequence[QueueStats], report: StatsReport) -> list[Line]:
         if oldest and oldest != AT_ONCE:
             now.append(f"oldest waits {oldest}")
         if queue.ready:
-            now.append(f"{_about(queue, report)}{queue.ready:,} ready")
+            now.append(f"{_about(queue, estimated)}{queue.ready:,} ready")
         day = [f"{queue.failed_last_day:,} failed"] if queue.failed_last_day else []
         day += [f"{queue.done_last_day:,} done"] if queue.done_last_day else []
         told = [", ".join(now)] if now else []
@@ -126,8 +134,8 @@ def _sentences(queues: Sequence[QueueStats], report: StatsReport) -> list[Line]:
     return lines
 
 
-def _about(queue: QueueStats, report: StatsReport) -> str:
-    return "≈" if "ready" in report.estimated.get(queue.queue, ()) else ""
+def _about(queue: QueueStats, estimated: Estimated) -> str:
+    return "≈" if "ready" in estimated.get(queue.queue, ()) else ""
 
 
 def _oldest(queue: QueueStats) -> str:

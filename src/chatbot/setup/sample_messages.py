@@ -12,6 +12,7 @@ from chatbot.messages.marking import mark_done, tell_who
 from chatbot.messages.result import render_result
 from chatbot.setup import sample_reports as reports
 from chatbot.setup.sample_acts import messages_of_acts
+from chatbot.setup.sample_digests import messages_of_digests
 from chatbot.setup.sample_doctor import doctor, sound
 from chatbot.setup.sample_groups import messages_of_groups
 from chatbot.setup.sample_incidents import messages_of_incidents
@@ -115,6 +116,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     broken = replies.render_unexpected("a1b2c3d4", COMMAND, "retry 7", act=True)
     yield "unexpected", "/jobs retry 7", True, broken
     yield from messages_of_acts()
+    yield from messages_of_digests()
     yield from messages_of_groups()
     yield from messages_of_incidents()
 

@@ -245,4 +245,4 @@ def digest(**fields: Any) -> DigestReport:
     }  # fmt: skip
     values["slots"] = tuple(map(sum, zip(*(one.slots for one in GROUPS), strict=True)))
     values |= {"since": NOW - timedelta(days=1), "until": NOW, "failed": 57, "failed_before": 13}
-    return DigestReport(0, "now", **{**values, **fields})
+    return DigestReport(**{"window_id": 0, "name": "now", **values, **fields})

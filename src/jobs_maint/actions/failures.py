@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from jobs_maint.actions.base import Action, spell
@@ -44,14 +44,29 @@ class ListFailed(Action[FailedJobsReport]):
 
 @dataclass(frozen=True, slots=True)
 class ListErrors(Action[ErrorsReport]):
-    """Failures of a span grouped by task, exception type and normalised message."""
+    """Failures of a span grouped by task, exception type and normalised message.
+
+    The span `since` ends at `until`, else now. `queues` and `tasks` as in `ListFailed`.
+    """
 
     queue: str | None = None
     since: timedelta = timedelta(hours=24)
     limit: int = 10
+    until: datetime | None = None
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
 
     word: ClassVar[str] = "errors"
     verb: ClassVar[str] = "see errors"
 
     def words(self) -> str:
-        return spell("errors", self.queue, since=self.since, limit=self.limit)
+        until = None if self.until is None else f"{self.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return spell(
+            "errors",
+            self.queue,
+            since=self.since,
+            until=until,
+            limit=self.limit,
+            queues=self.queues,
+            tasks=self.tasks,
+        )

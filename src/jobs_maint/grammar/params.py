@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ __all__ = [
     "MARKS",
     "JobIds",
     "Limit",
+    "Moment",
     "Number",
     "PartOf",
     "Window",
@@ -107,6 +109,26 @@ class Window(_SpanType):
             return parse_window(value) if isinstance(value, str) else value
         except InvalidRequest as exc:
             self.fail(str(exc), param, ctx)
+
+
+class Moment(_SpanType):
+    """A time in UTC: `2026-03-29T06:00Z`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(
+                f"{short(text)!r} is not a time; write one in UTC such as 2026-03-29T06:00Z",
+                param,
+                ctx,
+            )
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 class Limit(_NumberType):

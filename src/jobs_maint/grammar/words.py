@@ -14,7 +14,15 @@ from jobs_maint.actions import BulkVerb
 from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.groups import MUTE_PARAMS, TAKE_PARAMS, build_mute, build_take
-from jobs_maint.grammar.params import JobIds, Limit, PartOf, Window, coverage_options, one_id
+from jobs_maint.grammar.params import (
+    JobIds,
+    Limit,
+    Moment,
+    PartOf,
+    Window,
+    coverage_options,
+    one_id,
+)
 from jobs_maint.grammar.sets import (
     CONFIRM_OPTIONS,
     build_cancel,
@@ -98,7 +106,17 @@ _DECLARED = (
         "why jobs fail, in groups",
         ("errors --since 1h", "errors webhook"),
         "Look",
-        (QUEUE, _since(DAY, "24h"), _limit(10)),
+        (
+            QUEUE,
+            _since(DAY, "24h"),
+            click.Option(
+                ["--until"],
+                type=Moment(),
+                help="When the span ends, in UTC, such as 2026-03-29T06:00Z (default now).",
+            ),
+            _limit(10),
+            *coverage_options(),
+        ),
     ),
     Word(
         "status",

@@ -75,3 +75,5 @@ class DigestReport(Report):
     """None where failed jobs are never deleted, or there are too many for some queues to tell."""
     incidents: tuple[Incident, ...] = ()
     """Of the window: open at its end, or over within it."""
+    new_groups: int = 0
+    """How many failed for the first time ever, also of those that are not shown."""

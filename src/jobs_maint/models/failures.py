@@ -195,6 +195,11 @@ class ErrorsReport(Report):
     groups_not_shown: int
     failures_not_shown: int
     limited_to_queues: tuple[str, ...] | None = None
+    until: datetime | None = None
+    """When the span ends, where that is not now."""
+    queues: tuple[str, ...] | None = None
+    tasks: tuple[str, ...] | None = None
+    """Globs that were asked for, as a digest has them."""
 
 
 @dataclass(frozen=True, slots=True)

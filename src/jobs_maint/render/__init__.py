@@ -9,7 +9,7 @@ from jobs_maint.models import Preview
 from jobs_maint.render.conditions import say_condition, say_incident
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
-from jobs_maint.render.remembered import say_state
+from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
     Level,
@@ -41,6 +41,7 @@ __all__ = [
     "say_coverage",
     "say_expiring",
     "say_incident",
+    "say_person",
     "say_state",
     "short_task",
     "sort_queues",

@@ -20,8 +20,23 @@ def say_incident(one: Incident, until: datetime) -> str:
         span = f"since {begin} UTC"
     else:
         span = f"{begin}–{ended.astimezone(UTC):%H:%M} UTC"
-    said = say_condition(one)
-    return f"{span}: {said[:1].lower()}{said[1:]}"
+    return f"{span}: {_name(one)}"
+
+
+def _name(what: Incident) -> str:
+    """What it was, whether or not it is over."""
+    subject = what.subject
+    match what.kind:
+        case IncidentKind.NO_WORKER:
+            return f"no worker for {subject}" if subject else "no worker"
+        case IncidentKind.QUEUE_BEHIND:
+            return f"{subject} up to {format_age(what.worst)} behind"
+        case IncidentKind.FAILURES_HIGH:
+            return f"up to {count_noun(round(what.worst), 'failure')} of {subject} in 15 min"
+        case IncidentKind.JOBS_STUCK:
+            return "jobs without a live worker"
+    said = say_condition(what)
+    return said if what.kind is IncidentKind.GROUP else f"{said[:1].lower()}{said[1:]}"
 
 
 MOST_COUNTED = 1_000

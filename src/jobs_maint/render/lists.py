@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from jobs_maint.durations import format_age, format_wait
+from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
@@ -16,6 +16,7 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
+from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.page import Column, Page, Pages, clock, number
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
@@ -31,10 +32,15 @@ MOST_JOBS = 50
 
 def render_errors(report: ErrorsReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
+    if covered := say_coverage(report.queues, report.tasks):
+        where += f" {safe_line(covered)}"
     span = format_age(report.since_seconds)
+    lately = f"in the last {span}"
+    if report.until is not None:
+        lately = f"in the {span} to {format_time(report.until)}"
     failed = count_noun(report.failed, "failure")
     page.line(
-        f"{failed[:1].upper()}{failed[1:]}{where} in the last {span}, "
+        f"{failed[:1].upper()}{failed[1:]}{where} {lately}, "
         f"{report.failed_before:,} in the {span} before.",
         "bold red" if report.failed else "bold",
     )

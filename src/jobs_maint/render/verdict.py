@@ -17,6 +17,7 @@ from jobs_maint.models import (
     WorkerCounts,
     say_settled,
 )
+from jobs_maint.render.remembered import say_quiet
 
 __all__ = [
     "Level",
@@ -56,7 +57,7 @@ def say_expiring(expiring: Expiring) -> str:
     jobs = count_noun(expiring.jobs, "failed job")
     reach = "reaches its" if expiring.jobs == 1 else "reach their"
     then = "is deleted" if expiring.jobs == 1 else "are deleted"
-    age, span = format_age(expiring.keep_seconds), format_age(expiring.within_seconds)
+    age, span = say_quiet(expiring.keep_seconds), say_quiet(expiring.within_seconds)
     return f"{which}{jobs} {reach} {age} within {span} and {then} then."
 
 

@@ -11,21 +11,23 @@ WHERE name = %(name)s AND state = 'sending' AND opened_at < now() - interval '5 
 -- accepted yet, from where the first attempt began.
 -- An event has the time at which its transaction began, and is seen when that ends: a worker that
 -- waits for a locked job would store a failure behind a closed window. So a window ends before the
--- oldest such wait. `held_since`: it has lasted too long to wait for it.
+-- oldest such wait. `held_since`: it has lasted too long to wait for it. At whole seconds, so that a
+-- person can name them.
 SELECT begun.at AS since, now_.until,
        (last.until IS NULL
            OR full_.until - last.until >= make_interval(secs => %(period_seconds)s / 2))
        AND now_.until > begun.at AS due,
        begun.at < now_.until - make_interval(secs => %(most_seconds)s) AS too_long,
        now_.until - make_interval(secs => %(most_seconds)s) AS earliest,
-       CASE WHEN held.since < now_.until THEN held.since END AS held_since
+       CASE WHEN held.since < full_.until - make_interval(secs => %(held_seconds)s)
+           THEN held.since END AS held_since
 FROM (SELECT now() - make_interval(secs => %(behind_seconds)s) AS until) AS full_
 CROSS JOIN (SELECT min(xact_start) AS since FROM pg_stat_activity
             WHERE datname = current_database() AND state = 'active'
               AND query LIKE '%%procrastinate\_finish\_job%%' AND pid <> pg_backend_pid()) AS held
-CROSS JOIN LATERAL (SELECT CASE WHEN held.since IS NULL THEN full_.until
+CROSS JOIN LATERAL (SELECT date_trunc('second', CASE WHEN held.since IS NULL THEN full_.until
     ELSE least(full_.until, greatest(
-        held.since, full_.until - make_interval(secs => %(held_seconds)s))) END AS until) AS now_
+        held.since, full_.until - make_interval(secs => %(held_seconds)s))) END) AS until) AS now_
 LEFT JOIN (SELECT until FROM jobs_maint_digests
            WHERE name = %(name)s AND state IN ('sent', 'quiet')
            ORDER BY until DESC LIMIT 1) AS last ON true
@@ -33,7 +35,7 @@ LEFT JOIN (SELECT since FROM jobs_maint_digests WHERE name = %(name)s
            ORDER BY until LIMIT 1) AS first ON last.until IS NULL
 CROSS JOIN LATERAL (SELECT coalesce(
     last.until,
-    least(first.since, full_.until - make_interval(secs => %(period_seconds)s))) AS at) AS begun;
+    least(first.since, now_.until - make_interval(secs => %(period_seconds)s))) AS at) AS begun;
 
 -- name: insert_window (name, since, until, key)
 -- No row when another process is sending this digest now.
@@ -77,7 +79,7 @@ WHERE name = %(name)s AND state IN ('sending', 'failed')
   AND until > now() - interval '7 days'
 ORDER BY until DESC LIMIT 500;
 
--- name: group_failures (since, until, queues, tasks, ours, alike, limit, aliases, mains)
+-- name: group_failures (since, until, queues, tasks, reach, ours, alike, limit, aliases, mains)
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
@@ -162,6 +164,7 @@ WITH span AS (
     WHERE at >= span.since
       AND task_name <> ALL (%(ours)s)
       AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+      AND (%(reach)s::text[] IS NULL OR queue_name LIKE ANY (%(reach)s))
       AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 ), one AS (
     SELECT task_name AS task, exception_type, print AS fingerprint, bool_or(recorded) AS recorded,
@@ -209,7 +212,7 @@ SELECT shown.*, coalesce(f.job_id, shown.job_id) AS sample_job_id, coalesce(f.me
 FROM shown LEFT JOIN jobs_maint_failures f ON f.id = shown.record_id
 ORDER BY count DESC, count_before DESC, last_at DESC;
 
--- name: count_messages (since, until, queues, tasks, ours, fingerprints, aliases, mains)
+-- name: count_messages (since, until, queues, tasks, reach, ours, fingerprints, aliases, mains)
 -- Different messages of failures alike that were final. `aliases` and `mains` as in group_failures.
 SELECT task_name AS task, exception_type, coalesce(alias.main, fingerprint) AS fingerprint,
        count(DISTINCT md5(message)) AS messages
@@ -219,6 +222,7 @@ LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
 WHERE failed_at >= %(since)s AND failed_at < %(until)s AND NOT will_retry
   AND fingerprint = ANY (%(fingerprints)s) AND task_name <> ALL (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+  AND (%(reach)s::text[] IS NULL OR queue_name LIKE ANY (%(reach)s))
   AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 GROUP BY 1, 2, 3;
 

@@ -102,6 +102,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         slots=found.slots,
         maintenance=stats.maintenance,
         expiring=await _count_expiring(conn, how, filters, stats),
+        new_groups=sum(1 for group in groups if group.count and group.state == "new"),
         incidents=await _list_incidents(conn, how, wanted),
     )
 

@@ -37,6 +37,8 @@ class Window:
     until: datetime
     queues: Sequence[str] | None = None
     tasks: Sequence[str] | None = None
+    reach: Sequence[str] | None = None
+    """Globs of queues as well: those that whoever asked may see."""
 
     def filters(self) -> dict[str, Any]:
         return {
@@ -44,6 +46,9 @@ class Window:
             "until": self.until,
             "queues": QueueScope(tuple(self.queues) if self.queues else None).like_patterns,
             "tasks": QueueScope(tuple(self.tasks) if self.tasks else None).like_patterns,
+            "reach": QueueScope(
+                tuple(self.reach) if self.reach is not None else None
+            ).like_patterns,
             "ours": OUR_TASKS,
         }
 

@@ -35,6 +35,9 @@ async def list_errors(
     queue: str | None,
     since: timedelta,
     limit: int,
+    until: datetime | None = None,
+    queues: tuple[str, ...] | None = None,
+    tasks: tuple[str, ...] | None = None,
     still_failed: bool = False,
     scope: QueueScope = ALL_QUEUES,
     rules: Rules = DEFAULT,
@@ -42,16 +45,19 @@ async def list_errors(
     """Groups of failures for good, largest first, compared with the span of the same length before.
 
     "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
-    shown. `still_failed`: also look which of them are failed now.
+    shown. `still_failed`: also look which of them are failed now, where the span ends now.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
     as_of: datetime = await get_time(conn)
-    queues = [escape_glob(queue)] if queue is not None else scope.globs
-    window = Window(as_of - since, as_of, queues)
+    reach = [escape_glob(queue)] if queue is not None else scope.globs
+    end = as_of if until is None else min(until, as_of)
+    window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
-    if still_failed and found.failed:
-        found = replace(found, shown=await _add_failed_now(conn, found, queue, since, scope, rules))
+    if still_failed and found.failed and until is None:
+        found = replace(
+            found, shown=await _add_failed_now(conn, found, window, queue, scope, rules)
+        )
     return ErrorsReport(
         as_of=as_of,
         since_seconds=since.total_seconds(),
@@ -62,17 +68,21 @@ async def list_errors(
         groups_not_shown=found.groups_not_shown,
         failures_not_shown=found.failures_not_shown,
         limited_to_queues=scope.globs,
+        until=None if until is None else end,
+        queues=queues,
+        tasks=tasks,
     )
 
 
 async def _add_failed_now(
-    conn: Conn, found: Groups, queue: str | None, since: timedelta, scope: QueueScope, rules: Rules
+    conn: Conn, found: Groups, window: Window, queue: str | None, scope: QueueScope, rules: Rules
 ) -> tuple[ErrorGroup, ...]:
-    queues = scope.like_patterns
+    queues, since, only = scope.like_patterns, window.until - window.since, window.filters()
     few = await find_failed_since(conn, since)
     ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
     params = {
-        "queue": queue, "queues": queues, "task": None, "only_queues": None, "only_tasks": None,
+        "queue": queue, "queues": queues, "task": None,
+        "only_queues": only["queues"], "only_tasks": only["tasks"],
         "records": None, "ids": ids,
         "since_seconds": since.total_seconds(),
     }  # fmt: skip
