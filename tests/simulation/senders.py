@@ -43,13 +43,18 @@ class Fate:
     die_after_post: bool = False
     restart_after_post: bool = False
     suspend_before_post: bool = False
+    at_post: int = 0
+    """Which one is meant: that of the digest, or one of its thread."""
+    posts: int = 0
     dead: bool = False
     asleep: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def meet(self, world: World, slack: str = "") -> None:
         """`slack`: which side of a call: `call`, `post`, `posted`, `called`."""
-        before, after = slack == "post", slack == "posted"
+        self.posts += slack == "post"
+        is_meant = self.posts == self.at_post + 1
+        before, after = slack == "post" and is_meant, slack == "posted" and is_meant
         if self.dead or self._strikes("die", before=before, after=after):
             self.dead = True
             raise Killed

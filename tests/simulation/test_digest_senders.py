@@ -15,7 +15,7 @@ NO_HISTORY = tuple(scope for scope in ALL_SCOPES if "history" not in scope)
 
 @pytest.fixture
 async def world(database_url, monkeypatch):
-    provokes = ("missing_scope",)
+    provokes = ("missing_scope", "is_archived")
     async with open_world(database_url, monkeypatch, HOURLY, provokes=provokes) as opened:
         await opened.fail_jobs(0, ages=[600])
         yield opened
@@ -82,3 +82,63 @@ async def test_that_slack_took_a_digest_is_stored_when_the_database_is_back(worl
     assert await send(world, "ops", Fate(restart_after_post=True)) == "sent"
     assert await states(world) == ["sent"]
     assert len(read_messages(world.slack)) == 1
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        {"die_before_post": True, "at_post": 1},
+        {"die_after_post": True, "at_post": 1},
+        {"die_after_post": True, "at_post": 0},
+    ],
+)
+async def test_whoever_sends_next_completes_the_thread_and_posts_nothing_twice(world, fate):
+    assert await send(world, "ops", Fate(**fate)) == "killed"
+    await world.advance(360)
+    assert await send(world, "ops") == "no window is due"
+    [told] = read_messages(world.slack)
+    assert told.named == (0,)
+    assert [key for key, _ in told.thread] == [f"{told.key}.{number}" for number in (1, 2)]
+    assert not any(repeat for _, repeat in told.thread)
+    assert await send(world, "ops") == "no window is due"
+    assert len(read_messages(world.slack)[0].thread) == 2
+
+
+async def test_slacks_failures_at_a_reply_are_retried_and_leave_one_digest(world):
+    world.slack.set_fault("429", method="chat.postMessage", channel=OPS, retry_after=90)
+    assert await send(world, "ops") == "sent"
+    await world.advance(HOUR)
+    sleeper = await world.start(
+        send(world, "ops", fate := Fate(suspend_before_post=True, at_post=1)), fate
+    )
+    world.slack.set_fault("500", method="chat.postMessage", times=3)
+    fate.woken.set()
+    assert await sleeper == "no window is due"
+    assert [len(told.thread) for told in read_messages(world.slack)] == [2, 1]
+
+
+async def test_a_thread_that_slack_refuses_is_given_up(world):
+    sleeper = await world.start(
+        send(world, "ops", fate := Fate(suspend_before_post=True, at_post=1)), fate
+    )
+    world.slack.set_archived(OPS, True)
+    fate.woken.set()
+    assert await sleeper == "sent"
+    world.slack.set_archived(OPS, False)
+    assert await send(world, "ops") == "no window is due"
+    [told] = read_messages(world.slack)
+    assert told.thread == ()
+
+
+async def test_a_reply_that_comes_late_says_that_it_is_a_repeat(world):
+    sleeper = await world.start(
+        send(world, "ops", fate := Fate(suspend_before_post=True, at_post=1)), fate
+    )
+    await world.advance(360)
+    assert await send(world, "ops") == "no window is due"
+    fate.woken.set()
+    assert await sleeper == "sent"
+    [told] = read_messages(world.slack)
+    assert [(key[-1], repeat) for key, repeat in told.thread] == [
+        ("1", False), ("2", False), ("1", True),
+    ]  # fmt: skip

@@ -149,27 +149,42 @@ async def open_world(
 
 @dataclass(frozen=True)
 class Told:
-    """What a message in a channel says."""
+    """What a message in a channel says, with its thread."""
 
     key: str
-    failures: tuple[int, ...]
     counted: int
     repeat: bool
     ts: str
+    named: tuple[int, ...]
+    """Failures in its thread."""
+    thread: tuple[tuple[str, bool], ...]
+    """Keys of the replies, and whether they say that they may be a repeat."""
 
 
-NAMED = re.compile(r"^[1-9]\d*  f(\d+)\b", re.MULTILINE)
 COUNT = re.compile(r"(\d+|No|no) jobs? failed")
+NAMED = re.compile(r"^[1-9]\d* × f(\d+)\b", re.MULTILINE)
+REPEAT = "may be a repeat"
 
 
 def read_messages(slack: LocalSlack) -> list[Told]:
+    there = [one for place in (OPS, RANDOM) for one in slack.messages(place) if one.metadata]
     told = []
-    for message in (one for place in (OPS, RANDOM) for one in slack.messages(place)):
-        key = message.metadata["event_payload"]["key"]
+    for message in (one for one in there if one.thread_ts is None):
         [said] = COUNT.findall(message.text.splitlines()[0])
-        named = sorted(int(one) for one in NAMED.findall(message.text))
-        repeat = "may be a repeat" in message.text
-        counted = int(said) if said.isdigit() else 0
-
-        told.append(Told(key, tuple(named), counted, repeat, message.ts))
+        replies = [
+            one for one in there if (one.channel, one.thread_ts) == (message.channel, message.ts)
+        ]
+        names = {name for one in replies for name in NAMED.findall(one.text)}
+        told.append(
+            Told(
+                key=message.metadata["event_payload"]["key"],
+                counted=int(said) if said.isdigit() else 0,
+                repeat=REPEAT in message.text,
+                ts=message.ts,
+                named=tuple(sorted(map(int, names))),
+                thread=tuple(
+                    (one.metadata["event_payload"]["key"], REPEAT in one.text) for one in replies
+                ),
+            )
+        )
     return told

@@ -58,7 +58,7 @@ async def find_posted(slack: SlackClient, windows: Windows, name: str) -> bool:
 
 
 async def put_note(posting: Posting, posted: Posted, message: Message) -> None:
-    """Add to a message that is there that another one has told the same."""
+    """Say in a message that is there that another one tells the same."""
     if TOLD_TWICE in message.text:
         return
     try:

@@ -1,6 +1,7 @@
 """The periodic task that sends the digests; `registering` adds it to the team's app.
 
-A digest's window advances only after Slack accepted the message. A failed post is retried later,
+A digest's window advances only after Slack accepted the message, whose thread then gets the rest.
+A failed post is retried later,
 for a window that begins at the same time. If nobody knows whether a post arrived (Slack did not
 answer, or the sender died), the channel is searched for it first, so that it is not sent twice;
 where that cannot be done, the message says that it may be a repeat.
@@ -13,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import procrastinate
@@ -20,8 +22,9 @@ import procrastinate
 from chatbot.digests.finding import EVENT, find_posted, put_note
 from chatbot.digests.retrying import UntilItIsSent
 from chatbot.digests.schedule import build_utc_cron, get_period, is_due
+from chatbot.digests.threads import complete_thread, complete_threads, store_thread
 from chatbot.digests.windows import Windows
-from chatbot.messages import Message, add_note, is_quiet, render_digest
+from chatbot.messages import Message, add_note, is_quiet, render_digest, render_thread
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
@@ -30,7 +33,7 @@ from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posted
 from chatbot.slack.web_api import WebApi
-from jobs_maint.actions import CloseDigest, OpenDigest
+from jobs_maint.actions import CloseDigest, HoldDigest, OpenDigest
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.settings import MaintSettings
@@ -108,6 +111,7 @@ async def _send(
     asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
     slack.stamp.database = await windows.identify_database(slack.stamp.environment)
     may_look = await find_posted(slack, windows, digest.name)
+    await complete_threads(slack, windows, digest.name)
     report: DigestReport | None = await windows.do(asked)
     if report is None:
         return "no window is due"
@@ -115,10 +119,12 @@ async def _send(
         await windows.do(CloseDigest(report.window_id, "quiet"))
         return "quiet"
     try:
-        message = render_digest(report, settings.command, settings.runbooks)
+        message = render_digest(report, settings.command, settings.runbooks, has_thread=True)
+        thread = render_thread(report, settings.command, settings.runbooks)
         if report.maybe_told_until is not None and not may_look:
             message = add_note(message, MAY_BE_A_REPEAT)
-        posted, problem = await _post(slack, digest, settings, report, message, key, windows)
+        held = HoldDigest(report.window_id, digest.channel, store_thread(thread, key))
+        posted, problem = await _post(slack, digest, settings, held, message, key, windows)
     except Exception as exc:
         # Left open, the window would stay locked for five minutes and retries would skip it.
         known = isinstance(exc, JobsMaintError)
@@ -141,6 +147,7 @@ async def _send(
         posted.channel,
         report.failed,
     )
+    await complete_thread(slack, windows, report.window_id, posted)
     return "sent"
 
 
@@ -154,7 +161,7 @@ async def _post(
     slack: SlackClient,
     digest: DigestSetting,
     settings: ChatbotSettings,
-    report: DigestReport,
+    held: HoldDigest,
     message: Message,
     key: str,
     windows: Windows,
@@ -164,7 +171,7 @@ async def _post(
 
     async def post(channel: str, message: Message) -> Posted:
         async def before() -> None:
-            await windows.hold(report.window_id, channel)
+            await windows.hold(replace(held, channel=channel))
 
         return await slack.posting.post(channel, message, metadata=metadata, before=before)
 

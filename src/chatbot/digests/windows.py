@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 CLOSE_TRIES = 120
 CLOSE_PAUSE = 5.0
-"""Seconds. Only this process knows that Slack took the message, so it waits for the database."""
+"""Seconds."""
 
 
 class Windows:
@@ -41,11 +41,11 @@ class Windows:
     async def identify_database(self, environment: str) -> str:
         return await identify_database(self._pool, environment)
 
-    async def hold(self, window_id: int, channel: str) -> None:
+    async def hold(self, held: HoldDigest) -> None:
         """Right before a post; raises AlreadyRunning where another sender has the window by now."""
-        if not await self.do(HoldDigest(window_id, channel)):
+        if not await self.do(held):
             raise AlreadyRunning("another worker has taken over the window of this digest")
-        self.channel = channel
+        self.channel = held.channel
 
     async def close_sent(
         self,
@@ -56,15 +56,16 @@ class Windows:
     ) -> None:
         """`note_repeat` is awaited where another message may have told the same meanwhile."""
         sent = CloseDigest(window_id, "sent", posted.channel, posted.ts, problem)
-        for tries_left in reversed(range(CLOSE_TRIES)):
+        if await self.do_at_last(sent):
+            await note_repeat()
+            await self.do_at_last(replace(sent, noted=True))
+
+    async def do_at_last(self, action: Action[T]) -> T:
+        """Also where the database is away for a while: nobody else knows what Slack took."""
+        for _ in range(CLOSE_TRIES):
             try:
-                if await self.do(sent):
-                    await note_repeat()
-                    await self.do(replace(sent, noted=True))
+                return await self.do(action)
             except DatabaseUnavailable as exc:
-                if not tries_left:
-                    raise
                 log.info("chatbot.digest_close_waits reason=%s", exc)
                 await self._sleep(CLOSE_PAUSE)
-            else:
-                return
+        return await self.do(action)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import DigestReport
 
-__all__ = ["CloseDigest", "HoldDigest", "ListUnsureDigests", "OpenDigest", "ShowDigest"]
+__all__ = [
+    "CloseDigest",
+    "DropPosted",
+    "HoldDigest",
+    "HoldThread",
+    "LeaveThread",
+    "ListThreads",
+    "ListUnsureDigests",
+    "OpenDigest",
+    "ShowDigest",
+]
+
+Post = Mapping[str, Any]
+"""A message as a front end stores it, with a `key` of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +76,14 @@ class ListUnsureDigests(Action[dict[str, tuple[int, str]]]):
 
 @dataclass(frozen=True, slots=True)
 class HoldDigest(Action[bool]):
-    """Keep an opened window for five more minutes; False where it is another sender's by now."""
+    """Keep an opened window for five more minutes; False where it is another sender's by now.
+
+    `thread`: what is to be posted in the thread once the message is there, by whoever is left.
+    """
 
     window_id: int
     channel: str
+    thread: tuple[Post, ...] = ()
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"
@@ -88,6 +106,62 @@ class CloseDigest(Action[bool]):
     error: str | None = None
     posted_nothing: bool = False
     noted: bool = False
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class ListThreads(Action[dict[int, tuple[str, str]]]):
+    """Window → channel and ts of each message of this digest whose thread nobody is completing."""
+
+    name: str
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class HoldThread(Action[Post | None]):
+    """What is to be posted next in the thread of a window that was sent.
+
+    None where all is posted, or another sender is at it: one that was not heard of for five minutes
+    is gone.
+    """
+
+    window_id: int
+    sender: str
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class DropPosted(Action[None]):
+    """What has this key is in the thread now.
+
+    `if_twice`: what is to be done in its place where another sender had said so before.
+    """
+
+    window_id: int
+    key: str
+    if_twice: Post | None = None
+
+    word: ClassVar[str] = "digest"
+    verb: ClassVar[str] = "send digests"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveThread(Action[None]):
+    """Let another sender complete the thread, or nobody where Slack refuses it."""
+
+    window_id: int
+    sender: str
+    refused: bool = False
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"

@@ -47,10 +47,11 @@ RETURNING id;
 -- name: drop_window (window_id)
 DELETE FROM jobs_maint_digests WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
 
--- name: hold_window (window_id, channel)
+-- name: hold_window (window_id, channel, thread)
 -- Right before the message is posted: no row where another sender was given the window meanwhile.
 -- Without a channel nothing was posted yet.
-UPDATE jobs_maint_digests SET opened_at = clock_timestamp(), channel = %(channel)s
+UPDATE jobs_maint_digests
+SET opened_at = clock_timestamp(), channel = %(channel)s, thread = %(thread)s
 WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
 
 -- name: find_told_again (window_id)
@@ -67,9 +68,39 @@ SELECT EXISTS (
 -- A window given up by mistake is `sent` when its message turns out to be in the channel.
 UPDATE jobs_maint_digests
 SET state = %(state)s, channel = %(channel)s, ts = %(ts)s, error = %(error)s, closed_at = now(),
-    key = CASE WHEN NOT %(posted_nothing)s THEN key END
+    key = CASE WHEN NOT %(posted_nothing)s THEN key END,
+    thread = CASE WHEN NOT %(posted_nothing)s THEN thread END
 WHERE id = %(window_id)s
   AND (state = 'sending' OR (state = 'failed' AND %(state)s = 'sent')) RETURNING id;
+
+-- name: list_threads (name)
+-- Messages whose thread lacks something that nobody is posting.
+SELECT id, channel, ts FROM jobs_maint_digests
+WHERE name = %(name)s AND state = 'sent' AND thread IS NOT NULL AND until > now() - interval '7 days'
+  AND (thread_sender IS NULL OR opened_at < now() - interval '5 minutes')
+ORDER BY id LIMIT 100;
+
+-- name: drop_posted (window_id, key)
+UPDATE jobs_maint_digests
+SET thread = CASE WHEN jsonb_array_length(thread) > 1 THEN thread - 0 END
+WHERE id = %(window_id)s AND thread -> 0 ->> 'key' = %(key)s RETURNING id;
+
+-- name: add_to_thread (window_id, post)
+UPDATE jobs_maint_digests SET thread = coalesce(thread, '[]') || %(post)s
+WHERE id = %(window_id)s RETURNING id;
+
+-- name: hold_thread (window_id, sender)
+-- The next post, for a sender that has the thread or is given it now.
+UPDATE jobs_maint_digests SET opened_at = clock_timestamp(), thread_sender = %(sender)s
+WHERE id = %(window_id)s AND state = 'sent' AND thread IS NOT NULL
+  AND (thread_sender IS NULL OR thread_sender = %(sender)s
+       OR opened_at < now() - interval '5 minutes')
+RETURNING thread -> 0 AS post;
+
+-- name: leave_thread (window_id, sender, refused)
+UPDATE jobs_maint_digests
+SET thread_sender = NULL, thread = CASE WHEN NOT %(refused)s THEN thread END
+WHERE id = %(window_id)s AND thread_sender = %(sender)s RETURNING id;
 
 -- name: list_unsure_windows (name)
 -- Windows whose message may be in the channel though nobody closed them as sent.

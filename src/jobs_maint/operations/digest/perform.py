@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from jobs_maint.actions import CloseDigest, HoldDigest, ListUnsureDigests, OpenDigest, ShowDigest
+from jobs_maint.actions import (
+    CloseDigest,
+    DropPosted,
+    HoldDigest,
+    HoldThread,
+    LeaveThread,
+    ListThreads,
+    ListUnsureDigests,
+    OpenDigest,
+    ShowDigest,
+)
 from jobs_maint.call import Call, Handlers, describe_error, read, write
 from jobs_maint.models import DigestReport
 from jobs_maint.operations.digest.summary import Summing, summarise, summarise_now
+from jobs_maint.operations.digest.threads import (
+    drop_posted,
+    hold_thread,
+    leave_thread,
+    list_threads,
+)
 from jobs_maint.operations.digest.windows import (
     close_window,
     hold_window,
@@ -72,14 +90,42 @@ async def close_digest(call: Call[CloseDigest]) -> bool:
 
 async def hold_digest(call: Call[HoldDigest]) -> bool:
     asked = call.action
-    return await write(call, lambda conn: hold_window(conn, asked.window_id, asked.channel))
+    return await write(
+        call, lambda conn: hold_window(conn, asked.window_id, asked.channel, asked.thread)
+    )
 
 
 async def list_unsure(call: Call[ListUnsureDigests]) -> dict[str, tuple[int, str]]:
     return await read(call, lambda conn: list_unsure_windows(conn, call.action.name))
 
 
+async def find_threads(call: Call[ListThreads]) -> dict[int, tuple[str, str]]:
+    return await read(call, lambda conn: list_threads(conn, call.action.name))
+
+
+async def take_thread(call: Call[HoldThread]) -> Mapping[str, Any] | None:
+    asked = call.action
+    return await write(call, lambda conn: hold_thread(conn, asked.window_id, asked.sender))
+
+
+async def drop(call: Call[DropPosted]) -> None:
+    asked = call.action
+    await write(call, lambda conn: drop_posted(conn, asked.window_id, asked.key, asked.if_twice))
+
+
+async def leave(call: Call[LeaveThread]) -> None:
+    asked = call.action
+    await write(
+        call,
+        lambda conn: leave_thread(conn, asked.window_id, asked.sender, refused=asked.refused),
+    )
+
+
 HANDLERS: Handlers = {
+    ListThreads: find_threads,
+    HoldThread: take_thread,
+    DropPosted: drop,
+    LeaveThread: leave,
     ShowDigest: show_digest,
     ListUnsureDigests: list_unsure,
     OpenDigest: open_digest,

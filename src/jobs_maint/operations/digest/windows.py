@@ -7,8 +7,12 @@ the caller, and closed; only `sent` and `quiet` advance it, so a Slack outage lo
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import AlreadyRunning
@@ -28,6 +32,7 @@ BEHIND = timedelta(seconds=30)
 HELD = timedelta(minutes=10)
 """And so much further, where a worker waits to store how a job ended."""
 LONGEST = timedelta(days=7)
+Post = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,10 @@ async def drop_window(conn: Conn, window_id: int) -> None:
     await fetch_all(conn, load_queries("digest")["drop_window"], {"window_id": window_id})
 
 
-async def hold_window(conn: Conn, window_id: int, channel: str) -> bool:
+async def hold_window(conn: Conn, window_id: int, channel: str, thread: Sequence[Post]) -> bool:
     """Right before a post: whether the window is still the caller's."""
-    asked = {"window_id": window_id, "channel": channel}
+    kept = Jsonb([dict(post) for post in thread]) if thread else None
+    asked = {"window_id": window_id, "channel": channel, "thread": kept}
     return bool(await fetch_all(conn, load_queries("digest")["hold_window"], asked))
 
 
