@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from tests.acceptance.test_bot_digests import (
     HOURLY,
+    list_digests,
     on_the_hour,
     open_app,
     run_retries_now,
@@ -86,11 +87,11 @@ async def test_a_post_that_arrived_while_nobody_could_look_is_found_at_the_next_
         await tick(app)
         await work(app)
         assert await states(conn) == ["failed"]
-        assert len(slack.messages(OPS)) == 1
+        assert len(list_digests(slack)) == 1
         await run_retries_now(conn)
         await work(app)
         assert await states(conn) == ["sent"]
-        assert len(slack.messages(OPS)) == 1
+        assert len(list_digests(slack)) == 1
 
 
 async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_gap(
@@ -107,7 +108,7 @@ async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_g
         await make_job(status="failed", error="just now", finished_ago=minutes(5))
         assert await run_tick(app) == "sent"
         assert await states(conn) == ["sent", "failed", "failed", "sent"]
-        [_, message] = slack.messages(OPS)
+        [_, message] = list_digests(slack)
         assert "2 jobs failed in the last 3 hours" in as_text(message)
 
 
@@ -123,13 +124,13 @@ async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
             await age_windows(conn, 60)
             await age_events(conn, 60)
         assert await run_tick(app) == "sent"
-        [message] = slack.messages(OPS)
+        [message] = list_digests(slack)
         assert "1 job failed in the last 3 hours" in as_text(message)
         # So long a gap is cut, and the message says so.
         await conn.execute("UPDATE jobs_maint_digests SET state = 'failed'")
         await age_windows(conn, 60 * 24 * 9)
         assert await run_tick(app) == "sent"
-        assert "are left out" in as_text(slack.messages(OPS)[1])
+        assert "are left out" in as_text(list_digests(slack)[1])
 
 
 async def test_a_failure_that_waits_for_a_locked_row_is_counted_by_the_next_digest(
@@ -154,7 +155,7 @@ async def test_a_failure_that_waits_for_a_locked_row_is_counted_by_the_next_dige
         async with end_held(database_url, conn, await make_job(status="doing")):
             assert await run_tick(app, EACH_MINUTE) == "sent"
         [_, before, counted, unknown] = [
-            " ".join(as_text(one).split()) for one in slack.messages(OPS)
+            " ".join(as_text(one).split()) for one in list_digests(slack)
         ]
     assert "No job failed" in before
     assert "1 job failed" in counted
@@ -169,7 +170,7 @@ async def test_the_digest_of_a_channel_that_is_gone_goes_to_the_audit_channel(da
         app,
     ):
         assert await run_tick(app) == "sent"
-        [message] = slack.messages(OPS)
+        [message] = list_digests(slack)
         assert f"Posted here because its channel {ARCHIVED} does not take it" in message.text
         assert await states(conn) == ["sent"]
         assert await run_tick(app) == "no window is due"
@@ -184,7 +185,7 @@ async def test_a_digest_without_failures_says_first_which_queue_is_behind(
     await make_job(queue="webhook", deferred_ago=minutes(43))
     async with open_app(database_url, {**HOURLY, "when_quiet": "skip"}) as (slack, app):
         assert await run_tick(app) == "sent"
-        [message] = slack.messages(OPS)
+        [message] = list_digests(slack)
         assert as_text(message).startswith(
             "🟡 webhook is 43 min behind; no job failed in the last hour."
         )
@@ -205,7 +206,7 @@ async def test_a_window_that_another_closes_while_it_is_opened_is_not_posted_aga
     )
     async with open_app(database_url, HOURLY) as (slack, app):
         assert await run_tick(app) == "no window is due"
-        assert slack.messages(OPS) == []
+        assert list_digests(slack) == []
     assert await states(conn) == ["sent"]
 
 
@@ -223,4 +224,4 @@ async def test_a_failure_that_nobody_foresaw_leaves_the_window_to_the_retry(
         assert await states(conn) == ["failed"]
         monkeypatch.undo()
         assert await run_tick(app) == "sent"
-        assert len(slack.messages(OPS)) == 1
+        assert len(list_digests(slack)) == 1

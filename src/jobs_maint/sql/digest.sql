@@ -81,8 +81,10 @@ WHERE name = %(name)s AND state = 'sent' AND thread IS NOT NULL AND until > now(
 ORDER BY id LIMIT 100;
 
 -- name: drop_posted (window_id, key)
+-- Whoever completes it leaves it: a reply that comes late can be marked at once.
 UPDATE jobs_maint_digests
-SET thread = CASE WHEN jsonb_array_length(thread) > 1 THEN thread - 0 END
+SET thread = CASE WHEN jsonb_array_length(thread) > 1 THEN thread - 0 END,
+    thread_sender = CASE WHEN jsonb_array_length(thread) > 1 THEN thread_sender END
 WHERE id = %(window_id)s AND thread -> 0 ->> 'key' = %(key)s RETURNING id;
 
 -- name: add_to_thread (window_id, post)
