@@ -32,7 +32,7 @@ def _night(**fields: object) -> DigestReport:
 
 def _bad_night() -> DigestReport:
     groups = tuple(
-        group(300 - i, 0 if i < 20 else 280, "new" if i < 20 else "rising", f"task_{i}",
+        group(300 - i, 0 if i < 20 else 100, "new" if i < 20 else "rising", f"task_{i}",
               "ValueError", f"row {i} is broken", 4000 + i, name=f"E-{i:04x}")
         for i in range(30)
     )  # fmt: skip
