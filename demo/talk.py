@@ -128,6 +128,7 @@ class Talk:
             for user in people:
                 for message in await self._slack.messages(channel, as_user=user):
                     only = f", only {NAMES[user]} sees it" if message.ephemeral else ""
+                    only += ", in a thread" if message.thread_ts is not None else ""
                     head = f"{CHANNELS[channel]}  jobs{{}}{only}:"
                     if message.kind != "command":
                         text = as_text(message, self._width)

@@ -54,7 +54,9 @@ def render_digest(
     if chart := draw_failures(report):
         head.append(chart)
     there = [group for group in report.groups if group.count]
-    shown = there[:MOST_IN_CHANNEL] if has_thread else there
+    shown = there
+    if has_thread and len(there) + report.groups_not_shown > MOST_IN_CHANNEL + 1:
+        shown = there[:MOST_IN_CHANNEL]  # a line for one more group would be no shorter
     tail = [buttons(*_clicks(report, shown, runbooks)), _context(report, has_thread=has_thread)]
     groups = [
         _group(group, error, before) for group, error in zip(shown, name_errors(shown), strict=True)

@@ -1,0 +1,52 @@
+"""A digest: short in the channel, whole in its thread, and its totals add up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from chatbot.messages import render_digest, render_thread
+from chatbot.setup import sample_digests as samples
+from local_slack.text import render_blocks
+
+COUNTED = re.compile(r"^([\d,]+)  \w", re.MULTILINE)
+
+
+def shown(message):
+    return render_blocks(message.blocks, 200)
+
+
+def with_groups(number, beyond=0):
+    report = samples._bad_night()
+    groups = report.groups[:number]
+    failures = sum(group.count for group in groups)
+    return replace(
+        report, groups=groups, groups_not_shown=beyond, failures_not_shown=10 * beyond,
+        failed=failures + 10 * beyond, new_groups=min(number, 20),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("report", "lines"),
+    [(with_groups(1), 1), (with_groups(4), 4), (with_groups(5), 4), (with_groups(30, 270), 4)],
+)
+def test_the_channel_gets_few_lines_whose_numbers_add_up_to_the_verdict(report, lines):
+    text = shown(render_digest(report, "/jobs", has_thread=True))
+    counts = [int(one.replace(",", "")) for one in COUNTED.findall(text)]
+    assert len(counts) == lines
+    assert sum(counts) == report.failed
+    assert ("more group" in text) == (len(report.groups) + report.groups_not_shown > 4)
+    assert "purged" not in text
+
+
+def test_the_thread_has_every_group_with_its_buttons_the_queues_and_what_is_deleted_next():
+    report = with_groups(30, 270)
+    *groups, rest = [shown(one) for one in render_thread(report, "/jobs")]
+    for group in report.groups:
+        [page] = [page for page in groups if f"`{group.name}`" in page]
+        assert f"Preview retry of {group.count}]" in page
+    assert "270 more groups, 2,700 failures, not shown" in rest
+    assert "41 failed jobs reach their 90 days within 3 days" in rest
+    assert all(queue.queue in rest for queue in report.queues)
