@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakSet
@@ -16,6 +14,7 @@ from chatbot.handling.context import Services
 from chatbot.handling.delivery import Answer
 from chatbot.handling.follow_ups import Followed
 from chatbot.handling.problems import explain_refusal
+from chatbot.handling.running import RunningAct
 from chatbot.handling.targets import find_target, target_of_click
 from chatbot.handling.told import note_told
 from chatbot.inbound.slack_request import SlackRequest
@@ -23,14 +22,12 @@ from chatbot.messages import Message
 from chatbot.messages.act_words import read_asked
 from chatbot.messages.marking import tell_who
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
-from chatbot.messages.progress import Progress, render_broken, render_progress
 from chatbot.messages.purge import render_purge
-from chatbot.slack.editing import Target
-from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.errors import SlackUnavailable
 from jobs_maint.actions import Action, ConfirmSelection, DropSelection, FollowJobs, StopRun
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
 from jobs_maint.models import Aftermath, BulkReport, PurgeReport
-from jobs_maint.perform import Watch, perform
+from jobs_maint.perform import perform
 
 __all__ = ["Acts"]
 
@@ -38,8 +35,6 @@ log = logging.getLogger(__name__)
 
 TOO_LATE = {"late", "replaced"}
 """Why a preview's own message has to change: its buttons do nothing any more."""
-QUICK = 1.0
-"""Seconds before progress is shown: a quicker act shows only its outcome."""
 LAST_WORDS = 3.0
 RESTARTED = "the bot is being restarted"
 UNFORESEEN = "something went wrong in the bot"
@@ -50,14 +45,14 @@ class Acts:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._running: WeakSet[_Running] = WeakSet()
+        self._running: WeakSet[RunningAct] = WeakSet()
 
     async def confirm(self, request: SlackRequest) -> Answer | None:
         """Run what the preview showed; its message shows the progress, then the outcome."""
         services = self._services
         action = ConfirmSelection(request.key_of_preview)
         known = await services.find_actor(request, action)
-        running = _Running(services, request, await find_target(services.directory, request))
+        running = RunningAct(services, request, await find_target(services.directory, request))
         self._running.add(running)
         try:
             async with running.shown():
@@ -97,12 +92,12 @@ class Acts:
         # An unknown preview may be of another database: its message is not ours to change.
         if isinstance(exc, SelectionExpired) and exc.why in TOO_LATE:
             message = render_too_late(request.words, services.command, why=exc.why)
-            await _Running(services, request, target_of_click(request)).finish(message)
+            await RunningAct(services, request, target_of_click(request)).finish(message)
             return None
         raise exc
 
     async def _tell_later(
-        self, request: SlackRequest, running: _Running, report: BulkReport
+        self, request: SlackRequest, running: RunningAct, report: BulkReport
     ) -> None:
         """Also where the act came from, and once more when it is known what became of it."""
         services = self._services
@@ -119,7 +114,7 @@ class Acts:
         who = tell_who(report.verb, request.user, datetime.now(UTC), put_back=back)
         await services.origins.tell_done(request.channel, report.words, who)
 
-    async def _tell(self, request: SlackRequest, running: _Running, message: Message) -> None:
+    async def _tell(self, request: SlackRequest, running: RunningAct, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it.
 
         While Slack does not answer, the act stays among those that must still be told.
@@ -160,7 +155,7 @@ class Acts:
         else:
             message = render_dropped(words, services.command, by=request.user)
         # Not an edit, of which the app has 50 a minute: a click has an address of its own.
-        await _Running(services, request, target_of_click(request)).finish(message)
+        await RunningAct(services, request, target_of_click(request)).finish(message)
         return None
 
     async def stop(self, request: SlackRequest) -> Answer | None:
@@ -178,85 +173,3 @@ class Acts:
             if running.audit_id == action.audit_id:
                 await running.show_stopping()
         return None
-
-
-class _Running:
-    """What the message of a running act shows."""
-
-    def __init__(self, services: Services, request: SlackRequest, target: Target) -> None:
-        self.audit_id: int | None = None
-        self.is_stopping = False
-        self.watch = Watch(
-            self.on_progress,
-            must_stop=services.work.stopping.is_set,
-            on_open=self.on_open,
-            place=(request.channel, target.ts),
-        )
-        self.target = target
-        self._services = services
-        self._request = request
-        self._begun = time.monotonic()
-        self._done = 0
-        self._total: int | None = None
-
-    def on_open(self, audit_id: int, total: int | None) -> None:
-        self.audit_id = audit_id
-        self._total = total
-
-    def on_progress(self, done: int, total: int | None) -> None:
-        self._done = done
-        self._total = self._total if total is None else total
-
-    @property
-    def progress(self) -> Progress:
-        words = self._request.words
-        return Progress(
-            verb=words.partition(" ")[0],
-            words=words,
-            by=self._request.user,
-            done=self._done,
-            total=self._total,
-            elapsed_seconds=time.monotonic() - self._begun,
-            audit_id=self.audit_id,
-            stopping=self.is_stopping or self._services.work.stopping.is_set(),
-            certain=self.watch.certain,
-        )
-
-    @contextlib.asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Keep the message up to date while the act runs."""
-        showing = asyncio.create_task(self._show())
-        try:
-            yield
-        finally:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
-
-    async def _show(self) -> None:
-        last = -1
-        while True:
-            await asyncio.sleep(QUICK)
-            if self.audit_id is not None and self._done != last:
-                last = self._done
-                message = render_progress(self.progress, self._services.command)
-                share = self._done / self._total if self._total else None
-                await self._services.slack.editing.show(self.target, message, share=share)
-
-    async def show_stopping(self) -> None:
-        """Until the outcome: what comes after that is dropped by `editing`."""
-        self.is_stopping = True
-        message = render_progress(self.progress, self._services.command)
-        await self._services.slack.editing.show(self.target, message)
-
-    def render_broken(self, reason: str) -> Message:
-        return render_broken(self.progress, self._services.command, reason=reason)
-
-    async def finish(self, message: Message) -> None:
-        """Show the outcome in the message itself, or else by the response URL of the click."""
-        try:
-            await self._services.slack.editing.finish(self.target, message)
-        except (SlackRefused, SlackUnavailable):
-            if self.target.ts is None:
-                raise
-            # It writes the same to the same place, so it is harmless if the edit did arrive.
-            await self._services.slack.editing.finish(target_of_click(self._request), message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
-from jobs_maint.render.lists import groups_table
+from jobs_maint.render.failures import groups_table
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task

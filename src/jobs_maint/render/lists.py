@@ -1,127 +1,34 @@
-"""`errors`, `stuck`, `workers` and `audit` for people."""
+"""`stuck`, `workers` and `audit` for people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from jobs_maint.durations import format_age, format_time, format_wait
+from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import (
     AuditEntry,
     AuditReport,
-    ErrorGroup,
-    ErrorsReport,
     StuckJob,
     StuckReport,
     WorkersReport,
     WorkerView,
 )
-from jobs_maint.render.coverage import say_coverage
-from jobs_maint.render.page import Column, Page, Pages, clock, number
-from jobs_maint.render.remembered import say_person, say_state
+from jobs_maint.render.page import (
+    Column,
+    Page,
+    Pages,
+    clock,
+    number,
+    table_with_text,
+    tell_dropped,
+)
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun, tell_outcome
 
-__all__ = ["PAGES", "groups_table", "render_errors"]
+__all__ = ["PAGES"]
 
-_TEXT_WIDTH = 40
-"""With fewer cells left for it, a text goes on a line of its own."""
 MOST_JOBS = 50
 """Rows of a table of running jobs; the rest is counted."""
-
-
-def render_errors(report: ErrorsReport, page: Page) -> None:
-    where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
-    if covered := say_coverage(report.queues, report.tasks):
-        where += f" {safe_line(covered)}"
-    span = format_age(report.since_seconds)
-    lately = f"in the last {span}"
-    if report.until is not None:
-        lately = f"in the {span} to {format_time(report.until)}"
-    failed = count_noun(report.failed, "failure")
-    page.line(
-        f"{failed[:1].upper()}{failed[1:]}{where} {lately}, "
-        f"{report.failed_before:,} in the {span} before.",
-        "bold red" if report.failed else "bold",
-    )
-    if report.groups:
-        page.line()
-        groups_table(report.groups, report.as_of, page)
-        page.line()
-    if report.groups_not_shown:
-        groups = count_noun(report.groups_not_shown, "more group")
-        failures = count_noun(report.failures_not_shown, "failure")
-        page.line(
-            f"{groups}, {failures}, not shown; "
-            f"--limit {min(len(report.groups) + report.groups_not_shown, 1000)}"
-        )
-    samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
-    if samples:
-        page.line(f"A job of the first group: jobs-maint status {samples[0]}")
-    if report.limited_to_queues is not None:
-        queues = ", ".join(map(safe_word, report.limited_to_queues))
-        page.line(f"Only queues that your role reaches: {queues}.")
-
-
-def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> None:
-    def times(attribute: str) -> list[str]:
-        found = [getattr(group, attribute) for group in groups]
-        return ["–" if at is None else clock(at, as_of) for at in found]
-
-    columns = [
-        Column("Count", [number(group.count) for group in groups], right=True),
-        Column("Before", [number(group.count_before) for group in groups], 4, right=True),
-        Column("Trend", [say_state(group) or _trend(group) for group in groups]),
-        Column("Task", [safe_word(short_task(group.task)) for group in groups], may_shrink=True),
-        Column("First (UTC)", times("first_at"), 3),
-        Column("Last (UTC)", times("last_at"), 1),
-        Column("Sample", [str(group.sample_job_id or "–") for group in groups], right=True),
-    ]
-    if any(group.name for group in groups):
-        columns.insert(1, Column("Group", [safe_word(group.name or "–") for group in groups]))
-    if any(map(_who, groups)):
-        owners = [_who(group, as_of) or "–" for group in groups]
-        columns.append(Column("Who", owners, 2, may_shrink=True))
-    _table_with_text(page, columns, Column("Error", [_error(group) for group in groups]))
-
-
-def _trend(group: ErrorGroup) -> str:
-    """A group that is known is not new, though the span before has none of it."""
-    known = group.trend == "new" and group.state == "ongoing"
-    return "ongoing" if known else safe_word(group.trend)
-
-
-def _who(group: ErrorGroup, as_of: datetime | None = None) -> str:
-    parts = [safe_word(say_person(group.taken_by))] if group.taken_by else []
-    if group.muted_until is not None and as_of is not None:
-        parts.append(f"muted until {clock(group.muted_until, as_of)}")
-    elif group.muted_until is not None or group.muted_above is not None:
-        parts.append(f"muted to {group.muted_above}/h")
-    return ", ".join(parts)
-
-
-def _error(group: ErrorGroup) -> str:
-    if not group.recorded:
-        return "error not recorded"
-    kind = safe_word(short_task(group.exception_type)) if group.exception_type else ""
-    text = safe_line(group.describe_message())
-    return ": ".join(part for part in (kind, text) if part) or "error without a message"
-
-
-def _table_with_text(page: Page, columns: Sequence[Column], text: Column) -> None:
-    """The text as the last column where there is room for it, else below each row."""
-    taken = sum(column.width + 2 for column in columns)
-    if page.width - taken >= _TEXT_WIDTH:
-        last = Column(text.header, text.cells, may_shrink=True)
-        dropped = page.table([*columns, last])
-    else:
-        dropped = page.table(columns, below=text.cells, below_indent=columns[0].width + 2)
-    _tell_dropped(page, dropped)
-
-
-def _tell_dropped(page: Page, dropped: Sequence[str]) -> None:
-    if dropped:
-        page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
 
 
 def render_stuck(report: StuckReport, page: Page) -> None:
@@ -161,7 +68,7 @@ def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> Non
     ]  # fmt: skip
     if stuck:
         columns.append(Column("Rescue", [_due(job) for job in jobs]))
-    _tell_dropped(page, page.table(columns))
+    tell_dropped(page, page.table(columns))
     if len(all_jobs) > MOST_JOBS:
         page.line(f"{len(all_jobs) - MOST_JOBS:,} more not shown. --json has them.")
 
@@ -199,7 +106,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         Column("Seen", [f"{format_age(worker.seen_seconds)} ago" for worker in workers], 1),
         Column("Jobs", [number(len(worker.jobs)) for worker in workers], right=True),
     ]
-    _tell_dropped(page, page.table(columns))
+    tell_dropped(page, page.table(columns))
     if report.hidden_workers:
         page.line(
             f"{count_noun(report.hidden_workers, 'more worker')} not shown: "
@@ -219,7 +126,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
                 Column("For", [_age(job.running_seconds) for _, job in shown], right=True),
             ]
         )
-        _tell_dropped(page, dropped)
+        tell_dropped(page, dropped)
         if len(running) > MOST_JOBS:
             page.line(f"{len(running) - MOST_JOBS:,} more not shown. --json has them.")
     without = sum(not worker.recorder and worker.ran for worker in workers)
@@ -264,7 +171,7 @@ def render_audit(report: AuditReport, page: Page) -> None:
         Column("Outcome", [safe_word(tell_outcome(entry)) for entry in entries]),
         Column("Took", [_took(entry) for entry in entries], 1, right=True),
     ]
-    _table_with_text(page, columns, Column("What", [_what(entry) for entry in entries]))
+    table_with_text(page, columns, Column("What", [_what(entry) for entry in entries]))
     page.line()
     not_shown = report.total - len(entries)
     if not_shown > 0:
@@ -286,7 +193,6 @@ def _what(entry: AuditEntry) -> str:
 
 
 PAGES: Pages = {
-    ErrorsReport: render_errors,
     StuckReport: render_stuck,
     WorkersReport: render_workers,
     AuditReport: render_audit,

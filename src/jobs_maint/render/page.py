@@ -18,7 +18,10 @@ from jobs_maint.durations import FarTime, format_age
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
-__all__ = ["Column", "Page", "Pages", "clock", "number", "when"]
+__all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "tell_dropped", "when"]
+
+TEXT_WIDTH = 40
+"""With fewer cells left for it, a text goes on a line of its own."""
 
 _GAP = 2
 _NARROWEST = 12
@@ -215,3 +218,19 @@ def _two_lines(text: str, width: int) -> list[str]:
 
 def _total(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
+
+
+def table_with_text(page: Page, columns: Sequence[Column], text: Column) -> None:
+    """The text as the last column where there is room for it, else below each row."""
+    taken = sum(column.width + 2 for column in columns)
+    if page.width - taken >= TEXT_WIDTH:
+        last = Column(text.header, text.cells, may_shrink=True)
+        dropped = page.table([*columns, last])
+    else:
+        dropped = page.table(columns, below=text.cells, below_indent=columns[0].width + 2)
+    tell_dropped(page, dropped)
+
+
+def tell_dropped(page: Page, dropped: Sequence[str]) -> None:
+    if dropped:
+        page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
 from jobs_maint.render.coverage import say_coverage
-from jobs_maint.render.lists import render_errors
+from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -174,5 +174,7 @@ def _tell_change(row: Mapping[str, Any], rules: Rules) -> IncidentChange | None:
     posted = told is not None and told.ts is not None
     if not posted and incident.history[-1].what == "merged":
         return None  # the other one tells it
-    due = "post" if not posted else "edit" if incident.state == "open" else "resolve"
-    return IncidentChange(incident, row["revision"], due, told)  # type: ignore[arg-type]
+    due: Literal["post", "edit", "resolve"] = "post"
+    if posted:
+        due = "edit" if incident.state == "open" else "resolve"
+    return IncidentChange(incident, row["revision"], due, told)
