@@ -5,7 +5,7 @@ import contextlib
 import procrastinate
 import pytest
 from tests.acceptance.test_bot_acts import click, count, find_buttons, make_failed
-from tests.acceptance.test_bot_digests import HOURLY, on_the_hour, settings_with
+from tests.acceptance.test_bot_digests import HOURLY, list_digests, on_the_hour, settings_with
 from tests.support.bots import ask, open_bot, open_slack, serve_replica, settle
 from tests.support.history import minutes
 
@@ -67,7 +67,7 @@ async def test_a_digest_of_another_database_with_the_same_name_never_closes_our_
         await conn.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
         await send(ours)
         assert await windows(conn) == ["failed", "sent"]
-        first, second = slack.messages(OPS)
+        first, second = list_digests(slack)
         assert first.text.startswith("[staging] ")
         assert "1 job failed" in second.text
 
