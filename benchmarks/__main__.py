@@ -21,6 +21,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
     "failed": reading.measure_failed,
     "errors": reading.measure_errors,
     "watch": watching.measure_watch,
+    "digest": watching.measure_digest,
     "crowd": bot.measure_crowd,
     "memory": bot.measure_memory,
     "nothing": purging.measure_nothing,

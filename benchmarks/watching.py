@@ -1,4 +1,4 @@
-"""A pass of the watch for incidents, beside an idle database."""
+"""What runs by itself: a pass of the watch for incidents, beside an idle database, and a digest."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import json
 import os
 import statistics
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.measure import Bench, Result, at_most, count_buffers
 from benchmarks.server import perform_one
-from jobs_maint.actions import Actor, DigestPlan, Limits, RescueStalled, WatchIncidents
+from jobs_maint.actions import (
+    Actor,
+    DigestPlan,
+    Limits,
+    OpenDigest,
+    RescueStalled,
+    WatchIncidents,
+)
 from jobs_maint.database import Pool, open_pool
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -74,3 +82,21 @@ async def measure_watch(bench: Bench) -> list[Result]:
         at_most("watch", work, later, 2_000, " buffers"),
         at_most("watch", f"{work}, in time", statistics.median(taken), 30, " ms", detail),
     ]
+
+
+async def measure_digest(bench: Bench) -> list[Result]:
+    """The window of a day, by all statements from its opening to the finished summary."""
+    await perform_one(bench.url, RescueStalled())  # the groups
+    counts: list[tuple[int, int]] = []
+
+    async def open_window(pool: Pool) -> None:
+        asked = OpenDigest("bench", timedelta(days=1), "key", groups=10)
+        report = await perform(pool, Actor.task("bench"), asked, settings=SETTINGS)
+        assert report is not None, "no window is due"
+        counts.append((report.failed, len(report.groups) + report.groups_not_shown))
+
+    found = await count_buffers(bench, open_window)
+    bench.run("DELETE FROM jobs_maint_digests WHERE name = 'bench'")
+    [(failed, groups)] = counts
+    work = f"a digest of a day, {failed:,} failures in {groups:,} groups"
+    return [at_most("digest", work, found, 15_000, " buffers")]
