@@ -11,12 +11,13 @@ import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import hours
 
-from jobs_maint.actions import Actor, RescueStalled
+from jobs_maint.actions import ALL_QUEUES, Actor, QueueScope, RescueStalled
 from jobs_maint.database import open_pool, transaction
 from jobs_maint.operations.stats import hours as hours_module
 from jobs_maint.operations.stats import noting
 from jobs_maint.operations.stats.hours import (
     Ended,
+    count_ended,
     count_ended_lately,
     list_unnoted_hours,
     note_hour,
@@ -133,6 +134,31 @@ async def test_the_answer_is_the_same_with_notes_without_them_and_with_gaps(
         for queue, before in counted.items():
             found = await ask(reader, queue)
             assert {group: ended for group, ended in found.items() if ended != NONE} == before
+
+
+async def test_any_span_of_a_digest_is_the_same_with_notes_and_without(reader, end):
+    kinds = itertools.cycle(["succeeded", "succeeded", "failed", "deferred_for_retry"])
+    for n in range(60):
+        queue = ("email", "email-eu", "reports")[n % 3]
+        await end(NOW - timedelta(minutes=29 * n), next(kinds), queue=queue)
+    spans = [
+        (YESTERDAY, NOW),
+        (NOW - hours(7), NOW - hours(2)),
+        (NOW - hours(10) - timedelta(minutes=20), NOW - hours(3) - timedelta(minutes=20)),
+        (NOW - timedelta(minutes=50), NOW),
+    ]
+    scopes = [ALL_QUEUES, QueueScope(("email*",)), QueueScope(("reports",))]
+
+    async def count_all():
+        async with transaction(reader, snapshot=True):
+            return [await count_ended(reader, *span, scope) for span in spans for scope in scopes]
+
+    before = await count_all()
+    assert sum(before[0].values()) == 50
+    everything, mail, reports = (sum(one.values()) for one in before[:3])
+    assert mail + reports == everything
+    assert len(await note_all(reader)) == 22
+    assert await count_all() == before
 
 
 async def test_a_noted_hour_is_not_counted_again(reader, end, conn):

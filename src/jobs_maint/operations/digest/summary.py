@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
@@ -11,6 +11,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import DigestReport, ErrorGroup, Expiring, Incident, StatsReport
 from jobs_maint.operations.failures.grouping import Window, list_groups
 from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.stats.hours import count_ended
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
@@ -73,10 +74,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
     found = await list_groups(conn, wanted, limit=limit, rules=how.rules)
     groups = sort_by_news(found.shown)
     shown, left = groups[: how.groups], groups[how.groups :]
-    ends = {
-        row["type"]: row["jobs"]
-        for row in await fetch_all(conn, queries["count_other_ends"], filters)
-    }
+    ends = await _count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
@@ -105,6 +103,16 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         new_groups=sum(1 for group in groups if group.count and group.state == "new"),
         incidents=await _list_incidents(conn, how, wanted),
     )
+
+
+async def _count_ends(conn: Conn, wanted: Window) -> dict[str, int]:
+    """By type of event. Hours are noted by queue, so tasks are counted one by one."""
+    if wanted.tasks is None:
+        scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
+        since, until = (at.astimezone(UTC) for at in (wanted.since, wanted.until))
+        return await count_ended(conn, since, until, scope)
+    rows = await fetch_all(conn, load_queries("digest")["count_other_ends"], wanted.filters())
+    return {row["type"]: row["jobs"] for row in rows}
 
 
 def sort_by_news(groups: tuple[ErrorGroup, ...]) -> tuple[ErrorGroup, ...]:

@@ -1,7 +1,7 @@
-"""Jobs that ended in the last hour and day; each whole hour is counted once and noted.
+"""Jobs that ended in a span; each whole hour is counted once and noted.
 
-The rescue notes them; `stats` reads the notes and counts only what they do not cover: the first
-and the last hours of the day, or all of it where no rescue runs.
+The rescue notes them; `stats` and digests read the notes and count only what they do not cover: the
+first and the last hours of the span, or all of it where no rescue runs.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.operations.purge.bound import find_bound
 from jobs_maint.operations.session import switch_jit_off
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["Ended", "count_ended_lately", "list_unnoted_hours", "note_hour"]
+__all__ = ["Ended", "count_ended", "count_ended_lately", "list_unnoted_hours", "note_hour"]
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTLED = HOUR
@@ -44,7 +45,7 @@ async def count_ended_lately(
 ) -> dict[tuple[str, str], Ended]:
     """By queue and type of event, without our own tasks; `now` is in UTC."""
     found: defaultdict[tuple[str, str], Ended] = defaultdict(Ended)
-    noted = await _list_noted(conn, now) or {}
+    noted = await _list_noted(conn, now - DAY, now - SETTLED) or {}
     for by_queue in noted.values():
         for name, by_type in by_queue.items():
             if queue is None or name == queue:
@@ -58,12 +59,30 @@ async def count_ended_lately(
     return dict(found)
 
 
+async def count_ended(
+    conn: Conn, since: datetime, until: datetime, scope: QueueScope
+) -> dict[str, int]:
+    """By type of event, of the queues in `scope`, without our own tasks; both times in UTC."""
+    found: defaultdict[str, int] = defaultdict(int)
+    noted = await _list_noted(conn, since, until) or {}
+    for by_queue in noted.values():
+        for name, by_type in by_queue.items():
+            if scope.covers(name):
+                for kind, jobs in by_type.items():
+                    found[kind] += jobs
+    for begin, end in _find_gaps(since, until, sorted(noted)):
+        for row in await _count(conn, begin, end):
+            if scope.covers(row["queue_name"]):
+                found[row["type"]] += row["jobs"]
+    return dict(found)
+
+
 async def list_unnoted_hours(conn: Conn, now: datetime) -> list[datetime]:
     """The starts of the whole hours of the last day that can be noted and are not; `now` is in UTC.
 
     Empty without the index that finds an hour's events: each hour would read all of them.
     """
-    noted = await _list_noted(conn, now)
+    noted = await _list_noted(conn, now - DAY, now - SETTLED)
     if noted is None:
         return []
     first = _start_of_hour(now - DAY) + HOUR
@@ -86,13 +105,13 @@ async def note_hour(conn: Conn, hour: datetime) -> None:
 
 
 async def _list_noted(
-    conn: Conn, now: datetime
+    conn: Conn, since: datetime, until: datetime
 ) -> dict[datetime, dict[str, dict[str, int]]] | None:
-    """What ended in the noted hours of the last day; None where hours are not noted."""
+    """What ended in the noted hours that lie between the two; None where hours are not noted."""
     queries = load_queries("hours")
     if not (await fetch_one(conn, queries["find_hours"]))["noted"]:
         return None
-    span = {"since": now - DAY, "until": now - HOUR - SETTLED}
+    span = {"since": since, "until": until - HOUR}
     rows = await fetch_all(conn, queries["list_hours"], span)
     return {row["hour"]: row["ended"] for row in rows}
 
