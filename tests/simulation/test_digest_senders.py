@@ -78,6 +78,19 @@ async def test_one_that_posts_all_the_same_says_that_it_is_a_repeat(world):
     assert await send(world, "ops") == "sent"
 
 
+async def test_one_that_posts_before_its_successor_leaves_nothing_to_it(world):
+    """The successor has opened the same window and asks about the channel, its seventh point."""
+    sleeper = await world.start(send(world, "ops", fate := Fate(suspend_before_post=True)), fate)
+    await world.advance(360)
+    second = await world.start(send(world, "ops", other := Fate(suspend=6)), other)
+    assert await states(world) == ["failed", "sending"]
+    fate.woken.set()
+    assert await sleeper == "sent"
+    other.woken.set()
+    assert await second == "no window is due"
+    assert [told.repeat for told in read_messages(world.slack)] == [False]
+
+
 async def test_that_slack_took_a_digest_is_stored_when_the_database_is_back(world):
     assert await send(world, "ops", Fate(restart_after_post=True)) == "sent"
     assert await states(world) == ["sent"]

@@ -47,12 +47,24 @@ RETURNING id;
 -- name: drop_window (window_id)
 DELETE FROM jobs_maint_digests WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
 
+-- name: lock_windows (window_id)
+-- This window and those that tell a part of it: of two senders one sees what the other has done.
+SELECT other.id FROM jobs_maint_digests own
+JOIN jobs_maint_digests other
+    ON other.name = own.name AND other.until > own.since AND other.since < own.until
+WHERE own.id = %(window_id)s ORDER BY other.id FOR UPDATE OF other;
+
 -- name: hold_window (window_id, channel, thread)
--- Right before the message is posted: no row where another sender was given the window meanwhile.
--- Without a channel nothing was posted yet.
-UPDATE jobs_maint_digests
+-- Right before the message is posted: no row where another sender was given the window meanwhile, or
+-- where one that was taken for dead has told a part of it after all. Without a channel nothing was
+-- posted yet.
+UPDATE jobs_maint_digests own
 SET opened_at = clock_timestamp(), channel = %(channel)s, thread = %(thread)s
-WHERE id = %(window_id)s AND state = 'sending' RETURNING id;
+WHERE id = %(window_id)s AND state = 'sending' AND NOT EXISTS (
+    SELECT FROM jobs_maint_digests other
+    WHERE other.name = own.name AND other.state = 'sent' AND other.id <> own.id
+      AND other.until > own.since AND other.since < own.until
+) RETURNING id;
 
 -- name: find_told_again (window_id)
 -- Whether a message of a later sender has told a part of this window, or may have: this one's was

@@ -104,7 +104,9 @@ async def hold_window(conn: Conn, window_id: int, channel: str, thread: Sequence
     """Right before a post: whether the window is still the caller's."""
     kept = Jsonb([dict(post) for post in thread]) if thread else None
     asked = {"window_id": window_id, "channel": channel, "thread": kept}
-    return bool(await fetch_all(conn, load_queries("digest")["hold_window"], asked))
+    queries = load_queries("digest")
+    await fetch_all(conn, queries["lock_windows"], {"window_id": window_id})
+    return bool(await fetch_all(conn, queries["hold_window"], asked))
 
 
 async def list_unsure_windows(conn: Conn, name: str) -> dict[str, tuple[int, str]]:
@@ -130,6 +132,7 @@ async def close_window(
     """
     queries = load_queries("digest")
     if state == "sent" and not noted:
+        await fetch_all(conn, queries["lock_windows"], {"window_id": window_id})
         found = await fetch_one(conn, queries["find_told_again"], {"window_id": window_id})
         if found["again"]:
             return True
