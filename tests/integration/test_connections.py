@@ -285,10 +285,11 @@ def connect_when_free(url: str) -> psycopg.Connection:
 async def test_full_connection_slots_are_told_as_that_by_their_code(server: Server, database_url):
     """The server's words may be in any language; the pool of a team says only that time is up."""
     name = server.new_name()
-    server.execute(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1")
+    server.execute(f"CREATE ROLE {name} LOGIN")
     url = psycopg.conninfo.make_conninfo(database_url, user=name)
     assert find_refusal(url) is None
     assert find_refusal(psycopg.conninfo.make_conninfo(url, dbname="nowhere")) == "3D000"
+    server.execute(f"ALTER ROLE {name} CONNECTION LIMIT 1")
     try:
         with connect_when_free(url):
             assert find_refusal(url) == "53300"
