@@ -128,3 +128,18 @@ async def test_old_jobs_scheduled_at_such_a_time_are_purged(pool, make_job, conn
             )
     report = await do(pool, actions.PurgeFinished())
     assert report.deleted == {"cancelled": len(FAR)}
+
+
+async def test_where_all_ids_lie_at_the_least_one_every_question_is_answered(pool, make_job, conn):
+    """The worker has run nothing yet: what it ran last is looked for below the newest id."""
+    job = await make_job(status="failed")
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (id, queue_name, task_name, status)"
+        " VALUES (%s, 'far', 'app.task', 'failed')",
+        (-(2**63),),
+    )
+    await conn.execute("UPDATE procrastinate_events SET job_id = %s", (-(2**63),))
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (job,))
+    await conn.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    for action in READS:
+        await do(pool, action)

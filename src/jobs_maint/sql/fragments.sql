@@ -101,7 +101,8 @@ LEFT JOIN LATERAL (
 -- minute. One that has run none does not beat yet, whether or not it has a recorder.
 (EXISTS (
      SELECT 1 FROM procrastinate_jobs j
-     WHERE j.id > (SELECT max(id) FROM procrastinate_jobs) - 20000 AND j.worker_id = w.id
+     WHERE j.id > (SELECT greatest(max(id), -9223372036854755807) - 20000 FROM procrastinate_jobs)
+       AND j.worker_id = w.id
        AND j.status NOT IN ('todo', 'doing'))
  OR EXISTS (
      SELECT 1 FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id
