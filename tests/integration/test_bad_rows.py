@@ -244,6 +244,51 @@ async def test_a_row_that_another_session_holds_is_left_and_the_rest_of_the_set_
     assert [await make_job.status(job_id) for job_id in jobs] == ["todo", "failed", "todo"]
 
 
+async def test_a_row_of_the_team_that_another_session_holds_keeps_its_job_and_no_other(
+    pool, make_job, conn, database_url
+):
+    """What refers to a job is changed with it: a reader's lock on that row stops this job only."""
+    jobs = [await make_job(status="succeeded", finished_ago=days(60)) for _ in range(30)]
+    await conn.execute(
+        "CREATE TABLE orders (job_id bigint REFERENCES procrastinate_jobs ON DELETE SET NULL)"
+    )
+    await conn.execute("INSERT INTO orders SELECT unnest(%s::bigint[])", (jobs,))
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("SELECT FROM orders WHERE job_id = %s FOR UPDATE", (jobs[7],))
+        report = await do(pool, actions.PurgeFinished(), NIGHT)
+        assert await list_ids(conn) == [jobs[7]]
+        (group,) = report.refused
+        assert (report.total, group.count, group.sample) == (29, 1, (jobs[7],))
+        assert f"holds what it needs (process {holder.info.backend_pid} (" in group.reason
+    assert (await do(pool, actions.PurgeFinished(), NIGHT)).total == 1
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
+async def test_a_trigger_that_gives_up_a_race_for_one_row_stops_that_row_only(
+    pool, make_job, conn, code
+):
+    held, others = await make_set(make_job, "succeeded", 1, 2, finished_ago=days(60))
+    failed, free = await make_set(make_job, "failed", 1, 2)
+    await conn.execute(trigger("DELETE", code=f"USING ERRCODE = '{code}'"))
+    report = await do(pool, actions.PurgeFinished(), NIGHT)
+    assert (report.total, report.refused[0].sample) == (len(others), tuple(held))
+    await conn.execute("DROP FUNCTION keep_paid CASCADE")
+    await conn.execute(trigger("UPDATE", code=f"USING ERRCODE = '{code}'"))
+    filters = JobFilter(statuses=("failed",))
+    shown = await do(pool, actions.PreviewBulk(BulkVerb.RETRY, filters))
+    report = await do(pool, actions.ConfirmSelection(shown.key))
+    assert (report.done, report.failures[0].sample) == (2, tuple(failed))
+    assert {await make_job.status(job_id) for job_id in free} == {"todo"}
+
+
+async def test_where_no_row_at_all_is_free_the_act_says_so_and_ends_soon(pool, make_job, conn):
+    for _ in range(300):
+        await make_job(status="succeeded", args={"paid": "yes"}, finished_ago=days(60))
+    await conn.execute(trigger("DELETE", code="USING ERRCODE = '55P03'"))
+    with pytest.raises(DatabaseUnavailable, match="held these rows or tables"):
+        await do(pool, actions.PurgeFinished(), NIGHT)
+
+
 async def test_a_missing_right_is_no_bad_row(pool, make_job, conn):
     job_id = await make_job(status="cancelled")
     await conn.execute("ALTER TABLE procrastinate_events RENAME TO elsewhere")

@@ -65,7 +65,8 @@ def test_no_connection_in_time_is_told_with_its_reason_where_that_is_known():
 
 
 def test_a_row_that_another_session_holds_is_told_as_that():
-    told = describe_refusal(pg.LockNotAvailable("storniere Anfrage"))
-    assert told == (
-        "another session has held what it needs for more than 5 s; try again when that is done"
+    error = pg.LockNotAvailable("storniere Anfrage")
+    error.add_note("process 41 (psql)")
+    assert describe_refusal(error) == (
+        "another session holds what it needs (process 41 (psql)); try again when that is done"
     )

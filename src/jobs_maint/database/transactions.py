@@ -24,6 +24,8 @@ __all__ = [
     "describe_session",
     "fetch_all",
     "fetch_one",
+    "limit_lock_waits",
+    "note_holders",
     "note_timeout",
     "transaction",
     "undone_transaction",
@@ -53,8 +55,9 @@ async def transaction(
                 await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
                 yield conn
     except pg.LockNotAvailable as exc:
-        if lock_timeout >= LOCK_TIMEOUT:  # otherwise the caller has a fallback
-            await _note_holders(conn, exc, lock_timeout)
+        # With less patience the caller has a fallback.
+        if lock_timeout >= LOCK_TIMEOUT and not getattr(exc, "__notes__", ()):
+            await note_holders(conn, exc, lock_timeout)
         raise
 
 
@@ -111,11 +114,16 @@ async def _limit(
     )
 
 
+async def limit_lock_waits(conn: Conn, span: timedelta) -> None:
+    """How long each further statement of this transaction waits for a lock."""
+    await conn.execute("SELECT set_config('lock_timeout', %s, true)", (_milliseconds(span),))
+
+
 def _milliseconds(span: timedelta) -> str:
     return f"{max(1, round(span.total_seconds() * 1000))}ms"
 
 
-async def _note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
+async def note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
     """Add to the error who held the lock, where that can be seen."""
     query = load_queries("locks")["find_holders"]
     with suppress(psycopg.Error):  # the connection may be gone; the lock is the error to report

@@ -7,15 +7,25 @@ that an act is about. The act is then done again without those.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from jobs_maint.database import LOCK_TIMEOUT, Conn, fetch_all, is_connection_lost
+from jobs_maint.database import (
+    LOCK_TIMEOUT,
+    Conn,
+    fetch_all,
+    is_connection_lost,
+    limit_lock_waits,
+    note_holders,
+)
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
@@ -28,6 +38,7 @@ __all__ = [
     "describe_refusal",
     "is_refusal",
     "refuse_row",
+    "wait_less",
 ]
 
 Change = Callable[[Sequence[int]], Awaitable[list[dict[str, Any]]]]
@@ -37,6 +48,12 @@ _NOT_OF_A_ROW = ("08", "25", "40", "53", "57", "58")
 _STATEMENT = "42"
 """A missing right or table: of all rows, unless some could be changed without it."""
 _CALL = re.compile(r"""([\w."$]+\([^()]*\))""")
+_RACES = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+"""Another session is at what the row needs, such as a row of the team's that refers to it."""
+HELD = timedelta(milliseconds=100)
+"""How long each further row waits for a lock, once one has waited `LOCK_TIMEOUT`."""
+MOST_HELD = 40
+"""So many tries may end in a race; the rows that are left then count as held."""
 KEPT = "a trigger of the database kept it as it was; see the triggers of procrastinate_jobs"
 MOST_REASONS = 10
 SAMPLE = 5
@@ -52,33 +69,57 @@ def is_refusal(exc: psycopg.Error) -> bool:
     )
 
 
+async def wait_less(conn: Conn, exc: psycopg.Error) -> None:
+    """After a wait for a lock: note who holds it, and let this transaction wait briefly only."""
+    if isinstance(exc, pg.LockNotAvailable):
+        await note_holders(conn, exc, LOCK_TIMEOUT)
+        await limit_lock_waits(conn, HELD)
+
+
 async def change_rows(
     conn: Conn, ids: Sequence[int], change: Change
 ) -> tuple[list[dict[str, Any]], dict[int, psycopg.Error]]:
     """What `change` returns for all rows but the refused ones, and why each of those was.
 
     Each try is a savepoint. Where it fails, the rows that the violated foreign key names are left
-    out at once; for all else halves are tried, so that a few bad rows cost a few tries. Our
-    transactions check deferred constraints at each statement, so a key that would only raise at
-    the commit is met here. Raises what is no matter of single rows.
+    out at once; for all else halves are tried, the larger parts first, so that a few bad rows cost
+    a few tries. Our transactions check deferred constraints at each statement, so a key that would
+    only raise at the commit is met here. Raises what is no matter of single rows, such as a missing
+    right, and the lock that many rows wait for where none could be changed.
     """
-    parts, done = [list(ids)] if ids else [], []
+    parts, done = deque([list(ids)] if ids else []), []
     refused: dict[int, psycopg.Error] = {}
+    races, holders = 0, ()
     while parts:
-        part = parts.pop()
+        part = parts.popleft()
         try:
             async with conn.transaction():
                 done += await change(part)
         except psycopg.Error as exc:
-            if conn.closed or not is_refusal(exc):
+            if conn.closed:
                 raise
+            if isinstance(exc, _RACES):
+                races += 1
+                if races == 1:
+                    await wait_less(conn, exc)
+                    holders = getattr(exc, "__notes__", ())
+                else:
+                    exc.__notes__ = [*holders]
+            elif not is_refusal(exc):
+                raise
+            if races >= MOST_HELD:
+                refused |= dict.fromkeys((*part, *chain.from_iterable(parts)), exc)
+                break
             held = set(part) if len(part) == 1 else await _find_held(conn, part, exc)
             refused |= dict.fromkeys(sorted(held), exc)
             left = [row for row in part if row not in held]
             half = len(left) if held else len(left) // 2
-            parts += [rows for rows in (left[half:], left[:half]) if rows]
+            parts += [rows for rows in (left[:half], left[half:]) if rows]
+    if races:
+        await limit_lock_waits(conn, LOCK_TIMEOUT)
     first = next(iter(refused.values()), None)
-    if first is not None and not done and (first.sqlstate or "").startswith(_STATEMENT):
+    of_all = races >= MOST_HELD or (first and (first.sqlstate or "").startswith(_STATEMENT))
+    if first is not None and not done and of_all:
         raise first
     return done, refused
 
@@ -110,11 +151,9 @@ def describe_refusal(exc: psycopg.Error) -> str:
     said = redact_text(lines[0])[:300] if lines else type(exc).__name__
     table = ".".join(filter(None, (diag.schema_name, diag.table_name)))
     ours = (diag.table_name or "").startswith("procrastinate_")
-    if isinstance(exc, pg.LockNotAvailable):
-        return (
-            f"another session has held what it needs for more than "
-            f"{LOCK_TIMEOUT.total_seconds():.0f} s; try again when that is done"
-        )
+    if isinstance(exc, _RACES):
+        who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
+        return f"another session holds what it needs{who}; try again when that is done"
     if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
         return (
             f"the foreign key {diag.constraint_name} of table {table} still refers to it; give "

@@ -20,7 +20,7 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
-from jobs_maint.operations.bad_rows import describe_refusal
+from jobs_maint.operations.bad_rows import describe_refusal, wait_less
 from jobs_maint.operations.jobs.retry import notify_workers
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -119,6 +119,7 @@ async def rescue_rows(
             # A lost connection is not one bad row.
             if conn.broken or conn.closed:
                 raise
+            await wait_less(conn, exc)
             items.append(_item(row, ItemOutcome.FAILED, "error", describe_refusal(exc)))
     put_back = [(i.job_id, i.queue or "") for i in items if i and i.code == "put_back"]
     await notify_workers(conn, put_back)
