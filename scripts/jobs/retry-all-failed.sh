@@ -13,4 +13,4 @@ expect_words 0 1
 if ((${#WORDS[@]})) && [[ -z ${WORDS[0]} ]]; then
     refuse "queue_name is empty; leave it out for every queue"
 fi
-exec_jobs_maint retry --all ${OPTIONS[@]+"${OPTIONS[@]}"} -- ${WORDS[@]+"${WORDS[@]}"}
+exec_jobs_maint retry --all ${OPTIONS[@]+"${OPTIONS[@]}"} ${WORDS[@]+"--queue=${WORDS[0]}"}

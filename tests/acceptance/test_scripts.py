@@ -173,11 +173,12 @@ def test_help_is_the_usage(script, option, fake, tmp_path):
         ("list-failed.sh", ["--", "--help"], ["failed", "--limit", "20", "--", "--help"]),
         ("job-status.sh", ["4711"], ["status", "--", "4711"]),
         ("retry-job.sh", ["4711"], ["retry", "--", "4711"]),
-        ("retry-all-failed.sh", [], ["retry", "--all", "--"]),
-        ("retry-all-failed.sh", ["--yes"], ["retry", "--all", "--yes", "--"]),
-        ("retry-all-failed.sh", ["--", "--yes"], ["retry", "--all", "--", "--yes"]),
+        ("retry-all-failed.sh", [], ["retry", "--all"]),
+        ("retry-all-failed.sh", ["--yes"], ["retry", "--all", "--yes"]),
+        ("retry-all-failed.sh", ["--", "--yes"], ["retry", "--all", "--queue=--yes"]),
+        ("retry-all-failed.sh", ["123"], ["retry", "--all", "--queue=123"]),
         ("retry-all-failed.sh", ["email", "--dry-run"],
-         ["retry", "--all", "--dry-run", "--", "email"]),
+         ["retry", "--all", "--dry-run", "--queue=email"]),
         ("purge-old.sh", ["30"], ["purge", "--older-than", "30d"]),
         ("purge-old.sh", ["--yes", "7", "--include-failed"],
          ["purge", "--older-than", "7d", "--yes", "--include-failed"]),
@@ -194,7 +195,7 @@ def test_a_queue_name_arrives_as_it_is(name, fake, calls, tmp_path):
     run("retry-all-failed.sh", name, "--yes", env=fake, cwd=tmp_path)
     assert calls() == [
         ["failed", "--limit", "20", "--", name],
-        ["retry", "--all", "--yes", "--", name],
+        ["retry", "--all", "--yes", f"--queue={name}"],
     ]
     assert not (tmp_path / "pwned").exists()
 

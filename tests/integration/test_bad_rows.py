@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from tests.support.history import days
@@ -9,6 +11,8 @@ from tests.support.history import days
 from jobs_maint import actions
 from jobs_maint.actions import Actor, BulkVerb, JobFilter
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
+from jobs_maint.operations.purge import batches as purge_batches
+from jobs_maint.operations.sets import batches as set_batches
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -287,6 +291,31 @@ async def test_where_no_row_at_all_is_free_the_act_says_so_and_ends_soon(pool, m
     await conn.execute(trigger("DELETE", code="USING ERRCODE = '55P03'"))
     with pytest.raises(DatabaseUnavailable, match="held these rows or tables"):
         await do(pool, actions.PurgeFinished(), NIGHT)
+
+
+async def test_where_each_row_is_slow_the_batches_become_small_enough(
+    pool, make_job, conn, monkeypatch
+):
+    """A trigger of the team, or a key without an index, that costs more than a batch may take."""
+    monkeypatch.setattr(purge_batches, "SLOW_BATCH", timedelta(seconds=0.3))
+    monkeypatch.setattr(set_batches, "SLOW_BATCH", timedelta(seconds=0.3))
+    await conn.execute(
+        "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_sleep(0.02); RETURN coalesce(NEW, OLD); END $$"
+    )
+    await conn.execute(
+        "CREATE TRIGGER be_slow BEFORE UPDATE OR DELETE ON procrastinate_jobs"
+        " FOR EACH ROW EXECUTE FUNCTION be_slow()"
+    )
+    failed = [await make_job(status="failed") for _ in range(30)]
+    for _ in range(30):
+        await make_job(status="succeeded", finished_ago=days(60))
+    filters = JobFilter(statuses=("failed",))
+    shown = await do(pool, actions.PreviewBulk(BulkVerb.RETRY, filters))
+    report = await do(pool, actions.ConfirmSelection(shown.key))
+    assert (report.done, report.requested) == (30, 30)
+    assert {await make_job.status(job_id) for job_id in failed} == {"todo"}
+    assert (await do(pool, actions.PurgeFinished(), NIGHT)).total == 30
 
 
 async def test_a_missing_right_is_no_bad_row(pool, make_job, conn):

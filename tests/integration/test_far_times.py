@@ -143,3 +143,25 @@ async def test_where_all_ids_lie_at_the_least_one_every_question_is_answered(poo
     await conn.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
     for action in READS:
         await do(pool, action)
+
+
+ODD_ARGS = ("null", "true", '"s"', "[1]", "1e400", "[" * 900 + "]" * 900)
+
+
+async def test_what_procrastinate_s_own_columns_may_hold_is_answered(pool, make_job, conn):
+    """Arguments that are no object, and the columns that may be NULL."""
+    jobs = [await make_job(status="failed") for _ in ODD_ARGS]
+    for job_id, args in zip(jobs, ODD_ARGS, strict=True):
+        await conn.execute("UPDATE procrastinate_jobs SET args = %s WHERE id = %s", (args, job_id))
+    await conn.execute("UPDATE procrastinate_events SET type = NULL WHERE job_id = %s", (jobs[0],))
+    await conn.execute("UPDATE procrastinate_events SET at = NULL WHERE job_id = %s", (jobs[1],))
+    await conn.execute(
+        "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, job_id)"
+        " VALUES ('app.task', NULL, %s)",
+        (jobs[0],),
+    )
+    for action in (*READS[:1], *READS[2:], *(actions.GetJob(job_id) for job_id in jobs)):
+        report = await do(pool, action)
+        assert render_text(report, width=100)
+        assert render_json(report)
+        render_result(report, "/jobs", by="U0ANA")

@@ -287,3 +287,8 @@ def test_errors_of_a_span_that_is_over_read_back_as_they_are_spelt():
     assert typed.until == until.replace(second=0)
     with pytest.raises(InvalidRequest, match="'soon' is not a time; write one in UTC such as"):
         parse_words(["errors", "--until", "soon"], "shell")
+    for early in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"):
+        with pytest.raises(InvalidRequest, match="is not a time; write one in UTC"):
+            parse_words(["errors", "--until", early], "shell")
+    with pytest.raises(InvalidRequest, match="is before 1970, and so is every job"):
+        parse_words(["errors", "--until", "0001-01-01T00:00Z", "--since", "7d"], "shell")

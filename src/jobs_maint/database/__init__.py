@@ -11,10 +11,10 @@ from jobs_maint.database.connecting import (
     parse_url,
 )
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
-from jobs_maint.database.failing import is_connection_lost, map_error, mapped_errors
+from jobs_maint.database.failing import is_connection_lost, is_timeout, map_error, mapped_errors
 from jobs_maint.database.identity import identify_database
 from jobs_maint.database.lacking import ALL_RIGHTS, RIGHTS, explain_lack, find_elsewhere
-from jobs_maint.database.limits import LOCK_TIMEOUT
+from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from jobs_maint.database.transactions import (
     Conn,
     describe_session,
@@ -32,6 +32,7 @@ __all__ = [
     "CLIENT_ENCODING",
     "LOCK_TIMEOUT",
     "RIGHTS",
+    "STATEMENT_TIMEOUT",
     "Conn",
     "Pool",
     "PoolTimeout",
@@ -45,6 +46,7 @@ __all__ = [
     "fit",
     "identify_database",
     "is_connection_lost",
+    "is_timeout",
     "limit_lock_waits",
     "map_error",
     "mapped_errors",

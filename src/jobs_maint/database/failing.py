@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from jobs_maint.database.limits import LOCK_TIMEOUT, POOL_TIMEOUT
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 
-__all__ = ["APPLY", "is_connection_lost", "map_error", "mapped_errors"]
+__all__ = ["APPLY", "is_connection_lost", "is_timeout", "map_error", "mapped_errors"]
 
 APPLY = "run `jobs-maint schema apply`"
 _LOST = ("08", "57P", "25P03", "25P04")
@@ -143,6 +143,11 @@ def _map_no_connection(exc: psycopg_pool.PoolTimeout) -> DatabaseUnavailable:
     if reasons := getattr(exc, "__notes__", ()):  # by `note_why_not_connected`
         return DatabaseUnavailable(f"{said}. {reasons[0]}")
     return DatabaseUnavailable(f"{said}; it is down, or all its connections are in use.")
+
+
+def is_timeout(exc: pg.QueryCanceled) -> bool:
+    """Whether the statement ran into the limit of its transaction; else somebody cancelled it."""
+    return bool(getattr(exc, "__notes__", ()))  # by `note_timeout`
 
 
 def is_connection_lost(exc: Exception) -> bool:

@@ -111,6 +111,10 @@ class Window(_SpanType):
             self.fail(str(exc), param, ctx)
 
 
+EARLIEST_YEAR = 1970
+"""A span that ends then begins within the years that a datetime holds, however long it is."""
+
+
 class Moment(_SpanType):
     """A time in UTC: `2026-03-29T06:00Z`."""
 
@@ -122,13 +126,16 @@ class Moment(_SpanType):
         text = str(value).strip()
         try:
             found = datetime.fromisoformat(text)
-        except ValueError:
+            utc = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(
                 f"{short(text)!r} is not a time; write one in UTC such as 2026-03-29T06:00Z",
                 param,
                 ctx,
             )
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        if utc.year < EARLIEST_YEAR:
+            self.fail(f"{short(text)!r} is before {EARLIEST_YEAR}, and so is every job", param, ctx)
+        return utc
 
 
 class Limit(_NumberType):

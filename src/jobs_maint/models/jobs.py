@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -81,7 +80,7 @@ class JobDetails(Report):
     scheduled_at: datetime | None
     abort_requested: bool
     worker_id: int | None
-    args: Mapping[str, Any]
+    args: Any
     redacted: bool
     events: tuple[JobEvent, ...]
     failures: tuple[FailedRun, ...]

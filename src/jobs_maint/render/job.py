@@ -108,9 +108,9 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
 
 
 def _args(job: JobDetails) -> str:
-    text = json.dumps(dict(job.args), ensure_ascii=False, default=str)
+    text = json.dumps(job.args, ensure_ascii=False, default=str)
     if len(text) > 70:
-        text = json.dumps(dict(job.args), ensure_ascii=False, indent=2, default=str)
+        text = json.dumps(job.args, ensure_ascii=False, indent=2, default=str)
     text = safe_block(text)
     if len(text) <= _LONGEST_ARGS:
         return text

@@ -20,10 +20,13 @@ CROSS JOIN LATERAL (SELECT octet_length(j.args::text) AS bytes OFFSET 0) AS whol
 WHERE j.id = %(job_id)s;
 
 -- name: list_events (job_id, most)
--- The newest, oldest first; `all_events` tells how many there are.
+-- The newest, oldest first; `all_events` tells how many there are. Procrastinate's columns may be
+-- NULL.
 SELECT * FROM (
-    SELECT type::text AS type, at, id, count(*) OVER () AS all_events FROM procrastinate_events
-    WHERE job_id = %(job_id)s ORDER BY at DESC, id DESC LIMIT %(most)s
+    SELECT coalesce(type::text, 'unknown') AS type, coalesce(at, '-infinity') AS at, id,
+           count(*) OVER () AS all_events
+    FROM procrastinate_events
+    WHERE job_id = %(job_id)s ORDER BY 2 DESC, id DESC LIMIT %(most)s
 ) AS newest ORDER BY at, id;
 
 -- name: list_failures (job_id, most, whole)

@@ -15,12 +15,20 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import (
+    STATEMENT_TIMEOUT,
+    Conn,
+    Pool,
+    fetch_all,
+    fetch_one,
+    is_timeout,
+    transaction,
+)
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.bad_rows import Refusals, is_refusal
 from jobs_maint.operations.purge import late
 from jobs_maint.operations.purge.bound import find_bound
-from jobs_maint.operations.purge.deleting import OnBatch, Progress, delete_batch
+from jobs_maint.operations.purge.deleting import Batch, OnBatch, Progress, delete_batch
 from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
 from jobs_maint.operations.session import get_time, switch_jit_off
@@ -36,6 +44,11 @@ BATCH_SECONDS = 0.15
 Smaller batches are no gentler: of 200, 500, 2,000 and 5,000 rows the larger ones delayed a worker
 least (p95 of its pick-up 5.3, 5.4, 4.7 and 4.7 ms). Nor do pauses between batches help (5.0 ms
 without, 5.5 ms when pausing half of the time).
+"""
+SLOW_BATCH = timedelta(seconds=10)
+"""A batch that takes longer is undone and tried with a tenth of its jobs, down to one.
+
+A trigger of the team, or a large table's foreign key without an index, can make each delete slow.
 """
 OnSurvey = Callable[[Conn, late.Surveyed], Awaitable[None]]
 """Called in a transaction of its own when all that a survey is about was looked at."""
@@ -204,24 +217,18 @@ class _Purge:
         return True
 
     async def _delete(self, walk: dict[str, Any], key: str, after: int) -> None:
-        pool, progress, on_batch = self.pool, self.progress, self.on_batch
-        size = FIRST_BATCH
+        progress, size, least = self.progress, FIRST_BATCH, SMALLEST_BATCH
         while True:
             begun = time.monotonic()
             if self._is_late(key, after):
                 return
-            params = {**walk, "after": after, "limit": size}
             try:
-                batch = await delete_batch(
-                    pool, params, progress, on_batch, careful=progress.careful
-                )
-            except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
-                batch = await delete_batch(pool, params, progress, on_batch, careful=True)
-            except psycopg.Error as exc:
-                if not is_refusal(exc) or progress.careful:
+                batch = await self._delete_batch({**walk, "after": after, "limit": size})
+            except pg.QueryCanceled as exc:
+                if size == 1 or not is_timeout(exc):
                     raise
-                progress.careful = True
-                batch = await delete_batch(pool, params, progress, on_batch, careful=True)
+                size = least = max(1, size // 10)
+                continue
             after = after if batch.last is None else batch.last
             if not batch.go_on:
                 progress.stopped = True
@@ -231,4 +238,23 @@ class _Purge:
                 progress.resume_after[key] = walk["bound"]
                 return
             took = max(time.monotonic() - begun, 1e-3)
-            size = max(SMALLEST_BATCH, min(LARGEST_BATCH, round(size * BATCH_SECONDS / took)))
+            size = max(least, min(LARGEST_BATCH, round(size * BATCH_SECONDS / took)))
+
+    async def _delete_batch(self, params: dict[str, Any]) -> Batch:
+        pool, progress, on_batch = self.pool, self.progress, self.on_batch
+        patience = STATEMENT_TIMEOUT if params["limit"] == 1 else SLOW_BATCH
+
+        async def delete(*, careful: bool) -> Batch:
+            return await delete_batch(
+                pool, params, progress, on_batch, careful=careful, patience=patience
+            )
+
+        try:
+            return await delete(careful=progress.careful)
+        except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure):
+            return await delete(careful=True)
+        except psycopg.Error as exc:
+            if not is_refusal(exc) or progress.careful:
+                raise
+            progress.careful = True
+            return await delete(careful=True)

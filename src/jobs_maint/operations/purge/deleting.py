@@ -10,12 +10,21 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import LOCK_TIMEOUT, Conn, Pool, fetch_all, fetch_one, fit, transaction
+from jobs_maint.database import (
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    Conn,
+    Pool,
+    fetch_all,
+    fetch_one,
+    fit,
+    transaction,
+)
 from jobs_maint.operations.bad_rows import KEPT, Postponed, Refusals, change_rows
 from jobs_maint.operations.purge.late import BEFORE_ALL, Surveyed
 from jobs_maint.sql import load_queries
 
-__all__ = ["OnBatch", "Progress", "delete_batch"]
+__all__ = ["Batch", "OnBatch", "Progress", "delete_batch"]
 
 HELD_ROW = timedelta(milliseconds=50)
 """How long a batch waits for a locked row before it is repeated without the locked rows."""
@@ -72,20 +81,26 @@ async def delete_batch(
     on_batch: OnBatch | None,
     *,
     careful: bool,
+    patience: timedelta = STATEMENT_TIMEOUT,
 ) -> Batch:
     """Delete in one snapshot: a changed row is an error, a locked one is waited for briefly.
 
     A finished job is almost never changed or locked, and locking each row costs a tenth of the
     purge. `careful`: lock the free rows, look once more, and delete all that the database allows.
+    `patience`: how long one statement may take.
     """
     queries = load_queries("purge")
     status, go_on = params["status"], True
-    patience = LOCK_TIMEOUT if careful else HELD_ROW
     refused: dict[int, psycopg.Error] = {}
     kept: list[int] = []
     async with (
         pool.connection() as conn,
-        transaction(conn, lock_timeout=patience, snapshot=not careful),
+        transaction(
+            conn,
+            lock_timeout=LOCK_TIMEOUT if careful else HELD_ROW,
+            statement_timeout=patience,
+            snapshot=not careful,
+        ),
     ):
         if careful:
             locked = await fetch_all(conn, queries["lock_finished_batch"], params)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from psycopg import errors as pg
 
 from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
 from jobs_maint.audit import find_stopper
-from jobs_maint.database import Conn, Pool, fetch_all, transaction
+from jobs_maint.database import STATEMENT_TIMEOUT, Conn, Pool, fetch_all, is_timeout, transaction
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import Refusals
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
@@ -22,6 +23,8 @@ from jobs_maint.sql import load_queries
 __all__ = ["Act", "OnBatch", "run_set"]
 
 BATCH = 500
+SLOW_BATCH = timedelta(seconds=10)
+"""A batch with a statement that takes longer is undone and tried with a tenth of its jobs."""
 
 Act = Callable[[Conn, Sequence[int]], Awaitable[Sequence[ItemResult]]]
 """Does one batch in its transaction; one item per job."""
@@ -51,14 +54,22 @@ async def run_set(
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
     refusals = Refusals()
     stopped = False
-    for start in range(0, len(job_ids), BATCH):
-        batch = job_ids[start : start + BATCH]
+    start, size = 0, BATCH
+    while start < len(job_ids):
+        batch = job_ids[start : start + size]
         looked = start + len(batch)
+        patience = STATEMENT_TIMEOUT if size == 1 else SLOW_BATCH
 
         async def do(
-            ids: Sequence[int], held: Sequence[ItemResult], looked: int = looked
+            ids: Sequence[int],
+            held: Sequence[ItemResult],
+            looked: int = looked,
+            patience: timedelta = patience,
         ) -> tuple[Sequence[ItemResult], bool]:
-            async with pool.connection() as conn, transaction(conn):
+            async with (
+                pool.connection() as conn,
+                transaction(conn, statement_timeout=patience),
+            ):
                 ids, outside = await _leave_outside(conn, ids, scope)
                 items = await (
                     act(conn, ids)
@@ -70,10 +81,17 @@ async def run_set(
                 return items, on_batch is None or await on_batch(conn, looked, items)
 
         try:
-            items, go_on = await do(batch, ())
-        except pg.LockNotAvailable as exc:
-            free, held = await _leave_held(pool, batch, exc)
-            items, go_on = await do(free, held)
+            try:
+                items, go_on = await do(batch, ())
+            except pg.LockNotAvailable as exc:
+                free, held = await _leave_held(pool, batch, exc)
+                items, go_on = await do(free, held)
+        except pg.QueryCanceled as exc:
+            if size == 1 or not is_timeout(exc):
+                raise
+            size = max(1, size // 10)
+            continue
+        start = looked
         for item in items:
             if item.outcome is ItemOutcome.FAILED:  # of these each reason counts
                 refusals.add(item.reason, [item.job_id])
