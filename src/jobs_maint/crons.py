@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["check_cron", "find_last_tick"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
+CHANGE = timedelta(hours=3)
+"""Longer than clocks are ever put forward or back."""
 _RANDOM = re.compile(r"[rh](?:\(|/|$)", re.IGNORECASE)
 """What croniter replaces by a new random value each time it reads the expression."""
 
@@ -71,16 +73,21 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
         if tick <= at < following:
             return tick
     zone, times = ZoneInfo(timezone), _parse(cron)
+    # Local times have another order than the times they mean, for the hours around a change.
+    around = timedelta() if timezone == "UTC" else CHANGE
     local = at.astimezone(zone).replace(tzinfo=None)
-
-    def to_utc(wall: datetime) -> datetime:
-        return wall.replace(tzinfo=zone).astimezone(UTC)
-
     times.set_current(local + timedelta(seconds=1))
-    while (tick := to_utc(times.get_prev(datetime))) > at:
-        pass
+    times.set_current(times.get_prev(datetime) - around + timedelta(seconds=1))
+    wall: datetime = times.get_prev(datetime)
     times.set_current(local)
-    while (following := to_utc(times.get_next(datetime))) <= at:
-        pass
+    last: datetime = times.get_next(datetime) + around
+    walls = [wall]
+    times.set_current(wall)
+    while wall <= last:
+        wall = times.get_next(datetime)
+        walls.append(wall)
+    found = [one.replace(tzinfo=zone).astimezone(UTC) for one in walls]
+    tick = max(one for one in found if one <= at)
+    following = min(one for one in found if one > at)
     known[:] = [(tick, following), *known[:3]]
     return tick

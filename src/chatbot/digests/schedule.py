@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
+from jobs_maint.crons import find_last_tick
+
 __all__ = ["build_utc_cron", "get_period", "is_due"]
 
 
@@ -55,11 +57,5 @@ def _round_trip(wall: datetime, zone: ZoneInfo) -> datetime:
 
 def get_period(cron: str, timezone: str, tick: datetime) -> timedelta:
     """The time from the previous run to this one, which the first digest covers."""
-    zone = ZoneInfo(timezone)
-    local = tick.astimezone(zone).replace(tzinfo=None)
-    # The run at or before the tick, and the one before that.
-    times = croniter(cron, local + timedelta(seconds=1))
-    this: datetime = times.get_prev(datetime)
-    before: datetime = times.get_prev(datetime)
-    span = this.replace(tzinfo=zone).astimezone(UTC) - before.replace(tzinfo=zone).astimezone(UTC)
-    return max(span, timedelta(seconds=1))
+    this = find_last_tick(cron, timezone, tick)
+    return this - find_last_tick(cron, timezone, this - timedelta(seconds=1))

@@ -96,9 +96,12 @@ def ago(span: timedelta) -> str:
 
 
 def say_span(seconds: float) -> tuple[str, str]:
-    """How a window and the one before it are called: `24 hours`, `the day before`."""
+    """How a window and the one before it are called: `24 hours`, `the day before`.
+
+    To half an hour, as a day has in a zone that puts its clocks forward by so much.
+    """
     hours = seconds / 3_600
-    if 23.5 <= hours <= 24.5:
+    if abs(hours - 24) < 0.25:
         return "24 hours", "the day before"
     if 0.95 <= hours <= 1.05:
         return "hour", "the hour before"
@@ -106,8 +109,9 @@ def say_span(seconds: float) -> tuple[str, str]:
         return "7 days", "the week before"
     if hours >= 48:
         return f"{hours / 24:.0f} days", f"the {hours / 24:.0f} days before"
-    if hours > 1.5:
-        return f"{hours:.0f} hours", f"the {hours:.0f} hours before"
+    if hours >= 1.75:
+        said = f"{round(2 * hours) / 2:g} hours"
+        return said, f"the {said} before"
     if seconds < 57:
         span = f"{max(1, round(seconds))} s"
         return span, f"the {span} before"
