@@ -35,7 +35,8 @@ SELECT id, status, own, queue, s, q, deferred_at,
        deferred_at + s * interval '40 seconds' AS started_at,
        -- one in fifty was retried for hours before it ended
        least(deferred_at + s * interval '40 seconds' + q * interval '20 seconds'
-             + CASE WHEN q BETWEEN 0.5 AND 0.52 THEN s * interval '20 hours' ELSE '0' END,
+             + CASE WHEN q BETWEEN 0.5 AND 0.52
+                    THEN s * least(now() - deferred_at, interval '20 hours') ELSE '0' END,
              now()) AS ended_at,
        CASE WHEN status = 'ahead' THEN now() + s * interval '30 days' + interval '1 hour'
             WHEN s BETWEEN 0.4 AND 0.41 THEN deferred_at + s * interval '40 seconds' END AS scheduled_at,
@@ -68,15 +69,17 @@ SELECT id, type::procrastinate_job_event_type, at FROM (
 ) AS events ORDER BY written;
 
 -- name: insert_failures
--- 98 of 100 failures have their record; a group keeps a traceback now and then.
+-- 98 of 100 failures have their record; a group keeps a traceback now and then. 300 groups: forty
+-- tasks with seven or eight errors each.
 INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,
                                  exception_type, message, traceback_hash, fingerprint, will_retry)
 SELECT id, 1, 'queue_' || queue, task, ended_at - interval '4 milliseconds', 'error',
        (ARRAY['ValueError', 'ConnectionError', 'TimeoutError', 'KeyError'])[1 + kind %% 4],
        'request ' || id || ' to host-' || kind || ' was refused: the answer was not what was expected',
        CASE WHEN s < 0.3 THEN decode(md5(task || kind), 'hex') END,
-       '1:' || md5(task || kind), false
-FROM (SELECT *, (s * 5)::integer AS kind FROM bench_draft WHERE status = 'failed') AS failed
+       '2:' || md5(task || kind), false
+FROM (SELECT *, floor(s * (7 + queue %% 2))::integer AS kind
+      FROM bench_draft WHERE status = 'failed') AS failed
 WHERE q NOT BETWEEN 0.90 AND 0.92 ORDER BY ended_at;
 
 -- name: insert_tracebacks

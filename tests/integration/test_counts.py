@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -97,6 +98,25 @@ async def test_a_table_of_this_size_is_counted_exactly(large):
     report, found = await ask(large)
     assert found == GROUPS
     assert report.estimated == {}
+
+
+async def test_for_a_message_what_is_ready_and_runs_is_counted_and_nothing_else(large, monkeypatch):
+    async def ask_lately():
+        report = await get_stats(
+            large, queue=None, maintenance_queue="maintenance", only_lately=True
+        )
+        shown = ("ready", "doing", "scheduled", "failed", "succeeded", "cancelled", "aborted")
+        found = {(q.queue, field): getattr(q, field) for q in report.queues for field in shown}
+        return report, {group: jobs for group, jobs in found.items() if jobs}
+
+    report, found = await ask_lately()
+    assert found == {group: n for group, n in GROUPS.items() if group[1] in ("ready", "doing")}
+    assert report.estimated == {}
+    monkeypatch.setattr(counts, "FROM_INDEX", replace(counts.FROM_INDEX, ready=1_000))
+    report, estimated = await ask_lately()
+    assert report.estimated == {"mid": ("ready",)}
+    assert estimated.pop(("mid", "ready")) == pytest.approx(found.pop(("mid", "ready")), rel=0.1)
+    assert estimated == found
 
 
 async def test_large_groups_are_estimated_within_five_percent_and_marked(large, any_table_is_large):

@@ -173,8 +173,19 @@ def test_what_ended_lately_is_found_by_the_pages_of_that_time(steady):
     times = {"since": NOW - DAY, "until": NOW, "hour_ago": NOW}
     plan = explain(steady, "hours", "count_ended", queue=None, ours=OUR_TASKS, **ids, **times)
     assert "jobs_maint_events_at_idx" in plan.indexes
+    assert "Full Join" in plan.text
     assert plan.full_scans == []
     assert plan.buffers < 500
+
+
+def test_of_many_jobs_that_expire_none_is_looked_at(steady):
+    span = {"due": NOW - 80 * DAY, "soon": NOW - 60 * DAY, "queues": None, "tasks": None}
+    query = load_queries("digest")["count_expiring"]
+    ended, jobs = steady.execute(query, {**span, "ours": OUR_TASKS, "most": 10**6}).fetchone()
+    assert ended == jobs > 100
+    params = {**span, "ours": OUR_TASKS, "most": jobs - 1}
+    assert steady.execute(query, params).fetchone() == (ended, None)
+    assert explain(steady, "digest", "count_expiring", **params).buffers < 20
 
 
 def test_the_last_end_of_our_tasks_is_a_few_index_entries_however_often_they_ran(steady):
@@ -328,6 +339,9 @@ async def test_without_our_indexes_every_answer_is_the_same(server, steady_url):
             async with pool.connection() as conn, transaction(conn):
                 await conn.execute("SELECT set_config('statement_timeout', '0', true)")
                 stats = await get_stats(conn, queue=None, maintenance_queue="maintenance")
+                lately = await get_stats(
+                    conn, queue=None, maintenance_queue="maintenance", only_lately=True
+                )
                 lists = [
                     await list_failed_jobs(conn, **options)
                     for options in (
@@ -339,7 +353,8 @@ async def test_without_our_indexes_every_answer_is_the_same(server, steady_url):
             dry = await purge.purge_finished_jobs(pool, retention, now=NOW, dry_run=True)
         counts = [
             (q.queue, q.ready, q.scheduled, q.doing, q.failed, q.succeeded, q.cancelled, q.aborted)
-            for q in stats.queues
+            for report in (stats, lately)
+            for q in report.queues
         ]
         shown = [(found.jobs, found.total, found.hidden_jobs) for found in lists]
         grouped = [(g.task, g.message, g.sample_job_id) for g in groups.groups]

@@ -300,21 +300,21 @@ WHERE a.word = 'purge' AND a.started_at >= %(since)s AND a.started_at < %(until)
 
 -- name: count_expiring (due, soon, most, queues, tasks, ours)
 -- Jobs that failed between `due` and `soon` and are failed since: the purge deletes them soon. By
--- jobs_maint_failed_events_idx; `ended` is how many failures there were at all, and with more than
--- `most` of them only some are looked at.
-SELECT (SELECT count(*) FROM (
-            SELECT FROM procrastinate_events
-            WHERE type = 'failed' AND at >= %(due)s AND at < %(soon)s LIMIT 100000
-        ) AS every) AS ended,
-       (SELECT count(*) FROM (
-            SELECT job_id, at FROM procrastinate_events
-            WHERE type = 'failed' AND at >= %(due)s AND at < %(soon)s
-            ORDER BY at LIMIT %(most)s
-        ) AS e
-        JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
-        WHERE j.task_name <> ALL (%(ours)s)
-          AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
-          AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))
-          AND NOT EXISTS (SELECT 1 FROM procrastinate_events later
-                          WHERE later.job_id = e.job_id AND later.at > e.at
-                            AND later.type <> 'scheduled')) AS jobs;
+-- jobs_maint_failed_events_idx; `ended` is how many failures there were at all: with more than
+-- `most` of them no job is looked at.
+SELECT ended, CASE WHEN ended <= %(most)s THEN (
+    SELECT count(*) FROM procrastinate_events e
+    JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
+    WHERE e.type = 'failed' AND e.at >= %(due)s AND e.at < %(soon)s
+      AND j.task_name <> ALL (%(ours)s)
+      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+      AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))
+      AND NOT EXISTS (SELECT 1 FROM procrastinate_events later
+                      WHERE later.job_id = e.job_id AND later.at > e.at
+                        AND later.type <> 'scheduled')) END AS jobs
+FROM (
+    SELECT count(*) AS ended FROM (
+        SELECT FROM procrastinate_events
+        WHERE type = 'failed' AND at >= %(due)s AND at < %(soon)s LIMIT 100000
+    ) AS every
+) AS counted;

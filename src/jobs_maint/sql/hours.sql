@@ -21,17 +21,19 @@ DELETE FROM jobs_maint_hours WHERE hour < %(until)s;
 -- name: count_ended (since, until, hour_ago, after_id, last_id, queue, ours)
 -- Ends and retries by queue, after `since` and up to `until`: the events of the pages that
 -- jobs_maint_events_at_idx names. Nearly all of their jobs were deferred in that time too, between
--- the two ids: they lie together, are read at once and hashed; the others are looked up. A plain
--- join reads the whole table of jobs, or four pages per job.
-WITH ended AS (
-    SELECT j.queue_name, e.type, e.at > %(hour_ago)s AS last_hour,
-           j.task_name = ANY (%(ours)s) AS own,
-           CASE WHEN j.id IS NULL THEN e.job_id END AS looked_up, count(*) AS jobs
-    FROM procrastinate_events e
-    LEFT JOIN procrastinate_jobs j
-        ON j.id = e.job_id AND j.id > %(after_id)s AND j.id <= %(last_id)s
-    WHERE e.at > %(since)s AND e.at <= %(until)s AND e.type <> 'scheduled'
-      AND e.type IN ('succeeded', 'failed', 'deferred_for_retry')
+-- the two ids: they lie together and are read at once; the others are looked up. The planner expects
+-- far too few events where jobs are scheduled ahead: a FULL JOIN is never one lookup per event.
+WITH found AS MATERIALIZED (
+    SELECT e.job_id, e.type, e.at, j.queue_name, j.task_name
+    FROM (SELECT job_id, type, at FROM procrastinate_events
+          WHERE at > %(since)s AND at <= %(until)s AND type <> 'scheduled'
+            AND type IN ('succeeded', 'failed', 'deferred_for_retry')) AS e
+    FULL JOIN (SELECT id, queue_name, task_name FROM procrastinate_jobs
+               WHERE id > %(after_id)s AND id <= %(last_id)s) AS j ON j.id = e.job_id
+), ended AS (
+    SELECT queue_name, type, at > %(hour_ago)s AS last_hour, task_name = ANY (%(ours)s) AS own,
+           CASE WHEN queue_name IS NULL THEN job_id END AS looked_up, count(*) AS jobs
+    FROM found WHERE job_id IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5
 ), counted AS (
     SELECT queue_name, type, last_hour, jobs FROM ended WHERE NOT own

@@ -58,8 +58,11 @@ async def summarise_now(
 
 
 async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
+    """For a message that shows the queues as they are and were lately."""
     scope = QueueScope(tuple(window.queues) if window.queues else None)
-    stats = await get_stats(conn, queue=None, maintenance_queue=how.settings.queue, scope=scope)
+    stats = await get_stats(
+        conn, queue=None, maintenance_queue=how.settings.queue, scope=scope, only_lately=True
+    )
     report = await _summarise(conn, how, window, stats)
     return replace(
         report,

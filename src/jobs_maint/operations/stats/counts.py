@@ -42,9 +42,15 @@ DIGITS = 3
 """Significant digits of an estimate: more would look like an exact count."""
 
 
+NONE = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Jobs of one queue and kind that are counted; more are estimated. None: all are counted."""
+    """Jobs of one queue and kind that are counted; more are estimated. None: all are counted.
+
+    NONE: none is counted.
+    """
 
     ended: int | None = None
     ready: int | None = None
@@ -88,11 +94,14 @@ class _TookTooLong(Exception):
     """A statement reached its time limit."""
 
 
-async def count_jobs(conn: Conn, queue: str | None) -> Counts:
-    """Jobs per queue now; `queue` limits it to one."""
+async def count_jobs(conn: Conn, queue: str | None, *, only_ready: bool = False) -> Counts:
+    """Jobs per queue now; `queue` limits it to one.
+
+    `only_ready`: those that are ready or run, without the many that ended or are scheduled ahead.
+    """
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
-    waiting, ended, large = await _count(conn, queue, cost)
+    waiting, ended, large = await _count(conn, queue, cost, only_ready=only_ready)
     own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
     jobs = {group: counted - own.get(group, 0) for group, counted in (waiting.jobs | ended).items()}
     return Counts(
@@ -106,10 +115,16 @@ async def count_jobs(conn: Conn, queue: str | None) -> Counts:
     )
 
 
-async def _count(conn: Conn, queue: str | None, cost: Mapping[str, Any]) -> _Found:
-    if not cost["indexed"] or conn.info.server_version < PAGES_BY_NUMBER:
-        return await _count_all(conn, queue, cost, None)
+async def _count(
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], *, only_ready: bool
+) -> _Found:
     limits = LOOKED_UP if _is_changed(cost) else FROM_INDEX
+    is_old = conn.info.server_version < PAGES_BY_NUMBER
+    if only_ready:
+        limits = replace(UNLIMITED if is_old else limits, ended=NONE, ahead=NONE)
+        return await _estimate(conn, queue, cost, limits)
+    if not cost["indexed"] or is_old:
+        return await _count_all(conn, queue, cost, None)
     if cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not _is_changed(cost)):
         try:
             return await _count_all(conn, queue, cost, EXACT_LIMIT)
@@ -135,15 +150,17 @@ async def _estimate(
     conn: Conn, queue: str | None, cost: Mapping[str, Any], limits: Limits
 ) -> _Found:
     if not cost["waiting_indexed"]:
-        limits = Limits(limits.ended)
+        limits = Limits(limits.ended, ahead=NONE if limits.ahead == NONE else None)
     waiting = await _count_waiting(conn, queue, cost, limits, None)
-    query = load_queries("stats")["count_small"]
-    try:
-        params = {"queue": queue, "most": limits.ended}
-        ended = _by_group(await _fetch_within(conn, query, params, EXACT_LIMIT))
-    except _TookTooLong:
-        limits = replace(limits, ended=0)
-        ended = _by_group(await fetch_all(conn, query, {"queue": queue, "most": 0}))
+    ended: dict[Group, int] = {}
+    if limits.ended != NONE:
+        query = load_queries("stats")["count_small"]
+        try:
+            params = {"queue": queue, "most": limits.ended}
+            ended = _by_group(await _fetch_within(conn, query, params, EXACT_LIMIT))
+        except _TookTooLong:
+            limits = replace(limits, ended=0)
+            ended = _by_group(await fetch_all(conn, query, {"queue": queue, "most": 0}))
     counted = waiting.jobs | ended
     large = {group for group, jobs in counted.items() if jobs > limits.of(group[1])}
     sampled = await _sample(conn, queue, cost) if large else {}
@@ -165,8 +182,9 @@ async def _count_waiting(
         rows = await _fetch_within(conn, queries["count_waiting"], params, limit)
     else:
         rows = await fetch_all(conn, queries["read_waiting"], {"queue": queue})
+    kinds = [kind for kind in WAITING if limits.of(kind) != NONE]
     return _Waiting(
-        {(row["queue_name"], kind): row[kind] for row in rows for kind in WAITING},
+        {(row["queue_name"], kind): row[kind] for row in rows for kind in kinds},
         [job_id for row in rows for job_id in row["first_ready"]],
     )
 

@@ -28,7 +28,7 @@ SETTLED = HOUR
 """An hour is noted when it has been over this long: a transaction begun in it may end later."""
 KEPT = 2 * DAY
 """How long notes are kept: longer than the day that `stats` shows."""
-FEW = 500
+FEW = 50
 """Jobs that may be looked up one by one: the bounds affect only the time it takes."""
 
 

@@ -19,9 +19,18 @@ __all__ = ["get_stats"]
 
 
 async def get_stats(
-    conn: Conn, *, queue: str | None, maintenance_queue: str, scope: QueueScope = ALL_QUEUES
+    conn: Conn,
+    *,
+    queue: str | None,
+    maintenance_queue: str,
+    scope: QueueScope = ALL_QUEUES,
+    only_lately: bool = False,
 ) -> StatsReport:
-    """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`."""
+    """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`.
+
+    `only_lately`: those with a job that is ready, runs, or ended in the last day; how many are
+    scheduled ahead or ended before that is not counted.
+    """
     queries = load_queries("stats")
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -29,7 +38,7 @@ async def get_stats(
     params = {"queue": queue, "ours": OUR_TASKS}
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     estimated: defaultdict[str, set[str]] = defaultdict(set)
-    counts = await count_jobs(conn, queue)
+    counts = await count_jobs(conn, queue, only_ready=only_lately)
     for (name, kind), jobs in counts.jobs.items():
         status = "doing" if kind == "aborting" else kind  # legacy: still running
         fields = found[name]
@@ -54,8 +63,9 @@ async def get_stats(
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
-    for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
-        del found[name]
+    if not only_lately:
+        for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
+            del found[name]
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
     return StatsReport(
         as_of=as_of,
