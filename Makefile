@@ -14,6 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 SYNCED := .venv/.synced
+COLLECTED := .venv/.collected
 
 .PHONY: help sync demo test lint format-check types contracts tests bench soak draw screenshots web docs format clean
 
@@ -30,7 +31,14 @@ $(SYNCED): pyproject.toml uv.lock scripts/dev/bootstrap.sh
 demo: $(SYNCED) ## The whole product in a browser (ARGS=--terminal, ARGS=--script: a check)
 	@$(BIN)/python -m demo $(ARGS)
 
-test: lint format-check types contracts tests ## All a change must pass: lint, types, contracts, tests
+test: $(SYNCED) ## All a change must pass: lint, types, contracts, tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync types lint format-check contracts $(COLLECTED)
+	@$(MAKE) --no-print-directory tests
+
+# The first collection writes .pyc files, of which each worker would else make all by itself.
+$(COLLECTED): $(SYNCED)
+	@shown=$$($(BIN)/pytest -q --collect-only) || { printf "%s\n" "$$shown"; exit 1; }
+	@touch $@
 
 lint: $(SYNCED) ## Ruff's rules
 	$(BIN)/ruff check .
