@@ -4,6 +4,7 @@ So they do with tables, columns, indexes, log events and tasks; and every link l
 """
 
 import ast
+import functools
 import inspect
 import json
 import re
@@ -348,6 +349,7 @@ def test_every_table_has_its_retention():
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 
 
+@functools.cache
 def real_events():
     """Event → (levels, fields, whether all fields are known), from the calls in the sources."""
     found = {}
@@ -394,6 +396,7 @@ def filled(words, tree):
     return sorted({words.format(call.args[3].value) for call in audits})
 
 
+@functools.cache
 def shown_events():
     table = [row for row in rows(page("log-events")) if row[0].startswith("`")]
     names = [row[0].strip("`") for row in table]

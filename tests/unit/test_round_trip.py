@@ -100,9 +100,9 @@ def test_what_a_button_carries_and_what_is_printed_read_back_as_the_same_request
         for action in requests(text):
             words = action.words()
             assert safe_line(words) == words, text  # nothing is left to be shown otherwise
-            clicked = parse_words(split_text(words), "slack").action
-            typed = parse_words(split_text(clean_text(escape(words))), "slack").action
-            assert (clicked, typed) == (action, action), (text, words)
+            clicked = split_text(words)
+            assert split_text(clean_text(escape(words))) == clicked, (text, words)  # typed
+            assert parse_words(clicked, "slack").action == action, (text, words)
             if not isinstance(action, ShowDigest):
                 assert parse_words(shlex.split(words), "shell").action == action, (text, words)
 
