@@ -92,7 +92,7 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         assert bot.services.woken.is_set()
         await see(watch, 1)
         [message] = roots(slack)
-        assert f"<@{OPERATOR}> is on it since " in message.text
+        assert f"<@{OPERATOR}> is on it, since " in message.text
         assert replies(slack)[-1].endswith(f"<@{OPERATOR}> is on it.")
         told = len(slack.messages(OPS))
         await see(watch)
@@ -224,12 +224,21 @@ async def test_a_bot_that_slept_in_an_edit_puts_right_what_it_wrote_over(
                 await see(Watch(other.services, other.settings.incidents))
                 assert roots(slack)[0].text.startswith("🟢")
                 now[0] += 60
+                monkeypatch.setattr(telling, "LONGEST", 0.05)
+                found = await call(self, method, *args, **more)
+                slack.set_fault("hang", method=method, times=9)
+                return found
             return await call(self, method, *args, **more)
 
         monkeypatch.setattr(WebApi, "_call_once", sleep_in_an_edit)
         await later(conn)
         await see(sleeper, 1)
         assert roots(slack)[0].text.startswith("🔴")
+        # A Slack that hangs delays no look of a bot that has lost the watch.
+        assert await sleeper.look() is None
+        assert roots(slack)[0].text.startswith("🔴")
+        slack.clear_faults()
+        monkeypatch.undo()
         await sleeper.pass_once()
         [message] = roots(slack)
         assert message.text.startswith("🟢")

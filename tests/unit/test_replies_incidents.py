@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from tests.unit.test_replies import buttons, shown
 
-from chatbot.messages.incident import render_entries, render_incident
+from chatbot.messages.incident import render_incident
+from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_incidents import ANA, ENTRIES, KINDS, life, list_incidents, over
 from chatbot.setup.sample_reports import NOW, ago
@@ -33,7 +34,8 @@ def test_each_kind_says_while_it_lasts_what_since_when_who_and_what_to_do(incide
     assert lines[0].startswith("🔴 ")
     assert lines[1].startswith("Since ")
     assert "Nobody is on it yet." in lines
-    assert lines[-1].startswith(f"{incident.name} · as of ")
+    group = " · E-4f2a" if incident is GROUP else ""
+    assert lines[-1] == f"{incident.name}{group} · as of 12:00 UTC"
     assert {"Details", "I'm on it", "Mute for 24 h"} <= set(labels(incident))
     assert shown(render_incident(incident, NOW)).splitlines()[0].startswith("🔴")
 
@@ -56,11 +58,11 @@ def test_what_the_buttons_run_is_understood(incident):
 def test_the_states_of_one_incident():
     assert "🔴 No worker is alive; 214 jobs wait." in text(STATES["open"])
     assert "With the same cause: email is 13 min behind." in text(STATES["open"])
-    assert "<@U0ANA> is on it since 11:55 UTC." in text(STATES["taken"])
+    assert "<@U0ANA> is on it, since 11:55 UTC." in text(STATES["taken"])
     assert "Nobody" not in text(STATES["taken"])
     assert "I'm on it" not in labels(STATES["taken"])
     muted = STATES["muted"]
-    assert "Muted until 24 Nov 12:00 UTC: nothing new of its kind is posted." in text(muted)
+    assert "Muted until 24 Nov 12:00 UTC: no new message about this." in text(muted)
     assert "End the mute" in labels(muted)
     later = NOW + timedelta(hours=25)
     assert "Muted" not in text(muted, later)

@@ -37,7 +37,7 @@ class Answer:
     used: tuple[str, Line] | None = None
     """Words that need no button any more, and what stands there instead."""
     wakes: bool = False
-    """It changed an incident, whose message is to be put right."""
+    """It may have changed an incident, whose message is to be put right."""
 
 
 class Delivery:

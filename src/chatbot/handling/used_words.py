@@ -41,11 +41,10 @@ def add_what_follows(
     if isinstance(result, GroupReport | IncidentReport):
         said = _say_in_place(result, by)
         if said is None:
-            return answer
+            return replace(answer, wakes=True)
         # The message whose button it was says it to everybody.
         private = answer.private or request.ts is not None
-        wakes = isinstance(result, IncidentReport)
-        return replace(answer, used=(action.words(), said), private=private, wakes=wakes)
+        return replace(answer, used=(action.words(), said), private=private, wakes=True)
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]

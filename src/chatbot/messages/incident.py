@@ -1,15 +1,16 @@
-"""One incident: its message in a channel, and what the thread of that tells.
+"""One incident: its message in a channel.
 
 The message says of itself what is wrong, since when, who is on it and what to do next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_words import (
     COUNTED,
+    capital,
     find_begin,
     find_buttons,
     has_size,
@@ -26,45 +27,31 @@ from chatbot.messages.parts import (
     Span,
     bold,
     buttons,
+    code,
     context,
     paragraph,
     when,
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import count, cut, defuse
+from chatbot.messages.words import cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
-from jobs_maint.models import HistoryEntry, Incident, IncidentKind
-from jobs_maint.render import say_condition
+from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.render import is_muted, say_condition, say_person
 
 __all__ = [
     "offer_buttons",
-    "render_entries",
     "render_incident",
     "say_over",
     "tell_begin",
+    "tell_mute",
     "tell_verdict",
     "tell_who",
 ]
 
 MOST_FOLDED = 5
-MOST_ENTRIES = 20
 DAY = timedelta(hours=24)
-_ACTS = {
-    "taken": "is on it",
-    "dropped": "gave it back",
-    "muted": "muted it",
-    "unmuted": "ended the mute",
-}
-_STEPS = {
-    "worse": "Worse: {named}, {size}",
-    "cause": "The cause: {named}",
-    "folded": "With the same cause: {named}, {size}",
-    "back": "Back: {named}",
-    "remains": "What remains: {named}, {size}",
-    "merged": "Part of {by} from now on",
-}
 
 
 def render_incident(
@@ -76,7 +63,10 @@ def render_incident(
     clicks = offer_buttons(incident, as_of, runbooks)
     end = "over" if incident.state == "resolved" else "as of"
     at = incident.resolved_at or as_of
-    note = context([f"{incident.name} · {end} ", when(at, as_of)])
+    name: list[Span | str] = [incident.name]
+    if incident.kind is IncidentKind.GROUP:
+        name += [" · ", code(incident.subject)]
+    note = context([*name, f" · {end} ", when(at, as_of)])
     return pack([*parts, buttons(*clicks), note])
 
 
@@ -105,7 +95,7 @@ def _find_merged(incident: Incident) -> str | None:
 
 def say_over(incident: Incident) -> str:
     lasted = format_age((incident.resolved_at or incident.seen_at) - find_begin(incident))
-    return f"{_capital(say_kind(incident).over)} after {lasted}."
+    return f"{capital(say_kind(incident).over)} after {lasted}."
 
 
 def _lines(incident: Incident, as_of: datetime) -> list[Line]:
@@ -114,12 +104,9 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
     if incident.state == "resolved":
         return _tell_end(incident, as_of)
     lines = [tell_begin(incident, as_of), _tell_times(incident)]
-    if incident.folded:
-        lines.append(_tell_folded(incident))
-    lines.append(tell_who(incident, as_of))
-    if incident.muted_until is not None and incident.muted_until > as_of:
-        until = when(incident.muted_until, as_of)
-        lines.append(["Muted until ", until, ": nothing new of its kind is posted."])
+    lines += [*_tell_folded(incident), tell_who(incident, as_of)]
+    if muted := tell_mute(incident, as_of):
+        lines.append(muted)
     return [*lines, [say_kind(incident).advice]]
 
 
@@ -148,11 +135,43 @@ def _ordinal(number: int) -> str:
     return f"{number}{tail or 'th'}"
 
 
-def _tell_folded(incident: Incident) -> Line:
-    told = [cut(defuse(say_condition(one)), 80) for one in incident.folded[:MOST_FOLDED]]
-    more = len(incident.folded) - len(told)
-    others = [f"{more} more"] if more else []
-    return [f"With the same cause: {'; '.join([*told, *others])}."]
+def _tell_folded(incident: Incident) -> list[Line]:
+    """What has the same cause, and what of the same kind came at the same time: a line each."""
+    shown = incident.folded[:MOST_FOLDED]
+    follow = [one for one in shown if one.kind is not incident.kind]
+    lines: list[Line] = []
+    if follow:
+        told = "; ".join(cut(defuse(say_condition(one)), 80) for one in follow)
+        lines.append([f"With the same cause: {told}."])
+    lines += [
+        [f"Also: {cut(defuse(say_condition(one)), 160)}{_tell_marks(one)}."]
+        for one in shown
+        if one.kind is incident.kind
+    ]
+    if more := len(incident.folded) - len(shown):
+        lines.append([f"And {more:,} more."])
+    return lines
+
+
+def _tell_marks(part: Condition) -> str:
+    """Of one of several groups of errors: who is on it, whether it is muted."""
+    by = part.facts.get("taken_by")
+    who = f", {one_line(say_person(str(by)), 60)} is on it" if by else ""
+    return f"{who}, muted" if is_muted(part) else who
+
+
+def tell_mute(incident: Incident, as_of: datetime) -> Line:
+    """Empty where it is not muted. A group may be muted up to a rate of failures."""
+    above = incident.facts.get("muted_above")
+    if above is not None:
+        until = incident.facts.get("muted_until")
+        line: list[Span | str] = ["Muted until "]
+        if until is not None:
+            line += [when(datetime.fromisoformat(str(until)), as_of), ", or until "]
+        return [*line, f"it fails more than {int(above):,} times an hour."]
+    if incident.muted_until is None or incident.muted_until <= as_of:
+        return []
+    return ["Muted until ", when(incident.muted_until, as_of), ": no new message about this."]
 
 
 def tell_who(incident: Incident, as_of: datetime) -> Line:
@@ -160,7 +179,7 @@ def tell_who(incident: Incident, as_of: datetime) -> Line:
         return ["Nobody is on it yet."]
     line: list[Span | str] = [name_actor(incident.taken_by), " is on it"]
     if incident.taken_at is not None:
-        line += [" since ", when(incident.taken_at, as_of)]
+        line += [", since ", when(incident.taken_at, as_of)]
     return [*line, "."]
 
 
@@ -184,36 +203,9 @@ def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> li
         return found if incident.kind in COUNTED else []
     if incident.taken_by is None:
         found.append(Button("I'm on it", TakeIncident(incident.id).words()))
-    if incident.muted_until is None or incident.muted_until <= as_of:
+    if not tell_mute(incident, as_of):
         found.append(Button("Mute for 24 h", MuteIncident(incident.id, DAY).words()))
     else:
         found.append(Button("End the mute", MuteIncident(incident.id, None).words()))
     task = str(incident.facts.get("task", ""))
     return [*found, *offer_runbook(runbooks, task, *incident.queues)]
-
-
-def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime) -> Message:
-    """What happened since the thread was told last, a line each."""
-    shown = entries[-MOST_ENTRIES:]
-    left = len(entries) - len(shown)
-    lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
-    lines += [[when(one.at, as_of), "  ", *_tell_entry(one, incident)] for one in shown]
-    return pack([paragraph(*lines)])
-
-
-def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
-    kind = incident if (entry.kind, entry.subject) == incident.key else entry
-    named, size = say_kind(kind).named, say_size(entry.kind, entry.value)
-    if entry.what in _ACTS:
-        return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
-    if entry.what == "resolved":
-        return [f"{_capital(say_kind(kind).over)}."]
-    if entry.what in _STEPS:
-        return [f"{_STEPS[entry.what].format(named=named, size=size, by=entry.by)}."]
-    return [f"{_capital(named)}."]
-
-
-def _capital(text: str) -> str:
-    """As a sentence begins; names of queues and tasks stay as they are typed."""
-    is_ours = text.partition(" ")[0] in {"no", "many", "the", "jobs"}
-    return f"{text[0].upper()}{text[1:]}" if is_ours else text

@@ -24,10 +24,11 @@ from jobs_maint.actions import (
     escape_glob,
 )
 from jobs_maint.durations import format_age
-from jobs_maint.models import HistoryEntry, Incident, IncidentKind
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
 
 __all__ = [
     "Kind",
+    "capital",
     "find_begin",
     "find_buttons",
     "has_size",
@@ -55,47 +56,47 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.NO_WORKER: Kind(
         "no worker is alive",
         "Workers are back",
-        "Start a worker. The jobs wait meanwhile; none is lost.",
+        "Start a worker. The jobs wait until then; none is lost.",
     ),
     IncidentKind.QUEUE_BEHIND: Kind(
         "{0} is behind",
         "{0} has caught up",
-        "See whether its workers are busy with long jobs, or too few.",
+        "Its workers are busy with long jobs, or too few. Details show which.",
     ),
     IncidentKind.FAILURES_HIGH: Kind(
         "many jobs of {0} fail",
         "{0} fails no more than usual",
-        "Look at the errors. Retry the failed jobs once their cause is gone.",
+        "See the errors in Details. Retry the jobs once the cause is gone.",
     ),
     IncidentKind.GROUP: Kind(
         "the error {0} goes on",
         "{0} has stopped",
-        "Find the cause before you retry: jobs that fail again only wait longer.",
+        "Find the cause first: jobs that are retried before fail again.",
     ),
     IncidentKind.JOBS_STUCK: Kind(
         "jobs are stuck",
         "No job is stuck any more",
-        "The rescue puts them back by itself. If they stay, see what keeps it from running.",
+        "The rescue should have put them back by now. Details show what it waits for.",
     ),
     IncidentKind.TICK_MISSED: Kind(
-        "{0} missed its tick",
-        "{0} runs again",
-        "Workers defer periodic tasks: see that one runs that knows this task.",
+        "{0} was not started when it was due",
+        "{0} is started again",
+        "Workers start periodic tasks: see that one runs whose app has this task.",
     ),
     IncidentKind.MAINTENANCE_OVERDUE: Kind(
         "the {0} is overdue",
         "The {0} has run",
-        "See that a worker listens to the queue of the maintenance.",
+        "It is a job: see that a worker listens to its queue. Details say what is wrong.",
     ),
     IncidentKind.DIGEST_OVERDUE: Kind(
         "the digest {0} is overdue",
         "The digest {0} was sent",
-        "Failures are told late until it is sent. The doctor says what keeps it.",
+        "You hear of failures late until it is sent. Details say what is wrong.",
     ),
     IncidentKind.RECORDER_SILENT: Kind(
-        "the recorder of {0} is silent",
-        "The recorder of {0} reports again",
-        "Errors of this worker are not recorded. Restart it if this lasts.",
+        "errors of the worker {0} are not recorded",
+        "Errors of the worker {0} are recorded again",
+        "It still runs jobs. Restart it if this lasts.",
     ),
 }
 _OF_A_QUEUE = Kind(
@@ -105,7 +106,7 @@ _OF_A_QUEUE = Kind(
 )
 
 
-def say_kind(what: Incident | HistoryEntry) -> Kind:
+def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
     """The words of its kind, with its subject in them."""
     kind = _KINDS[what.kind]
     if what.kind is IncidentKind.NO_WORKER and what.subject:
@@ -114,8 +115,8 @@ def say_kind(what: Incident | HistoryEntry) -> Kind:
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
 
 
-def _name(what: Incident | HistoryEntry) -> str:
-    facts: Mapping[str, Any] = what.facts if isinstance(what, Incident) else {}
+def _name(what: Incident | Condition | HistoryEntry) -> str:
+    facts: Mapping[str, Any] = {} if isinstance(what, HistoryEntry) else what.facts
     if what.kind is IncidentKind.GROUP and facts.get("task"):
         error = short_task(str(facts.get("exception_type") or "an error"))
         return f"{error} in {short_task(str(facts['task']))}"
@@ -139,13 +140,19 @@ def find_begin(incident: Incident) -> datetime:
     return incident.seen_at - timedelta(seconds=incident.value)
 
 
+_WHICH = {
+    IncidentKind.GROUP: "e.g. ",
+    IncidentKind.MAINTENANCE_OVERDUE: "its last run failed: ",
+}
+
+
 def tell_which(incident: Incident) -> Line:
     """Of which jobs, where single ones are known."""
     ids, facts = list(incident.facts.get("job_ids") or ()), incident.facts
     if incident.kind is IncidentKind.JOBS_STUCK and ids:
         return [" · ", *list_ids(ids, int(facts.get("jobs", len(ids))))]
-    if facts.get("job_id") and incident.kind is not IncidentKind.MAINTENANCE_OVERDUE:
-        which = "e.g. " if incident.kind is IncidentKind.GROUP else "the oldest is "
+    if facts.get("job_id"):
+        which = _WHICH.get(incident.kind, "the oldest is ")
         return [f" · {which}job ", code(str(facts["job_id"]))]
     return []
 
@@ -203,3 +210,9 @@ def _offer_group(incident: Incident) -> list[Button]:
         statuses=BulkVerb.RETRY.statuses[:1], task=escape_glob(task), error=error, since=since
     )
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]
+
+
+def capital(text: str) -> str:
+    """As a sentence begins; names of queues and tasks stay as they are typed."""
+    is_ours = text.partition(" ")[0] in {"no", "many", "the", "jobs", "errors"}
+    return f"{text[0].upper()}{text[1:]}" if is_ours else text

@@ -9,6 +9,7 @@ from chatbot.messages.incident import (
     offer_buttons,
     say_over,
     tell_begin,
+    tell_mute,
     tell_verdict,
     tell_who,
 )
@@ -87,6 +88,8 @@ def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]
     lines = [[bold(f"{tell_verdict(incident)}.")], tell_begin(incident, as_of)]
     if incident.taken_by is not None:
         lines.append(tell_who(incident, as_of))
+    if muted := tell_mute(incident, as_of):
+        lines.append(muted)
     return [divider(), paragraph(*lines), buttons(*offer_buttons(incident, as_of, runbooks))]
 
 

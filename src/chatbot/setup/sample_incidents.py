@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from chatbot.messages import Message
-from chatbot.messages.incident import render_entries, render_incident
+from chatbot.messages.incident import render_incident
+from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_reports import NOW, TIMEOUT, ago
 from jobs_maint.models import (

@@ -19,7 +19,7 @@ Render = Callable[[], Awaitable[Message | None]]
 
 
 class Late:
-    """Messages to be put right by `flush`, which is called at each look until Slack took them."""
+    """Messages to be put right by `flush`, after each look until Slack took them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -7,6 +7,7 @@ repeat.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ T = TypeVar("T")
 BOT = Actor.task("chatbot")
 HELD = 30.0
 """Seconds after a look for which the watch is certainly still ours: the lease is longer."""
+LONGEST = 10.0
+"""Seconds for messages that came late: what is new is not told meanwhile."""
 AGAIN = 60.0
 """Seconds before what Slack refused is tried again."""
 GONE = {"message_not_found", "cant_update_message", *NO_PLACE}
@@ -73,7 +76,12 @@ class Teller:
         """Store what Slack took while the database was away; raises while it still is."""
         for note in list(self._unnoted.values()):
             await self._store(note)
-        await self._late.flush()
+
+    async def put_right(self) -> None:
+        """What came late. Of a Slack that hangs it waits for LONGEST; the next one goes on."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST):
+                await self._late.flush()
 
     async def _complain(self, change: IncidentChange, exc: JobsMaintError) -> None:
         """For the log and for `doctor`; once for each reason."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatbot.handling.context import Services
 from chatbot.messages.errors import add_note
-from chatbot.messages.incident import render_entries
+from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.message import Message
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.own_messages import Metadata, list_thread

@@ -6,6 +6,7 @@ Of several bots one has it. A look that fails is made up for by the next one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -67,7 +68,7 @@ class Watch:
         while True:
             woken.clear()
             report = await self._try_to_look()
-            if report is not None and not self._is_telling:
+            if not self._is_telling:
                 self._is_telling = True
                 self._services.work.start(self._tell(report))
             try:
@@ -96,8 +97,7 @@ class Watch:
     async def pass_once(self) -> WatchReport | None:
         """Look, and tell what there is to tell."""
         report = await self.look()
-        if report is not None:
-            await self._teller.tell(report.changes, report.as_of)
+        await self._tell(report)
         return report
 
     async def _try_to_look(self) -> WatchReport | None:
@@ -116,10 +116,18 @@ class Watch:
             self._problem = ""
         return report
 
-    async def _tell(self, report: WatchReport) -> None:
-        """Beside the looks, so that a Slack that hangs delays none of them."""
+    async def _tell(self, report: WatchReport | None) -> None:
+        """Beside the looks, so that a Slack that hangs delays none of them.
+
+        A bot that has lost the watch still puts right what it told too late.
+        """
         try:
-            await self._teller.tell(report.changes, report.as_of)
+            if report is not None:
+                await self._teller.tell(report.changes, report.as_of)
+            with contextlib.suppress(
+                JobsMaintError
+            ):  # the next look says that the database is away
+                await self._teller.put_right()
         finally:
             self._is_telling = False
 

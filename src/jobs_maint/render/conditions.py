@@ -9,7 +9,7 @@ from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.render.safe import short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["say_condition", "say_incident"]
+__all__ = ["is_muted", "say_condition", "say_incident"]
 
 
 def say_incident(one: Incident, until: datetime) -> str:
@@ -43,6 +43,11 @@ MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""
 
 
+def is_muted(group: Condition) -> bool:
+    """Of a group of errors in an incident."""
+    return bool(group.facts.get("muted_until") or group.facts.get("muted_above"))
+
+
 def say_condition(what: Incident | Condition) -> str:
     """One sentence without its full stop; raw text: names in it are the team's."""
     facts, subject, kind = what.facts, what.subject, what.kind
@@ -68,9 +73,11 @@ def say_condition(what: Incident | Condition) -> str:
         has = "has" if jobs == 1 else "have"
         return f"{count_noun(jobs, 'running job')} {has} no live worker"
     if kind is IncidentKind.TICK_MISSED:
-        return f"The periodic task {short_task(str(facts.get('task', subject)))} missed its tick"
+        task = short_task(str(facts.get("task", subject)))
+        return f"The periodic task {task} was not started when it was due"
     if kind is IncidentKind.MAINTENANCE_OVERDUE:
-        return f"The {subject} is overdue"
+        of_what = {"purge": " of old jobs", "rescue": " of stuck jobs"}.get(subject, "")
+        return f"The {subject}{of_what} is overdue"
     if kind is IncidentKind.DIGEST_OVERDUE:
         return f"The digest {subject} is overdue"
-    return f"The recorder of {subject} is silent"
+    return f"Errors of the worker {subject} are not recorded"

@@ -14,7 +14,7 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
-from jobs_maint.render.conditions import say_condition
+from jobs_maint.render.conditions import is_muted, say_condition
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -65,7 +65,9 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
         notes.append(f"came {one.times} times since {clock(one.opened_at, as_of)}")
     if one.taken_by:
         notes.append(f"taken by {safe_word(one.taken_by)}")
-    if one.muted_until and one.muted_until > as_of:
+    if above := one.facts.get("muted_above"):
+        notes.append(f"muted up to {int(above):,} failures an hour")
+    elif one.muted_until and one.muted_until > as_of:
         notes.append(f"muted until {clock(one.muted_until, as_of)}")
     page.line(f"{'; '.join(notes)}.", indent=2)
     for line in _with_it(one.folded):
@@ -90,7 +92,14 @@ def _see(what: Incident) -> str:
 
 
 def _with_it(folded: Sequence[Condition]) -> list[str]:
-    return [f"Also: {safe_line(say_condition(one))}." for one in folded]
+    return [f"Also: {safe_line(say_condition(one))}{_marks(one)}." for one in folded]
+
+
+def _marks(one: Condition) -> str:
+    """Of one of several groups of errors."""
+    by = one.facts.get("taken_by")
+    who = f"; taken by {safe_word(str(by))}" if by else ""
+    return f"{who}; muted" if is_muted(one) else who
 
 
 def _over(one: Incident, as_of: datetime) -> str:

@@ -112,6 +112,18 @@ SET muted_until = CASE WHEN %(seconds)s::float8 IS NOT NULL
     muted_above = %(above)s::integer
 WHERE name = %(name)s RETURNING *;
 
+-- name: take_groups (names, lead, before, taken_by)
+-- Those of an incident that somebody takes or (`taken_by` NULL) gives back: the one that leads it, and
+-- of the others those that whoever was on the incident `before` is on, or nobody.
+UPDATE jobs_maint_groups
+SET taken_by = %(taken_by)s, taken_at = CASE WHEN %(taken_by)s::text IS NOT NULL THEN now() END
+WHERE name = ANY (%(names)s::text[])
+  AND (name = %(lead)s OR taken_by IS NOT DISTINCT FROM %(before)s::text);
+
+-- name: mute_groups (names, until)
+UPDATE jobs_maint_groups SET muted_until = %(until)s, muted_above = NULL
+WHERE name = ANY (%(names)s::text[]);
+
 -- name: list_taken_names (names)
 SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 

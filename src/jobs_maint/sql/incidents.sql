@@ -48,14 +48,14 @@ SELECT * FROM jobs_maint_incidents WHERE state = 'open' ORDER BY id LIMIT 1000 F
 SELECT kind, subject, max(muted_until) AS until FROM jobs_maint_incidents
 WHERE muted_until IS NOT NULL AND muted_until > now() GROUP BY 1, 2;
 
--- name: insert_incident (kind, subject, state, since, opened_at, seen_at, resolved_at, value, worst, value_limit, queues, facts, folded, absent, times, muted_until, history, revision, revised_at)
+-- name: insert_incident (kind, subject, state, since, opened_at, seen_at, resolved_at, value, worst, value_limit, queues, facts, folded, absent, times, taken_by, taken_at, muted_until, history, revision, revised_at)
 INSERT INTO jobs_maint_incidents (
     kind, subject, state, since, opened_at, seen_at, resolved_at, value, worst, value_limit, queues,
-    facts, folded, absent, times, muted_until, history, revision, revised_at)
+    facts, folded, absent, times, taken_by, taken_at, muted_until, history, revision, revised_at)
 VALUES (
     %(kind)s, %(subject)s, %(state)s, %(since)s, %(opened_at)s, %(seen_at)s, %(resolved_at)s, %(value)s,
     %(worst)s, %(value_limit)s, %(queues)s, %(facts)s, %(folded)s, %(absent)s, %(times)s,
-    %(muted_until)s, %(history)s, %(revision)s, %(revised_at)s)
+    %(taken_by)s, %(taken_at)s, %(muted_until)s, %(history)s, %(revision)s, %(revised_at)s)
 RETURNING id;
 
 -- name: update_incident (id, kind, subject, state, since, seen_at, resolved_at, value, worst, value_limit, queues, facts, folded, absent, times, history, revision, revised_at)
@@ -67,11 +67,34 @@ SET kind = %(kind)s, subject = %(subject)s, state = %(state)s, since = %(since)s
     revised_at = %(revised_at)s
 WHERE id = %(id)s;
 
--- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, entry)
+-- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, outdated, entry)
+-- `outdated`: facts that are not true any more.
 UPDATE jobs_maint_incidents
 SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_until)s,
-    history = history || %(entry)s::jsonb, revision = revision + 1
+    facts = facts - %(outdated)s::text[], history = history || %(entry)s::jsonb, revision = revision + 1
 WHERE id = %(incident_id)s RETURNING *;
+
+-- name: lock_incident_of_group (name)
+-- Before the group is locked: whoever acts on an incident locks it first.
+SELECT id FROM jobs_maint_incidents
+WHERE state = 'open' AND kind = 'group' AND subject = %(name)s FOR UPDATE;
+
+-- name: mark_incident_of_group (name, what, by)
+-- What was said of the group is said of the incident that it leads. `what` is the step of its history.
+-- A mute that ends by a rate ends with that of the group.
+UPDATE jobs_maint_incidents i
+SET taken_by = g.taken_by, taken_at = g.taken_at,
+    muted_until = CASE WHEN g.muted_above IS NULL THEN g.muted_until END,
+    facts = (i.facts - ARRAY['taken_by', 'taken_at', 'muted_until', 'muted_above'])
+        || jsonb_strip_nulls(jsonb_build_object(
+            'taken_by', g.taken_by, 'taken_at', g.taken_at, 'muted_above', g.muted_above,
+            'muted_until', CASE WHEN g.muted_until <> 'infinity' THEN g.muted_until END)),
+    history = i.history || jsonb_build_array(jsonb_build_object(
+        'at', now(), 'what', %(what)s::text, 'kind', i.kind, 'subject', i.subject,
+        'value', i.value, 'by', %(by)s::text)),
+    revision = i.revision + 1
+FROM jobs_maint_groups g
+WHERE g.name = %(name)s AND i.state = 'open' AND i.kind = 'group' AND i.subject = g.name;
 
 -- name: hold_incident (incident_id, key, channel, instead_of, gone)
 -- Only in the place of the message that was looked for and is not there.

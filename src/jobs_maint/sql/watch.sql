@@ -115,7 +115,9 @@ WITH lately AS (
 )
 SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message, sum(lately.failures)::bigint AS failures,
        coalesce(g.returned_at, g.first_at) AS since, max(lately.job_id) AS job_id,
-       CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds
+       CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
+       g.taken_by, g.taken_at, g.muted_above,
+       CASE WHEN g.muted_until > now() AND g.muted_until <> 'infinity' THEN g.muted_until END AS muted_until
 FROM jobs_maint_groups g
 JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
 WHERE (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'

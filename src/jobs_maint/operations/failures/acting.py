@@ -19,6 +19,8 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["mute_group", "take_group"]
 
+Done = Literal["taken", "dropped", "muted", "unmuted"]
+
 
 async def take_group(call: Call[TakeGroup]) -> GroupReport:
     asked = call.action
@@ -33,9 +35,8 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)
-            await audit.record(conn, call.actor, asked, "done")
-            done: Literal["taken", "dropped"] = "dropped" if asked.drop else "taken"
-            return await _report(conn, call, row, done, before["taken_by"])
+            done: Done = "dropped" if asked.drop else "taken"
+            return await _finish(conn, call, row, done, before["taken_by"])
 
 
 async def mute_group(call: Call[MuteGroup]) -> GroupReport:
@@ -48,9 +49,8 @@ async def mute_group(call: Call[MuteGroup]) -> GroupReport:
             "above": asked.above,
         }
         row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
-        await audit.record(conn, call.actor, asked, "done")
         off = asked.span is None and asked.above is None
-        return await _report(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+        return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
 
 
 async def _find_group_of_job(conn: Conn, job_id: int, scope: QueueScope) -> str:
@@ -82,6 +82,7 @@ async def _find_group_of_job(conn: Conn, job_id: int, scope: QueueScope) -> str:
 async def _lock_group(conn: Conn, name: str, scope: QueueScope, word: str) -> dict[str, Any]:
     """Raises InvalidRequest where no group has this name in the queues that the actor reaches."""
     queries = load_queries("groups")
+    await fetch_all(conn, load_queries("incidents")["lock_incident_of_group"], {"name": name})
     rows = await fetch_all(conn, queries["lock_group"], {"name": name})
     if rows and any(map(scope.covers, rows[0]["queues"])):
         return rows[0]
@@ -98,13 +99,13 @@ async def _lock_group(conn: Conn, name: str, scope: QueueScope, word: str) -> di
     raise InvalidRequest(f"There is no group {name} in your queues; `errors` shows their names")
 
 
-async def _report(
-    conn: Conn,
-    call: Call[Any],
-    row: dict[str, Any],
-    done: Literal["taken", "dropped", "muted", "unmuted"],
-    before: str | None,
+async def _finish(
+    conn: Conn, call: Call[Any], row: dict[str, Any], done: Done, before: str | None
 ) -> GroupReport:
+    """Say so of its incident too, and report."""
+    said = {"name": row["name"], "what": done, "by": call.actor.label}
+    await conn.execute(load_queries("incidents")["mark_incident_of_group"], said)
+    await audit.record(conn, call.actor, call.action, "done")
     as_of = await get_time(conn)
     return GroupReport(
         as_of=as_of,

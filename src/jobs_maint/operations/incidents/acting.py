@@ -21,7 +21,7 @@ from jobs_maint.actions import (
 from jobs_maint.call import Call, write
 from jobs_maint.database import Conn, fetch_all, transaction
 from jobs_maint.errors import InvalidRequest, NotPermitted
-from jobs_maint.models import HistoryEntry, Incident, IncidentReport
+from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
 from jobs_maint.operations.incidents.stored import as_json, limit_to, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
 from jobs_maint.operations.session import get_time
@@ -84,13 +84,31 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             "taken_by": changed.taken_by,
             "taken_at": changed.taken_at,
             "muted_until": changed.muted_until,
+            "outdated": ["muted_until", "muted_above"] if done in {"muted", "unmuted"} else [],
             "entry": Jsonb([as_json(entry)]),
         }
         rows = await fetch_all(conn, queries["act_on_incident"], params)
+        await _mark_groups(conn, call, changed, done, found[0].taken_by)
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
     [shown] = limit_to(call.scope, [redact(read_incident(rows[0]), call.rules)])
     return IncidentReport(now, shown, done)
+
+
+async def _mark_groups(
+    conn: Conn, call: Call[Any], one: Incident, done: Done, before: str | None
+) -> None:
+    """Whoever is on an incident is on its groups of errors, and what mutes it mutes them."""
+    [seen] = limit_to(call.scope, [one])
+    names = [part.subject for part in (one.lead, *seen.folded) if part.kind is IncidentKind.GROUP]
+    if not names:
+        return
+    queries = load_queries("groups")
+    if done in {"taken", "dropped"}:
+        who = {"names": names, "lead": one.subject, "before": before, "taken_by": one.taken_by}
+        await conn.execute(queries["take_groups"], who)
+    else:
+        await conn.execute(queries["mute_groups"], {"names": names, "until": one.muted_until})
 
 
 def _in_reach(call: Call[Any]) -> str:

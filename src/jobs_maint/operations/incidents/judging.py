@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from statistics import median
+from typing import Any
 
 from jobs_maint.actions import Limits, QueueScope
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Failures, Measured, Memory
+from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory
 from jobs_maint.operations.incidents.schedules import (
     judge_digests,
     judge_maintenance,
@@ -120,11 +122,19 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "state": "regressed" if back else "new",
                 "quiet_seconds": one.quiet_seconds,
                 "job_id": one.job_id,
+                **dict(_list_marks(one)),
             }
             yield Condition(
                 IncidentKind.GROUP, one.name, one.failures, limits.group, one.since,
                 one.queues, facts,
             )  # fmt: skip
+
+
+def _list_marks(one: Group) -> Iterator[tuple[str, Any]]:
+    """Who is on it, and until when it is muted."""
+    for name in ("taken_by", "taken_at", "muted_until", "muted_above"):
+        if (mark := getattr(one, name)) is not None:
+            yield name, mark.isoformat() if isinstance(mark, datetime) else mark
 
 
 def _judge_stuck(measured: Measured, limits: Limits) -> Iterator[Condition]:

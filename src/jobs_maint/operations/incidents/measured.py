@@ -69,6 +69,10 @@ class Group:
     since: datetime
     job_id: int | None
     quiet_seconds: float | None
+    taken_by: str | None = None
+    taken_at: datetime | None = None
+    muted_until: datetime | None = None
+    muted_above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ class Case:
 
 
 def start(condition: Condition, now: datetime, muted_until: datetime | None) -> Case:
-    """A new one; the id is given by the database."""
+    """A new one; the id is given by the database. Of a group somebody may be on it already."""
+    taken_at = condition.facts.get("taken_at")
     incident = Incident(
         id=0,
         kind=condition.kind,
@@ -83,6 +84,8 @@ def start(condition: Condition, now: datetime, muted_until: datetime | None) -> 
         limit=condition.limit,
         queues=condition.queues,
         facts=condition.facts,
+        taken_by=condition.facts.get("taken_by"),
+        taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
         muted_until=muted_until if muted_until and muted_until > now else None,
     )
     return Case(_note(incident, "opened", now), 1, now)

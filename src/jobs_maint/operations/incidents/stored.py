@@ -89,7 +89,8 @@ def write_case(case: Case, *, new: bool = False) -> dict[str, Any]:
         "revised_at": case.revised_at,
     }
     if new:
-        return {**found, "opened_at": one.opened_at, "muted_until": one.muted_until}
+        acts = ("opened_at", "taken_by", "taken_at", "muted_until")
+        return {**found, **{name: getattr(one, name) for name in acts}}
     return {**found, "id": one.id}
 
 

@@ -1,0 +1,160 @@
+"""Who is on a group of errors is on its incident, and the reverse; so is who muted it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.fleet import Fleet
+from tests.support.history import hours, minutes
+
+from chatbot.messages.incident import render_incident
+from chatbot.messages.result import render_result
+from jobs_maint.actions import (
+    Actor,
+    Grant,
+    Limits,
+    ListErrors,
+    ListIncidents,
+    MuteGroup,
+    MuteIncident,
+    Role,
+    TakeGroup,
+    TakeIncident,
+    WatchIncidents,
+)
+from jobs_maint.models import IncidentKind
+from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.perform import perform
+from jobs_maint.render import build_data, render_text
+
+BOT = Actor.task("chatbot")
+ADA = Actor("slack", "U0ADA", "ada", "C1", (Grant(Role.OPERATOR),))
+BOB = Actor("slack", "U0BOB", "bob", "C1", (Grant(Role.OPERATOR),))
+LIMITS = Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
+HOOK, MAIL = "app.hook", "app.mail"
+
+
+@pytest.fixture
+async def fail(pool, conn, make_job):
+    await Fleet(pool, conn, make_job).start_worker()
+
+    async def fail(task, times=4):
+        for n in range(times):
+            await make_job(status="failed", queue="web", task=task, finished_ago=minutes(n))
+
+    return fail
+
+
+async def see(pool, passes=1):
+    for _ in range(passes):
+        report = await perform(pool, BOT, WatchIncidents("bot", LIMITS))
+    return report
+
+
+async def errors(pool):
+    """As they are in a report and in both front ends."""
+    report = await perform(pool, ADA, ListErrors(None, hours(1)))
+    shell = render_text(report, width=200)
+    slack = render_result(report, "/jobs", by="U0ADA").text
+    return {one.task: one for one in report.groups}, shell, slack
+
+
+async def incident(pool):
+    """The same of the only one that is open: its message, the shell's list, Slack's, JSON."""
+    report = await perform(pool, ADA, ListIncidents())
+    [one] = report.open
+    said = (
+        render_incident(one, report.as_of).text,
+        render_text(report, width=200),
+        render_result(report, "/jobs", by="U0ADA").text,
+    )
+    return one, said, json.dumps(build_data(report))
+
+
+async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
+    await fail(HOOK)
+    told = len((await see(pool, 2)).changes[0].incident.history)
+    name = (await errors(pool))[0][HOOK].name
+
+    await perform(pool, ADA, TakeGroup(name))
+    one, (message, shell, slack), data = await incident(pool)
+    assert (one.subject, one.taken_by, one.history[-1].what) == (name, ADA.label, "taken")
+    assert "<@U0ADA> is on it, since" in message
+    assert "taken by slack:U0ADA (ada)" in shell
+    assert "<@U0ADA> is on it, since" in slack
+    assert json.loads(data)["open"][0]["taken_by"] == ADA.label
+    [change] = (await see(pool)).changes
+    assert len(change.incident.history) == told + 1
+
+    await perform(pool, BOB, TakeIncident(1))
+    groups, shell, slack = await errors(pool)
+    assert groups[HOOK].taken_by == BOB.label
+    assert "bob" in shell
+    assert "<@U0BOB> is on it" in slack
+    await perform(pool, BOB, TakeIncident(1, drop=True))
+    assert (await errors(pool))[0][HOOK].taken_by is None
+    await perform(pool, ADA, TakeIncident(1))
+    await perform(pool, ADA, TakeGroup(name, drop=True))
+    assert (await incident(pool))[0].taken_by is None
+
+    await perform(pool, ADA, MuteGroup(name, hours(2)))
+    one, (message, shell, slack), _ = await incident(pool)
+    groups, in_shell, in_slack = await errors(pool)
+    assert one.muted_until == groups[HOOK].muted_until is not None
+    for text in (message, slack, in_slack):
+        assert "uted until " in text
+    assert "muted until" in shell
+    assert "muted until" in in_shell
+    await perform(pool, ADA, MuteIncident(1, None))
+    assert (await errors(pool))[0][HOOK].muted_until is None
+    await perform(pool, ADA, MuteIncident(1, hours(3)))
+    one, *_ = await incident(pool)
+    assert (await errors(pool))[0][HOOK].muted_until == one.muted_until
+    await perform(pool, ADA, MuteGroup(name, None, 500))
+    _, (message, shell, _), data = await incident(pool)
+    assert "Muted until it fails more than 500 times an hour." in message
+    assert "muted up to 500 failures an hour" in shell
+    assert json.loads(data)["open"][0]["facts"]["muted_above"] == 500
+    await see(pool)
+    assert "more than 500 times" in (await incident(pool))[1][0]
+    await perform(pool, ADA, MuteIncident(1, None))
+    assert "uted" not in (await incident(pool))[1][0]
+
+
+async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
+    """An incident that opens knows who was on its group before."""
+    await fail(HOOK)
+    async with pool.connection() as other:
+        await collect_groups(other)
+    await perform(pool, ADA, TakeGroup((await errors(pool))[0][HOOK].name))
+    await see(pool, 2)
+    one, (message, *_), _ = await incident(pool)
+    assert one.taken_by == ADA.label
+    assert one.taken_at is not None
+    assert "<@U0ADA> is on it, since" in message
+
+    await fail(MAIL)
+    await see(pool, 2)
+    mail = (await errors(pool))[0][MAIL].name
+    also = "Also: ValueError in mail is new: 4 failures in the last hour"
+    assert f"{also}." in (await incident(pool))[1][0]
+    await perform(pool, BOB, TakeGroup(mail))
+    await see(pool)
+    one, (message, shell, _), _ = await incident(pool)
+    assert one.taken_by == ADA.label
+    assert f"{also}, bob is on it." in message
+    assert f"{also}; taken by slack:U0BOB (bob)." in shell
+    await perform(pool, BOB, MuteGroup(mail, hours(1)))
+    await see(pool)
+    assert f"{also}, bob is on it, muted." in (await incident(pool))[1][0]
+
+    await perform(pool, BOB, TakeGroup(mail, drop=True))
+    await perform(pool, ADA, TakeIncident(1, drop=True))
+    await perform(pool, BOB, TakeIncident(1))  # nobody is on either
+    groups, *_ = await errors(pool)
+    assert {one.taken_by for one in groups.values()} == {BOB.label}
+    await perform(pool, ADA, TakeGroup(mail))
+    await perform(pool, BOB, TakeIncident(1, drop=True))
+    groups, *_ = await errors(pool)
+    assert (groups[HOOK].taken_by, groups[MAIL].taken_by) == (None, ADA.label)
