@@ -7,8 +7,8 @@ import psycopg_pool
 import pytest
 from psycopg import errors as pg
 
-from jobs_maint.database import is_connection_lost, map_error
-from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.database import is_connection_lost, map_error, parse_url
+from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, JobsMaintError, SchemaMismatch
 from jobs_maint.operations.bad_rows import describe_refusal
 
 LOST = "The connection to the jobs database was lost; only committed changes were kept."
@@ -70,3 +70,36 @@ def test_a_row_that_another_session_holds_is_told_as_that():
     assert describe_refusal(error) == (
         "another session holds what it needs (process 41 (psql)); try again when that is done"
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://jobs:S3cret/Pw99@127.0.0.1:6543/jobs",
+        "postgresql://jobs:123/Pw99@127.0.0.1:6543/jobs",
+        "postgres://jobs:S3cret@Pw99@127.0.0.1:6543/jobs",
+        "postgresql+psycopg://jobs:@Pw99@127.0.0.1/jobs",
+        "postgresql://jobs:Pw99@127.0.0.1:Pw99/jobs",
+        "host=Pw99@127.0.0.1 user=jobs",
+    ],
+)
+def test_a_url_whose_password_is_not_encoded_is_refused_without_a_piece_of_it(url):
+    with pytest.raises(InvalidSettings, match="write / as %2F, @ as %40") as told:
+        parse_url(url)
+    assert "Pw99" not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://jobs:S3%2Fcret%40Pw99@127.0.0.1:6543/jobs?application_name=a@b",
+        "postgresql://jobs:pw@h1:1,h2:2/jobs",
+        "postgresql://jobs@[::1]/jobs",
+        "postgresql:///jobs?host=/var/run/me@here",
+        "host=@abstract dbname='a@b'",
+        "service=jobs",
+    ],
+)
+def test_what_is_rightly_written_is_read(url):
+    assert parse_url(url)

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -50,13 +50,31 @@ def normalise_url(url: str) -> str:
 def parse_url(url: str, setting: str = "JOB_QUEUE_DATABASE_URL") -> dict[str, Any]:
     """Its parts; raises InvalidSettings, which names the setting and never shows the URL."""
     try:
-        return psycopg.conninfo.conninfo_to_dict(normalise_url(url))
+        params = psycopg.conninfo.conninfo_to_dict(normalise_url(url))
     except psycopg.ProgrammingError:
         # The cause quotes the connection string, password included: it must not be chained.
         raise InvalidSettings(
             f"{setting} is not the URL of a PostgreSQL database; write it as "
             "postgresql://user:password@host:5432/jobs"
         ) from None
+    if _is_torn(url, params):
+        raise InvalidSettings(
+            f"{setting} cannot be read: what stands for its host, port or database is none. In a "
+            "password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23 and % as %25"
+        )
+    return params
+
+
+def _is_torn(url: str, params: Mapping[str, Any]) -> bool:
+    """Whether a part may be a piece of the password, which we would then show."""
+    ports = str(params.get("port") or "").split(",")
+    hosts = f"{params.get('host') or ''},{params.get('hostaddr') or ''}".split(",")
+    path = _DRIVER.sub("", normalise_url(url)).partition("?")[0].partition("/")[2]
+    return (
+        any(port and not re.fullmatch(r"[0-9]{1,5}", port) for port in ports)
+        or any("@" in host[1:] for host in hosts if not host.startswith("/"))
+        or ("://" in url and "@" in path)
+    )
 
 
 def describe_database(url: str) -> str:
