@@ -109,7 +109,7 @@ async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_g
         assert await run_tick(app) == "sent"
         assert await states(conn) == ["sent", "failed", "failed", "sent"]
         [_, message] = list_digests(slack)
-        assert "2 jobs failed in the last 3 hours" in as_text(message)
+        assert "2 failures in the last 3 hours" in as_text(message)
 
 
 async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
@@ -125,7 +125,7 @@ async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
             await age_events(conn, 60)
         assert await run_tick(app) == "sent"
         [message] = list_digests(slack)
-        assert "1 job failed in the last 3 hours" in as_text(message)
+        assert "1 failure in the last 3 hours" in as_text(message)
         # So long a gap is cut, and the message says so.
         await conn.execute("UPDATE jobs_maint_digests SET state = 'failed'")
         await age_windows(conn, 60 * 24 * 9)
@@ -158,7 +158,7 @@ async def test_a_failure_that_waits_for_a_locked_row_is_counted_by_the_next_dige
             " ".join(as_text(one).split()) for one in list_digests(slack)
         ]
     assert "No job failed" in before
-    assert "1 job failed" in counted
+    assert "1 failure in" in counted
     assert "if it failed, it is not counted" in unknown
     assert "not counted" not in before + counted
 

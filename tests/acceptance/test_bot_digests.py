@@ -80,9 +80,7 @@ async def test_a_digest_is_posted_once_and_its_window_advances(database_url, con
         await tick(app)
         await work(app)
         [message] = list_digests(slack)
-        assert as_text(message).startswith(
-            "🔴 1 job failed in the last hour, none the hour before."
-        )
+        assert as_text(message).startswith("🔴 1 failure in the last hour, none the hour before.")
         assert "deliver  ValueError, new" in as_text(message)
         assert message.metadata["event_type"] == "jobs_maint_digest"
         assert await windows(conn) == [("sent", OPS, None)]
@@ -108,7 +106,7 @@ async def test_a_digest_names_what_it_covers_and_its_button_opens_exactly_those_
             await tick(app, name)
         await work(app)
         told, quiet = sorted(list_digests(slack), key=lambda one: "No job" in one.text)
-    assert "2 jobs of webhook and email* (task deliver) failed in the last hour" in told.text
+    assert "2 failures of webhook and email* (task deliver) in the last hour" in told.text
     assert "No job of nightly failed in the last hour" in quiet.text
     [button] = [
         one for block in told.blocks if block["type"] == "actions" for one in block["elements"]
@@ -140,7 +138,7 @@ async def test_a_post_answered_500_is_retried_and_posted_once_with_nothing_lost(
         await run_retries_now(conn)
         await work(app)
         [message] = list_digests(slack)
-        assert "1 job failed" in message.text
+        assert "1 failure in" in message.text
         assert [state for state, *_ in await windows(conn)] == ["failed", "sent"]
 
 

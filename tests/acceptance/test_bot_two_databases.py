@@ -69,7 +69,7 @@ async def test_a_digest_of_another_database_with_the_same_name_never_closes_our_
         assert await windows(conn) == ["failed", "sent"]
         first, second = list_digests(slack)
         assert first.text.startswith("[staging] ")
-        assert "1 job failed" in second.text
+        assert "1 failure in" in second.text
 
 
 async def test_a_message_of_another_app_with_our_metadata_is_not_taken_for_ours(pool):

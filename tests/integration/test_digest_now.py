@@ -129,7 +129,7 @@ async def test_groups_beyond_the_ten_largest_are_counted(pool, make_job):
 
 async def test_the_page_says_what_failed_what_ended_and_how_the_queues_are(pool, history):
     lines = render_text(await ask(pool)).split("\n")
-    assert lines[0] == "3 jobs failed in the last 24 h, 1 in the 24 h before."
+    assert lines[0] == "3 failures in the last 24 h, 1 in the 24 h before."
     assert lines[1] == "2 jobs succeeded."
     table = [line.split() for line in lines]
     assert ["Queue", "Ready", "Scheduled", "Doing", "Failed", "Oldest"] in table
@@ -140,7 +140,7 @@ async def test_the_page_says_what_failed_what_ended_and_how_the_queues_are(pool,
 async def test_where_nothing_happened_it_says_so(pool):
     report = await ask(pool)
     assert render_text(report) == (
-        "No jobs failed in the last 24 h, 0 in the 24 h before.\nNo jobs succeeded."
+        "No failures in the last 24 h, 0 in the 24 h before.\nNo jobs succeeded."
     )
     assert build_data(report)["kind"] == "digest"
 

@@ -161,7 +161,7 @@ class Told:
     """Keys of the replies, and whether they say that they may be a repeat."""
 
 
-COUNT = re.compile(r"(\d+|No|no) jobs? failed")
+COUNT = re.compile(r"(\d+|No|no) (?:failures?|job failed)\b")
 NAMED = re.compile(r"^[1-9]\d* × f(\d+)\b", re.MULTILINE)
 REPEAT = "may be a repeat"
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from chatbot import messages as replies
 from chatbot.messages import Message
+from chatbot.messages.incident import render_incident
 from chatbot.messages.result import render_result
 from chatbot.setup import sample_acts as acts
-from chatbot.setup import sample_messages
+from chatbot.setup import sample_incidents, sample_messages
 from chatbot.setup import sample_reports as reports
+from jobs_maint.actions import Action, Role, TakeIncident, permit
+from jobs_maint.errors import NotPermitted
 from jobs_maint.models import Aftermath, Report
 from local_slack import App, Channel, Config, Team, User, Usergroup
 from local_slack.text import render_blocks
@@ -57,6 +60,11 @@ class Scene:
     minutes: float = 0
     """After `NOW`."""
     private: bool = False
+    answer: Message | None = None
+    """What only `user` sees, who pressed a button of it."""
+    replies: tuple[Message, ...] = ()
+    opened: bool = False
+    """The thread with the replies is what the picture shows."""
     phone: bool = False
     """As wide as a phone, and dark."""
 
@@ -69,7 +77,14 @@ class Scene:
         """What a reader in UTC reads there on the day of `NOW`, a line each."""
         used = [f"{NAMES[self.user]} used {self.typed}"] if self.typed else []
         only = ["Only visible to you"] if self.private else []
-        return [*used, *only, *_list_words(self.message.blocks)]
+        if self.opened:
+            return [word for reply in self.replies for word in _list_words(reply.blocks)]
+        words = [*used, *only, *_list_words(self.message.blocks)]
+        if self.replies:
+            words.append("1 reply" if len(self.replies) == 1 else f"{len(self.replies)} replies")
+        if self.answer is not None:
+            words += ["Only visible to you", *_list_words(self.answer.blocks)]
+        return words
 
 
 def all_scenes() -> Iterator[Scene]:
@@ -101,9 +116,29 @@ def all_scenes() -> Iterator[Scene]:
     refused = next(one for title, *_, one in sample_messages.all_messages() if title == "refusal")
     yield Scene("refusal", refused, user=VERA, minutes=2, private=True)
     slots = tuple(map(sum, zip(*(one.slots for one in GROUPS), strict=True)))
-    digest = _shown(reports.digest(groups=GROUPS, slots=slots, failed=FAILED, failed_before=BEFORE))
-    yield Scene("digest", digest)
-    yield Scene("digest-phone", digest, phone=True)
+    there = reports.digest(
+        groups=GROUPS, slots=slots, failed=FAILED, failed_before=BEFORE,
+        queues=reports.stats().queues, maintenance=reports.stats().maintenance,
+    )  # fmt: skip
+    digest = replies.render_digest(there, COMMAND, has_thread=True)
+    thread = tuple(replies.render_thread(there, COMMAND))
+    yield Scene("digest", digest, replies=thread)
+    yield Scene("digest-phone", digest, replies=thread, phone=True)
+    yield Scene("digest-thread", digest, replies=thread, opened=True, phone=True)
+    dead = sample_incidents.KINDS[0]
+    may_not = replies.render_refusal(
+        _refuse(TakeIncident(dead.id)), users=[ANA], usergroups=["S0ONCALL"]
+    )
+    yield Scene("incident", render_incident(dead, NOW), user=VERA, answer=may_not)
+
+
+def _refuse(action: Action[Any]) -> NotPermitted:
+    """What somebody gets who may only look."""
+    try:
+        permit(sample_messages.actor(Role.VIEWER), action)
+    except NotPermitted as exc:
+        return exc
+    raise AssertionError("a viewer may do it")
 
 
 def _shown(report: Report) -> Message:

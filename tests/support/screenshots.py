@@ -16,6 +16,7 @@ from pathlib import Path
 from playwright.async_api import Browser, FloatRect, Page, async_playwright
 
 import local_slack
+from chatbot import messages as replies
 from local_slack.messages import Message
 from tests.support.drawing import find_chromium
 from tests.support.palette import shrink
@@ -24,6 +25,7 @@ from tests.support.scenes import ANA, NOW, OPS, VERA, WORKSPACE, Scene, all_scen
 PICTURES = Path(__file__).parents[2] / "docs/pictures"
 WIDTH, PHONE, HEIGHT = 720, 390, 2_000
 SHOWN = ".used, .message"
+REPLIES = "aside .message:not(:first-child)"
 
 
 async def shoot(browser: Browser, scene: Scene) -> bytes:
@@ -42,8 +44,12 @@ async def shoot(browser: Browser, scene: Scene) -> bytes:
         tab = await context.new_page()
         await tab.clock.set_fixed_time(NOW)
         await tab.goto(f"{slack.page_url}#{scene.user}/{OPS}")
-        await tab.locator(".message").wait_for()
-        picture = await tab.screenshot(clip=await _find_edges(tab), animations="disabled")
+        await tab.locator(SHOWN).last.wait_for()
+        if scene.opened:
+            await tab.locator(".replies").click()
+            await tab.mouse.move(0, 0)
+            await tab.locator(REPLIES).last.wait_for()
+        picture = await tab.screenshot(clip=await _find_edges(tab, scene), animations="disabled")
         await _check(tab, scene)
         await tab.goto("about:blank")
         return await shrink(tab, picture)
@@ -53,23 +59,26 @@ def _post(slack: local_slack.LocalSlack, scene: Scene) -> None:
     workspace = slack._workspace
     if scene.typed:
         workspace.add(Message(workspace.next_ts(), OPS, scene.user, scene.typed, kind="command"))
-    told = scene.message
-    workspace.add(
-        Message(
-            workspace.next_ts(),
-            OPS,
-            WORKSPACE.app.bot_user_id,
-            told.text,
-            told.blocks,
-            ephemeral_to=scene.user if scene.private else None,
-        )
-    )
+    begin = workspace.next_ts()
+
+    def tell(told: replies.Message, ts: str, *, private: bool = False, **more: str) -> None:
+        only = scene.user if private else None
+        bot = WORKSPACE.app.bot_user_id
+        workspace.add(Message(ts, OPS, bot, told.text, told.blocks, ephemeral_to=only, **more))
+
+    tell(scene.message, begin, private=scene.private)
+    for reply in scene.replies:
+        tell(reply, workspace.next_ts(), thread_ts=begin)
+    if scene.answer is not None:
+        tell(scene.answer, workspace.next_ts(), private=True)
 
 
-async def _find_edges(tab: Page) -> FloatRect:
-    boxes = [one for there in await tab.locator(SHOWN).all() if (one := await there.bounding_box())]
+async def _find_edges(tab: Page, scene: Scene) -> FloatRect:
+    shown = REPLIES if scene.opened else SHOWN
+    boxes = [one for there in await tab.locator(shown).all() if (one := await there.bounding_box())]
     top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
-    return {"x": 0, "y": top, "width": boxes[0]["width"], "height": bottom - top}
+    width = PHONE if scene.phone else WIDTH
+    return {"x": 0, "y": top, "width": width, "height": bottom - top}
 
 
 async def _check(tab: Page, scene: Scene) -> None:
@@ -77,7 +86,7 @@ async def _check(tab: Page, scene: Scene) -> None:
     await tab.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     beside = tab.locator(".who, summary, figure svg, .legend")
     await beside.evaluate_all("all => all.forEach(one => one.remove())")
-    shown = _count_words(await tab.locator(SHOWN).all_inner_texts())
+    shown = _count_words(await tab.locator(REPLIES if scene.opened else SHOWN).all_inner_texts())
     meant = _count_words(scene.words)
     if shown != meant:
         raise ValueError(

@@ -44,7 +44,7 @@ def test_a_digest_says_how_long_its_day_was_and_its_slots_cover_it(zone, change,
     report = samples.digest(since=since, until=until, failed=12, slots=(1,) * 12, groups=())
     message = render_digest(report, "/jobs")
     hours = (until - since) / HOUR
-    assert f"12 jobs failed in the last {hours:g} hours, " in message.text
+    assert f"12 failures in the last {hours:g} hours, " in message.text
     assert f" in the {hours:g} hours before." in message.text
     [chart] = [block for block in message.blocks if block["type"] == "data_visualization"]
     assert len(set(chart["chart"]["axis_config"]["categories"])) == 12

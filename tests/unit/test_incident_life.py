@@ -59,6 +59,14 @@ def test_a_kind_that_could_not_be_looked_at_stays_as_it_was(watch):
     assert watch.see(passes=2) == []
 
 
+def test_what_could_not_be_looked_at_began_when_it_did_though_what_follows_from_it_is_seen(watch):
+    cause, queue = bad(NO_WORKER, "", 60.0, limit=60.0), bad(BEHIND, "email", 1_000.0)
+    [before] = watch.see(cause, queue, passes=2)
+    blind = frozenset(IncidentKind) - {NO_WORKER}
+    [one] = watch.see(queue, passes=6, sound=blind)
+    assert (one.kind, one.value, one.seen_at) == (NO_WORKER, before.value, before.seen_at)
+
+
 def test_queues_behind_for_want_of_a_worker_are_one_incident_and_one_message(watch):
     """First a queue is behind; then the cause shows; then it is gone before the backlog is."""
     queues = [bad(BEHIND, name, 1_000.0) for name in ("email", "web")]

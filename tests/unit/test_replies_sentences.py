@@ -82,13 +82,13 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
     step = round(hours * 5)
     said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60}-hour"
     about = "" if step == hours * 5 else "≈"
-    assert title == f"Failed jobs, {about}{said} slots, {start} to 08:00 UTC"
+    assert title == f"Failures, {about}{said} slots, {start} to 08:00 UTC"
     assert labels[0] == (start if ":" in labels[0] else start[:2])
 
 
 def test_the_sentences_of_a_chart_name_each_slot_that_has_failures():
     told = digest().text.splitlines()
-    first = told.index("Failed jobs, 2-hour slots, 12:00 to 12:00 UTC:")
+    first = told.index("Failures, 2-hour slots, 12:00 to 12:00 UTC:")
     assert told[first + 1] == "12:00 to 14:00: 4 deliver_webhook, 2 send_receipt, 2 other tasks"
     assert all(" to " in line for line in told[first + 1 : first + 5])
 
@@ -110,7 +110,7 @@ def test_a_digest_names_what_it_covers_and_its_button_shows_exactly_that(queues,
     covers = {"only_queues": queues, "only_tasks": tasks, **hour}
     quiet = digest(failed=0, groups=(), slots=(), **covers)
     loud = digest(failed=37, groups_not_shown=3, failures_not_shown=4, **covers)
-    for message, verdict in ((quiet, f"No job{what} failed"), (loud, f"37 jobs{what} failed")):
+    for message, verdict in ((quiet, f"No job{what} failed"), (loud, f"37 failures{what}")):
         start = f"{verdict} in the last hour, none the hour before."
         assert start in message.text.splitlines()[0]
         assert start in render_blocks(message.blocks[:1], 200)
@@ -130,4 +130,4 @@ def test_a_digest_names_what_it_covers_and_its_button_shows_exactly_that(queues,
 
 
 def test_a_digest_of_one_queue_that_was_asked_for_is_told_the_same_way():
-    assert "57 jobs of webhook failed in the last 24 hours" in digest(queue="webhook").text
+    assert "57 failures of webhook in the last 24 hours" in digest(queue="webhook").text

@@ -34,7 +34,7 @@ def draw_failures(report: DigestReport) -> Part | None:
     hours = [f"{at:%H}" for at in ends[:-1]]
     labels = hours if len(set(hours)) == len(hours) else [f"{at:%H:%M}" for at in ends[:-1]]
     series = _series(report)
-    title = f"Failed jobs, {_say(step)} slots, {ends[0]:%H:%M} to {ends[-1]:%H:%M} UTC"
+    title = f"Failures, {_say(step)} slots, {ends[0]:%H:%M} to {ends[-1]:%H:%M} UTC"
     block: Block = {
         "type": "data_visualization",
         "title": title,

@@ -106,14 +106,14 @@ def _dot(report: DigestReport) -> str:
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:
     queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
-    late = _late(report.queues)
+    late, covered = _late(report.queues), say_coverage(queues, report.only_tasks)
     if late and not report.failed:
-        covered = say_coverage(queues, report.only_tasks)
         return f"{_say_late(late)}; no job{covered} failed in the last {span}."
-    jobs = count(report.failed, "job") if report.failed else "No job"
-    jobs += f"{say_coverage(queues, report.only_tasks)} failed"
+    failed = f"{count(report.failed, 'failure')}{covered}"
+    if not report.failed:
+        failed = f"No job{covered} failed"
     change = say_change(report.failed, report.failed_before, before)
-    return f"{jobs} in the last {span}, {change}."
+    return f"{failed} in the last {span}, {change}."
 
 
 def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
@@ -131,7 +131,8 @@ def _second_lines(report: DigestReport) -> list[str]:
     parts = []
     if report.failed and (late := _late(report.queues)):
         parts.append(f"{_say_late(late)}.")
-    parts.append(f"{count(report.succeeded, 'job')} succeeded.")
+    done = count(report.succeeded, "job") if report.succeeded else "No job"
+    parts.append(f"{done} succeeded.")
     if report.retrying:
         parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
     lines = [" ".join(parts)]

@@ -141,16 +141,23 @@ def _tell_folded(incident: Incident) -> list[Line]:
     follow = [one for one in shown if one.kind is not incident.kind]
     lines: list[Line] = []
     if follow:
-        told = "; ".join(cut(defuse(say_condition(one)), 80) for one in follow)
+        told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])
     lines += [
-        [f"Also: {cut(defuse(say_condition(one)), 160)}{_tell_marks(one)}."]
+        [f"Also: {_say_within(one, 160)}{_tell_marks(one)}."]
         for one in shown
         if one.kind is incident.kind
     ]
     if more := len(incident.folded) - len(shown):
         lines.append([f"And {more:,} more."])
     return lines
+
+
+def _say_within(part: Condition, most: int) -> str:
+    """Within a sentence; names of queues, tasks and errors stay as they are typed."""
+    said = cut(defuse(say_condition(part)), most)
+    is_ours = said.startswith(("No worker ", "The ", "Errors of "))
+    return f"{said[:1].lower()}{said[1:]}" if is_ours else said
 
 
 def _tell_marks(part: Condition) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.actions import (
     Action,
     BulkVerb,
+    GetJob,
     JobFilter,
     ListErrors,
     ListFailed,
@@ -105,12 +106,16 @@ _OF_A_QUEUE = Kind(
     "Start a worker that listens to {0}. The jobs wait meanwhile; none is lost.",
 )
 
+_FAILED = "Details say why it failed. The next run may work, or fail alike."
+
 
 def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
     """The words of its kind, with its subject in them."""
     kind = _KINDS[what.kind]
     if what.kind is IncidentKind.NO_WORKER and what.subject:
         kind = _OF_A_QUEUE
+    if isinstance(what, Incident) and what.kind is IncidentKind.MAINTENANCE_OVERDUE:
+        kind = replace(kind, advice=_FAILED) if what.facts.get("job_id") else kind
     name = _name(what)
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
 
@@ -176,15 +181,19 @@ def quote_error(incident: Incident) -> str:
 
 def find_buttons(incident: Incident) -> list[Button]:
     """What shows more of it and, of a group while it lasts, what retries its jobs."""
-    facts, subject = incident.facts, incident.subject
+    facts = incident.facts
+    several = any(one.kind is incident.kind for one in incident.folded)
+    queue = None if several else incident.subject
     action: Action[Any]
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND:
-            action = ShowStats(subject)
+            action = ShowStats(queue)
         case IncidentKind.FAILURES_HIGH:
-            action = ListErrors(subject, HOUR)
+            action = ListErrors(queue, HOUR)
         case IncidentKind.JOBS_STUCK:
             action = ListStuck()
+        case IncidentKind.MAINTENANCE_OVERDUE if facts.get("job_id"):
+            action = GetJob(int(facts["job_id"]))
         case IncidentKind.MAINTENANCE_OVERDUE | IncidentKind.DIGEST_OVERDUE:
             action = RunDoctor()
         case IncidentKind.GROUP if facts.get("task"):

@@ -33,10 +33,24 @@ def _name(what: Incident) -> str:
             return f"{subject} up to {format_age(what.worst)} behind"
         case IncidentKind.FAILURES_HIGH:
             return f"up to {count_noun(round(what.worst), 'failure')} of {subject} in 15 min"
+        case IncidentKind.GROUP:
+            failures = count_noun(round(what.worst), "failure")
+            return f"{_name_group(what)}, up to {failures} in an hour"
         case IncidentKind.JOBS_STUCK:
             return "jobs without a live worker"
-    said = say_condition(what)
-    return said if what.kind is IncidentKind.GROUP else f"{said[:1].lower()}{said[1:]}"
+        case IncidentKind.TICK_MISSED:
+            return f"{short_task(str(what.facts.get('task', subject)))} not started in time"
+        case IncidentKind.MAINTENANCE_OVERDUE:
+            return f"the {subject} not run in time"
+        case IncidentKind.DIGEST_OVERDUE:
+            return f"the digest {subject} not sent in time"
+        case IncidentKind.RECORDER_SILENT:
+            return f"errors of the worker {subject} not recorded"
+
+
+def _name_group(what: Incident | Condition) -> str:
+    error = short_task(str(what.facts.get("exception_type") or "an error"))
+    return f"{error} in {short_task(str(what.facts.get('task', '')))}"
 
 
 MOST_COUNTED = 1_000
@@ -60,14 +74,12 @@ def say_condition(what: Incident | Condition) -> str:
         return f"{subject} is {format_age(what.value)} behind"
     if kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual", 0.0)))
-        failed = count_noun(round(what.value), "job")
-        return f"{failed} of {subject} failed in 15 min; usual at this time: {usual:,}"
-    if kind is IncidentKind.GROUP:
-        error = short_task(str(facts.get("exception_type") or "an error"))
-        news = "is back" if facts.get("state") == "regressed" else "is new"
-        task = short_task(str(facts.get("task", "")))
         failed = count_noun(round(what.value), "failure")
-        return f"{error} in {task} {news}: {failed} in the last hour"
+        return f"{failed} of {subject} in 15 min; usual at this time: {usual:,}"
+    if kind is IncidentKind.GROUP:
+        news = "is back" if facts.get("state") == "regressed" else "is new"
+        failed = count_noun(round(what.value), "failure")
+        return f"{_name_group(what)} {news}: {failed} in the last hour"
     if kind is IncidentKind.JOBS_STUCK:
         jobs = int(facts.get("jobs", 1))
         has = "has" if jobs == 1 else "have"

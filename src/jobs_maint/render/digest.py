@@ -18,7 +18,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     span = format_age(report.until - report.since)
     page.line(
-        f"{_capital(count_noun(report.failed, 'job'))} failed{where} in the last {span}, "
+        f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "
         f"{report.failed_before:,} in the {span} before.",
         "bold red" if report.failed else "bold",
     )

@@ -77,11 +77,12 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
 
 def _see(what: Incident) -> str:
     """The words that show more of it."""
-    subject = shlex.quote(what.subject)
+    several = any(one.kind is what.kind for one in what.folded)
+    queue = "" if several else f" {shlex.quote(what.subject)}"
     if what.kind is IncidentKind.QUEUE_BEHIND:
-        return f"stats {subject}"
+        return f"stats{queue}"
     if what.kind is IncidentKind.FAILURES_HIGH:
-        return f"errors {subject} --since 1h"
+        return f"errors{queue} --since 1h"
     words = {
         IncidentKind.NO_WORKER: "workers",
         IncidentKind.GROUP: "errors --since 1h",

@@ -114,19 +114,20 @@ def refresh(
             there.append(condition)
             if missed is not None or key[0] in sound:
                 absent[key] = missed or now
-    seen = any(condition.key in found for condition in there)
-    incident = replace(case.incident, seen_at=now) if seen else case.incident
     if not there:
-        ended = replace(incident, state="resolved", resolved_at=max(over))
+        ended = replace(case.incident, state="resolved", resolved_at=max(over))
         return _revise(case, _note(ended, "resolved", max(over)), now, {})
     lead, *folded = there
-    if lead.key != case.incident.key:
+    is_another = lead.key != case.incident.key
+    if is_another:
         lead, *folded = sorted(there, key=rank)
-        incident = _note(_lead(incident, lead, folded), "remains", now)
-    else:
-        incident = _lead(incident, lead, folded)
-        if lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
-            incident = _note(incident, "worse", now)
+    incident = _lead(case.incident, lead, folded)
+    if lead.key in found:  # not with an old value, which of most kinds is the age at that time
+        incident = replace(incident, seen_at=now)
+    if is_another:
+        incident = _note(incident, "remains", now)
+    elif lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
+        incident = _note(incident, "worse", now)
     return _revise(case, incident, now, absent)
 
 
@@ -135,7 +136,7 @@ def fold(case: Case, condition: Condition, now: datetime) -> Case:
     folded = [*case.incident.folded, condition]
     incident = _lead(case.incident, case.incident.lead, folded)
     entry = HistoryEntry(now, "folded", condition.kind, condition.subject, condition.value)
-    incident = replace(incident, history=(*incident.history, entry), seen_at=now)
+    incident = replace(incident, history=(*incident.history, entry))
     return _revise(case, incident, now, case.absent)
 
 
