@@ -62,7 +62,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.QUEUE_BEHIND: Kind(
         "{0} is behind",
         "{0} has caught up",
-        "Its workers are busy with long jobs, or too few. Details show which.",
+        "Its workers are too few, or busy with long jobs: see what they run.",
     ),
     IncidentKind.FAILURES_HIGH: Kind(
         "many jobs of {0} fail",
@@ -72,7 +72,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.GROUP: Kind(
         "the error {0} goes on",
         "{0} has stopped",
-        "Find the cause first: jobs that are retried before fail again.",
+        "Find the cause first: jobs retried before that fail again.",
     ),
     IncidentKind.JOBS_STUCK: Kind(
         "jobs are stuck",
@@ -103,7 +103,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
 _OF_A_QUEUE = Kind(
     "no worker listens to {0}",
     "A worker listens to {0} again",
-    "Start a worker that listens to {0}. The jobs wait meanwhile; none is lost.",
+    "Start a worker that listens to {0}. The jobs wait until then; none is lost.",
 )
 
 _FAILED = "Details say why it failed. The next run may work, or fail alike."
@@ -187,7 +187,8 @@ def find_buttons(incident: Incident) -> list[Button]:
     action: Action[Any]
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND:
-            action = ShowStats(queue)
+            workers = Button("Show workers", ListWorkers().words())
+            return [Button("Details", ShowStats(queue).words()), workers]
         case IncidentKind.FAILURES_HIGH:
             action = ListErrors(queue, HOUR)
         case IncidentKind.JOBS_STUCK:
