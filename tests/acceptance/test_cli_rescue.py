@@ -25,12 +25,12 @@ def queue(processes, database_url):
 
 def start_running(queue, **options):
     """A job that lasts, and the worker whose beat names it. A second run of it ends at once."""
-    job = queue.defer("lasts", "slow", seconds=600, only_first=True)
+    job = queue.hold("lasts", "slow", only_first=True)
     worker = queue.worker("slow", settings=QUIET, **options)
     wait_until(
         lambda: queue.one("SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job),
-        timeout=40, what=f"a beat that names job {job}",
-    )  # fmt: skip
+        what=f"a beat that names job {job}",
+    )
     return job, worker
 
 
@@ -63,7 +63,7 @@ def test_a_killed_workers_job_goes_back_by_one_command(queue, jobs_maint):
     assert done.stdout.startswith("1 job of slow rescued in ")
     assert f"pid {worker.pid}" in " ".join(done.stdout.split())
     queue.worker("slow", settings=QUIET)
-    queue.wait_for_status(job, "succeeded", timeout=40)
+    queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (1, "start"), (1, "end")]
 
 

@@ -10,9 +10,6 @@ from tests.acceptance.test_workers import Queue
 from tests.support.processes import Processes
 from tests.support.waiting import wait_until
 
-TICKS = """SELECT count(*) FROM procrastinate_jobs
-           WHERE task_name = 'jobs_maint:rescue_stalled_jobs' AND status = 'succeeded'"""
-
 
 @pytest.fixture
 def queue(processes, database_url):
@@ -30,15 +27,9 @@ def kill_in_mid_job(queue: Queue, *jobs: int, **options) -> None:
     victim.kill()
 
 
-def wait_for_ticks(queue: Queue, number: int) -> None:
-    """Let the rescue look so often from now on."""
-    seen = queue.one(TICKS)
-    wait_until(lambda: queue.one(TICKS) >= seen + number, what=f"{number} passes of the rescue")
-
-
 def test_a_job_a_new_worker_claims_while_the_rescue_is_at_it_is_never_put_back(queue, database_url):
     """Somebody puts the job back and holds its row while it becomes due; then it runs anew."""
-    job = queue.defer("lasts", "slow", seconds=6)
+    job = queue.hold("lasts", "slow")
     kill_in_mid_job(queue, job)
     with psycopg.connect(database_url) as holder:
         holder.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,))
@@ -46,16 +37,19 @@ def test_a_job_a_new_worker_claims_while_the_rescue_is_at_it_is_never_put_back(q
         wait_until(
             lambda: queue.one("SELECT count(*) FROM jobs_maint_suspects"), what="the suspicion"
         )
-        wait_for_ticks(queue, 4)
+        queue.wait_for_passes(4)
         holder.commit()
     queue.worker("slow")
+    queue.wait_for_runs(job, 2)
+    queue.wait_for_passes(5)
+    queue.release(job)
     queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (1, "start"), (1, "end")]
     assert queue.one("SELECT count(*) FROM jobs_maint_failures") == 0
 
 
 def test_a_job_that_finishes_while_the_rescue_is_at_it_stays_finished(queue, database_url):
-    job = queue.defer("lasts", "slow", seconds=600)
+    job = queue.hold("lasts", "slow")
     kill_in_mid_job(queue, job)
     with psycopg.connect(database_url) as worker:
         worker.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", (job,))
@@ -63,9 +57,9 @@ def test_a_job_that_finishes_while_the_rescue_is_at_it_stays_finished(queue, dat
         wait_until(
             lambda: queue.one("SELECT count(*) FROM jobs_maint_suspects"), what="the suspicion"
         )
-        wait_for_ticks(queue, 4)
+        queue.wait_for_passes(4)
         worker.commit()
-    wait_for_ticks(queue, 2)
+    queue.wait_for_passes(2)
     assert queue.status(job) == "succeeded"
     assert queue.runs(job) == [(0, "start")]
     # Of this job only: one that starts in the moment of a beat is suspected until the next.
@@ -75,7 +69,7 @@ def test_a_job_that_finishes_while_the_rescue_is_at_it_stays_finished(queue, dat
 def test_an_abort_request_and_a_shared_queueing_lock_do_not_stop_the_rescue_of_the_others(queue):
     jobs = []
     for lock in ("one at a time", "one at a time", None, None):
-        job = queue.defer("lasts", "slow", seconds=600, only_first=True)
+        job = queue.hold("lasts", "slow", only_first=True)
         queue.execute(
             f"UPDATE procrastinate_jobs SET queueing_lock = {f'{lock!r}' if lock else 'NULL'}"
             f" WHERE id = {job}"
@@ -131,7 +125,7 @@ def test_two_schema_applies_at_once_both_end_well(bare_database_url):
 
 def test_a_frozen_worker_that_wakes_before_the_time_is_up_keeps_its_job(queue):
     """SIGSTOP, but not for long: suspected, then named again by its next beat."""
-    job = queue.defer("lasts", "slow", seconds=8)
+    job = queue.hold("lasts", "slow")
     frozen = queue.worker("slow", settings={"JOBS_MAINT_STALLED_AFTER": "30s"})
     queue.wait_for_runs(job, 1)
     queue.wait_until_named(job)
@@ -142,13 +136,14 @@ def test_a_frozen_worker_that_wakes_before_the_time_is_up_keeps_its_job(queue):
     wait_until(
         lambda: not queue.one("SELECT count(*) FROM jobs_maint_suspects"), what="the next beat"
     )
+    queue.release(job)
     queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (0, "end")]
 
 
 def test_the_recorder_outlives_a_lost_connection(queue):
     """The server ends its session in mid-job: the next beat and failure come all the same."""
-    job = queue.defer("lasts", "slow", seconds=600)
+    job = queue.hold("lasts", "slow")
     queue.worker("slow", "failing", concurrency=2)
     queue.wait_until_named(job)
     ended = queue.all(

@@ -19,6 +19,10 @@ FAST = {
 }
 
 
+PASSES = """SELECT count(*) FROM procrastinate_jobs
+            WHERE task_name = 'jobs_maint:rescue_stalled_jobs' AND status = 'succeeded'"""
+
+
 class Queue:
     """The jobs database as a test sees it, and its workers."""
 
@@ -42,6 +46,16 @@ class Queue:
             queue, task, json.dumps(args),
         )  # fmt: skip
 
+    def hold(self, task: str, queue: str, **args) -> int:
+        """The same of a job that lasts until it is released."""
+        with self._conn.transaction():
+            job = self.defer(task, queue, **args)
+            self.one("SELECT pg_advisory_lock(%s)::text", job)
+        return job
+
+    def release(self, job: int) -> None:
+        assert self.one("SELECT pg_advisory_unlock(%s)", job)
+
     def one(self, query: str, *params):
         row = self._conn.execute(query, params).fetchone()
         return row[0] if row else None
@@ -61,8 +75,13 @@ class Queue:
     def wait_for_runs(self, job: int, number: int) -> None:
         wait_until(lambda: len(self.runs(job)) >= number, what=f"{number} notes of job {job}")
 
-    def wait_for_status(self, job: int, status: str, timeout: float = 20) -> None:
-        wait_until(lambda: self.status(job) == status, timeout=timeout, what=f"job {job} {status}")
+    def wait_for_status(self, job: int, status: str) -> None:
+        wait_until(lambda: self.status(job) == status, what=f"job {job} {status}")
+
+    def wait_for_passes(self, number: int) -> None:
+        """Let the rescue look so often from now on; it acts after two seconds, with four."""
+        seen = self.one(PASSES)
+        wait_until(lambda: self.one(PASSES) >= seen + number, what=f"{number} passes of the rescue")
 
     def wait_until_named(self, job: int) -> None:
         wait_until(
@@ -84,7 +103,7 @@ def queue(processes, database_url):
 
 
 def test_a_job_whose_worker_is_killed_is_rescued_and_finishes(queue):
-    job = queue.defer("lasts", "slow", seconds=600, only_first=True)
+    job = queue.hold("lasts", "slow", only_first=True)
     victim = queue.worker("slow")
     queue.wait_for_runs(job, 1)
     queue.wait_until_named(job)
@@ -99,7 +118,7 @@ def test_a_job_whose_worker_is_killed_is_rescued_and_finishes(queue):
 
 def test_a_draining_worker_keeps_its_long_job_while_a_new_one_starts(queue):
     """A rolling deploy: no heartbeat while it drains, and the new worker prunes its row."""
-    job = queue.defer("lasts", "slow", seconds=9)
+    job = queue.hold("lasts", "slow")
     old = queue.worker("slow", "maintenance")
     queue.wait_for_runs(job, 1)
     old.send(signal.SIGTERM)
@@ -117,28 +136,32 @@ def test_a_draining_worker_keeps_its_long_job_while_a_new_one_starts(queue):
         ),
         what="a beat of the draining worker",
     )  # fmt: skip
-    assert old.wait(timeout=20) == 0
+    queue.wait_for_passes(4)
+    queue.release(job)
+    assert old.wait() == 0
     assert queue.status(job) == "succeeded"
     assert queue.runs(job) == [(0, "start"), (0, "end")]
-    rescues = "SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE '%%rescue%%'"
-    assert queue.one(rescues + " AND status = 'succeeded'") >= 3
 
 
 def test_a_worker_whose_row_was_pruned_while_it_lives_runs_its_job_once(queue):
-    job = queue.defer("lasts", "slow", seconds=7)
+    job = queue.hold("lasts", "slow")
     queue.worker("slow")
     queue.wait_for_runs(job, 1)
     queue.all("DELETE FROM procrastinate_workers RETURNING id")
     queue.worker("slow", "maintenance")
+    queue.wait_for_passes(5)
+    queue.release(job)
     queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (0, "end")]
 
 
 def test_a_job_that_blocks_the_event_loop_runs_once(queue):
-    job = queue.defer("blocks", "slow", seconds=7)
+    job = queue.hold("blocks", "slow")
     queue.worker("slow")
     queue.wait_for_runs(job, 1)
     queue.worker("slow", "maintenance", stalled_worker_timeout=0.0)
+    queue.wait_for_passes(5)
+    queue.release(job)
     queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (0, "end")]
 
@@ -148,16 +171,12 @@ def test_a_job_fetched_while_the_event_loop_is_blocked_and_the_row_pruned_runs_o
 ):
     """The database gives it to the worker with the commit, whose answer the worker cannot read for
     many times the span after which the rescue acts. Its beats go on."""
-    blocking = queue.defer("blocks_asking", "slow", seconds=12)
+    blocking = queue.hold("blocks_asking", "slow")
     queue.worker("slow", concurrency=2)
     queue.wait_for_runs(blocking, 1)
     (row,) = queue.all("SELECT id FROM procrastinate_workers")
     queue.worker("maintenance")
-    ticks = (
-        "SELECT count(*) FROM procrastinate_jobs"
-        " WHERE task_name LIKE '%%rescue%%' AND status = 'succeeded'"
-    )
-    wait_until(lambda: queue.one(ticks), what="a pass of the rescue")
+    queue.wait_for_passes(1)
     queue.execute(
         "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NULL; END $$"
@@ -169,14 +188,15 @@ def test_a_job_fetched_while_the_event_loop_is_blocked_and_the_row_pruned_runs_o
     )
     with psycopg.connect(database_url) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(77)")
-        job = queue.defer("lasts", "slow", seconds=0)
+        job = queue.defer("lasts", "slow")
         queue.wait_for_runs(blocking, 2)
     queue.wait_for_status(job, "doing")
-    before = queue.one(ticks)
-    wait_until(lambda: queue.one(ticks) >= before + 2, what="passes that see the job")
+    queue.wait_for_passes(2)
     # What any worker does that starts half a minute later.
     queue.all("DELETE FROM procrastinate_workers WHERE id = %s RETURNING id", *row)
-    queue.wait_for_status(job, "succeeded", timeout=40)
+    queue.wait_for_passes(5)
+    queue.release(blocking)
+    queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (0, "end")]
     assert queue.one("SELECT count(*) FROM jobs_maint_failures") == 0
 

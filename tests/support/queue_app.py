@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import time
 
 import procrastinate
 import psycopg
@@ -45,25 +44,35 @@ def note(context: JobContext, step: str) -> None:
         )
 
 
+HELD = "SELECT pg_advisory_lock_shared(%s)"
+"""Returns when the test has released the job: see `Queue.hold`."""
+
+
+def block(context: JobContext) -> None:
+    with psycopg.connect(URL, autocommit=True) as conn:
+        conn.execute(HELD, (context.job.id,))
+
+
 @app.task(name="lasts", queue="slow", pass_context=True)
-async def lasts(context: JobContext, *, seconds: float, only_first: bool = False) -> None:
-    """Sleeps; `only_first`: a later attempt ends at once."""
+async def lasts(context: JobContext, *, only_first: bool = False) -> None:
+    """Waits until it is released; `only_first`: a later attempt ends at once."""
     note(context, "start")
     if not (only_first and context.job.attempts):
-        await asyncio.sleep(seconds)
+        async with await psycopg.AsyncConnection.connect(URL, autocommit=True) as conn:
+            await conn.execute(HELD, (context.job.id,))
     note(context, "end")
 
 
 @app.task(name="blocks", queue="slow", pass_context=True)
-async def blocks(context: JobContext, *, seconds: float) -> None:
+async def blocks(context: JobContext) -> None:
     """Blocks the event loop, as CPU-bound code in an async task does: no heartbeat meanwhile."""
     note(context, "start")
-    time.sleep(seconds)
+    block(context)
     note(context, "end")
 
 
 @app.task(name="blocks_asking", queue="slow", pass_context=True)
-async def blocks_asking(context: JobContext, *, seconds: float) -> None:
+async def blocks_asking(context: JobContext) -> None:
     """Blocks the event loop once the commit of this worker's next fetch waits for a lock."""
     asks = (
         "SELECT 1 FROM pg_stat_activity"
@@ -75,15 +84,21 @@ async def blocks_asking(context: JobContext, *, seconds: float) -> None:
         while not conn.execute(asks).fetchone():
             await asyncio.sleep(0.05)
     note(context, "blocks")
-    time.sleep(seconds)
+    block(context)
     note(context, "end")
 
 
 @app.task(name="kills", queue="deadly", pass_context=True)
 async def kills(context: JobContext) -> None:
-    """Kills every worker that takes it, as a job does that needs more memory than there is."""
+    """Kills every worker that takes it, as a job does that needs more memory than there is.
+
+    Once the worker's own beat names it: what no beat names is rescued much later.
+    """
     note(context, "start")
-    await asyncio.sleep(1.3)  # long enough to be named by a beat
+    named = "SELECT 1 FROM jobs_maint_workers WHERE pid = %s AND %s = ANY (job_ids)"
+    with psycopg.connect(URL, autocommit=True) as conn:
+        while not conn.execute(named, (os.getpid(), context.job.id)).fetchone():
+            await asyncio.sleep(0.05)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
