@@ -77,7 +77,7 @@ class Acting(Core):
         self,
         channel: str,
         predicate: Callable[[SeenMessage], bool],
-        timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
+        timeout: float = 30.0,  # noqa: ASYNC109 - the wait is the point
         as_user: str | None = None,
     ) -> SeenMessage:
         """Return the first message that matches; a TimeoutError lists what was there."""

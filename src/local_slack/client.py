@@ -88,7 +88,7 @@ class LocalSlackControl:
         self,
         channel: str,
         predicate: Callable[[SeenMessage], bool],
-        timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
+        timeout: float = 30.0,  # noqa: ASYNC109 - the wait is the point
         as_user: str | None = None,
     ) -> SeenMessage:
         async def look(since: int | None, wait: float) -> tuple[int, list[SeenMessage]]:
@@ -106,7 +106,7 @@ class LocalSlackControl:
         self,
         user: str,
         predicate: Callable[[SeenView], bool] = lambda _view: True,
-        timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
+        timeout: float = 30.0,  # noqa: ASYNC109 - the wait is the point
     ) -> SeenView:
         async def look(since: int | None, wait: float) -> tuple[int, list[SeenView]]:
             result = await self._ask("view", user=user, since=since, wait=wait)
@@ -206,7 +206,7 @@ class LocalSlackControl:
     async def gaps(self) -> list[float]:
         return list(await self._ask("gaps"))
 
-    async def wait_for_connection(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the wait is the point
+    async def wait_for_connection(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the wait is the point
         await self._ask("wait_for_connection", timeout=timeout)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:

@@ -29,7 +29,7 @@ class ModalActs(Core):
         self,
         user: str,
         predicate: Callable[[SeenView], bool] = lambda _view: True,
-        timeout: float = 5.0,  # noqa: ASYNC109 - the wait is the point
+        timeout: float = 30.0,  # noqa: ASYNC109 - the wait is the point
     ) -> SeenView:
         """Return the view on top once it matches; a TimeoutError lists what was there."""
 

@@ -86,7 +86,7 @@ class Switches(Core):
         """For how many seconds no connection was open, each time since the first was."""
         return self._sockets.gaps
 
-    async def wait_for_connection(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the wait is the point
+    async def wait_for_connection(self, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - the wait is the point
         await self._sockets.wait_until_open(timeout)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:

@@ -68,18 +68,18 @@ async def test_one_person_looks_and_acts_and_the_audit_names_them_as_the_shell_d
     assert f"port {port} is in use; taking a free one" in process.output
     assert "[staging]" in process.output
     async with LocalSlackControl(url) as slack:
-        first = await slack.wait_for_message(JOBS, lambda m: "2 jobs failed" in m.text, timeout=15)
+        first = await slack.wait_for_message(JOBS, lambda m: "2 jobs failed" in m.text, timeout=60)
         assert "[staging]" in first.text
         await slack.command(ME, JOBS, "/jobs retry --all webhook")
         preview = await slack.wait_for_message(
-            JOBS, lambda m: "failed jobs of webhook?" in m.text, timeout=15
+            JOBS, lambda m: "failed jobs of webhook?" in m.text, timeout=60
         )
         await slack.click(ME, JOBS, preview.ts, "Retry 2 jobs (staging)")
         await slack.wait_for_message(
-            JOBS, lambda m: "2 jobs" in m.text and "retried" in m.text, timeout=15
+            JOBS, lambda m: "2 jobs" in m.text and "retried" in m.text, timeout=60
         )
         await slack.command(ME, JOBS, f"/jobs cancel {failed[0]}")
-        await slack.wait_for_message(JOBS, lambda m: f"Job {failed[0]} cancelled" in m.text, 15)
+        await slack.wait_for_message(JOBS, lambda m: f"Job {failed[0]} cancelled" in m.text, 60)
     async with aiohttp.ClientSession() as web, web.get(url.partition("?")[0]) as stranger:
         assert stranger.status == 403
     assert await end(process) == 0
@@ -101,9 +101,9 @@ async def test_on_a_read_only_database_it_shows_and_says_that_it_cannot_act(proc
     processes.database_url += "&options=-cdefault_transaction_read_only%3Don"
     process, page = await start(processes)
     async with LocalSlackControl(page) as slack:
-        await slack.wait_for_message(JOBS, lambda m: "1 job failed" in m.text, timeout=15)
+        await slack.wait_for_message(JOBS, lambda m: "1 job failed" in m.text, timeout=60)
         await slack.command(ME, JOBS, f"/jobs retry {failed}")
-        await slack.wait_for_message(JOBS, lambda m: "read-only" in m.text, timeout=15, as_user=ME)
+        await slack.wait_for_message(JOBS, lambda m: "read-only" in m.text, timeout=60, as_user=ME)
     assert await end(process, signal.SIGTERM) == 0
     assert await make_job.status(failed) == "failed"
 

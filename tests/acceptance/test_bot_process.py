@@ -54,7 +54,7 @@ async def test_it_starts_answers_and_ends_on_sigterm(processes, conn, make_job, 
         assert f"mode={mode} bot=U0BOT team=T0LOCAL command=/jobs" in process.output
         await wait_for_row(conn, "SELECT watched_at IS NOT NULL FROM jobs_maint_watch")
         assert (await slack.command(VIEWER, OPS, "/jobs stats")).acked
-        await slack.wait_for_message(OPS, lambda m: "email: " in m.text, timeout=10)
+        await slack.wait_for_message(OPS, lambda m: "email: " in m.text, timeout=60)
         process.send(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait) == 0
         assert "chatbot.stopped" in process.output

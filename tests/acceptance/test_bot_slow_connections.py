@@ -77,7 +77,7 @@ async def test_a_connection_that_sends_no_request_in_time_is_ended(pool):
         open_bot(pool) as (_, bot),
         serve(bot, deadline=0.2) as port,
         hold(port, 3, HEAD) as pairs,
-        asyncio.timeout(5),
+        asyncio.timeout(9),  # without the deadline it is 10
     ):
         for reader, _ in pairs:
             with contextlib.suppress(ConnectionResetError):

@@ -151,7 +151,7 @@ async def test_an_app_token_that_is_revoked_ends_the_wait(pool):
         object.__setattr__(slack.config.app, "app_token", "xapp-another")
         await slack.disconnect("link_disabled")
         with pytest.raises(InvalidSettings, match="SLACK_APP_TOKEN is not accepted by Slack"):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await link.wait()
         assert "no Socket Mode connection" in link.problem
         assert {breach.kind for breach in slack.breaches} == {"invalid_auth"}

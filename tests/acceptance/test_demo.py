@@ -88,11 +88,11 @@ class Demo:
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in self.processes():
                 os.kill(pid, number)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while self.processes() and time.monotonic() < deadline:
                 self.popen.poll()
                 time.sleep(0.1)
-        self.popen.wait(10)
+        self.popen.wait(30)
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ class Web:
     def call(self, method: str, path: str) -> tuple[int, dict]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         try:
-            with self._opener.open(request, timeout=10) as answer:
+            with self._opener.open(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             with refused:

@@ -33,7 +33,7 @@ def write_files(folder: Path) -> list[str]:
 
 
 def call(method: str, url: str) -> dict:
-    with OPENER.open(urllib.request.Request(url, method=method), timeout=10) as answer:
+    with OPENER.open(urllib.request.Request(url, method=method), timeout=60) as answer:
         return json.load(answer)
 
 

@@ -271,7 +271,7 @@ def test_a_storm_of_failures_keeps_a_hundred_tracebacks_and_the_worker_up(queue)
         " FROM generate_series(1, 1500) AS n RETURNING id"
     )
     worker = queue.worker("storm", concurrency=20, wait=False)
-    assert worker.wait(timeout=60) == 0
+    assert worker.wait(timeout=180) == 0
     assert queue.one("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'") == 1500
     assert queue.one("SELECT count(*) FROM jobs_maint_failures") == 1500
     assert queue.one("SELECT count(DISTINCT fingerprint) FROM jobs_maint_failures") == 1

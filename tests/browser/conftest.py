@@ -28,7 +28,7 @@ CHROMIUM = shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
 ROOT_ARGS = ["--no-sandbox"] if os.getuid() == 0 else []
 FAILED = pytest.StashKey[bool]()
-SHORT = 10_000
+SHORT = 30_000
 """Milliseconds that something on the page may take on a busy machine."""
 session = {"scope": "session", "loop_scope": "session"}
 

@@ -182,7 +182,7 @@ def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog
 
     def connect():
         begun.set()
-        way.wait(10)
+        way.wait(60)
         raise psycopg.OperationalError("nobody answered")
 
     recorder = Recorder(MaintSettings())
@@ -193,7 +193,7 @@ def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog
         recorder._threads.add(thread)
         for number in range(3):
             thread.store(failure(number))
-        begun.wait(10)
+        begun.wait(60)
         recorder._stop()
         assert told(caplog) == [(UNRECORDED, {"count": 3, "reason": ENDED})]
         way.set()

@@ -434,7 +434,7 @@ async def test_workers_are_woken_for_a_job_that_was_put_back(fleet, database_url
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
         await listener.execute('LISTEN "procrastinate_queue_v1#email"')
         await fleet.tick()
-        heard = [n async for n in listener.notifies(timeout=5, stop_after=1)]
+        heard = [n async for n in listener.notifies(timeout=60, stop_after=1)]
     assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {job}}}']
 
 

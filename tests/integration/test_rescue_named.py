@@ -548,7 +548,7 @@ async def test_a_force_works_where_nobody_is_heard_and_the_workers_are_woken(
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
         await listener.execute('LISTEN "procrastinate_queue_v1#email"')
         assert (await confirm(pool, shown)).done == 1
-        heard = [n async for n in listener.notifies(timeout=5, stop_after=1)]
+        heard = [n async for n in listener.notifies(timeout=60, stop_after=1)]
     assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {job}}}']
 
 

@@ -105,7 +105,7 @@ async def test_a_retry_wakes_the_workers(pool, make_job, database_url):
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
         await listener.execute('LISTEN "procrastinate_queue_v1#email"')
         await retry(pool, failed)
-        heard = [n async for n in listener.notifies(timeout=5, stop_after=1)]
+        heard = [n async for n in listener.notifies(timeout=60, stop_after=1)]
     assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {failed}}}']
 
 

@@ -426,7 +426,7 @@ async def open_socket(slack, http):
     client = AsyncWebClient(base_url=slack.api_url)
     url = (await client.apps_connections_open(app_token="xapp-local"))["url"]
     link = await http.ws_connect(url)
-    assert (await link.receive_json(timeout=2))["type"] == "hello"
+    assert (await link.receive_json(timeout=30))["type"] == "hello"
     return url, link
 
 
@@ -439,7 +439,7 @@ async def test_envelopes_go_to_any_open_connection_and_are_acked_by_id():
         assert slack.connections == 2
         for link in (links[1], links[0]):
             command = asyncio.create_task(slack.command(VIEWER, OPS, "/jobs"))
-            envelope = await link.receive_json(timeout=2)
+            envelope = await link.receive_json(timeout=30)
             await link.send_json({"envelope_id": envelope["envelope_id"]})
             result = await command
             assert result.request_id == envelope["envelope_id"]
@@ -460,7 +460,7 @@ async def test_wrong_acks_and_urls_of_socket_mode_are_breaches():
         await link.send_str("ok")
         await link.send_json({"envelope_id": "never-sent"})
         command = asyncio.create_task(slack.command(VIEWER, OPS, "/jobs"))
-        envelope = await link.receive_json(timeout=2)
+        envelope = await link.receive_json(timeout=30)
         for _ in range(2):
             await link.send_json({"envelope_id": envelope["envelope_id"]})
         await command
@@ -482,7 +482,7 @@ async def test_an_in_channel_ack_without_text_shows_the_typed_command_alone():
     ):
         _, link = await open_socket(slack, http)
         command = asyncio.create_task(slack.command(VIEWER, OPS, "/jobs stats"))
-        envelope_id = (await link.receive_json(timeout=2))["envelope_id"]
+        envelope_id = (await link.receive_json(timeout=30))["envelope_id"]
         await link.send_json(
             {"envelope_id": envelope_id, "payload": {"response_type": "in_channel"}}
         )
@@ -499,12 +499,12 @@ async def test_a_warned_connection_still_gets_envelopes_and_a_dismissed_one_none
     ):
         _, link = await open_socket(slack, http)
         await slack.disconnect("warning")
-        assert (await link.receive_json(timeout=2))["reason"] == "warning"
+        assert (await link.receive_json(timeout=30))["reason"] == "warning"
         assert slack.connections == 1
         await slack.disconnect()
-        assert (await link.receive_json(timeout=2))["reason"] == "refresh_requested"
+        assert (await link.receive_json(timeout=30))["reason"] == "refresh_requested"
         result = await slack.command(VIEWER, OPS, "/jobs stats")
-        closed = await link.receive(timeout=3)
+        closed = await link.receive(timeout=30)
 
     assert result.error_shown == "dispatch_failed"
     assert closed.type is aiohttp.WSMsgType.CLOSE
@@ -519,7 +519,7 @@ async def test_the_ack_of_a_click_cannot_carry_a_body():
         client = AsyncWebClient("xoxb-local", base_url=slack.api_url)
         posted = await client.chat_postMessage(channel=OPS, text="b", blocks=BUTTONS)
         click = asyncio.create_task(slack.click(VIEWER, OPS, posted["ts"], "retry"))
-        envelope = await link.receive_json(timeout=2)
+        envelope = await link.receive_json(timeout=30)
         await link.send_json({"envelope_id": envelope["envelope_id"], "payload": {"text": "lost"}})
         await click
         await link.close()

@@ -157,7 +157,7 @@ async def test_the_process_prints_its_page_and_takes_another_port_when_its_own_i
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         async with process(tmp_path, "--port", port, "--page", str(page)) as running:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 url = (await running.stdout.readline()).decode().split()[-1]
                 line = (await running.stdout.readline()).decode()
                 said = (await running.stderr.readline()).decode()

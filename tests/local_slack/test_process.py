@@ -66,7 +66,7 @@ async def process(tmp_path, *arguments, workspace=WORKSPACE):
 
 
 async def url_of(running):
-    line = (await asyncio.wait_for(running.stdout.readline(), 20)).decode()
+    line = (await asyncio.wait_for(running.stdout.readline(), 60)).decode()
     assert line.startswith("local Slack listens on http://127.0.0.1:")
     return line.split()[-1]
 
@@ -81,7 +81,7 @@ async def test_it_tells_its_url_works_and_ends_cleanly_on_a_signal(tmp_path, num
         async with LocalSlackControl(page) as slack:
             (seen,) = await slack.messages(OPS, as_user=VIEWER)
         running.send_signal(number)
-        _, errors = await asyncio.wait_for(running.communicate(), 10)
+        _, errors = await asyncio.wait_for(running.communicate(), 60)
 
     assert seen.text == "hello"
     assert (running.returncode, errors) == (0, b"")
@@ -101,7 +101,7 @@ async def test_a_port_in_use_is_named_and_a_free_one_taken(tmp_path):
 async def test_a_bad_workspace_is_one_sentence_and_exit_code_78(tmp_path):
     workspace = WORKSPACE.replace('"socket"', '"smoke"')
     async with process(tmp_path, workspace=workspace) as running:
-        _, errors = await asyncio.wait_for(running.communicate(), 20)
+        _, errors = await asyncio.wait_for(running.communicate(), 60)
 
     assert running.returncode == 78
     assert errors.decode().endswith('app.mode is \'smoke\'; it must be "http" or "socket"\n')

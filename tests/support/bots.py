@@ -18,6 +18,7 @@ from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from local_slack import Config, LocalSlack
 from local_slack.sample import ADMIN, VIEWER, build_sample_config
+from tests.support.waiting import PATIENCE
 
 ROLES = {
     "viewer": {"users": [VIEWER]},
@@ -141,6 +142,6 @@ async def ask(slack: LocalSlack, bot: Bot, user: str, channel: str, text: str) -
 
 async def settle(bot: Bot) -> None:
     """Until nothing is in flight; a bug that never ends fails here."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while bot.work.in_flight:
             await bot.work.drain(20)

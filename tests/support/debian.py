@@ -129,6 +129,6 @@ class Proxy(Server):
 
 def _answers(url: str) -> bool:
     with contextlib.suppress(psycopg.OperationalError):
-        psycopg.connect(url, connect_timeout=5).close()
+        psycopg.connect(url, connect_timeout=30).close()
         return True
     return False

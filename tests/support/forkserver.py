@@ -110,7 +110,7 @@ def run(args: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = start(args, env=env, stdout=out.fileno(), stderr=err.fileno())
         try:
-            code = process.wait(60)
+            code = process.wait(90)
         finally:
             process.kill()
         texts = []
@@ -143,7 +143,7 @@ def connect() -> socket.socket:
 
     def end() -> None:
         ours.close()
-        server.wait(10)
+        server.wait(90)
 
     atexit.register(end)
     return ours

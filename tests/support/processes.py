@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.forkserver import ROOT, SOURCES, start
+from tests.support.waiting import PATIENCE
 
 __all__ = ["ROOT", "Process", "Processes", "environment"]
 
@@ -47,9 +48,9 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.popen.kill()
-        self.popen.wait(timeout=10)
+        self.popen.wait(timeout=PATIENCE)
 
-    def wait(self, timeout: float = 20) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         try:
             return self.popen.wait(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -59,7 +60,7 @@ class Process:
         if self.popen.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-            self.popen.wait(timeout=10)
+            self.popen.wait(timeout=PATIENCE)
         self._file.close()
 
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from tests.support.forkserver import run, start
 from tests.support.processes import environment
+from tests.support.waiting import PATIENCE
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -62,7 +63,7 @@ class Terminal:
     def __exit__(self, *_exc: object) -> None:
         if self.popen.poll() is None:
             self.popen.kill()
-            self.popen.wait(timeout=10)
+            self.popen.wait(timeout=PATIENCE)
         if self._piped is not None:
             self._piped.close()
         os.close(self._main)
@@ -72,7 +73,7 @@ class Terminal:
         """All that was on the screen, without colours and cursor movements."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw).replace("\r\n", "\n")
 
-    def wait_for(self, text: str, timeout: float = 30) -> None:
+    def wait_for(self, text: str, timeout: float = PATIENCE) -> None:
         deadline = time.monotonic() + timeout
         while text not in self.text:
             left = deadline - time.monotonic()
@@ -83,12 +84,12 @@ class Terminal:
     def send(self, keys: str) -> None:
         os.write(self._main, keys.encode())
 
-    def end(self, timeout: float = 30) -> int:
+    def end(self, timeout: float = PATIENCE) -> int:
         """The exit code, when the command has ended by itself."""
         deadline = time.monotonic() + timeout
         while self._read(max(deadline - time.monotonic(), 0)):
             assert time.monotonic() < deadline, f"still running:\n{self.text}"
-        return self.popen.wait(timeout=10)
+        return self.popen.wait(timeout=PATIENCE)
 
     def piped(self) -> str:
         """What went to the file, once the command has ended."""

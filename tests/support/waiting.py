@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import psycopg
 
 T = TypeVar("T")
+PATIENCE = 90
+"""Seconds: a busy machine may take many times as long as a quiet one. It costs nothing else."""
 Params = Sequence[Any] | Mapping[str, Any]
 
 
-def wait_until(look: Callable[[], T], *, timeout: float = 30, what: str = "it") -> T:
+def wait_until(look: Callable[[], T], *, timeout: float = PATIENCE, what: str = "it") -> T:
     """What `look` returns once it is true; blocks the thread meanwhile."""
     deadline = time.monotonic() + timeout
     while not (found := look()):
@@ -24,7 +26,7 @@ def wait_until(look: Callable[[], T], *, timeout: float = 30, what: str = "it") 
 
 
 async def until(
-    look: Callable[[], T | Awaitable[T]], what: str = "it", *, timeout: float = 30
+    look: Callable[[], T | Awaitable[T]], what: str = "it", *, timeout: float = PATIENCE
 ) -> T:
     """The same while the event loop goes on; `look` may be asynchronous."""
     deadline = time.monotonic() + timeout
@@ -44,7 +46,7 @@ async def wait_for_row(
     params: Params = (),
     *,
     what: str = "",
-    timeout: float = 30,
+    timeout: float = PATIENCE,
 ) -> tuple[Any, ...]:
     """The first row whose first column is true, by a connection in autocommit."""
 
