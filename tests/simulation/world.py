@@ -17,6 +17,7 @@ from typing import Any
 
 import procrastinate
 import psycopg
+from psycopg_pool.base import AttemptWithBackoff
 from tests.simulation.senders import Fate, WatchedCursor, pass_point, watch_slack
 from tests.support.bots import open_slack
 
@@ -119,6 +120,8 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """A Slack, and an app whose task sends these digests."""
     watch_slack(monkeypatch)
+    # The pool waits for 1 s, 2 s, … of real time after each dead connection that it finds.
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 0.02)
     clock = Clock()
     options = {"options": PATH, "application_name": SENDER, "cursor_factory": WatchedCursor}
     app = procrastinate.App(
