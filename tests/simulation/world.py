@@ -23,6 +23,7 @@ from tests.support.bots import open_slack
 
 from chatbot.digests.tasks import build_blueprint
 from chatbot.settings.bot import ChatbotSettings
+from jobs_maint import upstream
 from jobs_maint.settings import MaintSettings
 from local_slack import LocalSlack
 from local_slack.sample import OPS, RANDOM, build_sample_config
@@ -99,11 +100,16 @@ class World:
         await asyncio.sleep(0)
 
     async def restart_database(self) -> None:
-        """As its connections see it."""
-        await self.driver.execute(
-            "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
-            f" WHERE application_name = '{SENDER}'"
-        )
+        """As its connections see it.
+
+        The pool meets none that is lost: it would wait for seconds after each one it finds.
+        """
+        for wait in (0, 1_000):  # the end of all at once
+            await self.driver.execute(
+                f"SELECT pg_terminate_backend(pid, {wait}) FROM pg_stat_activity"
+                f" WHERE application_name = '{SENDER}'"
+            )
+        await upstream.app_pool(self.app).check()
 
 
 @dataclass
