@@ -253,7 +253,7 @@ def test_the_memory_of_groups_reads_the_next_failures_alone(steady):
     [
         (explain, "find_batch"),  # never prepared
         (explain, "survey"),
-        *itertools.product([explain, explain_generic], ["delete_batch", "lock_finished_batch"]),
+        *itertools.product([explain, explain_generic], ["delete_batch", "list_finished_batch"]),
     ],
 )
 def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look, query):

@@ -113,12 +113,32 @@ async def test_no_time_at_all_deletes_nothing_and_says_it_is_not_finished(pool, 
     assert (report.total, report.finished) == (0, False)
 
 
-async def test_a_row_somebody_holds_is_left_and_the_rest_goes(pool, make_job, database_url):
+@pytest.mark.parametrize("behind_a_young_one", [False, True])
+async def test_a_row_somebody_holds_is_left_and_told_and_the_rest_goes(
+    pool, make_job, database_url, behind_a_young_one
+):
+    if behind_a_young_one:
+        await make_job(status="succeeded", finished_ago=days(1))
     held = await make_job(status="succeeded", finished_ago=days(40))
     await make_job(status="succeeded", finished_ago=days(40))
     async with await psycopg.AsyncConnection.connect(database_url) as other:
         await other.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (held,))
-        assert (await run_purge(pool)).total == 1
+        report = await run_purge(pool)
+        (group,) = report.refused
+        assert (report.total, group.count, group.sample) == (1, 1, (held,))
+        assert "another session holds" in group.reason
+    assert (await run_purge(pool)).total == 1
+
+
+async def test_what_was_refused_behind_younger_jobs_goes_the_same_night_when_it_may(
+    pool, make_job, conn
+):
+    await make_job(status="succeeded", finished_ago=days(1))
+    late = await make_job(status="succeeded", finished_ago=days(40))
+    await conn.execute("CREATE TABLE invoices (job_id bigint REFERENCES procrastinate_jobs)")
+    await conn.execute("INSERT INTO invoices VALUES (%s)", (late,))
+    assert ((await run_purge(pool)).kept, late in await list_ids(conn)) == (1, True)
+    await conn.execute("DROP TABLE invoices")
     assert (await run_purge(pool)).total == 1
 
 

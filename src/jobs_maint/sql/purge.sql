@@ -60,15 +60,26 @@ WHERE j.id > %(after)s AND j.id <= %(last)s
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
   AND {{old_enough}};
 
--- name: lock_finished_batch (after, bound, status, cutoff, proven, limit, queue)
--- The same jobs without those that are locked: they are left for the next night.
+-- name: list_finished_batch (after, bound, status, cutoff, proven, limit, queue)
+-- The same jobs, by id.
 SELECT j.id FROM procrastinate_jobs j
 WHERE j.id > %(after)s AND j.id <= %(bound)s
   AND j.status = %(status)s::text::procrastinate_job_status
   AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
   AND {{old_enough}}
-ORDER BY j.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED;
+ORDER BY j.id LIMIT %(limit)s;
+
+-- name: lock_finished (ids)
+-- Those that nobody holds.
+SELECT j.id FROM procrastinate_jobs j WHERE j.id = ANY (%(ids)s::bigint[])
+ORDER BY j.id FOR UPDATE OF j SKIP LOCKED;
+
+-- name: list_held (ids, status)
+-- Those that somebody holds and that are still there, in the same status: they are left.
+SELECT j.id FROM procrastinate_jobs j
+WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = %(status)s::text::procrastinate_job_status
+ORDER BY j.id;
 
 -- name: delete_locked_batch (ids, status, cutoff, proven)
 -- A second statement, because the first one's snapshot is older than its locks: a job put back and

@@ -26,6 +26,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["Batch", "OnBatch", "Progress", "delete_batch"]
 
+HELD = "another session holds their rows; run the same again when that is done"
 HELD_ROW = timedelta(milliseconds=50)
 """How long a batch waits for a locked row before it is repeated without the locked rows."""
 
@@ -93,6 +94,7 @@ async def delete_batch(
     status, go_on = params["status"], True
     refused: dict[int, psycopg.Error] = {}
     kept: list[int] = []
+    held: list[dict[str, Any]] = []
     async with (
         pool.connection() as conn,
         transaction(
@@ -103,9 +105,14 @@ async def delete_batch(
         ),
     ):
         if careful:
-            locked = await fetch_all(conn, queries["lock_finished_batch"], params)
-            ids = [row["id"] for row in locked]
-            looked_at, last = len(ids), ids[-1] if ids else None
+            old = await fetch_all(conn, queries["list_finished_batch"], params)
+            last = old[-1]["id"] if old else None
+            given = {**params, "ids": [row["id"] for row in old]}
+            ids = [row["id"] for row in await fetch_all(conn, queries["lock_finished"], given)]
+            looked_at = len(old)
+            if len(ids) < looked_at:
+                rest = {**params, "ids": sorted({*given["ids"]} - {*ids})}
+                held = await fetch_all(conn, queries["list_held"], rest)
 
             async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
                 return await fetch_all(
@@ -120,8 +127,8 @@ async def delete_batch(
         else:
             found = await fetch_one(conn, queries["find_batch"], params)
             looked_at, last = found["looked_at"], found["last"]
-            given = fit(conn, {**params, "last": last})
-            cursor = await conn.execute(queries["delete_batch"], given, prepare=False)
+            values = fit(conn, {**params, "last": last})
+            cursor = await conn.execute(queries["delete_batch"], values, prepare=False)
             deleted = cursor.rowcount
         counted = progress.deleted + Counter({status: deleted})
         if looked_at and on_batch is not None:
@@ -130,5 +137,7 @@ async def delete_batch(
     progress.refusals.add_errors(refused)
     if kept:
         progress.refusals.add(KEPT, kept)
+    if held:
+        progress.refusals.add(HELD, [row["id"] for row in held])
     progress.batches += bool(deleted)
     return Batch(looked_at, last, go_on)
