@@ -87,7 +87,7 @@ def record(url: str, message: str = MESSAGE) -> int:
         7, 1, "email", "send", "error", "ValueError", message, "1:0", False, f"Traceback\n{message}"
     )
     with connect(url, {}) as conn:
-        return FailureStore().write(conn, [failure])
+        return FailureStore().write(conn, [failure]).refused
 
 
 async def test_every_duty_works_on_postgresql_15_with_german_messages(german, german_url):

@@ -151,28 +151,57 @@ def test_a_worker_that_ends_before_the_database_is_back_tells_how_many_it_could_
     assert caplog.records[-1].event == UNRECORDED
 
 
-def test_failures_that_a_trigger_of_the_team_refuses_are_counted_with_its_words(
-    caplog, database_url
+@pytest.mark.parametrize("code", ["P0001", "55P03", "40001", "40P01", "57014", "53400"])
+def test_failures_that_a_trigger_of_the_team_refuses_are_counted_with_its_words_and_stop_no_others(
+    caplog, database_url, monkeypatch, code
 ):
+    monkeypatch.setattr("jobs_maint.recorder.backlog.TRY_SECONDS", 0.05)
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute(
             "CREATE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'no failures on %, please', NEW.queue_name; END $$;"
+            " $$ BEGIN RAISE EXCEPTION 'no failures on %, please', NEW.queue_name"
+            f" USING ERRCODE = '{code}'; END $$;"
             "CREATE TRIGGER deny BEFORE INSERT ON jobs_maint_failures FOR EACH ROW"
-            " WHEN (NEW.job_id = 2) EXECUTE FUNCTION deny()"
+            " WHEN (NEW.job_id BETWEEN 2 AND 8) EXECUTE FUNCTION deny()"
         )
         with (
             caplog.at_level(logging.WARNING, "jobs_maint"),
             recording(lambda: psycopg.connect(database_url, autocommit=True)) as thread,
         ):
-            for number in (1, 2, 3):
+            for number in range(1, 10):
                 thread.store(failure(number))
-            wait_until(lambda: told(caplog), what="the line of the log")
-        [(event, fields)] = told(caplog)
-        assert (event, fields["count"]) == (UNRECORDED, 1)
-        assert "no failures on q, please" in fields["reason"]
+            wait_until(lambda: UNRECORDED in dict(told(caplog)), what="the line of the log")
+            thread.store(failure(10)).result(10)
+        unrecorded = [fields for event, fields in told(caplog) if event == UNRECORDED]
+        assert sum(fields["count"] for fields in unrecorded) == 7
+        assert "no failures on q, please" in unrecorded[0]["reason"]
         stored = conn.execute("SELECT job_id FROM jobs_maint_failures ORDER BY 1").fetchall()
-        assert stored == [(1,), (3,)]
+        assert stored == [(1,), (9,), (10,)]
+
+
+def test_what_was_refused_by_itself_is_stored_when_it_can_be(database_url, monkeypatch):
+    monkeypatch.setattr("jobs_maint.recorder.backlog.MOST_TRIES", 1_000_000)
+    monkeypatch.setattr("jobs_maint.recorder.backlog.TRY_SECONDS", 0.05)
+    with (
+        psycopg.connect(database_url, autocommit=True) as conn,
+        psycopg.connect(database_url) as holder,
+        recording(lambda: store.connect(database_url, {})) as thread,
+    ):
+        conn.execute(
+            "CREATE TABLE counted (queue text PRIMARY KEY, failures int);"
+            "INSERT INTO counted VALUES ('q', 0);"
+            "CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM FROM counted FOR UPDATE NOWAIT; RETURN NEW; END $$;"
+            "CREATE TRIGGER count_it BEFORE INSERT ON jobs_maint_failures FOR EACH ROW"
+            " WHEN (NEW.job_id = 1) EXECUTE FUNCTION count_it()"
+        )
+        holder.execute("SELECT FROM counted FOR UPDATE")
+        thread.store(failure(1))
+        thread.store(failure(2))
+        query = "SELECT job_id FROM jobs_maint_failures ORDER BY 1"
+        wait_until(lambda: conn.execute(query).fetchall() == [(2,)], what="the other one")
+        holder.rollback()
+        wait_until(lambda: conn.execute(query).fetchall() == [(1,), (2,)], what="both")
 
 
 def test_a_process_that_cannot_wait_for_its_recorder_tells_the_number_too(caplog, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 from jobs_maint.events import emit
@@ -14,6 +15,10 @@ __all__ = ["Backlog"]
 
 MOST_WAITING = 1_000
 """Failures held in memory while the database is slow or away; more are counted, not recorded."""
+MOST_ASIDE = 100
+MOST_TRIES = 6
+TRY_SECONDS = 5.0
+"""Between two tries of the failures that were put aside."""
 
 
 class Backlog:
@@ -21,6 +26,9 @@ class Backlog:
 
     def __init__(self) -> None:
         self._held: collections.deque[Failure] = collections.deque()
+        self._aside: collections.deque[tuple[Failure, int]] = collections.deque()
+        """Refused while others were stored, with the number of tries: no other waits for them."""
+        self._try_at = 0.0
         self._lock = threading.Lock()
         self._unsaved = 0
         """All that came and is not stored: held, on the way or given up."""
@@ -49,6 +57,27 @@ class Backlog:
         self._held.extendleft(reversed(failures[:room]))
         with self._lock:
             self._dropped += len(failures[room:])
+
+    def put_aside(self, failures: Sequence[tuple[Failure, int]]) -> bool:
+        """With how often each was tried; returns whether some were dropped, tried enough."""
+        kept = [(failure, tries) for failure, tries in failures if tries < MOST_TRIES]
+        self._aside.extend(kept)
+        dropped = len(failures) - len(kept)
+        while len(self._aside) > MOST_ASIDE:
+            self._aside.popleft()
+            dropped += 1
+        with self._lock:
+            self._dropped += dropped
+        return dropped > 0
+
+    def take_aside(self, *, last: bool) -> list[tuple[Failure, int]]:
+        """Those put aside, when it is time to try them again; `last`: it always is."""
+        if not last and time.monotonic() < self._try_at:
+            return []
+        taken = list(self._aside)
+        self._aside.clear()
+        self._try_at = time.monotonic() + TRY_SECONDS
+        return taken
 
     def note_stored(self, number: int, refused: int) -> None:
         with self._lock:

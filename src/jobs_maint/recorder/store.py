@@ -8,18 +8,19 @@ import hashlib
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import CLIENT_ENCODING, fit, map_error
+from jobs_maint.database import CLIENT_ENCODING, fit, is_connection_lost, map_error
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["FailureStore", "connect", "describe_trouble", "short_transaction"]
+__all__ = ["FailureStore", "Outcome", "connect", "describe_trouble", "short_transaction"]
 
 KEPT_PER_HOUR = 100
 """Failures per group and hour that keep their traceback."""
@@ -42,7 +43,23 @@ _FIXED = {
 }
 
 _OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, pg.RaiseException, UnicodeError)
-"""What is wrong with one failure; all else is wrong with the table or the database."""
+"""What is wrong with one failure for good; all else may be over soon, or be wrong with all."""
+EACH_SECONDS = 2.0
+"""For failures one by one: beats wait meanwhile."""
+MOST_TRIED = 5
+"""Failures refused one by one, and none stored: then it is the table, or the database."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of failures; those that are in no list are stored or refused for good."""
+
+    refused: int = 0
+    put_off: list[Failure] = field(default_factory=list)
+    """Refused by themselves, perhaps not the next time: a lock, a time limit, a trigger."""
+    untried: list[Failure] = field(default_factory=list)
+    error: psycopg.Error | None = None
+    """Why the last one was put off."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -114,6 +131,10 @@ class FailureStore:
         self._full: dict[str, float] = {}
         self._refusal = ""
 
+    def note_refusal(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._refusal = describe_trouble(exc)
+
     def take_refusal(self) -> str:
         """Why PostgreSQL refused a single failure since this was asked; empty if it did not."""
         refusal, self._refusal = self._refusal, ""
@@ -123,15 +144,52 @@ class FailureStore:
         """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._full.get(fingerprint, 0.0) > time.monotonic()
 
-    def write(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> int:
-        """Store all of them or, raising, none; returns how many PostgreSQL refused."""
+    def write(self, conn: psycopg.Connection[Any], failures: list[Failure]) -> Outcome:
+        """Store them together, or else one by one: one that is refused must not stop the others.
+
+        Raises where none could be stored; then those that were tried stand last in `failures`.
+        """
         try:
             with short_transaction(conn):
                 self._insert(conn, failures)
-        except _OF_A_ROW:  # one that PostgreSQL refuses must not cost the others
-            with short_transaction(conn):
-                return sum(not self._insert_alone(conn, failure) for failure in failures)
-        return 0
+        except _OF_A_ROW:
+            pass
+        except psycopg.Error as exc:
+            if len(failures) == 1 or is_connection_lost(exc):
+                raise
+        else:
+            return Outcome()
+        outcome = self.write_each(conn, failures)
+        if outcome.error and len(outcome.put_off) + len(outcome.untried) == len(failures):
+            failures[:] = outcome.untried + outcome.put_off
+            raise outcome.error
+        return outcome
+
+    def write_each(self, conn: psycopg.Connection[Any], failures: Sequence[Failure]) -> Outcome:
+        """One by one, as far as the time goes. Raises, having stored none, without a connection."""
+        outcome, stored = Outcome(), 0
+        end = time.monotonic() + EACH_SECONDS
+        with short_transaction(conn):
+            conn.execute(
+                "SELECT set_config('lock_timeout', '1s', true),"
+                " set_config('statement_timeout', '1s', true)"
+            )
+            for number, failure in enumerate(failures):
+                hopeless = not stored and len(outcome.put_off) == MOST_TRIED
+                if hopeless or time.monotonic() > end:
+                    outcome.untried = list(failures[number:])
+                    break
+                try:
+                    done = self._insert_alone(conn, failure)
+                except psycopg.Error as exc:
+                    if is_connection_lost(exc):
+                        raise
+                    outcome.error = exc
+                    outcome.put_off.append(failure)
+                else:
+                    stored += done
+                    outcome.refused += not done
+        return outcome
 
     def _insert_alone(self, conn: psycopg.Connection[Any], failure: Failure) -> bool:
         """Whether it could be stored; if need be with its text as ASCII."""
@@ -140,7 +198,7 @@ class FailureStore:
                 with conn.transaction():
                     self._insert(conn, [failure], plain=plain)
             except _OF_A_ROW as exc:
-                self._refusal = describe_trouble(exc)
+                self.note_refusal(exc)
             else:
                 return True
         return False

@@ -26,7 +26,7 @@ from jobs_maint.events import emit
 from jobs_maint.recorder.backlog import Backlog
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
-from jobs_maint.recorder.store import FailureStore, short_transaction
+from jobs_maint.recorder.store import FailureStore, Outcome, short_transaction
 from jobs_maint.recorder.troubles import Troubles
 from jobs_maint.sql import load_queries
 
@@ -112,7 +112,7 @@ class RecorderThread(threading.Thread):
             timeout = min(NAME_AFTER, self._beat_seconds / 2)
         while not self._inbox.empty():  # what came during the last turn
             self._store_all(self._collect(0.0)[0])
-        self._write()
+        self._write(last=True)
         self._disconnect()
         self.backlog.tell_unsaved()
 
@@ -172,19 +172,45 @@ class RecorderThread(threading.Thread):
             if not stored.done():
                 stored.set_result(None)
 
-    def _write(self) -> None:
-        if not (failures := self.backlog.take()):
-            return
-        refused = 0
+    def _write(self, *, last: bool = False) -> None:
+        """Store what is held, and then, if it is time, what was put aside."""
+        outcome = Outcome()
 
         def work(conn: psycopg.Connection[Any]) -> None:
-            nonlocal refused
-            refused = self._store.write(conn, failures)
+            nonlocal outcome
+            outcome = self._store.write(conn, failures)
 
-        if self._guarded(STORE, work):
-            self.backlog.note_stored(len(failures), refused)
-        else:
-            self.backlog.put_back(failures, self._inbox.qsize())
+        if failures := self.backlog.take():
+            if not self._guarded(STORE, work):
+                self.backlog.put_back(failures, self._inbox.qsize())
+                return
+            self.backlog.put_back(outcome.untried, self._inbox.qsize())
+            self._note(outcome, len(failures), [(failure, 1) for failure in outcome.put_off])
+        if not self._troubles:
+            self._write_aside(last=last)
+
+    def _write_aside(self, *, last: bool) -> None:
+        outcome = Outcome()
+
+        def work(conn: psycopg.Connection[Any]) -> None:
+            nonlocal outcome
+            outcome = self._store.write_each(conn, [failure for failure, _ in aside])
+
+        if not (aside := self.backlog.take_aside(last=last)):
+            return
+        if not self._guarded(STORE, work):
+            self.backlog.put_aside(aside)
+            return
+        tries = {id(failure): tries for failure, tries in aside}
+        left = [(failure, tries[id(failure)]) for failure in outcome.untried]
+        left += [(failure, tries[id(failure)] + 1) for failure in outcome.put_off]
+        self._note(outcome, len(aside), left)
+
+    def _note(self, outcome: Outcome, number: int, aside: list[tuple[Failure, int]]) -> None:
+        later = len(outcome.untried) + len(outcome.put_off)
+        self.backlog.note_stored(number - later, outcome.refused)
+        if self.backlog.put_aside(aside):
+            self._store.note_refusal(outcome.error)
 
     def _guarded(self, what: str, work: Callable[[psycopg.Connection[Any]], None]) -> bool:
         """Do one thing with the database, or say why not."""
