@@ -115,6 +115,7 @@ class Breaking:
 
     async def flood(self, _on: bool = True) -> None:
         self.used.add(FLOOD)
+        self.panel.tell(f"{MAILS:,} mails are being written, in one transaction; none counts yet.")
         await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         self.panel.tell(
             f"Marketing sent {MAILS:,} mails at once. `newsletter` keeps both workers busy, and"
