@@ -195,8 +195,9 @@ async def make_past_days(database_url: str) -> None:
 
 
 # Procrastinate's triggers write the events row by row and notify the workers of each, which takes
-# longer than all else: one statement writes the events instead. The triggers are off in this session
-# only: `ALTER TABLE … DISABLE TRIGGER` would lock the table against all others until the end.
+# longer than all else: one statement writes the events instead. The triggers are off in this
+# session only: `ALTER TABLE … DISABLE TRIGGER` would lock the table against all others until the
+# end.
 _INSERT_NEWSLETTER = """
 WITH job AS (
     INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)
