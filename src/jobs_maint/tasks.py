@@ -115,8 +115,9 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
 
     @our_task
     async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
+        action = RescueStalled(upstream.list_aliases(context.app))
         async with jobs_pool(context.app, settings) as pool:
-            await perform(pool, Actor.task(upstream.RESCUE), RescueStalled(), settings=settings)
+            await perform(pool, Actor.task(upstream.RESCUE), action, settings=settings)
 
     @our_task
     async def purge_finished_jobs(

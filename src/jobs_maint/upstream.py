@@ -42,6 +42,7 @@ __all__ = [
     "is_ours",
     "is_queueing_lock",
     "is_stopping",
+    "list_aliases",
     "list_crons",
     "mark_ours",
     "plain_params",
@@ -125,6 +126,14 @@ def held_job_ids(worker: Worker) -> frozenset[int]:
         except RuntimeError:  # the loop's thread changed it meanwhile
             continue
         return frozenset(c.job.id for c in contexts if c.job.id is not None)
+
+
+def list_aliases(app: App) -> tuple[tuple[str, ...], ...]:
+    """All names of each task that has several."""
+    names: dict[int, list[str]] = {}
+    for name, task in app.tasks.items():
+        names.setdefault(id(task), []).append(name)
+    return tuple(tuple(several) for several in names.values() if len(several) > 1)
 
 
 def list_crons(app: App) -> list[tuple[str, str, str]]:

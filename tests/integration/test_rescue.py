@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 
+import procrastinate
 import psycopg
 import pytest
 from tests.support.fleet import SOON, TICK, Fleet
 from tests.support.history import hours, minutes
 from tests.support.locks import wait_for_waiting
 
+from jobs_maint import register
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
@@ -320,6 +322,23 @@ async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_j
     )
     report = await fleet.tick(rescue_policy={"app.charge*": "fail", "*": "retry"})
     assert outcomes(report) == {fragile: "failed", own: "failed", other: "put_back"}
+
+
+async def test_the_policy_holds_for_all_names_of_a_task_that_the_app_knows(
+    fleet, make_job, database_url
+):
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database_url))
+    app.task(name="billing.charge", aliases=["charge_card"])(print)
+    app.task(name="app.mail", aliases=["mail", "billing.mail_bill"])(print)
+    app.task(name="app.clean", aliases=["clean"])(print)
+    policy = {"billing.*": "fail", "*": "retry"}
+    register(app, MaintSettings(**SOON, rescue_policy=policy))
+    jobs = await fleet.lose({"task": "charge_card"}, {"task": "app.mail"}, {"task": "clean"})
+    await fleet.observe()
+    async with app.open_async():
+        await app.tasks["jobs_maint:rescue_stalled_jobs"].defer_async(timestamp=0)
+        await app.run_worker_async(queues=["maintenance"], wait=False)
+    assert [await make_job.status(job) for job in jobs] == ["failed", "failed", "todo"]
 
 
 async def test_a_job_that_finishes_while_the_rescue_looks_is_left_alone(

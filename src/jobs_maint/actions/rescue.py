@@ -26,7 +26,12 @@ class ListWorkers(Action[WorkersReport]):
 
 @dataclass(frozen=True, slots=True)
 class RescueStalled(Action[RescueReport]):
-    """Put the jobs of dead workers back, following the rescue policy in the settings."""
+    """Put the jobs of dead workers back, following the rescue policy in the settings.
+
+    `aliases`: of each task that has several, all its names; only the team's app knows them.
+    """
+
+    aliases: tuple[tuple[str, ...], ...] = ()
 
     word: ClassVar[str] = "rescue"
     verb: ClassVar[str] = "rescue jobs"

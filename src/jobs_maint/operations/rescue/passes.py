@@ -48,14 +48,17 @@ class RescueRules:
     max_rescues: int
     policy: Mapping[str, str]
     """Task glob → `retry` or `fail`; the first that matches counts."""
+    aliases: Sequence[Sequence[str]] = ()
+    """Of each task that has several, all its names."""
 
     @classmethod
-    def of(cls, settings: MaintSettings) -> RescueRules:
+    def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
         return cls(
             settings.stalled_after,
             settings.stalled_after_unknown,
             settings.max_rescues,
             settings.rescue_policy,
+            aliases,
         )
 
     @property
@@ -67,10 +70,13 @@ class RescueRules:
         }
 
     def fails(self, task: str) -> bool:
-        for glob, choice in self.policy.items():
-            if fnmatchcase(task, glob):
-                return choice == "fail"
-        return False
+        """Whether the policy says so for one of the task's names."""
+        names = {task}.union(*(several for several in self.aliases if task in several))
+        return any(self._choose(name) == "fail" for name in names)
+
+    def _choose(self, name: str) -> str:
+        found = (choice for glob, choice in self.policy.items() if fnmatchcase(name, glob))
+        return next(found, "retry")
 
 
 async def notice_stalled_jobs(conn: Conn) -> None:

@@ -54,7 +54,7 @@ async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
-    rules = passes.RescueRules.of(call.settings)
+    rules = passes.RescueRules.of(call.settings, call.action.aliases)
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
