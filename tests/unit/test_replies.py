@@ -1,5 +1,6 @@
 """What each message says in its first lines."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -222,7 +223,16 @@ def test_a_group_too_large_for_its_ids_is_found_by_its_task_and_error():
         'retry --all --task team.tasks.deliver --error "httpx.ConnectTimeout: after" --since 1h',
     )
     # Where the same words find others too, they carry no number.
-    assert buttons(render_failed(failed(large, *others), "/jobs"))[0][0] == "Preview retry"
+    label, *_ = buttons(render_failed(failed(large, *others), "/jobs"))[0]
+    assert label == "Preview retry of these and any alike"
+    # A name finds no others; of those that were not looked at nobody knows.
+    named = replace(large, name="E-4f2a")
+    words = "retry --all --group E-4f2a --since 1h"
+    for report, label in (
+        (failed(named, *others), "Preview retry of 5,000"),
+        (replace(failed(named), at_least=True), "Preview retry of all of E-4f2a"),
+    ):
+        assert buttons(render_failed(report, "/jobs"))[0][:2] == (label, words)
 
 
 @pytest.mark.parametrize(

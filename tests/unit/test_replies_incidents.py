@@ -98,8 +98,8 @@ def test_an_error_is_quoted_and_its_jobs_are_found_from_its_beginning_on():
     message = render_incident(GROUP, NOW)
     assert "ConnectTimeout: POST https://hooks.example.com/orders/88123 timed out" in message.text
     words = {label: words for label, words, _ in buttons(message)}
-    assert words["Preview retry"].startswith("retry --all --task team.tasks.deliver_webhook ")
-    assert "--since 2h" in words["Preview retry"]
+    assert words["Preview retry"] == "retry --all --group E-4f2a --since 2h"
+    assert words["Details"] == "failed --group E-4f2a --since 2h"
     longer = replace(GROUP, since=ago(185))
     assert "--since 5h" in str(buttons(render_incident(longer, NOW)))
 

@@ -126,7 +126,17 @@ def test_a_group_is_found_by_what_all_of_its_messages_share(text, found):
 def test_a_number_stands_on_a_retry_only_where_its_words_find_no_other_group():
     alike = errors(group(text="order 1 late"), group(4, text="order 'x' broken"))
     labels = [label for label, _ in clicks(render_errors(alike))]
-    assert labels == ["Show 37 failures", "Preview retry", "Show 4 failures", "Preview retry"]
+    assert labels == ["Show these and any alike", "Preview retry of these and any alike"] * 2
+    named = replace(alike, groups=tuple(
+        replace(one, name=f"E-000{i}") for i, one in enumerate(alike.groups)
+    ))  # fmt: skip
+    assert clicks(render_errors(named))[0] == (
+        "Show 37 failures",
+        "failed --group E-0000 --since 1h",
+    )
+    assert ("Preview retry of 4", "retry --all --group E-0001 --since 1h") in clicks(
+        render_errors(named)
+    )
 
 
 def test_failures_without_a_record_are_not_retried_together_with_others_of_their_task():

@@ -91,6 +91,9 @@ def requests(text):
     yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=part))
     yield PreviewBulk(BulkVerb.DISCARD, JobFilter(text, failed))
     yield PreviewPurge(timedelta(days=30), include_failed=True, queue=text)
+    yield ListFailed(text, error=part, group="E-4f2a")
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, part, group="E-4f2a", since=day))
+    yield PreviewBulk(BulkVerb.CANCEL, JobFilter(None, ("todo",), group="E-4f2a"))
     yield ShowAudit(part, day, 9)
     yield from (ShowStats(text), ShowDigest(text), ListErrors(text))
 

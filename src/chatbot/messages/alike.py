@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chatbot.messages.parts import Button, Span, code
-from chatbot.messages.words import describe_loss, first_lines
-from jobs_maint.actions import BulkVerb, JobFilter, PreviewBulk, RetryJobs
+from chatbot.messages.words import describe_loss, first_lines, short_task
+from jobs_maint.actions import (
+    BulkVerb,
+    JobFilter,
+    ListFailed,
+    PreviewBulk,
+    RetryJobs,
+    escape_glob,
+    plain_name,
+)
 from jobs_maint.models import ErrorGroup, FailedGroup
 from jobs_maint.redaction import HIDDEN
 
 __all__ = [
     "LONGEST_LOOK",
     "describe_error",
-    "find_error_filter",
-    "find_filter",
+    "filter_like",
+    "is_exact",
     "list_ids",
-    "matches",
+    "list_like",
     "offer_retry",
+    "say_inexact",
 ]
 
 Group = ErrorGroup | FailedGroup
@@ -56,12 +65,34 @@ def list_ids(ids: Sequence[int], count: int) -> list[Span | str]:
     return [*spans, f" and {more:,} more"] if more else spans
 
 
-def find_filter(group: Group) -> str | None:
-    """What `--error` finds the group by: type and message, up to where its members differ."""
-    return find_error_filter(group.exception_type or "", group.message) if group.recorded else None
+def filter_like(group: Group) -> JobFilter:
+    """The failed jobs of the group: by its name, else of its task with errors that begin alike."""
+    statuses = BulkVerb.RETRY.statuses[:1]
+    if group.name is not None:
+        return JobFilter(statuses=statuses, group=group.name)
+    error = None
+    if group.recorded:
+        error = _find_error(group.exception_type or "", group.message)
+    return JobFilter(statuses=statuses, task=escape_glob(group.task), error=error)
 
 
-def find_error_filter(exception_type: str, message: str) -> str | None:
+def list_like(group: Group) -> ListFailed:
+    """The list of the same jobs as `filter_like`."""
+    wanted = filter_like(group)
+    task = None if wanted.task is None else group.task
+    return ListFailed(task=task, error=wanted.error, group=wanted.group)
+
+
+def is_exact(wanted: JobFilter, group: Group, shown: Iterable[Group], *, all_shown: bool) -> bool:
+    """Whether the filter finds the group's jobs and no others; `shown`: known groups."""
+    if wanted.group is not None:
+        return True
+    others = (one for one in shown if one is not group and one.task == group.task)
+    return all_shown and not any(_matches(other, wanted.error) for other in others)
+
+
+def _find_error(exception_type: str, message: str) -> str | None:
+    """What `--error` finds errors alike by: type and message, up to where these differ."""
     text = message[: 2 * LONGEST_FILTER]
     if _FOLDED.match(text):
         text = ""
@@ -81,7 +112,7 @@ def _cut_words(text: str, limit: int) -> str:
     return text.strip().rstrip(":,;.-(")
 
 
-def matches(other: Group, error: str | None) -> bool:
+def _matches(other: Group, error: str | None) -> bool:
     parts = ((other.exception_type or "")[:LONGEST_LOOK], other.message[:LONGEST_LOOK])
     text = ": ".join(part for part in parts if part)
     return error is None or error.lower() in text.lower()
@@ -106,4 +137,13 @@ def offer_retry(
         if len(words) <= LONGEST_VALUE:
             return [Button(label, words)]
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
-    return [Button(label if exact else "Preview retry", words)]
+    return [Button(label if exact else f"Preview retry of {say_inexact(wanted)}", words)]
+
+
+def say_inexact(wanted: JobFilter) -> str:
+    """What a filter finds that may be more than is shown."""
+    if wanted.group is not None:
+        return f"all of {wanted.group}"
+    if wanted.error is not None:
+        return "these and any alike"
+    return f"all of {short_task(plain_name(wanted.task or '') or '')}"

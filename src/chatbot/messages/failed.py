@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chatbot.messages.alike import describe_error, find_filter, list_ids, matches, offer_retry
+from chatbot.messages.alike import (
+    describe_error,
+    filter_like,
+    is_exact,
+    list_ids,
+    offer_retry,
+)
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import (
@@ -24,7 +30,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
-from jobs_maint.actions import BulkVerb, GetJob, JobFilter, ListFailed, escape_glob
+from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
 from jobs_maint.render import say_coverage, say_state
 
@@ -57,7 +63,7 @@ def render_failed(
         lines.append([f"{failed} failed in that time, {report.settled_how} since."])
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
-        report.tasks,
+        report.tasks, group=report.group,
     )  # fmt: skip
 
     def more(needed: int) -> str | None:
@@ -86,7 +92,7 @@ def render_failed(
 
 def _is_filtered(report: FailedJobsReport) -> bool:
     """Then what lies outside the asker's queues is not even counted."""
-    return bool(report.queues or report.task or report.tasks or report.error)
+    return bool(report.queues or report.task or report.tasks or report.error or report.group)
 
 
 def _since(report: FailedJobsReport) -> timedelta | None:
@@ -113,6 +119,8 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
         parts.append(f"with {cut(report.task, 60)!r} in the task's name")
     if report.error:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
+    if report.group:
+        parts.append(f"of {report.group}")
     if report.since_seconds is not None:
         parts.append(f"in the last {say_span(report.since_seconds)[0]}")
     if report.settled and not report.total:
@@ -194,15 +202,15 @@ def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
     filters = (*(report.queues or ()), *(report.tasks or ()), report.queue, report.error)
     if len(group.task) + sum(len(one) + 10 for one in filters if one) > LONGEST_WORDS:
         return [details]
-    error = find_filter(group)
-    others = [one for one in report.groups or () if one is not group and one.task == group.task]
-    exact = not any(matches(other, error) for other in others)
-    exact = exact and not (report.groups_not_shown and error is None)
-    wanted = JobFilter(
-        None if report.queue is None else escape_glob(report.queue),
-        BulkVerb.RETRY.statuses[:1],
-        task=escape_glob(group.task),
-        error=error or report.error,
+    alike = filter_like(group)
+    exact = not report.at_least and is_exact(
+        alike, group, report.groups or (), all_shown=not report.groups_not_shown
+    )
+    wanted = replace(
+        alike,
+        queue=None if report.queue is None else escape_glob(report.queue),
+        # With its name, too: of the group only those whose error has this text.
+        error=alike.error if alike.error is not None else report.error,
         since=_since(report),
         queues=report.queues,
         tasks=report.tasks,

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 
-from chatbot.messages.alike import describe_error, find_filter, matches, offer_retry
+from chatbot.messages.alike import (
+    describe_error,
+    filter_like,
+    is_exact,
+    list_like,
+    offer_retry,
+    say_inexact,
+)
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
@@ -35,14 +42,7 @@ from chatbot.messages.words import (
     sentence,
     short_task,
 )
-from jobs_maint.actions import (
-    BulkVerb,
-    GetJob,
-    JobFilter,
-    ListErrors,
-    ListFailed,
-    escape_glob,
-)
+from jobs_maint.actions import GetJob, ListErrors, escape_glob
 from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.render import say_coverage, say_state
 
@@ -195,25 +195,23 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
         return details
     since = _look_back(report)
-    error = find_filter(group)
-    wanted = JobFilter(
-        None if report.queue is None else escape_glob(report.queue),
-        BulkVerb.RETRY.statuses[:1],
-        task=escape_glob(group.task),
-        error=error,
+    wanted = replace(
+        filter_like(group),
+        queue=None if report.queue is None else escape_glob(report.queue),
         since=since,
         queues=report.queues,
     )
-    others = [other for other in report.groups if other is not group and other.task == group.task]
-    exact = not any(matches(other, error) for other in others)
+    exact = is_exact(wanted, group, report.groups, all_shown=not report.groups_not_shown)
     if group.count == 1:
         return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
     retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
-    listed = ListFailed(report.queue, group.task, error, since, queues=report.queues).words()
-    if error is None and (report.groups_not_shown or not exact):
-        # No words find exactly these; the list of all failures of the task lets a person choose.
-        named = retry if len(group.job_ids) == failed else []
-        return [Button(f"Show all of {short_task(group.task)}", listed), *named]
+    listed = replace(
+        list_like(group), queue=report.queue, since=since, queues=report.queues
+    ).words()
+    if not exact:
+        # The list lets a person choose; all of a task are not what somebody meant to retry.
+        named = retry if wanted.error is not None or len(group.job_ids) == failed else []
+        return [Button(f"Show {say_inexact(wanted)}", listed), *named]
     what = count(failed, "failure" if failed == group.count else "failed job")
     return [Button(f"Show {what}", listed), *retry]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chatbot.messages.alike import find_error_filter, list_ids
+from chatbot.messages.alike import list_ids
 from chatbot.messages.parts import Button, Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.actions import (
@@ -22,7 +22,6 @@ from jobs_maint.actions import (
     PreviewBulk,
     RunDoctor,
     ShowStats,
-    escape_glob,
 )
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
@@ -207,18 +206,13 @@ def find_buttons(incident: Incident) -> list[Button]:
 
 
 def _offer_group(incident: Incident) -> list[Button]:
-    facts = incident.facts
-    task = str(facts["task"])
-    error = find_error_filter(str(facts.get("exception_type") or ""), str(facts.get("message", "")))
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
-    found = [Button("Details", ListFailed(task=task, error=error, since=since).words())]
+    found = [Button("Details", ListFailed(group=incident.subject, since=since).words())]
     if incident.state == "resolved":
         return found
-    wanted = JobFilter(
-        statuses=BulkVerb.RETRY.statuses[:1], task=escape_glob(task), error=error, since=since
-    )
+    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]
 
 

@@ -20,7 +20,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
 from chatbot.messages.times import spell_times
-from chatbot.messages.words import count, defuse, short_task
+from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
 from jobs_maint.render import tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
@@ -135,12 +135,13 @@ def _tell_running(preview: Preview, then: str) -> str:
 
 
 def _groups(preview: Preview) -> list[Part]:
-    """A few queues and tasks with their numbers, the rest counted."""
+    """A few queues and tasks with their numbers, the rest counted; then their one error."""
     if not preview.groups:
         return []
     queues = {group.queue for group in preview.groups}
+    error = first_lines(preview.error or "")
     if len(preview.groups) == 1:
-        return [paragraph(["Task: ", short_task(preview.groups[0].task) or "“”"])]
+        return [paragraph(["Task: ", short_task(preview.groups[0].task) or "“”"], pre=error)]
     lines: list[Line] = []
     for group in preview.groups[:MOST_GROUPS]:
         where = f"  in {one_line(group.queue)}" if len(queues) > 1 else ""
@@ -148,7 +149,7 @@ def _groups(preview: Preview) -> list[Part]:
     if rest := preview.groups[MOST_GROUPS:]:
         jobs = count(sum(group.count for group in rest), "job")
         lines.append([f"and {count(len(rest), 'more group')}, {jobs}"])
-    return [paragraph(*lines)]
+    return [paragraph(*lines, pre=error)]
 
 
 def _ages(preview: Preview) -> list[Part]:

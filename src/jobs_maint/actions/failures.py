@@ -25,6 +25,8 @@ class ListFailed(Action[FailedJobsReport]):
     tasks: tuple[str, ...] | None = None
     grouped: bool = False
     """Jobs that failed alike as one group, `limit` of these; not a part of the words."""
+    group: str | None = None
+    """The name of a group of errors: only jobs whose last error is of it."""
 
     word: ClassVar[str] = "failed"
     verb: ClassVar[str] = "see failed jobs"
@@ -35,6 +37,7 @@ class ListFailed(Action[FailedJobsReport]):
             self.queue,
             task=self.task,
             error=self.error,
+            group=self.group,
             since=self.since,
             limit=None if self.limit == 20 else self.limit,
             queues=self.queues,

@@ -51,6 +51,8 @@ class JobFilter:
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs for the whole name, as those of a digest; one of each must match."""
+    group: str | None = None
+    """The name of a group of errors: the job's last error is of it."""
     job_ids: tuple[int, ...] | None = None
     """Only these jobs, when ids were given one by one."""
 
@@ -108,6 +110,7 @@ class PreviewBulk(Action[Preview]):
             status=None if cancel or wanted.statuses == default else ",".join(wanted.statuses),
             task=wanted.task,
             error=wanted.error,
+            group=wanted.group,
             since=wanted.since,
             until=wanted.until,
             request=wanted.request,

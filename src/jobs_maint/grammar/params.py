@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobs_maint.actions import read_group_name
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
 
 __all__ = [
     "MARKS",
+    "GroupName",
     "JobIds",
     "Limit",
     "Moment",
@@ -67,6 +69,23 @@ class PartOf(_TextType):
                 "match, or leave it out"
             )
         return value
+
+
+class GroupName(_TextType):
+    """`E-4f2a`, however it was typed."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name = read_group_name(_bare_id(str(value)))
+        if name is None:
+            self.fail(
+                f"{short(str(value))!r} is not the name of a group; `errors` shows names such as "
+                "E-4f2a",
+                param,
+                ctx,
+            )
+        return name
 
 
 class JobIds(_IdsType):

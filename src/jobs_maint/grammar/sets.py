@@ -12,6 +12,7 @@ from jobs_maint import actions
 from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
+    GroupName,
     JobIds,
     Number,
     PartOf,
@@ -34,7 +35,10 @@ __all__ = [
     "set_params",
 ]
 
-_SET_OPTIONS = ("queue", "status", "task", "error", "since", "until", "request", "queues", "tasks")
+_SET_OPTIONS = (
+    "queue", "status", "task", "error", "group", "since", "until", "request", "queues",
+    "tasks",
+)  # fmt: skip
 
 
 CONFIRM_OPTIONS: tuple[click.Parameter, ...] = (
@@ -64,6 +68,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
             help="Only tasks whose name contains this; with * or ? it must match the whole name.",
         ),
         click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
+        click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
         click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
         click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),
         click.Option(

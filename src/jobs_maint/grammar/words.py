@@ -15,6 +15,7 @@ from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.groups import MUTE_PARAMS, TAKE_PARAMS, build_mute, build_take
 from jobs_maint.grammar.params import (
+    GroupName,
     JobIds,
     Limit,
     Moment,
@@ -91,6 +92,7 @@ _DECLARED = (
                 ["--task"], type=PartOf(), help="Only jobs whose task name contains this."
             ),
             click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
+            click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
             click.Option(
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
             ),

@@ -130,6 +130,7 @@ class FailedJobsReport(Report):
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
+    group: str | None = None
 
     @property
     def settled(self) -> int:

@@ -62,6 +62,8 @@ class Preview(Report):
     """For a cancel: how many of `count` run now and would be asked to abort."""
     later: int = 0
     """For a retry: how many of `count` keep the later time that they were scheduled for."""
+    error: str | None = None
+    """Of the group of errors that was asked for: its exception type and message."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
 

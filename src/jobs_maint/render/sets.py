@@ -15,6 +15,7 @@ from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, VERBS
 
 __all__ = ["PAGES", "ask_for"]
 
+LONGEST_ERROR = 400
 MOST_GROUPS = 20
 """Queues and tasks listed in a preview; the rest is counted."""
 
@@ -38,6 +39,8 @@ def render_preview(preview: Preview, page: Page) -> None:
             page.line(told)
         return
     page.line(_headline(preview), "bold" if preview.expected else "bold yellow")
+    if preview.error is not None:
+        page.line(f"Error: {cut(safe_line(preview.error), LONGEST_ERROR)}")
     for warning in preview.warnings:
         page.line(safe_line(warning), "bold yellow")
     for skip in preview.skips:

@@ -150,6 +150,8 @@ def _failed_headline(report: FailedJobsReport) -> str:
         parts.append(f"of tasks named like {safe_word(report.task)!r}")
     if report.error is not None:
         parts.append(f"with {safe_line(report.error)!r} in the error")
+    if report.group is not None:
+        parts.append(f"of the group {report.group}")
     if report.since_seconds is not None:
         parts.append(f"in the last {format_age(report.since_seconds)}")
     line = " ".join(parts)

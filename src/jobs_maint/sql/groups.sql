@@ -93,6 +93,34 @@ LEFT JOIN LATERAL (
 ) AS f ON true
 WHERE j.id IS NOT NULL OR f.fingerprint IS NOT NULL;
 
+-- name: find_group (name, queues)
+-- Where it has occurred in these queues: as is remembered, or else lately.
+SELECT g.task_name, g.fingerprints
+FROM jobs_maint_groups g
+WHERE g.name = %(name)s AND (
+    %(queues)s::text[] IS NULL
+    OR EXISTS (SELECT FROM unnest(g.queues) AS queue WHERE queue LIKE ANY (%(queues)s))
+    OR EXISTS (SELECT FROM jobs_maint_failures f
+               WHERE f.fingerprint = ANY (g.fingerprints) AND f.task_name = g.task_name
+                 AND f.queue_name LIKE ANY (%(queues)s)));
+
+-- name: find_newest_error (ids)
+SELECT exception_type, message FROM jobs_maint_failures
+WHERE id = ANY (%(ids)s::bigint[]) ORDER BY failed_at DESC, id DESC LIMIT 1;
+
+-- name: find_records_of_group (task, fingerprints, statuses, queues)
+-- The last record of each job of the task in one of these statuses, where it has one of these
+-- fingerprints.
+SELECT f.id, f.job_id
+FROM jobs_maint_failures f JOIN procrastinate_jobs j ON j.id = f.job_id
+WHERE f.fingerprint = ANY (%(fingerprints)s::text[])
+  AND j.task_name = %(task)s
+  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
+  AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+  AND NOT EXISTS (SELECT 1 FROM jobs_maint_failures later
+                  WHERE later.job_id = f.job_id
+                    AND (later.failed_at, later.id) > (f.failed_at, f.id));
+
 -- name: lock_group (name)
 SELECT name, queues, taken_by FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, Literal
 
 from jobs_maint import audit
@@ -13,6 +12,7 @@ from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.models import GroupReport
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.failures.states import Known
+from jobs_maint.operations.jobs.error_groups import refuse_unknown
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
@@ -84,19 +84,9 @@ async def _lock_group(conn: Conn, name: str, scope: QueueScope, word: str) -> di
     queries = load_queries("groups")
     await fetch_all(conn, load_queries("incidents")["lock_incident_of_group"], {"name": name})
     rows = await fetch_all(conn, queries["lock_group"], {"name": name})
-    if rows and any(map(scope.covers, rows[0]["queues"])):
-        return rows[0]
-    there = [
-        row["name"]
-        for row in await fetch_all(conn, queries["list_names"])
-        if any(map(scope.covers, row["queues"]))
-    ]
-    close = difflib.get_close_matches(name, there, n=1)
-    if close:
-        raise InvalidRequest(
-            f"There is no group {name}; did you mean {close[0]}?", suggestion=f"{word} {close[0]}"
-        )
-    raise InvalidRequest(f"There is no group {name} in your queues; `errors` shows their names")
+    if not rows or not any(map(scope.covers, rows[0]["queues"])):
+        await refuse_unknown(conn, name, scope, lambda other: f"{word} {other}")
+    return rows[0]
 
 
 async def _finish(

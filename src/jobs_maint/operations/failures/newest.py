@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern
@@ -16,7 +17,7 @@ from jobs_maint.operations.failures.alike import (
     find_newest,
     group_failed_jobs,
 )
-from jobs_maint.operations.jobs.errors import find_records_showing
+from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
@@ -50,6 +51,8 @@ async def list_failed_jobs(
     queue: str | None = None,
     task: str | None = None,
     error: str | None = None,
+    group: str | None = None,
+    respell: Callable[[str], str] = str,
     since: timedelta | None = None,
     limit: int = 20,
     queues: tuple[str, ...] | None = None,
@@ -64,12 +67,13 @@ async def list_failed_jobs(
 
     `task` and `error` match a part of the name or of the text as it is shown, case ignored;
     `queues` and `tasks` are globs for the whole name. Jobs out of reach are counted only where
-    nothing was asked for: a filter must not tell of them.
+    nothing was asked for: a filter must not tell of them. `group` and `respell` as in `find_group`.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
     await switch_jit_off(conn)
-    plain = all(one is None for one in (task, error, since, queues, tasks))
+    plain = all(one is None for one in (task, error, group, since, queues, tasks))
+    named = await find_group(conn, group, scope, respell) if group is not None else None
     found = await _list_newest(conn, queue, limit, scope) if plain and not grouped else None
     if found is None:
         only = {
@@ -77,7 +81,7 @@ async def list_failed_jobs(
             "only_tasks": QueueScope(tasks).like_patterns,
         }
         found = await _list_matching(
-            conn, queue, task, error, since, only, limit, scope, rules, grouped=grouped
+            conn, queue, task, error, named, since, only, limit, scope, rules, grouped=grouped
         )
     texts = [row["message"] or "" for row in found.rows]
     shown = await run_apart(
@@ -107,6 +111,7 @@ async def list_failed_jobs(
         queue=queue,
         task=task,
         error=error,
+        group=group,
         queues=queues,
         tasks=tasks,
         since_seconds=since.total_seconds() if since else None,
@@ -142,6 +147,7 @@ async def _list_matching(
     queue: str | None,
     task: str | None,
     error: str | None,
+    named: NamedGroup | None,
     since: timedelta | None,
     only: Mapping[str, list[str] | None],
     limit: int,
@@ -154,14 +160,15 @@ async def _list_matching(
     queries = load_queries("failures")
     seconds = since.total_seconds() if since else None
     ids: Sequence[int] | None = None
-    records = None
     recent: set[int] = set()
-    if error is not None:
-        records = await find_records_showing(
-            conn, error, rules, statuses=["failed"], scope=scope,
-            queue=like_pattern(escape_glob(queue)) if queue is not None else None,
-            task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
-        )  # fmt: skip
+
+    look = partial(
+        find_records, conn, error, named, rules, scope=scope,
+        queue=like_pattern(escape_glob(queue)) if queue is not None else None,
+        task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
+    )  # fmt: skip
+    records = await look(statuses=["failed"])
+    if records is not None:
         ids = records.jobs
     if since is not None:
         few = await find_failed_since(conn, since)
@@ -187,12 +194,7 @@ async def _list_matching(
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     left = {"retried": 0, "discarded": 0}
-    if recent and error is not None:
-        others = await find_records_showing(
-            conn, error, rules, statuses=NOT_FAILED, scope=scope,
-            queue=like_pattern(escape_glob(queue)) if queue is not None else None,
-            task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
-        )  # fmt: skip
+    if recent and (others := await look(statuses=NOT_FAILED)) is not None:
         recent.intersection_update(others.jobs)
     if recent:
         params |= {"ids": list(recent), "ours": OUR_TASKS}

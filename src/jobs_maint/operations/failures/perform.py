@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jobs_maint.actions import ListErrors, ListFailed, MuteGroup, TakeGroup
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.models import ErrorsReport, FailedJobsReport
@@ -19,6 +21,8 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
             queue=asked.queue,
             task=asked.task,
             error=asked.error,
+            group=asked.group,
+            respell=lambda name: replace(asked, group=name).words(),
             since=asked.since,
             limit=asked.limit,
             queues=asked.queues,

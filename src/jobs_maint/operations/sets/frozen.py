@@ -15,7 +15,7 @@ from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScop
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
-from jobs_maint.operations.jobs.errors import find_records_showing
+from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest, find_records
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -37,13 +37,14 @@ async def freeze_set(
     words: str,
     needs: str,
     reset_attempts: bool = False,
+    group: NamedGroup | None = None,
     scope: QueueScope = ALL_QUEUES,
     rules: Rules = DEFAULT,
 ) -> Preview:
     """Select the set and keep it for ten minutes; changes no job.
 
-    `needs` is the role a confirmation requires. Raises InvalidRequest when the request to undo does
-    not exist.
+    `needs` is the role a confirmation requires, `group` what `wanted.group` names. Raises
+    InvalidRequest when the request to undo does not exist.
     """
     queries = load_queries("bulk")
     if wanted.request is not None:
@@ -53,12 +54,10 @@ async def freeze_set(
                 f"There is no request {wanted.request} in the audit; `audit` lists them."
             )
     statuses = list(wanted.statuses or verb.statuses[:1])
-    records = None
-    if wanted.error is not None:
-        records = await find_records_showing(
-            conn, wanted.error, rules, statuses=statuses, scope=scope,
-            queue=wanted.queue_pattern, task=wanted.task_pattern,
-        )  # fmt: skip
+    records = await find_records(
+        conn, wanted.error, group, rules, statuses=statuses, scope=scope,
+        queue=wanted.queue_pattern, task=wanted.task_pattern,
+    )  # fmt: skip
     rows = await fetch_all(
         conn,
         queries["select_jobs"],
@@ -79,6 +78,7 @@ async def freeze_set(
             "limit": LARGEST_SET,
         },
     )
+    error = await describe_newest(conn, records, rules) if group and records else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
     left_out = _missing(wanted, rows)
     skips += left_out
@@ -111,6 +111,7 @@ async def freeze_set(
         expires_at=expires_at,
         running=running,
         later=later if verb is BulkVerb.RETRY else 0,
+        error=error,
     )
 
 

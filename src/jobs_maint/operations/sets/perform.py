@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jobs_maint import audit
 from jobs_maint.actions import DropSelection, PreviewBulk, Role, plain_name
 from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
 from jobs_maint.models import Preview
+from jobs_maint.operations.jobs.error_groups import find_group
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 
@@ -19,6 +22,14 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
         queue = plain_name(wanted.queue) if wanted.queue is not None else None
         if queue is not None:
             await require_queue(conn, queue, call.scope, as_glob=True)
+        group = None
+        if wanted.group is not None:
+            group = await find_group(
+                conn,
+                wanted.group,
+                call.scope,
+                lambda name: replace(asked, filter=replace(wanted, group=name)).words(),
+            )
         preview = await freeze_set(
             conn,
             call.actor,
@@ -27,6 +38,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             words=asked.words(),
             reset_attempts=asked.reset_attempts,
             needs=(asked.role or Role.ADMIN).value,
+            group=group,
             scope=call.scope,
             rules=call.rules,
         )

@@ -1,0 +1,103 @@
+"""A group of errors by its name: what it is, and which records are of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.operations.jobs.errors import Records, find_records_showing
+from jobs_maint.redaction import Rules, redact_text, run_apart
+from jobs_maint.sql import load_queries
+
+__all__ = ["NamedGroup", "describe_newest", "find_group", "find_records", "refuse_unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGroup:
+    task: str
+    fingerprints: Sequence[str]
+
+
+async def find_group(
+    conn: Conn, name: str, scope: QueueScope, respell: Callable[[str], str]
+) -> NamedGroup:
+    """Raises InvalidRequest where no group has this name in the queues that the actor reaches.
+
+    `respell`: the request with another name, for a suggestion.
+    """
+    asked = {"name": name, "queues": scope.like_patterns}
+    rows = await fetch_all(conn, load_queries("groups")["find_group"], asked)
+    if not rows:
+        await refuse_unknown(conn, name, scope, respell)
+    return NamedGroup(rows[0]["task_name"], rows[0]["fingerprints"])
+
+
+async def describe_newest(conn: Conn, records: Records, rules: Rules) -> str | None:
+    """Exception type and message, redacted; None where there is no record."""
+    query = load_queries("groups")["find_newest_error"]
+    rows = await fetch_all(conn, query, {"ids": records.ids})
+    if not rows:
+        return None
+    kind = (rows[0]["exception_type"] or "").rpartition(".")[2]
+    text = rows[0]["message"]
+    message = await run_apart(lambda: redact_text(text, rules), len(text))
+    return ": ".join(filter(None, ["" if message.startswith(kind) else kind, message]))
+
+
+async def refuse_unknown(
+    conn: Conn, name: str, scope: QueueScope, respell: Callable[[str], str]
+) -> NoReturn:
+    there = [
+        row["name"]
+        for row in await fetch_all(conn, load_queries("groups")["list_names"])
+        if any(map(scope.covers, row["queues"]))
+    ]
+    close = difflib.get_close_matches(name, there, n=1)
+    if close:
+        raise InvalidRequest(
+            f"There is no group {name}; did you mean {close[0]}?", suggestion=respell(close[0])
+        )
+    raise InvalidRequest(f"There is no group {name} in your queues; `errors` shows their names")
+
+
+async def find_records(
+    conn: Conn,
+    error: str | None,
+    group: NamedGroup | None,
+    rules: Rules,
+    *,
+    statuses: Sequence[str],
+    scope: QueueScope,
+    queue: str | None = None,
+    task: str | None = None,
+) -> Records | None:
+    """The records that show the text and are of the group; None where neither was given.
+
+    `queue` and `task` only narrow the search for the text, as in `find_records_showing`.
+    """
+    found = None
+    if error is not None:
+        found = await find_records_showing(
+            conn, error, rules, statuses=statuses, scope=scope, queue=queue, task=task
+        )
+    if group is None:
+        return found
+    rows = await fetch_all(
+        conn,
+        load_queries("groups")["find_records_of_group"],
+        {
+            "task": group.task,
+            "fingerprints": list(group.fingerprints),
+            "statuses": list(statuses),
+            "queues": scope.like_patterns,
+        },
+    )
+    jobs = {row["id"]: row["job_id"] for row in rows}
+    if found is not None:
+        jobs = {record: jobs[record] for record in jobs.keys() & set(found.ids)}
+    return Records(list(jobs), list(jobs.values()))

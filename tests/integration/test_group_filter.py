@@ -1,0 +1,157 @@
+"""`--group` on a real database: what a button says is what its press finds, and no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.history import minutes
+
+from chatbot.messages.result import render_result
+from jobs_maint.actions import Actor, BulkVerb, Grant, JobFilter, ListErrors, ListFailed, Role
+from jobs_maint.actions import PreviewBulk as Bulk
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.perform import perform
+from jobs_maint.render import render_text
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "here")
+EVE = Actor("slack", "U0EVE", "eve", "C1", (Grant(Role.OPERATOR, ("pay2",)),))
+HOUR = timedelta(hours=1)
+LATE, LOST = "order 7 is late", "order 'x' is lost"
+FAIL_MANY = """
+    WITH job AS (
+        INSERT INTO procrastinate_jobs (queue_name, task_name, status, attempts)
+        SELECT %(queue)s, 'shop.pay', 'failed', 1 FROM generate_series(1, %(number)s) RETURNING id
+    ), event AS (
+        INSERT INTO procrastinate_events (job_id, type, at)
+        SELECT id, 'failed', now() - interval '5 minutes' FROM job
+    )
+    INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,
+                                     exception_type, message, fingerprint, will_retry)
+    SELECT id, 1, %(queue)s, 'shop.pay', now() - interval '5 minutes', 'error', 'shop.Weird',
+           %(message)s, %(fingerprint)s, false FROM job
+"""
+
+
+async def ask(pool, action, actor=ANA):
+    return await perform(pool, actor, action, settings=MaintSettings())
+
+
+async def press(pool, words, actor=ANA):
+    return await ask(pool, parse_words(split_text(words), "slack").action, actor)
+
+
+def buttons(message):
+    return {
+        one["text"]["text"]: one["value"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for one in block["elements"]
+    }
+
+
+@pytest.fixture
+async def groups(pool, conn, make_job):
+    """Names of three groups of one task that begin alike, by message; one is in another queue."""
+    for queue, number, message, fingerprint in (
+        ("pay2", 260, LATE, "2:aa"),
+        ("pay2", 270, LOST, "2:bb"),
+        ("web", 10, LOST, "2:bb"),
+        ("web", 1, "order 8 is odd", "2:cc"),
+    ):
+        values = {
+            "queue": queue, "number": number, "message": message, "fingerprint": fingerprint
+        }  # fmt: skip
+        await conn.execute(FAIL_MANY, values)
+    # It was late once, and then lost: its last error counts.
+    again = {"queue": "pay2", "task": "shop.pay", "exception_type": "shop.Weird"}
+    job = await make_job(**again, status="failed", error=LOST, fingerprint="2:bb")
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry)"
+        " SELECT job_id, 0, queue_name, task_name, failed_at - interval '1 second', kind,"
+        " exception_type, %s, '2:aa', true FROM jobs_maint_failures WHERE job_id = %s",
+        (LATE, job),
+    )
+    await collect_groups(conn)
+    found = await conn.execute("SELECT message, name FROM jobs_maint_groups")
+    return dict(await found.fetchall())
+
+
+async def test_each_button_finds_the_jobs_of_its_own_group(pool, groups):
+    for asked in (ListErrors(since=HOUR), ListFailed(since=HOUR, grouped=True)):
+        report = await ask(pool, asked)
+        shown = buttons(render_result(report, "/jobs", by="U0ANA"))
+        for message, number in ((LATE, 260), (LOST, 281)):
+            words = shown[f"Preview retry of {number}"]
+            assert words == f"retry --all --group {groups[message]} --since 1h"
+            preview = await press(pool, words)
+            assert (preview.count, preview.error) == (number, f"Weird: {message}")
+            told = render_result(preview, "/jobs", by="U0ANA").text
+            assert f"Weird: {message}" in told
+            assert words in told
+            page = render_text(preview, width=100)
+            assert f"Error: Weird: {message}" in page
+            assert f"Asked: {words}" in page
+            if isinstance(asked, ListErrors):
+                words = shown[f"Show {number} failures"]
+                assert words == f"failed --group {groups[message]} --since 1h"
+                listed = await press(pool, words)
+                assert listed.total == number
+                assert f"{number} failed jobs of the group {groups[message]} in" in render_text(
+                    listed, width=100
+                )
+                listed = await ask(
+                    pool, ListFailed(since=HOUR, group=groups[message], grouped=True)
+                )
+                [one] = listed.groups
+                assert (one.count, one.message, listed.hidden_jobs) == (number, message, 0)
+                told = render_result(listed, "/jobs", by="U0ANA")
+                assert (
+                    f"{number} pay jobs failed of {groups[message]} in the last hour" in told.text
+                )
+                assert buttons(told)[f"Preview retry of {number}"] == (
+                    f"retry --all --group {groups[message]} --since 1h"
+                )
+
+
+async def test_a_group_meets_the_other_filters_and_statuses(pool, conn, groups):
+    async def count(verb=BulkVerb.RETRY, *, message=LOST, **wanted):
+        wanted = {"statuses": verb.statuses[:1], "group": groups[message], **wanted}
+        return (await ask(pool, Bulk(verb, JobFilter(**wanted)))).count
+
+    assert await count(queue="web") == 10
+    assert await count(error="is LOST", queue="pay2") == 271
+    assert await count(error="is late") == 0
+    assert await count(BulkVerb.DISCARD) == 281
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE queue_name = 'web'")
+    assert await count() == 271
+    assert await count(BulkVerb.CANCEL) == 10
+    listed = await ask(pool, ListFailed(since=HOUR, group=groups[LOST], grouped=True))
+    assert (listed.total, listed.retried_since) == (271, 10)
+
+
+async def test_a_narrow_role_gets_its_own_jobs_and_does_not_hear_of_other_groups(
+    pool, conn, groups, make_job
+):
+    odd, lost = groups["order 8 is odd"], groups[LOST]
+    preview = await press(pool, f"retry --all --group {lost}", EVE)
+    assert (preview.count, {one.queue for one in preview.groups}) == (271, {"pay2"})
+    assert (await press(pool, f"failed --group {lost}", EVE)).total == 271
+    for words in (f"failed --group {odd}", f"retry --all --group {odd}"):
+        with pytest.raises(InvalidRequest, match=f"There is no group {odd}"):
+            await press(pool, words, EVE)
+    near = f"{lost[:-1]}{'0' if lost[-1] != '0' else '1'}"
+    with pytest.raises(InvalidRequest, match=f"did you mean {lost}") as caught:
+        await press(pool, f"retry --all pay2 --group {near} --since 2h", EVE)
+    assert caught.value.suggestion == f"retry --all pay2 --group {lost} --since 2h"
+    # It reaches her queue: the next look at it is not waited for.
+    await make_job(
+        status="failed", queue="pay2", task="shop.pay", error="order 9 is odd", fingerprint="2:cc",
+        exception_type="shop.Weird", finished_ago=minutes(1),
+    )  # fmt: skip
+    preview = await press(pool, f"retry --all --group {odd}", EVE)
+    assert (preview.count, preview.error) == (1, "Weird: order 9 is odd")
