@@ -409,7 +409,9 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
         "list_ticks": {"ours": OUR_TASKS},
         "list_last_runs": {"queue": "maintenance"},
         "list_digests": {"names": ["team"]},
-        "list_silent_recorders": {},
+        "list_recorders": {},
+        "find_crons": {},
+        "list_fates": {"ids": [1, 2, 3]},
     }  # fmt: skip
     plans = {name: explain(steady, "watch", name, **params) for name, params in asked.items()}
     large = {"procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"}

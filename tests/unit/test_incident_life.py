@@ -54,16 +54,15 @@ def test_what_one_pass_sees_now_and_then_is_none(watch):
 
 def test_a_kind_that_could_not_be_looked_at_stays_as_it_was(watch):
     watch.see(bad(BEHIND, "email"), bad(SILENT, "web-1 pid 7"), passes=2)
-    blind = frozenset(IncidentKind) - {BEHIND}
-    assert [one.kind for one in watch.see(passes=10, sound=blind)] == [BEHIND]
+    seen = watch.see(passes=10, end=lambda one: None if one.kind is BEHIND else "good")
+    assert [one.kind for one in seen] == [BEHIND]
     assert watch.see(passes=2) == []
 
 
 def test_what_could_not_be_looked_at_began_when_it_did_though_what_follows_from_it_is_seen(watch):
     cause, queue = bad(NO_WORKER, "", 60.0, limit=60.0), bad(BEHIND, "email", 1_000.0)
     [before] = watch.see(cause, queue, passes=2)
-    blind = frozenset(IncidentKind) - {NO_WORKER}
-    [one] = watch.see(queue, passes=6, sound=blind)
+    [one] = watch.see(queue, passes=6, end=lambda _: None)
     assert (one.kind, one.value, one.seen_at) == (NO_WORKER, before.value, before.seen_at)
 
 
@@ -123,6 +122,29 @@ def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
 )
 def test_causes(watch, cause, other, one):
     assert len(watch.see(cause, other, passes=3)) == (1 if one else 2)
+
+
+def test_parts_have_causes_too_and_are_causes_too(watch):
+    """No worker listens to b and c: they are one incident, and so it is when both are behind."""
+    one, other = (bad(NO_WORKER, name, 60.0, limit=60.0, queues=(name,)) for name in "bc")
+    watch.see(one, other, passes=2)
+    [both] = watch.see(one, other, bad(BEHIND, "b"), bad(BEHIND, "c"), passes=2)
+    assert (both.subject, len(both.folded)) == ("b", 3)
+    late = Watch()
+    late.see(bad(BEHIND, "b"), bad(BEHIND, "c"), passes=2)
+    late.now += timedelta(minutes=10)
+    [both] = late.see(bad(BEHIND, "b"), bad(BEHIND, "c"), other, passes=2)
+    assert (both.kind, both.subject, len(both.folded)) == (NO_WORKER, "c", 2)
+    late.now += timedelta(minutes=10)
+    [both] = late.see(bad(BEHIND, "b"), bad(BEHIND, "c"), one, other, passes=2)
+    assert (both.subject, len(both.folded)) == ("c", 3)
+
+
+def test_no_worker_at_all_is_no_new_incident_where_none_listened_to_a_queue(watch):
+    queue = bad(NO_WORKER, "b", 60.0, limit=60.0, queues=("b",))
+    watch.see(queue, passes=2)
+    [one] = watch.see(queue, bad(NO_WORKER, limit=60.0), passes=2)
+    assert (one.subject, [part.subject for part in one.folded]) == ("", ["b"])
 
 
 def test_many_of_one_kind_are_not_as_many_messages(watch):

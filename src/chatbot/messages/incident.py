@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_words import (
     COUNTED,
-    capital,
     find_begin,
     find_buttons,
     has_size,
     quote_error,
+    say_end,
     say_kind,
     say_size,
     tell_which,
@@ -38,7 +38,7 @@ from chatbot.messages.words import cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import is_muted, say_condition, say_person
+from jobs_maint.render import is_good, is_muted, say_condition, say_person, say_reason
 
 __all__ = [
     "offer_buttons",
@@ -79,7 +79,8 @@ def _verdict(incident: Incident) -> Line:
     if merged := _find_merged(incident):
         return ["🟡 ", bold(f"{tell_verdict(incident)}: part of {merged} now.")]
     if incident.state == "resolved":
-        return ["🟢 ", bold(say_over(incident))]
+        dot = "🟢 " if is_good(incident.kind, incident.why) else "🟡 "
+        return [dot, bold(say_over(incident))]
     return ["🔴 ", bold(f"{tell_verdict(incident)}.")]
 
 
@@ -94,8 +95,12 @@ def _find_merged(incident: Incident) -> str | None:
 
 
 def say_over(incident: Incident) -> str:
-    lasted = format_age((incident.resolved_at or incident.seen_at) - find_begin(incident))
-    return f"{capital(say_kind(incident).over)} after {lasted}."
+    """That it is over and how long it lasted; where it is not good again, why it is over."""
+    end = say_end(incident, incident.why)
+    if say_reason(incident.kind, incident.why):
+        return f"{end}."
+    lasted = (incident.resolved_at or incident.seen_at) - find_begin(incident)
+    return f"{end} after {format_age(lasted)}."
 
 
 def _lines(incident: Incident, as_of: datetime) -> list[Line]:

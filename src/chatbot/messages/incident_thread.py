@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chatbot.messages.incident_words import capital, say_kind, say_size
+from chatbot.messages.incident_words import capital, say_end, say_kind, say_size
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, paragraph, when
@@ -49,7 +49,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
     if entry.what == "resolved":
-        return [f"{capital(say_kind(kind).over)}."]
+        return [f"{say_end(kind, entry.why or 'good')}."]
     if entry.what in _STEPS:
         also = _say_also(entry, incident)
         return [f"{_STEPS[entry.what].format(named=named, size=size, by=entry.by, also=also)}."]

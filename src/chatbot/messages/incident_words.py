@@ -24,7 +24,8 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.durations import format_age
-from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
+from jobs_maint.render import is_good, say_reason
 
 __all__ = [
     "Kind",
@@ -33,6 +34,7 @@ __all__ = [
     "find_buttons",
     "has_size",
     "quote_error",
+    "say_end",
     "say_kind",
     "say_size",
     "tell_which",
@@ -65,7 +67,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     ),
     IncidentKind.FAILURES_HIGH: Kind(
         "many jobs of {0} fail",
-        "{0} fails no more than usual",
+        "Fewer jobs of {0} fail",
         "See the errors in Details. Retry the jobs once the cause is gone.",
     ),
     IncidentKind.GROUP: Kind(
@@ -117,6 +119,17 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
         kind = replace(kind, advice=_FAILED) if what.facts.get("job_id") else kind
     name = _name(what)
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
+
+
+def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:
+    """That it is over, without a full stop; where it is not good again, why it is over."""
+    kind, reason = say_kind(what), say_reason(what.kind, why)
+    if not reason:
+        over = {"ran": "A worker has run the jobs of {0}", "less": "{0} has become rare"}.get(why)
+        return capital(over.format(_name(what)) if over else kind.over)
+    if is_good(what.kind, why):
+        return f"{_name(what)} is no longer behind: {reason}"
+    return f"{capital(kind.named)}, but {reason}"
 
 
 def _name(what: Incident | Condition | HistoryEntry) -> str:

@@ -20,7 +20,18 @@ __all__ = [
     "IncidentsReport",
     "Told",
     "WatchReport",
+    "Why",
 ]
+
+Why = Literal[
+    "good", "ran", "less", "cancelled", "gone", "late", "unknown", "ended", "limit", "off"
+]
+"""Why something is over. `good`: it was seen good again. Of a queue: its jobs `ran` all the same,
+were `cancelled`, or none of them is ready any more (`gone`). `less`: an error fails less often than
+its limit; one that is `gone` is remembered no more. `late`: a periodic task can run again, and did
+not make up for the run that it missed; `unknown`: no live worker has it. `ended`: the worker did.
+Its `limit` or schedule was changed, or watching it is `off`.
+"""
 
 
 class IncidentKind(StrEnum):
@@ -65,7 +76,8 @@ class HistoryEntry:
     `what`: `opened`; `worse` (twice the value last told); `cause` (it turned out to be what `kind`
     and `subject` say now); `folded` (another condition with the same cause); `back` (within the
     quiet time after it was over); `remains` (its cause is gone, this is left); `merged` (it is part
-    of the incident `by` now); `resolved`; `taken`, `dropped`, `muted`, `unmuted` by somebody.
+    of the incident `by` now); `resolved`, and `why`; `taken`, `dropped`, `muted`, `unmuted` by
+    somebody.
     """
 
     at: datetime
@@ -77,6 +89,7 @@ class HistoryEntry:
     subject: str
     value: float
     by: str | None = None
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,12 @@ class Incident:
     @property
     def key(self) -> tuple[IncidentKind, str]:
         return self.kind, self.subject
+
+    @property
+    def why(self) -> Why:
+        """Why it is over, once it is."""
+        ends = [one.why for one in self.history if one.what == "resolved"]
+        return (ends[-1] if ends else None) or "good"
 
     @property
     def lead(self) -> Condition:

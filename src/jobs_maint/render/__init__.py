@@ -6,7 +6,13 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
-from jobs_maint.render.conditions import is_muted, say_condition, say_incident
+from jobs_maint.render.conditions import (
+    is_good,
+    is_muted,
+    say_condition,
+    say_incident,
+    say_reason,
+)
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.remembered import say_person, say_state
@@ -31,6 +37,7 @@ __all__ = [
     "build_verdict",
     "count_noun",
     "format_rate",
+    "is_good",
     "is_muted",
     "render_json",
     "render_question",
@@ -43,6 +50,7 @@ __all__ = [
     "say_expiring",
     "say_incident",
     "say_person",
+    "say_reason",
     "say_state",
     "short_task",
     "sort_queues",

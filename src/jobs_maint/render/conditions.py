@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
-from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.models import Condition, Incident, IncidentKind, Why
 from jobs_maint.render.safe import short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["is_muted", "say_condition", "say_incident"]
+__all__ = ["is_good", "is_muted", "say_condition", "say_incident", "say_reason"]
+
+_REASONS: Mapping[Why, str] = {
+    "cancelled": "its jobs were cancelled",
+    "gone": "none of its jobs is ready to run any more",
+    "late": "it can run again; the run that it missed is not made up for",
+    "unknown": "no live worker's app has it any more",
+    "ended": "the worker has ended",
+    "limit": "its limit was changed",
+    "off": "this is no longer watched",
+}
+"""Why something is over that is not good again."""
+_BY_KIND: Mapping[tuple[IncidentKind, Why], str] = {
+    (IncidentKind.GROUP, "gone"): "it is not remembered any more",
+    (IncidentKind.MAINTENANCE_OVERDUE, "limit"): "its schedule was changed",
+    (IncidentKind.DIGEST_OVERDUE, "limit"): "its schedule was changed",
+}
+
+
+def say_reason(kind: IncidentKind, why: Why) -> str:
+    """Why it is over, where that is not because all is well; else empty."""
+    return _BY_KIND.get((kind, why)) or _REASONS.get(why, "")
+
+
+def is_good(kind: IncidentKind, why: Why) -> bool:
+    """Whether what was bad is no more; a queue without jobs is not behind."""
+    return not say_reason(kind, why) or (
+        kind is IncidentKind.QUEUE_BEHIND and why in {"cancelled", "gone"}
+    )
 
 
 def say_incident(one: Incident, until: datetime) -> str:

@@ -14,7 +14,7 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
-from jobs_maint.render.conditions import is_muted, say_condition
+from jobs_maint.render.conditions import is_muted, say_condition, say_reason
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -106,7 +106,10 @@ def _marks(one: Condition) -> str:
 def _over(one: Incident, as_of: datetime) -> str:
     ended = one.resolved_at or one.seen_at
     lasted = format_age((ended - one.since).total_seconds())
-    return f"{clock(ended, as_of)}  {one.name}  {safe_line(say_condition(one))}; lasted {lasted}."
+    why = say_reason(one.kind, one.why)
+    reason = f"; {why}" if why else ""
+    said = safe_line(say_condition(one))
+    return f"{clock(ended, as_of)}  {one.name}  {said}; lasted {lasted}{reason}."
 
 
 def render_incident(report: IncidentReport, page: Page) -> None:

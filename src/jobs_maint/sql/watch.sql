@@ -2,12 +2,13 @@
 -- little where nothing is wrong.
 
 -- name: measure_workers
--- How many are alive, when the last gave a sign of life, and to which queues the live ones listen:
--- NULL where one of them listens to all, or is not known to the recorder yet.
+-- How many are alive, when the last gave a sign of life, and to which queues the live ones listen.
+-- `all_queues`: one of them listens to all. `unknown`: of one it is not known, its recorder is new.
 SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.beat_at)) AS seen_at,
-       CASE WHEN NOT bool_or(w.live AND w.queues IS NULL) THEN
-           ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
-                 WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) END AS queues
+       coalesce(bool_or(w.live AND w.beaten_id IS NOT NULL AND w.queues IS NULL), false) AS all_queues,
+       coalesce(bool_or(w.live AND w.beaten_id IS NULL), false) AS unknown,
+       ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
+             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS queues
 FROM {{workers}};
 
 -- name: list_ready (ours)
@@ -67,6 +68,11 @@ CROSS JOIN LATERAL (
 ) AS r
 WHERE isfinite(r.since) ORDER BY r.since LIMIT 1;
 
+-- name: list_fates (ids)
+-- What became of jobs, by the primary key.
+SELECT id, status::text AS status, queue_name AS queue FROM procrastinate_jobs
+WHERE id = ANY (%(ids)s::bigint[]);
+
 -- name: count_failed (since, until, ours, most)
 -- Jobs that failed, by queue, from the newest `most` failures after `since` and up to `until`, by
 -- jobs_maint_failed_events_idx. `from_at`: up to where these reach back, where there were more.
@@ -104,31 +110,36 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
 -- name: list_groups (least, most)
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
--- those that are an open incident, as long as they have so many. Those that are muted are left out.
--- The oldest first, so that the same ones are told in each pass.
-WITH lately AS (
-    SELECT task_name, fingerprint, count(*) AS failures, max(job_id) AS job_id FROM (
-        SELECT task_name, fingerprint, job_id FROM jobs_maint_failures
-        WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
-        ORDER BY failed_at DESC LIMIT 5000
-    ) AS newest GROUP BY 1, 2
+-- first those that are an open incident, however many they have. Others that are muted are left out.
+-- The oldest first, so that the same ones are told in each pass. `at_least`: there were more failures
+-- than were counted.
+WITH newest AS MATERIALIZED (
+    SELECT task_name, fingerprint, job_id FROM jobs_maint_failures
+    WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
+    ORDER BY failed_at DESC LIMIT 5000
+), lately AS (
+    SELECT task_name, fingerprint, count(*) AS failures, max(job_id) AS job_id FROM newest GROUP BY 1, 2
+), told AS MATERIALIZED (
+    SELECT subject AS name FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
+    UNION
+    SELECT part ->> 'subject' FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
+    WHERE state = 'open' AND part ->> 'kind' = 'group'
 )
-SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message, sum(lately.failures)::bigint AS failures,
+SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message,
+       coalesce(sum(lately.failures), 0)::bigint AS failures,
+       (SELECT count(*) = 5000 FROM newest) AS at_least,
        coalesce(g.returned_at, g.first_at) AS since, max(lately.job_id) AS job_id,
        CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
        g.taken_by, g.taken_at, g.muted_above,
        CASE WHEN g.muted_until > now() AND g.muted_until <> 'infinity' THEN g.muted_until END AS muted_until
 FROM jobs_maint_groups g
-JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
-WHERE (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
+LEFT JOIN told USING (name)
+LEFT JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
+WHERE told.name IS NOT NULL
+   OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
        AND coalesce(g.muted_until <= now(), true))
-   OR EXISTS (
-       SELECT 1 FROM jobs_maint_incidents i
-       WHERE i.state = 'open'
-         AND ((i.kind = 'group' AND i.subject = g.name)
-              OR i.folded @> jsonb_build_array(jsonb_build_object('kind', 'group', 'subject', g.name))))
-GROUP BY g.name HAVING sum(lately.failures) >= %(least)s
-ORDER BY since, g.name LIMIT %(most)s;
+GROUP BY g.name, told.name HAVING told.name IS NOT NULL OR sum(lately.failures) >= %(least)s
+ORDER BY told.name IS NULL, since, g.name LIMIT %(most)s;
 
 -- name: find_uncollected
 -- Whether there are failures that the groups do not count yet.
@@ -169,6 +180,13 @@ LEFT JOIN LATERAL (
 LEFT JOIN procrastinate_jobs j ON j.id = last.job_id
 ORDER BY 1, 2, 3 LIMIT 500;
 
+-- name: find_crons
+-- Whether a live worker has told which periodic tasks its app has.
+SELECT EXISTS (
+    SELECT FROM jobs_maint_workers
+    WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds) AND crons IS NOT NULL
+) AS crons_known;
+
 -- name: list_last_runs (queue)
 -- When rescue and purge last succeeded, by jobs_maint_own_idx; the job of a later run that failed.
 SELECT duty.task, good.at AS succeeded_at, CASE WHEN bad.at > good.at THEN bad.job_id END AS job_id
@@ -206,11 +224,10 @@ LEFT JOIN LATERAL (
     WHERE d.name = wanted.name ORDER BY until DESC LIMIT 1
 ) AS last ON true;
 
--- name: list_silent_recorders
--- Of workers that are alive by Procrastinate's heartbeat: recorders that stopped to beat while it
--- went on.
-SELECT m.worker_id, m.host, m.pid, m.beat_at
+-- name: list_recorders
+-- Of workers that are alive by Procrastinate's heartbeat; `silent`: stopped to beat while it went on.
+SELECT m.worker_id, m.host, m.pid, m.beat_at,
+       w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds) AS silent
 FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
 WHERE w.last_heartbeat > now() - interval '30 seconds'
-  AND w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds)
-ORDER BY m.worker_id LIMIT 100;
+ORDER BY silent DESC, m.worker_id LIMIT 1000;

@@ -60,7 +60,7 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
             facts = {"waiting": sum(measured.waiting.values())}
             yield Condition(kind, "", seconds, limits.no_worker, since, (), facts)
         return
-    if fleet.queues is None:
+    if fleet.queues is None or fleet.unknown:
         return
     for one in measured.ready:
         seconds = (now - one.since).total_seconds()
@@ -157,6 +157,6 @@ def _judge_recorders(measured: Measured, limits: Limits) -> Iterator[Condition]:
         seconds = (measured.now - one.beat_at).total_seconds()
         if seconds >= limits.recorder_silent:
             yield Condition(
-                IncidentKind.RECORDER_SILENT, f"{one.host} pid {one.pid}", seconds,
+                IncidentKind.RECORDER_SILENT, one.name, seconds,
                 limits.recorder_silent, one.beat_at, (), {"worker_id": one.worker_id},
             )  # fmt: skip

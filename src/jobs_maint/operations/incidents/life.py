@@ -5,11 +5,11 @@ Nothing here reads a clock or a database, so that whole nights can be played thr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from jobs_maint.models import Condition, IncidentKind
+from jobs_maint.models import Condition, Why
 from jobs_maint.operations.incidents import steps
 from jobs_maint.operations.incidents.causes import absorbs, rank
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -24,11 +24,11 @@ MOST_OF_A_KIND = 3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one pass saw. `sound`: the kinds that it could look at."""
+    """What one pass saw. `end`: why what is not there any more is over; None: it goes on."""
 
     now: datetime
     conditions: Sequence[Condition]
-    sound: frozenset[IncidentKind] = frozenset(IncidentKind)
+    end: Callable[[Condition], Why | None] = lambda _: "good"
     paused: bool = False
     """A planned pause: nothing opens, what is open may end."""
 
@@ -50,7 +50,7 @@ class Known:
 def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], frozenset[Key]]:
     """The cases that are or were open, new ones with the id 0, and what is pending now."""
     found = {condition.key: condition for condition in look.conditions}
-    cases = [steps.refresh(case, found, look.sound, look.now, quiet) for case in known.open]
+    cases = [steps.refresh(case, found, look.end, look.now, quiet) for case in known.open]
     owned = {key for case in cases if case.is_open for key in case.keys}
     free = {key: condition for key, condition in found.items() if key not in owned}
     if look.paused:
@@ -75,16 +75,20 @@ def _place(
 ) -> None:
     """Make it part of an incident: of an open one, of one that is back, or of a new one."""
     is_open = [case for case in cases if case.is_open]
-    if owner := _find_owner(condition, is_open, now):
-        _swap(cases, owner, steps.fold(owner, condition, now))
-        return
-    follow = [case for case in is_open if absorbs(condition, case.incident.lead)]
+    for case in is_open:
+        if any(absorbs(one, condition) for one in case.conditions):
+            _swap(cases, case, steps.fold(case, condition, now))
+            return
+    follow = [case for case in is_open if any(absorbs(condition, one) for one in case.conditions)]
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
             _swap(cases, other, steps.merge(other, first.incident.name, now))
         also = [part for other in others for part in other.conditions]
         _swap(cases, first, steps.promote(first, condition, also, now))
+        return
+    if alike := _find_alike(condition, is_open, now):
+        _swap(cases, alike, steps.fold(alike, condition, now))
         return
     for case in recent:
         ended = case.incident.resolved_at or case.incident.seen_at
@@ -95,14 +99,9 @@ def _place(
     cases.append(steps.start(condition, now, muted.get(condition.key)))
 
 
-def _find_owner(condition: Condition, is_open: Iterable[Case], now: datetime) -> Case | None:
-    alike = []
-    for case in is_open:
-        lead = case.incident.lead
-        if absorbs(lead, condition):
-            return case
-        if lead.kind is condition.kind:
-            alike.append(case)
+def _find_alike(condition: Condition, is_open: Iterable[Case], now: datetime) -> Case | None:
+    """What is of one kind only: one of those that came at the same time, or one too many."""
+    alike = [case for case in is_open if case.incident.kind is condition.kind]
     if not alike:
         return None
     newest = max(alike, key=lambda case: case.began)

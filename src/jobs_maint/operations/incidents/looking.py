@@ -71,10 +71,8 @@ async def look(
 async def _look_at_queues(conn: Conn) -> Found:
     queries = load_queries("watch")
     workers = await fetch_one(conn, queries["measure_workers"])
-    queues = workers["queues"] if workers["live"] else None
-    fleet = m.Fleet(
-        workers["live"], workers["seen_at"], None if queues is None else frozenset(queues)
-    )
+    queues = None if workers["all_queues"] else frozenset(workers["queues"])
+    fleet = m.Fleet(workers["live"], workers["seen_at"], queues, workers["unknown"])
     ready: dict[str, m.Ready] = {}
     again = set()
     for row in await fetch_all(conn, queries["list_ready"], {"ours": OUR_TASKS}):
@@ -87,7 +85,7 @@ async def _look_at_queues(conn: Conn) -> Found:
         params = {"queue": queue, "ours": OUR_TASKS, "most": MOST_BEHIND}
         for row in await fetch_all(conn, queries["list_ready_behind"], params):
             ready[queue] = m.Ready(queue, row["since"], row["job_id"], row["task"])
-    heard = frozenset(ready) if fleet.queues is None else fleet.queues
+    heard = frozenset(ready) if fleet.queues is None or fleet.unknown else fleet.queues
     unheard = [queue for queue in ready if not fleet.live or queue not in heard]
     waiting = {}
     if unheard:
@@ -114,8 +112,10 @@ async def _look_for_stuck(conn: Conn, limits: Limits) -> Found:
 
 
 async def _look_at_ticks(conn: Conn) -> Found:
-    rows = await fetch_all(conn, load_queries("watch")["list_ticks"], {"ours": OUR_TASKS})
-    return {"ticks": tuple(m.Tick(**row) for row in rows)}
+    queries = load_queries("watch")
+    rows = await fetch_all(conn, queries["list_ticks"], {"ours": OUR_TASKS})
+    known = await fetch_one(conn, queries["find_crons"])
+    return {"ticks": tuple(m.Tick(**row) for row in rows), "crons_known": known["crons_known"]}
 
 
 async def _look_at_maintenance(conn: Conn, settings: MaintSettings) -> Found:
@@ -138,5 +138,9 @@ async def _look_at_digests(conn: Conn, limits: Limits) -> Found:
 
 
 async def _look_at_recorders(conn: Conn) -> Found:
-    rows = await fetch_all(conn, load_queries("watch")["list_silent_recorders"])
-    return {"recorders": tuple(m.SilentRecorder(**row) for row in rows)}
+    rows = await fetch_all(conn, load_queries("watch")["list_recorders"])
+    found = [(row.pop("silent"), m.SilentRecorder(**row)) for row in map(dict, rows)]
+    return {
+        "recorders": tuple(one for silent, one in found if silent),
+        "reporting": frozenset(one.name for silent, one in found if not silent),
+    }

@@ -9,6 +9,7 @@ from datetime import datetime
 __all__ = [
     "Digest",
     "Failures",
+    "Fate",
     "Fleet",
     "Group",
     "Maintenance",
@@ -25,12 +26,13 @@ __all__ = [
 class Fleet:
     """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to.
 
-    None where one of them listens to all, or may do so.
+    None where one of them listens to all. `unknown`: of one that lives it is not known.
     """
 
     live: int = 0
     seen_at: datetime | None = None
     queues: frozenset[str] | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,14 @@ class Ready:
     since: datetime
     job_id: int
     task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a job."""
+
+    status: str
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,10 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A new or regressed group of errors, with its failures in the last hour."""
+    """A new or regressed group of errors, or one that is an open incident.
+
+    `failures`: in the last hour. `at_least`: there were so many that not all were counted.
+    """
 
     name: str
     task: str
@@ -73,6 +86,7 @@ class Group:
     taken_at: datetime | None = None
     muted_until: datetime | None = None
     muted_above: int | None = None
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,10 @@ class Tick:
     known_since: datetime
     last: datetime | None
     waits: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.task} {self.periodic_id}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +142,10 @@ class SilentRecorder:
     pid: int
     beat_at: datetime
 
+    @property
+    def name(self) -> str:
+        return f"{self.host} pid {self.pid}"
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -143,7 +165,8 @@ class Memory:
 class Measured:
     """`waiting`: ready jobs of queues that no worker listens to, up to 1,000 each.
 
-    `uncollected`: there are failures that the groups do not count yet.
+    `uncollected`: there are failures that the groups do not count yet. `crons_known`: a live worker
+    has told its periodic tasks. `reporting`: recorders that beat.
     """
 
     now: datetime
@@ -155,6 +178,8 @@ class Measured:
     uncollected: bool = False
     stuck: tuple[Stuck, ...] = ()
     ticks: tuple[Tick, ...] = ()
+    crons_known: bool = True
     maintenance: tuple[Maintenance, ...] = ()
     digests: tuple[Digest, ...] = ()
     recorders: tuple[SilentRecorder, ...] = ()
+    reporting: frozenset[str] = frozenset()

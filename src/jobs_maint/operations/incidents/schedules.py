@@ -55,9 +55,8 @@ def judge_ticks(measured: Measured) -> Iterator[Condition]:
         tick = find_last_tick(one.cron, "UTC", now - TICK_GRACE)
         missed = one.last is None or one.last < tick
         if missed and tick > one.known_since and not one.waits:
-            name = f"{one.task} {one.periodic_id}".strip()
             yield Condition(
-                IncidentKind.TICK_MISSED, name, (now - tick).total_seconds(),
+                IncidentKind.TICK_MISSED, one.name, (now - tick).total_seconds(),
                 TICK_GRACE.total_seconds(), tick, (),
                 {"task": one.task, "cron": one.cron, "tick": tick.isoformat()},
             )  # fmt: skip

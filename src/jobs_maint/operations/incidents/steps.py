@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind
+from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
 from jobs_maint.operations.incidents.causes import rank
 
 __all__ = [
@@ -30,6 +30,8 @@ EDIT_EVERY = timedelta(minutes=1)
 """For the sake of a number alone; less often where it has lasted for hours."""
 _GROWS = {IncidentKind.QUEUE_BEHIND, IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
 """Twice the value is news; the value of the others is how long they last."""
+_PATIENT = {"unknown"}
+"""May come and go with a deployment, so it is waited for."""
 _LEADS = {"opened", "back", "cause", "remains"}
 
 
@@ -94,29 +96,35 @@ def start(condition: Condition, now: datetime, muted_until: datetime | None) -> 
 def refresh(
     case: Case,
     found: Mapping[Key, Condition],
-    sound: frozenset[IncidentKind],
+    end: Callable[[Condition], Why | None],
     now: datetime,
     quiet: timedelta,
 ) -> Case:
-    """What a pass saw of it: new values; what was missed twice is over, and so may it be."""
+    """What a pass saw of it: new values; what was seen ended twice is over, and so may it be.
+
+    `end`: why something that is not found any more is over; None: it is not.
+    """
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
-    over: list[datetime] = []
-    patience = quiet if case.incident.flapping else timedelta()
+    over: list[tuple[datetime, Why]] = []
     for condition in case.conditions:
         key = condition.key
         missed = case.absent.get(key)
         if key in found:
             there.append(found[key])
-        elif key[0] in sound and missed is not None and now - missed >= patience:
-            over.append(missed)
-        else:
-            there.append(condition)
-            if missed is not None or key[0] in sound:
-                absent[key] = missed or now
+            continue
+        why = end(condition)
+        waits = why in _PATIENT or (case.incident.flapping and why != "off")
+        if why and missed and now - missed >= (quiet if waits else timedelta()):
+            over.append((missed, why))
+            continue
+        there.append(condition)
+        if missed or why:
+            absent[key] = missed or now
     if not there:
-        ended = replace(case.incident, state="resolved", resolved_at=max(over))
-        return _revise(case, _note(ended, "resolved", max(over)), now, {})
+        at, why = max(at for at, _ in over), over[0][1]
+        ended = replace(case.incident, state="resolved", resolved_at=at)
+        return _revise(case, _note(ended, "resolved", at, why=why), now, {})
     lead, *folded = there
     is_another = lead.key != case.incident.key
     if is_another:
@@ -141,7 +149,13 @@ def fold(case: Case, condition: Condition, now: datetime) -> Case:
 
 
 def promote(case: Case, cause: Condition, also: Sequence[Condition], now: datetime) -> Case:
-    """The cause of an open incident shows: the incident goes on under its name."""
+    """The cause of an open incident shows: the incident goes on under its name.
+
+    Where only a part of it follows from that, what leads it may be no less a cause.
+    """
+    if rank(case.incident.lead)[:2] <= rank(cause)[:2]:
+        with_it = _lead(case.incident, case.incident.lead, [*case.incident.folded, *also])
+        return fold(replace(case, incident=with_it), cause, now)
     incident = _lead(case.incident, cause, [*case.conditions, *also])
     return _revise(case, _note(replace(incident, seen_at=now), "cause", now), now, case.absent)
 
@@ -183,8 +197,10 @@ def _lead(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> I
     )
 
 
-def _note(incident: Incident, what: Any, at: datetime, by: str | None = None) -> Incident:
-    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by)
+def _note(
+    incident: Incident, what: Any, at: datetime, by: str | None = None, why: Why | None = None
+) -> Incident:
+    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, why)
     return replace(incident, history=(*incident.history, entry))
 
 

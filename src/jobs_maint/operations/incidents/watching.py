@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -17,10 +17,11 @@ from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.events import emit
 from jobs_maint.models import IncidentChange, IncidentKind, WatchReport
 from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
 from jobs_maint.operations.incidents.looking import look, look_at_groups
-from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.measured import Fate, Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -82,8 +83,10 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                 _tell_blind(blind)
             sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
             conditions = judge(measured, replace(limits, kinds=sound), memory)
-            saw = Look(measured.now, conditions, sound, is_paused(measured.now, limits))
-            cases, pending = await _live(conn, saw, pending, timedelta(seconds=limits.quiet))
+            saw = Look(measured.now, conditions, paused=is_paused(measured.now, limits))
+            ends = Ends(measured, limits, sound)
+            quiet = timedelta(seconds=limits.quiet)
+            cases, pending = await _live(conn, saw, ends, pending, quiet)
             stored = Jsonb(write_memory(memory, pending))
             params = {"memory": stored, "complete": not blind, "at": measured.now}
             await fetch_all(conn, queries["note_pass"], params)
@@ -123,7 +126,7 @@ def _remember(
 
 
 async def _live(
-    conn: Conn, saw: Look, pending: frozenset[Key], quiet: timedelta
+    conn: Conn, saw: Look, ends: Ends, pending: frozenset[Key], quiet: timedelta
 ) -> tuple[list[Case], frozenset[Key]]:
     """The cases after this pass, stored; those that changed first had their rows locked."""
     queries = load_queries(QUERIES)
@@ -138,7 +141,8 @@ async def _live(
         pending,
         {(IncidentKind(row["kind"]), row["subject"]): row["until"] for row in muted},
     )
-    cases, left = advance(known, saw, quiet)
+    ends = await _look_after(conn, ends, known, {condition.key for condition in saw.conditions})
+    cases, left = advance(known, replace(saw, end=ends.find), quiet)
     before = {case.incident.id: case for case in (*known.open, *known.recent)}
     stored = []
     # What ends first: another may take its place as the open one of its kind and subject.
@@ -151,6 +155,16 @@ async def _live(
                 await conn.execute(queries["update_incident"], write_case(case), prepare=False)
             stored.append(case)
     return stored, left
+
+
+async def _look_after(conn: Conn, ends: Ends, known: Known, found: Collection[Key]) -> Ends:
+    """With what became of the jobs of queues that are not found to wait any more."""
+    missed = [one for case in known.open for one in case.conditions if one.key not in found]
+    ids = list_jobs(missed)
+    if not ids:
+        return ends
+    rows = await fetch_all(conn, load_queries("watch")["list_fates"], {"ids": ids})
+    return replace(ends, jobs={row["id"]: Fate(row["status"], row["queue"]) for row in rows})
 
 
 async def _report(
