@@ -111,7 +111,8 @@ async def test_each_button_finds_the_jobs_of_its_own_group(pool, groups):
                 assert (one.count, one.message, listed.hidden_jobs) == (number, message, 0)
                 told = render_result(listed, "/jobs", by="U0ANA")
                 assert (
-                    f"{number} pay jobs failed of {groups[message]} in the last hour" in told.text
+                    f"{number} pay jobs failed with the error {groups[message]} in the last hour."
+                    in told.text
                 )
                 assert buttons(told)[f"Preview retry of {number}"] == (
                     f"retry --all --group {groups[message]} --since 1h"

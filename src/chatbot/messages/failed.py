@@ -120,7 +120,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.error:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
     if report.group:
-        parts.append(f"of {report.group}")
+        parts.append(f"with the error {report.group}")
     if report.since_seconds is not None:
         parts.append(f"in the last {say_span(report.since_seconds)[0]}")
     if report.settled and not report.total:
@@ -143,7 +143,7 @@ def _errors(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
         )  # fmt: skip
     if report.total == 1 and groups and groups[0].last_at is not None:
         return f", {ago(report.as_of - groups[0].last_at)}"
-    if report.total > 1 and groups:
+    if report.total > 1 and groups and report.group is None:
         return ", all with one error" if groups[0].recorded else ", no error recorded"
     return ""
 
