@@ -118,7 +118,9 @@ async def test_cancel_all_says_what_becomes_of_running_jobs(jobs_maint, make_job
     waiting = await make_job(queue="email")
     running = await make_job(queue="email", status="doing")
     shown = jobs_maint("cancel", "--all", "email", "--dry-run").stdout
-    assert shown.startswith("1 job of email would be cancelled.\nRunning jobs go on (--running")
+    assert shown.startswith(
+        "1 job of email would be cancelled.\nJobs that run now go on (--running"
+    )
     shown = jobs_maint("cancel", "--all", "email", "--running", "--dry-run").stdout
     assert shown.startswith(
         "2 jobs of email: 1 would be cancelled, 1 runs and would be asked to abort."

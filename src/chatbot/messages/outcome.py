@@ -63,7 +63,7 @@ def render_bulk(
         lines = [_verdict_after(report, asked, by, after)]
     if report.stopped:
         lines += _tell_stop(report, asked, why_stopped, after)
-    lines += _became(report)
+    lines += _became(report, asked)
     lines += tell_skips(report.skips, "skipped")
     lines += tell_skips(report.failures, "failed")
     lines += tell_skips(report.left_out, "left out")
@@ -168,15 +168,17 @@ def _tell_left(report: BulkReport, asked: Asked) -> str:
     return f"{left} {'was' if one else 'were'} not looked at"
 
 
-def _became(report: BulkReport) -> list[Line]:
+def _became(report: BulkReport, to: Asked) -> list[Line]:
     """Those of the changed jobs that the verdict does not count."""
     if report.verb == "cancel":
         asked = sum(group.count for group in report.became if group.code == "abort_requested")
         if not asked or asked == report.done:
             return []
         if asked == 1:
-            return [["1 more is running; its worker was asked to abort it."]]
-        return [[f"{asked:,} more are running; their workers were asked to abort them."]]
+            runs = "is running" if to.running or to.job_ids else "had started by then"
+            return [[f"1 more {runs}; its worker was asked to abort it."]]
+        runs = "are running" if to.running or to.job_ids else "had started by then"
+        return [[f"{asked:,} more {runs}; their workers were asked to abort them."]]
     if report.verb != "rescue":
         return []
     ended = [group for group in report.became if group.code != "put_back"]

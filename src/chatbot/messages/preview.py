@@ -118,7 +118,9 @@ def _then(preview: Preview, asked: Asked) -> str:
     if preview.verb == "cancel" and preview.running:
         return _tell_running(preview, then)
     if preview.verb == "cancel" and not asked.running:
-        return f"Running jobs continue. {then}"
+        return (
+            f"Jobs that run now continue; one that starts before its turn is asked to abort. {then}"
+        )
     if preview.verb == "retry":  # that they run now is said beside the button
         return tell_times(preview)
     return then

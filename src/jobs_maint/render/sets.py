@@ -101,7 +101,10 @@ def _what_then(preview: Preview) -> str:
     then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
     if preview.verb != "cancel" or _asks_running(preview.words):
         return tell_times(preview) or then
-    return f"Running jobs go on (--running asks them to abort). {then}"
+    return (
+        "Jobs that run now go on (--running asks them to abort), and one that starts before its "
+        f"turn is asked to. {then}"
+    )
 
 
 def _groups_table(preview: Preview, page: Page) -> None:
