@@ -149,7 +149,10 @@ def _watch(
 ) -> None:
     settings = bot.settings
     watch = None
-    if settings.incidents is not None:
+    if settings.incidents is None:
+        unwatched = Watch(bot.services, None)
+        stack.callback(asyncio.create_task(unwatched.wind_down()).cancel)
+    else:
         watch = Watch(bot.services, settings.incidents)
         stack.callback(asyncio.create_task(watch.run()).cancel)
         if settings.find_incident_channel() is None:

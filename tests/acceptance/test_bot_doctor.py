@@ -299,6 +299,9 @@ async def test_where_incidents_are_told_and_whether_the_heartbeat_is_taken():
     assert "bot_heartbeat" not in silent
     off = await findings(incidents="off")
     assert off["bot_incidents"].level == "note"
+    some = await findings(incidents=json.dumps({"channel": {"email*": OPS}}))
+    assert some["bot_incidents"].level == "warning"
+    assert "no worker at all, in no channel" in some["bot_incidents"].sentence
     told = {"channel": {"email*": ARCHIVED, "*": OPS}}
     url = "http://127.0.0.1:9/5e-c-r-e-t"
     found = await findings(incidents=json.dumps(told), heartbeat_url=url)

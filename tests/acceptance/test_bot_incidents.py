@@ -43,6 +43,19 @@ async def die(fleet):
     await fleet.conn.execute("UPDATE jobs_maint_watch SET memory = memory - 'worker_at'")
 
 
+async def test_a_bot_that_watches_no_more_ends_what_is_open_and_says_so(pool, conn, fleet):
+    async with open_watch(pool) as (slack, bot, watch):
+        await Watch(bot.services, None).wind_down(every=0)  # nothing is open: the watch is left
+        await die(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        await lose_watch(conn)
+        await Watch(bot.services, None).wind_down(every=0)
+        [message] = roots(slack)
+        assert message.text.startswith("🟡 No worker is alive, but this is no longer watched.")
+        assert replies(slack)[-1].endswith("No worker is alive, but this is no longer watched.")
+
+
 async def come_back(fleet):
     await fleet.heartbeat(fleet.worker)
     await fleet.beat(fleet.worker)

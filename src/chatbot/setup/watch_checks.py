@@ -22,6 +22,14 @@ def _check_incidents(settings: ChatbotSettings) -> Finding:
     if settings.incidents is None:
         return Finding(check, "note", "CHATBOT_INCIDENTS is off: the bot watches nothing.")
     places = settings.list_incident_channels()
+    if places and settings.find_incident_channel() is None:
+        where = ", ".join(places)
+        return warning(
+            check,
+            f"Incidents are told in {where}, but those that fit no glob there, such as no worker "
+            "at all, in no channel.",
+            """Give them one in CHATBOT_INCIDENTS: {"channel": {"*": "C…"}}.""",
+        )
     if places:
         where = ", ".join(places)
         return Finding(check, "ok", f"The bot watches the jobs and tells of incidents in {where}.")

@@ -12,7 +12,10 @@ from jobs_maint.models import IncidentKind
 __all__ = ["build_limits"]
 
 
-def build_limits(incidents: IncidentsSetting, settings: ChatbotSettings) -> Limits:
+def build_limits(incidents: IncidentsSetting | None, settings: ChatbotSettings) -> Limits:
+    """None: nothing is watched."""
+    if incidents is None:
+        return Limits(kinds=frozenset())
     asked: dict[IncidentKind, Any] = {
         IncidentKind.NO_WORKER: incidents.no_worker,
         IncidentKind.QUEUE_BEHIND: any(incidents.queue_behind.values()),

@@ -20,9 +20,9 @@ from chatbot.handling.context import Services
 from chatbot.settings.incidents import IncidentsSetting
 from chatbot.watching.limits import build_limits
 from chatbot.watching.telling import Teller
-from jobs_maint.actions import Actor, WatchIncidents
+from jobs_maint.actions import Actor, ListIncidents, WatchIncidents
 from jobs_maint.errors import JobsMaintError
-from jobs_maint.models import Incident, IncidentsReport, WatchReport
+from jobs_maint.models import Incident, IncidentChange, IncidentsReport, WatchReport
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data
 
@@ -42,7 +42,7 @@ class Watch:
     def __init__(
         self,
         services: Services,
-        incidents: IncidentsSetting,
+        incidents: IncidentsSetting | None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +76,20 @@ class Watch:
                     await woken.wait()
             except TimeoutError:
                 continue
+
+    async def wind_down(self, every: float = EVERY) -> None:
+        """Where nothing is watched any more: end what is open, and say so in its message."""
+        with contextlib.suppress(JobsMaintError):
+            services = self._services
+            there = await perform(services.pool, BOT, ListIncidents(), settings=services.maint)
+            if not there.open:
+                return
+        while True:
+            report = await self._try_to_look()
+            await self._tell(report)
+            if report is not None and not report.open and not any(map(_is_posted, report.changes)):
+                return
+            await asyncio.sleep(every)
 
     async def look(self) -> WatchReport | None:
         """One pass; None while another bot has the watch."""
@@ -130,6 +144,10 @@ class Watch:
                 await self._teller.put_right()
         finally:
             self._is_telling = False
+
+
+def _is_posted(change: IncidentChange) -> bool:
+    return change.told is not None and change.told.ts is not None
 
 
 def _as_json(incident: Incident, as_of: datetime) -> str:
