@@ -133,6 +133,9 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "AUTH PLAIN ", "AUTH a ", "334 a\n", "USER a\n", "USER a\nPASS ", "a:5432:b:", ":5432:",
         "auth ", "auth", "Secret('", "Secret(", "a_key '", "mot de passe ", "a1 LOGIN a ",
         "key\u0130", "USER \\n", "secret=A(",
+        "key=(", "session=(", "\\ntoken=", "USER a PASS a ", "ftp PASS a1bcdef ",
+        "Digest a response=", "\ntoken\n A input_value=", "password (a)", "login code: 1",
+        "Sensitive[a]('", "1234 is your ",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

@@ -13,26 +13,35 @@ from jobs_maint.redaction.values import find_value, is_prose, is_value
 __all__ = ["hide_assigned", "hide_headers", "hide_xml"]
 
 _N = r"[^\W\d][\w.-]{0,99}+"
+_B = r"[ \t\xa0\u2009\u202f\u3000]{0,8}"
+"""Blanks, those of French before a colon too."""
+_MARKS = r"(?:\[\]|\]|\*|(?:%5B)?%5D|\([a-z ,]{2,40}\)(?!=\())"
+"""After a name in a form: `user[password]`, `Password *`, `Password (required)`."""
 _Q = r"\\{0,8}['\"]"
+_KEYS = "(?:api|access|secret|auth|private|signing|encryption|license)"
 _INTRODUCED = re.compile(
     rf"""(?<![\w-])(?:name|key|field|header|param|id|k){_Q}?\s{{0,3}}(?:=>|[=:])\s{{0,3}}{_Q}?
          (?P<named>{_N}){_Q}?[\s,;]{{1,40}}
          {_Q}?(?:value|val|content|data|v){_Q}?\s{{0,3}}(?:=>|[=:])[ \t]{{0,8}}
-    | (?:(?<![\w.-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=(?<![\w.])\.))
-         (?P<key>{_N})(?:{_Q})?\]?[ \t]{{0,8}}(?:=>|:=|={{1,2}}|[:：](?!:)|%3[ADad])[ \t]{{0,8}}
-    | (?<!\w)(?P<spaced>{languages.SPACED})(?:{_Q})?[ \t]{{0,8}}(?:=>|[=:：])[ \t]{{0,8}}
-    | (?<!\S)--?(?P<option>{_N})[ \t]{{1,3}}(?=[^\s-])
+    | (?:(?<![\w.-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=(?<![\w.])\.)|(?<=%[2-7][0-9A-F]))
+         (?P<key>{_N})(?:{_Q})?(?:[ ]?{_MARKS}){{0,2}}{_B}(?:=>|:=|={{1,2}}|[:：](?!:)|%3[AD]){_B}
+    | (?<!\w)(?P<spaced>{languages.SPACED}|{_KEYS}[ ]key)(?:{_Q})?
+         (?:[ ]?{_MARKS})?{_B}(?:=>|[=:：]){_B}
+    | (?<![^\s\0])--?(?P<option>{_N})[ \t]{{1,3}}(?=[^\s-])
     | ['"]--?(?P<listed>{_N})['"],\s{{0,20}}(?=[bru]?['"])
     | [(\[]\s{{0,20}}(?:[bru]?{_Q})(?P<pair>{_N}){_Q}\s{{0,3}},\s{{0,20}}(?=[bru]?{_Q})
     | \b(?P<sql>password|identified[ ]by|password[ ]is)[ ]{{1,3}}(?=')
     | (?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
          [bu]?{_Q}[^'"\n]{{0,100}}{_Q},\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
-    | \b(?P<prose>pass(?:word|wd|code|phrase))(?:[ ](?:is|was))?[ ]{{1,3}}(?=[^\s:=]{{6}})
+    | \b(?P<prose>pass(?:word|wd|code|phrase)(?:[ ](?:is|was):?)?
+         |(?:pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=[^\s:=]{{6}})
+    | (?<=\n)(?P<field>{_N})\n[ ]{{1,4}}[A-Z][^\n]{{1,200}}\binput_value=
     | \b(?P<whose>password|passwd|passcode|secret|token|api[ ]key)[ ]for[ ](?:user[ ])?
          ['"]?[\w.@+-]{{1,80}}['"]?[ ]?:[ ](?=\S)
     | (?<![\w.-])(?P<quoted>{_N})[ \t]{{1,8}}(?=['"])
-    | (?<!\w)(?P<wrapper>(?-i:[A-Z])[A-Za-z]{{3,40}})\(
-         (?:(?:secret_)?value=)?(?=[bru]?{_Q})""",
+    | (?<!\w)(?P<wrapper>(?-i:[A-Z])[A-Za-z]{{3,40}})(?:\[\w{{1,20}}\])?\(
+         (?:_{{0,2}}(?:secret_)?(?:value|data|raw)=)?(?=[bru]?{_Q})
+    | <(?P<object>\w{{0,20}}(?:Secret|Sensitive|Password)\w{{0,20}}):?[ ](?=[bru]?{_Q})""",
     re.VERBOSE | re.IGNORECASE,
 )
 _BEFORE, _REACH = 120, 300
@@ -43,13 +52,20 @@ _HEADER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """Of any scheme: everything to the end of the line, or of the quoted text it stands in."""
+_DIGEST = re.compile(
+    r"""(\bDigest\s[^\n]{0,400}?\bresponse=\\?["']?)[0-9a-f]{16,}""", re.IGNORECASE
+)
 _HEADER_SCHEME = re.compile(r"[A-Za-z][\w-]{2,24}(?=[ \t]+\S)")
 _XML = re.compile(
     rf"""<(?:[\w.-]{{1,40}}:)?(?P<element>{_N})(?P<attributes>(?:\s[^<>]{{0,300}})?)(?<!/)>
          (?P<value>\s*(?:<!\[CDATA\[[^\]]*\]\]>|[^<]+))""",
     re.VERBOSE,
 )
-_SAYS_SO = frozenset(["sql", "call", "prose", "whose", "spaced"])
+_SAYS_SO = frozenset(["sql", "call", "prose", "whose", "spaced", "object"])
+_WRAPPERS = ("Sensitive", "Confidential", "Masked")
+_WRITTEN_STEMS = ("login", "identified by", *map(str.lower, _WRAPPERS))
+_PARSED = re.compile(r"\b(?:unexpected|expected|illegal|unrecognized) $", re.IGNORECASE)
+"""Before `token:` in the message of a parser."""
 _COMPOUND = re.compile(r"[a-z0-9][A-Z]|[_.-]")
 _ENDS_LINE = re.compile(r"['\"]?[ \t]{0,8};?[ \t]{0,8}(?=[\r\n]|$)")
 _MORE_WORDS = re.compile(r"[ \t]{1,4}[^\W\d_]+(?![\w=:])")
@@ -77,7 +93,8 @@ def hide_headers(text: str) -> str:
         scheme = _HEADER_SCHEME.match(value) if found["name"].lower().endswith("tion") else None
         return f"{found['name']}{found['sep']}{scheme[0] + ' ' if scheme else ''}{HIDDEN}"
 
-    return _HEADER.sub(hide, text)
+    text = _HEADER.sub(hide, text)
+    return _DIGEST.sub(rf"\1{HIDDEN}", text) if "response=" in text else text
 
 
 def hide_xml(text: str, rules: Rules) -> str:
@@ -110,7 +127,8 @@ def hide_assigned(text: str, rules: Rules) -> str:
             continue
         kind = found.lastgroup or ""
         name = found[kind]
-        strength = Strength.STRONG if kind in _SAYS_SO else rules.strength(name)
+        says_so = kind in _SAYS_SO or (kind == "wrapper" and name.startswith(_WRAPPERS))
+        strength = Strength.STRONG if says_so else rules.strength(name)
         if strength is Strength.NONE or (kind in ("option", "listed") and len(name) == 1):
             continue
         if _ARN.search(text, max(0, found.start() - 120), found.start()):
@@ -130,7 +148,7 @@ def hide_assigned(text: str, rules: Rules) -> str:
 
 def _find_introduced(text: str, rules: Rules) -> Iterator[re.Match[str]]:
     """Only around what is in the name of a secret: a look at every word takes ten times as long."""
-    for begin, end in _find_windows(text, (*rules.stems, "login", "identified by")):
+    for begin, end in _find_windows(text, (*rules.stems, *_WRITTEN_STEMS)):
         for found in _INTRODUCED.finditer(text, begin, min(len(text), end + _REACH)):
             if found.start() >= end:
                 break
@@ -173,7 +191,13 @@ def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: S
             return True
         own_line = not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].strip()
         alone = own_line and " " not in value and _ENDS_LINE.match(text, span[1])
-        return not (_COMPOUND.search(found["quoted"]) or alone)
+        said = found["quoted"].lower().startswith("pass") and _IN_PROSE.fullmatch(
+            value.replace(" ", "")
+        )
+        return not (_COMPOUND.search(found["quoted"]) or alone or said)
+    parsed = kind == "key" and _PARSED.search(text, max(0, found.start() - 15), found.start())
+    if parsed and value.isalpha():
+        return True
     weak_word = strength is Strength.WEAK and kind == "key" and value.isalpha()
     said = weak_word and ":" in text[found.end("key") : found.end()] and span[0] == found.end()
     return bool(said and _MORE_WORDS.match(text, span[1]))

@@ -44,6 +44,8 @@ _PHRASES = (
     x amz signature;x goog signature;php sessid;sess id
     basic auth;oauth verifier;code verifier;tan code;refresh jwt;admin key;host key
     pre shared key;wpa psk;wifi key;symmetric key;hmac key;aes key;fernet key;jwt key
+    security answer;login code;access code;unlock code;one time code;confirmation code
+    activation code;sms code;reset code;magic link;unlock link;reset link
     primary connection;sas url;pass word;priv key;conn str
     conn string;connection str""".replace("\n", ";").split(";")
         if phrase.strip()
@@ -98,7 +100,7 @@ _TELLS_ABOUT = frozenset(
 """As the last word: the value tells about a secret and is none."""
 _OF_A_MODEL = frozenset(
     """eos bos pad unk stop special mask sep cls page continuation pagination next prev cancellation
-    skip sync public delimiter syntax unexpected invalid missing required change forgot reset
+    skip sync public delimiter syntax unexpected invalid missing required change forgot
     cursor num n has is no use require requires needs with without allow enable show""".split()  # noqa: SIM905  a list of words to read
 )
 _COUNTED = frozenset(
@@ -124,6 +126,8 @@ def get_strength(words: list[str]) -> Strength:
         return Strength.NONE
     if "public" in words:
         return Strength.NONE
+    if words[-1] == "header" and words[-2:-1] in (["auth"], ["authorization"]):
+        return Strength.WEAK
     end = _find_secret(words)
     last = words[-1]
     if not end:
@@ -165,7 +169,8 @@ _ADDRESSES = (("db", "url"), ("db", "uri"), ("database", "url"), ("database", "u
 def _list_stems() -> tuple[str, ...]:
     """The shortest texts of which at least one is in every name that has a strength."""
     words = {*_STRONG, *_WEAK, *languages.STEMS}
-    words |= set("pass pwd pw psw key token sess credential creditcard".split())  # noqa: SIM905  a list of words to read
+    more = "pass pwd pw psw key token sess credential creditcard answer link phrase webhook"
+    words |= set(more.split())
     for phrase in (*_PHRASES, *_ADDRESSES):
         if not any(word in part for part in phrase for word in words):
             words |= {between.join(phrase) for between in ("", "_", "-", ".", " ")}

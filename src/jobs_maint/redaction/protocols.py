@@ -13,7 +13,7 @@ __all__ = ["hide_logins", "hide_pgpass"]
 _MECHANISM = (
     r"PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|OAUTHBEARER|XOAUTH2?|SCRAM-[\w-]{4,20}"
 )
-_EOL = r"(?:\\r|\r)?(?:\\n|\n)"
+_EOL = r"(?:\\r|\r)?(?:\\n|\n)\0?"
 _LINE = rf"[^\n\\]{{0,400}}{_EOL}"
 _SAYS = r"(?:send:\s|C:\s|>\s|---?>\s)?b?['\"]?"
 """Before what a client sends, in the logs of smtplib and others."""
@@ -21,6 +21,11 @@ _BASE64 = r"[A-Za-z0-9+/]{2,}={0,2}"
 _SASL = re.compile(
     rf"(\b(?:AUTH|AUTHENTICATE)[ =](?:{_MECHANISM})[ ]{{1,4}})(?P<value>{_BASE64})(?![\w-])"
 )
+_SASL_LOGIN = re.compile(
+    rf"(\bAUTH[ =]LOGIN[ ]{{1,4}}{_BASE64}['\"]?{_EOL}{_SAYS})(?P<value>{_BASE64})"
+    r"(?=[ ]{0,3}(?:\\[rn]|[\r\n'\"]|$))"
+)
+"""The user, and the password on a line of its own."""
 _CHALLENGE = re.compile(
     rf"((?:334|\+)[ ](?:{_BASE64})?[ ]?{_EOL}['\"]?\s{{0,4}}"
     rf"(?:reply:[^\n]{{0,400}}\n['\"]?\s{{0,4}}){{0,3}}{_SAYS})"
@@ -38,11 +43,25 @@ _PASS = re.compile(
     rf"(?:\*cmd\*[ ])?{_SAYS}PASS[ ])([^\s'\"\\]+)"
 )
 _PASS_SENT = re.compile(r"((?:send:\s|C:\s|---?>\s|\*cmd\*\s)b?['\"]?PASS )([^\s'\"\\]+)")
+_PASS_SAID = re.compile(r"(?<![\w-])(PASS )(?P<value>[^\s'\"\\]{3,80})(?P<end>['\"]?\s{0,3}$)?")
+_AFTER_USER = re.compile(r"\bUSER\s{1,3}[^\s'\"]{1,100}\s{1,3}$")
+_OF_MAIL = re.compile(r"\b(?:s?ftps?|ftplib|pop3?s?|poplib)\b", re.IGNORECASE)
+_MIXED = re.compile(
+    r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?!tests?[\d_])[^\s./:_]{6,}", re.IGNORECASE
+)
+"""`PASS` says of a test as well that it has passed."""
 _REDIS = re.compile(
     r"""((?<![\w-])AUTH[ ](?:[\w.-]{1,40}[ ](?!WRONGPASS|NOAUTH)(?=\S{6,80}\s*$))?["']?)
         (?P<value>[^\s"']{6,})(?P<more>["']?[ ]+[A-Za-z])?
       | ((?<![\w-])(?:requirepass|masterauth)[ ]["']?)(?P<set>[^\s"']{2,})""",
     re.VERBOSE | re.MULTILINE,
+)
+_SMS = re.compile(r"(?<![\w.-])(?:[A-Z]-)?\d{4,8}(?= is your [^\n]{0,40}\b(?:code|PIN|OTP)\b)")
+_CODE = re.compile(
+    r"""(\b(?:(?:access|authentication|confirmation|login|one[ -]time|reset|security|sms|unlock
+          |verification|your)[ -](?:pass)?code|pin)(?:[ ](?:is|was):?|:)[ ]{1,3})
+        (?:[A-Z]{1,2}-)?\d[\d -]{2,9}(?<=\d)\b""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _PORT = re.compile(r":(?:\d{4,5}|\*):")
 _PGPASS = re.compile(
@@ -56,8 +75,9 @@ _PGPASS = re.compile(
 
 
 def hide_logins(text: str) -> str:
-    """`AUTH PLAIN …`, the answers to a server's challenges, `PASS …`, `a1 LOGIN bo …`."""
+    """`AUTH PLAIN …`, answers to challenges, `PASS …`, `a1 LOGIN bo …`, `123456 is your code`."""
     if "AUTH" in text:
+        text = _SASL_LOGIN.sub(_hide_coded, text)
         text = _SASL.sub(_hide_coded, text)
     if "AUTH " in text or "requirepass " in text or "masterauth " in text:
         text = _REDIS.sub(_hide_redis, text)
@@ -67,7 +87,23 @@ def hide_logins(text: str) -> str:
         text = _IMAP.sub(rf"\1{HIDDEN}", text)
     if "PASS " in text:
         text = _PASS_SENT.sub(rf"\1{HIDDEN}", _PASS.sub(rf"\1{HIDDEN}", text))
+        text = _PASS_SAID.sub(_hide_pass, text)
+    if " is your " in text:
+        text = _SMS.sub(HIDDEN, text)
+    if "code" in text or "Code" in text or "PIN" in text:
+        text = _CODE.sub(rf"\1{HIDDEN}", text)
     return text
+
+
+def _hide_pass(found: re.Match[str]) -> str:
+    """After `USER bo`, or a word that nobody would call a test, of FTP or POP3 or alone."""
+    text, value = found.string, found["value"]
+    line = text[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
+    alone = not line.strip(" '\"") and found["end"] is not None
+    sent = (alone or _OF_MAIL.search(line)) and _MIXED.fullmatch(value)
+    if value != HIDDEN and (sent or _AFTER_USER.search(line)):
+        return f"{found[1]}{HIDDEN}{found['end'] or ''}"
+    return found[0]
 
 
 def _hide_coded(found: re.Match[str]) -> str:

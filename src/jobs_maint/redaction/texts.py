@@ -13,6 +13,10 @@ from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is
 
 __all__ = ["redact_text"]
 
+_ESCAPE = re.compile(r"(\\[nrt])(?=\w)(?!(?<=t)oken)")
+"""A line break or tab that is written out, and what it would glue to the next name."""
+_APART = "\0"
+"""PostgreSQL has it in no text."""
 _URL_USER = re.compile(
     r"""(?<=://)(?:[^\s/"'<>]*|[^\s/@:"'<>]+:(?!\d+(?:[/?\#]|$))[^\s@"'<>]{0,300})(?=@)"""
 )
@@ -27,7 +31,7 @@ _NO_SCHEME = re.compile(
 """`user:password@host:5432`, `user:password@tcp(host)`, Oracle's `user/password@//host`."""
 _BEARER = re.compile(
     r"\b(bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|ssws|geniekey|bot|splunk)(\s+)"
-    r"(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE
+    r"(?P<value>(?!\w{1,20}=(?!=|\s|$))[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE
 )  # fmt: skip
 _MARK = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(
@@ -60,6 +64,14 @@ def redact_text(text: str, rules: Rules = DEFAULT) -> str:
         text = _hide_private_keys(text)
     if "Private-" in text:
         text = _PUTTY.sub(rf"\1{HIDDEN}", text)
+    glued = "\\" in text and _APART not in text
+    if glued:
+        text = _ESCAPE.sub(rf"\1{_APART}", text)
+    text = _hide_words(text, rules)
+    return text.replace(_APART, "") if glued else text
+
+
+def _hide_words(text: str, rules: Rules) -> str:
     text = hide_headers(text)
     text = hide_pgpass(hide_logins(text))
     if "/" in text:

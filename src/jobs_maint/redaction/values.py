@@ -58,10 +58,13 @@ _PROSE = re.compile(
     r"(?:is|was|are|were|must|too|not|has|have|had|should|cannot|can|may|does|did|do|the|this|"
     r"that|for|from|in|at|to|of|and|or|with|expected|expired|invalid|missing|required|incorrect|"
     r"unexpected|wrong|unable|could|no|failed|please|muss|darf|ist|wird|wurde|fehlt|est|doit|"
-    r"debe|es|ha|deve|moet|musi|jest|должен|не)(?=[\s.,;]|$)(?!\s*$)",
+    r"debe|es|ha|deve|moet|musi|jest|должен|не)(?=[\s.,;]|$)(?!\s*$)"
+    r"|(?:ensure|field|string|input|length|value) (?=[a-z])",
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
+_DEEPEST = 20
+"""Brackets within brackets; what is deeper is hidden with the rest of its line."""
 _PATH = re.compile(r"(?:/[\w.@+-]+){1,12}/?")
 
 
@@ -121,7 +124,7 @@ def _find_closing(text: str, opening: re.Match[str]) -> int:
 
 
 def _find_bracket(text: str, at: int) -> tuple[int, int] | None:
-    """All of a list or mapping; of one that was cut, the rest of the text."""
+    """All of a list or mapping; of one that was cut, the rest of the line."""
     depth, i = 0, at
     marks = re.compile(r"""[\[\](){}]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
     for mark in marks.finditer(text, at):
@@ -130,6 +133,8 @@ def _find_bracket(text: str, at: int) -> tuple[int, int] | None:
         elif mark[0] in ("]", ")", "}"):
             depth -= 1
         i = mark.end()
+        if depth > _DEEPEST:
+            break
         if depth == 0:
             more = _PLAIN.match(text, i)  # {hun}ter2}
             return (at, more.end() if more else i) if i - at > 2 else None
@@ -159,14 +164,15 @@ def is_value(value: str, strength: Strength, name: str = "") -> bool:
 
 
 _ORDINARY = frozenset(
-    """anonymous anon basic bearer digest plain login oauth openid token password saml ldap kerberos
-    gssapi ntlm negotiate jwt hmac iam mtls tls cert certificate apikey session cookie trust peer
-    scram ident radius pam sspi google github gitlab microsoft azure okta keycloak cognito
-    firebase supabase default internal external local remote custom native legacy optional failure
-    error success successful active inactive forbidden unknown current guest user admin owner
-    service system afternoon summer autumn winter public private readonly mobile browser desktop
-    server client worker console terminal interactive global request persistent permanent
-    temporary transient memory database redis middleware module header filesystem""".split()  # noqa: SIM905  a list of words to read
+    """anonymous anon authorization basic bearer digest plain login oauth openid token password
+    saml ldap kerberos gssapi ntlm negotiate jwt hmac iam mtls tls cert certificate apikey
+    session cookie trust peer scram ident radius pam sspi google github gitlab microsoft azure
+    okta keycloak cognito firebase supabase default internal external local remote custom native
+    legacy optional failure error success successful active inactive forbidden unknown current
+    guest user admin owner service system afternoon summer autumn winter public private readonly
+    mobile browser desktop server client worker console terminal interactive global request
+    persistent permanent temporary transient memory database redis middleware module header
+    filesystem""".split()  # noqa: SIM905  a list of words to read
 )
 """What stands after `auth:` and `session=` besides secrets: methods, states, places."""
 _CALL = re.compile(r"[A-Za-z_][\w.]{1,60}\([\w.,= ]*\)?")
@@ -183,13 +189,20 @@ def _is_weak_value(name: str, value: str) -> bool:
     if last in ("dsn", "url", "uri"):
         bare = re.fullmatch(r"\w+", value) is not None and looks_secret(value)
         return bare or (HIDDEN not in value and _ADDRESS.fullmatch(value) is not None)
+    if last == "header":  # "X-Api-Key" is the name of one
+        return value.lower() not in _ORDINARY and not re.fullmatch(r"[A-Za-z]+(-[A-Za-z]+)+", value)
+    if last == "hmac":
+        return looks_secret(value) and not re.match(
+            r"(?:hmac-?)?(?:sha|md)-?\d", value, re.IGNORECASE
+        )
     if last == "pin":
-        return value.isdigit() and 4 <= len(value) <= 8
-    if last in ("key", "code", "state", "nonce", "signature", "hmac", "salt", "credentialid"):
+        return value.isdigit() and 4 <= len(value) <= 12
+    if last in ("key", "code", "state", "nonce", "signature", "salt", "credentialid"):
         long_enough = len(value) >= (12 if last == "code" else 16)
-        varied = sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
         plain = re.fullmatch(r"[\w+/=.%~-]+", value) and not re.match(r"[a-z]+[-_:/.]", value)
-        return bool(long_enough and varied and plain)
+        if not (long_enough and plain):
+            return False
+        return sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
     if _CALL.fullmatch(value[:200]):
         return False
     if last in _LETTERS_ONLY and re.fullmatch(r"[A-Za-z]+", value):
@@ -197,5 +210,7 @@ def _is_weak_value(name: str, value: str) -> bool:
         plain = word in _ORDINARY or word.endswith(("ed", "ing")) or last in word
         return len(word) >= 6 and not plain
     if last in ("auth", "pass"):
-        return not re.fullmatch(r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*", value)
+        return not re.fullmatch(
+            r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*|Test[A-Z]\w*", value
+        )
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
