@@ -57,6 +57,8 @@ def test_what_follows_a_secret_stays():
 
 def test_what_is_around_a_secret_stays_whole():
     assert redact_text("Authorization: Digest x9") == f"Authorization: Digest {HIDDEN}"
+    sent = r"b'GET / HTTP/1.1\r\nAuthorization: Custom x9\r\nHost: a'"
+    assert redact_text(sent) == sent.replace("x9", HIDDEN)
     assert redact_text("password: !!str hunter2 # old") == f"password: !!str {HIDDEN} # old"
     found = redact_text("User(name='ana', password=SecretStr('hunter2'), age=7)")
     assert found == f"User(name='ana', password=SecretStr('{HIDDEN}'), age=7)"

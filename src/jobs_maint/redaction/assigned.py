@@ -56,6 +56,7 @@ _DIGEST = re.compile(
     r"""(\bDigest\s[^\n]{0,400}?\bresponse=\\?["']?)[0-9a-f]{16,}""", re.IGNORECASE
 )
 _HEADER_SCHEME = re.compile(r"[A-Za-z][\w-]{2,24}(?=[ \t]+\S)")
+_SCHEME_ONLY = re.compile(r"[A-Za-z][\w-]{2,24}[ \t]+\[redacted\]")
 _XML = re.compile(
     rf"""<(?:[\w.-]{{1,40}}:)?(?P<element>{_N})(?P<attributes>(?:\s[^<>]{{0,300}})?)(?<!/)>
          (?P<value>\s*(?:<!\[CDATA\[[^\]]*\]\]>|[^<]+))""",
@@ -130,6 +131,8 @@ def hide_assigned(text: str, rules: Rules) -> str:
         says_so = kind in _SAYS_SO or (kind == "wrapper" and name.startswith(_WRAPPERS))
         strength = Strength.STRONG if says_so else rules.strength(name)
         if strength is Strength.NONE or (kind in ("option", "listed") and len(name) == 1):
+            continue
+        if name.lower().endswith("authorization") and _SCHEME_ONLY.match(text, found.end()):
             continue
         if _ARN.search(text, max(0, found.start() - 120), found.start()):
             continue
