@@ -10,10 +10,10 @@ import difflib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -91,6 +91,9 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_TOO_DEEP = "it is nested too deeply"
+
+
 def _json(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -100,13 +103,15 @@ def _json(value: object) -> object:
         return json.loads(value, object_pairs_hook=_without_doubles)
     except json.JSONDecodeError as exc:
         raise ValueError(f"it is not valid JSON: {exc.msg} at character {exc.pos + 1}") from exc
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
 Retention = Annotated[timedelta | None, BeforeValidator(_duration)]
 """A span, or None for `never`."""
 Duration = Annotated[timedelta, BeforeValidator(_span)]
 Cron = Annotated[str, BeforeValidator(_cron)]
-"""Five cron fields (UTC), or empty for "off"."""
+"""Five cron fields or `@daily` and the like (UTC), or empty for "off"."""
 JsonText = BeforeValidator(_json)
 
 
@@ -151,15 +156,28 @@ class _ConfigFile(PydanticBaseSettingsSource):
         return found
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Does not wait for a pipe that nobody writes to."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _read_toml(path: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InvalidSettings(f"JOBS_CONFIG names {path}, which is not a regular file")
+            text = file.read().decode("utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as exc:
         raise InvalidSettings(
             f"JOBS_CONFIG names {path}, which cannot be read: {exc.strerror}"
         ) from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InvalidSettings(f"JOBS_CONFIG names {path}, which is not valid TOML: {exc}") from exc
+    except RecursionError:
+        raise InvalidSettings(
+            f"JOBS_CONFIG names {path}, which cannot be read: {_TOO_DEEP}"
+        ) from None
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -215,6 +233,8 @@ class OurSettings(BaseSettings):
             return cls(**overrides)
         except ValidationError as exc:
             raise InvalidSettings(cls._sentences(exc)) from None
+        except RecursionError:
+            raise InvalidSettings(f"A setting cannot be read: {_TOO_DEEP}") from None
 
     @classmethod
     def _refuse_unknown_names(cls, environ: Mapping[str, str]) -> None:

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["FINAL_STATUSES", "RESCUED", "SKIPPED", "VERBS", "Verb", "describe_state", "find_verb"]
+__all__ = [
+    "FINAL_STATUSES",
+    "RESCUED",
+    "SKIPPED",
+    "UNRECORDED",
+    "VERBS",
+    "Verb",
+    "describe_state",
+    "find_verb",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +112,8 @@ _STATES = {
 def describe_state(status: str) -> str:
     """A job's status as what follows "Job 12"; raw text where the status is not known."""
     return _STATES.get(status) or f"is {status}"
+
+
+UNRECORDED = (
+    "The error was not recorded: its worker has no recorder, or the worker does not know this task."
+)

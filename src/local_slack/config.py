@@ -105,11 +105,13 @@ class Config:
 def load_config(path: Path) -> Config:
     """Read a workspace file; raise `ConfigError` when it cannot be read or is not valid."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"{path}: is not valid TOML: {exc}") from exc
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
     try:
         return parse_config(table)
     except ConfigError as exc:

@@ -220,10 +220,31 @@ def test_a_file_that_is_not_there_is_named(monkeypatch, tmp_path):
         MaintSettings.load()
 
 
-def test_a_directory_is_no_file(monkeypatch, tmp_path):
-    monkeypatch.setenv("JOBS_CONFIG", str(tmp_path))
-    with pytest.raises(InvalidSettings, match="cannot be read"):
-        MaintSettings.load()
+def test_only_a_regular_file_is_read(monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", "/dev/zero"):
+        monkeypatch.setenv("JOBS_CONFIG", str(path))
+        with pytest.raises(InvalidSettings, match=r"is not a regular file|Is a directory"):
+            MaintSettings.load()
+
+
+def test_a_file_may_begin_with_a_mark_and_have_the_line_ends_of_windows(config):
+    config(b'\xef\xbb\xbf[jobs_maint]\r\nqueue = "q"\r\n')
+    assert MaintSettings.load().queue == "q"
+
+
+@pytest.mark.parametrize("depth", [200, 800, 3_000])
+def test_what_is_nested_too_deeply_is_refused(config, monkeypatch, depth):
+    nested = "[" * depth + "]" * depth
+    for text in (f"redact = {nested}", f"keep_failed = {nested}", ".".join("a" * depth) + " = 1"):
+        config(f"[jobs_maint]\n{text}\n")
+        with pytest.raises(InvalidSettings):
+            MaintSettings.load()
+    monkeypatch.delenv("JOBS_CONFIG")
+    for text in (nested, "[" * depth, '{"a":' * depth):
+        monkeypatch.setenv("JOBS_MAINT_REDACT", text)
+        with pytest.raises(InvalidSettings, match="JOBS_MAINT_REDACT"):
+            MaintSettings.load()
 
 
 @pytest.mark.parametrize("value", [None, "", "   "])

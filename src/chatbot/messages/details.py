@@ -36,7 +36,7 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
-from jobs_maint.verbs import describe_state
+from jobs_maint.verbs import UNRECORDED, describe_state
 
 __all__ = ["MESSAGES", "render_details", "render_details_view", "render_loading_view"]
 
@@ -212,7 +212,7 @@ def _attempts(job: JobDetails) -> list[Line]:
 def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part]:
     if last is None:
         if job.status == "failed":
-            return [context(["The error was not recorded: its worker has no recorder."])]
+            return [context([UNRECORDED])]
         return []
     if last.traceback is None:
         if last.kind != "error":

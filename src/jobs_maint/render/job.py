@@ -9,7 +9,7 @@ from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
-from jobs_maint.verbs import describe_state
+from jobs_maint.verbs import UNRECORDED, describe_state
 
 __all__ = ["PAGES"]
 
@@ -81,7 +81,7 @@ def _state(job: JobDetails) -> str:
 
 def _no_failures(job: JobDetails) -> str:
     if job.status == "failed":
-        return "The error was not recorded: its worker has no recorder."
+        return UNRECORDED
     return "None recorded."
 
 
