@@ -121,7 +121,19 @@ async def test_whoever_may_not_look_learns_which_right_is_missing_and_the_grant(
                 await ask(pool, ShowStats())
             with pytest.raises(kind, match=started):
                 await check_schema(pool)
+            if "SCHEMA" in started:  # these look at the catalogue alone
+                for action in (CheckSchema(), ApplySchema()):
+                    with pytest.raises(kind, match=started):
+                        await ask(pool, action)
 
+    run(bare_database_url, "CREATE SCHEMA empty")
+    empty = roles["jobs_app"] + "&options=-csearch_path%3Dempty"
+    async with open_pool(empty) as pool:
+        for action in (CheckSchema(), ApplySchema()):
+            with pytest.raises(
+                DatabaseUnavailable, match=f"GRANT USAGE, CREATE ON SCHEMA empty TO {app};"
+            ):
+                await ask(pool, action)
     grant = f"GRANT USAGE ON SCHEMA team TO {app};"
     await refused(roles["jobs_app"] + path, DatabaseUnavailable, grant, grant)
     run(bare_database_url, grant)

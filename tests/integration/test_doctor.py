@@ -477,8 +477,13 @@ async def test_a_schema_that_the_user_may_not_use_is_named(conn, database_url):
     try:
         async with open_pool(database_url.replace("postgres@", f"{name}@")) as pool:
             found = {f.check: f for f in (await examine(pool, HERE)).findings}
-        assert found["procrastinate_schema"].fix == f"GRANT USAGE ON SCHEMA public TO {name};"
-        assert found["procrastinate_schema"].level == "error"
+        for check in ("procrastinate_schema", "schema"):
+            assert found[check].fix == f"GRANT USAGE ON SCHEMA public TO {name};"
+            assert found[check].level == "error"
+        told = " ".join(f"{one.sentence} {one.fix}" for one in found.values())
+        assert "schema apply" not in told
+        assert "missing" not in told
+        assert found["privileges"].level == "warning"
     finally:
         await conn.execute(f"DROP ROLE {name}")
 

@@ -44,6 +44,11 @@ def test_a_job_that_went_on_after_its_worker_died_shows_that_attempt_and_no_talk
     assert "traceback" not in text
 
 
+def test_of_a_failed_job_without_a_record_both_reasons_are_named():
+    said = "its worker has no recorder, or the worker does not know this task."
+    assert f"The error was not recorded: {said}" in show_job("failed")
+
+
 def test_a_job_given_up_says_why_first_and_then_which_worker_it_was():
     given_up = run(4, 9, message=f"{WHO}; it was already put back 3 times", **LOST)
     lines = show_job("failed", given_up).splitlines()

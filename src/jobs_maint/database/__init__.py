@@ -13,7 +13,13 @@ from jobs_maint.database.connecting import (
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.failing import is_connection_lost, is_timeout, map_error, mapped_errors
 from jobs_maint.database.identity import identify_database
-from jobs_maint.database.lacking import ALL_RIGHTS, RIGHTS, explain_lack, find_elsewhere
+from jobs_maint.database.lacking import (
+    ALL_RIGHTS,
+    RIGHTS,
+    explain_lack,
+    find_elsewhere,
+    require_usage,
+)
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from jobs_maint.database.transactions import (
     Conn,
@@ -56,6 +62,7 @@ __all__ = [
     "note_why_not_connected",
     "open_pool",
     "parse_url",
+    "require_usage",
     "transaction",
     "undone_transaction",
 ]

@@ -15,7 +15,7 @@ from jobs_maint.database.transactions import Conn, fetch_all, transaction
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 from jobs_maint.sql import load_queries
 
-__all__ = ["ALL_RIGHTS", "RIGHTS", "Elsewhere", "explain_lack", "find_elsewhere"]
+__all__ = ["ALL_RIGHTS", "RIGHTS", "Elsewhere", "explain_lack", "find_elsewhere", "require_usage"]
 
 ALL_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RIGHTS: dict[str, tuple[str, ...]] = {
@@ -63,6 +63,25 @@ async def find_elsewhere(conn: Conn) -> Elsewhere | None:
             f"?options=-csearch_path%3D{rows[0]['schema']} to JOB_QUEUE_DATABASE_URL."
         ),
     )
+
+
+async def require_usage(conn: Conn, *, can_create: bool) -> None:
+    """Raises DatabaseUnavailable where this role cannot see whether the tables are there.
+
+    `can_create`: whether new tables would have a place; then a barred schema without any is
+    nobody's concern.
+    """
+    for row in await fetch_all(conn, load_queries("lacking")["find_barred"]):
+        if row["holds_jobs"]:
+            place, rights = f"Procrastinate's tables are in the schema {row['schema']}", "USAGE"
+        elif can_create:
+            continue
+        else:
+            place, rights = f"The search path names the schema {row['schema']}", "USAGE, CREATE"
+        raise DatabaseUnavailable(
+            f"{place}, which this user may not use. "
+            f"GRANT {rights} ON SCHEMA {row['quoted']} TO {row['login']};"
+        )
 
 
 async def explain_lack(pool: Pool, exc: BaseException) -> JobsMaintError | None:

@@ -12,6 +12,18 @@ SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
 
+-- name: find_barred
+-- Schemas on the search path that the role may not use, those with Procrastinate's tables first.
+SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
+       quote_ident(current_user) AS login, c.oid IS NOT NULL AS holds_jobs
+FROM pg_namespace n
+LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'procrastinate_jobs'
+                    AND c.relkind IN ('r', 'p')
+WHERE NOT has_schema_privilege(n.oid, 'USAGE')
+  AND n.nspname IN (SELECT replace(btrim(name, ' "'), '$user', current_user)
+                    FROM unnest(string_to_array(current_setting('search_path'), ',')) AS name)
+ORDER BY 4 DESC, 1;
+
 -- name: list_missing_rights (tables, rights)
 -- Of these pairs, the privileges that the current user lacks on an existing table.
 SELECT r.table_name, r.privilege, quote_ident(current_user) AS login

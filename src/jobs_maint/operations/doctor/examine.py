@@ -64,7 +64,9 @@ CHECKS = (
     Check("procrastinate", "Procrastinate version", schema.check_procrastinate),
     Check("procrastinate_schema", "Procrastinate's tables", schema.check_procrastinate_schema),
     Check("schema", "Tables of procrastinate-ops", schema.check_schema),
-    Check("privileges", "Privileges of the database user", schema.check_privileges),
+    Check(
+        "privileges", "Privileges of the database user", schema.check_privileges, "procrastinate"
+    ),
     Check("indexes", "Indexes", schema.check_indexes, "procrastinate"),
     Check("worker_rows", "Start and end of workers", database.check_worker_rows, "procrastinate"),
     Check(
@@ -152,8 +154,8 @@ async def _look(pool: Pool, patience: timedelta) -> AsyncIterator[Conn]:
 def _needs_tables(check: Check) -> Finding:
     return warning(
         check.name,
-        "This was not checked: the tables it reads are missing.",
-        "Apply the schema, then run `jobs-maint doctor` again.",
+        "This was not checked: this user does not see the tables it reads.",
+        "Do what the findings about tables say, then run `jobs-maint doctor` again.",
     )
 
 

@@ -74,6 +74,9 @@ def list_procrastinate_objects() -> list[tuple[str, str]]:
 async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     found = await fetch_one(conn, load_queries("schema")["find_tables"])
     if not found["ours"]:
+        elsewhere = await find_elsewhere(conn) if found["jobs_schema"] is None else None
+        if elsewhere is not None:
+            return error("schema", f"This was not checked: {elsewhere.found}", elsewhere.fix)
         return error("schema", "The database has no tables of procrastinate-ops.", _APPLY)
     applied = {
         row["number"] for row in await fetch_all(conn, load_queries("schema")["list_applied"])

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_maint import upstream
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, require_usage, transaction
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
@@ -173,7 +173,11 @@ def render_schema_sql() -> SchemaReport:
 
 
 async def _find(conn: Conn) -> dict[str, Any]:
-    return await fetch_one(conn, load_queries("schema")["find_tables"])
+    """Raises DatabaseUnavailable where the role may not look."""
+    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    if found["jobs_schema"] is None:
+        await require_usage(conn, can_create=found["current_schema"] is not None)
+    return found
 
 
 def _require_supported(found: dict[str, Any]) -> None:
