@@ -100,7 +100,10 @@ def build_mute(
 ) -> Action[Any]:
     found = _read_target("mute", target)
     if isinstance(found, int):
-        raise InvalidRequest("mute takes the name of a group, not of a job; `errors` shows names")
+        raise InvalidRequest(
+            "mute takes the name of a group, not of a job; `errors` shows the names, in its column "
+            "Group"
+        )
     if off and (span is not None or above is not None):
         raise InvalidRequest("mute --off takes neither --for nor --above: the mute ends now")
     if isinstance(found, Incident):

@@ -1,14 +1,15 @@
 -- Groups of errors with a memory.
 
 -- name: find_access
--- Whether this role may read the groups, and keep them; neither where the tables are not there.
+-- Whether this role may read the groups, and keep them; neither where the tables are not there, and not the second on a standby.
 SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT'), false) AS readable,
        coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT')
                 AND has_table_privilege(to_regclass('jobs_maint_groups'), 'INSERT')
                 AND has_table_privilege(to_regclass('jobs_maint_groups'), 'UPDATE')
                 AND has_table_privilege(to_regclass('jobs_maint_collected'), 'SELECT')
                 AND has_table_privilege(to_regclass('jobs_maint_collected'), 'INSERT')
-                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'UPDATE'), false)
+                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'UPDATE')
+                AND NOT current_setting('transaction_read_only')::boolean, false)
            AS writable;
 
 -- name: take_turn

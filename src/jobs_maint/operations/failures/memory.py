@@ -41,13 +41,14 @@ class Collected:
     """Another pass was counting, so this one did nothing."""
 
 
-async def remember_groups(pool: Pool) -> None:
-    """Passes until all is counted; never fails the rescue."""
+async def remember_groups(pool: Pool, *, passes: int | None = None) -> None:
+    """Passes until all is counted, or so many; never fails the rescue or the read that asks."""
     begun = time.monotonic()
     try:
         async with pool.connection() as conn:
             while not (await collect_groups(conn)).finished:
-                if time.monotonic() > begun + SECONDS:
+                passes = passes and passes - 1
+                if passes == 0 or time.monotonic() > begun + SECONDS:
                     break
     except (psycopg.Error, UnicodeError) as exc:  # of bytes that are no text, in SQL_ASCII
         emit("jobs_maint.groups_not_collected", logging.WARNING, reason=describe_error(exc)[1])

@@ -8,12 +8,15 @@ from jobs_maint.actions import ListErrors, ListFailed, MuteGroup, TakeGroup
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.models import ErrorsReport, FailedJobsReport
 from jobs_maint.operations.failures import acting, groups, newest
+from jobs_maint.operations.failures.memory import remember_groups
 
 __all__ = ["HANDLERS"]
 
 
 async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
     asked = call.action
+    if asked.grouped:
+        await remember_groups(call.pool, passes=1)
     return await read(
         call,
         lambda conn: newest.list_failed_jobs(
@@ -35,7 +38,9 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
 
 
 async def list_errors(call: Call[ListErrors]) -> ErrorsReport:
+    """What failed a moment ago is counted first, so that each group has its name."""
     asked = call.action
+    await remember_groups(call.pool, passes=1)
     return await read(
         call,
         lambda conn: groups.list_errors(

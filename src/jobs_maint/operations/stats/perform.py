@@ -11,6 +11,7 @@ from jobs_maint.database import Conn
 from jobs_maint.models import StatsReport
 from jobs_maint.operations.failures.alike import count_left_behind
 from jobs_maint.operations.failures.groups import list_errors
+from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.stats.queues import get_stats
 
 __all__ = ["HANDLERS"]
@@ -18,6 +19,8 @@ __all__ = ["HANDLERS"]
 
 async def show_stats(call: Call[ShowStats]) -> StatsReport:
     queue = call.action.queue
+    if call.action.errors:
+        await remember_groups(call.pool, passes=1)
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(
