@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 from tests.support.history import days, hours, minutes
 
+from chatbot.messages.groups import render_errors as render_groups
 from jobs_maint.actions import (
     Actor,
     Grant,
@@ -266,6 +267,27 @@ async def test_a_group_has_its_name_from_its_first_failure_on(pool, conn, fail):
     await conn.execute("RESET default_transaction_read_only")
     failed = await ask(pool, ListFailed(grouped=True))
     assert all(one.name for one in failed.groups)
+
+
+async def test_a_past_span_offers_what_is_failed_now(pool, conn, fail):
+    for n in range(3):
+        await fail(f"HTTP 503 from api-{n}", hours(3), task="app.hook", queue="webhook")
+    now = await conn.execute("SELECT now()")
+    [as_of] = await now.fetchone()
+    past = ListErrors(since=timedelta(hours=24), until=as_of - timedelta(hours=2))
+    report = await ask(pool, past)
+    assert [(one.count, one.failed_now, one.retriable) for one in report.groups] == [(3, 3, 3)]
+    assert "Preview retry of 3" in str(render_groups(report).blocks)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    report = await ask(pool, past)
+    assert [(one.count, one.failed_now) for one in report.groups] == [(3, 0)]
+    shown = str(render_groups(report).blocks)
+    assert "retried or cancelled since" in shown
+    assert "Preview retry" not in shown
+    assert "Show 3" not in shown
+    await fail("HTTP 503 from api-9", minutes(5), task="app.hook", queue="webhook")
+    [group] = (await ask(pool, past)).groups
+    assert (group.count, group.failed_now, group.retriable) == (3, 1, 1)  # as the button finds it
 
 
 async def test_without_the_tables_all_is_as_before_and_a_broken_one_stops_no_rescue(

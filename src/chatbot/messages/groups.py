@@ -194,7 +194,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     details = [Button("Details", GetJob(one).words()) for one in sample]
     if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
         return details
-    since = _look_back(report)
+    since = report.look_back
     wanted = replace(
         filter_like(group),
         queue=None if report.queue is None else escape_glob(report.queue),
@@ -202,7 +202,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         queues=report.queues,
     )
     exact = is_exact(wanted, group, report.groups, all_shown=not report.groups_not_shown)
-    if group.count == 1:
+    if group.count == 1 == failed:
         return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
     retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
     listed = replace(
@@ -214,14 +214,6 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         return [Button(f"Show {say_inexact(wanted)}", listed), *named]
     what = count(failed, "failure" if failed == group.count else "failed job")
     return [Button(f"Show {what}", listed), *retry]
-
-
-def _look_back(report: ErrorsReport) -> timedelta:
-    """What `--since` means is counted from now, for which whole hours are enough."""
-    if report.until is None:
-        return timedelta(seconds=report.since_seconds)
-    begin = report.until - timedelta(seconds=report.since_seconds)
-    return timedelta(hours=max(1, -(-(report.as_of - begin) // timedelta(hours=1))))
 
 
 def _notes(report: ErrorsReport) -> list[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import Report
@@ -201,6 +201,15 @@ class ErrorsReport(Report):
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
+
+    @property
+    def look_back(self) -> timedelta:
+        """What `--since` must be now to reach the span's beginning; of a past one whole hours."""
+        span = timedelta(seconds=self.since_seconds)
+        if self.until is None:
+            return span
+        hours = -(-(self.as_of - self.until + span) // timedelta(hours=1))
+        return timedelta(hours=max(1, hours))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ async def list_errors(
     """Groups of failures for good, largest first, compared with the span of the same length before.
 
     "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
-    shown. `still_failed`: also look which of them are failed now, where the span ends now.
+    shown. `still_failed`: also look which of their jobs are failed now: of all since the span
+    began, as a command with `--since` finds them.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -54,11 +55,7 @@ async def list_errors(
     end = as_of if until is None else min(until, as_of)
     window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
-    if still_failed and found.failed and until is None:
-        found = replace(
-            found, shown=await _add_failed_now(conn, found, window, queue, scope, rules)
-        )
-    return ErrorsReport(
+    report = ErrorsReport(
         as_of=as_of,
         since_seconds=since.total_seconds(),
         queue=queue,
@@ -72,12 +69,24 @@ async def list_errors(
         queues=queues,
         tasks=tasks,
     )
+    if not (still_failed and found.failed):
+        return report
+    span = report.look_back
+    return replace(
+        report, groups=await _add_failed_now(conn, found, window, span, queue, scope, rules)
+    )
 
 
 async def _add_failed_now(
-    conn: Conn, found: Groups, window: Window, queue: str | None, scope: QueueScope, rules: Rules
+    conn: Conn,
+    found: Groups,
+    window: Window,
+    since: timedelta,
+    queue: str | None,
+    scope: QueueScope,
+    rules: Rules,
 ) -> tuple[ErrorGroup, ...]:
-    queues, since, only = scope.like_patterns, window.until - window.since, window.filters()
+    queues, only = scope.like_patterns, window.filters()
     few = await find_failed_since(conn, since)
     ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
     params = {
