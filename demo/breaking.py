@@ -106,7 +106,8 @@ class Breaking:
         worker.kill()
         del self.workers[name]
         self.panel.tell(
-            f"*kill -9*: {name} is gone in the middle of job {job}, which stays “doing”. Ask"
+            f"*kill -9*: {name} (pid {worker.popen.pid}) is gone in the middle of job {job},"
+            " which stays “doing”. In a few seconds its beats are missed: then ask"
             f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the other worker"
             " does after half a minute."
         )

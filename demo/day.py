@@ -27,19 +27,21 @@ LOOK = 1.0
 
 @dataclass(frozen=True)
 class Trial:
-    """A step, and how it shows that it was done: a command was sent, or a row is in the audit."""
+    """A step, and how it shows that it was done: all its commands were sent, or so many rows are in
+    the audit."""
 
     step: Step
-    command: str = ""
+    commands: tuple[str, ...] = ()
     audited: str = ""
+    rows: int = 1
 
 
 def build_trials() -> list[Trial]:
     return [
-        Trial(Step("Look at the queues", "Send `/jobs stats`.", ANA), command="stats"),
+        Trial(Step("Look at the queues", "Send `/jobs stats`.", ANA), commands=("stats",)),
         Trial(
             Step("Find out why jobs fail", "`/jobs errors` groups them by their error.", ANA),
-            command="errors",
+            commands=("errors",),
         ),
         Trial(
             Step(
@@ -62,11 +64,11 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Lose a worker",
-                "Press *Kill a worker* below. `/jobs stuck` shows its job, `/jobs workers` who"
-                " is left.",
+                "Press *Kill a worker* below. Once it has been silent for some seconds, `/jobs"
+                " stuck` shows its job and `/jobs workers` who is left.",
                 ANA,
             ),
-            command="stuck",
+            commands=("stuck", "workers"),
         ),
         Trial(
             Step(
@@ -78,8 +80,12 @@ def build_trials() -> list[Trial]:
             audited="word = 'cancel' AND outcome = 'partly'",
         ),
         Trial(
-            Step("Read the day", "A digest comes by itself now and then; `/jobs digest` now.", ANA),
-            command="digest",
+            Step(
+                "Read the day",
+                "A digest comes by itself every three minutes. `/jobs digest` shows one at once.",
+                ANA,
+            ),
+            commands=("digest",),
         ),
         Trial(
             Step(
@@ -89,10 +95,11 @@ def build_trials() -> list[Trial]:
                 ADA,
             ),
             audited="word = 'discard' AND outcome IN ('done', 'partly')",
+            rows=2,
         ),
         Trial(
             Step("See who did what", "`/jobs audit` has every change and refusal.", ADA),
-            command="audit",
+            commands=("audit",),
         ),
     ]
 
@@ -166,21 +173,28 @@ class Day:
     async def _look(self) -> None:
         """Mark what was tried."""
         command = self.stage.slack.config.app.commands[0]
+        typed: set[str] = set()
         read = 0
         while True:
             sent = self.stage.slack.commands_sent
-            typed = {text.removeprefix(f"{command} ").split(" ")[0] for text in sent[read:]}
+            typed |= {text.removeprefix(f"{command} ").split(" ")[0] for text in sent[read:]}
             read = len(sent)
             for trial in self.trials:
                 if not trial.step.done and (
-                    trial.command in typed or await self._is_audited(trial.audited)
+                    (trial.commands and typed.issuperset(trial.commands))
+                    or await self._is_audited(trial)
                 ):
                     self.panel.finish(trial.step)
             await asyncio.sleep(LOOK)
 
-    async def _is_audited(self, condition: str) -> bool:
-        query = "SELECT 1 FROM jobs_maint_audit WHERE actor_kind = 'slack' AND "
-        return bool(condition and await self.stage.query(f"{query}{condition} LIMIT 1"))
+    async def _is_audited(self, trial: Trial) -> bool:
+        if not trial.audited:
+            return False
+        query = (
+            "SELECT count(DISTINCT action) FROM jobs_maint_audit WHERE actor_kind = 'slack' AND "
+        )
+        found = await self.stage.query(f"{query}{trial.audited}")
+        return bool(found[0][0] >= trial.rows)
 
     async def _tell_digests(self) -> None:
         told = 0
