@@ -235,7 +235,7 @@ async def use_page(url):
             assert not result.acked
             await turn("The bot is stopped", "The bot is back", on=False)
             await turn("Kill a worker", "in the middle of job")
-            await turn("Flood newsletter", "50,000 mails")
+            await turn("Flood newsletter", "50,000 mails at once")
             await read_until(lambda: len(replies) == 5)
             assert set(replies.values()) == {None}
         await stop_a_long_act(slack)
