@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from jobs_maint import audit
-from jobs_maint.actions import Action, Actor, QueueScope
+from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope
 from jobs_maint.database import Conn, Pool, mapped_errors, transaction
-from jobs_maint.errors import JobsMaintError
+from jobs_maint.errors import JobsMaintError, NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import ItemOutcome, ItemResult
 from jobs_maint.redaction import Rules
@@ -27,6 +27,7 @@ __all__ = [
     "open_run",
     "read",
     "record_items",
+    "require_every_queue",
     "write",
 ]
 
@@ -168,6 +169,19 @@ async def read(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:
 async def write(call: Call[Any], operation: Callable[[Conn], Awaitable[T]]) -> T:
     async with call.pool.connection() as conn, transaction(conn):
         return await operation(conn)
+
+
+def require_every_queue(call: Call[Any], in_reach: bool) -> None:
+    """Raises NotPermitted unless all that is acted on is in reach."""
+    if not in_reach:
+        raise NotPermitted(
+            f"You may not {call.action.verb} that concern more than "
+            f"{', '.join(call.scope.globs or ())}: this requires the role {call.action.role} on "
+            "every queue.",
+            needs=call.action.role,
+            has=call.actor.role,
+            queues=(EVERY_QUEUE,),
+        )
 
 
 async def record_items(

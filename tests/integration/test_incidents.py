@@ -76,7 +76,8 @@ async def test_no_worker_is_one_incident_with_all_that_waits_for_one(pool, conn,
     folded = {("queue_behind", "email"), ("queue_behind", "web")}
     assert await opened(pool) == {("no_worker", ""): folded}
     [one] = (await perform(pool, ANA, ListIncidents())).open
-    assert (one.facts, one.limit) == ({"waiting": 2}, 60.0)
+    each = {"email": {"waiting": 1}, "web": {"waiting": 1}}
+    assert (one.facts, one.limit) == ({"waiting": 2, "by_queue": each}, 60.0)
     assert 105 < one.value < 120
     assert one.since < one.opened_at - timedelta(minutes=19)  # since then email waits
     await fleet.beat(worker)
@@ -299,8 +300,10 @@ async def test_jobs_stuck_for_long_are_one_and_part_of_a_rescue_that_is_overdue(
                        " - interval '2 minutes' WHERE id = %s", (dead,))  # fmt: skip
     assert await opened(pool) == {("jobs_stuck", ""): set()}
     [one] = (await perform(pool, ANA, ListIncidents())).open
+    each = {queue: {"jobs": 1, "job_ids": [job], "task": "app.task"}
+            for queue, job in zip(("email", "web"), stuck, strict=True)}  # fmt: skip
     assert (one.facts, one.queues) == (
-        {"jobs": 2, "job_ids": stuck, "task": "app.task"}, ("email", "web")
+        {"jobs": 2, "job_ids": stuck, "task": "app.task", "by_queue": each}, ("email", "web")
     )  # fmt: skip
     await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs",
                    finished_ago=hours(1))  # fmt: skip

@@ -114,11 +114,18 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 -- The oldest first, so that the same ones are told in each pass. `at_least`: there were more failures
 -- than were counted.
 WITH newest AS MATERIALIZED (
-    SELECT task_name, fingerprint, job_id FROM jobs_maint_failures
+    SELECT task_name, fingerprint, queue_name, job_id FROM jobs_maint_failures
     WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
     ORDER BY failed_at DESC LIMIT 5000
 ), lately AS (
-    SELECT task_name, fingerprint, count(*) AS failures, max(job_id) AS job_id FROM newest GROUP BY 1, 2
+    SELECT task_name, fingerprint, queue_name, count(*) AS failures, max(job_id) AS job_id
+    FROM newest GROUP BY 1, 2, 3
+), counted AS (
+    SELECT g.name, lately.queue_name, sum(lately.failures)::bigint AS failures,
+           max(lately.job_id) AS job_id
+    FROM jobs_maint_groups g
+    JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
+    GROUP BY 1, 2
 ), told AS MATERIALIZED (
     SELECT subject AS name FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
     UNION
@@ -126,19 +133,22 @@ WITH newest AS MATERIALIZED (
     WHERE state = 'open' AND part ->> 'kind' = 'group'
 )
 SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message,
-       coalesce(sum(lately.failures), 0)::bigint AS failures,
+       coalesce(sum(counted.failures), 0)::bigint AS failures,
+       coalesce(jsonb_object_agg(counted.queue_name, jsonb_build_object(
+           'failures', counted.failures, 'job_id', counted.job_id))
+           FILTER (WHERE counted.failures > 0), '{}') AS by_queue,
        (SELECT count(*) = 5000 FROM newest) AS at_least,
-       coalesce(g.returned_at, g.first_at) AS since, max(lately.job_id) AS job_id,
+       coalesce(g.returned_at, g.first_at) AS since, max(counted.job_id) AS job_id,
        CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
        g.taken_by, g.taken_at, g.muted_above,
        CASE WHEN g.muted_until > now() AND g.muted_until <> 'infinity' THEN g.muted_until END AS muted_until
 FROM jobs_maint_groups g
 LEFT JOIN told USING (name)
-LEFT JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
+LEFT JOIN counted USING (name)
 WHERE told.name IS NOT NULL
    OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
        AND coalesce(g.muted_until <= now(), true))
-GROUP BY g.name, told.name HAVING told.name IS NOT NULL OR sum(lately.failures) >= %(least)s
+GROUP BY g.name, told.name HAVING told.name IS NOT NULL OR sum(counted.failures) >= %(least)s
 ORDER BY told.name IS NULL, since, g.name LIMIT %(most)s;
 
 -- name: find_uncollected

@@ -10,7 +10,8 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import DigestReport, ErrorGroup, Expiring, Incident, StatsReport
 from jobs_maint.operations.failures.grouping import Window, list_groups
-from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.incidents.reach import limit_to
+from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.stats.hours import count_ended
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules

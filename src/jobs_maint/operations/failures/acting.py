@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from jobs_maint import audit
 from jobs_maint.actions import MuteGroup, QueueScope, TakeGroup
-from jobs_maint.call import Call
+from jobs_maint.call import Call, require_every_queue
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.models import GroupReport
 from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.failures.placing import MOST_QUEUES
 from jobs_maint.operations.failures.states import Known
 from jobs_maint.operations.jobs.error_groups import refuse_unknown
 from jobs_maint.operations.session import get_time
@@ -31,7 +32,7 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             name = asked.target
             if isinstance(name, int):
                 name = await _find_group_of_job(conn, name, call.scope)
-            before = await _lock_group(conn, name, call.scope, "take")
+            before = await _lock_group(conn, call, name)
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)
@@ -42,7 +43,7 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
 async def mute_group(call: Call[MuteGroup]) -> GroupReport:
     asked = call.action
     async with call.pool.connection() as conn, transaction(conn):
-        before = await _lock_group(conn, asked.group, call.scope, "mute")
+        before = await _lock_group(conn, call, asked.group)
         values = {
             "name": before["name"],
             "seconds": asked.span.total_seconds() if asked.span is not None else None,
@@ -79,13 +80,19 @@ async def _find_group_of_job(conn: Conn, job_id: int, scope: QueueScope) -> str:
     return name
 
 
-async def _lock_group(conn: Conn, name: str, scope: QueueScope, word: str) -> dict[str, Any]:
-    """Raises InvalidRequest where no group has this name in the queues that the actor reaches."""
-    queries = load_queries("groups")
+async def _lock_group(conn: Conn, call: Call[Any], name: str) -> dict[str, Any]:
+    """Raises InvalidRequest where no group has this name in the queues that the actor reaches.
+
+    Raises NotPermitted where it occurs in others, too: what is said of it is said of all.
+    """
+    queries, scope = load_queries("groups"), call.scope
     await fetch_all(conn, load_queries("incidents")["lock_incident_of_group"], {"name": name})
     rows = await fetch_all(conn, queries["lock_group"], {"name": name})
     if not rows or not any(map(scope.covers, rows[0]["queues"])):
-        await refuse_unknown(conn, name, scope, lambda other: f"{word} {other}")
+        await refuse_unknown(conn, name, scope, lambda other: f"{call.action.word} {other}")
+    queues = rows[0]["queues"]
+    known = len(queues) < MOST_QUEUES or scope.globs is None
+    require_every_queue(call, known and all(map(scope.covers, queues)))
     return rows[0]
 
 

@@ -12,17 +12,17 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint import audit
 from jobs_maint.actions import (
-    EVERY_QUEUE,
     HoldIncident,
     MuteIncident,
     NoteIncidentTold,
     TakeIncident,
 )
-from jobs_maint.call import Call, write
+from jobs_maint.call import Call, require_every_queue, write
 from jobs_maint.database import Conn, fetch_all, transaction
-from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
-from jobs_maint.operations.incidents.stored import as_json, limit_to, read_incident, redact
+from jobs_maint.operations.incidents.reach import limit_to, reaches_all
+from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
@@ -73,7 +73,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
                 f"there is no incident I-{number}{_in_reach(call)}; `incidents` lists them"
             )
         if whole:
-            _require_all(call, found[0])
+            require_every_queue(call, reaches_all(call.scope, found[0]))
         now = await get_time(conn)
         done, changed = change(found[0], now)
         entry = HistoryEntry(
@@ -99,8 +99,11 @@ async def _mark_groups(
     conn: Conn, call: Call[Any], one: Incident, done: Done, before: str | None
 ) -> None:
     """Whoever is on an incident is on its groups of errors, and what mutes it mutes them."""
-    [seen] = limit_to(call.scope, [one])
-    names = [part.subject for part in (one.lead, *seen.folded) if part.kind is IncidentKind.GROUP]
+    names = [
+        part.subject
+        for part in (one.lead, *one.folded)
+        if part.kind is IncidentKind.GROUP and all(map(call.scope.covers, part.queues))
+    ]
     if not names:
         return
     queries = load_queries("groups")
@@ -113,19 +116,6 @@ async def _mark_groups(
 
 def _in_reach(call: Call[Any]) -> str:
     return "" if call.scope.globs is None else " in the queues that your role reaches"
-
-
-def _require_all(call: Call[Any], one: Incident) -> None:
-    """Raises NotPermitted where it concerns more than the role reaches."""
-    if call.scope.globs is None or (one.queues and all(map(call.scope.covers, one.queues))):
-        return
-    raise NotPermitted(
-        f"You may not {call.action.verb} that concern more than {', '.join(call.scope.globs)}: "
-        f"this requires the role {call.action.role} on every queue.",
-        needs=call.action.role,
-        has=call.actor.role,
-        queues=(EVERY_QUEUE,),
-    )
 
 
 async def hold_incident(call: Call[HoldIncident]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
 
 from jobs_maint.actions import Limits, QueueScope
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory
+from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory, Stuck
 from jobs_maint.operations.incidents.schedules import (
     judge_digests,
     judge_maintenance,
@@ -57,7 +57,11 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
         since = max(signs) if signs else min(begun) if begun else None
         if since is not None and (now - since).total_seconds() >= limits.no_worker:
             seconds = (now - since).total_seconds()
-            facts = {"waiting": sum(measured.waiting.values())}
+            waiting = measured.waiting
+            facts = {
+                "waiting": sum(waiting.values()),
+                "by_queue": {queue: {"waiting": jobs} for queue, jobs in waiting.items()},
+            }
             yield Condition(kind, "", seconds, limits.no_worker, since, (), facts)
         return
     if fleet.queues is None or fleet.unknown:
@@ -122,6 +126,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "state": "regressed" if back else "new",
                 "quiet_seconds": one.quiet_seconds,
                 "job_id": one.job_id,
+                "by_queue": one.by_queue,
                 **dict(_list_marks(one)),
             }
             yield Condition(
@@ -148,8 +153,15 @@ def _judge_stuck(measured: Measured, limits: Limits) -> Iterator[Condition]:
             IncidentKind.JOBS_STUCK, "", seconds, limits.jobs_stuck, stuck[0].since,
             tuple(sorted({one.queue for one in stuck})),
             {"jobs": len(stuck), "job_ids": [one.job_id for one in stuck[:5]],
-             "task": stuck[0].task},
+             "task": stuck[0].task, "by_queue": dict(_sort_stuck(stuck))},
         )  # fmt: skip
+
+
+def _sort_stuck(stuck: Sequence[Stuck]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for queue in sorted({one.queue for one in stuck}):
+        some = [one for one in stuck if one.queue == queue]
+        ids = [one.job_id for one in some[:5]]
+        yield queue, {"jobs": len(some), "job_ids": ids, "task": some[0].task}
 
 
 def _judge_recorders(measured: Measured, limits: Limits) -> Iterator[Condition]:

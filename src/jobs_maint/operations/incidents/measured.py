@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 __all__ = [
     "Digest",
@@ -87,6 +88,7 @@ class Group:
     muted_until: datetime | None = None
     muted_above: int | None = None
     at_least: bool = False
+    by_queue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

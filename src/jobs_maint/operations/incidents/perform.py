@@ -19,7 +19,8 @@ from jobs_maint.operations.incidents.acting import (
     note_told,
     take_incident,
 )
-from jobs_maint.operations.incidents.stored import limit_to, read_incident, redact
+from jobs_maint.operations.incidents.reach import limit_to
+from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.incidents.watching import watch_incidents
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries

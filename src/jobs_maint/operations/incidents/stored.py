@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from jobs_maint.actions import QueueScope
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Told
 from jobs_maint.operations.incidents.measured import Memory
 from jobs_maint.operations.incidents.steps import FLAPPING, Case, Key
@@ -17,7 +16,6 @@ from jobs_maint.redaction import Rules, redact_text
 
 __all__ = [
     "as_json",
-    "limit_to",
     "read_case",
     "read_incident",
     "read_memory",
@@ -164,30 +162,6 @@ def _read_condition(stored: Mapping[str, Any]) -> Condition:
 def _read_entry(stored: Mapping[str, Any]) -> HistoryEntry:
     at = datetime.fromisoformat(stored["at"])
     return HistoryEntry(**{**stored, "kind": IncidentKind(stored["kind"]), "at": at})
-
-
-def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ...]:
-    """Those that concern a queue in reach, or none in particular; without queues out of reach."""
-    return tuple(_cut(one, scope) for one in found if _reaches(scope, one.queues))
-
-
-def _reaches(scope: QueueScope, queues: Sequence[str]) -> bool:
-    return not queues or any(map(scope.covers, queues))
-
-
-def _cut(one: Incident, scope: QueueScope) -> Incident:
-    if scope.globs is None:
-        return one
-    return replace(
-        one,
-        queues=tuple(filter(scope.covers, one.queues)),
-        folded=tuple(
-            replace(other, queues=tuple(filter(scope.covers, other.queues)))
-            for other in one.folded
-            if _reaches(scope, other.queues)
-        ),
-        history=tuple(entry for entry in one.history if entry.by or entry.kind == one.kind),
-    )
 
 
 def redact(one: Incident, rules: Rules) -> Incident:

@@ -1,0 +1,93 @@
+"""What of an incident a role is shown that reaches some queues only, and whether it reaches all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobs_maint.actions import QueueScope
+from jobs_maint.models import Condition, Incident, IncidentKind
+
+__all__ = ["limit_to", "reaches_all"]
+
+MOST_IDS = 5
+
+
+def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ...]:
+    """Those that concern a queue in reach, or none in particular; without queues out of reach."""
+    if scope.globs is None:
+        return tuple(found)
+    return tuple(_cut(one, scope) for one in found if _reaches(scope, one))
+
+
+def reaches_all(scope: QueueScope, one: Incident) -> bool:
+    """Whether all that it concerns is in reach; what is about no queue concerns all."""
+    if scope.globs is None:
+        return True
+    parts = (one.lead, *one.folded)
+    return all(part.queues and all(map(scope.covers, part.queues)) for part in parts)
+
+
+def _reaches(scope: QueueScope, one: Incident | Condition) -> bool:
+    if one.kind is IncidentKind.GROUP and "by_queue" in one.facts:
+        return any(map(scope.covers, one.facts["by_queue"]))
+    return not one.queues or any(map(scope.covers, one.queues))
+
+
+def _cut(one: Incident, scope: QueueScope) -> Incident:
+    facts, value = _cut_facts(one, scope), _cut_value(one, scope)
+    is_part = value != one.value
+    folded = tuple(other for other in one.folded if _reaches(scope, other))
+    seen = {one.key, *(other.key for other in folded)}
+    history = (
+        entry if (entry.kind, entry.subject) in seen
+        else replace(entry, kind=one.kind, subject=one.subject, value=value)
+        for entry in one.history
+        if entry.by or (entry.kind, entry.subject) in seen
+    )  # fmt: skip
+    return replace(
+        one,
+        value=value,
+        worst=value if is_part else one.worst,
+        queues=tuple(filter(scope.covers, one.queues)),
+        facts=facts,
+        folded=tuple(
+            replace(
+                other,
+                value=_cut_value(other, scope),
+                queues=tuple(filter(scope.covers, other.queues)),
+                facts=_cut_facts(other, scope),
+            )
+            for other in folded
+        ),
+        history=tuple(replace(entry, value=value) if is_part else entry for entry in history),
+    )
+
+
+def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any]:
+    """Counts and jobs of the queues in reach, and no text of a job that may be in another."""
+    all_queues: Mapping[str, Mapping[str, Any]] | None = one.facts.get("by_queue")
+    if all_queues is None:
+        return one.facts
+    own = {queue: facts for queue, facts in all_queues.items() if scope.covers(queue)}
+    if len(own) == len(all_queues):
+        return one.facts
+    cut = {name: fact for name, fact in one.facts.items() if name != "message"}
+    for name in cut:
+        found = [facts[name] for facts in own.values() if name in facts]
+        if name in {"waiting", "jobs"}:
+            cut[name] = sum(found)
+        elif name == "job_ids":
+            cut[name] = sorted(job_id for ids in found for job_id in ids)[:MOST_IDS]
+        elif name in {"job_id", "task"} and found:
+            cut[name] = max(found)
+    return {**cut, "by_queue": own}
+
+
+def _cut_value(one: Incident | Condition, scope: QueueScope) -> float:
+    """Of a group, its failures; of other kinds it is how long it lasts, or of one queue."""
+    if one.kind is not IncidentKind.GROUP or "by_queue" not in one.facts:
+        return one.value
+    own = (facts for queue, facts in one.facts["by_queue"].items() if scope.covers(queue))
+    return float(sum(facts["failures"] for facts in own))

@@ -1,0 +1,135 @@
+"""Who may reach some queues only sees, takes and mutes nothing of the others."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from psycopg.types.json import Jsonb
+from tests.integration.test_incidents import see
+from tests.support.fleet import Fleet
+from tests.support.history import hours, minutes
+
+from jobs_maint.actions import (
+    Actor,
+    Grant,
+    Limits,
+    ListErrors,
+    ListIncidents,
+    MuteGroup,
+    MuteIncident,
+    Role,
+    TakeGroup,
+    TakeIncident,
+)
+from jobs_maint.errors import NotPermitted
+from jobs_maint.models import IncidentKind
+from jobs_maint.perform import perform
+from jobs_maint.render import build_data, render_text
+
+ANA = Actor.shell("ana", "host")
+EVA = Actor("slack", "U0EVA", "eva", "C1", (Grant(Role.OPERATOR, queues=("web*",)),))
+GROUPS = Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
+
+
+@pytest.fixture
+async def shared(pool, conn, make_job):
+    """One error in web and in ledger, whose first message is of ledger; its jobs, by queue."""
+    await Fleet(pool, conn, make_job).start_worker()
+    jobs = {}
+    for queue, times in (("ledger", 6), ("web", 2)):
+        jobs[queue] = [
+            await make_job(status="failed", queue=queue, error=f"payment of {queue} 7 refused",
+                           finished_ago=minutes(30 - n))
+            for n in range(times)
+        ]  # fmt: skip
+    await conn.execute("UPDATE jobs_maint_failures SET fingerprint = '2:shared'")
+    return jobs
+
+
+async def show(pool, actor):
+    report = await perform(pool, actor, ListIncidents())
+    return report, json.dumps(build_data(report)) + render_text(report, width=200)
+
+
+async def test_a_group_of_other_queues_too_is_neither_taken_nor_muted(pool, conn, shared):
+    for _ in range(2):
+        await see(pool, GROUPS)
+    [group] = (await perform(pool, EVA, ListErrors(None, hours(1)))).groups
+    for action in (
+        TakeGroup(group.name), TakeGroup(shared["web"][0]), TakeGroup(group.name, drop=True),
+        MuteGroup(group.name, hours(1)), MuteGroup(group.name), MuteIncident(1),
+    ):  # fmt: skip
+        with pytest.raises(NotPermitted, match=r"more than web\*.* on every queue") as refused:
+            await perform(pool, EVA, action)
+        assert "ledger" not in str(refused.value)
+    assert (await perform(pool, EVA, TakeIncident(1))).incident.taken_by == EVA.label
+    [group] = (await perform(pool, ANA, ListErrors(None, hours(1)))).groups
+    assert (group.taken_by, group.muted_until) == (None, None)
+    assert (await perform(pool, ANA, MuteGroup(group.name, hours(1)))).muted_until is not None
+
+
+async def test_of_an_incident_only_what_is_of_the_own_queues_is_shown(pool, conn, shared):
+    for _ in range(2):
+        await see(pool, GROUPS)
+    report, told = await show(pool, EVA)
+    [one] = report.open
+    assert (one.value, one.worst, one.queues) == (2.0, 2.0, ("web",))
+    assert (one.facts["job_id"], one.facts["by_queue"].keys()) == (shared["web"][-1], {"web"})
+    assert "2 failures in the last hour" in told
+    assert "ledger" not in told
+    assert {entry.value for entry in one.history} == {2.0}
+    [one] = (await show(pool, ANA))[0].open
+    assert (one.value, one.facts["job_id"]) == (8.0, max(map(max, shared.values())))
+    assert one.facts["message"] == "payment of ledger 7 refused"
+    for _ in range(2):
+        await see(pool, Limits(kinds=frozenset()))
+    [over] = (await show(pool, EVA))[0].recent
+    assert (over.value, "message" in over.facts) == (2.0, False)
+    # In none of hers it fails now.
+    await conn.execute("TRUNCATE jobs_maint_incidents; DELETE FROM jobs_maint_failures"
+                       " WHERE queue_name = 'web'")  # fmt: skip
+    for _ in range(2):
+        await see(pool, GROUPS)
+    report, told = await show(pool, EVA)
+    assert (report.open, report.hidden_incidents) == ((), 1)
+
+
+async def test_jobs_that_wait_or_are_stuck_are_counted_in_the_own_queues(pool, conn, make_job):
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    more = {"status": "doing", "worker_id": worker, "deferred_ago": hours(1)}
+    stuck = [
+        await make_job(queue=queue, task=f"app.{queue}", **more)
+        for queue in ("ledger", "web", "ledger")
+    ]
+    for queue in ("web", "ledger", "ledger"):
+        await make_job(queue=queue)
+    await fleet.beat(worker, *stuck)
+    await fleet.fall_silent(minutes(20))
+    limits = Limits(kinds=frozenset({IncidentKind.NO_WORKER, IncidentKind.JOBS_STUCK}))
+    for _ in range(2):
+        await see(pool, limits)
+    report, told = await show(pool, EVA)
+    [one] = report.open
+    assert (one.facts["waiting"], one.folded[0].facts["job_ids"]) == (1, [stuck[1]])
+    assert (one.folded[0].facts["jobs"], one.folded[0].facts["task"]) == (1, "app.web")
+    assert "No worker is alive; 1 job waits." in told
+    assert "ledger" not in told
+    [one] = (await show(pool, ANA))[0].open
+    assert (one.facts["waiting"], one.folded[0].facts["jobs"]) == (3, 3)
+
+
+async def test_an_incident_is_muted_by_who_reaches_all_that_is_folded_into_it(pool, conn, make_job):
+    await Fleet(pool, conn, make_job).start_worker()
+    for queue, ago in (("web", 3), ("ledger", 2)):
+        await make_job(queue=queue, deferred_ago=hours(ago))
+    for _ in range(2):
+        await see(pool)
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert (one.queues, one.folded[0].queues) == (("web",), ("ledger",))
+    with pytest.raises(NotPermitted, match="on every queue"):
+        await perform(pool, EVA, MuteIncident(1))
+    assert "ledger" not in (await show(pool, EVA))[1]
+    await conn.execute("UPDATE jobs_maint_incidents SET folded = %s", (Jsonb([]),))
+    assert (await perform(pool, EVA, MuteIncident(1))).done == "muted"
