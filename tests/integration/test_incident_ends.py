@@ -74,7 +74,9 @@ async def test_the_last_worker_that_dies_ends_no_incident_of_a_queue(pool, conn,
     unknown = await fleet.start_worker(beats=False)
     assert await now_open(pool) == {("no_worker", "b")}  # nobody knows to what it listens
     await fleet.beat(unknown)
-    assert await end(pool) == ("🟢 A worker listens to b again", "good")
+    assert await end(pool) == ("🟢 Workers are back", "good")
+    [one] = (await perform(pool, ANA, ListIncidents())).recent
+    assert [part.subject for part in one.past] == ["b"]
 
 
 @pytest.mark.parametrize(

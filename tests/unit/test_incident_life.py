@@ -82,7 +82,44 @@ def test_queues_behind_for_want_of_a_worker_are_one_incident_and_one_message(wat
     assert [other.subject for other in one.folded] == ["web"]
     assert watch.see(passes=2) == []
     assert len(watch.all) == 1
-    assert steps(watch) == ["opened", "cause", "folded", "folded", "remains", "resolved"]
+    assert steps(watch) == ["opened", "cause", "folded", "folded", "over", "remains", "resolved"]
+
+
+def test_an_incident_tells_one_story_to_its_end(watch):
+    """Of what it is named after, with what else there was, each with its worst."""
+    mail, web, pdf = (lambda value, name=name: bad(BEHIND, name, value) for name in ("m", "w", "p"))
+    watch.see(mail(960.0), web(900.0), pdf(900.0), passes=2)
+    watch.see(mail(1_000.0), web(950.0), passes=3)
+    watch.see(mail(1_000.0), web(950.0), pdf(910.0), passes=2)  # told already
+    begun = watch.now
+    [one] = watch.see(web(920.0), pdf(1_200.0), passes=2)
+    assert (one.subject, [part.subject for part in one.past]) == ("p", ["m"])
+    [one] = watch.see(web(980.0), pdf(930.0))
+    assert (one.value, one.worst, one.folded[0].worst) == (930.0, 1_200.0, 980.0)
+    watch.now += timedelta(minutes=20)
+    [one] = watch.see(web(980.0), pdf(930.0), mail(901.0), passes=2)  # later than others open
+    assert {part.subject for part in one.folded} == {"w", "m"}
+    assert watch.see(web(980.0), passes=2)[0].subject == "w"
+    assert watch.see(passes=2) == []
+    [case] = watch.all.values()
+    one = case.incident
+    assert (one.subject, one.worst, one.queues) == ("m", 1_000.0, ("m",))
+    assert {part.subject: part.worst for part in one.past} == {"p": 1_200.0, "w": 980.0}
+    assert begun < one.ended_at < one.resolved_at == watch.now - PASS
+    told = [(step.what, step.subject) for step in one.history]
+    assert told == [
+        ("opened", "m"), ("folded", "p"), ("folded", "w"), ("over", "m"), ("remains", "p"),
+        ("folded", "m"), ("over", "p"), ("over", "m"), ("remains", "w"), ("resolved", "m"),
+    ]  # fmt: skip
+    [one] = watch.see(web(901.0), passes=2)
+    assert (one.id, one.subject, one.past, one.times) == (1, "w", (), 2)
+
+
+def test_why_it_is_over_is_of_what_it_is_named_after(watch):
+    watch.see(bad(BEHIND, "m", 960.0), bad(BEHIND, "w"), passes=2)
+    watch.see(bad(BEHIND, "w"), passes=2, end=lambda one: "cancelled")
+    watch.see(passes=2)
+    assert (watch.all[1].incident.subject, watch.all[1].incident.why) == ("m", "cancelled")
 
 
 def test_an_incident_that_turns_out_to_be_part_of_another_is_merged_into_the_older(watch):

@@ -9,7 +9,15 @@ from tests.unit.test_replies import buttons, shown
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
-from chatbot.setup.sample_incidents import ANA, ENTRIES, KINDS, life, list_incidents, over
+from chatbot.setup.sample_incidents import (
+    ANA,
+    ENTRIES,
+    KINDS,
+    life,
+    list_incidents,
+    over,
+    tell_story,
+)
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import HistoryEntry, IncidentKind, IncidentReport
@@ -94,6 +102,17 @@ def test_what_became_part_of_another_incident_is_no_green():
     assert text(part).startswith("🟡 webhook is 23 min behind: part of I-12 now.")
 
 
+def test_parts_that_are_over_are_lines_of_the_one_story():
+    one, done = tell_story()
+    assert text(one).startswith("🔴 webhook is 23 min behind.\n")
+    assert "Over since 11:56 UTC: email up to 27 min behind." in text(one)
+    assert text(done).splitlines()[:3] == [
+        "🟢 email is no longer behind: its jobs were cancelled.",
+        "From 11:37 UTC to 11:56 UTC · 27 min at worst.",
+        "Also: webhook up to 25 min behind, until 12:00 UTC.",
+    ]
+
+
 def test_an_error_is_quoted_and_its_jobs_are_found_from_its_beginning_on():
     message = render_incident(GROUP, NOW)
     assert "ConnectTimeout: POST https://hooks.example.com/orders/88123 timed out" in message.text
@@ -122,11 +141,12 @@ def test_the_thread_tells_each_step_in_a_line():
         "11:56 UTC  <@U0ANA> muted it.",
         "11:57 UTC  Back: no worker is alive.",
         "11:58 UTC  The cause: no worker listens to reports.",
+        "11:59 UTC  No worker listens to reports, but its jobs were cancelled.",
         "11:59 UTC  What remains: email is behind, 12 min.",
         "12:00 UTC  Workers are back.",
     ]
     many = render_entries(NO_WORKER, ENTRIES * 5, NOW).text.splitlines()
-    assert many[0] == "20 earlier changes, not shown"
+    assert many[0] == "25 earlier changes, not shown"
     assert len(many) == 21
 
 

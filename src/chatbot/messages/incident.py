@@ -38,7 +38,7 @@ from chatbot.messages.words import cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import is_good, is_muted, say_condition, say_person, say_reason
+from jobs_maint.render import is_good, is_muted, say_condition, say_past, say_person, say_reason
 
 __all__ = [
     "offer_buttons",
@@ -99,7 +99,7 @@ def say_over(incident: Incident) -> str:
     end = say_end(incident, incident.why)
     if say_reason(incident.kind, incident.why):
         return f"{end}."
-    lasted = (incident.resolved_at or incident.seen_at) - find_begin(incident)
+    lasted = (incident.ended_at or incident.seen_at) - find_begin(incident)
     return f"{end} after {format_age(lasted)}."
 
 
@@ -109,7 +109,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
     if incident.state == "resolved":
         return _tell_end(incident, as_of)
     lines = [tell_begin(incident, as_of), _tell_times(incident)]
-    lines += [*_tell_folded(incident), tell_who(incident, as_of)]
+    lines += [*_tell_folded(incident), *_tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
     return [*lines, [say_kind(incident).advice]]
@@ -158,6 +158,22 @@ def _tell_folded(incident: Incident) -> list[Line]:
     return lines
 
 
+def _tell_past(incident: Incident, as_of: datetime) -> list[Line]:
+    """Parts of it that are over, the worst first, a line each."""
+    lines: list[Line] = []
+    for one in incident.past[:MOST_FOLDED]:
+        said = cut(defuse(say_past(one)), 160)
+        if incident.state == "open":
+            lines.append(["Over since ", when(one.over_at or as_of, as_of), f": {said}."])
+        elif one.over_at and incident.ended_at and one.over_at > incident.ended_at:
+            lines.append([f"Also: {said}, until ", when(one.over_at, as_of), "."])
+        else:
+            lines.append([f"Also: {said}."])
+    if more := len(incident.past) - len(lines):
+        lines.append([f"And {more:,} more."])
+    return lines
+
+
 def _say_within(part: Condition, most: int) -> str:
     """Within a sentence; names of queues, tasks and errors stay as they are typed."""
     said = cut(defuse(say_condition(part)), most)
@@ -197,11 +213,11 @@ def tell_who(incident: Incident, as_of: datetime) -> Line:
 
 def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
     line: list[Span | str] = ["From ", when(find_begin(incident), as_of)]
-    line += [" to ", when(incident.resolved_at or as_of, as_of)]
+    line += [" to ", when(incident.ended_at or as_of, as_of)]
     line += [_tell_worst(incident), "."]
     if incident.times > 1:
         line.append(f" It came {incident.times} times.")
-    lines: list[Line] = [line]
+    lines: list[Line] = [line, *_tell_past(incident, as_of)]
     if incident.taken_by is not None:
         lines.append([name_actor(incident.taken_by), " was on it."])
     if incident.kind in COUNTED:

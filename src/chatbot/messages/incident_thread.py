@@ -42,13 +42,13 @@ def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: d
 
 
 def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
-    parts: list[Incident | Condition] = [incident, *incident.folded]
+    parts: list[Incident | Condition] = [incident, *incident.folded, *incident.past]
     key = (entry.kind, entry.subject)
     kind = next((part for part in parts if part.key == key), entry)
     named, size = say_kind(kind).named, say_size(entry.kind, entry.value)
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
-    if entry.what == "resolved":
+    if entry.what in {"over", "resolved"}:
         return [f"{say_end(kind, entry.why or 'good')}."]
     if entry.what in _STEPS:
         also = _say_also(entry, incident)

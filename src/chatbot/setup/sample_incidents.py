@@ -21,7 +21,7 @@ from jobs_maint.models import (
     IncidentsReport,
 )
 
-__all__ = ["ENTRIES", "KINDS", "life", "list_incidents", "messages_of_incidents"]
+__all__ = ["ENTRIES", "KINDS", "life", "list_incidents", "messages_of_incidents", "tell_story"]
 
 ANA = "slack:U0ANA (ana)"
 BOOKS = {"*webhook*": "https://wiki.example.com/webhooks"}
@@ -80,6 +80,22 @@ def life(one: Incident) -> Iterator[tuple[str, Incident]]:
     yield "over", over(taken)
 
 
+def tell_story() -> tuple[Incident, Incident]:
+    """Of two queues the one that it is named after has caught up; then the other one has, too."""
+    kind, worst = IncidentKind.QUEUE_BEHIND, 1620.0
+    mail = Condition(kind, "email", 780.0, 300.0, ago(13), ("email",), worst=worst, over_at=ago(4))
+    web = replace(KINDS[2], worst=1500.0)
+    opened = HistoryEntry(ago(13), "opened", kind, "email", 780.0)
+    over = HistoryEntry(ago(4), "over", kind, "email", worst, why="cancelled")
+    open_ = replace(web, past=(mail,), history=(opened, over))
+    ended = HistoryEntry(NOW, "resolved", kind, "email", 780.0, why="cancelled")
+    done = replace(
+        open_, state="resolved", resolved_at=NOW, subject="email", worst=worst, queues=("email",),
+        past=(replace(web.lead, over_at=NOW),), history=(opened, over, ended),
+    )  # fmt: skip
+    return open_, done
+
+
 ENTRIES = (
     HistoryEntry(ago(12), "folded", IncidentKind.QUEUE_BEHIND, "email", 300.0),
     HistoryEntry(ago(9), "worse", IncidentKind.NO_WORKER, "", 300.0),
@@ -87,6 +103,7 @@ ENTRIES = (
     HistoryEntry(ago(4), "muted", IncidentKind.NO_WORKER, "", 540.0, ANA),
     HistoryEntry(ago(3), "back", IncidentKind.NO_WORKER, "", 660.0),
     HistoryEntry(ago(2), "cause", IncidentKind.NO_WORKER, "reports", 660.0),
+    HistoryEntry(ago(1), "over", IncidentKind.NO_WORKER, "reports", 660.0, why="cancelled"),
     HistoryEntry(ago(1), "remains", IncidentKind.QUEUE_BEHIND, "email", 720.0),
     HistoryEntry(NOW, "resolved", IncidentKind.NO_WORKER, "", 840.0),
 )
@@ -106,6 +123,8 @@ def messages_of_incidents() -> Iterator[tuple[str, str, bool, Message]]:
     merged = HistoryEntry(NOW, "merged", IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, "I-12")
     part = replace(over(KINDS[2]), history=(*KINDS[2].history, merged))
     yield "incident: part of another", "", False, render_incident(part, NOW)
+    for title, one in zip(("one part is over", "all parts are over"), tell_story(), strict=True):
+        yield f"incident: {title}", "", False, render_incident(one, NOW, BOOKS)
     yield "incident: thread", "", False, render_entries(KINDS[0], ENTRIES, NOW)
 
     def shown(title: str, typed: str, result: Any) -> tuple[str, str, bool, Message]:

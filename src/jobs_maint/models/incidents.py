@@ -54,6 +54,7 @@ class Condition:
     one unit: failures for `failures_high` and `group`, seconds for the others. `since`: when it
     really began, where that is known. `queues`: those it concerns; none where it is about no queue.
     `facts`: what a message names, by kind: `docs/reference/json.md`. Texts in it are the team's.
+    `worst`, `over_at`: as part of an incident.
     """
 
     kind: IncidentKind
@@ -63,6 +64,8 @@ class Condition:
     since: datetime | None = None
     queues: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    worst: float | None = None
+    over_at: datetime | None = None
 
     @property
     def key(self) -> tuple[IncidentKind, str]:
@@ -75,14 +78,15 @@ class HistoryEntry:
 
     `what`: `opened`; `worse` (twice the value last told); `cause` (it turned out to be what `kind`
     and `subject` say now); `folded` (another condition with the same cause); `back` (within the
-    quiet time after it was over); `remains` (its cause is gone, this is left); `merged` (it is part
+    quiet time after it was over); `over` (what it was is over, and `why`; `value` is its worst);
+    `remains` (this is left); `merged` (it is part
     of the incident `by` now); `resolved`, and `why`; `taken`, `dropped`, `muted`, `unmuted` by
     somebody.
     """
 
     at: datetime
     what: Literal[
-        "opened", "worse", "cause", "folded", "back", "remains", "merged", "resolved",
+        "opened", "worse", "cause", "folded", "back", "over", "remains", "merged", "resolved",
         "taken", "dropped", "muted", "unmuted",
     ]  # fmt: skip
     kind: IncidentKind
@@ -96,10 +100,12 @@ class HistoryEntry:
 class Incident:
     """Conditions with one cause, from the first that was seen to the end of the last.
 
-    `kind`, `subject`, `value`, `limit`, `queues` and `facts` are those of the condition that leads
-    now. It may change: a queue is behind, then it shows that no worker is alive. `folded`: the
-    others. `times`: how often it came back within the quiet time, and the first. `flapping`: it
-    came so often that it is over only after the quiet time.
+    `kind`, `subject`, `value`, `worst`, `limit`, `queues` and `facts` are those of the condition
+    that leads now. It may change: a queue is behind, then it shows that no worker is alive; the
+    workers are back, and the queue remains. Once it is over, they are of what it was named after.
+    `folded`: the others; `past`: those that are over. `times`: how often it came back within the
+    quiet time, and the first. `flapping`: it came so often that it is over only after the quiet
+    time.
     """
 
     id: int
@@ -116,6 +122,7 @@ class Incident:
     queues: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     folded: tuple[Condition, ...] = ()
+    past: tuple[Condition, ...] = ()
     times: int = 1
     flapping: bool = False
     taken_by: str | None = None
@@ -140,8 +147,28 @@ class Incident:
     @property
     def lead(self) -> Condition:
         return Condition(
-            self.kind, self.subject, self.value, self.limit, None, self.queues, self.facts
+            self.kind,
+            self.subject,
+            self.value,
+            self.limit,
+            None,
+            self.queues,
+            self.facts,
+            self.worst,
         )
+
+    @property
+    def head(self) -> tuple[IncidentKind, str]:
+        """What it is named after: what it opened with, came back with or was caused by."""
+        heads = [one for one in self.history if one.what in {"opened", "back", "cause"}]
+        return (heads[-1].kind, heads[-1].subject) if heads else self.key
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When what leads it was over; others may have lasted longer."""
+        own = [one for one in self.history if (one.kind, one.subject) == self.key]
+        told = [one for one in own if one.what in {"opened", "back", "cause", "folded", "over"}]
+        return told[-1].at if told and told[-1].what == "over" else self.resolved_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from jobs_maint.render.conditions import (
     is_muted,
     say_condition,
     say_incident,
+    say_past,
     say_reason,
 )
 from jobs_maint.render.coverage import say_coverage
@@ -49,6 +50,7 @@ __all__ = [
     "say_coverage",
     "say_expiring",
     "say_incident",
+    "say_past",
     "say_person",
     "say_reason",
     "say_state",

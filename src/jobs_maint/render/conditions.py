@@ -10,7 +10,7 @@ from jobs_maint.models import Condition, Incident, IncidentKind, Why
 from jobs_maint.render.safe import short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["is_good", "is_muted", "say_condition", "say_incident", "say_reason"]
+__all__ = ["is_good", "is_muted", "say_condition", "say_incident", "say_past", "say_reason"]
 
 _REASONS: Mapping[Why, str] = {
     "cancelled": "its jobs were cancelled",
@@ -49,21 +49,21 @@ def say_incident(one: Incident, until: datetime) -> str:
         span = f"since {begin} UTC"
     else:
         span = f"{begin}–{ended.astimezone(UTC):%H:%M} UTC"
-    return f"{span}: {_name(one)}"
+    return f"{span}: {say_past(one)}"
 
 
-def _name(what: Incident) -> str:
-    """What it was, whether or not it is over."""
-    subject = what.subject
+def say_past(what: Incident | Condition) -> str:
+    """What it was at its worst, whether or not it is over; a name for use in a sentence."""
+    subject, worst = what.subject, what.value if what.worst is None else what.worst
     match what.kind:
         case IncidentKind.NO_WORKER:
             return f"no worker for {subject}" if subject else "no worker"
         case IncidentKind.QUEUE_BEHIND:
-            return f"{subject} up to {format_age(what.worst)} behind"
+            return f"{subject} up to {format_age(worst)} behind"
         case IncidentKind.FAILURES_HIGH:
-            return f"up to {count_noun(round(what.worst), 'failure')} of {subject} in 15 min"
+            return f"up to {count_noun(round(worst), 'failure')} of {subject} in 15 min"
         case IncidentKind.GROUP:
-            failures = count_noun(round(what.worst), "failure")
+            failures = count_noun(round(worst), "failure")
             return f"{_name_group(what)}, up to {failures} in an hour"
         case IncidentKind.JOBS_STUCK:
             return "jobs without a live worker"

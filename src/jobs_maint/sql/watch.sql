@@ -130,7 +130,7 @@ WITH newest AS MATERIALIZED (
     SELECT subject AS name FROM jobs_maint_incidents WHERE state = 'open' AND kind = 'group'
     UNION
     SELECT part ->> 'subject' FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
-    WHERE state = 'open' AND part ->> 'kind' = 'group'
+    WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
 )
 SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message,
        coalesce(sum(counted.failures), 0)::bigint AS failures,

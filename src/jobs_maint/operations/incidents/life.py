@@ -87,6 +87,10 @@ def _place(
         also = [part for other in others for part in other.conditions]
         _swap(cases, first, steps.promote(first, condition, also, now))
         return
+    for case in is_open:
+        if condition.key in {one.key for one in case.incident.past}:
+            _swap(cases, case, steps.fold(case, condition, now))
+            return
     if alike := _find_alike(condition, is_open, now):
         _swap(cases, alike, steps.fold(alike, condition, now))
         return

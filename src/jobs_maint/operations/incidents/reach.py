@@ -38,8 +38,11 @@ def _reaches(scope: QueueScope, one: Incident | Condition) -> bool:
 def _cut(one: Incident, scope: QueueScope) -> Incident:
     facts, value = _cut_facts(one, scope), _cut_value(one, scope)
     is_part = value != one.value
-    folded = tuple(other for other in one.folded if _reaches(scope, other))
-    seen = {one.key, *(other.key for other in folded)}
+    folded, past = (
+        tuple(_cut_part(other, scope) for other in parts if _reaches(scope, other))
+        for parts in (one.folded, one.past)
+    )
+    seen = {one.key, *(other.key for other in (*folded, *past))}
     history = (
         entry if (entry.kind, entry.subject) in seen
         else replace(entry, kind=one.kind, subject=one.subject, value=value)
@@ -52,16 +55,20 @@ def _cut(one: Incident, scope: QueueScope) -> Incident:
         worst=value if is_part else one.worst,
         queues=tuple(filter(scope.covers, one.queues)),
         facts=facts,
-        folded=tuple(
-            replace(
-                other,
-                value=_cut_value(other, scope),
-                queues=tuple(filter(scope.covers, other.queues)),
-                facts=_cut_facts(other, scope),
-            )
-            for other in folded
-        ),
+        folded=folded,
+        past=past,
         history=tuple(replace(entry, value=value) if is_part else entry for entry in history),
+    )
+
+
+def _cut_part(one: Condition, scope: QueueScope) -> Condition:
+    value = _cut_value(one, scope)
+    return replace(
+        one,
+        value=value,
+        worst=one.worst if value == one.value else value,
+        queues=tuple(filter(scope.covers, one.queues)),
+        facts=_cut_facts(one, scope),
     )
 
 

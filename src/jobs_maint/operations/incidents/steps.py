@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
 from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.story import (
+    end_all,
+    keep_worst,
+    lead_by,
+    leave,
+    note,
+    take_back,
+)
 
 __all__ = [
     "FLAPPING",
@@ -90,7 +97,7 @@ def start(condition: Condition, now: datetime, muted_until: datetime | None) -> 
         taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
         muted_until=muted_until if muted_until and muted_until > now else None,
     )
-    return Case(_note(incident, "opened", now), 1, now)
+    return Case(note(incident, "opened", now), 1, now)
 
 
 def refresh(
@@ -106,45 +113,48 @@ def refresh(
     """
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
-    over: list[tuple[datetime, Why]] = []
+    over: list[tuple[Condition, Why]] = []
     for condition in case.conditions:
         key = condition.key
         missed = case.absent.get(key)
         if key in found:
-            there.append(found[key])
+            there.append(keep_worst(found[key], condition))
             continue
         why = end(condition)
         waits = why in _PATIENT or (case.incident.flapping and why != "off")
         if why and missed and now - missed >= (quiet if waits else timedelta()):
-            over.append((missed, why))
+            over.append((replace(condition, over_at=missed), why))
             continue
         there.append(condition)
         if missed or why:
             absent[key] = missed or now
     if not there:
-        at, why = max(at for at, _ in over), over[0][1]
-        ended = replace(case.incident, state="resolved", resolved_at=at)
-        return _revise(case, _note(ended, "resolved", at, why=why), now, {})
+        return _revise(case, end_all(case.incident, over), now, {})
     lead, *folded = there
     is_another = lead.key != case.incident.key
     if is_another:
         lead, *folded = sorted(there, key=rank)
-    incident = _lead(case.incident, lead, folded)
+    incident = lead_by(leave(case.incident, over), lead, folded)
     if lead.key in found:  # not with an old value, which of most kinds is the age at that time
         incident = replace(incident, seen_at=now)
     if is_another:
-        incident = _note(incident, "remains", now)
+        incident = note(incident, "remains", now)
     elif lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
-        incident = _note(incident, "worse", now)
+        incident = note(incident, "worse", now)
     return _revise(case, incident, now, absent)
 
 
 def fold(case: Case, condition: Condition, now: datetime) -> Case:
-    """It has the same cause."""
-    folded = [*case.incident.folded, condition]
-    incident = _lead(case.incident, case.incident.lead, folded)
-    entry = HistoryEntry(now, "folded", condition.kind, condition.subject, condition.value)
-    incident = replace(incident, history=(*incident.history, entry))
+    """It has the same cause, or is a part of it that is back: that is told once."""
+    condition, incident = take_back(case.incident, condition)
+    incident = lead_by(incident, incident.lead, [*incident.folded, condition])
+    told = [
+        one.what for one in incident.history
+        if (one.kind, one.subject) == condition.key and one.at >= case.began
+    ]  # fmt: skip
+    if not told or told[-1] == "over":
+        entry = HistoryEntry(now, "folded", condition.kind, condition.subject, condition.value)
+        incident = replace(incident, history=(*incident.history, entry))
     return _revise(case, incident, now, case.absent)
 
 
@@ -154,16 +164,17 @@ def promote(case: Case, cause: Condition, also: Sequence[Condition], now: dateti
     Where only a part of it follows from that, what leads it may be no less a cause.
     """
     if rank(case.incident.lead)[:2] <= rank(cause)[:2]:
-        with_it = _lead(case.incident, case.incident.lead, [*case.incident.folded, *also])
+        with_it = lead_by(case.incident, case.incident.lead, [*case.incident.folded, *also])
         return fold(replace(case, incident=with_it), cause, now)
-    incident = _lead(case.incident, cause, [*case.conditions, *also])
-    return _revise(case, _note(replace(incident, seen_at=now), "cause", now), now, case.absent)
+    cause, incident = take_back(case.incident, cause)
+    incident = lead_by(incident, cause, [*case.conditions, *also])
+    return _revise(case, note(replace(incident, seen_at=now), "cause", now), now, case.absent)
 
 
 def merge(case: Case, into: str, now: datetime) -> Case:
     """It turned out to be part of another incident."""
     ended = replace(case.incident, state="resolved", resolved_at=now)
-    return _revise(case, _note(ended, "merged", now, into), now, {})
+    return _revise(case, note(ended, "merged", now, into), now, {})
 
 
 def reopen(case: Case, condition: Condition, now: datetime) -> Case:
@@ -176,32 +187,9 @@ def reopen(case: Case, condition: Condition, now: datetime) -> Case:
         seen_at=now,
         times=times,
         flapping=times >= FLAPPING,
+        past=(),
     )
-    return _revise(case, _note(_lead(incident, condition, []), "back", now), now, {})
-
-
-def _lead(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
-    begun = [one.since for one in (lead, *folded) if one.since is not None]
-    same = lead.key == incident.key
-    return replace(
-        incident,
-        kind=lead.kind,
-        subject=lead.subject,
-        value=lead.value,
-        worst=max(lead.value, incident.worst) if same else lead.value,
-        limit=lead.limit,
-        queues=lead.queues,
-        facts=lead.facts,
-        folded=tuple(folded),
-        since=min([incident.since, *begun]),
-    )
-
-
-def _note(
-    incident: Incident, what: Any, at: datetime, by: str | None = None, why: Why | None = None
-) -> Incident:
-    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, why)
-    return replace(incident, history=(*incident.history, entry))
+    return _revise(case, note(lead_by(incident, condition, []), "back", now), now, {})
 
 
 def _last_told(incident: Incident) -> float:
@@ -220,6 +208,7 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
     is_news = (
         len(incident.history) > len(before.history)
         or [one.key for one in incident.folded] != [one.key for one in before.folded]
+        or len(incident.past) != len(before.past)
         or ((incident.value, incident.folded) != (before.value, before.folded)
             and now - case.revised_at >= pause)
     )  # fmt: skip

@@ -31,6 +31,7 @@ TEXTS = {"message", "error"}
 
 
 def read_incident(row: Mapping[str, Any]) -> Incident:
+    parts = [*map(_read_condition, row["folded"])]
     return Incident(
         id=row["id"],
         kind=IncidentKind(row["kind"]),
@@ -45,7 +46,8 @@ def read_incident(row: Mapping[str, Any]) -> Incident:
         limit=row["value_limit"],
         queues=tuple(row["queues"]),
         facts=row["facts"],
-        folded=tuple(map(_read_condition, row["folded"])),
+        folded=tuple(one for one in parts if one.over_at is None),
+        past=tuple(one for one in parts if one.over_at is not None),
         times=row["times"],
         flapping=row["times"] >= FLAPPING,
         taken_by=row["taken_by"],
@@ -79,7 +81,7 @@ def write_case(case: Case, *, new: bool = False) -> dict[str, Any]:
         "value_limit": one.limit,
         "queues": list(one.queues),
         "facts": Jsonb(dict(one.facts)),
-        "folded": Jsonb(list(map(as_json, one.folded))),
+        "folded": Jsonb(list(map(as_json, (*one.folded, *one.past)))),
         "absent": Jsonb(absent),
         "times": one.times,
         "history": Jsonb(list(map(as_json, one.history))),
@@ -148,12 +150,13 @@ def as_json(value: Condition | HistoryEntry) -> dict[str, Any]:
 
 
 def _read_condition(stored: Mapping[str, Any]) -> Condition:
-    since = stored["since"]
+    since, over_at = stored["since"], stored.get("over_at")
     return Condition(
         **{
             **stored,
             "kind": IncidentKind(stored["kind"]),
             "since": datetime.fromisoformat(since) if since else None,
+            "over_at": datetime.fromisoformat(over_at) if over_at else None,
             "queues": tuple(stored["queues"]),
         }
     )
@@ -169,10 +172,13 @@ def redact(one: Incident, rules: Rules) -> Incident:
     return replace(
         one,
         facts=_redact_facts(one.facts, rules),
-        folded=tuple(
-            replace(other, facts=_redact_facts(other.facts, rules)) for other in one.folded
-        ),
+        folded=tuple(_redact_part(other, rules) for other in one.folded),
+        past=tuple(_redact_part(other, rules) for other in one.past),
     )
+
+
+def _redact_part(part: Condition, rules: Rules) -> Condition:
+    return replace(part, facts=_redact_facts(part.facts, rules))
 
 
 def _redact_facts(facts: Mapping[str, Any], rules: Rules) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""What an incident is named after, and what else is part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from jobs_maint.models import Condition, HistoryEntry, Incident, Why
+
+__all__ = ["end_all", "keep_worst", "lead_by", "leave", "note", "take_back"]
+
+
+def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
+    begun = [one.since for one in (lead, *folded) if one.since is not None]
+    same = lead.key == incident.key
+    return replace(
+        incident,
+        kind=lead.kind,
+        subject=lead.subject,
+        value=lead.value,
+        worst=max(lead.value, lead.worst or 0.0, incident.worst if same else 0.0),
+        limit=lead.limit,
+        queues=lead.queues,
+        facts=lead.facts,
+        folded=tuple(folded),
+        since=min([incident.since, *begun]),
+    )
+
+
+def note(
+    incident: Incident, what: Any, at: datetime, by: str | None = None, why: Why | None = None
+) -> Incident:
+    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, why)
+    return replace(incident, history=(*incident.history, entry))
+
+
+def keep_worst(condition: Condition, before: Condition) -> Condition:
+    return replace(condition, worst=max(condition.value, before.worst or before.value))
+
+
+def leave(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
+    """Parts of it are over; it goes on. Of what it is named after, its thread tells that."""
+    for one, why in over:
+        incident = replace(incident, past=(*incident.past, one))
+        if one.key in {incident.key, incident.head}:
+            worst = one.worst or one.value
+            entry = HistoryEntry(one.over_at or incident.seen_at, "over", *one.key, worst, why=why)
+            incident = replace(incident, history=(*incident.history, entry))
+    return incident
+
+
+def end_all(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
+    """All of it is over: it is told as what it was named after, with the others as its parts."""
+    past = {one.key: one for one in (*incident.past, *(one for one, _ in over))}
+    at = max(one.over_at for one in past.values() if one.over_at)
+    whys = {(one.kind, one.subject): one.why for one in incident.history if one.what == "over"}
+    whys |= {one.key: why for one, why in over}
+    head = past.pop(incident.head, None) or past.pop(incident.key)
+    seen_at = incident.seen_at if head.key == incident.key else head.over_at or at
+    ended = replace(
+        lead_by(incident, head, ()),
+        state="resolved", resolved_at=at, seen_at=seen_at, past=tuple(past.values()),
+    )  # fmt: skip
+    return note(ended, "resolved", at, why=whys.get(head.key))
+
+
+def take_back(incident: Incident, condition: Condition) -> tuple[Condition, Incident]:
+    """It may have been over already: then it is as bad as it was at its worst."""
+    before = next((one for one in incident.past if one.key == condition.key), condition)
+    past = tuple(one for one in incident.past if one is not before)
+    return keep_worst(condition, before), replace(incident, past=past)
