@@ -11,7 +11,9 @@ from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
 from chatbot.messages.incident import render_incident
-from jobs_maint.actions import Actor, DigestPlan, Limits, ListIncidents
+from chatbot.messages.incident_words import find_buttons
+from jobs_maint.actions import Actor, DigestPlan, Limits, ListIncidents, ShowStats
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
@@ -77,6 +79,25 @@ async def test_the_last_worker_that_dies_ends_no_incident_of_a_queue(pool, conn,
     assert await end(pool) == ("🟢 Workers are back", "good")
     [one] = (await perform(pool, ANA, ListIncidents())).recent
     assert [part.subject for part in one.past] == ["b"]
+
+
+async def test_a_queue_with_an_empty_name_is_a_queue(pool, conn, fleet, make_job):
+    worker = await fleet.start_worker()
+    await listen(conn, worker, "a")
+    await make_job(queue="", deferred_ago=minutes(20))
+    assert await now_open(pool) == {("no_worker", '""')}
+    report = await perform(pool, ANA, ListIncidents())
+    [one] = report.open
+    assert (one.queues, one.folded[0].queues) == (("",), ("",))
+    message = render_incident(one, report.as_of).text
+    assert message.startswith('🔴 No worker listens to ""; 1 job waits.')
+    assert "no worker is alive" not in message.lower()
+    await listen(conn, worker, "a", "")
+    assert await now_open(pool) == {("queue_behind", '""')}
+    report = await perform(pool, ANA, ListIncidents())
+    assert "jobs-maint stats ''" in render_text(report, width=200)
+    words = [one.words for one in find_buttons(report.open[0])]
+    assert parse_words(split_text(words[0]), "slack").action == ShowStats("")
 
 
 @pytest.mark.parametrize(

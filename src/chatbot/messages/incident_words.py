@@ -195,7 +195,7 @@ def find_buttons(incident: Incident) -> list[Button]:
     """What shows more of it and, of a group while it lasts, what retries its jobs."""
     facts = incident.facts
     several = any(one.kind is incident.kind for one in incident.folded)
-    queue = None if several else incident.subject
+    queue = None if several else next(iter(incident.queues), incident.subject)
     action: Action[Any]
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND:

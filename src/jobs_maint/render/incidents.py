@@ -78,7 +78,7 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
 def _see(what: Incident) -> str:
     """The words that show more of it."""
     several = any(one.kind is what.kind for one in what.folded)
-    queue = "" if several else f" {shlex.quote(what.subject)}"
+    queue = "" if several else f" {shlex.quote(next(iter(what.queues), what.subject))}"
     if what.kind is IncidentKind.QUEUE_BEHIND:
         return f"stats{queue}"
     if what.kind is IncidentKind.FAILURES_HIGH:

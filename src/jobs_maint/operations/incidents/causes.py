@@ -40,11 +40,11 @@ def rank(condition: Condition) -> tuple[int, bool, float, str]:
 def absorbs(cause: Condition, other: Condition) -> bool:
     """Whether `other` follows from `cause`. A part of the whole does too."""
     if cause.kind is IncidentKind.NO_WORKER and other.kind in _NEED_A_WORKER:
-        return cause.subject in {"", *other.queues, other.facts.get("queue")}
+        return not cause.subject or not set(cause.queues).isdisjoint(other.queues)
     if cause.kind is other.kind:
         return cause.subject == "" != other.subject
     if cause.kind is IncidentKind.MAINTENANCE_OVERDUE:
         return cause.subject == "rescue" and other.kind is IncidentKind.JOBS_STUCK
     if cause.kind is IncidentKind.FAILURES_HIGH:
-        return other.kind is IncidentKind.GROUP and cause.subject in other.queues
+        return other.kind is IncidentKind.GROUP and cause.queues[0] in other.queues
     return False

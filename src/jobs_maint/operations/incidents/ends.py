@@ -56,7 +56,7 @@ def list_jobs(there: list[Condition]) -> list[int]:
 
 def _end_of_no_worker(ends: Ends, one: Condition) -> Why | None:
     fleet = ends.measured.fleet
-    if not one.queues:
+    if not one.subject:
         return "good" if fleet.live else None
     [queue] = one.queues
     if fleet.live and (fleet.queues is None or queue in fleet.queues):
@@ -80,9 +80,9 @@ def _end_of_queue_behind(ends: Ends, one: Condition) -> Why | None:
 
 def _end_of_failures(ends: Ends, one: Condition) -> Why | None:
     """None where nobody knows what is usual."""
-    failed = sum(some.failed for some in ends.measured.failures if some.queue == one.subject)
+    failed = sum(some.failed for some in ends.measured.failures if some.queue in one.queues)
     known = any(
-        some.queue == one.subject and find_failure_limit(some, ends.limits) is not None
+        some.queue in one.queues and find_failure_limit(some, ends.limits) is not None
         for some in ends.measured.failures
     )
     return "good" if failed < ends.limits.few or known else None

@@ -48,6 +48,11 @@ def find_limit(queue: str, limits: Limits) -> float | None:
     return None
 
 
+def _name(queue: str) -> str:
+    """As a subject: an empty one is the whole, not the queue with an empty name."""
+    return queue or '""'
+
+
 def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterator[Condition]:
     """Whether any worker lives, and whether each queue with ready jobs has one."""
     now, fleet, kind = measured.now, measured.fleet, IncidentKind.NO_WORKER
@@ -70,7 +75,7 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
         seconds = (now - one.since).total_seconds()
         if one.queue not in fleet.queues and seconds >= limits.no_worker:
             yield Condition(
-                kind, one.queue, seconds, limits.no_worker, one.since, (one.queue,),
+                kind, _name(one.queue), seconds, limits.no_worker, one.since, (one.queue,),
                 {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
                  "task": one.task},
             )  # fmt: skip
@@ -82,8 +87,8 @@ def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
         seconds = (measured.now - one.since).total_seconds()
         if limit is not None and seconds >= limit:
             yield Condition(
-                IncidentKind.QUEUE_BEHIND, one.queue, seconds, limit, one.since, (one.queue,),
-                {"job_id": one.job_id, "task": one.task},
+                IncidentKind.QUEUE_BEHIND, _name(one.queue), seconds, limit, one.since,
+                (one.queue,), {"job_id": one.job_id, "task": one.task},
             )  # fmt: skip
 
 
@@ -94,7 +99,7 @@ def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:
             continue
         usual = expect_failures(one.usual)
         yield Condition(
-            IncidentKind.FAILURES_HIGH, one.queue, one.failed, limit, None, (one.queue,),
+            IncidentKind.FAILURES_HIGH, _name(one.queue), one.failed, limit, None, (one.queue,),
             {"usual": usual, "ended": max(one.ended, one.failed)},
         )  # fmt: skip
 
