@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from tests.support.fleet import Fleet
 from tests.support.history import days, hours, minutes
 
+from chatbot.messages.incident import render_incident
 from jobs_maint.actions import (
     Actor,
     DigestPlan,
@@ -21,6 +22,7 @@ from jobs_maint.actions import (
 from jobs_maint.crons import find_last_tick
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA, BOT = Actor.shell("ana", "host"), Actor.task("chatbot:watch")
@@ -133,6 +135,38 @@ async def test_a_queue_is_behind_by_its_oldest_ready_job(pool, conn, fleet, make
     assert (one.folded[0].limit, one.folded[0].queues) == (400.0, ("email",))
     await conn.execute("DELETE FROM procrastinate_jobs WHERE queue_name IN ('due', 'email')")
     assert await over(pool, limits)
+
+
+async def test_a_job_that_waits_for_a_lock_is_told_as_that(pool, conn, fleet, make_job):
+    """Unless others have waited too long, too, which wait for a worker."""
+    worker = await fleet.start_worker()
+    holder = await make_job(queue="other", status="doing", worker_id=worker, lock="{acc} 7")
+    await fleet.beat(worker, holder)
+    waits = await make_job(queue="web", lock="{acc} 7", deferred_ago=minutes(31))
+    for _ in range(60):
+        await make_job(queue="web", lock="{acc} 7", deferred_ago=minutes(20))
+    young = await make_job(queue="web", deferred_ago=minutes(1))
+    assert await opened(pool) == {("queue_behind", "web"): set()}
+    report = await perform(pool, ANA, ListIncidents())
+    [one] = report.open
+    assert (one.facts["job_id"], one.facts["holder"], one.facts["lock"]) == (
+        waits, holder, "{acc} 7"
+    )  # fmt: skip
+    said = f"web is 31 min behind: its oldest job waits for a lock of job {holder}."
+    message = render_incident(one, report.as_of).text
+    assert said in message
+    assert f"Job {holder} runs and holds the lock {{acc}} 7." in message
+    shell = render_text(report, width=200)
+    assert said in shell
+    assert f"jobs-maint status {holder}" in shell
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '15 min'"
+                       " WHERE job_id = %s", (young,))  # fmt: skip
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE lock IS NOT NULL AND id > %s"
+                       " AND id %% 3 > 0", (waits,))  # fmt: skip
+    await see(pool)
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert (one.facts["job_id"], "holder" in one.facts) == (young, False)
+    assert 15 * 60 < one.value < 17 * 60
 
 
 async def test_a_queue_that_no_worker_listens_to(pool, conn, fleet, make_job):

@@ -117,8 +117,19 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
         kind = _OF_A_QUEUE
     if isinstance(what, Incident) and what.kind is IncidentKind.MAINTENANCE_OVERDUE:
         kind = replace(kind, advice=_FAILED) if what.facts.get("job_id") else kind
+    if isinstance(what, Incident) and what.facts.get("holder"):
+        kind = replace(kind, advice=_say_lock(what.facts))
     name = _name(what)
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
+
+
+def _say_lock(facts: Mapping[str, Any]) -> str:
+    """Braces of the lock's name are no fields."""
+    lock = cut(first_lines(str(facts["lock"]), 1, 80), 80).replace("{", "{{").replace("}", "}}")
+    job = facts["holder"]
+    return (
+        f"Job {job} runs and holds the lock {lock}. See whether it hangs; more workers do not help."
+    )
 
 
 def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:
@@ -198,6 +209,8 @@ def find_buttons(incident: Incident) -> list[Button]:
     queue = None if several else next(iter(incident.queues), incident.subject)
     action: Action[Any]
     match incident.kind:
+        case IncidentKind.QUEUE_BEHIND if facts.get("holder"):
+            action = GetJob(int(facts["holder"]))
         case IncidentKind.QUEUE_BEHIND:
             workers = Button("Show workers", ListWorkers().words())
             return [Button("Details", ShowStats(queue).words()), workers]

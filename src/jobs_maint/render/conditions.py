@@ -100,7 +100,9 @@ def say_condition(what: Incident | Condition) -> str:
         some = count_noun(waiting, "job") + (" or more" if waiting >= MOST_COUNTED else "")
         return f"{none}; {some} {'waits' if waiting == 1 else 'wait'}"
     if kind is IncidentKind.QUEUE_BEHIND:
-        return f"{subject} is {format_age(what.value)} behind"
+        holder = facts.get("holder")
+        why = f": its oldest job waits for a lock of job {holder}" if holder else ""
+        return f"{subject} is {format_age(what.value)} behind{why}"
     if kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual", 0.0)))
         failed = count_noun(round(what.value), "failure")

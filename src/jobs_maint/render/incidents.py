@@ -79,6 +79,8 @@ def _see(what: Incident) -> str:
     """The words that show more of it."""
     several = any(one.kind is what.kind for one in what.folded)
     queue = "" if several else f" {shlex.quote(next(iter(what.queues), what.subject))}"
+    if what.kind is IncidentKind.QUEUE_BEHIND and what.facts.get("holder"):
+        return f"status {int(what.facts['holder'])}"
     if what.kind is IncidentKind.QUEUE_BEHIND:
         return f"stats{queue}"
     if what.kind is IncidentKind.FAILURES_HIGH:

@@ -14,7 +14,7 @@ FROM {{workers}};
 -- name: list_ready (ours)
 -- Of each queue with ready jobs the first one that waits for no time and the first that is due, by
 -- jobs_maint_waiting_idx, and since when each is ready. `put_back`: it was put back, so that others
--- behind it may have waited longer.
+-- behind it may have waited longer. `holder`: the running job whose lock it waits for, if any.
 WITH RECURSIVE queue AS (
     (SELECT queue_name FROM procrastinate_jobs
      WHERE status = 'todo' AND starts_with(queue_name, '') ORDER BY queue_name LIMIT 1)
@@ -25,13 +25,13 @@ WITH RECURSIVE queue AS (
     FROM queue WHERE queue.queue_name IS NOT NULL
 ), first AS (
     SELECT queue.queue_name, ready.* FROM queue CROSS JOIN LATERAL (
-        (SELECT j.id, j.task_name, j.scheduled_at FROM procrastinate_jobs j
+        (SELECT j.id, j.task_name, j.scheduled_at, j.lock FROM procrastinate_jobs j
          WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
            AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
            AND j.task_name <> ALL (%(ours)s)
          ORDER BY j.scheduled_at, j.id LIMIT 1)
         UNION ALL
-        (SELECT j.id, j.task_name, j.scheduled_at FROM procrastinate_jobs j
+        (SELECT j.id, j.task_name, j.scheduled_at, j.lock FROM procrastinate_jobs j
          WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
            AND j.queue_name = queue.queue_name AND j.scheduled_at <= now()
            AND j.task_name <> ALL (%(ours)s)
@@ -41,7 +41,9 @@ WITH RECURSIVE queue AS (
 SELECT first.queue_name AS queue, first.id AS job_id, first.task_name AS task,
        greatest(first.scheduled_at, entered.last_at) AS since,
        CASE WHEN first.scheduled_at IS NULL THEN entered.last_at > entered.first_at
-            ELSE entered.last_at > first.scheduled_at END AS put_back
+            ELSE entered.last_at > first.scheduled_at END AS put_back,
+       first.lock, (SELECT h.id FROM procrastinate_jobs h
+                    WHERE h.status = 'doing' AND h.lock = first.lock) AS holder
 FROM first CROSS JOIN LATERAL (
     SELECT min(e.at) AS first_at, max(e.at) AS last_at FROM procrastinate_events e
     WHERE e.job_id = first.id AND e.type <> 'scheduled'
@@ -49,15 +51,16 @@ FROM first CROSS JOIN LATERAL (
 WHERE isfinite(greatest(first.scheduled_at, entered.last_at));
 
 -- name: list_ready_behind (queue, ours, most)
--- The oldest of the first `most` jobs of each kind, where the first of one was put back.
-SELECT j.id AS job_id, j.task_name AS task, r.since
+-- The oldest of the first `most` jobs of each kind, and the oldest of those that wait for the lock of
+-- a running job, where the first of one was put back or waits for one.
+SELECT DISTINCT ON (h.id IS NULL) j.id AS job_id, j.task_name AS task, r.since, j.lock, h.id AS holder
 FROM (
-    (SELECT id, task_name, scheduled_at FROM procrastinate_jobs
+    (SELECT id, task_name, scheduled_at, lock FROM procrastinate_jobs
      WHERE status = 'todo' AND starts_with(queue_name, '') AND queue_name = %(queue)s
        AND scheduled_at IS NULL AND task_name <> ALL (%(ours)s)
      ORDER BY scheduled_at, id LIMIT %(most)s)
     UNION ALL
-    (SELECT id, task_name, scheduled_at FROM procrastinate_jobs
+    (SELECT id, task_name, scheduled_at, lock FROM procrastinate_jobs
      WHERE status = 'todo' AND starts_with(queue_name, '') AND queue_name = %(queue)s
        AND scheduled_at <= now() AND task_name <> ALL (%(ours)s)
      ORDER BY scheduled_at, id LIMIT %(most)s)
@@ -66,7 +69,8 @@ CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e
     WHERE e.job_id = j.id AND e.type <> 'scheduled'
 ) AS r
-WHERE isfinite(r.since) ORDER BY r.since LIMIT 1;
+LEFT JOIN procrastinate_jobs h ON h.status = 'doing' AND h.lock = j.lock
+WHERE isfinite(r.since) ORDER BY h.id IS NULL, r.since;
 
 -- name: list_fates (ids)
 -- What became of jobs, by the primary key.

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_maint.actions import Limits, QueueScope
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory, Stuck
+from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory, Ready, Stuck
 from jobs_maint.operations.incidents.schedules import (
     judge_digests,
     judge_maintenance,
@@ -88,8 +88,12 @@ def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
         if limit is not None and seconds >= limit:
             yield Condition(
                 IncidentKind.QUEUE_BEHIND, _name(one.queue), seconds, limit, one.since,
-                (one.queue,), {"job_id": one.job_id, "task": one.task},
+                (one.queue,), {"job_id": one.job_id, "task": one.task, **_tell_lock(one)},
             )  # fmt: skip
+
+
+def _tell_lock(one: Ready) -> dict[str, Any]:
+    return {"lock": one.lock, "holder": one.holder} if one.holder else {}
 
 
 def _judge_failures(measured: Measured, limits: Limits) -> Iterator[Condition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import measured as m
+from jobs_maint.operations.incidents.judging import find_limit
 from jobs_maint.operations.incidents.rates import measure_failures
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
@@ -37,7 +39,9 @@ async def look(
     measured = m.Measured(await get_time(conn))
     now = measured.now
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
-        (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(conn),
+        (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(
+            conn, now, limits
+        ),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits),
         (IncidentKind.GROUP,): lambda: look_at_groups(conn, limits),
         (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
@@ -68,7 +72,7 @@ async def look(
     return measured, blind
 
 
-async def _look_at_queues(conn: Conn) -> Found:
+async def _look_at_queues(conn: Conn, now: datetime, limits: Limits) -> Found:
     queries = load_queries("watch")
     workers = await fetch_one(conn, queries["measure_workers"])
     queues = None if workers["all_queues"] else frozenset(workers["queues"])
@@ -76,15 +80,21 @@ async def _look_at_queues(conn: Conn) -> Found:
     ready: dict[str, m.Ready] = {}
     again = set()
     for row in await fetch_all(conn, queries["list_ready"], {"ours": OUR_TASKS}):
-        one = m.Ready(row["queue"], row["since"], row["job_id"], row["task"])
+        if row.pop("put_back"):
+            again.add(row["queue"])
+        one = m.Ready(**row)
         if one.queue not in ready or one.since < ready[one.queue].since:
             ready[one.queue] = one
-        if row["put_back"]:
-            again.add(one.queue)
+    again |= {
+        one.queue for one in ready.values() if one.holder and _is_behind(one, now, limits)
+    }  # fmt: skip
     for queue in sorted(again):
         params = {"queue": queue, "ours": OUR_TASKS, "most": MOST_BEHIND}
-        for row in await fetch_all(conn, queries["list_ready_behind"], params):
-            ready[queue] = m.Ready(queue, row["since"], row["job_id"], row["task"])
+        rows = await fetch_all(conn, queries["list_ready_behind"], params)
+        found = [m.Ready(queue, **row) for row in rows]
+        # A lock is the reason only where nothing else has waited too long.
+        free = [one for one in found if not one.holder and _is_behind(one, now, limits)]
+        ready[queue] = min(free or found or [ready[queue]], key=lambda one: one.since)
     heard = frozenset(ready) if fleet.queues is None or fleet.unknown else fleet.queues
     unheard = [queue for queue in ready if not fleet.live or queue not in heard]
     waiting = {}
@@ -93,6 +103,11 @@ async def _look_at_queues(conn: Conn) -> Found:
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+
+
+def _is_behind(one: m.Ready, now: datetime, limits: Limits) -> bool:
+    limit = find_limit(one.queue, limits)
+    return limit is not None and (now - one.since).total_seconds() >= limit
 
 
 async def look_at_groups(conn: Conn, limits: Limits) -> Found:

@@ -38,12 +38,17 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The oldest ready job of a queue."""
+    """The oldest ready job of a queue, and the oldest that waits for the lock of a running job.
+
+    `holder`: that job.
+    """
 
     queue: str
     since: datetime
     job_id: int
     task: str
+    lock: str | None = None
+    holder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
