@@ -163,6 +163,9 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     assert (report.hidden_incidents, report.limited_to_queues) == (1, ("web",))
     assert "hunter2" not in str(build_data(report))
     assert (await ask(pool, TakeIncident(1), EVA)).incident.taken_by == EVA.label
+    over = await ask(pool, TakeIncident(1))
+    assert (over.before, over.incident.taken_by) == (EVA.label, ANA.label)
+    assert f"Before that, {EVA.label} was on it." in render_text(over)
     assert (await ask(pool, TakeIncident(1, drop=True), EVA)).incident.taken_by is None
     assert (await ask(pool, MuteIncident(1), EVA)).done == "muted"
     for number in (2, 99):
@@ -176,7 +179,8 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
         await ask(pool, MuteIncident(2), EVA)
     rows = await conn.execute("SELECT action, outcome FROM jobs_maint_audit ORDER BY id")
     assert [tuple(row) for row in await rows.fetchall()] == [
-        ("take I-1", "done"), ("take I-1 --drop", "done"), ("mute I-1 --for 1d", "done"),
+        ("take I-1", "done"), ("take I-1", "done"), ("take I-1 --drop", "done"),
+        ("mute I-1 --for 1d", "done"),
         ("take I-2", "refused"), ("take I-99", "refused"), ("take I-1", "refused"),
         ("take I-2", "done"), ("mute I-2 --for 1d", "refused"),
     ]  # fmt: skip

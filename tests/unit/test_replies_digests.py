@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chatbot.messages import render_digest, render_thread
 from chatbot.setup import sample_digests as samples
+from chatbot.setup.sample_incidents import KINDS, over
 from local_slack.text import render_blocks
 
 COUNTED = re.compile(r"^([\d,]+)  \w", re.MULTILINE)
@@ -39,6 +41,19 @@ def test_the_channel_gets_few_lines_whose_numbers_add_up_to_the_verdict(report, 
     assert sum(counts) == report.failed
     assert ("more group" in text) == (len(report.groups) + report.groups_not_shown > 4)
     assert "purged" not in text
+
+
+def test_a_digest_is_red_while_an_incident_is_and_yellow_once_it_is_over():
+    quiet = replace(with_groups(0), queues=(), failed=0, failed_before=0)
+
+    def dot(*incidents):
+        return shown(render_digest(replace(quiet, incidents=incidents), "/jobs"))[0]
+
+    since = quiet.until - timedelta(minutes=20)
+    there = replace(KINDS[2], since=since)
+    after = replace(over(there), resolved_at=quiet.until + timedelta(minutes=1))
+    before = replace(over(there), resolved_at=quiet.until - timedelta(minutes=1))
+    assert [dot(), dot(there), dot(after), dot(before)] == ["🟢", "🔴", "🔴", "🟡"]
 
 
 def test_the_thread_has_every_group_with_its_buttons_the_queues_and_what_is_deleted_next():

@@ -157,11 +157,13 @@ def test_the_list_says_how_many_and_who_is_on_them():
         message = render_result(list_incidents(*there, **more), "/jobs", by="U0ANA")
         return message.text.splitlines()[:2]
 
-    assert first(NO_WORKER, taken) == ["🔴 2 incidents now.", "Somebody is on 1 of them."]
-    assert first(NO_WORKER) == ["🔴 1 incident now.", "Nobody is on it yet."]
-    assert first(taken)[1] == "Somebody is on all of them."
+    assert first(NO_WORKER, taken) == ["🔴 2 incidents now.", "No worker is alive; 214 jobs wait."]
+    assert "<@U0ANA> is on it, since" in render_result(list_incidents(taken), "/jobs", by="U").text
     assert first()[0] == "🟢 No incident now."
-    assert first(watched_at=None)[0] == "🟡 No bot has watched these jobs yet."
+    assert first(watched_at=None) == [
+        "🟡 No bot has watched these jobs yet.",
+        "jobs-chatbot run watches, unless CHATBOT_INCIDENTS is off; the local one does not.",
+    ]
     past = render_result(list_incidents(recent=(over(GROUP),)), "/jobs", by="U0ANA").text
     assert "12:00 UTC  ConnectTimeout in deliver_webhook has stopped after 58 min." in past
     old = list_incidents(watched_at=ago(30), hidden_incidents=2)
@@ -173,11 +175,16 @@ def test_the_list_says_how_many_and_who_is_on_them():
 def test_who_types_it_is_answered():
     taken = replace(KINDS[2], taken_by=ANA, taken_at=NOW, muted_until=NOW + timedelta(hours=24))
 
-    def answer(done):
-        report = IncidentReport(NOW, taken, done)
+    def answer(done, before=None):
+        report = IncidentReport(NOW, taken, done, before)
         return render_result(report, "/jobs", by="U0ANA").text.splitlines()
 
     assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", "webhook is 23 min behind."]
+    assert answer("taken", "shell:bob@host")[1] == "Before that, shell:bob@host was on it."
+    assert answer("taken", ANA) == answer("taken")
+    again = (HistoryEntry(ago(9), "taken", *NO_WORKER.key, 1.0, "shell:bob@host"),)
+    ended = over(replace(NO_WORKER, taken_by=ANA, history=(*NO_WORKER.history, *again)))
+    assert "shell:bob@host, then <@U0ANA> were on it." in text(ended)
     assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
     assert answer("dropped")[0] == "✅ I-14 is given back by <@U0ANA>."
 

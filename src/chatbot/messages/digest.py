@@ -98,6 +98,8 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
+    if any(one.resolved_at is None or one.resolved_at > report.until for one in report.incidents):
+        return "🔴"  # as its own message is
     if not report.failed:
         return "🟡" if _late(report.queues) or report.incidents else "🟢"
     news = any(group.state in {"new", "regressed"} and group.count for group in report.groups)

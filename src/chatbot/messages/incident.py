@@ -219,10 +219,19 @@ def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
         line.append(f" It came {incident.times} times.")
     lines: list[Line] = [line, *_tell_past(incident, as_of)]
     if incident.taken_by is not None:
-        lines.append([name_actor(incident.taken_by), " was on it."])
+        lines.append(_tell_takers(incident, incident.taken_by))
     if incident.kind in COUNTED:
         lines.append(["Jobs that failed stay failed until somebody retries them."])
     return lines
+
+
+def _tell_takers(incident: Incident, last: str) -> Line:
+    """Whoever took it, in turn."""
+    first = dict.fromkeys(one.by for one in incident.history if one.what == "taken" and one.by)
+    others: list[Span | str] = []
+    for by in first:
+        others += [name_actor(by), ", then "] if by != last else []
+    return [*others, name_actor(last), " were on it." if others else " was on it."]
 
 
 def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:

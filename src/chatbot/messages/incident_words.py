@@ -211,9 +211,10 @@ def find_buttons(incident: Incident) -> list[Button]:
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND if facts.get("holder"):
             action = GetJob(int(facts["holder"]))
-        case IncidentKind.QUEUE_BEHIND:
-            workers = Button("Show workers", ListWorkers().words())
-            return [Button("Details", ShowStats(queue).words()), workers]
+        case IncidentKind.NO_WORKER if not incident.subject:
+            return _offer_queue(None)
+        case IncidentKind.NO_WORKER | IncidentKind.QUEUE_BEHIND:
+            return _offer_queue(queue)
         case IncidentKind.FAILURES_HIGH:
             action = ListErrors(queue, HOUR)
         case IncidentKind.JOBS_STUCK:
@@ -229,6 +230,12 @@ def find_buttons(incident: Incident) -> list[Button]:
         case _:
             action = ListWorkers()
     return [Button("Details", action.words())]
+
+
+def _offer_queue(queue: str | None) -> list[Button]:
+    """Its jobs, and the workers. None: of all queues."""
+    workers = Button("Show workers", ListWorkers().words())
+    return [Button("Details", ShowStats(queue).words()), workers]
 
 
 def _offer_group(incident: Incident) -> list[Button]:

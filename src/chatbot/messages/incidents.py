@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chatbot.messages.incident import (
@@ -26,7 +25,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import find_user, name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents
@@ -40,10 +39,10 @@ UNWATCHED = timedelta(minutes=2)
 
 def render_incidents(report: IncidentsReport, runbooks: Runbooks = NO_RUNBOOKS) -> Message:
     lines: list[Line] = [_headline(report)]
-    if report.open:
-        lines.append([f"{_count_taken(report.open)}."])
-    elif report.watched_at is None:
-        lines.append(["It is switched off (CHATBOT_INCIDENTS), or the bot has just started."])
+    if not report.open and report.watched_at is None:
+        lines.append(
+            ["jobs-chatbot run watches, unless CHATBOT_INCIDENTS is off; the local one does not."]
+        )
     items = [_item(one, report.as_of, runbooks) for one in report.open]
     span = say_span(report.since_seconds)[0]
     past = [_tell_past(one, report.as_of) for one in report.recent[:MOST_PAST]]
@@ -54,15 +53,16 @@ def render_incidents(report: IncidentsReport, runbooks: Runbooks = NO_RUNBOOKS) 
         more: list[Line] = [[f"and {left:,} more"]] if left else []
         tail = [divider(), paragraph(over, *past, *more)]
     tail += [
+        _notes(report),
         buttons(
             Button(
                 "Refresh",
                 ListIncidents(timedelta(seconds=report.since_seconds)).words(),
                 refresh=True,
             )
-        )
+        ),
     ]
-    return pack([paragraph(*lines)], items, _count_left, [*tail, _notes(report)])
+    return pack([paragraph(*lines)], items, _count_left, tail)
 
 
 def _count_left(left: int) -> Part:
@@ -75,13 +75,6 @@ def _headline(report: IncidentsReport) -> Line:
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
     return ["🟢 ", bold("No incident now.")]
-
-
-def _count_taken(there: Sequence[Incident]) -> str:
-    taken = sum(one.taken_by is not None for one in there)
-    if not taken:
-        return f"Nobody is on {'it' if len(there) == 1 else 'them'} yet"
-    return f"Somebody is on {f'{taken:,} of them' if taken < len(there) else 'all of them'}"
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
@@ -115,7 +108,10 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(f"slack:{by}")]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
-    return pack([paragraph([*line, "."], [f"{tell_verdict(one)}."])])
+    lines: list[Line] = [[*line, "."], [f"{tell_verdict(one)}."]]
+    if report.before and report.before != one.taken_by and find_user(report.before) != by:
+        lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
+    return pack([paragraph(*lines)])
 
 
 MESSAGES: Messages = {

@@ -197,6 +197,8 @@ class IncidentReport(Report):
     as_of: datetime
     incident: Incident
     done: Literal["taken", "dropped", "muted", "unmuted"]
+    before: str | None = None
+    """Who was on it before."""
 
 
 @dataclass(frozen=True, slots=True)

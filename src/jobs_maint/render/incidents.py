@@ -21,6 +21,7 @@ from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
+MOST_FOLDED = 10
 WATCH_LATE = 120.0
 """Seconds after which the list may be out of date."""
 
@@ -70,8 +71,10 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     elif one.muted_until and one.muted_until > as_of:
         notes.append(f"muted until {clock(one.muted_until, as_of)}")
     page.line(f"{'; '.join(notes)}.", indent=2)
-    for line in _with_it(one.folded):
+    for line in _with_it(one.folded[:MOST_FOLDED]):
         page.line(line, indent=2)
+    if len(one.folded) > MOST_FOLDED:
+        page.line(f"And {len(one.folded) - MOST_FOLDED:,} more.", indent=2)
     page.line(f"jobs-maint {safe_line(_see(one))}", indent=2)
 
 
@@ -86,7 +89,7 @@ def _see(what: Incident) -> str:
     if what.kind is IncidentKind.FAILURES_HIGH:
         return f"errors{queue} --since 1h"
     words = {
-        IncidentKind.NO_WORKER: "workers",
+        IncidentKind.NO_WORKER: f"stats{queue}" if what.subject else "stats",
         IncidentKind.GROUP: "errors --since 1h",
         IncidentKind.JOBS_STUCK: "stuck",
         IncidentKind.RECORDER_SILENT: "workers",
@@ -124,6 +127,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         "unmuted": f"{one.name} is not muted any more.",
     }
     page.line(told[report.done], "bold")
+    if report.before and report.before != one.taken_by:
+        page.line(f"Before that, {safe_word(report.before)} was on it.")
     page.line(f"{safe_line(say_condition(one))}.", indent=2)
 
 

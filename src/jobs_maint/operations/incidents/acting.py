@@ -92,7 +92,8 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
     [shown] = limit_to(call.scope, [redact(read_incident(rows[0]), call.rules)])
-    return IncidentReport(now, shown, done)
+    before = found[0].taken_by if done in {"taken", "dropped"} else None
+    return IncidentReport(now, shown, done, before)
 
 
 async def _mark_groups(
