@@ -24,9 +24,10 @@ from local_slack import Limits
 from local_slack.sample import OPS, build_sample_config
 
 NOTHING = {
-    "channel": OPS, "no_worker": "off", "queue_behind": "off", "digest_overdue": False
+    "channel": OPS, "no_worker": "off", "queue_behind": "off", "digest_overdue": False,
+    "tick_missed": True,
 }  # fmt: skip
-"""The watch sees nothing, so that only the simulation changes incidents."""
+"""The watch sees nothing of ticks where no worker lives: only the simulation changes incidents."""
 METHODS = ("chat.postMessage", "chat.update", "conversations.history", "conversations.replies")
 KINDS = ("500", "429", "reset", "accepted_but_lost", "garbage")
 REPEAT = "may be a repeat"
@@ -107,9 +108,10 @@ class World:
     async def begin(self, number):
         await self.conn.execute(
             "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at,"
-            " value, worst, value_limit, queues, history, revised_at) VALUES ('queue_behind', %s,"
-            " 'open', now(), now(), now(), 60, 60, 60, ARRAY[%s], %s, now())",
-            (f"q{number}", f"q{number}", Jsonb([self.entry(number, "opened", 60)])),
+            " value, worst, value_limit, facts, history, revised_at) VALUES ('tick_missed', %s,"
+            " 'open', now(), now(), now(), 60, 60, 60, jsonb_build_object('tick', now()), %s,"
+            " now())",
+            (f"q{number}", Jsonb([self.entry(number, "opened", 60)])),
         )  # fmt: skip
 
     async def go_on(self, incident_id, number, step, *, over=False):
@@ -125,7 +127,7 @@ class World:
 
     def entry(self, number, what, value):
         at = datetime.now(UTC).isoformat()
-        return {"at": at, "what": what, "kind": "queue_behind", "subject": f"q{number}",
+        return {"at": at, "what": what, "kind": "tick_missed", "subject": f"q{number}",
                 "value": value, "by": None}  # fmt: skip
 
     async def run(self, watch):
@@ -213,7 +215,7 @@ async def check(conn, messages, incidents, *, may_look=True):
         roots = [one for one in messages if name_of(one) == f"I-{number}"]
         [kept] = [one for one in roots if one.ts == ts]
         others = [one for one in roots if one.ts != ts]
-        assert kept.text.startswith(f"🟢 {subject} has caught up after "), kept.text
+        assert kept.text.startswith(f"🟢 {subject} is started again after "), kept.text
         unsaid = [one for one in (*others, kept) if LATE not in one.text and REPEAT not in one.text]
         if may_look:
             assert [one for one in others if LATE not in one.text] == []
@@ -223,8 +225,8 @@ async def check(conn, messages, incidents, *, may_look=True):
         thread = [one.text for one in messages if one.thread_ts == ts]
         for i, entry in enumerate(history):
             said = (
-                f"{subject} has caught up." if entry["what"] == "resolved"
-                else f"Worse: {subject} is behind, {entry['value'] / 60:.0f} min."
+                f"{subject} is started again." if entry["what"] == "resolved"
+                else f"was not started when it was due, {entry['value'] / 60:.0f} min."
             )  # fmt: skip
             if entry["value"] < 100:  # in seconds; and an opening is no step
                 continue
