@@ -11,7 +11,7 @@ from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
 from chatbot.messages.incident import render_incident
-from chatbot.messages.incident_words import find_buttons
+from chatbot.messages.incident_buttons import find_buttons
 from jobs_maint.actions import Actor, DigestPlan, Limits, ListIncidents, ShowStats
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind

@@ -125,9 +125,10 @@ async def others(night: Night) -> None:
         await night.conn.execute("SELECT procrastinate_update_heartbeat_v1(%s)", (worker,))
         await night.pass_time(timedelta(seconds=15))
     night.look("errors of the old worker are not recorded")
+    await night.conn.execute("UPDATE jobs_maint_workers SET crons = %s", (crons,))
     await night.conn.execute(
         "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp)"
-        " VALUES ('team.tasks.send_report', extract(epoch FROM now())::bigint)"
+        " VALUES ('team.tasks.send_report', extract(epoch FROM sim.now())::bigint)"
     )
     await night.make_job(status="succeeded", **purge)
     await night.finish_jobs()

@@ -88,6 +88,11 @@ def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     assert "Since 11:20 UTC, for 40 min." in text(replace(before, times=2))
 
 
+def test_what_misses_time_after_time_began_with_the_first():
+    tick = next(one for one in KINDS if one.kind is IncidentKind.TICK_MISSED)
+    assert "Since 11:30 UTC, for 30 min." in text(replace(tick, value=600.0))
+
+
 def test_the_number_moves_and_the_worst_is_kept():
     behind = replace(KINDS[2], value=600.0, worst=1500.0)
     assert "webhook is 10 min behind" in text(behind)

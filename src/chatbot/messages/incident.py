@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chatbot.messages.act_words import one_line
+from chatbot.messages.incident_buttons import find_buttons
 from chatbot.messages.incident_words import (
     COUNTED,
     find_begin,
-    find_buttons,
     has_size,
     quote_error,
     say_end,

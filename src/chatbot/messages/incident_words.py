@@ -8,21 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chatbot.messages.alike import list_ids
-from chatbot.messages.parts import Button, Line, code
+from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
-from jobs_maint.actions import (
-    Action,
-    BulkVerb,
-    GetJob,
-    JobFilter,
-    ListErrors,
-    ListFailed,
-    ListStuck,
-    ListWorkers,
-    PreviewBulk,
-    RunDoctor,
-    ShowStats,
-)
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
 from jobs_maint.render import is_good, say_reason
@@ -31,7 +18,6 @@ __all__ = [
     "Kind",
     "capital",
     "find_begin",
-    "find_buttons",
     "has_size",
     "quote_error",
     "say_end",
@@ -40,7 +26,11 @@ __all__ = [
     "tell_which",
 ]
 
-HOUR = timedelta(hours=1)
+_BY_CLOCK = {
+    IncidentKind.TICK_MISSED,
+    IncidentKind.MAINTENANCE_OVERDUE,
+    IncidentKind.DIGEST_OVERDUE,
+}
 COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
 """Their value is a number of failures; that of the others is seconds."""
 
@@ -161,9 +151,9 @@ def has_size(incident: Incident) -> bool:
 def find_begin(incident: Incident) -> datetime:
     """When what the verdict says began: what is folded may have begun before, or it was over once.
 
-    Of most kinds the value is the age.
+    Of most kinds the value is the age; of what runs by the clock, that of the last time it missed.
     """
-    if has_size(incident) or incident.times > 1:
+    if has_size(incident) or incident.times > 1 or incident.kind in _BY_CLOCK:
         return incident.since
     return incident.seen_at - timedelta(seconds=incident.value)
 
@@ -200,53 +190,6 @@ def quote_error(incident: Incident) -> str:
     if name and not text.startswith(name):
         text = f"{name}: {text}" if text else name
     return first_lines(text)
-
-
-def find_buttons(incident: Incident) -> list[Button]:
-    """What shows more of it and, of a group while it lasts, what retries its jobs."""
-    facts = incident.facts
-    several = any(one.kind is incident.kind for one in incident.folded)
-    queue = None if several else next(iter(incident.queues), incident.subject)
-    action: Action[Any]
-    match incident.kind:
-        case IncidentKind.QUEUE_BEHIND if facts.get("holder"):
-            action = GetJob(int(facts["holder"]))
-        case IncidentKind.NO_WORKER if not incident.subject:
-            return _offer_queue(None)
-        case IncidentKind.NO_WORKER | IncidentKind.QUEUE_BEHIND:
-            return _offer_queue(queue)
-        case IncidentKind.FAILURES_HIGH:
-            action = ListErrors(queue, HOUR)
-        case IncidentKind.JOBS_STUCK:
-            action = ListStuck()
-        case IncidentKind.MAINTENANCE_OVERDUE if facts.get("job_id"):
-            action = GetJob(int(facts["job_id"]))
-        case IncidentKind.MAINTENANCE_OVERDUE | IncidentKind.DIGEST_OVERDUE:
-            action = RunDoctor()
-        case IncidentKind.GROUP if facts.get("task"):
-            return _offer_group(incident)
-        case IncidentKind.GROUP:
-            action = ListErrors(since=HOUR)
-        case _:
-            action = ListWorkers()
-    return [Button("Details", action.words())]
-
-
-def _offer_queue(queue: str | None) -> list[Button]:
-    """Its jobs, and the workers. None: of all queues."""
-    workers = Button("Show workers", ListWorkers().words())
-    return [Button("Details", ShowStats(queue).words()), workers]
-
-
-def _offer_group(incident: Incident) -> list[Button]:
-    # From its beginning on, so that none of its jobs is left out.
-    lasted = (incident.resolved_at or incident.seen_at) - incident.since
-    since = timedelta(hours=1 + -(-lasted // HOUR))
-    found = [Button("Details", ListFailed(group=incident.subject, since=since).words())]
-    if incident.state == "resolved":
-        return found
-    wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)
-    return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]
 
 
 def capital(text: str) -> str:
