@@ -26,12 +26,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until all tests are collected: see pytest_collection_finish
 
 LONG = (
-    "test_containers.py", "test_demo.py", "test_tutorial.py", "test_runbook.py", "test_workers.py",
+    "test_containers.py", "test_digest_windows.py", "test_demo.py", "test_tutorial.py",
+    "test_dependency_ranges.py", "test_runbook.py", "test_workers.py", "test_faults.py",
     "test_plans.py",
 )  # fmt: skip
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")
 
 
+@pytest.hookimpl(trylast=True)  # of those that are left: -m and -k have taken theirs away
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker of `--dist worksteal` gets an equal part in order: let each begin with long ones.
 
