@@ -10,7 +10,9 @@ from tests.support.history import days
 
 from jobs_maint import actions
 from jobs_maint.actions import Actor, BulkVerb, JobFilter
+from jobs_maint.database import fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
+from jobs_maint.operations.bad_rows import change_rows
 from jobs_maint.operations.purge import batches as purge_batches
 from jobs_maint.operations.sets import batches as set_batches
 from jobs_maint.perform import perform
@@ -283,6 +285,24 @@ async def test_a_trigger_that_gives_up_a_race_for_one_row_stops_that_row_only(
     report = await do(pool, actions.ConfirmSelection(shown.key))
     assert (report.done, report.failures[0].sample) == (2, tuple(failed))
     assert {await make_job.status(job_id) for job_id in free} == {"todo"}
+
+
+async def test_only_the_first_lock_is_waited_for_long_whatever_race_came_before(pool):
+    waits, fails = [], iter(["40P01", "55P03", "55P03"])
+
+    async def change(part):
+        waits.append((await fetch_one(conn, "SHOW lock_timeout"))["lock_timeout"])
+        if code := next(fails, None):
+            await conn.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$")
+        return [{"id": row} for row in part]
+
+    async with pool.connection() as conn, transaction(conn):
+        done, refused = await change_rows(conn, [1, 2, 3, 4], change)
+        after = (await fetch_one(conn, "SHOW lock_timeout"))["lock_timeout"]
+    assert (len(done), refused) == (4, {})
+    assert waits[:3] == ["5s", "5s", "100ms"]
+    assert set(waits[3:]) == {"100ms"}
+    assert after == "5s"
 
 
 async def test_where_no_row_at_all_is_free_the_act_says_so_and_ends_soon(pool, make_job, conn):

@@ -138,9 +138,7 @@ class Watch:
         try:
             if report is not None:
                 await self._teller.tell(report.changes, report.as_of)
-            with contextlib.suppress(
-                JobsMaintError
-            ):  # the next look says that the database is away
+            with contextlib.suppress(JobsMaintError):  # of the database: the next look says so
                 await self._teller.put_right()
         finally:
             self._is_telling = False

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -76,6 +77,23 @@ async def wait_less(conn: Conn, exc: psycopg.Error) -> None:
         await limit_lock_waits(conn, HELD)
 
 
+@dataclass(slots=True)
+class _Races:
+    """How many tries met another session. Only the first lock is waited for long."""
+
+    met: int = 0
+    holders: list[str] | None = None
+
+    async def meet(self, conn: Conn, exc: psycopg.Error) -> None:
+        self.met += 1
+        if self.holders is None and isinstance(exc, pg.LockNotAvailable):
+            await wait_less(conn, exc)
+            self.holders = getattr(exc, "__notes__", [])
+        else:
+            for note in self.holders or ():
+                exc.add_note(note)
+
+
 async def change_rows(
     conn: Conn, ids: Sequence[int], change: Change
 ) -> tuple[list[dict[str, Any]], dict[int, psycopg.Error]]:
@@ -89,7 +107,7 @@ async def change_rows(
     """
     parts, done = deque([list(ids)] if ids else []), []
     refused: dict[int, psycopg.Error] = {}
-    races, holders = 0, ()
+    races = _Races()
     while parts:
         part = parts.popleft()
         try:
@@ -99,15 +117,10 @@ async def change_rows(
             if conn.closed:
                 raise
             if isinstance(exc, _RACES):
-                races += 1
-                if races == 1:
-                    await wait_less(conn, exc)
-                    holders = getattr(exc, "__notes__", ())
-                else:
-                    exc.__notes__ = [*holders]
+                await races.meet(conn, exc)
             elif not is_refusal(exc):
                 raise
-            if races >= MOST_HELD:
+            if races.met >= MOST_HELD:
                 refused |= dict.fromkeys((*part, *chain.from_iterable(parts)), exc)
                 break
             held = set(part) if len(part) == 1 else await _find_held(conn, part, exc)
@@ -115,10 +128,10 @@ async def change_rows(
             left = [row for row in part if row not in held]
             half = len(left) if held else len(left) // 2
             parts += [rows for rows in (left[:half], left[half:]) if rows]
-    if races:
+    if races.met:
         await limit_lock_waits(conn, LOCK_TIMEOUT)
     first = next(iter(refused.values()), None)
-    of_all = races >= MOST_HELD or (first and (first.sqlstate or "").startswith(_STATEMENT))
+    of_all = races.met >= MOST_HELD or (first and (first.sqlstate or "").startswith(_STATEMENT))
     if first is not None and not done and of_all:
         raise first
     return done, refused
