@@ -149,6 +149,6 @@ async def test_rescue_without_ids_is_one_pass(jobs_maint, make_job):
 
 
 def test_the_digest_of_now_has_a_page_and_a_shape(jobs_maint):
-    assert jobs_maint("digest").stdout.startswith("No jobs failed in the last 24 h, 0 in the 24 h")
+    assert jobs_maint("digest").stdout.startswith("No failures in the last 24 h, 0 in the 24 h")
     assert data(jobs_maint("digest", "--since", "7d", "--json"))["kind"] == "digest"
     assert jobs_maint("digest", "nope").returncode == 2

@@ -133,4 +133,4 @@ async def settle(url: str) -> None:
 
 async def digest_of(page_url: str) -> local_slack.SeenMessage:
     async with local_slack.LocalSlackControl(page_url) as slack:
-        return await slack.wait_for_message("C0OPS", lambda one: "1 job failed" in one.text, 60)
+        return await slack.wait_for_message("C0OPS", lambda one: "1 failure in " in one.text, 60)

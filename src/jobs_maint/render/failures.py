@@ -56,10 +56,10 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
 
     columns = [
         Column("Count", [number(group.count) for group in groups], right=True),
-        Column("Before", [number(group.count_before) for group in groups], 4, right=True),
+        Column("Before", [number(group.count_before) for group in groups], 3, right=True),
         Column("Trend", [say_state(group) or _trend(group) for group in groups]),
         Column("Task", [safe_word(short_task(group.task)) for group in groups], may_shrink=True),
-        Column("First (UTC)", times("first_at"), 3),
+        Column("First (UTC)", times("first_at"), 4),
         Column("Last (UTC)", times("last_at"), 1),
         Column("Sample", [str(group.sample_job_id or "–") for group in groups], right=True),
     ]
