@@ -10,6 +10,8 @@ import pytest
 from tests.support.processes import Process, Processes
 from tests.support.waiting import wait_until
 
+NO_CRON = {"JOBS_MAINT_RESCUE_CRON": ""}
+"""For a worker whose event loop blocks: while it defers the rescue, nobody else could."""
 FAST = {
     "JOBS_MAINT_BEAT": "0.5s",
     "JOBS_MAINT_STALLED_AFTER": "2s",
@@ -157,7 +159,7 @@ def test_a_worker_whose_row_was_pruned_while_it_lives_runs_its_job_once(queue):
 
 def test_a_job_that_blocks_the_event_loop_runs_once(queue):
     job = queue.hold("blocks", "slow")
-    queue.worker("slow")
+    queue.worker("slow", settings=NO_CRON)
     queue.wait_for_runs(job, 1)
     queue.worker("slow", "maintenance", stalled_worker_timeout=0.0)
     queue.wait_for_passes(5)
@@ -172,7 +174,7 @@ def test_a_job_fetched_while_the_event_loop_is_blocked_and_the_row_pruned_runs_o
     """The database gives it to the worker with the commit, whose answer the worker cannot read for
     many times the span after which the rescue acts. Its beats go on."""
     blocking = queue.hold("blocks_asking", "slow")
-    queue.worker("slow", concurrency=2)
+    queue.worker("slow", settings=NO_CRON, concurrency=2)
     queue.wait_for_runs(blocking, 1)
     (row,) = queue.all("SELECT id FROM procrastinate_workers")
     queue.worker("maintenance")

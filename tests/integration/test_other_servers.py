@@ -30,8 +30,9 @@ from jobs_maint.database import mapped_errors, open_pool, transaction
 from jobs_maint.errors import DatabaseUnavailable, InvalidRequest, SchemaMismatch
 from jobs_maint.operations.schema import applying
 from jobs_maint.perform import perform
+from jobs_maint.recorder.connection import connect
 from jobs_maint.recorder.failure import Failure
-from jobs_maint.recorder.store import FailureStore, connect
+from jobs_maint.recorder.store import FailureStore
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("Änne →", "host")

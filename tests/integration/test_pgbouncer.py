@@ -28,7 +28,7 @@ from jobs_maint.actions import (
 from jobs_maint.database import open_pool
 from jobs_maint.operations.schema import applying
 from jobs_maint.perform import perform
-from jobs_maint.recorder.store import connect, short_transaction
+from jobs_maint.recorder.connection import connect, short_transaction
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")

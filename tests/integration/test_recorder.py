@@ -17,7 +17,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for_row, wait_until
 
 import jobs_maint
-from jobs_maint.recorder import store
+from jobs_maint.recorder import connection, store
 from jobs_maint.recorder.failure import TRACEBACK_BYTES, Failure, cut, describe_traceback
 from jobs_maint.recorder.thread import RecorderThread
 from jobs_maint.settings import MaintSettings
@@ -289,7 +289,7 @@ def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_u
     small, large = sorted(["one", "two"], key=hash_of)
     with (
         psycopg.connect(database_url) as first,
-        store.connect(database_url, {}) as second,
+        connection.connect(database_url, {}) as second,
         psycopg.connect(database_url, autocommit=True) as look,
     ):
         insert = store.load_queries("failures")["insert_traceback"]
@@ -312,7 +312,7 @@ def hash_of(body: str) -> bytes:
 
 
 def test_the_recorder_leaves_nothing_in_its_session_for_others_behind_a_proxy(database_url):
-    with store.connect(database_url, {}) as conn:
+    with connection.connect(database_url, {}) as conn:
         before = conn.execute("SELECT name, setting FROM pg_settings ORDER BY 1").fetchall()
         for number in range(12):
             store.FailureStore().write(conn, [failure("body", number)])
@@ -329,7 +329,7 @@ def test_what_comes_during_the_threads_last_turn_is_stored(database_url):
         return True
 
     thread = RecorderThread(
-        lambda: store.connect(database_url, {}),
+        lambda: connection.connect(database_url, {}),
         beat=timedelta(seconds=10), list_workers=list, retire=retire,
     )  # fmt: skip
     thread.start()
@@ -339,7 +339,7 @@ def test_what_comes_during_the_threads_last_turn_is_stored(database_url):
 
 
 def test_a_batch_of_one_group_keeps_exactly_a_hundred_tracebacks(database_url):
-    with store.connect(database_url, {}) as conn:
+    with connection.connect(database_url, {}) as conn:
         # The hour of the database may turn between two batches, not within one.
         store.FailureStore().write(conn, [failure(f"body {n}", n) for n in range(150)])
         kept = conn.execute("SELECT count(traceback_hash), count(*) FROM jobs_maint_failures")

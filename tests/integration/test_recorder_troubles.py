@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from tests.support.waiting import wait_until
 
-from jobs_maint.recorder import store
+from jobs_maint.recorder import connection
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.middleware import Recorder
 from jobs_maint.recorder.running import RunningWorker
@@ -85,7 +85,7 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
     with (
         psycopg.connect(database_url, autocommit=True) as look,
         caplog.at_level(logging.WARNING, "jobs_maint"),
-        recording(lambda: store.connect(database_url, {})) as thread,
+        recording(lambda: connection.connect(database_url, {})) as thread,
     ):
         beat = "SELECT beat_at FROM jobs_maint_workers"
         wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
@@ -112,7 +112,7 @@ def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(databa
     def connect():
         if not way.is_set():
             raise psycopg.OperationalError("nobody answers")
-        return store.connect(database_url, {})
+        return connection.connect(database_url, {})
 
     with caplog.at_level(logging.WARNING, "jobs_maint"), recording(connect) as thread:
         wait_until(lambda: told(caplog, thread.ident), what="the first line")
@@ -185,7 +185,7 @@ def test_what_was_refused_by_itself_is_stored_when_it_can_be(database_url, monke
     with (
         psycopg.connect(database_url, autocommit=True) as conn,
         psycopg.connect(database_url) as holder,
-        recording(lambda: store.connect(database_url, {})) as thread,
+        recording(lambda: connection.connect(database_url, {})) as thread,
     ):
         conn.execute(
             "CREATE TABLE counted (queue text PRIMARY KEY, failures int);"

@@ -19,11 +19,11 @@ from procrastinate import exceptions
 from jobs_maint import upstream
 from jobs_maint.database import normalise_url
 from jobs_maint.events import emit
+from jobs_maint.recorder.connection import connect
 from jobs_maint.recorder.failure import build_failure
 from jobs_maint.recorder.retrying import RetryAnswer, ask_retry
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.sources import PoolSource
-from jobs_maint.recorder.store import connect
 from jobs_maint.recorder.thread import RecorderThread
 
 if TYPE_CHECKING:

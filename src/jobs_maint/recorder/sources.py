@@ -10,7 +10,7 @@ import psycopg
 import psycopg_pool
 
 from jobs_maint import upstream
-from jobs_maint.recorder.store import connect
+from jobs_maint.recorder.connection import connect
 
 __all__ = ["PoolSource"]
 

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import CLIENT_ENCODING, fit, is_connection_lost, map_error
+from jobs_maint.database import fit, is_connection_lost, map_error
 from jobs_maint.errors import SchemaMismatch
+from jobs_maint.recorder.connection import short_transaction
 from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["FailureStore", "Outcome", "connect", "describe_trouble", "short_transaction"]
+__all__ = ["FailureStore", "Outcome", "describe_trouble"]
 
 KEPT_PER_HOUR = 100
 """Failures per group and hour that keep their traceback."""
 MOST_GROUPS = 10_000
-CONNECTION = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-CONNECT_LIMIT = 20.0
-"""Seconds for the pool's class and function too; the beats wait for them."""
-_FIXED = {
-    "application_name": "jobs-maint-recorder",
-    "autocommit": True,
-    "client_encoding": CLIENT_ENCODING,
-    # Prepared statements fail behind a proxy that gives each transaction another session.
-    "prepare_threshold": None,
-}
-
 _OF_A_ROW = (psycopg.DataError, psycopg.IntegrityError, pg.RaiseException, UnicodeError)
 """What is wrong with one failure for good; all else may be over soon, or be wrong with all."""
 EACH_SECONDS = 2.0
@@ -60,68 +41,6 @@ class Outcome:
     untried: list[Failure] = field(default_factory=list)
     error: psycopg.Error | None = None
     """Why the last one was put off."""
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """Looks names up in its own thread: executors do not work while the interpreter ends."""
-
-    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
-        return socket.getaddrinfo(host, port, **kwargs)
-
-
-def connect(
-    conninfo: str,
-    kwargs: dict[str, Any],
-    *,
-    connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection,
-    configure: Callable[[Any], Awaitable[None]] | None = None,
-) -> psycopg.Connection[Any]:
-    """A connection for the recorder's thread, opened and configured as the team's pool does it.
-
-    The pool's class and function are for async connections, so one is opened; what is left of it
-    is libpq's connection.
-    """
-
-    async def open_one() -> psycopg.AsyncConnection[Any]:
-        given = {**CONNECTION, **kwargs, **_FIXED}
-        opened = await connection_class.connect(conninfo, **given)
-        try:
-            if configure is not None:
-                await configure(opened)
-                if opened.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    raise psycopg.InterfaceError(  # noqa: TRY301  closed below
-                        f"{configure!r} left the connection in a transaction"
-                    )
-        except BaseException:
-            await opened.close()
-            raise
-        return opened
-
-    with asyncio.Runner(loop_factory=_Loop) as runner:
-        opened = runner.run(asyncio.wait_for(open_one(), CONNECT_LIMIT))
-    conn: psycopg.Connection[Any] = psycopg.Connection(opened.pgconn)
-    del opened.pgconn  # now the other's: this one would warn that it was never closed
-    conn.autocommit = True
-    conn.prepare_threshold = None
-    conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    return conn
-
-
-@contextlib.contextmanager
-def short_transaction(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Its settings end with it: behind a proxy the session is shared with others.
-
-    It does not wait for the disk: losing a record in a server crash costs less than waiting for
-    a commit per failure.
-    """
-    with conn.transaction():
-        conn.execute(
-            "SELECT set_config('synchronous_commit', 'off', true),"
-            " set_config('lock_timeout', '4s', true),"
-            " set_config('statement_timeout', '5s', true),"
-            f" set_config('client_encoding', '{CLIENT_ENCODING}', true)"
-        )
-        yield
 
 
 class FailureStore:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,20 +17,18 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 
-from jobs_maint.database import fit, is_connection_lost
+from jobs_maint.database import is_connection_lost
 from jobs_maint.events import emit
+from jobs_maint.recorder import beats
 from jobs_maint.recorder.backlog import Backlog
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.running import RunningWorker
-from jobs_maint.recorder.store import FailureStore, Outcome, short_transaction
+from jobs_maint.recorder.store import FailureStore, Outcome
 from jobs_maint.recorder.troubles import Troubles
-from jobs_maint.sql import load_queries
 
 __all__ = ["RecorderThread"]
 
-RECORDER_VERSION = "1"
 NAME_AFTER = 1.0
 """Seconds: a job that runs longer is reported in an extra beat, so that a worker killed soon after
 is known to have run it. Shorter jobs cost no statement."""
@@ -128,7 +124,7 @@ class RecorderThread(threading.Thread):
         if stopping:
             ended += [worker for worker in alive if not worker.jobs]
         if ended:
-            self._guarded(BEAT, lambda conn: self._say_goodbye(conn, ended))
+            self._guarded(BEAT, lambda conn: beats.say_goodbye(conn, ended))
         return not (stopping or (not alive and self._retire()))
 
     def _collect(self, timeout: float) -> tuple[list[tuple[Failure | None, Waiting]], bool]:
@@ -249,37 +245,11 @@ class RecorderThread(threading.Thread):
             self._conn = None
 
     def _beat(self, conn: psycopg.Connection[Any], alive: list[RunningWorker]) -> None:
-        query = load_queries("beat")["beat"]
-        with short_transaction(conn):
-            for worker in alive:
-                params = {
-                    "worker_id": worker.worker_id,
-                    "host": socket.gethostname(),
-                    "pid": os.getpid(),
-                    "queues": worker.queues,
-                    "recorder_version": RECORDER_VERSION,
-                    "delete_jobs": worker.delete_jobs,
-                    "beat_seconds": self._beat_seconds,
-                    "job_ids": sorted(worker.jobs),
-                }
-                conn.execute(query, fit(conn, params))
-        self._note_crons(conn, alive)
+        beats.send(conn, alive, seconds=self._beat_seconds)
+        known = {worker_id for worker_id, _ in self._named}
+        beats.note_crons(conn, [worker for worker in alive if worker.worker_id not in known])
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
         if not self._troubles and (count := self.backlog.take_dropped()):
             reason = self._store.take_refusal() or "too many at once"
             emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count, reason=reason)
-
-    def _note_crons(self, conn: psycopg.Connection[Any], alive: list[RunningWorker]) -> None:
-        """Of workers that beat for the first time; older tables have no place for them."""
-        known = {worker_id for worker_id, _ in self._named}
-        for worker in alive:
-            if worker.worker_id not in known:
-                params = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
-                with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
-                    conn.execute(load_queries("beat")["note_crons"], params)
-
-    def _say_goodbye(self, conn: psycopg.Connection[Any], ended: list[RunningWorker]) -> None:
-        with short_transaction(conn):
-            for worker in ended:
-                conn.execute(load_queries("beat")["say_goodbye"], {"worker_id": worker.worker_id})

@@ -1,0 +1,52 @@
+"""What a recorder says of its workers: that they live, which jobs they hold, that they end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from jobs_maint.database import fit
+from jobs_maint.recorder.connection import short_transaction
+from jobs_maint.recorder.running import RunningWorker
+from jobs_maint.sql import load_queries
+
+__all__ = ["note_crons", "say_goodbye", "send"]
+
+RECORDER_VERSION = "1"
+
+
+def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, seconds: float) -> None:
+    """`seconds`: until the next one is due."""
+    with short_transaction(conn):
+        for worker in alive:
+            params = {
+                "worker_id": worker.worker_id,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "queues": worker.queues,
+                "recorder_version": RECORDER_VERSION,
+                "delete_jobs": worker.delete_jobs,
+                "beat_seconds": seconds,
+                "job_ids": sorted(worker.jobs),
+            }
+            conn.execute(load_queries("beat")["beat"], fit(conn, params))
+
+
+def note_crons(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:
+    """Of workers that beat for the first time; older tables have no place for them."""
+    for worker in workers:
+        params = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
+        with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
+            conn.execute(load_queries("beat")["note_crons"], params)
+
+
+def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:
+    with short_transaction(conn):
+        for worker in ended:
+            conn.execute(load_queries("beat")["say_goodbye"], {"worker_id": worker.worker_id})
