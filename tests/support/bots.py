@@ -50,7 +50,8 @@ async def open_slack(
     """
     async with LocalSlack.start(config or build_sample_config(), clock=clock) as slack:
         yield slack
-        assert [one for one in slack.breaches if one.kind not in provokes] == []
+        breaches = [one for one in slack.breaches if one.kind not in provokes]
+        assert not breaches, breaches
 
 
 @contextlib.asynccontextmanager

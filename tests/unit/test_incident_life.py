@@ -262,6 +262,15 @@ def test_a_number_alone_is_worth_an_edit_a_minute_and_fewer_as_hours_pass(watch)
     assert watch.all[1].revision == before + 1  # news is not waited for
 
 
+def test_how_long_it_lasts_is_kept_true_though_its_number_stays(watch):
+    watch.see(bad(FAILURES, "email", 30.0, limit=20.0), passes=2)
+    before = watch.all[1].revision
+    watch.see(bad(FAILURES, "email", 30.0, limit=20.0), passes=12)
+    assert watch.all[1].revision == before + 3  # in three minutes
+    watch.see(passes=12, end=lambda _: None)
+    assert watch.all[1].revision == before + 3  # nobody looked
+
+
 def test_twice_the_number_is_told_but_not_that_time_passes(watch):
     for value in (20.0, 20.0, 39.0, 41.0, 60.0, 90.0):
         watch.see(bad(FAILURES, "email", value, limit=20.0))

@@ -21,6 +21,7 @@ from chatbot.setup.sample_incidents import (
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import HistoryEntry, IncidentKind, IncidentReport
+from jobs_maint.render.conditions import say_condition, say_past
 
 NO_WORKER = KINDS[0]
 GROUP = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
@@ -55,6 +56,22 @@ def test_each_kind_says_once_it_is_over_for_how_long_it_was_and_offers_no_act(in
     assert " after " in lines[0]
     assert lines[1].startswith("From ")
     assert not ACTS & set(labels(over(incident)))
+
+
+ODD = "a\n\u202ec"
+
+
+@pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")
+def test_a_line_break_or_a_mark_in_a_name_is_an_escape_and_draws_no_line(incident):
+    ours = not incident.subject or incident.kind is IncidentKind.GROUP  # E-4f2a
+    subject = incident.subject if ours else ODD
+    odd = replace(incident, subject=subject, facts={**incident.facts, "task": ODD})
+    for state, plain in ((odd, incident), (over(odd), over(incident))):
+        assert len(text(state).splitlines()) == len(text(plain).splitlines())
+        assert ODD not in text(state)
+        assert say_condition(state).count("\n") == say_past(state).count("\n") == 0
+    if subject == ODD:
+        assert r"a\u{a}\u{202e}c" in text(odd)
 
 
 @pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")

@@ -12,7 +12,7 @@ from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
-from jobs_maint.render import is_good, say_reason
+from jobs_maint.render import is_good, safe_word, say_reason
 
 __all__ = [
     "Kind",
@@ -115,7 +115,7 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
 
 def _say_lock(facts: Mapping[str, Any]) -> str:
     """Braces of the lock's name are no fields."""
-    lock = cut(first_lines(str(facts["lock"]), 1, 80), 80).replace("{", "{{").replace("}", "}}")
+    lock = cut(safe_word(str(facts["lock"])), 80).replace("{", "{{").replace("}", "}}")
     job = facts["holder"]
     return (
         f"Job {job} runs and holds the lock {lock}. See whether it hangs; more workers do not help."
@@ -137,10 +137,10 @@ def _name(what: Incident | Condition | HistoryEntry) -> str:
     facts: Mapping[str, Any] = {} if isinstance(what, HistoryEntry) else what.facts
     if what.kind is IncidentKind.GROUP and facts.get("task"):
         error = short_task(str(facts.get("exception_type") or "an error"))
-        return f"{error} in {short_task(str(facts['task']))}"
+        return safe_word(f"{error} in {short_task(str(facts['task']))}")
     if what.kind is IncidentKind.TICK_MISSED:
-        return short_task(what.subject)
-    return cut(first_lines(what.subject, 1, 80), 80)
+        return safe_word(short_task(what.subject))
+    return cut(safe_word(what.subject), 80)
 
 
 def has_size(incident: Incident) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind, Why
-from jobs_maint.render.safe import short_task
+from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["is_good", "is_muted", "say_condition", "say_incident", "say_past", "say_reason"]
@@ -54,7 +54,7 @@ def say_incident(one: Incident, until: datetime) -> str:
 
 def say_past(what: Incident | Condition) -> str:
     """What it was at its worst, whether or not it is over; a name for use in a sentence."""
-    subject, worst = what.subject, what.value if what.worst is None else what.worst
+    subject, worst = _name(what), what.value if what.worst is None else what.worst
     match what.kind:
         case IncidentKind.NO_WORKER:
             return f"no worker for {subject}" if subject else "no worker"
@@ -68,7 +68,7 @@ def say_past(what: Incident | Condition) -> str:
         case IncidentKind.JOBS_STUCK:
             return "jobs without a live worker"
         case IncidentKind.TICK_MISSED:
-            return f"{short_task(str(what.facts.get('task', subject)))} not started in time"
+            return f"{_name_task(what)} not started in time"
         case IncidentKind.MAINTENANCE_OVERDUE:
             return f"the {subject} not run in time"
         case IncidentKind.DIGEST_OVERDUE:
@@ -77,9 +77,18 @@ def say_past(what: Incident | Condition) -> str:
             return f"errors of the worker {subject} not recorded"
 
 
+def _name(what: Incident | Condition) -> str:
+    """The team's name on one line; empty where it is about no queue in particular."""
+    return safe_word(what.subject) if what.subject else ""
+
+
+def _name_task(what: Incident | Condition) -> str:
+    return safe_word(short_task(str(what.facts.get("task", what.subject))))
+
+
 def _name_group(what: Incident | Condition) -> str:
-    error = short_task(str(what.facts.get("exception_type") or "an error"))
-    return f"{error} in {short_task(str(what.facts.get('task', '')))}"
+    error = safe_word(short_task(str(what.facts.get("exception_type") or "an error")))
+    return f"{error} in {_name_task(what)}"
 
 
 MOST_COUNTED = 1_000
@@ -92,8 +101,8 @@ def is_muted(group: Condition) -> bool:
 
 
 def say_condition(what: Incident | Condition) -> str:
-    """One sentence without its full stop; raw text: names in it are the team's."""
-    facts, subject, kind = what.facts, what.subject, what.kind
+    """One sentence without its full stop, on one line; markup in the team's names is left."""
+    facts, subject, kind = what.facts, _name(what), what.kind
     if kind is IncidentKind.NO_WORKER:
         none = f"No worker listens to {subject}" if subject else "No worker is alive"
         waiting = int(facts.get("waiting", 0))
@@ -116,8 +125,7 @@ def say_condition(what: Incident | Condition) -> str:
         has = "has" if jobs == 1 else "have"
         return f"{count_noun(jobs, 'running job')} {has} no live worker"
     if kind is IncidentKind.TICK_MISSED:
-        task = short_task(str(facts.get("task", subject)))
-        return f"The periodic task {task} was not started when it was due"
+        return f"The periodic task {_name_task(what)} was not started when it was due"
     if kind is IncidentKind.MAINTENANCE_OVERDUE:
         of_what = {"purge": " of old jobs", "rescue": " of stuck jobs"}.get(subject, "")
         return f"The {subject}{of_what} is overdue"

@@ -209,9 +209,9 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
         len(incident.history) > len(before.history)
         or [one.key for one in incident.folded] != [one.key for one in before.folded]
         or len(incident.past) != len(before.past)
-        or ((incident.value, incident.folded) != (before.value, before.folded)
-            and now - case.revised_at >= pause)
-    )  # fmt: skip
+        # It says for how long, and of when that is.
+        or (incident.seen_at > before.seen_at and now - case.revised_at >= pause)
+    )
     if is_news:
         return Case(incident, case.revision + 1, now, absent)
     return Case(incident, case.revision, case.revised_at, absent)
