@@ -57,7 +57,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     ),
     IncidentKind.FAILURES_HIGH: Kind(
         "many jobs of {0} fail",
-        "Fewer jobs of {0} fail",
+        "{0} has fewer failures again",
         "See the errors in Details. Retry the jobs once the cause is gone.",
     ),
     IncidentKind.GROUP: Kind(
