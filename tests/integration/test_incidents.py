@@ -131,7 +131,8 @@ async def test_a_queue_is_behind_by_its_oldest_ready_job(pool, conn, fleet, make
     assert await opened(pool, limits) == {("queue_behind", "due"): {("queue_behind", "email")}}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     assert 20 * 60 <= one.value < 21 * 60
-    assert one.folded[0].facts == {"job_id": oldest, "task": "app.mail"}
+    facts = {"job_id": oldest, "task": "app.mail", "has_worker": True}
+    assert one.folded[0].facts == facts
     assert (one.folded[0].limit, one.folded[0].queues) == (400.0, ("email",))
     await conn.execute("DELETE FROM procrastinate_jobs WHERE queue_name IN ('due', 'email')")
     assert await over(pool, limits)

@@ -120,6 +120,32 @@ async def test_jobs_that_wait_or_are_stuck_are_counted_in_the_own_queues(pool, c
     assert (one.facts["waiting"], one.folded[0].facts["jobs"]) == (3, 3)
 
 
+async def test_what_is_folded_into_an_incident_of_other_queues_is_shown_as_one(
+    pool, conn, make_job
+):
+    worker = await Fleet(pool, conn, make_job).start_worker()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail}'")
+    for queue, ago in (("ledger", 4), ("web", 3), ("web", 2)):
+        await make_job(queue=queue, deferred_ago=minutes(ago))
+    limits = Limits(kinds=frozenset({IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND}))
+    for _ in range(2):
+        await see(pool, limits)
+    [whole] = (await show(pool, ANA))[0].open
+    assert (whole.subject, [one.subject for one in whole.folded]) == ("ledger", ["web"])
+    report, told = await show(pool, EVA)
+    [one] = report.open
+    assert (one.id, one.subject, one.folded, report.hidden_incidents) == (whole.id, "web", (), 0)
+    assert "No worker listens to web; 2 jobs wait." in told
+    assert "ledger" not in told + repr(one)
+    assert (await perform(pool, EVA, TakeIncident(whole.id))).incident.subject == "web"
+    await conn.execute("UPDATE jobs_maint_workers SET queues = NULL")
+    for _ in range(2):
+        await see(pool, limits)
+    [over] = (await show(pool, EVA))[0].recent
+    assert (over.subject, over.past, worker > 0) == ("web", (), True)
+    assert "ledger" not in repr(over)
+
+
 async def test_an_incident_is_muted_by_who_reaches_all_that_is_folded_into_it(pool, conn, make_job):
     await Fleet(pool, conn, make_job).start_worker()
     for queue, ago in (("web", 3), ("ledger", 2)):

@@ -40,3 +40,9 @@ def test_what_is_off_is_not_watched_and_a_queue_that_is_off_does_not_fall_to_the
     assert (one.no_worker, one.jobs_stuck, one.quiet) == (120.0, 3600.0, 300.0)
     assert one.pauses == (Pause("0 2 * * 0", 7200.0),)
     assert IncidentKind.QUEUE_BEHIND not in limits(queue_behind="off").kinds
+
+
+def test_what_is_told_in_different_channels_is_kept_apart():
+    two = limits(channel={"mail*": "C0MAIL"})
+    assert two.find_place(["mail", "mail-out"]) == "C0MAIL"
+    assert two.find_place(["mail", "web"]) == two.find_place([]) == "C0OPS"

@@ -1,5 +1,6 @@
 """The life of incidents, pass by pass: what opens, is folded, comes back, flaps and ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -206,8 +207,14 @@ def test_what_comes_back_soon_is_the_same_incident_and_flaps_from_the_third_time
     assert (one.times, one.flapping) == (3, True)
     minute = int(timedelta(minutes=1) / PASS)
     assert len(watch.see(passes=15 * minute)) == 1  # only the quiet time ends it now
-    assert len(watch.see(dead)) == 1
-    assert watch.all[1].incident.times == 3
+    [one] = watch.open
+    assert one.calm_since == watch.now - (15 * minute - 1) * PASS  # when it was first not seen
+    [one] = watch.see(dead)
+    assert (one.times, one.calm_since) == (4, None)
+    [one] = watch.see()
+    assert one.calm_since is None  # what one pass does not see may be there
+    [one] = watch.see(dead)
+    assert one.times == 4
     assert len(watch.see(passes=15 * minute)) == 1
     assert watch.see() == []
     assert steps(watch) == ["opened", "resolved", "back", "resolved", "back", "resolved"]
@@ -243,6 +250,41 @@ def test_what_was_muted_is_muted_when_it_comes_again(watch):
     watch.see(bad(BEHIND, "email"))
     _, other = watch.see(bad(BEHIND, "email"), bad(BEHIND, "web"), passes=2)
     assert other.muted_until is None
+
+
+def test_whoever_mutes_a_slow_queue_hears_of_the_workers_that_die_and_of_other_queues(watch):
+    def see(*names):
+        late = [bad(BEHIND, name) for name in names]
+        return watch.see(*late, *dead, passes=2)
+
+    dead = []
+    see("email")
+    muted = replace(watch.all[1].incident, muted_until=NIGHT + timedelta(hours=24))
+    watch.all[1] = replace(watch.all[1], incident=muted)
+    assert [one.subject for one in see("email", "web")] == ["email", "web"]
+    dead = [bad(NO_WORKER, limit=60.0)]
+    mail, cause = see("email", "web", "pdf")
+    assert (mail.subject, mail.folded, mail.muted_until) == ("email", (), muted.muted_until)
+    assert (cause.kind, cause.muted_until) == (NO_WORKER, None)
+    assert {one.subject for one in cause.folded} == {"web", "pdf"}
+
+
+def test_what_is_told_in_another_place_is_another_incident(watch):
+    """Two queues break at once, then their workers die: each channel hears of its own."""
+
+    def place(queues):
+        return "C0MAIL" if queues and all(name.startswith("mail") for name in queues) else "C0OPS"
+
+    def see(*found):
+        return watch.see(*found, passes=2, place=place)
+
+    groups = [bad(GROUP, "E-1", 20, queues=("mail",)), bad(GROUP, "E-2", 40, queues=("web",))]
+    late = [bad(BEHIND, "mail-out"), bad(BEHIND, "web")]
+    assert {one.queues for one in see(*groups)} == {("mail",), ("web",)}
+    found = see(*groups, *late, bad(NO_WORKER, limit=60.0))
+    assert {(one.kind, one.subject): [part.subject for part in one.folded] for one in found} == {
+        (GROUP, "E-1"): [], (GROUP, "E-2"): [], (NO_WORKER, ""): ["web"], (BEHIND, "mail-out"): [],
+    }  # fmt: skip
 
 
 def test_a_number_alone_is_worth_an_edit_a_minute_and_fewer_as_hours_pass(watch):

@@ -93,6 +93,12 @@ def test_the_states_of_one_incident():
     assert "Muted" not in text(muted, later)
     assert "It comes and goes: this is the 4th time." in text(STATES["flapping"])
     assert "It was over and is back: this is the 2nd time." in text(replace(NO_WORKER, times=2))
+    calm = text(STATES["calm"])
+    assert calm.startswith("🟡 Workers are back, for now.\nSince 11:56 UTC. It came 4 times since")
+    assert "Start a worker" not in calm
+    held = replace(over(NO_WORKER), muted_until=NOW + timedelta(hours=24))
+    assert "Muted until 24 Nov 12:00 UTC" in text(held)
+    assert labels(held) == ["End the mute"]
     done = text(STATES["over"])
     assert done.startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC to 12:00 UTC.")
     assert "<@U0ANA> was on it." in done

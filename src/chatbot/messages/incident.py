@@ -11,7 +11,6 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_buttons import find_buttons
 from chatbot.messages.incident_words import (
     COUNTED,
-    find_begin,
     has_size,
     quote_error,
     say_end,
@@ -38,13 +37,22 @@ from chatbot.messages.words import cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import is_good, is_muted, say_condition, say_past, say_person, say_reason
+from jobs_maint.render import (
+    is_good,
+    is_muted,
+    list_parts,
+    say_condition,
+    say_past,
+    say_person,
+    say_reason,
+)
 
 __all__ = [
     "offer_buttons",
     "render_incident",
     "say_over",
     "tell_begin",
+    "tell_folded",
     "tell_mute",
     "tell_verdict",
     "tell_who",
@@ -81,6 +89,8 @@ def _verdict(incident: Incident) -> Line:
     if incident.state == "resolved":
         dot = "🟢 " if is_good(incident.kind, incident.why) else "🟡 "
         return [dot, bold(say_over(incident))]
+    if incident.calm_since is not None:
+        return ["🟡 ", bold(f"{say_end(incident, 'good')}, for now.")]
     return ["🔴 ", bold(f"{tell_verdict(incident)}.")]
 
 
@@ -99,7 +109,7 @@ def say_over(incident: Incident) -> str:
     end = say_end(incident, incident.why)
     if say_reason(incident.kind, incident.why):
         return f"{end}."
-    lasted = (incident.ended_at or incident.seen_at) - find_begin(incident)
+    lasted = (incident.ended_at or incident.seen_at) - incident.began_at
     return f"{end} after {format_age(lasted)}."
 
 
@@ -108,20 +118,28 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
         return [["It is told there from now on."]]
     if incident.state == "resolved":
         return _tell_end(incident, as_of)
+    if incident.calm_since is not None:
+        return [_tell_calm(incident, as_of), tell_who(incident, as_of)]
     lines = [tell_begin(incident, as_of), _tell_times(incident)]
-    lines += [*_tell_folded(incident), *_tell_past(incident, as_of), tell_who(incident, as_of)]
+    lines += [*tell_folded(incident), *_tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
     return [*lines, [say_kind(incident).advice]]
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
-    begin = find_begin(incident)
+    begin = incident.began_at
     line: list[Span | str] = ["Since ", when(begin, as_of)]
     line.append(f", for {format_age(as_of - begin)}")
     if incident.worst > 1.1 * incident.value:
         line.append(_tell_worst(incident))
     return [*line, *tell_which(incident), "."]
+
+
+def _tell_calm(incident: Incident, as_of: datetime) -> Line:
+    begin, calm = when(incident.since, as_of), when(incident.calm_since or as_of, as_of)
+    came = f"It came {incident.times} times since "
+    return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
 
 
 def _tell_worst(incident: Incident) -> str:
@@ -140,9 +158,10 @@ def _ordinal(number: int) -> str:
     return f"{number}{tail or 'th'}"
 
 
-def _tell_folded(incident: Incident) -> list[Line]:
+def tell_folded(incident: Incident) -> list[Line]:
     """What has the same cause, and what of the same kind came at the same time: a line each."""
-    shown = incident.folded[:MOST_FOLDED]
+    parts = list_parts(incident)
+    shown = parts[:MOST_FOLDED]
     follow = [one for one in shown if one.kind is not incident.kind]
     lines: list[Line] = []
     if follow:
@@ -153,7 +172,7 @@ def _tell_folded(incident: Incident) -> list[Line]:
         for one in shown
         if one.kind is incident.kind
     ]
-    if more := len(incident.folded) - len(shown):
+    if more := len(parts) - len(shown):
         lines.append([f"And {more:,} more."])
     return lines
 
@@ -212,7 +231,7 @@ def tell_who(incident: Incident, as_of: datetime) -> Line:
 
 
 def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
-    line: list[Span | str] = ["From ", when(find_begin(incident), as_of)]
+    line: list[Span | str] = ["From ", when(incident.began_at, as_of)]
     line += [" to ", when(incident.ended_at or as_of, as_of)]
     line += [_tell_worst(incident), "."]
     if incident.times > 1:
@@ -222,6 +241,8 @@ def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
         lines.append(_tell_takers(incident, incident.taken_by))
     if incident.kind in COUNTED:
         lines.append(["Jobs that failed stay failed until somebody retries them."])
+    if muted := tell_mute(incident, as_of):
+        lines.append(muted)
     return lines
 
 
@@ -236,13 +257,14 @@ def _tell_takers(incident: Incident, last: str) -> Line:
 
 def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:
     found = find_buttons(incident)
+    mute = Button("Mute for 24 h", MuteIncident(incident.id, DAY).words())
+    if tell_mute(incident, as_of):
+        mute = Button("End the mute", MuteIncident(incident.id, None).words())
     if incident.state == "resolved":
-        return found if incident.kind in COUNTED else []
+        found = found if incident.kind in COUNTED else []
+        return [*found, mute] if tell_mute(incident, as_of) else found
     if incident.taken_by is None:
         found.append(Button("I'm on it", TakeIncident(incident.id).words()))
-    if not tell_mute(incident, as_of):
-        found.append(Button("Mute for 24 h", MuteIncident(incident.id, DAY).words()))
-    else:
-        found.append(Button("End the mute", MuteIncident(incident.id, None).words()))
+    found.append(mute)
     task = str(incident.facts.get("task", ""))
     return [*found, *offer_runbook(runbooks, task, *incident.queues)]

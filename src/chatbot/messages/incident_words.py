@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from chatbot.messages.alike import list_ids
@@ -17,7 +16,6 @@ from jobs_maint.render import is_good, safe_word, say_reason
 __all__ = [
     "Kind",
     "capital",
-    "find_begin",
     "has_size",
     "quote_error",
     "say_end",
@@ -26,11 +24,6 @@ __all__ = [
     "tell_which",
 ]
 
-_BY_CLOCK = {
-    IncidentKind.TICK_MISSED,
-    IncidentKind.MAINTENANCE_OVERDUE,
-    IncidentKind.DIGEST_OVERDUE,
-}
 COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
 """Their value is a number of failures; that of the others is seconds."""
 
@@ -100,6 +93,9 @@ _OF_A_QUEUE = Kind(
 _FAILED = "Details say why it failed. The next run may work, or fail alike."
 
 
+_NOBODY = "No worker runs its jobs: start one that listens to {0}."
+
+
 def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
     """The words of its kind, with its subject in them."""
     kind = _KINDS[what.kind]
@@ -109,6 +105,8 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
         kind = replace(kind, advice=_FAILED) if what.facts.get("job_id") else kind
     if isinstance(what, Incident) and what.facts.get("holder"):
         kind = replace(kind, advice=_say_lock(what.facts))
+    elif isinstance(what, Incident) and what.facts.get("has_worker") is False:
+        kind = replace(kind, advice=_NOBODY)
     name = _name(what)
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
 
@@ -146,16 +144,6 @@ def _name(what: Incident | Condition | HistoryEntry) -> str:
 def has_size(incident: Incident) -> bool:
     """Whether it can be worse at one time than at another, and not only last longer."""
     return incident.kind in COUNTED or incident.kind is IncidentKind.QUEUE_BEHIND
-
-
-def find_begin(incident: Incident) -> datetime:
-    """When what the verdict says began: what is folded may have begun before, or it was over once.
-
-    Of most kinds the value is the age; of what runs by the clock, that of the last time it missed.
-    """
-    if has_size(incident) or incident.times > 1 or incident.kind in _BY_CLOCK:
-        return incident.since
-    return incident.seen_at - timedelta(seconds=incident.value)
 
 
 _WHICH = {

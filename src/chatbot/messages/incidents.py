@@ -8,6 +8,7 @@ from chatbot.messages.incident import (
     offer_buttons,
     say_over,
     tell_begin,
+    tell_folded,
     tell_mute,
     tell_verdict,
     tell_who,
@@ -78,9 +79,10 @@ def _headline(report: IncidentsReport) -> Line:
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
-    lines = [[bold(f"{tell_verdict(incident)}.")], tell_begin(incident, as_of)]
-    if incident.taken_by is not None:
-        lines.append(tell_who(incident, as_of))
+    lines: list[Line] = [[bold(f"{tell_verdict(incident)}.")]]
+    if incident.calm_since is not None:
+        lines.append(["Not so since ", when(incident.calm_since, as_of), "; it comes and goes."])
+    lines += [tell_begin(incident, as_of), *tell_folded(incident), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
     return [divider(), paragraph(*lines), buttons(*offer_buttons(incident, as_of, runbooks))]

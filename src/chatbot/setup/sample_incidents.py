@@ -77,6 +77,7 @@ def life(one: Incident) -> Iterator[tuple[str, Incident]]:
     yield "taken", replace(taken, worst=2 * one.worst)
     yield "muted", replace(taken, muted_until=NOW + timedelta(hours=24))
     yield "flapping", replace(one, times=4, flapping=True)
+    yield "calm", replace(one, times=4, flapping=True, calm_since=ago(4))
     yield "over", over(taken)
 
 

@@ -34,6 +34,8 @@ def build_limits(incidents: IncidentsSetting | None, settings: ChatbotSettings) 
         "jobs_stuck": incidents.jobs_stuck and incidents.jobs_stuck.total_seconds(),
         "recorder_silent": incidents.recorder_silent and incidents.recorder_silent.total_seconds(),
     }
+    usual = settings.find_incident_channel() or ""
+    places = [(glob, place or usual) for glob, place in incidents.channel.items()]
     return Limits(
         kinds=frozenset(kind for kind, limit in asked.items() if limit),
         # A queue whose limit is off must not fall to the next glob.
@@ -46,5 +48,6 @@ def build_limits(incidents: IncidentsSetting | None, settings: ChatbotSettings) 
         pauses=tuple(
             Pause(one.cron, one.span.total_seconds(), one.timezone) for one in incidents.pauses
         ),
+        places=tuple(places) if len({place for _, place in places}) > 1 else (),
         **{name: limit for name, limit in given.items() if limit is not None},
     )

@@ -14,6 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from chatbot.handling.context import Services
@@ -22,7 +23,7 @@ from chatbot.watching.limits import build_limits
 from chatbot.watching.telling import Teller
 from jobs_maint.actions import Actor, ListIncidents, WatchIncidents
 from jobs_maint.errors import JobsMaintError
-from jobs_maint.models import Incident, IncidentChange, IncidentsReport, WatchReport
+from jobs_maint.models import Condition, Incident, IncidentChange, IncidentsReport, WatchReport
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data
 
@@ -148,7 +149,14 @@ def _is_posted(change: IncidentChange) -> bool:
     return change.told is not None and change.told.ts is not None
 
 
+def _without_texts(one: Condition) -> Condition:
+    return replace(one, facts={name: fact for name, fact in one.facts.items() if name != "message"})
+
+
 def _as_json(incident: Incident, as_of: datetime) -> str:
-    """One line, in the shape of `incidents --json`."""
+    """One line, in the shape of `incidents --json`, without the texts of errors."""
+    lead, *parts = (_without_texts(one) for one in (incident.lead, *incident.folded))
+    past = tuple(map(_without_texts, incident.past))
+    incident = replace(incident, facts=lead.facts, folded=tuple(parts), past=past)
     report = IncidentsReport(as_of, (incident,), (), since_seconds=0.0, watched_at=as_of)
     return json.dumps(build_data(report)["open"][0])

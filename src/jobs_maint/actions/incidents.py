@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
-from jobs_maint.actions.actor import Role
+from jobs_maint.actions.actor import QueueScope, Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.durations import format_duration
 from jobs_maint.models import IncidentKind, IncidentReport, IncidentsReport, WatchReport
@@ -59,7 +60,8 @@ class Limits:
     `queue_behind`: glob → seconds, the first that matches counts; a queue that none matches is
     never behind. `failures`: how many times the usual number is too many, and at least `few` of
     them. `group`: failures of a new or returned group. `quiet`: what comes back so soon is the
-    same incident. The rest are seconds.
+    same incident. `places`: glob → where incidents of these queues are told; what is told in
+    different places is never one incident. The rest are seconds.
     """
 
     kinds: frozenset[IncidentKind] = frozenset(IncidentKind)
@@ -73,6 +75,14 @@ class Limits:
     quiet: float = 900.0
     digests: tuple[DigestPlan, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+
+    def find_place(self, queues: Sequence[str]) -> str:
+        """Of the first glob that fits all of these queues; of "*" where none are named."""
+        for glob, place in self.places:
+            if glob == "*" or (queues and all(map(QueueScope((glob,)).covers, queues))):
+                return place
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
@@ -44,6 +44,16 @@ class IncidentKind(StrEnum):
     MAINTENANCE_OVERDUE = "maintenance_overdue"
     DIGEST_OVERDUE = "digest_overdue"
     RECORDER_SILENT = "recorder_silent"
+
+
+_NOT_AN_AGE = {
+    IncidentKind.QUEUE_BEHIND,
+    IncidentKind.FAILURES_HIGH,
+    IncidentKind.GROUP,
+    IncidentKind.TICK_MISSED,
+    IncidentKind.MAINTENANCE_OVERDUE,
+    IncidentKind.DIGEST_OVERDUE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ class Incident:
     workers are back, and the queue remains. Once it is over, they are of what it was named after.
     `folded`: the others; `past`: those that are over. `times`: how often it came back within the
     quiet time, and the first. `flapping`: it came so often that it is over only after the quiet
-    time.
+    time; `calm_since`: from when on none of it has been there, while that time lasts.
     """
 
     id: int
@@ -125,6 +135,7 @@ class Incident:
     past: tuple[Condition, ...] = ()
     times: int = 1
     flapping: bool = False
+    calm_since: datetime | None = None
     taken_by: str | None = None
     taken_at: datetime | None = None
     muted_until: datetime | None = None
@@ -156,6 +167,16 @@ class Incident:
             self.facts,
             self.worst,
         )
+
+    @property
+    def began_at(self) -> datetime:
+        """When what leads it began: what is folded may have begun before, or it was over once.
+
+        Of most kinds the value is the age; of what runs by the clock, that of the last time missed.
+        """
+        if self.kind in _NOT_AN_AGE or self.times > 1:
+            return self.since
+        return self.seen_at - timedelta(seconds=self.value)
 
     @property
     def head(self) -> tuple[IncidentKind, str]:

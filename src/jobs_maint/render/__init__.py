@@ -9,6 +9,7 @@ from jobs_maint.models import Preview
 from jobs_maint.render.conditions import (
     is_good,
     is_muted,
+    list_parts,
     say_condition,
     say_incident,
     say_past,
@@ -40,6 +41,7 @@ __all__ = [
     "format_rate",
     "is_good",
     "is_muted",
+    "list_parts",
     "render_json",
     "render_question",
     "render_text",

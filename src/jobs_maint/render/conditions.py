@@ -10,7 +10,15 @@ from jobs_maint.models import Condition, Incident, IncidentKind, Why
 from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["is_good", "is_muted", "say_condition", "say_incident", "say_past", "say_reason"]
+__all__ = [
+    "is_good",
+    "is_muted",
+    "list_parts",
+    "say_condition",
+    "say_incident",
+    "say_past",
+    "say_reason",
+]
 
 _REASONS: Mapping[Why, str] = {
     "cancelled": "its jobs were cancelled",
@@ -89,6 +97,16 @@ def _name_task(what: Incident | Condition) -> str:
 def _name_group(what: Incident | Condition) -> str:
     error = safe_word(short_task(str(what.facts.get("exception_type") or "an error")))
     return f"{error} in {_name_task(what)}"
+
+
+def list_parts(incident: Incident) -> list[Condition]:
+    """What else there is to tell: that a queue is behind is clear where no worker listens to it."""
+    parts = (incident.lead, *incident.folded)
+    none = {one.queues for one in parts if one.kind is IncidentKind.NO_WORKER}
+    return [
+        one for one in incident.folded
+        if one.kind is not IncidentKind.QUEUE_BEHIND or one.queues not in none
+    ]  # fmt: skip
 
 
 MOST_COUNTED = 1_000

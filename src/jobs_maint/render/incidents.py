@@ -14,7 +14,7 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
-from jobs_maint.render.conditions import is_muted, say_condition, say_reason
+from jobs_maint.render.conditions import is_muted, list_parts, say_condition, say_reason
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -59,9 +59,11 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
 
 
 def _show(one: Incident, as_of: datetime, page: Page) -> None:
-    lasted = format_age((as_of - one.since).total_seconds())
+    lasted = format_age((as_of - one.began_at).total_seconds())
     page.line(f"{one.name}  {safe_line(say_condition(one))}.", "bold")
-    notes = [f"since {clock(one.since, as_of)} UTC, {lasted}"]
+    if one.calm_since is not None:
+        page.line(f"Not so since {clock(one.calm_since, as_of)} UTC; it comes and goes.", indent=2)
+    notes = [f"since {clock(one.began_at, as_of)} UTC, {lasted}"]
     if one.times > 1:
         notes.append(f"came {one.times} times since {clock(one.opened_at, as_of)}")
     if one.taken_by:
@@ -71,10 +73,11 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     elif one.muted_until and one.muted_until > as_of:
         notes.append(f"muted until {clock(one.muted_until, as_of)}")
     page.line(f"{'; '.join(notes)}.", indent=2)
-    for line in _with_it(one.folded[:MOST_FOLDED]):
+    parts = list_parts(one)
+    for line in _with_it(parts[:MOST_FOLDED]):
         page.line(line, indent=2)
-    if len(one.folded) > MOST_FOLDED:
-        page.line(f"And {len(one.folded) - MOST_FOLDED:,} more.", indent=2)
+    if len(parts) > MOST_FOLDED:
+        page.line(f"And {len(parts) - MOST_FOLDED:,} more.", indent=2)
     page.line(f"jobs-maint {safe_line(_see(one))}", indent=2)
 
 
@@ -110,7 +113,7 @@ def _marks(one: Condition) -> str:
 
 def _over(one: Incident, as_of: datetime) -> str:
     ended = one.resolved_at or one.seen_at
-    lasted = format_age((ended - one.since).total_seconds())
+    lasted = format_age((ended - one.began_at).total_seconds())
     why = say_reason(one.kind, one.why)
     reason = f"; {why}" if why else ""
     said = safe_line(say_condition(one))

@@ -82,13 +82,16 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
 
 
 def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
+    fleet = measured.fleet
     for one in measured.ready:
         limit = find_limit(one.queue, limits)
         seconds = (measured.now - one.since).total_seconds()
         if limit is not None and seconds >= limit:
             yield Condition(
                 IncidentKind.QUEUE_BEHIND, _name(one.queue), seconds, limit, one.since,
-                (one.queue,), {"job_id": one.job_id, "task": one.task, **_tell_lock(one)},
+                (one.queue,),
+                {"job_id": one.job_id, "task": one.task, "has_worker": fleet.has_worker(one.queue),
+                 **_tell_lock(one)},
             )  # fmt: skip
 
 

@@ -24,11 +24,16 @@ MOST_OF_A_KIND = 3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one pass saw. `end`: why what is not there any more is over; None: it goes on."""
+    """What one pass saw.
+
+    `end`: why what is not there any more is over; None: it goes on. `place`: where incidents of
+    these queues are told.
+    """
 
     now: datetime
     conditions: Sequence[Condition]
     end: Callable[[Condition], Why | None] = lambda _: "good"
+    place: Callable[[Sequence[str]], str] = lambda _: ""
     paused: bool = False
     """A planned pause: nothing opens, what is open may end."""
 
@@ -61,7 +66,7 @@ def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], fro
     causes = [one for one in once if any(absorbs(one, other) for other in twice)]
     recent = list(known.recent)
     for condition in sorted([*twice, *causes], key=rank):
-        _place(condition, cases, recent, known.muted, look.now, quiet)
+        _place(condition, cases, recent, known.muted, look, quiet)
     return cases, frozenset({one.key for one in once if one not in causes})
 
 
@@ -70,16 +75,25 @@ def _place(
     cases: list[Case],
     recent: list[Case],
     muted: Mapping[Key, datetime],
-    now: datetime,
+    look: Look,
     quiet: timedelta,
 ) -> None:
-    """Make it part of an incident: of an open one, of one that is back, or of a new one."""
-    is_open = [case for case in cases if case.is_open]
+    """Make it part of an incident: of an open one, of one that is back, or of a new one.
+
+    Only of one that is told where it is. Whoever muted an incident has not muted a cause that
+    shows later, nor what happens to come at the same time.
+    """
+    now = look.now
+    is_open = [
+        case for case in cases
+        if case.is_open and look.place(case.incident.queues) == look.place(condition.queues)
+    ]  # fmt: skip
+    is_heard = [case for case in is_open if not case.is_muted(now)]
     for case in is_open:
         if any(absorbs(one, condition) for one in case.conditions):
             _swap(cases, case, steps.fold(case, condition, now))
             return
-    follow = [case for case in is_open if any(absorbs(condition, one) for one in case.conditions)]
+    follow = [case for case in is_heard if any(absorbs(condition, one) for one in case.conditions)]
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
@@ -91,7 +105,7 @@ def _place(
         if condition.key in {one.key for one in case.incident.past}:
             _swap(cases, case, steps.fold(case, condition, now))
             return
-    if alike := _find_alike(condition, is_open, now):
+    if alike := _find_alike(condition, is_heard, now):
         _swap(cases, alike, steps.fold(alike, condition, now))
         return
     for case in recent:
@@ -103,9 +117,9 @@ def _place(
     cases.append(steps.start(condition, now, muted.get(condition.key)))
 
 
-def _find_alike(condition: Condition, is_open: Iterable[Case], now: datetime) -> Case | None:
+def _find_alike(condition: Condition, is_heard: Iterable[Case], now: datetime) -> Case | None:
     """What is of one kind only: one of those that came at the same time, or one too many."""
-    alike = [case for case in is_open if case.incident.kind is condition.kind]
+    alike = [case for case in is_heard if case.incident.kind is condition.kind]
     if not alike:
         return None
     newest = max(alike, key=lambda case: case.began)

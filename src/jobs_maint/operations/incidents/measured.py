@@ -35,6 +35,10 @@ class Fleet:
     queues: frozenset[str] | None = None
     unknown: bool = False
 
+    def has_worker(self, queue: str) -> bool:
+        """Whether one that lives listens to it, as far as that is known."""
+        return bool(self.live) and (self.queues is None or self.unknown or queue in self.queues)
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:

@@ -8,6 +8,8 @@ from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.story import lead_by
 
 __all__ = ["limit_to", "reaches_all"]
 
@@ -18,7 +20,24 @@ def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ..
     """Those that concern a queue in reach, or none in particular; without queues out of reach."""
     if scope.globs is None:
         return tuple(found)
-    return tuple(_cut(one, scope) for one in found if _reaches(scope, one))
+    led = (_lead_in_reach(one, scope) for one in found)
+    return tuple(_cut(one, scope) for one in led if one is not None)
+
+
+def _lead_in_reach(one: Incident, scope: QueueScope) -> Incident | None:
+    """Where what leads it is out of reach: as a part of it is, if there is one in reach."""
+    if _reaches(scope, one):
+        return one
+    open_parts, past = (
+        [part for part in parts if _reaches(scope, part)] for parts in (one.folded, one.past)
+    )
+    parts = open_parts or (past if one.state == "resolved" else [])
+    if not parts:
+        return None
+    lead, *others = sorted(parts, key=rank)
+    if open_parts:
+        return lead_by(one, lead, others)
+    return replace(lead_by(replace(one, past=tuple(others)), lead, ()), resolved_at=lead.over_at)
 
 
 def reaches_all(scope: QueueScope, one: Incident) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
     "FLAPPING",
     "Case",
     "Key",
+    "calm",
     "fold",
     "merge",
     "promote",
@@ -57,6 +58,10 @@ class Case:
     @property
     def is_open(self) -> bool:
         return self.incident.state == "open"
+
+    def is_muted(self, now: datetime) -> bool:
+        until = self.incident.muted_until
+        return until is not None and until > now
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -141,7 +146,25 @@ def refresh(
         incident = note(incident, "remains", now)
     elif lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
         incident = note(incident, "worse", now)
-    return _revise(case, incident, now, absent)
+    return _revise(case, _count_again(case.incident, calm(incident, absent, now)), now, absent)
+
+
+def _count_again(before: Incident, incident: Incident) -> Incident:
+    """What flaps and was away is back."""
+    is_back = before.calm_since is not None and incident.calm_since is None
+    return replace(incident, times=incident.times + is_back)
+
+
+def calm(incident: Incident, absent: Mapping[Key, datetime], at: datetime) -> Incident:
+    """With the time from which on none of it is there, where two passes until `at` saw that.
+
+    Only of one that flaps: the others are over then.
+    """
+    if incident.state != "open" or not incident.flapping:
+        return incident
+    missed = [absent.get(one.key) for one in (incident.lead, *incident.folded)]
+    ends = [one for one in missed if one is not None and one < at]
+    return replace(incident, calm_since=max(ends) if len(ends) == len(missed) else None)
 
 
 def fold(case: Case, condition: Condition, now: datetime) -> Case:
@@ -209,6 +232,7 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
         len(incident.history) > len(before.history)
         or [one.key for one in incident.folded] != [one.key for one in before.folded]
         or len(incident.past) != len(before.past)
+        or (incident.calm_since is None) != (before.calm_since is None)
         # It says for how long, and of when that is.
         or (incident.seen_at > before.seen_at and now - case.revised_at >= pause)
     )

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Told
 from jobs_maint.operations.incidents.measured import Memory
-from jobs_maint.operations.incidents.steps import FLAPPING, Case, Key
+from jobs_maint.operations.incidents.steps import FLAPPING, Case, Key, calm
 from jobs_maint.redaction import Rules, redact_text
 
 __all__ = [
@@ -32,7 +32,8 @@ TEXTS = {"message", "error"}
 
 def read_incident(row: Mapping[str, Any]) -> Incident:
     parts = [*map(_read_condition, row["folded"])]
-    return Incident(
+    folded = tuple(one for one in parts if one.over_at is None)
+    found = Incident(
         id=row["id"],
         kind=IncidentKind(row["kind"]),
         subject=row["subject"],
@@ -46,7 +47,7 @@ def read_incident(row: Mapping[str, Any]) -> Incident:
         limit=row["value_limit"],
         queues=tuple(row["queues"]),
         facts=row["facts"],
-        folded=tuple(one for one in parts if one.over_at is None),
+        folded=folded,
         past=tuple(one for one in parts if one.over_at is not None),
         times=row["times"],
         flapping=row["times"] >= FLAPPING,
@@ -55,14 +56,18 @@ def read_incident(row: Mapping[str, Any]) -> Incident:
         muted_until=row["muted_until"],
         history=tuple(map(_read_entry, row["history"])),
     )
+    return calm(found, _read_absent(row), row["revised_at"])
 
 
-def read_case(row: Mapping[str, Any]) -> Case:
-    absent = {
+def _read_absent(row: Mapping[str, Any]) -> dict[Key, datetime]:
+    return {
         (IncidentKind(kind), subject): datetime.fromisoformat(at)
         for kind, subject, at in row["absent"]
     }
-    return Case(read_incident(row), row["revision"], row["revised_at"], absent)
+
+
+def read_case(row: Mapping[str, Any]) -> Case:
+    return Case(read_incident(row), row["revision"], row["revised_at"], _read_absent(row))
 
 
 def write_case(case: Case, *, new: bool = False) -> dict[str, Any]:

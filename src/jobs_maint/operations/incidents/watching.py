@@ -83,7 +83,10 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                 _tell_blind(blind)
             sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
             conditions = judge(measured, replace(limits, kinds=sound), memory)
-            saw = Look(measured.now, conditions, paused=is_paused(measured.now, limits))
+            saw = Look(
+                measured.now, conditions, place=limits.find_place,
+                paused=is_paused(measured.now, limits),
+            )  # fmt: skip
             ends = Ends(measured, limits, sound)
             quiet = timedelta(seconds=limits.quiet)
             cases, pending = await _live(conn, saw, ends, pending, quiet)
