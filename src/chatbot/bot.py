@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
@@ -23,6 +24,7 @@ from chatbot.inbound.slack_request import (
     read_command,
     read_submission,
 )
+from chatbot.runtime.awake import Awake
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
@@ -87,6 +89,7 @@ class Bot:
         """
         self.settings = settings
         self.work = Work()
+        self.awake = Awake()
         maint = maint or MaintSettings.load()
         self.slack = slack or SlackClient(settings)
         self.slack.stamp.environment = maint.environment or ""
@@ -225,6 +228,7 @@ class Bot:
         """Start the work. A listener that raises after its ack would lose the ack."""
         try:
             request = read(body, str(context.get("delivery", "")))
+            request = replace(request, slept=self.awake.slept())
         except Exception as exc:  # noqa: BLE001  the request is signed, so the fault is ours
             log.error("chatbot.request_unreadable error=%s", type(exc).__name__)  # noqa: TRY400  no body in the log
             return

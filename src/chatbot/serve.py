@@ -20,6 +20,7 @@ from chatbot.heartbeat import Heartbeat, keep_beating
 from chatbot.inbound.http import build_runner, build_web
 from chatbot.inbound.socket_link import SocketLink
 from chatbot.messages.result import render_result
+from chatbot.runtime.awake import stay_awake
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.watching.watch import Watch
 from jobs_maint import __version__
@@ -125,6 +126,7 @@ async def _start(
 
     address = await _listen(bot, link, find_problem, stack) if only is None else None
     stack.push_async_callback(_drain, bot)
+    stack.callback(asyncio.create_task(stay_awake(bot.awake)).cancel)
     stack.callback(asyncio.create_task(watch_follow_ups(bot.services.follow_ups)).cancel)
     if only is None:
         stack.callback(asyncio.create_task(watch_lost_runs(bot.services)).cancel)

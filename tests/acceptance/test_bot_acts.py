@@ -13,6 +13,7 @@ from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
+from chatbot.runtime.awake import Awake
 from jobs_maint.operations.failures.memory import collect_groups
 from local_slack.sample import (
     ADMIN,
@@ -880,3 +881,24 @@ async def test_two_people_press_everything_in_the_same_moment_and_each_act_is_do
         discarded = await count(conn, "cancelled")
         assert discarded in {0, 2}
         assert [row[2] for row in rows if row[1] == "discard"].count("done") == discarded // 2
+
+
+async def test_what_came_while_the_bot_was_suspended_changes_nothing(pool, conn):
+    """Slack had told the person that it failed, who may have done something else since."""
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        clock = 0.0
+        bot.awake = Awake(lambda: clock)
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        bot.awake.note()
+        clock += 67.0
+        [refused] = await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert "suspended for 67 s" in as_text(refused)
+        [refused] = await ask(slack, bot, OPERATOR, OPS, "/jobs discard 1")
+        assert "nothing was\ndone. Ask again." in as_text(refused)
+        [stats] = await ask(slack, bot, OPERATOR, OPS, "/jobs stats")
+        assert "No worker is live" in as_text(stats)
+        assert await count(conn, "failed") == 2
+        clock += 3.0
+        await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
+        assert await count(conn, "todo") == 2

@@ -133,6 +133,16 @@ async def test_deep_arguments_are_shown_as_far_as_anybody_reads(pool, conn, make
     assert "hunter2" not in json.dumps(report.args)
 
 
+async def test_a_number_with_more_digits_than_python_reads_is_shown(pool, conn, make_job):
+    job = await make_job()
+    await conn.execute(
+        'UPDATE procrastinate_jobs SET args = \'{"n": 1e4400, "s": 7}\' WHERE id = %s', (job,)
+    )
+    report = await ask(pool, GetJob(job))
+    assert report.args["s"] == 7
+    assert str(report.args["n"]).startswith("1000000")
+
+
 async def test_20000_unlike_failures_are_grouped_in_the_database(pool, conn, make_job, monkeypatch):
     job = await make_job(status="failed", task="app.send", recorded=False)
     await conn.execute(

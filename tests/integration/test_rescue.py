@@ -297,6 +297,22 @@ async def test_a_row_the_database_refuses_does_not_stop_the_others(fleet, make_j
     assert outcomes(report) == {first: "put_back", bad: "error", last: "put_back"}
     (counts,) = await (await conn.execute("SELECT counts FROM jobs_maint_audit")).fetchone()
     assert counts == {"done": 2, "failed": 1}
+    assert report.suspects == 0  # it was just tried
+
+
+async def test_a_row_that_a_trigger_silently_keeps_is_told_as_not_rescued(fleet, make_job, conn):
+    kept, other = await fleet.lose({"task": "app.kept"}, {})
+    await conn.execute(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER keep BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " WHEN (old.task_name = 'app.kept') EXECUTE FUNCTION keep()"
+    )
+    report = await fleet.tick()
+    assert outcomes(report) == {other: "put_back", kept: "error"}
+    assert ["a trigger of the database kept it" in one.reason for one in report.items] == [
+        False, True,
+    ]  # fmt: skip
+    assert (await make_job.status(kept), report.suspects) == ("doing", 0)
 
 
 async def test_after_max_rescues_a_job_fails_and_a_person_who_retries_it_starts_anew(

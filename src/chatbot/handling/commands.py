@@ -44,6 +44,7 @@ from jobs_maint.actions import (
     RunDoctor,
     ShowHelp,
 )
+from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Command, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
@@ -61,6 +62,14 @@ def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
     if request.button == "share":
         return isinstance(action, GetJob)
     return request.button == "run" or not action.act
+
+
+def _refuse_late(request: SlackRequest) -> InvalidRequest:
+    """Whoever read that it failed may have acted otherwise."""
+    return InvalidRequest(
+        f"the bot was suspended for {format_age(request.slept)}, and Slack said that this failed; "
+        "nothing was done. Ask again"
+    )
 
 
 class Answers:
@@ -127,6 +136,8 @@ class Answers:
                 "command instead"
             )
         match request.button:
+            case "confirm" | "stop" if request.slept:
+                raise _refuse_late(request)
             case "confirm":
                 return await self._acts.confirm(request)
             case "dismiss":
@@ -137,6 +148,8 @@ class Answers:
 
     async def _answer_words(self, request: SlackRequest) -> Answer | None:
         command = parse_words(split_text(request.text), "slack")
+        if command.action.act and request.slept:
+            raise _refuse_late(request)
         if isinstance(command.action, ListFailed):
             command = replace(command, action=replace(command.action, grouped=True))
         if not _is_apt(request, command.action):

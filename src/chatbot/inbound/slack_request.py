@@ -63,6 +63,8 @@ class SlackRequest:
     """The mark of the database whose bot drew the button; empty where it has none."""
     reach: str = ""
     """The mark of the queues that the message with the button may show; empty for all."""
+    slept: float = field(default=0.0, compare=False)
+    """Seconds for which the bot was suspended when it came, so that Slack called it failed."""
     message: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     """The message with the button, as Slack has it, if everybody sees it."""
 

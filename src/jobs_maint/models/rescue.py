@@ -75,7 +75,7 @@ class RescueReport(Report):
 
     items: tuple[ItemResult, ...]
     suspects: int
-    """Jobs seen without a live worker that are not due yet."""
+    """Other jobs seen without a live worker: they are not due yet, or there are too many."""
     elapsed_seconds: float
     acts_in_seconds: float | None = None
     """Until the rescue acts on the first of the `suspects`."""

@@ -42,7 +42,7 @@ WITH failed AS MATERIALIZED (
     SELECT e.job_id, e.at FROM procrastinate_events e
     WHERE e.id > (SELECT max(id) FROM procrastinate_events) - %(newest)s
       AND e.type = 'failed' AND e.at > now() - interval '24 hours'
-      AND e.at > (SELECT applied_at FROM jobs_maint_migrations WHERE number = 1)
+      AND e.at <= now() AND e.at > (SELECT applied_at FROM jobs_maint_migrations WHERE number = 1)
     ORDER BY e.id DESC LIMIT %(most)s
 ), judged AS (
     SELECT failed.job_id, EXISTS (

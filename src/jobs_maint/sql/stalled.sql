@@ -115,11 +115,12 @@ FROM procrastinate_jobs j WHERE j.id = %(job_id)s;
 -- name: drop_suspect (job_id)
 DELETE FROM jobs_maint_suspects WHERE job_id = %(job_id)s;
 
--- name: count_suspects (stalled_after, stalled_after_unknown)
--- How many there are, and in how many seconds the rescue acts on the first of them.
+-- name: count_suspects (stalled_after, stalled_after_unknown, refused)
+-- How many there are besides those just refused, and in how many seconds the rescue acts on the first.
 SELECT count(*) AS suspects, extract(epoch FROM min(due.at) - now())::float8 AS acts_in
 FROM jobs_maint_suspects s
-{{due}};
+{{due}}
+WHERE s.job_id <> ALL (%(refused)s::bigint[]);
 
 -- name: drop_silent_workers (hours)
 -- Workers that ended long ago and whose last beat names no running job.

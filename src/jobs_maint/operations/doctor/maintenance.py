@@ -163,7 +163,7 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
         return warning(
             "suspects",
             f"{what}; {found['overdue']:,} should have been put back by now.",
-            "Run `jobs-maint rescue`; the finding on the rescue says why it did not run.",
+            "Run `jobs-maint rescue`: it puts them back, or says of each why it cannot.",
         )
     return note(
         "suspects",

@@ -10,6 +10,7 @@ __all__ = ["load_args"]
 
 DEEPEST = 60
 """Levels that are read of arguments that are too deep to be read whole."""
+MOST_DIGITS = 4_300
 _TOO_DEEP = '"[nested deeper than is shown]"'
 _PIECE = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]')
 
@@ -17,9 +18,14 @@ _PIECE = re.compile(r'"(?:\\.|[^"\\])*"|[\[\]{}]')
 def load_args(text: str | None) -> Any:
     """JSON as PostgreSQL writes it: thousands of levels are no error there, but here."""
     try:
-        return json.loads(text or "{}")
+        return json.loads(text or "{}", parse_int=_read_number)
     except RecursionError:
-        return json.loads(_cut_deep(text or "{}"))
+        return json.loads(_cut_deep(text or "{}"), parse_int=_read_number)
+
+
+def _read_number(digits: str) -> int | str:
+    """As text where it is too long for a number: Python reads no more digits, PostgreSQL does."""
+    return int(digits) if len(digits) < MOST_DIGITS else digits
 
 
 def _cut_deep(text: str) -> str:

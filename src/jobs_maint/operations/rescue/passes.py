@@ -20,7 +20,7 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
-from jobs_maint.operations.bad_rows import describe_refusal, wait_less
+from jobs_maint.operations.bad_rows import describe_refusal, refuse_row, wait_less
 from jobs_maint.operations.jobs.retry import notify_workers
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -91,7 +91,9 @@ async def report_on(
     conn: Conn, items: Sequence[ItemResult], rules: RescueRules, begun: float
 ) -> RescueReport:
     """The report of a pass that began at this time (monotonic), with the suspects that are left."""
-    left = await fetch_one(conn, load_queries("stalled")["count_suspects"], rules.spans)
+    refused = [item.job_id for item in items if item.outcome is ItemOutcome.FAILED]
+    params = {**rules.spans, "refused": refused}
+    left = await fetch_one(conn, load_queries("stalled")["count_suspects"], params)
     elapsed = time.monotonic() - begun
     return RescueReport(tuple(items), left["suspects"], elapsed, left["acts_in"])
 
@@ -105,8 +107,23 @@ async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
     begun = time.monotonic()
     queries = load_queries("stalled")
     due = await fetch_all(conn, queries["lock_due"], {**rules.spans, "limit": MOST_JOBS})
-    items = await rescue_rows(conn, due, rules)
-    return await report_on(conn, [item for item in items if item is not None], rules, begun)
+    acted = await rescue_rows(conn, due, rules)
+    items = [item for item in acted if item is not None]
+    left = [row for row, item in zip(due, acted, strict=True) if item is None]
+    return await report_on(conn, [*items, *await _find_kept(conn, left, rules)], rules, begun)
+
+
+async def _find_kept(
+    conn: Conn, rows: Sequence[dict[str, Any]], rules: RescueRules
+) -> list[ItemResult]:
+    """Of locked rows that did not change: those that are not alive, so that a trigger kept them."""
+    params = {"ids": [row["id"] for row in rows], **rules.spans}
+    found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params) if rows else []
+    return [
+        refuse_row(row["id"], None, row["queue_name"], row["task_name"])
+        for row in found
+        if row["status"] == "doing" and row["suspected"] and not row["named"] and row["due_in"] <= 0
+    ]
 
 
 async def rescue_rows(
