@@ -20,7 +20,7 @@ import aiohttp
 import psycopg
 import pytest
 from tests.support.processes import ROOT, Processes, environment
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 from local_slack import LocalSlackControl, as_text
 
@@ -253,7 +253,7 @@ def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until
     command = line.replace(".venv/bin/jobs-maint", f"{sys.executable} -m jobs_maint")
     shown = subprocess.run(
         ["sh", "-c", command],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=30, check=False,
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert "newsletter" in shown.stdout
