@@ -180,8 +180,13 @@ async def test_a_role_that_lacks_one_right_is_told_that_one(conn, database_url):
     try:
         async with open_pool(database_url.replace("postgres@", f"{name}@")) as weak:
             finding = (await look(weak))["privileges"]
-        assert "lacks privileges: DELETE on procrastinate_jobs." in finding.sentence
-        assert finding.fix == f"GRANT DELETE ON procrastinate_jobs TO {name};"
+            assert "lacks privileges: DELETE on procrastinate_jobs." in finding.sentence
+            assert finding.fix == f"GRANT DELETE ON procrastinate_jobs TO {name};"
+            await conn.execute(finding.fix)
+            await conn.execute("ALTER TABLE procrastinate_jobs ENABLE ROW LEVEL SECURITY")
+            finding = (await look(weak))["privileges"]
+        assert finding.level == "warning"
+        assert f"may hide rows of procrastinate_jobs from {name}" in finding.sentence
     finally:
         await conn.execute(f"DROP OWNED BY {name}")
         await conn.execute(f"DROP ROLE {name}")

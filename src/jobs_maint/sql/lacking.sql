@@ -33,3 +33,8 @@ JOIN pg_class c ON c.oid = to_regclass(r.table_name)
 WHERE NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, r.privilege)
                ELSE has_table_privilege(c.oid, r.privilege) END
 ORDER BY r.place;
+
+-- name: list_policies (tables)
+-- Of these tables, those of which policies may hide rows from the current user.
+SELECT table_name, quote_ident(current_user) AS login FROM unnest(%(tables)s::text[]) AS table_name
+WHERE row_security_active(to_regclass(table_name));

@@ -118,7 +118,7 @@ async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa
     params = {"tables": [table for table, _ in pairs], "rights": [right for _, right in pairs]}
     rows = await fetch_all(conn, load_queries("lacking")["list_missing_rights"], params)
     if not rows:
-        return ok("privileges", "The database user has the privileges it needs on these tables.")
+        return await _check_policies(conn, sorted(needed))
     login = rows[0]["login"]
     groups = list(_group_rights(rows))
     return error(
@@ -131,6 +131,21 @@ async def check_privileges(conn: Conn, situation: Situation) -> Finding:  # noqa
             f"TO {login};"
             for rights, tables in groups
         ),
+    )
+
+
+async def _check_policies(conn: Conn, tables: list[str]) -> Finding:
+    rows = await fetch_all(conn, load_queries("lacking")["list_policies"], {"tables": tables})
+    if not rows:
+        return ok("privileges", "The database user has the privileges it needs on these tables.")
+    login = rows[0]["login"]
+    return warning(
+        "privileges",
+        f"Row-level security may hide rows of {few([row['table_name'] for row in rows], 3)} from "
+        f"{login}: jobs that it does not see are neither counted nor changed, and an act on one "
+        'says "there is no such job".',
+        f"Use a role that sees all rows, such as the owner of the tables, or as a superuser run "
+        f"ALTER ROLE {login} BYPASSRLS;",
     )
 
 
