@@ -6,6 +6,7 @@ Workers are rows here, so that every moment can be staged; real ones die in the 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import procrastinate
 import psycopg
@@ -15,7 +16,7 @@ from tests.support.history import hours, minutes
 from tests.support.locks import wait_for_waiting
 
 from jobs_maint import register
-from jobs_maint.actions import GetJob, ListStuck
+from jobs_maint.actions import GetJob, ListStuck, ListWorkers
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
 from jobs_maint.perform import perform
@@ -52,6 +53,24 @@ async def test_a_dead_workers_job_is_put_back_after_it_was_seen_so_for_stalled_a
     assert failure[:2] == ("worker_lost", True)
     assert "host-a pid 31" in failure[2]
     assert outcomes(await fleet.tick()) == {}
+
+
+async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, make_job):
+    """A beat that is a second late is none; of a job that it started since, it cannot be late."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    found = []
+    for span in (11, 3, 20):
+        await fleet.pass_time(timedelta(seconds=span))
+        report = await ask_stuck(fleet)
+        late = (await perform(fleet.pool, TICK, ListWorkers())).workers[0].late
+        found.append((len(report.silent), len(report.stuck), late))
+        if report.silent:
+            (one,) = report.silent
+            assert 14 <= one.silent_seconds < 16
+            assert 314 < one.due_in_seconds <= 316
+    assert found == [(0, 0, False), (1, 0, True), (0, 1, False)]
 
 
 async def test_a_job_named_by_a_fresh_beat_is_never_stuck_however_long_it_runs(fleet, make_job):

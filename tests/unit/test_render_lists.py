@@ -134,6 +134,19 @@ def test_stuck_tells_who_has_no_worker_and_who_runs_long():
         assert any(line.endswith(f"  {says}") for line in lines(report))
 
 
+def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():
+    job = replace(LONG, silent_seconds=14.0, due_in_seconds=316.0)
+    text = lines(StuckReport(NOW, (), (), silent=(job,)))
+    assert text[:2] == [
+        "The worker of 1 running job has been silent for 14 s and may be dead.",
+        "If it stays silent, the rescue acts in 5 min 16 s at the earliest.",
+    ]
+    assert "The worker of 1 running job" in render_text(replace(STUCK, silent=(job,)))
+    late = lines(WorkersReport(NOW, (replace(WORKER, late=True),)))
+    assert late[0] == "1 worker live, but it missed a beat and may be dead."
+    assert "  late  " in late[3]
+
+
 def test_more_running_jobs_than_a_table_holds_are_counted():
     report = StuckReport(NOW, (ORPHAN,) * 60, ())
     assert "10 more not shown. --json has them." in lines(report)

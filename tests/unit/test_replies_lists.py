@@ -193,6 +193,23 @@ def test_jobs_that_only_run_long_can_be_stopped_one_by_one():
     assert ("Stop job 4400", "cancel 4400") in clicks(message)
 
 
+def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():
+    shown = lines(render_stuck(samples.silent()))
+    assert shown[:2] == [
+        "🟡 The worker of 1 running job has been silent for 14 s and may be dead.",
+        "If it stays silent, the rescue acts in 5 min 16 s at the earliest.",
+    ]
+    assert "on web-1 pid 712, silent for 14 s" in shown
+    both = replace(samples.silent(), stuck=samples.stuck().stuck)
+    assert "The worker of 1 more job has been silent for 14 s." in lines(render_stuck(both))[1]
+    dead, other, *_ = samples.workers().workers
+    there = WorkersReport(NOW, (replace(dead, late=True, seen_seconds=14.0), other))
+    assert lines(render_workers(there))[:2] == [
+        "🟡 1 of 2 workers missed a beat and may be dead.",
+        "It was seen 14 s ago. 2 jobs are running.",
+    ]
+
+
 def test_nothing_stuck_is_green():
     assert lines(render_stuck(StuckReport(NOW, (), ())))[0].startswith("🟢 Every running job")
 
@@ -201,7 +218,7 @@ def test_workers_tell_how_many_live_and_the_table_has_the_silent_ones_first_and_
     message = render_workers(samples.workers())
     shown = lines(message)
     assert shown[:2] == [
-        "🟡 3 of 4 workers live.", "They run 2 jobs. The silent one was seen 15 min ago."
+        "🟡 3 of 4 workers live.", "2 jobs are running. The silent one was seen 15 min ago."
     ]  # fmt: skip
     assert "build_report  job 4400 for 4 h on web-1 pid 712" in shown
     first = message.blocks[-1]["rows"][1]

@@ -33,7 +33,8 @@ SURE = (
 
 def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
     stuck = sorted(report.stuck, key=_due_in)
-    jobs = [*stuck, *report.long_running]
+    jobs = [*stuck, *report.silent, *report.long_running]
+    starts = {0, WITH_BUTTONS, len(stuck), len(stuck) + len(report.silent)}
     clicks = [Button("Refresh", ListStuck().words(), refresh=True)]
     if due := [job for job in stuck if _is_due(job)]:
         label = f"Rescue {count(len(due), 'job')}"
@@ -44,8 +45,7 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
         notes.append([f"{hidden} in queues that your role does not reach"])
     head = [paragraph(*_headline(report, len(due))), context(*notes), buttons(*clicks)]
     items = [
-        _item(job, with_buttons=i < WITH_BUTTONS, first=i in {0, WITH_BUTTONS, len(stuck)})
-        for i, job in enumerate(jobs)
+        _item(job, with_buttons=i < WITH_BUTTONS, first=i in starts) for i, job in enumerate(jobs)
     ]
     return pack_pages(
         head,
@@ -61,6 +61,8 @@ def _headline(report: StuckReport, due: int) -> list[Line]:
     stuck, long = len(report.stuck), len(report.long_running)
     runs = f"{count(long, 'job is', 'jobs are')} running long"
     if not stuck:
+        if report.silent:
+            return _tell_silence(report.silent, f" {runs}." if long else "")
         if not long:
             return [
                 ["🟢 ", bold("Every running job has a live worker.")],
@@ -81,7 +83,24 @@ def _headline(report: StuckReport, due: int) -> list[Line]:
         when_then = "The next rescue notices it." if stuck == 1 else "The next rescue notices them."
         if first < float("inf"):
             when_then = f"The rescue acts on {which} {format_wait(first)}."
+    if report.silent:
+        when_then += f" {_say_silent(report.silent, 'more job')}."
     return [*lines, [f"{when_then} {runs}." if long else when_then]]
+
+
+def _tell_silence(jobs: tuple[StuckJob, ...], more: str) -> list[Line]:
+    first = min(jobs, key=_due_in)
+    acts = f"the rescue acts {format_wait(_due_in(first))} at the earliest"
+    return [
+        ["🟡 ", bold(f"{_say_silent(jobs, 'running job')} and may be dead.")],
+        [f"If it stays silent, {acts}.{more}"],
+    ]
+
+
+def _say_silent(jobs: tuple[StuckJob, ...], noun: str) -> str:
+    """By the worker that has been silent for longest."""
+    longest = max(job.silent_seconds or 0.0 for job in jobs)
+    return f"The worker of {count(len(jobs), noun)} has been silent for {format_age(longest)}"
 
 
 def _is_due(job: StuckJob) -> bool:
@@ -111,6 +130,8 @@ def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
 
 def _state(job: StuckJob) -> str:
     who = cut(job.worker, 80) if job.worker else ""
+    if job.silent_seconds is not None:
+        return f"{f'on {who}, ' if who else ''}silent for {format_age(job.silent_seconds)}"
     if job.named:
         return f"running long, on {who}" if who else "running long, on a live worker"
     seen = f"last on {who}, which does not report it" if who else "its worker is gone"

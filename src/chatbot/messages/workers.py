@@ -38,14 +38,16 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
         return pack(
             [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
         )
-    workers = sorted(report.workers, key=lambda worker: (worker.live, -_longest(worker)))
+    workers = sorted(
+        report.workers, key=lambda worker: (worker.live, not worker.late, -_longest(worker))
+    )
     silent = [worker for worker in workers if not worker.live]
     running = sorted(
         ((job, worker) for worker in workers for job in worker.jobs),
         key=lambda pair: -(pair[0].running_seconds or 0.0),
     )
     clicks = [Button("Refresh", ListWorkers().words(), refresh=True)]
-    if silent:
+    if silent or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
     parts = [paragraph(*_headline(workers, silent, len(running))), _notes(report)]
@@ -56,7 +58,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
             lines.append([f"and {count(left, 'more job')} running for less time"])
         parts.append(paragraph(*lines))
     shown = [workers[i] for i in there]
-    worse = sum(not worker.live for worker in shown)
+    worse = sum(not worker.live or worker.late for worker in shown)
     rows = [_row(worker) for worker in shown]
     turn = turn_page(there, len(workers), page + 1, "workers", lambda _n: ListWorkers().words())
     told = [_sentence(worker) for worker in shown]
@@ -69,8 +71,7 @@ def _longest(worker: WorkerView) -> float:
 
 def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int) -> list[Line]:
     live = len(workers) - len(silent)
-    jobs = count(running, "job") if running else "no jobs"
-    runs = f"{'It runs' if live == 1 else 'They run'} {jobs}"
+    runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
     if not live:
         first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
         return [first, [f"The last one was seen {_seen(min(silent, key=_seen_at))}."]]
@@ -81,6 +82,12 @@ def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int)
             ["🟡 ", bold(f"{live:,} of {count(len(workers), 'worker')} live.")],
             [f"{runs}. {which} seen {ago}."],
         ]
+    if late := [worker for worker in workers if worker.late]:
+        some = "The only worker" if live == 1 else f"{len(late):,} of {live:,} workers"
+        ago = _seen(max(late, key=_seen_at))
+        which = "It was" if len(late) == 1 else "The first was"
+        what = bold(f"{some} missed a beat and may be dead.")
+        return [["🟡 ", what], [f"{which} seen {ago}. {runs}."]]
     which = f"{count(live, 'worker is', 'workers are')} live, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
 
@@ -109,10 +116,13 @@ def _name(worker: WorkerView) -> str:
     return cut(host, 40) + (f" pid {worker.pid}" if worker.pid is not None else "")
 
 
+def _state(worker: WorkerView) -> str:
+    return "silent" if not worker.live else "late" if worker.late else "live"
+
+
 def _sentence(worker: WorkerView) -> Line:
     """The row in words."""
-    state = "live" if worker.live else "silent"
-    told = f": {state}, seen {_seen(worker)}"
+    told = f": {_state(worker)}, seen {_seen(worker)}"
     if worker.jobs:
         longest = format_age(_longest(worker))
         told += f", runs {count(len(worker.jobs), 'job')}, the longest for {longest}"
@@ -128,7 +138,7 @@ def _queues(worker: WorkerView) -> str:
 def _row(worker: WorkerView) -> tuple[str, ...]:
     return (
         _name(worker),
-        "live" if worker.live else "silent",
+        _state(worker),
         format_age(worker.seen_seconds),
         number(len(worker.jobs)),
         format_age(_longest(worker)) if worker.jobs else "–",

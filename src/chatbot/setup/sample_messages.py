@@ -82,6 +82,7 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
     settled = FailedJobsReport(NOW, (), 0, 20, since_seconds=3600.0, retried_since=3)
     yield shown("failed: retried since", "/jobs failed --since 1h", settled)
     yield shown("stuck", "/jobs stuck", reports.stuck())
+    yield shown("stuck: a silent worker", "/jobs stuck", reports.silent())
     yield shown("stuck: none", "/jobs stuck", StuckReport(NOW, (), ()))
     yield shown("workers", "/jobs workers", reports.workers())
     yield shown("workers: none", "/jobs workers", WorkersReport(NOW, ()))

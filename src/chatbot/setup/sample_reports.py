@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -158,6 +159,12 @@ def stuck() -> StuckReport:
         (stuck_job(4400, "build_report", 16_000, named=True),),
         hidden_jobs=2,
     )
+
+
+def silent() -> StuckReport:
+    """Just after a worker died."""
+    job = replace(stuck_job(4730, "deliver_webhook", 130, 316.0), silent_seconds=14.0)
+    return StuckReport(NOW, (), (), silent=(job,))
 
 
 def workers() -> WorkersReport:

@@ -28,7 +28,10 @@ class StuckJob:
     noticed_seconds: float | None
     """Since the rescue first noticed it; None: not noticed yet."""
     due_in_seconds: float | None
-    """Until the rescue acts on it; 0 or less: at its next pass."""
+    """Until the rescue acts on it; 0 or less: at its next pass. Of a `silent` one: at the earliest,
+    if its worker stays so."""
+    silent_seconds: float | None = None
+    """Since the last sign of life of its worker, where a beat of it is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class StuckReport(Report):
     stuck: tuple[StuckJob, ...]
     long_running: tuple[StuckJob, ...]
     hidden_jobs: int = 0
+    silent: tuple[StuckJob, ...] = ()
+    """Their worker missed a beat and may be dead; it counts as live until it missed three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class WorkerView:
     jobs: tuple[StuckJob, ...]
     ran: bool = True
     """It has run a job. A recorder begins with the first, so before that nothing is known of it."""
+    late: bool = False
+    """It is live still, but a beat of it is missing."""
 
 
 @dataclass(frozen=True, slots=True)

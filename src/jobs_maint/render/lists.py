@@ -40,8 +40,10 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
         page.line("jobs-maint rescue acts on those that say so; rescue ID acts on one earlier.")
-    else:
+    elif not report.silent:
         page.line("Every running job has a live worker.", "bold green")
+    if report.silent:
+        _silent(report.silent, page, first=not report.stuck)
     if report.long_running:
         runs = "runs" if len(report.long_running) == 1 else "run"
         page.line()
@@ -53,6 +55,19 @@ def render_stuck(report: StuckReport, page: Page) -> None:
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "running job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")
+
+
+def _silent(jobs: Sequence[StuckJob], page: Page, *, first: bool) -> None:
+    if not first:
+        page.line()
+    longest = max(job.silent_seconds or 0.0 for job in jobs)
+    acts = format_wait(min(job.due_in_seconds or 0.0 for job in jobs))
+    who = f"The worker of {count_noun(len(jobs), 'running job')}"
+    silent = f"has been silent for {format_age(longest)} and may be dead"
+    page.line(f"{who} {silent}.", "bold yellow")
+    page.line(f"If it stays silent, the rescue acts {acts} at the earliest.")
+    page.line()
+    _jobs_table(jobs, page, stuck=False)
 
 
 def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> None:
@@ -83,8 +98,13 @@ def _due(job: StuckJob) -> str:
     return f"acts {format_wait(job.due_in_seconds)}"
 
 
+def _state(worker: WorkerView) -> str:
+    return "silent" if not worker.live else "late" if worker.late else "live"
+
+
 def render_workers(report: WorkersReport, page: Page) -> None:
-    workers = sorted(report.workers, key=lambda worker: worker.live)  # the silent ones first
+    # The silent ones first, then those that may be dead.
+    workers = sorted(report.workers, key=lambda worker: (worker.live, not worker.late))
     live = sum(worker.live for worker in workers)
     if not workers:
         none = "No worker listens to a queue of yours." if report.hidden_workers else (
@@ -96,11 +116,15 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     line = f"{live} of {count_noun(len(workers), 'worker')} live" if silent else (
         f"{count_noun(live, 'worker')} live"
     )  # fmt: skip
-    page.line(f"{line}.", "bold yellow" if silent else "bold green")
+    late = sum(worker.late for worker in workers)
+    if late:
+        which = "but it" if len(workers) == 1 else f"{late:,} of them"
+        line += f", {which} missed a beat and may be dead"
+    page.line(f"{line}.", "bold yellow" if silent or late else "bold green")
     page.line()
     columns = [
         Column("Worker", [str(worker.worker_id) for worker in workers], right=True),
-        Column("State", ["live" if worker.live else "silent" for worker in workers]),
+        Column("State", [_state(worker) for worker in workers]),
         Column("Where", [_where(worker) for worker in workers], may_shrink=True),
         Column("Queues", [_queues(worker) for worker in workers], 2, may_shrink=True),
         Column("Seen", [f"{format_age(worker.seen_seconds)} ago" for worker in workers], 1),

@@ -2,7 +2,8 @@
 
 -- name: list_running (limit, stalled_after, stalled_after_unknown)
 -- Every running job: since when, whether a fresh beat names it, and what the rescue thinks.
--- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass.
+-- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass. `silent_seconds`:
+-- since the last sign of life of a worker that beats every `beat_seconds`.
 SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, started.at AS started_at,
        CASE WHEN isfinite(started.at) THEN extract(epoch FROM now() - started.at) END::float8
            AS running_seconds,
@@ -10,7 +11,10 @@ SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, s
        coalesce(known.names_it_now, false) AS named,
        CASE WHEN known.host IS NOT NULL THEN known.host || ' pid ' || known.pid
             WHEN m.host IS NOT NULL THEN m.host || ' pid ' || m.pid END AS worker,
-       {{unreported}} AS unreported,
+       {{unreported}} AS unreported, known.beat_seconds,
+       extract(epoch FROM now() - greatest(
+           known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
+       ))::float8 AS silent_seconds,
        extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds,
        extract(epoch FROM due.at - now())::float8 AS due_in_seconds
 FROM {{running_jobs}}
@@ -23,7 +27,7 @@ ORDER BY started.at NULLS FIRST, j.id LIMIT %(limit)s;
 -- name: list_workers
 -- Worker processes, live or silent. `ran`: it has run a job.
 SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
-       w.beaten_id IS NOT NULL AS recorder, w.live, w.beaten_id IS NOT NULL OR {{ran}} AS ran,
+       w.beaten_id IS NOT NULL AS recorder, w.beat_seconds, w.live, w.beaten_id IS NOT NULL OR {{ran}} AS ran,
        extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at))::float8 AS seen_seconds
 FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,26 +13,48 @@ from jobs_maint.operations.rescue.passes import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 
-__all__ = ["list_stuck_jobs", "list_workers"]
+__all__ = ["is_late", "list_stuck_jobs", "list_workers"]
 
 MOST_RUNNING = 5_000
 LONG_RUNNING = timedelta(hours=1)
+LEAST_GRACE = 1.5
+"""Seconds that a beat of a healthy worker may come late; of a slow beat a quarter of it."""
+LOST_BEATS = 3
+"""So many missed, and the worker is not live any more (`fresh` in the SQL)."""
+
+
+def is_late(silent_seconds: float | None, beat_seconds: float | None) -> bool:
+    """Whether a beat that should have come is missing; never of a worker that does not beat."""
+    if silent_seconds is None or beat_seconds is None:
+        return False
+    return silent_seconds > beat_seconds + max(LEAST_GRACE, beat_seconds / 4)
 
 
 async def list_stuck_jobs(
     conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
 ) -> StuckReport:
-    """Running jobs that nobody runs, by the rescue's own rule, and those running long."""
+    """Running jobs that nobody runs, by the rescue's own rule; of a late worker; running long."""
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
-    stuck, long_running = [], []
+    stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
             stuck.append(_job(row))
+        elif is_late(row["silent_seconds"], row["beat_seconds"]):
+            silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
     as_of = await get_time(conn)
-    return StuckReport(as_of, tuple(stuck), tuple(long_running), len(rows) - len(visible))
+    return StuckReport(
+        as_of, tuple(stuck), tuple(long_running), len(rows) - len(visible), tuple(silent)
+    )
+
+
+def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
+    silent = row["silent_seconds"]
+    lost_in = max(LOST_BEATS * row["beat_seconds"] - silent, 0.0)
+    earliest = lost_in + rules.stalled_after.total_seconds()
+    return replace(_job(row), silent_seconds=silent, due_in_seconds=earliest)
 
 
 async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
@@ -67,6 +90,7 @@ async def list_workers(
             seen_seconds=row["seen_seconds"],
             ran=row["ran"],
             jobs=tuple(by_worker.get(row["worker_id"], ())),
+            late=row["live"] and is_late(row["seen_seconds"], row["beat_seconds"]),
         )
         for row in visible
     ]
