@@ -16,6 +16,7 @@ REFUSING = "Slack answers 429"
 NO_BOT = "The bot is stopped"
 KILL = "Kill a worker"
 FLOOD = "Flood newsletter"
+NO_WORKER = "No worker"
 
 WORKERS = ("worker-1", "worker-2")
 MAILS = 50_000
@@ -39,12 +40,16 @@ class Breaking:
         self.bot: Program | None = None
         self.used: set[str] = set()
         """Labels of what was broken, by the day or by a person."""
+        self._paused = False
+        """No worker is to run."""
+        self._changing = {name: asyncio.Lock() for name in WORKERS}
         self._later: set[asyncio.Task[None]] = set()
 
     def build_switches(self) -> list[Switch]:
         return [
             Switch(WEBHOOK, "A deploy sets its time-out to 0.1 s; off: 10 s again.", self.webhook),
             Switch(KILL, "`kill -9`, in the middle of a job.", self.kill_worker, on=None),
+            Switch(NO_WORKER, "Both are stopped; off: two start again.", self.stop_workers),
             Switch(FLOOD, f"{MAILS:,} mails at once, and two workers.", self.flood, on=None),
             Switch(REFUSING, f"To each call: “again in {RETRY_AFTER} s”.", self.refuse_calls),
             Switch(NO_BOT, "Off: it starts again.", self.stop_bot),
@@ -93,6 +98,8 @@ class Breaking:
 
     async def kill_worker(self, _on: bool = True) -> None:
         self.used.add(KILL)
+        if self._paused:
+            raise StageError("No worker runs that could be killed: turn “No worker” off first.")
         job = await self.stage.defer_ledger("reports")
         rows = await self._until(
             lambda: self.stage.query(
@@ -113,6 +120,23 @@ class Breaking:
         )
         self._do_later(self._watch_rescue(job))
         self._do_later(self._start_again(name))
+
+    async def stop_workers(self, on: bool) -> None:
+        self.used.add(NO_WORKER)
+        self._paused = on
+        if on:
+            await asyncio.gather(*map(self._stop_worker, WORKERS))
+            self.panel.tell(
+                "No worker runs any more, and jobs wait. Ask nothing: the bot looks every 15 s,"
+                " and what it sees twice is an *incident*. Its message comes to *#ops* within 40"
+                " s; press *I'm on it* there, then turn *No worker* off."
+            )
+        else:
+            await asyncio.gather(*map(self._start_worker, WORKERS))
+            self.panel.tell(
+                "Two workers run again. Once the bot has seen that twice, the incident's message"
+                " turns green: within 40 s."
+            )
 
     async def flood(self, _on: bool = True) -> None:
         self.used.add(FLOOD)
@@ -142,14 +166,25 @@ class Breaking:
     async def _start_again(self, name: str) -> None:
         await asyncio.sleep(RESTART_AFTER)
         try:
-            await self._start_worker(name)
+            started = await self._start_worker(name)
         except StageError as exc:
             self.panel.tell(f"{name} did not start again: {str(exc).splitlines()[-1]}")
-        else:
+            return
+        if started:
             self.panel.tell(f"{name} runs again, as a supervisor would have it: `/jobs workers`.")
 
-    async def _start_worker(self, name: str) -> None:
-        self.workers[name] = await self.stage.start_worker(name)
+    async def _start_worker(self, name: str) -> bool:
+        """Unless it runs already, or none is to run."""
+        async with self._changing[name]:
+            if self._paused or name in self.workers:
+                return False
+            self.workers[name] = await self.stage.start_worker(name)
+            return True
+
+    async def _stop_worker(self, name: str) -> None:
+        async with self._changing[name]:
+            if name in self.workers:
+                await self.workers.pop(name).stop()
 
     async def _start_bot(self) -> None:
         self.bot = await self.stage.start_bot(SLOW_DISK)

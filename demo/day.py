@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from demo.breaking import FLOOD, KILL, WEBHOOK, Breaking
+from demo.breaking import FLOOD, KILL, NO_WORKER, WEBHOOK, Breaking
 from demo.stage import ADA, ANA, OPS, ROLES, VIC, Stage
 from jobs_maint.grammar import build_completion
 from local_slack import ControlError, Page, Panel, Step
@@ -20,6 +20,8 @@ CLOCK = {
     "CHATBOT_DIGESTS": json.dumps(
         [{"name": "ops", "channel": OPS, "cron": "*/3 * * * *", "when_quiet": "skip"}]
     ),
+    # A minute without a worker is long for who waits to see it told.
+    "CHATBOT_INCIDENTS": json.dumps({"channel": OPS, "no_worker": "5s"}),
 }
 LOOK = 1.0
 """Seconds between two looks at what was done."""
@@ -40,14 +42,21 @@ def build_trials() -> list[Trial]:
     return [
         Trial(Step("Look at the queues", "Send `/jobs stats`.", ANA), commands=("stats",)),
         Trial(
-            Step("Find out why jobs fail", "`/jobs errors` groups them by their error.", ANA),
+            Step(
+                "Find out why jobs fail",
+                "`/jobs errors` groups them by their error. Each group has a name such as E-e310,"
+                " which stays the same and can be typed instead of the error. *I'm on it* tells"
+                " the others that you look into it; *Mute for 24 h* keeps it quiet.",
+                ANA,
+            ),
             commands=("errors",),
         ),
         Trial(
             Step(
                 "Mend the cause, retry the jobs",
                 "Turn off *webhook is broken* below. Then press *Preview retry* in the answer to"
-                " `/jobs errors`, or send `/jobs retry --all webhook` and confirm.",
+                " `/jobs errors`, or send `/jobs retry --all webhook` and confirm. The outcome"
+                " ends with its number in the audit, such as “request 5”.",
                 ANA,
             ),
             audited="word = 'retry' AND outcome IN ('done', 'partly')",
@@ -69,6 +78,17 @@ def build_trials() -> list[Trial]:
                 ANA,
             ),
             commands=("stuck", "workers"),
+        ),
+        Trial(
+            Step(
+                "Be told before you ask",
+                f"Turn on *{NO_WORKER}* below and wait: within 40 s the bot tells of an incident in"
+                " *#ops*. Press *I'm on it* and turn the switch off; its message turns green."
+                " `/jobs incidents` lists it with its name, such as I-1.",
+                ANA,
+            ),
+            audited="word = 'take' AND action LIKE 'take I-%%' AND outcome = 'done' AND EXISTS"
+            " (SELECT FROM jobs_maint_incidents WHERE kind = 'no_worker' AND state = 'resolved')",
         ),
         Trial(
             Step(
@@ -152,6 +172,8 @@ class Day:
         await self._wait(steps["Mend the cause, retry the jobs"], 180)
         await self._turn(KILL)
         await self._wait(steps["Lose a worker"], 90)
+        if NO_WORKER in self.breaking.used:
+            await self._wait(steps["Be told before you ask"], 90)
         await self._turn(FLOOD)
 
     async def _wait(self, step: Step, seconds: float) -> None:

@@ -21,3 +21,5 @@ def test_every_step_offers_commands_that_parse_and_its_person_may_send_them():
         assert {text.split()[0] for text in commands}.issuperset(trial.commands)
         assert trial.rows <= len(commands)
     assert NED not in ROLES
+    told = " ".join(trial.step.text for trial in day.trials)
+    assert {"E-e310", "I-1", "request 5"} == set(re.findall(r"\b[EI]-\w+|request \d+", told))
