@@ -231,6 +231,9 @@ async def test_who_takes_or_mutes_a_group_is_shown_and_audited(pool, conn, fail)
         (TakeGroup(hook["name"]), bo, InvalidRequest, f"There is no group {hook['name']}"),
         (TakeGroup(bare), bo, NotPermitted, f"take the error of job {bare}"),
         (MuteGroup(wrong), ANA, InvalidRequest, f"did you mean {taken.name}"),
+        (TakeGroup(taken.name[:-1]), ANA, InvalidRequest, f"did you mean {taken.name}"),
+        (MuteGroup(job, None, 5), bo, InvalidRequest, f"type: mute {taken.name} --above 5/h$"),
+        (MuteGroup(bare), bo, NotPermitted, f"^You may not mute the error of job {bare}: it is in"),
         (TakeGroup(2**40), ANA, JobNotFound, "There is no job"),
         (TakeGroup(taken.name), replace(bo, grants=(Grant(Role.VIEWER),)), NotPermitted, "role"),
     ):

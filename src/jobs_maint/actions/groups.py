@@ -14,13 +14,18 @@ from jobs_maint.models import GroupReport
 __all__ = ["MuteGroup", "TakeGroup", "read_group_name"]
 
 
-_NAME = re.compile(r"#?[eE][-\u2010-\u2015]?(?P<digits>[0-9a-fA-F]{4,16})")
+_NAME = re.compile(
+    r"#?[eE](?:[-\u2010-\u2015](?P<typed>[0-9a-zA-Z]{1,16})|(?P<bare>[0-9a-fA-F]{4,16}))"
+)
 
 
 def read_group_name(text: str) -> str | None:
-    """`E-4f2a`, however it was typed; None where the text is no name of a group."""
+    """`E-4f2a`, however it was typed; None where the text is meant for no name of a group.
+
+    A mistyped one is a name too: whoever looks for it can say which is meant.
+    """
     found = _NAME.fullmatch(text)
-    return f"E-{found['digits'].lower()}" if found else None
+    return f"E-{(found['typed'] or found['bare']).lower()}" if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,11 @@ class TakeGroup(Action[GroupReport]):
 class MuteGroup(Action[GroupReport]):
     """Say nothing of it for a span, or until it fails more often than `above` an hour.
 
-    With both, whichever comes first; with neither, the mute ends now.
+    With both, whichever comes first; with neither, the mute ends now. `group`: its name; the id of
+    a job is refused with the name of the group of its error.
     """
 
-    group: str
+    group: str | int
     span: timedelta | None = None
     above: int | None = None
 

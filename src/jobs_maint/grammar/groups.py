@@ -99,11 +99,6 @@ def build_mute(
     *, target: str | None, span: timedelta | None, above: int | None, off: bool
 ) -> Action[Any]:
     found = _read_target("mute", target)
-    if isinstance(found, int):
-        raise InvalidRequest(
-            "mute takes the name of a group, not of a job; `errors` shows the names, in its column "
-            "Group"
-        )
     if off and (span is not None or above is not None):
         raise InvalidRequest("mute --off takes neither --for nor --above: the mute ends now")
     if isinstance(found, Incident):

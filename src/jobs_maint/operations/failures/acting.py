@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NoReturn
 
 from jobs_maint import audit
-from jobs_maint.actions import MuteGroup, QueueScope, TakeGroup
+from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.call import Call, require_every_queue
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
@@ -31,7 +32,7 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
         async with transaction(conn):
             name = asked.target
             if isinstance(name, int):
-                name = await _find_group_of_job(conn, name, call.scope)
+                name = await _find_group_of_job(conn, call, name)
             before = await _lock_group(conn, call, name)
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
@@ -42,33 +43,50 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
 
 async def mute_group(call: Call[MuteGroup]) -> GroupReport:
     asked = call.action
-    async with call.pool.connection() as conn, transaction(conn):
-        before = await _lock_group(conn, call, asked.group)
-        values = {
-            "name": before["name"],
-            "seconds": asked.span.total_seconds() if asked.span is not None else None,
-            "above": asked.above,
-        }
-        row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
-        off = asked.span is None and asked.above is None
-        return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+    async with call.pool.connection() as conn:
+        if isinstance(asked.group, int):
+            await _refuse_job(conn, call, asked.group)
+        async with transaction(conn):
+            return await _mute(conn, call, asked.group)
 
 
-async def _find_group_of_job(conn: Conn, job_id: int, scope: QueueScope) -> str:
+async def _refuse_job(conn: Conn, call: Call[MuteGroup], job_id: int) -> NoReturn:
+    """A mute is for all jobs that fail so: say what they are called, and how to mute them."""
+    await collect_groups(conn)
+    async with transaction(conn):
+        name = await _find_group_of_job(conn, call, job_id)
+        await _lock_group(conn, call, name)
+    words = replace(call.action, group=name).words()
+    raise InvalidRequest(f"Job {job_id} failed with {name}; type: {words}", suggestion=words)
+
+
+async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
+    asked, before = call.action, await _lock_group(conn, call, name)
+    values = {
+        "name": before["name"],
+        "seconds": asked.span.total_seconds() if asked.span is not None else None,
+        "above": asked.above,
+    }
+    row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
+    off = asked.span is None and asked.above is None
+    return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+
+
+async def _find_group_of_job(conn: Conn, call: Call[Any], job_id: int) -> str:
     """The name of the group of the job's last error."""
-    queries = load_queries("groups")
+    queries, scope, word = load_queries("groups"), call.scope, call.action.word
     found = await fetch_all(conn, queries["find_last_error"], {"job_id": job_id})
     if not found:
         raise JobNotFound(f"There is no job {job_id}; it may have been purged.")
     row = found[0]
     if not scope.covers(row["queue_name"]):
         raise NotPermitted(
-            f"You may not take the error of job {job_id}: it is in a queue that your grant does "
+            f"You may not {word} the error of job {job_id}: it is in a queue that your grant does "
             f"not reach ({', '.join(scope.globs or ())}).",
             queues=(row["queue_name"],),
         )
     if row["fingerprint"] is None:
-        raise InvalidRequest(f"Job {job_id} has no recorded error, so there is nothing to take")
+        raise InvalidRequest(f"Job {job_id} has no recorded error, so there is nothing to {word}")
     groups = await fetch_all(conn, queries["find_groups"], {"fingerprints": [row["fingerprint"]]})
     names = [group["name"] for group in groups if group["task_name"] == row["task_name"]]
     if not names:
