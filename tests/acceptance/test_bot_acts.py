@@ -87,7 +87,9 @@ async def test_exactly_what_was_shown_runs_once_and_its_message_tells_the_outcom
         assert await click(slack, bot, OPERATOR, preview, "Retry 3 jobs") == []
         after = now(slack, preview)
         assert as_text(after).startswith(f"✅ 3 jobs of webhook retried by @{OPERATOR}")
-        assert find_buttons(after) == []
+        assert find_buttons(after) == ["Preview retry of 2"]
+        assert "2 more failed since the preview." in as_text(after)
+        assert "No worker is alive: they wait until one starts." in as_text(after)
         assert after.text.startswith("✅ 3 jobs of webhook retried")
         assert (await count(conn, "todo"), await count(conn, "failed")) == (3, 2)
         assert await audited(conn) == [

@@ -57,6 +57,9 @@ async def test_exactly_the_set_that_was_shown_goes_back(pool, make_job):
     later = await make_job(status="failed", queue="webhook")
     report = await confirm(pool, shown)
     assert (report.done, report.requested, report.left) == (3, 3, 0)
+    assert report.newer == 1  # `later`; the other queue is not asked for
+    alone = "No worker is alive: they wait until one starts."
+    assert shown.warnings == report.warnings == (alone,)
     assert await list_status(make_job, shown_jobs) == ["todo"] * 3
     assert await list_status(make_job, [other, later]) == ["failed"] * 2
 

@@ -16,6 +16,7 @@ from jobs_maint.models import (
     SetGroup,
     SkipGroup,
 )
+from jobs_maint.operations.jobs.serving import say_unserved
 from jobs_maint.render import build_data, render_json, render_question, render_text
 
 NOW = datetime(2026, 3, 12, 3, 14, tzinfo=UTC)
@@ -320,3 +321,38 @@ def test_json_names_its_kind_and_has_what_the_text_counts(result, kind, more):
 def test_a_purge_that_looks_through_a_large_table_in_turns_says_so():
     shown = render_text(replace(PURGE_PREVIEW, turns=5)), render_text(replace(PURGE, turns=5))
     assert all("in 5 turns, one a day" in " ".join(text.split()) for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("queues", "count", "live", "listened", "says"),
+    [
+        (("web",), 1, False, (), "No worker is alive: it waits until one starts."),
+        (("web",), 9, True, None, ""),
+        (("web", "pay"), 9, True, {"web", "pay"}, ""),
+        (("web",), 9, True, {"pay"}, "listens to web: they wait until one does."),
+        (("web", "pay"), 9, True, {"pay"}, "listens to web: its jobs wait until one does."),
+        (
+            ("a", "b", "c"),
+            9,
+            True,
+            {"c"},
+            "to a and 1 other queue: their jobs wait until one does.",
+        ),
+        (("",), 9, True, {"c"}, 'No live worker listens to "": they wait until one does.'),
+    ],
+)
+def test_whether_anybody_runs_what_is_put_back(queues, count, live, listened, says):
+    said = say_unserved(queues, count, live=live, listened=listened)
+    assert said.endswith(says)
+    assert bool(said) is bool(says)
+
+
+def test_a_retry_tells_what_failed_meanwhile_and_that_nobody_runs_it():
+    alone = "No worker is alive: they wait until one starts."
+    text = render_text(replace(BULK, verb="retry", newer=31, warnings=(alone,)), width=120)
+    assert f"31 more failed since the preview: jobs-maint {BULK.words}" in text
+    assert alone in text
+    asked = replace(PREVIEW, verb="retry", words="retry --all webhook", later=0, warnings=(alone,))
+    text = render_text(asked, width=120)
+    assert alone in text
+    assert "They run now." not in text

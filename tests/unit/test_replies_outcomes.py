@@ -479,3 +479,17 @@ def test_any_span_of_time_can_be_shown(elapsed, goes_on, ended):
     at_work = lines(render_progress(replace(AT_WORK, elapsed_seconds=seconds), "/jobs"))
     assert at_work[1].endswith(f" {goes_on}")
     assert f" {ended} " in lines(bulk(replace(RETRY, elapsed_seconds=seconds)))[0]
+
+
+def test_a_retry_tells_what_failed_meanwhile_and_that_nobody_runs_it():
+    alone = "No worker is alive: they wait until one starts."
+    report = replace(RETRY, newer=31, warnings=(alone,), skips=(), failures=(), stopped=False)
+    message = render_bulk(report, "/jobs", by="U0ANA")
+    shown = lines(message)
+    assert alone in shown
+    assert "31 more failed since the preview." in shown
+    offered = [one for block in message.blocks for one in block.get("elements", ())]
+    assert ("Preview retry of 31", RETRY.words) in [
+        (one["text"]["text"], one["value"]) for one in offered if one["type"] == "button"
+    ]
+    assert "back in the queue" not in message.text

@@ -50,6 +50,7 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
         lines.append([runs])
     if later := sum(bool(item.reason) for item in done if item not in asked):
         lines.append([f"{later:,} of them will run later, as scheduled."])
+    lines += [[one_line(warning, 400)] for warning in report.warnings]
     lines += _refused(report)
     parts: list[Part] = [paragraph(*lines)]
     back = tuple(item.job_id for item in done if item not in asked)
@@ -84,6 +85,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
+    lines += [[one_line(warning, 400)] for warning in report.warnings]
     there = [_undo((item.job_id,)), details] if find_verb(verb).can_undo else [details]
     return pack([paragraph(*lines), buttons(*there)])
 

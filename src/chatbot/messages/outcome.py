@@ -71,20 +71,38 @@ def render_bulk(
         lines.append(tell_remain(report.remain, report.requested))
     if len(lines) == 2 and after is None:
         lines = [[*lines[0], " ", *lines[1]]]
+    lines += _tell_next(report, after)
+    there = _offer(report, after)
+    parts: list[Part] = [paragraph(*lines)]
+    if after is not None:
+        there += offer_again(after, report.audit_id)
+    elif report.done and report.verb in {"retry", "rescue"} and not report.warnings:
+        follow = code(f"{command} {_follow(report.queues)}")
+        parts.append(context(["back in the queue · ", follow, " shows how they go"]))
+    return pack([*parts, buttons(*there), typed(command, report.words, _number(report))])
+
+
+def _tell_next(report: BulkReport, after: Aftermath | None) -> list[Line]:
+    """What comes now of what was retried, and what has failed meanwhile."""
+    lines: list[Line] = []
+    if after is None:
+        lines += [[one_line(warning, 400)] for warning in report.warnings]
+    if report.newer:
+        lines.append([f"{report.newer:,} more failed since the preview."])
+    return lines
+
+
+def _offer(report: BulkReport, after: Aftermath | None) -> list[Button]:
     there = []
     if report.stopped or report.remain:
         there.append(Button(PREVIEW_REST, report.words, "primary"))
+    elif report.newer and not (after and after.failed):
+        there.append(Button(f"Preview retry of {report.newer:,}", report.words))
     verb = find_verb(report.verb)
     back = _changed(report, verb.done) if verb.can_undo else 0
     if back:
         there.append(undo_request(report.audit_id, back))
-    parts: list[Part] = [paragraph(*lines)]
-    if after is not None:
-        there += offer_again(after, report.audit_id)
-    elif report.done and report.verb in {"retry", "rescue"}:
-        follow = code(f"{command} {_follow(report.queues)}")
-        parts.append(context(["back in the queue · ", follow, " shows how they go"]))
-    return pack([*parts, buttons(*there), typed(command, report.words, _number(report))])
+    return there
 
 
 def _tell_stop(

@@ -212,7 +212,7 @@ def _exactly(preview: Preview) -> str:
         return f"Nothing beyond these {number} is touched."
     one = preview.count == 1
     these = "This one and no other" if one else f"These {number} and no others"
-    if preview.verb == "retry" and not preview.later:
+    if preview.verb == "retry" and not (preview.later or preview.warnings):
         return f"{these} will run."
     return f"{these} {'is' if one else 'are'} touched."
 

@@ -62,6 +62,7 @@ FORCE = Preview(
         "If that worker is still running it, the job will run twice.",
     ),
 )  # fmt: skip
+ALONE = "No worker is alive: they wait until one starts."
 AT_WORK = Progress("retry", "retry --all webhook", BY, 21, 35, 0.18, 17)
 DONE = BulkReport(
     "retry", "retry --all webhook", 17, 37, 35, (LOCK,), (), 3.2, queues=("webhook",)
@@ -95,6 +96,7 @@ def _previews() -> Iterator[tuple[str, Preview]]:
         groups=(SetGroup("newsletter", "team.tasks.send_newsletter", 45_000),),
     )  # fmt: skip
     yield "put back", back
+    yield "retry: nobody runs them", replace(RETRY, warnings=(ALONE,))
     yield "cancel", cancel
     running = replace(cancel, words="cancel --all webhook --running", running=5)
     yield "cancel: running too", running
@@ -130,6 +132,7 @@ def _outcomes() -> Iterator[tuple[str, Message]]:
     for title, report in (
         ("outcome: retry", DONE),
         ("outcome: stopped", stopped),
+        ("outcome: nobody runs them", replace(DONE, newer=31, warnings=(ALONE,))),
         ("outcome: cancel", replace(cancel, requested=35, became=became)),
         ("outcome: none done", replace(DONE, done=0, requested=2)),
     ):

@@ -106,6 +106,8 @@ class ActReport(Report):
     items: tuple[ItemResult, ...]
     elapsed_seconds: float
     verb: str = "retry"
+    warnings: tuple[str, ...] = ()
+    """What a person must know about what comes now, a sentence each."""
 
     @property
     def done(self) -> tuple[ItemResult, ...]:

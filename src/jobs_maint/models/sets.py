@@ -113,6 +113,10 @@ class BulkReport(Report):
     """What was done to the `done` jobs, by code: an abort request is not a cancellation."""
     stopped_by: str = ""
     """Who pressed *Stop*, as in the audit; empty for whoever runs it, and for a bot that ends."""
+    newer: int = 0
+    """For a retry: how many more jobs that match have failed since the preview."""
+    warnings: tuple[str, ...] = ()
+    """What a person must know about what comes now, a sentence each."""
 
     @property
     def left(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
+
 from jobs_maint.actions import Action, ConfirmSelection, QueueScope, Role
 from jobs_maint.actions.base import EVERY_QUEUE, require_role
 from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
-from jobs_maint.database import Conn, undone_transaction
+from jobs_maint.database import Conn, transaction, undone_transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
+from jobs_maint.operations.jobs.serving import find_unserved
 from jobs_maint.operations.purge.batches import Retention
 from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
@@ -23,6 +27,7 @@ from jobs_maint.operations.purge.turn import require_turn
 from jobs_maint.operations.rescue.confirmed import build_act
 from jobs_maint.operations.sets.batches import run_set
 from jobs_maint.operations.sets.frozen import use_selection
+from jobs_maint.operations.sets.selecting import count_newer
 
 __all__ = ["HANDLERS"]
 
@@ -123,6 +128,8 @@ async def _run_bulk(
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
+    if report.verb == "retry" and report.done:
+        report = await _look_around(call, report, taken, scope)
     whole = report.done == report.requested
     outcome = "done" if whole else "partly" if report.done else "refused"
     await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
@@ -141,6 +148,19 @@ def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
     )
     queues = tuple(params.get("queues", ()))
     return replace(report, queues=queues, remain=params.get("remain", 0), left_out=left_out)
+
+
+async def _look_around(
+    call: Call[Any], report: BulkReport, taken: Mapping[str, Any], scope: QueueScope
+) -> BulkReport:
+    """Add what has failed since the preview, and whether anybody runs what was put back."""
+    kept = taken["params"].get("filter")
+    newer = await count_newer(call.pool, kept, taken["job_ids"], call.rules, scope)
+    warnings: tuple[str, ...] = ()
+    with contextlib.suppress(psycopg.Error):  # the act is done
+        async with call.pool.connection() as conn, transaction(conn):
+            warnings = await find_unserved(conn, report.queues, report.done)
+    return replace(report, newer=newer, warnings=warnings)
 
 
 HANDLERS: Handlers = {ConfirmSelection: confirm_selection}

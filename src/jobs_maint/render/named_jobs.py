@@ -31,6 +31,8 @@ def render_act(report: ActReport, page: Page) -> None:
     for item in done:
         if item.reason:
             page.line(f"{item.job_id}: {safe_line(item.reason)}", indent=2)
+    for warning in report.warnings:
+        page.line(safe_line(warning), "bold yellow")
     _refused(report, page)
     if report.elapsed_seconds >= 1:
         page.line(f"Took {format_age(report.elapsed_seconds)}.")

@@ -49,8 +49,8 @@ def render_preview(preview: Preview, page: Page) -> None:
             line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
             page.line(line, "yellow")
     _skips(preview.left_out, page, "Left out")
-    if preview.expected:
-        page.line(_what_then(preview))
+    if preview.expected and (then := _what_then(preview)):
+        page.line(then)
     page.line()
     if preview.verb == "purge":
         _purge_table(preview, page)
@@ -99,6 +99,8 @@ def _asks_running(words: str) -> bool:
 def _what_then(preview: Preview) -> str:
     verb = VERBS[preview.verb]
     then = verb.then_one if preview.expected == 1 and verb.then_one else verb.then
+    if preview.verb == "retry" and preview.warnings:
+        then = ""  # they do not run now
     if preview.verb != "cancel" or _asks_running(preview.words):
         return tell_times(preview) or then
     return (
@@ -171,10 +173,19 @@ def render_bulk(report: BulkReport, page: Page) -> None:
         page.line(_remain(report.remain, report.requested), "yellow")
     if not report.done:
         return
+    _tell_next(report, page, undo=report.done > asked)
+
+
+def _tell_next(report: BulkReport, page: Page, *, undo: bool) -> None:
+    for warning in report.warnings:
+        page.line(safe_line(warning), "bold yellow")
+    if report.newer:
+        again = f"jobs-maint {safe_line(report.words)}"
+        page.line(f"{report.newer:,} more failed since the preview: {again}", "yellow")
     if report.verb in {"retry", "rescue"}:
         queue = report.queues[0] if len(report.queues) == 1 else None
         page.line(f"Follow: jobs-maint stats{_name(queue)}")
-    elif report.done > asked:
+    elif undo:
         page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
 
 

@@ -31,3 +31,11 @@ SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
        extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at))::float8 AS seen_seconds
 FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;
+
+-- name: get_listeners
+-- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
+SELECT coalesce(bool_or(w.live), false) AS live,
+       coalesce(bool_or(w.live AND w.queues IS NULL), false) AS to_all,
+       ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
+             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS queues
+FROM {{workers}};

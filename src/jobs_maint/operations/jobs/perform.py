@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from jobs_maint import audit
@@ -14,6 +15,7 @@ from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import ActReport, Aftermath, ItemResult, JobDetails
 from jobs_maint.operations.jobs import cancel, retry, status
+from jobs_maint.operations.jobs.serving import find_unserved
 from jobs_maint.sql import load_queries
 
 __all__ = ["HANDLERS"]
@@ -42,6 +44,9 @@ async def retry_jobs(call: Call[RetryJobs]) -> ActReport:
             conn, asked.job_ids, reset_attempts=asked.reset_attempts, scope=call.scope
         )
         await record_items(conn, call, report.items, report.elapsed_seconds)
+        queues = list(dict.fromkeys(item.queue or "" for item in report.done))
+        warnings = await find_unserved(conn, queues, len(queues) and len(report.done))
+        report = replace(report, warnings=warnings)
     emit("jobs_maint.jobs_retried", **_describe(call, report))
     return report
 

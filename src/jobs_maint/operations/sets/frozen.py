@@ -15,14 +15,14 @@ from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScop
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
-from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest, find_records
+from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
+from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.sets.selecting import keep_filter, select
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
-from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "freeze_words", "use_selection"]
 
-LARGEST_SET = 50_000
 LIFETIME = timedelta(minutes=10)
 SAMPLE = 5
 """Example ids per reason in a preview or a report."""
@@ -53,31 +53,8 @@ async def freeze_set(
             raise InvalidRequest(
                 f"There is no request {wanted.request} in the audit; `audit` lists them."
             )
-    statuses = list(wanted.statuses or verb.statuses[:1])
-    records = await find_records(
-        conn, wanted.error, group, rules, statuses=statuses, scope=scope,
-        queue=wanted.queue_pattern, task=wanted.task_pattern,
-    )  # fmt: skip
-    rows = await fetch_all(
-        conn,
-        queries["select_jobs"],
-        {
-            "statuses": statuses,
-            "queue": wanted.queue_pattern,
-            "queues": scope.like_patterns,
-            "task": wanted.task_pattern,
-            "only_queues": QueueScope(wanted.queues).like_patterns,
-            "only_tasks": QueueScope(wanted.tasks).like_patterns,
-            "records": records.ids if records else None,
-            "error_jobs": records.jobs if records else None,
-            "since_seconds": wanted.since.total_seconds() if wanted.since else None,
-            "until_seconds": wanted.until.total_seconds() if wanted.until else None,
-            "request": wanted.request,
-            "job_ids": list(wanted.job_ids) if wanted.job_ids is not None else None,
-            "ours": OUR_TASKS,
-            "limit": LARGEST_SET,
-        },
-    )
+    selected = await select(conn, verb, wanted, group, rules, scope)
+    rows, records = selected.rows, selected.records
     error = await describe_newest(conn, records, rules) if group and records else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
     left_out = _missing(wanted, rows)
@@ -98,8 +75,13 @@ async def freeze_set(
                 "queues": list(dict.fromkeys(queue for (queue, _), _ in groups.most_common())),
                 "remain": remain,
                 "left_out": [asdict(skip) for skip in left_out],
+                "filter": keep_filter(verb, wanted, remain),
             },
         )
+    warnings: tuple[str, ...] = ()
+    if verb is BulkVerb.RETRY:
+        names = list(dict.fromkeys(queue for queue, _ in groups))
+        warnings = await find_unserved(conn, names, len(rows))
     return Preview(
         verb=verb.value,
         words=words,
@@ -112,6 +94,7 @@ async def freeze_set(
         running=running,
         later=later if verb is BulkVerb.RETRY else 0,
         error=error,
+        warnings=warnings,
     )
 
 

@@ -1,0 +1,38 @@
+"""Whether a living worker would run jobs of these queues."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from jobs_maint.database import Conn, fetch_one
+from jobs_maint.sql import load_queries
+
+__all__ = ["find_unserved", "say_unserved"]
+
+
+async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tuple[str, ...]:
+    """A sentence where nobody would run the jobs that are put back into these queues."""
+    if not count:
+        return ()
+    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"], {})
+    listened = None if fleet["to_all"] else set(fleet["queues"])
+    said = say_unserved(queues, count, live=fleet["live"], listened=listened)
+    return (said,) if said else ()
+
+
+def say_unserved(
+    queues: Collection[str], count: int, *, live: bool, listened: Collection[str] | None
+) -> str:
+    """`listened`: the queues with a live worker; None: all, or nobody knows."""
+    they = "it waits" if count == 1 else "they wait"
+    if not live:
+        return f"No worker is alive: {they} until one starts."
+    if listened is None:
+        return ""
+    left = [queue for queue in queues if queue not in listened]
+    if not left:
+        return ""
+    others = len(left) - 1
+    more = f" and {others:,} other queue{'' if others == 1 else 's'}" if others else ""
+    whose = they if len(left) == len(queues) else "their jobs wait" if others else "its jobs wait"
+    return f"No live worker listens to {left[0] or chr(34) * 2}{more}: {whose} until one does."
