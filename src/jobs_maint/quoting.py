@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["escape_hidden", "quote_word", "unescape"]
+__all__ = ["cut_ids", "escape_hidden", "quote_word", "unescape"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
@@ -17,6 +17,18 @@ _JOINERS = {"\u200c", "\u200d"}
 _ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 _BLANK = re.compile(r"(?<= ) |[^\S ]")
 """The second space of two, which a line that is folded loses, and spaces of other kinds."""
+_IDS = re.compile(r"(?<![^ ])\d{1,19}(?:[ ,]+\d{1,19}){10,}(?![^ ])")
+MOST_IDS = 10
+
+
+def cut_ids(words: str) -> str:
+    """A command for a list of many: of more than ten ids the first ten, and how many more."""
+
+    def cut(found: re.Match[str]) -> str:
+        ids = re.split(r"[ ,]+", found[0])
+        return f"{' '.join(ids[:MOST_IDS])} … and {len(ids) - MOST_IDS:,} more"
+
+    return _IDS.sub(cut, words)
 
 
 def _escape(char: str) -> str:

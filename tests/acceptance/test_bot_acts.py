@@ -547,7 +547,7 @@ async def test_a_run_whose_bot_died_is_told_once_with_a_preview_of_the_rest(
             after = now(slack, preview)
             assert "500 of 1,200" in as_text(after)
             lost = [m.text for m in slack.messages(RANDOM) if m.text.startswith("🟡 Interrupted")]
-            assert [f"<@{OPERATOR}> in <#{OPS}> · /jobs retry" in one for one in lost] == [True]
+            assert [f"<@{OPERATOR}> in <#{OPS}>" in one for one in lost] == [True]
             assert (OPERATOR, "retry", "interrupted") in await audited(conn)
             [rest] = await click(slack, third, OPERATOR, after, "Preview the rest")
             await click(slack, third, OPERATOR, rest, "Retry 700 jobs")
@@ -695,7 +695,8 @@ async def test_an_audit_channel_that_cannot_be_told_is_said_to_the_one_who_acted
         await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
         [outcome] = [one.text for one in slack.messages(RANDOM)[before:]]
         assert outcome.startswith("✅ 2 jobs of webhook retried")
-        assert f"<@{OPERATOR}> in <#{OPS}> · /jobs retry --all webhook" in outcome
+        assert f"<@{OPERATOR}> in <#{OPS}>" in outcome
+        assert outcome.count("/jobs retry --all webhook") == 1
         # Last, as a pause that Slack asks for holds for what comes after.
         await retry_with("429")
 

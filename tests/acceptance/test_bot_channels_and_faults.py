@@ -29,14 +29,27 @@ async def test_without_the_scope_to_tell_whether_a_channel_is_shared_answers_sta
         assert "channels:read" in answer.text
 
 
-async def test_acts_are_told_in_the_audit_channel_too(pool, make_job):
+async def test_acts_are_told_in_the_audit_channel_too(pool, make_job, conn):
     job_id = await make_job(status="failed")
+    await make_job(status="failed")
+    others = " ".join(str(job_id + n) for n in range(1, 118))
     async with open_bot(pool, settings={"audit_channel": OPS}) as (slack, bot):
         await ask(slack, bot, OPERATOR, RANDOM, f"/jobs retry {job_id}")
         [told] = slack.messages(OPS)
         assert told.text.startswith(f"✅ Job {job_id} retried by <@{OPERATOR}>.")
         assert f"/jobs retry {job_id}" in told.text
         assert f"<@{OPERATOR}> in <#{RANDOM}>" in told.text
+        [preview] = await ask(slack, bot, OPERATOR, RANDOM, f"/jobs retry {others}")
+        await slack.click(OPERATOR, RANDOM, preview.ts, "Retry 1 job")
+        await settle(bot)
+        [_, told] = slack.messages(OPS)
+        assert told.text.count(f"/jobs retry {job_id + 1} ") == 1
+        assert f" {job_id + 10} … and 107 more" in told.text
+        assert str(job_id + 60) not in told.text
+        [audited] = await ask(slack, bot, ADMIN, OPS, "/jobs audit")
+        assert "… and 107 more" in audited.text
+    stored = await conn.execute("SELECT action FROM jobs_maint_audit ORDER BY id DESC LIMIT 1")
+    assert await stored.fetchone() == (f"retry {others}",)
 
 
 async def test_an_act_is_refused_while_slack_does_not_say_who_is_in_the_group(pool, make_job):

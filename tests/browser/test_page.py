@@ -150,6 +150,9 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
         if one.blocks:
             post(slack, check_blocks(one.blocks), ephemeral_to=VIEWER if one.private else None)
     post(slack, [rich({"type": "text", "text": "x" * 3_000})])
+    for digits in range(1, 12):
+        command = f"`{' '.join(['4' * digits] * 30)}`"
+        post(slack, [{"type": "context", "elements": [{"type": "mrkdwn", "text": command}]}])
     tab = await visit(slack.page_url, dark=dark)
     await tab.get_by_role("button", name="Inspector").click()
     for width in (1280, 390):
@@ -158,6 +161,11 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
         assert await tab.evaluate(
             "[document.documentElement, ...document.querySelectorAll('.messages, .pane, .body')]"
             ".filter(node => node.scrollWidth > node.clientWidth + 1).length"
+        ) == 0  # fmt: skip
+        assert await tab.evaluate(  # each line of a command that is wrapped stays in its place
+            "[...document.querySelectorAll('.message code')].filter(node => [...node"
+            ".getClientRects()].some(one => one.right"
+            " > node.closest('.context, .rich').getBoundingClientRect().right + 2)).length"
         ) == 0  # fmt: skip
         if width == 390:
             await tab.get_by_role("button", name="Close the inspector").click()

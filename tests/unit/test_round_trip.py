@@ -23,7 +23,7 @@ from jobs_maint.actions import (
 from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.quoting import unescape
+from jobs_maint.quoting import cut_ids, unescape
 from jobs_maint.render import safe_line
 
 ALPHABET = (
@@ -171,3 +171,12 @@ def test_a_suggestion_reads_as_a_request(typed):
         assert said in (f"'{line}'", line) or "…" in said or said.startswith("--")
     else:
         assert "did you mean" not in str(caught.value)
+
+
+def test_of_a_long_list_of_ids_the_first_are_shown_and_the_others_counted():
+    ids = " ".join(map(str, range(12, 129)))
+    assert cut_ids(f"/jobs retry {ids} --yes") == (
+        "/jobs retry 12 13 14 15 16 17 18 19 20 21 … and 107 more --yes"
+    )
+    for whole in ("retry 1 2 3 4 5 6 7 8 9 10", "retry --all q1 --since 1d1h", "status 12"):
+        assert cut_ids(whole) == whole

@@ -11,11 +11,13 @@ from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
 from chatbot.messages.parts import Line, Span, channel, code, user
+from chatbot.messages.words import escape
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackUnavailable
 from jobs_maint.errors import JobsMaintError
+from jobs_maint.quoting import cut_ids
 
 __all__ = ["Answer", "Delivery"]
 
@@ -170,8 +172,10 @@ class Delivery:
         where: Span | str = "a direct message"
         if not asked_in.startswith("D"):
             where = channel(asked_in)
-        typed = code(f"{self._settings.command} {words}")
-        copy = add_note(message, user(by), " in ", where, " · ", typed)
+        typed = cut_ids(f"{self._settings.command} {words}")
+        said = {line.strip() for line in message.text.splitlines()}
+        what = () if escape(typed) in said else (" · ", code(typed))
+        copy = add_note(message, user(by), " in ", where, *what)
         try:
             if await self.is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)

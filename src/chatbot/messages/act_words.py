@@ -23,6 +23,7 @@ from jobs_maint.actions import (
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
+from jobs_maint.quoting import cut_ids
 from jobs_maint.verbs import SKIPPED
 
 __all__ = [
@@ -44,8 +45,6 @@ __all__ = [
 ]
 
 MOST_REASONS = 5
-MOST_IDS = 10
-LONGEST_WORDS = 4_000
 NEW_PREVIEW = "New preview"
 PREVIEW_REST = "Preview the rest"
 _STATUS = {"todo": "waiting", "doing": "running"}
@@ -159,11 +158,7 @@ def grey(text: str) -> Part:
 
 def typed(command: str, words: str, *before: Span | str) -> Part:
     """Grey: words of our own, then the command that asked for it, as one would type it."""
-    ids = read_asked(words).job_ids if len(words) <= LONGEST_WORDS else ()
-    if len(ids) > MOST_IDS:
-        words = f"{words.partition(' ')[0]} {' '.join(map(str, ids[:MOST_IDS]))} …"
-        words += f" ({len(ids):,} ids)"
-    asked = grey(cut(f"{command} {words}".strip(), 400))
+    asked = grey(cut(f"{command} {cut_ids(words)}".strip(), 400))
     if not before:
         return asked
     ours = context(before)

@@ -15,6 +15,7 @@ from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import AuditEntry, AuditReport
+from jobs_maint.quoting import cut_ids
 from jobs_maint.render import tell_outcome
 from jobs_maint.verbs import find_verb
 
@@ -80,7 +81,7 @@ def _outcomes(report: AuditReport) -> str:
 
 def _entry(entry: AuditEntry, report: AuditReport) -> Part:
     line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", *_who(entry.actor), "  "]
-    line.append(code(one_line(entry.action, 200)))
+    line.append(code(one_line(cut_ids(entry.action), 200)))
     counts = [
         count(number, "job") if name == "jobs" else f"{number:,} {cut(name, 40)}"
         for name, number in entry.counts.items()

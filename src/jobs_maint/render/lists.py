@@ -13,6 +13,7 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
 )
+from jobs_maint.quoting import cut_ids
 from jobs_maint.render.page import (
     Column,
     Page,
@@ -212,7 +213,7 @@ def _what(entry: AuditEntry) -> str:
         count_noun(count, "job") if name == "jobs" else f"{count:,} {safe_word(name)}"
         for name, count in entry.counts.items()
     )
-    text = f"{safe_line(entry.action)}{f' ({counts})' if counts else ''}"
+    text = f"{safe_line(cut_ids(entry.action))}{f' ({counts})' if counts else ''}"
     return f"{text}: {safe_line(entry.error)}" if entry.error else text
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, SkipGroup
-from jobs_maint.quoting import quote_word
+from jobs_maint.quoting import cut_ids, quote_word
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_survey, tell_times
@@ -59,7 +59,7 @@ def render_preview(preview: Preview, page: Page) -> None:
     page.line()
     if preview.remain:
         page.line(_remain(preview.remain, preview.count), "yellow")
-    page.line(f"Asked: {safe_line(preview.words)}")
+    page.line(f"Asked: {safe_line(cut_ids(preview.words))}")
 
 
 def _nothing(preview: Preview) -> str:
