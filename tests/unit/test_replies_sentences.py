@@ -8,9 +8,11 @@ import pytest
 from chatbot.messages import render_digest, render_stats
 from chatbot.messages.message import in_sentences
 from chatbot.messages.result import render_result
+from chatbot.messages.words import say_span
 from chatbot.setup import sample_reports as samples
+from jobs_maint.durations import format_duration
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import QueueStats
+from jobs_maint.models import ErrorsReport, QueueStats
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
 
@@ -78,17 +80,28 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
     labels = chart["chart"]["axis_config"]["categories"]
     assert len(set(labels)) == 12
     title = chart["title"]
-    start = (until - timedelta(hours=hours, seconds=-29)).strftime("%H:%M")
+    start = (until - timedelta(hours=hours, seconds=-29)).strftime("%a %H:%M")
     step = round(hours * 5)
-    said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60}-hour"
+    said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60} h"
     about = "" if step == hours * 5 else "≈"
-    assert title == f"Failures, {about}{said} slots, {start} to 08:00 UTC"
-    assert labels[0] == (start if ":" in labels[0] else start[:2])
+    assert title == f"Failures per {about}{said}, {start}–Sun 08:00 UTC"
+    assert labels[0] == (start[4:] if ":" in labels[0] else start[4:6])
+
+
+def test_a_slot_that_begins_within_an_hour_is_labelled_so_and_both_ends_of_a_day_have_a_date():
+    until = datetime(2026, 10, 25, 9, 44, 31, tzinfo=UTC)
+    message = digest(since=until - timedelta(days=1), until=until)
+    labels = chart_of(message)["chart"]["axis_config"]["categories"]
+    assert labels[:2] == ["09:45", "11:45"]
+    assert "24 Oct 09:44 UTC to 25 Oct 09:44 UTC" in message.text
+    later = ErrorsReport(until + timedelta(minutes=2, seconds=1), 86_400, None, (), 1, 0, 0, 0)
+    assert format_duration(replace(later, until=until).look_back) == "1d3m"
+    assert say_span(replace(later, until=until).look_back.total_seconds())[0] == "24 hours"
 
 
 def test_the_sentences_of_a_chart_name_each_slot_that_has_failures():
     told = digest().text.splitlines()
-    first = told.index("Failures, 2-hour slots, 12:00 to 12:00 UTC:")
+    first = told.index("Failures per 2 h, Sun 12:00–Mon 12:00 UTC:")
     assert told[first + 1] == "12:00 to 14:00: 4 deliver_webhook, 2 send_receipt, 2 other tasks"
     assert all(" to " in line for line in told[first + 1 : first + 5])
 

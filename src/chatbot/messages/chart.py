@@ -30,11 +30,13 @@ def draw_failures(report: DigestReport) -> Part | None:
         return None
     step = window / len(report.slots)
     ends = [_to_the_minute(report.since + step * i) for i in range(len(report.slots) + 1)]
-    # Short, for a phone, where no hour comes twice: after 26 h one does.
+    # Short, for a phone, where slots begin with an hour and none comes twice, as after 26 h.
     hours = [f"{at:%H}" for at in ends[:-1]]
-    labels = hours if len(set(hours)) == len(hours) else [f"{at:%H:%M}" for at in ends[:-1]]
+    short = len(set(hours)) == len(hours) and not any(at.minute for at in ends)
+    labels = hours if short else [f"{at:%H:%M}" for at in ends[:-1]]
+    begins = "hour" if short else "time"
     series = _series(report)
-    title = f"Failures, {_say(step)} slots, {ends[0]:%H:%M} to {ends[-1]:%H:%M} UTC"
+    title = f"Failures per {_say(step)}, {ends[0]:%a %H:%M}–{ends[-1]:%a %H:%M} UTC"
     block: Block = {
         "type": "data_visualization",
         "title": title,
@@ -50,7 +52,10 @@ def draw_failures(report: DigestReport) -> Part | None:
                 }
                 for name, values in series.items()
             ],
-            "axis_config": {"categories": labels, "x_label": "hour in which a slot begins, UTC"},
+            "axis_config": {
+                "categories": labels,
+                "x_label": f"{begins} when a slot begins, UTC",
+            },
         },
     }
     told = paragraph([f"{title}:"], *_sentences(ends, series))
@@ -73,11 +78,11 @@ def _to_the_minute(at: datetime) -> datetime:
 
 
 def _say(step: timedelta) -> str:
-    """`2-hour`, `2 h 5 min`; `≈` where that is rounded by more than the seconds of a window."""
+    """`2 h`, `2 h 5 min`; `≈` where that is rounded by more than the seconds of a window."""
     whole = round(step.total_seconds() / 60)
     hours, minutes = divmod(whole, 60)
     about = "≈" if abs(step.total_seconds() - 60 * whole) > 5 else ""
-    return f"{about}{hours} h {minutes} min" if minutes else f"{about}{hours}-hour"
+    return f"{about}{hours} h {minutes} min" if minutes else f"{about}{hours} h"
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:

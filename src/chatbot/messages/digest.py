@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
@@ -202,9 +202,10 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
 
 
 def _context(report: DigestReport, *, has_thread: bool) -> Part:
-    now: datetime = report.until
-    exact = report.until - report.since < timedelta(minutes=5)
-    times = [when(at, now, seconds=exact) for at in (report.since, report.until)]
+    since, until = report.since, report.until
+    exact = until - since < timedelta(minutes=5)
+    # Each seen from the other: of a day both have a date, or they would read alike.
+    times = when(since, until, seconds=exact), when(until, since, seconds=exact)
     line: list[Span | str] = [times[0], " to ", times[1]]
     lines: list[Line] = [line]
     if has_thread:

@@ -204,12 +204,12 @@ class ErrorsReport(Report):
 
     @property
     def look_back(self) -> timedelta:
-        """What `--since` must be now to reach the span's beginning; of a past one whole hours."""
+        """What `--since` must be now to reach the span's beginning; of a past one whole minutes."""
         span = timedelta(seconds=self.since_seconds)
         if self.until is None:
             return span
-        hours = -(-(self.as_of - self.until + span) // timedelta(hours=1))
-        return timedelta(hours=max(1, hours))
+        minutes = -(-(self.as_of - self.until + span) // timedelta(minutes=1))
+        return timedelta(minutes=max(1, minutes))
 
 
 @dataclass(frozen=True, slots=True)
