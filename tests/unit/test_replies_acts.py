@@ -247,22 +247,22 @@ def digest(failed, before, hours=24.0, **fields):
 @pytest.mark.parametrize(
     ("report", "verdict"),
     [
-        (digest(55, 6), "🔴 55 failures in the last 24 hours, up from 6 the day before."),
+        (digest(55, 6), "🟡 55 failures in the last 24 hours, up from 6 the day before."),
         (digest(1, 6), "🟡 1 failure in the last 24 hours, down from 6 the day before."),
         (digest(0, 6), "🟢 No job failed in the last 24 hours, down from 6 the day before."),
-        (digest(2, 0, 1.0), "🔴 2 failures in the last hour, none the hour before."),
-        (digest(2, 1, 168.0), "🔴 2 failures in the last 7 days, up from 1 the week before."),
+        (digest(2, 0, 1.0), "🟡 2 failures in the last hour, none the hour before."),
+        (digest(2, 1, 168.0), "🟡 2 failures in the last 7 days, up from 1 the week before."),
         (
             digest(2, 1, 6.0),
-            "🔴 2 failures in the last 6 hours, up from 1 in the 6 hours before.",
+            "🟡 2 failures in the last 6 hours, up from 1 in the 6 hours before.",
         ),
         (
             digest(2, 1, 0.25),
-            "🔴 2 failures in the last 15 min, up from 1 in the 15 min before.",
+            "🟡 2 failures in the last 15 min, up from 1 in the 15 min before.",
         ),
-        (digest(2, 1, 0.025), "🔴 2 failures in the last 2 min, up from 1 in the 2 min before."),
-        (digest(2, 0, 0.016), "🔴 2 failures in the last minute, none the minute before."),
-        (digest(2, 0, 5 / 3_600), "🔴 2 failures in the last 5 s, none in the 5 s before."),
+        (digest(2, 1, 0.025), "🟡 2 failures in the last 2 min, up from 1 in the 2 min before."),
+        (digest(2, 0, 0.016), "🟡 2 failures in the last minute, none the minute before."),
+        (digest(2, 0, 5 / 3_600), "🟡 2 failures in the last 5 s, none in the 5 s before."),
     ],
 )
 def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):

@@ -10,7 +10,9 @@ import pytest
 
 from chatbot.messages import render_digest, render_thread
 from chatbot.setup import sample_digests as samples
+from chatbot.setup import sample_reports
 from chatbot.setup.sample_incidents import KINDS, over
+from jobs_maint.render import build_verdict
 from local_slack.text import render_blocks
 
 COUNTED = re.compile(r"^([\d,]+)  \w", re.MULTILINE)
@@ -65,3 +67,22 @@ def test_the_thread_has_every_group_with_its_buttons_the_queues_and_what_is_dele
     assert "270 more groups, 2,700 failures, not shown" in rest
     assert "41 failed jobs reach their 90 days within 3 days" in rest
     assert all(queue.queue in rest for queue in report.queues)
+
+
+@pytest.mark.parametrize(
+    ("failed", "succeeded", "level"),
+    [(0, 0, "green"), (9, 0, "yellow"), (10, 30, "red"), (10, 31, "yellow"), (74, 999, "yellow")],
+)
+def test_failures_have_one_colour_in_stats_and_digests(failed, succeeded, level):
+    dot = {"red": "🔴", "yellow": "🟡", "green": "🟢"}[level]
+    report = samples.digest(failed=failed, succeeded=succeeded)
+    assert render_digest(report, "/jobs").text.startswith(dot)
+    [queue, *_] = sample_reports.stats().queues
+    queue = replace(
+        queue, failed_last_hour=failed, done_last_hour=succeeded, oldest_ready_seconds=None
+    )
+    there = replace(
+        sample_reports.stats(), queues=(queue,), maintenance=(),
+        workers=replace(sample_reports.stats().workers, live=1, silent=0),
+    )  # fmt: skip
+    assert build_verdict(there).level == level

@@ -24,11 +24,18 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
-from chatbot.messages.words import count, cut, name_queue, say_change, say_span, short_task
+from chatbot.messages.words import DOTS, count, cut, name_queue, say_change, say_span, short_task
 from jobs_maint.actions import ListErrors, ShowStats, plain_name
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
-from jobs_maint.render import say_coverage, say_expiring, say_incident, say_person, say_state
+from jobs_maint.render import (
+    judge_failures,
+    say_coverage,
+    say_expiring,
+    say_incident,
+    say_person,
+    say_state,
+)
 
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
 
@@ -100,10 +107,10 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 def _dot(report: DigestReport) -> str:
     if any(one.resolved_at is None or one.resolved_at > report.until for one in report.incidents):
         return "🔴"  # as its own message is
-    if not report.failed:
-        return "🟡" if _late(report.queues) or report.incidents else "🟢"
-    news = any(group.state in {"new", "regressed"} and group.count for group in report.groups)
-    return "🔴" if report.failed > report.failed_before or news else "🟡"
+    level = judge_failures(report.failed, report.succeeded)
+    if level == "green" and (_late(report.queues) or report.incidents):
+        level = "yellow"
+    return DOTS[level]
 
 
 def _verdict(report: DigestReport, span: str, before: str) -> str:

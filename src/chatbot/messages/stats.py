@@ -8,7 +8,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import cut_rows, pack, turn_page
 from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
 from chatbot.messages.parts import table as build_table
-from chatbot.messages.words import count, name_queue, number
+from chatbot.messages.words import DOTS, count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport
@@ -22,7 +22,6 @@ AT_ONCE = "< 1 s"
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 Estimated = Mapping[str, Collection[str]]
 """By queue, the fields that are estimates."""
-_DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 
 
 def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message:
@@ -31,7 +30,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         return pack([paragraph(_no_queues(report, command)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
     verdict = build_verdict(report)
-    lines: list[Line] = [[f"{_DOTS[verdict.level]} ", bold(verdict.headline)]]
+    lines: list[Line] = [[f"{DOTS[verdict.level]} ", bold(verdict.headline)]]
     lines.append([verdict.second_line])
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
     there_now = failed if report.failed_now is None else report.failed_now

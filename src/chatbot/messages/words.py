@@ -31,6 +31,9 @@ _INVISIBLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
+"""Of a verdict, by its level."""
+
 
 def defuse(text: str) -> str:
     """Text of unknown origin without characters that act instead of showing."""

@@ -9,7 +9,7 @@ from jobs_maint.render.failures import groups_table
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import count_noun, say_expiring, sort_queues
+from jobs_maint.render.verdict import count_noun, judge_failures, say_expiring, sort_queues
 
 __all__ = ["PAGES"]
 
@@ -17,10 +17,11 @@ __all__ = ["PAGES"]
 def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     span = format_age(report.until - report.since)
+    level = judge_failures(report.failed, report.succeeded)
     page.line(
         f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "
         f"{report.failed_before:,} in the {span} before.",
-        "bold red" if report.failed else "bold",
+        "bold" if level == "green" else f"bold {level}",
     )
     page.line(_ends(report))
     for incident in report.incidents:

@@ -25,6 +25,7 @@ __all__ = [
     "build_verdict",
     "count_noun",
     "format_rate",
+    "judge_failures",
     "say_expiring",
     "sort_queues",
     "tell_outcome",
@@ -39,7 +40,7 @@ BEHIND_SECONDS = 60
 FAR_BEHIND_SECONDS = 600
 """So far behind is red."""
 MANY_FAILED = 10
-"""This many failures in the last hour, if they are a quarter of what finished, are red."""
+"""This many failures, if they are a quarter of what finished in that span, are red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,13 @@ def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
     )
 
 
+def judge_failures(failed: int, succeeded: int) -> Level:
+    """The one rule for a span, of `stats` and of digests: `docs/reference/commands.md`."""
+    if failed >= MANY_FAILED and 3 * failed >= succeeded:
+        return "red"
+    return "yellow" if failed else "green"
+
+
 def build_verdict(report: StatsReport) -> Verdict:
     """What a person on call must know first. Levels: `docs/reference/commands.md`."""
     if not report.queues:
@@ -108,16 +116,12 @@ def build_verdict(report: StatsReport) -> Verdict:
         about, ready = "≈", int(float(f"{ready:.3g}"))  # a sum of estimates is one
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
-    level: Level = "green"
-    if behind or failed or bad_maintenance:
+    level = judge_failures(failed, done)
+    if level == "green" and (behind or bad_maintenance):
         level = "yellow"
-    if _worker_level(report) == "yellow":
-        level = "yellow"
-    if (
-        unserved
-        or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS)
-        or (failed >= MANY_FAILED and 4 * failed >= failed + done)
-    ):
+    if level == "green":
+        level = _worker_level(report)
+    if unserved or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
         level = "red"
     return Verdict(
         level,
