@@ -76,9 +76,11 @@ class Breaking:
         if on:
             self.stage.slack.set_fault("429", times=1_000_000, retry_after=RETRY_AFTER)
             self.panel.tell(
-                "Slack refuses every call of the bot. Ask `/jobs stats`, and turn the switch off"
-                f" within {RETRY_AFTER * 2} s: the bot waits as Slack asks, and the answer comes."
-                " After three refusals it gives up, and says so in its log."
+                "Slack refuses every call of the bot. Ask `/jobs stats`: nothing comes, because the"
+                " bot waits as long as Slack asks. Turn the switch off within"
+                f" {RETRY_AFTER * 2} s and the answer comes as usual. After that the bot tries"
+                " another way, and you alone see the answer; in the end none comes, and only the"
+                " bot's log says why."
             )
         else:
             self.stage.slack.clear_faults()

@@ -7,7 +7,7 @@ import pytest
 
 from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.late import render_lost
-from chatbot.messages.marking import mark_done, tell_who
+from chatbot.messages.marking import mark_done, tell_who, tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.progress import Progress, render_broken, render_progress
 from chatbot.messages.purge import render_purge
@@ -460,6 +460,9 @@ def test_a_button_that_was_used_says_by_whom_and_the_others_stay():
     assert "Put back by @U0BOB 03:24 UTC" in lines(marked)
     assert marked.text.endswith("Put back by <@U0BOB> 03:24 UTC")
     assert mark_done(marked, {words: who}) is marked
+    ran = replace(CANCEL, done=5_718, requested=63_000, stopped=True)
+    line = "".join(getattr(one, "text", one) for one in tell_who_ran(ran, "U0ADA", NOW))
+    assert line == "Cancelled by <@U0ADA> 03:24 UTC: 5,718 of 63,000 jobs, then stopped"
     both = mark_done(message, {words: who, CANCEL.words: tell_who("cancel", "U0ANA", NOW)})
     assert buttons(both) == {}
     full = replace(message, blocks=[*message.blocks, *({"type": "divider"} for _ in range(47))])

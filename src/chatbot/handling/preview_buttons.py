@@ -20,7 +20,7 @@ from chatbot.handling.told import note_told
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.act_words import read_asked
-from chatbot.messages.marking import tell_who
+from chatbot.messages.marking import tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.purge import render_purge
 from chatbot.slack.errors import SlackUnavailable
@@ -111,7 +111,7 @@ class Acts:
 
             services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back
-        who = tell_who(report.verb, request.user, datetime.now(UTC), put_back=back)
+        who = tell_who_ran(report, request.user, datetime.now(UTC), put_back=back)
         await services.origins.tell_done(request.channel, report.words, who)
 
     async def _tell(self, request: SlackRequest, running: RunningAct, message: Message) -> None:

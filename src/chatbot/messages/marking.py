@@ -9,15 +9,25 @@ from datetime import datetime
 from chatbot.messages.message import Block, Message
 from chatbot.messages.packer import MOST_BLOCKS
 from chatbot.messages.parts import Line, context, user, when
+from chatbot.messages.words import count
+from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
 
-__all__ = ["mark_done", "tell_who"]
+__all__ = ["mark_done", "tell_who", "tell_who_ran"]
 
 
 def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Line:
     """`Retried by @ana 14:02`."""
     done = "put back" if put_back else find_verb(verb).done
     return [f"{done.capitalize()} by ", user(by), " ", when(at, at)]
+
+
+def tell_who_ran(report: BulkReport, by: str, at: datetime, *, put_back: bool = False) -> Line:
+    """The same of a set; of one that was stopped, how far it came."""
+    line = tell_who(report.verb, by, at, put_back=put_back)
+    if not report.stopped:
+        return line
+    return [*line, f": {report.done:,} of {count(report.requested, 'job')}, then stopped"]
 
 
 def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
