@@ -153,6 +153,10 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
     for digits in range(1, 12):
         command = f"`{' '.join(['4' * digits] * 30)}`"
         post(slack, [{"type": "context", "elements": [{"type": "mrkdwn", "text": command}]}])
+        printed = f"/jobs retry {'4' * digits} --all E-e310 --since 1d1h --reset-attempts --dry-run"
+        for kind in ("mrkdwn", "plain_text"):
+            text = f"`{printed}`" if kind == "mrkdwn" else printed
+            post(slack, [{"type": "context", "elements": [{"type": kind, "text": text}]}])
     tab = await visit(slack.page_url, dark=dark)
     await tab.get_by_role("button", name="Inspector").click()
     for width in (1280, 390):
@@ -162,13 +166,22 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
             "[document.documentElement, ...document.querySelectorAll('.messages, .pane, .body')]"
             ".filter(node => node.scrollWidth > node.clientWidth + 1).length"
         ) == 0  # fmt: skip
+        if width == 390:
+            await tab.get_by_role("button", name="Close the inspector").click()
+        await expect(tab.locator(".whole").last).to_be_visible()
         assert await tab.evaluate(  # each line of a command that is wrapped stays in its place
             "[...document.querySelectorAll('.message code')].filter(node => [...node"
             ".getClientRects()].some(one => one.right"
             " > node.closest('.context, .rich').getBoundingClientRect().right + 2)).length"
         ) == 0  # fmt: skip
+        # No line ends within an option or a name, and what is copied is what was printed.
+        assert await tab.evaluate(
+            "[...document.querySelectorAll('.whole')].map(node => node.getClientRects().length)"
+            ".reduce((most, lines) => Math.max(most, lines), 0)"
+        ) == 1  # fmt: skip
+        shown = await tab.locator(".context").all_inner_texts()
+        assert shown.count(printed) == 2
         if width == 390:
-            await tab.get_by_role("button", name="Close the inspector").click()
             await tab.get_by_role("button", name="Channels").click()
             await expect(tab.get_by_role("button", name="random")).to_be_in_viewport()
             await tab.keyboard.press("Escape")

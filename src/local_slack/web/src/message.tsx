@@ -2,6 +2,7 @@
 
 import { Component } from "preact";
 import { Blocks } from "./blocks/blocks";
+import { Command } from "./blocks/command";
 import { HostContext, type Host } from "./blocks/context";
 import { Mrkdwn } from "./blocks/mrkdwn";
 import { store } from "./store";
@@ -65,7 +66,10 @@ function Content({ message }: { message: Message }) {
 function CommandRow({ message, place }: { message: Message; place: Place }) {
   return (
     <div class="used" data-ts={message.ts}>
-      <b>{place.names.users[message.user] ?? message.user}</b> used <code>{message.text}</code>
+      <b>{place.names.users[message.user] ?? message.user}</b> used{" "}
+      <code>
+        <Command text={message.text} />
+      </code>
     </div>
   );
 }

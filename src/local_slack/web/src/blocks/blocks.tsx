@@ -3,6 +3,7 @@
 import { Component } from "preact";
 import type { Part } from "../types";
 import { Chart } from "./chart";
+import { Command } from "./command";
 import { useHost } from "./context";
 import { Element } from "./elements";
 import { TextObject } from "./mrkdwn";
@@ -132,7 +133,15 @@ function Context({ block }: { block: Part }) {
   return (
     <div class="context">
       {block.elements.map((one: any, i: number) => (
-        <span key={i}>{one.type === "image" ? <Picture image={one} /> : <TextObject text={one} />}</span>
+        <span key={i}>
+          {one.type === "image" ? (
+            <Picture image={one} />
+          ) : one.type === "plain_text" ? (
+            <Command text={one.text} />
+          ) : (
+            <TextObject text={one} />
+          )}
+        </span>
       ))}
     </div>
   );

@@ -3,6 +3,7 @@
 import { NodeType, parse, type Node } from "slack-message-parser";
 import { getEmoji } from "../emoji";
 import { showDate } from "../times";
+import { Command } from "./command";
 import { useHost } from "./context";
 
 export function Mrkdwn({ text }: { text: string }) {
@@ -41,10 +42,10 @@ export function Link({ url, children }: { url: string; children: preact.Componen
 function Code({ text }: { text: string }) {
   const host = useHost();
   const isCommand = host?.commands?.includes(text.split(" ")[0]);
-  if (!isCommand || !host.tryOut) return <code>{text}</code>;
+  if (!isCommand || !host.tryOut) return <code><Command text={text} /></code>;
   return (
     <button type="button" class="try" title="Put it into the message box" onClick={() => host.tryOut!(text)}>
-      {text}
+      <Command text={text} />
     </button>
   );
 }

@@ -2,6 +2,7 @@
 
 import { showDate } from "../times";
 import type { Part } from "../types";
+import { Command } from "./command";
 import { Link, Mention } from "./mrkdwn";
 import { Unknown } from "./unknown";
 
@@ -68,7 +69,7 @@ function draw(one: Part, key: number): preact.ComponentChild {
 function drawPlain(one: Part): preact.ComponentChild {
   switch (one.type) {
     case "text":
-      return one.text;
+      return one.style?.code ? <Command text={one.text} /> : one.text;
     case "link":
       return <Link url={one.url}>{one.text || one.url}</Link>;
     case "user":
