@@ -140,7 +140,7 @@ async def test_the_page_says_what_failed_what_ended_and_how_the_queues_are(pool,
 async def test_where_nothing_happened_it_says_so(pool):
     report = await ask(pool)
     assert render_text(report) == (
-        "No failures in the last 24 h, 0 in the 24 h before.\nNo jobs succeeded."
+        "No failures in the last 24 h, 0 in the 24 h before.\nNo job ran; no worker is alive."
     )
     assert build_data(report)["kind"] == "digest"
 
@@ -195,8 +195,12 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
     assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
     mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
     page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=48)), mail))
-    assert "Incident 19:00–20:00 UTC: email up to 10 min behind." in page
-    assert "Incident since 21:00 UTC: email up to 10 min behind." in page
+    day = report.until.date() - timedelta(days=1)
+    over, now = [one.name for one in report.incidents if one.subject == "email"]
+    span = f"{day} 19:00 to {day} 20:00 UTC"
+    assert f"Incident {over}, {span}: email up to 10 min behind." in " ".join(page.split())
+    told = f"Incident {now} since {day} 21:00 UTC: email up to 10 min behind; nobody is on it."
+    assert " ".join(page.split()).startswith(told)
     assert "other" not in page
 
 

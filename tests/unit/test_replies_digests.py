@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 
 from chatbot.messages import render_digest, render_thread
+from chatbot.messages.incident_words import say_kind
 from chatbot.setup import sample_digests as samples
 from chatbot.setup import sample_reports
 from chatbot.setup.sample_incidents import KINDS, over
-from jobs_maint.render import build_verdict
+from jobs_maint.models import IncidentKind
+from jobs_maint.render import build_verdict, render_text
 from local_slack.text import render_blocks
 
 COUNTED = re.compile(r"^([\d,]+)  \w", re.MULTILINE)
@@ -56,6 +58,59 @@ def test_a_digest_is_red_while_an_incident_is_and_yellow_once_it_is_over():
     after = replace(over(there), resolved_at=quiet.until + timedelta(minutes=1))
     before = replace(over(there), resolved_at=quiet.until - timedelta(minutes=1))
     assert [dot(), dot(there), dot(after), dot(before)] == ["🟢", "🔴", "🔴", "🟡"]
+
+
+def lines_of(report, **fields):
+    return shown(render_digest(replace(report, **fields), "/jobs")).splitlines()
+
+
+def test_what_is_wrong_at_the_end_comes_before_the_failures_with_its_day_and_who_is_on_it():
+    purge = next(one for one in KINDS if one.kind is IncidentKind.MAINTENANCE_OVERDUE)
+    yesterday = replace(purge, since=samples.NOW - timedelta(hours=23))
+    first, advice, *_, incident, _, _ = lines_of(samples._idle(incidents=(yesterday,)))
+    assert first == "🔴 The purge of old jobs is overdue; no job failed in the last hour."
+    assert advice.endswith(say_kind(purge).advice)
+    assert incident == "Incident I-19 since 22 Nov 13:00 UTC: nobody is on it."
+    taken = replace(yesterday, taken_by="slack:U0ANA (ana)")
+    none = replace(KINDS[0], since=samples.ago(20))
+    lines = lines_of(samples._night(), incidents=(taken, none))
+    assert lines[0].startswith("🔴 No worker is alive; 57 failures in the last 24 hours, up from")
+    assert "Incident I-12 since 11:40 UTC: nobody is on it." in lines
+    assert any(one.endswith("the purge not run in time; ana is on it.") for one in lines)
+    assert "[Show 57 failures] [Show 2 incidents]" in lines
+    group = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
+    assert lines_of(samples._night(), incidents=(group,))[0].startswith("🔴 57 failures in")
+
+
+def test_failures_that_have_stopped_rise_no_more():
+    def told(ago):
+        last = samples.ago(ago)
+        group = replace(samples.GROUPS[1], last_at=last)
+        report = samples._idle(failed=15, failed_before=2, groups=(group,), last_failed_at=last)
+        thread = shown(render_thread(report, "/jobs")[0])
+        return lines_of(report)[0], "rising" in "".join(lines_of(report)), "rising" in thread
+
+    verdict = "🔴 15 failures in the last hour, up from 2 the hour before."
+    assert told(2) == (verdict, True, True)
+    assert told(47) == (f"{verdict} None since 11:13 UTC.", False, False)
+    thread = shown(render_thread(samples._idle(groups=samples.GROUPS[:2]), "/jobs")[0])
+    new, rising = thread.split("rising")
+    assert "first 11:29 UTC" in new
+    assert "first" not in rising
+
+
+def test_an_hour_without_a_job_says_what_shows_life():
+    assert lines_of(samples._idle())[:2] == [
+        "🟢 No job ran in the last hour.", "1 worker is alive; no job waits.",
+    ]  # fmt: skip
+    page = render_text(samples._idle())
+    assert "No job ran; 1 worker is alive." in page
+
+
+def test_what_a_sample_tells_adds_up_with_its_table():
+    for report in (samples._night(), samples._bad_night()):
+        assert report.failed == sum(queue.failed_last_day for queue in report.queues)
+        assert report.failed == sum(report.slots)
 
 
 def test_the_thread_has_every_group_with_its_buttons_the_queues_and_what_is_deleted_next():

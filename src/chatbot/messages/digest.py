@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
+from chatbot.messages.digest_words import is_open, list_late, tell_more, tell_verdict
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
@@ -24,26 +25,16 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
-from chatbot.messages.words import DOTS, count, cut, name_queue, say_change, say_span, short_task
-from jobs_maint.actions import ListErrors, ShowStats, plain_name
-from jobs_maint.durations import format_age
-from jobs_maint.models import DigestReport, ErrorGroup, QueueStats
-from jobs_maint.render import (
-    judge_failures,
-    say_coverage,
-    say_expiring,
-    say_incident,
-    say_person,
-    say_state,
-)
+from chatbot.messages.words import DOTS, count, cut, name_queue, say_span, short_task
+from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
+from jobs_maint.models import DigestReport, ErrorGroup
+from jobs_maint.render import judge_failures, say_expiring, say_person, say_state
 
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
 
-BEHIND = 300.0
 IN_A_BLOCK = 10
 MOST_IN_CHANNEL = 3
 """Groups in a message that has all of them in its thread."""
-MOST_INCIDENTS = 3
 
 
 def render_digest(
@@ -54,10 +45,8 @@ def render_digest(
     has_thread: bool = False,
 ) -> Message:
     """`has_thread`: only what cannot wait; `render_thread` has the rest."""
-    span, before = say_span((report.until - report.since).total_seconds())
-    lines: list[Line] = [[f"{_dot(report)} ", bold(_verdict(report, span, before))]]
-    lines += [[line] for line in _second_lines(report)]
-    head = [paragraph(*lines)]
+    before = say_span((report.until - report.since).total_seconds())[1]
+    head = [paragraph([f"{_dot(report)} ", *tell_verdict(report)], *tell_more(report))]
     if chart := draw_failures(report):
         head.append(chart)
     there = [group for group in report.groups if group.count]
@@ -66,7 +55,8 @@ def render_digest(
         shown = there[:MOST_IN_CHANNEL]  # a line for one more group would be no shorter
     tail = [buttons(*_clicks(report, shown, runbooks)), _context(report, has_thread=has_thread)]
     groups = [
-        _group(group, error, before) for group, error in zip(shown, name_errors(shown), strict=True)
+        _group(group, error, before, report)
+        for group, error in zip(shown, name_errors(shown), strict=True)
     ]
     if has_thread:
         if len(there) > len(shown) or report.groups_not_shown:
@@ -88,7 +78,7 @@ def render_digest(
 
 def is_quiet(report: DigestReport) -> bool:
     """Whether there is no news: nothing failed, no queue is behind, and nothing was wrong."""
-    return not report.failed and not _late(report.queues) and not report.incidents
+    return not report.failed and not list_late(report.queues) and not report.incidents
 
 
 def list_errors_of(report: DigestReport) -> ListErrors:
@@ -105,68 +95,17 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    if any(one.resolved_at is None or one.resolved_at > report.until for one in report.incidents):
+    if any(is_open(one, report) for one in report.incidents):
         return "🔴"  # as its own message is
     level = judge_failures(report.failed, report.succeeded)
-    if level == "green" and (_late(report.queues) or report.incidents):
+    if level == "green" and (list_late(report.queues) or report.incidents):
         level = "yellow"
     return DOTS[level]
 
 
-def _verdict(report: DigestReport, span: str, before: str) -> str:
-    queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
-    late, covered = _late(report.queues), say_coverage(queues, report.only_tasks)
-    if late and not report.failed:
-        return f"{_say_late(late)}; no job{covered} failed in the last {span}."
-    failed = f"{count(report.failed, 'failure')}{covered}"
-    if not report.failed:
-        failed = f"No job{covered} failed"
-    change = say_change(report.failed, report.failed_before, before)
-    return f"{failed} in the last {span}, {change}."
-
-
-def _late(queues: Sequence[QueueStats]) -> list[QueueStats]:
-    late = [queue for queue in queues if (queue.oldest_ready_seconds or 0) >= BEHIND]
-    return sorted(late, key=lambda queue: -(queue.oldest_ready_seconds or 0))
-
-
-def _say_late(late: Sequence[QueueStats]) -> str:
-    name, age = name_queue(late[0].queue), format_age(late[0].oldest_ready_seconds or 0)
-    others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
-    return f"{name} is {age} behind{others}"
-
-
-def _second_lines(report: DigestReport) -> list[str]:
-    parts = []
-    if report.failed and (late := _late(report.queues)):
-        parts.append(f"{_say_late(late)}.")
-    done = count(report.succeeded, "job") if report.succeeded else "No job"
-    parts.append(f"{done} succeeded.")
-    if report.retrying:
-        parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
-    lines = [" ".join(parts)]
-    there = report.incidents[:MOST_INCIDENTS]
-    lines += [f"Incident {say_incident(one, report.until)}." for one in there]
-    if left := len(report.incidents) - len(there):
-        lines.append(f"{count(left, 'more incident')}.")
-    if report.truncated_from is not None:
-        lost = format_age(report.since - report.truncated_from)
-        lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
-    if report.held_since is not None:
-        held = format_age(report.until - report.held_since)
-        lines.append(
-            f"The end of a job has waited for a lock for more than {held}: "
-            "if it failed, it is not counted."
-        )
-    queues, tasks = report.only_queues, report.only_tasks
-    if (whole := say_coverage(queues, tasks, 100)) != say_coverage(queues, tasks):
-        lines.append(cut(f"It covers jobs{whole}.", 1_000))
-    return lines
-
-
-def _group(group: ErrorGroup, error: str, before: str) -> Line:
+def _group(group: ErrorGroup, error: str, before: str, report: DigestReport) -> Line:
     line: list[Span | str] = [bold(f"{group.count:,}"), f"  {short_task(group.task)}  {error}"]
-    line += _trend(group, before)
+    line += _trend(group, before, report)
     if group.taken_by is not None:
         line.append(f", {one_line(say_person(group.taken_by), 60)} is on it")
     if group.muted_until is not None or group.muted_above is not None:
@@ -174,13 +113,21 @@ def _group(group: ErrorGroup, error: str, before: str) -> Line:
     return line
 
 
-def _trend(group: ErrorGroup, before: str) -> list[Span | str]:
-    said = say_state(group)
+def _trend(group: ErrorGroup, before: str, report: DigestReport) -> list[Span | str]:
+    """What has stopped rises no more; when it did is said once where that is so of all."""
+    said, last = say_state(group), group.last_at
     if group.state in {"new", "regressed"}:
-        return [", ", bold(said)]
-    if group.count == group.count_before:
-        return [f", same as {before}"]
-    return [f", {f'{said}, ' if said else ''}was {group.count_before:,}"]
+        line: list[Span | str] = [", ", bold(said)]
+    elif group.count == group.count_before:
+        line = [f", same as {before}"]
+    else:
+        rises = said and not (last and report.has_stopped(last))
+        line = [f", {f'{said}, ' if rises else ''}was {group.count_before:,}"]
+    all_last = report.last_failed_at
+    is_over = last and group.count > 1 and report.has_stopped(last)
+    if last and is_over and all_last and not report.has_stopped(all_last):
+        line += [", none since ", when(last, report.until)]
+    return line
 
 
 def _count_others(
@@ -195,7 +142,9 @@ def _others(report: DigestReport, there: Sequence[ErrorGroup], shown: Sequence[E
     groups, failures = _count_others(report, there, shown)
     new = report.new_groups - sum(1 for group in shown if group.state == "new")
     line: list[Span | str] = [bold(f"{failures:,}"), f"  in {count(groups, 'more group')}"]
-    return [*line, f", {new:,} of them ", bold("new")] if new > 0 else line
+    if new <= 0:
+        return line
+    return [*line, f"; {count(new, 'of these groups is', 'of these groups are')} ", bold("new")]
 
 
 def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbooks) -> list[Button]:
@@ -203,8 +152,12 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
     if report.failed:
         label = f"Show {count(report.failed, 'failure')}"
         row.append(Button(label, list_errors_of(report).words()))
-    if late := _late(report.queues):
-        row.append(Button(f"Show {name_queue(late[0].queue)}", ShowStats(late[0].queue).words()))
+    if late := list_late(report.queues):
+        label = f"Show queue {name_queue(late[0].queue)}"
+        row.append(Button(label, ShowStats(late[0].queue).words()))
+    if there := sum(is_open(one, report) for one in report.incidents):
+        label = f"Show {count(there, 'incident')}"
+        row.append(Button(label, ListIncidents().words()))
     return [*row, *link_runbooks(runbooks, [group.task for group in shown])]
 
 
@@ -228,9 +181,11 @@ def _context(report: DigestReport, *, has_thread: bool) -> Part:
 
 
 def say_maintenance(report: DigestReport) -> str:
-    """`12,044 finished jobs purged · none rescued`."""
-    purged = f"{count(report.purged, 'finished job')} purged" if report.purged else "none purged"
-    back = f"{report.put_back:,} rescued from dead workers" if report.put_back else "none rescued"
+    """`12,044 finished jobs purged · no job rescued`."""
+    purged = f"{count(report.purged or 0, 'finished job')} purged"
+    purged = purged if report.purged else "no finished job purged"
+    back = f"{count(report.put_back, 'job')} rescued from dead workers"
+    back = back if report.put_back else "no job rescued"
     return back if report.purged is None else f"{purged} · {back}"
 
 

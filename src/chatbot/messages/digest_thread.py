@@ -83,7 +83,12 @@ def _render_rest(report: DigestReport, command: str) -> Message:
     facts: list[Line] = [[bold("Maintenance"), f": {say_maintenance(report)}."]]
     if report.expiring is not None and report.expiring.jobs:
         facts.append([say_expiring(report.expiring)])
-    notes: list[Span | str] = ["queues as of ", when(report.until, report.until)]
+    notes: list[Span | str] = []
+    if report.failed and report.queues:
+        # A window ends before it is told, so that its last failures are stored.
+        notes += ["the digest ends ", when(report.until, report.until), ", the table a bit later"]
+    else:
+        notes += ["as of ", when(report.until, report.until)]
     for run in report.maintenance:
         name = run.task.rpartition(":")[2].partition("_")[0]
         notes += [f" · last {name} ", when(run.finished_at, report.until)]

@@ -147,13 +147,14 @@ def render_group(
     with_buttons: bool,
 ) -> list[Part]:
     line: list[Span | str] = [bold(f"{group.count:,} × {short_task(group.task)}")]
-    line.append(f"  {_trend(group, before)}")
+    line.append(f"  {_trend(group, before, report)}")
     facts: list[Span | str] = []
     if group.count == 1 and group.last_at is not None:
         facts += ["at ", when(group.last_at, report.as_of)]
     elif group.first_at is not None and group.last_at is not None:
-        facts += ["first ", when(group.first_at, report.as_of)]
-        facts += [" · last ", when(group.last_at, report.as_of)]
+        if not group.count_before or group.state in {"new", "regressed"}:
+            facts += ["first ", when(group.first_at, report.as_of), " · "]
+        facts += ["last ", when(group.last_at, report.as_of)]
     if group.sample_job_id is not None:
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
@@ -177,10 +178,14 @@ def _settled(failed_now: int) -> str:
     return f"{failed_now:,} failed now, the others were retried or cancelled"
 
 
-def _trend(group: ErrorGroup, before: str) -> str:
-    if said := say_state(group):
-        return said if said != "rising" else f"{said}, {_change(group, before)}"
-    return _change(group, before)
+def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:
+    """What has stopped rises no more."""
+    said = say_state(group)
+    if said != "rising":
+        return said or _change(group, before)
+    pause = (report.until or report.as_of) - (group.last_at or report.as_of)
+    stopped = pause.total_seconds() >= max(300.0, report.since_seconds / 12)
+    return _change(group, before) if stopped else f"{said}, {_change(group, before)}"
 
 
 def _change(group: ErrorGroup, before: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorGroup
 from jobs_maint.models.incidents import Incident
-from jobs_maint.models.stats import MaintenanceRun, QueueStats
+from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
 
 __all__ = ["DigestReport", "Expiring"]
 
@@ -77,3 +77,17 @@ class DigestReport(Report):
     """Of the window: open at its end, or over within it."""
     new_groups: int = 0
     """How many failed for the first time ever, also of those that are not shown."""
+    last_failed_at: datetime | None = None
+    """When the last job of the window failed; None where not all of them were looked at."""
+    workers: WorkerCounts | None = None
+    """At its end."""
+
+    @property
+    def ran(self) -> bool:
+        """Whether any job ended in the window, or failed and will run again."""
+        return bool(self.failed or self.succeeded or self.retrying or self.put_back)
+
+    def has_stopped(self, last: datetime) -> bool:
+        """Whether a failure at `last` is so long before the end that it is worth saying."""
+        span = self.until - self.since
+        return self.until - last >= max(timedelta(minutes=5), span / 12)

@@ -50,14 +50,18 @@ def is_good(kind: IncidentKind, why: Why) -> bool:
 
 
 def say_incident(one: Incident, until: datetime) -> str:
-    """`02:10–02:51 UTC: no worker is alive`, as a digest that ends at `until` says it."""
-    ended = one.resolved_at
-    begin = f"{one.since.astimezone(UTC):%H:%M}"
+    """`I-7, 02:10 to 02:51 UTC: no worker`, as a digest that ends at `until` says it."""
+    begin, ended = _clock(one.since, until), one.resolved_at
     if ended is None or ended > until:
-        span = f"since {begin} UTC"
-    else:
-        span = f"{begin}–{ended.astimezone(UTC):%H:%M} UTC"
-    return f"{span}: {say_past(one)}"
+        who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
+        return f"{one.name} since {begin} UTC: {say_past(one)}; {who} on it"
+    return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
+
+
+def _clock(at: datetime, until: datetime) -> str:
+    """With the day where it is another."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M}" if at.date() == until.astimezone(UTC).date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def say_past(what: Incident | Condition) -> str:

@@ -17,15 +17,20 @@ __all__ = ["PAGES"]
 def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     span = format_age(report.until - report.since)
+    there, until = report.incidents, report.until
+    now = [one for one in there if one.resolved_at is None or one.resolved_at > until]
+    for incident in now:
+        page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
     level = judge_failures(report.failed, report.succeeded)
     page.line(
         f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "
-        f"{report.failed_before:,} in the {span} before.",
+        f"{report.failed_before:,} in the {span} before.{_stop(report)}",
         "bold" if level == "green" else f"bold {level}",
     )
     page.line(_ends(report))
-    for incident in report.incidents:
-        page.line(f"Incident {safe_line(say_incident(incident, report.until))}.", "bold yellow")
+    for incident in there:
+        if incident not in now:
+            page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold yellow")
     if report.groups:
         page.line()
         groups_table(report.groups, report.until, page)
@@ -48,8 +53,20 @@ def render_digest(report: DigestReport, page: Page) -> None:
         page.line(f"Only queues that your role reaches: {queues}.")
 
 
+def _stop(report: DigestReport) -> str:
+    last = report.last_failed_at
+    if not report.failed or last is None or not report.has_stopped(last):
+        return ""
+    return f" None since {clock(last, report.until)} UTC."
+
+
 def _ends(report: DigestReport) -> str:
-    parts = [f"{_capital(count_noun(report.succeeded, 'job'))} succeeded"]
+    done = f"{_capital(count_noun(report.succeeded, 'job'))} succeeded"
+    parts = [done if report.ran else "No job ran"]
+    if not report.failed and report.workers is not None:
+        live = report.workers.live
+        is_live = "worker is" if live == 1 else "workers are"
+        parts.append(f"{live:,} {is_live} alive" if live else "no worker is alive")
     if report.retrying:
         parts.append(f"{count_noun(report.retrying, 'attempt')} failed and will be retried")
     if report.put_back:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import DigestReport, ErrorGroup, Expiring, Incident, StatsReport
-from jobs_maint.operations.failures.grouping import Window, list_groups
+from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
 from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.stats.hours import count_ended
@@ -106,7 +106,16 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         expiring=await _count_expiring(conn, how, filters, stats),
         new_groups=sum(1 for group in groups if group.count and group.state == "new"),
         incidents=await _list_incidents(conn, how, wanted),
+        last_failed_at=_find_last(found),
+        workers=stats.workers,
     )
+
+
+def _find_last(found: Groups) -> datetime | None:
+    if found.groups_not_shown:
+        return None
+    ends = [group.last_at for group in found.shown if group.count and group.last_at is not None]
+    return max(ends, default=None)
 
 
 async def _count_ends(conn: Conn, wanted: Window) -> dict[str, int]:

@@ -1,0 +1,163 @@
+"""What a digest says before its groups: what is wrong now, how many failed, what else was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chatbot.messages.act_words import one_line
+from chatbot.messages.incident_words import COUNTED, capital, say_kind
+from chatbot.messages.parts import Line, Span, bold, when
+from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
+from jobs_maint.durations import format_age
+from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
+from jobs_maint.render import say_condition, say_coverage, say_past, say_person
+
+__all__ = ["is_open", "list_late", "tell_more", "tell_verdict"]
+
+BEHIND = 300.0
+MOST_INCIDENTS = 3
+_FIRST = list(IncidentKind)
+"""The kinds, the worst first."""
+
+
+def is_open(one: Incident, report: DigestReport) -> bool:
+    """At the end of the window."""
+    return one.resolved_at is None or one.resolved_at > report.until
+
+
+def list_late(queues: Sequence[QueueStats]) -> list[QueueStats]:
+    """The latest first."""
+    late = [queue for queue in queues if (queue.oldest_ready_seconds or 0) >= BEHIND]
+    return sorted(late, key=lambda queue: -(queue.oldest_ready_seconds or 0))
+
+
+def tell_verdict(report: DigestReport) -> Line:
+    """What is wrong at the end comes first; when the last job failed, if that is a while ago."""
+    line: list[Span | str] = [bold(_say_verdict(report))]
+    last = report.last_failed_at
+    if report.failed and last is not None and report.has_stopped(last):
+        line += [" None since ", when(last, report.until), "."]
+    return line
+
+
+def _say_verdict(report: DigestReport) -> str:
+    span, before = say_span((report.until - report.since).total_seconds())
+    queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
+    covered, first = say_coverage(queues, report.only_tasks), _say_first(report)
+    if report.failed:
+        change = say_change(report.failed, report.failed_before, before)
+        failed = f"{count(report.failed, 'failure')}{covered} in the last {span}, {change}."
+        return f"{first}; {failed}" if first and not _late_beside(report) else failed
+    if first:
+        return f"{first}; no job{covered} failed in the last {span}."
+    if not report.ran:
+        return f"No job{covered} ran in the last {span}."
+    change = say_change(0, report.failed_before, before)
+    return f"No job{covered} failed in the last {span}, {change}."
+
+
+def _say_first(report: DigestReport) -> str:
+    """What is wrong at the end of the window beside failures; empty where nothing is."""
+    one, late = _find_leader(report), list_late(report.queues)
+    if one is None or (one.kind is IncidentKind.QUEUE_BEHIND and late):
+        return _say_late(late) if late else ""
+    if one.kind is IncidentKind.NO_WORKER:
+        return capital(say_kind(one).named)
+    return cut(defuse(say_condition(one)), 200)
+
+
+def _find_leader(report: DigestReport) -> Incident | None:
+    """The worst open incident; where the number of failures is told, another one than that."""
+    there = [
+        one for one in report.incidents
+        if is_open(one, report) and not (report.failed and one.kind in COUNTED)
+    ]  # fmt: skip
+    return min(there, key=lambda one: _FIRST.index(one.kind), default=None)
+
+
+def _late_beside(report: DigestReport) -> bool:
+    """Whether queues are late, which is no incident, while jobs failed."""
+    return bool(report.failed and _find_leader(report) is None)
+
+
+def _say_late(late: Sequence[QueueStats]) -> str:
+    name, age = name_queue(late[0].queue), format_age(late[0].oldest_ready_seconds or 0)
+    others = f", and {count(len(late) - 1, 'more queue')} too" if len(late) > 1 else ""
+    return f"{name} is {age} behind{others}"
+
+
+def tell_more(report: DigestReport) -> list[Line]:
+    """The lines after the verdict."""
+    leader = _find_leader(report)
+    lines: list[Line] = [[say_kind(leader).advice]] if leader else []
+    if said := _say_counts(report):
+        lines.append([said])
+    there = sorted(report.incidents, key=lambda one: not is_open(one, report))
+    lines += [_tell_incident(one, report) for one in there[:MOST_INCIDENTS]]
+    if len(there) > MOST_INCIDENTS:
+        lines.append([f"{count(len(there) - MOST_INCIDENTS, 'more incident')}."])
+    return [*lines, *([line] for line in _say_limits(report))]
+
+
+def _say_counts(report: DigestReport) -> str:
+    parts = []
+    if _late_beside(report) and (late := list_late(report.queues)):
+        parts.append(f"{_say_late(late)}.")
+    if report.succeeded:
+        parts.append(f"{count(report.succeeded, 'job')} succeeded.")
+    elif report.failed or report.retrying:
+        parts.append("No job succeeded.")
+    if report.retrying:
+        parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
+    if not report.failed and _find_leader(report) is None and report.workers is not None:
+        parts.append(_say_life(report))
+    return " ".join(parts)
+
+
+def _say_life(report: DigestReport) -> str:
+    """`2 workers are alive; no job waits.`"""
+    live = report.workers.live if report.workers else 0
+    ready = sum(queue.ready for queue in report.queues)
+    about = "≈" if any("ready" in fields for fields in report.estimated.values()) else ""
+    waits = f"{about}{count(ready, 'job waits', 'jobs wait')}" if ready else "no job waits"
+    return f"{count(live, 'worker is', 'workers are') if live else 'No worker is'} alive; {waits}."
+
+
+def _tell_incident(one: Incident, report: DigestReport) -> Line:
+    """What it is, unless the verdict says that already."""
+    until, by = report.until, one.taken_by
+    who = one_line(say_person(by), 60) if by else ""
+    said = "" if one is _find_leader(report) else cut(defuse(say_past(one)), 300)
+    line: list[Span | str] = [f"Incident {one.name}"]
+    if is_open(one, report):
+        who = f"{who} is on it" if who else "nobody is on it"
+        line += [" since ", when(one.since, until)]
+    else:
+        who = f"{who} was on it" if who else ""
+        ended = one.resolved_at or until
+        line += [", ", when(one.since, until), " to ", when(ended, _day_of(one.since, until))]
+    return [*line, f": {'; '.join(part for part in (said, who) if part)}."]
+
+
+def _day_of(begin: datetime, until: datetime) -> datetime:
+    """For the end of a span whose beginning is written with its day: so that its own is, too."""
+    return until + timedelta(days=2) if until - begin > timedelta(hours=12) else until
+
+
+def _say_limits(report: DigestReport) -> list[str]:
+    """What it does not tell of."""
+    lines = []
+    if report.truncated_from is not None:
+        lost = format_age(report.since - report.truncated_from)
+        lines.append(f"The last digest was too long ago: the first {lost} since then are left out.")
+    if report.held_since is not None:
+        held = format_age(report.until - report.held_since)
+        lines.append(
+            f"The end of a job has waited for a lock for more than {held}: "
+            "if it failed, it is not counted."
+        )
+    queues, tasks = report.only_queues, report.only_tasks
+    if (whole := say_coverage(queues, tasks, 100)) != say_coverage(queues, tasks):
+        lines.append(cut(f"It covers jobs{whole}.", 1_000))
+    return lines
