@@ -97,7 +97,7 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         [message] = roots(slack)
         assert message.text.startswith("🔴 No worker is alive; 4 jobs wait.")
         assert "With the same cause: webhook is 20 min behind." in message.text
-        assert "With the same cause: webhook is behind, 20 min." in as_text(slack.messages(OPS)[-1])
+        assert "With the same cause: webhook is 20 min behind." in as_text(slack.messages(OPS)[-1])
         await press(slack, bot, message.ts, "I'm on it")
         [message] = roots(slack)
         assert "I'm on it" not in buttons(message)

@@ -198,8 +198,8 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
     day = report.until.date() - timedelta(days=1)
     over, now = [one.name for one in report.incidents if one.subject == "email"]
     span = f"{day} 19:00 to {day} 20:00 UTC"
-    assert f"Incident {over}, {span}: email up to 10 min behind." in " ".join(page.split())
-    told = f"Incident {now} since {day} 21:00 UTC: email up to 10 min behind; nobody is on it."
+    assert f"Incident {over}, {span}: email was up to 10 min behind." in " ".join(page.split())
+    told = f"Incident {now} since {day} 21:00 UTC: email is 10 min behind; nobody is on it."
     assert " ".join(page.split()).startswith(told)
     assert "other" not in page
 

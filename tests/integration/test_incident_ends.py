@@ -183,12 +183,15 @@ async def test_a_group_that_fails_still_has_not_stopped(pool, conn, fleet, make_
     )
     assert [kind for kind, _ in await now_open(pool, limits)] == ["group"]
     await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '57 min'")
-    assert await end(pool, limits) == ("🟢 ValueError in task has become rare", "less")
+    assert await end(pool, limits) == (
+        "🟢 ValueError in task has stopped: no failure for 57 min",
+        "less",
+    )
     assert await now_open(pool, replace(limits, group=2)) != set()
     await conn.execute("DELETE FROM jobs_maint_failures")
     await conn.execute("UPDATE jobs_maint_incidents SET times = 1")  # it flaps by now
     assert await end(pool, replace(limits, group=2)) == (
-        "🟢 ValueError in task has stopped",
+        "🟢 ValueError in task has stopped: no failure for 57 min",
         "good",
     )
 
@@ -259,7 +262,7 @@ async def test_maintenance_digests_and_recorders_that_are_not_looked_at_any_more
     )
     assert await now_open(pool, limits) == {("digest_overdue", "team")}
     monthly = replace(limits, digests=(DigestPlan("team", "0 0 1 1 *"),))
-    changed = "🟡 The digest team is overdue, but its schedule was changed"
+    changed = "🟡 The team digest is overdue, but its schedule was changed"
     assert await end(pool, monthly) == (changed, "limit")
     await conn.execute("TRUNCATE jobs_maint_incidents; DELETE FROM jobs_maint_digests")
 

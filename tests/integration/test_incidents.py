@@ -131,7 +131,7 @@ async def test_a_queue_is_behind_by_its_oldest_ready_job(pool, conn, fleet, make
     assert await opened(pool, limits) == {("queue_behind", "due"): {("queue_behind", "email")}}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     assert 20 * 60 <= one.value < 21 * 60
-    facts = {"job_id": oldest, "task": "app.mail", "has_worker": True}
+    facts = {"waiting": 2, "job_id": oldest, "task": "app.mail", "has_worker": True}
     assert one.folded[0].facts == facts
     assert (one.folded[0].limit, one.folded[0].queues) == (400.0, ("email",))
     await conn.execute("DELETE FROM procrastinate_jobs WHERE queue_name IN ('due', 'email')")
@@ -273,6 +273,11 @@ async def test_a_new_group_of_errors_and_one_that_is_back(pool, conn, fleet, mak
     new, back = told["host web-0 refused"], told["bounced"]
     assert (new["state"], new["task"], new["queue"]) == ("new", "app.hook", "web")
     assert (back["state"], round(back["quiet_seconds"] / 86_400)) == ("regressed", 40)
+    # The job and the time are those of the newest failure, whose message is shown.
+    rows = await conn.execute("SELECT job_id, failed_at FROM jobs_maint_failures"
+                              " WHERE message = 'host web-0 refused'")  # fmt: skip
+    job, at = await rows.fetchone()
+    assert (new["job_id"], datetime.fromisoformat(new["last_at"])) == (job, at)
     # It is one as long as it fails, though it is new no more; and none while it is muted.
     await conn.execute("UPDATE jobs_maint_groups SET first_at = first_at - interval '2 days',"
                        " returned_at = returned_at - interval '2 days'")  # fmt: skip

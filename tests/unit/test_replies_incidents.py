@@ -20,7 +20,7 @@ from chatbot.setup.sample_incidents import (
 )
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import HistoryEntry, IncidentKind, IncidentReport
+from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport
 from jobs_maint.render.conditions import say_condition, say_past
 
 NO_WORKER = KINDS[0]
@@ -53,7 +53,7 @@ def test_each_kind_says_while_it_lasts_what_since_when_who_and_what_to_do(incide
 def test_each_kind_says_once_it_is_over_for_how_long_it_was_and_offers_no_act(incident):
     lines = text(over(incident)).splitlines()
     assert lines[0].startswith("🟢 ")
-    assert " after " in lines[0]
+    assert any(word in lines[0] for word in (" after ", " late.", " 49 min.", ": 9 in 15 min, "))
     assert lines[1].startswith("From ")
     assert not ACTS & set(labels(over(incident)))
 
@@ -108,7 +108,35 @@ def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     before = replace(NO_WORKER, since=ago(40))
     assert "Since 11:46 UTC, for 14 min." in text(before)
     assert text(over(before)).startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC")
-    assert "Since 11:20 UTC, for 40 min." in text(replace(before, times=2))
+    assert "First 11:20 UTC, 40 min ago." in text(replace(before, times=2))
+    ended = text(over(replace(before, times=4)))
+    assert ended.startswith("🟢 Workers are back; it came 4 times in 40 min.\nFrom 11:20 UTC")
+
+
+def test_failures_say_when_the_last_was_and_how_many_are_left():
+    assert "for 58 min · last failure 11:58 UTC · e.g. job 4748." in text(GROUP)
+    rare = over(GROUP)
+    facts = {**rare.facts, "last_at": ago(5).isoformat(), "left": 3}
+    assert text(replace(rare, facts=facts)).startswith(
+        "🟢 ConnectTimeout in deliver_webhook has become rare: 3 failures in the last hour, "
+        "20 are too many.\nFrom 11:02 UTC to 11:55 UTC · up to 37 failures in an hour."
+    )
+    none = {**facts, "left": 0, "last_at": None}
+    assert "has stopped: no failure in the last hour." in text(replace(rare, facts=none))
+    high = over(KINDS[3])
+    assert text(high).startswith("🟢 webhook has fewer failures again: 9 in 15 min, usual 12.")
+    old = replace(high, facts={})
+    assert text(old).startswith("🟢 webhook has fewer failures again after 14 min.")
+
+
+def test_times_of_another_day_say_it_at_both_ends():
+    purge = next(one for one in KINDS if one.kind is IncidentKind.MAINTENANCE_OVERDUE)
+    ended = text(over(replace(purge, since=ago(23 * 60))))
+    assert ended.startswith("🟢 The purge has run, 23 h late.\nFrom 22 Nov 13:00 UTC to 23 Nov")
+    failed = replace(purge, facts={"job_id": 7})
+    assert "This can wait until the morning" in text(failed)
+    assert "Its last run failed; Details say why." in text(failed)
+    assert "stay stuck" in text(replace(purge, subject="rescue"))
 
 
 def test_what_misses_time_after_time_began_with_the_first():
@@ -119,25 +147,28 @@ def test_what_misses_time_after_time_began_with_the_first():
 def test_the_number_moves_and_the_worst_is_kept():
     behind = replace(KINDS[2], value=600.0, worst=1500.0)
     assert "webhook is 10 min behind" in text(behind)
-    assert "25 min at worst" in text(behind)
-    assert "at worst" not in text(replace(behind, worst=610.0))
-    assert "240 failures at worst" in text(over(KINDS[3]))
+    assert "up to 25 min behind" in text(behind)
+    assert "up to" not in text(replace(behind, worst=610.0))
+    assert "up to 240 failures in 15 min" in text(over(KINDS[3]))
 
 
 def test_what_became_part_of_another_incident_is_no_green():
     merged = HistoryEntry(NOW, "merged", IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, "I-12")
     part = replace(over(KINDS[2]), history=(*KINDS[2].history, merged))
     assert text(part).startswith("🟡 webhook is 23 min behind: part of I-12 now.")
+    part = replace(part, facts={**part.facts, "cause": ["no_worker", ""]})
+    told = '🟡 webhook is 23 min behind: part of I-12 now, "no worker is alive".'
+    assert text(part).splitlines()[0] == told
 
 
 def test_parts_that_are_over_are_lines_of_the_one_story():
     one, done = tell_story()
-    assert text(one).startswith("🔴 webhook is 23 min behind.\n")
-    assert "Over since 11:56 UTC: email up to 27 min behind." in text(one)
+    assert text(one).startswith("🔴 webhook is 23 min behind; 1,000 jobs or more wait.\n")
+    assert "Over since 11:56 UTC: email was up to 27 min behind." in text(one)
     assert text(done).splitlines()[:3] == [
         "🟢 email is no longer behind: its jobs were cancelled.",
-        "From 11:37 UTC to 11:56 UTC · 27 min at worst.",
-        "Also: webhook up to 25 min behind, until 12:00 UTC.",
+        "From 11:37 UTC to 11:56 UTC · up to 27 min behind.",
+        "Also: webhook was up to 25 min behind, until 12:00 UTC.",
     ]
 
 
@@ -163,14 +194,14 @@ def test_foreign_names_neither_mention_nor_link():
 def test_the_thread_tells_each_step_in_a_line():
     lines = render_entries(NO_WORKER, ENTRIES, NOW).text.splitlines()
     assert lines == [
-        "11:48 UTC  With the same cause: email is behind, 5 min.",
-        "11:51 UTC  Worse: no worker is alive, 5 min.",
+        "11:48 UTC  With the same cause: email is 5 min behind.",
+        "11:51 UTC  Worse: no worker is alive, now for 5 min.",
         "11:55 UTC  <@U0ANA> is on it.",
         "11:56 UTC  <@U0ANA> muted it.",
-        "11:57 UTC  Back: no worker is alive.",
+        "11:57 UTC  Again: no worker is alive.",
         "11:58 UTC  The cause: no worker listens to reports.",
         "11:59 UTC  No worker listens to reports, but its jobs were cancelled.",
-        "11:59 UTC  What remains: email is behind, 12 min.",
+        "11:59 UTC  What remains: email is 12 min behind.",
         "12:00 UTC  Workers are back.",
     ]
     many = render_entries(NO_WORKER, ENTRIES * 5, NOW).text.splitlines()
@@ -193,7 +224,9 @@ def test_the_list_says_how_many_and_who_is_on_them():
         "jobs-chatbot run watches, unless CHATBOT_INCIDENTS is off; the local one does not.",
     ]
     past = render_result(list_incidents(recent=(over(GROUP),)), "/jobs", by="U0ANA").text
-    assert "12:00 UTC  ConnectTimeout in deliver_webhook has stopped after 58 min." in past
+    assert (
+        "12:00 UTC  ConnectTimeout in deliver_webhook has stopped: no failure for 49 min." in past
+    )
     old = list_incidents(watched_at=ago(30), hidden_incidents=2)
     told = render_result(old, "/jobs", by="U0ANA").text
     assert "no bot has watched since 11:30 UTC" in told
@@ -207,14 +240,47 @@ def test_who_types_it_is_answered():
         report = IncidentReport(NOW, taken, done, before)
         return render_result(report, "/jobs", by="U0ANA").text.splitlines()
 
-    assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", "webhook is 23 min behind."]
+    told = "webhook is 23 min behind; 1,000 jobs or more wait."
+    assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", told]
     assert answer("taken", "shell:bob@host")[1] == "Before that, shell:bob@host was on it."
     assert answer("taken", ANA) == answer("taken")
     again = (HistoryEntry(ago(9), "taken", *NO_WORKER.key, 1.0, "shell:bob@host"),)
     ended = over(replace(NO_WORKER, taken_by=ANA, history=(*NO_WORKER.history, *again)))
     assert "shell:bob@host, then <@U0ANA> were on it." in text(ended)
     assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
-    assert answer("dropped")[0] == "✅ I-14 is given back by <@U0ANA>."
+    free = IncidentReport(NOW, replace(taken, taken_by=None), "dropped", ANA)
+    lines = render_result(free, "/jobs", by="U0ANA").text.splitlines()
+    assert lines[:2] == ["✅ I-14 is given back by <@U0ANA>.", "Nobody is on it now."]
+
+
+def test_the_thread_names_each_error_and_tells_none_twice():
+    """Of two errors the one that it is named after stops first."""
+    other = Condition(
+        IncidentKind.GROUP, "E-2", 40.0, 20.0, facts={"task": "app.pay", "exception_type": "K"},
+        worst=40.0, over_at=NOW,
+    )  # fmt: skip
+    kind, name = GROUP.key
+    steps = (
+        HistoryEntry(ago(59), "opened", kind, name, 25.0),
+        HistoryEntry(ago(58), "folded", kind, "E-2", 40.0),
+        HistoryEntry(ago(57), "worse", kind, name, 50.0),
+        HistoryEntry(ago(1), "over", kind, name, 50.0, why="good"),
+        HistoryEntry(ago(1), "remains", kind, "E-2", 34.0),
+        HistoryEntry(NOW, "resolved", kind, name, 0.0, why="good"),
+    )
+    ended = replace(over(GROUP), past=(other,), history=steps)
+    name = "ConnectTimeout in deliver_webhook"
+    assert render_entries(ended, steps[1:], NOW).text.splitlines() == [
+        "11:02 UTC  Also: the error K in pay, 40 failures in an hour.",
+        f"11:03 UTC  Worse: the error {name}, now 50 failures in an hour.",
+        f"11:59 UTC  {name} has stopped: no failure for 48 min.",
+        "11:59 UTC  What remains: the error K in pay, 34 failures in an hour.",
+        "12:00 UTC  All of it is over: K in pay had up to 40 failures in an hour.",
+    ]
+    taken = replace(other, facts={**other.facts, "taken_by": ANA})
+    both = replace(GROUP, folded=(taken,))
+    assert "Also: K in pay is new: 40 failures in the last hour, <@U0ANA> is on it." in text(both)
+    assert text(replace(both, taken_by=ANA)).count("is on it") == 1
 
 
 def test_jobs_that_wait_are_counted_up_to_a_thousand():

@@ -11,7 +11,7 @@ from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
-from jobs_maint.render import say_condition, say_coverage, say_past, say_person
+from jobs_maint.render import say_condition, say_coverage, say_past, say_person, say_within
 
 __all__ = ["is_open", "list_late", "tell_more", "tell_verdict"]
 
@@ -128,7 +128,8 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     """What it is, unless the verdict says that already."""
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
-    said = "" if one is _find_leader(report) else cut(defuse(say_past(one)), 300)
+    said = say_within(one) if is_open(one, report) else say_past(one)
+    said = "" if one is _find_leader(report) else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]
     if is_open(one, report):
         who = f"{who} is on it" if who else "nobody is on it"

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_buttons import find_buttons
+from chatbot.messages.incident_end import (
+    MOST_PARTS,
+    find_merged,
+    say_merged,
+    say_over,
+    tell_calm,
+    tell_end,
+    tell_past,
+)
 from chatbot.messages.incident_words import (
     COUNTED,
+    find_last,
     has_size,
     quote_error,
     say_end,
     say_kind,
-    say_size,
+    say_worst,
     tell_which,
 )
 from chatbot.messages.message import Message
@@ -33,24 +42,15 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import cut, defuse
+from chatbot.messages.words import ago, cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import (
-    is_good,
-    is_muted,
-    list_parts,
-    say_condition,
-    say_past,
-    say_person,
-    say_reason,
-)
+from jobs_maint.render import is_good, is_muted, list_parts, say_condition, say_within
 
 __all__ = [
     "offer_buttons",
     "render_incident",
-    "say_over",
     "tell_begin",
     "tell_folded",
     "tell_mute",
@@ -58,7 +58,6 @@ __all__ = [
     "tell_who",
 ]
 
-MOST_FOLDED = 5
 DAY = timedelta(hours=24)
 
 
@@ -70,6 +69,7 @@ def render_incident(
     parts = [paragraph(*lines, pre=_quote(incident))]
     clicks = offer_buttons(incident, as_of, runbooks)
     end = "over" if incident.state == "resolved" else "as of"
+    end = "until" if find_merged(incident) else end
     at = incident.resolved_at or as_of
     name: list[Span | str] = [incident.name]
     if incident.kind is IncidentKind.GROUP:
@@ -84,8 +84,8 @@ def _quote(incident: Incident) -> str:
 
 
 def _verdict(incident: Incident) -> Line:
-    if merged := _find_merged(incident):
-        return ["🟡 ", bold(f"{tell_verdict(incident)}: part of {merged} now.")]
+    if merged := find_merged(incident):
+        return ["🟡 ", bold(f"{say_merged(incident, merged)}.")]
     if incident.state == "resolved":
         dot = "🟢 " if is_good(incident.kind, incident.why) else "🟡 "
         return [dot, bold(say_over(incident))]
@@ -98,30 +98,17 @@ def tell_verdict(incident: Incident) -> str:
     return cut(defuse(say_condition(incident)), 300)
 
 
-def _find_merged(incident: Incident) -> str | None:
-    last = incident.history[-1] if incident.history else None
-    is_part = incident.state == "resolved" and last is not None and last.what == "merged"
-    return (last.by or "another incident") if is_part and last else None
-
-
-def say_over(incident: Incident) -> str:
-    """That it is over and how long it lasted; where it is not good again, why it is over."""
-    end = say_end(incident, incident.why)
-    if say_reason(incident.kind, incident.why):
-        return f"{end}."
-    lasted = (incident.ended_at or incident.seen_at) - incident.began_at
-    return f"{end} after {format_age(lasted)}."
-
-
 def _lines(incident: Incident, as_of: datetime) -> list[Line]:
-    if _find_merged(incident):
+    if find_merged(incident):
         return [["It is told there from now on."]]
     if incident.state == "resolved":
-        return _tell_end(incident, as_of)
+        lines = tell_end(incident, as_of)
+        muted = tell_mute(incident, as_of)
+        return [*lines, muted] if muted else lines
     if incident.calm_since is not None:
-        return [_tell_calm(incident, as_of), tell_who(incident, as_of)]
+        return [tell_calm(incident, as_of), tell_who(incident, as_of)]
     lines = [tell_begin(incident, as_of), _tell_times(incident)]
-    lines += [*tell_folded(incident), *_tell_past(incident, as_of), tell_who(incident, as_of)]
+    lines += [*tell_folded(incident), *tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
     return [*lines, [say_kind(incident).advice]]
@@ -129,21 +116,15 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
     begin = incident.began_at
-    line: list[Span | str] = ["Since ", when(begin, as_of)]
-    line.append(f", for {format_age(as_of - begin)}")
-    if incident.worst > 1.1 * incident.value:
-        line.append(_tell_worst(incident))
+    if incident.times > 1:  # it was not so all the time
+        line: list[Span | str] = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
+    else:
+        line = ["Since ", when(begin, as_of), f", for {format_age(as_of - begin)}"]
+    if has_size(incident) and incident.worst > 1.1 * incident.value:
+        line.append(f" · {say_worst(incident)}")
+    if last := find_last(incident):
+        line += [" · last failure ", when(last, as_of)]
     return [*line, *tell_which(incident), "."]
-
-
-def _tell_calm(incident: Incident, as_of: datetime) -> Line:
-    begin, calm = when(incident.since, as_of), when(incident.calm_since or as_of, as_of)
-    came = f"It came {incident.times} times since "
-    return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
-
-
-def _tell_worst(incident: Incident) -> str:
-    return f" · {say_size(incident.kind, incident.worst)} at worst" if has_size(incident) else ""
 
 
 def _tell_times(incident: Incident) -> Line:
@@ -161,14 +142,14 @@ def _ordinal(number: int) -> str:
 def tell_folded(incident: Incident) -> list[Line]:
     """What has the same cause, and what of the same kind came at the same time: a line each."""
     parts = list_parts(incident)
-    shown = parts[:MOST_FOLDED]
+    shown = parts[:MOST_PARTS]
     follow = [one for one in shown if one.kind is not incident.kind]
     lines: list[Line] = []
     if follow:
         told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])
     lines += [
-        [f"Also: {_say_within(one, 160)}{_tell_marks(one)}."]
+        [f"Also: {_say_within(one, 160)}", *_tell_marks(one, incident), "."]
         for one in shown
         if one.kind is incident.kind
     ]
@@ -177,34 +158,15 @@ def tell_folded(incident: Incident) -> list[Line]:
     return lines
 
 
-def _tell_past(incident: Incident, as_of: datetime) -> list[Line]:
-    """Parts of it that are over, the worst first, a line each."""
-    lines: list[Line] = []
-    for one in incident.past[:MOST_FOLDED]:
-        said = cut(defuse(say_past(one)), 160)
-        if incident.state == "open":
-            lines.append(["Over since ", when(one.over_at or as_of, as_of), f": {said}."])
-        elif one.over_at and incident.ended_at and one.over_at > incident.ended_at:
-            lines.append([f"Also: {said}, until ", when(one.over_at, as_of), "."])
-        else:
-            lines.append([f"Also: {said}."])
-    if more := len(incident.past) - len(lines):
-        lines.append([f"And {more:,} more."])
-    return lines
-
-
 def _say_within(part: Condition, most: int) -> str:
-    """Within a sentence; names of queues, tasks and errors stay as they are typed."""
-    said = cut(defuse(say_condition(part)), most)
-    is_ours = said.startswith(("No worker ", "The ", "Errors of "))
-    return f"{said[:1].lower()}{said[1:]}" if is_ours else said
+    return cut(defuse(say_within(part)), most)
 
 
-def _tell_marks(part: Condition) -> str:
-    """Of one of several groups of errors: who is on it, whether it is muted."""
+def _tell_marks(part: Condition, incident: Incident) -> Line:
+    """Of one of several groups of errors: who else is on it, whether it is muted."""
     by = part.facts.get("taken_by")
-    who = f", {one_line(say_person(str(by)), 60)} is on it" if by else ""
-    return f"{who}, muted" if is_muted(part) else who
+    who: Line = [", ", name_actor(str(by)), " is on it"] if by and by != incident.taken_by else []
+    return [*who, ", muted"] if is_muted(part) else who
 
 
 def tell_mute(incident: Incident, as_of: datetime) -> Line:
@@ -228,31 +190,6 @@ def tell_who(incident: Incident, as_of: datetime) -> Line:
     if incident.taken_at is not None:
         line += [", since ", when(incident.taken_at, as_of)]
     return [*line, "."]
-
-
-def _tell_end(incident: Incident, as_of: datetime) -> list[Line]:
-    line: list[Span | str] = ["From ", when(incident.began_at, as_of)]
-    line += [" to ", when(incident.ended_at or as_of, as_of)]
-    line += [_tell_worst(incident), "."]
-    if incident.times > 1:
-        line.append(f" It came {incident.times} times.")
-    lines: list[Line] = [line, *_tell_past(incident, as_of)]
-    if incident.taken_by is not None:
-        lines.append(_tell_takers(incident, incident.taken_by))
-    if incident.kind in COUNTED:
-        lines.append(["Jobs that failed stay failed until somebody retries them."])
-    if muted := tell_mute(incident, as_of):
-        lines.append(muted)
-    return lines
-
-
-def _tell_takers(incident: Incident, last: str) -> Line:
-    """Whoever took it, in turn."""
-    first = dict.fromkeys(one.by for one in incident.history if one.what == "taken" and one.by)
-    others: list[Span | str] = []
-    for by in first:
-        others += [name_actor(by), ", then "] if by != last else []
-    return [*others, name_actor(last), " were on it." if others else " was on it."]
 
 
 def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Button]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chatbot.messages.incident_words import capital, say_end, say_kind, say_size
+from chatbot.messages.incident_words import capital, say_end, say_kind, say_sized
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, paragraph, when
 from chatbot.messages.people import name_actor
-from chatbot.messages.words import count
+from chatbot.messages.words import count, cut, defuse
 from jobs_maint.models import Condition, HistoryEntry, Incident
+from jobs_maint.render import say_past
 
 __all__ = ["render_entries"]
 
@@ -23,11 +24,11 @@ _ACTS = {
     "unmuted": "ended the mute",
 }
 _STEPS = {
-    "worse": "Worse: {named}, {size}",
+    "worse": "Worse: {sized}",
     "cause": "The cause: {named}",
-    "folded": "{also}: {named}, {size}",
-    "back": "Back: {named}",
-    "remains": "What remains: {named}, {size}",
+    "folded": "{also}: {sized}",
+    "back": "Again: {named}",
+    "remains": "What remains: {sized}",
     "merged": "Part of {by} from now on",
 }
 
@@ -45,15 +46,28 @@ def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
     parts: list[Incident | Condition] = [incident, *incident.folded, *incident.past]
     key = (entry.kind, entry.subject)
     kind = next((part for part in parts if part.key == key), entry)
-    named, size = say_kind(kind).named, say_size(entry.kind, entry.value)
+    named = say_kind(kind).named
+    sized = say_sized(kind, entry.value, "now " * (entry.what == "worse"))
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
+    if entry.what == "resolved" and (last := _find_last_part(incident, entry)):
+        return [f"All of it is over: {cut(defuse(say_past(last)), 160)}."]
     if entry.what in {"over", "resolved"}:
         return [f"{say_end(kind, entry.why or 'good')}."]
     if entry.what in _STEPS:
         also = _say_also(entry, incident)
-        return [f"{_STEPS[entry.what].format(named=named, size=size, by=entry.by, also=also)}."]
+        return [f"{_STEPS[entry.what].format(named=named, sized=sized, by=entry.by, also=also)}."]
     return [f"{capital(named)}."]
+
+
+def _find_last_part(incident: Incident, entry: HistoryEntry) -> Condition | None:
+    """What was over last, where it was told before that what it is named after is over."""
+    told = [one for one in incident.history if one.at < entry.at and one.what in {"over", "back"}]
+    key = (entry.kind, entry.subject)
+    if not told or told[-1].what != "over" or key not in {(one.kind, one.subject) for one in told}:
+        return None
+    ended = [one for one in incident.past if one.over_at is not None]
+    return max(ended, key=lambda one: one.over_at or entry.at, default=None)
 
 
 def _say_also(part: HistoryEntry, incident: Incident) -> str:

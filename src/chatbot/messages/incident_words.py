@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from chatbot.messages.alike import list_ids
@@ -16,14 +17,18 @@ from jobs_maint.render import is_good, safe_word, say_reason
 __all__ = [
     "Kind",
     "capital",
+    "find_last",
     "has_size",
     "quote_error",
     "say_end",
     "say_kind",
-    "say_size",
+    "say_sized",
+    "say_worst",
     "tell_which",
 ]
 
+LONG_PAUSE = 1_800.0
+"""Seconds without a failure that are told as such."""
 COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
 """Their value is a number of failures; that of the others is seconds."""
 
@@ -56,32 +61,33 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.GROUP: Kind(
         "the error {0} goes on",
         "{0} has stopped",
-        "Find the cause first: jobs retried before that fail again.",
+        "Retry the jobs only once the cause is gone: until then they fail again.",
     ),
     IncidentKind.JOBS_STUCK: Kind(
         "jobs are stuck",
         "No job is stuck any more",
-        "The rescue should have put them back by now. Details show what it waits for.",
+        "Their worker has died. Details say when such jobs are put back, or what keeps them.",
     ),
     IncidentKind.TICK_MISSED: Kind(
         "{0} was not started when it was due",
         "{0} is started again",
-        "Workers start periodic tasks: see that one runs whose app has this task.",
+        "Only a worker whose app has this task starts it: see whether one is alive.",
     ),
     IncidentKind.MAINTENANCE_OVERDUE: Kind(
         "the {0} is overdue",
         "The {0} has run",
-        "It is a job: see that a worker listens to its queue. Details say what is wrong.",
+        "Details say what keeps it.",
     ),
     IncidentKind.DIGEST_OVERDUE: Kind(
-        "the digest {0} is overdue",
-        "The digest {0} was sent",
-        "You hear of failures late until it is sent. Details say what is wrong.",
+        "the {0} digest is overdue",
+        "The {0} digest was sent",
+        "Until it is sent, ask for failures with errors. Details say what keeps it.",
     ),
     IncidentKind.RECORDER_SILENT: Kind(
         "errors of the worker {0} are not recorded",
         "Errors of the worker {0} are recorded again",
-        "It still runs jobs. Restart it if this lasts.",
+        "It runs its jobs, but how they fail is not stored: errors and digests lack the reasons."
+        " Restart it if this lasts for more than 15 min.",
     ),
 }
 _OF_A_QUEUE = Kind(
@@ -89,10 +95,11 @@ _OF_A_QUEUE = Kind(
     "A worker listens to {0} again",
     "Start a worker that listens to {0}. The jobs wait until then; none is lost.",
 )
-
-_FAILED = "Details say why it failed. The next run may work, or fail alike."
-
-
+_URGENCY = {
+    "purge": "This can wait until the morning: old jobs only stay longer.",
+    "rescue": "Until it runs, jobs of workers that died stay stuck.",
+}
+_FAILED = "Its last run failed; Details say why."
 _NOBODY = "No worker runs its jobs: start one that listens to {0}."
 
 
@@ -102,7 +109,8 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
     if what.kind is IncidentKind.NO_WORKER and what.subject:
         kind = _OF_A_QUEUE
     if isinstance(what, Incident) and what.kind is IncidentKind.MAINTENANCE_OVERDUE:
-        kind = replace(kind, advice=_FAILED) if what.facts.get("job_id") else kind
+        advice = _FAILED if what.facts.get("job_id") else kind.advice
+        kind = replace(kind, advice=f"{_URGENCY.get(what.subject, '')} {advice}".strip())
     if isinstance(what, Incident) and what.facts.get("holder"):
         kind = replace(kind, advice=_say_lock(what.facts))
     elif isinstance(what, Incident) and what.facts.get("has_worker") is False:
@@ -124,11 +132,53 @@ def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:
     """That it is over, without a full stop; where it is not good again, why it is over."""
     kind, reason = say_kind(what), say_reason(what.kind, why)
     if not reason:
-        over = {"ran": "A worker has run the jobs of {0}", "less": "{0} has become rare"}.get(why)
-        return capital(over.format(_name(what)) if over else kind.over)
+        if why == "ran":
+            return f"A worker has run the jobs of {_name(what)}"
+        return capital(_say_fewer(what, why) or kind.over)
     if is_good(what.kind, why):
         return f"{_name(what)} is no longer behind: {reason}"
     return f"{capital(kind.named)}, but {reason}"
+
+
+def _say_fewer(what: Incident | Condition | HistoryEntry, why: Why) -> str:
+    """Of failures, how many there are still; empty where that is not known."""
+    name = _name(what)
+    facts: Mapping[str, Any] = {} if isinstance(what, HistoryEntry) else what.facts
+    left, rare = facts.get("left"), f"{name} has become rare"
+    if left is None or isinstance(what, HistoryEntry):
+        return rare if why == "less" else ""
+    if what.kind is IncidentKind.FAILURES_HIGH:
+        usual = round(float(facts.get("usual") or 0))
+        return f"{name} has fewer failures again: {left:,} in 15 min, usual {usual:,}"
+    last, ended = find_last(what), find_end(what)
+    pause = (ended - last).total_seconds() if last and ended else 0
+    if pause >= LONG_PAUSE:
+        return f"{name} has stopped: no failure for {format_age(pause)}"
+    if not left:
+        return f"{name} has stopped: no failure in the last hour"
+    return f"{rare}: {count(left, 'failure')} in the last hour, {what.limit:g} are too many"
+
+
+def find_last(what: Incident | Condition) -> datetime | None:
+    """The last failure of an error, as far as that is known."""
+    last = what.facts.get("last_at")
+    return datetime.fromisoformat(str(last)) if last else None
+
+
+def find_end(what: Incident | Condition) -> datetime | None:
+    return what.over_at if isinstance(what, Condition) else what.ended_at
+
+
+def say_sized(what: Incident | Condition | HistoryEntry, value: float, now: str = "") -> str:
+    """Within a sentence, what it is and how bad: `email is 31 min behind`."""
+    name, kind = _name(what), what.kind
+    if kind is IncidentKind.QUEUE_BEHIND:
+        return f"{name} is {now}{format_age(value)} behind"
+    if kind is IncidentKind.FAILURES_HIGH:
+        return f"{now}{count(round(value), 'failure')} of {name} in 15 min"
+    if kind is IncidentKind.GROUP:
+        return f"the error {name}, {now}{count(round(value), 'failure')} in an hour"
+    return f"{say_kind(what).named}, {now}for {format_age(value)}"
 
 
 def _name(what: Incident | Condition | HistoryEntry) -> str:
@@ -163,11 +213,12 @@ def tell_which(incident: Incident) -> Line:
     return []
 
 
-def say_size(kind: IncidentKind, value: float) -> str:
-    """How bad: `23 min`, `37 failures`."""
-    if kind in COUNTED:
-        return count(round(value), "failure")
-    return format_age(value)
+def say_worst(incident: Incident) -> str:
+    """`up to 23 min behind`, `up to 37 failures in an hour`."""
+    if incident.kind is IncidentKind.QUEUE_BEHIND:
+        return f"up to {format_age(incident.worst)} behind"
+    span = "an hour" if incident.kind is IncidentKind.GROUP else "15 min"
+    return f"up to {count(round(incident.worst), 'failure')} in {span}"
 
 
 def quote_error(incident: Incident) -> str:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from chatbot.messages.incident import (
     offer_buttons,
-    say_over,
     tell_begin,
     tell_folded,
     tell_mute,
     tell_verdict,
     tell_who,
 )
+from chatbot.messages.incident_end import say_over
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -111,7 +111,9 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     lines: list[Line] = [[*line, "."], [f"{tell_verdict(one)}."]]
-    if report.before and report.before != one.taken_by and find_user(report.before) != by:
+    if report.done == "dropped" and one.taken_by is None:
+        lines.insert(1, ["Nobody is on it now."])
+    elif report.before and report.before != one.taken_by and find_user(report.before) != by:
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
     return pack([paragraph(*lines)])
 

@@ -38,23 +38,25 @@ def _one(
     )  # fmt: skip
 
 
-BEHIND = Condition(IncidentKind.QUEUE_BEHIND, "email", 780.0, 300.0, ago(13), ("email",))
+BEHIND = Condition(
+    IncidentKind.QUEUE_BEHIND, "email", 780.0, 300.0, ago(13), ("email",), {"waiting": 214}
+)
 KINDS: tuple[Incident, ...] = (
     _one(12, IncidentKind.NO_WORKER, "", 840.0, 60.0, queues=("email", "webhook"),
          facts={"waiting": 214}, folded=(BEHIND,)),
     _one(13, IncidentKind.NO_WORKER, "reports", 840.0, 60.0, queues=("reports",),
          facts={"waiting": 3, "job_id": 4690, "task": "team.tasks.build_report"}),
     _one(14, IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, 900.0, since=ago(23), worst=1500.0,
-         queues=("webhook",), facts={"job_id": 4711, "task": WEBHOOK}),
+         queues=("webhook",), facts={"waiting": 1_000, "job_id": 4711, "task": WEBHOOK}),
     _one(15, IncidentKind.FAILURES_HIGH, "webhook", 240.0, 60.0, queues=("webhook",),
          facts={"usual": 12.0, "ended": 900}),
     _one(16, IncidentKind.GROUP, "E-4f2a", 37.0, 20.0, queues=("webhook",), since=ago(58),
          facts={"task": WEBHOOK, "queue": "webhook", "exception_type": "httpx.ConnectTimeout",
-                "message": TIMEOUT, "state": "new", "job_id": 4748}),
+                "message": TIMEOUT, "state": "new", "job_id": 4748, "last_at": ago(2).isoformat()}),
     _one(17, IncidentKind.JOBS_STUCK, "", 900.0, 600.0, queues=("email",),
          facts={"jobs": 3, "job_ids": [4701, 4702, 4703], "task": "team.tasks.send_email"}),
     _one(18, IncidentKind.TICK_MISSED, "team.tasks.send_report", 1800.0, 900.0, since=ago(30),
-         facts={"task": "team.tasks.send_report", "cron": "0 * * * *"}),
+         facts={"task": "team.tasks.send_report", "cron": "0 * * * *", "missed": 3}),
     _one(19, IncidentKind.MAINTENANCE_OVERDUE, "purge", 7200.0, 3600.0, since=ago(120),
          facts={"cron": "0 3 * * *"}),
     _one(20, IncidentKind.DIGEST_OVERDUE, "daily", 1200.0, 600.0, since=ago(20),
@@ -67,7 +69,12 @@ KINDS: tuple[Incident, ...] = (
 
 
 def over(one: Incident) -> Incident:
-    return replace(one, state="resolved", resolved_at=NOW, folded=())
+    facts = dict(one.facts)
+    if one.kind is IncidentKind.FAILURES_HIGH:
+        facts["left"] = 9
+    if one.kind is IncidentKind.GROUP:
+        facts |= {"left": 12, "last_at": ago(49).isoformat()}
+    return replace(one, state="resolved", resolved_at=NOW, folded=(), facts=facts)
 
 
 def life(one: Incident) -> Iterator[tuple[str, Incident]]:
@@ -122,7 +129,8 @@ def messages_of_incidents() -> Iterator[tuple[str, str, bool, Message]]:
     for state, one in life(KINDS[0]):
         yield f"incident: {state}", "", False, render_incident(one, NOW, BOOKS)
     merged = HistoryEntry(NOW, "merged", IncidentKind.QUEUE_BEHIND, "webhook", 1380.0, "I-12")
-    part = replace(over(KINDS[2]), history=(*KINDS[2].history, merged))
+    facts = {**KINDS[2].facts, "cause": ["no_worker", ""]}
+    part = replace(over(KINDS[2]), facts=facts, history=(*KINDS[2].history, merged))
     yield "incident: part of another", "", False, render_incident(part, NOW)
     for title, one in zip(("one part is over", "all parts are over"), tell_story(), strict=True):
         yield f"incident: {title}", "", False, render_incident(one, NOW, BOOKS)

@@ -14,6 +14,7 @@ from jobs_maint.render.conditions import (
     say_incident,
     say_past,
     say_reason,
+    say_within,
 )
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
@@ -58,6 +59,7 @@ __all__ = [
     "say_person",
     "say_reason",
     "say_state",
+    "say_within",
     "short_task",
     "sort_queues",
     "tell_outcome",

@@ -18,6 +18,7 @@ __all__ = [
     "say_incident",
     "say_past",
     "say_reason",
+    "say_within",
 ]
 
 _REASONS: Mapping[Why, str] = {
@@ -50,12 +51,21 @@ def is_good(kind: IncidentKind, why: Why) -> bool:
 
 
 def say_incident(one: Incident, until: datetime) -> str:
-    """`I-7, 02:10 to 02:51 UTC: no worker`, as a digest that ends at `until` says it."""
+    """`I-7, 02:10 to 02:51 UTC: no worker was alive`, as a digest that ends at `until` says it."""
     begin, ended = _clock(one.since, until), one.resolved_at
     if ended is None or ended > until:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
-        return f"{one.name} since {begin} UTC: {say_past(one)}; {who} on it"
+        return f"{one.name} since {begin} UTC: {say_within(one)}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
+
+
+def say_within(what: Incident | Condition) -> str:
+    """Within a sentence, short; names of queues, tasks and errors stay as they are typed."""
+    if what.kind is IncidentKind.QUEUE_BEHIND and not what.facts.get("holder"):
+        return f"{_name(what)} is {format_age(what.value)} behind"
+    said = say_condition(what)
+    is_ours = said.startswith(("No worker ", "The ", "Errors of "))
+    return f"{said[:1].lower()}{said[1:]}" if is_ours else said
 
 
 def _clock(at: datetime, until: datetime) -> str:
@@ -65,28 +75,28 @@ def _clock(at: datetime, until: datetime) -> str:
 
 
 def say_past(what: Incident | Condition) -> str:
-    """What it was at its worst, whether or not it is over; a name for use in a sentence."""
+    """What it was at its worst, for use in a sentence after it is over."""
     subject, worst = _name(what), what.value if what.worst is None else what.worst
     match what.kind:
         case IncidentKind.NO_WORKER:
-            return f"no worker for {subject}" if subject else "no worker"
+            return f"no worker listened to {subject}" if subject else "no worker was alive"
         case IncidentKind.QUEUE_BEHIND:
-            return f"{subject} up to {format_age(worst)} behind"
+            return f"{subject} was up to {format_age(worst)} behind"
         case IncidentKind.FAILURES_HIGH:
-            return f"up to {count_noun(round(worst), 'failure')} of {subject} in 15 min"
+            return f"{subject} had up to {count_noun(round(worst), 'failure')} in 15 min"
         case IncidentKind.GROUP:
             failures = count_noun(round(worst), "failure")
-            return f"{_name_group(what)}, up to {failures} in an hour"
+            return f"{_name_group(what)} had up to {failures} in an hour"
         case IncidentKind.JOBS_STUCK:
-            return "jobs without a live worker"
+            return "jobs had no live worker"
         case IncidentKind.TICK_MISSED:
-            return f"{_name_task(what)} not started in time"
+            return f"{_name_task(what)} was not started in time"
         case IncidentKind.MAINTENANCE_OVERDUE:
-            return f"the {subject} not run in time"
+            return f"the {subject} did not run in time"
         case IncidentKind.DIGEST_OVERDUE:
-            return f"the digest {subject} not sent in time"
+            return f"the {subject} digest was not sent in time"
         case IncidentKind.RECORDER_SILENT:
-            return f"errors of the worker {subject} not recorded"
+            return f"errors of the worker {subject} were not recorded"
 
 
 def _name(what: Incident | Condition) -> str:
@@ -115,6 +125,12 @@ def list_parts(incident: Incident) -> list[Condition]:
 
 MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""
+MOST_MISSED = 50
+"""Nor are runs of a periodic task."""
+
+
+def _count_waiting(jobs: int) -> str:
+    return count_noun(jobs, "job") + (" or more" if jobs >= MOST_COUNTED else "")
 
 
 def is_muted(group: Condition) -> bool:
@@ -128,12 +144,13 @@ def say_condition(what: Incident | Condition) -> str:
     if kind is IncidentKind.NO_WORKER:
         none = f"No worker listens to {subject}" if subject else "No worker is alive"
         waiting = int(facts.get("waiting", 0))
-        some = count_noun(waiting, "job") + (" or more" if waiting >= MOST_COUNTED else "")
-        return f"{none}; {some} {'waits' if waiting == 1 else 'wait'}"
+        return f"{none}; {_count_waiting(waiting)} {'waits' if waiting == 1 else 'wait'}"
     if kind is IncidentKind.QUEUE_BEHIND:
         holder = facts.get("holder")
-        why = f": its oldest job waits for a lock of job {holder}" if holder else ""
-        return f"{subject} is {format_age(what.value)} behind{why}"
+        waiting = int(facts.get("waiting", 0))
+        some = f"; {_count_waiting(waiting)} {'waits' if waiting == 1 else 'wait'}"
+        why = f": its oldest job waits for a lock of job {holder}" if holder else some
+        return f"{subject} is {format_age(what.value)} behind{why if holder or waiting else ''}"
     if kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual", 0.0)))
         failed = count_noun(round(what.value), "failure")
@@ -144,13 +161,17 @@ def say_condition(what: Incident | Condition) -> str:
         return f"{_name_group(what)} {news}: {failed} in the last hour"
     if kind is IncidentKind.JOBS_STUCK:
         jobs = int(facts.get("jobs", 1))
-        has = "has" if jobs == 1 else "have"
-        return f"{count_noun(jobs, 'running job')} {has} no live worker"
+        is_stuck = "job is" if jobs == 1 else "jobs are"
+        return f"{jobs:,} {is_stuck} stuck: no live worker runs {'it' if jobs == 1 else 'them'}"
     if kind is IncidentKind.TICK_MISSED:
-        return f"The periodic task {_name_task(what)} was not started when it was due"
+        missed, task = int(facts.get("missed", 1)), _name_task(what)
+        if missed > 1:
+            more = " or more" if missed >= MOST_MISSED else ""
+            return f"The periodic task {task} was not started when it was due, {missed} times{more}"
+        return f"The periodic task {task} was not started when it was due"
     if kind is IncidentKind.MAINTENANCE_OVERDUE:
         of_what = {"purge": " of old jobs", "rescue": " of stuck jobs"}.get(subject, "")
         return f"The {subject}{of_what} is overdue"
     if kind is IncidentKind.DIGEST_OVERDUE:
-        return f"The digest {subject} is overdue"
+        return f"The {subject} digest is overdue"
     return f"Errors of the worker {subject} are not recorded"

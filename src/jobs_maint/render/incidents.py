@@ -64,6 +64,8 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     if one.calm_since is not None:
         page.line(f"Not so since {clock(one.calm_since, as_of)} UTC; it comes and goes.", indent=2)
     notes = [f"since {clock(one.began_at, as_of)} UTC, {lasted}"]
+    if last := one.facts.get("last_at"):
+        notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
     if one.times > 1:
         notes.append(f"came {one.times} times since {clock(one.opened_at, as_of)}")
     if one.taken_by:

@@ -116,17 +116,19 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
 -- first those that are an open incident, however many they have. Others that are muted are left out.
 -- The oldest first, so that the same ones are told in each pass. `at_least`: there were more failures
--- than were counted.
+-- than were counted. `last`: of the newest failure when it was, its job and its record, in an array as
+-- that has an order; the message is its, too.
 WITH newest AS MATERIALIZED (
-    SELECT task_name, fingerprint, queue_name, job_id FROM jobs_maint_failures
+    SELECT id, failed_at, task_name, fingerprint, queue_name, job_id FROM jobs_maint_failures
     WHERE failed_at > now() - interval '1 hour' AND NOT will_retry AND kind <> 'aborted'
     ORDER BY failed_at DESC LIMIT 5000
 ), lately AS (
-    SELECT task_name, fingerprint, queue_name, count(*) AS failures, max(job_id) AS job_id
+    SELECT task_name, fingerprint, queue_name, count(*) AS failures,
+           max(ARRAY[extract(epoch FROM failed_at), job_id, id]) AS last
     FROM newest GROUP BY 1, 2, 3
 ), counted AS (
     SELECT g.name, lately.queue_name, sum(lately.failures)::bigint AS failures,
-           max(lately.job_id) AS job_id
+           max(lately.last) AS last
     FROM jobs_maint_groups g
     JOIN lately ON lately.task_name = g.task_name AND lately.fingerprint = ANY (g.fingerprints)
     GROUP BY 1, 2
@@ -136,13 +138,16 @@ WITH newest AS MATERIALIZED (
     SELECT part ->> 'subject' FROM jobs_maint_incidents, jsonb_array_elements(folded) AS part
     WHERE state = 'open' AND part ->> 'kind' = 'group' AND part ->> 'over_at' IS NULL
 )
-SELECT g.name, g.task_name AS task, g.queues, g.exception_type, g.message,
+SELECT g.name, g.task_name AS task, g.queues, g.exception_type,
+       coalesce((SELECT left(f.message, 2000) FROM jobs_maint_failures f
+                 WHERE f.id = (max(counted.last))[3]::bigint), g.message) AS message,
+       to_timestamp((max(counted.last))[1]::float8) AS last_at,
        coalesce(sum(counted.failures), 0)::bigint AS failures,
        coalesce(jsonb_object_agg(counted.queue_name, jsonb_build_object(
-           'failures', counted.failures, 'job_id', counted.job_id))
+           'failures', counted.failures, 'job_id', counted.last[2]::bigint))
            FILTER (WHERE counted.failures > 0), '{}') AS by_queue,
        (SELECT count(*) = 5000 FROM newest) AS at_least,
-       coalesce(g.returned_at, g.first_at) AS since, max(counted.job_id) AS job_id,
+       coalesce(g.returned_at, g.first_at) AS since, (max(counted.last))[2]::bigint AS job_id,
        CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
        g.taken_by, g.taken_at, g.muted_above,
        CASE WHEN g.muted_until > now() AND g.muted_until <> 'infinity' THEN g.muted_until END AS muted_until

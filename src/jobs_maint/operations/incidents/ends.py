@@ -6,9 +6,9 @@ Nothing here reads a clock or a database.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from jobs_maint.actions import Limits
 from jobs_maint.models import Condition, IncidentKind, Why
@@ -34,6 +34,19 @@ class Ends:
         if one.kind not in self.sound:
             return None
         return _FINDERS[one.kind](self, one)
+
+    def update(self, one: Condition) -> Condition:
+        """As it is at its end: of an error, how often it fails still and when it did last."""
+        left: dict[str, Any] = {}
+        if one.kind is IncidentKind.FAILURES_HIGH:
+            there = [some.failed for some in self.measured.failures if some.queue in one.queues]
+            left = {"left": sum(there)}
+        for group in self.measured.groups:
+            if one.kind is IncidentKind.GROUP and one.subject == group.name:
+                left = {"left": group.failures}
+                if group.last_at:
+                    left["last_at"] = group.last_at.isoformat()
+        return replace(one, facts={**one.facts, **left})
 
     def find_ready(self, queue: str) -> Ready | None:
         return next((ready for ready in self.measured.ready if ready.queue == queue), None)

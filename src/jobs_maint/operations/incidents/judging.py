@@ -90,8 +90,8 @@ def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
             yield Condition(
                 IncidentKind.QUEUE_BEHIND, _name(one.queue), seconds, limit, one.since,
                 (one.queue,),
-                {"job_id": one.job_id, "task": one.task, "has_worker": fleet.has_worker(one.queue),
-                 **_tell_lock(one)},
+                {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
+                 "task": one.task, "has_worker": fleet.has_worker(one.queue), **_tell_lock(one)},
             )  # fmt: skip
 
 
@@ -138,6 +138,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "state": "regressed" if back else "new",
                 "quiet_seconds": one.quiet_seconds,
                 "job_id": one.job_id,
+                "last_at": one.last_at.isoformat() if one.last_at else None,
                 "by_queue": one.by_queue,
                 **dict(_list_marks(one)),
             }

@@ -26,13 +26,15 @@ MOST_OF_A_KIND = 3
 class Look:
     """What one pass saw.
 
-    `end`: why what is not there any more is over; None: it goes on. `place`: where incidents of
+    `end`: why what is not there any more is over; None: it goes on. `update`: it with what is known
+    of it at its end. `place`: where incidents of
     these queues are told.
     """
 
     now: datetime
     conditions: Sequence[Condition]
     end: Callable[[Condition], Why | None] = lambda _: "good"
+    update: Callable[[Condition], Condition] = lambda one: one
     place: Callable[[Sequence[str]], str] = lambda _: ""
     paused: bool = False
     """A planned pause: nothing opens, what is open may end."""
@@ -55,7 +57,9 @@ class Known:
 def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], frozenset[Key]]:
     """The cases that are or were open, new ones with the id 0, and what is pending now."""
     found = {condition.key: condition for condition in look.conditions}
-    cases = [steps.refresh(case, found, look.end, look.now, quiet) for case in known.open]
+    cases = [
+        steps.refresh(case, found, look.end, look.now, quiet, look.update) for case in known.open
+    ]
     owned = {key for case in cases if case.is_open for key in case.keys}
     free = {key: condition for key, condition in found.items() if key not in owned}
     if look.paused:
@@ -97,7 +101,7 @@ def _place(
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
-            _swap(cases, other, steps.merge(other, first.incident.name, now))
+            _swap(cases, other, steps.merge(other, first.incident.name, condition, now))
         also = [part for other in others for part in other.conditions]
         _swap(cases, first, steps.promote(first, condition, also, now))
         return

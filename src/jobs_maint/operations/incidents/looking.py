@@ -96,10 +96,13 @@ async def _look_at_queues(conn: Conn, now: datetime, limits: Limits) -> Found:
         free = [one for one in found if not one.holder and _is_behind(one, now, limits)]
         ready[queue] = min(free or found or [ready[queue]], key=lambda one: one.since)
     heard = frozenset(ready) if fleet.queues is None or fleet.unknown else fleet.queues
-    unheard = [queue for queue in ready if not fleet.live or queue not in heard]
+    late = [
+        queue for queue, one in ready.items()
+        if not fleet.live or queue not in heard or _is_behind(one, now, limits)
+    ]  # fmt: skip
     waiting = {}
-    if unheard:
-        params = {"queues": unheard, "ready": MOST_WAITING, "ahead": 0}
+    if late:
+        params = {"queues": late, "ready": MOST_WAITING, "ahead": 0}
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}

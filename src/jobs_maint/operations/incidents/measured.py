@@ -96,6 +96,7 @@ class Group:
     taken_at: datetime | None = None
     muted_until: datetime | None = None
     muted_above: int | None = None
+    last_at: datetime | None = None
     at_least: bool = False
     by_queue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -174,7 +175,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`waiting`: ready jobs of queues that no worker listens to, up to 1,000 each.
+    """`waiting`: ready jobs of queues that are behind or no worker listens to, up to 1,000 each.
 
     `uncollected`: there are failures that the groups do not count yet. `crons_known`: a live worker
     has told its periodic tasks. `reporting`: recorders that beat.

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from jobs_maint.actions import Limits
 from jobs_maint.crons import find_last_tick
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.measured import Measured, Memory, Tick
 
 __all__ = ["find_unsettled", "is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
 
 TICK_GRACE = timedelta(minutes=10)
 """Procrastinate makes up for a tick that is no later than that, as after a deploy."""
+MOST_MISSED = 50
 GRACE = {"rescue": timedelta(minutes=10), "purge": timedelta(minutes=90)}
 """The rescue waits for its turn in its queue; the purge may take long, too."""
 DIGEST_GRACE = timedelta(minutes=15)
@@ -58,8 +59,17 @@ def judge_ticks(measured: Measured) -> Iterator[Condition]:
             yield Condition(
                 IncidentKind.TICK_MISSED, one.name, (now - tick).total_seconds(),
                 TICK_GRACE.total_seconds(), tick, (),
-                {"task": one.task, "cron": one.cron, "tick": tick.isoformat()},
+                {"task": one.task, "cron": one.cron, "tick": tick.isoformat(),
+                 "missed": _count_missed(one, tick)},
             )  # fmt: skip
+
+
+def _count_missed(one: Tick, tick: datetime) -> int:
+    """Up to MOST_MISSED."""
+    begin, missed = max(one.last or one.known_since, one.known_since), 0
+    while tick > begin and missed < MOST_MISSED:
+        tick, missed = find_last_tick(one.cron, "UTC", tick - timedelta(seconds=1)), missed + 1
+    return missed
 
 
 def judge_maintenance(measured: Measured) -> Iterator[Condition]:

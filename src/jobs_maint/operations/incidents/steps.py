@@ -111,10 +111,12 @@ def refresh(
     end: Callable[[Condition], Why | None],
     now: datetime,
     quiet: timedelta,
+    update: Callable[[Condition], Condition] = lambda one: one,
 ) -> Case:
     """What a pass saw of it: new values; what was seen ended twice is over, and so may it be.
 
-    `end`: why something that is not found any more is over; None: it is not.
+    `end`: why something that is not found any more is over; None: it is not. `update`: it with what
+    is known of it then.
     """
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
@@ -128,7 +130,7 @@ def refresh(
         why = end(condition)
         waits = why in _PATIENT or (case.incident.flapping and why != "off")
         if why and missed and now - missed >= (quiet if waits else timedelta()):
-            over.append((replace(condition, over_at=missed), why))
+            over.append((replace(update(condition), over_at=missed), why))
             continue
         there.append(condition)
         if missed or why:
@@ -194,9 +196,10 @@ def promote(case: Case, cause: Condition, also: Sequence[Condition], now: dateti
     return _revise(case, note(replace(incident, seen_at=now), "cause", now), now, case.absent)
 
 
-def merge(case: Case, into: str, now: datetime) -> Case:
-    """It turned out to be part of another incident."""
-    ended = replace(case.incident, state="resolved", resolved_at=now)
+def merge(case: Case, into: str, cause: Condition, now: datetime) -> Case:
+    """It turned out to be part of another incident, which goes on as `cause`."""
+    facts = {**case.incident.facts, "cause": list(cause.key)}
+    ended = replace(case.incident, state="resolved", resolved_at=now, facts=facts)
     return _revise(case, note(ended, "merged", now, into), now, {})
 
 

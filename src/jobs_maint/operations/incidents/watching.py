@@ -145,7 +145,7 @@ async def _live(
         {(IncidentKind(row["kind"]), row["subject"]): row["until"] for row in muted},
     )
     ends = await _look_after(conn, ends, known, {condition.key for condition in saw.conditions})
-    cases, left = advance(known, replace(saw, end=ends.find), quiet)
+    cases, left = advance(known, replace(saw, end=ends.find, update=ends.update), quiet)
     before = {case.incident.id: case for case in (*known.open, *known.recent)}
     stored = []
     # What ends first: another may take its place as the open one of its kind and subject.

@@ -1,0 +1,109 @@
+"""What the message of an incident says of what is over: all of it, parts of it, or for now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from chatbot.messages.incident_words import (
+    COUNTED,
+    capital,
+    find_last,
+    has_size,
+    say_end,
+    say_kind,
+    say_worst,
+)
+from chatbot.messages.parts import Line, Span, when
+from chatbot.messages.people import name_actor
+from chatbot.messages.words import cut, defuse
+from jobs_maint.durations import format_age
+from jobs_maint.models import HistoryEntry, Incident, IncidentKind
+from jobs_maint.render import say_past, say_reason, say_within
+
+__all__ = [
+    "MOST_PARTS",
+    "find_merged",
+    "say_merged",
+    "say_over",
+    "tell_calm",
+    "tell_end",
+    "tell_past",
+]
+
+MOST_PARTS = 5
+HALF_A_DAY = timedelta(hours=12)
+_LATE = {IncidentKind.MAINTENANCE_OVERDUE, IncidentKind.DIGEST_OVERDUE}
+
+
+def find_merged(incident: Incident) -> str | None:
+    """The name of the incident that it is a part of now."""
+    last = incident.history[-1] if incident.history else None
+    is_part = incident.state == "resolved" and last is not None and last.what == "merged"
+    return (last.by or "another incident") if is_part and last else None
+
+
+def say_merged(incident: Incident, merged: str) -> str:
+    """`webhook is 23 min behind: part of I-12 now, "no worker is alive"`."""
+    said = f"{capital(say_within(incident))}: part of {merged} now"
+    if cause := incident.facts.get("cause"):
+        entry = HistoryEntry(incident.seen_at, "cause", IncidentKind(cause[0]), str(cause[1]), 0.0)
+        said += f', "{say_kind(entry).named}"'
+    return cut(defuse(said), 300)
+
+
+def say_over(incident: Incident) -> str:
+    """That it is over and how long it lasted; where it is not good again, why it is over."""
+    end = say_end(incident, incident.why)
+    counted = incident.kind in COUNTED and "left" in incident.facts
+    if counted or say_reason(incident.kind, incident.why):
+        return f"{end}."
+    lasted = format_age((incident.ended_at or incident.seen_at) - incident.began_at)
+    if incident.times > 1:
+        return f"{end}; it came {incident.times} times in {lasted}."
+    return f"{end}, {lasted} late." if incident.kind in _LATE else f"{end} after {lasted}."
+
+
+def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
+    begin, end = incident.began_at, incident.ended_at or as_of
+    if incident.kind is IncidentKind.GROUP:
+        end = find_last(incident) or end
+    far = as_of + 4 * HALF_A_DAY if as_of - begin > HALF_A_DAY else as_of  # both with their day
+    line: list[Span | str] = ["From ", when(begin, far), " to ", when(end, far)]
+    line += [f" · {say_worst(incident)}" if has_size(incident) else "", "."]
+    lines: list[Line] = [line, *tell_past(incident, as_of)]
+    if incident.taken_by is not None:
+        lines.append(_tell_takers(incident, incident.taken_by))
+    if incident.kind in COUNTED:
+        lines.append(["Jobs that failed stay failed until somebody retries them."])
+    return lines
+
+
+def tell_calm(incident: Incident, as_of: datetime) -> Line:
+    begin, calm = when(incident.since, as_of), when(incident.calm_since or as_of, as_of)
+    came = f"It came {incident.times} times since "
+    return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
+
+
+def tell_past(incident: Incident, as_of: datetime) -> list[Line]:
+    """Parts of it that are over, the worst first, a line each."""
+    lines: list[Line] = []
+    for one in incident.past[:MOST_PARTS]:
+        said = cut(defuse(say_past(one)), 160)
+        if incident.state == "open":
+            lines.append(["Over since ", when(one.over_at or as_of, as_of), f": {said}."])
+        elif one.over_at and incident.ended_at and one.over_at > incident.ended_at:
+            lines.append([f"Also: {said}, until ", when(one.over_at, as_of), "."])
+        else:
+            lines.append([f"Also: {said}."])
+    if more := len(incident.past) - len(lines):
+        lines.append([f"And {more:,} more."])
+    return lines
+
+
+def _tell_takers(incident: Incident, last: str) -> Line:
+    """Whoever took it, in turn."""
+    first = dict.fromkeys(one.by for one in incident.history if one.what == "taken" and one.by)
+    others: list[Span | str] = []
+    for by in first:
+        others += [name_actor(by), ", then "] if by != last else []
+    return [*others, name_actor(last), " were on it." if others else " was on it."]
