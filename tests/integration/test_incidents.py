@@ -491,6 +491,21 @@ async def test_after_the_database_was_away_workers_get_time_to_come_back(
     assert await over(pool)
 
 
+async def test_an_incident_says_once_for_how_long_nobody_watched(pool, conn, fleet, make_job):
+    await fleet.start_worker()
+    await make_job(queue="web", deferred_ago=hours(1))
+    assert await opened(pool) == {("queue_behind", "web"): set()}
+    for span in (61, 121):
+        await conn.execute("UPDATE jobs_maint_watch SET watched_at = watched_at - %s"
+                           " * interval '1 second'", (span,))  # fmt: skip
+        await see(pool)
+        await see(pool)
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert [(step.what, step.value >= 121) for step in one.history] == [
+        ("opened", True), ("unwatched", True),
+    ]  # fmt: skip
+
+
 async def test_in_a_planned_pause_nothing_is_noticed(pool, conn, fleet, make_job):
     await fleet.start_worker()
     await make_job(queue="web", deferred_ago=hours(1))

@@ -134,7 +134,9 @@ def _headline(
     second: list[Span | str] = [change]
     if largest.first_at is not None and largest.state in {"new", "regressed"}:
         came = "began" if largest.state == "new" else "came back"
-        second += [f" It {came} at ", when(largest.first_at, report.as_of), "."]
+        is_one = all(one.state not in {"new", "regressed"} for one in there[1:])
+        which = "It" if is_one else "The largest"
+        second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
     return [*lines, second]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chatbot.messages.incident_words import capital, say_end, say_kind, say_sized
 from chatbot.messages.message import Message
@@ -38,11 +38,11 @@ def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: d
     shown = entries[-MOST_ENTRIES:]
     left = len(entries) - len(shown)
     lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
-    lines += [[when(one.at, as_of), "  ", *_tell_entry(one, incident)] for one in shown]
+    lines += [[when(one.at, as_of), "  ", *_tell_entry(one, incident, as_of)] for one in shown]
     return pack([paragraph(*lines)])
 
 
-def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
+def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Line:
     parts: list[Incident | Condition] = [incident, *incident.folded, *incident.past]
     key = (entry.kind, entry.subject)
     kind = next((part for part in parts if part.key == key), entry)
@@ -50,6 +50,10 @@ def _tell_entry(entry: HistoryEntry, incident: Incident) -> Line:
     sized = say_sized(kind, entry.value, "now " * (entry.what == "worse"))
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
+    if entry.what == "unwatched":
+        begin = when(entry.at - timedelta(seconds=entry.value), as_of)
+        end = when(entry.at, as_of)
+        return ["Nobody watched from ", begin, " to ", end, ": the database or the bot was away."]
     if entry.what == "resolved" and (last := _find_last_part(incident, entry)):
         return [f"All of it is over: {cut(defuse(say_past(last)), 160)}."]
     if entry.what in {"over", "resolved"}:

@@ -149,7 +149,7 @@ def _say_fewer(what: Incident | Condition | HistoryEntry, why: Why) -> str:
         return rare if why == "less" else ""
     if what.kind is IncidentKind.FAILURES_HIGH:
         usual = round(float(facts.get("usual") or 0))
-        return f"{name} has fewer failures again: {left:,} in 15 min, usual {usual:,}"
+        return f"{name} has fewer failures again: {left or 'none'} in 15 min, usual {usual:,}"
     last, ended = find_last(what), find_end(what)
     pause = (ended - last).total_seconds() if last and ended else 0
     if pause >= LONG_PAUSE:

@@ -113,6 +113,7 @@ ENTRIES = (
     HistoryEntry(ago(2), "cause", IncidentKind.NO_WORKER, "reports", 660.0),
     HistoryEntry(ago(1), "over", IncidentKind.NO_WORKER, "reports", 660.0, why="cancelled"),
     HistoryEntry(ago(1), "remains", IncidentKind.QUEUE_BEHIND, "email", 720.0),
+    HistoryEntry(ago(1), "unwatched", IncidentKind.QUEUE_BEHIND, "email", 1_260.0),
     HistoryEntry(NOW, "resolved", IncidentKind.NO_WORKER, "", 840.0),
 )
 

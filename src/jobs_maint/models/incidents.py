@@ -90,14 +90,14 @@ class HistoryEntry:
     and `subject` say now); `folded` (another condition with the same cause); `back` (within the
     quiet time after it was over); `over` (what it was is over, and `why`; `value` is its worst);
     `remains` (this is left); `merged` (it is part
-    of the incident `by` now); `resolved`, and `why`; `taken`, `dropped`, `muted`, `unmuted` by
-    somebody.
+    of the incident `by` now); `resolved`, and `why`; `unwatched` (for `value` seconds up to then no
+    bot could look); `taken`, `dropped`, `muted`, `unmuted` by somebody.
     """
 
     at: datetime
     what: Literal[
         "opened", "worse", "cause", "folded", "back", "over", "remains", "merged", "resolved",
-        "taken", "dropped", "muted", "unmuted",
+        "unwatched", "taken", "dropped", "muted", "unmuted",
     ]  # fmt: skip
     kind: IncidentKind
     subject: str

@@ -36,6 +36,8 @@ class Look:
     end: Callable[[Condition], Why | None] = lambda _: "good"
     update: Callable[[Condition], Condition] = lambda one: one
     place: Callable[[Sequence[str]], str] = lambda _: ""
+    unwatched: timedelta = timedelta()
+    """For how long until now nobody looked, where that was long."""
     paused: bool = False
     """A planned pause: nothing opens, what is open may end."""
 
@@ -60,6 +62,10 @@ def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], fro
     cases = [
         steps.refresh(case, found, look.end, look.now, quiet, look.update) for case in known.open
     ]
+    if look.unwatched:
+        cases = [
+            steps.miss(case, look.unwatched, look.now) if case.is_open else case for case in cases
+        ]
     owned = {key for case in cases if case.is_open for key in case.keys}
     free = {key: condition for key, condition in found.items() if key not in owned}
     if look.paused:

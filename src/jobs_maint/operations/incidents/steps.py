@@ -24,6 +24,7 @@ __all__ = [
     "calm",
     "fold",
     "merge",
+    "miss",
     "promote",
     "refresh",
     "reopen",
@@ -115,8 +116,7 @@ def refresh(
 ) -> Case:
     """What a pass saw of it: new values; what was seen ended twice is over, and so may it be.
 
-    `end`: why something that is not found any more is over; None: it is not. `update`: it with what
-    is known of it then.
+    `end`: why what is not found any more is over; None: it is not. `update`: as it is then.
     """
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
@@ -167,6 +167,13 @@ def calm(incident: Incident, absent: Mapping[Key, datetime], at: datetime) -> In
     missed = [absent.get(one.key) for one in (incident.lead, *incident.folded)]
     ends = [one for one in missed if one is not None and one < at]
     return replace(incident, calm_since=max(ends) if len(ends) == len(missed) else None)
+
+
+def miss(case: Case, span: timedelta, now: datetime) -> Case:
+    """Nobody looked for so long."""
+    entry = HistoryEntry(now, "unwatched", *case.incident.key, span.total_seconds())
+    history = (*case.incident.history, entry)
+    return _revise(case, replace(case.incident, history=history), now, case.absent)
 
 
 def fold(case: Case, condition: Condition, now: datetime) -> Case:
@@ -239,6 +246,5 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
         # It says for how long, and of when that is.
         or (incident.seen_at > before.seen_at and now - case.revised_at >= pause)
     )
-    if is_news:
-        return Case(incident, case.revision + 1, now, absent)
-    return Case(incident, case.revision, case.revised_at, absent)
+    at = now if is_news else case.revised_at
+    return Case(incident, case.revision + is_news, at, absent)

@@ -45,6 +45,8 @@ PATIENCE = timedelta(seconds=5)
 """For each statement: a pass comes every few seconds."""
 GAP = timedelta(seconds=60)
 """Longer between two passes: the bot or the database was away."""
+LONG_GAP = timedelta(minutes=2)
+"""Is told in the threads of what was an incident meanwhile."""
 QUERIES = "incidents"
 
 
@@ -72,7 +74,8 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             if not kept:
                 return None
             memory, pending = read_memory(kept[0]["memory"])
-            memory = _remember(memory, measured, kept[0]["watched_at"], limits)
+            watched_at = kept[0]["watched_at"]
+            memory = _remember(memory, measured, watched_at, limits)
             try:
                 async with conn.transaction():
                     noted = await note_rates(conn, measured.now, memory.noted)
@@ -85,6 +88,7 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             conditions = judge(measured, replace(limits, kinds=sound), memory)
             saw = Look(
                 measured.now, conditions, place=limits.find_place,
+                unwatched=_find_gap(watched_at, measured.now),
                 paused=is_paused(measured.now, limits),
             )  # fmt: skip
             ends = Ends(measured, limits, sound)
@@ -126,6 +130,12 @@ def _remember(
         resumed_at=now if watched_at and now - watched_at > GAP else memory.resumed_at,
         digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
     )
+
+
+def _find_gap(watched_at: datetime | None, now: datetime) -> timedelta:
+    """For how long nobody looked, if that is worth telling."""
+    span = now - watched_at if watched_at else timedelta()
+    return span if span > LONG_GAP else timedelta()
 
 
 async def _live(
