@@ -130,8 +130,10 @@ def test_the_thread_has_every_group_with_its_buttons_the_queues_and_what_is_dele
 )
 def test_failures_have_one_colour_in_stats_and_digests(failed, succeeded, level):
     dot = {"red": "🔴", "yellow": "🟡", "green": "🟢"}[level]
-    report = samples.digest(failed=failed, succeeded=succeeded)
+    report = samples.digest(failed=failed, succeeded=succeeded, groups=())
     assert render_digest(report, "/jobs").text.startswith(dot)
+    news = replace(report, failed=failed or 1, groups=samples.digest().groups)
+    assert render_digest(news, "/jobs").text.startswith("🔴")  # as `errors` is
     [queue, *_] = sample_reports.stats().queues
     queue = replace(
         queue, failed_last_hour=failed, done_last_hour=succeeded, oldest_ready_seconds=None

@@ -95,8 +95,9 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    if any(is_open(one, report) for one in report.incidents):
-        return "🔴"  # as its own message is
+    is_news = any(one.state in {"new", "regressed"} and one.count for one in report.groups)
+    if is_news or any(is_open(one, report) for one in report.incidents):
+        return "🔴"  # as the messages of errors and of the incident are
     level = judge_failures(report.failed, report.succeeded)
     if level == "green" and (list_late(report.queues) or report.incidents):
         level = "yellow"
