@@ -103,6 +103,9 @@ def test_an_hour_without_a_job_says_what_shows_life():
     assert lines_of(samples._idle())[:2] == [
         "🟢 No job ran in the last hour.", "1 worker is alive; no job waits.",
     ]  # fmt: skip
+    first, life, *_ = lines_of(samples._idle(running=2))
+    assert first == "🟢 No job failed in the last hour, none the hour before."
+    assert life == "1 worker is alive; 2 jobs run; no job waits."
     page = render_text(samples._idle())
     assert "No job ran; 1 worker is alive." in page
 

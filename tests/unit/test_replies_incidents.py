@@ -205,6 +205,10 @@ def test_the_thread_tells_each_step_in_a_line():
         "11:59 UTC  Nobody watched from 11:38 UTC to 11:59 UTC: the database or the bot was away.",
         "12:00 UTC  Workers are back.",
     ]
+    cause = next(one for one in ENTRIES if one.what == "cause")
+    told = "11:58 UTC  Again: no worker listens to reports."
+    ended = HistoryEntry(ago(3), "over", *KINDS[1].key, 1.0)
+    assert render_entries(replace(NO_WORKER, history=(ended,)), [cause], NOW).text == told
     many = render_entries(NO_WORKER, ENTRIES * 5, NOW).text.splitlines()
     assert many[0] == "30 earlier changes, not shown"
     assert len(many) == 21
@@ -217,7 +221,10 @@ def test_the_list_says_how_many_and_who_is_on_them():
         message = render_result(list_incidents(*there, **more), "/jobs", by="U0ANA")
         return message.text.splitlines()[:2]
 
-    assert first(NO_WORKER, taken) == ["🔴 2 incidents now.", "No worker is alive; 214 jobs wait."]
+    assert first(NO_WORKER, taken) == [
+        "🔴 2 incidents now.",
+        "I-12  No worker is alive; 214 jobs wait.",
+    ]
     assert "<@U0ANA> is on it, since" in render_result(list_incidents(taken), "/jobs", by="U").text
     assert first()[0] == "🟢 No incident now."
     assert first(watched_at=None) == [
@@ -226,7 +233,8 @@ def test_the_list_says_how_many_and_who_is_on_them():
     ]
     past = render_result(list_incidents(recent=(over(GROUP),)), "/jobs", by="U0ANA").text
     assert (
-        "12:00 UTC  ConnectTimeout in deliver_webhook has stopped: no failure for 49 min." in past
+        "12:00 UTC  I-16  ConnectTimeout in deliver_webhook has stopped: no failure for 49 min."
+        in past
     )
     old = list_incidents(watched_at=ago(30), hidden_incidents=2)
     told = render_result(old, "/jobs", by="U0ANA").text

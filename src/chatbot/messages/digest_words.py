@@ -116,12 +116,14 @@ def _say_counts(report: DigestReport) -> str:
 
 
 def _say_life(report: DigestReport) -> str:
-    """`2 workers are alive; no job waits.`"""
+    """`2 workers are alive; 1 job runs; no job waits.`"""
     live = report.workers.live if report.workers else 0
     ready = sum(queue.ready for queue in report.queues)
     about = "≈" if any("ready" in fields for fields in report.estimated.values()) else ""
     waits = f"{about}{count(ready, 'job waits', 'jobs wait')}" if ready else "no job waits"
-    return f"{count(live, 'worker is', 'workers are') if live else 'No worker is'} alive; {waits}."
+    runs = f"{count(report.running, 'job runs', 'jobs run')}; " if report.running else ""
+    alive = f"{count(live, 'worker is', 'workers are') if live else 'No worker is'} alive"
+    return f"{alive}; {runs}{waits}."
 
 
 def _tell_incident(one: Incident, report: DigestReport) -> Line:

@@ -59,9 +59,18 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     if entry.what in {"over", "resolved"}:
         return [f"{say_end(kind, entry.why or 'good')}."]
     if entry.what in _STEPS:
+        came_back = entry.what == "cause" and _was_over(incident, entry)
+        step = _STEPS["back" if came_back else entry.what]
         also = _say_also(entry, incident)
-        return [f"{_STEPS[entry.what].format(named=named, sized=sized, by=entry.by, also=also)}."]
+        return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
     return [f"{capital(named)}."]
+
+
+def _was_over(incident: Incident, entry: HistoryEntry) -> bool:
+    """Whether it was told before that the same is over."""
+    key = (entry.kind, entry.subject)
+    earlier = [one for one in incident.history if one.what == "over" and one.at < entry.at]
+    return any((one.kind, one.subject) == key for one in earlier)
 
 
 def _find_last_part(incident: Incident, entry: HistoryEntry) -> Condition | None:

@@ -79,7 +79,7 @@ def _headline(report: IncidentsReport) -> Line:
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
-    lines: list[Line] = [[bold(f"{tell_verdict(incident)}.")]]
+    lines: list[Line] = [[bold(f"{incident.name}  {tell_verdict(incident)}.")]]
     if incident.calm_since is not None:
         lines.append(["Not so since ", when(incident.calm_since, as_of), "; it comes and goes."])
     lines += [tell_begin(incident, as_of), *tell_folded(incident), tell_who(incident, as_of)]
@@ -90,7 +90,7 @@ def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]
 
 def _tell_past(incident: Incident, as_of: datetime) -> Line:
     at = incident.resolved_at or as_of
-    return [when(at, as_of), f"  {say_over(incident)}"]
+    return [when(at, as_of), f"  {incident.name}  {say_over(incident)}"]
 
 
 def _notes(report: IncidentsReport) -> Part:

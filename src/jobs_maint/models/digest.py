@@ -81,11 +81,14 @@ class DigestReport(Report):
     """When the last job of the window failed; None where not all of them were looked at."""
     workers: WorkerCounts | None = None
     """At its end."""
+    running: int = 0
+    """Jobs that run at its end, without our own."""
 
     @property
     def ran(self) -> bool:
-        """Whether any job ended in the window, or failed and will run again."""
-        return bool(self.failed or self.succeeded or self.retrying or self.put_back)
+        """Whether any job ended in the window, failed and will run again, or runs still."""
+        ended = self.failed or self.succeeded or self.retrying or self.put_back
+        return bool(ended or self.running)
 
     def has_stopped(self, last: datetime) -> bool:
         """Whether a failure at `last` is so long before the end that it is worth saying."""

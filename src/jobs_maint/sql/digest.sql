@@ -290,6 +290,13 @@ WHERE f.kind = 'worker_lost' AND f.will_retry
   AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
   AND (%(tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(tasks)s));
 
+-- name: count_running (queues, tasks, ours)
+-- Now, by Procrastinate's index on what runs.
+SELECT count(*) AS jobs FROM procrastinate_jobs
+WHERE status = 'doing' AND task_name <> ALL (%(ours)s)
+  AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
+  AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s));
+
 -- name: count_purged (since, until)
 -- Jobs the purge deleted, by its audit rows that began in the window.
 SELECT coalesce(sum(c.value::bigint), 0)::bigint AS jobs

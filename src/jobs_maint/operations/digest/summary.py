@@ -80,6 +80,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
     shown, left = groups[: how.groups], groups[how.groups :]
     ends = await _count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
         span = {"since": wanted.since, "until": wanted.until}
@@ -108,6 +109,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         incidents=await _list_incidents(conn, how, wanted),
         last_failed_at=_find_last(found),
         workers=stats.workers,
+        running=running,
     )
 
 

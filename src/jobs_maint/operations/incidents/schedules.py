@@ -56,20 +56,23 @@ def judge_ticks(measured: Measured) -> Iterator[Condition]:
         tick = find_last_tick(one.cron, "UTC", now - TICK_GRACE)
         missed = one.last is None or one.last < tick
         if missed and tick > one.known_since and not one.waits:
+            first, number = _find_first_missed(one, tick)
             yield Condition(
                 IncidentKind.TICK_MISSED, one.name, (now - tick).total_seconds(),
-                TICK_GRACE.total_seconds(), tick, (),
-                {"task": one.task, "cron": one.cron, "tick": tick.isoformat(),
-                 "missed": _count_missed(one, tick)},
+                TICK_GRACE.total_seconds(), first, (),
+                {"task": one.task, "cron": one.cron, "tick": tick.isoformat(), "missed": number},
             )  # fmt: skip
 
 
-def _count_missed(one: Tick, tick: datetime) -> int:
-    """Up to MOST_MISSED."""
-    begin, missed = max(one.last or one.known_since, one.known_since), 0
-    while tick > begin and missed < MOST_MISSED:
-        tick, missed = find_last_tick(one.cron, "UTC", tick - timedelta(seconds=1)), missed + 1
-    return missed
+def _find_first_missed(one: Tick, tick: datetime) -> tuple[datetime, int]:
+    """Of those up to `tick` that no start followed, and how many they are: up to MOST_MISSED."""
+    begin, missed = max(one.last or one.known_since, one.known_since), 1
+    while missed < MOST_MISSED:
+        before = find_last_tick(one.cron, "UTC", tick - timedelta(seconds=1))
+        if before <= begin:
+            break
+        tick, missed = before, missed + 1
+    return tick, missed
 
 
 def judge_maintenance(measured: Measured) -> Iterator[Condition]:
