@@ -226,9 +226,10 @@ async def check(conn, messages, incidents, *, may_look=True):
         for i, entry in enumerate(history):
             said = (
                 f"{subject} is started again." if entry["what"] == "resolved"
-                else f"was not started when it was due, {entry['value'] / 60:.0f} min."
+                else f"was not started when it was due, now for {entry['value'] / 60:.0f} min."
             )  # fmt: skip
-            if entry["value"] < 100:  # in seconds; and an opening is no step
+            # In seconds; and neither an opening nor what the watch adds is a step of these.
+            if entry["value"] < 100 or entry["what"] == "unwatched":
                 continue
             there = [text for text in thread if said in text]
             sure = [text for text in there if REPEAT not in text]
