@@ -75,7 +75,7 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
     zone, times = ZoneInfo(timezone), _parse(cron)
     # Local times have another order than the times they mean, for the hours around a change.
     around = timedelta() if timezone == "UTC" else CHANGE
-    local = at.astimezone(zone).replace(tzinfo=None)
+    local = at.astimezone(zone).replace(tzinfo=None, microsecond=0)
     times.set_current(local + timedelta(seconds=1))
     times.set_current(times.get_prev(datetime) - around + timedelta(seconds=1))
     wall: datetime = times.get_prev(datetime)

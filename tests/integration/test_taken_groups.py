@@ -143,11 +143,11 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await see(pool)
     one, (message, shell, _), _ = await incident(pool)
     assert one.taken_by == ADA.label
-    assert f"{also}, bob is on it." in message
+    assert f"{also}, <@U0BOB> is on it." in message
     assert f"{also}; taken by slack:U0BOB (bob)." in shell
     await perform(pool, BOB, MuteGroup(mail, hours(1)))
     await see(pool)
-    assert f"{also}, bob is on it, muted." in (await incident(pool))[1][0]
+    assert f"{also}, <@U0BOB> is on it, muted." in (await incident(pool))[1][0]
 
     await perform(pool, BOB, TakeGroup(mail, drop=True))
     await perform(pool, ADA, TakeIncident(1, drop=True))

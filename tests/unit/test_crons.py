@@ -36,6 +36,19 @@ def test_it_is_the_last_time_at_which_a_digest_is_due(zone, change, cron, monkey
             assert find_last_tick(cron, zone, at + timedelta(seconds=40)) == last, at
 
 
+@pytest.mark.parametrize(
+    ("cron", "every"), [("* * * * * */15", 15), ("* * * * *", 60), ("*/5 * * * *", 300)]
+)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_within_the_second_before_a_tick_it_is_the_one_before(cron, every, zone, monkeypatch):
+    monkeypatch.setattr(crons, "_known_spans", lambda _cron, _zone: [])
+    tick = datetime(2026, 3, 14, 12, tzinfo=UTC)
+    span = timedelta(seconds=every)
+    for parts in range(-20, 20):
+        at = tick + timedelta(milliseconds=100 * parts)
+        assert find_last_tick(cron, zone, at) == (tick if at >= tick else tick - span), at
+
+
 def test_seconds_before_a_tick_it_is_the_one_before():
     noon = datetime(2026, 3, 14, 12, tzinfo=UTC)
     for at, hour in ((noon, 12), (noon - timedelta(seconds=1), 11), (noon + 59 * MINUTE, 12)):

@@ -123,8 +123,10 @@ class Watch:
                 self._problem = str(exc)
                 log.warning("chatbot.watch_failed reason=%s", exc)
             return None
-        except Exception:
-            log.exception("chatbot.watch_broken")
+        except Exception as exc:
+            if repr(exc) != self._problem:
+                self._problem = repr(exc)
+                log.exception("chatbot.watch_broken")
             return None
         if self._problem:
             log.info("chatbot.watch_back")
