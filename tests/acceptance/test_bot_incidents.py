@@ -307,10 +307,32 @@ async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
         await see(watch)
         [message] = roots(slack)
         assert f"Posted here because {ARCHIVED} does not take it." in message.text
+        await later(conn)
+        await see(watch)
+        assert f"Posted here because {ARCHIVED} does not take it." in roots(slack)[0].text
+        message = roots(slack)[0]
         slack.set_archived(OPS)
         await come_back(fleet)
         await see(watch)
         assert roots(slack)[0].text == message.text
+    await lose_watch(conn)
+    await conn.execute("TRUNCATE jobs_maint_incidents")
+    async with open_watch(pool, incidents={"channel": RANDOM}, audit_channel=OPS) as (
+        slack,
+        _,
+        watch,
+    ):
+        """Archived while it lasts: the end is told where it can be read."""
+        slack.add_bot(RANDOM)
+        await die(fleet)
+        await see(watch)
+        [message] = slack.messages(RANDOM)
+        slack.set_archived(RANDOM)
+        await come_back(fleet)
+        await see(watch)
+        [over] = roots(slack)
+        assert over.text.startswith("🟢 Workers are back")
+        assert f"Posted here because {RANDOM} does not take it." in over.text
     await lose_watch(conn)
     async with open_watch(pool, incidents={"channel": RANDOM}) as (slack, _, watch):
         await die(fleet)

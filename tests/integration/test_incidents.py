@@ -189,6 +189,20 @@ async def test_a_queue_that_no_worker_listens_to(pool, conn, fleet, make_job):
     assert await over(pool)
 
 
+async def test_our_own_jobs_are_missed_where_no_worker_listens_to_their_queue(
+    pool, conn, fleet, make_job
+):
+    worker = await fleet.start_worker()
+    await listen(conn, worker, "email")
+    await make_job(queue="maintenance", task="jobs_maint:purge_finished_jobs",
+                   deferred_ago=minutes(2))  # fmt: skip
+    assert await opened(pool) == {("no_worker", "maintenance"): set()}
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert one.facts["waiting"] == 1
+    await listen(conn, worker, "maintenance", "email")
+    assert await over(pool)
+
+
 async def fail(make_job, times, queue="web", **more):
     for _ in range(times):
         await make_job(status="failed", queue=queue, recorded=False, **more)

@@ -43,7 +43,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     )
     silent = [worker for worker in workers if not worker.live]
     running = sorted(
-        ((job, worker) for worker in workers for job in worker.jobs),
+        ((job, worker) for worker in workers if worker.live for job in worker.jobs),
         key=lambda pair: -(pair[0].running_seconds or 0.0),
     )
     clicks = [Button("Refresh", ListWorkers().words(), refresh=True)]
@@ -74,13 +74,11 @@ def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int)
     runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
     if not live:
         first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
-        return [first, [f"The last one was seen {_seen(min(silent, key=_seen_at))}."]]
+        return [first, [f"{_tell_silent(silent)}."]]
     if silent:
-        ago = _seen(min(silent, key=_seen_at))
-        which = "The silent one was" if len(silent) == 1 else "The last silent one was"
         return [
             ["🟡 ", bold(f"{live:,} of {count(len(workers), 'worker')} live.")],
-            [f"{runs}. {which} seen {ago}."],
+            [f"{runs}. {_tell_silent(silent)}."],
         ]
     if late := [worker for worker in workers if worker.late]:
         some = "The only worker" if live == 1 else f"{len(late):,} of {live:,} workers"
@@ -90,6 +88,13 @@ def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int)
         return [["🟡 ", what], [f"{which} seen {ago}. {runs}."]]
     which = f"{count(live, 'worker is', 'workers are')} live, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
+
+
+def _tell_silent(silent: list[WorkerView]) -> str:
+    which = "The silent one" if len(silent) == 1 else "The last of the silent ones"
+    jobs = sum(len(worker.jobs) for worker in silent)
+    had = f"; {'it' if len(silent) == 1 else 'they'} had {count(jobs, 'job')}" if jobs else ""
+    return f"{which} was seen {_seen(min(silent, key=_seen_at))}{had}"
 
 
 def _seen_at(worker: WorkerView) -> float:

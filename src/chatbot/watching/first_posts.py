@@ -41,9 +41,15 @@ def is_anew(told: Told) -> bool:
     return ANEW in told.key
 
 
-def render_told(services: Services, incident: Incident, key: str, as_of: datetime) -> Message:
-    """As the message with this key says it."""
-    message = render_incident(incident, as_of, services.settings.runbooks)
+def render_told(
+    services: Services, incident: Incident, key: str, channel: str, as_of: datetime
+) -> Message:
+    """As the message with this key in this channel says it."""
+    settings = services.settings
+    message = render_incident(incident, as_of, settings.runbooks)
+    place = settings.find_incident_channel(incident.queues)
+    if place is not None and channel == settings.audit_channel != place:
+        message = add_note(message, f"Posted here because {place} does not take it.")
     return add_note(message, MAY_BE_A_REPEAT) if AGAIN in key else message
 
 
@@ -92,7 +98,6 @@ class FirstPosts:
             key += ANEW
         if missing is not None and (is_unsure or AGAIN in missing.key):
             key += AGAIN
-        message = render_told(self._services, incident, key, as_of)
         payload = {"key": key, "name": incident.name, "steps": len(incident.history)}
         metadata = {"event_type": EVENT, "event_payload": payload}
 
@@ -100,6 +105,7 @@ class FirstPosts:
             async def before() -> None:
                 await self._hold(incident.id, key, channel, missing)
 
+            message = render_told(self._services, incident, key, channel, as_of)
             posting = self._services.slack.posting
             return await posting.post(channel, message, metadata=metadata, before=before)
 
@@ -109,7 +115,6 @@ class FirstPosts:
                 return await post(place), key, None
             except SlackRefused as exc:
                 other = self._find_other_place(exc, place)
-                message = add_note(message, f"Posted here because {place} does not take it.")
                 return await post(other), key, str(exc)
         except (SlackRefused, SlackUnavailable) as exc:
             if not getattr(exc, "maybe_done", False):

@@ -41,7 +41,7 @@ class Late:
             report = await perform(services.pool, by, ListIncidents(), settings=services.maint)
             for incident in (*report.open, *report.recent):
                 if incident.id == incident_id:
-                    return render_told(services, incident, key, report.as_of)
+                    return render_told(services, incident, key, there.channel, report.as_of)
             return None
 
         self._messages[there] = render

@@ -125,16 +125,19 @@ class Teller:
         incident, services = change.incident, self._services
         problem: str | None = None
         self._keep_watch()
-        message = render_told(services, incident, told.key, as_of)
+        message = render_told(services, incident, told.key, there.channel, as_of)
         try:
             await services.slack.editing.finish(Target(there.channel, there.ts), message)
         except SlackRefused as exc:
             problem = str(exc)
             if exc.reason in GONE:
-                if change.due != "resolve" and not is_anew(told):
+                may_be_seen = change.due != "resolve" or exc.reason in NO_PLACE
+                if may_be_seen and not is_anew(told):
                     await self._post(change, told, as_of)
                     return
                 # Who deleted it twice, or before it was over, wants to hear no more.
+                if exc.reason in NO_PLACE:
+                    log.warning("chatbot.incident_untold id=%s reason=%s", incident.name, exc)
                 await self._note_told(change, there, told.key, problem)
                 return
         services.origins.forget(there.channel, there.ts)

@@ -40,7 +40,7 @@ async def look(
     now = measured.now
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(
-            conn, now, limits
+            conn, now, limits, settings.queue
         ),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits),
         (IncidentKind.GROUP,): lambda: look_at_groups(conn, limits),
@@ -72,7 +72,8 @@ async def look(
     return measured, blind
 
 
-async def _look_at_queues(conn: Conn, now: datetime, limits: Limits) -> Found:
+async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance: str) -> Found:
+    """Our own jobs count only where no worker listens to their queue, so that none ever runs."""
     queries = load_queries("watch")
     workers = await fetch_one(conn, queries["measure_workers"])
     queues = None if workers["all_queues"] else frozenset(workers["queues"])
@@ -95,6 +96,11 @@ async def _look_at_queues(conn: Conn, now: datetime, limits: Limits) -> Found:
         # A lock is the reason only where nothing else has waited too long.
         free = [one for one in found if not one.holder and _is_behind(one, now, limits)]
         ready[queue] = min(free or found or [ready[queue]], key=lambda one: one.since)
+    if fleet.live and not fleet.has_worker(maintenance) and maintenance not in ready:
+        params = {"queue": maintenance, "ours": [], "most": MOST_BEHIND}
+        rows = await fetch_all(conn, queries["list_ready_behind"], params)
+        found = [m.Ready(maintenance, **row) for row in rows]
+        ready |= {one.queue: one for one in sorted(found, key=lambda one: one.since)[:1]}
     heard = frozenset(ready) if fleet.queues is None or fleet.unknown else fleet.queues
     late = [
         queue for queue, one in ready.items()
