@@ -80,7 +80,7 @@ async def test_a_digest_is_posted_once_and_its_window_advances(database_url, con
         await tick(app)
         await work(app)
         [message] = list_digests(slack)
-        assert as_text(message).startswith("🟡 1 failure in the last hour, none the hour before.")
+        assert as_text(message).startswith("🔴 1 failure in the last hour, none the hour before.")
         assert "deliver  ValueError, new" in as_text(message)
         assert message.metadata["event_type"] == "jobs_maint_digest"
         assert await windows(conn) == [("sent", OPS, None)]

@@ -171,7 +171,7 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     assert shown[1].startswith("The next rescue acts on 2 of them, later ones on the rest. 1 job")
     assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
     assert (
-        "last on web-1 pid 712, which does not report it; noticed 2 min ago, "
+        "last on web-1 pid 712, which no longer reports it; noticed 2 min ago, "
         "the rescue acts in 2 min 50 s" in shown
     )
     assert "its worker is gone; not noticed by the rescue yet" in shown

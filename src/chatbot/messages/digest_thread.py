@@ -50,7 +50,8 @@ def _render_groups(
     before = say_span(as_errors.since_seconds)[1]
     items = [render_group(one, as_errors, before, runbooks, with_buttons=True) for one in there]
     pages = cut_pages(items, items, PER_MESSAGE) if items else []
-    return [pack([], items[page.start : page.stop]) for page in pages]
+    # A line above the first would divide nothing.
+    return [pack([], [items[page.start][1:], *items[page.start + 1 : page.stop]]) for page in pages]
 
 
 def _name_without_mention(group: ErrorGroup) -> ErrorGroup:

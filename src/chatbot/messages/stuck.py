@@ -134,7 +134,7 @@ def _state(job: StuckJob) -> str:
         return f"{f'on {who}, ' if who else ''}silent for {format_age(job.silent_seconds)}"
     if job.named:
         return f"running long, on {who}" if who else "running long, on a live worker"
-    seen = f"last on {who}, which does not report it" if who else "its worker is gone"
+    seen = f"last on {who}, which no longer reports it" if who else "its worker is gone"
     if job.noticed_seconds is None or job.due_in_seconds is None:
         return f"{seen}; not noticed by the rescue yet"
     acts = format_wait(job.due_in_seconds)

@@ -86,7 +86,7 @@ class PreviewBulk(Action[Preview]):
 
     @property
     def verb(self) -> str:  # type: ignore[override]
-        return f"{self.bulk} {'these' if self.filter.job_ids else 'all'} jobs"
+        return f"{self.bulk} {'these jobs' if self.filter.job_ids else 'sets of jobs'}"
 
     @property
     def role(self) -> Role | None:  # type: ignore[override]
