@@ -16,7 +16,7 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 COLLECTED := .venv/.collected
 
-.PHONY: help sync demo test lint format-check types contracts tests bench soak draw screenshots web docs format clean
+.PHONY: help sync demo test lint format-check types contracts tests environments bench soak draw screenshots web docs format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -53,7 +53,10 @@ contracts: $(SYNCED) ## import-linter: which layer may import which
 	$(BIN)/lint-imports
 
 tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
-	$(BIN)/pytest -m "not soak" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not soak and not environments" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+environments: $(SYNCED) ## Containers and the ends of the version ranges, where the tools are there
+	$(BIN)/pytest -m environments $(PYTEST_ARGS)
 
 bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
 	@test -f benchmarks/__main__.py || { echo "make bench: there are no benchmarks yet (benchmarks/__main__.py is missing)" >&2; exit 2; }

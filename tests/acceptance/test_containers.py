@@ -25,6 +25,8 @@ DUE = """
     OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at < now() + interval '1 minute')
 """
 
+pytestmark = pytest.mark.environments
+
 
 @pytest.fixture
 def podman(tmp_path: Path) -> Iterator[Podman]:

@@ -37,6 +37,8 @@ async def main():
 asyncio.run(main())
 """
 
+pytestmark = pytest.mark.environments
+
 
 @pytest.fixture(params=["lowest", "newest"])
 def run(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
