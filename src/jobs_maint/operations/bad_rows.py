@@ -27,6 +27,7 @@ from jobs_maint.database import (
     limit_lock_waits,
     note_holders,
 )
+from jobs_maint.fingerprint import normalise
 from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
@@ -199,10 +200,14 @@ def refuse_row(
 
 
 class Refusals:
-    """Counts by reason over many batches; beyond ten reasons the rest is one group."""
+    """Counts by reason over many batches; beyond ten reasons the rest is one group.
+
+    Reasons that differ in ids and the like are one, told in the words of the first.
+    """
 
     def __init__(self) -> None:
         self._groups: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._words: dict[str, str] = {}
 
     @property
     def count(self) -> int:
@@ -210,8 +215,12 @@ class Refusals:
 
     def add(self, reason: str, ids: Sequence[int], more: int = 0) -> None:
         """`more`: how many there are, where `ids` is a sample."""
+        key = normalise(reason)
+        reason = self._words.get(key, reason)
         if reason not in self._groups and len(self._groups) >= MOST_REASONS:
             reason = "the database refused, for other reasons"
+        else:
+            self._words[key] = reason
         count, sample = self._groups.get(reason, (0, ()))
         self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
 
