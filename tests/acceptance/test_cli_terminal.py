@@ -146,7 +146,7 @@ async def test_when_every_job_would_stay_nothing_is_asked(at_terminal, make_job)
 async def test_nothing_to_do_is_a_sentence_and_no_question(at_terminal):
     with at_terminal("purge") as terminal:
         assert terminal.end() == 0
-    assert "Nothing to do: no finished job is old enough for purge." in terminal.text
+    assert "Nothing to purge: no finished job is old enough." in terminal.text
     assert "[y/N]" not in terminal.text
 
 

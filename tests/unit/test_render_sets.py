@@ -158,7 +158,7 @@ def test_a_purge_preview_has_a_row_a_status_and_names_what_is_kept():
         (replace(PREVIEW, key=None, count=0, groups=(), skips=()),
          "Nothing to do: no job matches retry --all webhook."),
         (replace(PURGE_PREVIEW, key=None, count=0),
-         "Nothing to do: no finished job is old enough for purge."),
+         "Nothing to purge: no finished job is old enough."),
     ],
 )  # fmt: skip
 def test_nothing_to_do_is_one_sentence(preview, says):

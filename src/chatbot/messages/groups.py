@@ -119,17 +119,23 @@ def _headline(
             ["🟢 ", bold(f"No job failed{where} {lately}.")],
             [change],
         ]
-    largest = there[0]
+    known = [one for one in there if one.recorded]
+    unknown = sum(one.count for one in there if not one.recorded)
+    largest = (known or there)[0]
     worse = report.failed > report.failed_before or largest.state in {"new", "regressed"}
     verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
-    groups = len(there) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
-    if groups == 1:
+    groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
+    if not groups:
+        verdict += ", without a recorded error"
+    elif groups == 1 and not unknown:
         verdict += f", {'all ' * (report.failed > 1)}for one {kind}"
     elif 2 * largest.count >= report.failed:
         verdict += f", {largest.count:,} of them for one {kind}"
     else:
-        verdict += f", for {groups:,} reasons"
+        verdict += f", for {count(groups, 'reason')}"
+    if groups and unknown:
+        verdict += f"; {unknown:,} without a recorded error"
     lines: list[Line] = [["🔴 " if worse else "🟡 ", bold(f"{verdict}.")]]
     second: list[Span | str] = [change]
     if largest.first_at is not None and largest.state in {"new", "regressed"}:

@@ -73,6 +73,8 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
 
 def _trend(group: ErrorGroup) -> str:
     """A group that is known is not new, though the span before has none of it."""
+    if not group.recorded and group.trend == "new":
+        return "–"  # nobody knows
     known = group.trend == "new" and group.state == "ongoing"
     return "ongoing" if known else safe_word(group.trend)
 

@@ -64,7 +64,7 @@ def render_preview(preview: Preview, page: Page) -> None:
 
 def _nothing(preview: Preview) -> str:
     if preview.verb == "purge":
-        return f"Nothing to do: no finished job is old enough for {safe_line(preview.words)}."
+        return "Nothing to purge: no finished job is old enough."
     if preview.left_out:
         return f"Nothing to do: {safe_line(preview.words)} found no job that it can change."
     return f"Nothing to do: no job matches {safe_line(preview.words)}."

@@ -164,6 +164,12 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
     if not (settings.purge_cron or settings.rescue_cron or found["digests"]):
         return ok(name, "No worker listens to our queue, and none of our tasks is scheduled.")
     silent = await _list_silent(conn)
+    if not (found["beating"] or silent):
+        return note(
+            name,
+            f"No worker is live, so it is not known which one listens to {settings.queue!r}.",
+            f"Start a worker that listens to {settings.queue!r} or to all queues.",
+        )
     if silent:
         return note(
             name,
