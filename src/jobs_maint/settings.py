@@ -195,6 +195,19 @@ class OurSettings(BaseSettings):
     prefix: ClassVar[str]
     file_tables: ClassVar[tuple[str, ...]]
 
+    def __init__(self, **given: Any) -> None:
+        """Values that count more than those of environment and file.
+
+        Raises InvalidSettings for a name that is none, and pydantic's ValidationError.
+        """
+        known = {*type(self).model_fields, *map(self.env_name, type(self).model_fields)}
+        for name in given:
+            if not name.startswith("_") and name not in known:
+                raise InvalidSettings(
+                    f"{name} is not a setting of {type(self).__name__}{_meant(name, known)}"
+                )
+        super().__init__(**given)
+
     @classmethod
     def env_name(cls, field_name: str) -> str:
         """The environment variable of a field."""
@@ -270,6 +283,12 @@ class OurSettings(BaseSettings):
         return "; ".join(lines)
 
 
+def _is_no_switch(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it must be a number")  # noqa: TRY004  pydantic's word for all of these
+    return value
+
+
 def _environment(value: object) -> object:
     if not isinstance(value, str) or not value.strip():
         return None
@@ -308,7 +327,7 @@ class MaintSettings(OurSettings):
     beat: Duration = timedelta(seconds=10)
     stalled_after: Duration = timedelta(minutes=5)
     stalled_after_unknown: Duration = timedelta(hours=1)
-    max_rescues: Annotated[int, Field(ge=0, le=1000)] = 3
+    max_rescues: Annotated[int, BeforeValidator(_is_no_switch), Field(ge=0, le=1000)] = 3
     rescue_policy: Annotated[dict[str, Literal["retry", "fail"]], NoDecode, JsonText] = {}
     redact: Annotated[list[str], NoDecode, JsonText] = []
     redact_pii: bool = False

@@ -11,6 +11,7 @@ from tests.support.fleet import Fleet
 from tests.support.history import days, hours, minutes
 
 from chatbot.messages.incident import render_incident
+from chatbot.messages.incidents import render_incidents
 from jobs_maint.actions import (
     Actor,
     DigestPlan,
@@ -525,5 +526,8 @@ async def test_in_a_planned_pause_nothing_is_noticed(pool, conn, fleet, make_job
     await make_job(queue="web", deferred_ago=hours(1))
     pause = Pause("* * * * *", 60.0, "Europe/Berlin")
     assert await opened(pool, Limits(pauses=(pause,))) == {}
+    report = await perform(pool, ANA, ListIncidents())
+    assert "No incident is open, and a planned pause is on." in render_text(report)
+    assert "🟡 No incident now, and a planned pause is on." in render_incidents(report).text
     assert await opened(pool, Limits(kinds=frozenset({IncidentKind.NO_WORKER}))) == {}
     assert await opened(pool) == {("queue_behind", "web"): set()}

@@ -84,6 +84,7 @@ def test_over_http_command_and_buttons_go_to_the_same_address(given, meant):
     [
         ([], "give --socket for Socket Mode, or --url"),
         (["--url", URL, "--socket"], "exclude each other"),
+        (["--url", "https://me:pw@jobs.example.com"], "has a user name or a password"),
         (["--url", "http://jobs.example.com"], "is not an address that Slack can send requests to"),
         (["--url", "jobs.example.com"], "is not an address"),
         (["--url", f"{URL}?a=1"], "is not an address"),

@@ -405,7 +405,7 @@ def test_jobs_that_failed_alike_share_the_error_of_the_first():
     assert [line.split()[0] for line in lines[3:8]] == (
         ["4711", "ConnectTimeout:", "4700", "4699", "ConnectTimeout:"]
     )
-    assert "A job without an error below it failed with the same error as the one above." in lines
+    assert "Jobs without a line of their own failed with the error above them." in lines
     assert "without an error" not in render_text(failed_report(same[0], same[2]), width=80)
 
 

@@ -280,3 +280,14 @@ def test_every_field_has_a_name_in_the_environment_and_in_the_file():
     assert sorted(MaintSettings.file_names("jobs_maint").values()) == sorted(
         MaintSettings.model_fields
     )
+
+
+def test_a_name_that_is_no_setting_is_refused_in_code_too():
+    """Or failed jobs would be deleted that somebody meant to keep."""
+    with pytest.raises(InvalidSettings, match=r"keep_faild is not a setting .* keep_failed\?"):
+        MaintSettings(keep_faild="never")
+    with pytest.raises(InvalidSettings, match="JOBS_MAINT_RESCUE_POLCY is not a setting"):
+        MaintSettings.load(JOBS_MAINT_RESCUE_POLCY={"billing.*": "fail"})
+    with pytest.raises(InvalidSettings, match="it must be a number"):
+        MaintSettings.load(max_rescues=True)
+    assert MaintSettings(keep_failed="never").keep_failed is None

@@ -44,6 +44,8 @@ def render_incidents(report: IncidentsReport, runbooks: Runbooks = NO_RUNBOOKS) 
         lines.append(
             ["jobs-chatbot run watches, unless CHATBOT_INCIDENTS is off; the local one does not."]
         )
+    if report.paused:
+        lines.append(["During a planned pause nothing becomes an incident; stats says how it is."])
     items = [_item(one, report.as_of, runbooks) for one in report.open]
     span = say_span(report.since_seconds)[0]
     past = [_tell_past(one, report.as_of) for one in report.recent[:MOST_PAST]]
@@ -75,6 +77,8 @@ def _headline(report: IncidentsReport) -> Line:
         return ["🔴 ", bold(f"{count(len(report.open), 'incident')} now.")]
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
+    if report.paused:
+        return ["🟡 ", bold("No incident now, and a planned pause is on.")]
     return ["🟢 ", bold("No incident now.")]
 
 

@@ -89,6 +89,11 @@ def _find_url(settings: ChatbotSettings, url: str | None, *, socket: bool) -> st
         parts = urlsplit(url.strip())
     except ValueError:
         parts = urlsplit("")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidRequest(
+            "--url has a user name or a password, which would stand in Slack's settings; write the "
+            "address without it: --url https://jobs.example.com"
+        )
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise InvalidRequest(
             f"{url!r} is not an address that Slack can send requests to; write https:// and a "

@@ -204,6 +204,8 @@ class IncidentsReport(Report):
     """Resolved within `since_seconds`, the latest first."""
     since_seconds: float
     watched_at: datetime | None
+    paused: bool = False
+    """Whether a planned pause was on then, in which nothing becomes an incident."""
     limited_to_queues: tuple[str, ...] | None = None
     hidden_incidents: int = 0
     """Left out because they concern queues that the actor's grants do not reach."""

@@ -26,14 +26,20 @@ WATCH_LATE = 120.0
 """Seconds after which the list may be out of date."""
 
 
-def render_incidents(report: IncidentsReport, page: Page) -> None:
+def _headline(report: IncidentsReport, page: Page) -> None:
     if report.open:
         is_open = "is" if len(report.open) == 1 else "are"
         page.line(f"{count_noun(len(report.open), 'incident')} {is_open} open.", "bold red")
     elif report.watched_at is None:
         page.line("No bot has watched this database yet, so nothing is known.", "bold yellow")
+    elif report.paused:
+        page.line("No incident is open, and a planned pause is on.", "bold yellow")
     else:
         page.line("No incident is open.", "bold green")
+
+
+def render_incidents(report: IncidentsReport, page: Page) -> None:
+    _headline(report, page)
     for one in report.open:
         page.line()
         _show(one, report.as_of, page)
@@ -49,6 +55,8 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
     if report.watched_at is None:
         page.line("jobs-chatbot run watches; without it, see jobs-maint stats and doctor.")
         return
+    if report.paused:
+        page.line("During the planned pause nothing becomes an incident: see jobs-maint stats.")
     silent = (report.as_of - report.watched_at).total_seconds()
     if silent > WATCH_LATE:
         page.line(

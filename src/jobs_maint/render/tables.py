@@ -181,7 +181,7 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
     dropped = page.table(columns, below=below, below_indent=columns[0].width + 2)
     if any(alike):
         page.line()
-        page.line("A job without an error below it failed with the same error as the one above.")
+        page.line("Jobs without a line of their own failed with the error above them.")
     if dropped:
         page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
 

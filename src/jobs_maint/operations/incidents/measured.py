@@ -164,13 +164,14 @@ class Memory:
     """What a pass must know of those before. `digests`: since when the watch has known each.
 
     `resumed_at`: when the watch went on after the bot or the database had been away.
-    `noted`: the span whose quarters of an hour are counted.
+    `noted`: the span whose quarters of an hour are counted. `paused`: a planned pause is on.
     """
 
     worker_at: datetime | None = None
     resumed_at: datetime | None = None
     digests: Mapping[str, datetime] = field(default_factory=dict)
     noted: tuple[datetime, datetime] | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

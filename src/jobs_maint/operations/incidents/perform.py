@@ -20,7 +20,7 @@ from jobs_maint.operations.incidents.acting import (
     take_incident,
 )
 from jobs_maint.operations.incidents.reach import limit_to
-from jobs_maint.operations.incidents.stored import read_incident, redact
+from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
 from jobs_maint.operations.incidents.watching import watch_incidents
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
@@ -49,6 +49,7 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
             recent=recent,
             since_seconds=since.total_seconds(),
             watched_at=watch[0]["watched_at"] if watch else None,
+            paused=bool(watch) and read_memory(watch[0]["memory"])[0].paused,
             limited_to_queues=call.scope.globs,
             hidden_incidents=_count_hidden(all_open, shown) + _count_hidden(all_past, recent),
         )

@@ -113,6 +113,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
             name: datetime.fromisoformat(text) for name, text in stored.get("digests", {}).items()
         },
         noted=(begin, end) if begin and end else None,
+        paused=stored.get("paused", False),
     )
     pending = ((IncidentKind(kind), subject) for kind, subject in stored.get("pending", ()))
     return memory, frozenset(pending)
@@ -124,6 +125,7 @@ def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
         "resumed_at": memory.resumed_at.isoformat() if memory.resumed_at else None,
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
+        "paused": memory.paused,
         "pending": sorted([kind, subject] for kind, subject in pending),
     }
 

@@ -86,10 +86,11 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                 _tell_blind(blind)
             sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
             conditions = judge(measured, replace(limits, kinds=sound), memory)
+            memory = replace(memory, paused=is_paused(measured.now, limits))
             saw = Look(
                 measured.now, conditions, place=limits.find_place,
                 unwatched=_find_gap(watched_at, measured.now),
-                paused=is_paused(measured.now, limits),
+                paused=memory.paused,
             )  # fmt: skip
             ends = Ends(measured, limits, sound)
             quiet = timedelta(seconds=limits.quiet)
