@@ -431,7 +431,11 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
             Step("Look", "Send `/jobs stats`, not `jobs`.", VIEWER),
             Step("Stop it", "Press *Stop*.", ADMIN),
         ],
-        switches=[Switch("`webhook` is broken", "A deploy.", break_it)],
+        end="Go on with `README.md`.",
+        switches=[
+            Switch("`webhook` is broken", "A deploy.", break_it),
+            Switch("Kill a worker", "In the middle of a job.", break_it, on=None),
+        ],
     )
     async with serve(CONFIG, Page(panel=panel), say=print) as slack:
         tab = await visit(slack.page_url, OPERATOR, offline=True)
@@ -461,6 +465,13 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
         await switch.click()
         await expect(guide.get_by_role("alert")).to_have_text("It cannot be mended.")
         await expect(switch).to_be_checked()
+        button = guide.get_by_role("button", name="Kill a worker")
+        await expect(button).to_have_text("Kill")
+        await expect(guide.locator(".switch b")).to_have_text(
+            ["webhook is broken", "Kill a worker"]
+        )
+        await button.click()
+        await expect(guide.get_by_text("Earlier (1)")).to_be_visible()
 
         # On a phone the guide covers the messages until a command is taken.
         await expect(opener.get_by_role("img", name="something happened")).to_be_visible()
@@ -482,6 +493,11 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
         await expect(guide).to_have_count(0)
         await tab.get_by_role("button", name="Guide").click()
         await expect(guide).to_be_visible()
+
+        # When all is tried it says how to go on.
+        await expect(guide.locator(".end")).to_have_count(0)
+        panel.finish(panel.steps[1])
+        await expect(guide.locator(".end")).to_have_text("Go on with README.md.")
 
         # A window that gets narrow shows the messages, and one that gets wide the guide as well.
         await tab.set_viewport_size({"width": 390, "height": 844})

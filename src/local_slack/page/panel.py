@@ -25,7 +25,10 @@ class Step:
 
 @dataclass
 class Switch:
-    """`on` is its state, None for a button; `turn` is told the new one, a button always True."""
+    """`on` is its state, None for a button, which shows the first word of its label.
+
+    `turn` is told the new state, a button's always True.
+    """
 
     label: str
     about: str
@@ -44,14 +47,21 @@ class Event:
 class Panel:
     """Texts are mrkdwn; one click on a `/command` in code style puts it into the composer.
 
-    Labels of switches are unique. What is told or changed appears in every tab at once.
+    Labels of switches are unique. What is told or changed appears in every tab at once. `end` says
+    how to go on when all steps are done.
     """
 
     def __init__(
-        self, title: str, *, steps: Sequence[Step] = (), switches: Sequence[Switch] = ()
+        self,
+        title: str,
+        *,
+        steps: Sequence[Step] = (),
+        end: str = "",
+        switches: Sequence[Switch] = (),
     ) -> None:
         self.title = title
         self.steps = tuple(steps)
+        self.end = end
         self.switches = {one.label: one for one in switches}
         self.events: list[Event] = []
         self.watchers: set[Callable[[], None]] = set()
@@ -90,6 +100,7 @@ class Panel:
         return {
             "title": self.title,
             "steps": [asdict(one) for one in self.steps],
+            "end": self.end,
             "switches": [
                 {"label": one.label, "about": one.about, "on": one.on, "busy": one.busy}
                 for one in self.switches.values()

@@ -48,6 +48,11 @@ export function PanelPane({ panel, place }: Props) {
         {panel.steps.length > 0 && (
           <section aria-label="Try next">
             <h3>{current < 0 ? "All of it tried" : "Try next"}</h3>
+            {current < 0 && panel.end && (
+              <p class="end">
+                <Words text={panel.end} place={place} />
+              </p>
+            )}
             <ol class="steps">
               {panel.steps.map((one, i) => (
                 <StepRow key={`${one.title} ${i === current}`} step={one} isOpen={i === current} place={place} />
@@ -105,31 +110,36 @@ function StepRow({ step, isOpen, place }: { step: Step; isOpen: boolean; place: 
 }
 
 function SwitchRow({ item, place, turn }: { item: Switch; place: Place; turn: () => void }) {
-  const isButton = item.on === null;
+  const name = item.label.replaceAll("`", "");
   return (
     <div class="switch">
       <div>
-        {!isButton && (
-          <b>
-            <Words text={item.label} place={place} />
-          </b>
-        )}
+        <b>
+          <Words text={item.label} place={place} />
+        </b>
         <p class="hint">
           <Words text={item.about} place={place} />
         </p>
       </div>
-      {isButton ? (
-        <button type="button" class="button" disabled={item.busy} aria-busy={item.busy} onClick={turn}>
-          {item.label}
+      {item.on === null ? (
+        <button
+          type="button"
+          class="button"
+          aria-busy={item.busy}
+          aria-label={name}
+          disabled={item.busy}
+          onClick={turn}
+        >
+          {name.split(" ")[0]}
         </button>
       ) : (
         <button
           type="button"
           class="toggle"
           role="switch"
-          aria-checked={item.on ?? false}
+          aria-checked={item.on}
           aria-busy={item.busy}
-          aria-label={item.label.replaceAll("`", "")}
+          aria-label={name}
           disabled={item.busy}
           onClick={turn}
         />

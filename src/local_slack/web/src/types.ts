@@ -83,6 +83,7 @@ export interface Entry {
 export interface Panel {
   title: string;
   steps: Step[];
+  end: string;
   switches: Switch[];
   events: Happening[];
 }
@@ -94,7 +95,7 @@ export interface Step {
   done: boolean;
 }
 
-/** `on` is null for a button. */
+/** `on` is null for a button, which shows the first word of the label. */
 export interface Switch {
   label: string;
   about: string;
