@@ -10,6 +10,7 @@ from typing import Any
 from demo.processes import Program, StageError
 from demo.stage import ADA, SLOW_DISK, Stage
 from local_slack import Panel, Switch
+from local_slack.page.panel import Turn
 
 WEBHOOK = "`webhook` is broken"
 REFUSING = "Slack answers 429"
@@ -38,15 +39,15 @@ class Breaking:
     def __init__(self) -> None:
         self.workers: dict[str, Program] = {}
         self.bot: Program | None = None
-        self.used: set[str] = set()
-        """Labels of what was broken, by the day or by a person."""
+        self.turns = 0
+        """How often a switch was turned, by the day or by a person."""
         self._paused = False
         """No worker is to run."""
         self._changing = {name: asyncio.Lock() for name in WORKERS}
         self._later: set[asyncio.Task[None]] = set()
 
     def build_switches(self) -> list[Switch]:
-        return [
+        switches = [
             Switch(WEBHOOK, "A deploy sets its time-out to 0.1 s; off: 10 s again.", self.webhook),
             Switch(KILL, "`kill -9`, in the middle of a job.", self.kill_worker, on=None),
             Switch(NO_WORKER, "Both are stopped; off: two start again.", self.stop_workers),
@@ -54,6 +55,16 @@ class Breaking:
             Switch(REFUSING, f"To each call: “again in {RETRY_AFTER} s”.", self.refuse_calls),
             Switch(NO_BOT, "Off: it starts again.", self.stop_bot),
         ]
+        for one in switches:
+            one.turn = self._count(one.turn)
+        return switches
+
+    def _count(self, turn: Turn) -> Turn:
+        async def count_and_turn(on: bool) -> None:
+            self.turns += 1
+            await turn(on)
+
+        return count_and_turn
 
     async def start(self) -> None:
         """The bot and a worker; the second one comes a little later, or all would be slower."""
@@ -62,11 +73,10 @@ class Breaking:
         self._do_later(self._start_worker(second))
 
     async def webhook(self, on: bool) -> None:
-        self.used.add(WEBHOOK)
         self.stage.release("0.1" if on else "10.0")
         self.panel.tell(
-            "A deploy broke `webhook` and its jobs fail. Ask `/jobs errors` why; then turn off the"
-            " switch *webhook is broken* and press *Preview retry*."
+            "A deploy broke `webhook` and its jobs fail: `/jobs stats` shows that, `/jobs errors`"
+            " says why. Then turn off the switch *webhook is broken* and retry the jobs."
             if on
             else "`webhook` is mended, new jobs succeed. What failed stays failed until somebody"
             " retries it with `/jobs retry --all webhook`."
@@ -93,17 +103,20 @@ class Breaking:
                 "The bot is stopped. Try `/jobs stats` and Slack itself says that nobody answered."
             )
         else:
+            self.panel.tell(
+                "The bot starts, which takes some seconds. Until it is back, commands fail as"
+                " before."
+            )
             await self._start_bot()
             self.panel.tell(
                 "The bot is back, and knows all that it knew: its state is in the database."
             )
 
     async def kill_worker(self, _on: bool = True) -> None:
-        self.used.add(KILL)
         if self._paused:
             raise StageError("No worker runs that could be killed: turn “No worker” off first.")
         job = await self.stage.defer_ledger("reports")
-        rows = await self._until(
+        rows = await self.until(
             lambda: self.stage.query(
                 "SELECT pid FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job
             ),
@@ -117,14 +130,13 @@ class Breaking:
         self.panel.tell(
             f"*kill -9*: {name} (pid {worker.popen.pid}) is gone in the middle of job {job},"
             " which stays “doing”. In a few seconds its beats are missed: then ask"
-            f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the other worker"
-            " does after half a minute."
+            f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the next worker to"
+            " look does, after half a minute."
         )
         self._do_later(self._watch_rescue(job))
         self._do_later(self._start_again(name))
 
     async def stop_workers(self, on: bool) -> None:
-        self.used.add(NO_WORKER)
         self._paused = on
         if on:
             await asyncio.gather(*map(self._stop_worker, WORKERS))
@@ -141,20 +153,27 @@ class Breaking:
             )
 
     async def flood(self, _on: bool = True) -> None:
-        self.used.add(FLOOD)
-        self.panel.tell(f"{MAILS:,} mails are being written, in one transaction; none counts yet.")
-        await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         self.panel.tell(
-            f"Marketing sent {MAILS:,} mails at once. `newsletter` keeps both workers busy, and"
-            " the other queues fall behind, as `/jobs stats` shows. ada, an admin, may cancel the"
-            " mails with `/jobs cancel --all newsletter`. That is long enough to press *Stop*.",
+            f"Marketing sends {MAILS:,} mails. None is in the queue yet; wait until it says here"
+            " that they are."
+        )
+        await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
+        effect = (
+            "no worker runs, so they wait"
+            if self._paused
+            else "the workers are busy with them, and other queues fall behind"
+        )
+        self.panel.tell(
+            f"{MAILS:,} mails are in `newsletter` now: {effect}, as `/jobs stats` shows. ada, an"
+            " admin, may cancel them: `/jobs cancel --all newsletter`. It takes long enough to"
+            " press *Stop*.",
             user=ADA,
         )
         self._do_later(self._watch_flood())
 
     async def _watch_rescue(self, job: int) -> None:
         query = "SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'succeeded'"
-        await self._until(lambda: self.stage.query(query, job))
+        await self.until(lambda: self.stage.query(query, job))
         self.panel.tell(f"Job {job} was put back and has run to its end: `/jobs status {job}`.")
 
     async def _watch_flood(self) -> None:
@@ -162,7 +181,7 @@ class Breaking:
             "SELECT 1 WHERE NOT EXISTS (SELECT FROM procrastinate_jobs"
             " WHERE queue_name = 'newsletter' AND status = 'todo')"
         )
-        await self._until(lambda: self.stage.query(query))
+        await self.until(lambda: self.stage.query(query))
         self.panel.tell("No mail of `newsletter` waits any more; the other queues catch up.")
 
     async def _start_again(self, name: str) -> None:
@@ -196,7 +215,7 @@ class Breaking:
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 
-    async def _until(self, look: Callable[[], Awaitable[Any]], failing: str = "") -> Any:
+    async def until(self, look: Callable[[], Awaitable[Any]], failing: str = "") -> Any:
         """With `failing`, what is raised when it takes too long."""
         deadline = time.monotonic() + BEATS_WITHIN
         while not (found := await look()):

@@ -44,7 +44,8 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Find out why jobs fail",
-                "`/jobs errors` groups them by their error. Each group has a name such as E-e310,"
+                "A deploy broke `webhook`; if its switch below is off, turn it on. `/jobs errors`"
+                " groups the failures by their error. Each group has a name such as E-e310,"
                 " which stays the same and can be typed instead of the error. *I'm on it* tells"
                 " the others that you look into it; *Mute for 24 h* keeps it quiet.",
                 ANA,
@@ -54,12 +55,14 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Mend the cause, retry the jobs",
-                "Turn off *webhook is broken* below. Then press *Preview retry* in the answer to"
-                " `/jobs errors`, or send `/jobs retry --all webhook` and confirm. The outcome"
-                " ends with its number in the audit, such as “request 5”.",
+                "Turn off *webhook is broken* below. Then send `/jobs retry --all webhook` and"
+                " confirm. *Preview retry* in an older answer leaves out what failed since. The"
+                " outcome ends with its number in the audit, such as “request 5”. The step is done"
+                " when no job of `webhook` is failed.",
                 ANA,
             ),
-            audited="word = 'retry' AND outcome IN ('done', 'partly')",
+            audited="word = 'retry' AND outcome IN ('done', 'partly') AND NOT EXISTS (SELECT FROM"
+            " procrastinate_jobs WHERE queue_name = 'webhook' AND status = 'failed')",
         ),
         Trial(
             Step(
@@ -93,8 +96,9 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Stop a long act",
-                "Press *Flood newsletter* below. Then `/jobs cancel --all newsletter`, and *Stop*"
-                " while its bar moves.",
+                "Press *Flood newsletter* below and wait until *Just happened* says that the mails"
+                " are in the queue. Then send `/jobs cancel --all newsletter`, confirm, and press"
+                " *Stop* while the bar moves.",
                 ADA,
             ),
             audited="word = 'cancel' AND outcome = 'partly'",
@@ -102,7 +106,8 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Read the day",
-                "A digest comes by itself every three minutes. `/jobs digest` shows one at once.",
+                "A digest comes by itself every three minutes and tells of those three; in"
+                " production it comes each morning. `/jobs digest` tells of the last 24 hours.",
                 ANA,
             ),
             commands=("digest",),
@@ -111,7 +116,8 @@ def build_trials() -> list[Trial]:
             Step(
                 "Give up what no retry mends",
                 "`/jobs errors` still lists mails to dead addresses and a broken price list. Give"
-                " up on them with `/jobs discard --all email` and `/jobs discard --all reports`.",
+                " up on them with `/jobs discard --all email` and `/jobs discard --all reports`,"
+                " and confirm both.",
                 ADA,
             ),
             audited="word = 'discard' AND outcome IN ('done', 'partly')",
@@ -124,6 +130,17 @@ def build_trials() -> list[Trial]:
     ]
 
 
+END = (
+    "Go on with one of these:\n"
+    "• *An app of your own*, in ten minutes: the tutorial, `docs/tutorial/first-retry.md`.\n"
+    "• *This page on your team's jobs*, without Slack: `jobs-chatbot local`, with"
+    " `JOB_QUEUE_DATABASE_URL` set.\n"
+    "• *In your team's app*: two lines, under “Add it to your app” in `README.md`."
+)
+SCRIPT = (("Look at the queues", 60.0, WEBHOOK), ("", 180.0, KILL), ("", 90.0, FLOOD))
+"""What breaks by itself: once this step is done, or after so many seconds."""
+
+
 class Day:
     def __init__(self) -> None:
         self.trials = build_trials()
@@ -131,9 +148,11 @@ class Day:
         self.panel = Panel(
             "A day in minutes",
             steps=[one.step for one in self.trials],
+            end=END,
             switches=self.breaking.build_switches(),
         )
         self.breaking.panel = self.panel
+        self._played = 0
         self.page = Page(
             roles=ROLES,
             words=build_completion("slack"),
@@ -165,32 +184,24 @@ class Day:
             self.breaking.close()
 
     async def _play(self) -> None:
-        """Each misfortune comes when the one before is dealt with, or after a while without."""
-        steps = {one.step.title: one.step for one in self.trials}
-        await asyncio.sleep(20)
-        await self._turn(WEBHOOK)
-        await self._wait(steps["Mend the cause, retry the jobs"], 180)
-        await self._turn(KILL)
-        await self._wait(steps["Lose a worker"], 90)
-        if NO_WORKER in self.breaking.used:
-            await self._wait(steps["Be told before you ask"], 90)
-        await self._turn(FLOOD)
+        """For who only watches. Beside a person who acts nothing breaks but what they break."""
+        for title, seconds, label in SCRIPT:
+            await self._wait(title, seconds)
+            if self.breaking.turns > self._played or (
+                label != WEBHOOK and self.stage.slack.commands_sent
+            ):
+                return
+            self._played += 1
+            try:
+                await self.panel.turn(label)
+            except ControlError as exc:
+                self.panel.tell(str(exc).splitlines()[0])
 
-    async def _wait(self, step: Step, seconds: float) -> None:
+    async def _wait(self, title: str, seconds: float) -> None:
         for _ in range(int(seconds / LOOK)):
-            if step.done:
+            if any(one.step.done for one in self.trials if one.step.title == title):
                 break
             await asyncio.sleep(LOOK)
-        await asyncio.sleep(15)
-
-    async def _turn(self, label: str) -> None:
-        """Unless somebody did already."""
-        if label in self.breaking.used:
-            return
-        try:
-            await self.panel.turn(label)
-        except ControlError as exc:
-            self.panel.tell(str(exc).splitlines()[0])
 
     async def _look(self) -> None:
         """Mark what was tried."""
@@ -219,15 +230,13 @@ class Day:
         return bool(found[0][0] >= trial.rows)
 
     async def _tell_digests(self) -> None:
-        told = 0
-        while True:
-            rows = await self.stage.query(
-                "SELECT count(*) FROM jobs_maint_digests WHERE state = 'sent'"
-            )
-            if rows[0][0] > told:
-                told = rows[0][0]
-                self.panel.tell("A digest was posted to *#ops*. In production it comes once a day.")
-            await asyncio.sleep(LOOK)
+        """The first one: the others are in the channel."""
+        query = "SELECT 1 FROM jobs_maint_digests WHERE state = 'sent'"
+        await self.breaking.until(lambda: self.stage.query(query))
+        self.panel.tell(
+            "A digest was posted to *#ops*; one comes every three minutes. In production it comes"
+            " once a day."
+        )
 
     async def _tell_ends(self) -> None:
         told: set[str] = set()

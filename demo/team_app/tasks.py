@@ -80,7 +80,7 @@ async def deliver_webhook(
     timeout = get_webhook_timeout()
     if attempts < failures or timeout < PARTNER_ANSWERS_IN:
         raise ConnectTimeout(
-            f"POST {url}/events/{event_id} timed out after {timeout} s"
+            f"timed out after {timeout} s: POST {url}/events/{event_id}"
             f" (connection {4_700 + attempts})"
         )
     return f"event {event_id} delivered{' with a key' if api_key else ''}"

@@ -234,10 +234,11 @@ async def use_page(url):
             result = await slack.command("U0VIC", "C0OPS", "/jobs stats")
             assert not result.acked
             await turn("The bot is stopped", "The bot is back", on=False)
+            assert told("Until it is back, commands fail")
             await turn("No worker", "No worker runs any more")
             await turn("No worker", "Two workers run again", on=False)
             await turn("Kill a worker", "in the middle of job")
-            await turn("Flood newsletter", "50,000 mails at once")
+            await turn("Flood newsletter", "50,000 mails are in `newsletter` now")
             await read_until(lambda: len(replies) == 6)
             assert set(replies.values()) == {None}
         await stop_a_long_act(slack)

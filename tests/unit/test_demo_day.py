@@ -1,7 +1,10 @@
 """The demo's panel: each command that it offers is one, and as whom it is offered."""
 
 import re
+from types import SimpleNamespace
 
+from demo import day as module
+from demo.breaking import REFUSING, WEBHOOK
 from demo.day import Day
 from demo.stage import NED, ROLES
 
@@ -23,3 +26,38 @@ def test_every_step_offers_commands_that_parse_and_its_person_may_send_them():
     assert NED not in ROLES
     told = " ".join(trial.step.text for trial in day.trials)
     assert {"E-e310", "I-1", "request 5"} == set(re.findall(r"\b[EI]-\w+|request \d+", told))
+
+
+async def test_nothing_breaks_by_itself_beside_a_person_who_breaks_things(monkeypatch):
+    monkeypatch.setattr(module, "SCRIPT", [(one[0], 0, one[2]) for one in module.SCRIPT])
+    released = []
+    slack = SimpleNamespace(commands_sent=["/jobs stats"], clear_faults=lambda: None)
+
+    def build_day():
+        day = Day()
+        day.stage = day.breaking.stage = SimpleNamespace(slack=slack, release=released.append)
+        return day
+
+    # Who only sends commands sees the deploy and no more; the stage could not lose a worker.
+    day = build_day()
+    await day._play()
+    assert released == ["0.1"]
+    assert day.panel.switches[WEBHOOK].on
+    # A switch comes before all.
+    slack.set_fault = lambda *_args, **_options: None
+    day = build_day()
+    await day.panel.turn(REFUSING)
+    await day._play()
+    assert released == ["0.1"]
+    assert not day.panel.switches[WEBHOOK].on
+    # Who does nothing is shown the rest, too.
+    slack.commands_sent = []
+    day = build_day()
+    turned = []
+
+    async def turn(label):
+        turned.append(label)
+
+    day.panel.turn = turn
+    await day._play()
+    assert turned == [label for *_, label in module.SCRIPT]
