@@ -9,6 +9,7 @@ from typing import ClassVar
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
+from tests.support.fleet import Fleet
 from tests.support.history import JobFactory, hours, minutes
 
 from chatbot.messages import render_digest
@@ -202,6 +203,23 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
     told = f"Incident {now} since {day} 21:00 UTC: email is 10 min behind; nobody is on it."
     assert " ".join(page.split()).startswith(told)
     assert "other" not in page
+
+
+async def test_no_worker_is_over_where_one_lives_though_the_watch_has_not_looked_yet(
+    pool, conn, make_job
+):
+    """A worker sends the digest: it must not say that none is alive."""
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, queues, revised_at) SELECT 'no_worker', '', 'open', at, at, now(),"
+        " 90, 90, 60, '{}', now() FROM (SELECT now() - interval '3 minutes' AS at) AS began"
+    )
+    report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
+    assert [one.state for one in report.incidents] == ["open"]
+    await Fleet(pool, conn, make_job).start_worker()
+    report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
+    assert [one.state for one in report.incidents] == ["resolved"]
+    assert "no worker was alive" in render_text(report)
 
 
 class Interrupted(psycopg.AsyncCursor):

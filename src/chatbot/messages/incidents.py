@@ -115,6 +115,8 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     lines: list[Line] = [[*line, "."], [f"{tell_verdict(one)}."]]
+    if report.done == "muted":
+        lines.append(["Until then nothing is posted about it, even if it ends and comes again."])
     if report.done == "dropped" and one.taken_by is None:
         lines.insert(1, ["Nobody is on it now."])
     elif report.before and report.before != one.taken_by and find_user(report.before) != by:

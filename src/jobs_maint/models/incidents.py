@@ -169,6 +169,11 @@ class Incident:
         )
 
     @property
+    def is_merged(self) -> bool:
+        """Whether it turned out to be a part of another, so that it is not over."""
+        return bool(self.history) and self.history[-1].what == "merged"
+
+    @property
     def began_at(self) -> datetime:
         """When what leads it began: what is folded may have begun before, or it was over once.
 

@@ -136,7 +136,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
         "dropped": f"Nobody is on {one.name} any more.",
-        "muted": f"{one.name} is muted{until}.",
+        "muted": f"{one.name} is muted{until}: nothing is posted about it, even if it ends and "
+        "comes again.",
         "unmuted": f"{one.name} is not muted any more.",
     }
     page.line(told[report.done], "bold")

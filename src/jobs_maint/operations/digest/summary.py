@@ -8,10 +8,19 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import DigestReport, ErrorGroup, Expiring, Incident, StatsReport
+from jobs_maint.models import (
+    DigestReport,
+    ErrorGroup,
+    Expiring,
+    Incident,
+    IncidentKind,
+    StatsReport,
+)
 from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
+from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.operations.incidents.stored import read_incident, redact
+from jobs_maint.operations.incidents.story import lead_by
 from jobs_maint.operations.stats.hours import count_ended
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules
@@ -106,11 +115,24 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         maintenance=stats.maintenance,
         expiring=await _count_expiring(conn, how, filters, stats),
         new_groups=sum(1 for group in groups if group.count and group.state == "new"),
-        incidents=await _list_incidents(conn, how, wanted),
+        incidents=tuple(
+            _see_workers(one, wanted.until) if stats.workers.live else one
+            for one in await _list_incidents(conn, how, wanted)
+        ),
         last_failed_at=_find_last(found),
         workers=stats.workers,
         running=running,
     )
+
+
+def _see_workers(one: Incident, until: datetime) -> Incident:
+    """Without what is over where a worker lives, though no pass of the watch has seen that yet."""
+    if one.kind is not IncidentKind.NO_WORKER or one.subject or one.state != "open":
+        return one
+    if one.folded:
+        lead, *others = sorted(one.folded, key=rank)
+        return lead_by(one, lead, others)
+    return replace(one, state="resolved", resolved_at=until)
 
 
 def _find_last(found: Groups) -> datetime | None:
@@ -170,4 +192,5 @@ async def _list_incidents(conn: Conn, how: Summing, wanted: Window) -> tuple[Inc
     rows += await fetch_all(conn, queries["list_resolved"], {"since": wanted.since})
     there = [redact(read_incident(row), how.rules) for row in rows if row["since"] < wanted.until]
     scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
+    there = [one for one in there if not one.is_merged]
     return tuple(sorted(limit_to(scope, there), key=lambda one: one.since))

@@ -40,8 +40,7 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
         all_open, all_past = (
             [redact(read_incident(row), call.rules) for row in found] for found in (rows, past)
         )
-        # What turned out to be a part of another is not over.
-        all_past = [one for one in all_past if one.history[-1].what != "merged"]
+        all_past = [one for one in all_past if not one.is_merged]
         shown, recent = limit_to(call.scope, all_open), limit_to(call.scope, all_past)
         return IncidentsReport(
             as_of=as_of,
