@@ -150,6 +150,8 @@ def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
         (bad(NO_WORKER, "email", queues=("email",)), bad(BEHIND, "web"), False),
         (bad(NO_WORKER), bad(NO_WORKER, "email", queues=("email",)), True),
         (bad(NO_WORKER), bad(FAILURES, "email"), False),
+        (bad(NO_WORKER), bad(IncidentKind.DIGEST_OVERDUE, "ops", error=None), True),
+        (bad(NO_WORKER), bad(IncidentKind.DIGEST_OVERDUE, "ops", error="Slack is away"), False),
         (bad(IncidentKind.MAINTENANCE_OVERDUE, "rescue"), bad(STUCK), True),
         (bad(IncidentKind.MAINTENANCE_OVERDUE, "purge"), bad(STUCK), False),
         (bad(FAILURES, "email"), bad(GROUP, "E-1", queues=("email",)), True),

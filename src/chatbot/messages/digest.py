@@ -99,7 +99,8 @@ def _dot(report: DigestReport) -> str:
     if is_news or any(is_open(one, report) for one in report.incidents):
         return "🔴"  # as the messages of errors and of the incident are
     level = judge_failures(report.failed, report.succeeded)
-    if level == "green" and (list_late(report.queues) or report.incidents):
+    nobody = report.workers is not None and not report.workers.live
+    if level == "green" and (nobody or list_late(report.queues) or report.incidents):
         level = "yellow"
     return DOTS[level]
 

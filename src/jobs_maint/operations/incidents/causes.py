@@ -39,6 +39,8 @@ def rank(condition: Condition) -> tuple[int, bool, float, str]:
 
 def absorbs(cause: Condition, other: Condition) -> bool:
     """Whether `other` follows from `cause`. A part of the whole does too."""
+    if other.kind is IncidentKind.DIGEST_OVERDUE and other.facts.get("error"):
+        return False  # a worker tried, and Slack did not take it
     if cause.kind is IncidentKind.NO_WORKER and other.kind in _NEED_A_WORKER:
         return not cause.subject or not set(cause.queues).isdisjoint(other.queues)
     if cause.kind is other.kind:
