@@ -14,7 +14,7 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
-from jobs_maint.render.conditions import is_muted, list_parts, say_condition, say_reason
+from jobs_maint.render.conditions import is_muted, list_parts, say_condition, say_past, say_reason
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -75,7 +75,7 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     if last := one.facts.get("last_at"):
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
     if one.times > 1:
-        notes.append(f"came {one.times} times since {clock(one.opened_at, as_of)}")
+        notes.append(f"came {one.times} times")
     if one.taken_by:
         notes.append(f"taken by {safe_word(one.taken_by)}")
     if above := one.facts.get("muted_above"):
@@ -126,7 +126,7 @@ def _over(one: Incident, as_of: datetime) -> str:
     lasted = format_age((ended - one.began_at).total_seconds())
     why = say_reason(one.kind, one.why)
     reason = f"; {why}" if why else ""
-    said = safe_line(say_condition(one))
+    said = safe_line(say_past(one))
     return f"{clock(ended, as_of)}  {one.name}  {said}; lasted {lasted}{reason}."
 
 
