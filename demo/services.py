@@ -79,6 +79,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with running_postgres() as database_url:
         asyncio.run(serve(folder, database_url))
+    print("\nEnded; nothing is left running.")
     return 0
 
 
