@@ -457,6 +457,9 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
 
         opener = phone.get_by_role("button", name="Guide")
         await expect(opener.get_by_role("img")).to_have_count(0)
+        # Where the guide is closed and nothing was said yet, the page points to it.
+        await expect(phone.locator(".begin")).to_contain_text("Press Guide above")
+        await expect(tab.locator(".begin")).not_to_contain_text("Guide")
         switch = guide.get_by_role("switch", name="webhook is broken")
         await switch.focus()
         await tab.keyboard.press("Space")

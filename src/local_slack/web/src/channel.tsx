@@ -54,6 +54,12 @@ export function Channel({ place }: { place: Place }) {
         ) : (
           <p class="begin">
             {channel ? `This is the very beginning of ${title(channel, place)}.` : "You are in no channel."}
+            {store.panel && store.pane?.kind !== "guide" && !roots.length && (
+              <>
+                {" "}
+                Press <b>Guide</b> above to see what to try.
+              </>
+            )}
           </p>
         )}
         <Days messages={roots} place={place} />
