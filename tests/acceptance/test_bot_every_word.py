@@ -29,7 +29,7 @@ WORDS = [
     ("stuck", "viewer", "channel", "🔴 2 jobs have no live worker."),
     ("workers", "viewer", "channel", "🟡 2 of 3 workers live."),
     ("incidents", "viewer", "channel", "🟡 No bot has watched these jobs yet."),
-    ("digest", "viewer", "channel", "🟡 4 failures in the last 24 hours"),
+    ("digest", "viewer", "channel", "🔴 4 failures in the last 24 hours"),
     ("retry {retried}", "operator", "channel", "✅ Job {retried} retried by"),
     ("retry {shown},{left}", "operator", "channel", "Retry 2 jobs of webhook?"),
     ("retry --all webhook", "operator", "channel", "Retry 3 failed jobs of webhook?"),

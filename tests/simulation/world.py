@@ -170,7 +170,7 @@ class Told:
     """Keys of the replies, and whether they say that they may be a repeat."""
 
 
-COUNT = re.compile(r"(\d+|No|no) (?:failures?|job failed)\b")
+COUNT = re.compile(r"(\d+|No|no) (?:failures?|job failed|job ran)\b")
 NAMED = re.compile(r"^[1-9]\d* × f(\d+)\b", re.MULTILINE)
 REPEAT = "may be a repeat"
 
