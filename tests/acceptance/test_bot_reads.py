@@ -72,7 +72,7 @@ async def test_people_who_ask_at_once_are_answered_by_one_look_at_the_database(
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ("errors --since 1h", "🔴 26 failures in the last hour, 23 of them for one new reason; 1 without"),
+        ("errors --since 1h", "🔴 26 failures in the last hour, 23 of them for one new reason; 1"),
         ("digest", "🔴 26 failures in the last 24 hours, up from 1 the day before."),
         ("stuck", "🟢 Every running job has a live worker."),
         ("workers", "🔴 No worker is registered."),
