@@ -143,6 +143,24 @@ async def test_a_thread_that_slack_refuses_is_given_up(world):
     assert told.thread == ()
 
 
+async def test_a_reply_that_comes_late_of_a_sender_that_dies_is_marked_by_a_later_one(world):
+    sleeper = await world.start(
+        send(world, "ops", fate := Fate(suspend_before_post=True, die_after_post=True, at_post=1)),
+        fate,
+    )
+    await world.advance(360)
+    assert await send(world, "ops") == "no window is due"
+    fate.woken.set()
+    assert await sleeper == "killed"
+    [told] = read_messages(world.slack)
+    assert [repeat for _, repeat in told.thread] == [False, False, False]
+    await world.advance(1_000)
+    assert await send(world, "ops") == "no window is due"
+    [told] = read_messages(world.slack)
+    assert [repeat for _, repeat in told.thread] == [False, False, True]
+    assert await send(world, "ops") == "no window is due"
+
+
 async def test_a_reply_that_comes_late_says_that_it_is_a_repeat(world):
     sleeper = await world.start(
         send(world, "ops", fate := Fate(suspend_before_post=True, at_post=1)), fate

@@ -13,7 +13,7 @@ from chatbot.digests.windows import Windows
 from chatbot.messages import Message, add_note
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused
-from chatbot.slack.own_messages import list_thread
+from chatbot.slack.own_messages import THREAD_PAGES, list_own_messages, list_thread
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
 from jobs_maint.actions import DropPosted, HoldThread, LeaveThread, ListThreads
 from jobs_maint.errors import AlreadyRunning
@@ -70,7 +70,12 @@ async def complete_thread(
     try:
         while (post := await windows.do(hold)) is not None:
             done = DropPosted(window_id, post["key"])
-            if "ts" in post:
+            if "due" in post:
+                if not post["due"]:
+                    await windows.do(LeaveThread(window_id, hold.sender))
+                    return
+                await _mark_repeats(slack, posted)
+            elif "ts" in post:
                 await put_note(slack.posting, Posted(posted.channel, post["ts"]), _read(post))
             elif post["key"] not in (there or ()):
                 reply = await _post(slack, windows, posted, post, hold, unsure=unsure)
@@ -84,6 +89,22 @@ async def complete_thread(
     except Exception:
         await windows.do(LeaveThread(window_id, hold.sender))
         raise
+
+
+async def _mark_repeats(slack: SlackClient, posted: Posted) -> None:
+    """A sender that was taken for dead may have posted a reply and died before it could say so."""
+    seen: set[str] = set()
+    replies = await list_own_messages(
+        slack.web, posted.channel, lambda one: one.get("event_type") == EVENT,
+        pages=THREAD_PAGES, most=200 * THREAD_PAGES, thread=posted.ts,
+    )  # fmt: skip
+    for reply in replies:
+        key = str((reply["metadata"].get("event_payload") or {}).get("key"))
+        text = str(reply.get("text", ""))
+        if key in seen and MAY_BE_A_REPEAT not in text:
+            message = Message(text, list(reply.get("blocks") or ()))
+            await put_note(slack.posting, Posted(posted.channel, str(reply["ts"])), message)
+        seen.add(key)
 
 
 async def _post(

@@ -100,16 +100,25 @@ SET thread = CASE WHEN jsonb_array_length(thread) > 1 THEN thread - 0 END,
 WHERE id = %(window_id)s AND thread -> 0 ->> 'key' = %(key)s RETURNING id;
 
 -- name: add_to_thread (window_id, post)
-UPDATE jobs_maint_digests SET thread = coalesce(thread, '[]') || %(post)s
+-- Before the part that is to look, which is the last and waits.
+UPDATE jobs_maint_digests
+SET thread = CASE WHEN thread @> '[{"key": "look"}]' THEN (thread - (-1)) || %(post)s || (thread -> (-1))
+                  ELSE coalesce(thread, '[]') || %(post)s END
 WHERE id = %(window_id)s RETURNING id;
 
 -- name: hold_thread (window_id, sender)
--- The next post, for a sender that has the thread or is given it now.
-UPDATE jobs_maint_digests SET opened_at = clock_timestamp(), thread_sender = %(sender)s
+-- The next post, for a sender that has the thread or is given it now. Where it is taken from one
+-- that was silent, which may still post a reply and die, its last part is to look for that, later.
+UPDATE jobs_maint_digests
+SET opened_at = clock_timestamp(), thread_sender = %(sender)s,
+    thread = CASE WHEN thread_sender <> %(sender)s AND NOT thread @> '[{"key": "look"}]'
+                  THEN thread || jsonb_build_array(jsonb_build_object(
+                      'key', 'look', 'after', extract(epoch FROM now() + interval '15 minutes')))
+                  ELSE thread END
 WHERE id = %(window_id)s AND state = 'sent' AND thread IS NOT NULL
   AND (thread_sender IS NULL OR thread_sender = %(sender)s
        OR opened_at < now() - interval '5 minutes')
-RETURNING thread -> 0 AS post;
+RETURNING thread -> 0 AS post, extract(epoch FROM now())::float8 AS now;
 
 -- name: leave_thread (window_id, sender, refused)
 UPDATE jobs_maint_digests

@@ -21,7 +21,10 @@ async def list_threads(conn: Conn, name: str) -> dict[int, tuple[str, str]]:
 async def hold_thread(conn: Conn, window_id: int, sender: str) -> Mapping[str, Any] | None:
     asked = {"window_id": window_id, "sender": sender}
     rows = await fetch_all(conn, load_queries("digest")["hold_thread"], asked)
-    return rows[0]["post"] if rows else None
+    if not rows or rows[0]["post"] is None:
+        return None
+    post: dict[str, Any] = rows[0]["post"]
+    return {**post, "due": post["after"] <= rows[0]["now"]} if "after" in post else post
 
 
 async def drop_posted(
