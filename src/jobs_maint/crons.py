@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from croniter import croniter
 
-__all__ = ["check_cron", "find_last_tick"]
+__all__ = ["check_cron", "count_ticks", "find_last_tick"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
 CHANGE = timedelta(hours=3)
@@ -91,3 +91,19 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
     following = min(one for one in found if one > at)
     known[:] = [(tick, following), *known[:3]]
     return tick
+
+
+@functools.lru_cache(maxsize=1_000)
+def count_ticks(cron: str, after: datetime, last: datetime, most: int) -> tuple[datetime, int]:
+    """The first tick later than `after`, and how many there are up to the tick `last`; all in UTC.
+
+    It looks back over `most` ticks.
+    """
+    times, first, number = _parse(cron), last, 1
+    times.set_current(last.replace(tzinfo=None))
+    while number < most:
+        before = times.get_prev(datetime).replace(tzinfo=UTC)
+        if before <= after:
+            break
+        first, number = before, number + 1
+    return first, number

@@ -143,3 +143,16 @@ async def test_a_viewer_is_refused_and_both_outcomes_are_audited(pool, make_job,
         ("slack", "U2", f"retry {failed}", "refused", {}),
         ("shell", "ana@host", f"retry {failed}", "done", {"done": 1}),
     ]
+
+
+async def test_a_retry_is_done_where_nobody_may_look_whether_a_worker_is_alive(
+    pool, make_job, conn
+):
+    job = await make_job(status="failed")
+    report = await retry(pool, job)
+    assert report.warnings == ("No worker is alive: it waits until one starts.",)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (job,))
+    await conn.execute("ALTER TABLE jobs_maint_workers RENAME TO gone")
+    report = await retry(pool, job)
+    assert (len(report.done), report.warnings) == (1, ())
+    assert await make_job.status(job) == "todo"

@@ -46,3 +46,11 @@ def test_what_is_told_in_different_channels_is_kept_apart():
     two = limits(channel={"mail*": "C0MAIL"})
     assert two.find_place(["mail", "mail-out"]) == "C0MAIL"
     assert two.find_place(["mail", "web"]) == two.find_place([]) == "C0OPS"
+
+
+def test_a_channel_is_found_by_the_globs_that_queues_have_everywhere():
+    """In these a bracket is a bracket: the watch and whoever posts must not differ."""
+    settings = ChatbotSettings.load(incidents='{"channel": {"mail[1]*": "C0MAIL", "*": "C0OPS"}}')
+    for queue, place in (("mail[1]-out", "C0MAIL"), ("mail1", "C0OPS")):
+        assert settings.find_incident_channel((queue,)) == place
+        assert build_limits(settings.incidents, settings).find_place([queue]) == place

@@ -6,7 +6,7 @@ import pytest
 
 from chatbot.digests.schedule import is_due
 from jobs_maint import crons
-from jobs_maint.crons import find_last_tick
+from jobs_maint.crons import count_ticks, find_last_tick
 
 MINUTE = timedelta(minutes=1)
 CHANGES = [
@@ -54,3 +54,11 @@ def test_seconds_before_a_tick_it_is_the_one_before():
     for at, hour in ((noon, 12), (noon - timedelta(seconds=1), 11), (noon + 59 * MINUTE, 12)):
         assert find_last_tick("0 * * * *", "UTC", at).hour == hour
     assert find_last_tick("0 6 * * 1-5", "UTC", noon).weekday() == 4  # it is a Saturday
+
+
+def test_ticks_are_counted_back_to_a_time_or_to_a_bound():
+    noon = datetime(2026, 3, 14, 12, tzinfo=UTC)
+    assert count_ticks("*/5 * * * *", noon - 12 * MINUTE, noon, 50) == (noon - 10 * MINUTE, 3)
+    assert count_ticks("*/5 * * * *", noon - 10 * MINUTE, noon, 50) == (noon - 5 * MINUTE, 2)
+    assert count_ticks("*/5 * * * *", noon, noon, 50) == (noon, 1)
+    assert count_ticks("* * * * *", noon - 999 * MINUTE, noon, 4) == (noon - 3 * MINUTE, 4)

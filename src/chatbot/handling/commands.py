@@ -15,7 +15,12 @@ from chatbot.handling.foreign import refuse_foreign
 from chatbot.handling.help import answer_help
 from chatbot.handling.job_modal import Modal, open_modal
 from chatbot.handling.preview_buttons import Acts
-from chatbot.handling.problems import explain_error, explain_refusal, explain_unexpected
+from chatbot.handling.problems import (
+    explain_error,
+    explain_refusal,
+    explain_unexpected,
+    refuse_late,
+)
 from chatbot.handling.reach import shows_less, tell_reach, tell_shows_less
 from chatbot.handling.read_limits import ReadLimits
 from chatbot.handling.shared_reads import Shared
@@ -44,7 +49,6 @@ from jobs_maint.actions import (
     RunDoctor,
     ShowHelp,
 )
-from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import Command, parse_words, split_text
 from jobs_maint.models import JobDetails, Preview
@@ -62,14 +66,6 @@ def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
     if request.button == "share":
         return isinstance(action, GetJob)
     return request.button == "run" or not action.act
-
-
-def _refuse_late(request: SlackRequest) -> InvalidRequest:
-    """Whoever read that it failed may have acted otherwise."""
-    return InvalidRequest(
-        f"the bot was suspended for {format_age(request.slept)}, and Slack said that this failed; "
-        "nothing was done. Ask again"
-    )
 
 
 class Answers:
@@ -137,7 +133,7 @@ class Answers:
             )
         match request.button:
             case "confirm" | "stop" if request.slept:
-                raise _refuse_late(request)
+                raise refuse_late(request)
             case "confirm":
                 return await self._acts.confirm(request)
             case "dismiss":
@@ -149,7 +145,7 @@ class Answers:
     async def _answer_words(self, request: SlackRequest) -> Answer | None:
         command = parse_words(split_text(request.text), "slack")
         if command.action.act and request.slept:
-            raise _refuse_late(request)
+            raise refuse_late(request)
         if isinstance(command.action, ListFailed):
             command = replace(command, action=replace(command.action, grouped=True))
         if not _is_apt(request, command.action):

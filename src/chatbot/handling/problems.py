@@ -14,12 +14,21 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
 from jobs_maint.actions import Action, Role
+from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
 
-__all__ = ["explain_error", "explain_refusal", "explain_unexpected"]
+__all__ = ["explain_error", "explain_refusal", "explain_unexpected", "refuse_late"]
 
 log = logging.getLogger(__name__)
+
+
+def refuse_late(request: SlackRequest) -> InvalidRequest:
+    """Of what came while the bot was suspended: whoever read that it failed may have gone on."""
+    return InvalidRequest(
+        f"the bot was suspended for {format_age(request.slept)}, and Slack said that this failed; "
+        "nothing was done. Ask again"
+    )
 
 
 async def explain_refusal(

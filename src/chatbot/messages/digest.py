@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
-from chatbot.messages.digest_words import is_open, list_late, tell_more, tell_verdict
+from chatbot.messages.digest_words import list_late, tell_more, tell_verdict
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
@@ -96,7 +96,7 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 def _dot(report: DigestReport) -> str:
     is_news = any(one.state in {"new", "regressed"} and one.count for one in report.groups)
-    if is_news or any(is_open(one, report) for one in report.incidents):
+    if is_news or any(one.is_open_at(report.until) for one in report.incidents):
         return "🔴"  # as the messages of errors and of the incident are
     level = judge_failures(report.failed, report.succeeded)
     nobody = report.workers is not None and not report.workers.live
@@ -157,7 +157,7 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
     if late := list_late(report.queues):
         label = f"Show queue {name_queue(late[0].queue)}"
         row.append(Button(label, ShowStats(late[0].queue).words()))
-    if there := sum(is_open(one, report) for one in report.incidents):
+    if there := sum(one.is_open_at(report.until) for one in report.incidents):
         label = f"Show {count(there, 'incident')}"
         row.append(Button(label, ListIncidents().words()))
     return [*row, *link_runbooks(runbooks, [group.task for group in shown])]
@@ -166,8 +166,8 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
 def _context(report: DigestReport, *, has_thread: bool) -> Part:
     since, until = report.since, report.until
     exact = until - since < timedelta(minutes=5)
-    # Each seen from the other: of a day both have a date, or they would read alike.
-    times = when(since, until, seconds=exact), when(until, since, seconds=exact)
+    # Of a day both have a date, or they would read alike.
+    times = [when(at, until, seconds=exact, begun=since) for at in (since, until)]
     line: list[Span | str] = [times[0], " to ", times[1]]
     lines: list[Line] = [line]
     if has_thread:
@@ -184,11 +184,13 @@ def _context(report: DigestReport, *, has_thread: bool) -> Part:
 
 def say_maintenance(report: DigestReport) -> str:
     """`12,044 finished jobs purged · no job rescued`."""
-    purged = f"{count(report.purged or 0, 'finished job')} purged"
-    purged = purged if report.purged else "no finished job purged"
-    back = f"{count(report.put_back, 'job')} rescued from dead workers"
-    back = back if report.put_back else "no job rescued"
-    return back if report.purged is None else f"{purged} · {back}"
+    back = "no job rescued"
+    if report.put_back:
+        back = f"{count(report.put_back, 'job')} rescued from dead workers"
+    if report.purged is None:
+        return back
+    purged = count(report.purged, "finished job") if report.purged else "no finished job"
+    return f"{purged} purged · {back}"
 
 
 MESSAGES: Messages = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.incident_words import COUNTED, capital, say_kind
@@ -13,17 +12,12 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
 from jobs_maint.render import say_condition, say_coverage, say_past, say_person, say_within
 
-__all__ = ["is_open", "list_late", "tell_more", "tell_verdict"]
+__all__ = ["list_late", "tell_more", "tell_verdict"]
 
 BEHIND = 300.0
 MOST_INCIDENTS = 3
 _FIRST = list(IncidentKind)
 """The kinds, the worst first."""
-
-
-def is_open(one: Incident, report: DigestReport) -> bool:
-    """At the end of the window."""
-    return one.resolved_at is None or one.resolved_at > report.until
 
 
 def list_late(queues: Sequence[QueueStats]) -> list[QueueStats]:
@@ -71,7 +65,7 @@ def _find_leader(report: DigestReport) -> Incident | None:
     """The worst open incident; where the number of failures is told, another one than that."""
     there = [
         one for one in report.incidents
-        if is_open(one, report) and not (report.failed and one.kind in COUNTED)
+        if one.is_open_at(report.until) and not (report.failed and one.kind in COUNTED)
     ]  # fmt: skip
     return min(there, key=lambda one: _FIRST.index(one.kind), default=None)
 
@@ -93,7 +87,7 @@ def tell_more(report: DigestReport) -> list[Line]:
     lines: list[Line] = [[say_kind(leader).advice]] if leader else []
     if said := _say_counts(report):
         lines.append([said])
-    there = sorted(report.incidents, key=lambda one: not is_open(one, report))
+    there = sorted(report.incidents, key=lambda one: not one.is_open_at(report.until))
     lines += [_tell_incident(one, report) for one in there[:MOST_INCIDENTS]]
     if len(there) > MOST_INCIDENTS:
         lines.append([f"{count(len(there) - MOST_INCIDENTS, 'more incident')}."])
@@ -130,22 +124,17 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     """What it is, unless the verdict says that already."""
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
-    said = say_within(one) if is_open(one, report) else say_past(one)
+    said = say_within(one) if one.is_open_at(report.until) else say_past(one)
     said = "" if one is _find_leader(report) else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]
-    if is_open(one, report):
+    if one.is_open_at(report.until):
         who = f"{who} is on it" if who else "nobody is on it"
         line += [" since ", when(one.since, until)]
     else:
         who = f"{who} was on it" if who else ""
         ended = one.resolved_at or until
-        line += [", ", when(one.since, until), " to ", when(ended, _day_of(one.since, until))]
+        line += [", ", when(one.since, until), " to ", when(ended, until, begun=one.since)]
     return [*line, f": {'; '.join(part for part in (said, who) if part)}."]
-
-
-def _day_of(begin: datetime, until: datetime) -> datetime:
-    """For the end of a span whose beginning is written with its day: so that its own is, too."""
-    return until + timedelta(days=2) if until - begin > timedelta(hours=12) else until
 
 
 def _say_limits(report: DigestReport) -> list[str]:

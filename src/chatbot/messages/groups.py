@@ -191,8 +191,7 @@ def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:
     said = say_state(group)
     if said != "rising":
         return said or _change(group, before)
-    pause = (report.until or report.as_of) - (group.last_at or report.as_of)
-    stopped = pause.total_seconds() >= max(300.0, report.since_seconds / 12)
+    stopped = group.last_at is not None and report.has_stopped(group.last_at)
     return _change(group, before) if stopped else f"{said}, {_change(group, before)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chatbot.messages.incident_words import (
     COUNTED,
@@ -31,15 +31,12 @@ __all__ = [
 ]
 
 MOST_PARTS = 5
-HALF_A_DAY = timedelta(hours=12)
 _LATE = {IncidentKind.MAINTENANCE_OVERDUE, IncidentKind.DIGEST_OVERDUE}
 
 
 def find_merged(incident: Incident) -> str | None:
     """The name of the incident that it is a part of now."""
-    last = incident.history[-1] if incident.history else None
-    is_part = incident.state == "resolved" and last is not None and last.what == "merged"
-    return (last.by or "another incident") if is_part and last else None
+    return incident.history[-1].by or "another incident" if incident.is_merged else None
 
 
 def say_merged(incident: Incident, merged: str) -> str:
@@ -67,8 +64,7 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
     begin, end = incident.began_at, incident.ended_at or as_of
     if incident.kind is IncidentKind.GROUP:
         end = find_last(incident) or end
-    far = as_of + 4 * HALF_A_DAY if as_of - begin > HALF_A_DAY else as_of  # both with their day
-    line: list[Span | str] = ["From ", when(begin, far), " to ", when(end, far)]
+    line: list[Span | str] = ["From ", when(begin, as_of), " to ", when(end, as_of, begun=begin)]
     line += [f" · {say_worst(incident)}" if has_size(incident) else "", "."]
     lines: list[Line] = [line, *tell_past(incident, as_of)]
     if incident.taken_by is not None:

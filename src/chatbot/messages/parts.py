@@ -95,11 +95,16 @@ def usergroup(group_id: str) -> Span:
     return Span({"type": "usergroup", "usergroup_id": group_id}, mention, mention)
 
 
-def when(at: datetime, now: datetime, *, seconds: bool = False) -> Span:
-    """The reader's local time; with the date from 12 h on: at 3 a.m., 10:55 reads as to come."""
+def when(
+    at: datetime, now: datetime, *, seconds: bool = False, begun: datetime | None = None
+) -> Span:
+    """The reader's local time; with the date from 12 h on: at 3 a.m., 10:55 reads as to come.
+
+    `begun`: of both ends of a span its beginning, so that both have their date or neither.
+    """
     if isinstance(at, FarTime):
         return plain(at.label)
-    far = abs((now - at).total_seconds()) > 43_200
+    far = abs((now - (begun or at)).total_seconds()) > 43_200
     clock, written = ("{time_secs}", "%H:%M:%S") if seconds else ("{time}", "%H:%M")
     shown = f"{{date_short_pretty}} {clock}" if far else clock
     utc = at.astimezone(UTC)

@@ -121,13 +121,9 @@ def _name(worker: WorkerView) -> str:
     return cut(host, 40) + (f" pid {worker.pid}" if worker.pid is not None else "")
 
 
-def _state(worker: WorkerView) -> str:
-    return "silent" if not worker.live else "late" if worker.late else "live"
-
-
 def _sentence(worker: WorkerView) -> Line:
     """The row in words."""
-    told = f": {_state(worker)}, seen {_seen(worker)}"
+    told = f": {worker.state}, seen {_seen(worker)}"
     if worker.jobs:
         longest = format_age(_longest(worker))
         told += f", runs {count(len(worker.jobs), 'job')}, the longest for {longest}"
@@ -143,7 +139,7 @@ def _queues(worker: WorkerView) -> str:
 def _row(worker: WorkerView) -> tuple[str, ...]:
     return (
         _name(worker),
-        _state(worker),
+        worker.state,
         format_age(worker.seen_seconds),
         number(len(worker.jobs)),
         format_age(_longest(worker)) if worker.jobs else "–",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import (
@@ -17,6 +16,7 @@ from pydantic import (
 from pydantic_settings import NoDecode
 
 from chatbot.settings.values import Channel, Zone
+from jobs_maint.actions import find_place
 from jobs_maint.crons import check_cron
 from jobs_maint.settings import Duration, JsonText
 
@@ -100,11 +100,7 @@ class IncidentsSetting(BaseModel):
         return list(dict.fromkeys(one for one in self.channel.values() if one is not None))
 
     def find_channel(self, queues: tuple[str, ...]) -> str | None:
-        """Of the first glob that fits all of these queues; of "*" where none are named."""
-        for glob, place in self.channel.items():
-            if glob == EVERYTHING or (queues and all(fnmatchcase(one, glob) for one in queues)):
-                return place
-        return None
+        return find_place(self.channel.items(), queues)
 
 
 def _off_is_none(value: object) -> object:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from jobs_maint.actions.actor import QueueScope, Role
 from jobs_maint.actions.base import Action, spell
@@ -23,8 +23,11 @@ __all__ = [
     "Pause",
     "TakeIncident",
     "WatchIncidents",
+    "find_place",
     "read_incident_name",
 ]
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"#?[iI][-\u2010-\u2015]?(?P<number>[1-9][0-9]{0,17})")
 
@@ -78,11 +81,15 @@ class Limits:
     places: tuple[tuple[str, str], ...] = ()
 
     def find_place(self, queues: Sequence[str]) -> str:
-        """Of the first glob that fits all of these queues; of "*" where none are named."""
-        for glob, place in self.places:
-            if glob == "*" or (queues and all(map(QueueScope((glob,)).covers, queues))):
-                return place
-        return ""
+        return find_place(self.places, queues) or ""
+
+
+def find_place(places: Iterable[tuple[str, T]], queues: Sequence[str]) -> T | None:
+    """Of the first glob that fits all of these queues; of "*" where none are named."""
+    for glob, place in places:
+        if glob == "*" or (queues and all(map(QueueScope((glob,)).covers, queues))):
+            return place
+    return None
 
 
 @dataclass(frozen=True, slots=True)

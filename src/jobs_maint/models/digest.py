@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from jobs_maint.models.base import Report
-from jobs_maint.models.failures import ErrorGroup
+from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
 from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
 
@@ -91,6 +91,4 @@ class DigestReport(Report):
         return bool(ended or self.running)
 
     def has_stopped(self, last: datetime) -> bool:
-        """Whether a failure at `last` is so long before the end that it is worth saying."""
-        span = self.until - self.since
-        return self.until - last >= max(timedelta(minutes=5), span / 12)
+        return has_stopped(last, self.until, self.until - self.since)

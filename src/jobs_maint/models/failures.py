@@ -16,6 +16,7 @@ __all__ = [
     "FailedJobsReport",
     "GroupReport",
     "Remembered",
+    "has_stopped",
     "say_settled",
 ]
 
@@ -181,6 +182,11 @@ class ErrorGroup(Remembered):
         return _say_messages(self.messages, self.message)
 
 
+def has_stopped(last: datetime, until: datetime, span: timedelta) -> bool:
+    """Whether a failure at `last` is so long before the end of the span that it is worth saying."""
+    return until - last >= max(timedelta(minutes=5), span / 12)
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorsReport(Report):
     """Failure groups of a span, largest first; totals add up with what is not shown."""
@@ -201,6 +207,9 @@ class ErrorsReport(Report):
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
+
+    def has_stopped(self, last: datetime) -> bool:
+        return has_stopped(last, self.until or self.as_of, timedelta(seconds=self.since_seconds))
 
     @property
     def look_back(self) -> timedelta:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from jobs_maint.models.base import Report
 
 __all__ = [
+    "MOST_MISSED",
     "Condition",
     "HistoryEntry",
     "Incident",
@@ -46,6 +47,8 @@ class IncidentKind(StrEnum):
     RECORDER_SILENT = "recorder_silent"
 
 
+MOST_MISSED = 50
+"""Runs of a periodic task that were missed are not counted beyond."""
 _NOT_AN_AGE = {
     IncidentKind.QUEUE_BEHIND,
     IncidentKind.FAILURES_HIGH,
@@ -167,6 +170,9 @@ class Incident:
             self.facts,
             self.worst,
         )
+
+    def is_open_at(self, at: datetime) -> bool:
+        return self.resolved_at is None or self.resolved_at > at
 
     @property
     def is_merged(self) -> bool:

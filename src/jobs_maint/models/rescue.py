@@ -63,6 +63,10 @@ class WorkerView:
     late: bool = False
     """It is live still, but a beat of it is missing."""
 
+    @property
+    def state(self) -> str:
+        return "silent" if not self.live else "late" if self.late else "live"
+
 
 @dataclass(frozen=True, slots=True)
 class WorkersReport(Report):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
-from jobs_maint.models import Condition, Incident, IncidentKind, Why
+from jobs_maint.models import MOST_MISSED, Condition, Incident, IncidentKind, Why
 from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
@@ -53,7 +53,7 @@ def is_good(kind: IncidentKind, why: Why) -> bool:
 def say_incident(one: Incident, until: datetime) -> str:
     """`I-7, 02:10 to 02:51 UTC: no worker was alive`, as a digest that ends at `until` says it."""
     begin, ended = _clock(one.since, until), one.resolved_at
-    if ended is None or ended > until:
+    if ended is None or one.is_open_at(until):
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         return f"{one.name} since {begin} UTC: {say_within(one)}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
@@ -125,8 +125,6 @@ def list_parts(incident: Incident) -> list[Condition]:
 
 MOST_COUNTED = 1_000
 """Jobs of a queue that wait are not counted beyond."""
-MOST_MISSED = 50
-"""Nor are runs of a periodic task."""
 
 
 def _count_waiting(jobs: int) -> str:

@@ -18,7 +18,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     span = format_age(report.until - report.since)
     there, until = report.incidents, report.until
-    now = [one for one in there if one.resolved_at is None or one.resolved_at > until]
+    now = [one for one in there if one.is_open_at(until)]
     for incident in now:
         page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
     level = judge_failures(report.failed, report.succeeded)

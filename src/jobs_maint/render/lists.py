@@ -99,10 +99,6 @@ def _due(job: StuckJob) -> str:
     return f"acts {format_wait(job.due_in_seconds)}"
 
 
-def _state(worker: WorkerView) -> str:
-    return "silent" if not worker.live else "late" if worker.late else "live"
-
-
 def render_workers(report: WorkersReport, page: Page) -> None:
     # The silent ones first, then those that may be dead.
     workers = sorted(report.workers, key=lambda worker: (worker.live, not worker.late))
@@ -125,7 +121,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     page.line()
     columns = [
         Column("Worker", [str(worker.worker_id) for worker in workers], right=True),
-        Column("State", [_state(worker) for worker in workers]),
+        Column("State", [worker.state for worker in workers]),
         Column("Where", [_where(worker) for worker in workers], may_shrink=True),
         Column("Queues", [_queues(worker) for worker in workers], 2, may_shrink=True),
         Column("Seen", [f"{format_age(worker.seen_seconds)} ago" for worker in workers], 1),

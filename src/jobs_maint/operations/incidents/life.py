@@ -27,8 +27,7 @@ class Look:
     """What one pass saw.
 
     `end`: why what is not there any more is over; None: it goes on. `update`: it with what is known
-    of it at its end. `place`: where incidents of
-    these queues are told.
+    of it at its end. `place`: where incidents of these queues are told.
     """
 
     now: datetime

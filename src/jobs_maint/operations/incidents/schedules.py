@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from jobs_maint.actions import Limits
-from jobs_maint.crons import find_last_tick
-from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Measured, Memory, Tick
+from jobs_maint.crons import count_ticks, find_last_tick
+from jobs_maint.models import MOST_MISSED, Condition, IncidentKind
+from jobs_maint.operations.incidents.measured import Measured, Memory
 
 __all__ = ["find_unsettled", "is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
 
 TICK_GRACE = timedelta(minutes=10)
 """Procrastinate makes up for a tick that is no later than that, as after a deploy."""
-MOST_MISSED = 50
 GRACE = {"rescue": timedelta(minutes=10), "purge": timedelta(minutes=90)}
 """The rescue waits for its turn in its queue; the purge may take long, too."""
 DIGEST_GRACE = timedelta(minutes=15)
@@ -56,23 +55,13 @@ def judge_ticks(measured: Measured) -> Iterator[Condition]:
         tick = find_last_tick(one.cron, "UTC", now - TICK_GRACE)
         missed = one.last is None or one.last < tick
         if missed and tick > one.known_since and not one.waits:
-            first, number = _find_first_missed(one, tick)
+            begin = max(one.last or one.known_since, one.known_since)
+            first, number = count_ticks(one.cron, begin, tick, MOST_MISSED)
             yield Condition(
                 IncidentKind.TICK_MISSED, one.name, (now - tick).total_seconds(),
                 TICK_GRACE.total_seconds(), first, (),
                 {"task": one.task, "cron": one.cron, "tick": tick.isoformat(), "missed": number},
             )  # fmt: skip
-
-
-def _find_first_missed(one: Tick, tick: datetime) -> tuple[datetime, int]:
-    """Of those up to `tick` that no start followed, and how many they are: up to MOST_MISSED."""
-    begin, missed = max(one.last or one.known_since, one.known_since), 1
-    while missed < MOST_MISSED:
-        before = find_last_tick(one.cron, "UTC", tick - timedelta(seconds=1))
-        if before <= begin:
-            break
-        tick, missed = before, missed + 1
-    return tick, missed
 
 
 def judge_maintenance(measured: Measured) -> Iterator[Condition]:

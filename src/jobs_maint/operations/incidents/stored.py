@@ -32,7 +32,6 @@ TEXTS = {"message", "error"}
 
 def read_incident(row: Mapping[str, Any]) -> Incident:
     parts = [*map(_read_condition, row["folded"])]
-    folded = tuple(one for one in parts if one.over_at is None)
     found = Incident(
         id=row["id"],
         kind=IncidentKind(row["kind"]),
@@ -47,7 +46,7 @@ def read_incident(row: Mapping[str, Any]) -> Incident:
         limit=row["value_limit"],
         queues=tuple(row["queues"]),
         facts=row["facts"],
-        folded=folded,
+        folded=tuple(one for one in parts if one.over_at is None),
         past=tuple(one for one in parts if one.over_at is not None),
         times=row["times"],
         flapping=row["times"] >= FLAPPING,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import psycopg
+
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.sql import load_queries
 
@@ -11,10 +13,19 @@ __all__ = ["find_unserved", "say_unserved"]
 
 
 async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tuple[str, ...]:
-    """A sentence where nobody would run the jobs that are put back into these queues."""
+    """A sentence where nobody would run the jobs that are put back into these queues.
+
+    Where that cannot be looked at, none: what it is said beside is worth more.
+    """
     if not count:
         return ()
-    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"], {})
+    try:
+        async with conn.transaction():
+            fleet = await fetch_one(conn, load_queries("workers")["get_listeners"], {})
+    except psycopg.Error:
+        if conn.closed:
+            raise
+        return ()
     listened = None if fleet["to_all"] else set(fleet["queues"])
     said = say_unserved(queues, count, live=fleet["live"], listened=listened)
     return (said,) if said else ()
