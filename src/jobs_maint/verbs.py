@@ -94,6 +94,8 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "worker_unknown": "their worker has no recorder, so its state is unknown",
         "not_permitted": "their queue is outside your grant",
         "held": "another session holds their rows",
+        "ended_otherwise": "they were cancelled, given up or failed since the preview",
+        "ran_again": "they ran again since the preview",
         "started_again": "they were started again since the preview",
     }
 )

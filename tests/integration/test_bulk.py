@@ -221,6 +221,47 @@ async def test_discard_refuses_what_is_not_failed(pool, make_job):
     assert [item.code for item in report.items] == ["discarded", "wrong_status"]
 
 
+@pytest.mark.parametrize("verb", [BulkVerb.RETRY, BulkVerb.DISCARD])
+async def test_jobs_that_ended_otherwise_since_the_preview_are_left_as_they_are(
+    pool, make_job, conn, verb
+):
+    alike = {"status": "failed", "queue": "email"}
+    same, given_up, ran, waits, aborted = [await make_job(**alike) for _ in range(5)]
+    shown = await preview(pool, verb, queue="email")
+    await ask(pool, DiscardJobs((given_up,)))
+    for job, status, more in (
+        (ran, "failed", 1), (waits, "todo", 0), (aborted, "aborted", 0)
+    ):  # fmt: skip
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s, attempts = attempts + %s WHERE id = %s",
+            (status, more, job),
+        )
+    report = await confirm(pool, shown)
+    left = {skip.code: (skip.count, skip.reason) for skip in report.skips}
+    assert report.done == 1
+    assert left["ran_again"] == (1, "it ran again after the preview; its error may be another now")
+    assert left["ended_otherwise"] == (2, "it was failed in the preview and is cancelled now")
+    assert left["wrong_status"][0] == 1
+    became = "todo" if verb is BulkVerb.RETRY else "cancelled"
+    assert await list_status(make_job, [same, given_up, ran, waits, aborted]) == [
+        became, "cancelled", "failed", "todo", "aborted",
+    ]  # fmt: skip
+
+
+async def test_a_confirmed_undo_leaves_what_was_cancelled_anew(pool, make_job, conn):
+    first, second = [await make_job(queue="email") for _ in range(2)]
+    await confirm(pool, await preview(pool, BulkVerb.CANCEL, queue="email"))
+    rows = await conn.execute("SELECT max(id) FROM jobs_maint_audit")
+    [(request,)] = await rows.fetchall()
+    shown = await preview(pool, statuses=BulkVerb.RETRY.statuses, request=request)
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET status = 'failed', attempts = 1 WHERE id = %s", (first,)
+    )
+    report = await confirm(pool, shown)
+    assert (report.done, [skip.code for skip in report.skips]) == (1, ["ended_otherwise"])
+    assert await list_status(make_job, [first, second]) == ["failed", "todo"]
+
+
 async def test_a_stop_between_two_batches_leaves_the_rest_and_says_so(pool, make_job, conn):
     await conn.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"

@@ -208,7 +208,8 @@ ADDED = {
 KINDS = set(REPORTS)
 VALUES = {
     "error", "worker_lost", "aborted", "null", "apply", "sql", "skipped", "done", "failed",
-    "put_back", "not_found", "wrong_status", "queueing_lock_taken", "cancel", "cancelled",
+    "put_back", "not_found", "wrong_status", "ended_otherwise", "ran_again",
+    "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
     "open", "resolved", "regressed", "ongoing", "quiet", *models.IncidentKind,

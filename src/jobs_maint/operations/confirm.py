@@ -27,6 +27,7 @@ from jobs_maint.operations.purge.turn import require_turn
 from jobs_maint.operations.rescue.confirmed import build_act
 from jobs_maint.operations.sets.batches import run_set
 from jobs_maint.operations.sets.frozen import use_selection
+from jobs_maint.operations.sets.seen import read_seen
 from jobs_maint.operations.sets.selecting import count_newer
 
 __all__ = ["HANDLERS"]
@@ -121,6 +122,7 @@ async def _run_bulk(
             audit_id=run.require_id(),
             reset_attempts=bool(taken["params"].get("reset_attempts")),
             scope=scope,
+            seen=read_seen(job_ids, taken["params"]),
             act=await build_act(call, taken, scope) if taken["verb"] == "rescue" else None,
             on_batch=on_batch,
         )

@@ -6,7 +6,7 @@
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
 -- was never deferred was imported.
 WITH found AS (
-    SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status,
+    SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status, j.attempts,
            j.status = 'cancelled' AND coalesce(j.scheduled_at > now(), false) AS later
     FROM procrastinate_jobs j
     WHERE j.status = ANY (%(statuses)s::procrastinate_job_status[])

@@ -52,7 +52,7 @@ ORDER BY n.failed_at, n.id;
 
 -- name: lock_jobs (ids)
 -- In id order: two acts on overlapping sets wait for each other instead of deadlocking.
-SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at
+SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at, attempts
 FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE;
 
 -- name: find_waiting_siblings (queueing_locks)

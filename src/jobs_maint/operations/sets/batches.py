@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from psycopg import errors as pg
 
@@ -15,9 +16,9 @@ from jobs_maint.database import STATEMENT_TIMEOUT, Conn, Pool, fetch_all, is_tim
 from jobs_maint.models import BulkReport, ItemOutcome, ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import Refusals
 from jobs_maint.operations.jobs.cancel import cancel_jobs, discard_jobs
-from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.jobs.retry import retry_jobs
 from jobs_maint.operations.sets.frozen import SAMPLE
+from jobs_maint.operations.sets.seen import Seen, leave_out
 from jobs_maint.sql import load_queries
 
 __all__ = ["Act", "OnBatch", "run_set"]
@@ -42,13 +43,15 @@ async def run_set(
     audit_id: int,
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
+    seen: Seen = MappingProxyType({}),
     act: Act | None = None,
     on_batch: OnBatch | None = None,
 ) -> BulkReport:
     """Act on exactly these jobs, oldest first; each batch is its own transaction.
 
-    `act` does a batch when the verb is not a BulkVerb. What a batch did is written to the audit in
-    the batch's own transaction, so that an interrupted run can still be undone.
+    `seen`: a job that has ended otherwise since is left as it is. `act` does a batch when the verb
+    is not a BulkVerb. What a batch did is written to the audit in the batch's own transaction, so
+    that an interrupted run can still be undone.
     """
     begun = time.monotonic()
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
@@ -70,13 +73,13 @@ async def run_set(
                 pool.connection() as conn,
                 transaction(conn, statement_timeout=patience),
             ):
-                ids, outside = await _leave_outside(conn, ids, scope)
+                ids, left = await leave_out(conn, ids, scope, seen)
                 items = await (
                     act(conn, ids)
                     if act is not None
                     else _act(conn, verb, ids, reset_attempts=reset_attempts, scope=scope)
                 )
-                items = [*items, *outside, *held]
+                items = [*items, *left, *held]
                 await _keep_items(conn, audit_id, items)
                 return items, on_batch is None or await on_batch(conn, looked, items)
 
@@ -121,27 +124,6 @@ async def run_set(
         stopped_by=await find_stopper(pool, audit_id) if stopped else "",
         became=groups[ItemOutcome.DONE],
     )
-
-
-async def _leave_outside(
-    conn: Conn, ids: Sequence[int], scope: QueueScope
-) -> tuple[Sequence[int], list[ItemResult]]:
-    """The jobs that the grant reaches now, and the others; all of them locked.
-
-    A grant may have been narrowed since the preview, and earlier batches are committed: a refusal
-    of the whole act would tell them as not done.
-    """
-    if scope.globs is None:
-        return ids, []
-    rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
-    reason = f"its queue is outside your grant ({', '.join(scope.globs)})"
-    outside = [
-        ItemResult(job_id, ItemOutcome.SKIPPED, "not_permitted", reason)
-        for job_id, row in rows.items()
-        if not scope.covers(row["queue_name"])
-    ]
-    left_out = {item.job_id for item in outside}
-    return [job_id for job_id in ids if job_id not in left_out], outside
 
 
 async def _act(

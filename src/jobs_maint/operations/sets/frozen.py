@@ -17,6 +17,7 @@ from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
 from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
@@ -61,6 +62,7 @@ async def freeze_set(
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
     job_ids, groups, running, later = await run_apart(lambda: _sum_up(rows), len(rows))
+    seen = await run_apart(lambda: keep_seen(verb, rows), len(rows))
     key = expires_at = None
     if rows:
         key, expires_at = await freeze_words(
@@ -76,6 +78,7 @@ async def freeze_set(
                 "remain": remain,
                 "left_out": [asdict(skip) for skip in left_out],
                 "filter": keep_filter(verb, wanted, remain),
+                **seen,
             },
         )
     warnings: tuple[str, ...] = ()
