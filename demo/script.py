@@ -231,7 +231,8 @@ async def digest_arrives(scene: Play) -> None:
 
     await scene.until("Slack accepted a digest and its window is closed", sent, seconds=45)
     messages = await scene.slack.messages(OPS, as_user=VIC)
-    digests = [m for m in messages if m.metadata and "digest" in str(m.metadata)]
+    heads = [m for m in messages if m.thread_ts in {None, m.ts}]
+    digests = [m for m in heads if m.metadata and "digest" in str(m.metadata)]
     scene.check("it stands in the channel", holds=digests and "failed" in digests[-1].text)
 
 

@@ -44,7 +44,7 @@ def test_within_the_second_before_a_tick_it_is_the_one_before(cron, every, zone,
     monkeypatch.setattr(crons, "_known_spans", lambda _cron, _zone: [])
     tick = datetime(2026, 3, 14, 12, tzinfo=UTC)
     span = timedelta(seconds=every)
-    for parts in range(-20, 20):
+    for parts in (-12, -10, -9, -5, -1, 0, 1, 12):
         at = tick + timedelta(milliseconds=100 * parts)
         assert find_last_tick(cron, zone, at) == (tick if at >= tick else tick - span), at
 

@@ -32,10 +32,15 @@ NOW = samples.NOW
 LARGEST = 2**63 - 1
 
 
+def some(number, text):
+    """Of long texts fewer, which fill a message as well."""
+    return number if len(text) < 10_000 else min(number, 4)
+
+
 def groups(text, number=30):
     return tuple(
         ErrorGroup(text, text, text, 40 - i, 3, "rising", True, NOW, NOW, LARGEST, (0,) * 11 + (9,))
-        for i in range(number)
+        for i in range(some(number, text))
     )
 
 
@@ -47,7 +52,7 @@ def errors(text):
 def stuck(text):
     jobs = tuple(
         replace(samples.stuck_job(LARGEST, "t", 900, 0.0), queue=text, task=text, worker=text)
-        for _ in range(100)
+        for _ in range(some(100, text))
     )
     return StuckReport(NOW, jobs, jobs, 3)
 
@@ -55,25 +60,28 @@ def stuck(text):
 def workers(text):
     jobs = stuck(text).stuck
     one = WorkerView(LARGEST, False, text, 7, (text,) * 50, False, 9.0, jobs)
-    return WorkersReport(NOW, (one,) * 150)
+    return WorkersReport(NOW, (one,) * some(150, text))
 
 
 def audit(text):
     actors = (f"slack:{text}", f"task:{text}", text, "slack:U0ANA")
     entries = tuple(
-        AuditEntry(LARGEST, NOW, actor, text, text, {text: 5}, text, 9.0) for actor in actors * 20
+        AuditEntry(LARGEST, NOW, actor, text, text, {text: 5}, text, 9.0)
+        for actor in actors * (some(80, text) // 4)
     )
     return AuditReport(NOW, entries, 1_000, 3600.0, text)
 
 
 def doctor(text):
-    return DoctorReport(NOW, tuple(Finding(f"{text}{i}", "error", text, text) for i in range(40)))
+    return DoctorReport(
+        NOW, tuple(Finding(f"{text}{i}", "error", text, text) for i in range(some(40, text)))
+    )
 
 
 def rescue(text):
     item = ItemResult(LARGEST, ItemOutcome.DONE, "put_back", text, text, text)
     broken = replace(item, outcome=ItemOutcome.FAILED, code="error")
-    return RescueReport((item, broken) * 250, 3, 0.2)
+    return RescueReport((item, broken) * some(250, text), 3, 0.2)
 
 
 def digest(text):

@@ -35,12 +35,17 @@ MOST_ROWS = 60
 
 def measure(value: Any) -> int:
     """Characters that Slack counts: every text in the blocks."""
-    if isinstance(value, dict):
-        own = sum(
-            len(value[key]) for key in ("text", "fallback") if isinstance(value.get(key), str)
-        )
-        return own + sum(measure(inner) for inner in value.values())
-    return sum(map(measure, value)) if isinstance(value, (list, tuple)) else 0
+    if isinstance(value, (list, tuple)):
+        return sum(map(measure, value))
+    if not isinstance(value, dict):
+        return 0
+    characters = 0
+    for key, inner in value.items():
+        if not isinstance(inner, str):
+            characters += measure(inner)
+        elif key in {"text", "fallback"}:
+            characters += len(inner)
+    return characters
 
 
 def pack(
@@ -64,10 +69,9 @@ def pack(
     shown: list[Part] = []
     left = 0
     for i, item in enumerate(items):
-        if not room.fits(item):
+        if not room.try_to_take(item):
             left = len(items) - i
             break
-        room.take(item)
         shown.extend(item)
     if more and (left or beyond):
         shown.append(more(left + beyond))
@@ -158,10 +162,12 @@ def cut_pages(
     pages: list[range] = []
     start = 0
     for i, item in enumerate(items):
-        if i > start and (i - start == per_page or not left.fits(item)):
+        if i > start and i - start < per_page and left.try_to_take(item):
+            continue
+        if i > start:
             pages.append(range(start, i))
             start, left = i, room.copy()
-        left.take(whole[i] if i == start else item)
+        left.take(whole[i])
     return [*pages, range(start, len(items))]
 
 
@@ -183,19 +189,17 @@ class _Room:
         self.characters = MOST_CHARACTERS
         self.text = MOST_TEXT
 
-    def _size(self, parts: Sequence[Part]) -> tuple[int, int, int]:
-        return (
-            sum(len(part.blocks) for part in parts),
-            sum(measure(part.blocks) for part in parts),
-            sum(len(part.text) + 1 for part in parts),
-        )
-
-    def fits(self, parts: Sequence[Part]) -> bool:
-        blocks, characters, text = self._size(parts)
-        return blocks <= self.blocks and characters <= self.characters and text <= self.text
-
     def take(self, parts: Sequence[Part]) -> None:
-        blocks, characters, text = self._size(parts)
-        self.blocks -= blocks
-        self.characters -= characters
-        self.text -= text
+        for part in parts:
+            self.blocks -= len(part.blocks)
+            self.characters -= measure(part.blocks)
+            self.text -= len(part.text) + 1
+
+    def try_to_take(self, parts: Sequence[Part]) -> bool:
+        """Whether there was room; else nothing is taken."""
+        left = self.copy()
+        left.take(parts)
+        if min(left.blocks, left.characters, left.text) < 0:
+            return False
+        self.blocks, self.characters, self.text = left.blocks, left.characters, left.text
+        return True

@@ -138,12 +138,14 @@ def _spans(line: Line) -> list[Span]:
 
 def _section(lines: Sequence[Line]) -> tuple[Block, str]:
     elements: list[Block] = []
+    texts = []
     for i, line in enumerate(lines):
         if i:
             elements.append({"type": "text", "text": "\n"})
-        elements += [span.rich for span in _spans(line)]
-    text = "\n".join("".join(span.text for span in _spans(line)) for line in lines)
-    return {"type": "rich_text_section", "elements": elements}, text
+        spans = _spans(line)
+        elements += [span.rich for span in spans]
+        texts.append("".join(span.text for span in spans))
+    return {"type": "rich_text_section", "elements": elements}, "\n".join(texts)
 
 
 def paragraph(*lines: Line, pre: str = "") -> Part:
