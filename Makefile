@@ -55,8 +55,8 @@ contracts: $(SYNCED) ## import-linter: which layer may import which
 tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
 	$(BIN)/pytest -m "not soak and not environments" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-environments: $(SYNCED) ## Containers and the ends of the version ranges, where the tools are there
-	$(BIN)/pytest -m environments $(PYTEST_ARGS)
+environments: $(SYNCED) ## The demo, the tutorial, containers, the ends of the version ranges
+	$(BIN)/pytest -m environments -n 2 $(PYTEST_ARGS)
 
 bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
 	@test -f benchmarks/__main__.py || { echo "make bench: there are no benchmarks yet (benchmarks/__main__.py is missing)" >&2; exit 2; }

@@ -111,6 +111,7 @@ def start_demo(tmp_path):
         demo.close()
 
 
+@pytest.mark.environments
 def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
     demo = start_demo("--script")
     demo.wait_until_it_says("all jobs have run, some failed")
@@ -122,6 +123,7 @@ def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
     assert all(len(line) <= 80 for line in demo.output.splitlines())
 
 
+@pytest.mark.environments
 def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_demo):
     demo = start_demo("--terminal")
     demo.wait_until_it_says("Ctrl-C or Ctrl-D")
@@ -244,6 +246,7 @@ async def use_page(url):
         await stop_a_long_act(slack)
 
 
+@pytest.mark.environments
 def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until_ctrl_c(start_demo):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

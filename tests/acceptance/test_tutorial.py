@@ -98,6 +98,7 @@ def terminals(tmp_path):
     opened.end_all()
 
 
+@pytest.mark.environments
 async def test_a_reader_who_does_all_of_it_retries_three_jobs_and_gets_a_digest(terminals):
     blocks = read_blocks(PAGE)
     assert {block.language for block in blocks} == {"bash", "console", "python"}
