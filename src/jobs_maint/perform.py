@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -19,15 +20,18 @@ from jobs_maint.database import (
     explain_lack,
     mapped_errors,
     note_why_not_connected,
+    noted_standby,
 )
 from jobs_maint.errors import (
     AlreadyRunning,
     InvalidRequest,
+    JobNotFound,
     JobsMaintError,
     NotPermitted,
     SelectionExpired,
 )
 from jobs_maint.events import emit
+from jobs_maint.models import Report, say_standby
 from jobs_maint.operations import confirm
 from jobs_maint.operations.audit import perform as audit_trail
 from jobs_maint.operations.digest import perform as digest
@@ -86,16 +90,21 @@ async def perform(
         raise InvalidRequest(f"{action.word} is not available here; see help")
     begun = time.monotonic()
     call: Call[Any] | None = None
-    with mapped_errors():
+    with mapped_errors(), noted_standby() as standby:
         try:
             scope = permit(actor, action)
             if pool is None and not isinstance(action, ShowSchemaSql):
                 raise InvalidRequest(f"{action.word} needs the jobs database")  # noqa: TRY301
             # ShowSchemaSql needs no database.
             call = Call(cast("Pool", pool), actor, action, scope, settings, watch or Watch())
-            return cast("R", await handler(call))
+            result = await handler(call)
+            if standby.lag_seconds is not None and isinstance(result, Report):
+                result = replace(result, standby_lag_seconds=standby.lag_seconds)
+            return cast("R", result)
         except Exception as exc:
             told = await _explain(pool, exc)
+            if standby.lag_seconds is not None and isinstance(exc, JobNotFound | InvalidRequest):
+                exc.args = (f"{str(exc).rstrip('.')}. {say_standby(standby.lag_seconds)}",)
             if call is None or not call.audited:
                 await _audit_raised(pool, actor, action, told, begun)
             if told is exc:

@@ -353,13 +353,6 @@ def test_the_verdict_says_the_worst_with_its_number(report, level, headline):
     assert (verdict.level, verdict.headline) == (level, headline)
 
 
-def test_a_standby_says_how_old_what_it_has_seen_is():
-    there = replace(STATS, standby_lag_seconds=55.0)
-    told = "This is a standby: the last change that it has seen is 55 s old."
-    assert build_verdict(there).second_line.endswith(told)
-    assert "standby" not in build_verdict(STATS).second_line
-
-
 def test_the_second_line_says_what_is_fine():
     assert build_verdict(STATS).second_line == (
         "The other 2 queues keep up. 2 of 3 workers live. 5,923 jobs done in the last 24 hours."

@@ -72,6 +72,7 @@ def test_the_json_has_every_check_also_the_fine_ones():
     report = DoctorReport(NOW, (Finding("schema", "error", "Old.", "Apply."), FINE))
     assert json.loads(render_json(report)) == {
         "kind": "doctor",
+        "standby_lag_seconds": None,
         "as_of": "2026-07-01T03:12:00Z",
         "findings": [
             {"check": "schema", "level": "error", "sentence": "Old.", "fix": "Apply.", "title": ""},

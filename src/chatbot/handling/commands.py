@@ -29,6 +29,7 @@ from chatbot.handling.used_words import add_what_follows
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
     add_note,
+    add_standby,
     render_acts,
     render_details,
     render_note,
@@ -272,5 +273,6 @@ class Answers:
         if obstacle is not None:
             return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
         runbooks = self._services.settings.runbooks
-        shared = add_note(render_details(job, runbooks=runbooks), "shared by ", user(request.user))
+        shown = add_standby(render_details(job, runbooks=runbooks), job)
+        shared = add_note(shown, "shared by ", user(request.user))
         return Answer(shared, private=False)

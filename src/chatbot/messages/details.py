@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+from chatbot.messages.errors import add_standby
 from chatbot.messages.message import Block, Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -72,7 +73,7 @@ def render_details_view(job: JobDetails, *, channel: str, runbooks: Runbooks = N
     words = GetJob(job.job_id).words()
     clicks = [*_clicks(job), *offer_runbook(runbooks, job.task, job.queue)]
     return {
-        **_frame(job.job_id, list(pack(_parts(job, clicks)).blocks)),
+        **_frame(job.job_id, add_standby(pack(_parts(job, clicks)), job).blocks),
         "submit": {"type": "plain_text", "text": "Share here"},
         "private_metadata": json.dumps({"words": words, "channel": channel}),
     }

@@ -16,8 +16,16 @@ from jobs_maint.errors import (
     SelectionExpired,
     WrongJobStatus,
 )
+from jobs_maint.models import Report, say_standby
 
-__all__ = ["add_note", "render_error", "render_note", "render_stopped", "render_unexpected"]
+__all__ = [
+    "add_note",
+    "add_standby",
+    "render_error",
+    "render_note",
+    "render_stopped",
+    "render_unexpected",
+]
 
 _CHANGED_NOTHING = (
     InvalidRequest,
@@ -79,3 +87,9 @@ def add_note(message: Message, *line: Span | str) -> Message:
     # A table is drawn at the bottom wherever it stands.
     text, blocks = f"{message.text}\n{note.text}", [*message.blocks, *note.blocks]
     return replace(message, text=text, blocks=blocks)
+
+
+def add_standby(message: Message, report: Report) -> Message:
+    """What was read on a standby says how old it is."""
+    lag = report.standby_lag_seconds
+    return message if lag is None else add_note(message, say_standby(lag))

@@ -46,7 +46,7 @@ def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
         told.append(note.text)
         left = [element for element in block["elements"] if not _runs(element, marks)]
         blocks += note.blocks
-        if left and len(message.blocks) + len(told) <= MOST_BLOCKS + 2:
+        if left and len(message.blocks) + len(told) <= MOST_BLOCKS + 3:
             blocks.append({**block, "elements": left})
     if not told:
         return message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from chatbot.messages.errors import add_standby
 from chatbot.messages.message import Message, Messages, Wanted
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from jobs_maint.registry import collect
@@ -31,4 +32,5 @@ def render_result(
     render = list_messages().get(type(result))
     if render is None:
         raise TypeError(f"no message for a {type(result).__name__}")
-    return render(result, Wanted(command, by, page, dry_run, runbooks))
+    message = render(result, Wanted(command, by, page, dry_run, runbooks))
+    return add_standby(message, result)

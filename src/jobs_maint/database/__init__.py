@@ -21,6 +21,7 @@ from jobs_maint.database.lacking import (
     require_usage,
 )
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.standby import noted_standby
 from jobs_maint.database.transactions import (
     Conn,
     describe_session,
@@ -60,6 +61,7 @@ __all__ = [
     "note_holders",
     "note_timeout",
     "note_why_not_connected",
+    "noted_standby",
     "open_pool",
     "parse_url",
     "require_usage",

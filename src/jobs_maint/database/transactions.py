@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
 from jobs_maint.sql import load_queries
 
@@ -95,9 +96,9 @@ async def _limit(
     await conn.execute(
         f"SET TRANSACTION ISOLATION LEVEL {level}; SET CONSTRAINTS ALL IMMEDIATE", prepare=False
     )
-    # As tuples: the team's row factory may not take five columns of one name.
-    await conn.cursor(row_factory=tuple_row).execute(
-        "SELECT set_config('lock_timeout', %s, true),"
+    # As tuples: the team's row factory may not take columns of one name.
+    cursor = await conn.cursor(row_factory=tuple_row).execute(
+        f"SELECT {LAG}, set_config('lock_timeout', %s, true),"
         " set_config('statement_timeout', %s, true),"
         " set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
         " set_config('client_encoding', %s, true),"
@@ -112,6 +113,8 @@ async def _limit(
         (_milliseconds(lock_timeout), _milliseconds(statement_timeout), CLIENT_ENCODING),
         prepare=False,
     )
+    row = await cursor.fetchone()
+    note_lag(row[0] if row else None)
 
 
 async def limit_lock_waits(conn: Conn, span: timedelta) -> None:

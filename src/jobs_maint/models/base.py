@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-__all__ = ["Report"]
+from jobs_maint.durations import format_age
+
+__all__ = ["Report", "say_standby"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The frozen answer of one action; `kind` names it in JSON (`docs/reference/json.md`)."""
 
     __slots__ = ()
     kind: ClassVar[str]
 
+    standby_lag_seconds: float | None = None
+    """Age of the last change that the standby has seen; None on a primary. Set by `perform`."""
+
     def computed(self) -> dict[str, Any]:
         """What JSON shows besides the fields: numbers that follow from them."""
         return {}
+
+
+def say_standby(lag_seconds: float) -> str:
+    age = format_age(lag_seconds)
+    return f"This is a standby: the last change that it has seen is {age} old."

@@ -78,5 +78,3 @@ class StatsReport(Report):
     retried_since: int = 0
     """How many of them were put back since."""
     discarded_since: int = 0
-    standby_lag_seconds: float | None = None
-    """Age of the last change that the standby has seen; None on a primary."""

@@ -13,12 +13,20 @@ from jobs_maint.models import Report
 
 __all__ = ["build_data", "render_json"]
 
+LAG = "standby_lag_seconds"
+"""Of the whole answer, not of one that is a part of it."""
+
 
 def build_data(result: object) -> dict[str, Any]:
     """Plain dicts, lists, texts and numbers; times are ISO 8601 in UTC with Z, spans seconds."""
     if not isinstance(result, Report):
         raise TypeError(f"no shape is documented for {type(result).__name__}")
-    return {"kind": result.kind, **_plain(result), **result.computed()}
+    return {
+        "kind": result.kind,
+        **_plain(result),
+        **result.computed(),
+        LAG: result.standby_lag_seconds,
+    }
 
 
 def render_json(result: object) -> str:
@@ -28,7 +36,8 @@ def render_json(result: object) -> str:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        names = (field.name for field in fields(value) if field.name != LAG)
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from jobs_maint.models import Report, SchemaReport
+from jobs_maint.models import Report, SchemaReport, say_standby
 from jobs_maint.registry import collect
 from jobs_maint.render.page import Page, Pages
 
@@ -20,9 +20,11 @@ def list_pages() -> Pages:
 def render_result(result: object, *, width: int, styled: bool) -> str:
     if isinstance(result, SchemaReport) and result.sql is not None:
         return result.sql.rstrip("\n")
-    render = list_pages().get(type(result)) if isinstance(result, Report) else None
-    if render is None:
+    if not isinstance(result, Report) or (render := list_pages().get(type(result))) is None:
         raise TypeError(f"no page is made of {type(result).__name__}")
     page = Page(width, styled=styled)
     render(result, page)
+    if result.standby_lag_seconds is not None:
+        page.line()
+        page.line(say_standby(result.standby_lag_seconds), "yellow")
     return page.text()

@@ -196,10 +196,6 @@ def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance:
     if bad_maintenance:
         names = ", ".join(task.rsplit(":", 1)[-1] for task in bad_maintenance)
         parts.append(f"The last run of {names} failed.")
-    if (lag := report.standby_lag_seconds) is not None:
-        parts.append(
-            f"This is a standby: the last change that it has seen is {format_age(lag)} old."
-        )
     return " ".join(parts)
 
 

@@ -216,9 +216,3 @@ CROSS JOIN LATERAL (
 ) AS j
 JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
 ORDER BY task.task_name, e.at DESC;
-
--- name: find_lag
--- Of a standby, the age in seconds of the last change that it has seen; null on a primary.
-SELECT CASE WHEN pg_is_in_recovery()
-            THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
-       END::float8 AS seconds;

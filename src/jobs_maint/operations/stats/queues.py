@@ -62,7 +62,6 @@ async def get_stats(
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
-    lag = await fetch_one(conn, queries["find_lag"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
     if not only_lately:
         for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
@@ -74,7 +73,6 @@ async def get_stats(
         workers=WorkerCounts(workers["live"], workers["silent"]),
         maintenance=tuple(MaintenanceRun(**row) for row in runs),
         hidden_queues=len(found) - len(visible),
-        standby_lag_seconds=lag["seconds"],
         queue=queue,
         estimated={
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
