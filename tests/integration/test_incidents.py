@@ -197,10 +197,14 @@ async def test_our_own_jobs_are_missed_where_no_worker_listens_to_their_queue(
     await listen(conn, worker, "email")
     await make_job(queue="maintenance", task="jobs_maint:purge_finished_jobs",
                    deferred_ago=minutes(2))  # fmt: skip
-    assert await opened(pool) == {("no_worker", "maintenance"): set()}
+    rescue = {"queue": "maintenance", "task": "jobs_maint:rescue_stalled_jobs"}
+    await make_job(status="succeeded", finished_ago=hours(2), **rescue)
+    late = {("maintenance_overdue", "rescue")}
+    assert await opened(pool) == {("no_worker", "maintenance"): late}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     assert one.facts["waiting"] == 1
     await listen(conn, worker, "maintenance", "email")
+    await make_job(status="succeeded", **rescue)
     assert await over(pool)
 
 

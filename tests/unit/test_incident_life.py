@@ -20,6 +20,11 @@ def bad(kind, subject="", value=900.0, *, limit=900.0, since=None, queues=None, 
     return Condition(kind, subject, value, limit, since, named, facts)
 
 
+OVERDUE = IncidentKind.MAINTENANCE_OVERDUE
+OWN_IDLE = bad(NO_WORKER, "ours", queues=("ours",), own=True)
+RESCUE, DIGEST = bad(OVERDUE, "rescue"), bad(IncidentKind.DIGEST_OVERDUE, "ops")
+
+
 def steps(watch):
     return [one.what for one in watch.all[1].incident.history]
 
@@ -157,6 +162,21 @@ def test_a_cause_is_not_waited_for_when_what_it_leads_to_was_seen_twice(watch):
         (bad(FAILURES, "email"), bad(GROUP, "E-1", queues=("email",)), True),
         (bad(FAILURES, "email"), bad(GROUP, "E-1", queues=("web",)), False),
         (bad(BEHIND, "email"), bad(STUCK), False),
+        (OWN_IDLE, RESCUE, True),
+        (OWN_IDLE, DIGEST, True),
+        (OWN_IDLE, bad(STUCK), True),
+        (OWN_IDLE, bad(TICK, "app.tick"), False),
+        (OWN_IDLE, replace(RESCUE, facts={"job_id": 7}), False),
+        (OWN_IDLE, replace(DIGEST, facts={"error": "Slack is away"}), False),
+        (bad(NO_WORKER, "email", queues=("email",)), RESCUE, False),
+        (bad(BEHIND, "ours", own=True), RESCUE, True),
+        (bad(BEHIND, "ours", own=True), bad(STUCK), False),
+        (RESCUE, DIGEST, True),
+        (replace(RESCUE, facts={"job_id": 7}), DIGEST, False),
+        (bad(OVERDUE, "purge"), DIGEST, False),
+        (bad(STUCK, job_ids=[7, 8]), bad(BEHIND, "email", holder=8), True),
+        (bad(STUCK, job_ids=[7, 8]), bad(BEHIND, "email", holder=9), False),
+        (bad(STUCK, job_ids=[7, 8]), bad(BEHIND, "email"), False),
     ],
     ids=str,
 )

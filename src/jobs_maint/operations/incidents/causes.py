@@ -37,16 +37,49 @@ def rank(condition: Condition) -> tuple[int, bool, float, str]:
     )
 
 
+_OURS = {IncidentKind.MAINTENANCE_OVERDUE, IncidentKind.DIGEST_OVERDUE}
+
+
 def absorbs(cause: Condition, other: Condition) -> bool:
-    """Whether `other` follows from `cause`. A part of the whole does too."""
+    """Whether `other` follows from `cause`. A part of the whole does too.
+
+    No worker lives: queues fall behind, jobs stay stuck, nothing periodic runs. Of one queue: it
+    falls behind. Where that is the queue of our own tasks, or they wait there behind others: those
+    that were not tried are overdue; without a rescue jobs stay stuck. A stuck job that holds a
+    lock: the queue waits. Many failures of a queue: the errors in it.
+    """
     if other.kind is IncidentKind.DIGEST_OVERDUE and other.facts.get("error"):
         return False  # a worker tried, and Slack did not take it
-    if cause.kind is IncidentKind.NO_WORKER and other.kind in _NEED_A_WORKER:
-        return not cause.subject or not set(cause.queues).isdisjoint(other.queues)
-    if cause.kind is other.kind:
-        return cause.subject == "" != other.subject
-    if cause.kind is IncidentKind.MAINTENANCE_OVERDUE:
-        return cause.subject == "rescue" and other.kind is IncidentKind.JOBS_STUCK
-    if cause.kind is IncidentKind.FAILURES_HIGH:
-        return other.kind is IncidentKind.GROUP and cause.queues[0] in other.queues
+    match cause.kind:
+        case IncidentKind.NO_WORKER if not cause.subject:
+            return other.kind in _NEED_A_WORKER or other.kind is cause.kind
+        case IncidentKind.NO_WORKER:
+            return _is_idle(cause, other) or (
+                other.kind in _NEED_A_WORKER and not set(cause.queues).isdisjoint(other.queues)
+            )
+        case IncidentKind.QUEUE_BEHIND:
+            return _is_idle(cause, other)
+        case IncidentKind.MAINTENANCE_OVERDUE if cause.subject == "rescue":
+            is_same = other.kind in _OURS and _was_not_tried(cause) and _was_not_tried(other)
+            return other.kind is IncidentKind.JOBS_STUCK or (is_same and other.key != cause.key)
+        case IncidentKind.JOBS_STUCK:
+            holder = other.facts.get("holder")
+            is_locked = other.kind is IncidentKind.QUEUE_BEHIND and holder is not None
+            return is_locked and holder in cause.facts.get("job_ids", ())
+        case IncidentKind.FAILURES_HIGH:
+            return other.kind is IncidentKind.GROUP and cause.queues[0] in other.queues
     return False
+
+
+def _is_idle(queue: Condition, other: Condition) -> bool:
+    """Whether it is the queue of our own tasks, and the other one of those that never began."""
+    if not queue.facts.get("own"):
+        return False
+    if queue.kind is IncidentKind.NO_WORKER and other.kind is IncidentKind.JOBS_STUCK:
+        return True
+    return other.kind in _OURS and _was_not_tried(other)
+
+
+def _was_not_tried(own: Condition) -> bool:
+    """A run that failed has a reason of its own."""
+    return own.facts.get("job_id") is None and not own.facts.get("error")

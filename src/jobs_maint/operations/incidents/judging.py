@@ -77,7 +77,7 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
             yield Condition(
                 kind, _name(one.queue), seconds, limits.no_worker, one.since, (one.queue,),
                 {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
-                 "task": one.task},
+                 "task": one.task, **_tell_own(one, measured)},
             )  # fmt: skip
 
 
@@ -91,8 +91,13 @@ def _judge_queues(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 IncidentKind.QUEUE_BEHIND, _name(one.queue), seconds, limit, one.since,
                 (one.queue,),
                 {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
-                 "task": one.task, "has_worker": fleet.has_worker(one.queue), **_tell_lock(one)},
+                 "task": one.task, "has_worker": fleet.has_worker(one.queue),
+                 **_tell_own(one, measured), **_tell_lock(one)},
             )  # fmt: skip
+
+
+def _tell_own(one: Ready, measured: Measured) -> dict[str, Any]:
+    return {"own": True} if one.queue == measured.own_queue else {}
 
 
 def _tell_lock(one: Ready) -> dict[str, Any]:

@@ -36,7 +36,7 @@ async def look(
     conn: Conn, limits: Limits, settings: MaintSettings
 ) -> tuple[m.Measured, dict[IncidentKind, str]]:
     """What is, and why some kinds could not be looked at."""
-    measured = m.Measured(await get_time(conn))
+    measured = m.Measured(await get_time(conn), settings.queue)
     now = measured.now
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(

@@ -178,11 +178,13 @@ class Memory:
 class Measured:
     """`waiting`: ready jobs of queues that are behind or no worker listens to, up to 1,000 each.
 
-    `uncollected`: there are failures that the groups do not count yet. `crons_known`: a live worker
-    has told its periodic tasks. `reporting`: recorders that beat.
+    `own_queue`: that of our own tasks. `uncollected`: there are failures that the groups do not
+    count yet. `crons_known`: a live worker has told its periodic tasks. `reporting`:
+    recorders that beat.
     """
 
     now: datetime
+    own_queue: str = ""
     fleet: Fleet = Fleet()
     waiting: Mapping[str, int] = field(default_factory=dict)
     ready: tuple[Ready, ...] = ()
