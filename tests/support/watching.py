@@ -148,7 +148,7 @@ class Team:
             failures.append(m.Failures(queue.name, queue.failed, usual, queue.ended))
         ticks = [m.Tick(task, "", cron, self.begun, self.ticks[task], False)
                  for task, cron in CRONS.items()]  # fmt: skip
-        digests = [m.Digest(name, tick - timedelta(seconds=30), None)
+        digests = [m.Digest(name, tick - timedelta(seconds=30), tick, None)
                    for name, tick in self.digests.items()]  # fmt: skip
         recorders = [m.SilentRecorder(7, "web-1", 12, self.recorder_at)] * bool(self.recorder_at)
         return m.Measured(

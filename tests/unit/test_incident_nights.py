@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 from tests.support.watching import NIGHT, PASS, Team, Watch
 
+from jobs_maint.actions import DigestPlan, Limits
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import measured as m
+from jobs_maint.operations.incidents.schedules import judge_digests
 
 MINUTE = timedelta(minutes=1)
 
@@ -152,6 +154,26 @@ def live_through(fault, seed):
 def test_every_fault_is_one_incident_noticed_at_once_and_over_when_it_is_mended(fault):
     for seed in range(3):
         live_through(fault, seed)
+
+
+@pytest.mark.parametrize("minutes", [5, 10, 20, 60])
+@pytest.mark.parametrize("held", [0.5, 10.5])
+def test_a_digest_is_overdue_a_quarter_of_an_hour_after_its_time_also_after_a_held_one(
+    minutes, held
+):
+    """A window may end ten minutes before it is sent, for failures that are not stored yet."""
+    sent_at = NIGHT + timedelta(seconds=5)
+    digest = m.Digest("team", NIGHT - held * MINUTE, sent_at, None)
+    limits = Limits(
+        digests=(DigestPlan("team", f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"),)
+    )
+    due = NIGHT + minutes * MINUTE + timedelta(minutes=15)
+
+    def judge_at(at):
+        return list(judge_digests(m.Measured(at, digests=(digest,)), limits, m.Memory()))
+
+    assert judge_at(due - timedelta(seconds=1)) == []
+    assert [one.since for one in judge_at(due)] == [NIGHT + minutes * MINUTE]
 
 
 @pytest.mark.soak

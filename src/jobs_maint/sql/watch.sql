@@ -231,11 +231,12 @@ LEFT JOIN LATERAL (
 ) AS bad ON true;
 
 -- name: list_digests (names)
--- Up to where the failures of each digest were told, and why its last attempt failed.
-SELECT wanted.name, told.until, CASE WHEN last.state = 'failed' THEN last.error END AS error
+-- Up to where the failures of each digest were told, when, and why its last attempt failed.
+SELECT wanted.name, told.until, coalesce(told.closed_at, told.until) AS sent_at,
+       CASE WHEN last.state = 'failed' THEN last.error END AS error
 FROM unnest(%(names)s::text[]) AS wanted (name)
 LEFT JOIN LATERAL (
-    SELECT until FROM jobs_maint_digests d
+    SELECT until, closed_at FROM jobs_maint_digests d
     WHERE d.name = wanted.name AND d.state IN ('sent', 'quiet') ORDER BY until DESC LIMIT 1
 ) AS told ON true
 LEFT JOIN LATERAL (

@@ -140,10 +140,14 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """Up to where the failures of this digest were told."""
+    """Up to where the failures of this digest were told, and when.
+
+    They need not be close: a window may end ten minutes before it is sent.
+    """
 
     name: str
     until: datetime | None
+    sent_at: datetime | None
     error: str | None
 
 

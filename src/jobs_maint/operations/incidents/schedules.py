@@ -20,8 +20,6 @@ TICK_GRACE = timedelta(minutes=10)
 GRACE = {"rescue": timedelta(minutes=10), "purge": timedelta(minutes=90)}
 """The rescue waits for its turn in its queue; the purge may take long, too."""
 DIGEST_GRACE = timedelta(minutes=15)
-HELD = timedelta(minutes=11)
-"""So far behind its tick a digest may end: a locked job can hold it up for ten minutes."""
 
 
 _SETTLED = {
@@ -88,11 +86,11 @@ def judge_digests(measured: Measured, limits: Limits, memory: Memory) -> Iterato
         tick = find_last_tick(plan.cron, plan.timezone, now - DIGEST_GRACE)
         before = find_last_tick(plan.cron, plan.timezone, tick - timedelta(seconds=1))
         one = found.get(plan.name)
-        until = one.until if one else None
-        if until is None:
+        until, sent_at = (one.until, one.sent_at) if one else (None, None)
+        if sent_at is None:
             is_late = tick > memory.digests.get(plan.name, now)
         else:
-            is_late = until < tick - max((tick - before) / 2, HELD)
+            is_late = sent_at < tick - (tick - before) / 2
         if is_late:
             yield Condition(
                 IncidentKind.DIGEST_OVERDUE, plan.name, (now - tick).total_seconds(),
