@@ -26,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "DIGEST",
+    "MOST_ATTEMPTS",
     "OUR_TASKS",
     "PURGE",
     "RESCUE",
@@ -56,6 +57,8 @@ DIGEST = "chatbot:send_digest"
 OUR_TASKS = [RESCUE, PURGE, DIGEST]
 """Exact names: a team may have namespaces `chatbot` and `jobs_maint` of its own. Stats, sets and
 digests leave these tasks out; the SQL names them too, as a condition of an index."""
+MOST_ATTEMPTS = 2**31 - 1
+"""More the column `attempts` does not hold, and Procrastinate counts up when a run ends."""
 
 _MARK = "__procrastinate_ops__"
 

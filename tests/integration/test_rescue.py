@@ -349,6 +349,18 @@ async def test_after_max_rescues_a_job_fails_and_a_person_who_retries_it_starts_
     assert outcomes(await fleet.tick()) == {job: "put_back"}
 
 
+async def test_a_job_with_as_many_attempts_as_can_be_counted_fails_and_says_how_to_go_on(
+    fleet, make_job
+):
+    """Its next run could not be stored, so it would be run again and again."""
+    most = {"attempts": 2**31 - 1}
+    last, by_policy, other = await fleet.lose(most, {"task": "app.pay", **most}, {})
+    report = await fleet.tick(rescue_policy={"app.pay": "fail"})
+    assert outcomes(report) == {last: "failed", by_policy: "failed", other: "put_back"}
+    assert report.items[0].reason.endswith("retry it with --reset-attempts")
+    assert await make_job.status(last) == "failed"
+
+
 async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_job):
     fragile, own, other = await fleet.lose(
         {"task": "app.charge_card"},

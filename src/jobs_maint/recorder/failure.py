@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from jobs_maint import upstream
 from jobs_maint.fingerprint import build_fingerprint
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def build_failure(
     fingerprint = build_fingerprint(job.task_name, type_name, message)
     return Failure(
         job_id=job.id or 0,
-        attempt=job.attempts + 1,
+        attempt=min(job.attempts + 1, upstream.MOST_ATTEMPTS),
         queue_name=job.queue,
         task_name=job.task_name,
         kind="aborted" if aborted else "error",

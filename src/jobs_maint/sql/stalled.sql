@@ -57,7 +57,7 @@ RETURNING j.id, j.queue_name;
 -- name: finish (job_id, attempt, started_at, status, forced)
 -- The same re-check; ends the job as failed or aborted instead.
 UPDATE procrastinate_jobs j
-SET status = %(status)s::procrastinate_job_status, attempts = attempts + 1,
+SET status = %(status)s::procrastinate_job_status, attempts = least(attempts, 2147483646) + 1,
     abort_requested = false, worker_id = NULL
 WHERE j.id = %(job_id)s AND j.status = 'doing' AND j.attempts = %(attempt)s
   AND (SELECT max(e.at) FROM procrastinate_events e

@@ -44,7 +44,7 @@ async def retry_jobs(
     """
     begun = time.monotonic()
     found = await lock_jobs(conn, job_ids, scope, "retry")
-    results = {job_id: _refusal(job_id, found.get(job_id)) for job_id in job_ids}
+    results = {job_id: _refusal(job_id, found.get(job_id), reset_attempts) for job_id in job_ids}
     chosen = [job_id for job_id, refusal in results.items() if refusal is None]
     taken = await _find_taken_locks(conn, found, chosen)
     ready = [job_id for job_id in chosen if job_id not in taken]
@@ -73,7 +73,11 @@ async def retry_jobs(
     return ActReport(tuple(items), time.monotonic() - begun)
 
 
-def _refusal(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
+def _refusal(
+    job_id: int,
+    row: dict[str, Any] | None,
+    reset_attempts: bool,
+) -> ItemResult | None:
     if row is None:
         return ItemResult(
             job_id,
@@ -82,7 +86,17 @@ def _refusal(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
             "there is no such job; it may have been purged",
         )
     if row["status"] in RETRIABLE:
-        return None
+        if reset_attempts or row["attempts"] < upstream.MOST_ATTEMPTS:
+            return None
+        return ItemResult(
+            job_id,
+            ItemOutcome.FAILED,
+            "error",
+            f"its attempts are at {upstream.MOST_ATTEMPTS:,} and no higher number can be stored "
+            "when it ends; retry it with --reset-attempts",
+            row["queue_name"],
+            row["task_name"],
+        )
     state = _NOT_NOW.get(row["status"], f"is {row['status']}")
     return ItemResult(
         job_id,

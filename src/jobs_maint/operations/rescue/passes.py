@@ -169,6 +169,12 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
         return await _end(
             conn, row, "failed", f"{lost}; it was already put back {times}, so the rescue gave up"
         )
+    if row["attempt"] >= upstream.MOST_ATTEMPTS:
+        return await _end(
+            conn, row, "failed",
+            f"{lost}; its attempts are at {upstream.MOST_ATTEMPTS:,} and no higher number can be "
+            "stored when it ends, so the rescue gave up; retry it with --reset-attempts",
+        )  # fmt: skip
     try:
         async with conn.transaction():
             changed = await fetch_all(conn, queries["put_back"], _check(row))
@@ -216,7 +222,7 @@ async def _store(conn: Conn, row: dict[str, Any], message: str, *, will_retry: b
         load_queries("failures")["insert_failure"],
         {
             "job_id": row["id"],
-            "attempt": row["attempt"] + 1,
+            "attempt": min(row["attempt"] + 1, upstream.MOST_ATTEMPTS),
             "queue_name": row["queue_name"],
             "task_name": row["task_name"],
             "kind": "worker_lost",
