@@ -156,3 +156,14 @@ def test_a_set_that_makes_no_sense_is_refused_with_one_clear_sentence(text, says
         parse(text)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("surface", ["shell", "slack"])
+@pytest.mark.parametrize("more", ["retry --reset-attempts", "cancel", "discard --task app.*"])
+def test_a_span_that_ends_before_it_begins_is_refused_with_the_order_that_was_meant(more, surface):
+    with pytest.raises(InvalidRequest, match=r"did you mean .* --since 2h --until 1h") as refused:
+        parse(f"{more} --all email --since 1h --until 2h", surface)
+    meant = parse(f"{more} --all email --since 2h --until 1h", surface)
+    assert parse(refused.value.suggestion, surface) == meant
+    with pytest.raises(InvalidRequest, match="is an empty span"):
+        parse(f"{more} --all --since 90m --until 1h30m", surface)

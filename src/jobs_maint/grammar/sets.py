@@ -10,6 +10,7 @@ import click
 
 from jobs_maint import actions
 from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
+from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
     GroupName,
@@ -128,6 +129,18 @@ def _build_set(
     return wanted
 
 
+def _refuse_empty_span(asked: actions.PreviewBulk) -> None:
+    since, until = asked.filter.since, asked.filter.until
+    if since is None or until is None or until < since:
+        return
+    empty = f"--since {format_duration(since)} --until {format_duration(until)}"
+    why = f"{asked.word} {empty} is an empty span: both look back, and --since is the longer one"
+    if since == until:
+        raise InvalidRequest(why)
+    line = replace(asked, filter=replace(asked.filter, since=until, until=since)).words()
+    raise InvalidRequest(f"{why}; did you mean '{short(line)}'?", suggestion=line)
+
+
 def _statuses(verb: BulkVerb, text: str | None, *, request: bool) -> tuple[str, ...]:
     if text is None:
         return verb.statuses if request else verb.statuses[:1]
@@ -200,4 +213,6 @@ def _build(
         if len(found) == 1:
             return single(found, **more)
         found = JobFilter(job_ids=found, statuses=verb.statuses)
-    return actions.PreviewBulk(verb, found, **more)
+    asked = actions.PreviewBulk(verb, found, **more)
+    _refuse_empty_span(asked)
+    return asked
