@@ -135,7 +135,8 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "key\u0130", "USER \\n", "secret=A(",
         "key=(", "session=(", "\\ntoken=", "USER a PASS a ", "ftp PASS a1bcdef ",
         "Digest a response=", "\ntoken\n A input_value=", "password (a)", "login code: 1",
-        "Sensitive[a]('", "1234 is your ",
+        "Sensitive[a]('", "1234 is your ", "/a-reset-a/", "/reset/reset/a1b2", "?t=a1b2c3",
+        "password for a is ", "with password ", "PIN 1234 ", "/s/Ab1", "PASS letmei",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

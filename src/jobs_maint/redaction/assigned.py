@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from jobs_maint.redaction import languages
 from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.prose import ends_sentence, may_be_password
 from jobs_maint.redaction.rules import HIDDEN, Rules
 from jobs_maint.redaction.values import find_value, is_prose, is_value
 
@@ -33,8 +34,9 @@ _INTRODUCED = re.compile(
     | \b(?P<sql>password|identified[ ]by|password[ ]is)[ ]{{1,3}}(?=')
     | (?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
          [bu]?{_Q}[^'"\n]{{0,100}}{_Q},\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
-    | \b(?P<prose>pass(?:word|wd|code|phrase)(?:[ ](?:is|was):?)?
-         |(?:pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=[^\s:=]{{6}})
+    | \b(?P<prose>pass(?:word|wd|code|phrase)
+           (?:(?:[ ](?:for|of)[ ][^\s:=]{{1,60}})?[ ](?:is|was):?)?
+         |(?:pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=['"]?[^\s:=]{{6}})
     | (?<=\n)(?P<field>{_N})\n[ ]{{1,4}}[A-Z][^\n]{{1,200}}\binput_value=
     | \b(?P<whose>password|passwd|passcode|secret|token|api[ ]key)[ ]for[ ](?:user[ ])?
          ['"]?[\w.@+-]{{1,80}}['"]?[ ]?:[ ](?=\S)
@@ -74,6 +76,10 @@ _IN_PROSE = re.compile(
     r"(?!(?:sha|md5|argon|bcrypt|scrypt|pbkdf|v\d|utf|rfc|job|user|id)[\w-]*$)"
     r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}"
 )
+_USED = re.compile(
+    r"(?<![\w-])(?:with|using|(?:user|login)[ =][^\s=:]{1,30},?)(?: the)? $", re.IGNORECASE
+)
+"""Before `password letmein`."""
 _PLIST = re.compile(rf"(<key>(?P<element>{_N})</key>\s*<string>)(?P<value>[^<]+)")
 _XML_ESCAPED = re.compile(rf"(&lt;(?:[\w.-]{{1,40}}:)?(?P<element>{_N})&gt;)(?P<value>[^&<]+)")
 _ARN = re.compile(r"\barn:(?:[\w-]*:){2,6}$")
@@ -185,7 +191,12 @@ def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: S
     """Whether a sentence, not an assignment, holds the word."""
     kind, value = found.lastgroup, text[slice(*span)]
     if kind == "prose":
-        return _IN_PROSE.fullmatch(value) is None
+        if _IN_PROSE.fullmatch(value):
+            return False
+        said = found[kind].rstrip(":").endswith((" is", " was"))
+        said = said or _USED.search(text, max(0, found.start() - 60), found.start()) is not None
+        word = value.rstrip(".,;!")
+        return not (said and may_be_password(word) and ends_sentence(text, span[0] + len(word)))
     if kind == "wrapper":  # Token('NUMBER', '12')
         following = text[span[1] + 1 : span[1] + 4].strip(", ")
         return strength is Strength.WEAK or following.startswith(("'", '"'))

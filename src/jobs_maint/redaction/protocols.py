@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.prose import may_be_password
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.values import is_value
 
@@ -45,7 +46,9 @@ _PASS = re.compile(
 _PASS_SENT = re.compile(r"((?:send:\s|C:\s|---?>\s|\*cmd\*\s)b?['\"]?PASS )([^\s'\"\\]+)")
 _PASS_SAID = re.compile(r"(?<![\w-])(PASS )(?P<value>[^\s'\"\\]{3,80})(?P<end>['\"]?\s{0,3}$)?")
 _AFTER_USER = re.compile(r"\bUSER\s{1,3}[^\s'\"]{1,100}\s{1,3}$")
-_OF_MAIL = re.compile(r"\b(?:s?ftps?|ftplib|pop3?s?|poplib)\b", re.IGNORECASE)
+_OF_MAIL = re.compile(
+    r"\b(?:s?ftps?|ftplib|pop3?s?|poplib|sasl|sent|sending|command)\b", re.IGNORECASE
+)
 _MIXED = re.compile(
     r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?!tests?[\d_])[^\s./:_]{6,}", re.IGNORECASE
 )
@@ -59,7 +62,8 @@ _REDIS = re.compile(
 _SMS = re.compile(r"(?<![\w.-])(?:[A-Z]-)?\d{4,8}(?= is your [^\n]{0,40}\b(?:code|PIN|OTP)\b)")
 _CODE = re.compile(
     r"""(\b(?:(?:access|authentication|confirmation|login|one[ -]time|reset|security|sms|unlock
-          |verification|your)[ -](?:pass)?code|pin)(?:[ ](?:is|was):?|:)[ ]{1,3})
+          |verification|your)[ -](?:pass)?code|pin)(?:[ ](?:is|was):?|:)[ ]{1,3}
+         |(?-i:PIN)[ ](?=\d{4}))
         (?:[A-Z]{1,2}-)?\d[\d -]{2,9}(?<=\d)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -90,7 +94,7 @@ def hide_logins(text: str) -> str:
         text = _PASS_SAID.sub(_hide_pass, text)
     if " is your " in text:
         text = _SMS.sub(HIDDEN, text)
-    if "code" in text or "Code" in text or "PIN" in text:
+    if any(word in text for word in ("code", "Code", "PIN", "Pin", "pin")):
         text = _CODE.sub(rf"\1{HIDDEN}", text)
     return text
 
@@ -99,8 +103,10 @@ def _hide_pass(found: re.Match[str]) -> str:
     """After `USER bo`, or a word that nobody would call a test, of FTP or POP3 or alone."""
     text, value = found.string, found["value"]
     line = text[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
-    alone = not line.strip(" '\"") and found["end"] is not None
-    sent = (alone or _OF_MAIL.search(line)) and _MIXED.fullmatch(value)
+    alone = not line.strip(" '\"<>") and found["end"] is not None
+    ends = found["end"] is not None or text.startswith(" to ", found.end())
+    is_one = _MIXED.fullmatch(value) or (ends and may_be_password(value))
+    sent = (alone or _OF_MAIL.search(line)) and is_one
     if value != HIDDEN and (sent or _AFTER_USER.search(line)):
         return f"{found[1]}{HIDDEN}{found['end'] or ''}"
     return found[0]

@@ -7,6 +7,7 @@ import re
 
 from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
 from jobs_maint.redaction.commands import hide_options
+from jobs_maint.redaction.links import hide_links
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is_random
@@ -75,7 +76,7 @@ def _hide_words(text: str, rules: Rules) -> str:
     text = hide_headers(text)
     text = hide_pgpass(hide_logins(text))
     if "/" in text:
-        text = WEBHOOK.sub(rf"\1{HIDDEN}", text)
+        text = hide_links(WEBHOOK.sub(rf"\1{HIDDEN}", text))
     if "@" in text:
         text = _URL_USER.sub(_hide_user, text)
         text = _NO_SCHEME.sub(rf"\g<user>{HIDDEN}", text)

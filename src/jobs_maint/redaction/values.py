@@ -196,7 +196,7 @@ def _is_weak_value(name: str, value: str) -> bool:
             r"(?:hmac-?)?(?:sha|md)-?\d", value, re.IGNORECASE
         )
     if last == "pin":
-        return value.isdigit() and 4 <= len(value) <= 12
+        return value.isdigit() and 3 <= len(value) <= 12
     if last in ("key", "code", "state", "nonce", "signature", "salt", "credentialid"):
         long_enough = len(value) >= (12 if last == "code" else 16)
         plain = re.fullmatch(r"[\w+/=.%~-]+", value) and not re.match(r"[a-z]+[-_:/.]", value)
@@ -211,6 +211,6 @@ def _is_weak_value(name: str, value: str) -> bool:
         return len(word) >= 6 and not plain
     if last in ("auth", "pass"):
         return not re.fullmatch(
-            r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*|Test[A-Z]\w*", value
+            r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*|Test[A-Z]\w*|test_\w*", value
         )
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
