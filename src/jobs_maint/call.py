@@ -187,8 +187,8 @@ def require_every_queue(call: Call[Any], in_reach: bool) -> None:
 async def record_items(
     conn: Conn, call: Call[Any], items: Sequence[ItemResult], elapsed_seconds: float
 ) -> None:
-    counts = dict(Counter(item.outcome.value for item in items))
-    done = counts.get(ItemOutcome.DONE.value, 0)
+    counts = dict(Counter(item.counted_as for item in items))
+    done = sum(item.outcome is ItemOutcome.DONE for item in items)
     outcome = "done" if done == len(items) else "partly" if done else "refused"
     error = None
     if outcome == "refused":

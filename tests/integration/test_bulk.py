@@ -187,6 +187,15 @@ async def test_cancel_asks_a_running_job_to_abort_and_refuses_a_finished_one(poo
     assert [item.code for item in again.items] == ["abort_requested_before"]
     asked = await conn.execute("SELECT id FROM procrastinate_jobs WHERE abort_requested")
     assert await asked.fetchall() == [(running,)]
+    # As a set, too: neither is told as done in the audit.
+    more = [await make_job(queue="email", status=s) for s in ("todo", "todo", "doing")]
+    both = await preview(pool, BulkVerb.CANCEL, queue="email", statuses=BulkVerb.CANCEL.statuses)
+    assert (await confirm(pool, both)).done == len(more)
+    entries = (await ask(pool, ShowAudit())).entries
+    assert [one.counts for one in entries if one.outcome != "previewed"] == [
+        {"done": 2, "abort_requested": 1}, {"skipped": 1},
+        {"done": 1, "abort_requested": 1, "skipped": 2},
+    ]  # fmt: skip
 
 
 async def test_cancel_all_leaves_running_jobs_alone_unless_asked(pool, make_job):

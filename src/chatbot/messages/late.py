@@ -24,7 +24,8 @@ from jobs_maint.verbs import FINAL_STATUSES, find_verb
 __all__ = ["render_lost"]
 
 LATE = "The bot could not say so before."
-_LOOKED_AT = ("done", "skipped", "failed")
+_CHANGED = ("done", "abort_requested")
+_LOOKED_AT = (*_CHANGED, "skipped", "failed")
 """Counts of an act that are its jobs; a purge counts what it deleted by status."""
 
 
@@ -34,7 +35,7 @@ def render_lost(run: LostRun, command: str) -> Message:
     purge = run.word == "purge"
     names = FINAL_STATUSES if purge else _LOOKED_AT
     looked = sum(run.counts.get(name, 0) for name in names)
-    changed = looked if purge else run.counts.get("done", 0)
+    changed = looked if purge else sum(run.counts.get(name, 0) for name in _CHANGED)
     about: list[Span | str] = ["confirmed by " if run.total is not None else "asked by ", _who(run)]
     about += [" at ", when(run.started_at, run.started_at), f" · request {run.audit_id}"]
     broke_off = run.outcome in {"interrupted", "failed"}
@@ -92,8 +93,12 @@ def _has_running(run: LostRun, asked: Asked) -> bool:
 
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
-    """`: 488 cancelled, 12 skipped`; nothing for a purge, which counts no single jobs."""
-    changed = "changed" if asked.running else find_verb(run.word).done
-    names = (("done", changed), ("skipped", "skipped"), ("failed", "failed"))
+    """`: 488 cancelled, 3 asked to abort, 12 skipped`; nothing for a purge, which counts none."""
+    both = asked.running and "abort_requested" not in run.counts  # older releases counted so
+    names = (
+        ("done", "changed" if both else find_verb(run.word).done),
+        ("abort_requested", "asked to abort"),
+        ("skipped", "skipped"), ("failed", "failed"),
+    )  # fmt: skip
     there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
     return f": {', '.join(there)}" if run.word != "purge" and there else ""

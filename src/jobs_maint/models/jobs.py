@@ -39,6 +39,12 @@ class ItemResult:
     queue: str | None = None
     task: str | None = None
 
+    @property
+    def counted_as(self) -> str:
+        """In the audit: a running job that was asked to abort may end otherwise; it is not done."""
+        is_asked = self.outcome is ItemOutcome.DONE and self.code == "abort_requested"
+        return self.code if is_asked else self.outcome.value
+
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:

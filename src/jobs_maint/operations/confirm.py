@@ -107,7 +107,7 @@ async def _run_bulk(
     counts: Counter[str] = Counter()
 
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
-        counts.update(item.outcome.value for item in items)
+        counts.update(item.counted_as for item in items)
         go_on = await run.advance(conn, counts)
         call.watch.tell(looked, len(job_ids))
         return go_on and not call.watch.stop_requested
