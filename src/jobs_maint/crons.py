@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from croniter import croniter
 
-__all__ = ["check_cron", "count_ticks", "find_last_tick"]
+__all__ = ["check_cron", "count_ticks", "find_last_tick", "find_next_tick"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
 CHANGE = timedelta(hours=3)
@@ -107,3 +107,11 @@ def count_ticks(cron: str, after: datetime, last: datetime, most: int) -> tuple[
             break
         first, number = before, number + 1
     return first, number
+
+
+def find_next_tick(cron: str, at: datetime) -> datetime:
+    """The first tick later than `at`, in UTC."""
+    times = _parse(cron)
+    times.set_current(at.astimezone(UTC).replace(tzinfo=None))
+    found: datetime = times.get_next(datetime)
+    return found.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ Workers are rows here, so that every moment can be staged; real ones die in the 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import procrastinate
 import psycopg
@@ -19,6 +19,7 @@ from jobs_maint import register
 from jobs_maint.actions import GetJob, ListStuck, ListWorkers
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
+from jobs_maint.operations.rescue.outlook import plan_passes
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -359,6 +360,42 @@ async def test_a_job_with_as_many_attempts_as_can_be_counted_fails_and_says_how_
     assert outcomes(report) == {last: "failed", by_policy: "failed", other: "put_back"}
     assert report.items[0].reason.endswith("retry it with --reset-attempts")
     assert await make_job.status(last) == "failed"
+
+
+def test_each_job_has_its_pass_the_first_tick_at_which_it_is_due_and_not_full():
+    now = datetime(2026, 3, 12, 3, 0, 20, tzinfo=UTC)
+    cron = "* * * * *"
+    due = {1: -5.0, 2: 39.9, 3: 40.0, 4: 40.1, 5: 3_600.0}
+    assert plan_passes(due, cron, now, 500) == {1: 40, 2: 40, 3: 40, 4: 100, 5: 3_640}
+    assert plan_passes(due, cron, now, 2) == {1: 40, 2: 40, 3: 100, 4: 100, 5: 3_640}
+    assert plan_passes({1: 0.0}, cron, now + timedelta(seconds=40), 2) == {1: 60}
+    assert plan_passes({1: 0.1}, "0 * * * *", now, 2) == {1: 3_580}
+
+
+async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make_job, conn):
+    await fleet.lose({}, {})
+    lives = await fleet.start_worker()
+    await fleet.beat(lives)
+
+    async def ask(rescue_cron="* * * * *"):
+        settings = MaintSettings(**SOON, rescue_cron=rescue_cron)
+        report = await perform(fleet.pool, TICK, ListStuck(), settings=settings)
+        for job in report.stuck:
+            assert job.acts_in_seconds is None or (
+                0 <= job.acts_in_seconds - max(job.due_in_seconds, 0) <= 60
+            )
+        return report.rescue_idle, [job.acts_in_seconds for job in report.stuck]
+
+    idle, acts_in = await ask()
+    assert (idle, len(acts_in), None in acts_in) == (None, 2, False)
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{email}'")
+    assert await ask() == ("no_worker", [None, None])
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{email,maintenance}'")
+    assert (await ask())[0] is None
+    await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs",
+                   finished_ago=hours(1))  # fmt: skip
+    assert await ask() == ("overdue", [None, None])
+    assert await ask(rescue_cron="") == ("off", [None, None])
 
 
 async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_job):

@@ -128,10 +128,15 @@ def test_stuck_tells_who_has_no_worker_and_who_runs_long():
     assert "not noticed yet" in text
     assert "host-a pid 31" in text
     assert "2 running jobs in other queues not shown" in text
-    for due, says in ((-1, "acts now"), (18.4, "acts in 19 s"), (120, "acts in 2 min")):
-        job = replace(ORPHAN, noticed_seconds=180, due_in_seconds=due)
-        report = StuckReport(NOW, (job,), ())
+    for due, acts, says in (
+        (-1, 12, "due, acts in 12 s"), (18.4, 42.1, "acts in 43 s"), (-1, None, "due"),
+        (18.4, None, "due in 19 s"),
+    ):  # fmt: skip
+        job = replace(ORPHAN, noticed_seconds=180, due_in_seconds=due, acts_in_seconds=acts)
+        report = StuckReport(NOW, (job,), (), rescue_idle=None if acts else "no_worker")
         assert any(line.endswith(f"  {says}") for line in lines(report))
+        none = any(line.startswith("No worker listens to the queue of") for line in lines(report))
+        assert none == (acts is None)
 
 
 def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():

@@ -168,11 +168,11 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     message = render_stuck(samples.stuck())
     shown = lines(message)
     assert shown[0] == "🔴 4 jobs have no live worker."
-    assert shown[1].startswith("The next rescue acts on 2 of them, later ones on the rest. 1 job")
+    assert shown[1].startswith("The rescue acts on 2 of them in 24 s, later on the rest. 1 job")
     assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
     assert (
         "last on web-1 pid 712, which no longer reports it; noticed 2 min ago, "
-        "the rescue acts in 2 min 50 s" in shown
+        "the rescue acts in 3 min 14 s" in shown
     )
     assert "its worker is gone; not noticed by the rescue yet" in shown
     assert "running long, on web-1 pid 712" in shown
@@ -184,6 +184,24 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     ]
     assert rescue["confirm"]["title"]["text"] == rescue["confirm"]["confirm"]["text"]
     assert rescue["confirm"]["deny"]["text"] == "Not now"
+
+
+@pytest.mark.parametrize(
+    ("idle", "says"),
+    [
+        ("off", "The rescue is switched off (JOBS_MAINT_RESCUE_CRON): "),
+        ("no_worker", "No worker listens to the queue of the rescue: "),
+        ("overdue", "The rescue is overdue; doctor says what keeps it: "),
+    ],
+)
+def test_stuck_promises_no_rescue_where_none_comes(idle, says):
+    report = samples.stuck()
+    jobs = tuple(replace(job, acts_in_seconds=None) for job in report.stuck)
+    message = render_stuck(replace(report, stuck=jobs, rescue_idle=idle))
+    assert lines(message)[1].startswith(f"{says}stuck jobs stay so until ")
+    assert "the rescue acts" not in message.text
+    assert clicks(message)[0] == ("Rescue 2 jobs", "rescue")
+    assert says in lines(render_stuck(replace(samples.silent(), rescue_idle=idle)))[1]
 
 
 def test_jobs_that_only_run_long_can_be_stopped_one_by_one():

@@ -66,7 +66,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.JOBS_STUCK: Kind(
         "jobs are stuck",
         "No job is stuck any more",
-        "Their worker has died. Details say when such jobs are put back, or what keeps them.",
+        "Details say when the rescue acts on each, or what keeps it.",
     ),
     IncidentKind.TICK_MISSED: Kind(
         "{0} was not started when it was due",

@@ -20,7 +20,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import StuckJob, StuckReport
+from jobs_maint.models import StuckJob, StuckReport, say_idle
 
 __all__ = ["MESSAGES", "render_stuck"]
 
@@ -36,14 +36,14 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
     jobs = [*stuck, *report.silent, *report.long_running]
     starts = {0, WITH_BUTTONS, len(stuck), len(stuck) + len(report.silent)}
     clicks = [Button("Refresh", ListStuck().words(), refresh=True)]
-    if due := [job for job in stuck if _is_due(job)]:
-        label = f"Rescue {count(len(due), 'job')}"
+    if due := sum(map(_is_due, stuck)):
+        label = f"Rescue {count(due, 'job')}"
         clicks.insert(0, Button(label, RescueStalled().words(), "primary", sure=SURE))
     notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
     if report.hidden_jobs:
         hidden = count(report.hidden_jobs, "running job")
         notes.append([f"{hidden} in queues that your role does not reach"])
-    head = [paragraph(*_headline(report, len(due))), context(*notes), buttons(*clicks)]
+    head = [paragraph(*_headline(report)), context(*notes), buttons(*clicks)]
     items = [
         _item(job, with_buttons=i < WITH_BUTTONS, first=i in starts) for i, job in enumerate(jobs)
     ]
@@ -57,12 +57,12 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
     )
 
 
-def _headline(report: StuckReport, due: int) -> list[Line]:
+def _headline(report: StuckReport) -> list[Line]:
     stuck, long = len(report.stuck), len(report.long_running)
     runs = f"{count(long, 'job is', 'jobs are')} running long"
     if not stuck:
         if report.silent:
-            return _tell_silence(report.silent, f" {runs}." if long else "")
+            return _tell_silence(report, f" {runs}." if long else "")
         if not long:
             return [
                 ["🟢 ", bold("Every running job has a live worker.")],
@@ -71,29 +71,34 @@ def _headline(report: StuckReport, due: int) -> list[Line]:
         return [["🟡 ", bold(f"{runs}.")], ["Every running job has a live worker."]]
     has = "has" if stuck == 1 else "have"
     lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')} {has} no live worker.")]]
-    if due == stuck:
-        when_then = (
-            "The next rescue acts on it." if stuck == 1 else "The next rescue acts on all of them."
-        )
-    elif due:
-        when_then = f"The next rescue acts on {due:,} of them, later ones on the rest."
-    else:
-        first = _due_in(min(report.stuck, key=_due_in))
-        which = "it" if stuck == 1 else "the first"
-        when_then = "The next rescue notices it." if stuck == 1 else "The next rescue notices them."
-        if first < float("inf"):
-            when_then = f"The rescue acts on {which} {format_wait(first)}."
+    when_then = _tell_next(report)
     if report.silent:
         when_then += f" {_say_silent(report.silent, 'more job')}."
     return [*lines, [f"{when_then} {runs}." if long else when_then]]
 
 
-def _tell_silence(jobs: tuple[StuckJob, ...], more: str) -> list[Line]:
-    first = min(jobs, key=_due_in)
+def _tell_next(report: StuckReport) -> str:
+    """What the next pass of the rescue does that does anything, and when that is."""
+    if report.rescue_idle:
+        return say_idle(report.rescue_idle)
+    stuck = len(report.stuck)
+    passes = [job.acts_in_seconds for job in report.stuck if job.acts_in_seconds is not None]
+    if not passes:
+        return f"The next rescue notices {'it' if stuck == 1 else 'them'}."
+    first = min(passes)
+    on = passes.count(first)
+    which = "it" if stuck == 1 else "all of them" if on == stuck else f"{on:,} of them"
+    then = "" if on == stuck else ", later on the rest"
+    return f"The rescue acts on {which} {format_wait(first)}{then}."
+
+
+def _tell_silence(report: StuckReport, more: str) -> list[Line]:
+    first = min(report.silent, key=_due_in)
     acts = f"the rescue acts {format_wait(_due_in(first))} at the earliest"
+    then = say_idle(report.rescue_idle) if report.rescue_idle else f"If it stays silent, {acts}."
     return [
-        ["🟡 ", bold(f"{_say_silent(jobs, 'running job')} and may be dead.")],
-        [f"If it stays silent, {acts}.{more}"],
+        ["🟡 ", bold(f"{_say_silent(report.silent, 'running job')} and may be dead.")],
+        [f"{then}{more}"],
     ]
 
 
@@ -137,8 +142,10 @@ def _state(job: StuckJob) -> str:
     seen = f"last on {who}, which no longer reports it" if who else "its worker is gone"
     if job.noticed_seconds is None or job.due_in_seconds is None:
         return f"{seen}; not noticed by the rescue yet"
-    acts = format_wait(job.due_in_seconds)
-    return f"{seen}; noticed {format_age(job.noticed_seconds)} ago, the rescue acts {acts}"
+    noticed = f"{seen}; noticed {format_age(job.noticed_seconds)} ago"
+    if job.acts_in_seconds is None:
+        return noticed
+    return f"{noticed}, the rescue acts {format_wait(job.acts_in_seconds)}"
 
 
 MESSAGES: Messages = {StuckReport: lambda report, wanted: render_stuck(report, page=wanted.page)}

@@ -144,6 +144,7 @@ def stuck_job(
         job_id, "webhook", f"team.tasks.{task}", 1, ago(running / 60), running, named,
         "web-1 pid 712" if named or due is not None else None,
         None if named or due is None else 130.0, due,
+        acts_in_seconds=None if named or due is None else due + 24.0,
     )  # fmt: skip
 
 

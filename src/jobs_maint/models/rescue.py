@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 
-__all__ = ["RescueReport", "StuckJob", "StuckReport", "WorkerView", "WorkersReport"]
+RescueIdle = Literal["off", "no_worker", "overdue"]
+"""Why the rescue does not run: it has no cron, no worker listens to its queue, or it is late."""
+
+__all__ = [
+    "RescueIdle",
+    "RescueReport",
+    "StuckJob",
+    "StuckReport",
+    "WorkerView",
+    "WorkersReport",
+    "say_idle",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +39,12 @@ class StuckJob:
     noticed_seconds: float | None
     """Since the rescue first noticed it; None: not noticed yet."""
     due_in_seconds: float | None
-    """Until the rescue acts on it; 0 or less: at its next pass. Of a `silent` one: at the earliest,
-    if its worker stays so."""
+    """Until a rescue may act on it; 0 or less: it may. Of a `silent` one: at the earliest, if its
+    worker stays so."""
     silent_seconds: float | None = None
     """Since the last sign of life of its worker, where a beat of it is late."""
+    acts_in_seconds: float | None = None
+    """Until the pass of the rescue that acts on it; None: not noticed yet, or no pass comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class StuckReport(Report):
     hidden_jobs: int = 0
     silent: tuple[StuckJob, ...] = ()
     """Their worker missed a beat and may be dead; it counts as live until it missed three."""
+    rescue_idle: RescueIdle | None = None
+    """Why the rescue does not act by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +112,13 @@ class RescueReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"counts": self.counts}
+
+
+def say_idle(idle: RescueIdle) -> str:
+    """Why no pass of the rescue comes, and what that means."""
+    why, until = {
+        "off": ("The rescue is switched off (JOBS_MAINT_RESCUE_CRON)", ""),
+        "no_worker": ("No worker listens to the queue of the rescue", "one does, or "),
+        "overdue": ("The rescue is overdue; doctor says what keeps it", "it runs, or "),
+    }[idle]
+    return f"{why}: stuck jobs stay so until {until}somebody rescues them."

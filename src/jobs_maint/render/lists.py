@@ -12,6 +12,7 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
     WorkerView,
+    say_idle,
 )
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render.page import (
@@ -40,11 +41,13 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
-        page.line("jobs-maint rescue acts on those that say so; rescue ID acts on one earlier.")
+        if report.rescue_idle:
+            page.line(say_idle(report.rescue_idle), "bold yellow")
+        page.line("jobs-maint rescue acts at once on those that are due, rescue ID on any.")
     elif not report.silent:
         page.line("Every running job has a live worker.", "bold green")
     if report.silent:
-        _silent(report.silent, page, first=not report.stuck)
+        _silent(report, page)
     if report.long_running:
         runs = "runs" if len(report.long_running) == 1 else "run"
         page.line()
@@ -58,15 +61,19 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")
 
 
-def _silent(jobs: Sequence[StuckJob], page: Page, *, first: bool) -> None:
-    if not first:
+def _silent(report: StuckReport, page: Page) -> None:
+    jobs = report.silent
+    if report.stuck:
         page.line()
     longest = max(job.silent_seconds or 0.0 for job in jobs)
     acts = format_wait(min(job.due_in_seconds or 0.0 for job in jobs))
     who = f"The worker of {count_noun(len(jobs), 'running job')}"
     silent = f"has been silent for {format_age(longest)} and may be dead"
     page.line(f"{who} {silent}.", "bold yellow")
-    page.line(f"If it stays silent, the rescue acts {acts} at the earliest.")
+    if not report.rescue_idle:
+        page.line(f"If it stays silent, the rescue acts {acts} at the earliest.")
+    elif not report.stuck:
+        page.line(say_idle(report.rescue_idle))
     page.line()
     _jobs_table(jobs, page, stuck=False)
 
@@ -96,7 +103,10 @@ def _age(seconds: float | None) -> str:
 def _due(job: StuckJob) -> str:
     if job.due_in_seconds is None:
         return "not noticed yet"
-    return f"acts {format_wait(job.due_in_seconds)}"
+    is_due = job.due_in_seconds <= 0
+    if job.acts_in_seconds is None:
+        return "due" if is_due else f"due {format_wait(job.due_in_seconds)}"
+    return f"{'due, ' if is_due else ''}acts {format_wait(job.acts_in_seconds)}"
 
 
 def render_workers(report: WorkersReport, page: Page) -> None:

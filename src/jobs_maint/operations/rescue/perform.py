@@ -44,8 +44,7 @@ ABSENT = ("not_found", "wrong_status")
 
 
 async def list_stuck(call: Call[ListStuck]) -> StuckReport:
-    rules = passes.RescueRules.of(call.settings)
-    return await read(call, lambda conn: workers.list_stuck_jobs(conn, rules, call.scope))
+    return await read(call, lambda conn: workers.list_stuck_jobs(conn, call.settings, call.scope))
 
 
 async def list_workers(call: Call[ListWorkers]) -> WorkersReport:

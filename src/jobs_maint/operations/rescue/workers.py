@@ -9,8 +9,10 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
-from jobs_maint.operations.rescue.passes import RescueRules
+from jobs_maint.operations.rescue.outlook import find_idle, plan_passes
+from jobs_maint.operations.rescue.passes import MOST_JOBS, RescueRules
 from jobs_maint.operations.session import get_time
+from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
 __all__ = ["is_late", "list_stuck_jobs", "list_workers"]
@@ -31,23 +33,37 @@ def is_late(silent_seconds: float | None, beat_seconds: float | None) -> bool:
 
 
 async def list_stuck_jobs(
-    conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
+    conn: Conn, settings: MaintSettings, scope: QueueScope = ALL_QUEUES
 ) -> StuckReport:
     """Running jobs that nobody runs, by the rescue's own rule; of a late worker; running long."""
+    rules = RescueRules.of(settings)
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
+    as_of = await get_time(conn)
+    due_in = {
+        row["job_id"]: row["due_in_seconds"]
+        for row in rows
+        if row["unreported"] and row["due_in_seconds"] is not None
+    }
+    lost = any(row["unreported"] or _is_late(row) for row in rows)
+    idle = await find_idle(conn, settings, as_of) if lost else None
+    acts_in = {}
+    if due_in and not idle and settings.rescue_cron:
+        acts_in = plan_passes(due_in, settings.rescue_cron, as_of, MOST_JOBS)
     stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
-            stuck.append(_job(row))
-        elif is_late(row["silent_seconds"], row["beat_seconds"]):
+            stuck.append(replace(_job(row), acts_in_seconds=acts_in.get(row["job_id"])))
+        elif _is_late(row):
             silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
-    as_of = await get_time(conn)
-    return StuckReport(
-        as_of, tuple(stuck), tuple(long_running), len(rows) - len(visible), tuple(silent)
-    )
+    hidden = len(rows) - len(visible)
+    return StuckReport(as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), idle)
+
+
+def _is_late(row: dict[str, Any]) -> bool:
+    return is_late(row["silent_seconds"], row["beat_seconds"])
 
 
 def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:

@@ -1,0 +1,55 @@
+"""When the rescue really acts: at its ticks, on so many jobs each, where a worker runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from jobs_maint.crons import find_next_tick
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.models import RescueIdle
+from jobs_maint.operations.incidents.measured import Fleet, Maintenance, Measured
+from jobs_maint.operations.incidents.schedules import judge_maintenance
+from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
+from jobs_maint.upstream import RESCUE
+
+__all__ = ["find_idle", "plan_passes"]
+
+
+async def find_idle(conn: Conn, settings: MaintSettings, now: datetime) -> RescueIdle | None:
+    """Why the rescue does not run by itself; None where it does."""
+    if not settings.rescue_cron:
+        return "off"
+    queries = load_queries("watch")
+    found = await fetch_one(conn, queries["measure_workers"])
+    queues = None if found["all_queues"] else frozenset(found["queues"])
+    fleet = Fleet(found["live"], found["seen_at"], queues, found["unknown"])
+    if not fleet.has_worker(settings.queue):
+        return "no_worker"
+    runs = await fetch_all(conn, queries["list_last_runs"], {"queue": settings.queue})
+    rescues = tuple(
+        Maintenance("rescue", settings.rescue_cron, run["succeeded_at"], run["job_id"])
+        for run in runs
+        if run["task"] == RESCUE
+    )
+    is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
+    return "overdue" if is_overdue else None
+
+
+def plan_passes(
+    due_in: Mapping[int, float], cron: str, now: datetime, most: int
+) -> dict[int, float]:
+    """Seconds until the pass that acts on each job; a pass takes the first `most` that are due."""
+    waiting = dict(sorted(due_in.items()))
+    acts_in: dict[int, float] = {}
+    tick = now
+    while waiting:
+        earliest = now + timedelta(seconds=min(waiting.values()))
+        tick = find_next_tick(cron, max(tick, earliest - timedelta(microseconds=1)))
+        seconds = (tick - now).total_seconds()
+        taken = [job_id for job_id, due in waiting.items() if due <= seconds][:most]
+        for job_id in taken:
+            acts_in[job_id] = seconds
+            del waiting[job_id]
+    return acts_in
