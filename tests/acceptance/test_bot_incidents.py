@@ -115,7 +115,12 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         await see(watch)
         [message] = roots(slack)
         assert message.text.startswith("🟢 Workers are back after 3 min.\nFrom ")
-        assert buttons(message) == []
+        assert buttons(message) == ["Details"]
+        await press(slack, bot, message.ts, "Details")
+        details = slack.messages(OPS, OPERATOR)[-1]
+        assert details.ephemeral  # only to who pressed it
+        assert details.text.startswith("🟢 Workers are back after 3 min.\nFrom ")
+        assert f"<@{OPERATOR}> is on it.\n" in details.text
         assert replies(slack)[-1].endswith("Workers are back.")
         assert len([one for one in replies(slack) if "is on it" in one]) == 1
     logged = [one.getMessage() for one in caplog.records if "incident_" in one.msg]

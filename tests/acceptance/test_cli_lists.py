@@ -91,9 +91,14 @@ async def test_an_incident_is_taken_by_its_name(jobs_maint, conn):
         " worst, value_limit, revised_at) VALUES ('no_worker', '', 'open', now(), now(), now(), 70,"
         " 70, 60, now())"
     )
+    shown = answer(jobs_maint("incidents", "I-1"))
+    assert shown.startswith("I-1  No worker is alive; no jobs wait.\n")
+    assert shown.rstrip().endswith("jobs-maint stats")
     taken = data(jobs_maint("take", "i-1", "--json"))
     assert (taken["kind"], taken["done"], taken["incident"]["id"]) == ("incident", "taken", 1)
     assert taken["incident"]["taken_by"].startswith("shell:")
+    assert "  taken by shell:" in answer(jobs_maint("incidents", "I-1"))
+    assert "there is no incident I-2" in jobs_maint("incidents", "I-2").stderr
 
 
 def test_no_worker_and_no_watch_are_said(jobs_maint):

@@ -10,6 +10,7 @@ from tests.support.history import hours, minutes
 
 from jobs_maint.actions import (
     Actor,
+    GetIncident,
     Grant,
     HoldIncident,
     Limits,
@@ -169,8 +170,12 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     assert (await ask(pool, TakeIncident(1, drop=True), EVA)).incident.taken_by is None
     assert (await ask(pool, MuteIncident(1), EVA)).done == "muted"
     for number in (2, 99):
-        with pytest.raises(InvalidRequest, match=f"there is no incident I-{number} in the queues"):
-            await ask(pool, TakeIncident(number), EVA)
+        for action in (TakeIncident(number), GetIncident(number)):
+            with pytest.raises(InvalidRequest, match=f"is no incident I-{number} in the queues"):
+                await ask(pool, action, EVA)
+    shown = await ask(pool, GetIncident(1), EVA)
+    assert [one.what for one in shown.incident.history][-3:] == ["taken", "dropped", "muted"]
+    assert "hunter2" not in str(build_data(shown))
     with pytest.raises(NotPermitted, match="requires the role operator"):
         await ask(pool, TakeIncident(1), MAX)
     await conn.execute("UPDATE jobs_maint_incidents SET queues = '{}' WHERE id = 2")

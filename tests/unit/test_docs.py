@@ -212,7 +212,8 @@ VALUES = {
     "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
-    "overdue", "open", "resolved", "regressed", "ongoing", "quiet", *models.IncidentKind,
+    "overdue", "shown", "open", "resolved", "regressed", "ongoing", "quiet",
+    *models.IncidentKind,
     *get_args(get_type_hints(models.HistoryEntry)["what"]), *get_args(models.Why),
 }  # fmt: skip
 """What fields can hold, where a page names it."""

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from jobs_maint.actions import MuteGroup, MuteIncident, TakeGroup, TakeIncident
+from jobs_maint.actions import (
+    GetIncident,
+    ListIncidents,
+    MuteGroup,
+    MuteIncident,
+    TakeGroup,
+    TakeIncident,
+)
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
 
@@ -31,10 +38,13 @@ DAY = timedelta(hours=24)
         ("mute I-7", MuteIncident(7, DAY)),
         ("mute I-7 --for 2h", MuteIncident(7, timedelta(hours=2))),
         ("mute I-7 --off", MuteIncident(7, None)),
+        ("incidents `i-7`", GetIncident(7)),
+        ("incidents", ListIncidents()),
+        ("incidents --since 2h", ListIncidents(timedelta(hours=2))),
     ],
 )
 @pytest.mark.parametrize("surface", ["shell", "slack"])
-def test_what_is_typed_is_taken_or_muted_and_reads_back(typed, action, surface):
+def test_what_is_typed_is_shown_taken_or_muted_and_reads_back(typed, action, surface):
     assert parse_words(split_text(typed), surface).action == action
     assert parse_words(split_text(action.words()), surface).action == action
 
@@ -48,6 +58,8 @@ def test_what_is_typed_is_taken_or_muted_and_reads_back(typed, action, surface):
         ("mute I-7 --above 5/h", "--above is for groups of errors"),
         ("mute E-4f2a --above many", "'many' is not a rate"),
         ("mute E-4f2a --above 0/h", "'0/h' is not a rate"),
+        ("incidents E-4f2a", "'E-4f2a' is not the name of an incident, such as I-7"),
+        ("incidents I-7 --since 2h", "takes an incident or --since, not both"),
         ("mute E-4f2a --off --for 2h", "mute --off takes neither --for nor --above"),
     ],
 )

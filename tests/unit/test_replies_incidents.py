@@ -98,7 +98,7 @@ def test_the_states_of_one_incident():
     assert "Start a worker" not in calm
     held = replace(over(NO_WORKER), muted_until=NOW + timedelta(hours=24))
     assert "Muted until 24 Nov 12:00 UTC" in text(held)
-    assert labels(held) == ["End the mute"]
+    assert labels(held) == ["Details", "End the mute"]
     done = text(STATES["over"])
     assert done.startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC to 12:00 UTC.")
     assert "<@U0ANA> was on it." in done
@@ -135,8 +135,29 @@ def test_times_of_another_day_say_it_at_both_ends():
     assert ended.startswith("🟢 The purge has run, 23 h late.\nFrom 22 Nov 13:00 UTC to 23 Nov")
     failed = replace(purge, facts={"job_id": 7})
     assert "This can wait until the morning" in text(failed)
-    assert "Its last run failed; Details say why." in text(failed)
+    assert "Its last run failed; that job says why." in text(failed)
     assert "stay stuck" in text(replace(purge, subject="rescue"))
+
+
+def test_details_tell_the_story_and_what_to_do_next():
+    there = IncidentReport(NOW, replace(NO_WORKER, history=ENTRIES), "shown")
+    message = render_result(there, "/jobs", by="U0ANA")
+    shown = message.text
+    assert shown.startswith("🔴 No worker is alive; ")
+    assert "Start a worker." in shown
+    assert "11:51 UTC  Worse: no worker is alive, now for 5 min." in shown
+    assert [words for _, words, _ in buttons(message)][:2] == ["stats", "workers"]
+    ended = render_result(IncidentReport(NOW, over(NO_WORKER), "shown"), "/jobs", by="U0ANA")
+    assert ended.text.startswith("🟢 Workers are back after 14 min.")
+
+
+@pytest.mark.parametrize("one", KINDS, ids=lambda one: one.kind)
+def test_what_shows_more_says_so(one):
+    """Details show the incident; each other button is called what it does."""
+    words = {label: words for label, words, _ in buttons(render_incident(one, NOW))}
+    assert words.pop("Details") == f"incidents {one.name}"
+    assert {"I'm on it", "Mute for 24 h"} < set(words)
+    assert [label for label in words if label.startswith(("Show ", "Run doctor", "Preview "))]
 
 
 def test_what_misses_time_after_time_began_with_the_first():
@@ -177,7 +198,11 @@ def test_an_error_is_quoted_and_its_jobs_are_found_from_its_beginning_on():
     assert "ConnectTimeout: POST https://hooks.example.com/orders/88123 timed out" in message.text
     words = {label: words for label, words, _ in buttons(message)}
     assert words["Preview retry"] == "retry --all --group E-4f2a --since 2h"
-    assert words["Details"] == "failed --group E-4f2a --since 2h"
+    assert words["Details"] == "incidents I-16"
+    more = render_result(IncidentReport(NOW, GROUP, "shown"), "/jobs", by="U0ANA")
+    words = {label: words for label, words, _ in buttons(more)}
+    assert words["Show failed jobs"] == "failed --group E-4f2a --since 2h"
+    assert list(words) == ["Show failed jobs", "Preview retry", "I'm on it", "Mute for 24 h"]
     longer = replace(GROUP, since=ago(185))
     assert "--since 5h" in str(buttons(render_incident(longer, NOW)))
 

@@ -41,6 +41,7 @@ from chatbot.setup.doctor_in_slack import add_slack
 from jobs_maint.actions import (
     ALL_QUEUES,
     Action,
+    GetIncident,
     GetJob,
     ListFailed,
     PreviewBulk,
@@ -200,7 +201,7 @@ class Answers:
                 dry_run=command.dry_run,
                 runbooks=services.settings.runbooks,
             )
-        private = isinstance(action, GetJob) or command.private
+        private = isinstance(action, GetJob | GetIncident) or command.private
         private = not action.act and (private or request.private)
         if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chatbot.messages.incident_buttons import find_buttons
+from chatbot.messages.incident_buttons import find_buttons, list_looks
 from chatbot.messages.incident_end import (
     MOST_PARTS,
     find_merged,
@@ -17,8 +17,8 @@ from chatbot.messages.incident_end import (
     tell_end,
     tell_past,
 )
+from chatbot.messages.incident_thread import tell_entries
 from chatbot.messages.incident_words import (
-    COUNTED,
     find_last,
     has_size,
     quote_error,
@@ -32,6 +32,7 @@ from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
     Line,
+    Part,
     Span,
     bold,
     buttons,
@@ -50,6 +51,7 @@ from jobs_maint.render import is_good, is_muted, list_parts, say_condition, say_
 
 __all__ = [
     "offer_buttons",
+    "render_details_of",
     "render_incident",
     "tell_begin",
     "tell_folded",
@@ -65,9 +67,20 @@ def render_incident(
     incident: Incident, as_of: datetime, runbooks: Runbooks = NO_RUNBOOKS
 ) -> Message:
     """The message in a channel, as it stands while the incident lasts and once it is over."""
-    lines = [_verdict(incident), *_lines(incident, as_of)]
-    parts = [paragraph(*lines, pre=_quote(incident))]
-    clicks = offer_buttons(incident, as_of, runbooks)
+    return _render(incident, as_of, buttons(*offer_buttons(incident, as_of, runbooks)))
+
+
+def render_details_of(incident: Incident, as_of: datetime, runbooks: Runbooks) -> Message:
+    """The same with all that happened and all that shows more of it."""
+    clicks = offer_buttons(incident, as_of, runbooks)[1:]
+    looks = [one for one in list_looks(incident) if one not in clicks]
+    story = tell_entries(incident, incident.history, as_of)
+    more = [paragraph([bold("Timeline")], *story)] if story else []
+    return _render(incident, as_of, buttons(*looks, *clicks), *more)
+
+
+def _render(incident: Incident, as_of: datetime, *more: Part) -> Message:
+    parts = [paragraph(_verdict(incident), *_lines(incident, as_of), pre=_quote(incident))]
     end = "over" if incident.state == "resolved" else "as of"
     end = "until" if find_merged(incident) else end
     at = incident.resolved_at or as_of
@@ -75,7 +88,7 @@ def render_incident(
     if incident.kind is IncidentKind.GROUP:
         name += [" · ", code(incident.subject)]
     note = context([*name, f" · {end} ", when(at, as_of)])
-    return pack([*parts, buttons(*clicks), note])
+    return pack([*parts, *more, note])
 
 
 def _quote(incident: Incident) -> str:
@@ -198,7 +211,6 @@ def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> li
     if tell_mute(incident, as_of):
         mute = Button("End the mute", MuteIncident(incident.id, None).words())
     if incident.state == "resolved":
-        found = found if incident.kind in COUNTED else []
         return [*found, mute] if tell_mute(incident, as_of) else found
     if incident.taken_by is None:
         found.append(Button("I'm on it", TakeIncident(incident.id).words()))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from chatbot.messages.parts import Button
+from chatbot.messages.words import name_queue
 from jobs_maint.actions import (
-    Action,
     BulkVerb,
+    GetIncident,
     GetJob,
     JobFilter,
     ListErrors,
@@ -21,52 +21,60 @@ from jobs_maint.actions import (
 )
 from jobs_maint.models import Incident, IncidentKind
 
-__all__ = ["find_buttons"]
+__all__ = ["find_buttons", "list_looks"]
 
 HOUR = timedelta(hours=1)
 
 
 def find_buttons(incident: Incident) -> list[Button]:
-    """What shows more of it and, of a group while it lasts, what retries its jobs."""
+    """Its details, and while it lasts where to look first or what retries the jobs of a group."""
+    found = [Button("Details", GetIncident(incident.id).words())]
+    return found if incident.state == "resolved" else [*found, list_looks(incident)[-1]]
+
+
+def list_looks(incident: Incident) -> list[Button]:
+    """Where there is more to see of what is wrong, the most telling last."""
     facts = incident.facts
     several = any(one.kind is incident.kind for one in incident.folded)
     queue = None if several else next(iter(incident.queues), incident.subject)
-    action: Action[Any]
+    doctor = Button("Run doctor", RunDoctor().words())
+    workers = Button("Show workers", ListWorkers().words())
     match incident.kind:
         case IncidentKind.QUEUE_BEHIND if facts.get("holder"):
-            action = GetJob(int(facts["holder"]))
-        case IncidentKind.NO_WORKER if not incident.subject:
-            return _offer_queue(None)
+            return [_show_job(facts["holder"])]
         case IncidentKind.NO_WORKER | IncidentKind.QUEUE_BEHIND:
-            return _offer_queue(queue)
+            return [_show_queue(queue if incident.subject else None), workers]
         case IncidentKind.FAILURES_HIGH:
-            action = ListErrors(queue, HOUR)
+            return [Button("Show errors", ListErrors(queue, HOUR).words())]
         case IncidentKind.JOBS_STUCK:
-            action = ListStuck()
+            return [Button("Show stuck jobs", ListStuck().words())]
         case IncidentKind.MAINTENANCE_OVERDUE if facts.get("job_id"):
-            action = GetJob(int(facts["job_id"]))
+            return [doctor, _show_job(facts["job_id"])]
         case IncidentKind.MAINTENANCE_OVERDUE | IncidentKind.DIGEST_OVERDUE:
-            action = RunDoctor()
+            return [doctor]
         case IncidentKind.GROUP if facts.get("task"):
-            return _offer_group(incident)
+            return _list_group(incident)
         case IncidentKind.GROUP:
-            action = ListErrors(since=HOUR)
+            return [Button("Show errors", ListErrors(since=HOUR).words())]
         case _:
-            action = ListWorkers()
-    return [Button("Details", action.words())]
+            return [workers]
 
 
-def _offer_queue(queue: str | None) -> list[Button]:
-    """Its jobs, and the workers. None: of all queues."""
-    workers = Button("Show workers", ListWorkers().words())
-    return [Button("Details", ShowStats(queue).words()), workers]
+def _show_job(job_id: object) -> Button:
+    return Button(f"Show job {job_id}", GetJob(int(str(job_id))).words())
 
 
-def _offer_group(incident: Incident) -> list[Button]:
+def _show_queue(queue: str | None) -> Button:
+    label = "Show all queues" if queue is None else f"Show queue {name_queue(queue)}"
+    return Button(label, ShowStats(queue).words())
+
+
+def _list_group(incident: Incident) -> list[Button]:
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
-    found = [Button("Details", ListFailed(group=incident.subject, since=since).words())]
+    shown = ListFailed(group=incident.subject, since=since)
+    found = [Button("Show failed jobs", shown.words())]
     if incident.state == "resolved":
         return found
     wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)

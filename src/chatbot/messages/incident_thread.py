@@ -14,7 +14,7 @@ from chatbot.messages.words import count, cut, defuse
 from jobs_maint.models import Condition, HistoryEntry, Incident
 from jobs_maint.render import say_past
 
-__all__ = ["render_entries"]
+__all__ = ["render_entries", "tell_entries"]
 
 MOST_ENTRIES = 20
 _ACTS = {
@@ -35,11 +35,17 @@ _STEPS = {
 
 def render_entries(incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime) -> Message:
     """What happened since the thread was told last, a line each."""
+    return pack([paragraph(*tell_entries(incident, entries, as_of))])
+
+
+def tell_entries(
+    incident: Incident, entries: Sequence[HistoryEntry], as_of: datetime
+) -> list[Line]:
     shown = entries[-MOST_ENTRIES:]
     left = len(entries) - len(shown)
     lines: list[Line] = [[f"{count(left, 'earlier change')}, not shown"]] if left else []
     lines += [[when(one.at, as_of), "  ", *_tell_entry(one, incident, as_of)] for one in shown]
-    return pack([paragraph(*lines)])
+    return lines
 
 
 def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Line:

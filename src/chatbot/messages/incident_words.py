@@ -56,7 +56,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.FAILURES_HIGH: Kind(
         "many jobs of {0} fail",
         "{0} has fewer failures again",
-        "See the errors in Details. Retry the jobs once the cause is gone.",
+        "See the errors. Retry the jobs once the cause is gone.",
     ),
     IncidentKind.GROUP: Kind(
         "the error {0} goes on",
@@ -66,7 +66,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.JOBS_STUCK: Kind(
         "jobs are stuck",
         "No job is stuck any more",
-        "Details say when the rescue acts on each, or what keeps it.",
+        "The list of stuck jobs says when the rescue acts on each, or what keeps it.",
     ),
     IncidentKind.TICK_MISSED: Kind(
         "{0} was not started when it was due",
@@ -76,12 +76,12 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.MAINTENANCE_OVERDUE: Kind(
         "the {0} is overdue",
         "The {0} has run",
-        "Details say what keeps it.",
+        "Doctor says what keeps it.",
     ),
     IncidentKind.DIGEST_OVERDUE: Kind(
         "the {0} digest is overdue",
         "The {0} digest was sent",
-        "Until it is sent, ask for failures with errors. Details say what keeps it.",
+        "Until it is sent, ask for failures with errors. Doctor says what keeps it.",
     ),
     IncidentKind.RECORDER_SILENT: Kind(
         "errors of the worker {0} are not recorded",
@@ -99,7 +99,7 @@ _URGENCY = {
     "purge": "This can wait until the morning: old jobs only stay longer.",
     "rescue": "Until it runs, jobs of workers that died stay stuck.",
 }
-_FAILED = "Its last run failed; Details say why."
+_FAILED = "Its last run failed; that job says why."
 _NOBODY = "No worker runs its jobs: start one that listens to {0}."
 
 

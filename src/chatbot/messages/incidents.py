@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from chatbot.messages.incident import (
     offer_buttons,
+    render_details_of,
     tell_begin,
     tell_folded,
     tell_mute,
@@ -126,5 +127,9 @@ def render_taken(report: IncidentReport, by: str) -> Message:
 
 MESSAGES: Messages = {
     IncidentsReport: lambda report, wanted: render_incidents(report, wanted.runbooks),
-    IncidentReport: lambda report, wanted: render_taken(report, wanted.by),
+    IncidentReport: lambda report, wanted: (
+        render_details_of(report.incident, report.as_of, wanted.runbooks)
+        if report.done == "shown"
+        else render_taken(report, wanted.by)
+    ),
 }

@@ -145,6 +145,15 @@ def messages_of_incidents() -> Iterator[tuple[str, str, bool, Message]]:
     yield shown("incidents", "/jobs incidents", listed)
     yield shown("incidents: none", "/jobs incidents", list_incidents())
     yield shown("incidents: never watched", "/jobs incidents", list_incidents(watched_at=None))
+    there = IncidentReport(NOW, replace(KINDS[0], history=ENTRIES), "shown")
+    yield (
+        "incidents I-12",
+        "/jobs incidents I-12",
+        True,
+        render_result(there, "/jobs", by="U0ANA", runbooks=BOOKS),
+    )
+    ended = IncidentReport(NOW, over(KINDS[4]), "shown")
+    yield shown("incidents I-16", "/jobs incidents I-16", ended)
     yield shown("take incident", "/jobs take I-14", IncidentReport(NOW, taken, "taken"))
     muted = replace(taken, muted_until=NOW + timedelta(hours=24))
     yield shown("mute incident", "/jobs mute I-14", IncidentReport(NOW, muted, "muted"))

@@ -15,6 +15,7 @@ from jobs_maint.models import IncidentKind, IncidentReport, IncidentsReport, Wat
 
 __all__ = [
     "DigestPlan",
+    "GetIncident",
     "HoldIncident",
     "Limits",
     "ListIncidents",
@@ -103,6 +104,19 @@ class ListIncidents(Action[IncidentsReport]):
 
     def words(self) -> str:
         return spell("incidents", since=self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class GetIncident(Action[IncidentReport]):
+    """One of them, open or over, with all that happened."""
+
+    incident_id: int
+
+    word: ClassVar[str] = "incidents"
+    verb: ClassVar[str] = "see incidents"
+
+    def words(self) -> str:
+        return spell("incidents", f"I-{self.incident_id}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`take` and `mute`: what they name, and the action that they make of it."""
+"""`take`, `mute` and `incidents`: what they name, and the action that they make of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import click
 
 from jobs_maint.actions import (
     Action,
+    GetIncident,
+    ListIncidents,
     MuteGroup,
     MuteIncident,
     TakeGroup,
@@ -21,7 +23,14 @@ from jobs_maint.actions import (
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, short
 
-__all__ = ["MUTE_PARAMS", "TAKE_PARAMS", "build_mute", "build_take"]
+__all__ = [
+    "INCIDENTS_PARAMS",
+    "MUTE_PARAMS",
+    "TAKE_PARAMS",
+    "build_incidents",
+    "build_mute",
+    "build_take",
+]
 
 DAY = timedelta(hours=24)
 MOST_AN_HOUR = 1_000_000
@@ -53,6 +62,10 @@ class Incident:
     number: int
 
 
+INCIDENTS_PARAMS = (
+    click.Argument(["incident"], required=False, metavar="INCIDENT"),
+    click.Option(["--since"], type=Window(), help="How far back to look (default 24h)."),
+)
 TAKE_PARAMS = (
     click.Argument(["target"], required=False, metavar="ID|GROUP|INCIDENT"),
     click.Option(["--drop"], is_flag=True, help="Give it back: nobody is on it any more."),
@@ -86,6 +99,23 @@ def _read_target(word: str, target: str | None) -> str | int | Incident:
         f"{short(text)!r} is not the name of a group or of an incident; `errors` and `incidents` "
         "show names such as E-4f2a and I-7"
     )
+
+
+def build_incidents(*, incident: str | None, since: timedelta | None) -> Action[Any]:
+    if incident is None:
+        return ListIncidents(since or DAY)
+    number = read_incident_name(incident.strip().strip(MARKS))
+    if number is None:
+        raise InvalidRequest(
+            f"{short(incident)!r} is not the name of an incident, such as I-7; `incidents` alone "
+            "lists them"
+        )
+    if since is not None:
+        raise InvalidRequest(
+            f"incidents takes an incident or --since, not both; `incidents I-{number}` shows it, "
+            "however old it is"
+        )
+    return GetIncident(number)
 
 
 def build_take(*, target: str | None, drop: bool) -> Action[Any]:

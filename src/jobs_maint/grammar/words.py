@@ -13,7 +13,14 @@ from jobs_maint import actions
 from jobs_maint.actions import BulkVerb
 from jobs_maint.grammar.build import build_group
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.groups import MUTE_PARAMS, TAKE_PARAMS, build_mute, build_take
+from jobs_maint.grammar.groups import (
+    INCIDENTS_PARAMS,
+    MUTE_PARAMS,
+    TAKE_PARAMS,
+    build_incidents,
+    build_mute,
+    build_take,
+)
 from jobs_maint.grammar.params import (
     GroupName,
     JobIds,
@@ -157,13 +164,13 @@ _DECLARED = (
     ),
     Word(
         "incidents",
-        (actions.ListIncidents,),
-        actions.ListIncidents,
-        "List what is wrong now and was lately, as a bot's watch found it.",
+        (actions.ListIncidents, actions.GetIncident),
+        build_incidents,
+        "List what is wrong now and was lately, as a bot's watch found it; or show one of it.",
         "what is wrong now, and was lately",
-        ("incidents", "incidents --since 7d"),
+        ("incidents", "incidents I-7", "incidents --since 7d"),
         "Look",
-        (_since(DAY, "24h"),),
+        INCIDENTS_PARAMS,
     ),
     Word(
         "digest",

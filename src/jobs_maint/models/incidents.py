@@ -224,13 +224,13 @@ class IncidentsReport(Report):
 
 @dataclass(frozen=True, slots=True)
 class IncidentReport(Report):
-    """One incident after somebody took or muted it; `done` says which."""
+    """One incident: `shown`, or after somebody took or muted it."""
 
     kind: ClassVar[str] = "incident"
 
     as_of: datetime
     incident: Incident
-    done: Literal["taken", "dropped", "muted", "unmuted"]
+    done: Literal["shown", "taken", "dropped", "muted", "unmuted"]
     before: str | None = None
     """Who was on it before."""
 

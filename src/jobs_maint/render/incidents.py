@@ -130,8 +130,26 @@ def _over(one: Incident, as_of: datetime) -> str:
     return f"{clock(ended, as_of)}  {one.name}  {said}; lasted {lasted}{reason}."
 
 
+def _show_alone(one: Incident, as_of: datetime, page: Page) -> None:
+    """With its history: what happened, to what and by whom."""
+    if one.state == "open":
+        _show(one, as_of, page)
+    else:
+        page.line(_over(one, as_of), "bold")
+    for part in one.past:
+        page.line(f"Over before: {safe_line(say_past(part))}.", indent=2)
+    page.line()
+    for entry in one.history:
+        what = safe_word(f"{entry.kind} {entry.subject}".strip())
+        who = f" by {safe_word(entry.by)}" if entry.by else ""
+        page.line(f"{clock(entry.at, as_of)}  {entry.what}{who}  {what}", indent=2)
+
+
 def render_incident(report: IncidentReport, page: Page) -> None:
     one = report.incident
+    if report.done == "shown":
+        _show_alone(one, report.as_of, page)
+        return
     until = f" until {clock(one.muted_until, report.as_of)} UTC" if one.muted_until else ""
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",

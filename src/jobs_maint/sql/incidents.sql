@@ -16,6 +16,9 @@ ORDER BY resolved_at DESC, id DESC LIMIT 1000;
 -- name: get_watch
 SELECT *, now() AS now FROM jobs_maint_watch;
 
+-- name: get_incident (incident_id)
+SELECT * FROM jobs_maint_incidents WHERE id = %(incident_id)s;
+
 -- name: lock_incident (incident_id)
 SELECT * FROM jobs_maint_incidents WHERE id = %(incident_id)s FOR UPDATE;
 

@@ -21,7 +21,7 @@ from jobs_maint.call import Call, require_every_queue, write
 from jobs_maint.database import Conn, fetch_all, transaction
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
-from jobs_maint.operations.incidents.reach import limit_to, reaches_all
+from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
 from jobs_maint.operations.session import get_time
@@ -69,9 +69,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         rows = await fetch_all(conn, queries["lock_incident"], {"incident_id": number})
         found = [read_incident(row) for row in rows]
         if not found or not limit_to(call.scope, found):
-            raise InvalidRequest(
-                f"there is no incident I-{number}{_in_reach(call)}; `incidents` lists them"
-            )
+            raise refuse_unknown(number, call.scope)
         if whole:
             require_every_queue(call, reaches_all(call.scope, found[0]))
         now = await get_time(conn)
@@ -113,10 +111,6 @@ async def _mark_groups(
         await conn.execute(queries["take_groups"], who)
     else:
         await conn.execute(queries["mute_groups"], {"names": names, "until": one.muted_until})
-
-
-def _in_reach(call: Call[Any]) -> str:
-    return "" if call.scope.globs is None else " in the queues that your role reaches"
 
 
 async def hold_incident(call: Call[HoldIncident]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs_maint.actions import (
+    GetIncident,
     HoldIncident,
     ListIncidents,
     MuteIncident,
@@ -12,14 +13,14 @@ from jobs_maint.actions import (
 )
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import Incident, IncidentsReport
+from jobs_maint.models import Incident, IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.acting import (
     hold_incident,
     mute_incident,
     note_told,
     take_incident,
 )
-from jobs_maint.operations.incidents.reach import limit_to
+from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
 from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
 from jobs_maint.operations.incidents.watching import watch_incidents
 from jobs_maint.operations.session import get_time
@@ -60,7 +61,23 @@ def _count_hidden(found: list[Incident], shown: tuple[Incident, ...]) -> int:
     return len(found) - len(shown)
 
 
+async def get_incident(call: Call[GetIncident]) -> IncidentReport:
+    number = call.action.incident_id
+
+    async def look(conn: Conn) -> IncidentReport:
+        rows = await fetch_all(
+            conn, load_queries("incidents")["get_incident"], {"incident_id": number}
+        )
+        found = limit_to(call.scope, [redact(read_incident(row), call.rules) for row in rows])
+        if not found:
+            raise refuse_unknown(number, call.scope)
+        return IncidentReport(await get_time(conn), found[0], "shown")
+
+    return await read(call, look)
+
+
 HANDLERS: Handlers = {
+    GetIncident: get_incident,
     ListIncidents: list_incidents,
     WatchIncidents: watch_incidents,
     TakeIncident: take_incident,

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from jobs_maint.actions import QueueScope
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.story import lead_by
 
-__all__ = ["limit_to", "reaches_all"]
+__all__ = ["limit_to", "reaches_all", "refuse_unknown"]
 
 MOST_IDS = 5
 
@@ -22,6 +23,11 @@ def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ..
         return tuple(found)
     led = (_lead_in_reach(one, scope) for one in found)
     return tuple(_cut(one, scope) for one in led if one is not None)
+
+
+def refuse_unknown(number: int, scope: QueueScope) -> InvalidRequest:
+    reach = "" if scope.globs is None else " in the queues that your role reaches"
+    return InvalidRequest(f"there is no incident I-{number}{reach}; `incidents` lists them")
 
 
 def _lead_in_reach(one: Incident, scope: QueueScope) -> Incident | None:
