@@ -1,9 +1,14 @@
 """The plain text of a message, where all of it does not fit."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
+from chatbot.messages.errors import render_error
 from chatbot.messages.message import Message, shorten_text
 from chatbot.messages.parts import bold, context, paragraph, when
+from chatbot.setup.sample_messages import all_messages
+from jobs_maint.errors import InvalidRequest
 
 WORDS = paragraph(["37 jobs failed."]).blocks[0]
 
@@ -40,3 +45,12 @@ def test_a_day_inside_a_sentence_is_written_small():
     for before in ([], [bold("first ")], ["7: "]):
         spans = paragraph([*before, far]).blocks[0]["elements"][0]["elements"]
         assert spans[-1]["format"] == "{date_short_pretty} {time}"
+
+
+def test_no_message_mixes_the_readers_clock_with_another():
+    """Times are dates of Slack, but in a chart, whose title and axis name their zone."""
+    late = InvalidRequest("a purge runs since 2026-11-23 11:50:03 UTC; wait, or see 2026-11-23")
+    for message in (render_error(late, "/jobs", "purge"), *(one[3] for one in all_messages())):
+        blocks = [one for one in message.blocks if one["type"] != "data_visualization"]
+        shown = re.sub(r'<!date[^>]*>|"fallback": "[^"]*"', "", json.dumps(blocks))
+        assert not re.search(r"\d\d:\d\d(:\d\d)? UTC", shown)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
@@ -22,6 +21,7 @@ from chatbot.messages.parts import (
     code,
     context,
     paragraph,
+    tell_span,
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
@@ -165,10 +165,7 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
 
 def _context(report: DigestReport, *, has_thread: bool) -> Part:
     since, until = report.since, report.until
-    exact = until - since < timedelta(minutes=5)
-    # Of a day both have a date, or they would read alike.
-    times = [when(at, until, seconds=exact, begun=since) for at in (since, until)]
-    line: list[Span | str] = [times[0], " to ", times[1]]
+    line: list[Span | str] = tell_span(since, until, until)
     lines: list[Line] = [line]
     if has_thread:
         line.append(f" · {'groups, ' * bool(report.groups)}queues and maintenance in the thread")

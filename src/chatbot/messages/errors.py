@@ -7,6 +7,7 @@ from dataclasses import replace
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, code, context, paragraph
+from chatbot.messages.times import spell_times
 from chatbot.messages.words import cut, sentence
 from jobs_maint.errors import (
     InvalidRequest,
@@ -44,8 +45,10 @@ def render_error(
     text = sentence(cut(str(error), LONGEST))
     head, _, rest = text.partition("; ")
     usual = isinstance(error, _CHANGED_NOTHING)
-    line: Line = ["🟡 " if usual else "🔴 ", bold(f"{head};" if rest else head)]
-    parts = [paragraph([*line, f" {rest}"] if rest else line)]
+    line: list[Span | str] = ["🟡 " if usual else "🔴 "]
+    told = spell_times(f"{head};" if rest else head)
+    line += [bold(one) if isinstance(one, str) else one for one in told if one]
+    parts = [paragraph([*line, " ", *spell_times(rest)] if rest else line)]
     if suggestion:
         label = cut(f"Run {command} {suggestion}", 75)
         parts.append(buttons(Button(label, suggestion)))

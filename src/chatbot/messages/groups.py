@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from chatbot.messages.alike import (
     describe_error,
@@ -28,6 +28,7 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
+    tell_span,
     when,
 )
 from chatbot.messages.remembered import offer_memory, tell_memory
@@ -112,12 +113,13 @@ def _headline(
     where += say_coverage(report.queues, report.tasks)
     lately = f"in the last {span}"
     if report.until is not None:
-        lately = f"in the {span} to {report.until.astimezone(UTC):%-d %b %H:%M} UTC"
+        lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
         return [
             ["🟢 ", bold(f"No job failed{where} {lately}.")],
             [change],
+            _tell_span(report),
         ]
     known = [one for one in there if one.recorded]
     unknown = sum(one.count for one in there if not one.recorded)
@@ -143,7 +145,15 @@ def _headline(
         is_one = all(one.state not in {"new", "regressed"} for one in there[1:])
         which = "It" if is_one else "The largest"
         second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
-    return [*lines, second]
+    return [*lines, second, _tell_span(report)]
+
+
+def _tell_span(report: ErrorsReport) -> Line:
+    """Of a past one; by the reader's clock, which bold text cannot show."""
+    if (until := report.until) is None:
+        return []
+    since = until - timedelta(seconds=report.since_seconds)
+    return ["From ", *tell_span(since, until, report.as_of), "."]
 
 
 def render_group(

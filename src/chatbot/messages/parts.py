@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from chatbot.messages.message import Block
@@ -110,6 +110,13 @@ def when(
     utc = at.astimezone(UTC)
     fallback = f"{utc:%-d %b {written}} UTC" if far else f"{utc:{written}} UTC"
     return _date(int(utc.timestamp()), shown, fallback)
+
+
+def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
+    """Both ends; of a short span with seconds, of a day both with a date, or they read alike."""
+    exact = until - since < timedelta(minutes=5)
+    first, last = (when(at, now, seconds=exact, begun=since) for at in (since, until))
+    return [first, " to ", last]
 
 
 def _date(stamp: int, shown: str, fallback: str) -> Span:

@@ -67,14 +67,14 @@ def all_messages() -> Iterator[tuple[str, str, bool, Message]]:
 
     yield shown("stats", "/jobs stats", reports.stats())
     yield shown("errors", "/jobs errors --since 1h", reports.errors())
+    yield shown("errors: of a digest", "", reports.past_errors())
     yield shown("errors: none", "/jobs errors", reports.no_errors())
     yield shown("errors: more than a page", "/jobs errors webhook", reports.many_errors())
     yield shown("failed: all alike", "/jobs failed --since 1h", reports.failed())
     yield shown("failed: several errors", "/jobs failed --since 1h", reports.failed_differently())
     title, _, private, message = shown("failed: one of them used", "", reports.failed_differently())
     [row] = [b["elements"] for b in message.blocks if "Preview retry of 4'" in str(b)]
-    words = row[0]["value"]
-    used = mark_done(message, {words: tell_who("retry", "U0ANA", NOW)})
+    used = mark_done(message, {row[0]["value"]: tell_who("retry", "U0ANA", NOW)})
     yield title, "/jobs failed --since 1h", private, used
     books = {"*webhook*": "https://wiki.example.com/webhooks"}
     linked = render_result(reports.failed(), COMMAND, by="U0ANA", runbooks=books)

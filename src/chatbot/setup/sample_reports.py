@@ -125,6 +125,10 @@ def errors() -> ErrorsReport:
     return ErrorsReport(NOW, 3600.0, None, GROUPS, failures, before, 0, 0)
 
 
+def past_errors() -> ErrorsReport:
+    return replace(errors(), until=ago(30))
+
+
 def many_errors() -> ErrorsReport:
     groups = tuple(
         group(40 - i, 3, "rising", f"task_{i}", "ValueError", f"row {i} is broken", 4000 + i)
