@@ -17,6 +17,7 @@ PACE = 0.5
 async def sell() -> None:
     """Each order is confirmed by mail; of two, one is told to a partner. Ends when cancelled."""
     await make_past_days(os.environ[DATABASE_URL_NAME])
+    print("the past days are written", flush=True)
     async with app.open_async():
         print("shop is open", flush=True)
         for order in itertools.count(1):

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from tests.support.history import days, hours, minutes
 
 from chatbot.messages.groups import render_errors as render_groups
+from chatbot.messages.stats import render_stats
 from jobs_maint.actions import (
     Actor,
     Grant,
@@ -309,3 +310,32 @@ async def test_without_the_tables_all_is_as_before_and_a_broken_one_stops_no_res
     assert (group.state, group.name, group.taken_by) == ("new", None, None)
     report = await ask(pool, PurgeFinished(time_limit=timedelta(seconds=30)))
     assert report.finished
+
+
+async def test_errors_and_stats_count_the_same_failures_in_the_same_colour(pool, fail, conn):
+    for _ in range(2):
+        await fail("mailbox 12 is full", days(3))  # an old acquaintance
+    await rescue(pool)
+    again = await fail("mailbox 12 is full", minutes(20))
+    await fail("mailbox 12 is full", minutes(30))
+    # Retried, and failed with the same error a second time.
+    await conn.execute("INSERT INTO procrastinate_events (job_id, type, at) VALUES"
+                       " (%s, 'failed', now() - interval '10 min')", (again,))  # fmt: skip
+    await fail("mailbox 12 is full", hours(25))
+    last_hour = ListErrors(since=hours(1))
+
+    async def look():
+        await rescue(pool)
+        stats, errors = await ask(pool, ShowStats()), await ask(pool, last_hour)
+        [queue] = stats.queues
+        assert queue.failed_last_hour == errors.failed
+        dot = render_groups(errors).text[0]
+        assert dot == render_stats(stats, "/jobs").text[0]
+        return stats.new_errors, errors.failed, dot
+
+    assert await look() == (0, 3, "🟡")
+    await fail("mailbox 12 has moved", minutes(1))
+    assert await look() == (1, 4, "🔴")
+    assert "1 error is new or back." in render_text(await ask(pool, ShowStats()))
+    other = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("web*",)),))
+    assert (await ask(pool, ShowStats(), other)).new_errors == 0

@@ -13,15 +13,15 @@ from tests.support.history import hours
 
 from jobs_maint.actions import ALL_QUEUES, Actor, QueueScope, RescueStalled
 from jobs_maint.database import open_pool, transaction
-from jobs_maint.operations.stats import hours as hours_module
-from jobs_maint.operations.stats import noting
-from jobs_maint.operations.stats.hours import (
+from jobs_maint.operations import hours as hours_module
+from jobs_maint.operations.hours import (
     Ended,
     count_ended,
     count_ended_lately,
     list_unnoted_hours,
     note_hour,
 )
+from jobs_maint.operations.stats import noting
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings

@@ -28,7 +28,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import DOTS, count, cut, name_queue, say_span, short_task
 from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
 from jobs_maint.models import DigestReport, ErrorGroup
-from jobs_maint.render import judge_failures, say_expiring, say_person, say_state
+from jobs_maint.render import is_news, judge_failures, say_expiring, say_person, say_state
 
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
 
@@ -95,10 +95,9 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    is_news = any(one.state in {"new", "regressed"} and one.count for one in report.groups)
-    if is_news or any(one.is_open_at(report.until) for one in report.incidents):
-        return "🔴"  # as the messages of errors and of the incident are
-    level = judge_failures(report.failed, report.succeeded)
+    if any(one.is_open_at(report.until) for one in report.incidents):
+        return "🔴"  # as the message of the incident is
+    level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
     nobody = report.workers is not None and not report.workers.live
     if level == "green" and (nobody or list_late(report.queues) or report.incidents):
         level = "yellow"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +13,7 @@ from chatbot.messages.alike import (
     offer_retry,
     say_inexact,
 )
+from chatbot.messages.errors_headline import tell_errors
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack_pages
@@ -28,7 +28,6 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
-    tell_span,
     when,
 )
 from chatbot.messages.remembered import offer_memory, tell_memory
@@ -40,12 +39,11 @@ from chatbot.messages.words import (
     name_queue,
     say_change,
     say_span,
-    sentence,
     short_task,
 )
 from jobs_maint.actions import GetJob, ListErrors, escape_glob
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render import say_coverage, say_state
+from jobs_maint.render import say_state
 
 __all__ = ["MESSAGES", "render_errors", "render_group"]
 
@@ -63,7 +61,7 @@ def render_errors(
     span, before = say_span(report.since_seconds)
     there = [group for group in report.groups if group.count]
     gone = [group for group in report.groups if not group.count]
-    head = [paragraph(*_headline(report, there, span, before))]
+    head = [paragraph(*tell_errors(report, there, span, before))]
     tail: list[Part] = []
     if gone:
         named = zip(gone, name_errors(gone), strict=True)
@@ -104,56 +102,6 @@ def render_errors(
         tail=tail,
         per_page=PER_PAGE,
     )
-
-
-def _headline(
-    report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
-) -> list[Line]:
-    where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
-    where += say_coverage(report.queues, report.tasks)
-    lately = f"in the last {span}"
-    if report.until is not None:
-        lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
-    change = sentence(say_change(report.failed, report.failed_before, before))
-    if not there:
-        return [
-            ["🟢 ", bold(f"No job failed{where} {lately}.")],
-            [change],
-            _tell_span(report),
-        ]
-    known = [one for one in there if one.recorded]
-    unknown = sum(one.count for one in there if not one.recorded)
-    largest = (known or there)[0]
-    worse = report.failed > report.failed_before or largest.state in {"new", "regressed"}
-    verdict = f"{count(report.failed, 'failure')}{where} {lately}"
-    kind = "new reason" if largest.state == "new" else "reason"
-    groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
-    if not groups:
-        verdict += ", without a recorded error"
-    elif groups == 1 and not unknown:
-        verdict += f", {'all ' * (report.failed > 1)}for one {kind}"
-    elif 2 * largest.count >= report.failed:
-        verdict += f", {largest.count:,} of them for one {kind}"
-    else:
-        verdict += f", for {count(groups, 'reason')}"
-    if groups and unknown:
-        verdict += f"; {unknown:,} without a recorded error"
-    lines: list[Line] = [["🔴 " if worse else "🟡 ", bold(f"{verdict}.")]]
-    second: list[Span | str] = [change]
-    if largest.first_at is not None and largest.state in {"new", "regressed"}:
-        came = "began" if largest.state == "new" else "came back"
-        is_one = all(one.state not in {"new", "regressed"} for one in there[1:])
-        which = "It" if is_one else "The largest"
-        second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
-    return [*lines, second, _tell_span(report)]
-
-
-def _tell_span(report: ErrorsReport) -> Line:
-    """Of a past one; by the reader's clock, which bold text cannot show."""
-    if (until := report.until) is None:
-        return []
-    since = until - timedelta(seconds=report.since_seconds)
-    return ["From ", *tell_span(since, until, report.as_of), "."]
 
 
 def render_group(

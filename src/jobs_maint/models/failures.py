@@ -207,6 +207,8 @@ class ErrorsReport(Report):
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
+    succeeded: int | None = None
+    """Jobs that succeeded in the span; None where nothing failed, so nobody counted."""
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until or self.as_of, timedelta(seconds=self.since_seconds))

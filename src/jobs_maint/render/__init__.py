@@ -18,15 +18,14 @@ from jobs_maint.render.conditions import (
 )
 from jobs_maint.render.coverage import say_coverage
 from jobs_maint.render.data import build_data, render_json
+from jobs_maint.render.levels import Level, is_news, judge_failures
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
-    Level,
     Verdict,
     build_verdict,
     count_noun,
     format_rate,
-    judge_failures,
     say_expiring,
     sort_queues,
     tell_outcome,
@@ -43,6 +42,7 @@ __all__ = [
     "format_rate",
     "is_good",
     "is_muted",
+    "is_news",
     "judge_failures",
     "list_parts",
     "render_json",

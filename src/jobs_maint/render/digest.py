@@ -6,10 +6,11 @@ from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.failures import groups_table
+from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import count_noun, judge_failures, say_expiring, sort_queues
+from jobs_maint.render.verdict import count_noun, say_expiring, sort_queues
 
 __all__ = ["PAGES"]
 
@@ -21,7 +22,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
     now = [one for one in there if one.is_open_at(until)]
     for incident in now:
         page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
-    level = judge_failures(report.failed, report.succeeded)
+    level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
     page.line(
         f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "
         f"{report.failed_before:,} in the {span} before.{_stop(report)}",

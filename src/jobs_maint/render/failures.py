@@ -8,6 +8,7 @@ from datetime import datetime
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.render.coverage import say_coverage
+from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
@@ -25,10 +26,11 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     if report.until is not None:
         lately = f"in the {span} to {format_time(report.until)}"
     failed = count_noun(report.failed, "failure")
+    level = judge_failures(report.failed, report.succeeded or 0, news=is_news(report.groups))
     page.line(
         f"{failed[:1].upper()}{failed[1:]}{where} {lately}, "
         f"{report.failed_before:,} in the {span} before.",
-        "bold red" if report.failed else "bold",
+        "bold" if level == "green" else f"bold {level}",
     )
     if report.groups:
         page.line()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import (
@@ -17,15 +16,14 @@ from jobs_maint.models import (
     WorkerCounts,
     say_settled,
 )
+from jobs_maint.render.levels import Level, judge_failures
 from jobs_maint.render.remembered import say_quiet
 
 __all__ = [
-    "Level",
     "Verdict",
     "build_verdict",
     "count_noun",
     "format_rate",
-    "judge_failures",
     "say_expiring",
     "sort_queues",
     "tell_outcome",
@@ -33,14 +31,10 @@ __all__ = [
     "tell_times",
 ]
 
-Level = Literal["red", "yellow", "green"]
-
 BEHIND_SECONDS = 60
 """A queue is behind when its oldest ready job has waited so long."""
 FAR_BEHIND_SECONDS = 600
 """So far behind is red."""
-MANY_FAILED = 10
-"""This many failures, if they are a quarter of what finished in that span, are red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +88,6 @@ def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
     )
 
 
-def judge_failures(failed: int, succeeded: int) -> Level:
-    """The one rule for a span, of `stats` and of digests: `docs/reference/commands.md`."""
-    if failed >= MANY_FAILED and 3 * failed >= succeeded:
-        return "red"
-    return "yellow" if failed else "green"
-
-
 def build_verdict(report: StatsReport) -> Verdict:
     """What a person on call must know first. Levels: `docs/reference/commands.md`."""
     if not report.queues:
@@ -116,7 +103,7 @@ def build_verdict(report: StatsReport) -> Verdict:
         about, ready = "≈", int(float(f"{ready:.3g}"))  # a sum of estimates is one
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
-    level = judge_failures(failed, done)
+    level = judge_failures(failed, done, news=report.new_errors > 0)
     if level == "green" and (behind or bad_maintenance):
         level = "yellow"
     if level == "green":
@@ -180,6 +167,8 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
 
 def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
     parts = []
+    if news := report.new_errors:
+        parts.append(f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back.")
     if report.failed_now and (settled := _count_settled(report)):
         how = say_settled(report.retried_since, report.discarded_since)
         was = "was" if settled == 1 else "were"

@@ -280,7 +280,7 @@ WHERE failed_at >= %(since)s AND failed_at < %(until)s AND NOT will_retry
   AND (%(tasks)s::text[] IS NULL OR task_name LIKE ANY (%(tasks)s))
 GROUP BY 1, 2, 3;
 
--- name: count_other_ends (since, until, queues, tasks, ours)
+-- name: count_other_ends (since, until, queues, reach, tasks, ours)
 -- By jobs_maint_events_at_idx.
 SELECT e.type::text AS type, count(*) AS jobs
 FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
@@ -288,6 +288,7 @@ WHERE e.type IN ('succeeded', 'deferred_for_retry') AND e.type <> 'scheduled'
   AND e.at >= %(since)s AND e.at < %(until)s
   AND j.task_name <> ALL (%(ours)s)
   AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+  AND (%(reach)s::text[] IS NULL OR j.queue_name LIKE ANY (%(reach)s))
   AND (%(tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(tasks)s))
 GROUP BY 1;
 

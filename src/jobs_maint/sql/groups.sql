@@ -79,6 +79,14 @@ SELECT name, task_name, exception_type, fingerprints, queues, failures, first_at
        returned_at, quiet_seconds, taken_by, taken_at, muted_until, muted_above
 FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
 
+-- name: count_news (since, queue, queues)
+-- The groups that failed for the first time, or came back, since then.
+SELECT count(*) AS groups FROM jobs_maint_groups
+WHERE greatest(first_at, returned_at) >= %(since)s
+  AND (%(queue)s::text IS NULL OR %(queue)s = ANY (queues))
+  AND (%(queues)s::text[] IS NULL
+       OR EXISTS (SELECT FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s)));
+
 -- name: list_aliases
 -- The first fingerprint stands for all that a group has had.
 SELECT fingerprints FROM jobs_maint_groups WHERE cardinality(fingerprints) > 1;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
@@ -16,12 +16,12 @@ from jobs_maint.models import (
     IncidentKind,
     StatsReport,
 )
+from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.incidents.story import lead_by
-from jobs_maint.operations.stats.hours import count_ended
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
@@ -87,7 +87,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
     found = await list_groups(conn, wanted, limit=limit, rules=how.rules)
     groups = sort_by_news(found.shown)
     shown, left = groups[: how.groups], groups[how.groups :]
-    ends = await _count_ends(conn, wanted)
+    ends = await count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
     running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
@@ -140,16 +140,6 @@ def _find_last(found: Groups) -> datetime | None:
         return None
     ends = [group.last_at for group in found.shown if group.count and group.last_at is not None]
     return max(ends, default=None)
-
-
-async def _count_ends(conn: Conn, wanted: Window) -> dict[str, int]:
-    """By type of event. Hours are noted by queue, so tasks are counted one by one."""
-    if wanted.tasks is None:
-        scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
-        since, until = (at.astimezone(UTC) for at in (wanted.since, wanted.until))
-        return await count_ended(conn, since, until, scope)
-    rows = await fetch_all(conn, load_queries("digest")["count_other_ends"], wanted.filters())
-    return {row["type"]: row["jobs"] for row in rows}
 
 
 def sort_by_news(groups: tuple[ErrorGroup, ...]) -> tuple[ErrorGroup, ...]:

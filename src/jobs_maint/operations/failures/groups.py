@@ -16,6 +16,7 @@ from jobs_maint.operations.failures.alike import (
     find_newest,
     group_failed_jobs,
 )
+from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time
@@ -69,6 +70,9 @@ async def list_errors(
         queues=queues,
         tasks=tasks,
     )
+    if found.failed:
+        ends = await count_ends(conn, window)
+        report = replace(report, succeeded=ends.get("succeeded", 0))
     if not (still_failed and found.failed):
         return report
     span = report.look_back

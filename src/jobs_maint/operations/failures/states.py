@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import FarTime
 from jobs_maint.sql import load_queries
@@ -15,6 +16,7 @@ __all__ = [
     "QUIET",
     "Known",
     "KnownGroups",
+    "count_news",
     "get_group_state",
     "get_trend",
     "list_aliases",
@@ -80,6 +82,15 @@ async def load_known(conn: Conn, fingerprints: Collection[str]) -> KnownGroups:
         for row in rows
         for fingerprint in row["fingerprints"]
     }
+
+
+async def count_news(conn: Conn, since: datetime, queue: str | None, scope: QueueScope) -> int:
+    """Groups that are new or back since then, as far as they are collected."""
+    queries = load_queries("groups")
+    if not (await fetch_one(conn, queries["find_access"]))["readable"]:
+        return 0
+    asked = {"since": since, "queue": queue, "queues": scope.like_patterns}
+    return int((await fetch_one(conn, queries["count_news"], asked))["groups"])
 
 
 def get_trend(count: int, before: int) -> str:

@@ -11,8 +11,8 @@ import psycopg
 from jobs_maint.call import describe_error
 from jobs_maint.database import Pool, transaction
 from jobs_maint.events import emit
+from jobs_maint.operations.hours import list_unnoted_hours, note_hour
 from jobs_maint.operations.session import get_time
-from jobs_maint.operations.stats.hours import list_unnoted_hours, note_hour
 
 __all__ = ["note_hours"]
 

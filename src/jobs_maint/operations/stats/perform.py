@@ -12,6 +12,7 @@ from jobs_maint.models import StatsReport
 from jobs_maint.operations.failures.alike import count_left_behind
 from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.failures.states import count_news
 from jobs_maint.operations.stats.queues import get_stats
 
 __all__ = ["HANDLERS"]
@@ -27,8 +28,10 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
             conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
         )
         if any(one.failed_last_hour for one in report.queues):
-            scope = call.scope.like_patterns
-            left = await count_left_behind(conn, timedelta(hours=1), queue=queue, queues=scope)
+            scope, hour = call.scope.like_patterns, timedelta(hours=1)
+            news = await count_news(conn, report.as_of - hour, queue, call.scope)
+            report = replace(report, new_errors=news)
+            left = await count_left_behind(conn, hour, queue=queue, queues=scope)
             if left is not None:
                 report = replace(
                     report,

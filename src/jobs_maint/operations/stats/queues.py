@@ -8,10 +8,10 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.operations.stats.counts import count_jobs
-from jobs_maint.operations.stats.hours import count_ended_lately
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 

@@ -60,19 +60,19 @@ async def count_ended_lately(
 
 
 async def count_ended(
-    conn: Conn, since: datetime, until: datetime, scope: QueueScope
+    conn: Conn, since: datetime, until: datetime, *scopes: QueueScope
 ) -> dict[str, int]:
-    """By type of event, of the queues in `scope`, without our own tasks; both times in UTC."""
+    """By type of event, of the queues in all `scopes`, without our own tasks; both times in UTC."""
     found: defaultdict[str, int] = defaultdict(int)
     noted = await _list_noted(conn, since, until) or {}
     for by_queue in noted.values():
         for name, by_type in by_queue.items():
-            if scope.covers(name):
+            if all(scope.covers(name) for scope in scopes):
                 for kind, jobs in by_type.items():
                     found[kind] += jobs
     for begin, end in _find_gaps(since, until, sorted(noted)):
         for row in await _count(conn, begin, end):
-            if scope.covers(row["queue_name"]):
+            if all(scope.covers(row["queue_name"]) for scope in scopes):
                 found[row["type"]] += row["jobs"]
     return dict(found)
 

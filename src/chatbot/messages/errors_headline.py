@@ -1,0 +1,63 @@
+"""What `errors` says first: how many failed, for how many reasons, and whether that is more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from chatbot.messages.parts import Line, Span, bold, tell_span, when
+from chatbot.messages.words import DOTS, count, name_queue, say_change, sentence
+from jobs_maint.models import ErrorGroup, ErrorsReport
+from jobs_maint.render import is_news, judge_failures, say_coverage
+
+__all__ = ["tell_errors"]
+
+
+def tell_errors(
+    report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
+) -> list[Line]:
+    where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
+    where += say_coverage(report.queues, report.tasks)
+    lately = f"in the last {span}"
+    if report.until is not None:
+        lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
+    change = sentence(say_change(report.failed, report.failed_before, before))
+    if not there:
+        return [
+            ["🟢 ", bold(f"No job failed{where} {lately}.")],
+            [change],
+            _tell_span(report),
+        ]
+    known = [one for one in there if one.recorded]
+    unknown = sum(one.count for one in there if not one.recorded)
+    largest = (known or there)[0]
+    level = judge_failures(report.failed, report.succeeded or 0, news=is_news(there))
+    verdict = f"{count(report.failed, 'failure')}{where} {lately}"
+    kind = "new reason" if largest.state == "new" else "reason"
+    groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
+    if not groups:
+        verdict += ", without a recorded error"
+    elif groups == 1 and not unknown:
+        verdict += f", {'all ' * (report.failed > 1)}for one {kind}"
+    elif 2 * largest.count >= report.failed:
+        verdict += f", {largest.count:,} of them for one {kind}"
+    else:
+        verdict += f", for {count(groups, 'reason')}"
+    if groups and unknown:
+        verdict += f"; {unknown:,} without a recorded error"
+    lines: list[Line] = [[f"{DOTS[level]} ", bold(f"{verdict}.")]]
+    second: list[Span | str] = [change]
+    if largest.first_at is not None and largest.state in {"new", "regressed"}:
+        came = "began" if largest.state == "new" else "came back"
+        is_one = all(one.state not in {"new", "regressed"} for one in there[1:])
+        which = "It" if is_one else "The largest"
+        second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
+    return [*lines, second, _tell_span(report)]
+
+
+def _tell_span(report: ErrorsReport) -> Line:
+    """Of a past one; by the reader's clock, which bold text cannot show."""
+    if (until := report.until) is None:
+        return []
+    since = until - timedelta(seconds=report.since_seconds)
+    return ["From ", *tell_span(since, until, report.as_of), "."]

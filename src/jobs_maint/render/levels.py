@@ -1,0 +1,30 @@
+"""The colour of failures in a span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from jobs_maint.models import ErrorGroup
+
+__all__ = ["Level", "is_news", "judge_failures"]
+
+Level = Literal["red", "yellow", "green"]
+
+MANY_FAILED = 10
+"""This many failures, if they are a quarter of what finished in that span, are red."""
+
+
+def judge_failures(failed: int, succeeded: int, *, news: bool) -> Level:
+    """The one rule for failures in a span, wherever they are told: `docs/reference/commands.md`.
+
+    `news`: whether an error is new or back in it.
+    """
+    if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
+        return "red"
+    return "yellow" if failed else "green"
+
+
+def is_news(groups: Iterable[ErrorGroup]) -> bool:
+    """Whether one is new or back; of failures without a recorded error nobody knows."""
+    return any(one.count and one.recorded and one.state in {"new", "regressed"} for one in groups)
