@@ -8,6 +8,7 @@ from tests.unit.test_replies import buttons, shown
 
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_thread import render_entries
+from chatbot.messages.people import name_actor
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_incidents import (
     ANA,
@@ -267,6 +268,16 @@ def test_the_list_says_how_many_and_who_is_on_them():
     assert "2 more incidents of queues that your role does not reach" in told
 
 
+def test_who_acts_outside_slack_has_one_name_wherever_it_is_told():
+    """As in the page of `jobs-chatbot local`, where everybody is the shell's user."""
+    label = "shell:root@vm"
+    taken = replace(KINDS[2], taken_by=label, taken_at=ago(5))
+    told = render_result(IncidentReport(NOW, taken, "taken"), "/jobs", by=label).text
+    assert "✅ I-14 is taken by root@vm." in told
+    assert "root@vm is on it" in text(taken)
+    assert name_actor("task:jobs_maint:purge_finished_jobs") == "the task purge_finished_jobs"
+
+
 def test_who_types_it_is_answered():
     taken = replace(KINDS[2], taken_by=ANA, taken_at=NOW, muted_until=NOW + timedelta(hours=24))
 
@@ -276,11 +287,11 @@ def test_who_types_it_is_answered():
 
     told = "webhook is 23 min behind; 1,000 jobs or more wait."
     assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", told]
-    assert answer("taken", "shell:bob@host")[1] == "Before that, shell:bob@host was on it."
+    assert answer("taken", "shell:bob@host")[1] == "Before that, bob@host was on it."
     assert answer("taken", ANA) == answer("taken")
     again = (HistoryEntry(ago(9), "taken", *NO_WORKER.key, 1.0, "shell:bob@host"),)
     ended = over(replace(NO_WORKER, taken_by=ANA, history=(*NO_WORKER.history, *again)))
-    assert "shell:bob@host, then <@U0ANA> were on it." in text(ended)
+    assert "bob@host, then <@U0ANA> were on it." in text(ended)
     assert answer("muted")[0] == "✅ I-14 is muted by <@U0ANA> until 24 Nov 12:00 UTC."
     free = IncidentReport(NOW, replace(taken, taken_by=None), "dropped", ANA)
     lines = render_result(free, "/jobs", by="U0ANA").text.splitlines()

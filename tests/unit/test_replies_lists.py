@@ -259,13 +259,11 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert shown[0] == "6 requests in the last 7 days."
     assert shown[1] == "1 failed, 1 refused, 2 done, 1 previewed, 1 dry run. Newest first."
     assert shown[2] == (
-        "11:58 UTC  U0ANA (ana)  retry --all webhook --since 1h  35 done, 2 skipped in 3 s"
-        " · request 912"
+        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 done, 2 skipped in 3 s · request 912"
     )
-    assert any("U0VERA  retry 4711" in line for line in shown)  # no name was stored
+    assert any("@U0VERA  retry 4711" in line for line in shown)
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
     assert "retry --request" not in message.text
-    assert "<@" not in message.text
 
 
 def test_the_undo_of_the_newest_cancel_is_offered():

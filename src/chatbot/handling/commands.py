@@ -35,7 +35,7 @@ from chatbot.messages import (
     render_note,
     render_stopped,
 )
-from chatbot.messages.parts import user
+from chatbot.messages.people import name_actor
 from chatbot.messages.result import render_result
 from chatbot.setup.doctor_in_slack import add_slack
 from jobs_maint.actions import (
@@ -175,6 +175,7 @@ class Answers:
     async def _run(self, request: SlackRequest, command: Command, known: KnownActor) -> Answer:
         action = command.action
         services = self._services
+        by = services.name_asker(request)
         if isinstance(action, ShowHelp):
             return await answer_help(services, action, known)
         if action.act and command.private:
@@ -191,12 +192,12 @@ class Answers:
         if isinstance(action, RunDoctor):
             result = await add_slack(result, services.settings, services.slack, services.directory)
         if isinstance(action, RescueJobs) and not isinstance(result, Preview):
-            message = render_acts(result, services.command, by=request.user)
+            message = render_acts(result, services.command, by=by)
         else:
             message = render_result(
                 result,
                 services.command,
-                by=request.user,
+                by=by,
                 page=request.page,
                 dry_run=command.dry_run,
                 runbooks=services.settings.runbooks,
@@ -205,7 +206,7 @@ class Answers:
         private = not action.act and (private or request.private)
         if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.
-            message = add_note(message, "asked by ", user(request.user))
+            message = add_note(message, "asked by ", name_actor(by))
         told = action.act and not isinstance(result, Preview)  # which only asks
         reach = known.actor.scope(Role.VIEWER) or ALL_QUEUES
         if not told:
@@ -214,7 +215,7 @@ class Answers:
             message, private = tell_shows_less(message), True
         replaces = request.refresh and private == request.private
         answer = Answer(message, private, told, replaces, watch.audit_id)
-        return add_what_follows(answer, action, result, request) if told else answer
+        return add_what_follows(answer, action, result, request, by) if told else answer
 
     async def _perform(self, action: Any, known: KnownActor, watch: Watch | None = None) -> Any:
         """Those who see all queues see the same: when many ask at once, one look-up serves them."""
@@ -251,7 +252,10 @@ class Answers:
             if await modal.show(job):
                 return None
             message = render_result(
-                job, services.command, by=request.user, runbooks=services.settings.runbooks
+                job,
+                services.command,
+                by=services.name_asker(request),
+                runbooks=services.settings.runbooks,
             )
             return Answer(message, private=True)
         shown = await modal.show_message(message, action.job_id)
@@ -275,5 +279,6 @@ class Answers:
             return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
         runbooks = self._services.settings.runbooks
         shown = add_standby(render_details(job, runbooks=runbooks), job)
-        shared = add_note(shown, "shared by ", user(request.user))
+        asker = name_actor(self._services.name_asker(request))
+        shared = add_note(shown, "shared by ", asker)
         return Answer(shared, private=False)

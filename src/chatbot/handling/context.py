@@ -44,6 +44,10 @@ class Services:
     def command(self) -> str:
         return self.settings.command
 
+    def name_asker(self, request: SlackRequest) -> str:
+        """As messages name them: a user of Slack, or whom the audit has where nobody else asks."""
+        return request.user if self.only is None else self.only.label
+
     async def find_actor(self, request: SlackRequest, action: Action[Any]) -> KnownActor:
         """The asker, with the grants that are certain now."""
         if self.only is not None:

@@ -10,7 +10,8 @@ from chatbot.handling.follow_ups import Followed, FollowUps
 from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
-from chatbot.messages.parts import Line, Span, channel, code, user
+from chatbot.messages.parts import Line, Span, channel, code
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import escape
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
@@ -175,7 +176,7 @@ class Delivery:
         typed = cut_ids(f"{self._settings.command} {words}")
         said = {line.strip() for line in message.text.splitlines()}
         what = () if escape(typed) in said else (" · ", code(typed))
-        copy = add_note(message, user(by), " in ", where, *what)
+        copy = add_note(message, name_actor(by), " in ", where, *what)
         try:
             if await self.is_outside(place):
                 log.warning("chatbot.audit_channel_refused channel=%s", place)

@@ -111,7 +111,7 @@ class Acts:
 
             services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back
-        who = tell_who_ran(report, request.user, datetime.now(UTC), put_back=back)
+        who = tell_who_ran(report, services.name_asker(request), datetime.now(UTC), put_back=back)
         await services.origins.tell_done(request.channel, report.words, who)
 
     async def _tell(self, request: SlackRequest, running: RunningAct, message: Message) -> None:
@@ -135,10 +135,16 @@ class Acts:
         why = RESTARTED if self._services.work.stopping.is_set() else ""
         command = self._services.command
         if isinstance(report, BulkReport):
-            return render_bulk(report, command, by=request.user, why_stopped=why, after=after)
+            return render_bulk(
+                report, command, by=self._services.name_asker(request), why_stopped=why, after=after
+            )
         if isinstance(report, PurgeReport):
             return render_purge(
-                report, command, by=request.user, why_stopped=why, words=request.words
+                report,
+                command,
+                by=self._services.name_asker(request),
+                why_stopped=why,
+                words=request.words,
             )
         raise TypeError(f"no outcome message for a {type(report).__name__}")
 
@@ -153,7 +159,7 @@ class Acts:
                 raise
             message = render_too_late(request.words, services.command, why=exc.why)
         else:
-            message = render_dropped(words, services.command, by=request.user)
+            message = render_dropped(words, services.command, by=self._services.name_asker(request))
         # Not an edit, of which the app has 50 a minute: a click has an address of its own.
         await RunningAct(services, request, target_of_click(request)).finish(message)
         return None

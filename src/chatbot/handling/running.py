@@ -53,7 +53,7 @@ class RunningAct:
         return Progress(
             verb=words.partition(" ")[0],
             words=words,
-            by=self._request.user,
+            by=self._services.name_asker(self._request),
             done=self._done,
             total=self._total,
             elapsed_seconds=time.monotonic() - self._begun,

@@ -12,7 +12,8 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.group import say_done
 from chatbot.messages.marking import tell_who
-from chatbot.messages.parts import Line, user, when
+from chatbot.messages.parts import Line, when
+from chatbot.messages.people import name_actor
 from jobs_maint.actions import Action, FollowJobs, RetryJobs
 from jobs_maint.models import (
     ActReport,
@@ -34,10 +35,9 @@ _DONE = {
 
 
 def add_what_follows(
-    answer: Answer, action: Action[Any], result: object, request: SlackRequest
+    answer: Answer, action: Action[Any], result: object, request: SlackRequest, by: str
 ) -> Answer:
-    """The answer as it is where nothing was done."""
-    by = request.user
+    """The answer as it is where nothing was done; `by`: as messages name the asker."""
     if isinstance(result, GroupReport | IncidentReport):
         said = _say_in_place(result, by)
         if said is None:
@@ -63,4 +63,4 @@ def _say_in_place(result: GroupReport | IncidentReport, by: str) -> Line | None:
     """Of an incident until the watch puts its whole message right."""
     if isinstance(result, GroupReport):
         return say_done(result, by, datetime.now(UTC))
-    return [_DONE[result.done], user(by), " ", when(result.as_of, result.as_of)]
+    return [_DONE[result.done], name_actor(by), " ", when(result.as_of, result.as_of)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, bold, buttons, paragraph, user, when
+from chatbot.messages.parts import Button, Line, bold, buttons, paragraph, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import name_queue, short_task
 from jobs_maint.actions import BulkVerb, GetJob, JobFilter, PreviewBulk, RetryJobs
 from jobs_maint.models import Aftermath, ItemResult
@@ -72,7 +73,7 @@ def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
     what = "Retried by "
     if item.task and item.queue:
         what = f"{short_task(item.task)} in {name_queue(item.queue)}, retried by "
-    line: Line = [what, user(by), ", looked at ", when(after.as_of, after.as_of), "."]
+    line: Line = [what, name_actor(by), ", looked at ", when(after.as_of, after.as_of), "."]
     again = []
     if after.failed:
         again.append(Button(f"Retry job {item.job_id}", RetryJobs((item.job_id,)).words()))

@@ -10,7 +10,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, when
-from chatbot.messages.people import find_user
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
@@ -80,7 +80,12 @@ def _outcomes(report: AuditReport) -> str:
 
 
 def _entry(entry: AuditEntry, report: AuditReport) -> Part:
-    line: list[Span | str] = [when(entry.started_at, report.as_of), "  ", *_who(entry.actor), "  "]
+    line: list[Span | str] = [
+        when(entry.started_at, report.as_of),
+        "  ",
+        name_actor(entry.actor),
+        "  ",
+    ]
     line.append(code(one_line(cut_ids(entry.action), 200)))
     counts = [
         count(number, "job") if name == "jobs" else f"{number:,} {cut(name, 40)}"
@@ -104,21 +109,6 @@ def _can_undo(entry: AuditEntry) -> bool:
     return (
         entry.outcome in {"done", "partly"} and find_verb(entry.action.partition(" ")[0]).can_undo
     )
-
-
-def _who(actor: str) -> list[Span | str]:
-    """Of Slack the id first, then the name at that time: people choose their names.
-
-    No mention: it would call them, and the page of `jobs-chatbot local` does not know them.
-    """
-    found = find_user(actor)
-    kind, _, name = actor.partition(":")
-    if kind == "task":
-        name = f"the task {name.rpartition(':')[2]}"
-    if found:
-        known = name.removeprefix(found)
-        return [code(found), f" {one_line(known, 120)}" if known else ""]
-    return [bold(one_line(name or kind, 120))]
 
 
 MESSAGES: Messages = {

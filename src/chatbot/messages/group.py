@@ -7,8 +7,8 @@ from datetime import datetime
 from chatbot.messages.alike import describe_error
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, user, when
-from chatbot.messages.people import find_user, name_actor
+from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import short_task
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import ErrorGroup, GroupReport
@@ -23,18 +23,29 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     undo: Button | None = None
     match report.done:
         case "taken":
-            head = ["✅ ", bold(f"{task}, is taken"), " by ", user(by), "."]
+            head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
             undo = Button("Give it back", TakeGroup(name, drop=True).words())
         case "dropped":
-            head = ["✅ ", bold(f"{task}, is given back"), " by ", user(by), "."]
+            head = ["✅ ", bold(f"{task}, is given back"), " by ", name_actor(by), "."]
             undo = Button("I'm on it", TakeGroup(name).words())
         case "unmuted":
-            head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", user(by), "."]
+            head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]
         case _:
-            head = ["✅ ", bold(f"{task}, is muted"), " by ", user(by), *_say_mute(report), "."]
+            head = [
+                "✅ ",
+                bold(f"{task}, is muted"),
+                " by ",
+                name_actor(by),
+                *_say_mute(report),
+                ".",
+            ]
             undo = Button("End the mute", MuteGroup(name).words())
     lines: list[Line] = [head]
-    if report.before and report.before != report.taken_by and find_user(report.before) != by:
+    if (
+        report.before
+        and report.before != report.taken_by
+        and name_actor(report.before) != name_actor(by)
+    ):
         lines.append(["Before that, ", name_actor(report.before), " was on it."])
     shown = ErrorGroup(
         report.task, report.exception_type, report.message, report.failures, 0, "steady", True
@@ -56,9 +67,9 @@ def _say_mute(report: GroupReport) -> list[Span | str]:
 def say_done(report: GroupReport, by: str, at: datetime) -> Line | None:
     """What stands in the place of the button that did it."""
     if report.done == "taken":
-        return [user(by), " is on it, ", when(at, at)]
+        return [name_actor(by), " is on it, ", when(at, at)]
     if report.done == "muted":
-        return ["Muted by ", user(by), *_say_mute(report)]
+        return ["Muted by ", name_actor(by), *_say_mute(report)]
     return None
 
 

@@ -27,7 +27,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.people import find_user, name_actor
+from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents
@@ -112,7 +112,7 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     """The answer to somebody who typed it; a button changes only the message it is on."""
     one = report.incident
     done = {"dropped": "given back", "unmuted": "no longer muted"}.get(report.done, report.done)
-    line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(f"slack:{by}")]
+    line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(by)]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     lines: list[Line] = [[*line, "."], [f"{tell_verdict(one)}."]]
@@ -120,7 +120,11 @@ def render_taken(report: IncidentReport, by: str) -> Message:
         lines.append(["Until then nothing is posted about it, even if it ends and comes again."])
     if report.done == "dropped" and one.taken_by is None:
         lines.insert(1, ["Nobody is on it now."])
-    elif report.before and report.before != one.taken_by and find_user(report.before) != by:
+    elif (
+        report.before
+        and report.before != one.taken_by
+        and name_actor(report.before) != name_actor(by)
+    ):
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
     return pack([paragraph(*lines)])
 

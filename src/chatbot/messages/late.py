@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from chatbot.messages.act_words import (
     PREVIEW_REST,
     Asked,
@@ -15,7 +13,8 @@ from chatbot.messages.act_words import (
 )
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, user, when
+from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.progress import KEPT, tell_break
 from chatbot.messages.words import count, sentence
 from jobs_maint.models import LostRun
@@ -36,7 +35,10 @@ def render_lost(run: LostRun, command: str) -> Message:
     names = FINAL_STATUSES if purge else _LOOKED_AT
     looked = sum(run.counts.get(name, 0) for name in names)
     changed = looked if purge else sum(run.counts.get(name, 0) for name in _CHANGED)
-    about: list[Span | str] = ["confirmed by " if run.total is not None else "asked by ", _who(run)]
+    about: list[Span | str] = [
+        "confirmed by " if run.total is not None else "asked by ",
+        name_actor(run.actor_id),
+    ]
     about += [" at ", when(run.started_at, run.started_at), f" · request {run.audit_id}"]
     broke_off = run.outcome in {"interrupted", "failed"}
     lines = _broke_off(run, asked, looked) if broke_off else _ended(run, asked, changed)
@@ -80,11 +82,6 @@ def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
     dot = "✅ " if changed and run.outcome == "done" else "🟡 "
     notes = f"{', '.join(rest)}. {LATE}" if rest else LATE
     return [[dot, bold(f"{what}.")], [notes]]
-
-
-def _who(run: LostRun) -> Span | str:
-    is_user = re.fullmatch(r"[UW][A-Z0-9]+", run.actor_id)
-    return user(run.actor_id) if is_user else one_line(run.actor_id)
 
 
 def _has_running(run: LostRun, asked: Asked) -> bool:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from chatbot.messages.message import Block, Message
 from chatbot.messages.packer import MOST_BLOCKS
-from chatbot.messages.parts import Line, context, user, when
+from chatbot.messages.parts import Line, context, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import count
 from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
@@ -19,7 +20,7 @@ __all__ = ["mark_done", "tell_who", "tell_who_ran"]
 def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Line:
     """`Retried by @ana 14:02`."""
     done = "put back" if put_back else find_verb(verb).done
-    return [f"{done.capitalize()} by ", user(by), " ", when(at, at)]
+    return [f"{done.capitalize()} by ", name_actor(by), " ", when(at, at)]
 
 
 def tell_who_ran(report: BulkReport, by: str, at: datetime, *, put_back: bool = False) -> Line:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, user
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, cut, name_queue, sentence, short_task
 from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
@@ -78,10 +79,12 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
         return _render_rescued(item, by, details)
     if running:
         head = bold(f"Job {item.job_id} is running; its worker was asked to abort it")
-        lines: list[Line] = [["🟡 ", head, " by ", user(by), "."]]
+        lines: list[Line] = [["🟡 ", head, " by ", name_actor(by), "."]]
         lines.append([f"{_what(item)} continues until its task notices."])
         return pack([paragraph(*lines), buttons(details)])
-    lines = [["✅ ", bold(f"Job {item.job_id} {find_verb(verb).done}"), " by ", user(by), "."]]
+    lines = [
+        ["✅ ", bold(f"Job {item.job_id} {find_verb(verb).done}"), " by ", name_actor(by), "."]
+    ]
     then = cut(item.reason.rstrip("."), 200) or _THEN.get(verb, "")
     if item.task and item.queue and then:
         lines.append([f"{_what(item)} {then}."])
@@ -94,9 +97,9 @@ def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
     """What became of a job whose worker is gone, and which worker that was."""
     became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
     who, _, why = one_line(item.reason, 400).partition("; ")
-    asked: Line = [" by ", user(by), "."]
+    asked: Line = [" by ", name_actor(by), "."]
     if item.code in _ENDED:
-        asked = [". Rescue requested by ", user(by), "."]
+        asked = [". Rescue requested by ", name_actor(by), "."]
     lines: list[Line] = [[dot, bold(f"Job {item.job_id} {became}"), *asked]]
     lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
     if who:
@@ -134,7 +137,7 @@ def _verdict(report: ActReport, by: str) -> Line:
         return ["🟡 ", bold(f"No job was {verb}.")]
     what = f"Job {done[0].job_id}" if len(done) == 1 else count(len(done), "job")
     took = f" in {format_age(report.elapsed_seconds)}" if len(done) > 1 else ""
-    return ["✅ ", bold(f"{what} {verb}"), " by ", user(by), f"{took}."]
+    return ["✅ ", bold(f"{what} {verb}"), " by ", name_actor(by), f"{took}."]
 
 
 def _by_reason(items: Sequence[ItemResult]) -> dict[str, list[ItemResult]]:

@@ -31,7 +31,6 @@ from chatbot.messages.parts import (
     code,
     context,
     paragraph,
-    user,
     when,
 )
 from chatbot.messages.people import name_actor
@@ -138,7 +137,7 @@ def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
     done = find_verb(report.verb).done
     if not report.done and not report.stopped:
         where = name_queues(report.queues, asked)
-        return ["🟡 ", bold(f"No job{where} was {done}."), " Requested by ", user(by), "."]
+        return ["🟡 ", bold(f"No job{where} was {done}."), " Requested by ", name_actor(by), "."]
     number = report.done
     if report.verb == "cancel":
         number = _changed(report, "cancelled")
@@ -150,10 +149,10 @@ def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
         what = f"{count(report.done, 'running job')}{where} asked to abort"
     if report.stopped:
         what = f"Stopped: {_in_queue(report, what)}"
-        return ["🟡 ", bold(what), " by ", user(by), f", {_tell_left(report, asked)}."]
+        return ["🟡 ", bold(what), " by ", name_actor(by), f", {_tell_left(report, asked)}."]
     ended = report.verb == "rescue" and number < report.done
     dot = "🟡 " if ended or report.failures else "✅ "
-    return [dot, bold(what), " by ", user(by), f" in {format_age(report.elapsed_seconds)}."]
+    return [dot, bold(what), " by ", name_actor(by), f" in {format_age(report.elapsed_seconds)}."]
 
 
 def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) -> Line:
@@ -163,7 +162,7 @@ def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) 
         dot = "🟡 "
     looked = when(after.as_of, after.as_of)
     what = f"{what}: {tell_aftermath(after)}."
-    return [dot, bold(what), " Requested by ", user(by), ", looked at ", looked, "."]
+    return [dot, bold(what), " Requested by ", name_actor(by), ", looked at ", looked, "."]
 
 
 def _in_queue(report: BulkReport, what: str) -> str:
@@ -219,7 +218,7 @@ def _follow(queues: tuple[str, ...]) -> str:
 def render_dropped(words: str, command: str, *, by: str) -> Message:
     """The person who asked pressed “Not now”."""
     asked = code(one_line(f"{command} {words}", 300))
-    line: Line = [bold("Nothing was changed."), " Dismissed by ", user(by), "."]
+    line: Line = [bold("Nothing was changed."), " Dismissed by ", name_actor(by), "."]
     return pack([paragraph(line, [asked]), buttons(Button(NEW_PREVIEW, words))])
 
 

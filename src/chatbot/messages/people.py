@@ -26,12 +26,21 @@ def name_people(users: Sequence[str], groups: Sequence[str]) -> list[Span | str]
 
 
 def name_actor(actor: str) -> Span | str:
-    """Who it is, as records name them: `slack:U0EVE (admin)` is a mention."""
-    found = find_user(actor)
-    return user(found) if found else one_line(actor, 120)
+    """Who it is, as records name them: of Slack a mention, which nobody can forge.
+
+    `shell:root@vm` is `root@vm`; `task:jobs_maint:purge_finished_jobs`, the task of this name.
+    """
+    if found := find_user(actor):
+        return user(found)
+    kind, _, name = actor.partition(":")
+    if kind == "task":
+        return one_line(f"the task {name.rpartition(':')[2]}", 120)
+    return one_line(name if kind == "shell" else actor, 120)
 
 
 def find_user(actor: str) -> str | None:
-    """The Slack id in it, if it is somebody from Slack."""
-    found = re.fullmatch(r"slack:([UW][A-Z0-9]{4,30})(?: \(.*\))?", actor, re.DOTALL)
-    return found[1] if found else None
+    """The Slack id in it, if it is somebody from Slack; an id alone is one, too."""
+    found = re.fullmatch(
+        r"(?:slack:)?([UW][A-Z0-9]{4,30})|slack:([UW][A-Z0-9]{4,30}) \(.*\)", actor, re.DOTALL
+    )
+    return found[1] or found[2] if found else None

@@ -18,7 +18,8 @@ from chatbot.messages.act_words import (
 )
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, user, when
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, when
+from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
@@ -182,7 +183,7 @@ def _ask(preview: Preview, asked: Asked, by: str) -> list[Part]:
     label += " by force" if asked.force else ""
     yes = Button(label, value, style, action=f"jobs_confirm:{key}", sure=sure)
     no = Button("Not now", value, action=f"jobs_dismiss:{key}")
-    line: Line = ["Only ", user(by), " can confirm"]
+    line: Line = ["Only ", name_actor(by), " can confirm"]
     if preview.expires_at is not None:
         line = [*line, ", until ", when(preview.expires_at, preview.expires_at)]
     return [buttons(yes, no), context([*line, f". {_exactly(preview)}"])]

@@ -24,8 +24,8 @@ from chatbot.messages.parts import (
     code,
     paragraph,
     plain,
-    user,
 )
+from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
 from jobs_maint.render import format_rate
@@ -69,7 +69,7 @@ def render_progress(progress: Progress, command: str) -> Message:
     elif progress.audit_id is not None:
         there = str(progress.audit_id)
         parts.append(buttons(Button("Stop", there, action=f"jobs_stop:{there}")))
-    parts.append(typed(command, progress.words, "confirmed by ", user(progress.by)))
+    parts.append(typed(command, progress.words, "confirmed by ", name_actor(progress.by)))
     return pack(parts)
 
 
@@ -101,7 +101,7 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
         [sentence(one_line(reason, 600))],
         [f"{KEPT}. Once that is fixed, preview the rest."],
     ]
-    who: list[Span | str] = ["confirmed by ", user(progress.by)]
+    who: list[Span | str] = ["confirmed by ", name_actor(progress.by)]
     if progress.audit_id is not None:
         who.append(f" · request {progress.audit_id}")
     rest = buttons(Button(PREVIEW_REST, progress.words, "primary"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from chatbot.messages.act_words import PREVIEW_REST, one_line, tell_skips, typed
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Part, bold, buttons, paragraph, user, when
+from chatbot.messages.parts import Button, Line, Part, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
@@ -55,13 +55,13 @@ def _purge_verdict(report: PurgeReport, by: str) -> Line:
             "🟢 " if report.finished and not report.kept else "🟡 ",
             bold("No job was deleted."),
             " Requested by ",
-            user(by),
+            name_actor(by),
             ".",
         ]
     dot = "✅ " if report.finished and not report.kept else "🟡 "
     took = format_age(report.elapsed_seconds)
     deleted = f"{'' if report.finished else 'Stopped: '}{count(report.total, 'job')} deleted"
-    return [dot, bold(deleted), " by ", user(by), f" in {took}."]
+    return [dot, bold(deleted), " by ", name_actor(by), f" in {took}."]
 
 
 MESSAGES: Messages = {

@@ -17,8 +17,8 @@ from chatbot.messages.parts import (
     code,
     context,
     paragraph,
-    user,
 )
+from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
@@ -77,7 +77,7 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
         what = f"{one} {ended[0].partition(' ')[2]}"
     else:
         what = ", ".join([f"{one or count(back, 'job') if back else 'No job'} put back", *ended])
-    first: Line = ["✅ " if whole else "🟡 ", bold(what), " by ", user(by)]
+    first: Line = ["✅ " if whole else "🟡 ", bold(what), " by ", name_actor(by)]
     first = [*first, f" in {format_age(report.elapsed_seconds)}."]
     second = f"{count(len(broken), 'job')} could not be changed." if broken else ""
     return [first, [" ".join(part for part in (second, waits) if part)]]
