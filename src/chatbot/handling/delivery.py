@@ -10,6 +10,7 @@ from chatbot.handling.follow_ups import Followed, FollowUps
 from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
+from chatbot.messages.message import without_buttons
 from chatbot.messages.parts import Line, Span, channel, code
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import escape
@@ -183,7 +184,7 @@ class Delivery:
                 return (
                     f"The audit channel {place} did not get this: another organisation can read it."
                 )
-            await self._slack.posting.post(place, copy)
+            await self._slack.posting.post(place, without_buttons(copy))
         except JobsMaintError as exc:
             log.warning("chatbot.audit_channel_failed channel=%s reason=%s", place, exc)
             return f"The audit channel did not get this: {exc}"

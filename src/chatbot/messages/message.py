@@ -8,7 +8,15 @@ from typing import Any
 
 from jobs_maint.models import Report
 
-__all__ = ["Block", "Message", "Messages", "Wanted", "in_sentences", "shorten_text"]
+__all__ = [
+    "Block",
+    "Message",
+    "Messages",
+    "Wanted",
+    "in_sentences",
+    "shorten_text",
+    "without_buttons",
+]
 
 Block = dict[str, Any]
 
@@ -51,6 +59,11 @@ def in_sentences(message: Message) -> Message:
     """The same message without tables and charts."""
     told = [one for block in message.blocks for one in message.instead.get(block["type"], (block,))]
     return replace(message, blocks=told, instead={})
+
+
+def without_buttons(message: Message) -> Message:
+    """For a copy that nobody keeps true: a button in it would outlive what it is for."""
+    return replace(message, blocks=[one for one in message.blocks if one["type"] != "actions"])
 
 
 def shorten_text(message: Message, limit: int) -> Message:
