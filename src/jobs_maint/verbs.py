@@ -14,6 +14,7 @@ __all__ = [
     "FINAL_STATUSES",
     "RESCUED",
     "SKIPPED",
+    "STARTED_MEANWHILE",
     "UNRECORDED",
     "VERBS",
     "Verb",
@@ -69,6 +70,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "purge": Verb("Delete", "Deleting", "deleted", "This cannot be undone."),
     }
 )
+
+
+STARTED_MEANWHILE = "Those that start before they are cancelled are asked to abort."
+"""Of a cancel that leaves running jobs alone."""
 
 
 def find_verb(name: str) -> Verb:

@@ -170,12 +170,14 @@ def test_workers_tell_where_they_are_and_what_they_run():
 def test_the_audit_tells_who_what_and_how_it_ended():
     text = lines(AUDIT)
     assert text[0] == "9 requests in the last 7 d, newest first."
-    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (35 done, 2 skipped)")
+    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (35 retried, 2 skipped)")
     assert text[4].endswith("slack:bo   refused     –  purge: You may not")
     assert "7 more not shown; --limit 9" in text
     assert build_data(AUDIT)["not_shown"] == 7
     previewed = replace(ENTRY, outcome="previewed", action="purge", counts={"jobs": 1})
     assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
+    asked = replace(previewed, action="cancel 7", counts={"done": 5, "abort_requested": 5})
+    assert lines(replace(AUDIT, entries=(asked,)))[3].endswith("  cancel 7 (5 asked to abort)")
     dry = replace(previewed, action="purge --dry-run")
     assert "  dry run   3 s  purge --dry-run (1 job)" in lines(replace(AUDIT, entries=(dry,)))[3]
 

@@ -185,7 +185,7 @@ def test_what_became_part_of_another_incident_is_no_green():
 
 def test_parts_that_are_over_are_lines_of_the_one_story():
     one, done = tell_story()
-    assert text(one).startswith("🔴 webhook is 23 min behind; 1,000 jobs or more wait.\n")
+    assert text(one).startswith("🔴 webhook is 23 min behind; at least 1,000 jobs wait.\n")
     assert "Over since 11:56 UTC: email was up to 27 min behind." in text(one)
     assert text(done).splitlines()[:3] == [
         "🟢 email is no longer behind: its jobs were cancelled.",
@@ -285,7 +285,7 @@ def test_who_types_it_is_answered():
         report = IncidentReport(NOW, taken, done, before)
         return render_result(report, "/jobs", by="U0ANA").text.splitlines()
 
-    told = "webhook is 23 min behind; 1,000 jobs or more wait."
+    told = "webhook is 23 min behind; at least 1,000 jobs wait."
     assert answer("taken") == ["✅ I-14 is taken by <@U0ANA>.", told]
     assert answer("taken", "shell:bob@host")[1] == "Before that, bob@host was on it."
     assert answer("taken", ANA) == answer("taken")
@@ -330,7 +330,7 @@ def test_the_thread_names_each_error_and_tells_none_twice():
 
 def test_jobs_that_wait_are_counted_up_to_a_thousand():
     many = replace(NO_WORKER, facts={"waiting": 1000})
-    assert text(many).startswith("🔴 No worker is alive; 1,000 jobs or more wait.")
+    assert text(many).startswith("🔴 No worker is alive; at least 1,000 jobs wait.")
     assert text(replace(NO_WORKER, facts={"waiting": 1})).startswith(
         "🔴 No worker is alive; 1 job waits."
     )

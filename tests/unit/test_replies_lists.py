@@ -256,14 +256,16 @@ def test_no_live_worker_is_red_whether_none_is_registered_or_all_are_silent():
 def test_audit_tells_who_did_what_and_what_went_wrong_first():
     message = render_audit(samples.audit(), "/jobs")
     shown = lines(message)
-    assert shown[0] == "6 requests in the last 7 days."
-    assert shown[1] == "1 failed, 1 refused, 2 done, 1 previewed, 1 dry run. Newest first."
+    assert shown[0] == "7 requests in the last 7 days."
+    assert shown[1] == "1 failed, 1 refused, 3 done, 1 previewed, 1 dry run. Newest first."
     assert shown[2] == (
-        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 done, 2 skipped in 3 s · request 912"
+        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 retried, 2 skipped in 3 s"
+        " · request 912"
     )
+    assert any("3,491 cancelled, 27 asked to abort, 2 skipped in 4 s" in line for line in shown)
     assert any("@U0VERA  retry 4711" in line for line in shown)
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
-    assert "retry --request" not in message.text
+    assert message.text.endswith("/jobs retry --request 905 undoes request 905")
 
 
 def test_the_undo_of_the_newest_cancel_is_offered():

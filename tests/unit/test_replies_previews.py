@@ -106,8 +106,8 @@ def test_title_and_button_say_the_same_verb_and_number(preview, title, label):
 @pytest.mark.parametrize(
     ("preview", "says"),
     [
-        (CANCEL, ("Jobs that run now continue; one that starts before its turn is asked to abort. "
-                  "A retry undoes this.")),
+        (CANCEL, ("Jobs that run now go on. Those that start before they are cancelled are asked "
+                  "to abort. A retry undoes this.")),
         (replace(CANCEL, words="cancel --all webhook --running", running=5),
          ("32 are waiting and will be cancelled; 5 are running and will be asked to abort. "
          "A retry undoes this.")),

@@ -16,7 +16,7 @@ from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import AuditEntry, AuditReport
 from jobs_maint.quoting import cut_ids
-from jobs_maint.render import tell_outcome
+from jobs_maint.render import list_counts, tell_outcome
 from jobs_maint.verbs import find_verb
 
 __all__ = ["MESSAGES", "render_audit"]
@@ -87,11 +87,7 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
         "  ",
     ]
     line.append(code(one_line(cut_ids(entry.action), 200)))
-    counts = [
-        count(number, "job") if name == "jobs" else f"{number:,} {cut(name, 40)}"
-        for name, number in entry.counts.items()
-        if number
-    ]
+    counts = [cut(one, 60) for one in list_counts(entry)]
     outcome = tell_outcome(entry)
     told = [] if outcome in entry.counts else [outcome]
     end = ", ".join([*told, *counts]).replace("_", " ")

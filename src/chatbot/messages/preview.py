@@ -24,7 +24,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
 from jobs_maint.render import tell_survey, tell_times
-from jobs_maint.verbs import FINAL_STATUSES, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
 
@@ -119,9 +119,7 @@ def _then(preview: Preview, asked: Asked) -> str:
     if preview.verb == "cancel" and preview.running:
         return _tell_running(preview, then)
     if preview.verb == "cancel" and not asked.running:
-        return (
-            f"Jobs that run now continue; one that starts before its turn is asked to abort. {then}"
-        )
+        return f"Jobs that run now go on. {STARTED_MEANWHILE} {then}"
     if preview.verb == "retry":  # that they run now is said beside the button
         return tell_times(preview)
     return then

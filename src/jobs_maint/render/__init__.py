@@ -6,6 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
+from jobs_maint.render.audited import list_counts, tell_outcome
 from jobs_maint.render.conditions import (
     is_good,
     is_muted,
@@ -28,7 +29,6 @@ from jobs_maint.render.verdict import (
     format_rate,
     say_expiring,
     sort_queues,
-    tell_outcome,
     tell_survey,
     tell_times,
 )
@@ -44,6 +44,7 @@ __all__ = [
     "is_muted",
     "is_news",
     "judge_failures",
+    "list_counts",
     "list_parts",
     "render_json",
     "render_question",

@@ -128,7 +128,7 @@ MOST_COUNTED = 1_000
 
 
 def _count_waiting(jobs: int) -> str:
-    return count_noun(jobs, "job") + (" or more" if jobs >= MOST_COUNTED else "")
+    return ("at least " if jobs >= MOST_COUNTED else "") + count_noun(jobs, "job")
 
 
 def is_muted(group: Condition) -> bool:

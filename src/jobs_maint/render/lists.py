@@ -15,6 +15,7 @@ from jobs_maint.models import (
     say_idle,
 )
 from jobs_maint.quoting import cut_ids
+from jobs_maint.render.audited import list_counts, tell_outcome
 from jobs_maint.render.page import (
     Column,
     Page,
@@ -25,7 +26,7 @@ from jobs_maint.render.page import (
     tell_dropped,
 )
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import count_noun, tell_outcome
+from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
@@ -215,10 +216,7 @@ def _took(entry: AuditEntry) -> str:
 
 
 def _what(entry: AuditEntry) -> str:
-    counts = ", ".join(
-        count_noun(count, "job") if name == "jobs" else f"{count:,} {safe_word(name)}"
-        for name, count in entry.counts.items()
-    )
+    counts = ", ".join(map(safe_word, list_counts(entry)))
     text = f"{safe_line(cut_ids(entry.action))}{f' ({counts})' if counts else ''}"
     return f"{text}: {safe_line(entry.error)}" if entry.error else text
 

@@ -11,7 +11,7 @@ from jobs_maint.quoting import cut_ids, quote_word
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_survey, tell_times
-from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, VERBS
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, STARTED_MEANWHILE, VERBS
 
 __all__ = ["PAGES", "ask_for"]
 
@@ -103,10 +103,8 @@ def _what_then(preview: Preview) -> str:
         then = ""  # they do not run now
     if preview.verb != "cancel" or _asks_running(preview.words):
         return tell_times(preview) or then
-    return (
-        "Jobs that run now go on (--running asks them to abort), and one that starts before its "
-        f"turn is asked to. {then}"
-    )
+    go_on = "Jobs that run now go on (--running asks them to abort)."
+    return f"{go_on} {STARTED_MEANWHILE} {then}"
 
 
 def _groups_table(preview: Preview, page: Page) -> None:

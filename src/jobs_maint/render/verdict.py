@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import (
-    AuditEntry,
     Expiring,
     Preview,
     PurgeReport,
@@ -26,7 +25,6 @@ __all__ = [
     "format_rate",
     "say_expiring",
     "sort_queues",
-    "tell_outcome",
     "tell_survey",
     "tell_times",
 ]
@@ -198,12 +196,6 @@ def _workers(workers: WorkerCounts) -> str:
     if workers.silent:
         return f"{workers.live} of {workers.live + workers.silent} workers live."
     return f"{count_noun(workers.live, 'worker')} live."
-
-
-def tell_outcome(entry: AuditEntry) -> str:
-    """`previewed` asked somebody; a dry run is only a look."""
-    is_dry = entry.outcome == "previewed" and " --dry-run " in f"{entry.action} "
-    return "dry run" if is_dry else entry.outcome
 
 
 def tell_times(preview: Preview) -> str:
