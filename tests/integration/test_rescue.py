@@ -15,12 +15,14 @@ from tests.support.fleet import SOON, TICK, Fleet
 from tests.support.history import hours, minutes
 from tests.support.locks import wait_for_waiting
 
+from chatbot.messages.details import render_details
 from jobs_maint import register
-from jobs_maint.actions import GetJob, ListStuck, ListWorkers
+from jobs_maint.actions import GetJob, ListStuck, ListWorkers, RunDoctor
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
 from jobs_maint.operations.rescue.outlook import plan_passes
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 
@@ -67,10 +69,19 @@ async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, ma
         report = await ask_stuck(fleet)
         late = (await perform(fleet.pool, TICK, ListWorkers())).workers[0].late
         found.append((len(report.silent), len(report.stuck), late))
+        details = await perform(fleet.pool, TICK, GetJob(job))
+        shown = render_text(details).splitlines()[0], render_details(details).text
+        assert (details.silent_seconds is not None) is bool(report.silent)
+        assert ["may be dead" in text for text in shown] == [bool(report.silent)] * 2
+        assert ("No live worker reports it" in shown[1]) is bool(report.stuck)
         if report.silent:
             (one,) = report.silent
             assert 14 <= one.silent_seconds < 16
             assert 314 < one.due_in_seconds <= 316
+            findings = (await perform(fleet.pool, TICK, RunDoctor())).findings
+            [doctor] = [one.sentence for one in findings if one.check == "workers"]
+            assert "1 of 1 worker live. " in doctor
+            assert "and may be dead." in doctor
     assert found == [(0, 0, False), (1, 0, True), (0, 1, False)]
 
 

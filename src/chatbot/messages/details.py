@@ -124,13 +124,22 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
 
 def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
+    if job.unreported or job.silent_seconds is not None:
+        dot = "🟡"
+    lines: list[Line]
     state = f"Job {job.job_id} {describe_state(job.status)}"
     where = f"{short_task(job.task)} in {name_queue(job.queue)}"
     tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
     if last is None or not _is_headline(job, last):
-        return [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
+        lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
+        if job.unreported:
+            lines.append(["No live worker reports it; stuck says when the rescue acts."])
+        elif job.silent_seconds is not None:
+            silent = format_age(job.silent_seconds)
+            lines.append([f"Its worker has been silent for {silent} and may be dead."])
+        return lines
     error = first_lines(_error(last), lines=2, width=300)
-    lines: list[Line] = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
+    lines = [[f"{dot} ", bold(error[:1].upper() + error[1:])]]
     lines.append([f"{state}: {where}, {tried}."])
     who = describe_loss(last.message)[1] if last.kind == "worker_lost" else ""
     close = _is_close(job)

@@ -94,6 +94,8 @@ class JobDetails(Report):
     """Who runs it now, as `host pid 123`, or `worker 9` where only its id is known."""
     unreported: bool = False
     """It is running by its status, but nobody can be said to run it."""
+    silent_seconds: float | None = None
+    """Since the last sign of life of the worker that runs it, where it missed a beat."""
     args_bytes: int = 0
     args_cut: bool = False
     """The arguments are long: values of more than 1,000 characters are cut, 60 names are shown."""

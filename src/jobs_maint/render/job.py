@@ -71,7 +71,10 @@ def _headline(job: JobDetails) -> str:
     if job.status in {"failed", "aborted"} and last is not None:
         return f"{_state(job)}: {_error(last)}"
     if job.status == "doing" and job.worker:
-        return f"{_state(job)}, on {safe_word(job.worker)}."
+        silent = ""
+        if job.silent_seconds is not None:
+            silent = f", silent for {format_age(job.silent_seconds)}: it may be dead"
+        return f"{_state(job)}, on {safe_word(job.worker)}{silent}."
     return f"{_state(job)}."
 
 

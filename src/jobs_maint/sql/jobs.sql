@@ -1,7 +1,8 @@
 -- One job, and retrying jobs.
 
 -- name: find_job (job_id, most)
--- `host` and `pid` of who runs it, `unreported` when nobody can be said to.
+-- `host` and `pid` of who runs it, `unreported` when nobody can be said to. `silent_seconds`: as in
+-- list_running.
 -- Arguments as text: what is longer than `most` bytes is cut here, value by value, so that neither
 -- the network nor who reads them has to bear it. Cut between words: half a secret is not known for
 -- one any more.
@@ -14,7 +15,10 @@ SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
        CASE WHEN {{unreported}} THEN NULL ELSE known.pid END AS pid,
-       j.status = 'doing' AND {{unreported}} AS unreported, now() AS now
+       j.status = 'doing' AND {{unreported}} AS unreported, known.beat_seconds,
+       extract(epoch FROM now() - greatest(
+           known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
+       ))::float8 AS silent_seconds, now() AS now
 FROM {{running_jobs}}
 CROSS JOIN LATERAL (SELECT octet_length(j.args::text) AS bytes OFFSET 0) AS whole
 WHERE j.id = %(job_id)s;

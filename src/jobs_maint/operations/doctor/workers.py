@@ -10,6 +10,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -36,7 +37,13 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
     hushed = {row["worker_id"] for row in silent if row["beat_once"] and not row["goes_on"]}
     found = await fetch_all(conn, load_queries("workers")["list_workers"])
-    quiet = [row for row in found if not row["live"] or row["worker_id"] in hushed]
+    gone = [row for row in found if not row["live"]]
+    quiet = gone + [
+        row
+        for row in found
+        if row["live"]
+        and (row["worker_id"] in hushed or is_late(row["seen_seconds"], row["beat_seconds"]))
+    ]
     if without:
         judge = error if len(without) == live else warning
         return judge(
@@ -55,7 +62,7 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
     if quiet:
         return warning(
             "workers",
-            f"{live - len(hushed)} of {count(live + len(quiet) - len(hushed), 'worker')} live. "
+            f"{live - len(hushed)} of {count(live + len(gone), 'worker')} live. "
             f"{_tell_quiet(quiet)}",
             "If it is dead, the rescue puts its jobs back; `jobs-maint workers` shows them. Start "
             "another worker if nothing restarts it.",

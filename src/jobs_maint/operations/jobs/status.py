@@ -9,6 +9,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import JobNotFound, NotPermitted
 from jobs_maint.models import FailedRun, JobDetails, JobEvent
 from jobs_maint.operations.jobs.arguments import load_args
+from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.redaction import DEFAULT, Rules, redact_args, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
@@ -99,11 +100,18 @@ async def get_job(
         failures=runs,
         worker=_worker(row) if row["status"] == "doing" else None,
         unreported=row["unreported"],
+        silent_seconds=_find_silence(row),
         args_bytes=row["args_bytes"] or 0,
         args_cut=not reveal and (row["args_bytes"] or 0) > MOST_ARGS,
         events_not_shown=events[0]["all_events"] - len(events) if events else 0,
         failures_not_shown=failures[0]["all_failures"] - len(failures) if failures else 0,
     )
+
+
+def _find_silence(row: dict[str, Any]) -> float | None:
+    runs = row["status"] == "doing" and not row["unreported"]
+    is_missed = runs and is_late(row["silent_seconds"], row["beat_seconds"])
+    return row["silent_seconds"] if is_missed else None
 
 
 class _Hiding:

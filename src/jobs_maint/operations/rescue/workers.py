@@ -9,27 +9,19 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
+from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.outlook import find_idle, plan_passes
 from jobs_maint.operations.rescue.passes import MOST_JOBS, RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
-__all__ = ["is_late", "list_stuck_jobs", "list_workers"]
+__all__ = ["list_stuck_jobs", "list_workers"]
 
 MOST_RUNNING = 5_000
 LONG_RUNNING = timedelta(hours=1)
-LEAST_GRACE = 1.5
-"""Seconds that a beat of a healthy worker may come late; of a slow beat a quarter of it."""
 LOST_BEATS = 3
 """So many missed, and the worker is not live any more (`fresh` in the SQL)."""
-
-
-def is_late(silent_seconds: float | None, beat_seconds: float | None) -> bool:
-    """Whether a beat that should have come is missing; never of a worker that does not beat."""
-    if silent_seconds is None or beat_seconds is None:
-        return False
-    return silent_seconds > beat_seconds + max(LEAST_GRACE, beat_seconds / 4)
 
 
 async def list_stuck_jobs(
