@@ -69,12 +69,14 @@ elif [ -x "$own_uv" ] && "$own_uv" --version >/dev/null 2>&1; then
     uv=$own_uv
 else
     find_python
+    echo "Making .venv, and getting uv with pip …" >&2
     "$python" -m venv .venv ||
         fail "'$python -m venv .venv' failed; its message is above"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --prefix .venv/tools 'uv>=0.9' ||
+    .venv/bin/python -m pip install --disable-pip-version-check --prefix .venv/tools 'uv>=0.9' >&2 ||
         fail "uv is missing and pip could not download it; is the package index reachable from here?"
     uv=$own_uv
 fi
 
-"$uv" sync --quiet --locked "$@" ||
+# Its own lines: what it downloads takes a minute or more on a fresh clone.
+"$uv" sync --locked "$@" ||
     fail "'uv sync --locked' failed, its message is above: without a network nothing can be downloaded; after a change of pyproject.toml run 'uv lock'"
