@@ -6,6 +6,7 @@ import pytest
 from tests.simulation.senders import HOUR, Fate, send
 from tests.simulation.world import open_world, read_messages
 
+from chatbot.digests.tasks import NOT_DUE
 from jobs_maint.operations.doctor.maintenance import check_digests
 from local_slack.sample import ALL_SCOPES, OPS
 
@@ -31,7 +32,7 @@ async def test_a_sender_that_dies_after_its_post_is_found_by_the_next_among_othe
     assert await states(world) == ["sending"]
     for i in range(250):
         world.slack.post_as_user("U0ADMIN", OPS, f"chatter {i}")
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     assert await states(world) == ["sent"]
 
 
@@ -52,7 +53,7 @@ async def test_what_may_be_there_twice_says_so(world):
     assert await send(world, "ops", Fate(die_after_post=True)) == "killed"
     await world.advance(360)
     assert await send(world, "ops") == "sent"
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     assert [told.repeat for told in read_messages(world.slack)] == [False, True]
 
 
@@ -61,7 +62,7 @@ async def test_a_sender_that_was_taken_for_dead_does_not_post(world):
     await world.advance(360)
     assert await send(world, "ops") == "sent"
     fate.woken.set()
-    assert await sleeper == "no window is due"
+    assert await sleeper == NOT_DUE
     assert len(read_messages(world.slack)) == 1
 
 
@@ -87,7 +88,7 @@ async def test_one_that_posts_before_its_successor_leaves_nothing_to_it(world):
     fate.woken.set()
     assert await sleeper == "sent"
     other.woken.set()
-    assert await second == "no window is due"
+    assert await second == NOT_DUE
     assert [told.repeat for told in read_messages(world.slack)] == [False]
 
 
@@ -108,12 +109,12 @@ async def test_that_slack_took_a_digest_is_stored_when_the_database_is_back(worl
 async def test_whoever_sends_next_completes_the_thread_and_posts_nothing_twice(world, fate):
     assert await send(world, "ops", Fate(**fate)) == "killed"
     await world.advance(360)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     [told] = read_messages(world.slack)
     assert told.named == (0,)
     assert [key for key, _ in told.thread] == [f"{told.key}.{number}" for number in (1, 2)]
     assert not any(repeat for _, repeat in told.thread)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     assert len(read_messages(world.slack)[0].thread) == 2
 
 
@@ -126,7 +127,7 @@ async def test_slacks_failures_at_a_reply_are_retried_and_leave_one_digest(world
     )
     world.slack.set_fault("500", method="chat.postMessage", times=3)
     fate.woken.set()
-    assert await sleeper == "no window is due"
+    assert await sleeper == NOT_DUE
     assert [len(told.thread) for told in read_messages(world.slack)] == [2, 1]
 
 
@@ -138,7 +139,7 @@ async def test_a_thread_that_slack_refuses_is_given_up(world):
     fate.woken.set()
     assert await sleeper == "sent"
     world.slack.set_archived(OPS, False)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     [told] = read_messages(world.slack)
     assert told.thread == ()
 
@@ -149,16 +150,16 @@ async def test_a_reply_that_comes_late_of_a_sender_that_dies_is_marked_by_a_late
         fate,
     )
     await world.advance(360)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     fate.woken.set()
     assert await sleeper == "killed"
     [told] = read_messages(world.slack)
     assert [repeat for _, repeat in told.thread] == [False, False, False]
     await world.advance(1_000)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     [told] = read_messages(world.slack)
     assert [repeat for _, repeat in told.thread] == [False, False, True]
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
 
 
 async def test_a_reply_that_comes_late_says_that_it_is_a_repeat(world):
@@ -166,7 +167,7 @@ async def test_a_reply_that_comes_late_says_that_it_is_a_repeat(world):
         send(world, "ops", fate := Fate(suspend_before_post=True, at_post=1)), fate
     )
     await world.advance(360)
-    assert await send(world, "ops") == "no window is due"
+    assert await send(world, "ops") == NOT_DUE
     fate.woken.set()
     assert await sleeper == "sent"
     [told] = read_messages(world.slack)

@@ -144,3 +144,13 @@ def test_a_digest_names_what_it_covers_and_its_button_shows_exactly_that(queues,
 
 def test_a_digest_of_one_queue_that_was_asked_for_is_told_the_same_way():
     assert "57 failures of webhook in the last 24 hours" in digest(queue="webhook").text
+
+
+def test_a_posted_digest_of_minutes_says_from_when_to_when_and_not_the_last():
+    """It ends half a minute before its post."""
+    until = datetime(2026, 11, 27, 15, 29, 30, tzinfo=UTC)
+    short = {"since": until - timedelta(seconds=134), "until": until, "failed": 1}
+    posted = digest(window_id=7, **short).text
+    assert " failure in 2 min, " in posted.splitlines()[0]
+    assert "15:27:16 UTC to 15:29:30 UTC" in posted
+    assert " failure in the last 2 min, " in digest(window_id=0, **short).text

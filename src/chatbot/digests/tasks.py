@@ -44,6 +44,7 @@ __all__ = ["build_blueprint"]
 log = logging.getLogger(__name__)
 
 PRIORITY = 10
+NOT_DUE = "not sent: the last one ended less than half a period ago; the next one covers this"
 NO_PLACE = {"channel_not_found", "is_archived", "not_in_channel", "is_ext_shared"}
 MAY_BE_A_REPEAT = (
     "Part of this may be a repeat: it is not known whether the digest before it arrived."
@@ -114,7 +115,7 @@ async def _send(
     await complete_threads(slack, windows, digest.name)
     report: DigestReport | None = await windows.do(asked)
     if report is None:
-        return "no window is due"
+        return NOT_DUE
     if digest.when_quiet == "skip" and is_quiet(report):
         await windows.do(CloseDigest(report.window_id, "quiet"))
         return "quiet"

@@ -15,6 +15,8 @@ from jobs_maint.render import say_condition, say_coverage, say_past, say_person,
 __all__ = ["list_late", "tell_more", "tell_verdict"]
 
 BEHIND = 300.0
+SHORT = 3_300.0
+"""Seconds, below which the end of a window matters that is a little before its post."""
 MOST_INCIDENTS = 3
 _FIRST = list(IncidentKind)
 """The kinds, the worst first."""
@@ -38,17 +40,21 @@ def tell_verdict(report: DigestReport) -> Line:
 def _say_verdict(report: DigestReport) -> str:
     span, before = say_span((report.until - report.since).total_seconds())
     queues = report.only_queues or ((report.queue,) if report.queue is not None else None)
+    lately = f"in the last {span}"
+    if report.window_id and (report.until - report.since).total_seconds() < SHORT:
+        # It ended before it was posted, and its context says when.
+        lately = f"in {'one ' * (span == 'minute')}{span}"
     covered, first = say_coverage(queues, report.only_tasks), _say_first(report)
     if report.failed:
         change = say_change(report.failed, report.failed_before, before)
-        failed = f"{count(report.failed, 'failure')}{covered} in the last {span}, {change}."
+        failed = f"{count(report.failed, 'failure')}{covered} {lately}, {change}."
         return f"{first}; {failed}" if first and not _late_beside(report) else failed
     if first:
-        return f"{first}; no job{covered} failed in the last {span}."
+        return f"{first}; no job{covered} failed {lately}."
     if not report.ran:
-        return f"No job{covered} ran in the last {span}."
+        return f"No job{covered} ran {lately}."
     change = say_change(0, report.failed_before, before)
-    return f"No job{covered} failed in the last {span}, {change}."
+    return f"No job{covered} failed {lately}, {change}."
 
 
 def _say_first(report: DigestReport) -> str:
