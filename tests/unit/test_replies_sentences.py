@@ -154,3 +154,12 @@ def test_a_posted_digest_of_minutes_says_from_when_to_when_and_not_the_last():
     assert " failure in 2 min, " in posted.splitlines()[0]
     assert "15:27:16 UTC to 15:29:30 UTC" in posted
     assert " failure in the last 2 min, " in digest(window_id=0, **short).text
+
+
+def test_a_muted_group_says_why_it_stands_below_smaller_ones():
+    first, second, *_ = samples.GROUPS
+    groups = (second, replace(first, muted_until=samples.NOW))
+    line = next(one for one in digest(groups=groups).text.splitlines() if "muted" in one)
+    assert line.endswith(", muted, so last")
+    alone = digest(groups=groups[1:]).text
+    assert ", muted\n" in alone

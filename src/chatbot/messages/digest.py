@@ -110,7 +110,7 @@ def _group(group: ErrorGroup, error: str, before: str, report: DigestReport) -> 
     if group.taken_by is not None:
         line.append(f", {one_line(say_person(group.taken_by), 60)} is on it")
     if group.muted_until is not None or group.muted_above is not None:
-        line.append(", muted")
+        line.append(", muted, so last" if len(report.groups) > 1 else ", muted")
     return line
 
 
