@@ -258,11 +258,11 @@ def digest(failed, before, hours=24.0, **fields):
         ),
         (
             digest(2, 1, 0.25),
-            "🟡 2 failures in the last 15 min, up from 1 in the 15 min before.",
+            "🟡 2 failures in 15 min, up from 1 in the 15 min before.",
         ),
-        (digest(2, 1, 0.025), "🟡 2 failures in the last 2 min, up from 1 in the 2 min before."),
-        (digest(2, 0, 0.016), "🟡 2 failures in the last minute, none the minute before."),
-        (digest(2, 0, 5 / 3_600), "🟡 2 failures in the last 5 s, none in the 5 s before."),
+        (digest(2, 1, 0.025), "🟡 2 failures in 2 min, up from 1 in the 2 min before."),
+        (digest(2, 0, 0.016), "🟡 2 failures in one minute, none the minute before."),
+        (digest(2, 0, 5 / 3_600), "🟡 2 failures in 5 s, none in the 5 s before."),
     ],
 )
 def test_the_verdict_of_a_digest_compares_with_the_window_before(report, verdict):
