@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from chatbot.messages.errors import render_error
 from chatbot.messages.message import Message, shorten_text
 from chatbot.messages.parts import bold, context, paragraph, when
+from chatbot.messages.words import first_lines
 from chatbot.setup.sample_messages import all_messages
 from jobs_maint.errors import InvalidRequest
 
@@ -54,3 +55,10 @@ def test_no_message_mixes_the_readers_clock_with_another():
         blocks = [one for one in message.blocks if one["type"] != "data_visualization"]
         shown = re.sub(r'<!date[^>]*>|"fallback": "[^"]*"', "", json.dumps(blocks))
         assert not re.search(r"\d\d:\d\d(:\d\d)? UTC", shown)
+
+
+def test_one_long_line_is_shown_to_its_end_where_two_lines_would_be():
+    told = f"GET https://partner.example.com/{'orders/' * 14} timed out after 0.1 s"
+    assert first_lines(told) == told
+    assert first_lines("x" * 300) == "x" * 219 + "…"
+    assert first_lines(f"{told}\nsecond").splitlines()[0].endswith("…")

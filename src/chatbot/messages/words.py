@@ -68,9 +68,14 @@ def cut_middle(text: str, limit: int, where: str) -> str:
 
 
 def first_lines(text: str, lines: int = 2, width: int = 110) -> str:
-    """The first lines that say something, each cut to `width`; `…` where there was more."""
+    """The first lines that say something, each cut to `width`; `…` where there was more.
+
+    One line alone may be as long as all of them: what matters often stands at its end.
+    """
     # An error message can be megabytes; only its beginning is looked at.
     there = [line.strip() for line in defuse(text[:8_000]).splitlines() if line.strip()]
+    if len(there) == 1:
+        return cut(there[0], lines * width)
     shown = [cut(line, width) for line in there[:lines]]
     if len(there) > lines and shown and not shown[-1].endswith("…"):
         shown[-1] = cut(f"{shown[-1]} …", width + 2)
