@@ -25,6 +25,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted, SelectionExpired
 from jobs_maint.perform import Watch, perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -196,6 +197,7 @@ async def test_cancel_asks_a_running_job_to_abort_and_refuses_a_finished_one(poo
         {"done": 2, "abort_requested": 1}, {"skipped": 1},
         {"done": 1, "abort_requested": 1, "skipped": 2},
     ]  # fmt: skip
+    assert "(2 cancelled, 1 asked to abort)" in render_text(await ask(pool, ShowAudit()), width=200)
 
 
 async def test_cancel_all_leaves_running_jobs_alone_unless_asked(pool, make_job):

@@ -176,7 +176,7 @@ def test_the_audit_tells_who_what_and_how_it_ended():
     assert build_data(AUDIT)["not_shown"] == 7
     previewed = replace(ENTRY, outcome="previewed", action="purge", counts={"jobs": 1})
     assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
-    asked = replace(previewed, action="cancel 7", counts={"done": 5, "abort_requested": 5})
+    asked = replace(previewed, action="cancel 7", counts={"done": 0, "abort_requested": 5})
     assert lines(replace(AUDIT, entries=(asked,)))[3].endswith("  cancel 7 (5 asked to abort)")
     dry = replace(previewed, action="purge --dry-run")
     assert "  dry run   3 s  purge --dry-run (1 job)" in lines(replace(AUDIT, entries=(dry,)))[3]

@@ -197,7 +197,7 @@ def audit() -> AuditReport:
                    "You may not retry jobs: this requires the role operator; your role is viewer.",
                    0.0),
         AuditEntry(905, ago(300), "slack:U0ADA (ada)", "cancel --all newsletter", "done",
-                   {"done": 3_518, "abort_requested": 27, "skipped": 2}, None, 4.1),
+                   {"done": 3_491, "abort_requested": 27, "skipped": 2}, None, 4.1),
         AuditEntry(902, ago(500), "task:jobs_maint:purge_finished_jobs", "purge", "done",
                    {"succeeded": 12_044}, None, 41.0),
         AuditEntry(901, ago(600), "shell:root@web-1", "purge --dry-run", "previewed",

@@ -17,15 +17,11 @@ def tell_outcome(entry: AuditEntry) -> str:
 def list_counts(entry: AuditEntry) -> list[str]:
     """`3,491 cancelled`, `27 asked to abort`, as the act's own outcome said it; raw text."""
     verb = VERBS.get(entry.action.partition(" ")[0])
-    asked = entry.counts.get("abort_requested", 0)
-    told = []
-    for name, number in entry.counts.items():
-        if name == "jobs":
-            told.append(f"{number:,} {'job' if number == 1 else 'jobs'}")
-        elif name == "done" and verb is not None:
-            told.append(f"{number - asked:,} {verb.done}" if number > asked else "")
-        elif name == "abort_requested":
-            told.append(f"{number:,} asked to abort" if number else "")
-        elif number:
-            told.append(f"{number:,} {name.replace('_', ' ')}")
-    return [one for one in told if one]
+    words = {"abort_requested": "asked to abort"} | ({"done": verb.done} if verb else {})
+    return [
+        f"{number:,} {'job' if number == 1 else 'jobs'}"
+        if name == "jobs"
+        else f"{number:,} {words.get(name) or name.replace('_', ' ')}"
+        for name, number in entry.counts.items()
+        if number or name == "jobs"
+    ]
