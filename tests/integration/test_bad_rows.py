@@ -107,6 +107,30 @@ async def test_the_purge_deletes_all_but_what_a_trigger_refuses(
     assert "hunter22" not in str(report.refused)
 
 
+async def test_each_row_is_tried_few_times_where_a_trigger_refuses_many(pool, conn):
+    """A sequence counts the tries, as those that are undone count too."""
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT 'default', 'app.task', 'succeeded' FROM generate_series(1, 600);"
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'succeeded', now() - interval '40 days' FROM procrastinate_jobs;"
+        "UPDATE procrastinate_events SET at = now() - interval '40 days';"
+        "CREATE SEQUENCE tries;"
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM nextval('tries');"
+        " IF old.id % 3 = 0 THEN RAISE 'job % of % is kept', old.id, old.id % 2; END IF;"
+        " RETURN old; END $$;"
+        "CREATE TRIGGER keep BEFORE DELETE ON procrastinate_jobs"
+        " FOR EACH ROW EXECUTE FUNCTION keep()"
+    )
+    report = await do(pool, actions.PurgeFinished(), NIGHT)
+    assert (report.total, report.kept) == (400, 200)
+    assert [(group.count, "function keep() refuses it" in group.reason)
+            for group in report.refused] == [(200, True)]  # fmt: skip
+    (tries,) = await (await conn.execute("SELECT last_value FROM tries")).fetchone()
+    assert tries < 2 * 600
+
+
 async def test_two_thousand_held_jobs_keep_none_of_a_thousand_others(pool, make_job, conn):
     await conn.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"

@@ -34,6 +34,8 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "KEPT",
+    "MOST_REASONS",
+    "Change",
     "Postponed",
     "Refusals",
     "change_rows",
@@ -44,6 +46,8 @@ __all__ = [
 ]
 
 Change = Callable[[Sequence[int]], Awaitable[list[dict[str, Any]]]]
+
+Sift = Callable[[Conn, Sequence[int], Change], Awaitable[dict[int, psycopg.Error]]]
 
 _NOT_OF_A_ROW = ("08", "25", "40", "53", "57", "58")
 """Classes of errors: connection, transaction state, races, resources, operator, system."""
@@ -96,9 +100,11 @@ class _Races:
 
 
 async def change_rows(
-    conn: Conn, ids: Sequence[int], change: Change
+    conn: Conn, ids: Sequence[int], change: Change, sift: Sift | None = None
 ) -> tuple[list[dict[str, Any]], dict[int, psycopg.Error]]:
     """What `change` returns for all rows but the refused ones, and why each of those was.
+
+    `sift` finds the refused ones of many rows at once, as far as it can.
 
     Each try is a savepoint. Where it fails, the rows that the violated foreign key names are left
     out at once; for all else halves are tried, the larger parts first, so that a few bad rows cost
@@ -126,6 +132,10 @@ async def change_rows(
                 break
             held = set(part) if len(part) == 1 else await _find_held(conn, part, exc)
             refused |= dict.fromkeys(sorted(held), exc)
+            if not held and sift is not None and not isinstance(exc, _RACES):
+                found = await sift(conn, part, change)
+                refused |= found
+                held = set(found)
             left = [row for row in part if row not in held]
             half = len(left) if held else len(left) // 2
             parts += [rows for rows in (left[:half], left[half:]) if rows]
@@ -225,8 +235,11 @@ class Refusals:
         self._groups[reason] = count + (more or len(ids)), (*sample, *ids)[:SAMPLE]
 
     def add_errors(self, refused: Mapping[int, psycopg.Error]) -> None:
+        alike: dict[psycopg.Error, list[int]] = {}
         for job_id, exc in refused.items():
-            self.add(describe_refusal(exc), [job_id])
+            alike.setdefault(exc, []).append(job_id)
+        for exc, ids in alike.items():
+            self.add(describe_refusal(exc), ids)
 
     def list_groups(self, code: str = "error") -> tuple[SkipGroup, ...]:
         found = sorted(self._groups.items(), key=lambda group: -group[1][0])

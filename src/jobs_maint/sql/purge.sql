@@ -251,3 +251,40 @@ DELETE FROM jobs_maint_incidents i WHERE i.id IN (
     SELECT id FROM jobs_maint_incidents
     WHERE resolved_at < %(cutoff)s AND coalesce(muted_until < now(), true)
     ORDER BY resolved_at LIMIT %(limit)s);
+
+-- name: give_ids (ids)
+-- A block takes no parameters: it reads them from a setting of this transaction.
+SELECT set_config('jobs_maint.ids', %(ids)s, true);
+
+-- name: try_each
+-- Each row in a savepoint of its own, and which of them are refused, and why. Of errors that are not
+-- of the row (connection, races, resources, operator, system) the first ends it.
+DO $block$
+DECLARE
+    one bigint;
+    refused json[] := '{}';
+    state text;
+    said text;
+    found_table text;
+    found_constraint text;
+BEGIN
+    FOREACH one IN ARRAY string_to_array(current_setting('jobs_maint.ids'), ',')::bigint[] LOOP
+        BEGIN
+            DELETE FROM procrastinate_jobs WHERE id = one;
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, said = MESSAGE_TEXT,
+                found_table = TABLE_NAME, found_constraint = CONSTRAINT_NAME;
+            IF state = '55P03' OR left(state, 2) IN ('08', '25', '40', '53', '57', '58') THEN
+                RAISE;
+            END IF;
+            refused := refused || json_build_object(
+                'id', one, 'state', state, 'said', left(said, 300),
+                'table', found_table, 'constraint', found_constraint);
+        END;
+    END LOOP;
+    PERFORM set_config('jobs_maint.refused', array_to_json(refused)::text, true);
+END
+$block$;
+
+-- name: get_refused
+SELECT current_setting('jobs_maint.refused') AS refused;

@@ -22,6 +22,7 @@ from jobs_maint.database import (
 )
 from jobs_maint.operations.bad_rows import KEPT, Postponed, Refusals, change_rows
 from jobs_maint.operations.purge.late import BEFORE_ALL, Surveyed
+from jobs_maint.operations.purge.sifting import find_refused
 from jobs_maint.sql import load_queries
 
 __all__ = ["Batch", "OnBatch", "Progress", "delete_batch"]
@@ -119,7 +120,7 @@ async def delete_batch(
                     conn, queries["delete_locked_batch"], {**params, "ids": list(part)}
                 )
 
-            gone, refused = await change_rows(conn, ids, delete)
+            gone, refused = await change_rows(conn, ids, delete, find_refused)
             deleted = sum(row["deleted"] for row in gone)
             if deleted + len(refused) < len(ids):
                 rest = {**params, "ids": [i for i in ids if i not in refused]}
