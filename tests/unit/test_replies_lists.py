@@ -1,5 +1,6 @@
 """Errors, stuck, workers, audit, doctor and rescue: what each says first and what it offers."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -259,12 +260,13 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert shown[0] == "7 requests in the last 7 days."
     assert shown[1] == "1 failed, 1 refused, 3 done, 1 previewed, 1 dry run. Newest first."
     assert shown[2] == (
-        "11:58 UTC  @U0ANA  retry --all webhook --since 1h  35 retried, 2 skipped in 3 s"
+        "11:58 UTC  U0ANA (ana)  retry --all webhook --since 1h  35 retried, 2 skipped in 3 s"
         " · request 912"
     )
     assert any("3,491 cancelled, 27 asked to abort, 2 skipped in 4 s" in line for line in shown)
-    assert any("@U0VERA  retry 4711" in line for line in shown)
+    assert any("U0VERA  retry 4711" in line for line in shown)
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
+    assert '"type": "user"' not in json.dumps(message.blocks)  # a list calls nobody
     assert message.text.endswith("/jobs retry --request 905 undoes request 905")
 
 

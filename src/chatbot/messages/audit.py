@@ -10,7 +10,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack, pack_pages
 from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragraph, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import list_actor
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
@@ -83,7 +83,7 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
     line: list[Span | str] = [
         when(entry.started_at, report.as_of),
         "  ",
-        name_actor(entry.actor),
+        list_actor(entry.actor),
         "  ",
     ]
     line.append(code(one_line(cut_ids(entry.action), 200)))

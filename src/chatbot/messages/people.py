@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from chatbot.messages.act_words import one_line
 from chatbot.messages.parts import Span, user, usergroup
 
-__all__ = ["find_user", "name_actor", "name_people"]
+__all__ = ["find_user", "list_actor", "name_actor", "name_people"]
 
 MOST_NAMES = 3
 
@@ -36,6 +36,14 @@ def name_actor(actor: str) -> Span | str:
     if kind == "task":
         return one_line(f"the task {name.rpartition(':')[2]}", 120)
     return one_line(name if kind == "shell" else actor, 120)
+
+
+def list_actor(actor: str) -> Span | str:
+    """The same for lists, which call nobody: of Slack the id and the name that they had then."""
+    found = find_user(actor)
+    if found is None:
+        return name_actor(actor)
+    return one_line(actor.partition(":")[2] or found, 120)
 
 
 def find_user(actor: str) -> str | None:
