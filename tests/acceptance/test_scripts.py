@@ -300,7 +300,7 @@ async def test_through_symlinks_from_another_folder_they_do_what_they_say(
         assert f"jobs-maint status {second}" in listed
         assert "ValueError: mailbox full" in await call("job-status.sh", str(first))
         stats = await call("queue-stats.sh")
-        assert stats.splitlines()[3].startswith("Queue ")
+        assert any(line.startswith("Queue ") for line in stats.splitlines())
         assert "2 failures in the last 24 h" in stats
         assert stats.index("Succeeded") < stats.index("2 failures in the last 24 h")
         await call("retry-job.sh", str(first))
