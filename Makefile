@@ -55,7 +55,7 @@ contracts: $(SYNCED) ## import-linter: which layer may import which
 tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
 	$(BIN)/pytest -m "not soak and not environments" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-environments: $(SYNCED) ## The demo, the tutorial, containers, the ends of the version ranges
+environments: $(SYNCED) ## The demo, the tutorial, containers, other servers and versions
 	$(BIN)/pytest -m environments -n 2 $(PYTEST_ARGS)
 
 bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)

@@ -35,6 +35,8 @@ from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.store import FailureStore
 from jobs_maint.settings import MaintSettings
 
+pytestmark = pytest.mark.environments
+
 ANA = Actor.shell("Änne →", "host")
 MESSAGE = "Zahlung über 12 € fehlt → nochmal 😀"
 

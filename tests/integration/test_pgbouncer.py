@@ -31,6 +31,8 @@ from jobs_maint.perform import perform
 from jobs_maint.recorder.connection import connect, short_transaction
 from jobs_maint.settings import MaintSettings
 
+pytestmark = pytest.mark.environments
+
 ANA = Actor.shell("ana", "host")
 
 
