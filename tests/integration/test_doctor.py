@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 import re
@@ -96,6 +97,12 @@ async def opened_anew(url, **options):
     """A pool whose connections were opened after the database was altered."""
     async with open_pool(url, **options) as pool:
         yield pool
+
+
+async def wait_for_finding(pool, check):
+    while (finding := (await look(pool))[check]).level == "ok":
+        await asyncio.sleep(0.05)
+    return finding
 
 
 async def set_for_database(conn, setting):
@@ -705,6 +712,47 @@ async def test_a_job_of_ours_that_waits_although_somebody_listens_is_a_warning(
 
 
 # --- locks ----------------------------------------------------------------------------------------
+
+
+async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the_fix_lets_them(
+    pool, conn, worker, database_url, monkeypatch
+):
+    monkeypatch.setattr(doctor_workers, "SLOW_FETCH", timedelta(seconds=0.2))
+    fetch = f"SELECT id FROM procrastinate_fetch_job_v2(NULL, {await worker()})"
+    await conn.execute("ANALYZE procrastinate_jobs")  # while nobody has deferred anything
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as search:
+        for _ in range(8):  # from the sixth on PostgreSQL keeps the plan
+            await search.execute(fetch)
+        assert await level(pool, "fetching") == "ok"
+        await conn.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+            " SELECT 'news', 'app.mail', '{}' FROM generate_series(1, 50000)"
+        )
+        fetching = asyncio.create_task(search.execute(fetch))
+        finding = await wait_for_finding(pool, "fetching")
+        assert finding.level == "error"
+        assert "statistics of the jobs table are too old" in finding.sentence
+        for statement in re.findall("`(.+?)`", finding.fix):
+            await conn.execute(statement)
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+            await fetching
+    await conn.execute("SET statement_timeout = '20s'")
+    assert await (await conn.execute(fetch)).fetchone() == (1,)
+
+
+async def test_who_holds_the_table_that_workers_search_is_named(
+    pool, conn, worker, database_url, monkeypatch
+):
+    monkeypatch.setattr(doctor_workers, "SLOW_FETCH", timedelta(seconds=0.2))
+    fetch = f"SELECT id FROM procrastinate_fetch_job_v2(NULL, {await worker()})"
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as search:
+        async with conn.transaction():
+            await conn.execute("LOCK TABLE procrastinate_jobs IN EXCLUSIVE MODE")
+            fetching = asyncio.create_task(search.execute(fetch))
+            finding = await wait_for_finding(pool, "fetching")
+            assert f"process {conn.info.backend_pid} of the server holds a lock" in finding.sentence
+        await fetching
+    assert await level(pool, "fetching") == "ok"
 
 
 async def test_a_job_scheduled_for_later_that_holds_up_ready_jobs_is_named(pool, make_job):

@@ -191,6 +191,17 @@ SELECT worker_id, delete_jobs FROM jobs_maint_workers
 WHERE delete_jobs <> 'never' AND beat_at > now() - make_interval(secs => 3 * beat_seconds)
 ORDER BY worker_id LIMIT 100;
 
+-- name: list_slow_fetches (slow_seconds)
+-- Searches of workers for their next job that go on, the longest first, and who blocks it. Of other
+-- roles' sessions a role without pg_read_all_stats sees no text.
+SELECT pid, extract(epoch FROM clock_timestamp() - query_start)::float8 AS seconds,
+       pg_blocking_pids(pid) AS blockers
+FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
+  AND query LIKE '%%procrastinate_fetch_job%%'
+  AND query_start < clock_timestamp() - make_interval(secs => %(slow_seconds)s)
+ORDER BY query_start LIMIT 100;
+
 -- name: measure_jobs
 -- Pages of the jobs table, and whether an index helps when a worker ends: Procrastinate's
 -- own covers running jobs only and does not.

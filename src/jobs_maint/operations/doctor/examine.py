@@ -84,6 +84,7 @@ CHECKS = (
         workers.check_maintenance_queue,
         "ours",
     ),
+    Check("fetching", "Search of workers for jobs", workers.check_fetching, "procrastinate"),
     Check("locks", "Locks that hold up jobs", workers.check_locks, "ours"),
     Check("rescue", "Rescue of stuck jobs", maintenance.check_rescue, "ours"),
     Check("purge", "Nightly purge", maintenance.check_purge, "ours"),

@@ -20,6 +20,7 @@ NEWEST_EVENTS = 200_000
 MOST_FAILURES = 1_000
 MOST_READY = 1_000
 MOST_LOCKED = 50_000
+SLOW_FETCH = timedelta(seconds=10)
 LONG_WAIT = timedelta(minutes=15)
 """A job of ours that has waited this long missed several ticks of the rescue."""
 _REGISTER = (
@@ -185,6 +186,35 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
             f"Wait for their first job, or make sure that one of them listens. {fix}",
         )
     return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)
+
+
+async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    """Planned for a small table, one search compares all waiting jobs with each other."""
+    params = {"slow_seconds": SLOW_FETCH.total_seconds()}
+    rows = await fetch_all(conn, load_queries("doctor")["list_slow_fetches"], params)
+    if not rows:
+        return ok("fetching", "No worker searches long for its next job.")
+    worst = rows[0]
+    who = "1 worker has" if len(rows) == 1 else f"{len(rows)} workers have"
+    told = (
+        f"{who} been searching for the next job for {format_age(worst['seconds'])} and start none"
+    )
+    if worst["blockers"]:
+        pid = worst["blockers"][0]
+        return error(
+            "fetching",
+            f"{told}: the process {pid} of the server holds a lock on the table.",
+            f"See what it does in pg_stat_activity; `SELECT pg_terminate_backend({pid});` ends it.",
+        )
+    pids = ", ".join(str(row["pid"]) for row in rows)
+    return error(
+        "fetching",
+        f"{told}: the statistics of the jobs table are too old, which happens after many jobs were "
+        "deferred at once.",
+        "Run `ANALYZE procrastinate_jobs;`, then end these searches with `SELECT "
+        f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
+        "that end with them.",
+    )
 
 
 async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
