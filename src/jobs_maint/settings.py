@@ -12,11 +12,12 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BeforeValidator,
     Field,
@@ -35,7 +36,17 @@ from jobs_maint.crons import check_cron
 from jobs_maint.durations import format_duration, parse_duration
 from jobs_maint.errors import InvalidRequest, InvalidSettings
 
-__all__ = ["Cron", "Duration", "JsonText", "MaintSettings", "OurSettings", "Retention"]
+__all__ = [
+    "Cron",
+    "Duration",
+    "JsonText",
+    "MaintSettings",
+    "OurSettings",
+    "Retention",
+    "refuse_blank",
+]
+
+Names = TypeVar("Names", bound=Collection[str])
 
 _SERVICE_LINK = re.compile(
     r"^(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_.+)?)$"
@@ -105,6 +116,13 @@ def _json(value: object) -> object:
         raise ValueError(f"it is not valid JSON: {exc.msg} at character {exc.pos + 1}") from exc
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+
+
+def refuse_blank(names: Names) -> Names:
+    """The names, globs or words; one that is empty, or only spaces, would silently fit nothing."""
+    if not all(name.strip() for name in names):
+        raise ValueError("one of its names is empty; write a name, or leave it out")
+    return names
 
 
 Retention = Annotated[timedelta | None, BeforeValidator(_duration)]
@@ -328,8 +346,10 @@ class MaintSettings(OurSettings):
     stalled_after: Duration = timedelta(minutes=5)
     stalled_after_unknown: Duration = timedelta(hours=1)
     max_rescues: Annotated[int, BeforeValidator(_is_no_switch), Field(ge=0, le=1000)] = 3
-    rescue_policy: Annotated[dict[str, Literal["retry", "fail"]], NoDecode, JsonText] = {}
-    redact: Annotated[list[str], NoDecode, JsonText] = []
+    rescue_policy: Annotated[
+        dict[str, Literal["retry", "fail"]], NoDecode, JsonText, AfterValidator(refuse_blank)
+    ] = {}
+    redact: Annotated[list[str], NoDecode, JsonText, AfterValidator(refuse_blank)] = []
     redact_pii: bool = False
 
     @model_validator(mode="after")

@@ -59,6 +59,7 @@ def test_one_grant_or_a_list_of_grants_is_understood(monkeypatch):
         ({"admin": {"usergroups": ["@oncall"]}}, "'@oncall' is not a user-group ID"),
         ({"admin": {"users": ["U0ANA"], "channels": ["#ops"]}}, "'#ops' is not a channel ID"),
         ({"admin": {"users": ["U0ANA"], "queues": []}}, "the list is empty"),
+        ({"admin": {"users": ["U0ANA"], "queues": [" "]}}, "the text is empty"),
         ({"admin": {"users": ["U0ANA"], "queues": None}}, "it is null; name some"),
         ({"admin": {"users": ["U0ANA"], "channels": None}}, "it is null; name some"),
         ({"admin": {"users": ["*"]}}, "only viewer may be given to everybody"),
@@ -91,6 +92,7 @@ def test_roles_that_make_no_sense_are_refused(monkeypatch, roles, sentence):
         ({"queues": []}, "the list is empty"),
         ({"tasks": None}, "it is null; name some"),
         ({"queues": [""]}, "[queues][0]: the text is empty"),
+        ({"tasks": ["a", "  "]}, "[tasks][1]: the text is empty"),
         ({"cron": "0 0 30 2 *"}, "names a day that never comes"),
         ({"cron": "R R * * *"}, "is not a cron expression"),
     ],
@@ -243,6 +245,7 @@ def test_limits_and_channels_of_incidents_go_by_queue_and_the_first_glob_that_fi
         ({"colour": 1}, "[colour]: this key is not known"),
         ({"channel": "#ops"}, "'#ops' is not a channel ID"),
         ({"channel": {"": "C0OPS"}}, "[channel]: a queue glob is empty"),
+        ({"queue_behind": {" ": "5m"}}, "[queue_behind]: a queue glob is empty"),
         ({"queue_behind": {"email*": 300}}, "[queue_behind][email*]: 300 has no unit"),
         ({"queue_behind": "soon"}, "'soon' is not a duration"),
         ({"no_worker": "0s"}, "[no_worker]: it must be longer than zero"),
@@ -274,4 +277,6 @@ def test_links_are_web_addresses_and_the_one_of_the_heartbeat_is_never_shown(mon
         with pytest.raises(InvalidSettings, match=r"CHATBOT_RUNBOOKS: .* is not a link"):
             load(monkeypatch, CHATBOT_RUNBOOKS={"webhook": link})
     link = "https://wiki.example.com/hooks"
+    with pytest.raises(InvalidSettings, match="CHATBOT_RUNBOOKS: one of its names is empty"):
+        load(monkeypatch, CHATBOT_RUNBOOKS={" ": link})
     assert load(monkeypatch, CHATBOT_RUNBOOKS={"*webhook*": link}).runbooks == {"*webhook*": link}

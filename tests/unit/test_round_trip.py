@@ -80,12 +80,12 @@ def escape(text):
 
 def requests(text):
     day = timedelta(1)
-    # An empty part, which is in every text, is refused.
+    # An empty part, which is in every text, is refused, and so is an empty glob.
     part = text if text.strip() else "x"
     failed, every = ("failed",), BulkVerb.RETRY.statuses
     yield ListFailed(error=part)
-    yield ListFailed(text, part, part, day, 5, (text, "a*"), (text,))
-    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, failed, queues=(text,), tasks=(text, text)))
+    yield ListFailed(text, part, part, day, 5, (part, "a*"), (part,))
+    yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, failed, queues=(part,), tasks=(part, part)))
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(text, failed, part, part, day))
     yield PreviewBulk(BulkVerb.RETRY, JobFilter(None, every, part, part, request=7), True)
     yield PreviewBulk(BulkVerb.CANCEL, JobFilter(text, ("todo", "doing"), error=part))

@@ -52,7 +52,7 @@ def _by_glob(usual: object) -> Callable[[object], object]:
     def read(value: object) -> object:
         if not isinstance(value, dict):
             value = {EVERYTHING: value}
-        if not all(isinstance(glob, str) and glob for glob in value):
+        if not all(isinstance(glob, str) and glob.strip() for glob in value):
             raise ValueError("a queue glob is empty")
         return value if EVERYTHING in value else {**value, EVERYTHING: usual}
 

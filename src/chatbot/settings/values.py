@@ -57,7 +57,15 @@ Usergroup = Annotated[
         "is not a user-group ID; write the ID (S…, from the group's page), not the handle",
     ),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+def _is_name(value: str) -> str:
+    if not value.strip():
+        raise ValueError("the text is empty")
+    return value
+
+
+Name = Annotated[str, Field(max_length=128), AfterValidator(_is_name)]
 
 
 def _is_zone(value: str) -> str:

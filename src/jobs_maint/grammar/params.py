@@ -71,6 +71,21 @@ class PartOf(_TextType):
         return value
 
 
+class NameGlob(_TextType):
+    """A glob for a whole name; an empty one, as of a variable that is not set, fits none."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002  click's
+        if not str(value).strip():
+            option = param.opts[0] if param is not None else "it"
+            raise InvalidRequest(
+                f"{option} is empty, which would match nothing; write a name, with * and ? if you "
+                "like, or leave it out"
+            )
+        return value
+
+
 class GroupName(_TextType):
     """`E-4f2a`, however it was typed."""
 
@@ -184,6 +199,7 @@ def coverage_options() -> tuple[click.Option, ...]:
         click.Option(
             [f"--{noun}s"],
             multiple=True,
+            type=NameGlob(),
             callback=none,
             help=f"Only {noun}s whose whole name is like this, with * and ?; may be repeated.",
         )
