@@ -9,7 +9,7 @@ from tests.support.locks import wait_for_waiting
 from tests.support.shell import CTRL_C, CTRL_D, Terminal, run_shell
 from tests.support.waiting import until
 
-from jobs_maint.operations.schema.dropping import TABLES
+from jobs_maint.operations.schema.places import TABLES
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from jobs_maint.actions import (
     Actor,
     ApplySchema,
     CheckSchema,
+    DropSchema,
     ListFailed,
+    PreviewDropSchema,
     RunDoctor,
     ShowSchemaSql,
     ShowStats,
@@ -23,8 +25,8 @@ from jobs_maint.database import check_schema, open_pool
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings, SchemaMismatch
 from jobs_maint.operations.schema import applying as schema
 from jobs_maint.operations.schema.declared import canonical, list_columns, list_own_indexes
-from jobs_maint.operations.schema.dropping import TABLES
 from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import list_migrations, load_queries
@@ -156,6 +158,117 @@ async def test_the_tables_go_beside_procrastinates_on_the_search_path(bare_datab
         await ask(pool, ApplySchema())
         assert (await ask(pool, ListFailed())).total == 0
     assert {name for name, _ in await list_tables(bare_database_url)} == {"jobs"}
+
+
+async def run_script(url: str, sql: str) -> None:
+    """As psql does with a file: every statement, whatever became of the one before."""
+    failed = []
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        for statement in sql.split(";\n\n"):
+            try:
+                await conn.execute(statement)
+            except psycopg.Error as exc:
+                failed.append(exc.diag.message_primary)
+    if failed:
+        raise RuntimeError(failed[0])
+
+
+async def find_findings(pool) -> dict:
+    return {found.check: found for found in (await ask(pool, RunDoctor())).findings}
+
+
+async def test_ours_without_procrastinates_are_completed_and_a_part_of_its_tables_is_refused(
+    bare_database_url,
+):
+    """Ours stand in a schema that is not the first one, where Procrastinate's must go too."""
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA first; CREATE SCHEMA jobs; SET search_path = jobs")
+        await conn.execute(load_queries("schema")["create_migrations"])
+        for done in list_migrations():
+            await conn.execute(done.text)
+            await conn.execute(
+                "INSERT INTO jobs_maint_migrations VALUES (%s, %s)", (done.number, done.name)
+            )
+        url = f"{bare_database_url}&options=-csearch_path%3Dfirst,jobs"
+        async with open_pool(url) as pool:
+            report = await ask(pool, PreviewDropSchema())
+            assert {table.name for table in report.tables} == set(TABLES)
+            assert (await find_findings(pool))["procrastinate_schema"].fix.startswith("Run `jobs-m")
+            pending = (await ask(pool, CheckSchema())).pending
+            assert pending == (schema.PROCRASTINATE, *INDEXES)
+            assert (await ask(pool, ApplySchema())).applied == pending
+            assert (await ask(pool, CheckSchema())).pending == ()
+            assert {place for place, _ in await list_tables(url)} == {"jobs"}
+            for table, left in (
+                ("events", "no procrastinate_events"),
+                ("jobs", "no procrastinate_jobs be"),
+            ):
+                await conn.execute(f"DROP TABLE procrastinate_{table} CASCADE")
+                for action in (ApplySchema(), CheckSchema()):
+                    with pytest.raises(SchemaMismatch, match=rf"schema jobs are .*{left}.*Restore"):
+                        await ask(pool, action)
+                assert left in (await find_findings(pool))["procrastinate_schema"].sentence
+            assert (await ask(pool, DropSchema())).dropped
+            assert (await ask(pool, PreviewDropSchema())).empty
+
+
+async def test_the_printed_sql_goes_beside_procrastinates_or_refuses_and_leaves_nothing(
+    bare_database_url,
+):
+    sql = (await perform(None, ANA, ShowSchemaSql(), settings=MaintSettings())).sql
+    url = f"{bare_database_url}&options=-csearch_path%3Dteam,%22o'dd%22,public"
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute('CREATE SCHEMA team; CREATE SCHEMA "o\'dd"')
+        with pytest.raises(RuntimeError, match=r"not on the search path \(team,.*nothing was ch"):
+            await run_script(url, sql)
+        assert await list_tables(url) == []
+        await conn.execute(f"""SET search_path = "o'dd"; {upstream.schema_sql()}""")
+        await run_script(url, sql)
+        async with open_pool(url) as pool:
+            assert {place for place, _ in await list_tables(url)} == {"o'dd"}
+            assert (await ask(pool, CheckSchema())).pending == ()
+            for table in TABLES:
+                await conn.execute(f"ALTER TABLE {table} SET SCHEMA team")
+            with pytest.raises(RuntimeError, match=r"in the schema team, and Procrastinate's in "):
+                await run_script(url, sql)
+            for action in (ApplySchema(), CheckSchema()):
+                with pytest.raises(SchemaMismatch, match=r"in the schema team.* Nothing was chan"):
+                    await ask(pool, action)
+            assert len((await ask(pool, PreviewDropSchema())).tables) == len(TABLES)
+            finding = (await find_findings(pool))["schema"]
+            assert finding.level == "error"
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as by_hand:
+                await by_hand.execute(finding.fix.partition(": ")[2])
+            assert (await ask(pool, CheckSchema())).pending == ()
+            assert {place for place, _ in await list_tables(url)} == {"o'dd"}
+            await conn.execute("CREATE TABLE team.jobs_maint_audit ()")
+            with pytest.raises(SchemaMismatch, match=r"hidden by those in the schema team"):
+                await ask(pool, ApplySchema())
+            await conn.execute("DROP TABLE team.jobs_maint_audit, jobs_maint_selections")
+            assert "are missing" in (await find_findings(pool))["schema"].sentence
+            await run_script(url, sql)
+            assert (await find_findings(pool))["schema"].level == "ok"
+
+
+async def test_two_deployments_on_one_search_path_have_tables_of_their_own(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA one; CREATE SCHEMA two")
+    async with open_pool(f"{bare_database_url}&options=-csearch_path%3Dtwo") as pool:
+        await ask(pool, ApplySchema())
+    url = f"{bare_database_url}&options=-csearch_path%3Done,two"
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+        await conn.execute(upstream.schema_sql())
+    async with open_pool(url) as pool:
+        assert (await ask(pool, PreviewDropSchema())).empty
+        assert "those in the schema two" in (await find_findings(pool))["schema"].sentence
+        await ask(pool, ApplySchema())
+        assert (await find_findings(pool))["schema"].level == "ok"
+        dropped = await ask(pool, DropSchema())
+        assert ({table.schema for table in dropped.tables}, dropped.elsewhere) == (
+            {"one"},
+            ("two",),
+        )
+    assert len(await list_tables(url)) == 4 + 4 + len(TABLES)
 
 
 async def test_a_query_without_our_tables_names_the_command(bare_database_url):

@@ -11,6 +11,7 @@ from jobs_maint.actions import Actor, ApplySchema, DropSchema, PreviewDropSchema
 from jobs_maint.database import open_pool
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.operations.schema import dropping
+from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 from jobs_maint.upstream import PURGE, RESCUE, schema_sql
@@ -61,7 +62,7 @@ async def test_after_a_drop_the_database_is_as_it_was_before_and_the_teams_jobs_
         await fetch(url, OUR_JOBS)
         shown = await ask(pool, PreviewDropSchema())
         assert (shown.dropped, shown.jobs, shown.periodic) == (False, 2400, 7)
-        assert [table.name for table in shown.tables] == sorted(dropping.TABLES)
+        assert [table.name for table in shown.tables] == sorted(TABLES)
         assert await fetch(url, CATALOGUE) != before
         done = await ask(pool, DropSchema())
         assert (done.dropped, done.problems, done.jobs) == (True, (), 2400)

@@ -33,6 +33,7 @@ class OurTable:
 
     name: str
     size_bytes: int
+    schema: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class SchemaDropReport(Report):
     `periodic`: rows that remember when our tasks were last deferred. `in_use_by`: who still uses
     our tables, a few words each; `dependents`: what of the team depends on them. Nothing is dropped
     while there is one. `problems`: an index that could not be dropped now, a sentence each.
+    `elsewhere`: schemas whose tables of ours stay: the search path does not reach them, or they
+    stand beside other jobs of Procrastinate.
     """
 
     kind: ClassVar[str] = "schema_drop"
@@ -55,6 +58,7 @@ class SchemaDropReport(Report):
     in_use_by: tuple[str, ...] = ()
     dependents: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -32,7 +32,9 @@ def render_schema(report: SchemaReport, page: Page) -> None:
 
 def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
     if report.empty:
-        page.line("There is nothing of ours in this database.", "bold green")
+        where = "on the search path" if report.elsewhere else "in this database"
+        page.line(f"There is nothing of ours {where}.", "bold green")
+        _say_elsewhere(report, page)
         return
     size = sum(table.size_bytes for table in report.tables) / 2**20
     parts = [
@@ -67,6 +69,17 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         page.line("Not removed:", "bold yellow")
         for problem in report.problems:
             page.line(safe_line(problem), indent=2)
+
+    _say_elsewhere(report, page)
+
+
+def _say_elsewhere(report: SchemaDropReport, page: Page) -> None:
+    if report.elsewhere:
+        page.line(
+            f"Tables of ours in the schema {', '.join(map(safe_word, report.elsewhere))} stay: the "
+            "search path does not lead there, or other jobs of Procrastinate are beside them. To "
+            "remove them, put that schema first on the search path."
+        )
 
 
 def render_help(report: HelpReport, page: Page) -> None:

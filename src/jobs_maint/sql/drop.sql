@@ -1,11 +1,27 @@
 -- Taking out of the database what `schema apply` and our tasks put there.
 
--- name: list_tables (home, names)
+-- name: list_homes (names)
+-- Schemas that hold tables of ours, also those that this role may not use. `mine`: beside the jobs of
+-- Procrastinate that the search path finds, or on it and beside none.
+SELECT n.nspname::text AS schema,
+       n.oid IS NOT DISTINCT FROM
+           (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
+       OR (n.nspname = ANY (current_schemas(false)) AND NOT EXISTS (
+           SELECT 1 FROM pg_class o WHERE o.relnamespace = n.oid AND o.relname = 'procrastinate_jobs'))
+       AS mine
+FROM pg_namespace n WHERE n.oid IN (
+    SELECT relnamespace FROM pg_class
+    WHERE relname = ANY (%(names)s::text[]) AND relkind IN ('r', 'p'))
+ORDER BY 1;
+
+-- name: list_tables (homes, names)
 -- Those of our tables that are there, with their size in bytes, indexes included.
-SELECT c.relname::text AS name, pg_total_relation_size(c.oid) AS size_bytes
+SELECT n.nspname::text AS schema, c.relname::text AS name,
+       pg_total_relation_size(c.oid) AS size_bytes
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(home)s AND c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p')
-ORDER BY c.relname;
+WHERE n.nspname = ANY (%(homes)s::text[]) AND c.relname = ANY (%(names)s::text[])
+  AND c.relkind IN ('r', 'p')
+ORDER BY c.relname, 1;
 
 -- name: list_indexes (home, names)
 -- Our indexes on tables that are not ours, and those that a broken build left there. Quoted for SQL.
@@ -16,14 +32,15 @@ WHERE n.nspname = %(home)s AND t.relname LIKE 'procrastinate\_%%'
   AND (x.relname = ANY (%(names)s::text[]) OR x.relname LIKE 'jobs\_maint\_old\_%%')
 ORDER BY x.relname;
 
--- name: list_dependents (home, names)
+-- name: list_dependents (homes, names)
 -- What is not ours and would go with our tables or stop their drop: a view, a foreign key, a table
 -- that inherits, a function whose arguments or body PostgreSQL reads. What belongs to our tables
 -- (`auto`, `internal`) goes with them and is not named. Identified, not described: never translated.
 WITH ours AS (
     SELECT c.oid, c.reltype, t.typarray FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_type t ON t.oid = c.reltype
-    WHERE n.nspname = %(home)s AND c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p')
+    WHERE n.nspname = ANY (%(homes)s::text[]) AND c.relname = ANY (%(names)s::text[])
+      AND c.relkind IN ('r', 'p')
 ), found AS (
     SELECT DISTINCT d.classid, d.objid FROM pg_depend d JOIN ours
       ON (d.refclassid = 'pg_class'::regclass AND d.refobjid = ours.oid)
@@ -70,8 +87,3 @@ DELETE FROM procrastinate_jobs WHERE id IN (
     SELECT id FROM procrastinate_jobs
     WHERE task_name = ANY (%(tasks)s::text[]) LIMIT %(limit)s)
 RETURNING id;
-
--- name: list_hidden
--- Where tables of ours are, also those in schemas that this role may not use.
-SELECT n.nspname AS home FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = 'jobs_maint_audit' AND c.relkind = 'r' ORDER BY 1 LIMIT 1;

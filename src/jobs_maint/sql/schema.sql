@@ -1,15 +1,46 @@
 -- Is the schema there, of which version, and is it what the migrations make of it.
 
 -- name: find_tables
--- One row: the schema (namespace) of Procrastinate's jobs table on the search path, or NULL, and
--- whether our table of migrations stands beside it.
-SELECT (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.oid = to_regclass('procrastinate_jobs')) AS jobs_schema,
+-- One row: the schemas (namespaces) of Procrastinate's jobs table and of our table of migrations, as
+-- the search path finds them, or NULL. `new_home`: where Procrastinate's tables would be made.
+-- `left_over`: what stands there of them without the jobs; `lost`: what is missing beside the jobs.
+SELECT jobs.nspname AS jobs_schema, ours.nspname AS our_schema,
        to_regclass('jobs_maint_migrations') IS NOT NULL AS ours,
        to_regclass('procrastinate_workers') IS NOT NULL
            AND to_regproc('procrastinate_retry_job_v2') IS NOT NULL AS supported,
-       current_schema() AS current_schema,
-       current_setting('search_path') AS search_path;
+       made.home AS new_home, current_schema() AS current_schema,
+       current_setting('search_path') AS search_path,
+       ARRAY(SELECT t.typname::text FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+             WHERE jobs.oid IS NULL AND n.nspname = made.home AND t.typname IN (
+                 'procrastinate_events', 'procrastinate_periodic_defers', 'procrastinate_workers',
+                 'procrastinate_job_status', 'procrastinate_job_event_type')
+             ORDER BY t.typtype, 1) AS left_over,
+       ARRAY(SELECT name FROM unnest(ARRAY['procrastinate_events', 'procrastinate_periodic_defers'])
+             AS name
+             WHERE jobs.oid IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM pg_class c WHERE c.relnamespace = jobs.oid AND c.relname = name)
+             ORDER BY 1) AS lost
+FROM (SELECT 1) AS one
+LEFT JOIN pg_class j ON j.oid = to_regclass('procrastinate_jobs')
+LEFT JOIN pg_namespace jobs ON jobs.oid = j.relnamespace
+LEFT JOIN pg_class m ON m.oid = to_regclass('jobs_maint_migrations')
+LEFT JOIN pg_namespace ours ON ours.oid = m.relnamespace
+CROSS JOIN LATERAL (SELECT coalesce(ours.nspname, current_schema()) AS home) AS made;
+
+-- name: find_strays (names)
+-- Tables of ours that the search path finds beside no jobs table of Procrastinate, while there is one
+-- elsewhere on it. `twice`: they hide others, which stand where they should.
+SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted, home.nspname::text AS home,
+       quote_ident(home.nspname) AS quoted_home, bool_or(twin.oid IS NOT NULL) AS twice
+FROM unnest(%(names)s::text[]) AS name
+JOIN pg_class c ON c.oid = to_regclass(name)
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class j ON j.oid = to_regclass('procrastinate_jobs')
+JOIN pg_namespace home ON home.oid = j.relnamespace
+LEFT JOIN pg_class twin ON twin.relnamespace = home.oid AND twin.relname = name
+WHERE n.oid <> home.oid AND NOT EXISTS (
+    SELECT 1 FROM pg_class o WHERE o.relnamespace = n.oid AND o.relname = 'procrastinate_jobs')
+GROUP BY n.nspname, home.nspname ORDER BY 1 LIMIT 1;
 
 -- name: list_applied
 -- Numbers of the migrations that were applied; below zero stands who builds indexes now.
@@ -21,6 +52,30 @@ CREATE TABLE IF NOT EXISTS jobs_maint_migrations (
     name text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- name: go_home
+-- What the printed SQL begins with: for this transaction only, our tables go beside Procrastinate's;
+-- where that is no use, an error whose text says so. In ASCII.
+DO $$
+DECLARE
+    home text := (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n
+                  ON n.oid = c.relnamespace WHERE c.oid = to_regclass('procrastinate_jobs'));
+    ours text := (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n
+                  ON n.oid = c.relnamespace WHERE c.oid = to_regclass('jobs_maint_migrations')
+                  AND NOT EXISTS (SELECT 1 FROM pg_class j WHERE j.relnamespace = n.oid
+                                  AND j.relname = 'procrastinate_jobs'));
+    path text := current_setting('search_path');
+BEGIN
+    IF home IS NULL THEN
+        RAISE EXCEPTION USING MESSAGE = 'Procrastinate''s tables are not on the search path ('
+            || path || '); nothing was changed. Create them first, or put their schema on it.';
+    ELSIF ours IS NOT NULL THEN
+        RAISE EXCEPTION USING MESSAGE = 'Tables of procrastinate-ops are in the schema ' || ours
+            || ', and Procrastinate''s in ' || home || '; nothing was changed. '
+            || 'Run `jobs-maint schema status`, which says how to move them.';
+    END IF;
+    PERFORM set_config('search_path', home || ', ' || path, true);
+END $$;
 
 -- name: record_migration (number, name)
 INSERT INTO jobs_maint_migrations (number, name) VALUES (%(number)s, %(name)s);

@@ -8,12 +8,13 @@ from itertools import groupby
 from typing import Any
 
 from jobs_maint import upstream
-from jobs_maint.database import ALL_RIGHTS, RIGHTS, Conn, fetch_all, fetch_one, find_elsewhere
+from jobs_maint.database import ALL_RIGHTS, RIGHTS, Conn, fetch_all, find_elsewhere
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, error, few, ok, warning
 from jobs_maint.operations.schema.comparing import find_differences
 from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.indexes import find_missing_indexes
+from jobs_maint.operations.schema.places import find_places, find_strays, judge_theirs
 from jobs_maint.sql import list_migrations, load_queries
 
 __all__: list[str] = []
@@ -39,10 +40,12 @@ async def check_procrastinate_schema(conn: Conn, situation: Situation) -> Findin
     """Everything that the installed version's own schema creates must exist and be enabled."""
     queries = load_queries("doctor")
     objects = await fetch_all(conn, queries["list_objects"])
+    elsewhere = None if objects else await find_elsewhere(conn)
+    if elsewhere is not None:
+        return error("procrastinate_schema", elsewhere.found, elsewhere.fix)
+    if trouble := judge_theirs(await find_places(conn)):
+        return error("procrastinate_schema", trouble.found, trouble.fix)
     if not objects:
-        elsewhere = await find_elsewhere(conn)
-        if elsewhere is not None:
-            return error("procrastinate_schema", elsewhere.found, elsewhere.fix)
         return error("procrastinate_schema", "The database has no Procrastinate tables.", _APPLY)
     there = {(row["kind"], row["name"]) for row in objects}
     missing = [item for item in list_procrastinate_objects() if item not in there]
@@ -72,12 +75,22 @@ def list_procrastinate_objects() -> list[tuple[str, str]]:
 
 
 async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    found = await find_places(conn)
+    if strays := await find_strays(conn):
+        return error("schema", strays.found, strays.fix)
     if not found["ours"]:
         elsewhere = await find_elsewhere(conn) if found["jobs_schema"] is None else None
         if elsewhere is not None:
             return error("schema", f"This was not checked: {elsewhere.found}", elsewhere.fix)
         return error("schema", "The database has no tables of procrastinate-ops.", _APPLY)
+    home = found["jobs_schema"]
+    if home not in (None, found["our_schema"]):
+        return error(
+            "schema",
+            f"The schema {home} has no tables of procrastinate-ops; those in the schema "
+            f"{found['our_schema']} belong to the jobs there.",
+            _APPLY,
+        )
     applied = {
         row["number"] for row in await fetch_all(conn, load_queries("schema")["list_applied"])
     }
@@ -90,13 +103,13 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
         )
     names = {row["name"] for row in await fetch_all(conn, load_queries("doctor")["list_objects"])}
     gone = [table for table in list_tables() if table not in names]
-    if gone and found["jobs_schema"] is not None:
+    if gone and home is not None:
         return error(
             "schema",
-            f"Tables of procrastinate-ops are not in the schema of Procrastinate's: {few(gone)}.",
-            "Move or restore them; `jobs-maint schema sql` prints the SQL that creates them.",
+            f"Tables of procrastinate-ops are missing in the schema {home}: {few(gone)}.",
+            "Run the SQL that `jobs-maint schema sql` prints: it makes what is missing and skips "
+            "what is there.",
         )
-    home = found["jobs_schema"]
     if home is not None and (wrong := await find_differences(conn, home)):
         return error(
             "schema",
@@ -158,7 +171,7 @@ def _group_rights(rows: Iterable[dict[str, Any]]) -> Iterable[tuple[str, list[st
 
 
 async def check_indexes(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    found = await find_places(conn)
     missing = await find_missing_indexes(conn, str(found["jobs_schema"]))
     if not missing:
         return ok("indexes", "Our indexes are present and valid.")

@@ -10,7 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_maint import upstream
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, require_usage, transaction
+from jobs_maint.database import (
+    Conn,
+    Pool,
+    fetch_all,
+    fetch_one,
+    find_elsewhere,
+    require_usage,
+    transaction,
+)
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
@@ -20,12 +28,16 @@ from jobs_maint.operations.schema.indexes import (
     list_all_indexes,
     list_indexes,
 )
+from jobs_maint.operations.schema.places import find_places, find_strays, judge_theirs
 from jobs_maint.operations.schema.rights import require_rights
 from jobs_maint.sql import Migration, list_migrations, load_queries
 
 __all__ = ["apply_schema", "check_schema", "render_schema_sql"]
 
 PROCRASTINATE = "procrastinate's own schema"
+SQL_HEAD = """\
+-- For a new database and for an upgrade from any version: what is there is skipped.
+-- One transaction makes our tables beside procrastinate_jobs, or changes nothing."""
 LOCK_WAIT = timedelta(seconds=60)
 POLL_SECONDS = 0.1
 MIGRATION_TIMEOUT = timedelta(minutes=5)
@@ -53,7 +65,7 @@ async def apply_schema(
         async with transaction(conn):
             found = await _find(conn)
             if await _list_pending(conn, found, indexes=indexes):
-                await require_rights(conn, found["jobs_schema"])
+                await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
         async with transaction(conn):
@@ -77,18 +89,19 @@ async def apply_schema(
 async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
     """Does the next step, whatever others did meanwhile; returns its name, None at the end."""
     async with transaction(conn):
-        if not await _list_steps(conn, await _find(conn)):
+        found = await _find(conn)
+        if found["jobs_schema"] and not await _list_steps(conn, found):
             return None
     async with _only_one(conn, lock_wait):
         found = await _find(conn)
         steps = await _list_steps(conn, found)
-        if not steps:
-            return None
+        await _use_schema(conn, found)
         if found["jobs_schema"] is None:
             encoding = conn.info.parameter_status("server_encoding") or "UTF8"
             await conn.execute(upstream.schema_sql(encoding))
             return PROCRASTINATE
-        await _use_schema(conn, found)
+        if not steps:
+            return None
         await conn.execute(load_queries("schema")["create_migrations"])
         await _migrate(conn, steps[0])
         return steps[0].name
@@ -101,11 +114,12 @@ async def _migrate(conn: Conn, migration: Migration) -> None:
 
 
 async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:
-    """The migrations that are not applied, in order."""
-    if found["jobs_schema"] is not None:
-        _require_supported(found)
+    """The migrations that are not applied, in order.
+
+    Ours that stand beside other tables of Procrastinate, further down the search path, are theirs.
+    """
     done: set[int] = set()
-    if found["ours"]:
+    if found["our_schema"] and found["jobs_schema"] in (None, found["our_schema"]):
         rows = await fetch_all(conn, load_queries("schema")["list_applied"])
         done = {row["number"] for row in rows}
     return [migration for migration in list_migrations() if migration.number not in done]
@@ -154,7 +168,9 @@ def render_schema_sql() -> SchemaReport:
     """
     queries = load_queries("schema")
     parts: list[str] = [
-        "-- For a new database and for an upgrade from any version: what is there is skipped.",
+        SQL_HEAD,
+        "BEGIN;",
+        queries["go_home"],
         queries["create_migrations"],
     ]
     for migration in list_migrations():
@@ -163,6 +179,7 @@ def render_schema_sql() -> SchemaReport:
             "INSERT INTO jobs_maint_migrations (number, name) "
             f"VALUES ({migration.number}, '{migration.name}') ON CONFLICT DO NOTHING;"
         )
+    parts.append("COMMIT;")
     parts.append(
         "-- The indexes on Procrastinate's tables. A concurrent build stops nobody's work, but\n"
         "-- stands outside of a transaction: run each by itself, as psql does without -1."
@@ -173,24 +190,33 @@ def render_schema_sql() -> SchemaReport:
 
 
 async def _find(conn: Conn) -> dict[str, Any]:
-    """Raises DatabaseUnavailable where the role may not look."""
-    found = await fetch_one(conn, load_queries("schema")["find_tables"])
+    """Raises DatabaseUnavailable where the role may not look, SchemaMismatch where it is no use."""
+    found = await find_places(conn)
     if found["jobs_schema"] is None:
         await require_usage(conn, can_create=found["current_schema"] is not None)
-    return found
-
-
-def _require_supported(found: dict[str, Any]) -> None:
-    if not found["supported"]:
+        # Beside ours, or what is left of Procrastinate's, others would be one set too many.
+        made = found["left_over"] or found["our_schema"]
+        if made and (elsewhere := await find_elsewhere(conn)) is not None:
+            raise elsewhere.error()
+    if trouble := judge_theirs(found) or await find_strays(conn):
+        raise SchemaMismatch(f"{trouble.found} Nothing was changed. {trouble.fix}")
+    if found["jobs_schema"] is not None and not found["supported"]:
         raise SchemaMismatch(
             "Procrastinate's tables are older than version 3.4; "
             "apply its migrations first (see its documentation), then `jobs-maint schema apply`."
         )
+    return found
 
 
 async def _use_schema(conn: Conn, found: dict[str, Any]) -> None:
-    """Until the end of the transaction, what is created goes where Procrastinate's tables are."""
-    quoted = '"' + str(found["jobs_schema"]).replace('"', '""') + '"'
+    """Until the end of the transaction, what is created goes where Procrastinate's tables are.
+
+    Without them: where ours are, else where the search path says.
+    """
+    home = found["jobs_schema"] or found["our_schema"]
+    if home is None:
+        return
+    quoted = '"' + str(home).replace('"', '""') + '"'
     path = f"{quoted}, {found['search_path']}" if found["search_path"] else quoted
     await fetch_all(conn, load_queries("schema")["use_schema"], {"search_path": path})
 

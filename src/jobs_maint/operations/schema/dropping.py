@@ -12,8 +12,8 @@ from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.models import OurTable, SchemaDropReport
 from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
-from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.operations.schema.indexes import list_indexes
+from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
 from jobs_maint.operations.schema.rights import require_rights
 from jobs_maint.operations.schema.watching import Watch
 from jobs_maint.sql import load_queries
@@ -21,7 +21,6 @@ from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["drop_schema", "preview_drop"]
 
-TABLES = ["jobs_maint_migrations", *list_tables()]
 PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready"]
 WORKER = "a worker"
 BATCH = 1000
@@ -48,56 +47,71 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
             home = await _find_home(conn)
             found = await _look(conn, home)
             if not found.empty:
-                await require_rights(conn, home, "schema drop")
+                schemas = {table.schema for table in found.tables} | ({home} if home else set())
+                for schema in sorted(schemas):
+                    await require_rights(conn, schema, "schema drop")
         if found.in_use_by:
             raise AlreadyRunning(_tell_users(found.in_use_by))
         if found.dependents:
             raise ChangeRefused(_refuse(found.dependents))
-        if found.empty or home is None:
+        if found.empty:
             return found
-        await _delete_jobs(conn)
-        problems = [await _drop_index(pool, conn, home, name, patience) for name in found.indexes]
-        await _drop_tables(conn, home, [table.name for table in found.tables])
+        if home is not None:
+            await _delete_jobs(conn)
+        problems = [
+            await _drop_index(pool, conn, str(home), name, patience) for name in found.indexes
+        ]
+        await _drop_tables(conn, found.tables)
     return replace(found, dropped=True, problems=tuple(filter(None, problems)))
 
 
 async def _find_home(conn: Conn) -> str | None:
-    found = await fetch_one(conn, load_queries("schema")["find_tables"])
-    if found["jobs_schema"] is None:
-        hidden = await fetch_all(conn, load_queries("drop")["list_hidden"])
-        if hidden:
-            raise SchemaMismatch(
-                f"Tables of ours are in the schema {hidden[0]['home']}, but this role does not see "
-                "them: it has no USAGE on that schema, or the schema is not on its search_path. "
-                "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables."
-            )
+    """The schema of the jobs, which may not be there any more.
+
+    Raises SchemaMismatch where only a part of Procrastinate's tables stands beside them.
+    """
+    found = await find_places(conn)
+    if found["jobs_schema"] and (trouble := judge_theirs(found)):
+        fix = trouble.fix.replace("schema apply", "schema drop")
+        raise SchemaMismatch(f"{trouble.found} Nothing was removed. {fix}")
     return found["jobs_schema"]  # type: ignore[no-any-return]
 
 
 async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
-    if home is None:
-        return SchemaDropReport(False, (), (), 0, 0)
+    """Raises SchemaMismatch where ours are nowhere on the search path, but elsewhere."""
     queries = load_queries("drop")
-    tables = await fetch_all(conn, queries["list_tables"], {"home": home, "names": TABLES})
-    names = [name for name, _ in list_indexes()]
-    indexes = await fetch_all(conn, queries["list_indexes"], {"home": home, "names": names})
-    left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
+    places = await fetch_all(conn, queries["list_homes"], {"names": TABLES})
+    homes = [row["schema"] for row in places if row["mine"]]
+    elsewhere = tuple(row["schema"] for row in places if not row["mine"])
+    if home is None and not homes and elsewhere:
+        raise SchemaMismatch(
+            f"Tables of ours are in the schema {elsewhere[0]}, but this role does not see "
+            "them: it has no USAGE on that schema, or the schema is not on its search_path. "
+            "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables."
+        )
+    tables = await fetch_all(conn, queries["list_tables"], {"homes": homes, "names": TABLES})
+    indexes, left = [], {"jobs": 0, "periodic": 0}
+    if home is not None:
+        names = [name for name, _ in list_indexes()]
+        indexes = await fetch_all(conn, queries["list_indexes"], {"home": home, "names": names})
+        left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
     users: list[str] = []
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
         users += [f"{WORKER} (process {row['pid']} on {row['host']})" for row in beating]
     bots = await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS})
     users += [f"{row['name']} (process {row['pid']} of the database)" for row in bots]
-    params = {"home": home, "names": TABLES}
+    params = {"homes": homes, "names": TABLES}
     dependents = await fetch_all(conn, queries["list_dependents"], params)
     return SchemaDropReport(
         False,
-        tuple(OurTable(table["name"], table["size_bytes"]) for table in tables),
+        tuple(OurTable(row["name"], row["size_bytes"], row["schema"]) for row in tables),
         tuple(index["name"] for index in indexes),
         left["jobs"],
         left["periodic"],
         tuple(users),
         tuple(row["name"] for row in dependents),
+        elsewhere=elsewhere,
     )
 
 
@@ -139,9 +153,9 @@ async def _delete_jobs(conn: Conn) -> None:
         ) from exc
 
 
-async def _drop_tables(conn: Conn, home: str, tables: list[str]) -> None:
+async def _drop_tables(conn: Conn, tables: tuple[OurTable, ...]) -> None:
     """All or none; never what depends on them."""
-    names = ", ".join(f"{_quote(home)}.{name}" for name in tables)
+    names = ", ".join(f"{_quote(table.schema)}.{table.name}" for table in tables)
     try:
         async with transaction(conn):
             if names:

@@ -1,0 +1,80 @@
+"""Where Procrastinate's tables and ours stand, and what of it cannot be worked with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.operations.schema.declared import list_tables
+from jobs_maint.sql import load_queries
+
+__all__ = ["TABLES", "Trouble", "find_places", "find_strays", "judge_theirs"]
+
+TABLES = ["jobs_maint_migrations", *list_tables()]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    found: str
+    fix: str
+
+
+async def find_places(conn: Conn) -> dict[str, Any]:
+    """The row of `find_tables`."""
+    return await fetch_one(conn, load_queries("schema")["find_tables"])
+
+
+def judge_theirs(found: dict[str, Any]) -> Trouble | None:
+    """Whether some of Procrastinate's tables are there and others are not."""
+    home, left = found["jobs_schema"], found["left_over"]
+    if home is None and left:
+        home, what = found["new_home"], f"there is no procrastinate_jobs beside {_few(left)}"
+    elif home is not None and found["lost"]:
+        what = f"there is no {_few(found['lost'])}"
+    else:
+        return None
+    return Trouble(
+        f"Procrastinate's tables in the schema {home} are incomplete: {what}.",
+        "Restore them from a backup; or, where none of their jobs is needed any more, drop what is "
+        "left of them, then run `jobs-maint schema apply`.",
+    )
+
+
+async def find_strays(conn: Conn) -> Trouble | None:
+    """Whether a table of ours that is found on the search path stands in a schema of its own.
+
+    Beside other tables of Procrastinate it belongs to them.
+    """
+    rows = await fetch_all(conn, load_queries("schema")["find_strays"], {"names": TABLES})
+    if not rows:
+        return None
+    first = rows[0]
+    if first["twice"]:
+        return Trouble(
+            f"Tables of procrastinate-ops are in the schema {first['home']}, beside "
+            f"Procrastinate's, and hidden by those in the schema {first['schema']}, which is first "
+            "on the search path.",
+            f"Take {first['quoted']} off the search path, or drop its tables jobs_maint_*.",
+        )
+    statement = (
+        "DO $$ BEGIN EXECUTE (SELECT string_agg(format('ALTER TABLE %s SET SCHEMA "
+        f"{_in_quotes(first['quoted_home'])}', oid::regclass), '; ') FROM pg_class WHERE relkind = "
+        f"'r' AND relname LIKE 'jobs\\_maint\\_%' AND relnamespace = "
+        f"'{_in_quotes(first['quoted'])}'::regnamespace); END $$;"
+    )
+    return Trouble(
+        f"Tables of procrastinate-ops are in the schema {first['schema']}, and Procrastinate's in "
+        f"the schema {first['home']}.",
+        f"Move ours, in psql, then run `jobs-maint schema apply`: {statement}",
+    )
+
+
+def _in_quotes(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
