@@ -17,6 +17,7 @@ from chatbot.setup.manifest import WHERE_TO_PASTE, render_manifest
 from jobs_maint import __version__
 from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.output import find_width, is_styled, print_answer
+from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.settings import MaintSettings
 
@@ -32,6 +33,7 @@ def main(context: click.Context) -> None:
     SLACK_BOT_TOKEN, JOB_QUEUE_DATABASE_URL and either SLACK_APP_TOKEN (Socket Mode) or
     SLACK_SIGNING_SECRET (HTTP) are required; CHATBOT_ROLES says who may do what.
     """
+    prepare_streams()
     if context.invoked_subcommand is None:
         context.invoke(run)
 
@@ -110,8 +112,14 @@ def doctor(as_json: bool, post: str | None, validate: bool) -> None:
         )
     except JobsMaintError as exc:
         _complain(exc)
-    styled = is_styled(sys.stdout)
-    text = render_page(report, grants, as_json=as_json, width=find_width(), styled=styled)
+    text = render_page(
+        report,
+        grants,
+        as_json=as_json,
+        width=find_width(),
+        styled=is_styled(sys.stdout),
+        mark=find_mark(sys.stdout),
+    )
     sys.exit(print_answer(text, report.exit_code))
 
 

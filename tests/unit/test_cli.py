@@ -1,5 +1,6 @@
 """The shell as a process, as far as it needs no database."""
 
+import ast
 import contextlib
 import json
 import os
@@ -11,12 +12,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from tests.support import forkserver
 from tests.support.processes import environment
 
+from chatbot.setup import sample_reports as samples
 from jobs_maint import __version__, cli
 from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.outcome import find_exit_code
+from jobs_maint.cli.plain import ERRORS, STAND_INS
 from jobs_maint.errors import (
     DatabaseUnavailable,
     InvalidSettings,
@@ -27,6 +31,7 @@ from jobs_maint.errors import (
     SelectionExpired,
 )
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult
+from jobs_maint.render import render_text
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
 
@@ -158,10 +163,67 @@ def test_json_help_names_its_kind():
     assert json.loads(run("help", "--json").stdout)["kind"] == "help"
 
 
-def test_an_output_without_unicode_gets_escapes_and_no_traceback():
+def test_an_output_without_unicode_gets_plain_characters_and_escapes_of_foreign_ones():
     done = run("help", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
-    assert "retry ID\\u2026|--all" in done.stdout
+    assert "retry ID...|--all" in done.stdout
+    done = run("retry", "żółw", env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "retry --all \\u017c" in done.stderr
+
+
+SPOKEN = ("jobs_maint", "chatbot/cli.py", "chatbot/local.py", "chatbot/settings", "chatbot/setup")
+READ_ONLY = ("redaction/", "grammar/text.py", "fingerprint.py", "quoting.py")
+"""What is read there is written nowhere."""
+
+
+def list_own_characters():
+    """Characters beyond ASCII in the texts of the code, docstrings left out."""
+    source = Path(cli.__file__).parents[2]
+    for path in (file for place in SPOKEN for file in find_modules(source / place)):
+        if any(part in path.as_posix() for part in READ_ONLY):
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and id(node) not in alone:
+                yield from (char for char in node.value if not char.isascii())
+
+
+def find_modules(place):
+    return [place] if place.is_file() else place.rglob("*.py")
+
+
+def test_every_character_of_our_own_texts_has_a_stand_in_as_wide_as_itself():
+    sent_to_slack_alone = {"🟢"}
+    assert set(list_own_characters()) - sent_to_slack_alone == set(STAND_INS)
+    assert all(len(plain) == 1 for char, plain in STAND_INS.items() if char != "…")
+    assert all(plain.isascii() for plain in STAND_INS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("email  –  –\n–  7", "email  -  -\n-  7"),
+        ("\x1b[1m–\x1b[0m  ≈1,234  a… …", "\x1b[1m-\x1b[0m  ~1,234  a... ..."),
+        ("a–b c…d x – y", "a\\u2013b c\\u2026d x \\u2013 y"),
+        ("żółw “x” 🙂", "\\u017c\xf3\\u0142w \\u201cx\\u201d \\U0001f642"),
+    ],
+)
+def test_a_stream_in_latin_1_has_stand_ins_for_our_characters_alone(text, written):
+    assert text.encode("latin-1", ERRORS).decode("latin-1") == written
+
+
+@pytest.mark.parametrize("width", [40, 63, 80, 120])
+def test_pages_in_latin_1_are_as_wide_as_those_in_utf_8(width):
+    for report in (samples.stats(), samples.failed(), samples.errors(), samples.stuck(),
+                   samples.workers(), samples.audit(), samples.digest()):  # fmt: skip
+        page = render_text(report, width=width)
+        longest = max(map(cell_len, page.split("\n")))
+        plain = render_text(report, width=width, mark="...").encode("latin-1", ERRORS)
+        assert max(map(len, plain.split(b"\n"))) <= max(longest, width)
+        assert b"\\u" not in plain
 
 
 def test_a_reader_that_leaves_early_sees_no_complaint():

@@ -109,16 +109,22 @@ async def _post(slack: SlackClient, channel: str) -> Finding:
 
 
 def render_page(
-    report: DoctorReport, grants: Sequence[GrantRow], *, as_json: bool, width: int, styled: bool
+    report: DoctorReport,
+    grants: Sequence[GrantRow],
+    *,
+    as_json: bool,
+    width: int,
+    styled: bool,
+    mark: str = "…",
 ) -> str:
     """One line for each grant, then the report as `jobs-maint doctor` shows it."""
     if as_json:
         roles = [{**asdict(row), "usergroups": dict(row.usergroups)} for row in grants]
         return json.dumps({**build_data(report), "roles": roles}, indent=2)
-    text = render_text(report, width=width, styled=styled)
+    text = render_text(report, width=width, styled=styled, mark=mark)
     if not grants:
         return text
-    page = Page(width, styled=styled)
+    page = Page(width, styled=styled, mark=mark)
     page.line("Roles", "bold")
     page.table(
         [

@@ -24,6 +24,7 @@ from jobs_maint.cli.output import (
     is_styled,
     print_answer,
 )
+from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def run_process() -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the command's name); returns the exit code, never raises."""
     words = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     as_json = "--json" in words
     try:
         if instruction := os.environ.get(COMPLETE):
@@ -121,7 +120,8 @@ def _render(command: Command, result: object) -> str:
 
     if command.as_json:
         return render_json(result)
-    return render_text(result, width=find_width(), styled=is_styled(sys.stdout))
+    width, styled = find_width(), is_styled(sys.stdout)
+    return render_text(result, width=width, styled=styled, mark=find_mark(sys.stdout))
 
 
 def _with_suggestion(exc: JobsMaintError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ _GAP = 2
 _NARROWEST = 12
 """Cells of a text that is cut, while less important columns could be left out instead."""
 _SHORTEST = 4
+_CUT = "…"
+_OUR_CUT = re.compile(r"(?<!\w)…|…(?!\w)")
+"""Inside of a word it is a part of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,14 @@ def when(at: datetime, as_of: datetime) -> str:
 
 
 class Page:
-    """Collects lines; every text given to it must be safe already."""
+    """Collects lines; every text given to it must be safe already.
 
-    def __init__(self, width: int, *, styled: bool) -> None:
+    `mark` stands where a text is or was cut, which is `…` on a terminal that can show it.
+    """
+
+    def __init__(self, width: int, *, styled: bool, mark: str = _CUT) -> None:
         self.width = max(width, 20)
+        self._mark = mark
         self._out = StringIO()
         self._console = Console(
             file=self._out,
@@ -86,6 +94,7 @@ class Page:
 
     def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
         """One paragraph, wrapped between words."""
+        text = self._marked(text)
         self._console.print(
             Padding(Text(text, style=style), (0, 0, 0, indent))
             if indent
@@ -109,7 +118,8 @@ class Page:
 
         `below`: a text of two lines at most to follow each row. `strong_rows`: so many are bold.
         """
-        shown, dropped = self._fit(list(columns))
+        marked = [replace(one, cells=[*map(self._marked, one.cells)]) for one in columns]
+        shown, dropped = self._fit(marked)
         table = Table(
             box=None,
             padding=(0, _GAP, 0, 0),
@@ -136,7 +146,7 @@ class Page:
             self._print_lines(lines[:header])
             for line, extra in zip(lines[header:], below, strict=True):
                 self._print_lines([line])
-                for part in _two_lines(extra, self.width - below_indent):
+                for part in self._two_lines(extra, self.width - below_indent):
                     self.line(" " * below_indent + part)
         return [column.header.replace("\n", " ") for column in dropped]
 
@@ -181,11 +191,25 @@ class Page:
             if not column.may_shrink or column.width <= most
             else replace(
                 column,
-                header="\n".join(cut(line, most) for line in column.header.split("\n")),
-                cells=[cut(cell, most) for cell in column.cells],
+                header="\n".join(cut(line, most, self._mark) for line in column.header.split("\n")),
+                cells=[cut(cell, most, self._mark) for cell in column.cells],
             )
             for column in columns
         ]
+
+    def _marked(self, text: str) -> str:
+        return text if self._mark == _CUT else _OUR_CUT.sub(self._mark, text)
+
+    def _two_lines(self, text: str, width: int) -> list[str]:
+        """Broken between words where that is possible; the mark at the end of what is longer."""
+        text = self._marked(text)
+        if cell_len(text) <= width:
+            return [text] if text else []
+        fits = cut(text, width, "")
+        first = fits.rpartition(" ")[0]
+        if 2 * cell_len(first) < width:
+            first = fits
+        return [first, cut(text[len(first) :].lstrip(), width, self._mark)]
 
     def _render(self, table: Table) -> list[str]:
         with self._console.capture() as captured:
@@ -203,17 +227,6 @@ class Page:
 
 Pages = Mapping[type[Report], Callable[[Any, Page], None]]
 """How one module shows each of its results."""
-
-
-def _two_lines(text: str, width: int) -> list[str]:
-    """Broken between words where that is possible; `…` at the end of what is longer."""
-    if cell_len(text) <= width:
-        return [text] if text else []
-    fits = cut(text, width + 1).removesuffix("…")
-    first = fits.rpartition(" ")[0]
-    if 2 * cell_len(first) < width:
-        first = cut(text, width + 1).removesuffix("…")
-    return [first, cut(text[len(first) :].lstrip(), width)]
 
 
 def _total(columns: Sequence[Column]) -> int:

@@ -23,13 +23,13 @@ def safe_block(text: str) -> str:
     return "\n".join(map(escape_hidden, lines))
 
 
-def cut(text: str, cells: int) -> str:
-    """The text cut to this many terminal cells, with … where something is missing."""
+def cut(text: str, cells: int, mark: str = "…") -> str:
+    """The text cut to this many terminal cells, with the mark where something is missing."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  rich only for tables
 
     if cell_len(text) <= cells:
         return text
-    return set_cell_size(text, max(cells - 1, 0)).rstrip() + "…"
+    return set_cell_size(text, max(cells - len(mark), 0)).rstrip() + mark
 
 
 def short_task(task: str) -> str:
