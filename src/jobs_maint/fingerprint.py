@@ -51,7 +51,8 @@ _Change = str | Callable[[re.Match[str]], str]
 _PHRASES = "|".join(sorted({re.escape(status.phrase) for status in HTTPStatus}, reverse=True))
 _CODE = re.compile(
     rf"""
-    \b(?:[45]\d\d)\ (?:{_PHRASES}|Client\ Error|Server\ Error|Service\ Temporarily\ Unavailable)
+    # As servers write it: "order 404 not found" names an order.
+    \b(?-i:[45]\d\d\ (?:{_PHRASES}|Client\ Error|Server\ Error|Service\ Temporarily\ Unavailable))
     | \b(?:errno|error|status|code|statuscode|status\ code|error\ code|exit\ status|exit\ code
           |exitcode|exited\ with|http|httperror|http\ error|signal|sqlstate|grpc_status
           |reason\ code)
