@@ -15,8 +15,6 @@ from jobs_maint.database import (
     Pool,
     fetch_all,
     fetch_one,
-    find_elsewhere,
-    require_usage,
     transaction,
 )
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
@@ -28,7 +26,7 @@ from jobs_maint.operations.schema.indexes import (
     list_all_indexes,
     list_indexes,
 )
-from jobs_maint.operations.schema.places import find_places, find_strays, judge_theirs
+from jobs_maint.operations.schema.places import require_places
 from jobs_maint.operations.schema.rights import require_rights
 from jobs_maint.sql import Migration, list_migrations, load_queries
 
@@ -63,13 +61,13 @@ async def apply_schema(
     problems: list[str] = []
     async with _autocommit(pool) as conn:
         async with transaction(conn):
-            found = await _find(conn)
+            found = await require_places(conn)
             if await _list_pending(conn, found, indexes=indexes):
                 await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
         async with transaction(conn):
-            found = await _find(conn)
+            found = await require_places(conn)
             home = str(found["jobs_schema"])
             _require_same(await find_differences(conn, home), home)
         if indexes:
@@ -89,11 +87,11 @@ async def apply_schema(
 async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
     """Does the next step, whatever others did meanwhile; returns its name, None at the end."""
     async with transaction(conn):
-        found = await _find(conn)
+        found = await require_places(conn)
         if found["jobs_schema"] and not await _list_steps(conn, found):
             return None
     async with _only_one(conn, lock_wait):
-        found = await _find(conn)
+        found = await require_places(conn)
         steps = await _list_steps(conn, found)
         await _use_schema(conn, found)
         if found["jobs_schema"] is None:
@@ -153,7 +151,7 @@ def _require_same(differences: list[str], home: str) -> None:
 async def check_schema(pool: Pool) -> SchemaReport:
     """What `apply_schema` would do; changes nothing."""
     async with pool.connection() as conn, transaction(conn):
-        found = await _find(conn)
+        found = await require_places(conn)
         pending = await _list_pending(conn, found)
         steps = {migration.name for migration in await _list_steps(conn, found)}
     applied = [m.name for m in list_migrations() if m.name not in steps]
@@ -187,25 +185,6 @@ def render_schema_sql() -> SchemaReport:
     parts += [f"{statement.rstrip(';')};" for _, statement in list_indexes()]
     names = tuple(m.name for m in list_migrations())
     return SchemaReport(_version(), False, (), names, sql="\n\n".join(parts))
-
-
-async def _find(conn: Conn) -> dict[str, Any]:
-    """Raises DatabaseUnavailable where the role may not look, SchemaMismatch where it is no use."""
-    found = await find_places(conn)
-    if found["jobs_schema"] is None:
-        await require_usage(conn, can_create=found["current_schema"] is not None)
-        # Beside ours, or what is left of Procrastinate's, others would be one set too many.
-        made = found["left_over"] or found["our_schema"]
-        if made and (elsewhere := await find_elsewhere(conn)) is not None:
-            raise elsewhere.error()
-    if trouble := judge_theirs(found) or await find_strays(conn):
-        raise SchemaMismatch(f"{trouble.found} Nothing was changed. {trouble.fix}")
-    if found["jobs_schema"] is not None and not found["supported"]:
-        raise SchemaMismatch(
-            "Procrastinate's tables are older than version 3.4; "
-            "apply its migrations first (see its documentation), then `jobs-maint schema apply`."
-        )
-    return found
 
 
 async def _use_schema(conn: Conn, found: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.database import Conn, fetch_all, fetch_one, find_elsewhere, require_usage
+from jobs_maint.errors import SchemaMismatch
 from jobs_maint.operations.schema.declared import list_tables
 from jobs_maint.sql import load_queries
 
-__all__ = ["TABLES", "Trouble", "find_places", "find_strays", "judge_theirs"]
+__all__ = ["TABLES", "Trouble", "find_places", "find_strays", "judge_theirs", "require_places"]
 
 TABLES = ["jobs_maint_migrations", *list_tables()]
 
@@ -24,6 +25,28 @@ class Trouble:
 async def find_places(conn: Conn) -> dict[str, Any]:
     """The row of `find_tables`."""
     return await fetch_one(conn, load_queries("schema")["find_tables"])
+
+
+async def require_places(conn: Conn) -> dict[str, Any]:
+    """The same where a schema can be applied.
+
+    Raises DatabaseUnavailable where the role may not look, SchemaMismatch where it is no use.
+    """
+    found = await find_places(conn)
+    if found["jobs_schema"] is None:
+        await require_usage(conn, can_create=found["current_schema"] is not None)
+        # Beside ours, or what is left of Procrastinate's, others would be one set too many.
+        made = found["left_over"] or found["our_schema"]
+        if made and (elsewhere := await find_elsewhere(conn)) is not None:
+            raise elsewhere.error()
+    if trouble := judge_theirs(found) or await find_strays(conn):
+        raise SchemaMismatch(f"{trouble.found} Nothing was changed. {trouble.fix}")
+    if found["jobs_schema"] is not None and not found["supported"]:
+        raise SchemaMismatch(
+            "Procrastinate's tables are older than version 3.4; "
+            "apply its migrations first (see its documentation), then `jobs-maint schema apply`."
+        )
+    return found
 
 
 def judge_theirs(found: dict[str, Any]) -> Trouble | None:
