@@ -116,6 +116,19 @@ _STATES = {
 }
 
 
+_LEFT_OUT = {
+    "todo": "already waiting",
+    "doing": "running",
+    "cancelled": "cancelled or given up",
+    "own": "a task of this tool, whose next run does its work",
+}
+
+
+def find_state(state: str) -> str:
+    """As what a job is left out of a set, or is one of it: a discarded job is cancelled, too."""
+    return _LEFT_OUT.get(state, state)
+
+
 def describe_state(status: str) -> str:
     """A job's status as what follows "Job 12"; raw text where the status is not known."""
     return _STATES.get(status) or f"is {status}"

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.support.history import days, hours, minutes
 
+from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
@@ -20,6 +21,7 @@ from jobs_maint.actions import (
     ListWorkers,
     PreviewBulk,
     PreviewPurge,
+    RetryJobs,
     Role,
     ShowAudit,
 )
@@ -27,9 +29,11 @@ from jobs_maint.errors import InvalidRequest, NotPermitted, SelectionExpired
 from jobs_maint.perform import Watch, perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
+from jobs_maint.upstream import OUR_TASKS
 
 ANA = Actor.shell("ana", "host")
 BO = Actor.shell("bo", "host")
+NARROW = Actor("slack", "U0BEN", "ben", "C0OPS", (Grant(Role.OPERATOR, queues=("webhook",)),))
 
 
 async def ask(pool, action, actor=ANA, **options):
@@ -257,6 +261,40 @@ async def test_jobs_that_ended_otherwise_since_the_preview_are_left_as_they_are(
     assert await list_status(make_job, [same, given_up, ran, waits, aborted]) == [
         became, "cancelled", "failed", "todo", "aborted",
     ]  # fmt: skip
+
+
+async def test_named_jobs_that_were_given_up_are_told_and_left_where_only_failed_ones_are_asked(
+    pool, make_job
+):
+    failed, given_up, again, waits = [
+        await make_job(status="failed", queue="email") for _ in range(4)
+    ]
+    own = await make_job(status="failed", task=OUR_TASKS[0])
+    await ask(pool, DiscardJobs((given_up,)))
+    await ask(pool, RetryJobs((waits,)))
+    ids = (failed, given_up, again, waits, own, 999_999)
+    shown = await preview(pool, job_ids=ids, statuses=BulkVerb.RETRY.statuses)
+    assert (shown.count, shown.by_status) == (3, {"failed": 2, "cancelled": 1})
+    assert "Of the 3, 1 was cancelled or given up." in render_text(shown, width=100)
+    told = render_result(shown, "/jobs", by="U0ANA").text
+    assert told.startswith("Retry 3 jobs of email?\nOf the 3, 1 was cancelled or given up.")
+    shown = await preview(pool, job_ids=ids)
+    told = render_result(shown, "/jobs", by="U0ANA").text
+    assert told.startswith("Retry 2 failed jobs of email?\n")
+    left = {
+        f"left out (job {given_up}): cancelled or given up",
+        f"left out (job {waits}): already waiting",
+        f"left out (job {own}): a task of this tool", "left out (job 999999): not found",
+    }  # fmt: skip
+    assert [one for one in left if one not in told] == []
+    assert (await confirm(pool, shown)).done == 2
+    assert await list_status(make_job, [given_up, own]) == ["cancelled", "failed"]
+    [item] = (await ask(pool, RetryJobs((given_up,), statuses=("failed",)))).items
+    assert (item.code, item.reason) == (
+        "wrong_status", "it was cancelled or given up; only failed jobs were asked for"
+    )  # fmt: skip
+    nothing = await preview(pool, actor=NARROW, job_ids=(failed,))
+    assert [one.reason for one in nothing.skips] == ["not found in the queues that you reach"]
 
 
 async def test_a_confirmed_undo_leaves_what_was_cancelled_anew(pool, make_job, conn):

@@ -34,6 +34,23 @@ def test_several_ids_are_a_set_and_one_is_not(verb, surface):
     assert parse(f"{verb} 3,1,2 1 #4", surface).action == PreviewBulk(verb, wanted)
 
 
+def test_a_retry_of_named_jobs_can_be_limited_to_those_that_are_still_failed():
+    for text, action in (
+        ("retry 7 --status failed", RetryJobs((7,), statuses=("failed",))),
+        ("retry 3 1 --status failed,aborted --reset-attempts",
+         PreviewBulk(BulkVerb.RETRY,
+                     JobFilter(job_ids=(3, 1), statuses=("failed", "aborted")), True)),
+        ("retry 7 --status failed --dry-run",
+         PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=(7,), statuses=("failed",)),
+                     dry_run=True)),
+    ):  # fmt: skip
+        assert parse(text).action == action
+        assert action.words() == text
+    for text in ("discard 7 8 --status failed", "retry 7 --task send", "retry --status failed"):
+        with pytest.raises(InvalidRequest, match="needs --all"):
+            parse(text)
+
+
 @pytest.mark.parametrize("verb", list(BulkVerb))
 def test_a_dry_run_never_parses_into_an_act(verb):
     request = parse(f"{verb} 7 --dry-run")

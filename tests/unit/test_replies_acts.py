@@ -74,7 +74,7 @@ def test_details_say_the_state_and_offer_a_retry_only_where_one_is_possible(stat
     message = render_details(details(status))
     assert shown(message).startswith(first)
     can = status in {"failed", "cancelled", "aborted"}
-    assert any(words == "retry 7" for _, words, _ in buttons(message)) is can
+    assert any(words == f"retry 7 --status {status}" for _, words, _ in buttons(message)) is can
 
 
 def done(job_id, reason=""):

@@ -102,7 +102,7 @@ def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
 
 def test_a_group_of_one_failure_is_that_job():
     assert clicks(render_errors(errors(group(1)))) == [
-        ("Details", "status 7"), ("Retry job 7", "retry 7"),
+        ("Details", "status 7"), ("Retry job 7", "retry 7 --status failed"),
     ]  # fmt: skip
 
 
@@ -401,7 +401,7 @@ def test_two_buttons_that_run_the_same_words_are_told_apart():
     message = render_errors(errors(*alike))
     ids = [e["action_id"] for b in message.blocks for e in b.get("elements", []) if "value" in e]
     assert len(ids) == len(set(ids)) == 4
-    assert [words for _, words in clicks(message)] == ["status 7", "retry 7"] * 2
+    assert [words for _, words in clicks(message)] == ["status 7", "retry 7 --status failed"] * 2
 
 
 def test_every_button_of_every_message_carries_words_that_the_grammar_reads():

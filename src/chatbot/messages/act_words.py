@@ -63,7 +63,7 @@ class Asked:
     @property
     def status(self) -> str:
         """The one status that is asked for, as an adjective; empty when there are several."""
-        if len(self.statuses) != 1 or self.job_ids:
+        if len(self.statuses) != 1:
             return ""
         return _STATUS.get(self.statuses[0], self.statuses[0])
 
@@ -89,6 +89,8 @@ def read_asked(words: str) -> Asked:
             return Asked(queue, wanted.statuses, wanted.job_ids or ())
         case PreviewPurge(queue=queue):
             return Asked(queue)
+        case RetryJobs(job_ids=job_ids, statuses=statuses) if statuses:
+            return Asked(statuses=statuses, job_ids=job_ids)
         case RetryJobs() | CancelJobs() | DiscardJobs():
             return Asked(statuses=BulkVerb(action.word).statuses, job_ids=action.job_ids)
         case RescueJobs(job_ids=job_ids):

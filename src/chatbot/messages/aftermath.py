@@ -53,7 +53,8 @@ def offer_again(after: Aftermath, request: int) -> list[Button]:
     details = Button("Details", GetJob(after.failed_ids[0]).words())
     if after.failed == 1:
         one = after.failed_ids[0]
-        return [Button(f"Retry job {one}", RetryJobs((one,)).words()), details]
+        words = RetryJobs((one,), statuses=("failed",)).words()
+        return [Button(f"Retry job {one}", words), details]
     wanted = JobFilter(request=request, statuses=("failed",))
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
     return [Button(f"Preview retry of {after.failed:,}", words), details]
@@ -76,6 +77,7 @@ def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
     line: Line = [what, name_actor(by), ", looked at ", when(after.as_of, after.as_of), "."]
     again = []
     if after.failed:
-        again.append(Button(f"Retry job {item.job_id}", RetryJobs((item.job_id,)).words()))
+        words = RetryJobs((item.job_id,), statuses=("failed",)).words()
+        again.append(Button(f"Retry job {item.job_id}", words))
     again.append(Button("Details", GetJob(item.job_id).words()))
     return pack([paragraph([judge_aftermath(after), bold(verdict)], line), buttons(*again)])

@@ -124,15 +124,17 @@ def offer_retry(
     """The button that retries the `failed` jobs of a group; none where none can be retried.
 
     It names the jobs where all of their `ids` are known and fit, else it finds them by `wanted`;
-    `exact`: that finds no others.
+    `exact`: that finds no others. Of what was given up since, neither puts anything back.
     """
     if not retriable:
         return []
+    only = BulkVerb.RETRY.statuses[:1]
     if failed == 1 and ids:
-        return [Button(f"Retry job {ids[0]}", RetryJobs((ids[0],)).words())]
+        words = RetryJobs((ids[0],), statuses=only).words()
+        return [Button(f"Retry job {ids[0]}", words)]
     label = f"Preview retry of {retriable:,}"
     if len(ids) == failed:
-        named = JobFilter(statuses=BulkVerb.RETRY.statuses, job_ids=tuple(ids))
+        named = JobFilter(statuses=only, job_ids=tuple(ids))
         words = PreviewBulk(BulkVerb.RETRY, named).words()
         if len(words) <= LONGEST_VALUE:
             return [Button(label, words)]

@@ -96,7 +96,8 @@ def _frame(job_id: int, blocks: list[Block]) -> View:
 
 def _clicks(job: JobDetails, style: Literal["primary"] | None = None) -> list[Button]:
     if job.status in _RETRYABLE:
-        return [Button(f"Retry job {job.job_id}", RetryJobs((job.job_id,)).words(), style)]
+        words = RetryJobs((job.job_id,), statuses=(job.status,)).words()  # as it is shown
+        return [Button(f"Retry job {job.job_id}", words, style)]
     return []
 
 

@@ -23,7 +23,7 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import tell_survey, tell_times
+from jobs_maint.render import tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -41,7 +41,10 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
         return _render_nothing(preview, command, asked)
     if not preview.expected:
         return _render_impossible(preview, command, asked)
-    lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))], *_stays(preview, asked)]
+    lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))]]
+    if told := tell_statuses(preview):
+        lines.append([told])
+    lines += _stays(preview, asked)
     now = preview.expires_at
     lines += [
         spell_times(one_line(warning, 400), now) for warning in preview.warnings[:MOST_WARNINGS]

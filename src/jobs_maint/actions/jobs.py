@@ -29,6 +29,8 @@ class GetJob(Action[JobDetails]):
 class RetryJobs(Action[ActReport]):
     job_ids: tuple[int, ...]
     reset_attempts: bool = False
+    statuses: tuple[str, ...] = ()
+    """Only in these; empty: in any that can be retried."""
 
     word: ClassVar[str] = "retry"
     verb: ClassVar[str] = "retry jobs"
@@ -37,7 +39,8 @@ class RetryJobs(Action[ActReport]):
 
     def words(self) -> str:
         ids = " ".join(map(str, self.job_ids))
-        return f"retry {ids}" + (" --reset-attempts" if self.reset_attempts else "")
+        only = f" --status {','.join(self.statuses)}" if self.statuses else ""
+        return f"retry {ids}{only}" + (" --reset-attempts" if self.reset_attempts else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,9 @@ class PreviewBulk(Action[Preview]):
     def words(self) -> str:
         wanted = self.filter
         if wanted.job_ids is not None:
-            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}" + self._flags()
+            every = wanted.statuses in {(), self.bulk.statuses}
+            only = "" if every else f" --status {','.join(wanted.statuses)}"
+            return f"{self.bulk} {' '.join(map(str, wanted.job_ids))}{only}" + self._flags()
         cancel = self.bulk is BulkVerb.CANCEL
         undo = wanted.request is not None
         default = self.bulk.statuses if undo and not cancel else self.bulk.statuses[:1]

@@ -56,7 +56,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
     else:
         text = (
             f"Only these statuses: {', '.join(verb.statuses)}; separate several with commas "
-            f"(default {verb.statuses[0]})."
+            f"(default with --all: {verb.statuses[0]})."
         )
         choice = click.Option(["--status"], help=text)
     return (
@@ -88,7 +88,8 @@ def _build_set(
 ) -> JobFilter | tuple[int, ...]:
     """The filter of `--all`, or the ids that were named."""
     running = bool(options.pop("running", False))
-    given = [name for name in _SET_OPTIONS if options.get(name) is not None]
+    of_ids = {"status"} if verb is BulkVerb.RETRY and words else set()
+    given = [one for one in _SET_OPTIONS if options.get(one) is not None and one not in of_ids]
     if not everything:
         if running:
             given.append("running")
@@ -177,6 +178,8 @@ def as_dry_run(action: Action[Any]) -> Action[Any]:
     if isinstance(action, actions.RetryJobs | actions.CancelJobs | actions.DiscardJobs):
         verb = BulkVerb(action.word)
         wanted = JobFilter(job_ids=action.job_ids, statuses=verb.statuses)
+        if isinstance(action, actions.RetryJobs) and action.statuses:
+            wanted = replace(wanted, statuses=action.statuses)
         reset = getattr(action, "reset_attempts", False)
         return actions.PreviewBulk(verb, wanted, reset, dry_run=True)
     if isinstance(action, actions.PreviewBulk | actions.PreviewPurge | actions.PreviewRescue):
@@ -208,11 +211,13 @@ def build_discard(**values: Any) -> Action[Any]:
 def _build(
     verb: BulkVerb, single: Callable[..., Action[Any]], values: dict[str, Any], **more: Any
 ) -> Action[Any]:
+    status = values.get("status")
     found = _build_set(verb, **values)
     if isinstance(found, tuple):
+        only = () if status is None else _split_statuses(verb.value, status, verb.statuses)
         if len(found) == 1:
-            return single(found, **more)
-        found = JobFilter(job_ids=found, statuses=verb.statuses)
+            return single(found, **more, **({"statuses": only} if only else {}))
+        found = JobFilter(job_ids=found, statuses=only or verb.statuses)
     asked = actions.PreviewBulk(verb, found, **more)
     _refuse_empty_span(asked)
     return asked

@@ -53,7 +53,7 @@ class Preview(Report):
     cutoffs: Mapping[str, datetime] = field(default_factory=dict)
     """For a purge: per status, jobs whose last event is older than this."""
     by_status: Mapping[str, int] = field(default_factory=dict)
-    """For a purge: how many of each status."""
+    """How many of each status, for a purge, and where a retry or discard asks for several."""
     turns: int = 1
     """For a purge: in how many days the jobs behind younger ones are looked at; 1: all now."""
     surveyed_at: datetime | None = None

@@ -29,6 +29,7 @@ from jobs_maint.render.verdict import (
     format_rate,
     say_expiring,
     sort_queues,
+    tell_statuses,
     tell_survey,
     tell_times,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "short_task",
     "sort_queues",
     "tell_outcome",
+    "tell_statuses",
     "tell_survey",
     "tell_times",
 ]

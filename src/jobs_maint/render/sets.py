@@ -10,7 +10,7 @@ from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, quote_word
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
-from jobs_maint.render.verdict import count_noun, tell_survey, tell_times
+from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, STARTED_MEANWHILE, VERBS
 
 __all__ = ["PAGES", "ask_for"]
@@ -41,13 +41,14 @@ def render_preview(preview: Preview, page: Page) -> None:
     page.line(_headline(preview), "bold" if preview.expected else "bold yellow")
     if preview.error is not None:
         page.line(f"Error: {cut(safe_line(preview.error), LONGEST_ERROR)}")
+    if told := tell_statuses(preview):
+        page.line(told, "yellow")
     for warning in preview.warnings:
         page.line(safe_line(warning), "bold yellow")
-    for skip in preview.skips:
-        if skip not in preview.left_out:
-            stay = "stays as it is" if skip.count == 1 else "stay as they are"
-            line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
-            page.line(line, "yellow")
+    for skip in (one for one in preview.skips if one not in preview.left_out):
+        stay = "stays as it is" if skip.count == 1 else "stay as they are"
+        line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
+        page.line(line, "yellow")
     _skips(preview.left_out, page, "Left out")
     if preview.expected and (then := _what_then(preview)):
         page.line(then)

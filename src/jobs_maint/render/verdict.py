@@ -17,6 +17,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.render.levels import Level, judge_failures
 from jobs_maint.render.remembered import say_quiet
+from jobs_maint.verbs import find_state
 
 __all__ = [
     "Verdict",
@@ -25,6 +26,7 @@ __all__ = [
     "format_rate",
     "say_expiring",
     "sort_queues",
+    "tell_statuses",
     "tell_survey",
     "tell_times",
 ]
@@ -208,6 +210,18 @@ def tell_times(preview: Preview) -> str:
         return "They run at the times they were scheduled for."
     keep = "keeps its scheduled time" if preview.later == 1 else "keep their scheduled times"
     return f"{preview.later:,} of them {keep}; the others run now."
+
+
+def tell_statuses(preview: Preview) -> str:
+    """Of a retry or discard, how many have not failed; nothing where it says so anyway."""
+    others = {status: jobs for status, jobs in preview.by_status.items() if status != "failed"}
+    if preview.verb == "purge" or not others:
+        return ""
+    if len(others) == 1 and preview.by_status.keys() == others.keys():
+        which = "It was" if preview.count == 1 else "They were"
+        return f"{which} {find_state(next(iter(others)))}."
+    told = (f"{jobs:,} were {find_state(status)}" for status, jobs in sorted(others.items()))
+    return f"Of the {preview.count:,}, {' and '.join(told)}.".replace(" 1 were ", " 1 was ")
 
 
 def tell_survey(report: Preview | PurgeReport) -> str:

@@ -41,7 +41,11 @@ async def retry_jobs(call: Call[RetryJobs]) -> ActReport:
     asked = call.action
     async with call.pool.connection() as conn, transaction(conn):
         report = await retry.retry_jobs(
-            conn, asked.job_ids, reset_attempts=asked.reset_attempts, scope=call.scope
+            conn,
+            asked.job_ids,
+            reset_attempts=asked.reset_attempts,
+            statuses=asked.statuses or retry.RETRIABLE,
+            scope=call.scope,
         )
         await record_items(conn, call, report.items, report.elapsed_seconds)
         queues = list(dict.fromkeys(item.queue or "" for item in report.done))

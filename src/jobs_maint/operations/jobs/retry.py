@@ -17,7 +17,7 @@ from jobs_maint.operations.bad_rows import change_rows, refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
-__all__ = ["notify_workers", "retry_jobs"]
+__all__ = ["RETRIABLE", "notify_workers", "retry_jobs"]
 
 RETRIABLE = ("failed", "cancelled", "aborted")
 _NOT_NOW = {
@@ -26,6 +26,7 @@ _NOT_NOW = {
     "aborting": "is running",
     "succeeded": "has already succeeded",
 }
+_NOT_ASKED = {"cancelled": "was cancelled or given up", "aborted": "was aborted"}
 
 
 async def retry_jobs(
@@ -33,6 +34,7 @@ async def retry_jobs(
     job_ids: Sequence[int],
     *,
     reset_attempts: bool = False,
+    statuses: Sequence[str] = RETRIABLE,
     scope: QueueScope = ALL_QUEUES,
 ) -> ActReport:
     """Retry jobs in the caller's transaction; one item per id, in the order asked.
@@ -44,7 +46,9 @@ async def retry_jobs(
     """
     begun = time.monotonic()
     found = await lock_jobs(conn, job_ids, scope, "retry")
-    results = {job_id: _refusal(job_id, found.get(job_id), reset_attempts) for job_id in job_ids}
+    results = {
+        job_id: _refusal(job_id, found.get(job_id), statuses, reset_attempts) for job_id in job_ids
+    }
     chosen = [job_id for job_id, refusal in results.items() if refusal is None]
     taken = await _find_taken_locks(conn, found, chosen)
     ready = [job_id for job_id in chosen if job_id not in taken]
@@ -76,6 +80,7 @@ async def retry_jobs(
 def _refusal(
     job_id: int,
     row: dict[str, Any] | None,
+    statuses: Sequence[str],
     reset_attempts: bool,
 ) -> ItemResult | None:
     if row is None:
@@ -85,7 +90,7 @@ def _refusal(
             "not_found",
             "there is no such job; it may have been purged",
         )
-    if row["status"] in RETRIABLE:
+    if row["status"] in statuses:
         if reset_attempts or row["attempts"] < upstream.MOST_ATTEMPTS:
             return None
         return ItemResult(
@@ -98,11 +103,14 @@ def _refusal(
             row["task_name"],
         )
     state = _NOT_NOW.get(row["status"], f"is {row['status']}")
+    allowed = " or ".join(", ".join(statuses).rsplit(", ", 1))
     return ItemResult(
         job_id,
         ItemOutcome.SKIPPED,
         "wrong_status",
-        f"it {state}; only failed, cancelled or aborted jobs can be retried",
+        f"it {state}; only failed, cancelled or aborted jobs can be retried"
+        if row["status"] not in RETRIABLE
+        else f"it {_NOT_ASKED.get(row['status'], 'failed')}; only {allowed} jobs were asked for",
         row["queue_name"],
         row["task_name"],
     )

@@ -21,6 +21,8 @@ from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
+from jobs_maint.verbs import find_state
 
 __all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "freeze_words", "use_selection"]
 
@@ -58,10 +60,11 @@ async def freeze_set(
     rows, records = selected.rows, selected.records
     error = await describe_newest(conn, records, rules) if group and records else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
-    left_out = _missing(wanted, rows)
+    left_out = await _find_left_out(conn, wanted, rows, scope)
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
-    job_ids, groups, running, later = await run_apart(lambda: _sum_up(rows), len(rows))
+    job_ids, groups, statuses, later = await run_apart(lambda: _sum_up(rows), len(rows))
+    several = verb is not BulkVerb.CANCEL and len(wanted.statuses) > 1
     seen = await run_apart(lambda: keep_seen(verb, rows), len(rows))
     key = expires_at = None
     if rows:
@@ -94,7 +97,8 @@ async def freeze_set(
         groups=tuple(SetGroup(*names, count) for names, count in groups.most_common()),
         skips=tuple(skips),
         expires_at=expires_at,
-        running=running,
+        by_status=statuses if several else {},
+        running=statuses["doing"],
         later=later if verb is BulkVerb.RETRY else 0,
         error=error,
         warnings=warnings,
@@ -138,12 +142,12 @@ async def freeze_words(
 
 def _sum_up(
     rows: Sequence[dict[str, Any]],
-) -> tuple[list[int], Counter[tuple[str, str]], int, int]:
-    """The ids, how many there are of each queue and task, how many run, how many have a time."""
+) -> tuple[list[int], Counter[tuple[str, str]], Counter[str], int]:
+    """The ids, how many there are of each queue and task, of each status, and with a time."""
     return (
         [row["id"] for row in rows],
         Counter((row["queue_name"], row["task_name"]) for row in rows),
-        sum(row["status"] == "doing" for row in rows),
+        Counter(row["status"] for row in rows),
         sum(row["later"] for row in rows),
     )
 
@@ -182,16 +186,26 @@ def _split(rows: Sequence[dict[str, Any]], taken: set[str]) -> tuple[list[int], 
     return held, twice
 
 
-def _missing(wanted: JobFilter, rows: Sequence[dict[str, Any]]) -> list[SkipGroup]:
-    """Ids that were given but do not exist, or whose status does not allow the act."""
-    if wanted.job_ids is None:
-        return []
+async def _find_left_out(
+    conn: Conn, wanted: JobFilter, rows: Sequence[dict[str, Any]], scope: QueueScope
+) -> list[SkipGroup]:
+    """Ids that were given but do not exist in reach, or are in a status that was not asked for."""
     there = {row["id"] for row in rows}
-    left = [job_id for job_id in wanted.job_ids if job_id not in there]
+    left = [job_id for job_id in wanted.job_ids or () if job_id not in there]
     if not left:
         return []
-    reason = "not found, or in a status that does not allow it"
-    return [SkipGroup("wrong_status", reason, len(left), tuple(left[:SAMPLE]))]
+    asked = {"ids": left, "queues": scope.like_patterns, "ours": OUR_TASKS}
+    found = await fetch_all(conn, load_queries("bulk")["list_left_out"], asked)
+    known = {job_id for row in found for job_id in row["ids"]}
+    groups = [("wrong_status", find_state(row["state"]), row["ids"]) for row in found]
+    unknown = [job_id for job_id in left if job_id not in known]
+    where = "" if scope.globs is None else " in the queues that you reach"
+    groups.append(("not_found", f"not found{where}", unknown))
+    return [
+        SkipGroup(code, reason, len(ids), tuple(ids[:SAMPLE]))
+        for code, reason, ids in groups
+        if ids
+    ]
 
 
 async def dismiss_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
