@@ -33,6 +33,7 @@ from jobs_maint.errors import (
 from jobs_maint.events import emit
 from jobs_maint.models import Report, say_standby
 from jobs_maint.operations import confirm
+from jobs_maint.operations.asked_queues import find_asked_queues
 from jobs_maint.operations.audit import perform as audit_trail
 from jobs_maint.operations.digest import perform as digest
 from jobs_maint.operations.doctor import perform as doctor
@@ -103,6 +104,9 @@ async def perform(
             return cast("R", result)
         except Exception as exc:
             told = await _explain(pool, exc)
+            if isinstance(exc, NotPermitted) and pool is not None and actor.grants:
+                # Whoever holds no role at all learns nothing of where a job is.
+                exc.queues = exc.queues or await find_asked_queues(pool, action)
             if standby.lag_seconds is not None and isinstance(exc, JobNotFound | InvalidRequest):
                 exc.args = (f"{str(exc).rstrip('.')}. {say_standby(standby.lag_seconds)}",)
             if call is None or not call.audited:

@@ -11,7 +11,7 @@ from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.locks import wait_for_waiting
 
 from chatbot.inbound.slack_request import LONGEST_TEXT
-from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SECRET, VIEWER
+from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, SECRET, VIEWER
 from local_slack.text import as_text
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -70,6 +70,34 @@ async def test_who_holds_the_role_in_another_channel_is_told_where_to_type_it(po
         assert await make_job.status(job_id) == "failed"
         [answer] = await ask(slack, bot, VIEWER, RANDOM, f"/jobs retry {job_id}")
         assert answer.text.startswith("✅ ")
+
+
+async def test_a_refusal_names_only_people_and_channels_whose_grant_reaches_the_queue(
+    pool, make_job
+):
+    hook = await make_job(status="failed", queue="webhook", error="boom")
+    mail = await make_job(status="failed", queue="email", error="boom too")
+    grants = {
+        "viewer": {"users": [VIEWER]},
+        "operator": [
+            {"users": [OPERATOR], "queues": ["email"]},
+            {"users": [VIEWER], "queues": ["email"], "channels": [RANDOM]},
+        ],
+    }
+    with_admin = {**grants, "admin": {"users": [ADMIN]}}
+    async with open_bot(pool, settings={"roles": json.dumps(with_admin)}) as (slack, bot):
+        for words in (f"retry {hook}", f"retry {hook} {mail}", "retry --all webhook",
+                      f"take {hook}", f"discard {hook}"):  # fmt: skip
+            [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+            assert f"Ask @{ADMIN}.\n" in as_text(answer), words
+        for words in (f"retry {mail}", "retry --all email"):
+            [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+            assert f"You hold operator in <#{RANDOM}>" in answer.text, words
+        [answer] = await ask(slack, bot, GUEST, OPS, f"/jobs retry {hook}")
+        assert f"Ask @{OPERATOR}" in as_text(answer), "without a role one learns of no queue"
+    async with open_bot(pool, settings={"roles": json.dumps(grants)}) as (slack, bot):
+        [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs retry {hook}")
+        assert "Nobody holds the role operator on its queue;" in answer.text
 
 
 async def test_while_slack_does_not_say_who_is_a_member_nobody_is_told_to_have_no_role(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from chatbot.access.roles import KnownActor
@@ -13,7 +14,7 @@ from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
-from jobs_maint.actions import Action, Role
+from jobs_maint.actions import Action, Actor, QueueScope, Role
 from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
@@ -37,19 +38,28 @@ async def explain_refusal(
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
     users, groups = await find_holders(services, needed, known.actor, exc.queues)
-    elsewhere: list[str] = []
-    if known.actor.scope(needed) is None:
-        held = (grant for grant in known.actor.grants if grant.role.covers(needed))
-        elsewhere = [place for grant in held for place in grant.channels or ()]
     return render_refusal(
         exc,
         users=users,
         usergroups=groups,
         problems=known.problems,
         passing=known.passing,
-        elsewhere=list(dict.fromkeys(elsewhere)),
+        elsewhere=_find_elsewhere(known.actor, needed, exc.queues),
         act=action.act,
     )
+
+
+def _find_elsewhere(actor: Actor, needed: Role, queues: Sequence[str]) -> list[str]:
+    """Channels where the asker may do it: holds the role, on all of these queues."""
+    here = actor.scope(needed)
+    if here is not None and all(map(here.covers, queues)):
+        return []
+    held = (
+        grant
+        for grant in actor.grants
+        if grant.role.covers(needed) and all(map(QueueScope(grant.queues).covers, queues))
+    )
+    return list(dict.fromkeys(place for grant in held for place in grant.channels or ()))
 
 
 def explain_error(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:

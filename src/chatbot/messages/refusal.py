@@ -9,6 +9,7 @@ from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, Part, Span, bold, channel, context, paragraph
 from chatbot.messages.people import name_people
 from chatbot.messages.words import sentence
+from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.errors import NotPermitted
 
 __all__ = ["render_refusal"]
@@ -86,9 +87,16 @@ def _why(refusal: NotPermitted, why: str) -> list[Span | str]:
     return [*spans, text]
 
 
+def _where(queues: Sequence[str]) -> str:
+    if EVERY_QUEUE in queues:
+        return "on every queue"
+    return "on its queue" if len(queues) == 1 else "on all of its queues"
+
+
 def _ask(refusal: NotPermitted, users: Sequence[str], groups: Sequence[str]) -> Line:
     people = name_people(users, groups)
     if not people:
-        role = f"the role {refusal.needs}" if refusal.needs else "a role that reaches it"
+        reaches = f" {_where(refusal.queues)}" if refusal.queues else ""
+        role = f"the role {refusal.needs}{reaches}" if refusal.needs else "a role that reaches it"
         return [f"Nobody holds {role}; whoever runs the bot can grant it in CHATBOT_ROLES."]
     return ["Ask ", *people, "."]

@@ -60,8 +60,11 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
     return scope
 
 
-def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
-    """The queues on which the actor holds the role; raises NotPermitted if there are none."""
+def require_role(actor: Actor, needs: Role, verb: str, queues: Sequence[str] = ()) -> QueueScope:
+    """The queues on which the actor holds the role; raises NotPermitted if there are none.
+
+    `queues`: those that it is about, where they are known.
+    """
     scope = actor.scope(needs)
     if scope is None:
         held = f"your role is {actor.role}" if actor.role else "you have no role here"
@@ -69,6 +72,7 @@ def require_role(actor: Actor, needs: Role, verb: str) -> QueueScope:
             f"You may not {verb}: this requires the role {needs}; {held}.",
             needs=needs,
             has=actor.role,
+            queues=queues,
         )
     return scope
 

@@ -59,7 +59,8 @@ async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeR
         # crash in between would leave a set that never ran and no longer can.
         taken = await use(conn)
         needs = Role(taken["params"]["needs"])
-        scope = require_role(call.actor, needs, f"{taken['verb']} these jobs")
+        queues = taken["params"].get("queues", ())
+        scope = require_role(call.actor, needs, f"{taken['verb']} these jobs", queues)
         queue = taken["params"].get("queue")
         if (
             taken["verb"] == "purge"

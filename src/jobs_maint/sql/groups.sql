@@ -102,6 +102,9 @@ LEFT JOIN LATERAL (
 ) AS f ON true
 WHERE j.id IS NOT NULL OR f.fingerprint IS NOT NULL;
 
+-- name: find_queues_of_group (name)
+SELECT queues FROM jobs_maint_groups WHERE name = %(name)s;
+
 -- name: find_group (name, queues)
 -- Where it has occurred in these queues: as is remembered, or else lately.
 SELECT g.task_name, g.fingerprints

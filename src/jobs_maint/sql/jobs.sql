@@ -54,6 +54,10 @@ FROM (
 LEFT JOIN jobs_maint_tracebacks t ON t.hash = n.traceback_hash AND n.place <= %(whole)s
 ORDER BY n.failed_at, n.id;
 
+-- name: find_queues (ids)
+SELECT coalesce(array_agg(DISTINCT queue_name), ARRAY[]::text[]) AS queues
+FROM procrastinate_jobs WHERE id = ANY (%(ids)s::bigint[]);
+
 -- name: lock_jobs (ids)
 -- In id order: two acts on overlapping sets wait for each other instead of deadlocking.
 SELECT id, status::text AS status, queue_name, task_name, queueing_lock, scheduled_at, attempts
