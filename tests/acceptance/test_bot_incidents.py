@@ -52,8 +52,8 @@ async def test_a_bot_that_watches_no_more_ends_what_is_open_and_says_so(pool, co
         await lose_watch(conn)
         await Watch(bot.services, None).wind_down(every=0)
         [message] = roots(slack)
-        assert message.text.startswith("🟡 No worker is alive, but this is no longer watched.")
-        assert replies(slack)[-1].endswith("No worker is alive, but this is no longer watched.")
+        assert message.text.startswith("🟡 No worker was alive, but this is no longer watched.")
+        assert replies(slack)[-1].endswith("No worker was alive, but this is no longer watched.")
 
 
 async def come_back(fleet):

@@ -11,7 +11,7 @@ from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
 from chatbot.messages.incident import render_incident
-from chatbot.messages.incident_buttons import find_buttons
+from chatbot.messages.incident_buttons import list_looks
 from jobs_maint.actions import Actor, DigestPlan, Limits, ListIncidents, ShowStats
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind
@@ -96,7 +96,7 @@ async def test_a_queue_with_an_empty_name_is_a_queue(pool, conn, fleet, make_job
     assert await now_open(pool) == {("queue_behind", '""')}
     report = await perform(pool, ANA, ListIncidents())
     assert "jobs-maint stats ''" in render_text(report, width=200)
-    words = [one.words for one in find_buttons(report.open[0])]
+    words = [one.words for one in list_looks(report.open[0])]
     assert parse_words(split_text(words[0]), "slack").action == ShowStats("")
 
 
@@ -106,12 +106,12 @@ async def test_a_queue_with_an_empty_name_is_a_queue(pool, conn, fleet, make_job
         (
             "SET status = 'cancelled'",
             "cancelled",
-            "🟡 No worker listens to b, but its jobs were cancelled",
+            "🟡 No worker listened to b, but its jobs were cancelled",
         ),
         (
             "SET queue_name = 'a'",
             "gone",
-            "🟡 No worker listens to b, but none of its jobs is ready to run any more",
+            "🟡 No worker listened to b, but none of its jobs is ready to run any more",
         ),
         ("SET status = 'succeeded'", "ran", "🟢 A worker has run the jobs of b"),
     ],
@@ -152,12 +152,20 @@ async def test_what_is_switched_off_or_has_another_limit_is_not_said_to_be_good(
     await fleet.start_worker()
     await make_job(queue="b", deferred_ago=hours(1))
     for changed, why, said in (
-        (Limits(kinds=frozenset()), "off", "🟡 b is behind, but this is no longer watched"),
-        (Limits(queue_behind=()), "off", "🟡 b is behind, but this is no longer watched"),
+        (
+            Limits(kinds=frozenset()),
+            "off",
+            "🟡 b was up to 60 min behind, but this is no longer watched",
+        ),
+        (
+            Limits(queue_behind=()),
+            "off",
+            "🟡 b was up to 60 min behind, but this is no longer watched",
+        ),
         (
             Limits(queue_behind=(("*", 7_200.0),)),
             "limit",
-            "🟡 b is behind, but its limit was changed",
+            "🟡 b was up to 60 min behind, but its limit was changed",
         ),
     ):
         assert await now_open(pool) == {("queue_behind", "b")}
@@ -178,7 +186,7 @@ async def test_a_group_that_fails_still_has_not_stopped(pool, conn, fleet, make_
     assert [kind for kind, _ in await now_open(pool, limits)] == ["group"]
     low = replace(limits, group=10)
     assert await end(pool, low) == (
-        "🟡 The error ValueError in task goes on, but its limit was changed",
+        "🟡 ValueError in task had up to 6 failures in an hour, but its limit was changed",
         "limit",
     )
     assert [kind for kind, _ in await now_open(pool, limits)] == ["group"]
@@ -231,13 +239,13 @@ async def test_a_periodic_task_runs_again_only_when_it_was_deferred(pool, conn, 
         "UPDATE jobs_maint_incidents SET absent = jsonb_set(absent, '{0,2}',"
         " to_jsonb((absent #>> '{0,2}')::timestamptz - interval '15 minutes'))"
     )
-    gone = "🟡 sync was not started when it was due, but no live worker's app has it any more"
+    gone = "🟡 sync was not started in time, but no live worker's app has it any more"
     assert await end(pool, limits) == (gone, "unknown")
     await conn.execute("TRUNCATE jobs_maint_incidents")
     await conn.execute(since, (Jsonb(crons),))
     assert await now_open(pool, limits) == {("tick_missed", "app.sync")}
     await conn.execute("UPDATE jobs_maint_workers SET started_at = now()")
-    late = "🟡 sync was not started when it was due, but it can run again; the run that it missed"
+    late = "🟡 sync was not started in time, but it can run again; the run that it missed"
     late += " is not made up for"
     assert await end(pool, limits) == (late, "late")
 
@@ -251,7 +259,7 @@ async def test_maintenance_digests_and_recorders_that_are_not_looked_at_any_more
     purge = {("maintenance_overdue", "purge")}
     assert await now_open(pool) == purge
     assert await now_open(pool, settings=MaintSettings(queue="other")) == purge
-    off = "🟡 The purge is overdue, but this is no longer watched"
+    off = "🟡 The purge did not run in time, but this is no longer watched"
     assert await end(pool, settings=MaintSettings(purge_cron="")) == (off, "off")
     await conn.execute("TRUNCATE jobs_maint_incidents; DELETE FROM procrastinate_jobs")
 
@@ -262,7 +270,7 @@ async def test_maintenance_digests_and_recorders_that_are_not_looked_at_any_more
     )
     assert await now_open(pool, limits) == {("digest_overdue", "team")}
     monthly = replace(limits, digests=(DigestPlan("team", "0 0 1 1 *"),))
-    changed = "🟡 The team digest is overdue, but its schedule was changed"
+    changed = "🟡 The team digest was not sent in time, but its schedule was changed"
     assert await end(pool, monthly) == (changed, "limit")
     await conn.execute("TRUNCATE jobs_maint_incidents; DELETE FROM jobs_maint_digests")
 
@@ -271,5 +279,5 @@ async def test_maintenance_digests_and_recorders_that_are_not_looked_at_any_more
     assert await now_open(pool) == {("recorder_silent", "host-a pid 31")}
     await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", (worker,))
     await fleet.start_worker(beats=False)
-    ended = "🟡 Errors of the worker host-a pid 31 are not recorded, but the worker has ended"
+    ended = "🟡 Errors of the worker host-a pid 31 were not recorded, but the worker has ended"
     assert await end(pool) == (ended, "ended")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from psycopg.types.json import Jsonb
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
+from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     GetIncident,
@@ -208,5 +210,21 @@ async def test_the_shell_lists_them(pool, conn, behind, make_job):
     assert text.startswith("No incident is open.\n\nOver in the last 90 min\n")
     assert "web was up to 2 h behind; lasted 2 h." in text
     assert "No bot has watched for 5 min: this may be out of date." in text
-    with pytest.raises(InvalidRequest, match="is over"):
-        await ask(pool, TakeIncident(1))
+    for action, what in (
+        (TakeIncident(1), "take"), (TakeIncident(1, drop=True), "give back"),
+        (MuteIncident(1), "mute"), (MuteIncident(1, None), "mute"),
+    ):  # fmt: skip
+        over = rf"I-1 is over since \d{{4}}.* UTC, so there is nothing to {what}$"
+        with pytest.raises(InvalidRequest, match=over):
+            await ask(pool, action)
+    await conn.execute("UPDATE jobs_maint_incidents SET muted_until = now() + interval '1 h'")
+    report = await ask(pool, MuteIncident(1, None))
+    assert "web has caught up after 2 h." in render_result(report, "/jobs", by="U0ANA").text
+    assert "Over: web was up to 2 h behind." in render_text(report)
+    merged = {"at": "2026-11-27T10:00:00+00:00", "what": "merged", "kind": "queue_behind",
+              "subject": "web", "value": 1.0, "by": "I-7"}  # fmt: skip
+    await conn.execute(
+        "UPDATE jobs_maint_incidents SET history = history || %s", (Jsonb([merged]),)
+    )
+    with pytest.raises(InvalidRequest, match="I-1 is part of I-7 now; type: mute I-7 --for 1d"):
+        await ask(pool, MuteIncident(1))

@@ -10,6 +10,7 @@ from tests.integration.test_incidents import see
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
+from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     Grant,
@@ -22,7 +23,7 @@ from jobs_maint.actions import (
     TakeGroup,
     TakeIncident,
 )
-from jobs_maint.errors import NotPermitted
+from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data, render_text
@@ -160,3 +161,45 @@ async def test_an_incident_is_muted_by_who_reaches_all_that_is_folded_into_it(po
     assert "ledger" not in (await show(pool, EVA))[1]
     await conn.execute("UPDATE jobs_maint_incidents SET folded = %s", (Jsonb([]),))
     assert (await perform(pool, EVA, MuteIncident(1))).done == "muted"
+
+
+async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_after_a_drop(
+    pool, conn, make_job
+):
+    await Fleet(pool, conn, make_job).start_worker()
+    for queue, times in (("ledger", 5), ("web", 4)):
+        for n in range(times):
+            await make_job(status="failed", queue=queue, task=f"app.{queue}", error=f"{queue} down",
+                           finished_ago=minutes(n))  # fmt: skip
+    for _ in range(2):
+        await see(pool, GROUPS)
+    [whole] = (await show(pool, ANA))[0].open
+    [web] = [part.subject for part in (whole.lead, *whole.folded) if part.queues == ("web",)]
+    with pytest.raises(InvalidRequest, match=r"nobody has taken I-1, so .* nothing to give back$"):
+        await perform(pool, ANA, TakeIncident(1, drop=True))
+    await perform(pool, ANA, TakeGroup(web))
+    await perform(pool, ANA, MuteGroup(web, hours(2)))
+    report, told = await show(pool, EVA)  # before the next pass of the watch
+    [one] = report.open
+    assert (one.queues, one.taken_by, one.muted_until is not None) == (("web",), ANA.label, True)
+    assert "taken by shell:ana@host; muted until" in told
+    said = render_result(report, "/jobs", by="U0EVA").text
+    assert "ana@host is on it, since" in said
+    assert "Nobody is on it" not in said
+    with pytest.raises(InvalidRequest, match=f"{web} is taken: take {web} --drop"):
+        await perform(pool, ANA, TakeIncident(1, drop=True))
+    taken = await perform(pool, ANA, TakeIncident(1))
+    assert "still on" not in render_text(taken) + render_result(taken, "/jobs", by=ANA.label).text
+    await perform(pool, EVA, TakeGroup(web))
+    report = await perform(pool, ANA, TakeIncident(1, drop=True))
+    assert report.incident.taken_by is None
+    page, said = render_text(report), render_result(report, "/jobs", by=ANA.label).text
+    assert page.startswith("I-1 is given back.\n")
+    assert f"{EVA.label} is still on its error {web}." in page
+    assert f"<@U0EVA> is still on its error {web}." in said
+    assert "Nobody" not in said
+    await perform(pool, EVA, TakeGroup(web, drop=True))
+    await perform(pool, ANA, TakeIncident(1))
+    dropped = await perform(pool, ANA, TakeIncident(1, drop=True))
+    assert "Nobody is on it now." in render_result(dropped, "/jobs", by=ANA.label).text
+    assert render_text(dropped).startswith("I-1 is given back; nobody is on it now.\n")

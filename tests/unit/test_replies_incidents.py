@@ -226,7 +226,7 @@ def test_the_thread_tells_each_step_in_a_line():
         "11:56 UTC  <@U0ANA> muted it.",
         "11:57 UTC  Again: no worker is alive.",
         "11:58 UTC  The cause: no worker listens to reports.",
-        "11:59 UTC  No worker listens to reports, but its jobs were cancelled.",
+        "11:59 UTC  No worker listened to reports, but its jobs were cancelled.",
         "11:59 UTC  What remains: email is 12 min behind.",
         "11:59 UTC  Nobody watched from 11:38 UTC to 11:59 UTC: the database or the bot was away.",
         "12:00 UTC  Workers are back.",

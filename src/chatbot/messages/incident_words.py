@@ -12,7 +12,7 @@ from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
-from jobs_maint.render import is_good, safe_word, say_reason
+from jobs_maint.render import is_good, safe_word, say_past, say_reason
 
 __all__ = [
     "Kind",
@@ -137,7 +137,9 @@ def say_end(what: Incident | Condition | HistoryEntry, why: Why) -> str:
         return capital(_say_fewer(what, why) or kind.over)
     if is_good(what.kind, why):
         return f"{_name(what)} is no longer behind: {reason}"
-    return f"{capital(kind.named)}, but {reason}"
+    if isinstance(what, HistoryEntry):
+        what = Condition(what.kind, what.subject, what.value, 0)
+    return f"{capital(say_past(what))}, but {reason}"
 
 
 def _say_fewer(what: Incident | Condition | HistoryEntry, why: Why) -> str:

@@ -22,6 +22,7 @@ from chatbot.messages.parts import (
     Part,
     bold,
     buttons,
+    code,
     context,
     divider,
     paragraph,
@@ -31,11 +32,12 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents
-from jobs_maint.models import Incident, IncidentReport, IncidentsReport
+from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
 MOST_PAST = 10
+MOST_OTHERS = 5
 UNWATCHED = timedelta(minutes=2)
 
 
@@ -115,18 +117,35 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(by)]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
-    lines: list[Line] = [[*line, "."], [f"{tell_verdict(one)}."]]
+    is_over = one.state == "resolved"
+    lines: list[Line] = [[*line, "."], [say_over(one) if is_over else f"{tell_verdict(one)}."]]
     if report.done == "muted":
         lines.append(["Until then nothing is posted about it, even if it ends and comes again."])
-    if report.done == "dropped" and one.taken_by is None:
+    others = _tell_others(report, by) if report.done in {"dropped", "taken"} else []
+    lines[1:1] = others
+    if report.done == "dropped" and not others:
         lines.insert(1, ["Nobody is on it now."])
     elif (
-        report.before
+        report.done == "taken"
+        and report.before
         and report.before != one.taken_by
         and name_actor(report.before) != name_actor(by)
     ):
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
     return pack([paragraph(*lines)])
+
+
+def _tell_others(report: IncidentReport, by: str) -> list[Line]:
+    """Who is on errors of it that were not taken, or are not given back, with the whole."""
+    one = report.incident
+    parts = [part for part in (one.lead, *one.folded) if part.kind is IncidentKind.GROUP]
+    lines: list[Line] = [
+        [name_actor(str(who)), " is still on its error ", code(part.subject), "."]
+        for part in parts
+        if (who := part.facts.get("taken_by"))
+        and (report.done == "dropped" or name_actor(str(who)) != name_actor(by))
+    ]
+    return lines[:MOST_OTHERS]
 
 
 MESSAGES: Messages = {

@@ -150,10 +150,11 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     if report.done == "shown":
         _show_alone(one, report.as_of, page)
         return
+    others = _list_others(one)
     until = f" until {clock(one.muted_until, report.as_of)} UTC" if one.muted_until else ""
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
-        "dropped": f"Nobody is on {one.name} any more.",
+        "dropped": f"{one.name} is given back{'' if others else '; nobody is on it now'}.",
         "muted": f"{one.name} is muted{until}: nothing is posted about it, even if it ends and "
         "comes again.",
         "unmuted": f"{one.name} is not muted any more.",
@@ -161,7 +162,18 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     page.line(told[report.done], "bold")
     if report.before and report.before != one.taken_by:
         page.line(f"Before that, {safe_word(report.before)} was on it.")
-    page.line(f"{safe_line(say_condition(one))}.", indent=2)
+    if report.done in {"dropped", "taken"}:
+        for by, name in others:
+            page.line(f"{safe_word(by)} is still on its error {name}.")
+    said = say_condition(one) if one.state == "open" else f"Over: {say_past(one)}"
+    page.line(f"{safe_line(said)}.", indent=2)
+
+
+def _list_others(one: Incident) -> list[tuple[str, str]]:
+    """Who is on which errors that were not taken, or are not given back, with the whole."""
+    parts = [part for part in (one.lead, *one.folded) if part.kind is IncidentKind.GROUP]
+    taken = ((str(part.facts.get("taken_by") or ""), part.subject) for part in parts)
+    return [(by, name) for by, name in taken if by and by != one.taken_by]
 
 
 PAGES: Pages = {IncidentsReport: render_incidents, IncidentReport: render_incident}

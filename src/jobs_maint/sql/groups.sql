@@ -164,6 +164,11 @@ WHERE name = ANY (%(names)s::text[])
 UPDATE jobs_maint_groups SET muted_until = %(until)s, muted_above = NULL
 WHERE name = ANY (%(names)s::text[]);
 
+-- name: list_marks (names)
+SELECT name, taken_by, taken_at, muted_above,
+       CASE WHEN muted_until > now() AND muted_until <> 'infinity' THEN muted_until END AS muted_until
+FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
+
 -- name: list_taken_names (names)
 SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 

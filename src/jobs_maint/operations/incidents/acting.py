@@ -15,12 +15,15 @@ from jobs_maint.actions import (
     HoldIncident,
     MuteIncident,
     NoteIncidentTold,
+    TakeGroup,
     TakeIncident,
 )
 from jobs_maint.call import Call, require_every_queue, write
 from jobs_maint.database import Conn, fetch_all, transaction
+from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
+from jobs_maint.operations.incidents.marks import add_marks
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
@@ -36,10 +39,12 @@ LONGEST_ERROR = 1_000
 
 async def take_incident(call: Call[TakeIncident]) -> IncidentReport:
     def change(one: Incident, now: datetime) -> tuple[Done, Incident]:
+        if one.state != "open":
+            raise _refuse_over(one, "take" if not call.action.drop else "give back", call)
+        if call.action.drop and one.taken_by is None:
+            raise _refuse_drop(one, call)
         if call.action.drop:
             return "dropped", replace(one, taken_by=None, taken_at=None)
-        if one.state != "open":
-            raise InvalidRequest(f"{one.name} is over, so there is nothing to take")
         return "taken", replace(one, taken_by=call.actor.label, taken_at=now)
 
     return await _act(call, change)
@@ -49,6 +54,8 @@ async def mute_incident(call: Call[MuteIncident]) -> IncidentReport:
     span = call.action.span
 
     def change(one: Incident, now: datetime) -> tuple[Done, Incident]:
+        if one.state != "open" and (span is not None or not _is_muted(one, now)):
+            raise _refuse_over(one, "mute", call)
         if span is None:
             return "unmuted", replace(one, muted_until=None)
         return "muted", replace(one, muted_until=now + span)
@@ -67,7 +74,7 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
     queries, number = load_queries("incidents"), call.action.incident_id
     async with call.pool.connection() as conn, transaction(conn):
         rows = await fetch_all(conn, queries["lock_incident"], {"incident_id": number})
-        found = [read_incident(row) for row in rows]
+        found = await add_marks(conn, map(read_incident, rows))
         if not found or not limit_to(call.scope, found):
             raise refuse_unknown(number, call.scope)
         if whole:
@@ -89,9 +96,39 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         await _mark_groups(conn, call, changed, done, found[0].taken_by)
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
-    [shown] = limit_to(call.scope, [redact(read_incident(rows[0]), call.rules)])
+        there = await add_marks(conn, [redact(read_incident(rows[0]), call.rules)])
+    [shown] = limit_to(call.scope, there)
     before = found[0].taken_by if done in {"taken", "dropped"} else None
     return IncidentReport(now, shown, done, before)
+
+
+def _is_muted(one: Incident, now: datetime) -> bool:
+    return one.muted_until is not None and one.muted_until > now
+
+
+def _refuse_over(one: Incident, what: str, call: Call[Any]) -> InvalidRequest:
+    if one.is_merged and (whole := one.history[-1].by):
+        number = int(whole.partition("-")[2])
+        words = replace(call.action, incident_id=number).words()
+        return InvalidRequest(f"{one.name} is part of {whole} now; type: {words}", suggestion=words)
+    since = f" since {format_time(one.resolved_at)}" if one.resolved_at else ""
+    return InvalidRequest(f"{one.name} is over{since}, so there is nothing to {what}")
+
+
+def _refuse_drop(one: Incident, call: Call[Any]) -> InvalidRequest:
+    """Nobody took it; somebody may be on an error that is part of it."""
+    nothing = f"nobody has taken {one.name}, so there is nothing to give back"
+    [shown] = limit_to(call.scope, [one])
+    parts = (part for part in (shown.lead, *shown.folded) if part.kind is IncidentKind.GROUP)
+    names = [part.subject for part in parts if part.facts.get("taken_by")]
+    if not names:
+        return InvalidRequest(nothing)
+    words = TakeGroup(names[0], drop=True).words()
+    return InvalidRequest(
+        f"{nothing}; of its errors, {', '.join(names[:5])} {'is' if len(names) == 1 else 'are'} "
+        f"taken: {words}",
+        suggestion=words,
+    )
 
 
 async def _mark_groups(

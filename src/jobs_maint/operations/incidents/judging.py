@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from statistics import median
 from typing import Any
 
 from jobs_maint.actions import Limits, QueueScope
 from jobs_maint.models import Condition, IncidentKind
-from jobs_maint.operations.incidents.measured import Failures, Group, Measured, Memory, Ready, Stuck
+from jobs_maint.operations.incidents.measured import Failures, Measured, Memory, Ready, Stuck
 from jobs_maint.operations.incidents.schedules import (
     judge_digests,
     judge_maintenance,
     judge_ticks,
 )
 
-__all__ = ["LEAST_SHARE", "expect_failures", "find_failure_limit", "find_limit", "judge"]
+__all__ = [
+    "LEAST_SHARE",
+    "MARKS",
+    "expect_failures",
+    "find_failure_limit",
+    "find_limit",
+    "judge",
+    "list_marks",
+]
 
 FEW_DAYS = 3
 """With the same time of fewer days nobody can say what is usual."""
+MARKS = ("taken_by", "taken_at", "muted_until", "muted_above")
+"""Facts of a group of errors that people state."""
 LEAST_SHARE = 0.1
 """Fewer failures among what ended are a burst of jobs, not of failures."""
 
@@ -145,7 +156,7 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
                 "job_id": one.job_id,
                 "last_at": one.last_at.isoformat() if one.last_at else None,
                 "by_queue": one.by_queue,
-                **dict(_list_marks(one)),
+                **list_marks(partial(getattr, one)),
             }
             yield Condition(
                 IncidentKind.GROUP, one.name, one.failures, limits.group, one.since,
@@ -153,11 +164,13 @@ def _judge_groups(measured: Measured, limits: Limits) -> Iterator[Condition]:
             )  # fmt: skip
 
 
-def _list_marks(one: Group) -> Iterator[tuple[str, Any]]:
-    """Who is on it, and until when it is muted."""
-    for name in ("taken_by", "taken_at", "muted_until", "muted_above"):
-        if (mark := getattr(one, name)) is not None:
-            yield name, mark.isoformat() if isinstance(mark, datetime) else mark
+def list_marks(get: Callable[[str], Any]) -> dict[str, Any]:
+    """Who is on a group of errors, and until when it is muted, as facts."""
+    found = {name: mark for name in MARKS if (mark := get(name)) is not None}
+    return {
+        name: mark.isoformat() if isinstance(mark, datetime) else mark
+        for name, mark in found.items()
+    }
 
 
 def _judge_stuck(measured: Measured, limits: Limits) -> Iterator[Condition]:

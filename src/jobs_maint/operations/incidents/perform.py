@@ -20,6 +20,7 @@ from jobs_maint.operations.incidents.acting import (
     note_told,
     take_incident,
 )
+from jobs_maint.operations.incidents.marks import add_marks
 from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
 from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
 from jobs_maint.operations.incidents.watching import watch_incidents
@@ -41,6 +42,7 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
         all_open, all_past = (
             [redact(read_incident(row), call.rules) for row in found] for found in (rows, past)
         )
+        all_open = await add_marks(conn, all_open)
         all_past = [one for one in all_past if not one.is_merged]
         shown, recent = limit_to(call.scope, all_open), limit_to(call.scope, all_past)
         return IncidentsReport(
@@ -68,7 +70,8 @@ async def get_incident(call: Call[GetIncident]) -> IncidentReport:
         rows = await fetch_all(
             conn, load_queries("incidents")["get_incident"], {"incident_id": number}
         )
-        found = limit_to(call.scope, [redact(read_incident(row), call.rules) for row in rows])
+        there = [redact(read_incident(row), call.rules) for row in rows]
+        found = limit_to(call.scope, await add_marks(conn, there))
         if not found:
             raise refuse_unknown(number, call.scope)
         return IncidentReport(await get_time(conn), found[0], "shown")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from jobs_maint.actions import QueueScope
@@ -41,9 +42,21 @@ def _lead_in_reach(one: Incident, scope: QueueScope) -> Incident | None:
     if not parts:
         return None
     lead, *others = sorted(parts, key=rank)
+    one = _say_of_part(one, lead)
     if open_parts:
         return lead_by(one, lead, others)
     return replace(lead_by(replace(one, past=tuple(others)), lead, ()), resolved_at=lead.over_at)
+
+
+def _say_of_part(one: Incident, lead: Condition) -> Incident:
+    """Whoever is on a group of errors, or muted it, need not have taken the whole."""
+    by, until = lead.facts.get("taken_by"), lead.facts.get("muted_until")
+    if lead.kind is IncidentKind.GROUP and by:
+        at = lead.facts.get("taken_at")
+        one = replace(one, taken_by=str(by), taken_at=datetime.fromisoformat(at) if at else None)
+    if lead.kind is IncidentKind.GROUP and until:
+        one = replace(one, muted_until=datetime.fromisoformat(until))
+    return one
 
 
 def reaches_all(scope: QueueScope, one: Incident) -> bool:
