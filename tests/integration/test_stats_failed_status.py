@@ -11,11 +11,13 @@ from tests.support.history import days, hours, minutes
 from tests.support.locks import wait_for_waiting
 
 from chatbot.messages.failed import render_failed
+from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     DiscardJobs,
     GetJob,
     Grant,
+    ListErrors,
     ListFailed,
     RetryJobs,
     Role,
@@ -25,6 +27,7 @@ from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.operations.failures import newest as failures
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -123,6 +126,36 @@ async def test_what_failed_and_was_retried_or_discarded_since_is_counted(pool, m
     )
     other = await ask(pool, ListFailed(error="timeout", since=hours(1)))
     assert other.settled == 0
+
+
+async def test_failed_jobs_that_are_gone_are_told_as_deleted_and_not_as_retried(
+    pool, make_job, conn
+):
+    alike = {"status": "failed", "queue": "email", "error": "refused"}
+    jobs = [await make_job(**alike) for _ in range(3)]
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = ANY (%s)", (jobs[:2],))
+
+    async def look(action):
+        report = await ask(pool, action)
+        return render_result(report, "/jobs", by="U0ANA").text, render_text(report, width=200)
+
+    told, _ = await look(ListErrors(since=hours(1)))
+    assert "1 failed now, the others were deleted" in told
+    told, page = await look(ListFailed(since=hours(1), grouped=True))
+    assert "2 more jobs failed in that time, deleted since." in told
+    assert "In that time 2 more jobs failed, deleted since." in page
+    await ask(pool, RetryJobs((jobs[2],)))
+    told, _ = await look(ListErrors(since=hours(1)))
+    assert "2 deleted since, the others were retried or cancelled" in told
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    told, page = await look(ListErrors(since=hours(1)))
+    assert "their jobs were deleted since" in told
+    assert "jobs-maint status" not in page
+    told, _ = await look(ListFailed(since=hours(1)))
+    assert told.startswith("🟡 3 jobs failed in the last hour, all deleted since.")
+    await make_job(status="todo", queue="other")
+    for text in await look(ShowStats()):
+        assert "3 jobs failed in the last hour, all deleted since." in text
 
 
 async def test_a_worker_that_ended_without_a_goodbye_is_not_called_silent(pool, make_job, conn):

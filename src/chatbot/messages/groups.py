@@ -125,7 +125,7 @@ def render_group(
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
     if group.failed_now is not None and group.failed_now < group.count:
-        facts.append(f"{' · ' if facts else ''}{_settled(group.failed_now)}")
+        facts.append(f"{' · ' if facts else ''}{_settled(group, group.failed_now)}")
     parts = [divider(), paragraph(line, pre=describe_error(group))]
     if known := tell_memory(group, report.as_of):
         facts = [*known, " · ", *facts] if facts else known
@@ -138,10 +138,19 @@ def render_group(
     return parts
 
 
-def _settled(failed_now: int) -> str:
-    if not failed_now:
+def _settled(group: ErrorGroup, failed_now: int) -> str:
+    """What became of the jobs: of one that is gone nobody knows whether it was retried before."""
+    others = group.count - failed_now - group.deleted
+    if not failed_now and not group.deleted:
         return "retried or cancelled since"
-    return f"{failed_now:,} failed now, the others were retried or cancelled"
+    if not failed_now and others <= 0:
+        return f"{'its job was' if group.count == 1 else 'their jobs were'} deleted since"
+    parts = [f"{failed_now:,} failed now"] if failed_now else []
+    if group.deleted and others <= 0:
+        return f"{parts[0]}, the others were deleted"
+    if group.deleted:
+        parts.append(f"{group.deleted:,} deleted since")
+    return f"{', '.join(parts)}, the others were retried or cancelled"
 
 
 def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:
@@ -160,7 +169,8 @@ def _change(group: ErrorGroup, before: str) -> str:
 def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     failed = group.count if group.failed_now is None else group.failed_now
     retriable = group.count if group.failed_now is None else group.retriable
-    sample = [] if group.sample_job_id is None else [group.sample_job_id]
+    there = group.sample_job_id is not None and group.deleted < group.count
+    sample = [group.sample_job_id] if there and group.sample_job_id is not None else []
     details = [Button("Details", GetJob(one).words()) for one in sample]
     if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
         return details

@@ -21,11 +21,10 @@ __all__ = [
 ]
 
 
-def say_settled(retried: int, cancelled: int) -> str:
+def say_settled(retried: int, cancelled: int, deleted: int = 0) -> str:
     """How jobs that failed came not to be failed any more; a discarded job is cancelled, too."""
-    if retried and cancelled:
-        return "retried or cancelled"
-    return "retried" if retried else "cancelled"
+    known = (("retried", retried), ("cancelled", cancelled), ("deleted", deleted))
+    return " or ".join(", ".join(how for how, jobs in known if jobs).rsplit(", ", 1))
 
 
 def _say_messages(number: int, newest: str, known: str = "") -> str:
@@ -125,6 +124,7 @@ class FailedJobsReport(Report):
     retried_since: int = 0
     """With a time span: jobs that failed in it too, and were put back since."""
     discarded_since: int = 0
+    deleted_since: int = 0
     groups: tuple[FailedGroup, ...] | None = None
     """The largest, where groups were asked for; `jobs` is then empty."""
     groups_not_shown: int = 0
@@ -136,11 +136,11 @@ class FailedJobsReport(Report):
     @property
     def settled(self) -> int:
         """Jobs that failed within the span and are not failed now."""
-        return self.retried_since + self.discarded_since
+        return self.retried_since + self.discarded_since + self.deleted_since
 
     @property
     def settled_how(self) -> str:
-        return say_settled(self.retried_since, self.discarded_since)
+        return say_settled(self.retried_since, self.discarded_since, self.deleted_since)
 
     @property
     def not_shown(self) -> int:
@@ -171,10 +171,12 @@ class ErrorGroup(Remembered):
     """`count` over twelve equal parts of the window."""
     failed_now: int | None = None
     """How many jobs of the `count` failures are failed now; None where that was not looked at."""
+    deleted: int = 0
+    """Of how many of the `count` failures the job is not there any more."""
     retriable: int = 0
-    """How many of those can be put back now."""
+    """How many of the jobs that are failed now can be put back."""
     job_ids: tuple[int, ...] = ()
-    """The newest of those, all where they are few."""
+    """The newest of the jobs that are failed now, all where they are few."""
     messages: int = 1
     """How many different ones the failures have; `message` is the newest."""
 

@@ -78,5 +78,6 @@ class StatsReport(Report):
     retried_since: int = 0
     """How many of them were put back since."""
     discarded_since: int = 0
+    deleted_since: int = 0
     new_errors: int = 0
     """Groups of errors that are new or back within the last hour, where jobs failed in it."""

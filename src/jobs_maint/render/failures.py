@@ -43,9 +43,10 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
             f"{groups}, {failures}, not shown; "
             f"--limit {min(len(report.groups) + report.groups_not_shown, 1000)}"
         )
-    samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
-    if samples:
-        page.line(f"A job of the first group: jobs-maint status {samples[0]}")
+    there = [one for one in report.groups if one.sample_job_id and one.deleted < one.count]
+    if there:
+        which = "the first group" if there[0] is report.groups[0] else "a group"
+        page.line(f"A job of {which}: jobs-maint status {there[0].sample_job_id}")
     if report.limited_to_queues is not None:
         queues = ", ".join(map(safe_word, report.limited_to_queues))
         page.line(f"Only queues that your role reaches: {queues}.")

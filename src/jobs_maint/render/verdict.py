@@ -94,7 +94,7 @@ def build_verdict(report: StatsReport) -> Verdict:
         where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
         return Verdict(_worker_level(report), f"No job is {where}.", _workers(report.workers))
     behind = [queue for queue in sort_queues(report.queues) if _behind(queue)]
-    failed = sum(queue.failed_last_hour for queue in report.queues)
+    failed = _count_failed(report)
     done = sum(queue.done_last_hour for queue in report.queues)
     ready = sum(queue.ready for queue in report.queues)
     unserved = ready > 0 and report.workers.live == 0
@@ -141,14 +141,22 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
 
 
 def _settled(report: StatsReport, failed: int) -> str:
-    if not failed or report.failed_now != 0 or not _count_settled(report):
+    if not failed or report.failed_now != 0 or _count_settled(report) < failed:
         return ""
-    how = say_settled(report.retried_since, report.discarded_since)
-    return f", {'all ' * (failed > 1)}{how} since"
+    return f", {'all ' * (failed > 1)}{_say_settled(report)} since"
+
+
+def _count_failed(report: StatsReport) -> int:
+    """Failures of jobs that were deleted are not among those of the queues, unless noted before."""
+    return sum(queue.failed_last_hour for queue in report.queues) or report.deleted_since
 
 
 def _count_settled(report: StatsReport) -> int:
-    return report.retried_since + report.discarded_since
+    return report.retried_since + report.discarded_since + report.deleted_since
+
+
+def _say_settled(report: StatsReport) -> str:
+    return say_settled(report.retried_since, report.discarded_since, report.deleted_since)
 
 
 def _wait(ready: int) -> str:
@@ -169,10 +177,10 @@ def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance:
     parts = []
     if news := report.new_errors:
         parts.append(f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back.")
-    if report.failed_now and (settled := _count_settled(report)):
-        how = say_settled(report.retried_since, report.discarded_since)
+    settled, failed = _count_settled(report), _count_failed(report)
+    if settled and (report.failed_now or settled < failed):
         was = "was" if settled == 1 else "were"
-        parts.append(f"{settled:,} of the failed {was} {how} since.")
+        parts.append(f"{settled:,} of the failed {was} {_say_settled(report)} since.")
     others = len(report.queues) - len(behind)
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"

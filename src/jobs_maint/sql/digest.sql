@@ -137,7 +137,7 @@ ORDER BY until DESC LIMIT 500;
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
--- deleted, of which another may have the id now.
+-- deleted (`gone`), of which another may have the id now.
 -- `plain`: nearly every failure is the only one of its job here, and the newest record of its last
 -- minute says that no retry follows. That record is of this run, and it names the task, so that
 -- neither the job nor its start is looked up: two ranges by time are read and joined. Only the
@@ -182,11 +182,11 @@ WITH span AS (
           SELECT job_id, attempt FROM records WHERE kind = 'worker_lost'))
 ), failed AS (
     SELECT job_id, at, queue_name, task_name, exception_type, record_id, fingerprint,
-           true AS recorded
+           true AS recorded, false AS gone
     FROM plain
     UNION ALL
     SELECT e.job_id, e.at, j.queue_name, j.task_name, f.exception_type, f.id,
-           coalesce(f.fingerprint, '-'), f.kind IS NOT NULL
+           coalesce(f.fingerprint, '-'), f.kind IS NOT NULL, false
     FROM others e
     JOIN procrastinate_jobs j ON j.id = e.job_id
     LEFT JOIN LATERAL (
@@ -200,7 +200,7 @@ WITH span AS (
     ) AS f ON true
     UNION ALL
     SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.record_id,
-           f.fingerprint, true
+           f.fingerprint, true, true
     FROM unused f
     WHERE NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs j WHERE j.id = f.job_id
@@ -224,6 +224,7 @@ WITH span AS (
     SELECT task_name AS task, exception_type, print AS fingerprint, bool_or(recorded) AS recorded,
            count(*) FILTER (WHERE at >= %(since)s) AS count,
            count(*) FILTER (WHERE at < %(since)s) AS count_before,
+           count(*) FILTER (WHERE at >= %(since)s AND gone) AS deleted,
            min(at) FILTER (WHERE at >= %(since)s) AS first_at, max(at) AS last_at,
            max(record_id) AS record_id, max(job_id) FILTER (WHERE record_id IS NULL) AS job_id,
            count(*) FILTER (WHERE slot = 1) AS s1, count(*) FILTER (WHERE slot = 2) AS s2,
@@ -241,7 +242,7 @@ WITH span AS (
 ), folded AS (
     SELECT task, exception_type, CASE WHEN NOT many THEN fingerprint END AS fingerprint,
            bool_or(recorded) AS recorded, sum(count)::bigint AS count,
-           sum(count_before)::bigint AS count_before, min(first_at) AS first_at,
+           sum(count_before)::bigint AS count_before, sum(deleted)::bigint AS deleted, min(first_at) AS first_at,
            max(last_at) AS last_at, count(*) AS unlike,
            max(record_id) FILTER (WHERE place = 1 OR NOT many) AS record_id,
            max(job_id) FILTER (WHERE place = 1 OR NOT many) AS job_id,
@@ -251,7 +252,7 @@ WITH span AS (
            sum(s10)::bigint AS s10, sum(s11)::bigint AS s11, sum(s12)::bigint AS s12
     FROM counted GROUP BY 1, 2, 3
 ), shown AS (
-    SELECT task, exception_type, fingerprint, recorded, count, count_before, first_at, last_at, unlike,
+    SELECT task, exception_type, fingerprint, recorded, count, count_before, deleted, first_at, last_at, unlike,
            job_id, record_id,
            ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
            sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,

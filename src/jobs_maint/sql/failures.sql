@@ -184,11 +184,25 @@ SELECT DISTINCT job_id FROM (
 ) AS newest;
 
 -- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, ids, ours)
--- What became of the jobs that failed within the span: still failed, put back, or discarded.
+-- What became of the jobs that failed within the span: still failed, put back, discarded, or (as
+-- far as their errors were recorded) deleted.
 SELECT count(*) FILTER (WHERE status = 'failed') AS failed,
        count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried,
-       count(*) FILTER (WHERE status = 'cancelled') AS discarded
+       count(*) FILTER (WHERE status = 'cancelled') AS discarded,
+       count(*) FILTER (WHERE status IS NULL) AS deleted
 FROM (
+    SELECT DISTINCT f.job_id AS id, NULL::procrastinate_job_status AS status
+    FROM jobs_maint_failures f
+    WHERE f.failed_at > now() - make_interval(secs => %(since_seconds)s::float8)
+      AND NOT f.will_retry AND f.kind <> 'aborted'
+      AND f.job_id = ANY (%(ids)s::bigint[]) AND f.task_name <> ALL (%(ours)s)
+      AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = f.job_id)
+      AND (%(queue)s::text IS NULL OR f.queue_name = %(queue)s)
+      AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
+      AND (%(task)s::text IS NULL OR strpos(lower(f.task_name), lower(%(task)s)) > 0)
+      AND (%(only_queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(only_queues)s))
+      AND (%(only_tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(only_tasks)s))
+    UNION ALL
     SELECT DISTINCT j.id, j.status
     FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
     WHERE e.type = 'failed' AND e.at > now() - make_interval(secs => %(since_seconds)s::float8)

@@ -153,7 +153,7 @@ async def find_failed_since(conn: Conn, since: timedelta) -> set[int] | None:
 async def count_left_behind(
     conn: Conn, since: timedelta, *, queue: str | None, queues: Sequence[str] | None
 ) -> dict[str, int] | None:
-    """How many jobs that failed within the span are `failed`, `retried`, `discarded` now.
+    """How many jobs that failed within the span are `failed`, `retried`, `discarded`, `deleted`.
 
     None where there are too many to look at. Our own tasks are left out.
     """

@@ -145,6 +145,7 @@ def _group(row: dict[str, Any], message: str, window: Window, known: Known | Non
         else message,
         count=row["count"],
         count_before=row["count_before"],
+        deleted=row["deleted"],
         trend=get_trend(row["count"], row["count_before"]),
         recorded=row["recorded"],
         first_at=first,

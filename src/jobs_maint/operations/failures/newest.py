@@ -43,6 +43,7 @@ class _Found:
     at_least: bool = False
     retried: int = 0
     discarded: int = 0
+    deleted: int = 0
 
 
 async def list_failed_jobs(
@@ -120,6 +121,7 @@ async def list_failed_jobs(
         at_least=found.at_least,
         retried_since=found.retried,
         discarded_since=found.discarded,
+        deleted_since=found.deleted,
         groups=found.alike.groups if found.alike is not None else None,
         groups_not_shown=found.alike.groups_not_shown if found.alike is not None else 0,
     )
@@ -193,7 +195,7 @@ async def _list_matching(
         alike = await group_failed_jobs(conn, params, limit=limit, rules=rules)
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
-    left = {"retried": 0, "discarded": 0}
+    left = {"retried": 0, "discarded": 0, "deleted": 0}
     if recent and (others := await look(statuses=NOT_FAILED)) is not None:
         recent.intersection_update(others.jobs)
     if recent:
@@ -211,4 +213,5 @@ async def _list_matching(
         at_least=at_least,
         retried=left["retried"],
         discarded=left["discarded"],
+        deleted=left["deleted"],
     )

@@ -27,17 +27,19 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         report = await get_stats(
             conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
         )
-        if any(one.failed_last_hour for one in report.queues):
-            scope, hour = call.scope.like_patterns, timedelta(hours=1)
+        scope, hour = call.scope.like_patterns, timedelta(hours=1)
+        has_failed = any(one.failed_last_hour for one in report.queues)
+        left = await count_left_behind(conn, hour, queue=queue, queues=scope)
+        if has_failed or (left and left["deleted"]):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
             report = replace(report, new_errors=news)
-            left = await count_left_behind(conn, hour, queue=queue, queues=scope)
             if left is not None:
                 report = replace(
                     report,
                     failed_now=left["failed"],
                     retried_since=left["retried"],
                     discarded_since=left["discarded"],
+                    deleted_since=left["deleted"],
                 )
         if not call.action.errors:
             return report
