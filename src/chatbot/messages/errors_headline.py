@@ -23,8 +23,12 @@ def tell_errors(
         lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
+        # What was asked for may lie in queues that the asker does not see.
+        narrow = report.limited_to_queues is not None and bool(report.queues or report.tasks)
+        reached = " in the queues that your role reaches" if narrow else ""
+        dot = "🟡 " if narrow else "🟢 "
         return [
-            ["🟢 ", bold(f"No job failed{where} {lately}.")],
+            [dot, bold(f"No job failed{where} {lately}{reached}.")],
             [change],
             _tell_span(report),
         ]
