@@ -96,6 +96,15 @@ def _previews() -> Iterator[tuple[str, Preview]]:
         groups=(SetGroup("newsletter", "team.tasks.send_newsletter", 45_000),),
     )  # fmt: skip
     yield "put back", back
+    left = SkipGroup("wrong_status", "cancelled or given up", 2, (4713, 4714))
+    words = "retry 4711 4712 4713 4714 --status failed"
+    named = replace(RETRY, words=words, count=2, skips=(left,))
+    yield "retry: some given up since", named
+    every = {"failed": 2, "cancelled": 2}
+    yield (
+        "retry: not all failed",
+        replace(named, words=words[:25], count=4, skips=(), by_status=every),
+    )
     yield "retry: nobody runs them", replace(RETRY, warnings=(ALONE,))
     yield "cancel", cancel
     running = replace(cancel, words="cancel --all webhook --running", running=5)
