@@ -84,11 +84,6 @@ def group(count=37, before=0, trend="new", task="send", kind="x.Timeout", text="
             "Down from 5 the hour before.",
         ),
         (errors(), "🟢 No job failed in the last hour.", "None the hour before."),
-        (
-            errors(tasks=("w*",), limited_to_queues=("email",)),
-            "🟡 No job failed of task w* in the last hour in the queues that your role reaches.",
-            "None the hour before.",
-        ),
     ],
 )
 def test_errors_say_how_many_failed_and_for_how_many_reasons(report, first, second):

@@ -23,12 +23,8 @@ def tell_errors(
         lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
-        # What was asked for may lie in queues that the asker does not see.
-        narrow = report.limited_to_queues is not None and bool(report.queues or report.tasks)
-        reached = " in the queues that your role reaches" if narrow else ""
-        dot = "🟡 " if narrow else "🟢 "
         return [
-            [dot, bold(f"No job failed{where} {lately}{reached}.")],
+            ["🟢 ", bold(f"No job failed{where} {lately}.")],
             [change],
             _tell_span(report),
         ]
