@@ -167,7 +167,8 @@ async def test_refresh_puts_the_new_numbers_in_place_of_the_old(pool, make_job):
 
 async def test_refresh_by_a_narrower_grant_leaves_a_message_that_shows_more(pool, make_job):
     await make_job(queue="email")
-    await make_job(queue="webhook")
+    for _ in range(2):
+        await make_job(queue="webhook", status="failed", error="refused")
     roles = {"operator": {"users": [OPERATOR]}, "viewer": {"users": [VIEWER], "queues": ["email"]}}
     async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
         [wide] = await ask(slack, bot, OPERATOR, OPS, "/jobs stats")
@@ -180,6 +181,12 @@ async def test_refresh_by_a_narrower_grant_leaves_a_message_that_shows_more(pool
         assert "Only you see this: the message has queues beyond your role." in mine.text
         [same] = [m for m in slack.messages(OPS) if m.ts == wide.ts]
         assert (same.text, same.edited) == (wide.text, False)
+        # A digest's button says how many failed; the others would read an answer about less.
+        await slack.click(VIEWER, OPS, wide.ts, "Show 2 failures")
+        await settle(bot)
+        mine = slack.messages(OPS, VIEWER)[-1]
+        assert mine.ephemeral
+        assert mine.text.startswith("🟡 No job in the queues you reach (email) failed in the")
         # What shows no more than the grant reaches is refreshed in place, also by the others.
         [narrow] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         for who in (VIEWER, OPERATOR):

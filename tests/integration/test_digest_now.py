@@ -99,7 +99,8 @@ async def test_a_role_limited_to_queues_sees_those_and_is_told_so(pool, history)
     assert [queue.queue for queue in report.queues] == ["webhook"]
     with pytest.raises(NotPermitted, match="your grant reaches web"):
         await ask(pool, ShowDigest("email"), viewer)
-    assert "Only queues that your role reaches: web*." in render_text(report)
+    assert render_text(report).startswith("2 failures in the queues you reach (web*) in the last")
+    assert (await ask(pool, ShowDigest("webhook"), viewer)).limited_to_queues is None
 
 
 async def test_what_was_purged_of_all_queues_is_told_only_of_all_queues(pool, make_job):

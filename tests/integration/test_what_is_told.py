@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.support.history import days, hours
 
+from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
@@ -15,6 +16,7 @@ from jobs_maint.actions import (
     GetJob,
     Grant,
     JobFilter,
+    ListErrors,
     ListFailed,
     ListWorkers,
     PreviewBulk,
@@ -22,11 +24,14 @@ from jobs_maint.actions import (
     PreviewRescue,
     Role,
     ShowAudit,
+    ShowDigest,
     StopRun,
 )
 from jobs_maint.audit import Run
+from jobs_maint.errors import NotPermitted
 from jobs_maint.perform import perform
 from jobs_maint.redaction import HIDDEN
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -81,6 +86,61 @@ async def test_jobs_out_of_reach_are_counted_only_where_nothing_was_asked_for(po
     ):
         found = await ask(pool, asked, EMAIL_VIEWER)
         assert (found.total, found.hidden_jobs) == (0, 0)
+
+
+async def test_a_filter_out_of_reach_is_refused_whether_or_not_there_are_such_queues(
+    pool, make_job
+):
+    await make_job(queue="webhook", status="failed", error="refused")
+
+    def asked(name):
+        yield ListErrors(queues=(name,))
+        yield ListErrors(queues=("nightly", name), tasks=("app*",))
+        yield ListFailed(queues=(name,))
+        yield ListFailed(queues=(name,), since=days(1), grouped=True)
+        for verb in BulkVerb:
+            yield PreviewBulk(verb, JobFilter(queue=f"{name}*"))
+            yield PreviewBulk(verb, JobFilter(queues=(name,), task="app"))
+
+    for there, missing in zip(asked("webhook"), asked("nothing"), strict=True):
+        told = []
+        for action in (there, missing):
+            with pytest.raises(NotPermitted, match="may not see or change the queue") as refused:
+                await ask(pool, action, EMAIL_ADMIN)
+            told.append(str(refused.value))
+        assert told[0].replace("webhook", "nothing") == told[1]
+        assert told[1].endswith("your grant reaches email*.")
+
+
+async def test_a_filter_in_reach_in_part_is_answered_for_that_part_and_is_not_green(pool, make_job):
+    await make_job(queue="webhook", status="failed", error="refused", task="app.deliver")
+    reach = "in the queues you reach (email*)"
+    for action in (
+        ListErrors(tasks=("app.deliver*",)),
+        ListErrors(queues=("*",)),
+        ListErrors(),
+        ShowDigest(),
+        ListFailed(tasks=("app.deliver*",), grouped=True),
+        ListFailed(queues=("web*", "email"), grouped=True),
+        ListFailed(grouped=True),
+        PreviewBulk(BulkVerb.RETRY, JobFilter(queue="*")),
+        PreviewBulk(BulkVerb.RETRY, JobFilter(task="deliver")),
+    ):
+        report = await ask(pool, action, EMAIL_ADMIN)
+        told = render_result(report, "/jobs", by="U2").text.partition("\n")[0]
+        assert report.limited_to_queues == ("email*",)
+        assert told.startswith("🟡 "), told
+        assert reach in told.replace("\u200b", ""), told
+        assert reach in render_text(report).partition("\n\n")[0].replace("\n", " ")
+        report = await ask(pool, action)
+        assert report.limited_to_queues is None
+        assert "you reach" not in render_result(report, "/jobs", by="U2").text
+    # All of it is in reach.
+    await make_job(queue="email", status="succeeded")
+    for action in (ListErrors("email"), ListErrors(queues=("email-*", "email"))):
+        report = await ask(pool, action, EMAIL_ADMIN)
+        assert report.limited_to_queues is None
+        assert render_result(report, "/jobs", by="U2").text.startswith("🟢 ")
 
 
 async def test_workers_out_of_reach_and_their_queues_are_not_told(pool, conn):

@@ -169,6 +169,39 @@ def test_a_glob_with_a_wildcard_means_no_single_name(glob):
     assert plain_name(glob) is None
 
 
+@pytest.mark.parametrize("glob", GLOBS)
+def test_what_a_grant_reaches_of_a_glob_is_told_by_the_two_alone(glob):
+    for other in GLOBS:
+        grant, asked = QueueScope((other,)), QueueScope((glob,))
+        both = [text for text in TEXTS if grant.covers(text) and asked.covers(text)]
+        assert grant.overlaps(glob) or not both, (glob, other, both)
+        beyond = [text for text in TEXTS if asked.covers(text) and not grant.covers(text)]
+        assert not (grant.includes(glob) and beyond), (glob, other, beyond)
+    assert QueueScope((glob,)).includes(glob)
+
+
+@pytest.mark.parametrize(
+    ("grant", "asked", "part", "whole"),
+    [
+        ("email", "email", True, True),
+        ("email", "web*", False, False),
+        ("email", "*", True, False),
+        ("mail*", "mail-??*", True, True),
+        ("mail*", "*-eu", True, False),
+        ("a*c", "ab?", True, False),
+        ("a?", "a*", True, False),
+        ("a\\*", "a\\*", True, True),
+        ("a\\*", "ab", False, False),
+        ("*", "**", True, True),
+    ],
+)
+def test_a_glob_is_in_reach_in_part_or_wholly_or_not(grant, asked, part, whole):
+    scope = QueueScope((grant,))
+    assert (scope.overlaps(asked), scope.includes(asked)) == (part, whole)
+    assert ALL_QUEUES.overlaps(asked)
+    assert ALL_QUEUES.includes(asked)
+
+
 def test_no_limit_has_no_patterns_and_an_empty_limit_reaches_nothing():
     assert ALL_QUEUES.like_patterns is None
     assert QueueScope(()).like_patterns == []

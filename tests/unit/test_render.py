@@ -465,7 +465,7 @@ def test_an_older_failure_shows_its_date():
 def test_hidden_jobs_are_counted():
     report = failed_report(failed_job(), hidden_jobs=3, limited_to_queues=("email*", "webhook"))
     text = render_text(report)
-    assert "Only queues that your role reaches: email*, webhook." in text
+    assert text.startswith("1 failed job in the queues you reach (email* and webhook).")
     assert "3 matching jobs in other queues not shown" in text
 
 

@@ -210,8 +210,8 @@ class Answers:
         told = action.act and not isinstance(result, Preview)  # which only asks
         reach = known.actor.scope(Role.VIEWER) or ALL_QUEUES
         if not told:
-            message = tell_reach(message, reach)
-        if not private and shows_less(request, reach):
+            message = tell_reach(message, reach, result)
+        if not (private or action.act) and shows_less(request, reach):
             message, private = tell_shows_less(message), True
         replaces = request.refresh and private == request.private
         answer = Answer(message, private, told, replaces, watch.audit_id)

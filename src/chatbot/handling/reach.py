@@ -12,17 +12,21 @@ from jobs_maint.actions import QueueScope
 __all__ = ["shows_less", "tell_reach", "tell_shows_less"]
 
 
-def tell_reach(message: Message, reach: QueueScope) -> Message:
-    """Marked with what it may show; "no job" is no news of the queues beyond."""
-    if reach.globs is not None and "your role reaches" not in message.text:
+def tell_reach(message: Message, reach: QueueScope, result: object) -> Message:
+    """Marked with what it may show; "no job" is no news of the queues beyond.
+
+    A report that knows whether it was limited says so in its headline.
+    """
+    said = hasattr(result, "limited_to_queues") or "your role reaches" in message.text
+    if reach.globs is not None and not said:
         queues = ", ".join(cut(queue, 60) for queue in reach.globs[:20])
         message = add_note(message, cut(f"only queues that your role reaches: {queues}", 300))
     return replace(message, reach=reach.mark)
 
 
 def shows_less(request: SlackRequest, reach: QueueScope) -> bool:
-    """Whether a refresh would take queues out of a message that others see."""
-    return request.refresh and reach.mark not in {"", request.reach}
+    """Whether a button of a message that others see shows the presser less than it promises."""
+    return request.clicked and reach.mark not in {"", request.reach}
 
 
 def tell_shows_less(message: Message) -> Message:

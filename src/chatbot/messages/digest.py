@@ -25,7 +25,7 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
-from chatbot.messages.words import DOTS, count, cut, name_queue, say_span, short_task
+from chatbot.messages.words import DOTS, count, name_queue, say_span, short_task
 from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
 from jobs_maint.models import DigestReport, ErrorGroup
 from jobs_maint.render import is_news, judge_failures, say_expiring, say_person, say_state
@@ -98,6 +98,8 @@ def _dot(report: DigestReport) -> str:
     if any(one.is_open_at(report.until) for one in report.incidents):
         return "🔴"  # as the message of the incident is
     level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
+    if level == "green" and report.limited_to_queues is not None:
+        level = "yellow"
     nobody = report.workers is not None and not report.workers.live
     if level == "green" and (nobody or list_late(report.queues) or report.incidents):
         level = "yellow"
@@ -172,9 +174,6 @@ def _context(report: DigestReport, *, has_thread: bool) -> Part:
         line.append(f" · {say_maintenance(report)}")
         if report.expiring is not None and report.expiring.jobs:
             lines.append([say_expiring(report.expiring)])
-    if report.limited_to_queues is not None:
-        names = ", ".join(name_queue(queue) for queue in report.limited_to_queues[:20])
-        lines.append([cut(f"only queues that your role reaches: {names}", 300)])
     return context(*lines)
 
 

@@ -10,7 +10,14 @@ from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
-from jobs_maint.render import say_condition, say_coverage, say_past, say_person, say_within
+from jobs_maint.render import (
+    say_condition,
+    say_coverage,
+    say_past,
+    say_person,
+    say_reach,
+    say_within,
+)
 
 __all__ = ["list_late", "tell_more", "tell_verdict"]
 
@@ -45,6 +52,7 @@ def _say_verdict(report: DigestReport) -> str:
         # It ended before it was posted, and its context says when.
         lately = f"in {'one ' * (span == 'minute')}{span}"
     covered, first = say_coverage(queues, report.only_tasks), _say_first(report)
+    covered += say_reach(report.limited_to_queues)
     if report.failed:
         change = say_change(report.failed, report.failed_before, before)
         failed = f"{count(report.failed, 'failure')}{covered} {lately}, {change}."

@@ -8,7 +8,7 @@ from datetime import timedelta
 from chatbot.messages.parts import Line, Span, bold, tell_span, when
 from chatbot.messages.words import DOTS, count, name_queue, say_change, sentence
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render import is_news, judge_failures, say_coverage
+from jobs_maint.render import Level, is_news, judge_failures, say_coverage, say_reach
 
 __all__ = ["tell_errors"]
 
@@ -17,14 +17,14 @@ def tell_errors(
     report: ErrorsReport, there: Sequence[ErrorGroup], span: str, before: str
 ) -> list[Line]:
     where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
-    where += say_coverage(report.queues, report.tasks)
+    where += say_coverage(report.queues, report.tasks) + say_reach(report.limited_to_queues)
     lately = f"in the last {span}"
     if report.until is not None:
         lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"
     change = sentence(say_change(report.failed, report.failed_before, before))
     if not there:
         return [
-            ["🟢 ", bold(f"No job failed{where} {lately}.")],
+            [f"{DOTS[_calm(report)]} ", bold(f"No job failed{where} {lately}.")],
             [change],
             _tell_span(report),
         ]
@@ -32,6 +32,7 @@ def tell_errors(
     unknown = sum(one.count for one in there if not one.recorded)
     largest = (known or there)[0]
     level = judge_failures(report.failed, report.succeeded or 0, news=is_news(there))
+    level = _calm(report) if level == "green" else level
     verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
     groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
@@ -53,6 +54,11 @@ def tell_errors(
         which = "It" if is_one else "The largest"
         second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
     return [*lines, second, _tell_span(report)]
+
+
+def _calm(report: ErrorsReport) -> Level:
+    """Not green where jobs may have failed in queues out of reach."""
+    return "yellow" if report.limited_to_queues is not None else "green"
 
 
 def _tell_span(report: ErrorsReport) -> Line:

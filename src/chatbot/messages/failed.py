@@ -32,7 +32,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import FailedGroup, FailedJobsReport
-from jobs_maint.render import say_coverage, say_state
+from jobs_maint.render import say_coverage, say_reach, say_state
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -50,8 +50,7 @@ def render_failed(
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _hidden(report)
     if not groups:
-        narrow = report.limited_to_queues is not None and _is_filtered(report)
-        dot = "🟡 " if report.settled or narrow else "🟢 "
+        dot = "🟡 " if report.settled or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
         return pack([paragraph([dot, verdict]), *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict]]
@@ -90,11 +89,6 @@ def render_failed(
     )
 
 
-def _is_filtered(report: FailedJobsReport) -> bool:
-    """Then what lies outside the asker's queues is not even counted."""
-    return bool(report.queues or report.task or report.tasks or report.error or report.group)
-
-
 def _since(report: FailedJobsReport) -> timedelta | None:
     return None if report.since_seconds is None else timedelta(seconds=report.since_seconds)
 
@@ -104,7 +98,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     tasks = {group.task for group in groups}
     whole = not report.groups_not_shown and not report.at_least
     only = short_task(groups[0].task) if len(tasks) == 1 and whole else ""
-    which = say_coverage(report.queues, report.tasks)
+    which = say_coverage(report.queues, report.tasks) + say_reach(report.limited_to_queues)
     if report.since_seconds is None:
         what = count(total, f"failed {only} job" if only else "failed job")
         parts = [f"{what if total else 'No failed job'}{which}"]

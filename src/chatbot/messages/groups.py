@@ -34,9 +34,7 @@ from chatbot.messages.remembered import offer_memory, tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import (
     count,
-    cut,
     larger_limit,
-    name_queue,
     say_change,
     say_span,
     short_task,
@@ -71,7 +69,7 @@ def render_errors(
         tail += [divider(), paragraph([bold(f"Gone since {before}")], *lines[:PER_PAGE])]
         if len(lines) > PER_PAGE:
             tail.append(context([f"{len(lines) - PER_PAGE:,} more gone"]))
-    tail += [context(note) for note in _notes(report)]
+    tail.append(context(["as of ", when(report.as_of, report.as_of)]))
     asked = ListErrors(
         report.queue,
         timedelta(seconds=report.since_seconds),
@@ -194,14 +192,6 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         return [Button(f"Show {say_inexact(wanted)}", listed), *named]
     what = count(failed, "failure" if failed == group.count else "failed job")
     return [Button(f"Show {what}", listed), *retry]
-
-
-def _notes(report: ErrorsReport) -> list[Line]:
-    notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
-    if report.limited_to_queues is not None:
-        queues = ", ".join(name_queue(queue) for queue in report.limited_to_queues[:20])
-        notes.append([cut(f"only queues that your role reaches: {queues}", 300)])
-    return notes
 
 
 MESSAGES: Messages = {

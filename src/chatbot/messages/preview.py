@@ -23,7 +23,7 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import tell_statuses, tell_survey, tell_times
+from jobs_maint.render import say_reach, tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -61,10 +61,11 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
 
 
 def _title(preview: Preview, asked: Asked, *, dry_run: bool) -> str:
-    where = name_queues(_queues(preview), asked)
+    where = name_queues(_queues(preview), asked) + say_reach(preview.limited_to_queues)
     jobs = _jobs(preview, asked, preview.expected)
     if not dry_run and _puts_back(preview, asked):
-        return f"Put {jobs} back{into_queues(_queues(preview), asked)}?"
+        into = into_queues(_queues(preview), asked)
+        return f"Put {jobs}{say_reach(preview.limited_to_queues)} back{into}?"
     if not dry_run:
         return f"{_verb(preview)} {jobs}{where}{' by force' if asked.force else ''}?"
     would = f"would be {find_verb(preview.verb).done}."
@@ -221,7 +222,7 @@ def _exactly(preview: Preview) -> str:
 
 def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
     done, left_out = find_verb(preview.verb).done, preview.left_out
-    where = name_queues((), asked)
+    where = name_queues((), asked) + say_reach(preview.limited_to_queues)
     nothing = f"Nothing to {find_verb(preview.verb).ask.lower()}."
     head: Line
     if preview.verb == "purge":
@@ -233,7 +234,8 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
         head = ["🟡 ", bold(f"{none} be {done} now.")]
     else:
         status = f"{asked.status} job" if asked.status else "job"
-        head = ["🟢 ", bold(nothing), f" No {status}{where} matches."]
+        dot = "🟡 " if preview.limited_to_queues is not None else "🟢 "
+        head = [dot, bold(nothing), f" No {status}{where} matches."]
     stay = [skip for skip in preview.skips if skip not in left_out]
     lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
     if told := tell_survey(preview):
@@ -242,7 +244,8 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
 
 
 def _render_impossible(preview: Preview, command: str, asked: Asked) -> Message:
-    where, done = name_queues(_queues(preview), asked), find_verb(preview.verb).done
+    where = name_queues(_queues(preview), asked) + say_reach(preview.limited_to_queues)
+    done = find_verb(preview.verb).done
     head = f"None of the {count(preview.count, 'job')}{where} can be {done} now."
     if preview.count == 1:
         job = f"Job {asked.job_ids[0]}" if len(asked.job_ids) == 1 else "The 1 job"

@@ -43,6 +43,14 @@ class QueueScope:
     def covers(self, queue: str) -> bool:
         return self.globs is None or any(_matches(glob, queue) for glob in self.globs)
 
+    def overlaps(self, glob: str) -> bool:
+        """Whether a queue can be named so that the glob means it and the grant reaches it."""
+        return self.globs is None or any(_fits(one, glob) for one in self.globs)
+
+    def includes(self, glob: str) -> bool:
+        """Whether one glob of the grant reaches every queue that this one can mean."""
+        return self.globs is None or any(_fits(one, glob, wholly=True) for one in self.globs)
+
     @property
     def like_patterns(self) -> list[str] | None:
         """The same globs as SQL LIKE patterns, None for every queue."""
@@ -65,6 +73,29 @@ def _matches(glob: str, text: str) -> bool:
     wild = {"*": ".*", "?": "."}
     pattern = "".join(wild.get(part) or re.escape(_literal(part)) for part in _GLOB.findall(glob))
     return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def _fits(mine: str, other: str, *, wholly: bool = False) -> bool:
+    """Whether some name matches both; `wholly`: whether all that match `other` match `mine`."""
+    left, right = _GLOB.findall(mine), _GLOB.findall(other)
+    seen: set[tuple[int, int]] = set()
+    todo = [(0, 0)]
+    while todo:
+        state = i, j = todo.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        if state == (len(left), len(right)):
+            return True
+        one, two = "".join(left[i : i + 1]), "".join(right[j : j + 1])
+        if one == "*":
+            todo += [(i + 1, j), *([(i, j + 1)] if two else [])]
+        if two == "*" and not wholly:
+            todo += [(i, j + 1), *([(i + 1, j)] if one else [])]
+        both = one and two and "*" not in {one, two}
+        if both and (one in {two, "?"} or (two == "?" and not wholly)):
+            todo.append((i + 1, j + 1))
+    return False
 
 
 def like_pattern(glob: str) -> str:

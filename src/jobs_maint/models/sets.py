@@ -66,6 +66,8 @@ class Preview(Report):
     """Of the group of errors that was asked for: its exception type and message."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
+    limited_to_queues: tuple[str, ...] | None = None
+    """The queues (globs) in reach, where they are less than what was asked for."""
 
     @property
     def skipped(self) -> int:

@@ -17,7 +17,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_within,
 )
-from jobs_maint.render.coverage import say_coverage
+from jobs_maint.render.coverage import say_coverage, say_reach
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import Level, is_news, judge_failures
 from jobs_maint.render.remembered import say_person, say_state
@@ -59,6 +59,7 @@ __all__ = [
     "say_incident",
     "say_past",
     "say_person",
+    "say_reach",
     "say_reason",
     "say_state",
     "say_within",

@@ -1,10 +1,12 @@
-"""What a filter of queues and tasks covers, in words."""
+"""What an answer covers: the filter of queues and tasks, and the queues in reach, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["say_coverage"]
+from jobs_maint.render.safe import safe_line
+
+__all__ = ["safe_reach", "say_coverage", "say_reach"]
 
 MOST = 3
 """Names of each kind; more are counted."""
@@ -22,6 +24,17 @@ def say_coverage(
         named = f"{noun} {_join([_short(task) for task in tasks], 'task', most)}"
         which = f"{which} ({named})" if which else f"of {named}"
     return f" {which}"
+
+
+def say_reach(limited_to: Sequence[str] | None) -> str:
+    """` in the queues you reach (email*)`; empty where that is all. The names are foreign."""
+    return f" in the queues you reach ({_join(limited_to, 'queue', MOST)})" if limited_to else ""
+
+
+def safe_reach(limited_to: Sequence[str] | None) -> str:
+    """The same for a terminal."""
+    reach = say_reach(limited_to)
+    return f" {safe_line(reach)}" if reach else ""
 
 
 def _join(names: Sequence[str], noun: str, most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
+from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.failures import groups_table
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock
@@ -17,6 +18,7 @@ __all__ = ["PAGES"]
 
 def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
+    where += safe_reach(report.limited_to_queues)
     span = format_age(report.until - report.since)
     there, until = report.incidents, report.until
     now = [one for one in there if one.is_open_at(until)]
@@ -49,9 +51,6 @@ def render_digest(report: DigestReport, page: Page) -> None:
         _queues_table(report, page)
     for line in _list_maintenance(report):
         page.line(line)
-    if report.limited_to_queues is not None:
-        queues = ", ".join(map(safe_word, report.limited_to_queues))
-        page.line(f"Only queues that your role reaches: {queues}.")
 
 
 def _stop(report: DigestReport) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render.coverage import say_coverage
+from jobs_maint.render.coverage import safe_reach, say_coverage
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
@@ -21,6 +21,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     if covered := say_coverage(report.queues, report.tasks):
         where += f" {safe_line(covered)}"
+    where += safe_reach(report.limited_to_queues)
     span = format_age(report.since_seconds)
     lately = f"in the last {span}"
     if report.until is not None:
@@ -47,9 +48,6 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     if there:
         which = "the first group" if there[0] is report.groups[0] else "a group"
         page.line(f"A job of {which}: jobs-maint status {there[0].sample_job_id}")
-    if report.limited_to_queues is not None:
-        queues = ", ".join(map(safe_word, report.limited_to_queues))
-        page.line(f"Only queues that your role reaches: {queues}.")
 
 
 def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from jobs_maint.durations import format_age
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, quote_word
+from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
@@ -68,7 +69,8 @@ def _nothing(preview: Preview) -> str:
         return "Nothing to purge: no finished job is old enough."
     if preview.left_out:
         return f"Nothing to do: {safe_line(preview.words)} found no job that it can change."
-    return f"Nothing to do: no job matches {safe_line(preview.words)}."
+    reach = safe_reach(preview.limited_to_queues)
+    return f"Nothing to do: no job{reach} matches {safe_line(preview.words)}."
 
 
 def _headline(preview: Preview) -> str:
@@ -76,7 +78,7 @@ def _headline(preview: Preview) -> str:
     if preview.verb == "purge":
         return f"{count_noun(preview.count, 'finished job')} would be {done}."
     queues = sorted({group.queue for group in preview.groups})
-    where = _of(queues)
+    where = _of(queues) + safe_reach(preview.limited_to_queues)
     if preview.running:
         run = "runs" if preview.running == 1 else "run"
         ask = f"{preview.running:,} {run} and would be asked to abort"

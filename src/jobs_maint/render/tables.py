@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
-from jobs_maint.render.coverage import say_coverage
+from jobs_maint.render.coverage import safe_reach, say_coverage
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -127,9 +127,6 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
         more = "more " if report.total else ""
         failed = count_noun(report.settled, f"{more}job")
         page.line(f"In that time {failed} failed, {report.settled_how} since.")
-    if report.limited_to_queues is not None:
-        queues = ", ".join(map(safe_word, report.limited_to_queues))
-        page.line(f"Only queues that your role reaches: {queues}.")
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "matching job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")
@@ -144,6 +141,8 @@ def _failed_headline(report: FailedJobsReport) -> str:
     parts.append(count_noun(report.total, "failed job"))
     if which := say_coverage(report.queues, report.tasks):
         parts.append(safe_line(which))
+    if reach := safe_reach(report.limited_to_queues):
+        parts.append(reach.strip())
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:

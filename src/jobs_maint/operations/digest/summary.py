@@ -64,7 +64,7 @@ async def summarise_now(
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     report = await _summarise(conn, how, Window(until - since, until, queues), stats)
-    return replace(report, queue=queue, limited_to_queues=scope.globs)
+    return replace(report, queue=queue, limited_to_queues=scope.globs if queue is None else None)
 
 
 async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:

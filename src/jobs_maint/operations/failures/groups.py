@@ -18,7 +18,7 @@ from jobs_maint.operations.failures.alike import (
 )
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
-from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import DEFAULT, Rules
 
@@ -51,8 +51,10 @@ async def list_errors(
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
+    named = [escape_glob(queue)] if queue is not None else None
+    limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)
-    reach = [escape_glob(queue)] if queue is not None else scope.globs
+    reach = named or scope.globs
     end = as_of if until is None else min(until, as_of)
     window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
@@ -65,7 +67,7 @@ async def list_errors(
         failed_before=found.failed_before,
         groups_not_shown=found.groups_not_shown,
         failures_not_shown=found.failures_not_shown,
-        limited_to_queues=scope.globs,
+        limited_to_queues=limited,
         until=None if until is None else end,
         queues=queues,
         tasks=tasks,

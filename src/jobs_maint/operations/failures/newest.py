@@ -18,7 +18,7 @@ from jobs_maint.operations.failures.alike import (
     group_failed_jobs,
 )
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
-from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
@@ -72,6 +72,7 @@ async def list_failed_jobs(
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
+    limited = limit_reach(scope, [escape_glob(queue)] if queue is not None else None, queues)
     await switch_jit_off(conn)
     plain = all(one is None for one in (task, error, group, since, queues, tasks))
     named = await find_group(conn, group, scope, respell) if group is not None else None
@@ -116,7 +117,7 @@ async def list_failed_jobs(
         queues=queues,
         tasks=tasks,
         since_seconds=since.total_seconds() if since else None,
-        limited_to_queues=scope.globs,
+        limited_to_queues=limited,
         hidden_jobs=found.hidden if plain else 0,
         at_least=found.at_least,
         retried_since=found.retried,

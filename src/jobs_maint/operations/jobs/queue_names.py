@@ -1,16 +1,18 @@
-"""Does the queue exist, and may the actor reach it?"""
+"""Does the queue exist, may the actor reach it, and what of the queues asked for is in reach?"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
-from jobs_maint.actions import QueueScope, escape_glob, quote_word
+from jobs_maint.actions import QueueScope, escape_glob, plain_name, quote_word
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.sql import load_queries
 
-__all__ = ["require_queue"]
+__all__ = ["limit_reach", "require_queue"]
 
+_MOST_NAMED = 5
 _QUOTES = ("'", '"')
 
 
@@ -22,11 +24,7 @@ async def require_queue(
     `as_glob`: names are suggested as the command reads them, where it takes globs.
     """
     if not scope.covers(queue):
-        raise NotPermitted(
-            f"You may not see or change the queue {queue!r}: your grant reaches "
-            f"{', '.join(scope.globs or ())}.",
-            queues=(queue,),
-        )
+        raise _refuse([queue], scope)
     names = [
         row["queue_name"] for row in await fetch_all(conn, load_queries("stats")["list_queues"])
     ]
@@ -46,6 +44,31 @@ async def require_queue(
     else:
         hint = "no queue has a job yet"
     raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.")
+
+
+def limit_reach(scope: QueueScope, *filters: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The globs in reach where they are less than what was asked for, else None.
+
+    A queue meets one glob of each of the `filters`. Raises NotPermitted where no queue can that is
+    in reach. The grants alone decide: the answer must not tell which queues exist.
+    """
+    asked = [globs for globs in filters if globs]
+    for globs in asked:
+        if not any(map(scope.overlaps, globs)):
+            raise _refuse([plain_name(glob) or glob for glob in globs], scope)
+    if any(all(map(scope.includes, globs)) for globs in asked):
+        return None
+    return scope.globs
+
+
+def _refuse(queues: Sequence[str], scope: QueueScope) -> NotPermitted:
+    named = ", ".join(map(repr, queues[:_MOST_NAMED]))
+    more = ", …" if len(queues) > _MOST_NAMED else ""
+    return NotPermitted(
+        f"You may not see or change the queue{'s' * (len(queues) > 1)} {named}{more}: your grant "
+        f"reaches {', '.join(scope.globs or ())}.",
+        queues=tuple(queues),
+    )
 
 
 def _typed(name: str, *, as_glob: bool) -> str:

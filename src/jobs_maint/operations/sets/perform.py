@@ -10,7 +10,7 @@ from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.error_groups import find_group
-from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 
 __all__ = ["HANDLERS"]
@@ -22,6 +22,8 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
         queue = plain_name(wanted.queue) if wanted.queue is not None else None
         if queue is not None:
             await require_queue(conn, queue, call.scope, as_glob=True)
+        named = [wanted.queue] if wanted.queue is not None else None
+        limited = limit_reach(call.scope, named, wanted.queues)
         group = None
         if wanted.group is not None:
             group = await find_group(
@@ -42,6 +44,8 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             scope=call.scope,
             rules=call.rules,
         )
+        if wanted.job_ids is None:  # of those that were named, each is told of
+            preview = replace(preview, limited_to_queues=limited)
         counts = {"jobs": preview.count}
         await audit.record(conn, call.actor, asked, "previewed", counts=counts)
     return preview
