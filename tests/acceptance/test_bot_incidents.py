@@ -300,6 +300,21 @@ async def test_a_message_that_somebody_deleted_is_posted_anew_once(pool, conn, m
         assert [one.state for one in report.recent] == ["resolved"]
 
 
+async def test_a_message_deleted_just_before_the_end_is_posted_anew_with_the_end(pool, conn, fleet):
+    async with open_watch(pool) as (slack, _, watch):
+        await die(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        slack.delete_message(OPS, message.ts)
+        await come_back(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        assert message.text.startswith("🟢 Workers are back")
+        slack.delete_message(OPS, message.ts)
+        await see(watch)
+        assert roots(slack) == []
+
+
 async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
     pool, conn, fleet, caplog
 ):

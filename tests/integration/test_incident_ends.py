@@ -195,6 +195,12 @@ async def test_a_group_that_fails_still_has_not_stopped(pool, conn, fleet, make_
         "🟢 ValueError in task has stopped: no failure for 57 min",
         "less",
     )
+    assert [kind for kind, _ in await now_open(pool, replace(limits, group=2))] == ["group"]
+    watched = Limits().kinds - {IncidentKind.GROUP}
+    assert await end(pool, replace(limits, group=2, kinds=watched)) == (
+        "🟡 Nobody watches any more whether the error ValueError in task goes on",
+        "off",
+    )
     assert await now_open(pool, replace(limits, group=2)) != set()
     await conn.execute("DELETE FROM jobs_maint_failures")
     await conn.execute("UPDATE jobs_maint_incidents SET times = 1")  # it flaps by now

@@ -131,11 +131,10 @@ class Teller:
         except SlackRefused as exc:
             problem = str(exc)
             if exc.reason in GONE:
-                may_be_seen = change.due != "resolve" or exc.reason in NO_PLACE
-                if may_be_seen and not is_anew(told):
+                if not is_anew(told):
                     await self._post(change, told, as_of)
                     return
-                # Who deleted it twice, or before it was over, wants to hear no more.
+                # Who deleted it twice wants to hear no more.
                 if exc.reason in NO_PLACE:
                     log.warning("chatbot.incident_untold id=%s reason=%s", incident.name, exc)
                 await self._note_told(change, there, told.key, problem)
