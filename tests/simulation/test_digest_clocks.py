@@ -14,7 +14,7 @@ from local_slack.sample import OPS
 
 HOUR = timedelta(hours=1)
 DAILY, HOURLY = "0 9 * * *", "0 * * * *"
-SAID = re.compile(r"(?:failed|failures?) in the last ([^,]+),")
+SAID = re.compile(r"(?:failed|failures?) in (?:the last )?([^,]+),")
 ROWS = """
     SELECT key, state, since, until, (SELECT count(*) FROM jobs_maint_failures
                                       WHERE failed_at >= since AND failed_at < until)

@@ -95,7 +95,7 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    if any(one.is_open_at(report.until) for one in report.incidents):
+    if any(one.is_open for one in report.incidents):
         return "🔴"  # as the message of the incident is
     level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
     if level == "green" and report.limited_to_queues is not None:
@@ -158,7 +158,7 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
     if late := list_late(report.queues):
         label = f"Show queue {name_queue(late[0].queue)}"
         row.append(Button(label, ShowStats(late[0].queue).words()))
-    if there := sum(one.is_open_at(report.until) for one in report.incidents):
+    if there := sum(one.is_open for one in report.incidents):
         label = f"Show {count(there, 'incident')}"
         row.append(Button(label, ListIncidents().words()))
     return [*row, *link_runbooks(runbooks, [group.task for group in shown])]

@@ -79,7 +79,7 @@ def _find_leader(report: DigestReport) -> Incident | None:
     """The worst open incident; where the number of failures is told, another one than that."""
     there = [
         one for one in report.incidents
-        if one.is_open_at(report.until) and not (report.failed and one.kind in COUNTED)
+        if one.is_open and not (report.failed and one.kind in COUNTED)
     ]  # fmt: skip
     return min(there, key=lambda one: _FIRST.index(one.kind), default=None)
 
@@ -101,7 +101,7 @@ def tell_more(report: DigestReport) -> list[Line]:
     lines: list[Line] = [[say_kind(leader).advice]] if leader else []
     if said := _say_counts(report):
         lines.append([said])
-    there = sorted(report.incidents, key=lambda one: not one.is_open_at(report.until))
+    there = sorted(report.incidents, key=lambda one: not one.is_open)
     lines += [_tell_incident(one, report) for one in there[:MOST_INCIDENTS]]
     if len(there) > MOST_INCIDENTS:
         lines.append([f"{count(len(there) - MOST_INCIDENTS, 'more incident')}."])
@@ -138,10 +138,10 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     """What it is, unless the verdict says that already."""
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
-    said = say_within(one) if one.is_open_at(report.until) else say_past(one)
+    said = say_within(one) if one.is_open else say_past(one)
     said = "" if one is _find_leader(report) else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]
-    if one.is_open_at(report.until):
+    if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"
         line += [" since ", when(one.since, until)]
     else:

@@ -171,8 +171,9 @@ class Incident:
             self.worst,
         )
 
-    def is_open_at(self, at: datetime) -> bool:
-        return self.resolved_at is None or self.resolved_at > at
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_at is None
 
     @property
     def is_merged(self) -> bool:

@@ -21,7 +21,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
     where += safe_reach(report.limited_to_queues)
     span = format_age(report.until - report.since)
     there, until = report.incidents, report.until
-    now = [one for one in there if one.is_open_at(until)]
+    now = [one for one in there if one.is_open]
     for incident in now:
         page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
     level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
