@@ -183,7 +183,8 @@ async def test_a_grant_on_some_queues_reaches_those_and_no_others(pool, conn, jo
             assert answer.ephemeral, words
             assert answer.text.startswith("⛔ You may not"), words
             assert "connection refused" not in answer.text, words
-        assert (await see(OPERATOR, "retry --all")).text.startswith("Retry 1 failed job of email?")
+        asked = (await see(OPERATOR, "retry --all")).text
+        assert asked.startswith("Retry 1 failed job of email in the queues you reach (email*)?")
         # Only some of what was named lies within the grant: nothing of it is offered.
         mixed = await see(OPERATOR, "cancel {waiting},{stuck}")
         assert f"{jobs['stuck']}" in mixed.text
