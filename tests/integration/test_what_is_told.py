@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.support.fleet import Fleet
 from tests.support.history import days, hours
 
 from chatbot.messages.result import render_result
@@ -16,8 +17,11 @@ from jobs_maint.actions import (
     GetJob,
     Grant,
     JobFilter,
+    Limits,
     ListErrors,
     ListFailed,
+    ListIncidents,
+    ListStuck,
     ListWorkers,
     PreviewBulk,
     PreviewPurge,
@@ -25,7 +29,9 @@ from jobs_maint.actions import (
     Role,
     ShowAudit,
     ShowDigest,
+    ShowStats,
     StopRun,
+    WatchIncidents,
 )
 from jobs_maint.audit import Run
 from jobs_maint.errors import NotPermitted
@@ -141,6 +147,22 @@ async def test_a_filter_in_reach_in_part_is_answered_for_that_part_and_is_not_gr
         report = await ask(pool, action, EMAIL_ADMIN)
         assert report.limited_to_queues is None
         assert render_result(report, "/jobs", by="U2").text.startswith("🟢 ")
+
+
+@pytest.mark.parametrize("action", [ShowStats(), ListStuck(), ListIncidents(), ListWorkers()])
+async def test_a_list_of_some_queues_says_so_in_its_first_line(pool, make_job, conn, action):
+    for queue in ("email", "webhook"):
+        await make_job(queue=queue, status="succeeded")
+    fleet = Fleet(pool, conn, make_job)
+    await fleet.start_worker()
+    await perform(pool, Actor.task("chatbot"), WatchIncidents("one", Limits()))
+    for actor, reach in ((EMAIL_VIEWER, True), (ANA, False)):
+        report = await ask(pool, action, actor)
+        said = "in the queues you reach (email*)"
+        message = render_result(report, "/jobs", by="U1").text.splitlines()[0]
+        assert (said in message) is reach, message
+        shell = " ".join(render_text(report).splitlines()[:2])
+        assert (said in shell) is reach, shell
 
 
 async def test_workers_out_of_reach_and_their_queues_are_not_told(pool, conn):

@@ -33,6 +33,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents
 from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport
+from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
@@ -76,13 +77,14 @@ def _count_left(left: int) -> Part:
 
 
 def _headline(report: IncidentsReport) -> Line:
+    reach = say_reach(report.limited_to_queues)
     if report.open:
-        return ["🔴 ", bold(f"{count(len(report.open), 'incident')} now.")]
+        return ["🔴 ", bold(f"{count(len(report.open), 'incident')} now{reach}.")]
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
     if report.paused:
-        return ["🟡 ", bold("No incident now, and a planned pause is on.")]
-    return ["🟢 ", bold("No incident now.")]
+        return ["🟡 ", bold(f"No incident now{reach}, and a planned pause is on.")]
+    return ["🟡 " if report.hidden_incidents else "🟢 ", bold(f"No incident now{reach}.")]
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:

@@ -21,6 +21,7 @@ from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import StuckJob, StuckReport, say_idle
+from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_stuck"]
 
@@ -58,6 +59,7 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
 
 
 def _headline(report: StuckReport) -> list[Line]:
+    reach = say_reach(report.limited_to_queues)
     stuck, long = len(report.stuck), len(report.long_running)
     runs = f"{count(long, 'job is', 'jobs are')} running long"
     if not stuck:
@@ -65,12 +67,12 @@ def _headline(report: StuckReport) -> list[Line]:
             return _tell_silence(report, f" {runs}." if long else "")
         if not long:
             return [
-                ["🟢 ", bold("Every running job has a live worker.")],
+                ["🟢 ", bold(f"Every running job{reach} has a live worker.")],
                 ["None is running long."],
             ]
-        return [["🟡 ", bold(f"{runs}.")], ["Every running job has a live worker."]]
+        return [["🟡 ", bold(f"{runs}{reach}.")], ["Every running job has a live worker."]]
     has = "has" if stuck == 1 else "have"
-    lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')} {has} no live worker.")]]
+    lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')}{reach} {has} no live worker.")]]
     when_then = _tell_next(report)
     if report.silent:
         when_then += f" {_say_silent(report.silent, 'more job')}."

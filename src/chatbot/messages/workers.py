@@ -20,6 +20,7 @@ from chatbot.messages.words import count, cut, name_queue, number, short_task
 from jobs_maint.actions import ListStuck, ListWorkers
 from jobs_maint.durations import format_age
 from jobs_maint.models import StuckJob, WorkersReport, WorkerView
+from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_workers"]
 
@@ -50,7 +51,10 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     if silent or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
-    parts = [paragraph(*_headline(workers, silent, len(running))), _notes(report)]
+    parts = [
+        paragraph(*_headline(workers, silent, len(running), say_reach(report.limited_to_queues))),
+        _notes(report),
+    ]
     if running and there.start == 0:
         lines = [_running(job, worker) for job, worker in running[:MOST_RUNNING]]
         if len(running) > MOST_RUNNING:
@@ -69,7 +73,9 @@ def _longest(worker: WorkerView) -> float:
     return max((job.running_seconds or 0.0 for job in worker.jobs), default=0.0)
 
 
-def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int) -> list[Line]:
+def _headline(
+    workers: list[WorkerView], silent: list[WorkerView], running: int, reach: str
+) -> list[Line]:
     live = len(workers) - len(silent)
     runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
     if not live:
@@ -86,7 +92,7 @@ def _headline(workers: list[WorkerView], silent: list[WorkerView], running: int)
         which = "It was" if len(late) == 1 else "The first was"
         what = bold(f"{some} missed a beat and may be dead.")
         return [["🟡 ", what], [f"{which} seen {ago}. {runs}."]]
-    which = f"{count(live, 'worker is', 'workers are')} live, none is silent."
+    which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
 
 

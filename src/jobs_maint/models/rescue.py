@@ -59,6 +59,8 @@ class StuckReport(Report):
     """Their worker missed a beat and may be dead; it counts as live until it missed three."""
     rescue_idle: RescueIdle | None = None
     """Why the rescue does not act by itself."""
+    limited_to_queues: tuple[str, ...] | None = None
+    """The queues (globs) in reach, where they are less than what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class WorkersReport(Report):
     workers: tuple[WorkerView, ...]
     hidden_workers: int = 0
     """Those that listen to no queue within the actor's reach."""
+    limited_to_queues: tuple[str, ...] | None = None
+    """The queues (globs) in reach, where they are less than what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class StatsReport(Report):
     maintenance: tuple[MaintenanceRun, ...]
     hidden_queues: int = 0
     """Queues left out because the actor's grants do not reach them."""
+    limited_to_queues: tuple[str, ...] | None = None
+    """The queues (globs) in reach, where they are less than what was asked for."""
     queue: str | None = None
     """The queue asked for, when one was."""
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

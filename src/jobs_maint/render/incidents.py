@@ -15,6 +15,7 @@ from jobs_maint.models import (
     IncidentsReport,
 )
 from jobs_maint.render.conditions import is_muted, list_parts, say_condition, say_past, say_reason
+from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -27,15 +28,19 @@ WATCH_LATE = 120.0
 
 
 def _headline(report: IncidentsReport, page: Page) -> None:
+    reach = safe_reach(report.limited_to_queues)
     if report.open:
         is_open = "is" if len(report.open) == 1 else "are"
-        page.line(f"{count_noun(len(report.open), 'incident')} {is_open} open.", "bold red")
+        page.line(f"{count_noun(len(report.open), 'incident')} {is_open} open{reach}.", "bold red")
     elif report.watched_at is None:
         page.line("No bot has watched this database yet, so nothing is known.", "bold yellow")
     elif report.paused:
-        page.line("No incident is open, and a planned pause is on.", "bold yellow")
+        page.line(f"No incident is open{reach}, and a planned pause is on.", "bold yellow")
     else:
-        page.line("No incident is open.", "bold green")
+        page.line(
+            f"No incident is open{reach}.",
+            "bold yellow" if report.hidden_incidents else "bold green",
+        )
 
 
 def render_incidents(report: IncidentsReport, page: Page) -> None:

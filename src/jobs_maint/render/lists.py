@@ -16,6 +16,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render.audited import list_counts, tell_outcome
+from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.page import (
     Column,
     Page,
@@ -35,10 +36,11 @@ MOST_JOBS = 50
 
 
 def render_stuck(report: StuckReport, page: Page) -> None:
+    reach = safe_reach(report.limited_to_queues)
     if report.stuck:
         has = "has" if len(report.stuck) == 1 else "have"
         jobs = count_noun(len(report.stuck), "running job")
-        page.line(f"{jobs} {has} no live worker.", "bold red")
+        page.line(f"{jobs}{reach} {has} no live worker.", "bold red")
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
@@ -46,7 +48,7 @@ def render_stuck(report: StuckReport, page: Page) -> None:
             page.line(say_idle(report.rescue_idle), "bold yellow")
         page.line("jobs-maint rescue acts at once on those that are due, rescue ID on any.")
     elif not report.silent:
-        page.line("Every running job has a live worker.", "bold green")
+        page.line(f"Every running job{reach} has a live worker.", "bold green")
     if report.silent:
         _silent(report, page)
     if report.long_running:
@@ -124,6 +126,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     line = f"{live} of {count_noun(len(workers), 'worker')} live" if silent else (
         f"{count_noun(live, 'worker')} live"
     )  # fmt: skip
+    line += safe_reach(report.limited_to_queues)
     late = sum(worker.late for worker in workers)
     if late:
         which = "but it" if len(workers) == 1 else f"{late:,} of them"

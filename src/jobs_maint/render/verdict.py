@@ -15,6 +15,7 @@ from jobs_maint.models import (
     WorkerCounts,
     say_settled,
 )
+from jobs_maint.render.coverage import say_reach
 from jobs_maint.render.levels import Level, judge_failures
 from jobs_maint.render.remembered import say_quiet
 from jobs_maint.verbs import find_state
@@ -90,9 +91,12 @@ def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
 
 def build_verdict(report: StatsReport) -> Verdict:
     """What a person on call must know first. Levels: `docs/reference/commands.md`."""
+    reach = say_reach(report.limited_to_queues)
     if not report.queues:
         where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
-        return Verdict(_worker_level(report), f"No job is {where}.", _workers(report.workers))
+        return Verdict(
+            _worker_level(report), f"No job is {where}{reach}.", _workers(report.workers)
+        )
     behind = [queue for queue in sort_queues(report.queues) if _behind(queue)]
     failed = _count_failed(report)
     done = sum(queue.done_last_hour for queue in report.queues)
@@ -110,9 +114,10 @@ def build_verdict(report: StatsReport) -> Verdict:
         level = _worker_level(report)
     if unserved or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
         level = "red"
+    headline = _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else "")
     return Verdict(
         level,
-        _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else ""),
+        f"{headline[:-1]},{reach}." if reach else headline,
         _second_line(report, behind, bad_maintenance),
     )
 

@@ -51,7 +51,9 @@ async def list_stuck_jobs(
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
     hidden = len(rows) - len(visible)
-    return StuckReport(as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), idle)
+    return StuckReport(
+        as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), idle, scope.globs
+    )
 
 
 def _is_late(row: dict[str, Any]) -> bool:
@@ -103,7 +105,7 @@ async def list_workers(
         for row in visible
     ]
     as_of = await get_time(conn)
-    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible))
+    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible), scope.globs)
 
 
 def _is_visible(

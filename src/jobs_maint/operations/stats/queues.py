@@ -73,6 +73,7 @@ async def get_stats(
         workers=WorkerCounts(workers["live"], workers["silent"]),
         maintenance=tuple(MaintenanceRun(**row) for row in runs),
         hidden_queues=len(found) - len(visible),
+        limited_to_queues=scope.globs if queue is None else None,
         queue=queue,
         estimated={
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
