@@ -46,7 +46,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
     IncidentKind.NO_WORKER: Kind(
         "no worker is alive",
         "Workers are back",
-        "Start a worker. The jobs wait until then; none is lost.",
+        "Start a worker. Jobs wait until then; none is lost.",
     ),
     IncidentKind.QUEUE_BEHIND: Kind(
         "{0} is behind",
@@ -93,7 +93,7 @@ _KINDS: Mapping[IncidentKind, Kind] = {
 _OF_A_QUEUE = Kind(
     "no worker listens to {0}",
     "A worker listens to {0} again",
-    "Start a worker that listens to {0}. The jobs wait until then; none is lost.",
+    "Start a worker that listens to {0}. Jobs wait until then; none is lost.",
 )
 _URGENCY = {
     "purge": "This can wait until the morning: old jobs only stay longer.",
