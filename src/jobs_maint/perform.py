@@ -12,7 +12,15 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from jobs_maint import audit, upstream
-from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql, permit
+from jobs_maint.actions import (
+    Action,
+    Actor,
+    ApplySchema,
+    QueueScope,
+    Role,
+    ShowSchemaSql,
+    permit,
+)
 from jobs_maint.call import Call, Handlers, Watch, describe_error
 from jobs_maint.database import (
     Pool,
@@ -105,8 +113,8 @@ async def perform(
         except Exception as exc:
             told = await _explain(pool, exc)
             if isinstance(exc, NotPermitted) and pool is not None and actor.grants:
-                # Whoever holds no role at all learns nothing of where a job is.
-                exc.queues = exc.queues or await find_asked_queues(pool, action)
+                seen = actor.scope(Role.VIEWER) or QueueScope(())
+                exc.queues = exc.queues or await find_asked_queues(pool, action, seen)
             if standby.lag_seconds is not None and isinstance(exc, JobNotFound | InvalidRequest):
                 exc.args = (f"{str(exc).rstrip('.')}. {say_standby(standby.lag_seconds)}",)
             if call is None or not call.audited:

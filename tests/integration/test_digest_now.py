@@ -193,10 +193,10 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
             " date_trunc('day', now()) - %(ended)s::float8 * interval '1 hour' AS ended) AS at",
             {"queue": queue, "began": began, "ended": ended},
         )
-    report = await ask(pool, ShowDigest(since=timedelta(hours=48)))
+    report = await ask(pool, ShowDigest(since=timedelta(hours=60)))
     assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
     mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
-    page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=48)), mail))
+    page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=60)), mail))
     day = report.until.date() - timedelta(days=1)
     over, now = [one.name for one in report.incidents if one.subject == "email"]
     span = f"{day} 19:00 to {day} 20:00 UTC"

@@ -12,6 +12,7 @@ from jobs_maint.actions import (
     MuteGroup,
     MuteIncident,
     PreviewBulk,
+    QueueScope,
     TakeGroup,
     TakeIncident,
     plain_name,
@@ -24,8 +25,11 @@ from jobs_maint.sql import load_queries
 __all__ = ["find_asked_queues"]
 
 
-async def find_asked_queues(pool: Pool, action: Action[Any]) -> tuple[str, ...]:
-    """Names, or globs that a grant must cover; empty where that is not known. Raises nothing."""
+async def find_asked_queues(pool: Pool, action: Action[Any], seen: QueueScope) -> tuple[str, ...]:
+    """Names, or globs that a grant must cover; empty where that is not known. Raises nothing.
+
+    `seen`: what the asker may look at. Of jobs and groups elsewhere nobody is told where they are.
+    """
     if isinstance(action, PreviewBulk) and (glob := action.filter.queue) is not None:
         return (plain_name(glob) or glob,)
     queue = getattr(action, "queue", None)
@@ -33,9 +37,10 @@ async def find_asked_queues(pool: Pool, action: Action[Any]) -> tuple[str, ...]:
         return (queue,)
     try:
         async with pool.connection() as conn, transaction(conn):
-            return await _look(conn, action)
+            found = await _look(conn, action)
     except psycopg.Error:  # the refusal is what counts
         return ()
+    return found if all(map(seen.includes, found)) else ()
 
 
 async def _look(conn: Conn, action: Action[Any]) -> tuple[str, ...]:
