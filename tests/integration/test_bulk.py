@@ -192,10 +192,14 @@ async def test_cancel_asks_a_running_job_to_abort_and_refuses_a_finished_one(poo
     assert [item.code for item in again.items] == ["abort_requested_before"]
     asked = await conn.execute("SELECT id FROM procrastinate_jobs WHERE abort_requested")
     assert await asked.fetchall() == [(running,)]
+    nobody = f"No live worker reports job {running}, so nobody stops it: the rescue marks it as"
+    for told in (report, again):
+        assert [warning.startswith(nobody) for warning in told.warnings] == [True]
     # As a set, too: neither is told as done in the audit.
     more = [await make_job(queue="email", status=s) for s in ("todo", "todo", "doing")]
     both = await preview(pool, BulkVerb.CANCEL, queue="email", statuses=BulkVerb.CANCEL.statuses)
-    assert (await confirm(pool, both)).done == len(more)
+    done = await confirm(pool, both)
+    assert (done.done, len(done.warnings)) == (len(more), 1)
     entries = (await ask(pool, ShowAudit())).entries
     assert [one.counts for one in entries if one.outcome != "previewed"] == [
         {"done": 2, "abort_requested": 1}, {"skipped": 1},

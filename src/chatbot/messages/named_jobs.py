@@ -74,13 +74,15 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     if item.outcome is not ItemOutcome.DONE:
         head = bold(f"Job {item.job_id} was not {find_verb(verb).done}:")
         dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
-        return pack([paragraph([dot, head, f" {_reason(item)}."]), buttons(details)])
+        warned: list[Line] = [[one_line(warning, 400)] for warning in report.warnings]
+        return pack([paragraph([dot, head, f" {_reason(item)}."], *warned), buttons(details)])
     if verb == "rescue":
         return _render_rescued(item, by, details)
     if running:
         head = bold(f"Job {item.job_id} is running; its worker was asked to abort it")
         lines: list[Line] = [["🟡 ", head, " by ", name_actor(by), "."]]
-        lines.append([f"{_what(item)} continues until its task notices."])
+        warned = [[one_line(warning, 400)] for warning in report.warnings]
+        lines += warned or [[f"{_what(item)} continues until its task notices."]]
         return pack([paragraph(*lines), buttons(details)])
     lines = [
         ["✅ ", bold(f"Job {item.job_id} {find_verb(verb).done}"), " by ", name_actor(by), "."]

@@ -19,7 +19,7 @@ from jobs_maint.database import Conn, transaction, undone_transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
-from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.operations.purge.batches import Retention
 from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
@@ -133,6 +133,8 @@ async def _run_bulk(
     report = _complete(report, taken["params"])
     if report.verb == "retry" and report.done:
         report = await _look_around(call, report, taken, scope)
+    if any(group.code == "abort_requested" for group in report.became):
+        report = await _look_for_workers(call, report, job_ids)
     whole = report.done == report.requested
     outcome = "done" if whole else "partly" if report.done else "refused"
     await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
@@ -164,6 +166,17 @@ async def _look_around(
         async with call.pool.connection() as conn, transaction(conn):
             warnings = await find_unserved(conn, report.queues, report.done)
     return replace(report, newer=newer, warnings=warnings)
+
+
+async def _look_for_workers(
+    call: Call[Any], report: BulkReport, job_ids: Sequence[int]
+) -> BulkReport:
+    """Add whether nobody may be there to abort what was asked to."""
+    warnings: tuple[str, ...] = ()
+    with contextlib.suppress(psycopg.Error):  # the act is done
+        async with call.pool.connection() as conn, transaction(conn):
+            warnings = await find_unheard(conn, job_ids)
+    return replace(report, warnings=warnings)
 
 
 HANDLERS: Handlers = {ConfirmSelection: confirm_selection}

@@ -25,6 +25,11 @@ ON CONFLICT (job_id) DO UPDATE
     SET worker_id = coalesce(jobs_maint_suspects.worker_id, excluded.worker_id),
         had_recorder = jobs_maint_suspects.had_recorder OR excluded.had_recorder;
 
+-- name: count_unreported (ids)
+-- Running jobs among these that nobody can be said to run.
+SELECT count(*) AS jobs, min(j.id) AS first_id FROM {{running_jobs}}
+WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}};
+
 -- name: lock_due (stalled_after, stalled_after_unknown, limit)
 -- Suspects for long enough, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.

@@ -14,7 +14,9 @@ from jobs_maint.operations.bad_rows import change_rows, refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.sql import load_queries
 
-__all__ = ["cancel_jobs", "discard_jobs"]
+__all__ = ["ASKED_TO_ABORT", "cancel_jobs", "discard_jobs"]
+
+ASKED_TO_ABORT = ("abort_requested", "abort_requested_before")
 
 
 async def cancel_jobs(

@@ -15,7 +15,7 @@ from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import ActReport, Aftermath, ItemResult, JobDetails
 from jobs_maint.operations.jobs import cancel, retry, status
-from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.sql import load_queries
 
 __all__ = ["HANDLERS"]
@@ -72,6 +72,8 @@ async def _change(
         items = await operation(conn, call.action.job_ids, scope=call.scope)
         report = ActReport(items, time.monotonic() - begun, call.action.word)
         await record_items(conn, call, items, report.elapsed_seconds)
+        asked = [item.job_id for item in items if item.code in cancel.ASKED_TO_ABORT]
+        report = replace(report, warnings=await find_unheard(conn, asked))
     emit("jobs_maint.jobs_changed", verb=call.action.word, **_describe(call, report))
     return report
 

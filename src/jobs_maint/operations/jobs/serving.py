@@ -1,15 +1,16 @@
-"""Whether a living worker would run jobs of these queues."""
+"""Whether a living worker would run jobs of these queues, or runs these jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import psycopg
 
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_unserved", "say_unserved"]
+__all__ = ["find_unheard", "find_unserved", "say_unserved"]
 
 
 async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tuple[str, ...]:
@@ -19,16 +20,40 @@ async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tupl
     """
     if not count:
         return ()
-    try:
-        async with conn.transaction():
-            fleet = await fetch_one(conn, load_queries("workers")["get_listeners"], {})
-    except psycopg.Error:
-        if conn.closed:
-            raise
+    fleet = await _look(conn, load_queries("workers")["get_listeners"], {})
+    if fleet is None:
         return ()
     listened = None if fleet["to_all"] else set(fleet["queues"])
     said = say_unserved(queues, count, live=fleet["live"], listened=listened)
     return (said,) if said else ()
+
+
+async def find_unheard(conn: Conn, job_ids: Collection[int]) -> tuple[str, ...]:
+    """A sentence where some of these running jobs have no worker that could abort them."""
+    if not job_ids:
+        return ()
+    found = await _look(conn, load_queries("stalled")["count_unreported"], {"ids": list(job_ids)})
+    if found is None or not found["jobs"]:
+        return ()
+    jobs, first = found["jobs"], found["first_id"]
+    which = f"job {first}" if jobs == 1 else f"{jobs:,} of them, such as job {first}"
+    what = "it" if jobs == 1 else "them"
+    said = (
+        f"No live worker reports {which}, so nobody stops {what}: the rescue marks {what} as "
+        "aborted when it is due; `stuck` says when."
+    )
+    return (said,)
+
+
+async def _look(conn: Conn, query: str, params: dict[str, Any]) -> dict[str, Any] | None:
+    """The row, or None where that cannot be looked at; the transaction goes on in any case."""
+    try:
+        async with conn.transaction():
+            return await fetch_one(conn, query, params)
+    except psycopg.Error:
+        if conn.closed:
+            raise
+        return None
 
 
 def say_unserved(
