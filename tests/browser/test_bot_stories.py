@@ -35,7 +35,7 @@ async def test_an_operator_retries_what_failed_and_others_look_on_but_may_not(st
     await type_command(otto, "/jobs errors")
     await button(last(otto), "Preview retry of 3").click()
     for tab in (otto, vera):
-        await expect(last(tab)).to_contain_text("Retry 3 jobs of webhook?")
+        await expect(last(tab)).to_contain_text("Retry 3 failed jobs of webhook?")
     await expect(otto.locator(".used").last).to_have_text("otto used /jobs errors")
 
     await button(last(vera), "Retry 3 jobs").click()
@@ -44,7 +44,7 @@ async def test_an_operator_retries_what_failed_and_others_look_on_but_may_not(st
     # The same tab becomes somebody who may even less.
     await vera.get_by_label("Act as").select_option("gus · no role")
     await expect(vera.get_by_label("Act as")).to_have_value(GUEST)
-    await expect(last(vera)).to_contain_text("Retry 3 jobs of webhook?")
+    await expect(last(vera)).to_contain_text("Retry 3 failed jobs of webhook?")
     await type_command(vera, "/jobs stats")
     await expect(last(vera)).to_contain_text("Only visible to you")
 

@@ -198,7 +198,7 @@ async def test_a_group_that_fails_still_has_not_stopped(pool, conn, fleet, make_
     assert [kind for kind, _ in await now_open(pool, replace(limits, group=2))] == ["group"]
     watched = Limits().kinds - {IncidentKind.GROUP}
     assert await end(pool, replace(limits, group=2, kinds=watched)) == (
-        "🟡 Nobody watches any more whether the error ValueError in task goes on",
+        "🟡 ValueError in task had up to 6 failures in an hour, but this is no longer watched",
         "off",
     )
     assert await now_open(pool, replace(limits, group=2)) != set()
