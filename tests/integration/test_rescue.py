@@ -136,7 +136,9 @@ async def test_a_job_its_living_worker_no_longer_runs_is_put_back(fleet, make_jo
     await fleet.pass_time(minutes(6))
     await fleet.beat(worker)
     await fleet.heartbeat(worker)
-    assert outcomes(await fleet.tick()) == {job: "put_back"}
+    report = await fleet.tick()
+    assert outcomes(report) == {job: "put_back"}
+    assert "still beats and no longer reports this job, see its log" in report.items[0].reason
 
 
 async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_it(fleet, make_job):

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from chatbot.messages.words import cut, first_lines, short_task
+from chatbot.messages.words import cut, describe_loss, first_lines, short_task
 from jobs_maint.models import ErrorGroup
 
 __all__ = ["name_errors"]
@@ -36,7 +36,7 @@ def _type(group: ErrorGroup) -> str:
     if not group.recorded:
         return "error not recorded"
     if group.exception_type is None and _LOST.match(group.message):
-        return "its worker died"
+        return describe_loss(group.message.partition("; ")[0])[0]
     return cut((group.exception_type or "").rpartition(".")[2][:200], 60)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from jobs_maint.durations import format_age
 
 __all__ = [
+    "STILL_BEATS",
     "ago",
     "count",
     "cut",
@@ -30,6 +31,9 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+STILL_BEATS = " still beats and no longer reports "
+"""What the rescue says of a worker that lives and has lost a job."""
 
 DOTS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 """Of a verdict, by its level."""
@@ -85,7 +89,8 @@ def first_lines(text: str, lines: int = 2, width: int = 110) -> str:
 def describe_loss(message: str | None) -> tuple[str, str]:
     """What the rescue stored of a lost worker → what it means, and which worker it was."""
     who, _, then = (message or "").partition("; ")
-    return f"its worker died; {then}" if then else "its worker died", who
+    what = "its worker lost it" if STILL_BEATS in who else "its worker died"
+    return f"{what}; {then}" if then else what, who
 
 
 def number(value: int) -> str:

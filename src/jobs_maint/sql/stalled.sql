@@ -34,7 +34,8 @@ WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}};
 -- Suspects for long enough, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.
 SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at, s.worker_id,
-       s.had_recorder, s.first_noticed_at, m.host, m.pid, m.beat_at, m.job_ids
+       s.had_recorder, s.first_noticed_at, m.host, m.pid, m.beat_at, m.job_ids,
+       coalesce(m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds), false) AS beats
 FROM jobs_maint_suspects s
 JOIN procrastinate_jobs j ON j.id = s.job_id
 {{due}}

@@ -241,6 +241,9 @@ def _describe_loss(row: dict[str, Any]) -> str:
         who = f"worker {row['worker_id']}" if row["worker_id"] else "its worker"
         place = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
         return f"forced by {row['forced_by']}, who said that {who}{place} no longer runs it"
+    if row["host"] and row["beats"]:  # the end of the job could not be stored, for example
+        who = f"worker {row['worker_id']} ({row['host']} pid {row['pid']})"
+        return f"{who} still beats and no longer reports this job, see its log"
     if row["host"]:
         return (
             f"worker {row['worker_id']} ({row['host']} pid {row['pid']}) "
