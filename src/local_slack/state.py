@@ -83,6 +83,7 @@ class Workspace:
 
     def change_channel(self, channel: str, **changes: Any) -> None:
         self.channels[channel] = dataclasses.replace(self.get_place(channel), **changes)
+        self.notify()
 
     def set_bot_member(self, channel: str, *, is_member: bool) -> None:
         if self.get_place(channel).is_mpim:
@@ -93,6 +94,7 @@ class Workspace:
 
     def delete_channel(self, channel: str) -> None:
         del self.channels[self.get_place(channel).id]
+        self.notify()
 
     def open_im(self, user: User) -> Channel:
         """Return the direct message between the bot and this person; create it the first time."""
@@ -100,6 +102,7 @@ class Workspace:
         if channel not in self.channels:
             members = (user.id, self.config.app.bot_user_id)
             self.channels[channel] = Channel(channel, "directmessage", members, is_im=True)
+            self.notify()
         return self.channels[channel]
 
     def set_scopes(self, scopes: Sequence[str]) -> None:

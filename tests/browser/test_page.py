@@ -418,6 +418,19 @@ async def test_a_bot_that_is_gone_a_wrong_command_and_a_thread(slack, visit):
     await expect(thread.locator(".message").last).to_contain_text("thanks")
     await expect(last(tab.locator(".messages"))).to_contain_text("2 replies")
 
+    # Messages with the bot can be written from the first visit on.
+    places = tab.get_by_role("navigation", name="Channels")
+    await places.locator(".place", has_text="jobs").click()
+    await tab.get_by_label("Message jobs").fill("hello")
+    await tab.get_by_label("Message jobs").press("Enter")
+    await expect(last(tab.locator(".messages"))).to_contain_text("hello")
+    # A channel that is archived or deleted meanwhile is seen at once as well.
+    slack.set_archived(OPS)
+    await places.get_by_role("button", name="# ops").click()
+    await expect(tab.locator(".archived")).to_be_visible()
+    slack.delete_channel(OPS)
+    await expect(places.get_by_role("button", name="# ops")).to_have_count(0)
+
 
 async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(visit):
     async def break_it(on):
@@ -501,6 +514,7 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
         await expect(guide.locator(".end")).to_have_count(0)
         panel.finish(panel.steps[1])
         await expect(guide.locator(".end")).to_have_text("Go on with README.md.")
+        await expect(guide.locator(".tag")).to_have_count(0)
 
         # A window that gets narrow shows the messages, and one that gets wide the guide as well.
         await tab.set_viewport_size({"width": 390, "height": 844})

@@ -99,7 +99,7 @@ function StepRow({ step, isOpen, place }: { step: Step; isOpen: boolean; place: 
             {step.done ? "✓" : "○"}
           </span>
           <span class="title">{step.title}</span>
-          {who && <span class="tag">as {who.name}</span>}
+          {who && !step.done && <span class="tag">as {who.name}</span>}
         </summary>
         <p>
           <Words text={step.text} place={place} user={step.user} />
