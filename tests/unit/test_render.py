@@ -266,7 +266,7 @@ def test_stats_tell_of_workers_maintenance_retries_rescues_and_hidden_queues():
     text = render_text(STATS, width=120)
     assert "Workers: 2 live, 1 silent." in text
     assert "Maintenance: purge_finished_jobs 14 min ago, 03:00:22." in text
-    assert "Retrying: 12 attempts failed in the last hour" in text
+    assert "Retried: 12 failed attempts in the last hour." in text
     assert "Rescued: 1 job put back in the last 24 hours" in text
     assert "2 queues are not shown" in text
 

@@ -65,6 +65,16 @@ def lines_of(report, **fields):
     return shown(render_digest(replace(report, **fields), "/jobs")).splitlines()
 
 
+@pytest.mark.parametrize(
+    ("retrying", "told"),
+    [(1, "1 attempt failed and was retried"), (8, "8 attempts failed and were retried")],
+)
+def test_failed_attempts_whose_retries_were_made_are_told_in_the_past(retrying, told):
+    report = samples._idle(retrying=retrying)
+    assert f"{told}." in shown(render_digest(report, "/jobs"))
+    assert told in render_text(report)
+
+
 def test_what_is_wrong_at_the_end_comes_before_the_failures_with_its_day_and_who_is_on_it():
     purge = next(one for one in KINDS if one.kind is IncidentKind.MAINTENANCE_OVERDUE)
     yesterday = replace(purge, since=samples.NOW - timedelta(hours=23))

@@ -420,7 +420,7 @@ def test_a_preview_is_offered_again_only_when_its_time_was_over():
 def test_nothing_stays_green_that_failed_again(found, says, labels):
     after = Aftermath(NOW, **found)
     message = bulk(replace(RETRY, skips=(), requested=35), after=after)
-    assert lines(message)[0] == f"{says} Requested by @U0ANA, looked at 03:24 UTC."
+    assert lines(message)[0] == f"{says} Requested by @U0ANA, as of 03:24 UTC."
     assert list(buttons(message)) == labels
     if "Preview retry of 4" in labels:
         words = buttons(message)["Preview retry of 4"]
@@ -446,7 +446,7 @@ def test_one_retried_job_says_how_it_ended(found, says, labels):
     item = ItemResult(216, ItemOutcome.DONE, "put_back", "", "webhook", "app.deliver")
     message = render_job_after(item, Aftermath(NOW, **found), by="U0ANA")
     assert lines(message)[:2] == [
-        says, "deliver in webhook, retried by @U0ANA, looked at 03:24 UTC."
+        says, "deliver in webhook, retried by @U0ANA, as of 03:24 UTC."
     ]  # fmt: skip
     assert list(buttons(message)) == labels
 

@@ -74,7 +74,7 @@ def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
     what = "Retried by "
     if item.task and item.queue:
         what = f"{short_task(item.task)} in {name_queue(item.queue)}, retried by "
-    line: Line = [what, name_actor(by), ", looked at ", when(after.as_of, after.as_of), "."]
+    line: Line = [what, name_actor(by), ", as of ", when(after.as_of, after.as_of), "."]
     again = []
     if after.failed:
         words = RetryJobs((item.job_id,), statuses=("failed",)).words()

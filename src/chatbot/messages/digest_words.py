@@ -117,7 +117,8 @@ def _say_counts(report: DigestReport) -> str:
     elif report.failed or report.retrying:
         parts.append("No job succeeded.")
     if report.retrying:
-        parts.append(f"{count(report.retrying, 'attempt')} failed and were retried.")
+        were = "was" if report.retrying == 1 else "were"
+        parts.append(f"{count(report.retrying, 'attempt')} failed and {were} retried.")
     if not report.failed and _find_leader(report) is None and report.workers is not None:
         parts.append(_say_life(report))
     return " ".join(parts)

@@ -160,9 +160,9 @@ def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) 
     dot = judge_aftermath(after)
     if dot.startswith("✅") and (report.failures or report.stopped):
         dot = "🟡 "
-    looked = when(after.as_of, after.as_of)
+    as_of = when(after.as_of, after.as_of)
     what = f"{what}: {tell_aftermath(after)}."
-    return [dot, bold(what), " Requested by ", name_actor(by), ", looked at ", looked, "."]
+    return [dot, bold(what), " Requested by ", name_actor(by), ", as of ", as_of, "."]
 
 
 def _in_queue(report: BulkReport, what: str) -> str:

@@ -68,7 +68,8 @@ def _ends(report: DigestReport) -> str:
         is_live = "worker is" if live == 1 else "workers are"
         parts.append(f"{live:,} {is_live} alive" if live else "no worker is alive")
     if report.retrying:
-        parts.append(f"{count_noun(report.retrying, 'attempt')} failed and will be retried")
+        were = "was" if report.retrying == 1 else "were"
+        parts.append(f"{count_noun(report.retrying, 'attempt')} failed and {were} retried")
     if report.put_back:
         parts.append(f"{count_noun(report.put_back, 'job')} put back after their worker died")
     if report.purged:

@@ -85,8 +85,8 @@ def _stats_tables(
 def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
     lines = []
     if retrying := sum(queue.retrying_last_hour for queue in queues):
-        attempts = count_noun(retrying, "attempt")
-        lines.append(f"Retrying: {attempts} failed in the last hour; their jobs run again.")
+        attempts = count_noun(retrying, "failed attempt")
+        lines.append(f"Retried: {attempts} in the last hour.")
     if lost := sum(queue.lost_last_day for queue in queues):
         jobs = count_noun(lost, "job")
         lines.append(f"Rescued: {jobs} put back in the last 24 hours after their worker died.")
