@@ -64,6 +64,16 @@ def group(count=37, before=0, trend="new", task="send", kind="x.Timeout", text="
             "Up from 4 the hour before. It began at 11:29 UTC.",
         ),
         (
+            errors(group(4), group(3, text="other", job=8)),
+            "🔴 7 failures in the last hour, 4 of them for one of 2 new reasons.",
+            "None the hour before. The largest began at 11:29 UTC.",
+        ),
+        (
+            errors(*(group(2, task=f"t{i}") for i in range(5))),
+            "🔴 10 failures in the last hour, for 5 new reasons.",
+            "None the hour before. The largest began at 11:29 UTC.",
+        ),
+        (
             errors(group(3, 5, "steady"), before=5),
             "🟡 3 failures in the last hour, all for one reason.",
             "Down from 5 the hour before.",

@@ -35,15 +35,17 @@ def tell_errors(
     level = _calm(report) if level == "green" else level
     verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
+    all_new = not report.groups_not_shown and all(one.state == "new" for one in known)
     groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
     if not groups:
         verdict += ", without a recorded error"
     elif groups == 1 and not unknown:
         verdict += f", {'all ' * (report.failed > 1)}for one {kind}"
     elif 2 * largest.count >= report.failed:
-        verdict += f", {largest.count:,} of them for one {kind}"
+        which = f"of {groups} new reasons" if all_new and groups > 1 else kind
+        verdict += f", {largest.count:,} of them for one {which}"
     else:
-        verdict += f", for {count(groups, 'reason')}"
+        verdict += f", for {count(groups, 'new reason' if all_new else 'reason')}"
     if groups and unknown:
         verdict += f"; {unknown:,} without a recorded error"
     lines: list[Line] = [[f"{DOTS[level]} ", bold(f"{verdict}.")]]

@@ -19,9 +19,9 @@ __all__ = ["HANDLERS"]
 
 
 async def show_stats(call: Call[ShowStats]) -> StatsReport:
+    """What failed a moment ago is counted first, so that errors are new here as in `errors`."""
     queue = call.action.queue
-    if call.action.errors:
-        await remember_groups(call.pool, passes=1)
+    await remember_groups(call.pool, passes=1)
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(
