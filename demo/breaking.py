@@ -159,14 +159,12 @@ class Breaking:
         )
         await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         effect = (
-            "no worker runs, so they wait"
-            if self._paused
-            else "the workers are busy with them, and other queues fall behind"
+            "no worker runs, so they wait" if self._paused else "the workers are busy with them"
         )
         self.panel.tell(
-            f"{MAILS:,} mails are in `newsletter` now: {effect}, as `/jobs stats` shows. ada, an"
-            " admin, may cancel them: `/jobs cancel --all newsletter`. It takes long enough to"
-            " press *Stop*.",
+            f"{MAILS:,} mails are in `newsletter` now: {effect}. `/jobs stats` shows how many wait,"
+            " and how long the oldest of each queue has waited. ada, an admin, may cancel them:"
+            " `/jobs cancel --all newsletter`. It takes long enough to press *Stop*.",
             user=ADA,
         )
         self._do_later(self._watch_flood())

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -108,6 +108,15 @@ def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
         ("Preview retry of 37",
          'retry --all email --task team.tasks.send --error "x.Timeout: late" --since 1h'),
     ]  # fmt: skip
+
+
+def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
+    more = replace(group(1), name="E-4f2a", failed_now=3, retriable=3, job_ids=(9, 8, 7))
+    message = render_errors(errors(more, until=NOW - timedelta(hours=1)))
+    assert [label for label, _ in clicks(message)][:2] == [
+        "Show 3 failed jobs", "Preview retry of 3",
+    ]  # fmt: skip
+    assert "job `7` · 3 failed now" in "\n".join(lines(message))
 
 
 def test_a_group_of_one_failure_is_that_job():

@@ -122,7 +122,7 @@ def render_group(
     if group.sample_job_id is not None:
         start = " · " if facts else ""
         facts += [f"{start}{'e.g. ' * (group.count > 1)}job ", code(str(group.sample_job_id))]
-    if group.failed_now is not None and group.failed_now < group.count:
+    if group.failed_now is not None and group.failed_now != group.count:
         facts.append(f"{' · ' if facts else ''}{_settled(group, group.failed_now)}")
     parts = [divider(), paragraph(line, pre=describe_error(group))]
     if known := tell_memory(group, report.as_of):
@@ -139,6 +139,8 @@ def render_group(
 def _settled(group: ErrorGroup, failed_now: int) -> str:
     """What became of the jobs: of one that is gone nobody knows whether it was retried before."""
     others = group.count - failed_now - group.deleted
+    if failed_now > group.count:  # some failed after the span
+        return f"{failed_now:,} failed now"
     if not failed_now and not group.deleted:
         return "retried or cancelled since"
     if not failed_now and others <= 0:
