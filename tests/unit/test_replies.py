@@ -247,9 +247,8 @@ def test_a_group_too_large_for_its_ids_is_found_by_its_task_and_error():
           "text": "worker 3 last beat at 11:00; it was already put back 3 times"},
          "its worker died; it was already put back 3 times (worker 3 last beat at 11:00)"),
         ({"kind": "worker_lost", "exception_type": None,
-          "text": "worker 3 (a) still beats and no longer reports this job; it was put back"},
-         "its worker lost it; it was put back"
-         + " (worker 3 (a) still beats and no longer reports this job)"),
+          "text": "worker 3 (a) still beats and no longer reports this job; put back"},
+         "its worker lost it; put back (worker 3 (a) still beats and no longer reports this job)"),
     ],
 )  # fmt: skip
 def test_a_failure_always_has_a_reason_to_show(fields, text):
