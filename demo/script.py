@@ -137,7 +137,7 @@ async def jobs_fail(scene: Play) -> None:
         holds=rows and all(str(job) in text and error in text for job, error in rows),
     )
     print("\n── /jobs errors groups them by reason")
-    text = await scene.answer(VIC, "/jobs errors", "for 4 reasons")
+    text = await scene.answer(VIC, "/jobs errors", "for 4 new reasons")
     groups = ("3 × deliver_webhook", "2 × send_email", "1 × build_report", "1 × import_prices")
     scene.check("each group is counted", holds=all(group in text for group in groups))
 
