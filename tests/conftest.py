@@ -26,8 +26,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until all tests are collected: see pytest_collection_finish
 
 LONG = (
-    "test_digest_windows.py", "test_demo.py", "test_tutorial.py",
-    "test_runbook.py", "test_workers.py", "test_faults.py",
+    "test_digest_windows.py", "test_bot_stories.py", "test_page.py",
+    "test_runbook.py", "test_workers.py", "test_demo.py",
     "test_plans.py",
 )  # fmt: skip
 OURS = ("JOB_QUEUE_", "JOBS_", "CHATBOT_", "SLACK_", "PG")

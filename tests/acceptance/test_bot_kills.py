@@ -31,6 +31,8 @@ from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
 from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, build_sample_config
 
+pytestmark = pytest.mark.environments
+
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_APP_TOKEN": "xapp-local"}
 
 

@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from tests.support.processes import Processes
 
+pytestmark = pytest.mark.environments
+
 pytest.importorskip("django", reason="Django is not installed")
 
 ROOT = Path(__file__).parents[2]

@@ -14,6 +14,8 @@ import pytest
 from tests.support.forkserver import ROOT, SOURCES
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.environments
+
 pytest.importorskip("fastapi", reason="FastAPI is not installed")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 

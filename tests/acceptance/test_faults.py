@@ -10,6 +10,8 @@ from tests.acceptance.test_workers import Queue
 from tests.support.processes import Processes
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.environments
+
 
 @pytest.fixture
 def queue(processes, database_url):

@@ -6,7 +6,7 @@ import pytest
 from tests.support.scenes import all_scenes
 from tests.support.screenshots import shoot
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.environments]
 
 
 @pytest.mark.parametrize(("name", "width"), [("digest", 1440), ("stats-phone", 780)])

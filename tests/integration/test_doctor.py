@@ -423,7 +423,7 @@ async def test_a_key_onto_rows_that_go_with_a_job_is_found_and_one_that_lets_go_
 async def test_a_key_without_an_index_on_a_large_table_is_found(pool, conn):
     await conn.execute(
         "CREATE TABLE bills (job_id bigint REFERENCES procrastinate_jobs ON DELETE CASCADE);"
-        "INSERT INTO bills SELECT NULL FROM generate_series(1, 50000)"
+        "INSERT INTO bills SELECT NULL FROM generate_series(1, 20000)"
     )
     finding = (await look(pool))["foreign_keys"]
     assert "whole table" in finding.sentence
@@ -726,7 +726,7 @@ async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the
         assert await level(pool, "fetching") == "ok"
         await conn.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
-            " SELECT 'news', 'app.mail', '{}' FROM generate_series(1, 50000)"
+            " SELECT 'news', 'app.mail', '{}' FROM generate_series(1, 20000)"
         )
         fetching = asyncio.create_task(search.execute(fetch))
         finding = await wait_for_finding(pool, "fetching")
