@@ -56,7 +56,7 @@ tests: $(SYNCED) ## pytest without the long fault runs (PYTEST_ARGS="-k purge")
 	$(BIN)/pytest -m "not soak and not environments" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 environments: $(SYNCED) ## Demo, tutorial, containers, frameworks, other servers, servers that stop
-	$(BIN)/pytest -m environments -n 3 $(PYTEST_ARGS)
+	$(BIN)/pytest -m environments $(PYTEST_ARGS)
 
 bench: $(SYNCED) ## Measurements, as ratios (ROWS=200000)
 	@test -f benchmarks/__main__.py || { echo "make bench: there are no benchmarks yet (benchmarks/__main__.py is missing)" >&2; exit 2; }
