@@ -423,7 +423,7 @@ async def test_a_key_onto_rows_that_go_with_a_job_is_found_and_one_that_lets_go_
 async def test_a_key_without_an_index_on_a_large_table_is_found(pool, conn):
     await conn.execute(
         "CREATE TABLE bills (job_id bigint REFERENCES procrastinate_jobs ON DELETE CASCADE);"
-        "INSERT INTO bills SELECT NULL FROM generate_series(1, 20000)"
+        "INSERT INTO bills SELECT NULL FROM generate_series(1, 60000)"
     )
     finding = (await look(pool))["foreign_keys"]
     assert "whole table" in finding.sentence
