@@ -731,7 +731,8 @@ async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the
         fetching = asyncio.create_task(search.execute(fetch))
         finding = await wait_for_finding(pool, "fetching")
         assert finding.level == "error"
-        assert "statistics of the jobs table are too old" in finding.sentence
+        assert "1 worker has been searching" in finding.sentence
+        assert "old statistics of the jobs table" in finding.sentence
         for statement in re.findall("`(.+?)`", finding.fix):
             await conn.execute(statement)
         with pytest.raises(psycopg.OperationalError, match="terminating connection"):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.test_far_times import READS, do
+from tests.integration.test_far_times import READS, check_answer, do
 from tests.support.history import days
 
-from chatbot.messages.result import render_result
 from jobs_maint import actions
 from jobs_maint.actions import BulkVerb, JobFilter
-from jobs_maint.render import render_json, render_text
 
 MOST, LAST_ID = 2**31 - 1, 2**63 - 1
 
@@ -38,12 +36,7 @@ async def far_jobs(make_job, conn):
 
 async def test_every_word_answers_beside_such_jobs(pool, far_jobs):
     for action in (*READS, *map(actions.GetJob, far_jobs.values())):
-        report = await do(pool, action)
-        assert render_json(report)
-        assert render_text(report, width=120, styled=False)
-        assert render_result(report, "/jobs", by="U0ANA").blocks
-        if isinstance(action, actions.RunDoctor):
-            assert [f for f in report.findings if "not checked" in f.sentence] == []
+        await check_answer(pool, action)
 
 
 async def test_a_retry_skips_and_names_what_could_not_end_and_resets_it_when_asked(

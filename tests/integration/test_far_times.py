@@ -41,6 +41,16 @@ async def do(pool, action):
     return await perform(pool, ANA, action, settings=MaintSettings())
 
 
+async def check_answer(pool, action):
+    """It is given, as JSON, text and message; the doctor's with every check."""
+    report = await do(pool, action)
+    assert render_json(report)
+    assert render_text(report, width=120, styled=False)
+    assert render_result(report, "/jobs", by="U0ANA").blocks
+    if isinstance(action, actions.RunDoctor):
+        assert [f for f in report.findings if "not checked" in f.sentence] == []
+
+
 @pytest.fixture(params=FAR)
 async def far_jobs(request, make_job, conn):
     """One job of each status, scheduled at such a time and with such events, beside plain ones."""
@@ -79,12 +89,7 @@ async def test_such_a_time_is_loaded_shown_and_sent_back_as_it_is(pool):
 async def test_every_report_and_message_is_given_beside_such_jobs(pool, far_jobs):
     text, ids = far_jobs
     for action in READS:
-        report = await do(pool, action)
-        assert render_json(report)
-        assert render_text(report, width=120, styled=False)
-        assert render_result(report, "/jobs", by="U0ANA").blocks
-        if isinstance(action, actions.RunDoctor):
-            assert [f for f in report.findings if "not checked" in f.sentence] == []
+        await check_answer(pool, action)
     for job_id in ids.values():
         report = await do(pool, actions.GetJob(job_id))
         assert FAR[text] in render_text(report, width=120, styled=False)

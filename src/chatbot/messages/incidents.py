@@ -32,8 +32,8 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents
-from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport
-from jobs_maint.render import say_reach
+from jobs_maint.models import Incident, IncidentReport, IncidentsReport
+from jobs_maint.render import list_takers, say_reach
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
@@ -139,13 +139,10 @@ def render_taken(report: IncidentReport, by: str) -> Message:
 
 def _tell_others(report: IncidentReport, by: str) -> list[Line]:
     """Who is on errors of it that were not taken, or are not given back, with the whole."""
-    one = report.incident
-    parts = [part for part in (one.lead, *one.folded) if part.kind is IncidentKind.GROUP]
     lines: list[Line] = [
-        [name_actor(str(who)), " is still on its error ", code(part.subject), "."]
-        for part in parts
-        if (who := part.facts.get("taken_by"))
-        and (report.done == "dropped" or name_actor(str(who)) != name_actor(by))
+        [name_actor(who), " is still on its error ", code(name), "."]
+        for who, name in list_takers(report.incident)
+        if report.done == "dropped" or name_actor(who) != name_actor(by)
     ]
     return lines[:MOST_OTHERS]
 

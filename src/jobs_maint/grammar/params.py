@@ -15,12 +15,12 @@ from jobs_maint.errors import InvalidRequest
 
 __all__ = [
     "MARKS",
+    "PART",
     "GroupName",
     "JobIds",
     "Limit",
     "Moment",
     "Number",
-    "PartOf",
     "Window",
     "coverage_options",
     "flat_ids",
@@ -56,34 +56,22 @@ def _bare_id(text: str) -> str:
     return text.strip().strip(MARKS)
 
 
-class PartOf(_TextType):
-    """A part of a text; an empty one, as of a variable that is not set, would be in every text."""
+class NotEmpty(_TextType):
+    """A text that is not empty, as one is of a variable that is not set."""
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002  click's
-        if not str(value).strip():
-            option = param.opts[0] if param is not None else "it"
-            raise InvalidRequest(
-                f"{option} is empty, which would match everything; write a part of what it should "
-                "match, or leave it out"
-            )
-        return value
-
-
-class NameGlob(_TextType):
-    """A glob for a whole name; an empty one, as of a variable that is not set, fits none."""
-
-    name = "text"
+    def __init__(self, would: str, write: str) -> None:
+        self._told = f"is empty, which would match {would}; write {write}, or leave it out"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002  click's
         if not str(value).strip():
-            option = param.opts[0] if param is not None else "it"
-            raise InvalidRequest(
-                f"{option} is empty, which would match nothing; write a name, with * and ? if you "
-                "like, or leave it out"
-            )
+            raise InvalidRequest(f"{param.opts[0] if param is not None else 'it'} {self._told}")
         return value
+
+
+PART = NotEmpty("everything", "a part of what it should match")
+NAME_GLOB = NotEmpty("nothing", "a name, with * and ? if you like")
 
 
 class GroupName(_TextType):
@@ -199,7 +187,7 @@ def coverage_options() -> tuple[click.Option, ...]:
         click.Option(
             [f"--{noun}s"],
             multiple=True,
-            type=NameGlob(),
+            type=NAME_GLOB,
             callback=none,
             help=f"Only {noun}s whose whole name is like this, with * and ?; may be repeated.",
         )

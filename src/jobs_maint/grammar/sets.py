@@ -13,10 +13,10 @@ from jobs_maint.actions import Action, BulkVerb, JobFilter, quote_word
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
+    PART,
     GroupName,
     JobIds,
     Number,
-    PartOf,
     Window,
     coverage_options,
     flat_ids,
@@ -65,10 +65,10 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Option(["--queue"], help="The queue, for a name that looks like an id or an option."),
         click.Option(
             ["--task"],
-            type=PartOf(),
+            type=PART,
             help="Only tasks whose name contains this; with * or ? it must match the whole name.",
         ),
-        click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
+        click.Option(["--error"], type=PART, help="Only jobs whose error contains this."),
         click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
         click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
         click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),

@@ -22,11 +22,11 @@ from jobs_maint.grammar.groups import (
     build_take,
 )
 from jobs_maint.grammar.params import (
+    PART,
     GroupName,
     JobIds,
     Limit,
     Moment,
-    PartOf,
     Window,
     coverage_options,
     one_id,
@@ -95,10 +95,8 @@ _DECLARED = (
         "Look",
         (
             QUEUE,
-            click.Option(
-                ["--task"], type=PartOf(), help="Only jobs whose task name contains this."
-            ),
-            click.Option(["--error"], type=PartOf(), help="Only jobs whose error contains this."),
+            click.Option(["--task"], type=PART, help="Only jobs whose task name contains this."),
+            click.Option(["--error"], type=PART, help="Only jobs whose error contains this."),
             click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
             click.Option(
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
@@ -296,7 +294,7 @@ _DECLARED = (
         "Look after the bot",
         (
             click.Option(
-                ["--actor"], type=PartOf(), help="Only actors whose id or name contains this."
+                ["--actor"], type=PART, help="Only actors whose id or name contains this."
             ),
             _since(timedelta(days=7), "7d"),
             _limit(50),

@@ -131,10 +131,8 @@ async def _run_bulk(
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
-    if report.verb == "retry" and report.done:
+    if report.verb in {"retry", "cancel"} and report.done:
         report = await _look_around(call, report, taken, scope)
-    if any(group.code == "abort_requested" for group in report.became):
-        report = await _look_for_workers(call, report, job_ids)
     whole = report.done == report.requested
     outcome = "done" if whole else "partly" if report.done else "refused"
     await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
@@ -158,25 +156,21 @@ def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
 async def _look_around(
     call: Call[Any], report: BulkReport, taken: Mapping[str, Any], scope: QueueScope
 ) -> BulkReport:
-    """Add what has failed since the preview, and whether anybody runs what was put back."""
-    kept = taken["params"].get("filter")
-    newer = await count_newer(call.pool, kept, taken["job_ids"], call.rules, scope)
+    """Add whether anybody runs, or could abort, these jobs, and what has failed since."""
+    job_ids: list[int] = taken["job_ids"]
+    newer = 0
     warnings: tuple[str, ...] = ()
+    if report.verb == "retry":
+        newer = await count_newer(
+            call.pool, taken["params"].get("filter"), job_ids, call.rules, scope
+        )
     with contextlib.suppress(psycopg.Error):  # the act is done
         async with call.pool.connection() as conn, transaction(conn):
-            warnings = await find_unserved(conn, report.queues, report.done)
+            if report.verb == "retry":
+                warnings = await find_unserved(conn, report.queues, report.done)
+            elif any(group.code == "abort_requested" for group in report.became):
+                warnings = await find_unheard(conn, job_ids)
     return replace(report, newer=newer, warnings=warnings)
-
-
-async def _look_for_workers(
-    call: Call[Any], report: BulkReport, job_ids: Sequence[int]
-) -> BulkReport:
-    """Add whether nobody may be there to abort what was asked to."""
-    warnings: tuple[str, ...] = ()
-    with contextlib.suppress(psycopg.Error):  # the act is done
-        async with call.pool.connection() as conn, transaction(conn):
-            warnings = await find_unheard(conn, job_ids)
-    return replace(report, warnings=warnings)
 
 
 HANDLERS: Handlers = {ConfirmSelection: confirm_selection}

@@ -113,6 +113,13 @@ def _name_group(what: Incident | Condition) -> str:
     return f"{error} in {_name_task(what)}"
 
 
+def list_takers(one: Incident) -> list[tuple[str, str]]:
+    """Who is on which of the errors that it is about."""
+    parts = (part for part in (one.lead, *one.folded) if part.kind is IncidentKind.GROUP)
+    taken = ((part.facts.get("taken_by"), part.subject) for part in parts)
+    return [(str(by), name) for by, name in taken if by]
+
+
 def list_parts(incident: Incident) -> list[Condition]:
     """What else there is to tell: that a queue is behind is clear where no worker listens to it."""
     parts = (incident.lead, *incident.folded)

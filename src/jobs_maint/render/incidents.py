@@ -14,7 +14,14 @@ from jobs_maint.models import (
     IncidentReport,
     IncidentsReport,
 )
-from jobs_maint.render.conditions import is_muted, list_parts, say_condition, say_past, say_reason
+from jobs_maint.render.conditions import (
+    is_muted,
+    list_parts,
+    list_takers,
+    say_condition,
+    say_past,
+    say_reason,
+)
 from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
@@ -155,7 +162,7 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     if report.done == "shown":
         _show_alone(one, report.as_of, page)
         return
-    others = _list_others(one)
+    others = [(by, name) for by, name in list_takers(one) if by != one.taken_by]
     until = f" until {clock(one.muted_until, report.as_of)} UTC" if one.muted_until else ""
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
@@ -172,13 +179,6 @@ def render_incident(report: IncidentReport, page: Page) -> None:
             page.line(f"{safe_word(by)} is still on its error {name}.")
     said = say_condition(one) if one.state == "open" else f"Over: {say_past(one)}"
     page.line(f"{safe_line(said)}.", indent=2)
-
-
-def _list_others(one: Incident) -> list[tuple[str, str]]:
-    """Who is on which errors that were not taken, or are not given back, with the whole."""
-    parts = [part for part in (one.lead, *one.folded) if part.kind is IncidentKind.GROUP]
-    taken = ((str(part.facts.get("taken_by") or ""), part.subject) for part in parts)
-    return [(by, name) for by, name in taken if by and by != one.taken_by]
 
 
 PAGES: Pages = {IncidentsReport: render_incidents, IncidentReport: render_incident}

@@ -195,10 +195,9 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     if not rows:
         return ok("fetching", "No worker searches long for its next job.")
     worst = rows[0]
-    who = "1 worker has" if len(rows) == 1 else f"{len(rows)} workers have"
-    told = (
-        f"{who} been searching for the next job for {format_age(worst['seconds'])} and start none"
-    )
+    who = f"{count(len(rows), 'worker')} {'has' if len(rows) == 1 else 'have'}"
+    lasts = format_age(worst["seconds"])
+    told = f"{who} been searching for the next job for {lasts} without starting one"
     if worst["blockers"]:
         pid = worst["blockers"][0]
         return error(
@@ -209,8 +208,8 @@ async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     pids = ", ".join(str(row["pid"]) for row in rows)
     return error(
         "fetching",
-        f"{told}: the statistics of the jobs table are too old, which happens after many jobs were "
-        "deferred at once.",
+        f"{told}. Nothing blocks it, so the server probably plans it with old statistics of the "
+        "jobs table, as after many jobs were deferred at once.",
         "Run `ANALYZE procrastinate_jobs;`, then end these searches with `SELECT "
         f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
         "that end with them.",
