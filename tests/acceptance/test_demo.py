@@ -121,6 +121,12 @@ def test_the_script_holds_all_its_checks_and_leaves_nothing_behind(start_demo):
     assert "✗" not in demo.output
     assert "20 checks held" in demo.output
     assert all(len(line) <= 80 for line in demo.output.splitlines())
+    # What the README shows of it is what it says.
+    [verdict] = re.findall(
+        r"\$ jobs-maint stats .*\n(.+\n.+)\n\n", (ROOT / "README.md").read_text()
+    )
+    said = " ".join(line.strip(" │") for line in demo.output.splitlines())
+    assert " ".join(verdict.splitlines()) in said
 
 
 @pytest.mark.environments
