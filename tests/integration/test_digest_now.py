@@ -64,6 +64,25 @@ async def test_the_summary_of_the_last_day_adds_up(pool, history):
     assert (short.failed, short.succeeded) == (2, 1)
 
 
+async def test_it_names_a_job_that_is_there_and_which_maintenance_ran(
+    pool, history, conn, make_job
+):
+    ran = {"status": "succeeded", "queue": "maintenance", "finished_ago": minutes(3)}
+    await make_job(task="jobs_maint:purge_finished_jobs", **ran)
+    await make_job(task="jobs_maint:rescue_stalled_jobs", **ran)
+    shown = render_text(await ask(pool))
+    [mail] = await (await conn.execute(
+        "SELECT id FROM procrastinate_jobs WHERE status = 'failed' AND queue_name = 'email'"
+    )).fetchone()  # fmt: skip
+    assert f"A job of the first group: jobs-maint status {mail}\n" in shown
+    assert "Last purge " in shown
+    assert ", last rescue " in shown
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (mail,))
+    without = await ask(pool)
+    [there] = {one.sample_job_id for one in without.groups} - {mail}
+    assert f"A job of a group: jobs-maint status {there}\n" in render_text(without)
+
+
 async def test_it_opens_and_advances_no_window(pool, history, conn):
     """The digest that is due afterwards covers the same failures as if nobody had asked."""
     await ask(pool)

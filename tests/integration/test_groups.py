@@ -333,6 +333,8 @@ async def test_errors_and_stats_count_the_same_failures_in_the_same_colour(pool,
         return stats.new_errors, errors.failed, dot
 
     assert await look() == (0, 3, "🟡")
+    await fail("a lock", minutes(1), task="jobs_maint:rescue_stalled_jobs", queue="maintenance")
+    assert await look() == (0, 3, "🟡")  # our own are told as maintenance that failed
     await fail("mailbox 12 has moved", minutes(1))
     await fail("mailbox is gone", minutes(1))
     # Also what failed since the last pass of the rescue.

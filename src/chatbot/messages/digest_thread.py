@@ -91,8 +91,7 @@ def _render_rest(report: DigestReport, command: str) -> Message:
     else:
         notes += ["as of ", when(report.until, report.until)]
     for run in report.maintenance:
-        name = run.task.rpartition(":")[2].partition("_")[0]
-        notes += [f" · last {name} ", when(run.finished_at, report.until)]
+        notes += [f" · last {run.word} ", when(run.finished_at, report.until)]
         notes += [] if run.succeeded else [" failed"]
     queues = sort_queues(report.queues)
     parts = [*_list_others(report, command), paragraph(*facts), context(notes)]

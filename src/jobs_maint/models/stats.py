@@ -56,6 +56,11 @@ class MaintenanceRun:
     finished_at: datetime
     succeeded: bool
 
+    @property
+    def word(self) -> str:
+        """`purge` or `rescue`."""
+        return self.task.rpartition(":")[2].partition("_")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class StatsReport(Report):

@@ -6,11 +6,11 @@ from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_reach
-from jobs_maint.render.failures import groups_table
+from jobs_maint.render.failures import groups_table, point_to_job
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
-from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, say_expiring, sort_queues
 
 __all__ = ["PAGES"]
@@ -43,9 +43,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
         failures = count_noun(report.failures_not_shown, "failure")
         since = format_duration(report.until - report.since)
         page.line(f"{groups}, {failures}, not shown: jobs-maint errors --since {since}")
-    samples = [group.sample_job_id for group in report.groups if group.sample_job_id]
-    if samples:
-        page.line(f"A job of the first group: jobs-maint status {samples[0]}")
+    point_to_job(report.groups, page)
     if report.queues:
         page.line()
         _queues_table(report, page)
@@ -81,7 +79,7 @@ def _list_maintenance(report: DigestReport) -> list[str]:
     lines = []
     if report.maintenance:
         ran = [
-            f"last {short_task(run.task).partition('_')[0]} {clock(run.finished_at, report.until)}"
+            f"last {safe_word(run.word)} {clock(run.finished_at, report.until)}"
             f"{'' if run.succeeded else ' (failed)'}"
             for run in report.maintenance
         ]

@@ -14,7 +14,7 @@ from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
-__all__ = ["PAGES", "groups_table", "render_errors"]
+__all__ = ["PAGES", "groups_table", "point_to_job", "render_errors"]
 
 
 def render_errors(report: ErrorsReport, page: Page) -> None:
@@ -44,9 +44,14 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
             f"{groups}, {failures}, not shown; "
             f"--limit {min(len(report.groups) + report.groups_not_shown, 1000)}"
         )
-    there = [one for one in report.groups if one.sample_job_id and one.deleted < one.count]
+    point_to_job(report.groups, page)
+
+
+def point_to_job(groups: Sequence[ErrorGroup], page: Page) -> None:
+    """The next step: a job that is still there."""
+    there = [one for one in groups if one.sample_job_id and one.deleted < one.count]
     if there:
-        which = "the first group" if there[0] is report.groups[0] else "a group"
+        which = "the first group" if there[0] is groups[0] else "a group"
         page.line(f"A job of {which}: jobs-maint status {there[0].sample_job_id}")
 
 

@@ -32,14 +32,14 @@ WHERE l.locktype = 'relation' AND l.relation = 'jobs_maint_failures'::regclass
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid();
 
--- name: count_failures (after, last, before, most, most_groups, quiet_seconds)
+-- name: count_failures (after, last, before, most, most_groups, quiet_seconds, ours)
 -- The next failures by id (the primary key), at most `most` and of at most `most_groups` groups, up to
 -- the first that is younger than `before`. Each row is a stretch of one group without a pause of
 -- `quiet_seconds`; `last_id`: the last failure that was looked at, on every row. Attempts that were
--- retried and aborted jobs are looked at and not counted.
+-- retried, aborted jobs and our own are looked at and not counted.
 WITH next AS MATERIALIZED (
     SELECT id, task_name, queue_name, exception_type, fingerprint, failed_at,
-           NOT will_retry AND kind <> 'aborted' AS final
+           NOT will_retry AND kind <> 'aborted' AND task_name <> ALL (%(ours)s) AS final
     FROM jobs_maint_failures
     WHERE id > %(after)s AND id <= %(last)s
     ORDER BY id LIMIT %(most)s

@@ -16,6 +16,7 @@ from jobs_maint.events import emit
 from jobs_maint.operations.failures.placing import count_stretches
 from jobs_maint.operations.failures.states import QUIET
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["Collected", "collect_groups", "remember_groups"]
 
@@ -77,7 +78,7 @@ async def collect_groups(conn: Conn) -> Collected:
         before = await _find_bound(conn)
         asked = {
             "after": after, "last": last, "before": before, "most": MOST_FAILURES,
-            "most_groups": MOST_GROUPS, "quiet_seconds": QUIET.total_seconds(),
+            "most_groups": MOST_GROUPS, "quiet_seconds": QUIET.total_seconds(), "ours": OUR_TASKS,
         }  # fmt: skip
         rows = await fetch_all(conn, queries["count_failures"], asked)
         reached = rows[0]["last_id"]
