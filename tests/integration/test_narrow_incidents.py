@@ -59,12 +59,13 @@ async def test_a_group_of_other_queues_too_is_neither_taken_nor_muted(pool, conn
     [group] = (await perform(pool, EVA, ListErrors(None, hours(1)))).groups
     for action in (
         TakeGroup(group.name), TakeGroup(shared["web"][0]), TakeGroup(group.name, drop=True),
-        MuteGroup(group.name, hours(1)), MuteGroup(group.name), MuteIncident(1),
+        MuteGroup(group.name, hours(1)), MuteGroup(group.name), MuteIncident(1), TakeIncident(1),
     ):  # fmt: skip
         with pytest.raises(NotPermitted, match=r"more than web\*.* on every queue") as refused:
             await perform(pool, EVA, action)
         assert "ledger" not in str(refused.value)
-    assert (await perform(pool, EVA, TakeIncident(1))).incident.taken_by == EVA.label
+    [one] = (await show(pool, ANA))[0].open
+    assert one.taken_by is None
     [group] = (await perform(pool, ANA, ListErrors(None, hours(1)))).groups
     assert (group.taken_by, group.muted_until) == (None, None)
     assert (await perform(pool, ANA, MuteGroup(group.name, hours(1)))).muted_until is not None
@@ -80,6 +81,19 @@ async def test_of_an_incident_only_what_is_of_the_own_queues_is_shown(pool, conn
     assert "2 failures in the last hour" in told
     assert "ledger" not in told
     assert {entry.value for entry in one.history} == {2.0}
+    # So it is where another error of hers leads it.
+    await conn.execute(
+        "UPDATE jobs_maint_incidents SET folded = jsonb_build_array(jsonb_build_object("
+        "'kind', kind, 'subject', subject, 'value', value, 'limit', 3, 'since', NULL,"
+        " 'worst', worst, 'facts', facts, 'queues', queues)),"
+        " subject = %s, value = 4, facts = %s, queues = '{web}'",
+        ("E-web", Jsonb({"by_queue": {"web": {"failures": 4}}})),
+    )
+    [one] = (await show(pool, EVA))[0].open
+    assert (one.value, one.folded[0].value, {entry.value for entry in one.history}) == (4, 2, {2})
+    await conn.execute("TRUNCATE jobs_maint_incidents")
+    for _ in range(2):
+        await see(pool, GROUPS)
     [one] = (await show(pool, ANA))[0].open
     assert one.value == 8.0
     assert one.facts["job_id"] in shared["ledger"]  # the message is that job's
@@ -177,6 +191,11 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     [web] = [part.subject for part in (whole.lead, *whole.folded) if part.queues == ("web",)]
     with pytest.raises(InvalidRequest, match=r"nobody has taken I-1, so .* nothing to give back$"):
         await perform(pool, ANA, TakeIncident(1, drop=True))
+    with pytest.raises(InvalidRequest, match=f"for its error of yours type: take {web}$") as caught:
+        await perform(pool, EVA, TakeIncident(1))
+    assert (whole.queues, caught.value.suggestion) == (("ledger",), f"take {web}")
+    with pytest.raises(InvalidRequest, match=f"nobody has taken {web}, so .* nothing to give back"):
+        await perform(pool, ANA, TakeGroup(web, drop=True))
     await perform(pool, ANA, TakeGroup(web))
     await perform(pool, ANA, MuteGroup(web, hours(2)))
     report, told = await show(pool, EVA)  # before the next pass of the watch

@@ -137,7 +137,7 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await fail(MAIL)
     await see(pool, 2)
     mail = (await errors(pool))[0][MAIL].name
-    also = "Also: ValueError in mail is new: 4 failures in the last hour"
+    also = f"Also: ValueError in mail is new: 4 failures in the last hour ({mail})"
     assert f"{also}." in (await incident(pool))[1][0]
     await perform(pool, BOB, TakeGroup(mail))
     await see(pool)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs_maint.actions import (
     ALL_QUEUES,
+    EVERY_QUEUE,
     Actor,
     ApplySchema,
     BulkVerb,
@@ -115,6 +116,11 @@ def test_a_grant_for_channels_holds_only_there():
 def test_an_act_on_everything_needs_an_unlimited_grant():
     with pytest.raises(NotPermitted, match="on every queue; you have it on email"):
         permit(slack(Grant(Role.ADMIN, queues=("email",))), PurgeFinished())
+    # Whoever is an admin of some queues cannot do it for a viewer either.
+    for act in (PurgeFinished(), ShowAudit()):
+        with pytest.raises(NotPermitted, match="role admin on every queue; your") as refused:
+            permit(slack(Grant(Role.VIEWER)), act)
+        assert refused.value.queues == (EVERY_QUEUE,)
 
 
 def like(pattern, text):

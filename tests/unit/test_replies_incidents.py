@@ -324,7 +324,9 @@ def test_the_thread_names_each_error_and_tells_none_twice():
     ]
     taken = replace(other, facts={**other.facts, "taken_by": ANA})
     both = replace(GROUP, folded=(taken,))
-    assert "Also: K in pay is new: 40 failures in the last hour, <@U0ANA> is on it." in text(both)
+    assert "Also: K in pay is new: 40 failures in the last hour (E-2), <@U0ANA> is on it." in text(
+        both
+    )
     assert text(replace(both, taken_by=ANA)).count("is on it") == 1
 
 

@@ -25,6 +25,7 @@ from chatbot.messages.incident_words import (
     say_end,
     say_kind,
     say_worst,
+    tell_name,
     tell_which,
 )
 from chatbot.messages.message import Message
@@ -162,7 +163,7 @@ def tell_folded(incident: Incident) -> list[Line]:
         told = "; ".join(_say_within(one, 80) for one in follow)
         lines.append([f"With the same cause: {told}."])
     lines += [
-        [f"Also: {_say_within(one, 160)}", *_tell_marks(one, incident), "."]
+        [f"Also: {_say_within(one, 160)}", *tell_name(one), *_tell_marks(one, incident), "."]
         for one in shown
         if one.kind is incident.kind
     ]

@@ -12,6 +12,7 @@ from chatbot.messages.incident_words import (
     say_end,
     say_kind,
     say_worst,
+    tell_name,
 )
 from chatbot.messages.parts import Line, Span, when
 from chatbot.messages.people import name_actor
@@ -84,13 +85,13 @@ def tell_past(incident: Incident, as_of: datetime) -> list[Line]:
     """Parts of it that are over, the worst first, a line each."""
     lines: list[Line] = []
     for one in incident.past[:MOST_PARTS]:
-        said = cut(defuse(say_past(one)), 160)
+        said: Line = [cut(defuse(say_past(one)), 160), *tell_name(one)]
         if incident.state == "open":
-            lines.append(["Over since ", when(one.over_at or as_of, as_of), f": {said}."])
+            lines.append(["Over since ", when(one.over_at or as_of, as_of), ": ", *said, "."])
         elif one.over_at and incident.ended_at and one.over_at > incident.ended_at:
-            lines.append([f"Also: {said}, until ", when(one.over_at, as_of), "."])
+            lines.append(["Also: ", *said, ", until ", when(one.over_at, as_of), "."])
         else:
-            lines.append([f"Also: {said}."])
+            lines.append(["Also: ", *said, "."])
     if more := len(incident.past) - len(lines):
         lines.append([f"And {more:,} more."])
     return lines

@@ -24,6 +24,7 @@ __all__ = [
     "say_kind",
     "say_sized",
     "say_worst",
+    "tell_name",
     "tell_which",
 ]
 
@@ -213,6 +214,11 @@ def tell_which(incident: Incident) -> Line:
         which = _WHICH.get(incident.kind, "the oldest is ")
         return [f" · {which}job ", code(str(facts["job_id"]))]
     return []
+
+
+def tell_name(part: Condition) -> Line:
+    """What tells errors of one task apart, and what one types to ask for them."""
+    return [" (", code(part.subject), ")"] if part.kind is IncidentKind.GROUP else []
 
 
 def say_worst(incident: Incident) -> str:

@@ -47,7 +47,8 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
     """The queues the actor may reach with this action; raises NotPermitted."""
     if action.role is None:
         return ALL_QUEUES
-    scope = require_role(actor, action.role, action.verb)
+    every = (EVERY_QUEUE,) if action.whole else ()
+    scope = require_role(actor, action.role, action.verb, every)
     has = actor.role
     if action.whole and scope.globs is not None:
         raise NotPermitted(
@@ -55,7 +56,7 @@ def permit(actor: Actor, action: Action[Any]) -> QueueScope:
             f"you have it on {', '.join(scope.globs)}.",
             needs=action.role,
             has=has,
-            queues=(EVERY_QUEUE,),
+            queues=every,
         )
     return scope
 
@@ -68,8 +69,9 @@ def require_role(actor: Actor, needs: Role, verb: str, queues: Sequence[str] = (
     scope = actor.scope(needs)
     if scope is None:
         held = f"your role is {actor.role}" if actor.role else "you have no role here"
+        where = " on every queue" if EVERY_QUEUE in queues else ""
         raise NotPermitted(
-            f"You may not {verb}: this requires the role {needs}; {held}.",
+            f"You may not {verb}: this requires the role {needs}{where}; {held}.",
             needs=needs,
             has=actor.role,
             queues=queues,

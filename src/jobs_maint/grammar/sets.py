@@ -100,7 +100,8 @@ def _build_set(
         if options.get("request") is None or words:
             ids = JobIds()
             if words and words[0][:1].isalpha():
-                line = f"{verb} --all {quote_word(words[0])}"
+                meant = words[1:] if words[0].lower() == "all" else words[:1]
+                line = " ".join([verb, "--all", *map(quote_word, meant)])
                 raise InvalidRequest(
                     f"{short(words[0])!r} is not a job id; did you mean '{short(line)}'?",
                     suggestion=line,

@@ -123,7 +123,12 @@ def _see(what: Incident) -> str:
 
 
 def _with_it(folded: Sequence[Condition]) -> list[str]:
-    return [f"Also: {safe_line(say_condition(one))}{_marks(one)}." for one in folded]
+    return [f"Also: {safe_line(say_condition(one))}{_name(one)}{_marks(one)}." for one in folded]
+
+
+def _name(one: Condition) -> str:
+    """What tells errors of one task apart."""
+    return f" ({safe_word(one.subject)})" if one.kind is IncidentKind.GROUP else ""
 
 
 def _marks(one: Condition) -> str:

@@ -34,6 +34,10 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             if isinstance(name, int):
                 name = await _find_group_of_job(conn, call, name)
             before = await _lock_group(conn, call, name)
+            if asked.drop and before["taken_by"] is None:
+                raise InvalidRequest(
+                    f"nobody has taken {before['name']}, so there is nothing to give back"
+                )
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)

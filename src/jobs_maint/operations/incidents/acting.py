@@ -43,11 +43,33 @@ async def take_incident(call: Call[TakeIncident]) -> IncidentReport:
             raise _refuse_over(one, "take" if not call.action.drop else "give back", call)
         if call.action.drop and one.taken_by is None:
             raise _refuse_drop(one, call)
+        if one.kind is IncidentKind.GROUP and not (
+            call.action.drop and one.taken_by == call.actor.label
+        ):
+            _require_error(call, one)
         if call.action.drop:
             return "dropped", replace(one, taken_by=None, taken_at=None)
         return "taken", replace(one, taken_by=call.actor.label, taken_at=now)
 
     return await _act(call, change)
+
+
+def _require_error(call: Call[TakeIncident], one: Incident) -> None:
+    """Whoever is on an incident is on the error that leads it, in all queues where that occurs."""
+    names = [
+        part.subject
+        for part in one.folded
+        if part.kind is IncidentKind.GROUP and all(map(call.scope.covers, part.queues))
+    ]
+    leads = all(map(call.scope.covers, one.queues))
+    if names and not leads:
+        words = TakeGroup(names[0], drop=call.action.drop).words()
+        raise InvalidRequest(
+            f"{one.name} begins with an error of queues that your role does not reach; "
+            f"for {'its error' if len(names) == 1 else 'an error'} of yours type: {words}",
+            suggestion=words,
+        )
+    require_every_queue(call, leads)
 
 
 async def mute_incident(call: Call[MuteIncident]) -> IncidentReport:

@@ -80,12 +80,14 @@ def _cut(one: Incident, scope: QueueScope) -> Incident:
         tuple(_cut_part(other, scope) for other in parts if _reaches(scope, other))
         for parts in (one.folded, one.past)
     )
-    seen = {one.key, *(other.key for other in (*folded, *past))}
+    parts = [one.lead, *one.folded, *one.past]
+    values = {part.key: _cut_value(part, scope) for part in parts if _reaches(scope, part)}
+    limited = {part.key for part in parts if values.get(part.key, part.value) != part.value}
     history = (
-        entry if (entry.kind, entry.subject) in seen
+        entry if (entry.kind, entry.subject) in values
         else replace(entry, kind=one.kind, subject=one.subject, value=value)
         for entry in one.history
-        if entry.by or (entry.kind, entry.subject) in seen
+        if entry.by or (entry.kind, entry.subject) in values
     )  # fmt: skip
     return replace(
         one,
@@ -95,8 +97,12 @@ def _cut(one: Incident, scope: QueueScope) -> Incident:
         facts=facts,
         folded=folded,
         past=past,
-        history=tuple(replace(entry, value=value) if is_part else entry for entry in history),
-    )
+        history=tuple(
+            replace(entry, value=values[entry.kind, entry.subject])
+            if (entry.kind, entry.subject) in limited else entry
+            for entry in history
+        ),
+    )  # fmt: skip
 
 
 def _cut_part(one: Condition, scope: QueueScope) -> Condition:

@@ -16,6 +16,9 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["NamedGroup", "describe_newest", "find_group", "find_records", "refuse_unknown"]
 
+ONE_WRONG = 0.8
+"""How alike two names are of which one character differs. Less alike is another error, no typo."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamedGroup:
@@ -52,17 +55,26 @@ async def describe_newest(conn: Conn, records: Records, rules: Rules) -> str | N
 async def refuse_unknown(
     conn: Conn, name: str, scope: QueueScope, respell: Callable[[str], str]
 ) -> NoReturn:
+    """The same whether it is nowhere or in queues out of reach."""
     there = [
         row["name"]
         for row in await fetch_all(conn, load_queries("groups")["list_names"])
         if any(map(scope.covers, row["queues"]))
     ]
-    close = difflib.get_close_matches(name, there, n=1)
+    close = difflib.get_close_matches(name, there, n=1, cutoff=ONE_WRONG)
     if close:
         raise InvalidRequest(
             f"There is no group {name}; did you mean {close[0]}?", suggestion=respell(close[0])
         )
-    raise InvalidRequest(f"There is no group {name} in your queues; `errors` shows their names")
+    if scope.globs is not None:
+        raise InvalidRequest(
+            f"There is no group {name} in the queues that your role reaches "
+            f"({', '.join(scope.globs)}); `errors` shows those that are. If it is in another "
+            "queue, ask somebody whose role reaches that"
+        )
+    raise InvalidRequest(
+        f"There is no group {name}; it may have been forgotten. `errors` shows those of now"
+    )
 
 
 async def find_records(
