@@ -158,6 +158,11 @@ async def test_typed_details_are_shared_by_their_button_but_not_with_another_org
         await slack.click(ADMIN, SECRET, private.ts, "Share")
         await settle(bot)
         assert "bot is not in this channel" in slack.messages(SECRET, ADMIN)[-1].text
+        direct = slack.open_dm(VIEWER)
+        [private] = await ask(slack, bot, VIEWER, direct, f"/jobs status {job}")
+        await slack.click(VIEWER, direct, private.ts, "Share")
+        await settle(bot)
+        assert "only you read this conversation" in slack.messages(direct, VIEWER)[-1].text
         assert slack.breaches == []
 
 

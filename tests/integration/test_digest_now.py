@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 from tests.support.fleet import Fleet
 from tests.support.history import JobFactory, hours, minutes
@@ -240,6 +241,44 @@ async def test_no_worker_is_over_where_one_lives_though_the_watch_has_not_looked
     report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
     assert [one.state for one in report.incidents] == ["resolved"]
     assert "no worker was alive" in render_text(report)
+
+
+async def test_of_the_errors_of_an_incident_it_tells_those_of_its_tasks(pool, conn):
+    """Which is named after one that another task has, and began as something else before."""
+    parts = [
+        {"kind": "group", "subject": f"E-{name}", "value": 4, "worst": 4, "limit": 3,
+         "since": None, "queues": ["work"],
+         "facts": {"task": f"app.{name}", "exception_type": "Refused"}}
+        for name in ("mail", "hook")
+    ]  # fmt: skip
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, queues, facts, folded, revised_at) SELECT 'group', 'E-pay', 'open',"
+        " at, at, now(), 9, 9, 3, '{work}', %s, %s, now() FROM (SELECT now() - interval '5 min' AS"
+        " at) AS began",
+        (Jsonb({"task": "app.pay", "exception_type": "Refused"}), Jsonb(parts)),
+    )
+    night = Actor.task("chatbot:send_digest")
+    for tasks, told, folded in (
+        (None, "E-pay", ["E-mail", "E-hook"]), (("app.p*",), "E-pay", []),
+        (("app.h*",), "E-hook", []), (("app.h*", "app.mail"), "E-hook", ["E-mail"]),
+    ):  # fmt: skip
+        report = await ask(pool, replace(DAILY, tasks=tasks), night)
+        [one] = report.incidents
+        assert (one.subject, [part.subject for part in one.folded]) == (told, folded)
+        await ask(pool, CloseDigest(report.window_id, "failed", "C1", None, "later"), night)
+    assert (await ask(pool, replace(DAILY, tasks=("none",)), night)).incidents == ()
+
+
+async def test_an_incident_is_dated_from_the_begin_of_what_it_is_said_to_be(pool, conn):
+    await conn.execute(
+        "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
+        " worst, value_limit, queues, revised_at) SELECT 'no_worker', '', 'open', at, at, until,"
+        " 120, 120, 60, '{}', now() FROM (SELECT day - interval '3 h' AS until,"
+        " day - interval '4 h' AS at FROM date_trunc('day', now()) AS day) AS began"
+    )
+    page = " ".join(render_text(await ask(pool, ShowDigest(since=timedelta(hours=60)))).split())
+    assert " 20:58 UTC: no worker is alive" in page
 
 
 class Interrupted(psycopg.AsyncCursor):

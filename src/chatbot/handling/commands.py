@@ -274,7 +274,9 @@ class Answers:
 
     async def _share(self, request: SlackRequest, job: JobDetails) -> Answer:
         """Show the channel what only the asker saw; pressing the button is their consent."""
-        obstacle = await self._services.delivery.find_obstacle(request.channel)
+        obstacle: str | None = "only you read this conversation. Use the command in a channel."
+        if not request.channel.startswith("D"):
+            obstacle = await self._services.delivery.find_obstacle(request.channel)
         if obstacle is not None:
             return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
         runbooks = self._services.settings.runbooks

@@ -144,11 +144,11 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     line: list[Span | str] = [f"Incident {one.name}"]
     if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"
-        line += [" since ", when(one.since, until)]
+        line += [" since ", when(one.began_at, until)]
     else:
         who = f"{who} was on it" if who else ""
-        ended = one.resolved_at or until
-        line += [", ", when(one.since, until), " to ", when(ended, until, begun=one.since)]
+        begin, ended = one.began_at, one.ended_at or until
+        line += [", ", when(begin, until), " to ", when(ended, until, begun=begin)]
     return [*line, f": {'; '.join(part for part in (said, who) if part)}."]
 
 

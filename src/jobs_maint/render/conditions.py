@@ -52,8 +52,8 @@ def is_good(kind: IncidentKind, why: Why) -> bool:
 
 def say_incident(one: Incident, until: datetime) -> str:
     """`I-7, 02:10 to 02:51 UTC: no worker was alive`, as a digest that ends at `until` says it."""
-    begin, ended = _clock(one.since, until), one.resolved_at
-    if ended is None:
+    begin, ended = _clock(one.began_at, until), one.ended_at
+    if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         return f"{one.name} since {begin} UTC: {say_within(one)}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"

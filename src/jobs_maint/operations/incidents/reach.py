@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from jobs_maint.actions import QueueScope
@@ -13,7 +14,7 @@ from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.story import lead_by
 
-__all__ = ["limit_to", "reaches_all", "refuse_unknown"]
+__all__ = ["limit_to", "limit_to_tasks", "reaches_all", "refuse_unknown"]
 
 MOST_IDS = 5
 
@@ -22,7 +23,7 @@ def limit_to(scope: QueueScope, found: Sequence[Incident]) -> tuple[Incident, ..
     """Those that concern a queue in reach, or none in particular; without queues out of reach."""
     if scope.globs is None:
         return tuple(found)
-    led = (_lead_in_reach(one, scope) for one in found)
+    led = (_lead_by_first(one, partial(_reaches, scope)) for one in found)
     return tuple(_cut(one, scope) for one in led if one is not None)
 
 
@@ -31,13 +32,32 @@ def refuse_unknown(number: int, scope: QueueScope) -> InvalidRequest:
     return InvalidRequest(f"there is no incident I-{number}{reach}; `incidents` lists them")
 
 
-def _lead_in_reach(one: Incident, scope: QueueScope) -> Incident | None:
-    """Where what leads it is out of reach: as a part of it is, if there is one in reach."""
-    if _reaches(scope, one):
+def limit_to_tasks(tasks: QueueScope, found: Sequence[Incident]) -> list[Incident]:
+    """Without errors, and ticks missed, of other tasks; whatever is of a queue may be of these."""
+
+    def is_theirs(what: Incident | Condition) -> bool:
+        of_one = what.kind in {IncidentKind.GROUP, IncidentKind.TICK_MISSED}
+        return not of_one or tasks.covers(str(what.facts.get("task", what.subject)))
+
+    led = (_lead_by_first(one, is_theirs) for one in found)
+    return [
+        replace(
+            one,
+            folded=tuple(filter(is_theirs, one.folded)),
+            past=tuple(filter(is_theirs, one.past)),
+        )
+        for one in led
+        if one is not None
+    ]
+
+
+def _lead_by_first(
+    one: Incident, is_shown: Callable[[Incident | Condition], bool]
+) -> Incident | None:
+    """Where what leads it is not shown: as a part of it is, if there is one that is shown."""
+    if is_shown(one):
         return one
-    open_parts, past = (
-        [part for part in parts if _reaches(scope, part)] for parts in (one.folded, one.past)
-    )
+    open_parts, past = (list(filter(is_shown, parts)) for parts in (one.folded, one.past))
     parts = open_parts or (past if one.state == "resolved" else [])
     if not parts:
         return None
