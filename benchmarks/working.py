@@ -204,8 +204,7 @@ async def measure_process(bench: Bench) -> list[Result]:
     folder = tempfile.mkdtemp(prefix="bench")
     command_file = Path(folder) / "jobs-maint"
     command_file.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom jobs_maint.cli import run_process\n"
-        "sys.exit(run_process())\n"
+        f"#!{sys.executable}\nimport sys\nfrom jobs_maint.__main__ import main\nsys.exit(main())\n"
     )
     command_file.chmod(0o755)
     path = os.pathsep.join([folder, os.environ["PATH"]])

@@ -4,12 +4,11 @@ The first line tells this package from a team's own `chatbot`. Names are loaded 
 `register_digests` needs nothing of the extra where no digest is set.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # not from typing: nothing is imported before `jobs_maint.interrupts`
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from chatbot.bot import build_app
     from chatbot.digests.registering import register_digests
     from chatbot.settings.bot import ChatbotSettings
@@ -23,9 +22,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'chatbot' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415  see above
+
     from chatbot.settings.extra import needs_extra  # noqa: PLC0415  see above
 
     with needs_extra(f"chatbot.{name}"):

@@ -19,6 +19,7 @@ from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.output import find_width, is_styled, print_answer
 from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import JobsMaintError
+from jobs_maint.interrupts import INTERRUPTED, raise_on_interrupt
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["main"]
@@ -48,11 +49,12 @@ def run() -> None:
         settings.require_bot_token()
         settings.require_mode()
         url = maint.require_database_url()
+        raise_on_interrupt()
         asyncio.run(serve(settings, maint, url))
     except JobsMaintError as exc:
         _complain(exc)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 @main.command()
@@ -70,11 +72,12 @@ def local(port: int) -> None:
         url = maint.require_database_url()
         from chatbot.local import serve_locally  # noqa: PLC0415  only this command needs it
 
+        raise_on_interrupt()
         asyncio.run(serve_locally(maint, url, find_actor(), port=port, say=_say))
     except JobsMaintError as exc:
         _complain(exc)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 @main.command()
@@ -107,11 +110,14 @@ def doctor(as_json: bool, post: str | None, validate: bool) -> None:
     # The pool logs what is also reported as a finding.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
+        raise_on_interrupt()
         report, grants = asyncio.run(
             examine(ChatbotSettings.load(), MaintSettings.load(), post=post, validate=validate)
         )
     except JobsMaintError as exc:
         _complain(exc)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     text = render_page(
         report,
         grants,

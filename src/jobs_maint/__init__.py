@@ -3,12 +3,11 @@
 Names are loaded on first use, so that importing an error class does not load the world.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # not from typing: nothing is imported before `interrupts`
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from jobs_maint.actions import Actor
     from jobs_maint.errors import JobsMaintError
     from jobs_maint.perform import perform
@@ -28,9 +27,11 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'jobs_maint' has no attribute {name!r}")
+    import importlib  # noqa: PLC0415  see above
+
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -3,15 +3,11 @@
 It stands here, as a team's own package `chatbot` hides everything in ours.
 """
 
-from __future__ import annotations
+# ruff: noqa: PLC0415  Ctrl-C ends these imports too
 
-import importlib
-import importlib.util
 import sys
-from contextlib import suppress
-from pathlib import Path
 
-from jobs_maint.errors import InvalidSettings
+from jobs_maint.interrupts import end_on_interrupt
 
 __all__ = ["describe_hidden_bot", "main"]
 
@@ -21,7 +17,11 @@ _OURS = b"procrastinate-ops"
 
 
 def describe_hidden_bot() -> str | None:
-    """One sentence when `import chatbot` does not find our package; imports nothing."""
+    """One sentence when `import chatbot` does not find our package; does not import it."""
+    import importlib.util
+    from contextlib import suppress
+    from pathlib import Path
+
     try:
         spec = importlib.util.find_spec(_BOT)
     except (ImportError, ValueError):  # a module without a spec stands in its place
@@ -43,6 +43,11 @@ def describe_hidden_bot() -> str | None:
 
 def main() -> None:
     """Run the bot, if it is ours that would run."""
+    end_on_interrupt()
+    import importlib
+
+    from jobs_maint.errors import InvalidSettings
+
     if hidden := describe_hidden_bot():
         sys.stderr.write(f"jobs-chatbot: {hidden}\n")
         sys.exit(InvalidSettings.exit_code)

@@ -26,6 +26,7 @@ from jobs_maint.cli.output import (
 )
 from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import InvalidRequest, JobsMaintError
+from jobs_maint.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from jobs_maint.actions import Actor
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "OUTPUT_FAILED", "UNEXPECTED", "main", "run_process"]
 
 UNEXPECTED = 70
-INTERRUPTED = 130
 COMPLETE = "_JOBS_MAINT_COMPLETE"
 SELDOM = 100_000
 """New objects from one collection of garbage to the next: the imports alone make tens of thousands,
@@ -42,7 +42,7 @@ and looking through them again and again took a quarter of a command's time."""
 
 
 def run_process() -> int:
-    """The process `jobs-maint`, from its words to its exit code."""
+    """One command in a process of its own; returns the exit code."""
     gc.set_threshold(SELDOM)
     code = main()
     gc.freeze()  # the interpreter's last collection need not look through what ends anyway

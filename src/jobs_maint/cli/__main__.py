@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs_maint.cli import run_process
+from jobs_maint.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(run_process())
+    sys.exit(main())

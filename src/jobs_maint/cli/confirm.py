@@ -24,6 +24,7 @@ from jobs_maint.cli.output import find_width, is_styled, is_terminal
 from jobs_maint.cli.plain import find_mark
 from jobs_maint.cli.progress import ProgressLine
 from jobs_maint.errors import InvalidRequest, JobsMaintError
+from jobs_maint.interrupts import INTERRUPTED
 from jobs_maint.models import BulkReport, Preview, SchemaDropReport
 from jobs_maint.perform import Watch
 from jobs_maint.render import count_noun, render_question, render_text
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["confirm", "confirm_drop", "confirm_shown"]
 
-INTERRUPTED = 130
 UNCHANGED = "Nothing was changed."
 DROP_QUESTION = "Remove all of this?"
 NOTHING_YET = "interrupted; nothing was changed"

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs_maint.actions import Action, Actor, ApplySchema, ShowSchemaSql
 from jobs_maint.database import open_pool
+from jobs_maint.interrupts import raise_on_interrupt
 from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
 
@@ -32,6 +33,7 @@ def perform_action(
     # The pool logs what is also raised; unhandled it would be a second, worse sentence.
     logging.getLogger().addHandler(logging.NullHandler())
     settings = MaintSettings.load()
+    raise_on_interrupt()
     if isinstance(action, ShowSchemaSql):
         return asyncio.run(perform(None, actor, action, settings=settings))
 
