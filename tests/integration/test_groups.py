@@ -294,6 +294,25 @@ async def test_a_past_span_offers_what_is_failed_now(pool, conn, fail):
     assert (group.count, group.failed_now, group.retriable) == (3, 1, 1)  # as the button finds it
 
 
+async def test_until_in_the_future_shows_what_there_is_and_says_so(pool, conn, fail):
+    await fail("HTTP 503", minutes(90), task="app.hook", queue="webhook")
+    await fail("HTTP 404", minutes(10), task="app.page", queue="web")
+    [as_of] = await (await conn.execute("SELECT now()")).fetchone()
+    said = "--until is in the future: shown up to now."
+    ahead = await ask(pool, ListErrors(since=hours(2), until=as_of + hours(1)))
+    assert (ahead.failed, ahead.until, ahead.until_in_future) == (1, ahead.as_of, True)
+    assert 3_600 <= ahead.since_seconds < 3_660
+    assert ahead.since_seconds.is_integer()  # its buttons spell it
+    assert said in render_text(ahead, width=200)
+    assert said in render_groups(ahead).text
+    past = await ask(pool, ListErrors(since=hours(2), until=as_of))
+    assert (past.failed, past.until_in_future) == (2, False)
+    assert said not in render_text(past, width=200) + render_groups(past).text
+    with pytest.raises(InvalidRequest, match="is a span in the future") as caught:
+        await ask(pool, ListErrors("web", hours(1), until=as_of + hours(2)))
+    assert caught.value.suggestion == "errors web --since 1h --limit 10"
+
+
 async def test_without_the_tables_all_is_as_before_and_a_broken_one_stops_no_rescue(
     pool, conn, fail, caplog
 ):

@@ -292,3 +292,22 @@ def test_errors_of_a_span_that_is_over_read_back_as_they_are_spelt():
             parse_words(["errors", "--until", early], "shell")
     with pytest.raises(InvalidRequest, match="is before 1970, and so is every job"):
         parse_words(["errors", "--until", "0001-01-01T00:00Z", "--since", "7d"], "shell")
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_only_errors_takes_a_time_all_other_spans_look_back_from_now(surface):
+    """What lies in the future can be said nowhere else; `errors` says what it makes of it."""
+    spans = [
+        (name, option)
+        for name, command in build_grammar(surface).commands.items()
+        for option in ("--since", "--until", "--older-than")
+        if any(option in param.opts for param in command.params)
+    ]
+    assert len(spans) > 8
+    spans.remove(("errors", "--until"))
+    for name, option in spans:
+        line = {"retry": "retry --all", "cancel": "cancel --all", "discard": "discard --all"}.get(
+            name, name
+        )
+        for ahead in ("2099-01-01T00:00Z", "-1h"):
+            assert "is not a duration" in refused(f"{line} {option} {ahead}", surface), name

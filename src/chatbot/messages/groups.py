@@ -41,7 +41,7 @@ from chatbot.messages.words import (
 )
 from jobs_maint.actions import GetJob, ListErrors, escape_glob
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render import say_state
+from jobs_maint.render import UNTIL_IN_FUTURE, say_state
 
 __all__ = ["MESSAGES", "render_errors", "render_group"]
 
@@ -60,6 +60,8 @@ def render_errors(
     there = [group for group in report.groups if group.count]
     gone = [group for group in report.groups if not group.count]
     head = [paragraph(*tell_errors(report, there, span, before))]
+    if report.until_in_future:
+        head.append(context([UNTIL_IN_FUTURE]))
     tail: list[Part] = []
     if gone:
         named = zip(gone, name_errors(gone), strict=True)

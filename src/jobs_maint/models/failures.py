@@ -206,6 +206,8 @@ class ErrorsReport(Report):
     limited_to_queues: tuple[str, ...] | None = None
     until: datetime | None = None
     """When the span ends, where that is not now."""
+    until_in_future: bool = False
+    """A later end was asked for."""
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""

@@ -18,7 +18,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_within,
 )
-from jobs_maint.render.coverage import say_coverage, say_reach
+from jobs_maint.render.coverage import UNTIL_IN_FUTURE, say_coverage, say_reach
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import Level, is_news, judge_failures
 from jobs_maint.render.remembered import say_person, say_state
@@ -36,6 +36,7 @@ from jobs_maint.render.verdict import (
 )
 
 __all__ = [
+    "UNTIL_IN_FUTURE",
     "Level",
     "Verdict",
     "build_data",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from jobs_maint.render.safe import safe_line
 
-__all__ = ["safe_reach", "say_coverage", "say_reach"]
+__all__ = ["UNTIL_IN_FUTURE", "safe_reach", "say_coverage", "say_reach"]
 
 MOST = 3
 """Names of each kind; more are counted."""
+UNTIL_IN_FUTURE = "--until is in the future: shown up to now."
 
 
 def say_coverage(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render.coverage import safe_reach, say_coverage
+from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach, say_coverage
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
@@ -33,6 +33,8 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
         f"{report.failed_before:,} in the {span} before.",
         "bold" if level == "green" else f"bold {level}",
     )
+    if report.until_in_future:
+        page.line(UNTIL_IN_FUTURE, "yellow")
     if report.groups:
         page.line()
         groups_table(report.groups, report.as_of, page)

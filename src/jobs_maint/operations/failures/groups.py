@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob
+from jobs_maint.actions import ALL_QUEUES, ListErrors, QueueScope, escape_glob
 from jobs_maint.database import Conn
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
 from jobs_maint.operations.failures.alike import (
     MOST_IDS,
@@ -47,7 +49,8 @@ async def list_errors(
 
     "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
     shown. `still_failed`: also look which of their jobs are failed now: of all since the span
-    began, as a command with `--since` finds them.
+    began, as a command with `--since` finds them. Raises InvalidRequest for a span that begins in
+    the future.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -55,7 +58,10 @@ async def list_errors(
     limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)
     reach = named or scope.globs
-    end = as_of if until is None else min(until, as_of)
+    end, is_ahead = until or as_of, until is not None and until > as_of
+    if is_ahead:
+        asked = ListErrors(queue, since, limit, until, queues, tasks)
+        since, end = _cut(asked, end - as_of), as_of
     window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
     report = ErrorsReport(
@@ -69,6 +75,7 @@ async def list_errors(
         failures_not_shown=found.failures_not_shown,
         limited_to_queues=limited,
         until=None if until is None else end,
+        until_in_future=is_ahead,
         queues=queues,
         tasks=tasks,
     )
@@ -81,6 +88,18 @@ async def list_errors(
     return replace(
         report, groups=await _add_failed_now(conn, found, window, span, queue, scope, rules)
     )
+
+
+def _cut(asked: ListErrors, ahead: timedelta) -> timedelta:
+    """What has passed of a span that ends in the future, in whole seconds."""
+    if asked.since <= ahead:
+        line = replace(asked, until=None).words()
+        raise InvalidRequest(
+            f"{asked.words()} is a span in the future, where nothing has failed yet; for the span "
+            f"that ends now write '{line}'",
+            suggestion=line,
+        )
+    return timedelta(seconds=math.ceil((asked.since - ahead).total_seconds()))
 
 
 async def _add_failed_now(
