@@ -111,7 +111,7 @@ async def test_rescue_acts_on_what_is_due_and_counts_what_is_not(jobs_maint, mak
     due = await make_job(status="doing", queue="email", task="a.send", deferred_ago=hours(3))
     first = answer(jobs_maint("rescue"))
     assert first.startswith(
-        "No job had to be rescued.\n1 running job has no live worker, but the rescue acts"
+        "No job had to be rescued.\n1 running job has no live worker, but is not due yet: "
     )
     await conn.execute(
         "UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '2 hours'"

@@ -23,11 +23,11 @@ from jobs_maint.actions import (
     PreviewBulk,
     PreviewRescue,
     RescueJobs,
+    RescueStalled,
     Role,
 )
-from jobs_maint.durations import format_wait
 from jobs_maint.errors import JobNotFound, NotPermitted, SelectionExpired, WrongJobStatus
-from jobs_maint.models import ItemOutcome, ItemResult, Preview
+from jobs_maint.models import ItemOutcome, ItemResult, Preview, why_idle
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -71,6 +71,20 @@ async def run_job(fleet, *, silent_for=None, **job) -> int:
     return job_id
 
 
+async def assert_as_stuck(pool, job, said):
+    """The pass that acts on the job, or why none comes, is the one that `stuck` names."""
+    report = await ask(pool, ListStuck())
+    if report.rescue_idle:
+        why = why_idle(report.rescue_idle)
+        assert why in said.replace(f"{why[:1].upper()}{why[1:]}", why)
+        return
+    [seen] = [one for one in report.stuck if one.job_id == job]
+    minutes_, seconds = re.search(r"the rescue acts in (?:(\d+) min)? ?(?:(\d+) s)?", said).groups()
+    wait = 60 * int(minutes_ or 0) + int(seconds or 0)
+    rounded = 1 if seconds or wait < 3_600 else 60
+    assert -rounded < wait - seen.acts_in_seconds < rounded + 2
+
+
 async def start_again(conn, job) -> int:
     """Somebody else puts it back and a new worker takes it; returns that worker."""
     await conn.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", (job,))
@@ -104,10 +118,10 @@ async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_th
     assert who.startswith("Worker ")
     assert " (host-a pid 31) is silent: its last beat was at 20" in who
     assert who.endswith(" UTC, 60 s ago.")
-    assert risk == (
-        "If it is only blocked or cut off, the job will run twice. "
-        "Left alone, the rescue acts in 5 min."
+    assert risk.startswith(
+        "If it is only blocked or cut off, the job will run twice. Left alone, the rescue acts in "
     )
+    await assert_as_stuck(pool, job, risk)
     assert await make_job.status(job) == "doing"
     found = await conn.execute("SELECT action, outcome FROM jobs_maint_audit")
     assert await found.fetchall() == [(f"rescue {job}", "previewed")]
@@ -124,7 +138,7 @@ async def test_what_is_due_goes_back_without_a_question(fleet, pool, make_job):
 
 @pytest.mark.parametrize("steady", [None, 20, 45], ids=["nobody beats", "just begun", "heard"])
 @pytest.mark.parametrize("noticed", [10, 240, 301, 3_500, 3_601])
-async def test_stuck_rescue_and_rescue_id_name_the_same_second(
+async def test_stuck_rescue_and_rescue_id_name_the_same_pass(
     fleet, pool, make_job, conn, steady, noticed
 ):
     worker = await fleet.start_worker()
@@ -142,20 +156,23 @@ async def test_stuck_rescue_and_rescue_id_name_the_same_second(
             (steady,),
         )
     begun = time.monotonic()
-    (seen,) = (await ask(pool, ListStuck())).stuck
+    listed = await ask(pool, ListStuck())
+    (seen,) = listed.stuck
     asked = await ask(pool, PreviewRescue((job, NO_JOB)))
-    report = await fleet.tick(observed=False)
+    report = await ask(pool, RescueStalled())
     took = time.monotonic() - begun
     if seen.due_in_seconds <= 0:
         assert [item.code for item in report.items] == ["put_back"]
         assert (asked.expected, asked.warnings) == (1, ())
         return
     assert report.items == ()
-    assert -0.1 <= seen.due_in_seconds - report.acts_in_seconds <= took + 0.1
+    assert report.rescue_idle == listed.rescue_idle == (None if steady else "no_worker")
+    if steady:
+        assert -0.1 <= seen.acts_in_seconds - report.acts_in_seconds <= took + 0.1
     if asked.expected:
         assert bool(asked.warnings) == (60 + noticed < 300)
     if asked.warnings:
-        assert format_wait(seen.due_in_seconds)[:-4] in asked.warnings[-1]
+        await assert_as_stuck(pool, job, asked.warnings[-1])
     elif not asked.expected:
         (skip, _) = asked.skips
         assert skip.code == "too_soon"
@@ -216,7 +233,13 @@ async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_th
     await fleet.observe()
     item = await rescue(pool, job)
     assert (item.outcome, item.code) == ("skipped", "worker_unknown")
-    assert f"the rescue acts in 60 min, `rescue --force {job}` at once" in item.reason
+    assert f", `rescue --force {job}` at once" in item.reason
+    await assert_as_stuck(pool, job, item.reason)
+    off = await rescue(pool, job, rescue_cron="")
+    assert off.reason.endswith(
+        f"; only `rescue --force {job}` acts, "
+        "as the rescue is switched off (JOBS_MAINT_RESCUE_CRON)"
+    )
     shown = await ask(pool, PreviewRescue((job, NO_JOB)))
     assert (shown.expected, [skip.code for skip in shown.skips]) == (
         0, ["worker_unknown", "not_found"],
@@ -271,7 +294,8 @@ async def test_what_a_living_worker_no_longer_names_waits_for_the_rescue_or_a_fo
     await live()
     item = await rescue(pool, job)
     assert item.code == "worker_alive"
-    assert f"the rescue acts in 5 min, `rescue --force {job}` at once" in item.reason
+    assert f", `rescue --force {job}` at once" in item.reason
+    await assert_as_stuck(pool, job, item.reason)
     await fleet.pass_time(minutes(6))
     await live()
     assert (await rescue(pool, job)).code == "put_back", "never more timid than the pass"
@@ -368,14 +392,13 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
     assert {skip.code: skip.sample for skip in shown.skips} == {
         "worker_alive": (alive,), "wrong_status": (done,), "not_found": (NO_JOB,),
     }  # fmt: skip
-    assert [warning.partition(":")[0] for warning in shown.warnings] == [
+    *silent, risk = shown.warnings
+    assert [warning.partition(":")[0] for warning in silent] == [
         *(f"Worker {worker} (host-a pid 31) is silent" for worker in (1, 2, 3)),
         "So is 1 more worker.",
-        (
-            "If it is only blocked or cut off, each of its jobs will run twice. "
-            "Left alone, the rescue acts in 5 min."
-        ),
     ]
+    assert risk.startswith("If it is only blocked or cut off, each of its jobs will run twice. ")
+    await assert_as_stuck(pool, dead[0], risk)
     report = await confirm(pool, shown)
     assert (report.requested, report.done) == (5, 4)
     assert {group.code: group.sample for group in report.became} == {

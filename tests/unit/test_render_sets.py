@@ -273,6 +273,11 @@ def test_a_rescue_has_a_row_a_job_with_its_reason():
         ),
     ]
     assert "    its worker died" in lines(RESCUE, width=60)
+    idle = replace(RESCUE, acts_in_seconds=None, rescue_idle="no_worker")
+    assert " ".join(lines(idle)).endswith(
+        "1 running job has no live worker, but is not due yet: jobs-maint stuck. No worker listens "
+        "to the queue of the rescue: stuck jobs stay so until one does, or somebody rescues them."
+    )
 
 
 def test_a_running_job_is_said_to_run_and_offers_no_undo():

@@ -365,6 +365,11 @@ def test_doctor_speaks_to_a_person_in_slack():
 
 
 def test_rescue_tells_what_went_back_and_what_was_given_up():
+    idle = replace(samples.rescue(), acts_in_seconds=None, rescue_idle="off")
+    assert lines(render_rescue(idle, "/jobs", by="U0ANA"))[1] == (
+        "2 other jobs have no live worker, but are not due yet. The rescue is switched off "
+        "(JOBS_MAINT_RESCUE_CRON): stuck jobs stay so until somebody rescues them."
+    )
     message = render_rescue(samples.rescue(), "/jobs", by="U0ANA")
     shown = lines(message)
     assert shown == [

@@ -23,7 +23,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_idle
 
 __all__ = ["MESSAGES", "render_rescue"]
 
@@ -62,6 +62,9 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
             which = "it" if left == 1 else "the first"
             when = format_wait(report.acts_in_seconds)
             waits = f"{waits[:-1]}; the rescue acts on {which} {when}."
+        elif report.rescue_idle:
+            due = "is not due yet" if left == 1 else "are not due yet"
+            waits = f"{waits[:-1]}, but {due}. {say_idle(report.rescue_idle)}"
     if not items:
         return [
             ["🟢 ", bold("No job needed a rescue.")],

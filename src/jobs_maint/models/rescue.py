@@ -21,6 +21,7 @@ __all__ = [
     "WorkerView",
     "WorkersReport",
     "say_idle",
+    "why_idle",
 ]
 
 
@@ -108,7 +109,9 @@ class RescueReport(Report):
     """Other jobs seen without a live worker: they are not due yet, or there are too many."""
     elapsed_seconds: float
     acts_in_seconds: float | None = None
-    """Until the rescue acts on the first of the `suspects`."""
+    """Until the pass that acts on the first of the `suspects`; None: no pass comes."""
+    rescue_idle: RescueIdle | None = None
+    """Why none comes."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -120,9 +123,14 @@ class RescueReport(Report):
 
 def say_idle(idle: RescueIdle) -> str:
     """Why no pass of the rescue comes, and what that means."""
-    why, until = {
-        "off": ("The rescue is switched off (JOBS_MAINT_RESCUE_CRON)", ""),
-        "no_worker": ("No worker listens to the queue of the rescue", "one does, or "),
-        "overdue": ("The rescue is overdue; doctor says what keeps it", "it runs, or "),
+    why = why_idle(idle)
+    until = {"off": "", "no_worker": "one does, or ", "overdue": "it runs, or "}[idle]
+    return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
+
+
+def why_idle(idle: RescueIdle) -> str:
+    return {
+        "off": "the rescue is switched off (JOBS_MAINT_RESCUE_CRON)",
+        "no_worker": "no worker listens to the queue of the rescue",
+        "overdue": "the rescue is overdue; doctor says what keeps it",
     }[idle]
-    return f"{why}: stuck jobs stay so until {until}somebody rescues them."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport, say_idle
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
@@ -71,6 +71,11 @@ def render_rescue(report: RescueReport, page: Page) -> None:
     if report.suspects:
         jobs = count_noun(report.suspects, "running job")
         has = "has" if report.suspects == 1 else "have"
+        if report.rescue_idle:
+            due = "is not due yet" if report.suspects == 1 else "are not due yet"
+            idle = say_idle(report.rescue_idle)
+            page.line(f"{jobs} {has} no live worker, but {due}: jobs-maint stuck. {idle}")
+            return
         page.line(f"{jobs} {has} no live worker, but the rescue {_when(report)}: jobs-maint stuck.")
 
 

@@ -121,12 +121,18 @@ FROM procrastinate_jobs j WHERE j.id = %(job_id)s;
 -- name: drop_suspect (job_id)
 DELETE FROM jobs_maint_suspects WHERE job_id = %(job_id)s;
 
--- name: count_suspects (stalled_after, stalled_after_unknown, refused)
--- How many there are besides those just refused, and in how many seconds the rescue acts on the first.
-SELECT count(*) AS suspects, extract(epoch FROM min(due.at) - now())::float8 AS acts_in
+-- name: count_suspects (refused)
+-- How many there are besides those just refused.
+SELECT count(*) AS suspects FROM jobs_maint_suspects s
+WHERE s.job_id <> ALL (%(refused)s::bigint[]);
+
+-- name: list_due (stalled_after, stalled_after_unknown, refused, limit)
+-- In how many seconds the rescue may act on each of the first, besides those just refused.
+SELECT s.job_id, extract(epoch FROM due.at - now())::float8 AS due_in
 FROM jobs_maint_suspects s
 {{due}}
-WHERE s.job_id <> ALL (%(refused)s::bigint[]);
+WHERE s.job_id <> ALL (%(refused)s::bigint[])
+ORDER BY due.at, s.job_id LIMIT %(limit)s;
 
 -- name: drop_silent_workers (hours)
 -- Workers that ended long ago and whose last beat names no running job.

@@ -17,9 +17,10 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.durations import format_age, format_time, format_wait
-from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup
+from jobs_maint.models import ItemOutcome, ItemResult, SkipGroup, say_idle, why_idle
 from jobs_maint.operations.bad_rows import refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
 from jobs_maint.sql import load_queries
 
@@ -53,7 +54,12 @@ async def judge_jobs(
     await lock_jobs(conn, job_ids, scope, "rescue")
     params = {"ids": list(job_ids), **rules.spans}
     found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params)
-    rows = {row["id"]: row for row in found}
+    waits = any(row["suspected"] and row["due_in"] > 0 for row in found)
+    outlook = await find_outlook(conn, rules) if waits else Outlook(None, {})
+    rows = {
+        row["id"]: {**row, "idle": outlook.idle, "acts_in": outlook.acts_in.get(row["id"])}
+        for row in found
+    }
     refusals = {job_id: _refuse(job_id, rows.get(job_id)) for job_id in job_ids}
     return rows, {job_id: item for job_id, item in refusals.items() if item is not None}
 
@@ -144,9 +150,22 @@ def describe_silence(
     one = len(early) == 1
     lines.append(
         f"If it is only blocked or cut off, {'the job' if one else 'each of its jobs'} will run "
-        f"twice. Left alone, the rescue acts {format_wait(min(row['due_in'] for row in early))}."
+        f"twice. {_left_alone(early)}"
     )
     return tuple(lines)
+
+
+def _left_alone(rows: Sequence[Mapping[str, Any]]) -> str:
+    if (idle := rows[0]["idle"]) is not None:
+        return say_idle(idle)
+    return f"Left alone, {min((_acts(row) for row in rows), key=lambda acts: acts[0])[1]}."
+
+
+def _acts(row: Mapping[str, Any]) -> tuple[float, str]:
+    """When the rescue acts on a suspect: at its pass, as `stuck` says it."""
+    if row["acts_in"] is None:  # too many come before it
+        return row["due_in"], f"it is due {format_wait(row['due_in'])}"
+    return row["acts_in"], f"the rescue acts {format_wait(row['acts_in'])}"
 
 
 def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
@@ -174,7 +193,11 @@ def _refuse(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
     due_in = row["due_in"]
     if due_in <= 0:
         return None
-    otherwise = f"the rescue acts {format_wait(due_in)}, `rescue --force {job_id}` at once"
+    by_force = f"`rescue --force {job_id}`"
+    if row["idle"] is not None:
+        otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
+    else:
+        otherwise = f"{_acts(row)[1]}, {by_force} at once"
     if row["beats"] or row["heartbeat_fresh"]:
         sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
             f"heartbeat at {_at(row['last_heartbeat'])}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs_maint.crons import find_next_tick
@@ -10,26 +11,48 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import RescueIdle
 from jobs_maint.operations.incidents.measured import Fleet, Maintenance, Measured
 from jobs_maint.operations.incidents.schedules import judge_maintenance
-from jobs_maint.settings import MaintSettings
+from jobs_maint.operations.rescue.passes import MOST_JOBS, RescueRules
+from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import RESCUE
 
-__all__ = ["find_idle", "plan_passes"]
+__all__ = ["Outlook", "find_outlook", "plan_passes"]
+
+MOST_PLANNED = 5_000
 
 
-async def find_idle(conn: Conn, settings: MaintSettings, now: datetime) -> RescueIdle | None:
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    idle: RescueIdle | None
     """Why the rescue does not run by itself; None where it does."""
-    if not settings.rescue_cron:
+    acts_in: Mapping[int, float]
+    """Of each suspect, in seconds; empty where it is idle."""
+
+
+async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = ()) -> Outlook:
+    """The passes that act on the suspects, without those that the database just refused."""
+    as_of = await get_time(conn)
+    idle = await _find_idle(conn, rules, as_of)
+    if idle:
+        return Outlook(idle, {})
+    params = {**rules.spans, "refused": list(refused), "limit": MOST_PLANNED}
+    rows = await fetch_all(conn, load_queries("stalled")["list_due"], params)
+    due_in = {row["job_id"]: row["due_in"] for row in rows}
+    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS))
+
+
+async def _find_idle(conn: Conn, rules: RescueRules, now: datetime) -> RescueIdle | None:
+    if not rules.cron:
         return "off"
     queries = load_queries("watch")
     found = await fetch_one(conn, queries["measure_workers"])
     queues = None if found["all_queues"] else frozenset(found["queues"])
     fleet = Fleet(found["live"], found["seen_at"], queues, found["unknown"])
-    if not fleet.has_worker(settings.queue):
+    if not fleet.has_worker(rules.queue):
         return "no_worker"
-    runs = await fetch_all(conn, queries["list_last_runs"], {"queue": settings.queue})
+    runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
-        Maintenance("rescue", settings.rescue_cron, run["succeeded_at"], run["job_id"])
+        Maintenance("rescue", rules.cron, run["succeeded_at"], run["job_id"])
         for run in runs
         if run["task"] == RESCUE
     )

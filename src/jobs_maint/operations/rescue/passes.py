@@ -27,6 +27,7 @@ from jobs_maint.sql import load_queries
 
 __all__ = [
     "RescueRules",
+    "list_refused",
     "notice_stalled_jobs",
     "report_on",
     "rescue_rows",
@@ -50,6 +51,9 @@ class RescueRules:
     """Task glob → `retry` or `fail`; the first that matches counts."""
     aliases: Sequence[Sequence[str]] = ()
     """Of each task that has several, all its names."""
+    cron: str = ""
+    queue: str = ""
+    """When and where the rescue runs by itself; empty: never."""
 
     @classmethod
     def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
@@ -59,6 +63,8 @@ class RescueRules:
             settings.max_rescues,
             settings.rescue_policy,
             aliases,
+            settings.rescue_cron,
+            settings.queue,
         )
 
     @property
@@ -87,15 +93,16 @@ async def notice_stalled_jobs(conn: Conn) -> None:
     await fetch_all(conn, queries["drop_silent_workers"], {"hours": FORGET_WORKERS_HOURS})
 
 
-async def report_on(
-    conn: Conn, items: Sequence[ItemResult], rules: RescueRules, begun: float
-) -> RescueReport:
+async def report_on(conn: Conn, items: Sequence[ItemResult], begun: float) -> RescueReport:
     """The report of a pass that began at this time (monotonic), with the suspects that are left."""
-    refused = [item.job_id for item in items if item.outcome is ItemOutcome.FAILED]
-    params = {**rules.spans, "refused": refused}
-    left = await fetch_one(conn, load_queries("stalled")["count_suspects"], params)
-    elapsed = time.monotonic() - begun
-    return RescueReport(tuple(items), left["suspects"], elapsed, left["acts_in"])
+    left = await fetch_one(
+        conn, load_queries("stalled")["count_suspects"], {"refused": list_refused(items)}
+    )
+    return RescueReport(tuple(items), left["suspects"], time.monotonic() - begun)
+
+
+def list_refused(items: Sequence[ItemResult]) -> list[int]:
+    return [item.job_id for item in items if item.outcome is ItemOutcome.FAILED]
 
 
 async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
@@ -110,7 +117,7 @@ async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
     acted = await rescue_rows(conn, due, rules)
     items = [item for item in acted if item is not None]
     left = [row for row, item in zip(due, acted, strict=True) if item is None]
-    return await report_on(conn, [*items, *await _find_kept(conn, left, rules)], rules, begun)
+    return await report_on(conn, [*items, *await _find_kept(conn, left, rules)], begun)
 
 
 async def _find_kept(

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
@@ -33,7 +33,7 @@ from jobs_maint.models import (
     WorkersReport,
 )
 from jobs_maint.operations.failures.memory import remember_groups
-from jobs_maint.operations.rescue import named, passes, workers
+from jobs_maint.operations.rescue import named, outlook, passes, workers
 from jobs_maint.operations.sets.frozen import freeze_words
 from jobs_maint.operations.stats.noting import note_hours
 
@@ -63,10 +63,24 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
                 await record_items(conn, call, report.items, report.elapsed_seconds)
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
+    if call.actor.kind != "task":  # which nobody reads
+        report = await _look_ahead(call, report, rules)
     await note_hours(call.pool)
     await remember_groups(call.pool)
     await _close_lost_runs(call)
     return report
+
+
+async def _look_ahead(
+    call: Call[Any], report: RescueReport, rules: passes.RescueRules
+) -> RescueReport:
+    """With the pass that acts on the first suspect that is left, or why none comes."""
+    if not report.suspects:
+        return report
+    refused = passes.list_refused(report.items)
+    found = await read(call, lambda conn: outlook.find_outlook(conn, rules, refused))
+    first = min(found.acts_in.values(), default=None)
+    return replace(report, acts_in_seconds=first, rescue_idle=found.idle)
 
 
 async def _close_lost_runs(call: Call[RescueStalled]) -> None:
@@ -91,10 +105,10 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
             if named.describe_silence(rows, refusals, rules):
                 return await _freeze(conn, call, rows, refusals, rules)
             items = await named.rescue_jobs(conn, ids, rules, scope=call.scope)
-            report = await passes.report_on(conn, items, rules, begun)
+            report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
-    return report
+    return await _look_ahead(call, report, rules)
 
 
 async def preview_rescue(call: Call[PreviewRescue]) -> Preview:

@@ -10,8 +10,8 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.jobs.lateness import is_late
-from jobs_maint.operations.rescue.outlook import find_idle, plan_passes
-from jobs_maint.operations.rescue.passes import MOST_JOBS, RescueRules
+from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
+from jobs_maint.operations.rescue.passes import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -32,27 +32,20 @@ async def list_stuck_jobs(
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
     as_of = await get_time(conn)
-    due_in = {
-        row["job_id"]: row["due_in_seconds"]
-        for row in rows
-        if row["unreported"] and row["due_in_seconds"] is not None
-    }
     lost = any(row["unreported"] or _is_late(row) for row in rows)
-    idle = await find_idle(conn, settings, as_of) if lost else None
-    acts_in = {}
-    if due_in and not idle and settings.rescue_cron:
-        acts_in = plan_passes(due_in, settings.rescue_cron, as_of, MOST_JOBS)
+    outlook = await find_outlook(conn, rules) if lost else Outlook(None, {})
     stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
-            stuck.append(replace(_job(row), acts_in_seconds=acts_in.get(row["job_id"])))
+            acts_in = outlook.acts_in.get(row["job_id"])
+            stuck.append(replace(_job(row), acts_in_seconds=acts_in))
         elif _is_late(row):
             silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
     hidden = len(rows) - len(visible)
     return StuckReport(
-        as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), idle, scope.globs
+        as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), outlook.idle, scope.globs
     )
 
 
