@@ -17,7 +17,6 @@ from jobs_maint.actions import (
     Actor,
     ApplySchema,
     QueueScope,
-    Role,
     ShowSchemaSql,
     permit,
 )
@@ -113,7 +112,7 @@ async def perform(
         except Exception as exc:
             told = await _explain(pool, exc)
             if isinstance(exc, NotPermitted) and pool is not None and actor.grants:
-                seen = actor.scope(Role.VIEWER) or QueueScope(())
+                seen = _seen_anywhere(actor)
                 exc.queues = exc.queues or await find_asked_queues(pool, action, seen)
             if standby.lag_seconds is not None and isinstance(exc, JobNotFound | InvalidRequest):
                 exc.args = (f"{str(exc).rstrip('.')}. {say_standby(standby.lag_seconds)}",)
@@ -122,6 +121,13 @@ async def perform(
             if told is exc:
                 raise
             raise told from exc
+
+
+def _seen_anywhere(actor: Actor) -> QueueScope:
+    """What the asker may look at in one channel or another: it is told to the asker alone."""
+    globs = [grant.queues for grant in actor.grants]
+    whole = any(one is None for one in globs)
+    return QueueScope(None if whole else tuple(glob for one in globs for glob in one or ()))
 
 
 async def claim_request(pool: Pool, key: str) -> bool:

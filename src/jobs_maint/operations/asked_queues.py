@@ -28,7 +28,8 @@ __all__ = ["find_asked_queues"]
 async def find_asked_queues(pool: Pool, action: Action[Any], seen: QueueScope) -> tuple[str, ...]:
     """Names, or globs that a grant must cover; empty where that is not known. Raises nothing.
 
-    `seen`: what the asker may look at. Of jobs and groups elsewhere nobody is told where they are.
+    `seen`: what the asker may look at. Of jobs and groups elsewhere nobody is told where they are,
+    as those who can help would tell it.
     """
     if isinstance(action, PreviewBulk) and (glob := action.filter.queue) is not None:
         return (plain_name(glob) or glob,)

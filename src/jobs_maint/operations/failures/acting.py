@@ -86,8 +86,7 @@ async def _find_group_of_job(conn: Conn, call: Call[Any], job_id: int) -> str:
     if not scope.covers(row["queue_name"]):
         raise NotPermitted(
             f"You may not {word} the error of job {job_id}: it is in a queue that your grant does "
-            f"not reach ({', '.join(scope.globs or ())}).",
-            queues=(row["queue_name"],),
+            f"not reach ({', '.join(scope.globs or ())})."
         )
     if row["fingerprint"] is None:
         raise InvalidRequest(f"Job {job_id} has no recorded error, so there is nothing to {word}")

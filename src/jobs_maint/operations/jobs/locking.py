@@ -28,7 +28,6 @@ async def lock_jobs(
         raise NotPermitted(
             f"You may not {verb} {'job' if len(outside) == 1 else 'jobs'} "
             f"{', '.join(map(str, outside))}: the queue is outside your grant "
-            f"({', '.join(scope.globs or ())}); nothing was changed.",
-            queues=sorted({row["queue_name"] for row in rows}),
+            f"({', '.join(scope.globs or ())}); nothing was changed."
         )
     return {row["id"]: row for row in rows}

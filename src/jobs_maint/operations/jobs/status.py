@@ -47,8 +47,7 @@ async def get_job(
     if not scope.covers(row["queue_name"]):
         raise NotPermitted(
             f"You may not see job {job_id}: it is in a queue that your grant does not reach "
-            f"({', '.join(scope.globs or ())}).",
-            queues=(row["queue_name"],),
+            f"({', '.join(scope.globs or ())})."
         )
     events = await fetch_all(
         conn,

@@ -1,0 +1,117 @@
+"""A refusal knows which queues it is about, as far as the asker may know it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration.test_incidents import see
+from tests.support.history import minutes
+
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    CancelJobs,
+    GetJob,
+    Grant,
+    JobFilter,
+    Limits,
+    ListErrors,
+    ListFailed,
+    MuteGroup,
+    MuteIncident,
+    PreviewBulk,
+    PreviewRescue,
+    RetryJobs,
+    Role,
+    TakeGroup,
+    TakeIncident,
+)
+from jobs_maint.errors import NotPermitted
+from jobs_maint.models import IncidentKind
+from jobs_maint.perform import perform
+
+ANA = Actor.shell("ana", "host")
+EVERYWHERE = Grant(Role.VIEWER)
+WEB = Grant(Role.VIEWER, queues=("web*",))
+WEB_OPERATOR = Grant(Role.OPERATOR, queues=("web*",))
+NO_JOB = 9_223_372_036_854_775_807
+
+
+@pytest.fixture
+async def jobs(pool, make_job):
+    """A failed job of web and one of ledger, each with its group."""
+    found = {
+        queue: await make_job(
+            status="failed", queue=queue, task=f"app.{queue}", error=f"{queue} is closed",
+            finished_ago=minutes(5), fingerprint=f"2:{queue}",
+        )
+        for queue in ("web", "ledger")
+    }  # fmt: skip
+    for _ in range(2):
+        await see(pool, Limits(kinds=frozenset({IncidentKind.GROUP}), group=1))
+    return found
+
+
+async def find_queues(pool, action, *grants):
+    """What the refusal says to whoever looks for somebody to ask."""
+    with pytest.raises(NotPermitted) as refused:
+        await perform(pool, Actor("slack", "U0EVA", "eva", "C1", grants), action)
+    return set(refused.value.queues)
+
+
+def retry_all(**only):
+    return PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",), **only))
+
+
+async def test_who_may_look_at_all_is_told_the_queues_of_the_jobs(pool, jobs):
+    web, ledger = jobs["web"], jobs["ledger"]
+    for action, queues in (
+        (RetryJobs((ledger,)), {"ledger"}),
+        (CancelJobs((web,)), {"web"}),
+        (RetryJobs((web, ledger)), {"web", "ledger"}),
+        (retry_all(job_ids=(ledger,)), {"ledger"}),
+        (TakeGroup(ledger), {"ledger"}),
+        (RetryJobs((NO_JOB,)), set()),
+    ):
+        assert await find_queues(pool, action, EVERYWHERE) == queues, action
+    # An operator of web here; the refusal then comes from the job, not from the role.
+    for action in (RetryJobs((web, ledger)), TakeGroup(ledger)):
+        found = await find_queues(pool, action, EVERYWHERE, WEB_OPERATOR)
+        assert found == ({"web", "ledger"} if isinstance(action, RetryJobs) else {"ledger"})
+
+
+async def test_groups_and_incidents_are_asked_about_by_their_queues(pool, jobs):
+    groups = (await perform(pool, ANA, ListErrors())).groups
+    names = {one.task: one.name for one in groups}
+    for action in (TakeGroup(names["app.ledger"]), MuteGroup(names["app.ledger"])):
+        assert await find_queues(pool, action, EVERYWHERE) == {"ledger"}
+        assert await find_queues(pool, action, WEB) == set()
+    assert await find_queues(pool, TakeGroup(names["app.web"]), WEB) == {"web"}
+    for action in (TakeIncident(1), MuteIncident(1)):
+        found = await find_queues(pool, action, EVERYWHERE)
+        assert found
+        assert found <= {"web", "ledger"}
+        assert await find_queues(pool, action, WEB) in ({"web"}, set())
+
+
+@pytest.mark.parametrize("grant", [WEB, WEB_OPERATOR], ids=["viewer", "operator"])
+async def test_who_reaches_some_queues_learns_nothing_of_the_others(pool, jobs, grant):
+    """Not even by who is named as the one to ask: of a job elsewhere all are."""
+    web, ledger = jobs["web"], jobs["ledger"]
+    for action in (
+        GetJob(ledger), RetryJobs((ledger,)), RetryJobs((web, ledger)), CancelJobs((ledger,)),
+        TakeGroup(ledger), MuteGroup(ledger), PreviewRescue((ledger,)),
+    ):  # fmt: skip
+        assert await find_queues(pool, action, grant) == set(), action
+    if grant is WEB:
+        assert await find_queues(pool, RetryJobs((web,)), grant) == {"web"}
+        assert await find_queues(pool, retry_all(job_ids=(web,)), grant) == {"web"}
+        assert await find_queues(pool, retry_all(job_ids=(web, ledger)), grant) == set()
+
+
+async def test_what_the_asker_named_or_may_see_in_another_channel_is_no_secret(pool, jobs):
+    ledger = jobs["ledger"]
+    assert await find_queues(pool, retry_all(queue="ledger"), WEB) == {"ledger"}
+    assert await find_queues(pool, retry_all(queue="led*"), WEB) == {"led*"}
+    assert await find_queues(pool, ListFailed("nowhere"), WEB) == {"nowhere"}
+    there = Grant(Role.VIEWER, queues=("ledger",), channels=("C2",))
+    assert await find_queues(pool, GetJob(ledger), WEB, there) == {"ledger"}
