@@ -11,7 +11,17 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks import acting, bot, bot_report, purging, reading, report, watching, working
+from benchmarks import (
+    acting,
+    bot,
+    bot_report,
+    purging,
+    reading,
+    remembering,
+    report,
+    watching,
+    working,
+)
 from benchmarks.measure import Bench, Result
 from benchmarks.server import Shape, build, start_server
 
@@ -31,6 +41,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[list[Result]]]] = {
     "recorder": working.measure_recorder,
     "process": working.measure_process,
     "wal": acting.measure_wal,
+    "groups": remembering.measure_memory_of_groups,
 }
 
 

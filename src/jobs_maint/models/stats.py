@@ -88,3 +88,5 @@ class StatsReport(Report):
     deleted_since: int = 0
     new_errors: int = 0
     """Groups of errors that are new or back within the last hour, where jobs failed in it."""
+    new_errors_at_least: bool = False
+    """There may be more: some failures of that hour are not counted into their groups yet."""

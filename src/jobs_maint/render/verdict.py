@@ -181,7 +181,10 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
 def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
     parts = []
     if news := report.new_errors:
-        parts.append(f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back.")
+        errors = f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back."
+        parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
+    elif report.new_errors_at_least:
+        parts.append("Some failures are not counted yet: errors may be new.")
     settled, failed = _count_settled(report), _count_failed(report)
     if settled and (report.failed_now or settled < failed):
         was = "was" if settled == 1 else "were"

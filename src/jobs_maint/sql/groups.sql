@@ -2,7 +2,9 @@
 
 -- name: find_access
 -- Whether this role may read the groups, and keep them; neither where the tables are not there, and not the second on a standby.
-SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT'), false) AS readable,
+SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT')
+                AND has_table_privilege(to_regclass('jobs_maint_collected'), 'SELECT'), false)
+           AS readable,
        coalesce(has_table_privilege(to_regclass('jobs_maint_groups'), 'SELECT')
                 AND has_table_privilege(to_regclass('jobs_maint_groups'), 'INSERT')
                 AND has_table_privilege(to_regclass('jobs_maint_groups'), 'UPDATE')
@@ -79,9 +81,17 @@ SELECT name, task_name, exception_type, fingerprints, queues, failures, first_at
        returned_at, quiet_seconds, taken_by, taken_at, muted_until, muted_above
 FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
 
--- name: count_news (since, queue, queues)
--- The groups that failed for the first time, or came back, since then.
-SELECT count(*) AS groups FROM jobs_maint_groups
+-- name: count_news (since, queue, queues, ours)
+-- The groups that failed for the first time, or came back, since then. `incomplete`: some failures
+-- since then are not counted yet; those of the last seconds are about to be.
+SELECT count(*) AS groups, EXISTS (
+    SELECT FROM jobs_maint_failures f
+    WHERE f.id > coalesce((SELECT last_failure_id FROM jobs_maint_collected), 0)
+      AND f.failed_at BETWEEN %(since)s AND now() - interval '10 seconds'
+      AND NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name <> ALL (%(ours)s)
+      AND (%(queue)s::text IS NULL OR f.queue_name = %(queue)s)
+      AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))) AS incomplete
+FROM jobs_maint_groups
 WHERE greatest(first_at, returned_at) >= %(since)s
   AND (%(queue)s::text IS NULL OR %(queue)s = ANY (queues))
   AND (%(queues)s::text[] IS NULL

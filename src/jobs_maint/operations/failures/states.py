@@ -11,11 +11,13 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import FarTime
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = [
     "QUIET",
     "Known",
     "KnownGroups",
+    "News",
     "count_news",
     "get_group_state",
     "get_trend",
@@ -84,13 +86,22 @@ async def load_known(conn: Conn, fingerprints: Collection[str]) -> KnownGroups:
     }
 
 
-async def count_news(conn: Conn, since: datetime, queue: str | None, scope: QueueScope) -> int:
+@dataclass(frozen=True, slots=True)
+class News:
+    groups: int
+    complete: bool
+
+
+async def count_news(conn: Conn, since: datetime, queue: str | None, scope: QueueScope) -> News:
     """Groups that are new or back since then, as far as they are collected."""
     queries = load_queries("groups")
     if not (await fetch_one(conn, queries["find_access"]))["readable"]:
-        return 0
-    asked = {"since": since, "queue": queue, "queues": scope.like_patterns}
-    return int((await fetch_one(conn, queries["count_news"], asked))["groups"])
+        return News(0, complete=True)
+    asked = {
+        "since": since, "queue": queue, "queues": scope.like_patterns, "ours": OUR_TASKS,
+    }  # fmt: skip
+    row = await fetch_one(conn, queries["count_news"], asked)
+    return News(row["groups"], complete=not row["incomplete"])
 
 
 def get_trend(count: int, before: int) -> str:

@@ -32,7 +32,7 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         left = await count_left_behind(conn, hour, queue=queue, queues=scope)
         if has_failed or (left and left["deleted"]):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
-            report = replace(report, new_errors=news)
+            report = replace(report, new_errors=news.groups, new_errors_at_least=not news.complete)
             if left is not None:
                 report = replace(
                     report,
