@@ -1,4 +1,5 @@
-"""What Debian's packages add to the tests: an older PostgreSQL that speaks German, and PgBouncer.
+"""What Debian's packages add to the tests: an older PostgreSQL that speaks German, a standby of it,
+and PgBouncer.
 
 Each part is looked for; a test whose part is not there is skipped and says which package has it.
 """
@@ -74,28 +75,60 @@ def make_german_locale(folder: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def german_postgresql() -> Iterator[Server]:
     """PostgreSQL 15 with lc_messages = de_DE.UTF-8, reached by its socket."""
-    if not (POSTGRESQL / "initdb").exists():
-        pytest.skip("needs the package postgresql-15")
+    _need_postgresql()
     if not Path("/usr/share/locale/de/LC_MESSAGES/postgres-15.mo").exists():
         pytest.skip("needs the German messages of the package postgresql-15")
     account = _account()
     with _folder(account) as folder:
         env = {"PATH": os.environ["PATH"], **make_german_locale(folder)}
-        subprocess.run(
-            [
-                str(POSTGRESQL / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-N",
-                "-E", "UTF8", "--locale=C", f"--lc-messages={GERMAN}",
-            ],
-            user=account, env=env, check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        command = [
-            str(POSTGRESQL / "postgres"), "-D", str(folder / "data"), "-k", str(folder),
-            "-c", "listen_addresses=", "-c", "fsync=off",
-        ]  # fmt: skip
-        with _running(command, account, env):
-            server = Server(str(folder))
-            wait_until(lambda: _answers(server.url("postgres")), what="PostgreSQL 15")
+        with _primary(folder, account, env, f"--lc-messages={GERMAN}") as server:
             yield server
+
+
+@contextlib.contextmanager
+def replicated_postgresql() -> Iterator[tuple[Server, Server]]:
+    """PostgreSQL 15 and a hot standby that follows it by streaming."""
+    _need_postgresql("pg_basebackup")
+    account, env = _account(), {"PATH": os.environ["PATH"]}
+    with _folder(account) as folder, _primary(folder, account, env) as primary:
+        copy = folder / "standby"
+        _call("pg_basebackup", "-h", folder, "-U", "postgres", "-D", copy, "-R", "-c", "fast",
+              account=account, env=env)  # fmt: skip
+        options = ("-c", f"port={Standby.port}")
+        with _running(_command(copy, folder, *options), account, env):
+            standby = Standby(str(folder))
+            wait_until(lambda: _answers(standby.url("postgres")), what="the standby")
+            yield primary, standby
+
+
+def _need_postgresql(tool: str = "initdb") -> None:
+    if not (POSTGRESQL / tool).exists():
+        pytest.skip("needs the package postgresql-15")
+
+
+@contextlib.contextmanager
+def _primary(
+    folder: Path, account: int | None, env: dict[str, str], *options: str
+) -> Iterator[Server]:
+    data = folder / "data"
+    _call("initdb", "-D", data, "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", *options,
+          account=account, env=env)  # fmt: skip
+    with _running(_command(data, folder), account, env):
+        server = Server(str(folder))
+        wait_until(lambda: _answers(server.url("postgres")), what="PostgreSQL 15")
+        yield server
+
+
+def _call(tool: str, *words: object, account: int | None, env: dict[str, str]) -> None:
+    command = [str(POSTGRESQL / tool), *map(str, words)]
+    subprocess.run(command, user=account, env=env, check=True, capture_output=True, timeout=120)
+
+
+def _command(data: Path, folder: Path, *options: str) -> list[str]:
+    return [
+        str(POSTGRESQL / "postgres"), "-D", str(data), "-k", str(folder),
+        "-c", "listen_addresses=", "-c", "fsync=off", *options,
+    ]  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -123,8 +156,14 @@ def pgbouncer(server: Server, **settings: object) -> Iterator[Server]:
 
 
 class Proxy(Server):
+    port = PORT
+
     def url(self, database: str) -> str:
-        return f"{super().url(database)}&port={PORT}"
+        return f"{super().url(database)}&port={self.port}"
+
+
+class Standby(Proxy):
+    port = 5433
 
 
 def _answers(url: str) -> bool:
