@@ -33,7 +33,7 @@ from jobs_maint.models import (
     WorkersReport,
 )
 from jobs_maint.operations.failures.memory import remember_groups
-from jobs_maint.operations.rescue import named, outlook, passes, workers
+from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
 from jobs_maint.operations.sets.frozen import freeze_words
 from jobs_maint.operations.stats.noting import note_hours
 
@@ -102,7 +102,7 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, ids, rules, call.scope)
-            if named.describe_silence(rows, refusals, rules):
+            if reasons.describe_silence(rows, refusals, rules):
                 return await _freeze(conn, call, rows, refusals, rules)
             items = await named.rescue_jobs(conn, ids, rules, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
@@ -175,9 +175,9 @@ async def _freeze(
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
         warnings=(
-            named.describe_risk(chosen[0])
+            reasons.describe_risk(chosen[0])
             if force
-            else named.describe_silence(rows, refusals, rules)
+            else reasons.describe_silence(rows, refusals, rules)
         ),
     )
 

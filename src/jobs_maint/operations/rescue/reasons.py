@@ -1,0 +1,179 @@
+"""Why a job that a person named is left alone, and what that person must know before more is done.
+
+The rows are those of `judge_jobs` in `named`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jobs_maint.durations import format_age, format_time, format_wait
+from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
+from jobs_maint.operations.rescue.passes import RescueRules
+
+__all__ = ["describe_risk", "describe_silence", "refuse_job", "refuse_other_run"]
+
+MOST_SILENT = 3
+"""Silent workers that a preview names."""
+RULE = "only running jobs can be rescued"
+
+
+def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person must know before forcing a rescue: who seems to run it, and the risk."""
+    if row["named"]:
+        first = f"{_runs(row)} (beat at {_at(row['beat_at'])})."
+    elif row["beats"]:
+        first = (
+            f"{_holds(row)} and is alive (beat at {_at(row['beat_at'])}), but does not report it."
+        )
+    elif row["heartbeat_fresh"]:
+        first = f"{_holds(row)} and is alive (heartbeat at {_at(row['last_heartbeat'])})."
+    else:
+        first = f"{_holds(row)} but shows no recent sign of life{_last_sign(row)}."
+    return (
+        f"{first[0].upper()}{first[1:]}",
+        "If that worker is still running it, the job will run twice.",
+    )
+
+
+def describe_silence(
+    rows: Mapping[int, Mapping[str, Any]], refusals: Mapping[int, ItemResult], rules: RescueRules
+) -> tuple[str, ...]:
+    """What a person must know whose jobs go back earlier than the rescue would put them back.
+
+    Nothing when the rescue would act now, or their workers have been silent for as long.
+    """
+    early = [
+        row
+        for job_id, row in rows.items()
+        if job_id not in refusals
+        and row["due_in"] > 0
+        and (row["silent_seconds"] or 0.0) < rules.stalled_after.total_seconds()
+    ]
+    if not early:
+        return ()
+    silent = {row["worker_id"]: row for row in early}
+    lines = [
+        f"{_worker(row)[0].upper()}{_worker(row)[1:]} is silent: {_last_beat(row)}."
+        for row in list(silent.values())[:MOST_SILENT]
+    ]
+    if (more := len(silent) - MOST_SILENT) > 0:
+        lines.append("So is 1 more worker." if more == 1 else f"So are {more:,} more workers.")
+    one = len(early) == 1
+    lines.append(
+        f"If it is only blocked or cut off, {'the job' if one else 'each of its jobs'} will run "
+        f"twice. {_left_alone(early)}"
+    )
+    return tuple(lines)
+
+
+def _left_alone(rows: Sequence[Mapping[str, Any]]) -> str:
+    if (idle := rows[0]["idle"]) is not None:
+        return say_idle(idle)
+    return f"Left alone, {min((_acts(row) for row in rows), key=lambda acts: acts[0])[1]}."
+
+
+def _acts(row: Mapping[str, Any]) -> tuple[float, str]:
+    """When the rescue acts on a suspect: at its pass, as `stuck` says it."""
+    if row["acts_in"] is None:  # too many come before it
+        return row["due_in"], f"it is due {format_wait(row['due_in'])}"
+    return row["acts_in"], f"the rescue acts {format_wait(row['acts_in'])}"
+
+
+def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
+    """Why the job is left alone; None when its worker is dead."""
+    if row is None:
+        reason = "there is no such job; it may have been purged"
+        return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
+    if row["status"] != "doing":
+        return _item(row, "wrong_status", f"its status is {row['status']}; {RULE}")
+    if row["named"]:
+        reason = f"{_runs(row)} (beat at {_at(row['beat_at'])})"
+        return _item(row, "worker_alive", reason)
+    if not row["suspected"]:
+        return _item(row, "worker_alive", f"{_runs(row)}; {_why_alive(row)}")
+    due_in = row["due_in"]
+    if due_in <= 0:
+        return None
+    by_force = f"`rescue --force {job_id}`"
+    if row["idle"] is not None:
+        otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
+    else:
+        otherwise = f"{_acts(row)[1]}, {by_force} at once"
+    if row["beats"] or row["heartbeat_fresh"]:
+        sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
+            f"heartbeat at {_at(row['last_heartbeat'])}"
+        )  # fmt: skip
+        reason = f"{_holds(row)} and is alive ({sign}), but does not report it; {otherwise}"
+        return _item(row, "worker_alive", reason)
+    if not row["had_recorder"]:
+        reason = (
+            f"{_worker(row)} never beat: it has no recorder, so it may be draining or blocked and "
+            f"still running the job; {otherwise}"
+        )
+        return _item(row, "worker_unknown", reason)
+    heard_in = row["heard_in"]
+    quiet = row["quiet_seconds"] - row["noticed_seconds"]
+    if quiet > 0 and (heard_in is None or heard_in > 0):
+        why = "no worker is reporting yet" if heard_in is None else (
+            "the other workers have only just begun to report"
+        )  # fmt: skip
+        wait = format_wait(quiet if heard_in is None else min(quiet, heard_in))
+        reason = f"{why}, as after a database outage; ask again {wait}"
+        return _item(row, "too_soon", reason)
+    return None
+
+
+def refuse_other_run(row: Mapping[str, Any]) -> ItemResult:
+    reason = f"it was started again after the preview, at {_at(row['started_at'])}"
+    return _item(row, "started_again", reason)
+
+
+def _why_alive(row: Mapping[str, Any]) -> str:
+    """Why a job that no beat reports is not a suspect: the exceptions in notice_suspects."""
+    if row["beats"] and row["started_at"] is not None and row["started_at"] > row["beat_at"]:
+        return "it took the job after its last beat"
+    if row["beats"]:
+        return "it beats, but its event loop is blocked, so it may yet start the job"
+    if row["heartbeat_fresh"]:
+        return f"its heartbeat at {_at(row['last_heartbeat'])} is recent"
+    return "the job has just started"
+
+
+def _runs(row: Mapping[str, Any]) -> str:
+    if row["started_at"] is None:
+        return f"{_worker(row)} is running it"
+    return f"{_worker(row)} has been running it since {_at(row['started_at'])}"
+
+
+def _holds(row: Mapping[str, Any]) -> str:
+    if row["started_at"] is None:
+        return f"{_worker(row)} has it"
+    return f"{_worker(row)} has had it since {_at(row['started_at'])}"
+
+
+def _worker(row: Mapping[str, Any]) -> str:
+    who = f"worker {row['worker_id']}" if row["worker_id"] is not None else "a worker"
+    return f"{who} ({row['host']} pid {row['pid']})" if row["host"] else who
+
+
+def _last_beat(row: Mapping[str, Any]) -> str:
+    if row["beat_at"] is None:  # its row was dropped meanwhile
+        return f"no beat has named its job for {format_age(row['noticed_seconds'])}"
+    return f"its last beat was at {_at(row['beat_at'])}, {format_age(row['silent_seconds'])} ago"
+
+
+def _last_sign(row: Mapping[str, Any]) -> str:
+    signs = [at for at in (row["beat_at"], row["last_heartbeat"]) if at is not None]
+    return f", the last was at {_at(max(signs))}" if signs else ""
+
+
+def _at(at: datetime) -> str:
+    return format_time(at, seconds=True)
+
+
+def _item(row: Mapping[str, Any], code: str, reason: str) -> ItemResult:
+    outcome = ItemOutcome.SKIPPED
+    return ItemResult(row["id"], outcome, code, reason, row["queue_name"], row["task_name"])
