@@ -237,7 +237,7 @@ def test_groups_read_two_ranges_by_time(steady):
 
 def test_the_memory_of_groups_reads_the_next_failures_alone(steady):
     last = steady.execute("SELECT max(id) FROM jobs_maint_failures").fetchone()[0]
-    params = {"last": last, "before": None, "most": 5_000, "most_groups": 500}
+    params = {"last": last, "before": None, "most": 5_000, "most_groups": 500, "ours": []}
     for after, most in ((last - 300, 60), (last, 10)):
         plan = explain(
             steady, "groups", "count_failures", after=after, quiet_seconds=93_600, **params
