@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from tests.support.watching import NIGHT, PASS, Watch
 
-from jobs_maint.models import Condition, IncidentKind
+from chatbot.messages.incident_end import say_over
+from jobs_maint.models import Condition, IncidentKind, IncidentsReport
+from jobs_maint.render import render_text
 
 NO_WORKER, BEHIND, FAILURES, GROUP, STUCK, TICK, SILENT = (
     IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND, IncidentKind.FAILURES_HIGH,
@@ -119,6 +121,29 @@ def test_an_incident_tells_one_story_to_its_end(watch):
     ]  # fmt: skip
     [one] = watch.see(web(901.0), passes=2)
     assert (one.id, one.subject, one.past, one.times) == (1, "w", (), 2)
+
+
+def test_what_comes_again_while_something_else_lasts_is_told_from_its_first_time(watch):
+    """The workers die twice; a job of the first time is stuck until long after."""
+    stuck, begun = bad(STUCK), NIGHT + PASS
+    for minutes in (0, 10):
+        start = begun + timedelta(minutes=minutes)
+        watch.now = start - PASS
+        for _ in range(20):
+            age = (watch.now + PASS - start).total_seconds()
+            watch.see(bad(NO_WORKER, value=age), stuck)
+        [one] = watch.open
+        assert one.began_at == begun
+        watch.see(stuck, passes=4)
+    watch.see(passes=2)
+    [case] = watch.all.values()
+    one = case.incident
+    assert (one.kind, one.times, one.spells) == (NO_WORKER, 1, 2)
+    assert (one.began_at, one.ended_at) == (begun, begun + timedelta(minutes=15))
+    assert say_over(one) == "Workers are back; it came 2 times in 15 min."
+    report = IncidentsReport(watch.now, (), (one,), 3600.0, watched_at=watch.now)
+    [line] = [line for line in render_text(report).splitlines() if "I-1" in line]
+    assert line.endswith("no worker was alive; came 2 times in 15 min.")
 
 
 def test_why_it_is_over_is_of_what_it_is_named_after(watch):

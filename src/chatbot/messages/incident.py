@@ -130,7 +130,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
     begin = incident.began_at
-    if incident.times > 1:  # it was not so all the time
+    if incident.spells > 1:  # it was not so all the time
         line: list[Span | str] = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
     else:
         line = ["Since ", when(begin, as_of), f", for {format_age(as_of - begin)}"]
@@ -142,10 +142,10 @@ def tell_begin(incident: Incident, as_of: datetime) -> Line:
 
 
 def _tell_times(incident: Incident) -> Line:
-    if incident.times < 2:
+    if incident.spells < 2:
         return []
     goes = "It comes and goes: this" if incident.flapping else "It was over and is back: this"
-    return [f"{goes} is the {_ordinal(incident.times)} time."]
+    return [f"{goes} is the {_ordinal(incident.spells)} time."]
 
 
 def _ordinal(number: int) -> str:

@@ -56,8 +56,8 @@ def say_over(incident: Incident) -> str:
     if counted or say_reason(incident.kind, incident.why):
         return f"{end}."
     lasted = format_age((incident.ended_at or incident.seen_at) - incident.began_at)
-    if incident.times > 1:
-        return f"{end}; it came {incident.times} times in {lasted}."
+    if incident.spells > 1:
+        return f"{end}; it came {incident.spells} times in {lasted}."
     return f"{end}, {lasted} late." if incident.kind in _LATE else f"{end} after {lasted}."
 
 
@@ -77,7 +77,7 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
 
 def tell_calm(incident: Incident, as_of: datetime) -> Line:
     begin, calm = when(incident.since, as_of), when(incident.calm_since or as_of, as_of)
-    came = f"It came {incident.times} times since "
+    came = f"It came {incident.spells} times since "
     return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
 
 

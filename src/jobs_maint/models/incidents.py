@@ -49,6 +49,7 @@ class IncidentKind(StrEnum):
 
 MOST_MISSED = 50
 """Runs of a periodic task that were missed are not counted beyond."""
+_BEGINS = {"opened", "back", "cause", "folded"}
 _NOT_AN_AGE = {
     IncidentKind.QUEUE_BEHIND,
     IncidentKind.FAILURES_HIGH,
@@ -188,7 +189,30 @@ class Incident:
         """
         if self.kind in _NOT_AN_AGE or self.times > 1:
             return self.since
+        begins = self._list_begins()
+        if len(begins) > 1:
+            return min(begins)
         return self.seen_at - timedelta(seconds=self.value)
+
+    @property
+    def spells(self) -> int:
+        """How often what leads it came: it may have been over while other parts lasted."""
+        return max(self.times, len(self._list_begins()))
+
+    def _list_begins(self) -> list[datetime]:
+        begins, lasts = [], False
+        for one in self.history:
+            if one.what == "resolved":
+                lasts = False
+            if (one.kind, one.subject) != self.key:
+                continue
+            if one.what == "over":
+                lasts = False
+            elif one.what in _BEGINS and not lasts:
+                lasts = True
+                age = timedelta() if self.kind in _NOT_AN_AGE else timedelta(seconds=one.value)
+                begins.append(one.at - age)
+        return begins
 
     @property
     def head(self) -> tuple[IncidentKind, str]:
@@ -200,7 +224,7 @@ class Incident:
     def ended_at(self) -> datetime | None:
         """When what leads it was over; others may have lasted longer."""
         own = [one for one in self.history if (one.kind, one.subject) == self.key]
-        told = [one for one in own if one.what in {"opened", "back", "cause", "folded", "over"}]
+        told = [one for one in own if one.what in {*_BEGINS, "over"}]
         return told[-1].at if told and told[-1].what == "over" else self.resolved_at
 
 

@@ -86,8 +86,8 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
     notes = [f"since {clock(one.began_at, as_of)} UTC, {lasted}"]
     if last := one.facts.get("last_at"):
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
-    if one.times > 1:
-        notes.append(f"came {one.times} times")
+    if one.spells > 1:
+        notes.append(f"came {one.spells} times")
     if one.taken_by:
         notes.append(f"taken by {safe_word(one.taken_by)}")
     if above := one.facts.get("muted_above"):
@@ -140,11 +140,12 @@ def _marks(one: Condition) -> str:
 
 def _over(one: Incident, as_of: datetime) -> str:
     ended = one.resolved_at or one.seen_at
-    lasted = format_age((ended - one.began_at).total_seconds())
+    span = format_age(((one.ended_at or ended) - one.began_at).total_seconds())
+    lasted = f"came {one.spells} times in {span}" if one.spells > 1 else f"lasted {span}"
     why = say_reason(one.kind, one.why)
     reason = f"; {why}" if why else ""
     said = safe_line(say_past(one))
-    return f"{clock(ended, as_of)}  {one.name}  {said}; lasted {lasted}{reason}."
+    return f"{clock(ended, as_of)}  {one.name}  {said}; {lasted}{reason}."
 
 
 def _show_alone(one: Incident, as_of: datetime, page: Page) -> None:
