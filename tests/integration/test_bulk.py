@@ -297,8 +297,21 @@ async def test_named_jobs_that_were_given_up_are_told_and_left_where_only_failed
     assert (item.code, item.reason) == (
         "wrong_status", "it was cancelled or given up; only failed jobs were asked for"
     )  # fmt: skip
-    nothing = await preview(pool, actor=NARROW, job_ids=(failed,))
-    assert [one.reason for one in nothing.skips] == ["not found in the queues that you reach"]
+    with pytest.raises(
+        NotPermitted, match=rf"^You may not retry job {failed}: the queue is outside"
+    ):
+        await preview(pool, actor=NARROW, job_ids=(failed, 999_999))
+    mine = await make_job(status="failed", queue=NARROW.grants[0].queues[0].replace("*", "x"))
+    some = await preview(pool, actor=NARROW, job_ids=(mine, failed, waits, 999_999))
+    reach = ", ".join(NARROW.grants[0].queues)
+    assert [(one.code, one.reason, one.sample) for one in some.left_out] == [
+        ("not_permitted", f"outside your grant ({reach})", (failed, waits)),
+        ("not_found", "not found", (999_999,)),
+    ]
+    report = await confirm(pool, some, actor=NARROW)
+    assert (report.done, len(report.left_out)) == (1, 2)
+    entry = (await ask(pool, ShowAudit(limit=1))).entries[0]
+    assert (entry.outcome, entry.counts) == ("partly", {"done": 1, "skipped": 3})
 
 
 async def test_a_confirmed_undo_leaves_what_was_cancelled_anew(pool, make_job, conn):

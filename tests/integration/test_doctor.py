@@ -696,6 +696,16 @@ async def test_a_live_worker_that_does_not_beat_may_listen(pool, worker):
     assert await level(pool, "maintenance_queue") == "note"
 
 
+async def test_a_listener_that_missed_its_beats_a_moment_ago_is_known_to_listen(pool, worker, conn):
+    await worker()
+    await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - 4 * interval '10 s'")
+    finding = (await look(pool))["maintenance_queue"]
+    assert (finding.level, finding.sentence) == (
+        "note",
+        "The worker that listens to 'maintenance' missed its last beats, and may have ended.",
+    )
+
+
 async def test_nobody_needs_to_listen_when_nothing_of_ours_is_scheduled(pool):
     off = settings(purge_cron="", rescue_cron="")
     assert await level(pool, "maintenance_queue", settings=off) == "ok"
@@ -919,6 +929,19 @@ async def test_a_digest_that_slack_refused_is_told_with_the_reason(pool, conn):
     assert await level(pool, "digests") == "ok"
 
 
+async def test_each_digest_has_its_own_reason(pool, conn):
+    for name, reason in (("a", "is_archived"), ("b", "not_in_channel"), ("c", "not_in_channel")):
+        await digest(conn, name, hours(25), days(1))
+        await digest(conn, name, hours(1), days(1), "failed", reason)
+    finding = (await look(pool))["digests"]
+    assert finding.sentence == (
+        "The last attempt to send the digests a, b, c failed. a: is_archived. b, c: not_in_channel."
+    )
+    await conn.execute("UPDATE jobs_maint_digests SET state = 'sent'")
+    finding = (await look(pool))["digests"]
+    assert finding.sentence.startswith("The digests a, b, c went to the audit channel. a: is_arch")
+
+
 async def test_a_digest_that_was_never_sent_is_told(pool, conn):
     await digest(conn, "daily", hours(1), days(1), "failed", "not_in_channel")
     assert "it was never sent. not_in_channel" in (await look(pool))["digests"].sentence
@@ -937,6 +960,10 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     finding = (await look(pool))["suspects"]
     assert finding.level == "note"
     assert f"1 running job without a live worker (job {job})" in finding.sentence
+    assert finding.fix.startswith("The rescue puts each back")
+    idle = (await look(pool, settings=settings(rescue_cron="")))["suspects"]
+    assert idle.sentence.endswith("The rescue is off, so they stay as they are.")
+    assert "`jobs-maint rescue`" in idle.fix
     await conn.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 h'")
     assert await level(pool, "suspects") == "warning"
     await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")

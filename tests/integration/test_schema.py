@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg import sql
 from tests.support.server import Server
 
 from jobs_maint import upstream
@@ -158,6 +160,34 @@ async def test_the_tables_go_beside_procrastinates_on_the_search_path(bare_datab
         await ask(pool, ApplySchema())
         assert (await ask(pool, ListFailed())).total == 0
     assert {name for name, _ in await list_tables(bare_database_url)} == {"jobs"}
+
+
+@pytest.mark.parametrize("name", ["team", "Jobs", "S 2", 'o"dd \\x'])
+async def test_the_address_that_is_advised_finds_tables_in_any_schema(bare_database_url, name):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        place = sql.Identifier(name)
+        await conn.execute(sql.SQL("CREATE SCHEMA {}").format(place))
+        await conn.execute(sql.SQL("SET search_path = {}").format(place))
+        path = (await (await conn.execute("SHOW search_path")).fetchone())[0]
+        await conn.execute(
+            sql.SQL("ALTER DATABASE {} SET search_path = {}").format(
+                sql.Identifier(conn.info.dbname), place
+            )
+        )
+        async with open_pool(bare_database_url) as pool:
+            await ask(pool, ApplySchema())
+        await conn.execute(
+            sql.SQL("ALTER DATABASE {} RESET search_path").format(sql.Identifier(conn.info.dbname))
+        )
+    async with open_pool(bare_database_url) as pool:
+        with pytest.raises(SchemaMismatch) as caught:
+            await ask(pool, ShowStats())
+    option = re.search(r"\?(options=\S+) to JOB_QUEUE", str(caught.value))[1]
+    async with open_pool(f"{bare_database_url}&{option}") as pool:
+        assert (await ask(pool, ShowStats())).queues == ()
+        async with pool.connection() as conn:
+            shown = await (await conn.execute("SHOW search_path")).fetchone()
+    assert shown == (path,)
 
 
 async def run_script(url: str, sql: str) -> None:

@@ -7,6 +7,8 @@ import socket
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from tests.local_slack.test_process import process
 
 from local_slack import (
@@ -20,6 +22,7 @@ from local_slack import (
     load_page,
     serve,
 )
+from local_slack.page.guard import Guard
 from local_slack.sample import GUEST, OPERATOR, OPS, RANDOM, SECRET, VIEWER, build_sample_config
 
 ANSWERS = 10
@@ -105,6 +108,15 @@ async def test_pages_of_others_are_kept_out_although_they_have_the_cookie(header
                 assert answer.status == 403, path
         async with browser.get(slack.url, headers={"Origin": slack.url}) as answer:
             assert answer.status == 200
+
+
+async def test_at_port_80_the_address_has_no_port():
+    """Neither browsers nor clients write that port."""
+    app = web.Application(middlewares=[Guard("secret", lambda: "http://127.0.0.1:80").middleware])
+    async with TestClient(TestServer(app)) as client:
+        for host, status in (("127.0.0.1", 404), ("localhost:80", 404), ("evil.example", 403)):
+            headers = {"Host": host, "Authorization": "Bearer secret"}
+            assert (await client.get("/x", headers=headers)).status == status, host
 
 
 async def test_a_tab_is_told_what_its_person_sees_and_nothing_else():

@@ -147,7 +147,7 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ("digest --since 0h", "'0h' is not a span of time"),
         ("retry --all a b", "retry --all takes one queue, not two: 'a' and 'b'"),
         ("retry --task x", "retry --task needs --all"),
-        ("retry 1 --request 2", "retry --request needs --all"),
+        ("retry 1 --request 2", "retry takes ids or --request, not both"),
         (
             "retry --all --status doing",
             "retry --status 'doing': it can be failed, cancelled, abort",

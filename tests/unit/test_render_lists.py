@@ -178,6 +178,9 @@ def test_the_audit_tells_who_what_and_how_it_ended():
     assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
     asked = replace(previewed, action="cancel 7", counts={"done": 0, "abort_requested": 5})
     assert lines(replace(AUDIT, entries=(asked,)))[3].endswith("  cancel 7 (5 asked to abort)")
+    purged = replace(ENTRY, action="purge", counts={"succeeded": 2_000, "cancelled": 37})
+    text = lines(replace(AUDIT, entries=(purged,)))[3]
+    assert text.endswith("  purge (deleted 2,000 succeeded, 37 cancelled)")
     dry = replace(previewed, action="purge --dry-run")
     assert "  dry run   3 s  purge --dry-run (1 job)" in lines(replace(AUDIT, entries=(dry,)))[3]
 

@@ -9,7 +9,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
-from chatbot.messages.words import short_task
+from chatbot.messages.words import count, short_task
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import ErrorGroup, GroupReport
 
@@ -59,7 +59,7 @@ def _say_mute(report: GroupReport) -> list[Span | str]:
     if report.muted_until is not None:
         until = [" until ", when(report.muted_until, report.as_of)]
     if report.muted_above is not None:
-        rate = f"it fails more than {report.muted_above:,} times an hour"
+        rate = f"it fails more than {count(report.muted_above, 'time')} an hour"
         until.append(f" or until {rate}" if until else f" until {rate}")
     return until
 

@@ -44,7 +44,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.people import name_actor
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, cut, defuse
+from chatbot.messages.words import ago, count, cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
@@ -191,7 +191,7 @@ def tell_mute(incident: Incident, as_of: datetime) -> Line:
         line: list[Span | str] = ["Muted until "]
         if until is not None:
             line += [when(datetime.fromisoformat(str(until)), as_of), ", or until "]
-        return [*line, f"it fails more than {int(above):,} times an hour."]
+        return [*line, f"it fails more than {count(int(above), 'time')} an hour."]
     if incident.muted_until is None or incident.muted_until <= as_of:
         return []
     return ["Muted until ", when(incident.muted_until, as_of), ": no new message about this."]

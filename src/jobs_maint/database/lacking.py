@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import psycopg
 import psycopg_pool
@@ -60,9 +61,14 @@ async def find_elsewhere(conn: Conn) -> Elsewhere | None:
         found=f"{place}, which is not on the search path.",
         fix=(
             f"ALTER ROLE {login} SET search_path = {quoted}, public; or add "
-            f"?options=-csearch_path%3D{rows[0]['schema']} to JOB_QUEUE_DATABASE_URL."
+            f"?options=-csearch_path%3D{_escape(quoted)} to JOB_QUEUE_DATABASE_URL."
         ),
     )
+
+
+def _escape(name: str) -> str:
+    """As the server splits options, in a URL."""
+    return quote(name.replace("\\", "\\\\").replace(" ", "\\ "), safe="")
 
 
 async def require_usage(conn: Conn, *, can_create: bool) -> None:

@@ -93,10 +93,7 @@ def _build_set(
     if not everything:
         if running:
             given.append("running")
-        if given and (words or options.get("request") is None):
-            raise InvalidRequest(
-                f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
-            )
+        _refuse_mixed(verb, words, given, request=options.get("request") is not None)
         if options.get("request") is None or words:
             ids = JobIds()
             if words and words[0][:1].isalpha():
@@ -129,6 +126,21 @@ def _build_set(
             f"{verb} --all needs a queue or a filter; `{verb} --all '*'` means every queue"
         )
     return wanted
+
+
+def _refuse_mixed(
+    verb: BulkVerb, words: Sequence[str], given: Sequence[str], *, request: bool
+) -> None:
+    """Ids stand alone; other filters need --all or --request."""
+    if words and request:
+        raise InvalidRequest(
+            f"{verb} takes ids or --request, not both: --request chooses among the jobs that the "
+            "request changed"
+        )
+    if given and not request:
+        raise InvalidRequest(
+            f"{verb} --{given[0]} needs --all: it chooses among all jobs, not among ids"
+        )
 
 
 def _refuse_empty_span(asked: actions.PreviewBulk) -> None:

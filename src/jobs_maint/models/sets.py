@@ -31,6 +31,9 @@ class SkipGroup:
     sample: tuple[int, ...] = ()
 
 
+_LEFT_OUT = {"wrong_status", "not_found", "not_permitted", "undated"}
+
+
 @dataclass(frozen=True, slots=True)
 class Preview(Report):
     """What a confirmation would do, frozen. `key` confirms it; None when there is nothing to do.
@@ -76,9 +79,7 @@ class Preview(Report):
     @property
     def left_out(self) -> tuple[SkipGroup, ...]:
         """Jobs that were named one by one, or have no age, and are not among `count`."""
-        return tuple(
-            skip for skip in self.skips if skip.code in {"wrong_status", "not_found", "undated"}
-        )
+        return tuple(skip for skip in self.skips if skip.code in _LEFT_OUT)
 
     @property
     def expected(self) -> int:

@@ -133,7 +133,9 @@ async def _run_bulk(
     report = _complete(report, taken["params"])
     if report.verb in {"retry", "cancel"} and report.done:
         report = await _look_around(call, report, taken, scope)
-    whole = report.done == report.requested
+    if left_out := sum(one.count for one in report.left_out):
+        counts["skipped"] += left_out
+    whole = report.done == report.requested and not left_out
     outcome = "done" if whole else "partly" if report.done else "refused"
     await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
     emit(

@@ -15,13 +15,20 @@ def tell_outcome(entry: AuditEntry) -> str:
 
 
 def list_counts(entry: AuditEntry) -> list[str]:
-    """`3,491 cancelled`, `27 asked to abort`, as the act's own outcome said it; raw text."""
-    verb = VERBS.get(entry.action.partition(" ")[0])
+    """`3,491 cancelled`, `27 asked to abort`, as the act's own outcome said it; raw text.
+
+    Of a purge `deleted 2,000 succeeded`, `37 cancelled`.
+    """
+    word = entry.action.partition(" ")[0]
+    verb = VERBS.get(word)
     words = {"abort_requested": "asked to abort"} | ({"done": verb.done} if verb else {})
-    return [
+    told = [
         f"{number:,} {'job' if number == 1 else 'jobs'}"
         if name == "jobs"
         else f"{number:,} {words.get(name) or name.replace('_', ' ')}"
         for name, number in entry.counts.items()
         if number or name == "jobs"
     ]
+    if word == "purge" and told and "jobs" not in entry.counts:  # by what the jobs were
+        told[0] = f"deleted {told[0]}"
+    return told

@@ -7,6 +7,7 @@ from jobs_maint.models import GroupReport
 from jobs_maint.render.page import Page, Pages
 from jobs_maint.render.remembered import say_person
 from jobs_maint.render.safe import safe_line, safe_word, short_task
+from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
@@ -32,7 +33,8 @@ def render_group(report: GroupReport, page: Page) -> None:
 
 
 def _say_mute(report: GroupReport) -> str:
-    rate = f"it fails more than {report.muted_above:,} times an hour" if report.muted_above else ""
+    above = report.muted_above
+    rate = f"it fails more than {count_noun(above, 'time')} an hour" if above else ""
     if report.muted_until is None:
         return f"until {rate}"
     until = f"until {format_time(report.muted_until)}"

@@ -48,12 +48,13 @@ WITH found AS (
 SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
 
 -- name: list_left_out (ids, queues, ours)
--- As what jobs that were named are not part of a set: their status, or `own`. Those in reach.
-SELECT CASE WHEN task_name = ANY (%(ours)s) THEN 'own' ELSE status::text END AS state,
+-- As what jobs that were named are not part of a set: their status, `own`, or `outside` of the reach,
+-- of which no more is told.
+SELECT CASE WHEN NOT coalesce(queue_name LIKE ANY (%(queues)s::text[]), true) THEN 'outside'
+            WHEN task_name = ANY (%(ours)s) THEN 'own' ELSE status::text END AS state,
        array_agg(id ORDER BY id) AS ids
 FROM procrastinate_jobs
 WHERE id = ANY (%(ids)s::bigint[])
-  AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
 GROUP BY 1 ORDER BY 1;
 
 -- name: find_request (request)

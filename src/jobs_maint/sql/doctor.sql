@@ -83,13 +83,19 @@ SELECT count(*) AS jobs FROM (
     WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %(most)s) AS ready;
 
 -- name: find_listeners (queue, ours)
--- Who listens to our queue, and which jobs of ours wait there.
-SELECT beats.beating, beats.listening, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
+-- Who listens to our queue, and which jobs of ours wait there. `late`: listeners that missed their
+-- beats while Procrastinate's heartbeat is fresh.
+SELECT beats.beating, beats.listening, late.listeners AS late, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
        EXISTS (SELECT 1 FROM jobs_maint_digests) AS digests
 FROM (SELECT count(*) AS beating,
              count(*) FILTER (WHERE queues IS NULL OR %(queue)s = ANY (queues)) AS listening
       FROM jobs_maint_workers
       WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)) AS beats
+CROSS JOIN (SELECT count(*) AS listeners
+            FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
+            WHERE w.last_heartbeat > now() - interval '30 seconds'
+              AND m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds)
+              AND (m.queues IS NULL OR %(queue)s = ANY (m.queues))) AS late
 CROSS JOIN (
     SELECT count(*) AS jobs, max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END) AS seconds
     FROM (SELECT id, scheduled_at FROM procrastinate_jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ PURGE_GRACE = timedelta(hours=1)
 """The purge waits for everything else in its queue."""
 DIGEST_GRACE = timedelta(hours=1)
 KNOWN_WINDOWS = 7
+MOST_REASONS = 3
 """This many windows of a digest include its longest pause, such as a weekend."""
 
 
@@ -98,21 +100,21 @@ async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         reached = worst["behind_seconds"]
         return warning(
             "digests",
-            f"The digest {few([row['name'] for row in late])} is late: "
+            f"{_name(late, 'The')} {'is' if len(late) == 1 else 'are'} late: "
+            f"{'it' if len(late) == 1 else worst['name']} "
             + (
-                f"it covers failures up to {format_age(reached)} ago."
+                f"covers failures up to {format_age(reached)} ago."
                 if reached
-                else "it was never sent."
+                else "was never sent."
             )
-            + _reason(worst),
+            + _say_reasons([row for row in late if row["last_state"] == "failed"]),
             "Check the bot's settings, and `jobs-maint failed` for chatbot:send_digest; a digest "
             "removed from CHATBOT_DIGESTS is forgotten after 90 days.",
         )
     if refused:
         return warning(
             "digests",
-            f"The last attempt to send the digest {few([row['name'] for row in refused])} failed."
-            + _reason(refused[0]),
+            f"The last attempt to send {_name(refused)} failed.{_say_reasons(refused)}",
             "It will be tried again; if it keeps failing, check the channel and the bot's token.",
         )
     lost = [row["name"] for row in rows if row["last_state"] == "sending" and row["gone"]]
@@ -127,8 +129,7 @@ async def check_digests(conn: Conn, situation: Situation) -> Finding:  # noqa: A
     if elsewhere:
         return warning(
             "digests",
-            f"The digest {few([row['name'] for row in elsewhere])} went to the audit channel. "
-            f"{elsewhere[0]['last_error']}",
+            f"{_name(elsewhere, 'The')} went to the audit channel.{_say_reasons(elsewhere)}",
             "Invite the bot to the digest's channel, or name another one in CHATBOT_DIGESTS.",
         )
     return ok("digests", f"{count(len(rows), 'digest')} sent on time.")
@@ -142,8 +143,20 @@ def _is_late(row: dict[str, Any]) -> bool:
     return bool(row["behind_seconds"] > allowed)
 
 
-def _reason(row: dict[str, Any]) -> str:
-    return f" {row['last_error']}" if row["last_state"] == "failed" and row["last_error"] else ""
+def _name(rows: Sequence[dict[str, Any]], the: str = "the") -> str:
+    return f"{the} {'digest' if len(rows) == 1 else 'digests'} {few([row['name'] for row in rows])}"
+
+
+def _say_reasons(rows: Sequence[dict[str, Any]]) -> str:
+    """Each once; where there are several, with the digests that it is of."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        reasons.setdefault(row["last_error"] or "", []).append(row["name"])
+    reasons.pop("", None)
+    if len(reasons) == 1 and len(*reasons.values()) == len(rows):
+        return f" {next(iter(reasons))}"
+    shown = list(reasons.items())[:MOST_REASONS]
+    return "".join(f" {few(names)}: {reason.rstrip('.')}." for reason, names in shown)
 
 
 async def check_suspects(conn: Conn, situation: Situation) -> Finding:
@@ -164,6 +177,12 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
             "suspects",
             f"{what}; {found['overdue']:,} should have been put back by now.",
             "Run `jobs-maint rescue`: it puts them back, or says of each why it cannot.",
+        )
+    if not settings.rescue_cron:
+        return note(
+            "suspects",
+            f"{what}. The rescue is off, so they stay as they are.",
+            "Run `jobs-maint rescue`: it puts them back once they are due, or says when.",
         )
     return note(
         "suspects",

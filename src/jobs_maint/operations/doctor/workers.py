@@ -171,6 +171,15 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
         )
     if not (settings.purge_cron or settings.rescue_cron or found["digests"]):
         return ok(name, "No worker listens to our queue, and none of our tasks is scheduled.")
+    if found["late"]:
+        several = found["late"] > 1
+        who = f"The {found['late']} workers that listen" if several else "The worker that listens"
+        return note(
+            name,
+            f"{who} to {settings.queue!r} missed {'their' if several else 'its'} last beats, and "
+            "may have ended.",
+            f"Ask again in half a minute. If none is left, start one. {fix}",
+        )
     silent = await _list_silent(conn)
     if not (found["beating"] or silent):
         return note(

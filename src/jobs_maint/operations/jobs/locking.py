@@ -10,7 +10,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import NotPermitted
 from jobs_maint.sql import load_queries
 
-__all__ = ["lock_jobs"]
+__all__ = ["lock_jobs", "outside_grant"]
 
 
 async def lock_jobs(
@@ -25,9 +25,19 @@ async def lock_jobs(
     rows = await fetch_all(conn, load_queries("jobs")["lock_jobs"], {"ids": list(job_ids)})
     outside = [row["id"] for row in rows if not scope.covers(row["queue_name"])]
     if outside:
-        raise NotPermitted(
-            f"You may not {verb} {'job' if len(outside) == 1 else 'jobs'} "
-            f"{', '.join(map(str, outside))}: the queue is outside your grant "
-            f"({', '.join(scope.globs or ())}); nothing was changed."
-        )
+        raise outside_grant(outside, scope, verb)
     return {row["id"]: row for row in rows}
+
+
+MOST_NAMED = 20
+
+
+def outside_grant(job_ids: Sequence[int], scope: QueueScope, verb: str) -> NotPermitted:
+    several = len(job_ids) > 1
+    more = f" and {len(job_ids) - MOST_NAMED:,} more" if len(job_ids) > MOST_NAMED else ""
+    return NotPermitted(
+        f"You may not {verb} {'jobs' if several else 'job'} "
+        f"{', '.join(map(str, job_ids[:MOST_NAMED]))}{more}: "
+        f"{'their queues are' if several else 'the queue is'} outside your grant "
+        f"({', '.join(scope.globs or ())}); nothing was changed."
+    )

@@ -94,7 +94,7 @@ def canonical(statement: str) -> str:
     """The statement of an index as its author or as PostgreSQL writes it, in one spelling."""
     text = re.sub(r"\bNOT IN\b", "<> ALL", statement, flags=re.IGNORECASE)
     text = re.sub(r"\bIN\b", "= ANY", text, flags=re.IGNORECASE)
-    text = re.sub(r"\bON (?:ONLY )?(?:\"[^\"]+\"|\w+)\.", "ON ", text)
+    text = re.sub(r"\bON (?:ONLY )?(?:\"(?:[^\"]|\"\")+\"|\w+)\.", "ON ", text)
     text = _NOISE.sub(" ", _CAST.sub("", text))
     text = re.sub(r"'(\d+|on|off|true|false)'", r"\1", text)
     return " ".join(

@@ -16,6 +16,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
+from jobs_maint.operations.jobs.locking import outside_grant
 from jobs_maint.operations.jobs.serving import find_unserved
 from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
@@ -47,7 +48,8 @@ async def freeze_set(
     """Select the set and keep it for ten minutes; changes no job.
 
     `needs` is the role a confirmation requires, `group` what `wanted.group` names. Raises
-    InvalidRequest when the request to undo does not exist.
+    InvalidRequest when the request to undo does not exist, NotPermitted where all that is left of
+    named jobs is out of reach.
     """
     queries = load_queries("bulk")
     if wanted.request is not None:
@@ -60,7 +62,7 @@ async def freeze_set(
     rows, records = selected.rows, selected.records
     error = await describe_newest(conn, records, rules) if group and records else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
-    left_out = await _find_left_out(conn, wanted, rows, scope)
+    left_out = await _find_left_out(conn, verb, wanted, rows, scope)
     skips += left_out
     remain = rows[0]["matching"] - len(rows) if rows else 0
     job_ids, groups, statuses, later = await run_apart(lambda: _sum_up(rows), len(rows))
@@ -187,20 +189,31 @@ def _split(rows: Sequence[dict[str, Any]], taken: set[str]) -> tuple[list[int], 
 
 
 async def _find_left_out(
-    conn: Conn, wanted: JobFilter, rows: Sequence[dict[str, Any]], scope: QueueScope
+    conn: Conn,
+    verb: BulkVerb,
+    wanted: JobFilter,
+    rows: Sequence[dict[str, Any]],
+    scope: QueueScope,
 ) -> list[SkipGroup]:
-    """Ids that were given but do not exist in reach, or are in a status that was not asked for."""
+    """Ids that were given but do not exist, or are in a status that was not asked for.
+
+    Or out of reach; where that leaves none, it is refused as for a single job.
+    """
     there = {row["id"] for row in rows}
     left = [job_id for job_id in wanted.job_ids or () if job_id not in there]
     if not left:
         return []
     asked = {"ids": left, "queues": scope.like_patterns, "ours": OUR_TASKS}
     found = await fetch_all(conn, load_queries("bulk")["list_left_out"], asked)
-    known = {job_id for row in found for job_id in row["ids"]}
-    groups = [("wrong_status", find_state(row["state"]), row["ids"]) for row in found]
-    unknown = [job_id for job_id in left if job_id not in known]
-    where = "" if scope.globs is None else " in the queues that you reach"
-    groups.append(("not_found", f"not found{where}", unknown))
+    states = {row["state"]: row["ids"] for row in found}
+    known = {job_id for ids in states.values() for job_id in ids}
+    outside = states.pop("outside", [])
+    if outside and not rows:
+        raise outside_grant(outside, scope, verb.value)
+    groups = [("wrong_status", find_state(state), ids) for state, ids in states.items()]
+    where = f"outside your grant ({', '.join(scope.globs or ())})"
+    groups.append(("not_permitted", where, outside))
+    groups.append(("not_found", "not found", [one for one in left if one not in known]))
     return [
         SkipGroup(code, reason, len(ids), tuple(ids[:SAMPLE]))
         for code, reason, ids in groups
