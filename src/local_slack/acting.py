@@ -44,6 +44,7 @@ class Acting(Core):
             message,
             build_action(element, block_id, self._workspace.next_ts()),
             channel_name=place.name,
+            thread_ts=self._workspace.find_thread(message),
             response_url=self.url + self._responses.open(origin),
             trigger_id=self._modals.issue_trigger(user),
         )

@@ -32,6 +32,7 @@ class Choosing(Core):
             message,
             action,
             channel_name=place.name,
+            thread_ts=self._workspace.find_thread(message),
             response_url=self.url + self._responses.open(origin),
             trigger_id=self._modals.issue_trigger(user),
         )

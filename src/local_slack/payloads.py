@@ -50,9 +50,11 @@ def build_block_actions(
     action: dict[str, Any],
     *,
     channel_name: str,
+    thread_ts: str | None,
     response_url: str,
     trigger_id: str,
 ) -> dict[str, Any]:
+    thread = {"thread_ts": thread_ts} if thread_ts else {}
     team = {"id": config.workspace.team_id, "domain": config.workspace.domain}
     is_ephemeral = message.ephemeral_to is not None
     payload: dict[str, Any] = {
@@ -65,6 +67,7 @@ def build_block_actions(
             "message_ts": message.ts,
             "channel_id": message.channel,
             "is_ephemeral": is_ephemeral,
+            **thread,
         },
         "trigger_id": trigger_id,
         "team": team,
@@ -77,7 +80,7 @@ def build_block_actions(
     }
     if not is_ephemeral:
         # Slack does not keep ephemeral messages, so it cannot send them along.
-        payload["message"] = message.to_slack(with_metadata=True)
+        payload["message"] = {**message.to_slack(with_metadata=True), **thread}
     return payload
 
 

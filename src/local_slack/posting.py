@@ -135,7 +135,10 @@ def post_ephemeral(api: Api, arguments: Arguments) -> dict[str, Any]:
         raise SlackError("user_not_in_channel")
     message = _build_message(api, channel, arguments)
     message.ephemeral_to = user.id
-    api.workspace.add(message)
+    root = api.workspace.find(channel.id, message.thread_ts)
+    # Documented: one in a thread is only shown where that thread is active already.
+    if message.thread_ts is None or (root and api.workspace.find_thread(root)):
+        api.workspace.add(message)
     return {"message_ts": message.ts, **_warnings(arguments)}
 
 

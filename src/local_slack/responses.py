@@ -114,7 +114,8 @@ class Responses:
                 text=text,
                 blocks=blocks or [],
                 ephemeral_to=None if declared == "in_channel" else origin.user,
-                thread_ts=body.get("thread_ts"),
+                # Documented for `in_channel` only.
+                thread_ts=body.get("thread_ts") if declared == "in_channel" else None,
                 bot_id=self._workspace.config.app.bot_id,
                 app_id=self._workspace.config.app.app_id,
             )

@@ -132,6 +132,13 @@ class Workspace:
                 return message
         return None
 
+    def find_thread(self, message: Message) -> str | None:
+        """The first message of its thread, which is itself once somebody replied; None of none."""
+        if message.thread_ts is not None:
+            return message.thread_ts
+        there = {one.thread_ts for one in self.messages if one.channel == message.channel}
+        return message.ts if message.ts in there else None
+
     def list_seen(self, channel: str, as_user: str | None) -> list[Message]:
         """Return what `as_user` sees in the channel, oldest first; None sees everything."""
         place = self.get_place(channel)

@@ -251,6 +251,25 @@ async def test_a_button_can_be_clicked_by_its_id_or_text_and_replaces_the_messag
     assert slack.breaches == []
 
 
+async def test_a_button_in_a_thread_names_the_thread_and_only_an_answer_to_all_goes_there():
+    async with talk() as (slack, bot):
+        post = bot.app.client.chat_postMessage
+        root = (await post(channel=OPS, text="b", blocks=BUTTONS))["ts"]
+        await slack.click(OPERATOR, OPS, root, "retry")
+        root = (await post(channel=OPS, text="b", blocks=BUTTONS))["ts"]
+        reply = (await post(channel=OPS, text="b", blocks=BUTTONS, thread_ts=root))["ts"]
+        await slack.click(OPERATOR, OPS, reply, "retry")
+        await slack.click(OPERATOR, OPS, root, "retry")
+        hook = AsyncWebhookClient(bot.got[1]["response_url"])
+        for kind in ("in_channel", "ephemeral"):
+            await hook.send_dict({"text": kind, "response_type": kind, "thread_ts": root})
+
+    assert [body["container"].get("thread_ts") for body in bot.got] == [None, root, root]
+    assert [body["message"].get("thread_ts") for body in bot.got] == [None, root, root]
+    told = {m.text: m.thread_ts for m in slack.messages(OPS, as_user=OPERATOR)}
+    assert (told["in_channel"], told["ephemeral"]) == (root, None)
+
+
 @both_modes
 async def test_a_button_of_an_ephemeral_message_works_for_its_user_only(mode):
     async with talk(mode) as (slack, bot):

@@ -120,6 +120,17 @@ async def test_an_ephemeral_message_is_seen_by_its_user_only_and_never_in_histor
         assert history["messages"] == []
 
 
+async def test_an_ephemeral_message_in_a_thread_is_shown_only_where_somebody_replied_before():
+    async with workspace() as (slack, client):
+        root = slack.post_as_user(VIEWER, OPS, "first").ts
+        for text in ("lost", "shown"):
+            await client.chat_postEphemeral(channel=OPS, user=VIEWER, text=text, thread_ts=root)
+            slack.post_as_user(OPERATOR, OPS, "a reply", thread_ts=root)
+
+        private = [m for m in slack.messages(OPS, as_user=VIEWER) if m.ephemeral]
+        assert [(m.text, m.thread_ts) for m in private] == [("shown", root)]
+
+
 async def test_history_is_newest_first_and_pages():
     async with workspace(limits=Limits(burst=9)) as (_, client):
         stamps = [(await client.chat_postMessage(channel=OPS, text=t))["ts"] for t in "abc"]

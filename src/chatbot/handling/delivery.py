@@ -116,7 +116,9 @@ class Delivery:
 
     async def _respond(self, request: SlackRequest, answer: Answer) -> None:
         if not answer.private and await self._is_to_be_posted(request, answer):
-            posted = await self._slack.posting.post(request.channel, answer.message)
+            posted = await self._slack.posting.post(
+                request.channel, answer.message, thread=request.thread
+            )
             if answer.followed is not None:
                 target = Target(posted.channel, posted.ts, user=request.user)
 
@@ -126,21 +128,37 @@ class Delivery:
 
                 self._follow_ups.add(answer.followed, tell)
             return
-        await self._slack.answering.respond(
-            request.response_url,
-            answer.message,
-            channel=request.channel,
-            user=request.user,
-            in_channel=not answer.private,
-            replace_original=answer.replaces,
-        )
-
+        if not await self._is_told_in_thread(request, answer):
+            await self._slack.answering.respond(
+                request.response_url,
+                answer.message,
+                channel=request.channel,
+                user=request.user,
+                in_channel=not answer.private,
+                replace_original=answer.replaces,
+                thread=request.thread,
+            )
         if answer.followed is not None:
             later = replace(answer, followed=None)
             self._follow_ups.add(
                 replace(answer.followed, only_bad=True),
                 lambda message: self._respond(request, replace(later, message=message)),
             )
+
+    async def _is_told_in_thread(self, request: SlackRequest, answer: Answer) -> bool:
+        """Of the address of a click, Slack promises only that all may be answered in a thread."""
+        if request.thread is None or not answer.private or answer.replaces:
+            return False
+        if not await self._directory.is_bot_there(request.channel):
+            return False
+        try:
+            await self._slack.posting.post_ephemeral(
+                request.channel, request.user, answer.message, thread=request.thread
+            )
+        except JobsMaintError as exc:
+            log.info("chatbot.not_told_in_thread channel=%s reason=%s", request.channel, exc)
+            return False
+        return True
 
     async def _is_to_be_posted(self, request: SlackRequest, answer: Answer) -> bool:
         """Rather than answered: a modal's buttons have no address, and a post can be edited later.

@@ -42,7 +42,10 @@ class Modal:
     async def show(self, job: JobDetails) -> bool:
         """Returns whether no other answer is needed."""
         runbooks = self._services.settings.runbooks
-        view = render_details_view(job, channel=self._request.channel, runbooks=runbooks)
+        request = self._request
+        view = render_details_view(
+            job, channel=request.channel, thread=request.thread, runbooks=runbooks
+        )
         return await self._update(view)
 
     async def show_message(self, message: Message, job_id: int) -> bool:

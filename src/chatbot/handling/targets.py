@@ -23,4 +23,5 @@ def target_of_click(request: SlackRequest) -> Target:
         user=request.user,
         in_channel=not request.private,
         replaces=True,
+        thread=request.thread,
     )

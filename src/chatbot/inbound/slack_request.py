@@ -51,6 +51,8 @@ class SlackRequest:
     page: int = 1
     ts: str | None = None
     """The message with the button, if everybody in the channel sees that message."""
+    thread: str | None = None
+    """The first message of the thread in which the button was pressed: the answer belongs there."""
     trigger: str | None = None
     """Can open one modal, within three seconds."""
     view: str | None = None
@@ -102,6 +104,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
     container = body.get("container") or {}
     channel = body.get("channel") or {}
     view = body.get("view") or {}
+    notes = read_notes(view)
     action = (body.get("actions") or [{}])[0]
     words = str(action.get("value") or "")
     name, _, rest = str(action.get("action_id", "")).partition(":")
@@ -111,9 +114,7 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         key=_key(body, delivery),
         user=str(user.get("id", "")),
         name=str(user.get("username") or user.get("name") or "")[:80],
-        channel=str(
-            channel.get("id") or container.get("channel_id") or read_notes(view).get("channel", "")
-        ),
+        channel=str(channel.get("id") or container.get("channel_id") or notes.get("channel", "")),
         # Our own words from our own message: nothing to un-escape.
         text=words[:LONGEST_TEXT],
         response_url=body.get("response_url"),
@@ -124,9 +125,10 @@ def read_click(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         button=button,
         page=int(rest) if button == "page" and rest.isascii() and rest.isdigit() else 1,
         ts=None if private else container.get("message_ts"),
+        thread=_find_thread(container) or notes.get("thread"),
         trigger=body.get("trigger_id"),
         view=view.get("id"),
-        shown=read_notes(view).get("words", ""),
+        shown=notes.get("words", ""),
         in_group=_is_group(channel.get("name")),
         origin=read_origin(action.get("block_id")),
         reach=read_reach(action.get("block_id")),
@@ -145,6 +147,7 @@ def read_submission(body: Mapping[str, Any], delivery: str) -> SlackRequest:
         channel=notes.get("channel", ""),
         text=notes.get("words", ""),
         response_url=None,
+        thread=notes.get("thread"),
         clicked=True,
         button="share",
         origin=notes.get("origin", ""),
@@ -152,7 +155,7 @@ def read_submission(body: Mapping[str, Any], delivery: str) -> SlackRequest:
 
 
 def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
-    """What a modal keeps for its buttons: the channel it was opened from, and its words."""
+    """What a modal keeps for its buttons: channel and thread it was opened from, and its words."""
     try:
         notes = json.loads(view.get("private_metadata") or "{}")
     except ValueError:
@@ -160,6 +163,12 @@ def read_notes(view: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(notes, dict):
         return {}
     return {str(name): str(value) for name, value in notes.items()}
+
+
+def _find_thread(container: Mapping[str, Any]) -> str | None:
+    """None for the first message of a thread too: everybody sees that one in the channel."""
+    thread = container.get("thread_ts")
+    return str(thread) if thread and thread != container.get("message_ts") else None
 
 
 def _is_group(name: object) -> bool:

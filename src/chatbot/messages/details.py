@@ -68,14 +68,21 @@ def render_details(
     return pack(_parts(job, clicks))
 
 
-def render_details_view(job: JobDetails, *, channel: str, runbooks: Runbooks = NO_RUNBOOKS) -> View:
-    """The same as a modal; submitting it shares it in `channel`, by the one green button it has."""
+def render_details_view(
+    job: JobDetails,
+    *,
+    channel: str,
+    thread: str | None = None,
+    runbooks: Runbooks = NO_RUNBOOKS,
+) -> View:
+    """The same as a modal; submitting it shares it where it was opened, by its one green button."""
     words = GetJob(job.job_id).words()
     clicks = [*_clicks(job), *offer_runbook(runbooks, job.task, job.queue)]
+    notes = {"words": words, "channel": channel} | ({"thread": thread} if thread else {})
     return {
         **_frame(job.job_id, add_standby(pack(_parts(job, clicks)), job).blocks),
         "submit": {"type": "plain_text", "text": "Share here"},
-        "private_metadata": json.dumps({"words": words, "channel": channel}),
+        "private_metadata": json.dumps(notes),
     }
 
 

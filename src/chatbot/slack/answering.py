@@ -54,6 +54,7 @@ class Answering:
         user: str,
         in_channel: bool,
         replace_original: bool = False,
+        thread: str | None = None,
     ) -> None:
         """Answer a command or a click; privately when the response_url is used up."""
 
@@ -61,7 +62,11 @@ class Answering:
             if not response_url:
                 return USED_UP
             return await self.use_response_url(
-                response_url, message, in_channel=in_channel, replace_original=replace_original
+                response_url,
+                message,
+                in_channel=in_channel,
+                replace_original=replace_original,
+                thread=thread,
             )
 
         status = await use()
@@ -70,7 +75,7 @@ class Answering:
         problem = f"status {status}" if response_url else "no response_url"
         log.warning("chatbot.response_url_failed problem=%s", problem)
         try:
-            await self._posting.post_ephemeral(channel, user, message)
+            await self._posting.post_ephemeral(channel, user, message, thread=thread)
         except SlackRefused as exc:
             # The bot is not in the channel. Rather an answer twice than none.
             again = status in {NO_ANSWER, 429} or status >= 500
@@ -85,6 +90,7 @@ class Answering:
         *,
         in_channel: bool,
         replace_original: bool = False,
+        thread: str | None = None,
     ) -> int:
         """One of its five uses; 200: taken, 0: nobody knows, 404: used up, else Slack's status."""
         message = self._posting.stamp.mark(message)
@@ -98,6 +104,8 @@ class Answering:
                 "unfurl_links": False,
                 "unfurl_media": False,
             }
+            if thread and not replace_original:
+                body["thread_ts"] = thread
             await self._post(response_url, body)
 
         try:

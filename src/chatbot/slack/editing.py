@@ -43,6 +43,7 @@ class Target:
     user: str = ""
     in_channel: bool = False
     replaces: bool = False
+    thread: str | None = None
 
 
 @dataclass(slots=True)
@@ -117,6 +118,7 @@ class Editing:
                     user=target.user,
                     in_channel=target.in_channel,
                     replace_original=target.replaces,
+                    thread=target.thread,
                 )
         finally:
             self._runs.pop(target, None)
@@ -176,6 +178,7 @@ class Editing:
                 message,
                 in_channel=target.in_channel,
                 replace_original=target.replaces,
+                thread=target.thread,
             )
 
 

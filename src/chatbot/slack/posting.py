@@ -125,9 +125,12 @@ class Posting:
                 raise
             return there
 
-    async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
+    async def post_ephemeral(
+        self, channel: str, user: str, message: Message, *, thread: str | None = None
+    ) -> None:
+        more = {"thread_ts": thread} if thread else {}
         with self.problems.watch(channel):
-            await self._send("chat.postEphemeral", channel, message, user=user)
+            await self._send("chat.postEphemeral", channel, message, None, user=user, **more)
 
     async def update(
         self, channel: str, ts: str, message: Message, *, tries: int = TRIES
