@@ -18,7 +18,7 @@ CLOCK = {
     "JOBS_MAINT_RESCUE_CRON": "* * * * * */5",
     "JOBS_MAINT_PURGE_CRON": "*/5 * * * *",
     "CHATBOT_DIGESTS": json.dumps(
-        [{"name": "ops", "channel": OPS, "cron": "*/3 * * * *", "when_quiet": "skip"}]
+        [{"name": "ops", "channel": OPS, "cron": "*/5 * * * *", "when_quiet": "skip"}]
     ),
     # A minute without a worker is long for who waits to see it told.
     "CHATBOT_INCIDENTS": json.dumps({"channel": OPS, "no_worker": "5s"}),
@@ -106,7 +106,7 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Read the day",
-                "A digest comes by itself every three minutes and tells of those three; in"
+                "A digest comes by itself every five minutes and tells of those five; in"
                 " production it comes each morning. `/jobs digest` tells of the last 24 hours.",
                 ANA,
             ),
@@ -236,7 +236,7 @@ class Day:
         query = "SELECT 1 FROM jobs_maint_digests WHERE state = 'sent'"
         await self.breaking.until(lambda: self.stage.query(query))
         self.panel.tell(
-            "A digest was posted to *#ops*; one comes every three minutes. In production it comes"
+            "A digest was posted to *#ops*; one comes every five minutes. In production it comes"
             " once a day."
         )
 

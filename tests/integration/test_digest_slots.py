@@ -50,3 +50,25 @@ async def test_folded_groups_keep_the_sum_of_their_parts(conn, make_job, groups)
     report = await list_errors(conn, queue=None, since=DAY, limit=100)
     assert len(report.groups) == (1 if groups > 50 else groups)
     assert sum(sum(group.slots) for group in report.groups) == groups
+
+
+@pytest.mark.parametrize(
+    ("span", "ago", "slots"),
+    [
+        (minutes(60), (0.5, 4.5, 31, 59.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2)),
+        (minutes(61), (0.5, 60.9), (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)),  # of 6 min, the first of 1
+        (timedelta(seconds=3_607), (0.5, 60.1), (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)),
+        (minutes(5), (0.5, 1.5, 4.5), (1, 0, 0, 1, 1)),
+        (timedelta(seconds=20), (0.1,), (1,)),
+        (hours(8), (0.5, 61), (0, 0, 0, 0, 0, 0, 1, 1)),
+    ],
+)
+async def test_a_short_span_has_parts_of_whole_minutes_that_end_with_it(
+    conn, make_job, span, ago, slots
+):
+    for one in ago:
+        await make_job(status="failed", task="app.send", finished_ago=minutes(one))
+    how = Summing(MaintSettings(), DEFAULT)
+    report = await summarise_now(conn, how, queue=None, since=span)
+    assert report.slots == report.groups[0].slots == slots
+    assert sum(report.slots) == report.failed == len(ago)

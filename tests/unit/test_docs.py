@@ -204,6 +204,7 @@ HOMES = {"ErrorGroup": "errors", "ItemResult": "retry", "QueueStats": "stats",
 ADDED = {
     "failed": {"not_shown"}, "retry": {"done", "skipped", "kind"}, "preview": {"expected"},
     "bulk": {"left"}, "purge": {"total"}, "rescue": {"counts"}, "audit": {"not_shown"},
+    "digest": {"slot_seconds"}, "errors": {"slot_seconds"},
 }  # fmt: skip
 KINDS = set(REPORTS)
 VALUES = {

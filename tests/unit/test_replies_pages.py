@@ -193,9 +193,16 @@ def test_failures_of_groups_that_are_not_shown_are_in_the_chart_too():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"slots": ()}, {"failed": 9}, {"since": NOW - timedelta(hours=1)}]
+    "fields",
+    [
+        {"slots": ()},
+        {"failed": 9},
+        {"since": NOW - timedelta(hours=27)},
+        {"since": NOW - timedelta(minutes=3), "slots": (0, 40, 17), "groups": ()},
+        {"since": NOW - timedelta(hours=1), "slots": (0,) * 11 + (57,), "groups": ()},
+    ],
 )
-def test_a_digest_of_few_failures_or_of_another_span_has_no_chart(fields):
+def test_a_digest_of_few_failures_or_of_few_or_many_bars_has_no_chart(fields):
     message = render_result(replace(samples.digest(), **fields), "/jobs", by="U0ANA")
     assert all(block["type"] != "data_visualization" for block in message.blocks)
 

@@ -88,6 +88,31 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
     assert labels[0] == (start[4:] if ":" in labels[0] else start[4:6])
 
 
+@pytest.mark.parametrize("seconds", [-29, -3, 0, 7, 29])
+@pytest.mark.parametrize(
+    ("minutes", "bars", "step"),
+    [(4, 4, "1 min"), (5, 5, "1 min"), (60, 12, "5 min"), (61, 11, "6 min"), (63, 11, "6 min"),
+     (90, 9, "10 min"), (480, 8, "1 h"), (715, 12, "1 h")],
+)  # fmt: skip
+def test_a_short_chart_has_bars_of_whole_minutes_that_end_with_its_window(
+    minutes, bars, step, seconds
+):
+    until = datetime(2026, 10, 25, 7, 59, 31, tzinfo=UTC)
+    since = until - timedelta(minutes=minutes, seconds=seconds)
+    message = digest(since=since, until=until, slots=(6,) * bars, failed=6 * bars, groups=())
+    check_blocks(message.blocks)
+    chart = chart_of(message)
+    labels = chart["chart"]["axis_config"]["categories"]
+    begin = datetime(2026, 10, 25, 8, tzinfo=UTC) - timedelta(minutes=minutes)
+    assert chart["title"] == f"Failures per {step}, {begin:%a %H:%M}–Sun 08:00 UTC"
+    assert len(set(labels)) == bars
+    assert labels[0] in {f"{begin:%H:%M}", f"{begin:%H}"}
+    assert chart["chart"]["axis_config"]["x_label"].endswith(" when a slot begins, UTC")
+    told = [line for line in message.text.splitlines() if line.endswith(": 6 other tasks")]
+    assert len(told) == bars
+    assert " to 08:00: " in told[-1]
+
+
 def test_a_slot_that_begins_within_an_hour_is_labelled_so_and_both_ends_of_a_day_have_a_date():
     until = datetime(2026, 10, 25, 9, 44, 31, tzinfo=UTC)
     message = digest(since=until - timedelta(days=1), until=until)

@@ -10,26 +10,31 @@ from itertools import pairwise
 from chatbot.messages.message import Block
 from chatbot.messages.parts import Line, Part, bold, paragraph
 from chatbot.messages.words import cut, defuse, short_task
-from jobs_maint.models import DigestReport
+from jobs_maint.models import DigestReport, find_slots
 
 __all__ = ["draw_failures"]
 
 FEWEST = 10
 """With fewer failures, the groups say all there is."""
-SHORTEST, LONGEST = timedelta(hours=12), timedelta(hours=26)
-"""Windows whose slots begin at twelve different times of the day."""
+FEWEST_BARS = 4
+SHORT, LONGEST = timedelta(hours=12), timedelta(hours=26)
+"""In a longer window than the last, two slots might begin at the same time of the day."""
 MOST_SERIES = 3
 MOST_NAME = 20
 OTHERS = "other tasks"
 
 
 def draw_failures(report: DigestReport) -> Part | None:
-    """Bars by task; None if there are few failures or the window has no such slots."""
-    window = report.until - report.since
-    if report.failed < FEWEST or not report.slots or not SHORTEST <= window <= LONGEST:
+    """Bars by task; None if there are few failures, or few bars."""
+    window, bars = report.until - report.since, len(report.slots)
+    if report.failed < FEWEST or bars < FEWEST_BARS or window > LONGEST:
         return None
-    step = window / len(report.slots)
-    ends = [_to_the_minute(report.since + step * i) for i in range(len(report.slots) + 1)]
+    if window < SHORT and sum(1 for failed in report.slots if failed) < 2:
+        return None
+    _, step = find_slots(window)
+    until = _to_the_minute(report.until)
+    begin = until - timedelta(minutes=round(window / timedelta(minutes=1)))
+    ends = [begin, *(_to_the_minute(until - step * i) for i in range(bars - 1, -1, -1))]
     # Short, for a phone, where slots begin with an hour and none comes twice, as after 26 h.
     hours = [f"{at:%H}" for at in ends[:-1]]
     short = len(set(hours)) == len(hours) and not any(at.minute for at in ends)
@@ -78,11 +83,12 @@ def _to_the_minute(at: datetime) -> datetime:
 
 
 def _say(step: timedelta) -> str:
-    """`2 h`, `2 h 5 min`; `≈` where that is rounded by more than the seconds of a window."""
+    """`5 min`, `2 h`, `2 h 5 min`; `≈` where it is rounded by more than a window's seconds."""
     whole = round(step.total_seconds() / 60)
     hours, minutes = divmod(whole, 60)
     about = "≈" if abs(step.total_seconds() - 60 * whole) > 5 else ""
-    return f"{about}{hours} h {minutes} min" if minutes else f"{about}{hours} h"
+    said = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
+    return f"{about}{' '.join(said)}"
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:

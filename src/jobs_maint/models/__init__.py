@@ -17,4 +17,5 @@ from jobs_maint.models.purge import *
 from jobs_maint.models.rescue import *
 from jobs_maint.models.schema import *
 from jobs_maint.models.sets import *
+from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
+from jobs_maint.models.slots import find_slots
 from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
 
 __all__ = ["DigestReport", "Expiring"]
@@ -67,7 +68,7 @@ class DigestReport(Report):
     """Globs of its setting: it tells of nothing else."""
     limited_to_queues: tuple[str, ...] | None = None
     slots: tuple[int, ...] = ()
-    """`failed` over twelve equal parts of the window, also of groups that are not shown."""
+    """`failed` over the slots of the window, by `find_slots`; also of groups that are not shown."""
     estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By queue, the fields of `queues` that are estimates."""
     maintenance: tuple[MaintenanceRun, ...] = ()
@@ -92,3 +93,6 @@ class DigestReport(Report):
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until, self.until - self.since)
+
+    def computed(self) -> dict[str, Any]:
+        return {"slot_seconds": find_slots(self.until - self.since)[1].total_seconds()}

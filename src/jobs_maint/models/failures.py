@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import Report
+from jobs_maint.models.slots import find_slots
 
 __all__ = [
     "ErrorGroup",
@@ -168,7 +169,7 @@ class ErrorGroup(Remembered):
     last_at: datetime | None = None
     sample_job_id: int | None = None
     slots: tuple[int, ...] = ()
-    """`count` over twelve equal parts of the window."""
+    """`count` over the slots of the window, by `find_slots`."""
     failed_now: int | None = None
     """How many jobs of the `count` failures are failed now; None where that was not looked at."""
     deleted: int = 0
@@ -225,6 +226,10 @@ class ErrorsReport(Report):
             return span
         minutes = -(-(self.as_of - self.until + span) // timedelta(minutes=1))
         return timedelta(minutes=max(1, minutes))
+
+    def computed(self) -> dict[str, Any]:
+        _, step = find_slots(timedelta(seconds=self.since_seconds))
+        return {"slot_seconds": step.total_seconds()}
 
 
 @dataclass(frozen=True, slots=True)

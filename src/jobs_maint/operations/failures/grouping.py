@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import ErrorGroup
+from jobs_maint.models import ErrorGroup, find_slots
 from jobs_maint.operations.failures.states import (
     Known,
     get_group_state,
@@ -78,8 +78,10 @@ async def list_groups(
     More than `alike` of one task and exception type are one group, which says how many they were.
     """
     aliases = await list_aliases(conn)
+    slots, step = find_slots(window.until - window.since)
     params = {
-        **window.filters(), "alike": alike, "limit": limit,
+        **window.filters(), "alike": alike, "limit": limit, "slots": slots,
+        "slot_seconds": step.total_seconds(),
         "aliases": list(aliases), "mains": list(aliases.values()),
     }  # fmt: skip
     rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
@@ -95,7 +97,7 @@ async def list_groups(
     return Groups(
         shown=tuple(
             replace(
-                _group(row, text, window, known.get((row["task"], row["fingerprint"]))),
+                _group(row, text, window, known.get((row["task"], row["fingerprint"])), slots),
                 messages=messages.get(_key(row), 1),
             )
             for row, text in zip(rows, shown, strict=True)
@@ -103,7 +105,7 @@ async def list_groups(
         failed=first["all_failed"],
         failed_before=first["all_before"],
         groups_not_shown=first["all_groups"] - len(rows),
-        slots=tuple(first["all_slots"]),
+        slots=tuple(first["all_slots"][:slots]),
         keys=tuple(map(_key, rows)),
     )
 
@@ -128,7 +130,9 @@ async def _count_messages(
     return {_key(row): row["messages"] for row in found}
 
 
-def _group(row: dict[str, Any], message: str, window: Window, known: Known | None) -> ErrorGroup:
+def _group(
+    row: dict[str, Any], message: str, window: Window, known: Known | None, slots: int
+) -> ErrorGroup:
     first: datetime | None = row["first_at"]
     state, quiet_seconds = get_group_state(
         known,
@@ -151,7 +155,7 @@ def _group(row: dict[str, Any], message: str, window: Window, known: Known | Non
         first_at=first,
         last_at=row["last_at"],
         sample_job_id=row["sample_job_id"],
-        slots=tuple(row["slots"]),
+        slots=tuple(row["slots"][:slots]),
         state=state,
         quiet_seconds=quiet_seconds,
         **(known.told(window.until) if known is not None else {}),

@@ -1,0 +1,25 @@
+"""The parts of a span in which failures are counted, so that they can be drawn as bars."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+__all__ = ["find_slots"]
+
+MOST = 12
+LONG = timedelta(hours=12)
+STEPS = (1, 2, 3, 5, 6, 10, 15, 20, 30, 60)
+"""Minutes."""
+
+
+def find_slots(window: timedelta) -> tuple[int, timedelta]:
+    """How many slots a span has, and how long each is: a whole number of minutes in a short span.
+
+    They end with the span, so that the first one may begin before it.
+    """
+    minutes = max(1, round(window / timedelta(minutes=1)))
+    if window >= LONG or minutes > MOST * STEPS[-1]:
+        return MOST, window / MOST
+    may_be = [step for step in STEPS if minutes <= MOST * step]
+    step = next((step for step in may_be if minutes % step == 0), may_be[0])
+    return -(-minutes // step), timedelta(minutes=step)
