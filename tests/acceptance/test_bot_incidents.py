@@ -56,6 +56,22 @@ async def test_a_bot_that_watches_no_more_ends_what_is_open_and_says_so(pool, co
         assert replies(slack)[-1].endswith("No worker was alive, but this is no longer watched.")
 
 
+async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(pool, fleet):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        await press(slack, bot, message.ts, "I'm on it")
+        [answer] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
+        assert answer.text.startswith(f"✅ I-1 is taken by <@{OPERATOR}>.")
+        await press(slack, bot, answer.ts, "Give it back")
+        assert "I-1 is given back" in slack.messages(OPS)[-1].text
+        await see(watch, 1)
+        [message, _answer] = roots(slack)
+        assert "Nobody is on it yet." in message.text
+        assert "I'm on it" in buttons(message)
+
+
 async def come_back(fleet):
     await fleet.heartbeat(fleet.worker)
     await fleet.beat(fleet.worker)

@@ -34,8 +34,12 @@ def text(incident, as_of=NOW):
     return render_incident(incident, as_of).text
 
 
+def offered(message):
+    return [label for label, *_ in buttons(message)]
+
+
 def labels(incident, **more):
-    return [label for label, *_ in buttons(render_incident(incident, NOW, **more))]
+    return offered(render_incident(incident, NOW, **more))
 
 
 @pytest.mark.parametrize("incident", KINDS, ids=lambda one: f"{one.kind}-{one.subject}")
@@ -296,6 +300,34 @@ def test_who_types_it_is_answered():
     free = IncidentReport(NOW, replace(taken, taken_by=None), "dropped", ANA)
     lines = render_result(free, "/jobs", by="U0ANA").text.splitlines()
     assert lines[:2] == ["✅ I-14 is given back by <@U0ANA>.", "Nobody is on it now."]
+
+
+@pytest.mark.parametrize(
+    ("done", "label", "words"),
+    [
+        ("taken", "Give it back", "take I-14 --drop"),
+        ("dropped", "I'm on it", "take I-14"),
+        ("muted", "End the mute", "mute I-14 --off"),
+    ],
+)
+def test_the_answer_to_who_takes_or_mutes_one_offers_the_way_back(done, label, words):
+    report = IncidentReport(NOW, replace(KINDS[2], taken_by=ANA, taken_at=NOW), done)
+    answer = render_result(report, "/jobs", by="U0ANA")
+    assert offered(answer) == [label]
+    assert answer.blocks[-1]["elements"][0]["value"] == words
+    gone = replace(report, incident=over(KINDS[2]))
+    assert offered(render_result(gone, "/jobs", by="U0ANA")) == [label] * (done == "muted")
+
+
+def test_only_who_is_on_an_incident_is_offered_to_give_it_back_in_its_details():
+    taken = IncidentReport(NOW, replace(KINDS[2], taken_by=ANA, taken_at=NOW), "shown")
+    mine, theirs = (offered(render_result(taken, "/jobs", by=who)) for who in ("U0ANA", "U0BOB"))
+    assert mine == [*theirs, "Give it back"]
+    assert "Give it back" not in theirs
+    free = replace(taken, incident=KINDS[2])
+    assert "Give it back" not in offered(render_result(free, "/jobs", by="U0ANA"))
+    ended = replace(taken, incident=over(taken.incident))
+    assert "Give it back" not in offered(render_result(ended, "/jobs", by="U0ANA"))
 
 
 def test_the_thread_names_each_error_and_tells_none_twice():

@@ -9,6 +9,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
+from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.words import count, short_task
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import ErrorGroup, GroupReport
@@ -24,10 +25,10 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     match report.done:
         case "taken":
             head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
-            undo = Button("Give it back", TakeGroup(name, drop=True).words())
+            undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
             head = ["✅ ", bold(f"{task}, is given back"), " by ", name_actor(by), "."]
-            undo = Button("I'm on it", TakeGroup(name).words())
+            undo = Button(TAKE, TakeGroup(name).words())
         case "unmuted":
             head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]
         case _:

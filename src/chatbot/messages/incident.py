@@ -43,6 +43,7 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.people import name_actor
+from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
@@ -71,9 +72,14 @@ def render_incident(
     return _render(incident, as_of, buttons(*offer_buttons(incident, as_of, runbooks)))
 
 
-def render_details_of(incident: Incident, as_of: datetime, runbooks: Runbooks) -> Message:
-    """The same with all that happened and all that shows more of it."""
+def render_details_of(
+    incident: Incident, as_of: datetime, runbooks: Runbooks, *, by: str = ""
+) -> Message:
+    """The same with all that happened and all that shows more of it, for `by` alone."""
     clicks = offer_buttons(incident, as_of, runbooks)[1:]
+    taker = incident.taken_by if incident.state == "open" else None
+    if taker is not None and name_actor(taker) == name_actor(by):
+        clicks.append(Button(GIVE_BACK, TakeIncident(incident.id, drop=True).words()))
     looks = [one for one in list_looks(incident) if one not in clicks]
     story = tell_entries(incident, incident.history, as_of)
     more = [paragraph([bold("Timeline")], *story)] if story else []
@@ -214,7 +220,7 @@ def offer_buttons(incident: Incident, as_of: datetime, runbooks: Runbooks) -> li
     if incident.state == "resolved":
         return [*found, mute] if tell_mute(incident, as_of) else found
     if incident.taken_by is None:
-        found.append(Button("I'm on it", TakeIncident(incident.id).words()))
+        found.append(Button(TAKE, TakeIncident(incident.id).words()))
     found.append(mute)
     task = str(incident.facts.get("task", ""))
     return [*found, *offer_runbook(runbooks, task, *incident.queues)]

@@ -29,9 +29,10 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.people import name_actor
+from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
-from jobs_maint.actions import ListIncidents
+from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
 from jobs_maint.models import Incident, IncidentReport, IncidentsReport
 from jobs_maint.render import list_takers, say_reach
 
@@ -134,7 +135,18 @@ def render_taken(report: IncidentReport, by: str) -> Message:
         and name_actor(report.before) != name_actor(by)
     ):
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
-    return pack([paragraph(*lines)])
+    return pack([paragraph(*lines), buttons(*_offer_undo(report))])
+
+
+def _offer_undo(report: IncidentReport) -> list[Button]:
+    """One that is over is neither taken nor given back."""
+    one = report.incident
+    if report.done == "muted":
+        return [Button("End the mute", MuteIncident(one.id, None).words())]
+    if report.done == "unmuted" or one.state == "resolved":
+        return []
+    drop = report.done == "taken"
+    return [Button(GIVE_BACK if drop else TAKE, TakeIncident(one.id, drop=drop).words())]
 
 
 def _tell_others(report: IncidentReport, by: str) -> list[Line]:
@@ -150,7 +162,7 @@ def _tell_others(report: IncidentReport, by: str) -> list[Line]:
 MESSAGES: Messages = {
     IncidentsReport: lambda report, wanted: render_incidents(report, wanted.runbooks),
     IncidentReport: lambda report, wanted: (
-        render_details_of(report.incident, report.as_of, wanted.runbooks)
+        render_details_of(report.incident, report.as_of, wanted.runbooks, by=wanted.by)
         if report.done == "shown"
         else render_taken(report, wanted.by)
     ),

@@ -9,9 +9,10 @@ from chatbot.messages.people import name_actor
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import Remembered
 
-__all__ = ["DAY", "offer_memory", "tell_memory"]
+__all__ = ["DAY", "GIVE_BACK", "TAKE", "offer_memory", "tell_memory"]
 
 DAY = timedelta(hours=24)
+TAKE, GIVE_BACK = "I'm on it", "Give it back"
 
 
 def tell_memory(group: Remembered, as_of: datetime) -> list[Span | str]:
@@ -32,7 +33,7 @@ def offer_memory(group: Remembered) -> list[Button]:
     """*I'm on it* where nobody is, *Mute for 24 h* where it is not muted."""
     if group.name is None:
         return []
-    take = Button("I'm on it", TakeGroup(group.name).words())
+    take = Button(TAKE, TakeGroup(group.name).words())
     mute = Button("Mute for 24 h", MuteGroup(group.name, DAY).words())
     muted = group.muted_until is not None or group.muted_above is not None
     return [take] * (group.taken_by is None) + [mute] * (not muted)

@@ -30,6 +30,8 @@ def render_group(report: GroupReport, page: Page) -> None:
     text = safe_line(report.message[:300])
     task = safe_word(short_task(report.task))
     page.line(f"{task}: {': '.join(part for part in (kind, text) if part)}")
+    if report.done == "taken":
+        page.line(f"Undo: jobs-maint take {name} --drop")
 
 
 def _say_mute(report: GroupReport) -> str:

@@ -185,6 +185,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
             page.line(f"{safe_word(by)} is still on its error {name}.")
     said = say_condition(one) if one.state == "open" else f"Over: {say_past(one)}"
     page.line(f"{safe_line(said)}.", indent=2)
+    if report.done == "taken":
+        page.line(f"Undo: jobs-maint take {one.name} --drop")
 
 
 PAGES: Pages = {IncidentsReport: render_incidents, IncidentReport: render_incident}
