@@ -96,12 +96,24 @@ def test_stats_offers_to_look_at_the_failures_before_acting():
          "🟡 3 jobs failed in the last hour; no queue is behind.",
          "1 of the failed was retried since. 2 of 3 workers live.",
          ["Show 2 failed jobs", "Refresh"]),
+        ({"failed_now": 0, "retried_since": 3, "succeeded_since": 3, "workers": WorkerCounts(2, 0)},
+         "🟢 3 jobs failed in the last hour, all have succeeded since; no queue is behind.",
+         "2 workers live.", ["Refresh"]),
+        ({"failed_now": 0, "retried_since": 3, "succeeded_since": 1, "new_errors": 1},
+         ("🟡 3 jobs failed in the last hour, all retried since, 1 has succeeded; "
+          "no queue is behind."),
+         "1 error is new or back. 2 of 3 workers live.", ["Refresh"]),
+        ({"failed_now": 1, "retried_since": 2, "succeeded_since": 2},
+         "🟡 3 jobs failed in the last hour; no queue is behind.",
+         "2 of the failed have succeeded since. 2 of 3 workers live.",
+         ["Show 1 failed job", "Refresh"]),
         ({"failed_now": 3}, "🟡 3 jobs failed in the last hour; no queue is behind.",
          "2 of 3 workers live.", ["Show 3 failures", "Refresh"]),
     ],
 )  # fmt: skip
 def test_stats_offers_only_what_is_failed_now(fields, first, second, labels):
-    message = render_stats(stats(QueueStats("email", failed_last_hour=3), **fields), "/jobs")
+    report = replace(stats(QueueStats("email", failed_last_hour=3)), **fields)
+    message = render_stats(report, "/jobs")
     assert render_blocks(message.blocks, 200).splitlines()[:2] == [first, second]
     assert [label for label, *_ in buttons(message)] == labels
 
@@ -183,6 +195,12 @@ def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs
         (failed(retried_since=1), "🟡 1 job failed in the last hour, retried since."),
         (failed(retried_since=1, discarded_since=1),
          "🟡 2 jobs failed in the last hour, all retried or cancelled since."),
+        (failed(retried_since=3, succeeded_since=3),
+         "🟢 3 jobs failed in the last hour, all have succeeded since."),
+        (failed(retried_since=1, succeeded_since=1),
+         "🟢 1 job failed in the last hour, and has succeeded since."),
+        (failed(retried_since=3, succeeded_since=1),
+         "🟡 3 jobs failed in the last hour, all retried since, 1 has succeeded."),
         (failed(), "🟢 No job failed in the last hour."),
         (failed(since=None), "🟢 No failed job."),
     ],

@@ -97,7 +97,7 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 def _dot(report: DigestReport) -> str:
     if any(one.is_open for one in report.incidents):
         return "🔴"  # as the message of the incident is
-    level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
+    level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     if level == "green" and report.limited_to_queues is not None:
         level = "yellow"
     nobody = report.workers is not None and not report.workers.live

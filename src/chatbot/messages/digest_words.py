@@ -41,7 +41,7 @@ def tell_verdict(report: DigestReport) -> Line:
     last = report.last_failed_at
     if report.failed and last is not None and report.has_stopped(last):
         line += [" None since ", when(last, report.until), "."]
-    return line
+    return [*line, f" {said}"] if (said := report.say_standing()) else line
 
 
 def _say_verdict(report: DigestReport) -> str:

@@ -31,7 +31,7 @@ def tell_errors(
     known = [one for one in there if one.recorded]
     unknown = sum(one.count for one in there if not one.recorded)
     largest = (known or there)[0]
-    level = judge_failures(report.failed, report.succeeded or 0, news=is_news(there))
+    level = judge_failures(report.failed, report.succeeded or 0, report, news=is_news(there))
     level = _calm(report) if level == "green" else level
     verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
@@ -48,7 +48,8 @@ def tell_errors(
         verdict += f", for {count(groups, 'new reason' if all_new else 'reason')}"
     if groups and unknown:
         verdict += f"; {unknown:,} without a recorded error"
-    lines: list[Line] = [[f"{DOTS[level]} ", bold(f"{verdict}.")]]
+    said = report.say_standing()
+    lines: list[Line] = [[f"{DOTS[level]} ", bold(f"{verdict}."), *([f" {said}"] if said else [])]]
     second: list[Span | str] = [change]
     if largest.first_at is not None and largest.state in {"new", "regressed"}:
         came = "began" if largest.state == "new" else "came back"

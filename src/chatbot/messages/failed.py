@@ -50,7 +50,8 @@ def render_failed(
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _hidden(report)
     if not groups:
-        dot = "🟡 " if report.settled or report.limited_to_queues is not None else "🟢 "
+        is_open = report.settled and not report.all_succeeded
+        dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
         return pack([paragraph([dot, verdict]), *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict]]
@@ -59,7 +60,7 @@ def render_failed(
         lines.append([f"The newest failed {ago(report.as_of - newest)}."])
     if report.settled:
         failed = count(report.settled, "more job")
-        lines.append([f"{failed} failed in that time, {report.settled_how} since."])
+        lines.append([f"{failed} failed in that time, {report.say_others()}."])
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
         report.tasks, group=report.group,
@@ -118,7 +119,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.since_seconds is not None:
         parts.append(f"in the last {say_span(report.since_seconds)[0]}")
     if report.settled and not report.total:
-        parts[-1] += f", {'all ' * (report.settled > 1)}{report.settled_how} since"
+        parts[-1] += f", {report.say_whole(several=report.settled > 1)}"
     return " ".join(parts) + _errors(report, groups)
 
 

@@ -17,5 +17,6 @@ from jobs_maint.models.purge import *
 from jobs_maint.models.rescue import *
 from jobs_maint.models.schema import *
 from jobs_maint.models.sets import *
+from jobs_maint.models.settled import *
 from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *

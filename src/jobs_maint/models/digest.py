@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
+from jobs_maint.models.settled import Standing
 from jobs_maint.models.slots import find_slots
 from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
 
@@ -30,7 +31,7 @@ class Expiring:
 
 
 @dataclass(frozen=True, slots=True)
-class DigestReport(Report):
+class DigestReport(Report, Standing):
     """The failure summary of one window, `since` ≤ t < `until`; totals always add up.
 
     `window_id` is 0 when somebody asked for it now: no window was opened.

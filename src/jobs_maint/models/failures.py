@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import Report
+from jobs_maint.models.settled import Settled, Standing
 from jobs_maint.models.slots import find_slots
 
 __all__ = [
@@ -18,14 +19,7 @@ __all__ = [
     "GroupReport",
     "Remembered",
     "has_stopped",
-    "say_settled",
 ]
-
-
-def say_settled(retried: int, cancelled: int, deleted: int = 0) -> str:
-    """How jobs that failed came not to be failed any more; a discarded job is cancelled, too."""
-    known = (("retried", retried), ("cancelled", cancelled), ("deleted", deleted))
-    return " or ".join(", ".join(how for how, jobs in known if jobs).rsplit(", ", 1))
 
 
 def _say_messages(number: int, newest: str, known: str = "") -> str:
@@ -105,7 +99,9 @@ class FailedGroup(Remembered):
 
 
 @dataclass(frozen=True, slots=True)
-class FailedJobsReport(Report):
+class FailedJobsReport(Report, Settled):
+    """With a time span, `Settled` tells of the jobs that failed in it too."""
+
     kind: ClassVar[str] = "failed"
 
     as_of: datetime
@@ -122,10 +118,6 @@ class FailedJobsReport(Report):
     """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""
     at_least: bool = False
     """There are more than `total`; counting stopped there."""
-    retried_since: int = 0
-    """With a time span: jobs that failed in it too, and were put back since."""
-    discarded_since: int = 0
-    deleted_since: int = 0
     groups: tuple[FailedGroup, ...] | None = None
     """The largest, where groups were asked for; `jobs` is then empty."""
     groups_not_shown: int = 0
@@ -133,15 +125,6 @@ class FailedJobsReport(Report):
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
     group: str | None = None
-
-    @property
-    def settled(self) -> int:
-        """Jobs that failed within the span and are not failed now."""
-        return self.retried_since + self.discarded_since + self.deleted_since
-
-    @property
-    def settled_how(self) -> str:
-        return say_settled(self.retried_since, self.discarded_since, self.deleted_since)
 
     @property
     def not_shown(self) -> int:
@@ -191,7 +174,7 @@ def has_stopped(last: datetime, until: datetime, span: timedelta) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorsReport(Report):
+class ErrorsReport(Report, Standing):
     """Failure groups of a span, largest first; totals add up with what is not shown."""
 
     kind: ClassVar[str] = "errors"

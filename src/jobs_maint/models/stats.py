@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import Report
 from jobs_maint.models.failures import ErrorsReport
+from jobs_maint.models.settled import Standing
 
 __all__ = ["MaintenanceRun", "QueueStats", "StatsReport", "WorkerCounts"]
 
@@ -63,7 +64,9 @@ class MaintenanceRun:
 
 
 @dataclass(frozen=True, slots=True)
-class StatsReport(Report):
+class StatsReport(Report, Standing):
+    """`Standing` tells of the jobs that failed in the last hour."""
+
     kind: ClassVar[str] = "stats"
 
     as_of: datetime
@@ -80,12 +83,6 @@ class StatsReport(Report):
     """By queue, the fields that are estimates: large groups in a large table."""
     errors: ErrorsReport | None = None
     """The failures of the last 24 hours, where they were asked for too."""
-    failed_now: int | None = None
-    """How many of the jobs that failed in the last hour are failed now; None: not known."""
-    retried_since: int = 0
-    """How many of them were put back since."""
-    discarded_since: int = 0
-    deleted_since: int = 0
     new_errors: int = 0
     """Groups of errors that are new or back within the last hour, where jobs failed in it."""
     new_errors_at_least: bool = False

@@ -24,10 +24,10 @@ def render_digest(report: DigestReport, page: Page) -> None:
     now = [one for one in there if one.is_open]
     for incident in now:
         page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
-    level = judge_failures(report.failed, report.succeeded, news=is_news(report.groups))
+    level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     page.line(
         f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "
-        f"{report.failed_before:,} in the {span} before.{_stop(report)}",
+        f"{report.failed_before:,} in the {span} before.{_stop(report)}{_then(report)}",
         "bold" if level == "green" else f"bold {level}",
     )
     page.line(_ends(report))
@@ -56,6 +56,10 @@ def _stop(report: DigestReport) -> str:
     if not report.failed or last is None or not report.has_stopped(last):
         return ""
     return f" None since {clock(last, report.until)} UTC."
+
+
+def _then(report: DigestReport) -> str:
+    return f" {said}" if (said := report.say_standing()) else ""
 
 
 def _ends(report: DigestReport) -> str:

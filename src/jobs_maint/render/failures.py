@@ -27,10 +27,13 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     if report.until is not None:
         lately = f"in the {span} to {format_time(report.until)}"
     failed = count_noun(report.failed, "failure")
-    level = judge_failures(report.failed, report.succeeded or 0, news=is_news(report.groups))
+    said = report.say_standing()
+    level = judge_failures(
+        report.failed, report.succeeded or 0, report, news=is_news(report.groups)
+    )
     page.line(
         f"{failed[:1].upper()}{failed[1:]}{where} {lately}, "
-        f"{report.failed_before:,} in the {span} before.",
+        f"{report.failed_before:,} in the {span} before.{f' {said}' if said else ''}",
         "bold" if level == "green" else f"bold {level}",
     )
     if report.until_in_future:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from jobs_maint.models import ErrorGroup
+from jobs_maint.models import ErrorGroup, Standing
 
 __all__ = ["Level", "is_news", "judge_failures"]
 
@@ -15,11 +15,13 @@ MANY_FAILED = 10
 """This many failures, if they are a quarter of what finished in that span, are red."""
 
 
-def judge_failures(failed: int, succeeded: int, *, news: bool) -> Level:
+def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: bool) -> Level:
     """The one rule for failures in a span, wherever they are told: `docs/reference/commands.md`.
 
     `news`: whether an error is new or back in it.
     """
+    if failed and standing.none_failed:
+        return "green" if standing.all_succeeded else "yellow"
     if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
         return "red"
     return "yellow" if failed else "green"

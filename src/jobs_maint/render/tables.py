@@ -126,7 +126,7 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
     if report.settled:
         more = "more " if report.total else ""
         failed = count_noun(report.settled, f"{more}job")
-        page.line(f"In that time {failed} failed, {report.settled_how} since.")
+        page.line(f"In that time {failed} failed, {report.say_others()}.")
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "matching job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")

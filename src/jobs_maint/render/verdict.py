@@ -13,7 +13,6 @@ from jobs_maint.models import (
     QueueStats,
     StatsReport,
     WorkerCounts,
-    say_settled,
 )
 from jobs_maint.render.coverage import say_reach
 from jobs_maint.render.levels import Level, judge_failures
@@ -107,7 +106,7 @@ def build_verdict(report: StatsReport) -> Verdict:
         about, ready = "≈", int(float(f"{ready:.3g}"))  # a sum of estimates is one
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
-    level = judge_failures(failed, done, news=report.new_errors > 0)
+    level = judge_failures(failed, done, report, news=report.new_errors > 0)
     if level == "green" and (behind or bad_maintenance):
         level = "yellow"
     if level == "green":
@@ -146,22 +145,14 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
 
 
 def _settled(report: StatsReport, failed: int) -> str:
-    if not failed or report.failed_now != 0 or _count_settled(report) < failed:
+    if not failed or not report.none_failed:
         return ""
-    return f", {'all ' * (failed > 1)}{_say_settled(report)} since"
+    return f", {report.say_whole(several=failed > 1)}"
 
 
 def _count_failed(report: StatsReport) -> int:
     """Failures of jobs that were deleted are not among those of the queues, unless noted before."""
     return sum(queue.failed_last_hour for queue in report.queues) or report.deleted_since
-
-
-def _count_settled(report: StatsReport) -> int:
-    return report.retried_since + report.discarded_since + report.deleted_since
-
-
-def _say_settled(report: StatsReport) -> str:
-    return say_settled(report.retried_since, report.discarded_since, report.deleted_since)
 
 
 def _wait(ready: int) -> str:
@@ -185,10 +176,8 @@ def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance:
         parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
     elif report.new_errors_at_least:
         parts.append("Some failures are not counted yet: errors may be new.")
-    settled, failed = _count_settled(report), _count_failed(report)
-    if settled and (report.failed_now or settled < failed):
-        was = "was" if settled == 1 else "were"
-        parts.append(f"{settled:,} of the failed {was} {_say_settled(report)} since.")
+    if report.failed_now and report.settled:
+        parts.append(report.say_part(f"{report.settled:,} of the failed"))
     others = len(report.queues) - len(behind)
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"

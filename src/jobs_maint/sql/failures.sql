@@ -183,17 +183,19 @@ SELECT DISTINCT job_id FROM (
     WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
 ) AS newest;
 
--- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, ids, ours)
--- What became of the jobs that failed within the span: still failed, put back, discarded, or (as
--- far as their errors were recorded) deleted.
-SELECT count(*) FILTER (WHERE status = 'failed') AS failed,
-       count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried,
-       count(*) FILTER (WHERE status = 'cancelled') AS discarded,
-       count(*) FILTER (WHERE status IS NULL) AS deleted
+-- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, until, ids, ours)
+-- What became of the jobs that failed within the span (to `until`, if that is not null): still
+-- failed, put back (and `succeeded`), discarded, or (as far as their errors were recorded) deleted.
+SELECT count(*) FILTER (WHERE status = 'failed') AS failed_now,
+       count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried_since,
+       count(*) FILTER (WHERE status = 'succeeded') AS succeeded_since,
+       count(*) FILTER (WHERE status = 'cancelled') AS discarded_since,
+       count(*) FILTER (WHERE status IS NULL) AS deleted_since
 FROM (
     SELECT DISTINCT f.job_id AS id, NULL::procrastinate_job_status AS status
     FROM jobs_maint_failures f
     WHERE f.failed_at > now() - make_interval(secs => %(since_seconds)s::float8)
+      AND (%(until)s::timestamptz IS NULL OR f.failed_at < %(until)s)
       AND NOT f.will_retry AND f.kind <> 'aborted'
       AND f.job_id = ANY (%(ids)s::bigint[]) AND f.task_name <> ALL (%(ours)s)
       AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = f.job_id)
@@ -206,6 +208,7 @@ FROM (
     SELECT DISTINCT j.id, j.status
     FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
     WHERE e.type = 'failed' AND e.at > now() - make_interval(secs => %(since_seconds)s::float8)
+      AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
       AND e.job_id = ANY (%(ids)s::bigint[]) AND j.task_name <> ALL (%(ours)s)
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))

@@ -18,6 +18,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
+from jobs_maint.operations.failures.groups import count_standing
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
 from jobs_maint.operations.incidents.stored import read_incident, redact
@@ -89,6 +90,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
     shown, left = groups[: how.groups], groups[how.groups :]
     ends = await count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    standing = await count_standing(conn, wanted, stats.as_of) if found.failed else {}
     running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
@@ -122,6 +124,7 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
         last_failed_at=_find_last(found),
         workers=stats.workers,
         running=running,
+        **standing,
     )
 
 

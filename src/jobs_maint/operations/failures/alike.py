@@ -151,17 +151,25 @@ async def find_failed_since(conn: Conn, since: timedelta) -> set[int] | None:
 
 
 async def count_left_behind(
-    conn: Conn, since: timedelta, *, queue: str | None, queues: Sequence[str] | None
-) -> dict[str, int] | None:
-    """How many jobs that failed within the span are `failed`, `retried`, `discarded`, `deleted`.
+    conn: Conn,
+    since: timedelta,
+    *,
+    queue: str | None = None,
+    queues: Sequence[str] | None = None,
+    only_queues: Sequence[str] | None = None,
+    only_tasks: Sequence[str] | None = None,
+    until: datetime | None = None,
+) -> dict[str, Any]:
+    """What became of the jobs that failed since then, as fields of `Standing`.
 
-    None where there are too many to look at. Our own tasks are left out.
+    Empty where there are too many to look at. Our own tasks are left out.
     """
     ids = await find_failed_since(conn, since)
     if ids is None:
-        return None
+        return {}
     params = {
-        "queue": queue, "queues": queues, "task": None, "only_queues": None, "only_tasks": None,
+        "queue": queue, "queues": queues, "task": None, "only_queues": only_queues,
+        "only_tasks": only_tasks, "until": until,
         "ids": list(ids), "ours": OUR_TASKS, "since_seconds": since.total_seconds(),
     }  # fmt: skip
     return await fetch_one(conn, load_queries("failures")["count_left_behind"], params)

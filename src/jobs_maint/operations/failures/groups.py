@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, ListErrors, QueueScope, escape_glob
 from jobs_maint.database import Conn
@@ -14,6 +15,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
 from jobs_maint.operations.failures.alike import (
     MOST_IDS,
+    count_left_behind,
     find_failed_since,
     find_newest,
     group_failed_jobs,
@@ -24,7 +26,7 @@ from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import DEFAULT, Rules
 
-__all__ = ["list_errors"]
+__all__ = ["count_standing", "list_errors"]
 
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
@@ -86,7 +88,9 @@ async def list_errors(
         return report
     span = report.look_back
     return replace(
-        report, groups=await _add_failed_now(conn, found, window, span, queue, scope, rules)
+        report,
+        groups=await _add_failed_now(conn, found, window, span, queue, scope, rules),
+        **await count_standing(conn, window, as_of),
     )
 
 
@@ -100,6 +104,15 @@ def _cut(asked: ListErrors, ahead: timedelta) -> timedelta:
             suggestion=line,
         )
     return timedelta(seconds=math.ceil((asked.since - ahead).total_seconds()))
+
+
+async def count_standing(conn: Conn, window: Window, as_of: datetime) -> dict[str, Any]:
+    """What became of the jobs that failed in the window, as fields of `Standing`; see there."""
+    filters = window.filters()
+    return await count_left_behind(
+        conn, as_of - window.since, until=window.until, queues=filters["reach"],
+        only_queues=filters["queues"], only_tasks=filters["tasks"],
+    )  # fmt: skip
 
 
 async def _add_failed_now(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -41,9 +41,7 @@ class _Found:
     hidden: int
     alike: Alike | None = None
     at_least: bool = False
-    retried: int = 0
-    discarded: int = 0
-    deleted: int = 0
+    left: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def list_failed_jobs(
@@ -120,9 +118,7 @@ async def list_failed_jobs(
         limited_to_queues=limited,
         hidden_jobs=found.hidden if plain else 0,
         at_least=found.at_least,
-        retried_since=found.retried,
-        discarded_since=found.discarded,
-        deleted_since=found.deleted,
+        **found.left,
         groups=found.alike.groups if found.alike is not None else None,
         groups_not_shown=found.alike.groups_not_shown if found.alike is not None else 0,
     )
@@ -196,12 +192,13 @@ async def _list_matching(
         alike = await group_failed_jobs(conn, params, limit=limit, rules=rules)
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
-    left = {"retried": 0, "discarded": 0, "deleted": 0}
+    left: dict[str, Any] = {}
     if recent and (others := await look(statuses=NOT_FAILED)) is not None:
         recent.intersection_update(others.jobs)
     if recent:
-        params |= {"ids": list(recent), "ours": OUR_TASKS}
+        params |= {"ids": list(recent), "ours": OUR_TASKS, "until": None}
         left = await fetch_one(conn, queries["count_left_behind"], params)
+        del left["failed_now"]  # which `total` says
     if alike is not None:
         total, hidden = alike.total, alike.hidden
     else:
@@ -212,7 +209,5 @@ async def _list_matching(
         hidden,
         alike,
         at_least=at_least,
-        retried=left["retried"],
-        discarded=left["discarded"],
-        deleted=left["deleted"],
+        left=left,
     )

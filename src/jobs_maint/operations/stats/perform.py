@@ -30,17 +30,14 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         scope, hour = call.scope.like_patterns, timedelta(hours=1)
         has_failed = any(one.failed_last_hour for one in report.queues)
         left = await count_left_behind(conn, hour, queue=queue, queues=scope)
-        if has_failed or (left and left["deleted"]):
+        if has_failed or left.get("deleted_since"):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
-            report = replace(report, new_errors=news.groups, new_errors_at_least=not news.complete)
-            if left is not None:
-                report = replace(
-                    report,
-                    failed_now=left["failed"],
-                    retried_since=left["retried"],
-                    discarded_since=left["discarded"],
-                    deleted_since=left["deleted"],
-                )
+            report = replace(
+                report,
+                new_errors=news.groups,
+                new_errors_at_least=not news.complete,
+                **left,
+            )
         if not call.action.errors:
             return report
         day = timedelta(days=1)

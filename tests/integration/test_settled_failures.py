@@ -1,0 +1,108 @@
+"""What became of the jobs that failed: one colour and the same words wherever they are told."""
+
+from datetime import timedelta
+
+import pytest
+from tests.support.fleet import Fleet
+from tests.support.history import hours, minutes
+
+from chatbot.messages.result import render_result
+from jobs_maint.actions import Actor, ListErrors, ShowDigest, ShowStats
+from jobs_maint.operations.digest.summary import Summing, summarise
+from jobs_maint.operations.failures import alike
+from jobs_maint.operations.failures.grouping import Window
+from jobs_maint.operations.session import get_time
+from jobs_maint.perform import perform
+from jobs_maint.redaction import DEFAULT
+from jobs_maint.render import render_text
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+HOUR = timedelta(hours=1)
+ASKED = {"stats": ShowStats(), "errors": ListErrors(since=HOUR), "digest": ShowDigest(since=HOUR)}
+
+
+async def tell(pool, action):
+    """The first line in Slack, and all that the shell says, as one line."""
+    report = await perform(pool, ANA, action, settings=MaintSettings())
+    return render_result(report, "/jobs", by="U0ANA").text.splitlines()[0], " ".join(
+        render_text(report).split()
+    )
+
+
+@pytest.mark.parametrize("word", ASKED)
+async def test_failures_are_red_while_one_is_failed_and_green_once_all_have_succeeded(
+    pool, conn, make_job, word
+):
+    await Fleet(pool, conn, make_job).start_worker()
+    jobs = [
+        await make_job(status="failed", queue="web", task="app.send", finished_ago=minutes(9))
+        for _ in range(12)
+    ]
+
+    async def become(status, these):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s WHERE id = ANY (%s)", (status, these)
+        )
+        return await tell(pool, ASKED[word])
+
+    first, text = await tell(pool, ASKED[word])
+    assert first.startswith("🔴 12 ")
+    assert "succeeded since" not in first + text
+
+    first, text = await become("succeeded", jobs[:5])
+    assert first.startswith("🔴 12 ")
+    part = "5 of the failed have succeeded" if word == "stats" else "5 of the jobs have succeeded"
+    assert f"{part} since." in text
+
+    first, text = await become("todo", jobs[5:])
+    assert first.startswith("🟡 12 ")
+    whole = "all retried since, 5 have succeeded"
+    whole = whole if word == "stats" else "All jobs were retried since, 5 have succeeded."
+    assert whole in first
+    assert whole in text
+
+    first, text = await become("succeeded", jobs)
+    assert first.startswith("🟢 12 ")
+    whole = "all have succeeded since"
+    whole = whole if word == "stats" else "All jobs have succeeded since."
+    assert whole in first
+    assert whole in text
+
+    first, _ = await become("cancelled", jobs[:1])
+    assert first.startswith("🟡 12 ")
+    first, _ = await become("failed", jobs[:1])
+    assert first.startswith("🔴 12 ")
+
+
+async def test_a_digest_tells_what_became_of_its_own_jobs_alone(conn, make_job):
+    """Not of those that failed outside its window, or are of another queue or task."""
+    mine = await make_job(status="failed", queue="web", task="app.send", finished_ago=hours(2))
+    for queue, task, ago in (
+        ("web", "app.send", minutes(5)),
+        ("web", "app.send", hours(5)),
+        ("web", "app.pay", hours(2)),
+        ("mail", "app.send", hours(2)),
+    ):
+        await make_job(status="failed", queue=queue, task=task, finished_ago=ago)
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", (mine,))
+    now = await get_time(conn)
+    window = Window(now - hours(4), now - hours(1), ["web"], ["*.send"])
+    report = await summarise(conn, Summing(MaintSettings(), DEFAULT), window)
+    assert (report.failed, report.failed_now, report.settled) == (1, 0, 1)
+    assert report.all_succeeded
+    assert report.say_standing() == "Its job has succeeded since."
+
+
+@pytest.mark.parametrize("word", ASKED)
+async def test_where_there_are_too_many_nothing_is_said_of_what_became_of_them(
+    pool, conn, make_job, word, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_FOUND", 3)
+    for _ in range(3):
+        await make_job(status="failed", queue="web", finished_ago=minutes(9))
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    report = await perform(pool, ANA, ASKED[word], settings=MaintSettings())
+    assert report.failed_now is None
+    first, text = await tell(pool, ASKED[word])
+    assert "have succeeded" not in first + text
