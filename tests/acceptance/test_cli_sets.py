@@ -6,6 +6,7 @@ import re
 
 import psycopg
 import pytest
+from tests.support.fleet import Fleet
 from tests.support.history import days
 from tests.support.locks import wait_for_sleeping
 from tests.support.processes import environment
@@ -64,6 +65,27 @@ async def test_a_dry_run_of_one_job_changes_nothing_either(jobs_maint, make_job,
     shown = data(jobs_maint(verb, job, "--dry-run", "--json"))
     assert (shown["kind"], shown["verb"], shown["count"]) == ("preview", verb, 1)
     assert await make_job.status(job) == status
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("retry", "{ended}"), 4), (("retry", NO_JOB), 3), (("retry", "{ended}", NO_JOB), 4),
+        (("cancel", "{ended}"), 4), (("discard", "{ended}"), 4), (("rescue", "{ended}"), 4),
+        (("rescue", "--force", "{ended}"), 4), (("rescue", "--force", NO_JOB), 3),
+        (("schema", "drop"), 4),
+    ],
+)  # fmt: skip
+async def test_a_dry_run_is_0_also_where_the_command_itself_is_refused(
+    pool, conn, jobs_maint, make_job, words, code
+):
+    ended = await make_job(status="succeeded")
+    await Fleet(pool, conn, make_job).start_worker()
+    words = [str(word).format(ended=ended) for word in words]
+    shown = jobs_maint(*words, "--dry-run")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(("Nothing to do", "This would be removed"))
+    assert jobs_maint(*words, "--yes").returncode == code
 
 
 async def test_yes_does_it_and_reports(jobs_maint, make_job):

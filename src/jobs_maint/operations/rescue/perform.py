@@ -114,7 +114,8 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
 async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     """The runs of these jobs as they are now, frozen for ten minutes.
 
-    With `force`, raises JobNotFound or WrongJobStatus when the job is not running.
+    With `force`, raises JobNotFound or WrongJobStatus when the job is not running, unless somebody
+    only looks.
     """
     action = call.action
     rules = passes.RescueRules.of(call.settings)
@@ -123,7 +124,7 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
             rows, refusals = await named.judge_jobs(conn, action.job_ids, rules, call.scope)
-            if action.force:
+            if action.force and not action.dry_run:
                 _require_running(action.job_ids[0], refusals)
             return await _freeze(conn, call, rows, refusals, rules)
 
@@ -176,7 +177,7 @@ async def _freeze(
         expires_at=expires_at,
         warnings=(
             reasons.describe_risk(chosen[0])
-            if force
+            if force and chosen
             else reasons.describe_silence(rows, refusals, rules)
         ),
     )
