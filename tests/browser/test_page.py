@@ -524,6 +524,39 @@ async def test_the_guide_offers_commands_tells_what_happened_and_has_switches(vi
         await expect(guide).to_be_visible()
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (1280, 900), (1280, 1080), (390, 844)])
+async def test_what_a_switch_did_is_seen_without_scrolling(visit, size):
+    async def break_it(on):
+        if not on:
+            raise ControlError("It cannot be mended.")
+        panel.tell("It is broken. " * 30)
+
+    panel = Panel(
+        "A day in minutes",
+        steps=[Step(f"Step {i}", "Do it. " * 40, VIEWER) for i in range(15)],
+        switches=[Switch(f"Part {i}", "It breaks. " * 5, break_it) for i in range(8)],
+    )
+    async with serve(CONFIG, Page(panel=panel), say=print) as slack:
+        tab = await visit(slack.page_url, VIEWER, width=size[0], offline=True)
+        await tab.set_viewport_size({"width": size[0], "height": size[1]})
+        if size[0] < 720:
+            await tab.get_by_role("button", name="Guide").click()
+        guide = tab.get_by_label("A day in minutes")
+        switch = guide.get_by_role("switch", name="Part 7")
+        await switch.click()
+        await expect(guide.locator(".happened p")).to_be_in_viewport(ratio=1)
+        await switch.click()
+        await expect(guide.get_by_role("alert")).to_be_in_viewport(ratio=1)
+        await expect(switch).to_be_in_viewport(ratio=1)
+        # Whoever reads what was earlier is shown what is new, too.
+        for _ in range(5):
+            panel.tell("It is broken. " * 30)
+        await guide.get_by_text("Earlier (5)").click()
+        await guide.locator(".earlier .event").last.scroll_into_view_if_needed()
+        panel.tell("Something new.")
+        await expect(guide.get_by_text("Something new.")).to_be_in_viewport(ratio=1)
+
+
 async def test_the_composer_says_in_one_line_how_a_command_goes_on_and_who_writes(visit):
     alone = replace(
         CONFIG, usergroups=(), users=(User(ADMIN, "ada"),),

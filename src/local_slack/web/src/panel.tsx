@@ -1,6 +1,6 @@
 // The panel that a server may set beside the messages: what to try, what happened, switches.
 
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { HostContext, type Host } from "./blocks/context";
 import { Mrkdwn } from "./blocks/mrkdwn";
 import { store } from "./store";
@@ -16,7 +16,20 @@ export function PanelPane({ panel, place }: Props) {
   const [newest, ...earlier] = panel.events.toReversed();
   const current = panel.steps.findIndex((one) => !one.done);
   const [trouble, setTrouble] = useState("");
+  const news = useRef<HTMLElement>(null);
+  const rest = useRef<HTMLDivElement>(null);
+  const last = useRef({ height: 0, pressed: false });
+  useLayoutEffect(() => {
+    // Whoever reads what was earlier is shown what is new.
+    news.current?.scrollTo(0, 0);
+    // What is pressed or read stays where it is, though the news above it are longer or shorter.
+    const height = news.current?.offsetHeight ?? 0;
+    const { pressed, height: before } = last.current;
+    if (pressed || rest.current!.scrollTop > 0) rest.current!.scrollTop += height - before;
+    last.current = { height, pressed: false };
+  }, [newest?.at, trouble]);
   const turn = (item: Switch) => {
+    last.current.pressed = true;
     setTrouble("");
     store.turn(item.label, !item.on).catch((error: Error) => setTrouble(error.message));
   };
@@ -28,23 +41,30 @@ export function PanelPane({ panel, place }: Props) {
           ✕
         </button>
       </header>
-      <div class="scroll">
-        {newest && (
-          <section aria-label="Just happened">
-            <h3>Just happened</h3>
+      {(newest || trouble) && (
+        <section ref={news} class="news" aria-label="Just happened">
+          <h3>Just happened</h3>
+          {trouble && (
+            <p class="said" role="alert">
+              {trouble}
+            </p>
+          )}
+          {newest && (
             <div class="happened" aria-live="polite">
               <Told key={newest.at} event={newest} place={place} />
             </div>
-            {earlier.length > 0 && (
-              <details class="earlier">
-                <summary>Earlier ({earlier.length})</summary>
-                {earlier.map((one) => (
-                  <Told key={one.at} event={one} place={place} />
-                ))}
-              </details>
-            )}
-          </section>
-        )}
+          )}
+          {earlier.length > 0 && (
+            <details class="earlier">
+              <summary>Earlier ({earlier.length})</summary>
+              {earlier.map((one) => (
+                <Told key={one.at} event={one} place={place} />
+              ))}
+            </details>
+          )}
+        </section>
+      )}
+      <div ref={rest} class="scroll">
         {panel.steps.length > 0 && (
           <section aria-label="Try next">
             <h3>{current < 0 ? "All of it tried" : "Try next"}</h3>
@@ -66,11 +86,6 @@ export function PanelPane({ panel, place }: Props) {
             {panel.switches.map((one) => (
               <SwitchRow key={one.label} item={one} place={place} turn={() => turn(one)} />
             ))}
-            {trouble && (
-              <p class="said" role="alert">
-                {trouble}
-              </p>
-            )}
           </section>
         )}
       </div>
