@@ -83,6 +83,7 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
     start = (until - timedelta(hours=hours, seconds=-29)).strftime("%a %H:%M")
     step = round(hours * 5)
     said = f"{step // 60} h {step % 60} min" if step % 60 else f"{step // 60} h"
+    said = "hour" if said == "1 h" else said
     about = "" if step == hours * 5 else "≈"
     assert title == f"Failures per {about}{said}, {start}–Sun 08:00 UTC"
     assert labels[0] == (start[4:] if ":" in labels[0] else start[4:6])
@@ -91,8 +92,8 @@ def test_a_chart_never_repeats_a_category_and_its_title_says_its_slots(hours):
 @pytest.mark.parametrize("seconds", [-29, -3, 0, 7, 29])
 @pytest.mark.parametrize(
     ("minutes", "bars", "step"),
-    [(4, 4, "1 min"), (5, 5, "1 min"), (60, 12, "5 min"), (61, 11, "6 min"), (63, 11, "6 min"),
-     (90, 9, "10 min"), (480, 8, "1 h"), (715, 12, "1 h")],
+    [(4, 4, "minute"), (5, 5, "minute"), (60, 12, "5 min"), (61, 11, "6 min"), (63, 11, "6 min"),
+     (90, 9, "10 min"), (480, 8, "hour"), (715, 12, "hour")],
 )  # fmt: skip
 def test_a_short_chart_has_bars_of_whole_minutes_that_end_with_its_window(
     minutes, bars, step, seconds

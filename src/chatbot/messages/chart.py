@@ -22,6 +22,7 @@ SHORT, LONGEST = timedelta(hours=12), timedelta(hours=26)
 MOST_SERIES = 3
 MOST_NAME = 20
 OTHERS = "other tasks"
+ONE = {"1 min": "minute", "1 h": "hour"}
 
 
 def draw_failures(report: DigestReport) -> Part | None:
@@ -83,12 +84,13 @@ def _to_the_minute(at: datetime) -> datetime:
 
 
 def _say(step: timedelta) -> str:
-    """`5 min`, `2 h`, `2 h 5 min`; `≈` where it is rounded by more than a window's seconds."""
+    """`minute`, `5 min`, `2 h 5 min`; `≈` where it is rounded by more than a window's seconds."""
     whole = round(step.total_seconds() / 60)
     hours, minutes = divmod(whole, 60)
     about = "≈" if abs(step.total_seconds() - 60 * whole) > 5 else ""
     said = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
-    return f"{about}{' '.join(said)}"
+    told = " ".join(said)
+    return f"{about}{ONE.get(told, told)}"
 
 
 def _series(report: DigestReport) -> dict[str, list[int]]:
