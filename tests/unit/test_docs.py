@@ -209,7 +209,7 @@ ADDED = {
 KINDS = set(REPORTS)
 VALUES = {
     "error", "worker_lost", "aborted", "null", "apply", "sql", "skipped", "done", "failed",
-    "put_back", "not_found", "wrong_status", "ended_otherwise", "ran_again",
+    "put_back", "not_found", "not_permitted", "wrong_status", "ended_otherwise", "ran_again",
     "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
