@@ -222,3 +222,33 @@ async def test_who_is_on_the_part_that_a_role_sees_is_told_and_who_stays_on_it_a
     dropped = await perform(pool, ANA, TakeIncident(1, drop=True))
     assert "Nobody is on it now." in render_result(dropped, "/jobs", by=ANA.label).text
     assert render_text(dropped).startswith("I-1 is given back; nobody is on it now.\n")
+
+
+async def test_what_is_over_in_the_own_queues_is_told_as_over_while_the_rest_lasts(
+    pool, conn, make_job
+):
+    """Nobody listened to web for a while; a job of ledger that was lost then is still stuck."""
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    stuck = await make_job(
+        queue="ledger", task="app.l", status="doing", worker_id=worker, deferred_ago=hours(1)
+    )
+    await fleet.beat(worker, stuck)
+    await fleet.fall_silent(minutes(20))
+    await fleet.start_worker()
+    for _ in range(2):
+        await see(pool, Limits(kinds=frozenset({IncidentKind.JOBS_STUCK})))
+    over = {
+        "kind": "no_worker", "subject": "web", "value": 60, "limit": 60, "worst": 300,
+        "since": None, "queues": ["web"], "facts": {}, "over_at": "2026-11-01T10:00:00+00:00",
+    }  # fmt: skip
+    await conn.execute(
+        "UPDATE jobs_maint_incidents SET folded = %s, queues = '{ledger}'", (Jsonb([over]),)
+    )
+    report, told = await show(pool, EVA)
+    assert (report.open, [one.subject for one in report.recent]) == ((), ["web"])
+    assert "no worker listened to web" in told
+    assert "ledger" not in told
+    with pytest.raises(InvalidRequest, match=r"I-1 is over since .* nothing to take"):
+        await perform(pool, EVA, TakeIncident(1))
+    assert [one.kind for one in (await show(pool, ANA))[0].open] == [IncidentKind.JOBS_STUCK]

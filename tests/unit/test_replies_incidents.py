@@ -113,9 +113,9 @@ def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     before = replace(NO_WORKER, since=ago(40))
     assert "Since 11:46 UTC, for 14 min." in text(before)
     assert text(over(before)).startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC")
-    assert "First 11:20 UTC, 40 min ago." in text(replace(before, times=2))
+    assert "First 11:33 UTC, 27 min ago." in text(replace(before, times=2))
     ended = text(over(replace(before, times=4)))
-    assert ended.startswith("🟢 Workers are back; it came 4 times in 40 min.\nFrom 11:20 UTC")
+    assert ended.startswith("🟢 Workers are back; it came 4 times in 27 min.\nFrom 11:33 UTC")
 
 
 def test_failures_say_when_the_last_was_and_how_many_are_left():

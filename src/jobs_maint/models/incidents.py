@@ -187,17 +187,18 @@ class Incident:
 
         Of most kinds the value is the age; of what runs by the clock, that of the last time missed.
         """
-        if self.kind in _NOT_AN_AGE or self.times > 1:
+        if self.kind in _NOT_AN_AGE:
             return self.since
         begins = self._list_begins()
-        if len(begins) > 1:
-            return min(begins)
+        if len(begins) > 1 or self.times > 1:
+            return min(begins, default=self.since)
         return self.seen_at - timedelta(seconds=self.value)
 
     @property
     def spells(self) -> int:
         """How often what leads it came: it may have been over while other parts lasted."""
-        return max(self.times, len(self._list_begins()))
+        begins = len(self._list_begins())
+        return max(self.times, begins) if self.head == self.key else begins or self.times
 
     def _list_begins(self) -> list[datetime]:
         begins, lasts = [], False

@@ -97,8 +97,10 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
     async with call.pool.connection() as conn, transaction(conn):
         rows = await fetch_all(conn, queries["lock_incident"], {"incident_id": number})
         found = await add_marks(conn, map(read_incident, rows))
-        if not found or not limit_to(call.scope, found):
+        if not (seen := limit_to(call.scope, found)):
             raise refuse_unknown(number, call.scope)
+        if seen[0].state != found[0].state:  # what is left of it is out of reach
+            raise _refuse_over(seen[0], call.action.word, call)
         if whole:
             require_every_queue(call, reaches_all(call.scope, found[0]))
         now = await get_time(conn)

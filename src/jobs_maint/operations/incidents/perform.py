@@ -13,7 +13,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import Incident, IncidentReport, IncidentsReport
+from jobs_maint.models import IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.acting import (
     hold_incident,
     mute_incident,
@@ -44,7 +44,9 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
         )
         all_open = await add_marks(conn, all_open)
         all_past = [one for one in all_past if not one.is_merged]
-        shown, recent = limit_to(call.scope, all_open), limit_to(call.scope, all_past)
+        limited = limit_to(call.scope, [*all_open, *all_past])
+        shown = tuple(one for one in limited if one.state == "open")
+        recent = tuple(one for one in limited if one.state != "open")
         return IncidentsReport(
             as_of=as_of,
             open=shown,
@@ -53,14 +55,10 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
             watched_at=watch[0]["watched_at"] if watch else None,
             paused=bool(watch) and read_memory(watch[0]["memory"])[0].paused,
             limited_to_queues=call.scope.globs,
-            hidden_incidents=_count_hidden(all_open, shown) + _count_hidden(all_past, recent),
+            hidden_incidents=len(all_open) + len(all_past) - len(limited),
         )
 
     return await read(call, look)
-
-
-def _count_hidden(found: list[Incident], shown: tuple[Incident, ...]) -> int:
-    return len(found) - len(shown)
 
 
 async def get_incident(call: Call[GetIncident]) -> IncidentReport:

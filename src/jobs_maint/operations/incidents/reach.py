@@ -54,18 +54,24 @@ def limit_to_tasks(tasks: QueueScope, found: Sequence[Incident]) -> list[Inciden
 def _lead_by_first(
     one: Incident, is_shown: Callable[[Incident | Condition], bool]
 ) -> Incident | None:
-    """Where what leads it is not shown: as a part of it is, if there is one that is shown."""
+    """Where what leads it is not shown: as a part of it is, if there is one that is shown.
+
+    Where all such parts are over, so is what is told of it.
+    """
     if is_shown(one):
         return one
     open_parts, past = (list(filter(is_shown, parts)) for parts in (one.folded, one.past))
-    parts = open_parts or (past if one.state == "resolved" else [])
+    parts = open_parts or past
     if not parts:
         return None
     lead, *others = sorted(parts, key=rank)
     one = _say_of_part(one, lead)
     if open_parts:
         return lead_by(one, lead, others)
-    return replace(lead_by(replace(one, past=tuple(others)), lead, ()), resolved_at=lead.over_at)
+    one = lead_by(replace(one, past=tuple(others)), lead, ())
+    return replace(
+        one, state="resolved", resolved_at=max(part.over_at for part in parts if part.over_at)
+    )
 
 
 def _say_of_part(one: Incident, lead: Condition) -> Incident:
