@@ -527,6 +527,18 @@ async def test_a_missing_index_is_a_warning(pool, conn):
 # --- workers --------------------------------------------------------------------------------------
 
 
+async def test_of_ready_jobs_without_a_worker_it_is_said_how_many_are_ours(pool, make_job):
+    """`stats`, which does not count ours, says that no job waits."""
+    for task in (RESCUE, PURGE):
+        await make_job(queue="maintenance", task=task)
+    finding = (await look(pool))["workers"]
+    assert finding.sentence == "No worker is alive; jobs ready to run: 2, all of our own tasks."
+    await make_job()
+    finding = (await look(pool))["workers"]
+    assert finding.level == "error"
+    assert finding.sentence.endswith("jobs ready to run: 3, 2 of them of our own tasks.")
+
+
 async def test_no_worker_is_a_warning_and_with_ready_jobs_an_error(pool, make_job, worker):
     assert await level(pool, "workers") == "warning"
     await make_job(scheduled_in=hours(1))

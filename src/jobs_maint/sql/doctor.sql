@@ -76,10 +76,10 @@ WHERE w.last_heartbeat > now() - interval '30 seconds'
   AND (m.worker_id IS NULL OR m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds))
 ORDER BY w.id;
 
--- name: count_ready (most)
--- Ready jobs, up to `most`, by the partial index on todo.
-SELECT count(*) AS jobs FROM (
-    SELECT 1 FROM procrastinate_jobs
+-- name: count_ready (most, ours)
+-- Ready jobs, up to `most`, by the partial index on todo; `own` of them are of our own tasks.
+SELECT count(*) AS jobs, count(*) FILTER (WHERE task_name = ANY (%(ours)s)) AS own FROM (
+    SELECT task_name FROM procrastinate_jobs
     WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %(most)s) AS ready;
 
 -- name: find_listeners (queue, ours)

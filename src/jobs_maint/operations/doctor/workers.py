@@ -83,14 +83,17 @@ def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:
 
 
 async def _no_worker(conn: Conn) -> Finding:
-    ready = (await fetch_one(conn, load_queries("doctor")["count_ready"], {"most": MOST_READY}))[
-        "jobs"
-    ]
+    params = {"most": MOST_READY, "ours": OUR_TASKS}
+    found = await fetch_one(conn, load_queries("doctor")["count_ready"], params)
+    ready, own = found["jobs"], found["own"]
     fix = "Start a worker; the log of the last one says why it ended."
     if not ready:
         return warning("workers", "No worker is alive; no job is ready to run.", fix)
     number = f"{ready:,}" if ready < MOST_READY else f"{MOST_READY:,} or more"
-    return error("workers", f"No worker is alive; jobs ready to run: {number}.", fix)
+    whose = ""
+    if own:
+        whose = ", all of our own tasks" if own == ready else f", {own:,} of them of our own tasks"
+    return error("workers", f"No worker is alive; jobs ready to run: {number}{whose}.", fix)
 
 
 async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
