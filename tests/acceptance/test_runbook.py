@@ -110,6 +110,17 @@ class Story:
             " FROM procrastinate_events WHERE job_id = 4712 AND type = 'started'"
         )
 
+        for status, ago in (("todo", minutes(20)), ("failed", minutes(4))):  # these are ours
+            await self.make_job(
+                status=status, queue="reports", task="jobs_maint:rescue_stalled_jobs",
+                finished_ago=ago,
+            )  # fmt: skip
+
+    async def before_stuck_jobs(self):
+        await self.conn.execute(
+            "DELETE FROM procrastinate_jobs WHERE queue_name = 'reports' AND task_name LIKE '%:%'"
+        )
+
     async def before_empty_a_queue_and_undo_it(self):
         for number in range(3):
             await self.hook("todo", minutes(number), scheduled_in=hours(1))
