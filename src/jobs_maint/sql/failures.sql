@@ -82,6 +82,10 @@ WHERE failed_at >= (SELECT at FROM horizon)
   AND (%(queues)s::text[] IS NULL OR queue_name LIKE ANY (%(queues)s))
 ORDER BY failed_at DESC, id DESC LIMIT %(limit)s;
 
+-- name: list_queues
+-- Queues of the recorded failures: the table is read whole.
+SELECT DISTINCT queue_name FROM jobs_maint_failures;
+
 -- name: find_failed_since (since_seconds, most)
 -- Jobs that may have failed within the span: by jobs_maint_failed_events_idx, our records, and the
 -- `cancelled` events (jobs_maint_events_at_idx): a job put back while it ran fails with that one,

@@ -97,6 +97,9 @@ WHERE greatest(first_at, returned_at) >= %(since)s
   AND (%(queues)s::text[] IS NULL
        OR EXISTS (SELECT FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s)));
 
+-- name: list_queues
+SELECT DISTINCT unnest(queues) AS queue_name FROM jobs_maint_groups;
+
 -- name: list_aliases
 -- The first fingerprint stands for all that a group has had.
 SELECT fingerprints FROM jobs_maint_groups WHERE cardinality(fingerprints) > 1;

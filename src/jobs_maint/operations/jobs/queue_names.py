@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from jobs_maint.actions import QueueScope, escape_glob, plain_name, quote_word
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.sql import load_queries
 
@@ -19,7 +19,9 @@ _QUOTES = ("'", '"')
 async def require_queue(
     conn: Conn, queue: str, scope: QueueScope, *, as_glob: bool = False
 ) -> None:
-    """Raise when the actor's grants do not reach the queue, or no job was ever in it.
+    """Raise when the actor's grants do not reach the queue, or no job of it is known.
+
+    A queue whose jobs are all gone is known by the failures that are recorded or remembered.
 
     `as_glob`: names are suggested as the command reads them, where it takes globs.
     """
@@ -30,8 +32,12 @@ async def require_queue(
     ]
     if queue in names:
         return
+    remembered = await _list_remembered(conn)
+    if queue in remembered:
+        return
     visible = [name for name in names if scope.covers(name)]
-    close = difflib.get_close_matches(queue, visible, n=1)
+    known = [*visible, *(name for name in remembered if scope.covers(name))]
+    close = difflib.get_close_matches(queue, known, n=1)
     if close:
         meant = _typed(close[0], as_glob=as_glob)
         raise InvalidRequest(
@@ -42,8 +48,17 @@ async def require_queue(
         typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
         hint = f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
     else:
-        hint = "no queue has a job yet"
+        hint = f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
     raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.")
+
+
+async def _list_remembered(conn: Conn) -> list[str]:
+    """Queues of failures: no index has their names, so this is only for what is not found else."""
+    rows = await fetch_all(conn, load_queries("failures")["list_queues"])
+    queries = load_queries("groups")
+    if (await fetch_one(conn, queries["find_access"]))["readable"]:
+        rows += await fetch_all(conn, queries["list_queues"])
+    return [row["queue_name"] for row in rows]
 
 
 def limit_reach(scope: QueueScope, *filters: Sequence[str] | None) -> tuple[str, ...] | None:
