@@ -183,6 +183,10 @@ async def test_a_deleted_jobs_record_that_a_dead_worker_left_is_not_told_as_its_
         )
     report = await ask(pool)
     assert (report.failed, sum(report.slots), report.put_back) == (2, 2, 2)
+    assert [queue.failed_last_hour for queue in report.queues] == [2]
+    assert "2 jobs put back after their worker died" in render_text(report)
+    await conn.execute("DELETE FROM jobs_maint_failures WHERE job_id = 1")
+    assert "1 job put back after its worker died" in render_text(await ask(pool))
 
 
 async def test_it_says_which_failed_jobs_are_deleted_next(pool, conn, make_job):

@@ -178,6 +178,21 @@ def test_what_ended_lately_is_found_by_the_pages_of_that_time(steady):
     assert plan.buffers < 500
 
 
+def test_the_failures_of_deleted_jobs_are_found_without_a_look_at_the_others(steady):
+    """A record whose job has its event needs nothing else; some jobs are gone."""
+    params = {"queue": None, "ours": OUR_TASKS, "since": NOW - DAY, "until": NOW, "hour_ago": NOW}
+    steady.execute(
+        "DELETE FROM procrastinate_jobs WHERE id IN (SELECT job_id FROM procrastinate_events"
+        " WHERE type = 'failed' AND at > %s ORDER BY at LIMIT 5)",
+        (NOW - timedelta(hours=12),),
+    )
+    query = load_queries("hours")["count_gone"]
+    assert sum(row[2] for row in steady.execute(query, params).fetchall()) == 5
+    plan = explain(steady, "hours", "count_gone", **params)
+    assert plan.full_scans == []
+    assert plan.buffers < 200
+
+
 def test_of_many_jobs_that_expire_none_is_looked_at(steady):
     span = {"due": NOW - 80 * DAY, "soon": NOW - 60 * DAY, "queues": None, "tasks": None}
     query = load_queries("digest")["count_expiring"]

@@ -299,6 +299,13 @@ def test_stats_without_maintenance_say_how_to_get_it():
     assert "jobs_maint.register(app)" in render_text(stats(EMAIL))
 
 
+@pytest.mark.parametrize(("lost", "said"), [(1, "1 job"), (2, "2 jobs")])
+def test_a_worker_that_died_is_that_of_one_job_or_of_several(lost, said):
+    text = render_text(stats(replace(EMAIL, lost_last_day=lost)), width=200)
+    whose = "its" if lost == 1 else "their"
+    assert f"Rescued: {said} put back in the last 24 hours after {whose} worker died." in text
+
+
 @pytest.mark.parametrize(
     ("report", "level", "headline"),
     [

@@ -27,13 +27,13 @@ Estimated = Mapping[str, Collection[str]]
 def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message:
     queues = sort_queues(report.queues)
     if not queues:
-        return pack([paragraph(_no_queues(report, command)), _context(report, [])])
+        return pack([paragraph(*_no_queues(report, command)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
-    verdict = build_verdict(report)
-    lines: list[Line] = [[f"{DOTS[verdict.level]} ", bold(verdict.headline)]]
-    lines.append([verdict.second_line])
+    lines = _verdict(report)
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
-    there_now = failed if report.failed_now is None else report.failed_now
+    there_now = report.failed_now
+    if there_now is None:
+        there_now = failed - report.deleted_since
     if failed and there_now:
         words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
         what = "failure" if there_now == failed else "failed job"
@@ -69,18 +69,18 @@ def _in_trouble(queue: QueueStats) -> bool:
     return queue.failed_last_hour > 0 or (queue.oldest_ready_seconds or 0.0) >= SLOW
 
 
-def _no_queues(report: StatsReport, command: str) -> Line:
+def _verdict(report: StatsReport) -> list[Line]:
+    verdict = build_verdict(report)
+    return [[f"{DOTS[verdict.level]} ", bold(verdict.headline)], [verdict.second_line]]
+
+
+def _no_queues(report: StatsReport, command: str) -> list[Line]:
+    if report.queue is None and report.hidden_queues:
+        return [["🟡 ", bold("Your role reaches none of the queues that hold jobs.")]]
+    verdict, second = _verdict(report)
     if report.queue is not None:
-        return [
-            "🟡 ",
-            bold(f"There is no job in a queue named {name_queue(report.queue)}."),
-            " ",
-            code(f"{command} stats"),
-            " shows all queues.",
-        ]
-    if report.hidden_queues:
-        return ["🟡 ", bold("Your role reaches none of the queues that hold jobs.")]
-    return ["🟢 ", bold("There is no job in the database yet.")]
+        verdict = [*verdict, " ", code(f"{command} stats"), " shows all queues."]
+    return [verdict, second]
 
 
 def _context(report: StatsReport, notes: list[Line]) -> Part:

@@ -18,9 +18,10 @@ __all__ = ["MaintenanceRun", "QueueStats", "StatsReport", "WorkerCounts"]
 class QueueStats:
     """One queue now and in the last hour and day.
 
-    `failed_*` counts jobs that failed for good, `retrying_*` attempts that were put back by the
-    task's own retry, `lost_*` jobs put back because their worker died. `oldest_ready_seconds` is
-    how long the oldest ready job has been ready.
+    `failed_*` counts jobs that failed for good, those that were deleted since as far as their
+    errors were recorded; `retrying_*` attempts that were put back by the task's own retry, `lost_*`
+    jobs put back because their worker died. `oldest_ready_seconds` is how long the oldest ready job
+    has been ready.
     """
 
     queue: str

@@ -1,12 +1,13 @@
 """Jobs that ended in a span; each whole hour is counted once and noted.
 
 The rescue notes them; `stats` and digests read the notes and count only what they do not cover: the
-first and the last hours of the span, or all of it where no rescue runs.
+first and the last hours of the span, or all of it where no rescue runs. Of jobs that were deleted
+since, the recorded failures are counted.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,6 +39,8 @@ class Ended:
 
     last_hour: int = 0
     last_day: int = 0
+    deleted_last_hour: int = 0
+    """Of these failures, those whose jobs were deleted since."""
 
 
 async def count_ended_lately(
@@ -56,6 +59,7 @@ async def count_ended_lately(
             ended = found[row["queue_name"], row["type"]]
             ended.last_hour += row["last_hour"]
             ended.last_day += row["jobs"]
+            ended.deleted_last_hour += row["last_hour"] if row["gone"] else 0
     return dict(found)
 
 
@@ -96,9 +100,9 @@ async def note_hour(conn: Conn, hour: datetime) -> None:
     Old hours are dropped.
     """
     await switch_jit_off(conn)
-    ended: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    ended: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in await _count(conn, hour, hour + HOUR):
-        ended[row["queue_name"]][row["type"]] = row["jobs"]
+        ended[row["queue_name"]][row["type"]] += row["jobs"]
     queries = load_queries("hours")
     await fetch_all(conn, queries["note_hour"], {"hour": hour, "ended": Jsonb(ended)})
     await fetch_all(conn, queries["drop_hours"], {"until": hour - KEPT})
@@ -124,19 +128,19 @@ async def _count(
     queue: str | None = None,
     hour_ago: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    return await fetch_all(
-        conn,
-        load_queries("hours")["count_ended"],
-        {
-            "since": since,
-            "until": until,
-            "hour_ago": hour_ago or until,
-            "after_id": await find_bound(conn, since, within=FEW),
-            "last_id": await find_bound(conn, until, within=FEW),
-            "queue": queue,
-            "ours": OUR_TASKS,
-        },
-    )
+    """The failures of jobs that are `gone` as rows of their own."""
+    queries = load_queries("hours")
+    params = {
+        "since": since, "until": until, "hour_ago": hour_ago or until, "queue": queue,
+        "ours": OUR_TASKS,
+    }  # fmt: skip
+    bounds = {
+        "after_id": await find_bound(conn, since, within=FEW),
+        "last_id": await find_bound(conn, until, within=FEW),
+    }
+    there = await fetch_all(conn, queries["count_ended"], params | bounds)
+    gone = await fetch_all(conn, queries["count_gone"], params)
+    return [row | {"gone": False} for row in there] + [row | {"gone": True} for row in gone]
 
 
 def _find_gaps(

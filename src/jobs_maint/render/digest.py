@@ -73,7 +73,8 @@ def _ends(report: DigestReport) -> str:
         were = "was" if report.retrying == 1 else "were"
         parts.append(f"{count_noun(report.retrying, 'attempt')} failed and {were} retried")
     if report.put_back:
-        parts.append(f"{count_noun(report.put_back, 'job')} put back after their worker died")
+        whose = "its" if report.put_back == 1 else "their"
+        parts.append(f"{count_noun(report.put_back, 'job')} put back after {whose} worker died")
     if report.purged:
         parts.append(f"{count_noun(report.purged, 'finished job')} purged")
     return f"{'; '.join(parts)}."

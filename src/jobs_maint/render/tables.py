@@ -88,8 +88,8 @@ def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
         attempts = count_noun(retrying, "failed attempt")
         lines.append(f"Retried: {attempts} in the last hour.")
     if lost := sum(queue.lost_last_day for queue in queues):
-        jobs = count_noun(lost, "job")
-        lines.append(f"Rescued: {jobs} put back in the last 24 hours after their worker died.")
+        jobs, whose = count_noun(lost, "job"), "its" if lost == 1 else "their"
+        lines.append(f"Rescued: {jobs} put back in the last 24 hours after {whose} worker died.")
     return lines
 
 

@@ -91,13 +91,8 @@ def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
 def build_verdict(report: StatsReport) -> Verdict:
     """What a person on call must know first. Levels: `docs/reference/commands.md`."""
     reach = say_reach(report.limited_to_queues)
-    if not report.queues:
-        where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
-        return Verdict(
-            _worker_level(report), f"No job is {where}{reach}.", _workers(report.workers)
-        )
     behind = [queue for queue in sort_queues(report.queues) if _behind(queue)]
-    failed = _count_failed(report)
+    failed = sum(queue.failed_last_hour for queue in report.queues)
     done = sum(queue.done_last_hour for queue in report.queues)
     ready = sum(queue.ready for queue in report.queues)
     unserved = ready > 0 and report.workers.live == 0
@@ -117,7 +112,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     return Verdict(
         level,
         f"{headline[:-1]},{reach}." if reach else headline,
-        _second_line(report, behind, bad_maintenance),
+        _second_line(report, behind, failed, bad_maintenance),
     )
 
 
@@ -127,6 +122,9 @@ def _behind(queue: QueueStats) -> float:
 
 
 def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits: str) -> str:
+    if not report.queues:
+        where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
+        return f"No job is {where}."
     failures = f"{count_noun(failed, 'job')} failed in the last hour{_settled(report, failed)}"
     if waits:
         start = f"No worker is live and {waits}"
@@ -145,14 +143,10 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
 
 
 def _settled(report: StatsReport, failed: int) -> str:
-    if not failed or not report.none_failed:
+    all_deleted = report.failed_now is None and report.deleted_since >= failed
+    if not failed or not (report.none_failed or all_deleted):
         return ""
     return f", {report.say_whole(several=failed > 1)}"
-
-
-def _count_failed(report: StatsReport) -> int:
-    """Failures of jobs that were deleted are not among those of the queues, unless noted before."""
-    return sum(queue.failed_last_hour for queue in report.queues) or report.deleted_since
 
 
 def _wait(ready: int) -> str:
@@ -169,20 +163,23 @@ def _keep_up(queues: tuple[QueueStats, ...]) -> str:
     return f"All {len(queues)} queues keep up"
 
 
-def _second_line(report: StatsReport, behind: list[QueueStats], bad_maintenance: list[str]) -> str:
+def _second_line(
+    report: StatsReport, behind: list[QueueStats], failed: int, bad_maintenance: list[str]
+) -> str:
     parts = []
     if news := report.new_errors:
         errors = f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back."
         parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
     elif report.new_errors_at_least:
         parts.append("Some failures are not counted yet: errors may be new.")
-    if report.failed_now and report.settled:
+    unknown = report.failed_now is None and report.settled < failed
+    if report.settled and (report.failed_now or unknown):
         parts.append(report.say_part(f"{report.settled:,} of the failed"))
     others = len(report.queues) - len(behind)
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
-    if report.workers.live:  # else the headline said it
+    if report.workers.live or not report.queues:  # else the headline said it
         parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:

@@ -50,3 +50,38 @@ SELECT queue_name, type::text, sum(jobs)::bigint AS jobs,
        coalesce(sum(jobs) FILTER (WHERE last_hour), 0)::bigint AS last_hour
 FROM counted WHERE %(queue)s::text IS NULL OR queue_name = %(queue)s
 GROUP BY queue_name, counted.type;
+
+-- name: count_gone (since, until, hour_ago, queue, ours)
+-- Failures by queue, after `since` and up to `until`, of jobs that were deleted since: their events
+-- are gone with them, their records are left. Of which failures a record tells is as in
+-- `group_failures`. A record whose job has a `failed` event of that time (jobs_maint_failed_events_idx)
+-- is not looked at; only jobs of the others are looked up, one by one.
+WITH record AS MATERIALIZED (
+    SELECT job_id, attempt, queue_name, failed_at, kind, will_retry FROM jobs_maint_failures
+    WHERE failed_at > %(since)s AND failed_at <= %(until)s AND task_name <> ALL (%(ours)s)
+      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+), final AS (
+    SELECT job_id, queue_name, failed_at FROM record
+    WHERE NOT will_retry AND kind <> 'aborted'
+      AND (kind = 'worker_lost' OR (job_id, attempt) NOT IN (
+          SELECT job_id, attempt FROM record WHERE kind = 'worker_lost'))
+), without_event AS (
+    SELECT job_id, min(queue_name) AS queue_name, max(failed_at) AS last_at, count(failed_at) AS jobs,
+           count(failed_at) FILTER (WHERE failed_at > %(hour_ago)s) AS last_hour
+    FROM (
+        SELECT job_id, queue_name, failed_at FROM final
+        UNION ALL
+        SELECT job_id, NULL, NULL FROM procrastinate_events
+        WHERE type = 'failed' AND at > %(since)s::timestamptz - interval '1 minute'
+          AND at <= %(until)s::timestamptz + interval '1 minute'
+    ) AS either
+    GROUP BY job_id HAVING count(*) = count(failed_at)
+)
+SELECT queue_name, 'failed' AS type, sum(jobs)::bigint AS jobs, sum(last_hour)::bigint AS last_hour
+FROM without_event
+WHERE coalesce((
+    SELECT last_at < coalesce((SELECT min(e.at) FROM procrastinate_events e
+                               WHERE e.job_id = j.id AND e.type <> 'scheduled'), '-infinity')
+    FROM procrastinate_jobs j WHERE j.id = without_event.job_id
+), true)
+GROUP BY queue_name;

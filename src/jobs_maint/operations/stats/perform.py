@@ -28,16 +28,12 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
             conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
         )
         scope, hour = call.scope.like_patterns, timedelta(hours=1)
-        has_failed = any(one.failed_last_hour for one in report.queues)
-        left = await count_left_behind(conn, hour, queue=queue, queues=scope)
-        if has_failed or left.get("deleted_since"):
+        if any(one.failed_last_hour for one in report.queues):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
-            report = replace(
-                report,
-                new_errors=news.groups,
-                new_errors_at_least=not news.complete,
-                **left,
-            )
+            report = replace(report, new_errors=news.groups, new_errors_at_least=not news.complete)
+            left = await count_left_behind(conn, hour, queue=queue, queues=scope)
+            # Of the deleted, their failures are in the number that the verdict says.
+            report = replace(report, **left | {"deleted_since": report.deleted_since})
         if not call.action.errors:
             return report
         day = timedelta(days=1)

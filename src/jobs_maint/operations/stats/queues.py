@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
@@ -16,6 +17,9 @@ from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["get_stats"]
+
+Found = defaultdict[str, dict[str, Any]]
+"""By queue, the fields of its QueueStats."""
 
 
 async def get_stats(
@@ -36,7 +40,7 @@ async def get_stats(
         await require_queue(conn, queue, scope)
     await switch_jit_off(conn)
     params = {"queue": queue, "ours": OUR_TASKS}
-    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    found: Found = defaultdict(dict)
     estimated: defaultdict[str, set[str]] = defaultdict(set)
     counts = await count_jobs(conn, queue, only_ready=only_lately)
     for (name, kind), jobs in counts.jobs.items():
@@ -46,7 +50,8 @@ async def get_stats(
         if (name, kind) in counts.estimated:
             estimated[name].add(status)
     as_of = await get_time(conn)
-    for (name, kind), ended in (await count_ended_lately(conn, queue, as_of)).items():
+    lately = await count_ended_lately(conn, queue, as_of)
+    for (name, kind), ended in lately.items():
         field = {"succeeded": "done", "failed": "failed"}.get(kind, "retrying")
         found[name] |= {
             f"{field}_last_hour": ended.last_hour,
@@ -64,8 +69,7 @@ async def get_stats(
     workers = await fetch_one(conn, queries["count_workers"])
     runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
     if not only_lately:
-        for name in found.keys() - {name for name, _ in counts.jobs}:  # its jobs are gone
-            del found[name]
+        found = _without_gone(found, {name for name, _ in counts.jobs})
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
     return StatsReport(
         as_of=as_of,
@@ -75,7 +79,20 @@ async def get_stats(
         hidden_queues=len(found) - len(visible),
         limited_to_queues=scope.globs if queue is None else None,
         queue=queue,
+        deleted_since=sum(
+            ended.deleted_last_hour for (name, _), ended in lately.items() if scope.covers(name)
+        ),
         estimated={
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
         },
     )
+
+
+def _without_gone(found: Found, with_jobs: Collection[str]) -> Found:
+    """A queue whose jobs are gone is no queue any more, unless some of them failed lately."""
+    there = {
+        name: fields
+        for name, fields in found.items()
+        if name in with_jobs or fields.get("failed_last_day")
+    }
+    return defaultdict(dict, there)

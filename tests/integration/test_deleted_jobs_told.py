@@ -1,0 +1,215 @@
+"""What is said of jobs that are deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.history import hours, minutes
+
+from chatbot.messages.result import render_result
+from jobs_maint.actions import (
+    Actor,
+    Grant,
+    ListErrors,
+    ListFailed,
+    RetryJobs,
+    Role,
+    ShowDigest,
+    ShowStats,
+)
+from jobs_maint.database import transaction
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.operations.failures import alike
+from jobs_maint.operations.hours import count_ended_lately, note_hour
+from jobs_maint.operations.session import get_time
+from jobs_maint.perform import perform
+from jobs_maint.render import build_data, build_verdict, render_text
+from jobs_maint.settings import MaintSettings
+
+ANA = Actor.shell("ana", "host")
+EMAIL_ONLY = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email*",)),))
+RESCUE, PURGE = "jobs_maint:rescue_stalled_jobs", "jobs_maint:purge_finished_jobs"
+HOUR = timedelta(hours=1)
+
+
+async def ask(pool, action, actor=ANA, **settings):
+    return await perform(pool, actor, action, settings=MaintSettings(**settings))
+
+
+async def look(pool, action, **settings):
+    """What the bot and the shell say."""
+    report = await ask(pool, action, **settings)
+    return render_result(report, "/jobs", by="U0ANA").text, render_text(report, width=200)
+
+
+async def fail(make_job, number, **more):
+    return [await make_job(status="failed", **more) for _ in range(number)]
+
+
+async def delete(conn, jobs):
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = ANY (%s)", (jobs,))
+
+
+async def add_worker(conn):
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
+        " beat_seconds, job_ids, beat_at) VALUES (7, 'h', 1, '1', 'always', 10, '{}', now())"
+    )
+
+
+# --- failures of jobs that were deleted ---------------------------------------------------------
+
+
+async def test_failures_of_jobs_that_are_all_deleted_are_no_empty_table_and_not_green(
+    pool, make_job, conn
+):
+    await add_worker(conn)
+    await delete(conn, await fail(make_job, 12, queue="x"))
+    report = await ask(pool, ShowStats())
+    verdict = build_verdict(report)
+    assert verdict.level != "green"
+    assert verdict.headline == (
+        "12 jobs failed in the last hour, all deleted since; no queue is behind."
+    )
+    assert verdict.second_line == "1 error is new or back. 1 worker live."
+    data = build_data(report)
+    assert (data["deleted_since"], data["failed_now"], data["new_errors"]) == (12, 0, 1)
+    (queue,) = data["queues"]
+    assert (queue["queue"], queue["failed"], queue["failed_last_hour"]) == ("x", 0, 12)
+    assert queue["failed_last_day"] == 12
+    for text in await look(pool, ShowStats()):
+        assert "12 jobs failed in the last hour, all deleted since; no queue is behind." in text
+        assert "No job is in" not in text
+
+
+@pytest.mark.parametrize("gone", [0, 8, 10], ids="{} of 10 deleted".format)
+async def test_however_many_rows_are_left_as_many_jobs_failed(gone, pool, make_job, conn):
+    """As `errors` counts, and `failed` tells of those that are left and of the deleted."""
+    await make_job(status="succeeded", queue="email")
+    jobs = await fail(make_job, 10, queue="email")
+    await delete(conn, jobs[:gone])
+    report = await ask(pool, ShowStats())
+    assert [queue.failed_last_hour for queue in report.queues] == [10]
+    assert (report.failed_now, report.deleted_since) == (10 - gone, gone)
+    for text in await look(pool, ShowStats()):
+        assert "10 jobs failed in the last hour" in text
+        assert ("8 of the failed were deleted since." in text) is (gone == 8)
+        assert ("failed in the last hour, all deleted since" in text) is (gone == 10)
+    assert (await ask(pool, ListErrors(since=HOUR))).failed == 10
+    failed = await ask(pool, ListFailed(since=HOUR))
+    assert (failed.total, failed.deleted_since) == (10 - gone, gone)
+
+
+async def test_the_parts_of_what_failed_are_parts_of_the_number(pool, make_job, conn):
+    jobs = await fail(make_job, 10, queue="email")
+    await ask(pool, RetryJobs((jobs[0],)))
+    await delete(conn, jobs[1:4])
+    await delete(conn, await fail(make_job, 5, queue="other"))
+    for text in await look(pool, ShowStats()):
+        assert "15 jobs failed in the last hour" in text
+        assert "9 of the failed were retried or deleted since." in text
+    for text in await look(pool, ShowStats("other")):
+        assert "5 jobs failed in the last hour, all deleted since" in text
+
+
+async def test_with_very_many_failures_the_deleted_ones_are_still_counted(
+    pool, make_job, conn, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_FOUND", 3)
+    await delete(conn, await fail(make_job, 4, queue="x"))
+    report = await ask(pool, ShowStats())
+    assert (report.failed_now, report.deleted_since) == (None, 4)
+    assert "4 jobs failed in the last hour, all deleted since" in build_verdict(report).headline
+
+
+async def test_only_final_failures_are_counted_of_deleted_jobs(pool, make_job, conn):
+    """Not attempts that were retried, aborted jobs, what a rescue took back, nor our own tasks."""
+    jobs = await fail(make_job, 5, queue="x")
+    await fail(make_job, 1, queue="x", task=RESCUE)
+    alter = "UPDATE jobs_maint_failures SET {} WHERE job_id = %s"
+    await conn.execute(alter.format("will_retry = true"), (jobs[0],))
+    await conn.execute(alter.format("kind = 'aborted'"), (jobs[1],))
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " message, fingerprint, will_retry) SELECT job_id, attempt, queue_name, task_name,"
+        " failed_at, 'worker_lost', '', '-', true FROM jobs_maint_failures WHERE job_id = %s",
+        (jobs[2],),
+    )
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    report = await ask(pool, ShowStats())
+    assert [queue.failed_last_hour for queue in report.queues] == [2]
+    assert (await ask(pool, ListErrors(since=HOUR))).failed == 2
+
+
+async def test_a_job_with_the_id_of_a_deleted_one_does_not_hide_its_failure(pool, make_job, conn):
+    (old,) = await fail(make_job, 1, queue="x", finished_ago=minutes(20))
+    await delete(conn, [old])
+    new = await make_job(queue="x")
+    await conn.execute("ALTER TABLE procrastinate_events DISABLE TRIGGER ALL")
+    await conn.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER ALL")
+    await conn.execute("UPDATE procrastinate_jobs SET id = %s WHERE id = %s", (old, new))
+    await conn.execute("UPDATE procrastinate_events SET job_id = %s WHERE job_id = %s", (old, new))
+    report = await ask(pool, ShowStats())
+    assert [queue.failed_last_hour for queue in report.queues] == [1]
+    assert (await ask(pool, ListErrors(since=HOUR))).failed == 1
+
+
+async def test_a_failure_is_counted_once_whether_its_job_goes_before_or_after_its_hour_is_noted(
+    pool, make_job, conn
+):
+    early = await fail(make_job, 3, queue="x", finished_ago=hours(4))
+    await delete(conn, early[:2])
+
+    async def count():
+        async with transaction(conn, snapshot=True):
+            found = await count_ended_lately(conn, None, await get_time(conn))
+            return {key: ended.last_day for key, ended in found.items() if ended.last_day}
+
+    assert await count() == {("x", "failed"): 3}
+    for ago in (3, 4, 5):
+        async with transaction(conn):
+            now = await get_time(conn)
+            await note_hour(conn, now.replace(minute=0, second=0, microsecond=0) - hours(ago))
+    assert await count() == {("x", "failed"): 3}
+    await delete(conn, early)
+    assert await count() == {("x", "failed"): 3}
+
+
+async def test_a_limited_role_is_told_of_its_own_deleted_jobs_alone(pool, make_job, conn):
+    await delete(conn, await fail(make_job, 2, queue="email"))
+    await delete(conn, await fail(make_job, 3, queue="webhook"))
+    report = await ask(pool, ShowStats(), EMAIL_ONLY)
+    assert [(q.queue, q.failed_last_hour) for q in report.queues] == [("email", 2)]
+    assert (report.deleted_since, report.hidden_queues) == (2, 1)
+
+
+# --- a queue that has failures and no job -------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", ["records", "groups"])
+async def test_a_queue_is_known_by_its_failures(kept, pool, make_job, conn):
+    await delete(conn, await fail(make_job, 2, queue="webhook", finished_ago=minutes(5)))
+    await ask(pool, ShowStats())  # counts them into their group
+    if kept == "groups":
+        await conn.execute("DELETE FROM jobs_maint_failures")
+    found = 2 if kept == "records" else 0
+    assert (await ask(pool, ListErrors("webhook"))).failed == found
+    assert (await ask(pool, ShowDigest("webhook"))).failed == found
+    assert (await ask(pool, ListFailed("webhook"))).total == 0
+    report = await ask(pool, ShowStats("webhook"))
+    assert sum(queue.failed_last_hour for queue in report.queues) == found
+    if kept == "groups":
+        for text in await look(pool, ShowStats("webhook")):
+            assert "No job is in queue webhook." in text
+    with pytest.raises(InvalidRequest, match=r"did you mean 'webhook'\?$"):
+        await ask(pool, ListErrors("webhok"))
+    with pytest.raises(InvalidRequest, match=r"no queue has a job now\.$"):
+        await ask(pool, ListErrors("zzz"))
+
+
+async def test_a_limited_role_is_not_told_of_queues_that_are_remembered(pool, make_job, conn):
+    await delete(conn, await fail(make_job, 1, queue="webhook"))
+    await make_job(queue="reports")
+    with pytest.raises(InvalidRequest, match=r"no queue that you reach has a job now\.$"):
+        await ask(pool, ListErrors("email-webhook"), EMAIL_ONLY)
