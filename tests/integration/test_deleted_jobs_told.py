@@ -1,4 +1,4 @@
-"""What is said of jobs that are deleted."""
+"""What is said of jobs that are deleted, and of our own tasks, which are not counted."""
 
 from __future__ import annotations
 
@@ -213,3 +213,117 @@ async def test_a_limited_role_is_not_told_of_queues_that_are_remembered(pool, ma
     await make_job(queue="reports")
     with pytest.raises(InvalidRequest, match=r"no queue that you reach has a job now\.$"):
         await ask(pool, ListErrors("email-webhook"), EMAIL_ONLY)
+
+
+# --- our own tasks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        ShowStats("maintenance"), ListErrors("maintenance"), ShowDigest("maintenance"),
+        ListErrors(queues=("maintenance",)),
+    ],
+    ids=lambda action: action.words(),
+)  # fmt: skip
+async def test_the_queue_of_our_own_tasks_is_not_said_to_be_empty(action, pool, make_job):
+    for status in ("succeeded", "succeeded", "failed", "todo"):
+        await make_job(status=status, queue="maintenance", task=RESCUE)
+    bot, shell = await look(pool, action)
+    said = "4 jobs of our own tasks are there but not counted here, 1 of them failed: see "
+    assert f"{said}/jobs doctor and /jobs failed maintenance." in bot
+    assert f"{said}jobs-maint doctor and jobs-maint failed maintenance." in shell
+    if not isinstance(action, ShowStats):
+        assert "(our own tasks aside)" in bot.splitlines()[0]
+        assert "(our own tasks aside)" in shell.splitlines()[0]
+    data = build_data(await ask(pool, action))
+    assert data["own_jobs"] == {"queue": "maintenance", "jobs": 4, "failed": 1}
+    assert (await ask(pool, ListFailed("maintenance"))).total == 1
+
+
+async def test_of_other_queues_nothing_is_said_of_our_own_tasks(pool, make_job):
+    await make_job(queue="maintenance", task=RESCUE)
+    await make_job(queue="email")
+    for action in (ShowStats(), ShowStats("email"), ListErrors(), ShowDigest("email")):
+        for text in await look(pool, action):
+            assert "our own tasks" not in text
+
+
+async def test_no_job_is_there_apart_from_our_own(pool, make_job):
+    await make_job(queue="maintenance", task=RESCUE, status="succeeded")
+    for text in await look(pool, ShowStats()):
+        assert "No job is in the job tables, apart from those of our own tasks." in text
+
+
+# --- maintenance whose jobs are deleted ---------------------------------------------------------
+
+
+async def add_defer(conn, task, ago, job_id=None):
+    await conn.execute(
+        "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, job_id)"
+        " VALUES (%s, extract(epoch FROM now() - %s)::bigint, %s)",
+        (task, ago, job_id),
+    )
+
+
+async def test_a_run_whose_job_was_deleted_is_known_by_its_defer(pool, conn, make_job):
+    await make_job(queue="email")
+    job = await make_job(queue="maintenance", task=RESCUE, status="succeeded")
+    await add_defer(conn, RESCUE, minutes(3), job)
+    assert [run.task for run in (await ask(pool, ShowStats())).maintenance] == [RESCUE]
+    await delete(conn, [job])
+    bot, shell = await look(pool, ShowStats())
+    assert "rescue_stalled_jobs deferred 3 min ago" in shell
+    assert "its job is deleted, so how it ended is not known." in shell
+    assert "register" not in shell
+    assert "rescue deferred" in bot
+    assert "its job is deleted" in bot
+    (one,) = build_data(await ask(pool, ShowStats()))["maintenance_deferred"]
+    assert (one["task"], one["job_deleted"]) == (RESCUE, True)
+
+
+async def test_a_failure_of_ours_is_not_the_last_run_where_a_later_one_was_deleted(
+    pool, conn, make_job
+):
+    await make_job(
+        queue="maintenance", task=RESCUE, status="failed", finished_ago=hours(30)
+    )  # fmt: skip
+    assert "The last run of rescue_stalled_jobs failed." in (await look(pool, ShowStats()))[1]
+    await add_defer(conn, RESCUE, minutes(3))
+    report = await ask(pool, ShowStats())
+    assert (report.maintenance, [one.task for one in report.maintenance_deferred]) == ((), [RESCUE])
+
+
+async def test_a_purge_whose_job_was_deleted_is_known_by_the_audit(pool, conn):
+    await add_defer(conn, PURGE, hours(10))
+    audit = (
+        "INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome, started_at,"
+        " elapsed_seconds) VALUES (%s, 'x', 'purge', 'purge', %s, now() - %s, 5)"
+    )
+    await conn.execute(audit, ("task", "failed", hours(9)))
+    await conn.execute(audit, ("shell", "done", hours(1)))
+    await conn.execute(audit, ("task", "done", hours(20)))
+    assert (await ask(pool, ShowStats())).maintenance == ()
+    await conn.execute(audit, ("task", "done", hours(10) - minutes(1)))
+    report = await ask(pool, ShowStats())
+    (run,) = report.maintenance
+    assert (run.task, run.succeeded, report.maintenance_deferred) == (PURGE, True, ())
+    assert report.as_of - run.finished_at == pytest.approx(
+        hours(10) - minutes(1), abs=timedelta(minutes=1)
+    )
+
+
+async def test_what_is_deferred_and_not_ended_is_not_called_deleted(pool, conn, make_job):
+    job = await make_job(queue="maintenance", task=RESCUE)
+    await add_defer(conn, RESCUE, minutes(3), job)
+    shell = (await look(pool, ShowStats()))[1]
+    assert "not ended yet (a worker must listen to its queue)" in shell
+    assert "deleted" not in shell
+
+
+async def test_what_is_switched_off_is_said_to_be(pool):
+    bot, shell = await look(pool, ShowStats(), purge_cron="", rescue_cron="")
+    assert "purge_finished_jobs and rescue_stalled_jobs switched off" in shell
+    assert "register" not in shell
+    assert "purge is switched off · rescue is switched off" in bot
+    assert "register" in (await look(pool, ShowStats()))[1]

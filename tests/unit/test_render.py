@@ -17,7 +17,9 @@ from jobs_maint.models import (
     ItemResult,
     JobDetails,
     JobEvent,
+    MaintenanceDefer,
     MaintenanceRun,
+    OwnJobs,
     QueueStats,
     SchemaReport,
     StatsReport,
@@ -299,6 +301,42 @@ def test_stats_without_maintenance_say_how_to_get_it():
     assert "jobs_maint.register(app)" in render_text(stats(EMAIL))
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_stats_say_what_is_known_of_our_tasks_where_no_run_is(is_deleted):
+    one = MaintenanceDefer("jobs_maint:rescue_stalled_jobs", ago(minutes=3), is_deleted)
+    text = render_text(stats(EMAIL, maintenance_deferred=(one,)), width=200)
+    end = "its job is deleted, so how it ended is not known."
+    if not is_deleted:
+        end = "not ended yet (a worker must listen to its queue)."
+    assert f"Maintenance: rescue_stalled_jobs deferred 3 min ago, 03:11:22: {end}" in text
+    assert "register" not in text
+
+
+def test_stats_do_not_advise_to_register_what_is_switched_off():
+    both = ("jobs_maint:purge_finished_jobs", "jobs_maint:rescue_stalled_jobs")
+    text = render_text(stats(EMAIL, maintenance_off=both), width=200)
+    assert (
+        "Maintenance: purge_finished_jobs and rescue_stalled_jobs switched off (the cron is empty)."
+        in text
+    )
+    text = render_text(stats(EMAIL, maintenance_off=both[1:]), width=200)
+    assert "rescue_stalled_jobs switched off (the cron is empty); no run yet. jobs_maint." in text
+
+
+def test_of_our_own_tasks_it_is_said_that_they_are_not_counted_and_where_to_look():
+    for report in (
+        stats(queue="it", own_jobs=OwnJobs("it", 9, 1)),
+        stats(EMAIL, queue="it", own_jobs=OwnJobs("it", 9, 1)),
+    ):
+        assert (
+            "9 jobs of our own tasks are there but not counted here, 1 of them failed: see "
+            "jobs-maint doctor and jobs-maint failed it."
+        ) in render_text(report, width=200)
+    one = render_text(stats(queue="it", own_jobs=OwnJobs("it", 1, 0)), width=200)
+    assert "1 job of our own tasks is there but not counted here: see jobs-maint doctor.\n" in one
+    assert "own tasks are there" not in render_text(stats(own_jobs=OwnJobs(None, 9, 1)), width=200)
+
+
 @pytest.mark.parametrize(("lost", "said"), [(1, "1 job"), (2, "2 jobs")])
 def test_a_worker_that_died_is_that_of_one_job_or_of_several(lost, said):
     text = render_text(stats(replace(EMAIL, lost_last_day=lost)), width=200)
@@ -313,6 +351,11 @@ def test_a_worker_that_died_is_that_of_one_job_or_of_several(lost, said):
         (stats(EMAIL), "green", "email keeps up; no job failed in the last hour."),
         (stats(), "green", "No job is in the job tables."),
         (stats(queue="email"), "green", "No job is in queue email."),
+        (
+            stats(own_jobs=OwnJobs(None, 2, 0)),
+            "green",
+            "No job is in the job tables, apart from those of our own tasks.",
+        ),
         (
             stats(QueueStats("email", failed_last_hour=1, done_last_hour=99), REPORTS),
             "yellow",

@@ -13,7 +13,9 @@ from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import (
     FailedGroup,
     FailedJobsReport,
+    MaintenanceDefer,
     MaintenanceRun,
+    OwnJobs,
     QueueStats,
     StatsReport,
     WorkerCounts,
@@ -136,13 +138,33 @@ def test_stats_without_trouble_is_green_and_has_nothing_bold_in_the_table():
     ("report", "sentence"),
     [
         (stats(queue="email"), "🟡 No job is in queue email. /jobs stats shows all queues."),
+        (stats(queue="it", own_jobs=OwnJobs("it", 9, 1)),
+         ("🟡 No job is in queue it, apart from those of our own tasks. /jobs stats shows all"
+          " queues.\n2 of 3 workers live.\n9 jobs of our own tasks are there but not counted here,"
+          " 1 of them failed: see /jobs doctor and /jobs failed it.\n")),
         (stats(hidden_queues=2), "🟡 Your role reaches none of the queues that hold jobs."),
         (stats(), "🟡 No job is in the job tables."),
         (stats(silent=0), "🟢 No job is in the job tables."),
+        (stats(silent=0, own_jobs=OwnJobs(None, 2, 0)),
+         "🟢 No job is in the job tables, apart from those of our own tasks.\n2 workers live.\nas"),
     ],
 )  # fmt: skip
 def test_stats_without_a_queue_says_why(report, sentence):
     assert render_blocks(render_stats(report, "/jobs").blocks, 200).startswith(sentence)
+
+
+def test_stats_says_what_is_known_of_our_tasks_where_their_jobs_are_deleted_or_none_is_due():
+    rescue, at = "jobs_maint:rescue_stalled_jobs", NOW - timedelta(minutes=3)
+    known = {"maintenance": (), "maintenance_deferred": (MaintenanceDefer(rescue, at, True),)}
+    off = ("jobs_maint:purge_finished_jobs", rescue)
+    for more, said in (
+        (known, "rescue deferred 11:57 UTC, its job is deleted"),
+        ({"maintenance": (), "maintenance_off": off}, "purge is switched off · rescue is switched"),
+        ({"maintenance": ()}, "no purge or rescue has run yet"),
+    ):
+        assert f"as of 12:00 UTC · {said}" in shown(
+            render_stats(replace(stats(CALM), **more), "/jobs")
+        )
 
 
 def test_stats_tells_how_many_queues_a_limited_role_does_not_see():

@@ -10,6 +10,7 @@ from chatbot.messages.chart import draw_failures
 from chatbot.messages.digest_words import list_late, tell_more, tell_verdict
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
+from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
     Button,
@@ -46,7 +47,8 @@ def render_digest(
 ) -> Message:
     """`has_thread`: only what cannot wait; `render_thread` has the rest."""
     before = say_span((report.until - report.since).total_seconds())[1]
-    head = [paragraph([f"{_dot(report)} ", *tell_verdict(report)], *tell_more(report))]
+    verdict: Line = [f"{_dot(report)} ", *tell_verdict(report)]
+    head = [paragraph(verdict, *tell_more(report), tell_own(report.own_jobs, command))]
     if chart := draw_failures(report):
         head.append(chart)
     there = [group for group in report.groups if group.count]

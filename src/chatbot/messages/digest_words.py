@@ -11,6 +11,7 @@ from chatbot.messages.words import count, cut, defuse, name_queue, say_change, s
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
 from jobs_maint.render import (
+    say_aside,
     say_condition,
     say_coverage,
     say_past,
@@ -52,7 +53,7 @@ def _say_verdict(report: DigestReport) -> str:
         # It ended before it was posted, and its context says when.
         lately = f"in {'one ' * (span == 'minute')}{span}"
     covered, first = say_coverage(queues, report.only_tasks), _say_first(report)
-    covered += say_reach(report.limited_to_queues)
+    covered += say_reach(report.limited_to_queues) + say_aside(report.own_jobs)
     if report.failed:
         change = say_change(report.failed, report.failed_before, before)
         failed = f"{count(report.failed, 'failure')}{covered} {lately}, {change}."

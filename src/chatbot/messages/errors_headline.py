@@ -8,7 +8,7 @@ from datetime import timedelta
 from chatbot.messages.parts import Line, Span, bold, tell_span, when
 from chatbot.messages.words import DOTS, count, name_queue, say_change, sentence
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render import Level, is_news, judge_failures, say_coverage, say_reach
+from jobs_maint.render import Level, is_news, judge_failures, say_aside, say_coverage, say_reach
 
 __all__ = ["tell_errors"]
 
@@ -18,6 +18,7 @@ def tell_errors(
 ) -> list[Line]:
     where = f" in {name_queue(report.queue)}" if report.queue is not None else ""
     where += say_coverage(report.queues, report.tasks) + say_reach(report.limited_to_queues)
+    where += say_aside(report.own_jobs)
     lately = f"in the last {span}"
     if report.until is not None:
         lately = f"in {'one ' * (span in {'hour', 'minute'})}{span}"

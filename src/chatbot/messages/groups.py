@@ -16,6 +16,7 @@ from chatbot.messages.alike import (
 from chatbot.messages.errors_headline import tell_errors
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.message import Message, Messages
+from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack_pages
 from chatbot.messages.parts import (
     Button,
@@ -54,12 +55,17 @@ WITH_BUTTONS = 5
 
 
 def render_errors(
-    report: ErrorsReport, *, page: int = 1, runbooks: Runbooks = NO_RUNBOOKS
+    report: ErrorsReport,
+    command: str = "/jobs",
+    *,
+    page: int = 1,
+    runbooks: Runbooks = NO_RUNBOOKS,
 ) -> Message:
     span, before = say_span(report.since_seconds)
     there = [group for group in report.groups if group.count]
     gone = [group for group in report.groups if not group.count]
-    head = [paragraph(*tell_errors(report, there, span, before))]
+    said = tell_errors(report, there, span, before)
+    head = [paragraph(*said, tell_own(report.own_jobs, command))]
     if report.until_in_future:
         head.append(context([UNTIL_IN_FUTURE]))
     tail: list[Part] = []
@@ -200,6 +206,6 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
 
 MESSAGES: Messages = {
     ErrorsReport: lambda report, wanted: render_errors(
-        report, page=wanted.page, runbooks=wanted.runbooks
+        report, wanted.command, page=wanted.page, runbooks=wanted.runbooks
     )
 }

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from chatbot.messages.message import Message, Messages
+from chatbot.messages.own import tell_own
 from chatbot.messages.packer import cut_rows, pack, turn_page
-from chatbot.messages.parts import Button, Line, Part, bold, buttons, code, context, paragraph, when
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    Span,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    when,
+)
 from chatbot.messages.parts import table as build_table
 from chatbot.messages.words import DOTS, count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
-from jobs_maint.models import QueueStats, StatsReport
+from jobs_maint.models import QueueStats, StatsReport, word_of_task
 from jobs_maint.render import build_verdict, sort_queues
 
 __all__ = ["MESSAGES", "draw_queues", "render_stats"]
@@ -29,7 +41,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
     if not queues:
         return pack([paragraph(*_no_queues(report, command)), _context(report, [])])
     failed = sum(queue.failed_last_hour for queue in queues)
-    lines = _verdict(report)
+    lines = [*_verdict(report), tell_own(report.own_jobs, command)]
     clicks = [Button("Refresh", ShowStats(report.queue).words(), refresh=True)]
     there_now = report.failed_now
     if there_now is None:
@@ -80,19 +92,21 @@ def _no_queues(report: StatsReport, command: str) -> list[Line]:
     verdict, second = _verdict(report)
     if report.queue is not None:
         verdict = [*verdict, " ", code(f"{command} stats"), " shows all queues."]
-    return [verdict, second]
+    return [verdict, second, tell_own(report.own_jobs, command)]
 
 
 def _context(report: StatsReport, notes: list[Line]) -> Part:
-    line: list[object] = ["as of ", when(report.as_of, report.as_of)]
+    line: list[Span | str] = ["as of ", when(report.as_of, report.as_of)]
     for run in report.maintenance:
-        name = run.task.rpartition(":")[2].partition("_")[0]
-        line += [f" · last {name} ", when(run.finished_at, report.as_of)]
-        if not run.succeeded:
-            line.append(" failed")
-    if not report.maintenance:
+        line += [f" · last {run.word} ", when(run.finished_at, report.as_of)]
+        line += [] if run.succeeded else [" failed"]
+    for one in report.maintenance_deferred:
+        line += [f" · {one.word} deferred ", when(one.deferred_at, report.as_of)]
+        line.append(", its job is deleted" if one.job_deleted else ", not ended yet")
+    line += [f" · {word_of_task(task)} is switched off" for task in report.maintenance_off]
+    if not (report.maintenance or report.maintenance_deferred or report.maintenance_off):
         line.append(" · no purge or rescue has run yet")
-    return context(line, *notes)  # type: ignore[arg-type]
+    return context(line, *notes)
 
 
 def _row(queue: QueueStats, estimated: Estimated) -> tuple[str, ...]:

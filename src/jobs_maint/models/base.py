@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.durations import format_age
 
-__all__ = ["Report", "say_standby"]
+__all__ = ["OwnJobs", "Report", "say_standby"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,18 @@ class Report:
     def computed(self) -> dict[str, Any]:
         """What JSON shows besides the fields: numbers that follow from them."""
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnJobs:
+    """Jobs of our own tasks in the queues that an answer is about, which does not count them.
+
+    `queue`: the one that was asked for; None where the answer is about all in reach.
+    """
+
+    queue: str | None
+    jobs: int
+    failed: int
 
 
 def say_standby(lag_seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from jobs_maint.models.base import Report
+from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
 from jobs_maint.models.settled import Standing
@@ -85,6 +85,8 @@ class DigestReport(Report, Standing):
     """At its end."""
     running: int = 0
     """Jobs that run at its end, without our own."""
+    own_jobs: OwnJobs | None = None
+    """Jobs of our own tasks in the one queue asked for, None where there are none."""
 
     @property
     def ran(self) -> bool:

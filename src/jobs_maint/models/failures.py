@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from jobs_maint.models.base import Report
+from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.settled import Settled, Standing
 from jobs_maint.models.slots import find_slots
 
@@ -197,6 +197,8 @@ class ErrorsReport(Report, Standing):
     """Globs that were asked for, as a digest has them."""
     succeeded: int | None = None
     """Jobs that succeeded in the span; None where nothing failed, so nobody counted."""
+    own_jobs: OwnJobs | None = None
+    """Jobs of our own tasks in the one queue asked for, None where there are none."""
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until or self.as_of, timedelta(seconds=self.since_seconds))

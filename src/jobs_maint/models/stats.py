@@ -7,11 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from jobs_maint.models.base import Report
+from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorsReport
 from jobs_maint.models.settled import Standing
 
-__all__ = ["MaintenanceRun", "QueueStats", "StatsReport", "WorkerCounts"]
+__all__ = [
+    "MaintenanceDefer",
+    "MaintenanceRun",
+    "QueueStats",
+    "StatsReport",
+    "WorkerCounts",
+    "word_of_task",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,28 @@ class MaintenanceRun:
 
     @property
     def word(self) -> str:
-        """`purge` or `rescue`."""
-        return self.task.rpartition(":")[2].partition("_")[0]
+        return word_of_task(self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceDefer:
+    """The last defer of a periodic task of ours where it is not known how that job ended.
+
+    `job_deleted`: its worker deleted it; else it has not ended yet.
+    """
+
+    task: str
+    deferred_at: datetime
+    job_deleted: bool
+
+    @property
+    def word(self) -> str:
+        return word_of_task(self.task)
+
+
+def word_of_task(task: str) -> str:
+    """`purge` or `rescue`."""
+    return task.rpartition(":")[2].partition("_")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +115,9 @@ class StatsReport(Report, Standing):
     """Groups of errors that are new or back within the last hour, where jobs failed in it."""
     new_errors_at_least: bool = False
     """There may be more: some failures of that hour are not counted into their groups yet."""
+    own_jobs: OwnJobs | None = None
+    """Jobs of our own tasks, in the queue asked for or in all in reach; None: there are none."""
+    maintenance_deferred: tuple[MaintenanceDefer, ...] = ()
+    """Tasks that are not in `maintenance`, or whose last run is not."""
+    maintenance_off: tuple[str, ...] = ()
+    """Our tasks whose cron is empty, and of which no run is known."""

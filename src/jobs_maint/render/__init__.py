@@ -18,7 +18,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_within,
 )
-from jobs_maint.render.coverage import UNTIL_IN_FUTURE, say_coverage, say_reach
+from jobs_maint.render.coverage import UNTIL_IN_FUTURE, say_aside, say_coverage, say_own, say_reach
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import Level, is_news, judge_failures
 from jobs_maint.render.remembered import say_person, say_state
@@ -56,10 +56,12 @@ __all__ = [
     "safe_block",
     "safe_line",
     "safe_word",
+    "say_aside",
     "say_condition",
     "say_coverage",
     "say_expiring",
     "say_incident",
+    "say_own",
     "say_past",
     "say_person",
     "say_reach",

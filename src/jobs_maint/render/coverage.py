@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jobs_maint.models import OwnJobs
+from jobs_maint.quoting import quote_word
 from jobs_maint.render.safe import safe_line
 
-__all__ = ["UNTIL_IN_FUTURE", "safe_reach", "say_coverage", "say_reach"]
+__all__ = [
+    "UNTIL_IN_FUTURE",
+    "safe_own",
+    "safe_reach",
+    "say_aside",
+    "say_coverage",
+    "say_own",
+    "say_reach",
+]
 
 MOST = 3
 """Names of each kind; more are counted."""
@@ -36,6 +46,38 @@ def safe_reach(limited_to: Sequence[str] | None) -> str:
     """The same for a terminal."""
     reach = say_reach(limited_to)
     return f" {safe_line(reach)}" if reach else ""
+
+
+def say_own(own: OwnJobs | None) -> tuple[str, list[str]]:
+    """What is not counted of the queue that was asked for, and what to type to see it."""
+    if own is None or own.queue is None:
+        return "", []
+    jobs = (
+        "1 job of our own tasks is" if own.jobs == 1 else f"{own.jobs:,} jobs of our own tasks are"
+    )
+    failed = ""
+    if own.failed:
+        failed = ", failed" if own.failed == own.jobs == 1 else f", {own.failed:,} of them failed"
+    look = ["doctor"]
+    if own.failed:
+        dashes = "-- " * own.queue.startswith("-")
+        look.append(f"failed {dashes}{quote_word(own.queue)}")
+    return f"{jobs} there but not counted here{failed}: see", look
+
+
+def say_aside(own: OwnJobs | None) -> str:
+    """To follow a queue of which it is told how many of its jobs failed."""
+    return " (our own tasks aside)" if own is not None and own.queue is not None else ""
+
+
+def safe_own(own: OwnJobs | None) -> str:
+    """The same for a terminal, as a line or nothing."""
+    said, look = say_own(own)
+    return (
+        safe_line(f"{said} {' and '.join(f'jobs-maint {words}' for words in look)}.")
+        if said
+        else ""
+    )
 
 
 def _join(names: Sequence[str], noun: str, most: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
-from jobs_maint.render.coverage import safe_reach
+from jobs_maint.render.coverage import safe_own, safe_reach, say_aside
 from jobs_maint.render.failures import groups_table, point_to_job
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock
@@ -18,7 +18,7 @@ __all__ = ["PAGES"]
 
 def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
-    where += safe_reach(report.limited_to_queues)
+    where += safe_reach(report.limited_to_queues) + say_aside(report.own_jobs)
     span = format_age(report.until - report.since)
     there, until = report.incidents, report.until
     now = [one for one in there if one.is_open]
@@ -31,6 +31,8 @@ def render_digest(report: DigestReport, page: Page) -> None:
         "bold" if level == "green" else f"bold {level}",
     )
     page.line(_ends(report))
+    if own := safe_own(report.own_jobs):
+        page.line(own)
     for incident in there:
         if incident not in now:
             page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold yellow")

@@ -7,7 +7,13 @@ from datetime import datetime
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import ErrorGroup, ErrorsReport
-from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach, say_coverage
+from jobs_maint.render.coverage import (
+    UNTIL_IN_FUTURE,
+    safe_own,
+    safe_reach,
+    say_aside,
+    say_coverage,
+)
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
@@ -21,7 +27,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     if covered := say_coverage(report.queues, report.tasks):
         where += f" {safe_line(covered)}"
-    where += safe_reach(report.limited_to_queues)
+    where += safe_reach(report.limited_to_queues) + say_aside(report.own_jobs)
     span = format_age(report.since_seconds)
     lately = f"in the last {span}"
     if report.until is not None:
@@ -36,6 +42,8 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
         f"{report.failed_before:,} in the {span} before.{f' {said}' if said else ''}",
         "bold" if level == "green" else f"bold {level}",
     )
+    if own := safe_own(report.own_jobs):
+        page.line(own)
     if report.until_in_future:
         page.line(UNTIL_IN_FUTURE, "yellow")
     if report.groups:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
-from jobs_maint.render.coverage import safe_reach, say_coverage
+from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -13,6 +13,8 @@ from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
 
 __all__ = ["PAGES", "render_error"]
 
+MAINTENANCE_TASKS = 2
+"""The purge and the rescue."""
 _ERROR_WIDTH = 50
 """With fewer cells left for it, the error goes on a line of its own."""
 
@@ -22,6 +24,8 @@ def render_stats(report: StatsReport, page: Page) -> None:
     page.line(safe_word(verdict.headline), f"bold {verdict.level}")
     if verdict.second_line:
         page.line(safe_word(verdict.second_line))
+    if own := safe_own(report.own_jobs):
+        page.line(own)
     queues = sort_queues(report.queues)
     if queues:
         page.line()
@@ -100,17 +104,27 @@ def _workers(report: StatsReport) -> str:
 
 
 def _maintenance(report: StatsReport) -> str:
-    if not report.maintenance:
-        return (
-            "Maintenance: no run yet. jobs_maint.register(app) adds it; "
-            "a worker must listen to its queue."
-        )
     runs = []
     for run in report.maintenance:
-        name = safe_word(run.task.rsplit(":", 1)[-1])
         failed = "" if run.succeeded else " FAILED"
-        runs.append(f"{name}{failed} {when(run.finished_at, report.as_of)}")
+        runs.append(f"{_duty(run.task)}{failed} {when(run.finished_at, report.as_of)}")
+    for one in report.maintenance_deferred:
+        end = "not ended yet (a worker must listen to its queue)"
+        if one.job_deleted:
+            end = "its job is deleted, so how it ended is not known"
+        runs.append(f"{_duty(one.task)} deferred {when(one.deferred_at, report.as_of)}: {end}")
+    none = not runs and len(report.maintenance_off) < MAINTENANCE_TASKS
+    if off := [_duty(task) for task in report.maintenance_off]:
+        runs.append(f"{' and '.join(off)} switched off (the cron is empty)")
+    if none:
+        runs.append(
+            "no run yet. jobs_maint.register(app) adds it; a worker must listen to its queue"
+        )
     return f"Maintenance: {'; '.join(runs)}."
+
+
+def _duty(task: str) -> str:
+    return safe_word(task.rsplit(":", 1)[-1])
 
 
 def render_failed(report: FailedJobsReport, page: Page) -> None:

@@ -124,7 +124,7 @@ def _behind(queue: QueueStats) -> float:
 def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits: str) -> str:
     if not report.queues:
         where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
-        return f"No job is {where}."
+        return f"No job is {where}{', apart from those of our own tasks' * bool(report.own_jobs)}."
     failures = f"{count_noun(failed, 'job')} failed in the last hour{_settled(report, failed)}"
     if waits:
         start = f"No worker is live and {waits}"

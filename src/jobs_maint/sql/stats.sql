@@ -216,3 +216,20 @@ CROSS JOIN LATERAL (
 ) AS j
 JOIN procrastinate_events e ON e.job_id = j.id AND e.type IN ('succeeded', 'failed')
 ORDER BY task.task_name, e.at DESC;
+
+-- name: list_maintenance_defers
+-- The last defer of each of our tasks of maintenance, and its run as far as the audit has it where
+-- the job was deleted.
+SELECT DISTINCT ON (d.task_name) d.task_name AS task, to_timestamp(d.defer_timestamp) AS deferred_at,
+       d.job_id IS NULL AS job_deleted, audited.finished_at
+FROM procrastinate_periodic_defers d
+LEFT JOIN LATERAL (
+    SELECT a.started_at + make_interval(secs => coalesce(a.elapsed_seconds, 0)) AS finished_at
+    FROM jobs_maint_audit a
+    WHERE a.started_at >= to_timestamp(d.defer_timestamp) AND a.actor_kind = 'task'
+      AND a.word = substring(d.task_name FROM ':([a-z]+)_') AND a.outcome IN ('done', 'partly')
+    ORDER BY a.started_at DESC LIMIT 1
+) AS audited ON d.job_id IS NULL
+WHERE d.task_name = ANY (ARRAY['jobs_maint:purge_finished_jobs', 'jobs_maint:rescue_stalled_jobs'])
+  AND d.defer_timestamp IS NOT NULL
+ORDER BY d.task_name, d.defer_timestamp DESC;

@@ -23,6 +23,7 @@ from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
 from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.incidents.story import lead_by
+from jobs_maint.operations.jobs.own import name_one_queue
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
@@ -65,7 +66,12 @@ async def summarise_now(
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     report = await _summarise(conn, how, Window(until - since, until, queues), stats)
-    return replace(report, queue=queue, limited_to_queues=scope.globs if queue is None else None)
+    return replace(
+        report,
+        queue=queue,
+        limited_to_queues=scope.globs if queue is None else None,
+        own_jobs=stats.own_jobs if queue is not None else None,
+    )
 
 
 async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
@@ -75,8 +81,10 @@ async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
         conn, queue=None, maintenance_queue=how.settings.queue, scope=scope, only_lately=True
     )
     report = await _summarise(conn, how, window, stats)
+    one, own = name_one_queue(None, window.queues), stats.own_jobs
     return replace(
         report,
+        own_jobs=replace(own, queue=one) if one is not None and own is not None else None,
         only_queues=tuple(window.queues) if window.queues else None,
         only_tasks=tuple(window.tasks) if window.tasks else None,
     )

@@ -22,6 +22,7 @@ from jobs_maint.operations.failures.alike import (
 )
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
+from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import DEFAULT, Rules
@@ -80,6 +81,7 @@ async def list_errors(
         until_in_future=is_ahead,
         queues=queues,
         tasks=tasks,
+        own_jobs=await find_own_jobs(conn, name_one_queue(queue, queues)),
     )
     if found.failed:
         ends = await count_ends(conn, window)

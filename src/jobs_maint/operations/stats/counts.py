@@ -16,13 +16,12 @@ from typing import Any
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.operations.jobs.own import Group, count_own
 from jobs_maint.sql import load_queries
 
 __all__ = ["Counts", "count_jobs"]
 
 Rows = list[dict[str, Any]]
-Group = tuple[str, str]
-"""Queue, and `ready`, `scheduled`, `doing` or a final status."""
 
 SMALL_TABLE = 500_000
 """Rows; up to here the count is exact whatever the state of the table."""
@@ -72,10 +71,12 @@ LOOKED_UP = Limits(ended=1_000, ready=10_000, ahead=1_000)
 class Counts:
     """Jobs by group, without our own tasks, and which of these numbers are estimates.
 
-    `first_ready`: ids of ready jobs, the oldest of each queue among them.
+    `own`: those of our own tasks. `first_ready`: ids of ready jobs, the oldest of each queue among
+    them.
     """
 
     jobs: Mapping[Group, int]
+    own: Mapping[Group, int]
     estimated: frozenset[Group]
     first_ready: Sequence[int]
 
@@ -102,7 +103,7 @@ async def count_jobs(conn: Conn, queue: str | None, *, only_ready: bool = False)
     queries = load_queries("stats")
     cost = await fetch_one(conn, queries["judge_counts"])
     waiting, ended, large = await _count(conn, queue, cost, only_ready=only_ready)
-    own = _by_group(await fetch_all(conn, queries["count_own"], {"queue": queue}))
+    own = await count_own(conn, queue)
     jobs = {group: counted - own.get(group, 0) for group, counted in (waiting.jobs | ended).items()}
     return Counts(
         jobs={
@@ -110,6 +111,7 @@ async def count_jobs(conn: Conn, queue: str | None, *, only_ready: bool = False)
             for group, left in jobs.items()
             if left > 0
         },
+        own=own,
         estimated=frozenset(group for group in large if jobs[group] > 0),
         first_ready=waiting.first_ready,
     )

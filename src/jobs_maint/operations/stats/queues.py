@@ -8,11 +8,13 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import MaintenanceRun, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
 from jobs_maint.operations.hours import count_ended_lately
+from jobs_maint.operations.jobs.own import sum_own
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.operations.stats.counts import count_jobs
+from jobs_maint.operations.stats.maintenance import list_maintenance
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -67,7 +69,7 @@ async def get_stats(
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
-    runs = await fetch_all(conn, queries["list_maintenance"], {"queue": maintenance_queue})
+    runs, deferred = await list_maintenance(conn, maintenance_queue)
     if not only_lately:
         found = _without_gone(found, {name for name, _ in counts.jobs})
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
@@ -75,12 +77,16 @@ async def get_stats(
         as_of=as_of,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
         workers=WorkerCounts(workers["live"], workers["silent"]),
-        maintenance=tuple(MaintenanceRun(**row) for row in runs),
+        maintenance=runs,
+        maintenance_deferred=deferred,
         hidden_queues=len(found) - len(visible),
         limited_to_queues=scope.globs if queue is None else None,
         queue=queue,
         deleted_since=sum(
             ended.deleted_last_hour for (name, _), ended in lately.items() if scope.covers(name)
+        ),
+        own_jobs=sum_own(
+            {group: own for group, own in counts.own.items() if scope.covers(group[0])}, queue
         ),
         estimated={
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
