@@ -83,6 +83,14 @@ async def test_failures_of_jobs_that_are_all_deleted_are_no_empty_table_and_not_
         assert "No job is in" not in text
 
 
+@pytest.mark.parametrize("action", [ShowStats(), ListErrors(), ShowDigest()], ids=type)
+async def test_deleted_jobs_are_as_red_as_failed_ones(action, pool, make_job, conn):
+    jobs = await fail(make_job, 12, queue="x")
+    assert (await look(pool, action))[0].startswith("🔴 ")
+    await delete(conn, jobs)
+    assert (await look(pool, action))[0].startswith("🔴 ")
+
+
 @pytest.mark.parametrize("gone", [0, 8, 10], ids="{} of 10 deleted".format)
 async def test_however_many_rows_are_left_as_many_jobs_failed(gone, pool, make_job, conn):
     """As `errors` counts, and `failed` tells of those that are left and of the deleted."""

@@ -18,9 +18,10 @@ MANY_FAILED = 10
 def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: bool) -> Level:
     """The one rule for failures in a span, wherever they are told: `docs/reference/commands.md`.
 
-    `news`: whether an error is new or back in it.
+    `news`: whether an error is new or back in it. Nobody dealt with a job by deleting it: where a
+    worker deletes each one, none is ever failed.
     """
-    if failed and standing.none_failed:
+    if failed and standing.none_failed and not standing.deleted_since:
         return "green" if standing.all_succeeded else "yellow"
     if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
         return "red"
