@@ -1,10 +1,11 @@
 """When the failures of a window were: twelve equal parts, whose counts add up."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.history import hours, minutes
 
+from jobs_maint.models import end_slots
 from jobs_maint.operations.digest.summary import Summing, summarise_now
 from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.redaction import DEFAULT
@@ -27,6 +28,21 @@ async def test_failures_are_counted_in_the_two_hours_they_fell_into(conn, make_j
     by_task = {group.task: group.slots for group in report.groups}
     assert by_task["app.send"] == (1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2)
     assert by_task["app.pay"] == (0,) * 11 + (1,)
+
+
+async def test_bars_of_minutes_are_those_of_the_clock_though_a_digest_ends_beside_one(
+    conn, make_job
+):
+    [now] = await (await conn.execute("SELECT date_trunc('minute', now())")).fetchone()
+    until = now - timedelta(minutes=2, seconds=10)
+    for seconds in (1, 5, 69, 70, 71, 299):  # before its end
+        ago = datetime.now(UTC) - until + timedelta(seconds=seconds)
+        await make_job(status="failed", task="app.send", finished_ago=ago)
+    found = await list_errors(conn, queue=None, since=minutes(5), until=until, limit=9)
+    # Two of the last minute, three of the one before, one of the first.
+    assert found.groups[0].slots == (1, 0, 0, 3, 2)
+    assert end_slots(until) == now - timedelta(minutes=2)
+    assert end_slots(until - timedelta(seconds=10)) == until - timedelta(seconds=10)
 
 
 async def test_a_group_that_is_gone_has_no_failure_in_any_part(conn, make_job):

@@ -240,7 +240,7 @@ def test_groups_read_two_ranges_by_time(steady):
     params = {
         "since": NOW - 10 * DAY, "until": NOW, "queues": None, "tasks": None, "reach": None,
         "ours": OUR_TASKS, "alike": 50, "limit": 10, "aliases": [], "mains": [],
-        "slots": 12, "slot_seconds": 72_000,
+        "slots": 12, "slot_seconds": 72_000, "slots_end": NOW,
     }  # fmt: skip
     plan = explain(steady, "digest", "group_failures", **params)
     assert {"jobs_maint_failed_events_idx", "jobs_maint_failures_failed_at_idx"} <= plan.indexes

@@ -42,7 +42,9 @@ def draw_failures(report: DigestReport) -> Part | None:
     labels = hours if short else [f"{at:%H:%M}" for at in ends[:-1]]
     begins = "hour" if short else "time"
     series = _series(report)
-    title = f"Failures per {_say(step)}, {ends[0]:%a %H:%M}–{ends[-1]:%a %H:%M} UTC"
+    title = f"Failures per {_say(step)}"
+    if window >= SHORT:  # a shorter one has seconds that its slots have not
+        title += f", {ends[0]:%a %H:%M}–{ends[-1]:%a %H:%M} UTC"
     block: Block = {
         "type": "data_visualization",
         "title": title,

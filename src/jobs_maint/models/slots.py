@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-__all__ = ["find_slots"]
+__all__ = ["end_slots", "find_slots"]
 
 MOST = 12
 LONG = timedelta(hours=12)
 STEPS = (1, 2, 3, 5, 6, 10, 15, 20, 30, 60)
 """Minutes."""
+
+
+BESIDE = timedelta(seconds=15)
+
+
+def end_slots(until: datetime) -> datetime:
+    """Where the last slot ends: on the minute that the span's end is meant to be.
+
+    The span of a digest ends some seconds before that, so that its last failures are stored.
+    """
+    minute = (until + timedelta(seconds=30)).replace(second=0, microsecond=0)
+    return minute if abs(minute - until) <= BESIDE else until
 
 
 def find_slots(window: timedelta) -> tuple[int, timedelta]:

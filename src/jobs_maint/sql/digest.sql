@@ -133,7 +133,7 @@ WHERE name = %(name)s AND state IN ('sending', 'failed')
   AND until > now() - interval '7 days'
 ORDER BY until DESC LIMIT 500;
 
--- name: group_failures (since, until, queues, tasks, reach, ours, alike, limit, aliases, mains, slots, slot_seconds)
+-- name: group_failures (since, until, queues, tasks, reach, ours, alike, limit, aliases, mains, slots, slot_seconds, slots_end)
 -- Final failures in the window and in the one of the same length before it, by task, type and
 -- fingerprint. From the `failed` events of the jobs that still exist (jobs_maint_failed_events_idx),
 -- each with the error recorded since that run started; and from the records of jobs that were
@@ -144,7 +144,7 @@ ORDER BY until DESC LIMIT 500;
 -- others are looked up one by one. NOT IN is hashed, whatever the planner thinks of the sizes.
 -- `unused`: a worker that died between a record and the end of its job left that job running; the
 -- record `worker_lost` of the same attempt says what became of it.
--- `slots`: at most twelve, which end with the window; what is before the first counts in it.
+-- `slots`: at most twelve, up to `slots_end`; what is before the first or after that counts as well.
 -- `aliases`: fingerprints under an older rule, each with the one in `mains` that stands for it.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
 -- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
@@ -211,7 +211,7 @@ WITH span AS (
 ), wanted AS (
     SELECT failed.*, coalesce(alias.main, failed.fingerprint) AS print,
            CASE WHEN at >= %(since)s THEN greatest(1, least(%(slots)s, width_bucket(
-               extract(epoch FROM at - %(until)s::timestamptz)::float8,
+               extract(epoch FROM at - %(slots_end)s::timestamptz)::float8,
                -%(slots)s * %(slot_seconds)s::float8, 0, %(slots)s))) END AS slot
     FROM failed CROSS JOIN span
     LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)

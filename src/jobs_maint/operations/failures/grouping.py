@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import ErrorGroup, find_slots
+from jobs_maint.models import ErrorGroup, end_slots, find_slots
 from jobs_maint.operations.failures.states import (
     Known,
     get_group_state,
@@ -81,7 +81,7 @@ async def list_groups(
     slots, step = find_slots(window.until - window.since)
     params = {
         **window.filters(), "alike": alike, "limit": limit, "slots": slots,
-        "slot_seconds": step.total_seconds(),
+        "slot_seconds": step.total_seconds(), "slots_end": end_slots(window.until),
         "aliases": list(aliases), "mains": list(aliases.values()),
     }  # fmt: skip
     rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
