@@ -65,11 +65,18 @@ async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(po
         [answer] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
         assert answer.text.startswith(f"✅ I-1 is taken by <@{OPERATOR}>.")
         await press(slack, bot, answer.ts, "Give it back")
-        assert "I-1 is given back" in slack.messages(OPS)[-1].text
+        [answer] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
+        assert "I-1 is given back" in answer.text
         await see(watch, 1)
-        [message, _answer] = roots(slack)
+        [message] = roots(slack)
         assert "Nobody is on it yet." in message.text
         assert "I'm on it" in buttons(message)
+        # Nor do its details say any more that nobody is.
+        await press(slack, bot, message.ts, "Details")
+        *_, shown = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
+        assert "Nobody is on it yet." in shown.text
+        await press(slack, bot, shown.ts, "I'm on it")
+        assert "Nobody is on it" not in slack.messages(OPS, OPERATOR)[-1].text
 
 
 async def come_back(fleet):

@@ -42,9 +42,13 @@ def add_what_follows(
         said = _say_in_place(result, by)
         if said is None:
             return replace(answer, wakes=True)
-        # The message whose button it was says it to everybody.
-        private = answer.private or request.ts is not None
-        return replace(answer, used=(action.words(), said), private=private, wakes=True)
+        # What only the asker saw of an incident is not true any more.
+        stale = request.clicked and request.private and isinstance(result, IncidentReport)
+        # The message whose button it was says it to everybody, as does that of the incident.
+        private = answer.private or request.ts is not None or stale
+        return replace(
+            answer, used=(action.words(), said), private=private, replaces=stale, wakes=True
+        )
     if not isinstance(result, ActReport | RescueReport):
         return answer
     done = [item for item in result.items if item.outcome is ItemOutcome.DONE]
