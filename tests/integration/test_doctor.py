@@ -718,6 +718,26 @@ async def test_a_listener_that_missed_its_beats_a_moment_ago_is_known_to_listen(
     )
 
 
+async def test_a_queue_that_no_live_worker_listens_to_is_an_error_once_jobs_wait_there(
+    pool, make_job, worker
+):
+    assert await level(pool, "listening") == "ok"
+    await worker(queues=["email", "maintenance"])
+    await make_job(queue="email", deferred_ago=minutes(5))
+    await make_job(queue="thumbs", deferred_ago=timedelta(seconds=50))
+    await make_job(queue="later", deferred_ago=minutes(5), scheduled_in=hours(1))
+    assert await level(pool, "listening") == "ok"
+    await make_job(queue="video", deferred_ago=minutes(3))
+    await make_job(queue="thumbs", task=RESCUE, deferred_ago=minutes(90))
+    finding = (await look(pool))["listening"]
+    assert finding.level == "error"
+    assert finding.sentence == (
+        "No live worker listens to 'video', where a job has waited for 3 min."
+    )
+    await worker(queues=None)
+    assert await level(pool, "listening") == "ok"
+
+
 async def test_nobody_needs_to_listen_when_nothing_of_ours_is_scheduled(pool):
     off = settings(purge_cron="", rescue_cron="")
     assert await level(pool, "maintenance_queue", settings=off) == "ok"
@@ -974,7 +994,7 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     assert f"1 running job without a live worker (job {job})" in finding.sentence
     assert finding.fix.startswith("The rescue puts each back")
     idle = (await look(pool, settings=settings(rescue_cron="")))["suspects"]
-    assert idle.sentence.endswith("The rescue is off, so they stay as they are.")
+    assert "The rescue is switched off" in idle.sentence
     assert "`jobs-maint rescue`" in idle.fix
     await conn.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 h'")
     assert await level(pool, "suspects") == "warning"

@@ -189,7 +189,7 @@ class Answers:
             return Answer(await explain_refusal(services, exc, action, known), private=True)
         if request.button == "share":
             return await self._share(request, result)
-        if isinstance(action, RunDoctor):
+        if isinstance(action, RunDoctor) and services.only is None:  # else there is no Slack
             result = await add_slack(result, services.settings, services.slack, services.directory)
         if isinstance(action, RescueJobs) and not isinstance(result, Preview):
             message = render_acts(result, services.command, by=by)

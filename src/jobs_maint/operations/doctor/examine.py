@@ -25,6 +25,7 @@ from jobs_maint.operations.doctor import (
     database,
     foreign_keys,
     incidents,
+    listening,
     maintenance,
     schema,
     workers,
@@ -76,6 +77,7 @@ CHECKS = (
         "procrastinate",
     ),
     Check("workers", "Workers", workers.check_workers, "ours"),
+    Check("listening", "Queues without a worker", listening.check_listening, "ours"),
     Check("recorder", "Recorded errors", workers.check_recorder, "ours"),
     Check("deleted_jobs", "Jobs deleted by workers", workers.check_deleted_jobs, "ours"),
     Check(

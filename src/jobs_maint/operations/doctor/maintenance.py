@@ -11,8 +11,10 @@ from croniter import croniter
 from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_duration
-from jobs_maint.models import Finding
+from jobs_maint.models import Finding, say_idle
 from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.operations.rescue.outlook import find_outlook
+from jobs_maint.operations.rescue.passes import RescueRules
 from jobs_maint.sql import load_queries
 
 __all__: list[str] = []
@@ -178,10 +180,10 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
             f"{what}; {found['overdue']:,} should have been put back by now.",
             "Run `jobs-maint rescue`: it puts them back, or says of each why it cannot.",
         )
-    if not settings.rescue_cron:
-        return note(
+    if idle := (await find_outlook(conn, RescueRules.of(settings))).idle:
+        return warning(
             "suspects",
-            f"{what}. The rescue is off, so they stay as they are.",
+            f"{what}. {say_idle(idle)}",
             "Run `jobs-maint rescue`: it puts them back once they are due, or says when.",
         )
     return note(
