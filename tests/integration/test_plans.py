@@ -141,6 +141,14 @@ def test_a_backlog_is_counted_up_to_a_limit_and_not_read(backlog):
     assert len(first_ready) == 2_000
 
 
+def test_who_waits_behind_jobs_that_were_put_back_is_found_by_halving(backlog):
+    for explain_it in (explain, explain_generic):
+        plan = explain_it(backlog, "stats", "find_untouched", queues=["queue_1"], ours=OUR_TASKS)
+        assert plan.full_scans == []
+        assert "Index Only Scan using jobs_maint_waiting_idx" in plan.text
+        assert plan.buffers < 500
+
+
 def test_the_workers_search_for_a_job_takes_no_index_of_ours(backlog):
     """Not even when Procrastinate's own are gone: what it asks for does not say enough."""
     backlog.execute("DROP INDEX procrastinate_jobs_priority_idx_v1")

@@ -82,17 +82,69 @@ LEFT JOIN (
     GROUP BY queue_name
 ) AS doing USING (queue_name);
 
+-- name: find_untouched (queues, ours)
+-- Of each queue the first ready job that was never put back, of those that wait for no time: the jobs
+-- before it may all have been put back a moment ago, and hide for how long it has waited. Found by
+-- halving, as if none behind it had been put back: `low` was, what is from `high` on was not.
+WITH RECURSIVE search AS (
+    SELECT queue.queue_name, first.id AS low, last.id + 1 AS high
+    FROM unnest(%(queues)s::text[]) AS queue (queue_name)
+    CROSS JOIN LATERAL (
+        SELECT j.id FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
+        ORDER BY j.scheduled_at, j.id LIMIT 1
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT j.id FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = queue.queue_name AND j.scheduled_at IS NULL
+        ORDER BY j.scheduled_at DESC, j.id DESC LIMIT 1
+    ) AS last
+    UNION ALL
+    SELECT search.queue_name, CASE WHEN middle.put_back THEN middle.id ELSE search.low END,
+           CASE WHEN middle.put_back THEN search.high ELSE (search.low + search.high) / 2 END
+    FROM search CROSS JOIN LATERAL (
+        SELECT j.id, (SELECT min(e.at) < max(e.at) FROM procrastinate_events e
+                      WHERE e.job_id = j.id AND e.type <> 'scheduled') AS put_back
+        FROM procrastinate_jobs j
+        WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+          AND j.queue_name = search.queue_name AND j.scheduled_at IS NULL
+          AND j.id >= (search.low + search.high) / 2
+        ORDER BY j.scheduled_at, j.id LIMIT 1
+    ) AS middle
+    WHERE search.high - search.low > 1
+)
+SELECT found.queue_name AS queue, found.id AS job_id, found.task_name AS task, entered.at AS since,
+       found.lock, (SELECT h.id FROM procrastinate_jobs h
+                    WHERE h.status = 'doing' AND h.lock = found.lock) AS holder
+FROM (SELECT queue_name, min(high) AS high FROM search GROUP BY 1) AS at
+CROSS JOIN LATERAL (
+    SELECT j.* FROM procrastinate_jobs j
+    WHERE j.status = 'todo' AND starts_with(j.queue_name, '')
+      AND j.queue_name = at.queue_name AND j.scheduled_at IS NULL AND j.id >= at.high
+      AND j.task_name <> ALL (%(ours)s)
+    ORDER BY j.scheduled_at, j.id LIMIT 1
+) AS found
+CROSS JOIN LATERAL (
+    SELECT max(e.at) AS at FROM procrastinate_events e
+    WHERE e.job_id = found.id AND e.type <> 'scheduled'
+) AS entered
+WHERE isfinite(entered.at);
+
 -- name: read_waiting (queue)
 -- As count_waiting, all of them and without our indexes: each one is read. `first_ready`: the first
--- 1000 ids of all ready jobs.
-SELECT queue_name, doing, ready, scheduled,
-       ARRAY(SELECT unnest(ids) ORDER BY 1 LIMIT 1000) AS first_ready
+-- 1000 ids of all ready jobs, and 200 of the others.
+SELECT queue_name, doing, ready, scheduled, ids[1:1000] || ARRAY(
+    SELECT ids[1000 + (cardinality(ids) - 1000) * number / 200] FROM generate_series(1, 200) AS number
+    WHERE cardinality(ids) > 1000
+) AS first_ready
 FROM (
     SELECT queue_name,
            count(*) FILTER (WHERE status = 'doing') AS doing,
            count(*) FILTER (WHERE is_ready) AS ready,
            count(*) FILTER (WHERE status = 'todo' AND NOT is_ready) AS scheduled,
-           array_agg(id) FILTER (WHERE is_ready) AS ids
+           array_agg(id ORDER BY id) FILTER (WHERE is_ready) AS ids
     FROM (
         SELECT id, queue_name, status,
                status = 'todo' AND (scheduled_at > now()) IS NOT TRUE AS is_ready
@@ -172,9 +224,8 @@ FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 
 -- name: find_oldest_ready (ids, ours)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, retried, put
--- back or due; our own tasks are left out. Among the first 1000 ids of either kind of a queue: an older
--- one behind them was put back later than they were deferred, or is due later than they are, though
--- they were deferred after that.
+-- back or due; our own tasks are left out. Among the first 1000 ids of either kind of a queue and the
+-- first of those behind them that was never put back.
 SELECT j.queue_name,
        max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END)::float8 AS seconds
 FROM procrastinate_jobs j

@@ -89,10 +89,15 @@ async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance
     again |= {
         one.queue for one in ready.values() if one.holder and _is_behind(one, now, limits)
     }  # fmt: skip
+    untouched = {"queues": sorted(again), "ours": OUR_TASKS}
+    behind = (
+        await fetch_all(conn, load_queries("stats")["find_untouched"], untouched) if again else []
+    )
     for queue in sorted(again):
         params = {"queue": queue, "ours": OUR_TASKS, "most": MOST_BEHIND}
         rows = await fetch_all(conn, queries["list_ready_behind"], params)
         found = [m.Ready(queue, **row) for row in rows]
+        found += [m.Ready(**row) for row in behind if row["queue"] == queue]
         # A lock is the reason only where nothing else has waited too long.
         free = [one for one in found if not one.holder and _is_behind(one, now, limits)]
         ready[queue] = min(free or found or [ready[queue]], key=lambda one: one.since)

@@ -18,6 +18,7 @@ from psycopg import errors as pg
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.operations.jobs.own import Group, count_own
 from jobs_maint.sql import load_queries
+from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["Counts", "count_jobs"]
 
@@ -41,6 +42,8 @@ DIGITS = 3
 """Significant digits of an estimate: more would look like an exact count."""
 
 
+FIRST = 1_000
+"""So many ready jobs of a queue are looked at for the oldest, and one behind them."""
 NONE = -1
 
 
@@ -182,12 +185,18 @@ async def _count_waiting(
             names = [row["queue_name"] for row in await fetch_all(conn, queries["list_queues"])]
         params = {"queues": names, "ready": limits.ready, "ahead": limits.ahead}
         rows = await _fetch_within(conn, queries["count_waiting"], params, limit)
+        long = [row["queue_name"] for row in rows if row["ready"] > FIRST]
+        more = {"queues": long, "ours": OUR_TASKS}
+        behind = await fetch_all(conn, queries["find_untouched"], more) if long else []
     else:
-        rows = await fetch_all(conn, queries["read_waiting"], {"queue": queue})
+        rows, behind = await fetch_all(conn, queries["read_waiting"], {"queue": queue}), []
     kinds = [kind for kind in WAITING if limits.of(kind) != NONE]
     return _Waiting(
         {(row["queue_name"], kind): row[kind] for row in rows for kind in kinds},
-        [job_id for row in rows for job_id in row["first_ready"]],
+        [
+            *(job_id for row in rows for job_id in row["first_ready"]),
+            *(row["job_id"] for row in behind),
+        ],
     )
 
 
