@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.integration.test_incidents import opened
 from tests.support.fleet import Fleet
+from tests.support.history import minutes
 
 from jobs_maint.actions import (
     Actor,
@@ -17,6 +18,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
+from jobs_maint.render import build_verdict
 
 ANA = Actor.shell("ana", "host")
 FILL = """
@@ -51,6 +53,24 @@ async def test_a_retry_of_thousands_does_not_hide_who_waits_behind_them(pool, co
     [queue] = (await perform(pool, ANA, ShowStats())).queues
     assert queue.ready == 1_800
     assert queue.oldest_ready_seconds == pytest.approx(2_400, abs=60)
+
+
+async def test_stats_names_the_queues_that_no_live_worker_listens_to(pool, conn, make_job):
+    fleet = Fleet(pool, conn, make_job)
+    await fleet.start_worker()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail,maintenance}'")
+    await make_job(queue="mail", deferred_ago=minutes(3))
+    await make_job(queue="thumbs", deferred_ago=minutes(0.8))
+    assert (await perform(pool, ANA, ShowStats())).unserved_queues == ()
+    await make_job(queue="video", deferred_ago=minutes(2))
+    report = await perform(pool, ANA, ShowStats())
+    assert report.unserved_queues == ("video",)
+    verdict = build_verdict(report)
+    assert (verdict.level, verdict.headline.partition(",")[0]) == ("red", "2 queues are behind")
+    assert "No live worker listens to video. 1 worker live." in verdict.second_line
+    await fleet.start_worker()  # of all queues
+    report = await perform(pool, ANA, ShowStats())
+    assert (report.unserved_queues, build_verdict(report).level) == ((), "yellow")
 
 
 async def test_the_watch_sees_a_queue_behind_whose_first_jobs_were_just_put_back(

@@ -115,6 +115,8 @@ class StatsReport(Report, Standing):
     """Groups of errors that are new or back within the last hour, where jobs failed in it."""
     new_errors_at_least: bool = False
     """There may be more: some failures of that hour are not counted into their groups yet."""
+    unserved_queues: tuple[str, ...] = ()
+    """Where a job has been ready for more than a minute and no live worker listens."""
     own_jobs: OwnJobs | None = None
     """Jobs of our own tasks, in the queue asked for or in all in reach; None: there are none."""
     maintenance_deferred: tuple[MaintenanceDefer, ...] = ()

@@ -106,7 +106,7 @@ def build_verdict(report: StatsReport) -> Verdict:
         level = "yellow"
     if level == "green":
         level = _worker_level(report)
-    if unserved or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
+    if unserved or report.unserved_queues or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
         level = "red"
     headline = _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else "")
     return Verdict(
@@ -179,6 +179,10 @@ def _second_line(
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
+    if none := report.unserved_queues:
+        more = f" and {count_noun(len(none) - 3, 'more queue')}" if len(none) > 3 else ""
+        names = ", ".join(name or '""' for name in none[:3])
+        parts.append(f"No live worker listens to {names}{more}.")
     if report.workers.live or not report.queues:  # else the headline said it
         parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)

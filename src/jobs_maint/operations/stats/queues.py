@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
@@ -20,6 +20,8 @@ from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["get_stats"]
 
+DEPLOYMENT = 60.0
+"""Seconds; jobs wait for so long while workers are replaced."""
 Found = defaultdict[str, dict[str, Any]]
 """By queue, the fields of its QueueStats."""
 
@@ -73,8 +75,10 @@ async def get_stats(
     if not only_lately:
         found = _without_gone(found, {name for name, _ in counts.jobs})
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
+    unserved = await _find_unserved(conn, visible) if workers["live"] else ()
     return StatsReport(
         as_of=as_of,
+        unserved_queues=unserved,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
         workers=WorkerCounts(workers["live"], workers["silent"]),
         maintenance=runs,
@@ -92,6 +96,18 @@ async def get_stats(
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
         },
     )
+
+
+async def _find_unserved(conn: Conn, found: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
+    """None where a live worker may listen to all queues, or nobody knows to which."""
+    waits = {
+        name for name, fields in found.items()
+        if fields.get("ready") and (fields.get("oldest_ready_seconds") or 0.0) > DEPLOYMENT
+    }  # fmt: skip
+    if not waits:
+        return ()
+    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"])
+    return () if fleet["to_all"] else tuple(sorted(waits.difference(fleet["queues"])))
 
 
 def _without_gone(found: Found, with_jobs: Collection[str]) -> Found:
