@@ -169,7 +169,13 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     over = await ask(pool, TakeIncident(1))
     assert (over.before, over.incident.taken_by) == (EVA.label, ANA.label)
     assert f"Before that, {EVA.label} was on it." in render_text(over)
-    assert (await ask(pool, TakeIncident(1, drop=True), EVA)).incident.taken_by is None
+    with pytest.raises(InvalidRequest, match=r"^ana@host is on I-1 now, not you; .* an admin can$"):
+        await ask(pool, TakeIncident(1, drop=True), EVA)  # the button of her old answer
+    assert (await ask(pool, TakeIncident(1), EVA)).before == ANA.label
+    dropped = await ask(pool, TakeIncident(1, drop=True))  # ana is an admin
+    assert (dropped.before, dropped.incident.taken_by) == (EVA.label, None)
+    told = render_result(dropped, "/jobs", by=ANA.label).text.splitlines()
+    assert told[1:3] == ["Nobody is on it now.", "Before that, <@U0EVA> was on it."]
     assert (await ask(pool, MuteIncident(1), EVA)).done == "muted"
     for number in (2, 99):
         for action in (TakeIncident(number), GetIncident(number)):
@@ -186,7 +192,8 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
         await ask(pool, MuteIncident(2), EVA)
     rows = await conn.execute("SELECT action, outcome FROM jobs_maint_audit ORDER BY id")
     assert [tuple(row) for row in await rows.fetchall()] == [
-        ("take I-1", "done"), ("take I-1", "done"), ("take I-1 --drop", "done"),
+        ("take I-1", "done"), ("take I-1", "done"), ("take I-1 --drop", "refused"),
+        ("take I-1", "done"), ("take I-1 --drop", "done"),
         ("mute I-1 --for 1d", "done"),
         ("take I-2", "refused"), ("take I-99", "refused"), ("take I-1", "refused"),
         ("take I-2", "done"), ("mute I-2 --for 1d", "refused"),

@@ -465,6 +465,7 @@ def test_a_button_that_was_used_says_by_whom_and_the_others_stay():
     assert line == "Cancelled by <@U0ADA> 03:24 UTC: 5,718 of 63,000 jobs, then stopped"
     both = mark_done(message, {words: who, CANCEL.words: tell_who("cancel", "U0ANA", NOW)})
     assert buttons(both) == {}
+    assert {"Put back by @U0BOB 03:24 UTC", "Cancelled by @U0ANA 03:24 UTC"} <= set(lines(both))
     full = replace(message, blocks=[*message.blocks, *({"type": "divider"} for _ in range(47))])
     assert len(mark_done(full, {words: who}).blocks) <= 50
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chatbot.messages.incident_words import capital, say_end, say_kind, say_sized
+from chatbot.messages.incident_words import COUNTED, capital, say_end, say_kind, say_sized
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, paragraph, when
@@ -69,7 +69,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         step = _STEPS["back" if came_back else entry.what]
         also = _say_also(entry, incident)
         return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
-    return [f"{capital(named)}."]
+    return [f"{capital(sized if entry.kind in COUNTED else named)}."]
 
 
 def _was_over(incident: Incident, entry: HistoryEntry) -> bool:

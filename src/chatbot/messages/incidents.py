@@ -126,15 +126,14 @@ def render_taken(report: IncidentReport, by: str) -> Message:
         lines.append(["Until then nothing is posted about it, even if it ends and comes again."])
     others = _tell_others(report, by) if report.done in {"dropped", "taken"} else []
     lines[1:1] = others
-    if report.done == "dropped" and not others:
-        lines.insert(1, ["Nobody is on it now."])
-    elif (
-        report.done == "taken"
-        and report.before
+    if (
+        report.before
         and report.before != one.taken_by
         and name_actor(report.before) != name_actor(by)
     ):
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
+    if report.done == "dropped" and not others:
+        lines.insert(1, ["Nobody is on it now."])
     return pack([paragraph(*lines), buttons(*_offer_undo(report))])
 
 

@@ -43,10 +43,11 @@ def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
         if block.get("type") != "actions" or not used:
             blocks.append(block)
             continue
-        note = context(marks[used[0]])
-        told.append(note.text)
+        for words in dict.fromkeys(used):
+            note = context(marks[words])
+            told.append(note.text)
+            blocks += note.blocks
         left = [element for element in block["elements"] if not _runs(element, marks)]
-        blocks += note.blocks
         if left and len(message.blocks) + len(told) <= MOST_BLOCKS + 3:
             blocks.append({**block, "elements": left})
     if not told:

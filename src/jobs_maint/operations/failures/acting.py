@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal, NoReturn
 
 from jobs_maint import audit
-from jobs_maint.actions import MuteGroup, TakeGroup
+from jobs_maint.actions import MuteGroup, Role, TakeGroup
 from jobs_maint.call import Call, require_every_queue
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
@@ -19,7 +19,7 @@ from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["mute_group", "take_group"]
+__all__ = ["is_on", "mute_group", "refuse_others", "take_group"]
 
 Done = Literal["taken", "dropped", "muted", "unmuted"]
 
@@ -38,11 +38,29 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
                 raise InvalidRequest(
                     f"nobody has taken {before['name']}, so there is nothing to give back"
                 )
+            if asked.drop:
+                refuse_others(call, before["name"], before["taken_by"])
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)
             done: Done = "dropped" if asked.drop else "taken"
             return await _finish(conn, call, row, done, before["taken_by"])
+
+
+def is_on(call: Call[Any], taken_by: str | None) -> bool:
+    """Whether who asks has taken it; their name may have changed since."""
+    return taken_by is not None and taken_by.partition(" ")[0] == call.actor.label.partition(" ")[0]
+
+
+def refuse_others(call: Call[Any], name: str, taken_by: str | None) -> None:
+    """A button that was left from before somebody else took it must not take that one off."""
+    if taken_by is None or is_on(call, taken_by):
+        return
+    if call.actor.role is None or not call.actor.role.covers(Role.ADMIN):
+        raise InvalidRequest(
+            f"{taken_by.partition(':')[2]} is on {name} now, not you; they can give it back, or an "
+            "admin can"
+        )
 
 
 async def mute_group(call: Call[MuteGroup]) -> GroupReport:

@@ -23,6 +23,7 @@ from jobs_maint.database import Conn, fetch_all, transaction
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
+from jobs_maint.operations.failures.acting import is_on, refuse_others
 from jobs_maint.operations.incidents.marks import add_marks
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
@@ -43,9 +44,9 @@ async def take_incident(call: Call[TakeIncident]) -> IncidentReport:
             raise _refuse_over(one, "take" if not call.action.drop else "give back", call)
         if call.action.drop and one.taken_by is None:
             raise _refuse_drop(one, call)
-        if one.kind is IncidentKind.GROUP and not (
-            call.action.drop and one.taken_by == call.actor.label
-        ):
+        if call.action.drop:
+            refuse_others(call, one.name, one.taken_by)
+        if one.kind is IncidentKind.GROUP and not (call.action.drop and is_on(call, one.taken_by)):
             _require_error(call, one)
         if call.action.drop:
             return "dropped", replace(one, taken_by=None, taken_at=None)
