@@ -60,7 +60,9 @@ function outcomeOf(entry: Entry): string {
   if (entry.kind === "breach") return String(entry.data.detail);
   if (entry.kind === "call") {
     if (!entry.error) return "ok";
-    return entry.status === 200 ? entry.error : `${entry.status} ${entry.error}`;
+    if (entry.status === 200) return entry.error;
+    const code = String(entry.status); // a fault that was switched on has that name
+    return entry.error === code ? `HTTP ${code}` : `HTTP ${code} ${entry.error}`;
   }
   if (entry.error) return entry.error;
   return `acked in ${Math.round((entry.seconds ?? 0) * 1000)} ms`;
