@@ -62,6 +62,8 @@ def test_stats_says_first_which_queue_is_in_trouble_and_the_table_has_it_first_a
     ]  # fmt: skip
     assert all(cell["type"] == "rich_text" for cell in first)
     assert [cell["text"] for cell in second] == ["email", "–", "8 s", "12", "3", "–"]
+    both = render_stats(stats(replace(CALM, failed_last_hour=37), TROUBLE), "/jobs")
+    assert {cell["type"] for row in both.blocks[-1]["rows"][1:] for cell in row} == {"rich_text"}
 
 
 def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():

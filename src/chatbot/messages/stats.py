@@ -24,12 +24,10 @@ from chatbot.messages.words import DOTS, count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport, word_of_task
-from jobs_maint.render import build_verdict, sort_queues
+from jobs_maint.render import build_verdict, count_in_trouble, sort_queues
 
 __all__ = ["MESSAGES", "draw_queues", "render_stats"]
 
-SLOW = 60.0
-"""Seconds that the oldest ready job may wait before its row is bold."""
 AT_ONCE = "< 1 s"
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 Estimated = Mapping[str, Collection[str]]
@@ -65,20 +63,15 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
             _context(report, notes),
             *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            draw_queues(shown, report.estimated, first=there.start == 0),
+            draw_queues(shown, report.estimated),
         ]
     )
 
 
-def draw_queues(queues: Sequence[QueueStats], estimated: Estimated, *, first: bool = True) -> Part:
-    """The worst one first, and bold where it is in trouble; `first`: it is the first of all."""
+def draw_queues(queues: Sequence[QueueStats], estimated: Estimated) -> Part:
+    """Those in trouble first, and bold."""
     rows = [_row(queue, estimated) for queue in queues]
-    worst = int(first and _in_trouble(queues[0]))
-    return build_table(HEADER, rows, _sentences(queues, estimated), worst)
-
-
-def _in_trouble(queue: QueueStats) -> bool:
-    return queue.failed_last_hour > 0 or (queue.oldest_ready_seconds or 0.0) >= SLOW
+    return build_table(HEADER, rows, _sentences(queues, estimated), count_in_trouble(queues))
 
 
 def _verdict(report: StatsReport) -> list[Line]:

@@ -26,6 +26,7 @@ from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
     Verdict,
     build_verdict,
+    count_in_trouble,
     count_noun,
     format_rate,
     say_expiring,
@@ -41,6 +42,7 @@ __all__ = [
     "Verdict",
     "build_data",
     "build_verdict",
+    "count_in_trouble",
     "count_noun",
     "format_rate",
     "is_good",

@@ -9,7 +9,7 @@ from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import build_verdict, count_noun, sort_queues
+from jobs_maint.render.verdict import build_verdict, count_in_trouble, count_noun, sort_queues
 
 __all__ = ["PAGES", "render_error"]
 
@@ -29,7 +29,7 @@ def render_stats(report: StatsReport, page: Page) -> None:
     queues = sort_queues(report.queues)
     if queues:
         page.line()
-        dropped = _stats_tables(report, queues, page, strong_rows=int(verdict.level != "green"))
+        dropped = _stats_tables(report, queues, page, strong_rows=count_in_trouble(queues))
         page.line()
         if dropped:
             page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")

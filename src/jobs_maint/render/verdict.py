@@ -22,6 +22,7 @@ from jobs_maint.verbs import find_state
 __all__ = [
     "Verdict",
     "build_verdict",
+    "count_in_trouble",
     "count_noun",
     "format_rate",
     "say_expiring",
@@ -86,6 +87,11 @@ def sort_queues(queues: Iterable[QueueStats]) -> tuple[QueueStats, ...]:
             ),
         )
     )
+
+
+def count_in_trouble(queues: Iterable[QueueStats]) -> int:
+    """How many are behind or had failures in the last hour: `sort_queues` puts them first."""
+    return sum(1 for queue in queues if _behind(queue) or queue.failed_last_hour)
 
 
 def build_verdict(report: StatsReport) -> Verdict:
