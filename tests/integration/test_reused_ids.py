@@ -50,6 +50,8 @@ async def test_the_digest_tells_failures_of_both_lives(pool, make_job, start_ane
     await make_job(status="failed", finished_ago=hours(2), error="of the old life")
     await start_anew()
     await make_job(status="failed", finished_ago=minutes(5), error="of the new life")
+    stats = await do(pool, actions.ShowStats())
+    assert [queue.failed_last_day for queue in stats.queues] == [2]
     report = await do(pool, actions.ShowDigest())
     assert {group.message for group in report.groups} == {"of the old life", "of the new life"}
 

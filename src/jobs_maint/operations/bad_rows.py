@@ -180,8 +180,8 @@ def describe_refusal(exc: psycopg.Error) -> str:
         return f"another session holds what it needs{who}; try again when that is done"
     if isinstance(exc, pg.ForeignKeyViolation | pg.RestrictViolation) and table and not ours:
         return (
-            f"the foreign key {diag.constraint_name} of table {table} still refers to it; give "
-            "that key ON DELETE CASCADE or ON DELETE SET NULL, or delete those rows first"
+            f"the foreign key {diag.constraint_name} of table {table} forbids it; give that key ON "
+            f"DELETE CASCADE or ON DELETE SET NULL, or delete those rows of {table} first"
         )
     if diag.constraint_name and table:
         return (
