@@ -535,3 +535,19 @@ async def test_in_a_planned_pause_nothing_is_noticed(pool, conn, fleet, make_job
     assert "🟡 No incident now, and a planned pause is on." in render_incidents(report).text
     assert await opened(pool, Limits(kinds=frozenset({IncidentKind.NO_WORKER}))) == {}
     assert await opened(pool) == {("queue_behind", "web"): set()}
+
+
+async def test_the_list_names_what_is_not_watched(pool):
+    async def look(limits):
+        await see(pool, limits)
+        report = await perform(pool, ANA, ListIncidents())
+        return report.unwatched, render_text(report), render_incidents(report).text
+
+    kinds = frozenset(IncidentKind)
+    unwatched, shell, message = await look(Limits())
+    assert unwatched == ()
+    assert "atched:" not in shell + message
+    unwatched, shell, message = await look(Limits(kinds=kinds - {IncidentKind.GROUP}))
+    assert unwatched == (IncidentKind.GROUP,)
+    assert "Not watched: new errors (CHATBOT_INCIDENTS)." in shell
+    assert "not watched: new errors (CHATBOT_INCIDENTS)" in message

@@ -34,7 +34,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
 from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
 from jobs_maint.models import Incident, IncidentReport, IncidentsReport
-from jobs_maint.render import list_takers, say_reach
+from jobs_maint.render import list_takers, say_reach, say_unwatched
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
@@ -107,6 +107,8 @@ def _notes(report: IncidentsReport) -> Part:
     notes: list[Line] = [["as of ", when(report.as_of, report.as_of)]]
     if report.watched_at is not None and report.as_of - report.watched_at > UNWATCHED:
         notes.append(["no bot has watched since ", when(report.watched_at, report.as_of)])
+    if unwatched := say_unwatched(report.unwatched):
+        notes.append([unwatched[0].lower() + unwatched[1:-1]])
     if report.hidden_incidents:
         hidden = count(report.hidden_incidents, "more incident")
         notes.append([f"{hidden} of queues that your role does not reach"])

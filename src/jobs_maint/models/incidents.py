@@ -243,6 +243,8 @@ class IncidentsReport(Report):
     watched_at: datetime | None
     paused: bool = False
     """Whether a planned pause was on then, in which nothing becomes an incident."""
+    unwatched: tuple[IncidentKind, ...] = ()
+    """Kinds that are switched off, so that none of them is an incident."""
     limited_to_queues: tuple[str, ...] | None = None
     hidden_incidents: int = 0
     """Left out because they concern queues that the actor's grants do not reach."""

@@ -16,6 +16,7 @@ from jobs_maint.render.conditions import (
     say_incident,
     say_past,
     say_reason,
+    say_unwatched,
     say_within,
 )
 from jobs_maint.render.coverage import UNTIL_IN_FUTURE, say_aside, say_coverage, say_own, say_reach
@@ -69,6 +70,7 @@ __all__ = [
     "say_reach",
     "say_reason",
     "say_state",
+    "say_unwatched",
     "say_within",
     "short_task",
     "sort_queues",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
@@ -18,6 +18,7 @@ __all__ = [
     "say_incident",
     "say_past",
     "say_reason",
+    "say_unwatched",
     "say_within",
 ]
 
@@ -48,6 +49,25 @@ def is_good(kind: IncidentKind, why: Why) -> bool:
     return not say_reason(kind, why) or (
         kind is IncidentKind.QUEUE_BEHIND and why in {"cancelled", "gone"}
     )
+
+
+_NAMES: Mapping[IncidentKind, str] = {
+    IncidentKind.NO_WORKER: "missing workers",
+    IncidentKind.QUEUE_BEHIND: "queues that are behind",
+    IncidentKind.FAILURES_HIGH: "many failures",
+    IncidentKind.GROUP: "new errors",
+    IncidentKind.JOBS_STUCK: "stuck jobs",
+    IncidentKind.TICK_MISSED: "missed ticks",
+    IncidentKind.MAINTENANCE_OVERDUE: "maintenance",
+    IncidentKind.DIGEST_OVERDUE: "digests",
+    IncidentKind.RECORDER_SILENT: "recorders",
+}
+
+
+def say_unwatched(kinds: Iterable[IncidentKind]) -> str:
+    """`Not watched: new errors, stuck jobs (CHATBOT_INCIDENTS).`; empty where all kinds are."""
+    names = ", ".join(_NAMES[kind] for kind in kinds)
+    return f"Not watched: {names} (CHATBOT_INCIDENTS)." if names else ""
 
 
 def say_incident(one: Incident, until: datetime) -> str:

@@ -21,6 +21,7 @@ from jobs_maint.render.conditions import (
     say_condition,
     say_past,
     say_reason,
+    say_unwatched,
 )
 from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.page import Page, Pages, clock
@@ -67,6 +68,8 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
     if report.watched_at is None:
         page.line("jobs-chatbot run watches; without it, see jobs-maint stats and doctor.")
         return
+    if unwatched := say_unwatched(report.unwatched):
+        page.line(unwatched)
     if report.paused:
         page.line("During the planned pause nothing becomes an incident: see jobs-maint stats.")
     silent = (report.as_of - report.watched_at).total_seconds()

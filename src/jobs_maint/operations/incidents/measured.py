@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobs_maint.models import IncidentKind
+
 __all__ = [
     "Digest",
     "Failures",
@@ -169,6 +171,7 @@ class Memory:
 
     `resumed_at`: when the watch went on after the bot or the database had been away.
     `noted`: the span whose quarters of an hour are counted. `paused`: a planned pause is on.
+    `kinds`: what is watched; None: an older version has not said.
     """
 
     worker_at: datetime | None = None
@@ -176,6 +179,7 @@ class Memory:
     digests: Mapping[str, datetime] = field(default_factory=dict)
     noted: tuple[datetime, datetime] | None = None
     paused: bool = False
+    kinds: frozenset[IncidentKind] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import IncidentReport, IncidentsReport
+from jobs_maint.models import IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.operations.incidents.acting import (
     hold_incident,
     mute_incident,
@@ -21,6 +21,7 @@ from jobs_maint.operations.incidents.acting import (
     take_incident,
 )
 from jobs_maint.operations.incidents.marks import add_marks
+from jobs_maint.operations.incidents.measured import Memory
 from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
 from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
 from jobs_maint.operations.incidents.watching import watch_incidents
@@ -44,6 +45,7 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
         )
         all_open = await add_marks(conn, all_open)
         all_past = [one for one in all_past if not one.is_merged]
+        memory = read_memory(watch[0]["memory"])[0] if watch else Memory()
         limited = limit_to(call.scope, [*all_open, *all_past])
         shown = tuple(one for one in limited if one.state == "open")
         recent = tuple(one for one in limited if one.state != "open")
@@ -53,7 +55,12 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
             recent=recent,
             since_seconds=since.total_seconds(),
             watched_at=watch[0]["watched_at"] if watch else None,
-            paused=bool(watch) and read_memory(watch[0]["memory"])[0].paused,
+            paused=memory.paused,
+            unwatched=tuple(
+                kind
+                for kind in IncidentKind
+                if memory.kinds is not None and kind not in memory.kinds
+            ),
             limited_to_queues=call.scope.globs,
             hidden_incidents=len(all_open) + len(all_past) - len(limited),
         )

@@ -113,6 +113,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
         },
         noted=(begin, end) if begin and end else None,
         paused=stored.get("paused", False),
+        kinds=frozenset(map(IncidentKind, stored["kinds"])) if "kinds" in stored else None,
     )
     pending = ((IncidentKind(kind), subject) for kind, subject in stored.get("pending", ()))
     return memory, frozenset(pending)
@@ -125,6 +126,7 @@ def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
         "paused": memory.paused,
+        **({"kinds": sorted(memory.kinds)} if memory.kinds is not None else {}),
         "pending": sorted([kind, subject] for kind, subject in pending),
     }
 

@@ -130,6 +130,7 @@ def _remember(
         worker_at=max(signs, default=None),
         resumed_at=now if watched_at and now - watched_at > GAP else memory.resumed_at,
         digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
+        kinds=limits.kinds,
     )
 
 
