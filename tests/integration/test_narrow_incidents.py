@@ -247,6 +247,9 @@ async def test_what_is_over_in_the_own_queues_is_told_as_over_while_the_rest_las
     )
     report, told = await show(pool, EVA)
     assert (report.open, [one.subject for one in report.recent]) == ((), ["web"])
+    [one] = report.recent
+    assert one.ended_at.isoformat() == over["over_at"]
+    assert (one.ended_at - one.began_at).total_seconds() == 60
     assert "no worker listened to web" in told
     assert "ledger" not in told
     with pytest.raises(InvalidRequest, match=r"I-1 is over since .* nothing to take"):

@@ -83,10 +83,11 @@ def _judge_workers(measured: Measured, limits: Limits, memory: Memory) -> Iterat
     if fleet.queues is None or fleet.unknown:
         return
     for one in measured.ready:
-        seconds = (now - one.since).total_seconds()
+        since = max(one.since, memory.heard_at(one.queue) or one.since)
+        seconds = (now - since).total_seconds()
         if one.queue not in fleet.queues and seconds >= limits.no_worker:
             yield Condition(
-                kind, _name(one.queue), seconds, limits.no_worker, one.since, (one.queue,),
+                kind, _name(one.queue), seconds, limits.no_worker, since, (one.queue,),
                 {"waiting": measured.waiting.get(one.queue, 1), "job_id": one.job_id,
                  "task": one.task, **_tell_own(one, measured)},
             )  # fmt: skip

@@ -69,8 +69,9 @@ def _lead_by_first(
     if open_parts:
         return lead_by(one, lead, others)
     one = lead_by(replace(one, past=tuple(others)), lead, ())
+    ends = [part.over_at for part in parts if part.over_at is not None]
     return replace(
-        one, state="resolved", resolved_at=max(part.over_at for part in parts if part.over_at)
+        one, state="resolved", seen_at=lead.over_at or one.seen_at, resolved_at=max(ends)
     )
 
 

@@ -113,6 +113,9 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
         },
         noted=(begin, end) if begin and end else None,
         paused=stored.get("paused", False),
+        heard={
+            name: datetime.fromisoformat(text) for name, text in stored.get("heard", {}).items()
+        },
         kinds=frozenset(map(IncidentKind, stored["kinds"])) if "kinds" in stored else None,
     )
     pending = ((IncidentKind(kind), subject) for kind, subject in stored.get("pending", ()))
@@ -126,6 +129,7 @@ def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
         "paused": memory.paused,
+        "heard": {name: at.isoformat() for name, at in memory.heard.items()},
         **({"kinds": sorted(memory.kinds)} if memory.kinds is not None else {}),
         "pending": sorted([kind, subject] for kind, subject in pending),
     }

@@ -21,7 +21,7 @@ from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
 from jobs_maint.operations.incidents.looking import look, look_at_groups
-from jobs_maint.operations.incidents.measured import Fate, Measured, Memory
+from jobs_maint.operations.incidents.measured import ALL, Fate, Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -47,6 +47,8 @@ GAP = timedelta(seconds=60)
 """Longer between two passes: the bot or the database was away."""
 LONG_GAP = timedelta(minutes=2)
 """Is told in the threads of what was an incident meanwhile."""
+DAY = timedelta(days=1)
+MOST_HEARD = 500
 QUERIES = "incidents"
 
 
@@ -131,7 +133,18 @@ def _remember(
         resumed_at=now if watched_at and now - watched_at > GAP else memory.resumed_at,
         digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
         kinds=limits.kinds,
+        heard=_hear(memory, measured),
     )
+
+
+def _hear(memory: Memory, measured: Measured) -> dict[str, datetime]:
+    """The newest of all queues that somebody listens to, or did within the last day."""
+    fleet, now = measured.fleet, measured.now
+    heard = {name: at for name, at in memory.heard.items() if now - at < DAY}
+    if fleet.live:
+        heard |= dict.fromkeys([ALL] if fleet.queues is None else sorted(fleet.queues), now)
+    newest = sorted(heard.items(), key=lambda item: item[1], reverse=True)
+    return dict(newest[:MOST_HEARD])
 
 
 def _find_gap(watched_at: datetime | None, now: datetime) -> timedelta:
