@@ -120,7 +120,13 @@ def test_an_incident_tells_one_story_to_its_end(watch):
         ("folded", "m"), ("over", "p"), ("over", "m"), ("remains", "w"), ("resolved", "m"),
     ]  # fmt: skip
     [one] = watch.see(web(901.0), passes=2)
-    assert (one.id, one.subject, one.past, one.times) == (1, "w", (), 2)
+    assert (one.id, one.subject, one.times, one.spells) == (1, "w", 2, 2)
+    assert [(part.subject, part.worst) for part in one.past] == [("m", 1_000.0), ("p", 1_200.0)]
+    assert one.since <= one.began_at < begun  # when it came first
+    assert watch.see(passes=2) == []
+    [case] = watch.all.values()
+    assert case.incident.subject == "w"
+    assert {part.subject for part in case.incident.past} == {"m", "p"}
 
 
 def test_what_comes_again_while_something_else_lasts_is_told_from_its_first_time(watch):

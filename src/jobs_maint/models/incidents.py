@@ -187,9 +187,11 @@ class Incident:
 
         Of most kinds the value is the age; of what runs by the clock, that of the last time missed.
         """
-        if self.kind in _NOT_AN_AGE:
-            return self.since
         begins = self._list_begins()
+        if self.kind in _NOT_AN_AGE:
+            first = self.history[0] if self.history else None
+            is_first = first is None or (first.kind, first.subject) == self.key
+            return self.since if is_first else min(begins, default=self.since)
         if len(begins) > 1 or self.times > 1:
             return min(begins, default=self.since)
         return self.seen_at - timedelta(seconds=self.value)

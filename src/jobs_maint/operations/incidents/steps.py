@@ -211,16 +211,17 @@ def merge(case: Case, into: str, cause: Condition, now: datetime) -> Case:
 
 
 def reopen(case: Case, condition: Condition, now: datetime) -> Case:
-    """It is back within the quiet time."""
-    times = case.incident.times + 1
+    """It is back within the quiet time. What it was before stays a part of it."""
+    before, times = case.incident, case.incident.times + 1
+    parts = (replace(before.lead, over_at=before.ended_at or now), *before.past)
+    condition, incident = take_back(replace(before, past=parts), condition)
     incident = replace(
-        case.incident,
+        incident,
         state="open",
         resolved_at=None,
         seen_at=now,
         times=times,
         flapping=times >= FLAPPING,
-        past=(),
     )
     return _revise(case, note(lead_by(incident, condition, []), "back", now), now, {})
 
