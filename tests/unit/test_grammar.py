@@ -269,7 +269,26 @@ def test_help_of_one_word_shows_its_usage_and_options():
     assert report.text.startswith("failed [QUEUE] [--task TEXT]")
     assert "--since SPAN: " in report.text
     assert "--private" not in report.text
-    assert "schema apply: " in build_help(SHELL, "shell", "schema").text
+
+
+def test_help_of_words_of_two_shows_the_options_of_each():
+    lines = build_help(SHELL, "shell", "schema").text.splitlines()
+    named = [line.strip().partition(":")[0] for line in lines[2:]]
+    assert named == [
+        "schema apply", "schema apply --no-indexes", "schema apply --wait SPAN", "schema status",
+        "schema sql", "schema drop", "schema drop --yes", "schema drop --dry-run", "--help",
+        "--json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_help_says_what_the_spans_of_a_set_look_back_to(surface):
+    for word in ("retry", "discard"):
+        text = build_help(SHELL, surface, word).text
+        assert "--since SPAN: Only jobs that ended in this span." in text
+    text = build_help(SHELL, surface, "cancel").text
+    assert "--since SPAN: Only jobs that were deferred or started in this span." in text
+    assert "--until SPAN: Only jobs that were deferred or started before this span." in text
 
 
 def test_help_of_an_unknown_word_suggests_the_one_meant():

@@ -64,7 +64,9 @@ class Incident:
 
 INCIDENTS_PARAMS = (
     click.Argument(["incident"], required=False, metavar="INCIDENT"),
-    click.Option(["--since"], type=Window(), help="How far back to look (default 24h)."),
+    click.Option(
+        ["--since"], type=Window(), help="How far back to list those that are over (default 24h)."
+    ),
 )
 TAKE_PARAMS = (
     click.Argument(["target"], required=False, metavar="ID|GROUP|INCIDENT"),
@@ -72,7 +74,9 @@ TAKE_PARAMS = (
 )
 MUTE_PARAMS = (
     click.Argument(["target"], required=False, metavar="GROUP|INCIDENT"),
-    click.Option(["--for", "span"], type=Window(), help="How long (default 24h)."),
+    click.Option(
+        ["--for", "span"], type=Window(), help="How long (default 24h, unless --above is given)."
+    ),
     click.Option(
         ["--above"],
         type=Rate(),

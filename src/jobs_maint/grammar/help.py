@@ -23,13 +23,14 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
     if about is not None:
         command = root.commands[about]
         lines = [write_usage(command), command.help or ""]
-        if isinstance(command, click.Group):
-            lines += [f"  {about} {sub.name}: {sub.help}" for sub in command.commands.values()]
-        lines += [
-            f"  {_option(param)}: {param.help}"
-            for param in command.params
-            if isinstance(param, click.Option)
-        ]
+        members = list(command.commands.values()) if isinstance(command, click.Group) else []
+        options = _list_options(members[0] if members else command)
+        shared = [one for one in options if all(one in _list_options(each) for each in members)]
+        for each in members:
+            name = f"  {about} {each.name}"
+            own = [one for one in _list_options(each) if one not in shared]
+            lines += [f"{name}: {each.help}", *(f"{name} {one}" for one in own)]
+        lines += [f"  {one}" for one in shared]
         text = "\n".join(lines)
     return HelpReport(actor.role, tuple(words), about, text)
 
@@ -44,6 +45,14 @@ def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:
     allowed = word.role is None or (scope is not None and not (whole and some))
     note = f"{word.everywhere} it needs the role on every queue" if some and word.everywhere else ""
     return HelpWord(name, write_usage(command), command.help or "", word.role, allowed, whole, note)
+
+
+def _list_options(command: click.Command) -> list[str]:
+    return [
+        f"{_option(param)}: {param.help}"
+        for param in command.params
+        if isinstance(param, click.Option)
+    ]
 
 
 def _option(param: click.Option) -> str:

@@ -51,7 +51,9 @@ CONFIRM_OPTIONS: tuple[click.Parameter, ...] = (
 
 def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
     """`VERB ID…` and `VERB --all [QUEUE] …`: ids and filters of one word."""
+    happened = "ended"
     if verb is BulkVerb.CANCEL:
+        happened = "were deferred or started"
         choice = click.Option(["--running"], is_flag=True, help="Also ask running jobs to abort.")
     else:
         text = (
@@ -70,8 +72,10 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         ),
         click.Option(["--error"], type=PART, help="Only jobs whose error contains this."),
         click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
-        click.Option(["--since"], type=Window(), help="Only jobs that ended in this span."),
-        click.Option(["--until"], type=Window(), help="Only jobs that ended before this span."),
+        click.Option(["--since"], type=Window(), help=f"Only jobs that {happened} in this span."),
+        click.Option(
+            ["--until"], type=Window(), help=f"Only jobs that {happened} before this span."
+        ),
         click.Option(
             ["--request"],
             type=Number(),

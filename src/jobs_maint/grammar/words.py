@@ -184,7 +184,8 @@ _DECLARED = (
         "retry",
         (actions.RetryJobs, actions.PreviewBulk),
         build_retry,
-        "Retry failed, cancelled or aborted jobs; they run now.",
+        "Retry failed, cancelled or aborted jobs. They run now; a cancelled job that was scheduled "
+        "for later keeps its time.",
         "run failed jobs again; a set is previewed first",
         ("retry 4711", "retry --all webhook --since 1h"),
         "Change",
@@ -271,7 +272,8 @@ _DECLARED = (
             click.Option(
                 ["--older-than"],
                 type=Window(),
-                help="Use this age instead of the retention settings, such as 30d.",
+                help="Only succeeded jobs, or those of --status, older than this, such as 30d, "
+                "whatever the retention settings.",
             ),
             click.Option(
                 ["--status"],
@@ -294,7 +296,7 @@ _DECLARED = (
         "Look after the bot",
         (
             click.Option(
-                ["--actor"], type=PART, help="Only actors whose id or name contains this."
+                ["--actor"], type=PART, help="Only actors whose kind, id or name contains this."
             ),
             _since(timedelta(days=7), "7d"),
             _limit(50),
