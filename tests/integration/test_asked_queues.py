@@ -25,7 +25,8 @@ from jobs_maint.actions import (
     TakeGroup,
     TakeIncident,
 )
-from jobs_maint.errors import NotPermitted
+from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.grammar import parse_words
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
 
@@ -115,3 +116,31 @@ async def test_what_the_asker_named_or_may_see_in_another_channel_is_no_secret(p
     assert await find_queues(pool, ListFailed("nowhere"), WEB) == {"nowhere"}
     there = Grant(Role.VIEWER, queues=("ledger",), channels=("C2",))
     assert await find_queues(pool, GetJob(ledger), WEB, there) == {"ledger"}
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("failed E-f9c1", "failed --group E-f9c1"),
+        ("errors E-f9c1", "failed --group E-f9c1"),
+        ("stats E-f9c1", "failed --group E-f9c1"),
+        ("digest I-7", "incidents I-7"),
+        ("purge --queue I-7", "incidents I-7"),
+        ("retry --all E-f9c1 --since 1h", "retry --all --group E-f9c1 --since 1h"),
+        ("cancel --all E-f9c1", "cancel --all --group E-f9c1"),
+        ("discard --all I-7", "incidents I-7"),
+    ],
+)
+async def test_the_name_of_an_error_or_incident_as_a_queue_leads_to_what_takes_it(
+    words, meant, pool, jobs
+):
+    action = parse_words(words.split(), "shell").action
+    with pytest.raises(InvalidRequest) as refused:
+        await perform(pool, ANA, action)
+    assert refused.value.suggestion == meant
+    assert f"did you mean '{meant}'?" in str(refused.value)
+
+
+async def test_a_queue_may_have_a_name_like_that_of_an_error(pool, make_job):
+    await make_job(status="failed", queue="E-f9c1", error="boom")
+    assert (await perform(pool, ANA, ListFailed("E-f9c1"))).total == 1

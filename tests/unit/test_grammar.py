@@ -157,6 +157,34 @@ def test_nonsense_is_refused_with_one_clear_sentence(text, says):
     assert says in refused(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("retry E-f9c1", "retry --all --group E-f9c1"),
+        ("cancel e-F9C1", "cancel --all --group E-f9c1"),
+        ("discard all E-f9c1", "discard --all --group E-f9c1"),
+        ("retry 1 E-f9c1", "failed --group E-f9c1"),
+        ("status `E-f9c1`", "failed --group E-f9c1"),
+        ("rescue E-f9c1", "failed --group E-f9c1"),
+        ("incidents E-f9c1", "failed --group E-f9c1"),
+        ("E-f9c1", "failed --group E-f9c1"),
+        ("retry I-7", "incidents I-7"),
+        ("status I-7", "incidents I-7"),
+        ("rescue I-7", "incidents I-7"),
+        ("failed --group I-7", "incidents I-7"),
+        ("I-7", "incidents I-7"),
+        # These may be queues.
+        ("retry E-mail", "retry --all E-mail"),
+        ("retry i7", "retry --all i7"),
+    ],
+)
+def test_the_name_of_an_error_or_incident_elsewhere_leads_to_what_takes_it(text, meant):
+    with pytest.raises(InvalidRequest) as refusal:
+        parse_words(split_text(text), "slack")
+    assert refusal.value.suggestion == meant
+    assert str(refusal.value).endswith(f"did you mean '{meant}'?")
+
+
 def test_a_retry_of_too_many_is_refused_with_the_numbers():
     ids = ",".join(map(str, range(1, 502)))
     assert "at most 500 job ids at once, 501 were given" in refused(f"retry {ids}")

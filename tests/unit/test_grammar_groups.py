@@ -58,7 +58,7 @@ def test_what_is_typed_is_shown_taken_or_muted_and_reads_back(typed, action, sur
         ("mute I-7 --above 5/h", "--above is for groups of errors"),
         ("mute E-4f2a --above many", "'many' is not a rate"),
         ("mute E-4f2a --above 0/h", "'0/h' is not a rate"),
-        ("incidents E-4f2a", "'E-4f2a' is not the name of an incident, such as I-7"),
+        ("incidents E-4f2a", "'E-4f2a' is the name of a group of errors, not an incident"),
         ("incidents I-7 --since 2h", "takes an incident or --since, not both"),
         ("mute E-4f2a --off --for 2h", "mute --off takes neither --for nor --above"),
     ],

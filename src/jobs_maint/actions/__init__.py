@@ -15,6 +15,7 @@ from jobs_maint.actions.groups import *
 from jobs_maint.actions.help import *
 from jobs_maint.actions.incidents import *
 from jobs_maint.actions.jobs import *
+from jobs_maint.actions.named import *
 from jobs_maint.actions.purge import *
 from jobs_maint.actions.rescue import *
 from jobs_maint.actions.schema import *

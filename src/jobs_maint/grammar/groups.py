@@ -21,7 +21,7 @@ from jobs_maint.actions import (
     read_incident_name,
 )
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, short
+from jobs_maint.grammar.params import MARKS, JobIds, Window, one_id, refuse_named, short
 
 __all__ = [
     "INCIDENTS_PARAMS",
@@ -110,6 +110,7 @@ def build_incidents(*, incident: str | None, since: timedelta | None) -> Action[
         return ListIncidents(since or DAY)
     number = read_incident_name(incident.strip().strip(MARKS))
     if number is None:
+        refuse_named(incident, "an incident")
         raise InvalidRequest(
             f"{short(incident)!r} is not the name of an incident, such as I-7; `incidents` alone "
             "lists them"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs_maint.actions import read_group_name
+from jobs_maint.actions import find_named, read_group_name
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
 
@@ -26,6 +26,7 @@ __all__ = [
     "flat_ids",
     "no_job_id",
     "one_id",
+    "refuse_named",
     "short",
 ]
 
@@ -74,6 +75,20 @@ PART = NotEmpty("everything", "a part of what it should match")
 NAME_GLOB = NotEmpty("nothing", "a name, with * and ? if you like")
 
 
+def refuse_named(text: str, wanted: str, *, again: str | None = None) -> None:
+    """Raise InvalidRequest where the text is the name of a group of errors or of an incident.
+
+    `again`: the words that take the name of a group, where the ones that show it are not meant.
+    """
+    if (named := find_named(_bare_id(text))) is None:
+        return
+    line = f"{again} {named.group}" if again is not None and named.group else named.line
+    raise InvalidRequest(
+        f"{short(text)!r} is the name of {named.what}, not {wanted}; did you mean '{line}'?",
+        suggestion=line,
+    )
+
+
 class GroupName(_TextType):
     """`E-4f2a`, however it was typed."""
 
@@ -82,6 +97,7 @@ class GroupName(_TextType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         name = read_group_name(_bare_id(str(value)))
         if name is None:
+            refuse_named(str(value), "a group of errors")
             self.fail(
                 f"{short(str(value))!r} is not the name of a group; `errors` shows names such as "
                 "E-4f2a",
@@ -105,6 +121,7 @@ class JobIds(_IdsType):
             if not text:
                 continue
             if not re.fullmatch(r"[0-9]+", text):
+                refuse_named(part, "a job id")
                 self.fail(no_job_id(part), param, ctx)
             job_id = _whole_number(text, LARGEST_ID)
             if job_id is None:

@@ -12,7 +12,7 @@ from jobs_maint import actions
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
-from jobs_maint.grammar.params import JobIds, no_job_id, short
+from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import unescape
@@ -96,6 +96,7 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
             f"options come after the word; did you mean '{short(suggestion)}'?",
             suggestion=suggestion,
         )
+    refuse_named(rest[0], "a command")
     close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
     full = " ".join([*path, rest[0]])
     if not close:

@@ -21,6 +21,7 @@ from jobs_maint.grammar.params import (
     coverage_options,
     flat_ids,
     one_id,
+    refuse_named,
     short,
 )
 from jobs_maint.grammar.word import ShellOption
@@ -102,6 +103,8 @@ def _build_set(
             ids = JobIds()
             if words and words[0][:1].isalpha():
                 meant = words[1:] if words[0].lower() == "all" else words[:1]
+                for word in meant[:1]:
+                    refuse_named(word, "a job id", again=f"{verb} --all --group")
                 line = " ".join([verb, "--all", *map(quote_word, meant)])
                 raise InvalidRequest(
                     f"{short(words[0])!r} is not a job id; did you mean '{short(line)}'?",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from jobs_maint.actions import QueueScope, escape_glob, plain_name, quote_word
+from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, quote_word
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.sql import load_queries
@@ -17,13 +17,19 @@ _QUOTES = ("'", '"')
 
 
 async def require_queue(
-    conn: Conn, queue: str, scope: QueueScope, *, as_glob: bool = False
+    conn: Conn,
+    queue: str,
+    scope: QueueScope,
+    *,
+    as_glob: bool = False,
+    by_group: Callable[[str], str] | None = None,
 ) -> None:
     """Raise when the actor's grants do not reach the queue, or no job of it is known.
 
     A queue whose jobs are all gone is known by the failures that are recorded or remembered.
 
-    `as_glob`: names are suggested as the command reads them, where it takes globs.
+    `as_glob`: names are suggested as the command reads them, where it takes globs. `by_group`: the
+    request for a group of errors instead, where it takes one.
     """
     if not scope.covers(queue):
         raise _refuse([queue], scope)
@@ -43,6 +49,13 @@ async def require_queue(
         raise InvalidRequest(
             f"There is no queue {_short(queue)!r}; did you mean "
             f"{meant if meant.startswith(_QUOTES) else repr(meant)}?"
+        )
+    if (named := find_named(queue)) is not None:
+        line = by_group(named.group) if by_group is not None and named.group else named.line
+        raise InvalidRequest(
+            f"There is no queue {_short(queue)!r}: that is the name of {named.what}; did you mean "
+            f"'{line}'?",
+            suggestion=line,
         )
     if visible:
         typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]

@@ -21,7 +21,15 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
     async with call.pool.connection() as conn, transaction(conn):
         queue = plain_name(wanted.queue) if wanted.queue is not None else None
         if queue is not None:
-            await require_queue(conn, queue, call.scope, as_glob=True)
+            await require_queue(
+                conn,
+                queue,
+                call.scope,
+                as_glob=True,
+                by_group=lambda name: replace(
+                    asked, filter=replace(wanted, queue=None, group=name)
+                ).words(),
+            )
         named = [wanted.queue] if wanted.queue is not None else None
         limited = limit_reach(call.scope, named, wanted.queues)
         group = None
