@@ -197,3 +197,27 @@ def test_foreign_text_is_harmless():
     ):  # fmt: skip
         text = render_text(result)
         assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.parametrize("number", [999, 1000])
+def test_at_the_largest_limit_it_is_said_how_to_narrow_a_list(number):
+    group = replace(ERRORS.groups[0], count=1)
+    job = FailedJob(1, "q", "t", 1, NOW, True, "error", "E", "boom")
+    lists = {
+        "2 more groups, 2 failures, not shown; {}a queue, --tasks or --since": replace(
+            ERRORS, groups=(group,) * number, groups_not_shown=2, failures_not_shown=2
+        ),
+        "2 more not shown; {}a queue, --task or --since": FailedJobsReport(
+            NOW, (job,) * number, number + 2, number
+        ),
+        "2 more not shown; {}--since or --actor": replace(
+            AUDIT, entries=(ENTRY,) * number, total=number + 2
+        ),
+    }
+    for told, report in lists.items():
+        text = render_text(report, width=160)
+        if number < 1000:
+            assert f"{told.partition('{')[0]}--limit 1000\n" in text
+        else:
+            assert told.format("a list shows at most 1,000: narrow it with ") in text
+            assert "--limit" not in text

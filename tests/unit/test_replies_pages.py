@@ -149,6 +149,12 @@ def test_beyond_the_longest_list_it_is_said_how_to_narrow_it():
     )
 
 
+def test_beyond_the_longest_list_of_errors_it_is_said_how_to_narrow_it():
+    text = render_result(errors(1_000, total=2_000), "/jobs", by="U0ANA", page=1_000).text
+    assert "a list shows at most 1,000 groups: narrow it with /jobs errors --tasks NAME" in text
+    assert "at most" not in render_result(errors(500, total=2_000), "/jobs", by="U0ANA").text
+
+
 @pytest.mark.parametrize("page", [0, -3, 99])
 def test_a_page_that_is_not_there_any_more_is_the_nearest_one(page):
     items = [[paragraph([f"item {i}"])] for i in range(25)]

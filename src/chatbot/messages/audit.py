@@ -14,7 +14,7 @@ from chatbot.messages.people import list_actor
 from chatbot.messages.words import count, cut, larger_limit, say_span, sentence
 from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
-from jobs_maint.models import AuditEntry, AuditReport
+from jobs_maint.models import LARGEST_LIMIT, AuditEntry, AuditReport
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render import list_counts, tell_outcome
 from jobs_maint.verbs import find_verb
@@ -23,7 +23,6 @@ __all__ = ["MESSAGES", "render_audit"]
 
 LONG = 2.0
 """Requests that took at least this many seconds say how long."""
-MOST_ENTRIES = 1_000
 
 
 def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message:
@@ -50,8 +49,8 @@ def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message
     if undone is not None:
         undo = f"{command} retry --request {undone.audit_id}"
         notes.append([code(undo), f" undoes request {undone.audit_id}"])
-    if report.total > len(report.entries) >= MOST_ENTRIES:
-        notes.append([f"a list shows at most {MOST_ENTRIES:,}: narrow it with --since or --actor"])
+    if report.total > len(report.entries) >= LARGEST_LIMIT:
+        notes.append([f"a list shows at most {LARGEST_LIMIT:,}: narrow it with --since or --actor"])
     return pack_pages(
         [head],
         items,

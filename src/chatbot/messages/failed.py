@@ -31,14 +31,12 @@ from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
-from jobs_maint.models import FailedGroup, FailedJobsReport
+from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
 from jobs_maint.render import say_coverage, say_reach, say_state
 
 __all__ = ["MESSAGES", "render_failed"]
 
 PER_PAGE = 10
-MOST_GROUPS = 1_000
-"""The largest `--limit`."""
 LONGEST_WORDS = 1_500
 """Names longer than this do not fit into a button's value."""
 
@@ -72,10 +70,10 @@ def render_failed(
         larger = larger_limit(report.limit)
         return replace(asked, limit=larger).words() if larger > report.limit else None
 
-    if report.groups_not_shown and report.limit >= MOST_GROUPS:
+    if report.groups_not_shown and report.limit >= LARGEST_LIMIT:
         example = f"{command} failed --task NAME"
         notes.append(
-            [f"a list shows at most {MOST_GROUPS:,} groups: narrow it with ", code(example)]
+            [f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with ", code(example)]
         )
     return pack_pages(
         [paragraph(*lines)],

@@ -41,7 +41,7 @@ from chatbot.messages.words import (
     short_task,
 )
 from jobs_maint.actions import GetJob, ListErrors, escape_glob
-from jobs_maint.models import ErrorGroup, ErrorsReport
+from jobs_maint.models import LARGEST_LIMIT, ErrorGroup, ErrorsReport
 from jobs_maint.render import UNTIL_IN_FUTURE, say_state
 
 __all__ = ["MESSAGES", "render_errors", "render_group"]
@@ -77,6 +77,10 @@ def render_errors(
         tail += [divider(), paragraph([bold(f"Gone since {before}")], *lines[:PER_PAGE])]
         if len(lines) > PER_PAGE:
             tail.append(context([f"{len(lines) - PER_PAGE:,} more gone"]))
+    if report.groups_not_shown and len(report.groups) >= LARGEST_LIMIT:
+        example = f"{command} errors --tasks NAME"
+        about = f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with "
+        tail.append(context([about, code(example)]))
     tail.append(context(["as of ", when(report.as_of, report.as_of)]))
     asked = ListErrors(
         report.queue,
@@ -94,7 +98,7 @@ def render_errors(
     def more(needed: int) -> str | None:
         if len(report.groups) > needed:
             return replace(asked, limit=larger_limit(len(report.groups) - 1)).words()
-        if len(report.groups) >= 1_000:
+        if len(report.groups) >= LARGEST_LIMIT:
             return None
         return replace(asked, limit=larger_limit(len(report.groups))).words()
 

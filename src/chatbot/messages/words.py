@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from jobs_maint.durations import format_age
+from jobs_maint.models import LARGEST_LIMIT
 
 __all__ = [
     "STILL_BEATS",
@@ -147,7 +148,7 @@ def say_change(value: int, previous: int, period: str) -> str:
 
 def larger_limit(limit: int) -> int:
     """The next step of `--limit` that shows more than this one."""
-    return next((size for size in (20, 50, 100, 500) if size > limit), 1_000)
+    return next((size for size in (20, 50, 100, 500) if size > limit), LARGEST_LIMIT)
 
 
 def sentence(text: str) -> str:

@@ -12,6 +12,7 @@ import click
 from jobs_maint.actions import find_named, read_group_name
 from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.models import LARGEST_LIMIT
 
 __all__ = [
     "MARKS",
@@ -33,7 +34,6 @@ __all__ = [
 MARKS = "`*_~"
 """Bold, code and strike-through, as a chat marks a word."""
 LARGEST_ID = 2**63 - 1
-LARGEST_LIMIT = 1000
 MOST_IDS = 500
 
 if TYPE_CHECKING:

@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 from jobs_maint.durations import format_age
 
-__all__ = ["OwnJobs", "Report", "say_standby"]
+__all__ = ["LARGEST_LIMIT", "OwnJobs", "Report", "say_standby"]
+
+LARGEST_LIMIT = 1000
+"""Of the `--limit` of a list."""
 
 
 @dataclass(frozen=True, kw_only=True)

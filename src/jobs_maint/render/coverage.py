@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs_maint.models import OwnJobs
+from jobs_maint.models import LARGEST_LIMIT, OwnJobs
 from jobs_maint.quoting import quote_word
 from jobs_maint.render.safe import safe_line
 
@@ -16,6 +16,7 @@ __all__ = [
     "say_coverage",
     "say_own",
     "say_reach",
+    "say_rest",
 ]
 
 MOST = 3
@@ -91,3 +92,10 @@ def _short(task: str) -> str:
     """`team.tasks.deliver` → `deliver`; a pattern as it is."""
     has_wildcard = "*" in task or "?" in task
     return task if has_wildcard else task.rpartition(".")[2] or task
+
+
+def say_rest(shown: int, total: int, narrower: str) -> str:
+    """How to see what a list leaves out: `--limit 37`, or what narrows it at the largest one."""
+    if shown < LARGEST_LIMIT:
+        return f"--limit {min(total, LARGEST_LIMIT)}"
+    return f"a list shows at most {LARGEST_LIMIT:,}: narrow it with {narrower}"

@@ -13,6 +13,7 @@ from jobs_maint.render.coverage import (
     safe_reach,
     say_aside,
     say_coverage,
+    say_rest,
 )
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
@@ -53,10 +54,9 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     if report.groups_not_shown:
         groups = count_noun(report.groups_not_shown, "more group")
         failures = count_noun(report.failures_not_shown, "failure")
-        page.line(
-            f"{groups}, {failures}, not shown; "
-            f"--limit {min(len(report.groups) + report.groups_not_shown, 1000)}"
-        )
+        shown = len(report.groups)
+        rest = say_rest(shown, shown + report.groups_not_shown, "a queue, --tasks or --since")
+        page.line(f"{groups}, {failures}, not shown; {rest}")
     point_to_job(report.groups, page)
 
 

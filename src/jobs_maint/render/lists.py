@@ -16,7 +16,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render.audited import list_counts, tell_outcome
-from jobs_maint.render.coverage import safe_reach
+from jobs_maint.render.coverage import safe_reach, say_rest
 from jobs_maint.render.page import (
     Column,
     Page,
@@ -210,7 +210,8 @@ def render_audit(report: AuditReport, page: Page) -> None:
     page.line()
     not_shown = report.total - len(entries)
     if not_shown > 0:
-        page.line(f"{not_shown:,} more not shown; --limit {min(report.total, 1000)}")
+        rest = say_rest(len(entries), report.total, "--since or --actor")
+        page.line(f"{not_shown:,} more not shown; {rest}")
     page.line("To retry what a request changed: jobs-maint retry --request REQUEST")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
-from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage
+from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage, say_rest
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -135,7 +135,9 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
         page.line()
         if report.not_shown > 0:
             beyond = "More than " if report.at_least else ""
-            page.line(f"{beyond}{report.not_shown:,} more not shown; --limit {_next_limit(report)}")
+            total = max(report.total, report.limit)
+            rest = say_rest(report.limit, total, "a queue, --task or --since")
+            page.line(f"{beyond}{report.not_shown:,} more not shown; {rest}")
         page.line(f"Details: jobs-maint status {report.jobs[0].job_id}")
     if report.settled:
         more = "more " if report.total else ""
@@ -144,10 +146,6 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "matching job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")
-
-
-def _next_limit(report: FailedJobsReport) -> int:
-    return min(max(report.total, report.limit), 1000)
 
 
 def _failed_headline(report: FailedJobsReport) -> str:
