@@ -91,6 +91,40 @@ async def test_deleted_jobs_are_as_red_as_failed_ones(action, pool, make_job, co
     assert (await look(pool, action))[0].startswith("🔴 ")
 
 
+async def test_of_jobs_that_were_deleted_nobody_says_that_none_succeeded(pool, make_job, conn):
+    deleting = "1 worker deletes its jobs that succeed, which are not counted"
+    await make_job(status="failed", queue="email")
+    await make_job(status="cancelled", queue="quiet")
+    slack, shell = await look(pool, ShowDigest())
+    assert "No job succeeded." in slack
+    assert "\nNo jobs succeeded.\n" in shell
+    for text in await look(pool, ShowStats()):
+        assert "not counted" not in text
+    await add_worker(conn)
+    slack, shell = await look(pool, ShowDigest())
+    assert f"{deleting}." in slack
+    assert f"\n{deleting}.\n" in shell
+    assert "No job" not in slack + shell
+    for text in await look(pool, ShowStats()):
+        assert deleting in text
+    await make_job(status="succeeded", queue="email")
+    slack, shell = await look(pool, ShowDigest())
+    assert f"At least 1 job succeeded. {deleting}." in slack
+    assert f"\nAt least 1 job succeeded; {deleting}.\n" in shell
+    for text in await look(pool, ShowStats()):
+        assert "At least 1 job done in the last 24 hours." in text
+    assert build_data(await ask(pool, ShowStats()))["workers"]["deleting"] == 1
+
+
+async def test_where_workers_delete_jobs_nobody_says_that_none_ran(pool, conn):
+    for text in await look(pool, ShowDigest()):
+        assert "No job ran" in text
+    await add_worker(conn)
+    for text in await look(pool, ShowDigest()):
+        assert "No job ran" not in text
+        assert "deletes its jobs that succeed" in text
+
+
 @pytest.mark.parametrize("gone", [0, 8, 10], ids="{} of 10 deleted".format)
 async def test_however_many_rows_are_left_as_many_jobs_failed(gone, pool, make_job, conn):
     """As `errors` counts, and `failed` tells of those that are left and of the deleted."""

@@ -42,6 +42,9 @@ def test_a_row_of_stats_is_a_sentence_of_what_is_not_zero():
     quiet = replace(samples.stats(), queues=(QueueStats("a"), QueueStats("b", ready=1)))
     *_, waiting, nothing = render_stats(quiet, "/jobs").text.splitlines()
     assert (waiting, nothing) == ("b: 1 ready", "Nothing failed, waits or was done in 24 hours: a")
+    deleting = replace(quiet, workers=replace(quiet.workers, deleting=1))
+    nothing = render_stats(deleting, "/jobs").text.splitlines()[-1]
+    assert nothing == "Nothing failed or waits in 24 hours: a"
 
 
 def test_a_row_of_workers_is_a_sentence_too():

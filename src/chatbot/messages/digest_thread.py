@@ -98,5 +98,5 @@ def _render_rest(report: DigestReport, command: str) -> Message:
     if len(queues) > MOST_QUEUES:
         parts.append(context([f"the {MOST_QUEUES} worst of {len(queues)} queues"]))
     if queues:
-        parts.append(draw_queues(queues[:MOST_QUEUES], report.estimated))
+        parts.append(draw_queues(queues[:MOST_QUEUES], report.estimated, deleting=report.deletes))
     return pack(parts)

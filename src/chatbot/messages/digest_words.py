@@ -14,6 +14,7 @@ from jobs_maint.render import (
     say_aside,
     say_condition,
     say_coverage,
+    say_deleting,
     say_past,
     say_person,
     say_reach,
@@ -113,9 +114,13 @@ def _say_counts(report: DigestReport) -> str:
     parts = []
     if _late_beside(report) and (late := list_late(report.queues)):
         parts.append(f"{_say_late(late)}.")
+    deleting = say_deleting(report.workers)
     if report.succeeded:
-        parts.append(f"{count(report.succeeded, 'job')} succeeded.")
-    elif report.failed or report.retrying:
+        least = "At least " if deleting else ""
+        parts.append(f"{least}{count(report.succeeded, 'job')} succeeded.")
+    if deleting:
+        parts.append(f"{deleting}.")
+    elif not report.succeeded and (report.failed or report.retrying):
         parts.append("No job succeeded.")
     if report.retrying:
         were = "was" if report.retrying == 1 else "were"

@@ -24,7 +24,7 @@ from chatbot.messages.words import DOTS, count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
 from jobs_maint.durations import format_age, parse_window
 from jobs_maint.models import QueueStats, StatsReport, word_of_task
-from jobs_maint.render import build_verdict, count_in_trouble, sort_queues
+from jobs_maint.render import build_verdict, count_in_trouble, say_deleting, sort_queues
 
 __all__ = ["MESSAGES", "draw_queues", "render_stats"]
 
@@ -54,6 +54,8 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         notes.append([f"{what} not shown: your role does not reach them"])
     if any("ready" in fields for fields in report.estimated.values()):
         notes.append(["≈ is an estimate from part of the table, because many jobs are waiting"])
+    if deleting := say_deleting(report.workers):
+        notes.append([deleting])
     there = cut_rows(len(queues), page)
     shown = [queues[i] for i in there]
     words = ShowStats(report.queue).words()
@@ -63,15 +65,21 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
             _context(report, notes),
             *turn_page(there, len(queues), page + 1, "queues", lambda _needed: words),
             buttons(*clicks),
-            draw_queues(shown, report.estimated),
+            draw_queues(shown, report.estimated, deleting=report.workers.deleting > 0),
         ]
     )
 
 
-def draw_queues(queues: Sequence[QueueStats], estimated: Estimated) -> Part:
-    """Those in trouble first, and bold."""
+def draw_queues(
+    queues: Sequence[QueueStats], estimated: Estimated, *, deleting: bool = False
+) -> Part:
+    """Those in trouble first, and bold.
+
+    `deleting`: workers delete jobs that succeeded, so none known to be done may be many.
+    """
     rows = [_row(queue, estimated) for queue in queues]
-    return build_table(HEADER, rows, _sentences(queues, estimated), count_in_trouble(queues))
+    told = _sentences(queues, estimated, deleting=deleting)
+    return build_table(HEADER, rows, told, count_in_trouble(queues))
 
 
 def _verdict(report: StatsReport) -> list[Line]:
@@ -113,7 +121,7 @@ def _row(queue: QueueStats, estimated: Estimated) -> tuple[str, ...]:
     )
 
 
-def _sentences(queues: Sequence[QueueStats], estimated: Estimated) -> list[Line]:
+def _sentences(queues: Sequence[QueueStats], estimated: Estimated, *, deleting: bool) -> list[Line]:
     """`webhook: 37 failed in the last hour, oldest waits 14 min`: the row without its zeros."""
     lines: list[Line] = []
     quiet = []
@@ -136,7 +144,8 @@ def _sentences(queues: Sequence[QueueStats], estimated: Estimated) -> list[Line]
         else:
             quiet.append(name)
     if quiet:
-        lines.append([f"Nothing failed, waits or was done in 24 hours: {', '.join(quiet)}"])
+        done = " or waits" if deleting else ", waits or was done"
+        lines.append([f"Nothing failed{done} in 24 hours: {', '.join(quiet)}"])
     return lines
 
 

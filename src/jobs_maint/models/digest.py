@@ -90,9 +90,17 @@ class DigestReport(Report, Standing):
 
     @property
     def ran(self) -> bool:
-        """Whether any job ended in the window, failed and will run again, or runs still."""
+        """Whether any job ended in the window, failed and will run again, or runs still.
+
+        Where workers delete jobs nobody knows, so one may have.
+        """
         ended = self.failed or self.succeeded or self.retrying or self.put_back
-        return bool(ended or self.running)
+        return bool(ended or self.running or self.deletes)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether jobs that succeeded are missing in `succeeded`."""
+        return self.workers is not None and self.workers.deleting > 0
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until, self.until - self.since)

@@ -51,10 +51,14 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounts:
-    """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent."""
+    """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent.
+
+    `deleting`: live ones whose `delete_jobs` deletes each job that succeeds, or each that ends.
+    """
 
     live: int
     silent: int
+    deleting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,14 @@ from jobs_maint.render.conditions import (
     say_unwatched,
     say_within,
 )
-from jobs_maint.render.coverage import UNTIL_IN_FUTURE, say_aside, say_coverage, say_own, say_reach
+from jobs_maint.render.coverage import (
+    UNTIL_IN_FUTURE,
+    say_aside,
+    say_coverage,
+    say_deleting,
+    say_own,
+    say_reach,
+)
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import Level, is_news, judge_failures
 from jobs_maint.render.remembered import say_person, say_state
@@ -62,6 +69,7 @@ __all__ = [
     "say_aside",
     "say_condition",
     "say_coverage",
+    "say_deleting",
     "say_expiring",
     "say_incident",
     "say_own",

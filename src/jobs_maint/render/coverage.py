@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs_maint.models import LARGEST_LIMIT, OwnJobs
+from jobs_maint.models import LARGEST_LIMIT, OwnJobs, WorkerCounts
 from jobs_maint.quoting import quote_word
 from jobs_maint.render.safe import safe_line
 
@@ -14,6 +14,7 @@ __all__ = [
     "safe_reach",
     "say_aside",
     "say_coverage",
+    "say_deleting",
     "say_own",
     "say_reach",
     "say_rest",
@@ -99,3 +100,15 @@ def say_rest(shown: int, total: int, narrower: str) -> str:
     if shown < LARGEST_LIMIT:
         return f"--limit {min(total, LARGEST_LIMIT)}"
     return f"a list shows at most {LARGEST_LIMIT:,}: narrow it with {narrower}"
+
+
+def say_deleting(workers: WorkerCounts | None) -> str:
+    """`2 workers delete their jobs that succeed, which are not counted`; empty where none does."""
+    if workers is None or not workers.deleting:
+        return ""
+    who = (
+        "1 worker deletes its"
+        if workers.deleting == 1
+        else f"{workers.deleting:,} workers delete their"
+    )
+    return f"{who} jobs that succeed, which are not counted"

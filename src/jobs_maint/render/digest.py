@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import DigestReport
 from jobs_maint.render.conditions import say_incident
-from jobs_maint.render.coverage import safe_own, safe_reach, say_aside
+from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
 from jobs_maint.render.failures import groups_table, point_to_job
 from jobs_maint.render.levels import is_news, judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock
@@ -65,8 +65,11 @@ def _then(report: DigestReport) -> str:
 
 
 def _ends(report: DigestReport) -> str:
-    done = f"{_capital(count_noun(report.succeeded, 'job'))} succeeded"
-    parts = [done if report.ran else "No job ran"]
+    done = count_noun(report.succeeded, "job")
+    if deleting := say_deleting(report.workers):
+        parts = [*([f"At least {done} succeeded"] if report.succeeded else []), deleting]
+    else:
+        parts = [f"{_capital(done)} succeeded" if report.ran else "No job ran"]
     if not report.failed and report.workers is not None:
         live = report.workers.live
         is_live = "worker is" if live == 1 else "workers are"

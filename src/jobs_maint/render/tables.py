@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs_maint.durations import format_age
-from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport
-from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage, say_rest
+from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage, say_deleting, say_rest
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -33,7 +33,7 @@ def render_stats(report: StatsReport, page: Page) -> None:
         page.line()
         if dropped:
             page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
-        for line in _other_failures(queues):
+        for line in _beside_the_table(queues, report.workers):
             page.line(line)
     if report.estimated:
         page.line(ESTIMATES)
@@ -86,7 +86,7 @@ def _stats_tables(
     return dropped + page.table([name, *ended])
 
 
-def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
+def _beside_the_table(queues: tuple[QueueStats, ...], workers: WorkerCounts) -> list[str]:
     lines = []
     if retrying := sum(queue.retrying_last_hour for queue in queues):
         attempts = count_noun(retrying, "failed attempt")
@@ -94,6 +94,8 @@ def _other_failures(queues: tuple[QueueStats, ...]) -> list[str]:
     if lost := sum(queue.lost_last_day for queue in queues):
         jobs, whose = count_noun(lost, "job"), "its" if lost == 1 else "their"
         lines.append(f"Rescued: {jobs} put back in the last 24 hours after {whose} worker died.")
+    if deleting := say_deleting(workers):
+        lines.append(f"{deleting}.")
     return lines
 
 

@@ -193,7 +193,8 @@ def _second_line(
         parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:
-        parts.append(f"{count_noun(done, 'job')} done in the last 24 hours.")
+        least = "At least " if report.workers.deleting else ""
+        parts.append(f"{least}{count_noun(done, 'job')} done in the last 24 hours.")
     if bad_maintenance:
         names = ", ".join(task.rsplit(":", 1)[-1] for task in bad_maintenance)
         parts.append(f"The last run of {names} failed.")

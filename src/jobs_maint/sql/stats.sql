@@ -248,7 +248,9 @@ WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_
 GROUP BY 1;
 
 -- name: count_workers
-SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent
+SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent,
+       (SELECT count(*) FROM jobs_maint_workers m WHERE m.delete_jobs <> 'never'
+        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS deleting
 FROM {{workers}} WHERE {{still_told}};
 
 -- name: list_maintenance (queue)

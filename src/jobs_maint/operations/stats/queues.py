@@ -80,7 +80,7 @@ async def get_stats(
         as_of=as_of,
         unserved_queues=unserved,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
-        workers=WorkerCounts(workers["live"], workers["silent"]),
+        workers=WorkerCounts(**workers),
         maintenance=runs,
         maintenance_deferred=deferred,
         hidden_queues=len(found) - len(visible),
