@@ -18,6 +18,7 @@ from jobs_maint import cli, upstream
 from jobs_maint.actions import (
     Actor,
     Grant,
+    ListStuck,
     ListWorkers,
     PurgeFinished,
     RescueStalled,
@@ -603,6 +604,23 @@ async def test_a_worker_that_holds_a_job_and_is_silent_is_a_warning(pool, make_j
     finding = (await look(pool))["workers"]
     assert finding.level == "warning"
     assert f"Worker {dead} (web-1 pid 7) has been silent for 3 min" in finding.sentence
+
+
+async def test_where_it_says_the_jobs_of_a_silent_worker_are_they_are(pool, conn, make_job, worker):
+    """Also once Procrastinate has forgotten the worker: then no job has it any more."""
+    await worker()
+    dead = await worker(beat_ago=minutes(3), heartbeat_ago=minutes(3))
+    job = await make_job(status="doing", worker_id=dead)
+    await conn.execute(
+        "UPDATE jobs_maint_workers SET job_ids = %s WHERE worker_id = %s", ([job], dead)
+    )
+    for forgotten in (False, True):
+        if forgotten:
+            await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", (dead,))
+        finding = (await look(pool))["workers"]
+        assert "`jobs-maint stuck` shows its jobs" in finding.fix
+        there = await perform(pool, ANA, ListStuck())
+        assert [one.job_id for one in (*there.stuck, *there.silent)] == [job]
 
 
 async def test_a_worker_that_was_restarted_after_a_kill_leaves_no_warning(pool, conn, worker):

@@ -65,8 +65,8 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
             "workers",
             f"{live - len(hushed)} of {count(live + len(gone), 'worker')} live. "
             f"{_tell_quiet(quiet)}",
-            "If it is dead, the rescue puts its jobs back; `jobs-maint workers` shows them. Start "
-            "another worker if nothing restarts it.",
+            "If it is dead, `jobs-maint stuck` shows its jobs and when the rescue acts on them. "
+            "Start another worker if nothing restarts it.",
         )
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
