@@ -550,6 +550,8 @@ def test_huge_arguments_are_cut_and_it_is_said():
 def test_a_running_job_names_its_worker_or_the_lack_of_one():
     running = details(status="doing", failures=(), worker="host1 pid 7")
     assert render_text(running).startswith("Job 4711 is running, on host1 pid 7.")
+    assert "\nAttempt        4\n" in render_text(running)
+    assert "\nAttempts       3\n" in render_text(replace(running, status="failed"))
     assert "no live worker reports this job" in render_text(
         details(status="doing", failures=(), unreported=True)
     )

@@ -1,5 +1,6 @@
 """Details, acts, refusals, errors, help and digests: what each says first."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,24 @@ def details(status, **fields):
         "failures": (),
     }  # fmt: skip
     return JobDetails(NOW, 7, status, "email", "app.send", 1, **{**values, **fields})
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "says"),
+    [
+        ("todo", 0, "not tried yet"),
+        ("todo", 2, "2 attempts"),
+        ("doing", 0, "first attempt"),
+        ("doing", 2, "attempt 3"),
+        ("cancelled", 0, "never tried"),
+        ("succeeded", 1, "1 attempt"),
+    ],
+)
+def test_details_say_how_often_a_job_was_tried_and_of_a_running_one_which_attempt(
+    status, attempts, says
+):
+    message = render_details(replace(details(status), attempts=attempts))
+    assert f"send in email, {says}." in message.text
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     lines: list[Line]
     state = f"Job {job.job_id} {describe_state(job.status)}"
     where = f"{short_task(job.task)} in {name_queue(job.queue)}"
-    tried = count(job.attempts, "attempt") if job.attempts else "not tried yet"
+    tried = _say_tried(job)
     if last is None or not _is_headline(job, last):
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
         if job.unreported:
@@ -153,6 +153,15 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     close = _is_close(job)
     told = spell_times(sentence(cut(who, 200)), job.as_of, seconds=close)
     return [*lines, told] if who else lines
+
+
+def _say_tried(job: JobDetails) -> str:
+    """Of a running job the attempt that runs; it counts as one when it has ended."""
+    if job.status == "doing":
+        return f"attempt {job.attempts + 1}" if job.attempts else "first attempt"
+    if job.attempts:
+        return count(job.attempts, "attempt")
+    return "not tried yet" if job.status == "todo" else "never tried"
 
 
 def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:

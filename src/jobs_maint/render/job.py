@@ -92,7 +92,10 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
     fields = [
         ("Queue", safe_word(job.queue)),
         ("Task", safe_word(job.task)),
-        ("Attempts", str(job.attempts)),
+        # An attempt counts when it has ended: the one that runs is the next.
+        ("Attempt", str(job.attempts + 1))
+        if job.status == "doing"
+        else ("Attempts", str(job.attempts)),
         ("Priority", str(job.priority)),
     ]
     if job.lock is not None:

@@ -88,7 +88,7 @@ def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> Non
         Column("Queue", [safe_word(job.queue) for job in jobs], 2, may_shrink=True),
         Column("Task", [safe_word(short_task(job.task)) for job in jobs], may_shrink=True),
         Column("Running", [_age(job.running_seconds) for job in jobs], right=True),
-        Column("Attempts", [str(job.attempts) for job in jobs], 4, right=True),
+        Column("Attempt", [str(job.attempts + 1) for job in jobs], 4, right=True),
         Column("Worker", [safe_word(job.worker) if job.worker else "–" for job in jobs], 3,
                may_shrink=True),
     ]  # fmt: skip
