@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import psycopg
@@ -13,6 +14,7 @@ from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.operations.schema import dropping
 from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 from jobs_maint.upstream import PURGE, RESCUE, schema_sql
 
@@ -86,7 +88,17 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
         " VALUES (7, 'web-3', 4242, 10, '1', 'never', '{}')"
     )
     before = await fetch(database_url, CATALOGUE)
-    assert (await ask(pool, PreviewDropSchema())).in_use_by == ("a worker (process 4242 on web-3)",)
+    await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - interval '20.5 seconds'")
+    preview = await ask(pool, PreviewDropSchema())
+    assert re.fullmatch(
+        r"a worker \(process 4242 on web-3, last beat 2\d s ago\)", *preview.in_use_by
+    )
+    for told in (
+        "Nothing can be removed yet: our tables are still used by a worker (process 4242",
+        "A killed worker counts until it has missed three beats. Then try again.",
+    ):
+        assert told in render_text(preview, width=500)
+    assert "Stop the bot" not in render_text(preview, width=500)
     with pytest.raises(AlreadyRunning, match=r"process 4242 on web-3.*jobs_maint\.register"):
         await ask(pool, DropSchema())
     assert await fetch(database_url, CATALOGUE) == before
@@ -95,7 +107,12 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
 
 
 async def test_while_a_bot_is_connected_nothing_is_removed(pool, database_url):
-    async with open_pool(database_url, application="jobs-chatbot"):
+    async with (
+        open_pool(database_url, application="jobs-chatbot"),
+        open_pool(database_url, application="jobs-chatbot ready"),
+    ):
+        (bot,) = (await ask(pool, PreviewDropSchema())).in_use_by
+        assert re.fullmatch(r"jobs-chatbot \(process \d+ of the database\)", bot)
         with pytest.raises(AlreadyRunning, match=r"jobs-chatbot \(process \d+ of .*Stop the bot\."):
             await ask(pool, DropSchema())
 

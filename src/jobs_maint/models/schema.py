@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["OurTable", "SchemaDropReport", "SchemaReport"]
+__all__ = ["A_WORKER", "OurTable", "SchemaDropReport", "SchemaReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class SchemaReport(Report):
     pending: tuple[str, ...]
     sql: str | None = None
     problems: tuple[str, ...] = ()
+
+
+A_WORKER = "a worker"
+"""Who uses our tables is a worker or a bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,19 @@ class SchemaDropReport(Report):
     @property
     def empty(self) -> bool:
         return not (self.tables or self.indexes or self.jobs or self.periodic)
+
+    def say_users(self) -> str:
+        """Who uses our tables, and what to do about it."""
+        parts = [f"our tables are still used by {', '.join(self.in_use_by)}."]
+        workers = [user for user in self.in_use_by if user.startswith(A_WORKER)]
+        if workers:
+            parts.append(
+                "Take `jobs_maint.register(app)` out of the app and restart its workers. A killed "
+                "worker counts until it has missed three beats."
+            )
+        if len(workers) < len(self.in_use_by):
+            parts.append(
+                "Stop the bot. If it has ended, a proxy such as PgBouncer keeps its session: end "
+                "that with SELECT pg_terminate_backend(PROCESS)."
+            )
+        return " ".join([*parts, "Then try again."])

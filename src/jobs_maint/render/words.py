@@ -53,11 +53,7 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         "tables and the team's jobs stay as they are."
     )
     if report.in_use_by:
-        users = ", ".join(map(safe_line, report.in_use_by))
-        page.line(f"Nothing can be removed yet: it is used by {users}.", "bold yellow")
-        page.line(
-            "Take jobs_maint.register(app) out of the app, restart its workers and stop the bot."
-        )
+        page.line(f"Nothing can be removed yet: {safe_line(report.say_users())}", "bold yellow")
     if report.dependents:
         page.line(
             "Nothing can be removed yet. These depend on our tables; drop them first:",

@@ -66,14 +66,14 @@ SELECT (SELECT count(*) FROM procrastinate_jobs
 
 -- name: list_beating
 -- Workers whose recorder beats: they would go on writing into tables that are gone.
-SELECT host, pid FROM jobs_maint_workers
+SELECT host, pid, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM jobs_maint_workers
 WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
 ORDER BY host, pid LIMIT 10;
 
 -- name: list_sessions (names)
 -- Bots that are connected to this database. A worker is known by its beats: behind a proxy such as
 -- PgBouncer a session keeps the name of whoever used it last.
-SELECT application_name AS name, min(pid) AS pid FROM pg_stat_activity
+SELECT split_part(application_name, ' ', 1) AS name, min(pid) AS pid FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = ANY (%(names)s::text[])
   AND pid <> pg_backend_pid()
 GROUP BY 1 ORDER BY 1;

@@ -9,8 +9,9 @@ import psycopg
 from psycopg import errors as pg
 
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.durations import format_age
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
-from jobs_maint.models import OurTable, SchemaDropReport
+from jobs_maint.models import A_WORKER, OurTable, SchemaDropReport
 from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
@@ -22,7 +23,7 @@ from jobs_maint.upstream import OUR_TASKS
 __all__ = ["drop_schema", "preview_drop"]
 
 PROGRAMS = ["jobs-chatbot", "jobs-chatbot ready"]
-WORKER = "a worker"
+"""How the two pools of a bot are called in the database."""
 BATCH = 1000
 PATIENCE = timedelta(seconds=30)
 """How long the drop of an index waits for somebody's transaction."""
@@ -51,7 +52,7 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
                 for schema in sorted(schemas):
                     await require_rights(conn, schema, "schema drop")
         if found.in_use_by:
-            raise AlreadyRunning(_tell_users(found.in_use_by))
+            raise AlreadyRunning(f"Nothing was removed: {found.say_users()}")
         if found.dependents:
             raise ChangeRefused(_refuse(found.dependents))
         if found.empty:
@@ -98,7 +99,11 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
     users: list[str] = []
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
-        users += [f"{WORKER} (process {row['pid']} on {row['host']})" for row in beating]
+        users += [
+            f"{A_WORKER} (process {row['pid']} on {row['host']}, last beat "
+            f"{format_age(row['seconds'])} ago)"
+            for row in beating
+        ]
     bots = await fetch_all(conn, queries["list_sessions"], {"names": PROGRAMS})
     users += [f"{row['name']} (process {row['pid']} of the database)" for row in bots]
     params = {"homes": homes, "names": TABLES}
@@ -165,21 +170,6 @@ async def _drop_tables(conn: Conn, tables: tuple[OurTable, ...]) -> None:
             f"Our tables were not dropped: {_explain(exc)}. Drop what depends on them first, then "
             "run `jobs-maint schema drop` again; our indexes and jobs are gone already."
         ) from exc
-
-
-def _tell_users(users: tuple[str, ...]) -> str:
-    parts = [f"Nothing was removed: our tables are still used by {', '.join(users)}."]
-    if any(user.startswith(WORKER) for user in users):
-        parts.append(
-            "Take `jobs_maint.register(app)` out of the app and restart its workers. A killed "
-            "worker counts until it has missed three beats."
-        )
-    if any(user.startswith(tuple(PROGRAMS)) for user in users):
-        parts.append(
-            "Stop the bot. If it has ended, a proxy such as PgBouncer keeps its session: end that "
-            "with SELECT pg_terminate_backend(PROCESS)."
-        )
-    return " ".join([*parts, "Then try again."])
 
 
 def _refuse(dependents: tuple[str, ...]) -> str:
