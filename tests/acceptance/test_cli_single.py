@@ -26,7 +26,7 @@ async def test_a_running_job_is_asked_to_abort_and_once_is_enough(jobs_maint, ma
     assert asked == f"Job {job} (email, send) runs; its worker was asked to abort it."
     assert " ".join(nobody) == (
         f"No live worker reports job {job}, so nobody stops it: the rescue marks it as aborted"
-        " when it is due; `stuck` says when."
+        " when it is due; stuck says when."
     )
     again = jobs_maint("cancel", job)
     assert (again.returncode, again.stdout) == (4, "")

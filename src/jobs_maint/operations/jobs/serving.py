@@ -40,7 +40,7 @@ async def find_unheard(conn: Conn, job_ids: Collection[int]) -> tuple[str, ...]:
     what = "it" if jobs == 1 else "them"
     said = (
         f"No live worker reports {which}, so nobody stops {what}: the rescue marks {what} as "
-        "aborted when it is due; `stuck` says when."
+        "aborted when it is due; stuck says when."
     )
     return (said,)
 
