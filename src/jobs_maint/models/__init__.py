@@ -20,3 +20,4 @@ from jobs_maint.models.sets import *
 from jobs_maint.models.settled import *
 from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *
+from jobs_maint.models.watched import *

@@ -1,4 +1,4 @@
-"""What is wrong with the queue now and lately, as the watch of the bots found it."""
+"""What is or was wrong with the queue: a condition, its story, and the incident they make."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
-
-from jobs_maint.models.base import Report
+from typing import Any, Literal
 
 __all__ = [
     "MOST_MISSED",
     "Condition",
     "HistoryEntry",
     "Incident",
-    "IncidentChange",
     "IncidentKind",
-    "IncidentReport",
-    "IncidentsReport",
-    "Told",
-    "WatchReport",
     "Why",
 ]
 
@@ -229,77 +222,3 @@ class Incident:
         own = [one for one in self.history if (one.kind, one.subject) == self.key]
         told = [one for one in own if one.what in {*_BEGINS, "over"}]
         return told[-1].at if told and told[-1].what == "over" else self.resolved_at
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentsReport(Report):
-    """`watched_at`: the last pass of a bot; None where no bot has ever watched."""
-
-    kind: ClassVar[str] = "incidents"
-
-    as_of: datetime
-    open: tuple[Incident, ...]
-    recent: tuple[Incident, ...]
-    """Resolved within `since_seconds`, the latest first."""
-    since_seconds: float
-    watched_at: datetime | None
-    paused: bool = False
-    """Whether a planned pause was on then, in which nothing becomes an incident."""
-    unwatched: tuple[IncidentKind, ...] = ()
-    """Kinds that are switched off, so that none of them is an incident."""
-    limited_to_queues: tuple[str, ...] | None = None
-    hidden_incidents: int = 0
-    """Left out because they concern queues that the actor's grants do not reach."""
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentReport(Report):
-    """One incident: `shown`, or after somebody took or muted it."""
-
-    kind: ClassVar[str] = "incident"
-
-    as_of: datetime
-    incident: Incident
-    done: Literal["shown", "taken", "dropped", "muted", "unmuted"]
-    before: str | None = None
-    """Who was on it before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What stands in a channel of an incident.
-
-    `key` without `ts`: a post was begun, and nobody knows whether it arrived. `posts`: how often
-    one was begun. `revision` and `entries`: up to where the message and its thread tell it.
-    """
-
-    channel: str
-    key: str
-    ts: str | None
-    posts: int
-    revision: int
-    entries: int
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentChange:
-    """What a channel does not say yet. `revision` grows with what is worth an edit."""
-
-    incident: Incident
-    revision: int
-    due: Literal["post", "edit", "resolve"]
-    told: Told | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WatchReport:
-    """`complete`: whether every condition could be looked at."""
-
-    as_of: datetime
-    changes: tuple[IncidentChange, ...]
-    open: tuple[Incident, ...]
-    complete: bool = True
-    opened: tuple[Incident, ...] = ()
-    """In this pass; so are `resolved`."""
-    resolved: tuple[Incident, ...] = ()
