@@ -69,10 +69,31 @@ async def test_failures_are_red_while_one_is_failed_and_green_once_all_have_succ
     assert whole in first
     assert whole in text
 
+    if word == "digest":
+        report = await perform(pool, ANA, ASKED[word], settings=MaintSettings())
+        assert [(group.failed_now, group.retriable) for group in report.groups] == [(0, 0)]
     first, _ = await become("cancelled", jobs[:1])
     assert first.startswith("🟡 12 ")
     first, _ = await become("failed", jobs[:1])
     assert first.startswith("🔴 12 ")
+
+
+async def test_jobs_that_failed_again_are_counted_once_as_jobs(pool, conn, make_job):
+    jobs = [
+        await make_job(status="failed", queue="web", task="app.send", finished_ago=minutes(9))
+        for _ in range(4)
+    ]
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'failed', now()"
+        " - interval '2 min' FROM unnest(%s::bigint[]) AS id",
+        (jobs[:2],),
+    )
+    first, text = await tell(pool, ASKED["stats"])
+    assert "4 jobs failed 6 times in the last hour" in first
+    assert "4 jobs failed 6 times in the last hour" in text
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    first, _ = await tell(pool, ASKED["stats"])
+    assert "4 jobs failed 6 times in the last hour, all have succeeded since" in first
 
 
 async def test_a_digest_tells_what_became_of_its_own_jobs_alone(conn, make_job):

@@ -108,7 +108,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
     level = judge_failures(failed, done, report, news=report.new_errors > 0)
-    if level == "green" and (behind or bad_maintenance):
+    if level == "green" and (behind or bad_maintenance or report.limited_to_queues is not None):
         level = "yellow"
     if level == "green":
         level = _worker_level(report)
@@ -131,7 +131,7 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     if not report.queues:
         where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
         return f"No job is {where}{', apart from those of our own tasks' * bool(report.own_jobs)}."
-    failures = f"{count_noun(failed, 'job')} failed in the last hour{_settled(report, failed)}"
+    failures = f"{_say_failed(report, failed)} in the last hour{_settled(report, failed)}"
     if waits:
         start = f"No worker is live and {waits}"
     elif len(behind) == 1:
@@ -148,11 +148,20 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
 
 
+def _say_failed(report: StatsReport, failed: int) -> str:
+    """`37 jobs failed`; `4 jobs failed 6 times`, where some were retried and failed again."""
+    jobs = failed
+    if report.failed_now is not None and not report.deleted_since:
+        jobs = min(failed, report.failed_now + report.settled) or failed
+    times = f" {failed:,} times" if jobs < failed else ""
+    return f"{count_noun(jobs, 'job')} failed{times}"
+
+
 def _settled(report: StatsReport, failed: int) -> str:
     all_deleted = report.failed_now is None and report.deleted_since >= failed
     if not failed or not (report.none_failed or all_deleted):
         return ""
-    return f", {report.say_whole(several=failed > 1)}"
+    return f", {report.say_whole(several=(report.settled or failed) > 1)}"
 
 
 def _wait(ready: int) -> str:

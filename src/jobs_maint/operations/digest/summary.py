@@ -99,6 +99,8 @@ async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsRepor
     ends = await count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
     standing = await count_standing(conn, wanted, stats.as_of) if found.failed else {}
+    if standing.get("failed_now") == 0:  # so of no group there is anything to retry
+        shown = tuple(replace(group, failed_now=0) for group in shown)
     running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
