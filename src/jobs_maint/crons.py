@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from croniter import croniter
 
-__all__ = ["check_cron", "count_ticks", "find_last_tick", "find_next_tick"]
+__all__ = ["check_cron", "count_ticks", "find_last_tick", "find_next_tick", "is_hourly"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
 CHANGE = timedelta(hours=3)
@@ -56,6 +56,11 @@ def _parse(cron: str) -> croniter:
     return croniter(cron)
 
 
+def is_hourly(cron: str) -> bool:
+    """Whether it means every hour of its days: then also both of the hour that autumn repeats."""
+    return bool(_parse(cron).expanded[1] == ["*"])
+
+
 @functools.lru_cache(maxsize=1_000)
 def _known_spans(_cron: str, _timezone: str) -> list[tuple[datetime, datetime]]:
     """From one tick to the next, as found last: asked every few seconds, they change rarely."""
@@ -66,7 +71,7 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
     """The last time, at or before `at`, that the cron means by local time; in UTC.
 
     A time that the zone skips in spring is an hour later, one that autumn repeats is the first of
-    the two.
+    the two, or both where the cron means every hour.
     """
     known = _known_spans(cron, timezone)
     for tick, following in known:
@@ -87,6 +92,9 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
         wall = times.get_next(datetime)
         walls.append(wall)
     found = [one.replace(tzinfo=zone).astimezone(UTC) for one in walls]
+    if is_hourly(cron):  # a time that is skipped has its other meaning before it, which is no tick
+        again = [one.replace(tzinfo=zone, fold=1).astimezone(UTC) for one in walls]
+        found += map(max, found, again)
     tick = max(one for one in found if one <= at)
     following = min(one for one in found if one > at)
     known[:] = [(tick, following), *known[:3]]

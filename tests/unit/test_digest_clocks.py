@@ -27,12 +27,25 @@ def test_windows_follow_one_another_and_none_is_left_out(zone, change, by, cron)
     ticks = list_ticks(cron, zone, noon - timedelta(days=2), noon + timedelta(days=2))
     spans = [tick - before for before, tick in pairwise(ticks)]
     assert [get_period(cron, zone, tick) for tick in ticks[1:]] == spans
-    if cron == "0 * * * *":  # the hour that is skipped is no hour, the one that is repeated is one
-        assert set(spans) == {HOUR, HOUR + by} - {timedelta()}
+    if cron == "0 * * * *":  # an hour that is skipped is none, one that is repeated has its own
+        assert set(spans) == {HOUR, HOUR if abs(by) == HOUR else HOUR + by}
     else:
         days = {tick.astimezone(ZoneInfo(zone)).date() for tick in ticks}
         assert len(days) == 4
         assert len(ticks) == (8 if cron == "15,30 2 * * *" else 4)
+
+
+@pytest.mark.parametrize(("zone", "change", "by"), CHANGES)
+@pytest.mark.parametrize("cron", ["30 * * * *", "*/15 * * * *", "45 0-23 * * *", "@hourly"])
+def test_what_is_hourly_is_sent_whenever_the_clock_shows_its_minute(zone, change, by, cron):
+    """Also in the hour, or half hour, that autumn repeats; what spring skips is made up for."""
+    ticks = list_ticks(cron, zone, change - 4 * HOUR, change + 4 * HOUR)
+    minutes = {"30": {30}, "*/15": {0, 15, 30, 45}, "45": {45}}.get(cron.split()[0], {0})
+    quarters = [change + quarter * HOUR / 4 for quarter in range(-16, 17)]
+    shown = {one for one in quarters if one.astimezone(ZoneInfo(zone)).minute in minutes}
+    assert shown <= set(ticks)
+    made_up = set(ticks) - shown
+    assert all(change <= one < change - by for one in made_up)
 
 
 @pytest.mark.parametrize(("zone", "change", "by"), CHANGES)
