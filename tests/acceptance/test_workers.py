@@ -227,6 +227,37 @@ def test_a_worker_that_ends_as_it_should_leaves_no_row(queue):
     assert queue.one("SELECT count(*) FROM jobs_maint_workers") == 0
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_job_whose_end_could_not_be_stored_is_rescued_soon_though_its_worker_ended(queue, fails):
+    """Its rows go as it ends; what shows that it had a recorder is what its last beat named, or the
+    error that the recorder stored."""
+    queue.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'out of order'; END $$"
+    )
+    queue.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " WHEN (old.status = 'doing' AND new.status IN ('succeeded', 'failed')"
+        " AND old.queue_name IN ('slow', 'failing')) EXECUTE FUNCTION refuse()"
+    )
+    if fails:
+        job = queue.defer("fails", "failing", kind="mention")
+    else:
+        job = queue.hold("lasts", "slow", only_first=True)
+    worker = queue.worker("slow", "failing", settings=NO_CRON)
+    if not fails:
+        queue.wait_until_named(job)
+        queue.release(job)
+    wait_until(lambda: "out of order" in worker.output, what="the refusal")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert queue.status(job) == "doing"
+    assert queue.one("SELECT count(*) FROM procrastinate_workers") == 0
+    queue.execute("DROP TRIGGER refuse ON procrastinate_jobs")
+    queue.worker("maintenance", settings={"JOBS_MAINT_STALLED_AFTER_UNKNOWN": "1h"})
+    queue.wait_for_status(job, "todo")
+
+
 def test_hostile_error_texts_are_stored_harmless(queue):
     kinds = ["nul", "mention", "emoji", "surrogate", "huge"]
     jobs = [queue.defer("fails", "failing", kind=kind) for kind in kinds]

@@ -277,6 +277,43 @@ async def test_a_worker_that_never_beat_is_judged_by_its_heartbeat_and_after_an_
     assert outcomes(await fleet.tick()) == {job: "put_back"}
 
 
+async def store_error(conn, job, *, attempt=1, kind="error"):
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, kind, message,"
+        " fingerprint, will_retry) VALUES (%s, %s, 'default', 'app.task', %s, 'no', 'f1', false)",
+        (job, attempt, kind),
+    )
+
+
+async def test_the_stored_error_of_this_attempt_shows_that_its_worker_had_a_recorder(
+    fleet, make_job, conn
+):
+    """It crashed before it could store how the job ended, and its rows went with it."""
+    job = await make_job(status="doing")
+    await store_error(conn, job)
+    await fleet.notice()
+    assert outcomes(await fleet.tick()) == {job: "put_back"}
+    assert await make_job.status(job) == "todo"
+
+
+async def test_the_error_of_another_attempt_says_nothing_of_the_worker_that_has_the_job_now(
+    fleet, make_job, conn
+):
+    """One that was stored late, of a run before; one of before the start; one of the rescue."""
+    late, early, ours = [await make_job(status="doing") for _ in range(3)]
+    await store_error(conn, late, attempt=7)
+    await store_error(conn, early)
+    await conn.execute(
+        "UPDATE jobs_maint_failures SET failed_at = now() - interval '1 day' WHERE job_id = %s",
+        (early,),
+    )
+    await store_error(conn, ours, kind="worker_lost")
+    await fleet.notice()
+    assert outcomes(await fleet.tick()) == {}
+    await fleet.pass_time(minutes(60))
+    assert outcomes(await fleet.tick()) == dict.fromkeys((late, early, ours), "put_back")
+
+
 async def test_a_worker_whose_recorder_alone_broke_keeps_its_job(fleet, make_job, conn):
     worker = await fleet.start_worker()
     job = await make_job(status="doing", worker_id=worker)

@@ -34,5 +34,11 @@ ON CONFLICT (worker_id) DO UPDATE
 UPDATE jobs_maint_workers SET crons = %(crons)s WHERE worker_id = %(worker_id)s;
 
 -- name: say_goodbye (worker_id)
--- A worker that ended as it should.
-DELETE FROM jobs_maint_workers WHERE worker_id = %(worker_id)s;
+-- A worker that ended. One that leaves a running job behind, whose end it could not store, keeps its
+-- row: it shows who had the job, and that no beat is to come.
+DELETE FROM jobs_maint_workers m
+WHERE m.worker_id = %(worker_id)s
+  AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
+                  WHERE j.status = 'doing'
+                    AND (j.worker_id = m.worker_id
+                         OR (j.worker_id IS NULL AND j.id = ANY (m.job_ids))));

@@ -14,11 +14,14 @@ WHERE NOT EXISTS (
 );
 
 -- name: notice_suspects
--- Running jobs that nobody can be said to run. `had_recorder`: its worker beat once, or a beat since
--- this start names the job.
+-- Running jobs that nobody can be said to run. `had_recorder`: its worker beat once, a beat since
+-- this start names the job, or a recorder stored the error of this attempt.
 INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, worker_id, had_recorder)
 SELECT j.id, j.attempts, started.at, coalesce(j.worker_id, known.worker_id),
-       known.worker_id IS NOT NULL
+       known.worker_id IS NOT NULL OR EXISTS (
+           SELECT 1 FROM jobs_maint_failures f
+           WHERE f.job_id = j.id AND f.kind <> 'worker_lost' AND f.failed_at >= started.at
+             AND f.attempt = least(j.attempts, 2147483646) + 1)
 FROM {{running_jobs}}
 WHERE j.status = 'doing' AND {{unreported}}
 ON CONFLICT (job_id) DO UPDATE

@@ -109,9 +109,11 @@ def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
         reason = f"{_holds(row)} and is alive ({sign}), but does not report it; {otherwise}"
         return _item(row, "worker_alive", reason)
     if not row["had_recorder"]:
+        known = row["worker_id"] is not None
+        who = f"{_worker(row)} never beat" if known else "no beat ever named it"
         reason = (
-            f"{_worker(row)} never beat: it has no recorder, so it may be draining or blocked and "
-            f"still running the job; {otherwise}"
+            f"{who}: {'it' if known else 'its worker'} seems to have no recorder, so it may be "
+            f"draining or blocked and still running the job; {otherwise}"
         )
         return _item(row, "worker_unknown", reason)
     heard_in = row["heard_in"]
