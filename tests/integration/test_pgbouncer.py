@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import psycopg_pool
 import pytest
 from tests.conftest import Server
 from tests.support.debian import pgbouncer
+from tests.support.forkserver import SOURCES
 from tests.support.history import days, hours
+from tests.support.processes import Process, Processes
+from tests.support.runbook import ROOT, read_blocks
+from tests.support.waiting import wait_until
 
 from jobs_maint.actions import (
     Actor,
@@ -97,6 +103,74 @@ async def test_two_applies_at_once_behind_the_proxy_do_each_step_once(server, ba
             " UNION ALL SELECT name FROM jobs_maint_migrations WHERE number < 1"
         )
         assert left.fetchall() == []
+
+
+APP = """
+import os
+import procrastinate
+import jobs_maint
+
+{connector}
+jobs_maint.register(app)
+
+
+@app.task(name="sends", queue="mail")
+async def sends():
+    pass
+
+
+@app.task(name="breaks", queue="mail")
+async def breaks():
+    raise ValueError("broken")
+"""
+
+
+def test_a_worker_set_up_as_the_page_says_runs_its_jobs(server, database_url, tmp_path):
+    """With several sessions, of which each transaction has any."""
+    [block] = read_blocks(ROOT / "docs/how-to/pgbouncer.md")
+    (tmp_path / "shop.py").write_text(APP.format(connector=block.body), encoding="utf-8")
+    with (
+        pgbouncer(server, default_pool_size=4) as proxy,
+        psycopg.connect(database_url, autocommit=True) as conn,
+        working(behind(proxy, database_url), tmp_path) as worker,
+    ):
+        for _ in range(2):  # the second time by statements that it has sent often
+            conn.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+                " SELECT 'mail', CASE WHEN n % 5 = 0 THEN 'breaks' ELSE 'sends' END"
+                " FROM generate_series(1, 50) AS n"
+            )
+            wait_until(lambda: worker.popen.poll() is not None or count(conn, "todo", "doing") == 0)
+            assert worker.popen.poll() is None, worker.output
+        assert (count(conn, "succeeded"), count(conn, "failed")) == (80, 20)
+        recorded = conn.execute("SELECT count(*) FROM jobs_maint_failures").fetchone()
+        assert recorded == (20,)
+        worker.send(signal.SIGTERM)
+        assert worker.wait() == 0, worker.output
+        left = conn.execute("SELECT count(*) FROM jobs_maint_workers").fetchone()
+        assert left == (0,)
+
+
+@contextlib.contextmanager
+def working(url: str, folder: Path) -> Iterator[Process]:
+    processes = Processes(url)
+    try:
+        yield processes.start(
+            "-m", "procrastinate", "--app=shop.app", "worker", "--fetch-job-polling-interval=0.2",
+            PYTHONPATH=f"{SOURCES}:{folder}",
+        )  # fmt: skip
+    finally:
+        processes.kill_all()
+
+
+def count(conn: psycopg.Connection, *statuses: str) -> int:
+    found = conn.execute(
+        "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'mail'"
+        " AND status::text = ANY (%s)",
+        (list(statuses),),
+    ).fetchone()
+    assert found is not None
+    return found[0]
 
 
 def record_nothing(url: str) -> None:
