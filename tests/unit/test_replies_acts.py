@@ -249,6 +249,43 @@ def test_help_says_which_words_need_a_role_on_every_queue():
     assert "requires the role admin on every queue, which you do not have here" in about.text
 
 
+MAIL, OPS = Grant(Role.OPERATOR, ("mail*", "web"), ("C1",)), Grant(Role.ADMIN, None, ("C2", "C3"))
+LOOK = Grant(Role.VIEWER)
+
+
+@pytest.mark.parametrize(
+    ("grants", "lines"),
+    [
+        ([Grant(Role.OPERATOR)], ["You are operator."]),
+        ([Grant(Role.OPERATOR), LOOK, MAIL], ["You are operator."]),
+        ([Grant(Role.OPERATOR, ("mail*",))], ["You are operator of mail*."]),
+        (
+            [LOOK, Grant(Role.OPERATOR, ("mail*",)), Grant(Role.ADMIN, ("mail-in",))],
+            ["You are admin of mail-in, operator of mail*, and viewer of every queue."],
+        ),
+        ([MAIL], ["You are operator of mail*, web in this channel."]),
+        (
+            [LOOK, MAIL, OPS],
+            [
+                "You are operator of mail*, web in this channel, and viewer of every queue.",
+                "In <#C2>, <#C3> you are admin.",
+            ],
+        ),
+        ([OPS], ["You have no role here.", "In <#C2>, <#C3> you are admin."]),
+        ([], ["You have no role here.", "Nobody is granted anything by default."]),
+    ],
+)
+def test_help_says_on_which_queues_and_channels_one_has_a_role(grants, lines):
+    somebody = Actor("slack", "U1", "bo", "C1", tuple(grants))
+    message = render_help(build_help(somebody, "slack"), "/jobs", lambda *_: ((), ()))
+    said = message.text.splitlines()
+    assert said[: len(lines)] == lines
+    assert not said[len(lines)].startswith(("In ", "You "))
+    retry = render_help(build_help(somebody, "slack", "retry"), "/jobs", lambda *_: ((), ()))
+    narrow = " of " in lines[0] or " in " in lines[0]
+    assert (f"{lines[0]}" in retry.text) is narrow
+
+
 def digest(failed, before, hours=24.0, **fields):
     values = {
         "succeeded": 58_931, "retrying": 0, "put_back": 0, "groups_not_shown": 0,

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from chatbot.messages.help_roles import is_narrow, say_roles, tell_elsewhere
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
@@ -55,14 +56,17 @@ def render_help(
 def _headline(
     report: HelpReport, may: Mapping[str, HelpWord], problems: Sequence[str]
 ) -> list[Line]:
-    role = f"You are {report.role}." if report.role else "You have no role here."
+    held = say_roles(report.roles)
+    role = f"You are {held}." if held else "You have no role here."
     if problems:
-        known = f"You are {report.role} at least" if report.role else "Your role is not known now"
+        known = f"You are {held} at least" if held else "Your role is not known now"
         role = f"{known}: Slack does not answer."
+    elsewhere = tell_elsewhere(report.roles)
     words = [name for name in may if name != "help"]
     if not words:
-        return [[bold(role)], ["Nobody is granted anything by default."]]
-    return [[bold(role)], ["Type these, or press a button. Replace the words in capitals."]]
+        return [[bold(role)], *(elsewhere or [["Nobody is granted anything by default."]])]
+    how = "Type these, or press a button. Replace the words in capitals."
+    return [[bold(role)], *elsewhere, [how]]
 
 
 def _sections(may: Mapping[str, HelpWord]) -> list[tuple[str, list[str]]]:
@@ -126,6 +130,8 @@ def _render_word(report: HelpReport, command: str) -> Message:
     word = next((one for one in report.words if one.word == name), None)
     if word is not None and word.note:
         parts.append(context([word.note]))
+    if word is not None and word.role and word.allowed and is_narrow(report.roles):
+        parts.append(context([f"You are {say_roles(report.roles)}."]))
     if word is not None and not word.allowed:
         where = " on every queue" if word.every_queue else ""
         parts.append(context([f"requires the role {word.role}{where}, which you do not have here"]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from jobs_maint.actions import Actor
+from jobs_maint.actions import Actor, QueueScope, Role
 from jobs_maint.grammar.command import Surface
 from jobs_maint.grammar.parsing import unknown_word
 from jobs_maint.grammar.words import WORDS, build_grammar
-from jobs_maint.models import HelpReport, HelpWord
+from jobs_maint.models import HelpReport, HelpRole, HelpWord
 
 __all__ = ["build_help"]
 
@@ -32,7 +34,34 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
             lines += [f"{name}: {each.help}", *(f"{name} {one}" for one in own)]
         lines += [f"  {one}" for one in shared]
         text = "\n".join(lines)
-    return HelpReport(actor.role, tuple(words), about, text)
+    return HelpReport(actor.role, tuple(words), about, text, tuple(_list_roles(actor)))
+
+
+def _list_roles(actor: Actor) -> list[HelpRole]:
+    """Each without what a higher one covers."""
+    found: list[HelpRole] = []
+    covered = QueueScope(())
+    for role in reversed(Role):
+        scope = actor.scope(role)
+        if scope is None or _includes(covered, scope.globs):
+            continue
+        globs = scope.globs and tuple(one for one in scope.globs if not covered.includes(one))
+        anywhere = replace(actor, channel=None).scope(role)
+        only_here = (actor.channel,) if actor.channel and scope != anywhere else None
+        found.append(HelpRole(role, globs, only_here, here=True))
+        covered = scope
+    elsewhere: dict[tuple[Role, tuple[str, ...] | None], dict[str, None]] = {}
+    for grant in actor.grants:
+        here = actor.scope(grant.role)
+        if here is None or not _includes(here, grant.queues):
+            places = elsewhere.setdefault((grant.role, grant.queues), {})
+            places.update(dict.fromkeys(grant.channels or ()))
+    found += [HelpRole(*held, tuple(places), here=False) for held, places in elsewhere.items()]
+    return found
+
+
+def _includes(scope: QueueScope, globs: tuple[str, ...] | None) -> bool:
+    return all(map(scope.includes, ("*",) if globs is None else globs))
 
 
 def _describe(name: str, command: click.Command, actor: Actor) -> HelpWord:

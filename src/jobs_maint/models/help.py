@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["HelpReport", "HelpWord"]
+__all__ = ["HelpReport", "HelpRole", "HelpWord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,16 @@ class HelpWord:
 
 
 @dataclass(frozen=True, slots=True)
+class HelpRole:
+    """A role of this actor. `queues`: globs, None for every queue; `channels`: None for all."""
+
+    role: str
+    queues: tuple[str, ...] | None
+    channels: tuple[str, ...] | None
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HelpReport(Report):
     """What this actor may do. With `word`, `text` is the help of that one word."""
 
@@ -33,3 +43,5 @@ class HelpReport(Report):
     words: tuple[HelpWord, ...]
     word: str | None = None
     text: str | None = None
+    roles: tuple[HelpRole, ...] = ()
+    """Those held here, the highest first, then what only other channels give."""
