@@ -15,9 +15,10 @@ from tests.support.fleet import SOON, TICK, Fleet
 from tests.support.history import hours, minutes
 from tests.support.locks import wait_for_waiting
 
+from chatbot.messages import render_rescue
 from chatbot.messages.details import render_details
 from jobs_maint import register
-from jobs_maint.actions import GetJob, ListStuck, ListWorkers, RunDoctor
+from jobs_maint.actions import Actor, GetJob, ListStuck, ListWorkers, RescueStalled, RunDoctor
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
 from jobs_maint.operations.rescue.outlook import plan_passes
@@ -604,6 +605,33 @@ async def test_two_passes_at_once_put_a_job_back_once(fleet, make_job):
     reports = await asyncio.gather(*(fleet.tick() for _ in range(3)))
     assert [outcomes(r) for r in reports].count({job: "put_back"}) == 1
     assert (await make_job.events(job)).count("deferred_for_retry") == 1
+
+
+async def test_what_another_rescue_has_in_hand_is_told_as_such(fleet, make_job, database_url):
+    """It has locked the rows and not ended yet: they are due now, whatever the next tick is."""
+    held = await fleet.lose({}, {})
+    later = await make_job(status="doing")
+    await fleet.pass_time(minutes(1))  # the worker of that one never beat: it is due in an hour
+    asked = RescueStalled()
+    by_hand = Actor.shell("ana", "host")
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute(
+            "SELECT 1 FROM procrastinate_jobs WHERE id = ANY (%s) FOR UPDATE", (held,)
+        )
+        await fleet.observe()
+        report = await perform(fleet.pool, by_hand, asked, settings=MaintSettings(**SOON))
+    assert (report.items, report.held, report.suspects) == ((), tuple(held), 1)
+    assert report.acts_in_seconds is None or report.acts_in_seconds > 3_000
+    said = "Another session, such as another rescue, is changing 2 jobs that are due."
+    shell = render_text(report).splitlines()
+    assert shell[0] == "No job was rescued."
+    assert shell[1].startswith(said)
+    bot = render_rescue(report, "/jobs", by="U0ANA").text.splitlines()
+    assert bot[0] == "🟡 No job was rescued."
+    assert bot[1].startswith(f"{said} 1 job has no live worker")
+    assert await make_job.status(later) == "doing"
+    report = await perform(fleet.pool, by_hand, asked, settings=MaintSettings(**SOON))
+    assert (outcomes(report), report.held) == (dict.fromkeys(held, "put_back"), ())
 
 
 async def test_a_pass_with_nothing_to_do_leaves_no_audit_row(fleet, conn):

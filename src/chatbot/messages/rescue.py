@@ -23,7 +23,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_idle
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_held, say_idle
 
 __all__ = ["MESSAGES", "render_rescue"]
 
@@ -34,7 +34,9 @@ MOST_IDS = 10
 
 def render_rescue(report: RescueReport, command: str, *, by: str) -> Message:
     items = report.items
-    clicks = [Button("Show stuck jobs", ListStuck().words())] if report.suspects else []
+    clicks = (
+        [Button("Show stuck jobs", ListStuck().words())] if report.suspects or report.held else []
+    )
     if len(items) == 1:
         clicks.insert(0, Button("Details", GetJob(items[0].job_id).words()))
     head: list[Part] = [paragraph(*_headline(report, by))]
@@ -65,9 +67,13 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
         elif report.rescue_idle:
             due = "is not due yet" if left == 1 else "are not due yet"
             waits = f"{waits[:-1]}, but {due}. {say_idle(report.rescue_idle)}"
+    if report.held:
+        waits = f"{say_held(len(report.held))} {waits}".rstrip()
     if not items:
         return [
-            ["🟢 ", bold("No job needed a rescue.")],
+            ["🟡 ", bold("No job was rescued.")]
+            if report.held
+            else ["🟢 ", bold("No job needed a rescue.")],
             [waits or "Every running job has a live worker."],
         ]
     counts = report.counts

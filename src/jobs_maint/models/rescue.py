@@ -20,6 +20,7 @@ __all__ = [
     "StuckReport",
     "WorkerView",
     "WorkersReport",
+    "say_held",
     "say_idle",
     "why_idle",
 ]
@@ -112,6 +113,8 @@ class RescueReport(Report):
     """Until the pass that acts on the first of the `suspects`; None: no pass comes."""
     rescue_idle: RescueIdle | None = None
     """Why none comes."""
+    held: tuple[int, ...] = ()
+    """Jobs that are due and that another session is changing, such as another rescue."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -119,6 +122,11 @@ class RescueReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"counts": self.counts}
+
+
+def say_held(number: int) -> str:
+    jobs = "a job that is" if number == 1 else f"{number:,} jobs that are"
+    return f"Another session, such as another rescue, is changing {jobs} due."
 
 
 def say_idle(idle: RescueIdle) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport, say_idle
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport, say_held, say_idle
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
@@ -57,7 +57,7 @@ def _job(item: ItemResult) -> str:
 def render_rescue(report: RescueReport, page: Page) -> None:
     items = report.items
     if not items:
-        page.line("No job had to be rescued.", "bold")
+        page.line(f"No job {'was' if report.held else 'had to be'} rescued.", "bold")
     else:
         became = Counter(map(_became, items))
         counts = ", ".join(f"{count:,} {name}" for name, count in became.items())
@@ -68,6 +68,8 @@ def render_rescue(report: RescueReport, page: Page) -> None:
         page.line()
         _rescue_table(items, page)
         page.line()
+    if report.held:
+        page.line(f"{say_held(len(report.held))} What is left of them: jobs-maint stuck.")
     if report.suspects:
         jobs = count_noun(report.suspects, "running job")
         has = "has" if report.suspects == 1 else "have"

@@ -48,6 +48,15 @@ WHERE j.status = 'doing' AND due.at <= now()
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
+-- name: find_held (stalled_after, stalled_after_unknown, seen, limit)
+-- Due suspects that were left out though they are not too many: another session holds their rows.
+SELECT s.job_id
+FROM jobs_maint_suspects s
+JOIN procrastinate_jobs j ON j.id = s.job_id
+{{due}}
+WHERE j.status = 'doing' AND due.at <= now() AND s.job_id <> ALL (%(seen)s::bigint[])
+ORDER BY s.job_id LIMIT %(limit)s;
+
 -- name: put_back (job_id, attempt, started_at, forced)
 -- A second statement with a fresh snapshot: still running, the same attempt, and unless a person
 -- forces it still named by nobody, still suspected. `attempts` counts the lost run.

@@ -93,12 +93,14 @@ async def notice_stalled_jobs(conn: Conn) -> None:
     await fetch_all(conn, queries["drop_silent_workers"], {"hours": FORGET_WORKERS_HOURS})
 
 
-async def report_on(conn: Conn, items: Sequence[ItemResult], begun: float) -> RescueReport:
+async def report_on(
+    conn: Conn, items: Sequence[ItemResult], begun: float, held: Sequence[int] = ()
+) -> RescueReport:
     """The report of a pass that began at this time (monotonic), with the suspects that are left."""
-    left = await fetch_one(
-        conn, load_queries("stalled")["count_suspects"], {"refused": list_refused(items)}
-    )
-    return RescueReport(tuple(items), left["suspects"], time.monotonic() - begun)
+    refused = [*list_refused(items), *held]
+    left = await fetch_one(conn, load_queries("stalled")["count_suspects"], {"refused": refused})
+    elapsed = time.monotonic() - begun
+    return RescueReport(tuple(items), left["suspects"], elapsed, held=tuple(held))
 
 
 def list_refused(items: Sequence[ItemResult]) -> list[int]:
@@ -117,7 +119,17 @@ async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
     acted = await rescue_rows(conn, due, rules)
     items = [item for item in acted if item is not None]
     left = [row for row, item in zip(due, acted, strict=True) if item is None]
-    return await report_on(conn, [*items, *await _find_kept(conn, left, rules)], begun)
+    kept = await _find_kept(conn, left, rules)
+    return await report_on(conn, [*items, *kept], begun, await _find_held(conn, due, rules))
+
+
+async def _find_held(conn: Conn, due: Sequence[Mapping[str, Any]], rules: RescueRules) -> list[int]:
+    """Those that are due as well, but another session was changing them, such as another pass."""
+    if len(due) == MOST_JOBS:  # then they may be too many
+        return []
+    params = {**rules.spans, "seen": [row["id"] for row in due], "limit": MOST_JOBS}
+    found = await fetch_all(conn, load_queries("stalled")["find_held"], params)
+    return [row["job_id"] for row in found]
 
 
 async def _find_kept(

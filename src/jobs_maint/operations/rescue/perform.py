@@ -77,7 +77,7 @@ async def _look_ahead(
     """With the pass that acts on the first suspect that is left, or why none comes."""
     if not report.suspects:
         return report
-    refused = passes.list_refused(report.items)
+    refused = [*passes.list_refused(report.items), *report.held]
     found = await read(call, lambda conn: outlook.find_outlook(conn, rules, refused))
     first = min(found.acts_in.values(), default=None)
     return replace(report, acts_in_seconds=first, rescue_idle=found.idle)
