@@ -190,6 +190,23 @@ async def test_the_address_that_is_advised_finds_tables_in_any_schema(bare_datab
     assert shown == (path,)
 
 
+async def test_no_second_set_is_made_where_nobody_chose_a_schema(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA team")
+    async with open_pool(f"{bare_database_url}&options=-csearch_path%3Dteam") as pool:
+        await ask(pool, ApplySchema())
+    async with open_pool(bare_database_url) as pool:
+        with pytest.raises(
+            SchemaMismatch, match=r"in the schema team.*Nothing was changed"
+        ) as found:
+            await ask(pool, ApplySchema())
+    assert {name for name, _ in await list_tables(bare_database_url)} == {"team"}
+    option = re.findall(r"\?(options=\S+?)[. ]", str(found.value))[-1]
+    async with open_pool(f"{bare_database_url}&{option}") as pool:  # it is meant so
+        await ask(pool, ApplySchema())
+    assert {name for name, _ in await list_tables(bare_database_url)} == {"team", "public"}
+
+
 async def run_script(url: str, sql: str) -> None:
     """As psql does with a file: every statement, whatever became of the one before."""
     failed = []

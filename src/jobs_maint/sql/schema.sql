@@ -135,3 +135,9 @@ LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.table_name
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = want.column_name
                         AND NOT a.attisdropped
 ORDER BY want.place;
+
+-- name: get_search_path
+-- The schema for new tables, and whether somebody chose it: for the connection, the role or the database.
+SELECT current_schema() AS schema,
+       EXISTS (SELECT FROM pg_settings WHERE name = 'search_path'
+               AND source IN ('client', 'session', 'user', 'database', 'database user')) AS chosen;

@@ -15,6 +15,7 @@ from jobs_maint.database import (
     Pool,
     fetch_all,
     fetch_one,
+    find_elsewhere,
     transaction,
 )
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
@@ -62,6 +63,8 @@ async def apply_schema(
     async with _autocommit(pool) as conn:
         async with transaction(conn):
             found = await require_places(conn)
+            if found["jobs_schema"] is None and found["our_schema"] is None:
+                await _refuse_second(conn)
             if await _list_pending(conn, found, indexes=indexes):
                 await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
@@ -82,6 +85,19 @@ async def apply_schema(
     return SchemaReport(
         _version(), procrastinate=True, applied=tuple(applied), pending=(), problems=tuple(problems)
     )
+
+
+async def _refuse_second(conn: Conn) -> None:
+    """Whoever set no search path means the tables that are there, and no others."""
+    elsewhere = await find_elsewhere(conn)
+    if elsewhere is None:
+        return
+    path = await fetch_one(conn, load_queries("schema")["get_search_path"])
+    if not path["chosen"]:
+        raise SchemaMismatch(
+            f"{elsewhere.found} {elsewhere.fix} To make other tables in the schema "
+            f"{path['schema']}, add ?options=-csearch_path%3D{path['schema']}. Nothing was changed."
+        )
 
 
 async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
