@@ -634,6 +634,41 @@ async def test_what_another_rescue_has_in_hand_is_told_as_such(fleet, make_job, 
     assert (outcomes(report), report.held) == (dict.fromkeys(held, "put_back"), ())
 
 
+async def test_a_pass_does_not_wait_for_another_that_is_at_work(fleet, make_job, database_url):
+    """It has put jobs back, which may take it seconds, and has not ended yet."""
+    *held, new = await fleet.lose({}, {}, {})
+    await fleet.observe()
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("DELETE FROM jobs_maint_suspects WHERE job_id = ANY (%s)", (held,))
+        await other.execute(
+            "UPDATE procrastinate_jobs SET status = 'todo' WHERE id = ANY (%s)", (held,)
+        )
+        assert outcomes(await fleet.tick()) == {new: "put_back"}
+    assert [await make_job.status(job) for job in held] == ["todo"] * 2
+
+
+async def test_what_is_learnt_of_a_suspect_later_is_kept(fleet, make_job, conn):
+    """Its error was stored late, and a beat names it that came late."""
+    job = await make_job(status="doing")
+    assert (await fleet.tick()).suspects == 1
+    known = "SELECT worker_id, had_recorder FROM jobs_maint_suspects"
+    assert await (await conn.execute(known)).fetchall() == [(None, False)]
+    await store_error(conn, job)
+    await fleet.tick()
+    assert await (await conn.execute(known)).fetchall() == [(None, True)]
+    worker = await fleet.start_worker()
+    await conn.execute(
+        "UPDATE jobs_maint_workers SET job_ids = ARRAY[%s::bigint],"
+        " beat_at = now() - interval '31 seconds' WHERE worker_id = %s",
+        (job, worker),
+    )
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '1 hour'")
+    await conn.execute("UPDATE jobs_maint_suspects SET started_at = started_at - interval '1 hour'")
+    await conn.execute("UPDATE procrastinate_workers SET last_heartbeat = '2000-01-01'")
+    await fleet.tick()
+    assert await (await conn.execute(known)).fetchall() == [(worker, True)]
+
+
 async def test_a_pass_with_nothing_to_do_leaves_no_audit_row(fleet, conn):
     await fleet.tick()
     assert await (await conn.execute("SELECT * FROM jobs_maint_audit")).fetchall() == []

@@ -15,15 +15,24 @@ WHERE NOT EXISTS (
 
 -- name: notice_suspects
 -- Running jobs that nobody can be said to run. `had_recorder`: its worker beat once, a beat since
--- this start names the job, or a recorder stored the error of this attempt.
+-- this start names the job, or a recorder stored the error of this attempt. A suspect of which nothing
+-- new is known is not touched: another pass may be acting on it.
 INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, worker_id, had_recorder)
 SELECT j.id, j.attempts, started.at, coalesce(j.worker_id, known.worker_id),
-       known.worker_id IS NOT NULL OR EXISTS (
-           SELECT 1 FROM jobs_maint_failures f
-           WHERE f.job_id = j.id AND f.kind <> 'worker_lost' AND f.failed_at >= started.at
-             AND f.attempt = least(j.attempts, 2147483646) + 1)
+       recorder.seen
 FROM {{running_jobs}}
+CROSS JOIN LATERAL (
+    SELECT known.worker_id IS NOT NULL OR EXISTS (
+        SELECT 1 FROM jobs_maint_failures f
+        WHERE f.job_id = j.id AND f.kind <> 'worker_lost' AND f.failed_at >= started.at
+          AND f.attempt = least(j.attempts, 2147483646) + 1) AS seen
+) AS recorder
 WHERE j.status = 'doing' AND {{unreported}}
+  AND NOT EXISTS (
+      SELECT 1 FROM jobs_maint_suspects s
+      WHERE s.job_id = j.id
+        AND (s.worker_id IS NOT NULL OR coalesce(j.worker_id, known.worker_id) IS NULL)
+        AND (s.had_recorder OR NOT recorder.seen))
 ON CONFLICT (job_id) DO UPDATE
     SET worker_id = coalesce(jobs_maint_suspects.worker_id, excluded.worker_id),
         had_recorder = jobs_maint_suspects.had_recorder OR excluded.had_recorder;
