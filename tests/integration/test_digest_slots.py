@@ -42,7 +42,10 @@ async def test_bars_of_minutes_are_those_of_the_clock_though_a_digest_ends_besid
     # Two of the last minute, three of the one before, one of the first.
     assert found.groups[0].slots == (1, 0, 0, 3, 2)
     assert end_slots(until) == now - timedelta(minutes=2)
-    assert end_slots(until - timedelta(seconds=10)) == until - timedelta(seconds=10)
+    assert end_slots(until - timedelta(seconds=20)) == end_slots(until)
+    assert end_slots(until - timedelta(seconds=21)) == end_slots(until) - minutes(1)
+    by_now = until + timedelta(microseconds=1)
+    assert end_slots(by_now) == by_now
 
 
 async def test_a_group_that_is_gone_has_no_failure_in_any_part(conn, make_job):

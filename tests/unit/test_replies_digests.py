@@ -13,6 +13,7 @@ from chatbot.messages.incident_words import say_kind
 from chatbot.setup import sample_digests as samples
 from chatbot.setup import sample_reports
 from chatbot.setup.sample_incidents import KINDS, over
+from jobs_maint.durations import parse_window
 from jobs_maint.models import IncidentKind
 from jobs_maint.render import build_verdict, render_text
 from local_slack.text import render_blocks
@@ -157,3 +158,18 @@ def test_failures_have_one_colour_in_stats_and_digests(failed, succeeded, level)
         workers=replace(sample_reports.stats().workers, live=1, silent=0),
     )  # fmt: skip
     assert build_verdict(there).level == level
+
+
+def test_the_buttons_of_a_digest_still_find_all_of_its_failures_a_day_later():
+    report = samples.digest()
+    asked = [
+        element["value"]
+        for message in render_thread(report, "/jobs")
+        for block in message.blocks
+        for element in block.get("elements", ())
+        if " --since " in str(element.get("value"))
+    ]
+    assert asked
+    window = report.until - report.since
+    spans = [parse_window(words.partition("--since ")[2].split()[0]) for words in asked]
+    assert min(spans) >= window + timedelta(days=1)

@@ -121,7 +121,9 @@ def render_group(
     runbooks: Runbooks,
     *,
     with_buttons: bool,
+    used_within: timedelta = timedelta(),
 ) -> list[Part]:
+    """`used_within`: so much later its buttons still look back to the beginning of the span."""
     line: list[Span | str] = [bold(f"{group.count:,} × {short_task(group.task)}")]
     line.append(f"  {_trend(group, before, report)}")
     facts: list[Span | str] = []
@@ -143,7 +145,8 @@ def render_group(
         parts.append(context(facts))
     if with_buttons:
         read = offer_runbook(runbooks, group.task, report.queue)
-        row = [*_clicks(group, report), *offer_memory(group)]
+        later = replace(report, as_of=report.as_of + used_within)
+        row = [*_clicks(group, later), *offer_memory(group)]
         parts.append(buttons(*row[: MOST_BUTTONS - len(read)], *read))
     return parts
 

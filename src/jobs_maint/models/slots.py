@@ -12,16 +12,15 @@ STEPS = (1, 2, 3, 5, 6, 10, 15, 20, 30, 60)
 """Minutes."""
 
 
-BESIDE = timedelta(seconds=15)
-
-
 def end_slots(until: datetime) -> datetime:
     """Where the last slot ends: on the minute that the span's end is meant to be.
 
-    The span of a digest ends some seconds before that, so that its last failures are stored.
+    The span of a digest ends some seconds before that, so that its last failures are stored; at a
+    whole second, which no span that ends now does.
     """
-    minute = (until + timedelta(seconds=30)).replace(second=0, microsecond=0)
-    return minute if abs(minute - until) <= BESIDE else until
+    if until.microsecond:
+        return until
+    return (until + timedelta(seconds=30)).replace(second=0)
 
 
 def find_slots(window: timedelta) -> tuple[int, timedelta]:
