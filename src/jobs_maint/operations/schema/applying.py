@@ -90,7 +90,7 @@ async def apply_schema(
 async def _refuse_second(conn: Conn) -> None:
     """Whoever set no search path means the tables that are there, and no others."""
     elsewhere = await find_elsewhere(conn)
-    if elsewhere is None:
+    if elsewhere is None or (await require_places(conn))["jobs_schema"]:  # made a moment ago
         return
     path = await fetch_one(conn, load_queries("schema")["get_search_path"])
     if not path["chosen"]:
