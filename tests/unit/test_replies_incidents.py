@@ -88,6 +88,11 @@ def test_what_the_buttons_run_is_understood(incident):
 def test_the_states_of_one_incident():
     assert "🔴 No worker is alive; 214 jobs wait." in text(STATES["open"])
     assert "With the same cause: email is 13 min behind." in text(STATES["open"])
+    # Nobody listens to pdf; that email is behind has another reason.
+    pdf = replace(STATES["open"], subject="pdf", queues=("pdf",))
+    step = HistoryEntry(NOW, "folded", *pdf.folded[0].key, 300.0)
+    assert "Also: email is 13 min behind." in text(pdf)
+    assert "Also: email is 5 min behind." in render_entries(pdf, (step,), NOW).text
     assert "<@U0ANA> is on it, since 11:55 UTC." in text(STATES["taken"])
     assert "Nobody" not in text(STATES["taken"])
     assert "I'm on it" not in labels(STATES["taken"])

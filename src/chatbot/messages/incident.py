@@ -20,6 +20,7 @@ from chatbot.messages.incident_end import (
 from chatbot.messages.incident_thread import tell_entries
 from chatbot.messages.incident_words import (
     find_last,
+    has_same_cause,
     has_size,
     quote_error,
     say_end,
@@ -163,7 +164,7 @@ def tell_folded(incident: Incident) -> list[Line]:
     """What has the same cause, and what of the same kind came at the same time: a line each."""
     parts = list_parts(incident)
     shown = parts[:MOST_PARTS]
-    follow = [one for one in shown if one.kind is not incident.kind]
+    follow = [one for one in shown if has_same_cause(one, incident)]
     lines: list[Line] = []
     if follow:
         told = "; ".join(_say_within(one, 80) for one in follow)
@@ -171,7 +172,7 @@ def tell_folded(incident: Incident) -> list[Line]:
     lines += [
         [f"Also: {_say_within(one, 160)}", *tell_name(one), *_tell_marks(one, incident), "."]
         for one in shown
-        if one.kind is incident.kind
+        if one not in follow
     ]
     if more := len(parts) - len(shown):
         lines.append([f"And {more:,} more."])

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chatbot.messages.incident_words import COUNTED, capital, say_end, say_kind, say_sized
+from chatbot.messages.incident_words import (
+    COUNTED,
+    capital,
+    has_same_cause,
+    say_end,
+    say_kind,
+    say_sized,
+)
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, paragraph, when
@@ -90,5 +97,4 @@ def _find_last_part(incident: Incident, entry: HistoryEntry) -> Condition | None
 
 
 def _say_also(part: HistoryEntry, incident: Incident) -> str:
-    """Whether it is certain that they have one cause: what is of one kind only came together."""
-    return "Also" if part.kind is incident.kind else "With the same cause"
+    return "With the same cause" if has_same_cause(part, incident) else "Also"

@@ -18,6 +18,7 @@ __all__ = [
     "Kind",
     "capital",
     "find_last",
+    "has_same_cause",
     "has_size",
     "quote_error",
     "say_end",
@@ -214,6 +215,16 @@ def tell_which(incident: Incident) -> Line:
         which = _WHICH.get(incident.kind, "the oldest is ")
         return [f" · {which}job ", code(str(facts["job_id"]))]
     return []
+
+
+def has_same_cause(part: Condition | HistoryEntry, incident: Incident) -> bool:
+    """Whether that is certain: what is of one kind only came together.
+
+    So did a queue that is behind while no worker listens to another one.
+    """
+    if part.kind is IncidentKind.QUEUE_BEHIND and incident.kind is IncidentKind.NO_WORKER:
+        return not incident.queues or part.subject in incident.queues
+    return part.kind is not incident.kind
 
 
 def tell_name(part: Condition) -> Line:
