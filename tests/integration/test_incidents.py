@@ -540,21 +540,20 @@ async def test_in_a_planned_pause_nothing_is_noticed(pool, conn, fleet, make_job
 async def test_a_queue_lacks_a_worker_since_the_last_that_listened_was_there(pool, conn, make_job):
     """And not since its oldest job waits: a restart of the only listener is no incident."""
     fleet = Fleet(pool, conn, make_job)
-    worker = await fleet.start_worker()
+    await fleet.start_worker()
     await make_job(queue="web", deferred_ago=hours(2))
     kinds = Limits(kinds=frozenset({IncidentKind.NO_WORKER}))
     await see(pool, kinds)  # it listens to all
     await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail}'")
     assert await opened(pool, kinds) == {}
     await conn.execute(
-        "UPDATE jobs_maint_watch SET memory = jsonb_set(memory, '{heard,*}', to_jsonb(%s::text))",
+        "UPDATE jobs_maint_watch SET memory = jsonb_set(memory, '{heard_all}', to_jsonb(%s::text))",
         ((datetime.now(UTC) - minutes(2)).isoformat(),),
     )
     assert await opened(pool, kinds) == {("no_worker", "web"): set()}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     assert one.value == pytest.approx(120, abs=20)
     assert one.facts["waiting"] == 1
-    assert worker > 0
 
 
 async def test_the_list_names_what_is_not_watched(pool):

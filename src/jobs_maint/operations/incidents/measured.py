@@ -165,10 +165,6 @@ class SilentRecorder:
         return f"{self.host} pid {self.pid}"
 
 
-ALL = "*"
-"""No glob here: in place of the queues of a worker that listens to all."""
-
-
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a pass must know of those before. `digests`: since when the watch has known each.
@@ -176,7 +172,7 @@ class Memory:
     `resumed_at`: when the watch went on after the bot or the database had been away.
     `noted`: the span whose quarters of an hour are counted. `paused`: a planned pause is on.
     `kinds`: what is watched; None: an older version has not said. `heard`: when a pass last saw a
-    live worker that listens to this queue, or to all (`ALL`).
+    live worker that listens to this queue; `heard_all`: to all.
     """
 
     worker_at: datetime | None = None
@@ -186,9 +182,10 @@ class Memory:
     paused: bool = False
     kinds: frozenset[IncidentKind] | None = None
     heard: Mapping[str, datetime] = field(default_factory=dict)
+    heard_all: datetime | None = None
 
     def heard_at(self, queue: str) -> datetime | None:
-        found = (self.heard.get(queue), self.heard.get(ALL))
+        found = (self.heard.get(queue), self.heard_all)
         return max((at for at in found if at is not None), default=None)
 
 

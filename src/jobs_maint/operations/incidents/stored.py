@@ -116,6 +116,7 @@ def read_memory(stored: Mapping[str, Any]) -> tuple[Memory, frozenset[Key]]:
         heard={
             name: datetime.fromisoformat(text) for name, text in stored.get("heard", {}).items()
         },
+        heard_all=at(stored.get("heard_all")),
         kinds=frozenset(map(IncidentKind, stored["kinds"])) if "kinds" in stored else None,
     )
     pending = ((IncidentKind(kind), subject) for kind, subject in stored.get("pending", ()))
@@ -129,6 +130,7 @@ def write_memory(memory: Memory, pending: Iterable[Key]) -> dict[str, Any]:
         "digests": {name: at.isoformat() for name, at in memory.digests.items()},
         "noted": [at.isoformat() for at in memory.noted or ()] or [None, None],
         "paused": memory.paused,
+        "heard_all": memory.heard_all.isoformat() if memory.heard_all else None,
         "heard": {name: at.isoformat() for name, at in memory.heard.items()},
         **({"kinds": sorted(memory.kinds)} if memory.kinds is not None else {}),
         "pending": sorted([kind, subject] for kind, subject in pending),

@@ -21,7 +21,7 @@ from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
 from jobs_maint.operations.incidents.looking import look, look_at_groups
-from jobs_maint.operations.incidents.measured import ALL, Fate, Measured, Memory
+from jobs_maint.operations.incidents.measured import Fate, Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -134,15 +134,18 @@ def _remember(
         digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
         kinds=limits.kinds,
         heard=_hear(memory, measured),
+        heard_all=now
+        if measured.fleet.live and measured.fleet.queues is None
+        else memory.heard_all,
     )
 
 
 def _hear(memory: Memory, measured: Measured) -> dict[str, datetime]:
-    """The newest of all queues that somebody listens to, or did within the last day."""
+    """The newest of the queues that somebody listens to, or did within the last day."""
     fleet, now = measured.fleet, measured.now
     heard = {name: at for name, at in memory.heard.items() if now - at < DAY}
-    if fleet.live:
-        heard |= dict.fromkeys([ALL] if fleet.queues is None else sorted(fleet.queues), now)
+    if fleet.live and fleet.queues is not None:
+        heard |= dict.fromkeys(sorted(fleet.queues), now)
     newest = sorted(heard.items(), key=lambda item: item[1], reverse=True)
     return dict(newest[:MOST_HEARD])
 

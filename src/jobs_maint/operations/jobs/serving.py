@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
@@ -10,7 +10,24 @@ import psycopg
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_unheard", "find_unserved", "say_unserved"]
+__all__ = ["find_unheard", "find_unserved", "list_unserved", "say_unserved"]
+
+DEPLOYMENT = 60.0
+"""Seconds; jobs wait for so long while workers are replaced."""
+
+
+async def list_unserved(conn: Conn, waits: Mapping[str, float]) -> list[str]:
+    """The queues whose oldest ready job has waited long and to which no live worker listens.
+
+    `waits`: its seconds, by queue. None where no worker lives, or one may listen to all.
+    """
+    late = [queue for queue, seconds in waits.items() if seconds > DEPLOYMENT]
+    if not late:
+        return []
+    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"])
+    if not fleet["live"] or fleet["to_all"]:
+        return []
+    return sorted(set(late).difference(fleet["queues"]))
 
 
 async def find_unserved(conn: Conn, queues: Collection[str], count: int) -> tuple[str, ...]:

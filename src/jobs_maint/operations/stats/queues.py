@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
@@ -12,6 +12,7 @@ from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
 from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.own import sum_own
 from jobs_maint.operations.jobs.queue_names import require_queue
+from jobs_maint.operations.jobs.serving import list_unserved
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.operations.stats.counts import count_jobs
 from jobs_maint.operations.stats.maintenance import list_maintenance
@@ -20,8 +21,6 @@ from jobs_maint.upstream import OUR_TASKS
 
 __all__ = ["get_stats"]
 
-DEPLOYMENT = 60.0
-"""Seconds; jobs wait for so long while workers are replaced."""
 Found = defaultdict[str, dict[str, Any]]
 """By queue, the fields of its QueueStats."""
 
@@ -75,10 +74,14 @@ async def get_stats(
     if not only_lately:
         found = _without_gone(found, {name for name, _ in counts.jobs})
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
-    unserved = await _find_unserved(conn, visible) if workers["live"] else ()
+    waits = {
+        name: fields.get("oldest_ready_seconds") or 0.0
+        for name, fields in visible.items()
+        if fields.get("ready")
+    }
     return StatsReport(
         as_of=as_of,
-        unserved_queues=unserved,
+        unserved_queues=tuple(await list_unserved(conn, waits)),
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
         workers=WorkerCounts(**workers),
         maintenance=runs,
@@ -96,18 +99,6 @@ async def get_stats(
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
         },
     )
-
-
-async def _find_unserved(conn: Conn, found: Mapping[str, dict[str, Any]]) -> tuple[str, ...]:
-    """None where a live worker may listen to all queues, or nobody knows to which."""
-    waits = {
-        name for name, fields in found.items()
-        if fields.get("ready") and (fields.get("oldest_ready_seconds") or 0.0) > DEPLOYMENT
-    }  # fmt: skip
-    if not waits:
-        return ()
-    fleet = await fetch_one(conn, load_queries("workers")["get_listeners"])
-    return () if fleet["to_all"] else tuple(sorted(waits.difference(fleet["queues"])))
 
 
 def _without_gone(found: Found, with_jobs: Collection[str]) -> Found:
