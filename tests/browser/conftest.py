@@ -93,8 +93,12 @@ class Visits:
         width: int = 1280,
         dark: bool = False,
         offline: bool = False,
+        script: str = "",
     ) -> Page:
-        """`offline`: the story stops the server, and the browser tells of that on its console."""
+        """`offline`: the story stops the server, and the browser tells of that on its console.
+
+        `script` runs in the tab before the page's own.
+        """
         context = await self._browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -104,6 +108,8 @@ class Visits:
         self._stack.push_async_callback(context.close)
         context.set_default_timeout(SHORT)
         tab = await context.new_page()
+        if script:
+            await tab.add_init_script(script)
         tab.on("console", lambda one: self._note(one.type, one.text, offline=offline))
         tab.on("pageerror", lambda error: self._note("error", str(error)))
         await tab.goto(f"{url}#{user}/" if user else url)

@@ -101,6 +101,20 @@ async def test_texts_are_exact_wherever_they_stand(slack, visit):
     assert await tab.locator("a[href^='https://e.example/?a=1&b=2']").count() == 1
 
 
+NO_FRAME = """
+window.requestAnimationFrame = () => 0;
+const wait = window.setTimeout;
+window.setTimeout = (work, ms, ...more) => ms > 1000 ? wait(work, ms, ...more) : 0;
+"""
+"""A tab in the background, or a machine so busy that no frame is drawn for long."""
+
+
+async def test_what_comes_before_the_first_frame_is_drawn(slack, visit):
+    post(slack, [rich({"type": "text", "text": "three jobs failed"})])
+    tab = await visit(slack.page_url, script=NO_FRAME)
+    await expect(last(tab)).to_contain_text("three jobs failed")
+
+
 async def test_what_the_page_cannot_draw_is_named_and_the_rest_of_the_message_is_there(
     slack, visit
 ):

@@ -10,7 +10,8 @@ import type { Place } from "./types";
 
 export function App() {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => store.watch(() => redraw(undefined as never)), []);
+  // Not `useEffect`, which waits for a frame: what comes before it would not be drawn.
+  useLayoutEffect(() => store.watch(() => redraw(undefined as never)), []);
   const { panel, place, pane, question, view } = store;
   if (!place) return <main class="start">{store.status === "locked" ? <Locked /> : <p>Connecting…</p>}</main>;
   return (
