@@ -43,6 +43,8 @@ class Breaking:
         """How often a switch was turned, by the day or by a person."""
         self._paused = False
         """No worker is to run."""
+        self._refuses = False
+        """Slack answers 429."""
         self._changing = {name: asyncio.Lock() for name in WORKERS}
         self._later: set[asyncio.Task[None]] = set()
 
@@ -74,7 +76,7 @@ class Breaking:
 
     async def webhook(self, on: bool) -> None:
         self.stage.release("0.1" if on else "10.0")
-        self.panel.tell(
+        self._tell(
             "A deploy broke `webhook` and its jobs fail: `/jobs stats` shows that, `/jobs errors`"
             " says why. Then turn off the switch *webhook is broken* and retry the jobs."
             if on
@@ -84,6 +86,7 @@ class Breaking:
 
     async def refuse_calls(self, on: bool) -> None:
         if on:
+            self._refuses = True
             self.stage.slack.set_fault("429", times=1_000_000, retry_after=RETRY_AFTER)
             self.panel.tell(
                 "Slack refuses every call of the bot. Ask `/jobs stats`: nothing comes, because the"
@@ -93,12 +96,14 @@ class Breaking:
                 " bot's log says why."
             )
         else:
+            self._refuses = False
             self.stage.slack.clear_faults()
             self.panel.tell("Slack takes calls again.")
 
     async def stop_bot(self, on: bool) -> None:
         if on and self.bot is not None:
-            await self.bot.stop()
+            stopped, self.bot = self.bot, None
+            await stopped.stop()
             self.panel.tell(
                 "The bot is stopped. Try `/jobs stats` and Slack itself says that nobody answered."
             )
@@ -127,7 +132,7 @@ class Breaking:
         )
         worker.kill()
         del self.workers[name]
-        self.panel.tell(
+        self._tell(
             f"*kill -9*: {name} (pid {worker.popen.pid}) is gone in the middle of job {job},"
             " which stays “doing”. In a few seconds its beats are missed: then ask"
             f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the next worker to"
@@ -140,20 +145,20 @@ class Breaking:
         self._paused = on
         if on:
             await asyncio.gather(*map(self._stop_worker, WORKERS))
-            self.panel.tell(
+            self._tell(
                 "No worker runs any more, and jobs wait. Ask nothing: the bot looks every 15 s,"
                 " and what it sees twice is an *incident*. Its message comes to *#ops* within 40"
                 " s; press *I'm on it* there, then turn *No worker* off."
             )
         else:
             await asyncio.gather(*map(self._start_worker, WORKERS))
-            self.panel.tell(
+            self._tell(
                 "Two workers run again. Once the bot has seen that twice, the incident's message"
                 " turns green: within 40 s."
             )
 
     async def flood(self, _on: bool = True) -> None:
-        self.panel.tell(
+        self._tell(
             f"Marketing sends {MAILS:,} mails. None is in the queue yet; wait until it says here"
             " that they are."
         )
@@ -161,7 +166,7 @@ class Breaking:
         effect = (
             "no worker runs, so they wait" if self._paused else "the workers are busy with them"
         )
-        self.panel.tell(
+        self._tell(
             f"{MAILS:,} mails are in `newsletter` now: {effect}. `/jobs stats` shows how many wait,"
             " and how long the oldest of each queue has waited. ada, an admin, may cancel them:"
             " `/jobs cancel --all newsletter`. It takes long enough to press *Stop*.",
@@ -169,10 +174,19 @@ class Breaking:
         )
         self._do_later(self._watch_flood())
 
+    def _tell(self, text: str, *, user: str = "") -> None:
+        """Also what keeps the bot from doing its part, if the text needs it."""
+        needs_bot = "`/jobs" in text or "the bot" in text
+        if needs_bot and self.bot is None:
+            text += f" The bot does not run: turn *{NO_BOT}* off first."
+        elif needs_bot and self._refuses:
+            text += f" Slack refuses the bot's calls: turn *{REFUSING}* off first."
+        self.panel.tell(text, user=user)
+
     async def _watch_rescue(self, job: int) -> None:
         query = "SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'succeeded'"
         await self.until(lambda: self.stage.query(query, job))
-        self.panel.tell(f"Job {job} was put back and has run to its end: `/jobs status {job}`.")
+        self._tell(f"Job {job} was put back and has run to its end: `/jobs status {job}`.")
 
     async def _watch_flood(self) -> None:
         query = (
@@ -180,17 +194,17 @@ class Breaking:
             " WHERE queue_name = 'newsletter' AND status = 'todo')"
         )
         await self.until(lambda: self.stage.query(query))
-        self.panel.tell("No mail of `newsletter` waits any more; the other queues catch up.")
+        self._tell("No mail of `newsletter` waits any more; the other queues catch up.")
 
     async def _start_again(self, name: str) -> None:
         await asyncio.sleep(RESTART_AFTER)
         try:
             started = await self._start_worker(name)
         except StageError as exc:
-            self.panel.tell(f"{name} did not start again: {str(exc).splitlines()[-1]}")
+            self._tell(f"{name} did not start again: {str(exc).splitlines()[-1]}")
             return
         if started:
-            self.panel.tell(f"{name} runs again, as a supervisor would have it: `/jobs workers`.")
+            self._tell(f"{name} runs again, as a supervisor would have it: `/jobs workers`.")
 
     async def _start_worker(self, name: str) -> bool:
         """Unless it runs already, or none is to run."""

@@ -4,7 +4,7 @@ import re
 from types import SimpleNamespace
 
 from demo import day as module
-from demo.breaking import REFUSING, WEBHOOK
+from demo.breaking import NO_BOT, REFUSING, WEBHOOK
 from demo.day import Day
 from demo.stage import NED, ROLES
 
@@ -61,3 +61,36 @@ async def test_nothing_breaks_by_itself_beside_a_person_who_breaks_things(monkey
     day.panel.turn = turn
     await day._play()
     assert turned == [label for *_, label in module.SCRIPT]
+
+
+async def test_what_happens_while_the_bot_cannot_answer_says_so():
+    day = Day()
+
+    async def stop():
+        pass
+
+    async def start_bot(_env):
+        return SimpleNamespace(stop=stop)
+
+    slack = SimpleNamespace(clear_faults=lambda: None, set_fault=lambda *_args, **_options: None)
+    stage = SimpleNamespace(slack=slack, release=lambda _seconds: None, start_bot=start_bot)
+    day.stage = day.breaking.stage = stage
+    await day.breaking._start_bot()
+    said = []
+    for label, on in [
+        (WEBHOOK, True),
+        (REFUSING, True),
+        (WEBHOOK, False),
+        (NO_BOT, True),
+        (REFUSING, False),
+        (WEBHOOK, True),
+        (NO_BOT, False),
+        (WEBHOOK, False),
+    ]:
+        await day.panel.turn(label, on)
+        if label == WEBHOOK:
+            said.append(day.panel.events[-1].text.rpartition(". ")[2])
+    assert said[0] == "Then turn off the switch *webhook is broken* and retry the jobs."
+    assert said[1] == "Slack refuses the bot's calls: turn *Slack answers 429* off first."
+    assert said[2] == "The bot does not run: turn *The bot is stopped* off first."
+    assert "first" not in said[3]
