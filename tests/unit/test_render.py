@@ -37,6 +37,7 @@ from jobs_maint.render import (
     short_task,
     sort_queues,
 )
+from jobs_maint.render.page import clock
 
 NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
 EVIL = "a\x1b[2J\x1b]0;owned\x07\nb\r\tc\u202egnp.exe\u2066\x9b31m\ud800\0"
@@ -650,3 +651,18 @@ def test_a_result_without_a_page_is_an_error_of_ours():
             render_text(result)
         with pytest.raises(TypeError, match=type(result).__name__):
             render_json(result)
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("2026-03-11T23:48:12", "23:48:12"),
+        ("2026-03-12T20:00:00", "20:00:00"),
+        ("2026-03-11T12:10:01", "12:10:01"),
+        ("2026-03-11T12:09:59", "2026-03-11 12:09"),
+        ("2026-03-13T00:30:00", "2026-03-13 00:30"),
+    ],
+)
+def test_the_last_twelve_hours_need_no_date_after_midnight_either(at, shown):
+    as_of = datetime(2026, 3, 12, 0, 10, tzinfo=UTC)
+    assert clock(datetime.fromisoformat(f"{at}+00:00"), as_of) == shown

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import MOST_MISSED, Condition, Incident, IncidentKind, Why
+from jobs_maint.render.page import is_near
 from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 
@@ -89,9 +90,9 @@ def say_within(what: Incident | Condition) -> str:
 
 
 def _clock(at: datetime, until: datetime) -> str:
-    """With the day where it is another."""
+    """As `page.clock`, without seconds."""
     at = at.astimezone(UTC)
-    return f"{at:%H:%M}" if at.date() == until.astimezone(UTC).date() else f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%H:%M}" if is_near(at, until.astimezone(UTC)) else f"{at:%Y-%m-%d %H:%M}"
 
 
 def say_past(what: Incident | Condition) -> str:

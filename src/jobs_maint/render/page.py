@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -19,11 +19,22 @@ from jobs_maint.durations import FarTime, format_age
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
-__all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "tell_dropped", "when"]
+__all__ = [
+    "Column",
+    "Page",
+    "Pages",
+    "clock",
+    "is_near",
+    "number",
+    "table_with_text",
+    "tell_dropped",
+    "when",
+]
 
 TEXT_WIDTH = 40
 """With fewer cells left for it, a text goes on a line of its own."""
 
+_HALF_A_DAY = timedelta(hours=12)
 _GAP = 2
 _NARROWEST = 12
 """Cells of a text that is cut, while less important columns could be left out instead."""
@@ -55,9 +66,14 @@ def number(count: int) -> str:
 
 
 def clock(at: datetime, as_of: datetime) -> str:
-    """UTC; the date only where it is another day."""
+    """UTC; with the date only where it is another day and half a day or more away."""
     at, as_of = at.astimezone(UTC), as_of.astimezone(UTC)
-    return f"{at:%H:%M:%S}" if at.date() == as_of.date() else f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%H:%M:%S}" if is_near(at, as_of) else f"{at:%Y-%m-%d %H:%M}"
+
+
+def is_near(at: datetime, as_of: datetime) -> bool:
+    """Whether the time of day alone says which is meant; ten minutes ago at 00:05, too."""
+    return at.date() == as_of.date() or abs(at - as_of) < _HALF_A_DAY
 
 
 def when(at: datetime, as_of: datetime) -> str:
