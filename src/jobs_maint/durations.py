@@ -15,6 +15,7 @@ __all__ = [
     "format_duration",
     "format_time",
     "format_wait",
+    "is_near",
     "parse_duration",
     "parse_window",
 ]
@@ -23,6 +24,7 @@ _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[wdhms])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
 _LONGEST = timedelta(days=36_500)
+_HALF_A_DAY = timedelta(hours=12)
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -154,3 +156,8 @@ def format_time(at: datetime, *, seconds: bool = False) -> str:
     if isinstance(at, FarTime):
         return at.label
     return f"{at.astimezone(UTC):{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}} UTC"
+
+
+def is_near(at: datetime, as_of: datetime) -> bool:
+    """Whether the time of day alone says which is meant; ten minutes ago at 00:05, too."""
+    return at.date() == as_of.date() or abs(at - as_of) < _HALF_A_DAY

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, is_near
 from jobs_maint.models import MOST_MISSED, Condition, Incident, IncidentKind, Why
-from jobs_maint.render.page import is_near
 from jobs_maint.render.safe import safe_word, short_task
 from jobs_maint.render.verdict import count_noun
 

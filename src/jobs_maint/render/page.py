@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs_maint.durations import FarTime, format_age
+from jobs_maint.durations import FarTime, format_age, is_near
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
@@ -24,7 +24,6 @@ __all__ = [
     "Page",
     "Pages",
     "clock",
-    "is_near",
     "number",
     "table_with_text",
     "tell_dropped",
@@ -34,7 +33,6 @@ __all__ = [
 TEXT_WIDTH = 40
 """With fewer cells left for it, a text goes on a line of its own."""
 
-_HALF_A_DAY = timedelta(hours=12)
 _GAP = 2
 _NARROWEST = 12
 """Cells of a text that is cut, while less important columns could be left out instead."""
@@ -69,11 +67,6 @@ def clock(at: datetime, as_of: datetime) -> str:
     """UTC; with the date only where it is another day and half a day or more away."""
     at, as_of = at.astimezone(UTC), as_of.astimezone(UTC)
     return f"{at:%H:%M:%S}" if is_near(at, as_of) else f"{at:%Y-%m-%d %H:%M}"
-
-
-def is_near(at: datetime, as_of: datetime) -> bool:
-    """Whether the time of day alone says which is meant; ten minutes ago at 00:05, too."""
-    return at.date() == as_of.date() or abs(at - as_of) < _HALF_A_DAY
 
 
 def when(at: datetime, as_of: datetime) -> str:
