@@ -97,6 +97,43 @@ async def test_the_first_beat_is_followed_by_the_crons_where_the_tables_have_roo
         assert found == [([["bills", "", "0 6 * * 1-5"], ["bills", "eu", "0 7 * * *"]],)]
 
 
+async def test_each_worker_is_known_before_its_first_jobs_run(database_url):
+    """So that a job which kills its process at once is known to have run there."""
+    app = make_app(database_url)
+    known = []
+
+    @app.task(name="looks", pass_context=True)
+    async def looks(context: procrastinate.JobContext) -> None:
+        beat = (
+            "SELECT 1 FROM jobs_maint_workers w JOIN procrastinate_jobs j"
+            " ON j.worker_id = w.worker_id WHERE j.id = %s"
+        )
+        known.append(await fetch(database_url, beat, context.job.id))
+
+    async with app.open_async():
+        for _ in range(2):  # a worker after the other, in one process
+            for _ in range(3):
+                await looks.defer_async()
+            await work(app, concurrency=3)
+    assert known == [[(1,)]] * 6
+
+
+async def test_where_no_beat_can_be_stored_the_first_jobs_run_all_the_same(database_url, conn):
+    app = make_app(database_url)
+    ran = []
+
+    @app.task(name="runs")
+    async def runs() -> None:
+        ran.append("yes")
+
+    await conn.execute("BEGIN; LOCK jobs_maint_workers")
+    async with app.open_async():
+        await runs.defer_async()
+        await work(app)
+        assert ran == ["yes"]
+        await conn.execute("ROLLBACK")
+
+
 @pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
 async def test_an_exception_whose_text_raises_is_recorded_and_stays_the_jobs_own(
     database_url, raised

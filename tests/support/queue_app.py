@@ -90,15 +90,8 @@ async def blocks_asking(context: JobContext) -> None:
 
 @app.task(name="kills", queue="deadly", pass_context=True)
 async def kills(context: JobContext) -> None:
-    """Kills every worker that takes it, as a job does that needs more memory than there is.
-
-    Once the worker's own beat names it: what no beat names is rescued much later.
-    """
+    """Kills every worker that takes it, as a job does that needs more memory than there is."""
     note(context, "start")
-    named = "SELECT 1 FROM jobs_maint_workers WHERE pid = %s AND %s = ANY (job_ids)"
-    with psycopg.connect(URL, autocommit=True) as conn:
-        while not conn.execute(named, (os.getpid(), context.job.id)).fetchone():
-            await asyncio.sleep(0.05)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
+ANNOUNCE_TIMEOUT = 1.0
+"""Seconds that a worker's first jobs wait for its first beat, which takes some 20 ms: a job that
+kills its process at once is then known to have run there."""
 WRITE_TIMEOUT = 2.0
 """Seconds a failed job waits for its record to be written; then it ends without."""
 
@@ -84,9 +87,9 @@ class Recorder:
         try:
             try:
                 self._note_name(context, worker)
-                link = self._note_start(context, worker)
-                if link is not None and link.living_thread is None:
-                    self._start_thread(context, link)
+                if (noted := self._note_start(context, worker)) is not None:
+                    link, running = noted
+                    await self._announce(context, link, running)
             except Exception as exc:  # noqa: BLE001  the team's job must run, whatever fails here
                 emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
             return await call_next()
@@ -100,9 +103,9 @@ class Recorder:
         finally:
             if link is not None and worker_id is not None and job_id is not None:
                 with self._lock:
-                    running = link.workers.get(worker_id)
-                    if running is not None:
-                        running.jobs.pop(job_id, None)
+                    there = link.workers.get(worker_id)
+                    if there is not None:
+                        there.jobs.pop(job_id, None)
 
     def _note_name(self, context: JobContext, worker: Worker) -> None:
         name = context.job.task_name
@@ -119,7 +122,7 @@ class Recorder:
                 "are taken for ours; rename it",
             )
 
-    def _note_start(self, context: JobContext, worker: Worker) -> Link | None:
+    def _note_start(self, context: JobContext, worker: Worker) -> tuple[Link, RunningWorker] | None:
         worker_id, job_id = worker.worker_id, context.job.id
         if worker_id is None or job_id is None or self._off is context.app.connector:
             return None
@@ -142,7 +145,18 @@ class Recorder:
                 )
             running.jobs[job_id] = time.monotonic()
             running.begun += 1
-            return link
+            return link, running
+
+    async def _announce(self, context: JobContext, link: Link, running: RunningWorker) -> None:
+        is_first = running.begun == 1
+        if link.living_thread is None:
+            self._start_thread(context, link)
+        if is_first and (thread := link.living_thread) is not None:
+            running.announced = thread.announce()
+        if running.announced is not None:
+            sent = asyncio.wrap_future(running.announced)
+            await asyncio.wait({sent}, timeout=ANNOUNCE_TIMEOUT)
+            running.announced = None
 
     def _has_address(self, app: App) -> bool:
         """Whether there is a database to record in for a connector without a psycopg pool.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ class RunningWorker:
     jobs: dict[int, float] = field(default_factory=dict)
     begun: int = 0
     """Jobs begun so far."""
+    announced: Future[None] | None = None
+    """Its first beat, which its first jobs wait for."""
     _held: dict[int, float] = field(default_factory=dict)
     _asked: tuple[int, float] | None = None
 

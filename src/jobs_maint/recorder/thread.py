@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
@@ -64,6 +65,7 @@ class RecorderThread(threading.Thread):
         self._list_workers = list_workers
         self._retire = retire
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._announced: deque[Waiting] = deque()
         self.backlog = Backlog()
         self._store = FailureStore()
         self._conn: psycopg.Connection[Any] | None = None
@@ -93,6 +95,13 @@ class RecorderThread(threading.Thread):
         """Whether this process knows that the group has enough tracebacks for this hour."""
         return self._store.has_enough_of(fingerprint)
 
+    def announce(self) -> Waiting:
+        """Name a new worker in a beat at once; done when that was tried."""
+        tried: Waiting = Future()
+        self._announced.append(tried)
+        self._inbox.put((None, Future()))
+        return tried
+
     def stop(self) -> None:
         self._inbox.put(_STOP)
 
@@ -116,11 +125,15 @@ class RecorderThread(threading.Thread):
         """Wait up to `timeout` for work, then do what is due; False at the end."""
         batch, stopping = self._collect(timeout)
         self._store_all(batch)
+        announced = [self._announced.popleft() for _ in range(len(self._announced))]
         workers = self._list_workers()
         ended = [worker for worker in workers if worker.ended]
         alive = [worker for worker in workers if not worker.ended]
-        if self._beat_is_due(alive, time.monotonic()) and self._troubles.may_try(BEAT):
+        is_due = self._beat_is_due(alive, time.monotonic(), has_new=bool(announced))
+        if is_due and self._troubles.may_try(BEAT):
             self._guarded(BEAT, lambda conn: self._beat(conn, alive))
+        for tried in announced:
+            tried.set_result(None)
         if stopping:
             ended += [worker for worker in alive if not worker.jobs]
         if ended:
@@ -139,16 +152,17 @@ class RecorderThread(threading.Thread):
             return batch, True
         return batch, False
 
-    def _beat_is_due(self, alive: list[RunningWorker], now: float) -> bool:
+    def _beat_is_due(self, alive: list[RunningWorker], now: float, *, has_new: bool) -> bool:
         if not alive:
             return False
         if self._troubles.has(BEAT) or self._last_beat == 0.0:
             return True
         if now - self._last_beat >= self._beat_seconds:
             return True
-        if now - self._last_beat < NAME_AFTER:
-            return False
         named = dict(self._named)
+        has_new = has_new and any(worker.worker_id not in named for worker in alive)
+        if has_new or now - self._last_beat < NAME_AFTER:
+            return has_new
         return any(
             worker.worker_id not in named
             or any(
