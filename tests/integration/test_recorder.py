@@ -14,9 +14,10 @@ import psycopg
 import pytest
 from tests.support.locks import wait_for_waiting
 from tests.support.server import Server
-from tests.support.waiting import wait_for_row, wait_until
+from tests.support.waiting import until, wait_for_row, wait_until
 
 import jobs_maint
+from jobs_maint import upstream
 from jobs_maint.recorder import connection, store
 from jobs_maint.recorder.failure import TRACEBACK_BYTES, Failure, cut, describe_traceback
 from jobs_maint.recorder.thread import RecorderThread
@@ -229,6 +230,44 @@ async def test_a_job_ended_by_the_shutdown_of_its_worker_is_said_to_be_retried(d
     rows = await fetch(database_url, "SELECT kind, will_retry FROM jobs_maint_failures")
     assert rows == [("aborted", True)]
     assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [("todo",)]
+
+
+@pytest.mark.parametrize("last", ["storm", "succeeds"])
+async def test_when_a_worker_has_ended_all_its_failures_are_stored(database_url, last):
+    """A web server that runs it ends its process right then, by a signal: no thread goes on."""
+    app = make_app(database_url)
+    running, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.task(name="storm")
+    async def storm(*, waits: bool = False) -> None:
+        if waits:
+            running.set()
+            await may_end.wait()
+        raise ConnectionError("refused")
+
+    @app.task(name="succeeds")
+    async def succeeds() -> None:
+        failed = "SELECT 1 FROM procrastinate_jobs WHERE status = 'failed' HAVING count(*) = 131"
+        await wait_for(database_url, failed)
+        running.set()
+        await may_end.wait()
+
+    async with app.open_async():
+        await storm.batch_defer_async(*[{}] * 130)
+        await work(app, concurrency=10)
+        if last == "succeeds":
+            await succeeds.defer_async()
+        await storm.defer_async(waits=last == "storm")
+        worker = asyncio.create_task(work(app, wait=True, concurrency=2))
+        await running.wait()
+        (link,) = app.worker_defaults["worker_middleware"][0]._links.values()
+        (known,) = link.workers.values()
+        worker.cancel()
+        await until(lambda: upstream.is_stopping(known.ref()))
+        may_end.set()
+        await asyncio.gather(worker, return_exceptions=True)
+        rows = await fetch(database_url, "SELECT count(*) FROM jobs_maint_failures")
+    assert rows == [(131,)]
 
 
 async def test_after_a_change_of_the_connector_records_go_to_the_database_of_the_job(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import logging
 import os
@@ -92,14 +93,18 @@ class Recorder:
                     await self._announce(context, link, running)
             except Exception as exc:  # noqa: BLE001  the team's job must run, whatever fails here
                 emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(exc)[:300])
-            return await call_next()
+            result = await call_next()
         except BaseException as exc:
             if link is not None and (thread := link.living_thread) is not None:
                 answer = ask_retry(context, exc)
-                await self._note_failure(context, exc, thread, answer)
+                await self._note_failure(context, exc, thread, answer, worker)
                 if answer is not None:  # nothing may be awaited until the worker asks
                     answer.hand_over()
             raise
+        else:
+            if link is not None and upstream.is_stopping(worker):
+                await self._flush(link)
+            return result
         finally:
             if link is not None and worker_id is not None and job_id is not None:
                 with self._lock:
@@ -234,6 +239,7 @@ class Recorder:
         exc: BaseException,
         thread: RecorderThread,
         answer: RetryAnswer | None,
+        worker: Worker,
     ) -> None:
         """Never raises; a cancellation while it waits ends the wait but not the job's outcome."""
         try:
@@ -244,7 +250,7 @@ class Recorder:
                 will_retry=answer is not None and answer.will_retry,
                 has_enough_of=thread.has_enough_of,
             )
-            stored = thread.store(failure)
+            stored = thread.store(failure, at_once=upstream.is_stopping(worker))
             if stored is None:
                 return
             done, _ = await asyncio.wait({asyncio.wrap_future(stored)}, timeout=WRITE_TIMEOUT)
@@ -254,3 +260,13 @@ class Recorder:
             emit("jobs_maint.record_delayed", logging.WARNING, job_id=context.job.id)
         except Exception as broken:  # noqa: BLE001
             emit("jobs_maint.recorder_failed", logging.ERROR, error=repr(broken)[:300])
+
+    async def _flush(self, link: Link) -> None:
+        """Before the last jobs of a worker end: its process may end without asking the thread.
+
+        Never raises: the job has succeeded, whatever ends the wait.
+        """
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            thread = link.living_thread
+            if thread is not None and (stored := thread.flush()) is not None:
+                await asyncio.wait({asyncio.wrap_future(stored)}, timeout=WRITE_TIMEOUT)

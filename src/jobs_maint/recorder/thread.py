@@ -73,21 +73,29 @@ class RecorderThread(threading.Thread):
         self._last_beat = 0.0
         self._troubles = Troubles()
 
-    def store(self, failure: Failure) -> Waiting | None:
+    def store(self, failure: Failure, *, at_once: bool = False) -> Waiting | None:
         """Hand over a failure; returns a future to wait for, or None when there is none.
 
         While the database cannot be written it is held until it can; when too many are held, it is
-        only counted.
+        only counted. `at_once`: it is not collected with others.
         """
         if not self.backlog.admit(self._inbox.qsize()):
             return None
         stored: Waiting = Future()
-        if failure.traceback is not None and not self._troubles:
+        if (at_once or failure.traceback is not None) and not self._troubles:
             self._inbox.put((failure, stored))
             return stored
         self.backlog.hold([failure])
         if len(self.backlog) < STORM_BATCH or self._troubles:
             return None
+        self._inbox.put((None, stored))
+        return stored
+
+    def flush(self) -> Waiting | None:
+        """Store what is held; returns a future to wait for, or None when nothing can be stored."""
+        if not len(self.backlog) or self._troubles:
+            return None
+        stored: Waiting = Future()
         self._inbox.put((None, stored))
         return stored
 
