@@ -649,15 +649,32 @@ async def test_a_recorder_that_stopped_is_a_warning(pool, worker):
     assert "stopped" in finding.sentence
 
 
-async def test_failures_without_a_record_are_counted(pool, make_job, worker):
+async def test_failures_without_a_record_are_counted(pool, conn, make_job, worker):
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - interval '1 hour'")
     assert await level(pool, "recorder") == "ok"
     await make_job(status="failed")
     assert await level(pool, "recorder") == "ok"
-    job = await make_job(status="failed", recorded=False)
+    # The recorder may have collected it for its next second.
+    await make_job(status="failed", recorded=False, finished_ago=minutes(0))
+    finding = (await look(pool))["recorder"]
+    assert finding.level == "ok"
+    assert "2, each with its error recorded, 1 of the last 10 s not yet." in finding.sentence
+    job = await make_job(status="failed", recorded=False, finished_ago=minutes(1))
     finding = (await look(pool))["recorder"]
     assert finding.level == "warning"
-    assert f"1 of the 2 failures in the last day has no recorded error (job {job})" in (
+    assert f"1 of the 3 failures in the last day has no recorded error (job {job})" in (
         finding.sentence
+    )
+    await make_job(status="failed", recorded=False, finished_ago=minutes(2))
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " VALUES (%s, 'failed', now() - interval '30 s')",
+        (job,),
+    )
+    finding = (await look(pool))["recorder"]
+    assert (
+        f"3 of the 5 failures in the last day have no recorded error (jobs {job + 1}, {job})"
+        in (finding.sentence)
     )
 
 
@@ -671,8 +688,11 @@ async def test_where_the_newest_events_do_not_reach_back_a_day_it_says_so(
     assert "No job failed in the newest 2 events." in (await look(pool))["recorder"].sentence
 
 
-async def test_no_record_at_all_and_no_beat_means_that_no_recorder_runs(pool, make_job, worker):
-    await make_job(status="failed", recorded=False)
+async def test_no_record_at_all_and_no_beat_means_that_no_recorder_runs(
+    pool, conn, make_job, worker
+):
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - interval '1 hour'")
+    await make_job(status="failed", recorded=False, finished_ago=minutes(1))
     assert await level(pool, "recorder") == "error"
     await worker()
     assert await level(pool, "recorder") == "warning"
@@ -687,7 +707,8 @@ async def test_failures_before_our_tables_came_do_not_count(pool, conn, make_job
 
 
 async def test_an_old_record_of_an_earlier_run_does_not_count_for_this_one(pool, conn, make_job):
-    job = await make_job(status="failed")
+    await conn.execute("UPDATE jobs_maint_migrations SET applied_at = now() - interval '1 hour'")
+    job = await make_job(status="failed", finished_ago=minutes(1))
     await conn.execute("UPDATE jobs_maint_failures SET failed_at = now() - interval '2 days'")
     finding = (await look(pool))["recorder"]
     assert (finding.level, f"job {job}" in finding.sentence) == ("error", True)

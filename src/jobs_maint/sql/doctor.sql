@@ -37,7 +37,8 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D';
 -- name: count_recorded (newest, most)
 -- Of the jobs that failed for good in the last day, since our tables are there: how many have
 -- their error recorded. Reads the newest events by their primary key, not the table: there is no
--- index on type or time. `cut`: these do not reach back a day.
+-- index on type or time. `cut`: these do not reach back a day. `fresh`: not recorded yet, of the
+-- last seconds: the recorder collects some errors for a second.
 WITH failed AS MATERIALIZED (
     SELECT e.job_id, e.at FROM procrastinate_events e
     WHERE e.id > (SELECT max(id) FROM procrastinate_events) - %(newest)s
@@ -45,7 +46,7 @@ WITH failed AS MATERIALIZED (
       AND e.at <= now() AND e.at > (SELECT applied_at FROM jobs_maint_migrations WHERE number = 1)
     ORDER BY e.id DESC LIMIT %(most)s
 ), judged AS (
-    SELECT failed.job_id, EXISTS (
+    SELECT failed.job_id, failed.at > now() - interval '10 seconds' AS fresh, EXISTS (
         SELECT 1 FROM jobs_maint_failures f
         WHERE f.job_id = failed.job_id AND f.failed_at <= failed.at + interval '10 seconds'
           AND f.failed_at >= coalesce(
@@ -55,7 +56,9 @@ WITH failed AS MATERIALIZED (
     FROM failed
 )
 SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
-       (array_agg(job_id ORDER BY job_id DESC) FILTER (WHERE NOT recorded))[1:3] AS sample,
+       count(*) FILTER (WHERE NOT recorded AND fresh) AS fresh,
+       (array_agg(DISTINCT job_id ORDER BY job_id DESC)
+           FILTER (WHERE NOT recorded AND NOT fresh))[1:3] AS sample,
        EXISTS (SELECT 1 FROM jobs_maint_workers m
                WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beating,
        coalesce((SELECT e.at > now() - interval '24 hours' FROM procrastinate_events e

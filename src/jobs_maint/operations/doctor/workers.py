@@ -103,31 +103,33 @@ async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
 async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
     params = {"newest": NEWEST_EVENTS, "most": MOST_FAILURES}
     found = await fetch_one(conn, load_queries("doctor")["count_recorded"], params)
-    failed, recorded = found["failed"], found["recorded"]
+    failed, fresh = found["failed"], found["fresh"]
+    missing = failed - found["recorded"] - fresh
     span = f"the newest {NEWEST_EVENTS:,} events" if found["cut"] else "the last day"
     if not failed:
         return ok("recorder", f"No job failed in {span}.")
     newest = f"newest {failed:,}" if failed == MOST_FAILURES else f"{failed:,}"
-    if recorded == failed:
-        return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded.")
-    sample = few(found["sample"], 3)
+    if not missing:
+        but = f", {fresh:,} of the last 10 s not yet" if fresh else ""
+        return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded{but}.")
+    jobs = found["sample"]
+    sample = f"{'job' if len(jobs) == 1 else 'jobs'} {few(jobs, 3)}"
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
-    if not recorded and not found["beating"]:
-        none = f"None of the {newest} failures in {span} has its error recorded (job {sample}), "
+    if not found["recorded"] and not found["beating"]:
+        none = f"None of the {newest} failures in {span} has its error recorded ({sample}), "
         if failed == 1:
-            none = f"The one failure in {span} has no recorded error (job {sample}), "
+            none = f"The one failure in {span} has no recorded error ({sample}), "
         return error(
             "recorder",
             f"{none}and no worker beats: the recorder is not running.",
             fix,
         )
-    lack = f"{failed - recorded:,} of the {newest} failures in {span} "
-    lack += "has" if failed - recorded == 1 else "have"
+    lack = f"{missing:,} of the {newest} failures in {span} {'has' if missing == 1 else 'have'}"
     if failed == 1:
         lack = f"The one failure in {span} has"
     return warning(
         "recorder",
-        f"{lack} no recorded error (job {sample}).",
+        f"{lack} no recorded error ({sample}).",
         f"{fix} A task unknown to the worker fails before the recorder sees it.",
     )
 
