@@ -35,6 +35,7 @@ from pydantic_settings import (
 from jobs_maint.crons import check_cron
 from jobs_maint.durations import format_duration, parse_duration
 from jobs_maint.errors import InvalidRequest, InvalidSettings
+from jobs_maint.wrong_values import say_wrong
 
 __all__ = [
     "Cron",
@@ -287,15 +288,15 @@ class OurSettings(BaseSettings):
     @classmethod
     def _sentences(cls, exc: ValidationError) -> str:
         lines = []
-        for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        for error in exc.errors(include_url=False):
             place = [str(part) for part in error["loc"]]
             field = place[0] if place else ""
             by_env = {cls.env_name(f).lower(): f for f in cls.model_fields}
             field = by_env.get(field.lower(), field)
             name = cls.env_name(field) if field in cls.model_fields else field
             inner = "".join(f"[{part}]" for part in place[1:])
-            text = error["msg"].removeprefix("Value error, ")
-            if error["type"] == "missing":
+            text = say_wrong(error)
+            if error["type"] == "missing" and not inner:
                 text = "it is not set"
             lines.append(f"{name}{inner}: {text}" if name else text)
         return "; ".join(lines)

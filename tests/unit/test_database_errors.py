@@ -81,6 +81,8 @@ def test_a_row_that_another_session_holds_is_told_as_that():
         "postgresql+psycopg://jobs:@Pw99@127.0.0.1/jobs",
         "postgresql://jobs:Pw99@127.0.0.1:Pw99/jobs",
         "host=Pw99@127.0.0.1 user=jobs",
+        "postgresql://jobs:S3%cret%Pw99@127.0.0.1:6543/jobs",
+        "postgresql://jobs:S3cret Pw99@127.0.0.1:6543/jobs",
     ],
 )
 def test_a_url_whose_password_is_not_encoded_is_refused_without_a_piece_of_it(url):

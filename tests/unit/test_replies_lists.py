@@ -286,14 +286,16 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert any("U0VERA  retry 4711" in line for line in shown)
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
     assert '"type": "user"' not in json.dumps(message.blocks)  # a list calls nobody
-    assert message.text.endswith("/jobs retry --request 905 undoes request 905")
+    assert message.text.endswith(
+        "/jobs retry --request 905 puts the jobs of request 905 back, and they run"
+    )
 
 
 def test_the_undo_of_the_newest_cancel_is_offered():
     cancel = replace(samples.audit().entries[0], audit_id=920, action="cancel --all webhook")
     report = AuditReport(NOW, (cancel,), 1, 86_400.0)
     assert lines(render_audit(report, "/jobs"))[-1].endswith(
-        "`/jobs retry --request 920` undoes request 920"
+        "`/jobs retry --request 920` puts the jobs of request 920 back, and they run"
     )
 
 

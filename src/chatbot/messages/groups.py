@@ -165,7 +165,8 @@ def _settled(group: ErrorGroup, failed_now: int) -> str:
         return f"{parts[0]}, the others were deleted"
     if group.deleted:
         parts.append(f"{group.deleted:,} deleted since")
-    return f"{', '.join(parts)}, the others were retried or cancelled"
+    rest = "the other was" if others == 1 else "the others were"
+    return f"{', '.join(parts)}, {rest} retried or cancelled"
 
 
 def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:

@@ -12,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -34,29 +33,6 @@ from jobs_maint.settings import JsonText, OurSettings
 __all__ = ["ChatbotSettings", "DigestSetting", "GrantSetting"]
 
 _LINK_VALUE = re.compile(r"^(?:tcp|udp|sctp)://")
-_PLAINER = (
-    (r"Extra inputs are not permitted", "this key is not known"),
-    (r"Input should be a valid tuple", "it must be a list, in [ ]"),
-    (r"(?:Tuple|List) should have at least 1 item after validation, not 0", "the list is empty"),
-    (r"Input should be a valid dictionary or instance of \w+", "it must be an object, in { }"),
-    (r"Field required", "it is missing"),
-    (
-        r"Input should be a valid integer(?:, unable to parse string as an integer)?",
-        "it must be a whole number",
-    ),
-    (
-        r"Input should be a valid number(?:, unable to parse string as a number)?",
-        "it must be a number",
-    ),
-    (r"Input should be a valid boolean.*", "it must be true or false"),
-    (r"Input should be greater than (\d+)$", r"it must be greater than \1"),
-    (r"Input should be greater than or equal to (\d+)", r"it must be at least \1"),
-    (r"Input should be less than or equal to (\d+)", r"it must be at most \1"),
-    (r"Input should be '(\w+)' or '(\w+)'", r"it must be '\1' or '\2'"),
-    (r"Input should be a valid string", "it must be text, in quotes"),
-    (r"String should have at least 1 character", "the text is empty"),
-    (r"String should have at most (\d+) characters", r"it must be at most \1 characters long"),
-)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -129,13 +105,6 @@ class ChatbotSettings(OurSettings):
             settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
         )
         return tuple(_Environment(settings_cls) if s is env_settings else s for s in sources)
-
-    @classmethod
-    def _sentences(cls, exc: ValidationError) -> str:
-        text = super()._sentences(exc)
-        for found, better in _PLAINER:
-            text = re.sub(found, better, text)
-        return text
 
     @field_validator("slack_bot_token")
     @classmethod

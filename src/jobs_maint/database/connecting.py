@@ -47,20 +47,27 @@ def normalise_url(url: str) -> str:
     return _DRIVER.sub("postgresql://", url.strip())
 
 
+_ESCAPES = (
+    "In a password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23, a space as %20 and "
+    "% as %25"
+)
+
+
 def parse_url(url: str, setting: str = "JOB_QUEUE_DATABASE_URL") -> dict[str, Any]:
     """Its parts; raises InvalidSettings, which names the setting and never shows the URL."""
     try:
         params = psycopg.conninfo.conninfo_to_dict(normalise_url(url))
     except psycopg.ProgrammingError:
         # The cause quotes the connection string, password included: it must not be chained.
+        hint = f". {_ESCAPES}" if "://" in url else ""
         raise InvalidSettings(
             f"{setting} is not the URL of a PostgreSQL database; write it as "
-            "postgresql://user:password@host:5432/jobs"
+            f"postgresql://user:password@host:5432/jobs{hint}"
         ) from None
     if _is_torn(url, params):
         raise InvalidSettings(
-            f"{setting} cannot be read: what stands for its host, port or database is none. In a "
-            "password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23 and % as %25"
+            f"{setting} cannot be read: what stands for its host, port or database is none. "
+            f"{_ESCAPES}"
         )
     return params
 
