@@ -104,6 +104,33 @@ async def test_workers_that_ended_as_they_should_are_missed_too(pool, conn, flee
     assert await opened(pool) == {("no_worker", ""): set()}
 
 
+@pytest.mark.parametrize("queues", [None, ["web", "mail"]])
+async def test_what_lacks_a_worker_does_so_since_the_last_beat(pool, conn, fleet, make_job, queues):
+    """And not since the last look that still took the worker for alive."""
+    limits = Limits(no_worker=20.0, kinds=frozenset({IncidentKind.NO_WORKER}))
+    worker = await fleet.start_worker()
+    await make_job(queue="web", deferred_ago=hours(2))
+    await conn.execute("UPDATE jobs_maint_workers SET queues = %s", (queues,))
+    await fleet.fall_silent(timedelta(seconds=25))
+    await see(pool, limits)
+    await listen(conn, worker, "mail")
+    await fleet.beat(worker)
+    assert await opened(pool, limits) == {("no_worker", "web"): set()}
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert 25 <= one.value < 35
+
+
+async def test_workers_that_ended_are_missed_since_their_last_beat(pool, conn, fleet):
+    await fleet.start_worker()
+    await fleet.fall_silent(timedelta(seconds=25))
+    await see(pool)
+    await conn.execute("DELETE FROM jobs_maint_workers")
+    await conn.execute("DELETE FROM procrastinate_workers")
+    assert await opened(pool, Limits(no_worker=20.0)) == {("no_worker", ""): set()}
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    assert 25 <= one.value < 35
+
+
 async def test_nobody_misses_workers_that_never_were(pool, conn, make_job):
     assert await opened(pool) == {}
     await make_job(queue="later", scheduled_in=hours(1))

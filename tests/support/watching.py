@@ -153,7 +153,9 @@ class Team:
         recorders = [m.SilentRecorder(7, "web-1", 12, self.recorder_at)] * bool(self.recorder_at)
         return m.Measured(
             now=at,
-            fleet=m.Fleet(self.live, self.seen, names if unheard else None),
+            fleet=m.Fleet(
+                self.live, self.seen, dict.fromkeys(names, self.seen) if unheard else None
+            ),
             waiting={
                 queue.name: sum(number for _, number in queue.waiting)
                 for queue in self.queues

@@ -2,13 +2,17 @@
 -- little where nothing is wrong.
 
 -- name: measure_workers
--- How many are alive, when the last gave a sign of life, and to which queues the live ones listen.
--- `all_queues`: one of them listens to all. `unknown`: of one it is not known, its recorder is new.
+-- How many are alive, when the last gave a sign of life, and to which queues the live ones listen, each
+-- with the last beat of one that does. `all_at`: that of one that listens to all. `unknown`: of one it is
+-- not known, its recorder is new.
 SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.beat_at)) AS seen_at,
-       coalesce(bool_or(w.live AND w.beaten_id IS NOT NULL AND w.queues IS NULL), false) AS all_queues,
+       max(greatest(w.last_heartbeat, w.beat_at))
+           FILTER (WHERE w.live AND w.beaten_id IS NOT NULL AND w.queues IS NULL) AS all_at,
        coalesce(bool_or(w.live AND w.beaten_id IS NULL), false) AS unknown,
-       ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
-             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS queues
+       (SELECT coalesce(jsonb_object_agg(name, at), '{}') FROM (
+            SELECT unnest(m.queues) AS name, max(m.beat_at) AS at FROM jobs_maint_workers m
+            WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) GROUP BY 1
+        ) AS heard) AS queues
 FROM {{workers}};
 
 -- name: list_ready (ours)

@@ -76,8 +76,7 @@ async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance
     """Our own jobs count only where no worker listens to their queue, so that none ever runs."""
     queries = load_queries("watch")
     workers = await fetch_one(conn, queries["measure_workers"])
-    queues = None if workers["all_queues"] else frozenset(workers["queues"])
-    fleet = m.Fleet(workers["live"], workers["seen_at"], queues, workers["unknown"])
+    fleet = m.Fleet.of(workers)
     ready: dict[str, m.Ready] = {}
     again = set()
     for row in await fetch_all(conn, queries["list_ready"], {"ours": OUR_TASKS}):
@@ -106,7 +105,7 @@ async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance
         rows = await fetch_all(conn, queries["list_ready_behind"], params)
         found = [m.Ready(maintenance, **row) for row in rows]
         ready |= {one.queue: one for one in sorted(found, key=lambda one: one.since)[:1]}
-    heard = frozenset(ready) if fleet.queues is None or fleet.unknown else fleet.queues
+    heard = ready if fleet.queues is None or fleet.unknown else fleet.queues
     late = [
         queue for queue, one in ready.items()
         if not fleet.live or queue not in heard or _is_behind(one, now, limits)

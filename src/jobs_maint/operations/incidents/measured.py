@@ -27,15 +27,25 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to.
+    """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to, each
+    with the last beat of one that does.
 
-    None where one of them listens to all. `unknown`: of one that lives it is not known.
+    None where one of them listens to all. `all_at`: its last sign of life. `unknown`: of one that
+    lives it is not known.
     """
 
     live: int = 0
     seen_at: datetime | None = None
-    queues: frozenset[str] | None = None
+    queues: Mapping[str, datetime] | None = None
     unknown: bool = False
+    all_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Fleet:
+        """A row of `measure_workers`."""
+        beats = {name: datetime.fromisoformat(at) for name, at in row["queues"].items()}
+        queues = beats if row["all_at"] is None else None
+        return cls(row["live"], row["seen_at"], queues, row["unknown"], row["all_at"])
 
     def has_worker(self, queue: str) -> bool:
         """Whether one that lives listens to it, as far as that is known."""
@@ -171,8 +181,9 @@ class Memory:
 
     `resumed_at`: when the watch went on after the bot or the database had been away.
     `noted`: the span whose quarters of an hour are counted. `paused`: a planned pause is on.
-    `kinds`: what is watched; None: an older version has not said. `heard`: when a pass last saw a
-    live worker that listens to this queue; `heard_all`: to all.
+    `kinds`: what is watched; None: an older version has not said. `worker_at`: when a
+    worker was last heard; `heard`: one that listens to this queue; `heard_all`: one that listens
+    to all.
     """
 
     worker_at: datetime | None = None

@@ -125,8 +125,6 @@ def _remember(
 ) -> Memory:
     now = measured.now
     signs = [at for at in (memory.worker_at, measured.fleet.seen_at) if at is not None]
-    if measured.fleet.live:
-        signs.append(now)
     return replace(
         memory,
         worker_at=max(signs, default=None),
@@ -134,9 +132,7 @@ def _remember(
         digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
         kinds=limits.kinds,
         heard=_hear(memory, measured),
-        heard_all=now
-        if measured.fleet.live and measured.fleet.queues is None
-        else memory.heard_all,
+        heard_all=measured.fleet.all_at or memory.heard_all,
     )
 
 
@@ -145,7 +141,7 @@ def _hear(memory: Memory, measured: Measured) -> dict[str, datetime]:
     fleet, now = measured.fleet, measured.now
     heard = {name: at for name, at in memory.heard.items() if now - at < DAY}
     if fleet.live and fleet.queues is not None:
-        heard |= dict.fromkeys(sorted(fleet.queues), now)
+        heard |= fleet.queues
     newest = sorted(heard.items(), key=lambda item: item[1], reverse=True)
     return dict(newest[:MOST_HEARD])
 

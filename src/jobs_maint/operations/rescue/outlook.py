@@ -46,8 +46,7 @@ async def _find_idle(conn: Conn, rules: RescueRules, now: datetime) -> RescueIdl
         return "off"
     queries = load_queries("watch")
     found = await fetch_one(conn, queries["measure_workers"])
-    queues = None if found["all_queues"] else frozenset(found["queues"])
-    fleet = Fleet(found["live"], found["seen_at"], queues, found["unknown"])
+    fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
         return "no_worker"
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
