@@ -175,7 +175,8 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
     dropped = await ask(pool, TakeIncident(1, drop=True))  # ana is an admin
     assert (dropped.before, dropped.incident.taken_by) == (EVA.label, None)
     told = render_result(dropped, "/jobs", by=ANA.label).text.splitlines()
-    assert told[1:3] == ["Nobody is on it now.", "Before that, <@U0EVA> was on it."]
+    assert told[:2] == ["✅ I-1 is given back: ana@host took <@U0EVA> off.", "Nobody is on it now."]
+    assert f"You took {EVA.label} off.\n" in render_text(dropped)
     assert (await ask(pool, MuteIncident(1), EVA)).done == "muted"
     for number in (2, 99):
         for action in (TakeIncident(number), GetIncident(number)):
@@ -183,6 +184,8 @@ async def test_who_may_see_take_and_mute_it(pool, conn, behind, make_job):
                 await ask(pool, action, EVA)
     shown = await ask(pool, GetIncident(1), EVA)
     assert [one.what for one in shown.incident.history][-3:] == ["taken", "dropped", "muted"]
+    assert "  ana@host took <@U0EVA> off.\n" in render_result(shown, "/jobs", by="U0MAX").text
+    assert f"dropped by {ANA.label}, who took {EVA.label} off" in render_text(shown, width=200)
     assert "hunter2" not in str(build_data(shown))
     with pytest.raises(NotPermitted, match="requires the role operator"):
         await ask(pool, TakeIncident(1), MAX)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
+from tests.support.locks import wait_for_waiting
 
 from chatbot.messages.incident import render_incident
+from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
@@ -31,6 +34,7 @@ from jobs_maint.render import build_data, render_text
 BOT = Actor.task("chatbot")
 ADA = Actor("slack", "U0ADA", "ada", "C1", (Grant(Role.OPERATOR),))
 BOB = Actor("slack", "U0BOB", "bob", "C1", (Grant(Role.OPERATOR),))
+EVE = Actor("slack", "U0EVE", "eve", "C1", (Grant(Role.ADMIN),))
 LIMITS = Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
 HOOK, MAIL = "app.hook", "app.mail"
 
@@ -120,6 +124,48 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     assert "more than 500 times" in (await incident(pool))[1][0]
     await perform(pool, ADA, MuteIncident(1, None))
     assert "uted" not in (await incident(pool))[1][0]
+
+
+async def test_an_admin_takes_somebody_off_and_that_is_told(pool, fail):
+    await fail(HOOK)
+    await see(pool, 2)
+    name = (await errors(pool))[0][HOOK].name
+    await perform(pool, BOB, TakeGroup(name))
+    dropped = await perform(pool, EVE, TakeGroup(name, drop=True))
+    said = f"✅ {name}, hook, is given back: <@U0EVE> took <@U0BOB> off."
+    assert render_result(dropped, "/jobs", by="U0EVE").text.splitlines()[0] == said
+    one, *_ = await incident(pool)
+    assert (one.history[-1].by, one.history[-1].whom) == (EVE.label, BOB.label)
+    assert "<@U0EVE> took <@U0BOB> off." in render_entries(one, one.history, one.seen_at).text
+    await perform(pool, BOB, TakeGroup(name))
+    await perform(pool, BOB, TakeGroup(name, drop=True))
+    one, *_ = await incident(pool)
+    assert one.history[-1].whom is None
+    told = render_entries(one, one.history[-1:], one.seen_at).text
+    assert told.endswith("<@U0BOB> gave it back.")
+
+
+@pytest.mark.parametrize("of_group", [True, False])
+async def test_what_was_done_later_is_dated_later(pool, conn, fail, of_group):
+    """Whoever waits for what somebody else does to an incident has done it after that."""
+    await fail(HOOK)
+    await see(pool, 2)
+    name = (await errors(pool))[0][HOOK].name
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute("SELECT FROM jobs_maint_incidents FOR UPDATE")
+        act = TakeGroup(name) if of_group else TakeIncident(1)
+        later = asyncio.create_task(perform(pool, ADA, act))
+        await wait_for_waiting(conn)
+        entry = "jsonb_build_object('at', clock_timestamp(), 'what', 'taken', 'kind', kind,"
+        await holder.execute(
+            f"UPDATE jobs_maint_incidents SET history = history || jsonb_build_array({entry}"
+            " 'subject', subject, 'value', value, 'by', 'shell:bob'))"
+        )
+    await later
+    one, *_ = await incident(pool)
+    earlier, last = one.history[-2:]
+    assert (earlier.by, last.by) == ("shell:bob", ADA.label)
+    assert earlier.at < one.taken_at <= last.at
 
 
 async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):

@@ -13,7 +13,7 @@ from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.group import say_done
 from chatbot.messages.marking import tell_who
 from chatbot.messages.parts import Line, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_actor, tell_taken_off
 from jobs_maint.actions import Action, FollowJobs, RetryJobs
 from jobs_maint.models import (
     ActReport,
@@ -67,4 +67,6 @@ def _say_in_place(result: GroupReport | IncidentReport, by: str) -> Line | None:
     """Of an incident until the watch puts its whole message right."""
     if isinstance(result, GroupReport):
         return say_done(result, by, datetime.now(UTC))
-    return [_DONE[result.done], name_actor(by), " ", when(result.as_of, result.as_of)]
+    whom = result.incident.history[-1].whom
+    said = [_DONE[result.done], name_actor(by)] if whom is None else tell_taken_off(by, whom)
+    return [*said, " ", when(result.as_of, result.as_of)]

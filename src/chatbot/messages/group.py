@@ -8,7 +8,7 @@ from chatbot.messages.alike import describe_error
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_actor, tell_given_back
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.words import count, short_task
 from jobs_maint.actions import MuteGroup, TakeGroup
@@ -27,7 +27,7 @@ def render_group(report: GroupReport, *, by: str) -> Message:
             head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
-            head = ["✅ ", bold(f"{task}, is given back"), " by ", name_actor(by), "."]
+            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before)]
             undo = Button(TAKE, TakeGroup(name).words())
         case "unmuted":
             head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]
@@ -44,6 +44,7 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     lines: list[Line] = [head]
     if (
         report.before
+        and report.done != "dropped"
         and report.before != report.taken_by
         and name_actor(report.before) != name_actor(by)
     ):

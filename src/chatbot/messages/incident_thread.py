@@ -16,7 +16,7 @@ from chatbot.messages.incident_words import (
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, paragraph, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_actor, tell_taken_off
 from chatbot.messages.words import count, cut, defuse
 from jobs_maint.models import Condition, HistoryEntry, Incident
 from jobs_maint.render import say_past
@@ -61,6 +61,8 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
     kind = next((part for part in parts if part.key == key), entry)
     named = say_kind(kind).named
     sized = say_sized(kind, entry.value, "now " * (entry.what == "worse"))
+    if entry.whom is not None:
+        return [*tell_taken_off(entry.by or "somebody", entry.whom), "."]
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
     if entry.what == "unwatched":

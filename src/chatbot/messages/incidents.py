@@ -28,7 +28,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_actor, tell_given_back
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import count, say_span
@@ -120,6 +120,8 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     one = report.incident
     done = {"dropped": "given back", "unmuted": "no longer muted"}.get(report.done, report.done)
     line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(by)]
+    if report.done == "dropped":
+        line = [*line[:2], *tell_given_back(by, report.before)[:-1]]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     is_over = one.state == "resolved"
@@ -130,6 +132,7 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     lines[1:1] = others
     if (
         report.before
+        and report.done != "dropped"
         and report.before != one.taken_by
         and name_actor(report.before) != name_actor(by)
     ):

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from chatbot.messages.act_words import one_line
 from chatbot.messages.parts import Span, user, usergroup
 
-__all__ = ["find_user", "list_actor", "name_actor", "name_people"]
+__all__ = [
+    "find_user",
+    "list_actor",
+    "name_actor",
+    "name_people",
+    "tell_given_back",
+    "tell_taken_off",
+]
 
 MOST_NAMES = 3
 
@@ -36,6 +43,17 @@ def name_actor(actor: str) -> Span | str:
     if kind == "task":
         return one_line(f"the task {name.rpartition(':')[2]}", 120)
     return one_line(name if kind == "shell" else actor, 120)
+
+
+def tell_taken_off(by: str, whom: str) -> list[Span | str]:
+    return [name_actor(by), " took ", name_actor(whom), " off"]
+
+
+def tell_given_back(by: str, before: str | None) -> list[Span | str]:
+    """To follow `I-7 is given back`; `before`: who was on it."""
+    if before is None or name_actor(before) == name_actor(by):
+        return [" by ", name_actor(by), "."]
+    return [": ", *tell_taken_off(by, before), "."]
 
 
 def list_actor(actor: str) -> Span | str:

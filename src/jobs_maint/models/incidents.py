@@ -88,7 +88,8 @@ class HistoryEntry:
     quiet time after it was over); `over` (what it was is over, and `why`; `value` is its worst);
     `remains` (this is left); `merged` (it is part
     of the incident `by` now); `resolved`, and `why`; `unwatched` (for `value` seconds up to then no
-    bot could look); `taken`, `dropped`, `muted`, `unmuted` by somebody.
+    bot could look); `taken`, `dropped`, `muted`, `unmuted` by somebody. `whom`: of `dropped`, who
+    was taken off by somebody else.
     """
 
     at: datetime
@@ -101,6 +102,7 @@ class HistoryEntry:
     value: float
     by: str | None = None
     why: Why | None = None
+    whom: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

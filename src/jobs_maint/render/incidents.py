@@ -163,6 +163,7 @@ def _show_alone(one: Incident, as_of: datetime, page: Page) -> None:
     for entry in one.history:
         what = safe_word(f"{entry.kind} {entry.subject}".strip())
         who = f" by {safe_word(entry.by)}" if entry.by else ""
+        who += f", who took {safe_word(entry.whom)} off" if entry.whom else ""
         page.line(f"{clock(entry.at, as_of)}  {entry.what}{who}  {what}", indent=2)
 
 
@@ -181,7 +182,9 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         "unmuted": f"{one.name} is not muted any more.",
     }
     page.line(told[report.done], "bold")
-    if report.before and report.before != one.taken_by:
+    if whom := one.history[-1].whom if one.history else None:
+        page.line(f"You took {safe_word(whom)} off.")
+    elif report.before and report.before != one.taken_by:
         page.line(f"Before that, {safe_word(report.before)} was on it.")
     if report.done in {"dropped", "taken"}:
         for by, name in others:

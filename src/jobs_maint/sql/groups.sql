@@ -154,7 +154,8 @@ SELECT name, queues FROM jobs_maint_groups ORDER BY last_at DESC LIMIT 1000;
 
 -- name: take_group (name, taken_by)
 UPDATE jobs_maint_groups
-SET taken_by = %(taken_by)s, taken_at = CASE WHEN %(taken_by)s::text IS NOT NULL THEN now() END
+SET taken_by = %(taken_by)s,
+    taken_at = CASE WHEN %(taken_by)s::text IS NOT NULL THEN clock_timestamp() END
 WHERE name = %(name)s RETURNING *;
 
 -- name: mute_group (name, seconds, above)

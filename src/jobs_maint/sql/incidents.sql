@@ -70,6 +70,10 @@ SET kind = %(kind)s, subject = %(subject)s, state = %(state)s, since = %(since)s
     revised_at = %(revised_at)s
 WHERE id = %(id)s;
 
+-- name: get_time_now
+-- Later than whatever this transaction has waited for.
+SELECT clock_timestamp() AS now;
+
 -- name: act_on_incident (incident_id, taken_by, taken_at, muted_until, outdated, entry)
 -- `outdated`: facts that are not true any more.
 UPDATE jobs_maint_incidents
@@ -82,8 +86,9 @@ WHERE id = %(incident_id)s RETURNING *;
 SELECT id FROM jobs_maint_incidents
 WHERE state = 'open' AND kind = 'group' AND subject = %(name)s FOR UPDATE;
 
--- name: mark_incident_of_group (name, what, by)
--- What was said of the group is said of the incident that it leads. `what` is the step of its history.
+-- name: mark_incident_of_group (name, what, by, whom)
+-- What was said of the group is said of the incident that it leads. `what` is the step of its history,
+-- and its time is later than whatever this transaction has waited for.
 -- A mute that ends by a rate ends with that of the group.
 UPDATE jobs_maint_incidents i
 SET taken_by = g.taken_by, taken_at = g.taken_at,
@@ -93,8 +98,8 @@ SET taken_by = g.taken_by, taken_at = g.taken_at,
             'taken_by', g.taken_by, 'taken_at', g.taken_at, 'muted_above', g.muted_above,
             'muted_until', CASE WHEN g.muted_until <> 'infinity' THEN g.muted_until END)),
     history = i.history || jsonb_build_array(jsonb_build_object(
-        'at', now(), 'what', %(what)s::text, 'kind', i.kind, 'subject', i.subject,
-        'value', i.value, 'by', %(by)s::text)),
+        'at', clock_timestamp(), 'what', %(what)s::text, 'kind', i.kind, 'subject', i.subject,
+        'value', i.value, 'by', %(by)s::text, 'whom', %(whom)s::text)),
     revision = i.revision + 1
 FROM jobs_maint_groups g
 WHERE g.name = %(name)s AND i.state = 'open' AND i.kind = 'group' AND i.subject = g.name;

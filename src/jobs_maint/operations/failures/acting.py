@@ -19,7 +19,7 @@ from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["is_on", "mute_group", "refuse_others", "take_group"]
+__all__ = ["find_taken_off", "is_on", "mute_group", "refuse_others", "take_group"]
 
 Done = Literal["taken", "dropped", "muted", "unmuted"]
 
@@ -50,6 +50,11 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
 def is_on(call: Call[Any], taken_by: str | None) -> bool:
     """Whether who asks has taken it; their name may have changed since."""
     return taken_by is not None and taken_by.partition(" ")[0] == call.actor.label.partition(" ")[0]
+
+
+def find_taken_off(call: Call[Any], done: Done, before: str | None) -> str | None:
+    """Who was on it `before` and was taken off by somebody else."""
+    return before if done == "dropped" and not is_on(call, before) else None
 
 
 def refuse_others(call: Call[Any], name: str, taken_by: str | None) -> None:
@@ -139,7 +144,8 @@ async def _finish(
     conn: Conn, call: Call[Any], row: dict[str, Any], done: Done, before: str | None
 ) -> GroupReport:
     """Say so of its incident too, and report."""
-    said = {"name": row["name"], "what": done, "by": call.actor.label}
+    whom = find_taken_off(call, done, before)
+    said = {"name": row["name"], "what": done, "by": call.actor.label, "whom": whom}
     await conn.execute(load_queries("incidents")["mark_incident_of_group"], said)
     await audit.record(conn, call.actor, call.action, "done")
     as_of = await get_time(conn)

@@ -19,16 +19,15 @@ from jobs_maint.actions import (
     TakeIncident,
 )
 from jobs_maint.call import Call, require_every_queue, write
-from jobs_maint.database import Conn, fetch_all, transaction
+from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
-from jobs_maint.operations.failures.acting import is_on, refuse_others
+from jobs_maint.operations.failures.acting import find_taken_off, is_on, refuse_others
 from jobs_maint.operations.incidents.marks import add_marks
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
-from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 
 __all__ = ["hold_incident", "mute_incident", "note_told", "take_incident"]
@@ -104,11 +103,14 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             raise _refuse_over(seen[0], call.action.word, call)
         if whole:
             require_every_queue(call, reaches_all(call.scope, found[0]))
-        now = await get_time(conn)
+        # Not when this began: it may have waited for what somebody else did to it.
+        now = (await fetch_one(conn, queries["get_time_now"]))["now"]
         done, changed = change(found[0], now)
+        before = found[0].taken_by
         entry = HistoryEntry(
-            now, done, changed.kind, changed.subject, changed.value, call.actor.label
-        )
+            now, done, changed.kind, changed.subject, changed.value, call.actor.label,
+            whom=find_taken_off(call, done, before),
+        )  # fmt: skip
         params = {
             "incident_id": number,
             "taken_by": changed.taken_by,
@@ -118,13 +120,12 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             "entry": Jsonb([as_json(entry)]),
         }
         rows = await fetch_all(conn, queries["act_on_incident"], params)
-        await _mark_groups(conn, call, changed, done, found[0].taken_by)
+        await _mark_groups(conn, call, changed, done, before)
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
         there = await add_marks(conn, [redact(read_incident(rows[0]), call.rules)])
     [shown] = limit_to(call.scope, there)
-    before = found[0].taken_by if done in {"taken", "dropped"} else None
-    return IncidentReport(now, shown, done, before)
+    return IncidentReport(now, shown, done, before if done in {"taken", "dropped"} else None)
 
 
 def _is_muted(one: Incident, now: datetime) -> bool:

@@ -27,11 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to, each
-    with the last beat of one that does.
+    """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to.
 
-    None where one of them listens to all. `all_at`: its last sign of life. `unknown`: of one that
-    lives it is not known.
+    Each with the last beat of one that does; None where one of them listens to all, and `all_at`
+    is its last sign of life. `unknown`: of one that lives it is not known.
     """
 
     live: int = 0
