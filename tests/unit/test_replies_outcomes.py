@@ -460,14 +460,27 @@ def test_a_button_that_was_used_says_by_whom_and_the_others_stay():
     assert "Put back by @U0BOB 03:24 UTC" in lines(marked)
     assert marked.text.endswith("Put back by <@U0BOB> 03:24 UTC")
     assert mark_done(marked, {words: who}) is marked
-    ran = replace(CANCEL, done=5_718, requested=63_000, stopped=True)
-    line = "".join(getattr(one, "text", one) for one in tell_who_ran(ran, "U0ADA", NOW))
-    assert line == "Cancelled by <@U0ADA> 03:24 UTC: 5,718 of 63,000 jobs, then stopped"
     both = mark_done(message, {words: who, CANCEL.words: tell_who("cancel", "U0ANA", NOW)})
     assert buttons(both) == {}
     assert {"Put back by @U0BOB 03:24 UTC", "Cancelled by @U0ANA 03:24 UTC"} <= set(lines(both))
     full = replace(message, blocks=[*message.blocks, *({"type": "divider"} for _ in range(47))])
     assert len(mark_done(full, {words: who}).blocks) <= 50
+
+
+@pytest.mark.parametrize(
+    ("ran", "says"),
+    [
+        ({"done": 1, "requested": 1}, "Put back by <@U0ADA> 03:24 UTC"),
+        ({"done": 50_000, "requested": 50_000}, "50,000 put back by <@U0ADA> 03:24 UTC"),
+        ({"done": 33, "requested": 35}, "33 of 35 put back by <@U0ADA> 03:24 UTC"),
+        ({"done": 5_718, "requested": 63_000, "stopped": True},
+         "5,718 of 63,000 put back by <@U0ADA> 03:24 UTC, then stopped"),
+    ],
+)  # fmt: skip
+def test_a_button_that_put_back_a_part_of_all_says_how_many(ran, says):
+    report = replace(RETRY, **{"stopped": False, **ran})
+    line = tell_who_ran(report, "U0ADA", NOW, put_back=True)
+    assert "".join(getattr(one, "text", one) for one in line) == says
 
 
 @pytest.mark.parametrize(

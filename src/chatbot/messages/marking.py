@@ -10,7 +10,6 @@ from chatbot.messages.message import Block, Message
 from chatbot.messages.packer import MOST_BLOCKS
 from chatbot.messages.parts import Line, context, when
 from chatbot.messages.people import name_actor
-from chatbot.messages.words import count
 from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
 
@@ -24,11 +23,13 @@ def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Lin
 
 
 def tell_who_ran(report: BulkReport, by: str, at: datetime, *, put_back: bool = False) -> Line:
-    """The same of a set; of one that was stopped, how far it came."""
+    """`50,000 put back by @ana 14:02`: of several jobs how many, as more may be left."""
     line = tell_who(report.verb, by, at, put_back=put_back)
-    if not report.stopped:
+    if report.done == report.requested == 1:
         return line
-    return [*line, f": {report.done:,} of {count(report.requested, 'job')}, then stopped"]
+    of_all = f" of {report.requested:,}" if report.done < report.requested else ""
+    number = f"{report.done:,}{of_all} {str(line[0]).lower()}"
+    return [number, *line[1:], ", then stopped" * report.stopped]
 
 
 def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:
