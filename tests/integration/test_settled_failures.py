@@ -6,8 +6,11 @@ import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 
+from chatbot.messages.aftermath import offer_again
+from chatbot.messages.digest_thread import render_thread
 from chatbot.messages.result import render_result
-from jobs_maint.actions import Actor, ListErrors, ShowDigest, ShowStats
+from jobs_maint.actions import Actor, FollowJobs, ListErrors, ListFailed, ShowDigest, ShowStats
+from jobs_maint.models import DigestReport
 from jobs_maint.operations.digest.summary import Summing, summarise
 from jobs_maint.operations.failures import alike
 from jobs_maint.operations.failures.grouping import Window
@@ -76,6 +79,60 @@ async def test_failures_are_red_while_one_is_failed_and_green_once_all_have_succ
     assert first.startswith("🟡 12 ")
     first, _ = await become("failed", jobs[:1])
     assert first.startswith("🔴 12 ")
+
+
+async def list_retries(pool, action):
+    """The labels of all buttons that retry."""
+    report = await perform(pool, ANA, action, settings=MaintSettings())
+    messages = [render_result(report, "/jobs", by="U0ANA")]
+    if isinstance(report, DigestReport):
+        messages = render_thread(report, "/jobs")
+    return [
+        element["text"]["text"]
+        for message in messages
+        for block in message.blocks
+        for element in block.get("elements", ())
+        if "retry" in str(element.get("value"))
+    ]
+
+
+@pytest.mark.parametrize("word", ["errors", "digest", "failed"])
+async def test_a_retry_is_offered_of_those_that_can_be_retried_alone(pool, conn, make_job, word):
+    asked = {**ASKED, "failed": ListFailed(since=HOUR, grouped=True)}[word]
+    jobs = [
+        await make_job(status="failed", queue="web", task="app.send", finished_ago=minutes(9))
+        for _ in range(9)
+    ]
+    one, two, *_ = jobs
+    assert await list_retries(pool, asked) == ["Preview retry of 9"]
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", (one,))
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'cancelled' WHERE id = %s", (two,))
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (jobs[2],))
+    assert await list_retries(pool, asked) == ["Preview retry of 6"]
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET queueing_lock = 'x' WHERE id = ANY (%s)", (jobs[3:6],)
+    )
+    assert await list_retries(pool, asked) == ["Preview retry of 4"]
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (jobs[3],))
+    assert await list_retries(pool, asked) == ["Preview retry of 3"]
+
+
+async def test_of_jobs_that_failed_again_those_are_retried_that_can_be(pool, conn, make_job):
+    jobs = [await make_job(status="failed", queue="web", task="app.send") for _ in range(4)]
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET queueing_lock = 'x' WHERE id = ANY (%s)", (jobs[:2],)
+    )
+
+    async def offered():
+        after = await perform(pool, ANA, FollowJobs(tuple(jobs)))
+        return after.failed, [button.label for button in offer_again(after, 7)]
+
+    assert await offered() == (4, ["Preview retry of 3", "Details"])
+    await make_job(queue="web", queueing_lock="x")
+    assert await offered() == (4, ["Preview retry of 2", "Details"])
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = ANY (%s)",
+                       (jobs[2:],))  # fmt: skip
+    assert await offered() == (2, ["Details"])
 
 
 async def test_jobs_that_failed_again_are_counted_once_as_jobs(pool, conn, make_job):

@@ -51,13 +51,15 @@ def offer_again(after: Aftermath, request: int) -> list[Button]:
     if not after.failed:
         return []
     details = Button("Details", GetJob(after.failed_ids[0]).words())
+    if not after.retriable:
+        return [details]
     if after.failed == 1:
         one = after.failed_ids[0]
         words = RetryJobs((one,), statuses=("failed",)).words()
         return [Button(f"Retry job {one}", words), details]
     wanted = JobFilter(request=request, statuses=("failed",))
     words = PreviewBulk(BulkVerb.RETRY, wanted).words()
-    return [Button(f"Preview retry of {after.failed:,}", words), details]
+    return [Button(f"Preview retry of {after.retriable:,}", words), details]
 
 
 def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
@@ -76,7 +78,7 @@ def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
         what = f"{short_task(item.task)} in {name_queue(item.queue)}, retried by "
     line: Line = [what, name_actor(by), ", as of ", when(after.as_of, after.as_of), "."]
     again = []
-    if after.failed:
+    if after.retriable:
         words = RetryJobs((item.job_id,), statuses=("failed",)).words()
         again.append(Button(f"Retry job {item.job_id}", words))
     again.append(Button("Details", GetJob(item.job_id).words()))

@@ -119,20 +119,21 @@ def _matches(other: Group, error: str | None) -> bool:
 
 
 def offer_retry(
-    ids: Sequence[int], failed: int, retriable: int, wanted: JobFilter, *, exact: bool
+    ids: Sequence[int], failed: int, retriable: int | None, wanted: JobFilter, *, exact: bool
 ) -> list[Button]:
     """The button that retries the `failed` jobs of a group; none where none can be retried.
 
     It names the jobs where all of their `ids` are known and fit, else it finds them by `wanted`;
     `exact`: that finds no others. Of what was given up since, neither puts anything back.
+    `retriable`: how many can be put back, which the button says; None: not known.
     """
-    if not retriable:
+    if retriable == 0:
         return []
     only = BulkVerb.RETRY.statuses[:1]
     if failed == 1 and ids:
         words = RetryJobs((ids[0],), statuses=only).words()
         return [Button(f"Retry job {ids[0]}", words)]
-    label = f"Preview retry of {retriable:,}"
+    label = f"Preview retry of {say_inexact(wanted) if retriable is None else f'{retriable:,}'}"
     if len(ids) == failed:
         named = JobFilter(statuses=only, job_ids=tuple(ids))
         words = PreviewBulk(BulkVerb.RETRY, named).words()

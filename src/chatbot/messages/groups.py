@@ -184,7 +184,7 @@ def _change(group: ErrorGroup, before: str) -> str:
 
 def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     failed = group.count if group.failed_now is None else group.failed_now
-    retriable = group.count if group.failed_now is None else group.retriable
+    retriable = None if group.failed_now is None else group.retriable
     there = group.sample_job_id is not None and group.deleted < group.count
     sample = [group.sample_job_id] if there and group.sample_job_id is not None else []
     details = [Button("Details", GetJob(one).words()) for one in sample]

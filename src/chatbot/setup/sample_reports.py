@@ -101,7 +101,7 @@ def group(
         ago(31) if count else None, ago(1) if count else ago(1500), job,
         (*spread, rest // 3, rest - rest // 3),
         state={"new": "new", "rising": "rising", "gone": "quiet"}.get(trend, "ongoing"),
-        **more,
+        **{"failed_now": count, "retriable": count, **more},
     )  # fmt: skip
 
 

@@ -134,6 +134,7 @@ class Aftermath:
     """What has become of jobs that were put back; `gone`: deleted since.
 
     `error`: the exception type of most of the `failed`, `errors`: how many types there are.
+    `locked`: how many of the `failed` cannot be put back, as their queueing lock is taken.
     """
 
     as_of: datetime
@@ -147,6 +148,11 @@ class Aftermath:
     errors: int = 0
     failed_ids: tuple[int, ...] = ()
     """A few of them."""
+    locked: int = 0
+
+    @property
+    def retriable(self) -> int:
+        return self.failed - self.locked
 
     @property
     def total(self) -> int:

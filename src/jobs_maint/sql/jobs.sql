@@ -110,14 +110,15 @@ WHERE c.contype = 'f' AND c.conname = %(name)s AND n.nspname = %(schema)s AND t.
 
 -- name: follow_jobs (ids, request)
 -- What has become of the jobs with these ids, or of those that a request put back. By primary key;
--- the error is looked up only for those that failed again.
+-- the error is looked up only for those that failed again. `locked`: of jobs with one queueing lock one
+-- can wait, if none does yet.
 WITH wanted AS (
     SELECT unnest(%(ids)s::bigint[]) AS id
     UNION
     SELECT unnest(job_ids) FROM jobs_maint_audit_items
     WHERE audit_id = %(request)s AND outcome = 'done'
 ), found AS (
-    SELECT wanted.id, j.status::text AS status, f.exception_type AS error
+    SELECT wanted.id, j.status::text AS status, j.queueing_lock, f.exception_type AS error
     FROM wanted LEFT JOIN procrastinate_jobs j USING (id)
     LEFT JOIN LATERAL (
         SELECT exception_type FROM jobs_maint_failures
@@ -132,5 +133,9 @@ SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded
        mode() WITHIN GROUP (ORDER BY error) FILTER (WHERE status = 'failed') AS error,
        count(DISTINCT error) FILTER (WHERE status = 'failed') AS errors,
        coalesce((array_agg(id ORDER BY id) FILTER (WHERE status = 'failed'))[:5],
-                ARRAY[]::bigint[]) AS failed_ids
+                ARRAY[]::bigint[]) AS failed_ids,
+       count(queueing_lock) FILTER (WHERE status = 'failed')
+       - count(DISTINCT queueing_lock) FILTER (WHERE status = 'failed' AND NOT EXISTS (
+           SELECT FROM procrastinate_jobs w
+           WHERE w.queueing_lock = found.queueing_lock AND w.status = 'todo')) AS locked
 FROM found;

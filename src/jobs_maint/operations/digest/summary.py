@@ -18,7 +18,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
-from jobs_maint.operations.failures.groups import count_standing
+from jobs_maint.operations.failures.groups import add_failed_now, count_standing
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
 from jobs_maint.operations.incidents.stored import read_incident, redact
@@ -65,7 +65,7 @@ async def summarise_now(
     stats = await get_stats(conn, queue=queue, maintenance_queue=how.settings.queue, scope=scope)
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
-    report = await _summarise(conn, how, Window(until - since, until, queues), stats)
+    report = await _summarise(conn, how, Window(until - since, until, queues), stats, queue)
     return replace(
         report,
         queue=queue,
@@ -90,17 +90,22 @@ async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
     )
 
 
-async def _summarise(conn: Conn, how: Summing, wanted: Window, stats: StatsReport) -> DigestReport:
+async def _summarise(
+    conn: Conn, how: Summing, wanted: Window, stats: StatsReport, queue: str | None = None
+) -> DigestReport:
     queries, filters = load_queries("digest"), wanted.filters()
     limit = max(MOST_SORTED, how.groups)
     found = await list_groups(conn, wanted, limit=limit, rules=how.rules)
+    standing: dict[str, Any] = {}
+    if found.failed:
+        since = stats.as_of - wanted.since
+        now = await add_failed_now(conn, found, wanted, since, queue, how.rules)
+        found = replace(found, shown=now)
+        standing = await count_standing(conn, wanted, stats.as_of)
     groups = sort_by_news(found.shown)
     shown, left = groups[: how.groups], groups[how.groups :]
     ends = await count_ends(conn, wanted)
     put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
-    standing = await count_standing(conn, wanted, stats.as_of) if found.failed else {}
-    if standing.get("failed_now") == 0:  # so of no group there is anything to retry
-        shown = tuple(replace(group, failed_now=0) for group in shown)
     running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone

@@ -27,7 +27,7 @@ from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import DEFAULT, Rules
 
-__all__ = ["count_standing", "list_errors"]
+__all__ = ["add_failed_now", "count_standing", "list_errors"]
 
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
@@ -88,10 +88,9 @@ async def list_errors(
         report = replace(report, succeeded=ends.get("succeeded", 0))
     if not (still_failed and found.failed):
         return report
-    span = report.look_back
     return replace(
         report,
-        groups=await _add_failed_now(conn, found, window, span, queue, scope, rules),
+        groups=await add_failed_now(conn, found, window, report.look_back, queue, rules),
         **await count_standing(conn, window, as_of),
     )
 
@@ -117,16 +116,20 @@ async def count_standing(conn: Conn, window: Window, as_of: datetime) -> dict[st
     )  # fmt: skip
 
 
-async def _add_failed_now(
+async def add_failed_now(
     conn: Conn,
     found: Groups,
     window: Window,
     since: timedelta,
     queue: str | None,
-    scope: QueueScope,
     rules: Rules,
 ) -> tuple[ErrorGroup, ...]:
-    queues, only = scope.like_patterns, window.filters()
+    """The groups that are shown, each with how many of its jobs are failed now.
+
+    `queue`: the one that the window reaches, if it is one.
+    """
+    only = window.filters()
+    queues = only["reach"] if queue is None else None
     few = await find_failed_since(conn, since)
     ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
     params = {
