@@ -449,3 +449,18 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
     succeeded = explain(steady, "watch", "count_succeeded", **since)
     assert succeeded.full_scans == []
     assert "jobs_maint_events_at_idx" in succeeded.indexes
+
+
+def test_what_became_of_an_errors_jobs_is_found_from_its_newest_failures(steady):
+    """As a pass of the watch asks while an incident about it is open."""
+    steady.execute(
+        "INSERT INTO jobs_maint_groups (name, task_name, message, fingerprints, queues, failures,"
+        " first_at, last_at) SELECT 'E-1', task_name, '', ARRAY[fingerprint], '{}', 1, least("
+        "failed_at, now() - interval '1 h'), now() FROM jobs_maint_failures WHERE NOT will_retry"
+        " ORDER BY failed_at DESC OFFSET 20 LIMIT 1"
+    )
+    asked = {"names": ["E-1"], "queues": None, "most": 5_000}
+    plan = explain(steady, "groups", "count_standing", **asked)
+    large = {"procrastinate_jobs", "jobs_maint_failures"}
+    assert large.intersection(plan.full_scans) == set()
+    assert "jobs_maint_failures_failed_at_idx" in plan.indexes

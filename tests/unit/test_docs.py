@@ -222,7 +222,8 @@ FACTS = {
     "waiting", "job_id", "task", "usual", "ended", "exception_type", "message", "quiet_seconds",
     "jobs", "job_ids", "cron", "tick", "succeeded_at", "until", "error", "worker_id", "queue",
     "purge", "rescue", "muted_above", "by_queue", "lock", "holder", "failures",
-    "has_worker", "last_at", "left", "missed", "cause", "own",
+    "has_worker", "last_at", "left", "missed", "cause", "own", "standing",
+    *(field.name for field in fields(models.settled.Standing)),
 }  # fmt: skip
 """What `facts` of an incident hold."""
 

@@ -29,7 +29,14 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import DOTS, count, name_queue, say_span, short_task
 from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
 from jobs_maint.models import DigestReport, ErrorGroup
-from jobs_maint.render import is_news, judge_failures, say_expiring, say_person, say_state
+from jobs_maint.render import (
+    is_news,
+    judge_failures,
+    judge_incidents,
+    say_expiring,
+    say_person,
+    say_state,
+)
 
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
 
@@ -97,7 +104,7 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    if any(one.is_open for one in report.incidents):
+    if judge_incidents(one for one in report.incidents if one.is_open) == "red":
         return "🔴"  # as the message of the incident is
     level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     if level == "green" and report.limited_to_queues is not None:

@@ -11,6 +11,7 @@ from chatbot.messages.words import count, cut, defuse, name_queue, say_change, s
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
 from jobs_maint.render import (
+    judge_incident,
     say_aside,
     say_condition,
     say_coverage,
@@ -78,10 +79,11 @@ def _say_first(report: DigestReport) -> str:
 
 
 def _find_leader(report: DigestReport) -> Incident | None:
-    """The worst open incident; where the number of failures is told, another one than that."""
+    """The worst open incident that is red; where the number of failures is told, no such one."""
     there = [
         one for one in report.incidents
-        if one.is_open and not (report.failed and one.kind in COUNTED)
+        if one.is_open and judge_incident(one) == "red"
+        and not (report.failed and one.kind in COUNTED)
     ]  # fmt: skip
     return min(there, key=lambda one: _FIRST.index(one.kind), default=None)
 

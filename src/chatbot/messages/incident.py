@@ -46,11 +46,19 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, count, cut, defuse
+from chatbot.messages.words import DOTS, ago, count, cut, defuse
 from jobs_maint.actions import MuteIncident, TakeIncident
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, Incident, IncidentKind
-from jobs_maint.render import is_good, is_muted, list_parts, say_condition, say_within
+from jobs_maint.render import (
+    is_good,
+    is_muted,
+    judge_incident,
+    list_parts,
+    say_condition,
+    say_settled,
+    say_within,
+)
 
 __all__ = [
     "offer_buttons",
@@ -59,6 +67,7 @@ __all__ = [
     "tell_begin",
     "tell_folded",
     "tell_mute",
+    "tell_standing",
     "tell_verdict",
     "tell_who",
 ]
@@ -112,11 +121,18 @@ def _verdict(incident: Incident) -> Line:
         return [dot, bold(say_over(incident))]
     if incident.calm_since is not None:
         return ["🟡 ", bold(f"{say_end(incident, 'good')}, for now.")]
-    return ["🔴 ", bold(f"{tell_verdict(incident)}.")]
+    verdict = bold(f"{tell_verdict(incident)}.")
+    return [f"{DOTS[judge_incident(incident)]} ", verdict, *tell_standing(incident)]
 
 
 def tell_verdict(incident: Incident) -> str:
     return cut(defuse(say_condition(incident)), 300)
+
+
+def tell_standing(incident: Incident) -> Line:
+    """To follow the verdict: what became of the jobs that failed with an error."""
+    said = incident.standing.say_standing()
+    return [f" {said}"] if said else []
 
 
 def _lines(incident: Incident, as_of: datetime) -> list[Line]:
@@ -132,7 +148,9 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
     lines += [*tell_folded(incident), *tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
-    return [*lines, [say_kind(incident).advice]]
+    # Where no job is failed any more, none can be retried too early.
+    advice = [] if incident.standing.none_failed else [say_kind(incident).advice]
+    return [*lines, advice]
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:
@@ -186,8 +204,11 @@ def _say_within(part: Condition, most: int) -> str:
 def _tell_marks(part: Condition, incident: Incident) -> Line:
     """Of one of several groups of errors: who else is on it, whether it is muted."""
     by = part.facts.get("taken_by")
-    who: Line = [", ", name_actor(str(by)), " is on it"] if by and by != incident.taken_by else []
-    return [*who, ", muted"] if is_muted(part) else who
+    settled = say_settled(part)
+    line: list[Span | str] = [f", {settled}"] if settled else []
+    if by and by != incident.taken_by:
+        line += [", ", name_actor(str(by)), " is on it"]
+    return [*line, ", muted"] if is_muted(part) else line
 
 
 def tell_mute(incident: Incident, as_of: datetime) -> Line:

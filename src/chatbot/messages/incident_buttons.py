@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def find_buttons(incident: Incident) -> list[Button]:
-    """Its details, and while it lasts where to look first or what retries the jobs of a group."""
+    """Its details, and while it lasts where to look first or what retries the jobs of an error."""
     found = [Button("Details", GetIncident(incident.id).words())]
     return found if incident.state == "resolved" else [*found, list_looks(incident)[-1]]
 
@@ -75,7 +75,7 @@ def _list_group(incident: Incident) -> list[Button]:
     since = timedelta(hours=1 + -(-lasted // HOUR))
     shown = ListFailed(group=incident.subject, since=since)
     found = [Button("Show failed jobs", shown.words())]
-    if incident.state == "resolved":
+    if incident.state == "resolved" or incident.standing.failed_now == 0:
         return found
     wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]

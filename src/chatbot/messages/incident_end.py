@@ -70,7 +70,9 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
     lines: list[Line] = [line, *tell_past(incident, as_of)]
     if incident.taken_by is not None:
         lines.append(_tell_takers(incident, incident.taken_by))
-    if incident.kind in COUNTED:
+    if said := incident.standing.say_standing():
+        lines.append([said])
+    if incident.kind in COUNTED and not incident.standing.none_failed:
         lines.append(["Jobs that failed stay failed until somebody retries them."])
     return lines
 

@@ -65,6 +65,8 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         return [*tell_taken_off(entry.by or "somebody", entry.whom), "."]
     if entry.what in _ACTS:
         return [name_actor(entry.by or "somebody"), f" {_ACTS[entry.what]}."]
+    if entry.what == "settled":
+        return ["All of its jobs have succeeded."]
     if entry.what == "unwatched":
         begin = when(entry.at - timedelta(seconds=entry.value), as_of)
         end = when(entry.at, as_of)

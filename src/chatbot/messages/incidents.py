@@ -10,6 +10,7 @@ from chatbot.messages.incident import (
     tell_begin,
     tell_folded,
     tell_mute,
+    tell_standing,
     tell_verdict,
     tell_who,
 )
@@ -31,10 +32,10 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor, tell_given_back
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
-from chatbot.messages.words import count, say_span
+from chatbot.messages.words import DOTS, count, say_span
 from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
 from jobs_maint.models import Incident, IncidentReport, IncidentsReport
-from jobs_maint.render import list_takers, say_reach, say_unwatched
+from jobs_maint.render import judge_incidents, list_takers, say_reach, say_unwatched
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
@@ -80,7 +81,8 @@ def _count_left(left: int) -> Part:
 def _headline(report: IncidentsReport) -> Line:
     reach = say_reach(report.limited_to_queues)
     if report.open:
-        return ["🔴 ", bold(f"{count(len(report.open), 'incident')} now{reach}.")]
+        dot = DOTS[judge_incidents(report.open)]
+        return [f"{dot} ", bold(f"{count(len(report.open), 'incident')} now{reach}.")]
     if report.watched_at is None:
         return ["🟡 ", bold("No bot has watched these jobs yet.")]
     if report.paused:
@@ -89,7 +91,8 @@ def _headline(report: IncidentsReport) -> Line:
 
 
 def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]:
-    lines: list[Line] = [[bold(f"{incident.name}  {tell_verdict(incident)}.")]]
+    head = bold(f"{incident.name}  {tell_verdict(incident)}.")
+    lines: list[Line] = [[head, *tell_standing(incident)]]
     if incident.calm_since is not None:
         lines.append(["Not so since ", when(incident.calm_since, as_of), "; it comes and goes."])
     lines += [tell_begin(incident, as_of), *tell_folded(incident), tell_who(incident, as_of)]

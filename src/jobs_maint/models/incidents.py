@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from jobs_maint.models.settled import Standing
+
 __all__ = [
     "MOST_MISSED",
     "Condition",
@@ -78,6 +80,11 @@ class Condition:
     def key(self) -> tuple[IncidentKind, str]:
         return self.kind, self.subject
 
+    @property
+    def standing(self) -> Standing:
+        """Of an error, what became of the jobs that failed with it, as far as that is known."""
+        return Standing(**self.facts.get("standing", {}))
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -88,14 +95,15 @@ class HistoryEntry:
     quiet time after it was over); `over` (what it was is over, and `why`; `value` is its worst);
     `remains` (this is left); `merged` (it is part
     of the incident `by` now); `resolved`, and `why`; `unwatched` (for `value` seconds up to then no
-    bot could look); `taken`, `dropped`, `muted`, `unmuted` by somebody. `whom`: of `dropped`, who
-    was taken off by somebody else.
+    bot could look); `settled` (all jobs that failed with the error have succeeded); `taken`,
+    `dropped`, `muted`, `unmuted` by somebody. `whom`: of `dropped`, who was taken off by somebody
+    else.
     """
 
     at: datetime
     what: Literal[
         "opened", "worse", "cause", "folded", "back", "over", "remains", "merged", "resolved",
-        "unwatched", "taken", "dropped", "muted", "unmuted",
+        "unwatched", "settled", "taken", "dropped", "muted", "unmuted",
     ]  # fmt: skip
     kind: IncidentKind
     subject: str
@@ -166,6 +174,10 @@ class Incident:
             self.facts,
             self.worst,
         )
+
+    @property
+    def standing(self) -> Standing:
+        return self.lead.standing
 
     @property
     def is_open(self) -> bool:

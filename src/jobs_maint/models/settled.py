@@ -68,6 +68,11 @@ class Standing(Settled):
         """Whether it is known that all of them are settled."""
         return self.failed_now == 0 and self.settled > 0
 
+    @property
+    def all_done(self) -> bool:
+        """Whether it is known that all of them have succeeded."""
+        return self.none_failed and self.all_succeeded
+
     def say_standing(self) -> str:
         """`All jobs have succeeded since.`; empty where none is settled, or nobody knows."""
         if self.failed_now is None or not self.settled:

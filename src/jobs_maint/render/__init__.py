@@ -16,6 +16,7 @@ from jobs_maint.render.conditions import (
     say_incident,
     say_past,
     say_reason,
+    say_settled,
     say_unwatched,
     say_within,
 )
@@ -28,7 +29,13 @@ from jobs_maint.render.coverage import (
     say_reach,
 )
 from jobs_maint.render.data import build_data, render_json
-from jobs_maint.render.levels import Level, is_news, judge_failures
+from jobs_maint.render.levels import (
+    Level,
+    is_news,
+    judge_failures,
+    judge_incident,
+    judge_incidents,
+)
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
@@ -57,6 +64,8 @@ __all__ = [
     "is_muted",
     "is_news",
     "judge_failures",
+    "judge_incident",
+    "judge_incidents",
     "list_counts",
     "list_parts",
     "list_takers",
@@ -77,6 +86,7 @@ __all__ = [
     "say_person",
     "say_reach",
     "say_reason",
+    "say_settled",
     "say_state",
     "say_unwatched",
     "say_within",

@@ -18,6 +18,7 @@ __all__ = [
     "say_incident",
     "say_past",
     "say_reason",
+    "say_settled",
     "say_unwatched",
     "say_within",
 ]
@@ -161,6 +162,12 @@ def _count_waiting(jobs: int) -> str:
 def is_muted(group: Condition) -> bool:
     """Of a group of errors in an incident."""
     return bool(group.facts.get("muted_until") or group.facts.get("muted_above"))
+
+
+def say_settled(group: Condition) -> str:
+    """To follow what an error is and a comma, where none of its jobs is failed now."""
+    standing = group.standing
+    return standing.say_whole(several=standing.settled > 1) if standing.none_failed else ""
 
 
 def say_condition(what: Incident | Condition) -> str:

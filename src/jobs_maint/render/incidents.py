@@ -21,9 +21,11 @@ from jobs_maint.render.conditions import (
     say_condition,
     say_past,
     say_reason,
+    say_settled,
     say_unwatched,
 )
 from jobs_maint.render.coverage import safe_reach
+from jobs_maint.render.levels import judge_incidents
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -39,7 +41,8 @@ def _headline(report: IncidentsReport, page: Page) -> None:
     reach = safe_reach(report.limited_to_queues)
     if report.open:
         is_open = "is" if len(report.open) == 1 else "are"
-        page.line(f"{count_noun(len(report.open), 'incident')} {is_open} open{reach}.", "bold red")
+        number = count_noun(len(report.open), "incident")
+        page.line(f"{number} {is_open} open{reach}.", f"bold {judge_incidents(report.open)}")
     elif report.watched_at is None:
         page.line("No bot has watched this database yet, so nothing is known.", "bold yellow")
     elif report.paused:
@@ -84,6 +87,8 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
 def _show(one: Incident, as_of: datetime, page: Page) -> None:
     lasted = format_age((as_of - one.began_at).total_seconds())
     page.line(f"{one.name}  {safe_line(say_condition(one))}.", "bold")
+    if said := one.standing.say_standing():
+        page.line(said, indent=2)
     if one.calm_since is not None:
         page.line(f"Not so since {clock(one.calm_since, as_of)} UTC; it comes and goes.", indent=2)
     notes = [f"since {clock(one.began_at, as_of)} UTC, {lasted}"]
@@ -138,7 +143,8 @@ def _marks(one: Condition) -> str:
     """Of one of several groups of errors."""
     by = one.facts.get("taken_by")
     who = f"; taken by {safe_word(str(by))}" if by else ""
-    return f"{who}; muted" if is_muted(one) else who
+    settled = say_settled(one)
+    return f"{f', {settled}' if settled else ''}{f'{who}; muted' if is_muted(one) else who}"
 
 
 def _over(one: Incident, as_of: datetime) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
-from jobs_maint.models import ErrorGroup, Standing
+from jobs_maint.models import Condition, ErrorGroup, Incident, IncidentKind, Standing
 
-__all__ = ["Level", "is_news", "judge_failures"]
+__all__ = ["Level", "is_news", "judge_failures", "judge_incident", "judge_incidents"]
 
 Level = Literal["red", "yellow", "green"]
 
@@ -26,6 +26,27 @@ def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: boo
     if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
         return "red"
     return "yellow" if failed else "green"
+
+
+def judge_incident(one: Incident) -> Level:
+    """Of an open one: an error is judged as failures are, by what became of its jobs."""
+    levels = {_judge_part(part) for part in (one.lead, *one.folded)}
+    if one.calm_since is not None:
+        return "yellow"
+    return _find_worst(levels)
+
+
+def judge_incidents(found: Iterable[Incident]) -> Level:
+    return _find_worst({judge_incident(one) for one in found})
+
+
+def _judge_part(part: Condition) -> Level:
+    is_error = part.kind is IncidentKind.GROUP
+    return judge_failures(1, 0, part.standing, news=True) if is_error else "red"
+
+
+def _find_worst(levels: Collection[Level]) -> Level:
+    return "red" if "red" in levels else "yellow" if "yellow" in levels else "green"
 
 
 def is_news(groups: Iterable[ErrorGroup]) -> bool:

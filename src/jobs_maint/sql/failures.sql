@@ -188,13 +188,9 @@ SELECT DISTINCT job_id FROM (
 ) AS newest;
 
 -- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, until, ids, ours)
--- What became of the jobs that failed within the span (to `until`, if that is not null): still
--- failed, put back (and `succeeded`), discarded, or (as far as their errors were recorded) deleted.
-SELECT count(*) FILTER (WHERE status = 'failed') AS failed_now,
-       count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried_since,
-       count(*) FILTER (WHERE status = 'succeeded') AS succeeded_since,
-       count(*) FILTER (WHERE status = 'cancelled') AS discarded_since,
-       count(*) FILTER (WHERE status IS NULL) AS deleted_since
+-- {{standing}} of the jobs that failed within the span (to `until`, if that is not null); of deleted
+-- ones as far as their errors were recorded.
+SELECT {{standing}}
 FROM (
     SELECT DISTINCT f.job_id AS id, NULL::procrastinate_job_status AS status
     FROM jobs_maint_failures f

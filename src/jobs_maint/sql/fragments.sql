@@ -142,6 +142,15 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
 
+-- name: standing
+-- What became of jobs that failed, by `status`, null where the job is gone: still failed, put back
+-- (and `succeeded`), discarded or deleted.
+count(*) FILTER (WHERE status = 'failed') AS failed_now,
+count(*) FILTER (WHERE status NOT IN ('failed', 'cancelled')) AS retried_since,
+count(*) FILTER (WHERE status = 'succeeded') AS succeeded_since,
+count(*) FILTER (WHERE status = 'cancelled') AS discarded_since,
+count(*) FILTER (WHERE status IS NULL) AS deleted_since
+
 -- name: old_enough (proven, cutoff)
 -- Of a finished job `j`: its newest event that is not `scheduled` (that one lies in the future) is
 -- older than the cut-off. A job without events has no age; up to `proven` it was deferred before the

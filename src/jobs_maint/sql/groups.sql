@@ -183,6 +183,32 @@ SELECT name, taken_by, taken_at, muted_above,
        CASE WHEN muted_until > now() AND muted_until <> 'infinity' THEN muted_until END AS muted_until
 FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 
+-- name: count_standing (names, queues, most)
+-- {{standing}} of the jobs of these groups, in these queues, that failed since each group began or came
+-- back: from the newest `most` failures of all, by jobs_maint_failures_failed_at_idx. No row where these
+-- do not reach back so far.
+WITH wanted AS MATERIALIZED (
+    SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS since
+    FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
+), newest AS MATERIALIZED (
+    SELECT failed_at, task_name, fingerprint, queue_name, job_id, will_retry OR kind = 'aborted' AS other
+    FROM jobs_maint_failures WHERE failed_at >= (SELECT min(since) FROM wanted)
+    ORDER BY failed_at DESC LIMIT %(most)s
+), horizon AS (
+    SELECT CASE WHEN count(*) = %(most)s THEN min(failed_at) ELSE '-infinity' END AS at FROM newest
+)
+SELECT job.name, {{standing}}
+FROM (
+    SELECT DISTINCT wanted.name, newest.job_id, j.status
+    FROM wanted
+    JOIN newest ON newest.task_name = wanted.task_name
+        AND newest.fingerprint = ANY (wanted.fingerprints) AND newest.failed_at >= wanted.since
+    LEFT JOIN procrastinate_jobs j ON j.id = newest.job_id AND j.task_name = newest.task_name
+    WHERE NOT newest.other AND wanted.since > (SELECT at FROM horizon)
+      AND (%(queues)s::text[] IS NULL OR newest.queue_name LIKE ANY (%(queues)s))
+) AS job
+GROUP BY job.name;
+
 -- name: list_taken_names (names)
 SELECT name FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 

@@ -20,6 +20,7 @@ from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
 from jobs_maint.operations.failures.groups import add_failed_now, count_standing
 from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.marks import add_standing
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
 from jobs_maint.operations.incidents.stored import read_incident, redact
 from jobs_maint.operations.incidents.story import lead_by
@@ -201,6 +202,7 @@ async def _list_incidents(conn: Conn, how: Summing, wanted: Window) -> tuple[Inc
     there = [redact(read_incident(row), how.rules) for row in rows if row["since"] < wanted.until]
     scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
     there = [one for one in limit_to(scope, there) if not one.is_merged]
+    there = await add_standing(conn, there, scope.like_patterns)
     if wanted.tasks:
         there = limit_to_tasks(QueueScope(tuple(wanted.tasks)), there)
     return tuple(sorted(there, key=lambda one: one.since))

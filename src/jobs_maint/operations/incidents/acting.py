@@ -24,7 +24,7 @@ from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
 from jobs_maint.operations.failures.acting import find_taken_off, is_on, refuse_others
-from jobs_maint.operations.incidents.marks import add_marks
+from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
@@ -124,7 +124,8 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
         there = await add_marks(conn, [redact(read_incident(rows[0]), call.rules)])
-    [shown] = limit_to(call.scope, there)
+        limited = limit_to(call.scope, there)
+        [shown] = await add_standing(conn, limited, call.scope.like_patterns)
     return IncidentReport(now, shown, done, before if done in {"taken", "dropped"} else None)
 
 

@@ -46,6 +46,8 @@ class Ends:
                 left = {"left": group.failures}
                 if group.last_at:
                     left["last_at"] = group.last_at.isoformat()
+                if group.standing:
+                    left["standing"] = group.standing
         return replace(one, facts={**one.facts, **left})
 
     def find_ready(self, queue: str) -> Ready | None:

@@ -15,6 +15,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
+from jobs_maint.operations.incidents.marks import count_standing
 from jobs_maint.operations.incidents.rates import measure_failures
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
@@ -127,8 +128,14 @@ async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     params = {"least": limits.group, "most": MOST_GROUPS}
     rows = await fetch_all(conn, load_queries("watch")["list_groups"], params)
     late = await fetch_one(conn, load_queries("watch")["find_uncollected"])
+    standing = await count_standing(conn, {row["name"] for row in rows})
     return {
-        "groups": tuple(m.Group(**{**row, "queues": tuple(row["queues"])}) for row in rows),
+        "groups": tuple(
+            m.Group(
+                **{**row, "queues": tuple(row["queues"]), "standing": standing.get(row["name"])}
+            )
+            for row in rows
+        ),
         "uncollected": late["uncollected"],
     }
 

@@ -92,6 +92,7 @@ class Group:
     """A new or regressed group of errors, or one that is an open incident.
 
     `failures`: in the last hour. `at_least`: there were so many that not all were counted.
+    `standing`: what became of its jobs, where that is known.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Group:
     last_at: datetime | None = None
     at_least: bool = False
     by_queue: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    standing: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from jobs_maint.operations.incidents.acting import (
     note_told,
     take_incident,
 )
-from jobs_maint.operations.incidents.marks import add_marks
+from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.measured import Memory
 from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
 from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
@@ -47,7 +47,8 @@ async def list_incidents(call: Call[ListIncidents]) -> IncidentsReport:
         all_past = [one for one in all_past if not one.is_merged]
         memory = read_memory(watch[0]["memory"])[0] if watch else Memory()
         limited = limit_to(call.scope, [*all_open, *all_past])
-        shown = tuple(one for one in limited if one.state == "open")
+        there = [one for one in limited if one.state == "open"]
+        shown = tuple(await add_standing(conn, there, call.scope.like_patterns))
         recent = tuple(one for one in limited if one.state != "open")
         return IncidentsReport(
             as_of=as_of,
@@ -79,7 +80,8 @@ async def get_incident(call: Call[GetIncident]) -> IncidentReport:
         found = limit_to(call.scope, await add_marks(conn, there))
         if not found:
             raise refuse_unknown(number, call.scope)
-        return IncidentReport(await get_time(conn), found[0], "shown")
+        [shown] = await add_standing(conn, found, call.scope.like_patterns)
+        return IncidentReport(await get_time(conn), shown, "shown")
 
     return await read(call, look)
 

@@ -151,7 +151,7 @@ def _cut_facts(one: Incident | Condition, scope: QueueScope) -> Mapping[str, Any
     own = {queue: facts for queue, facts in all_queues.items() if scope.covers(queue)}
     if len(own) == len(all_queues):
         return one.facts
-    outside = {"message", "left", "last_at"}
+    outside = {"message", "left", "last_at", "standing"}
     cut = {name: fact for name, fact in one.facts.items() if name not in outside}
     for name in cut:
         found = [facts[name] for facts in own.values() if name in facts]

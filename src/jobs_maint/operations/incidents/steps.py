@@ -144,11 +144,18 @@ def refresh(
     incident = lead_by(leave(case.incident, over), lead, folded)
     if lead.key in found:  # not with an old value, which of most kinds is the age at that time
         incident = replace(incident, seen_at=now)
-    if is_another:
-        incident = note(incident, "remains", now)
-    elif lead.kind in _GROWS and lead.value >= 2 * _last_told(incident):
-        incident = note(incident, "worse", now)
+    incident = _note_news(incident, case.incident, now)
     return _revise(case, _count_again(case.incident, calm(incident, absent, now)), now, absent)
+
+
+def _note_news(incident: Incident, before: Incident, now: datetime) -> Incident:
+    if incident.key != before.key:
+        return note(incident, "remains", now)
+    if incident.kind in _GROWS and incident.value >= 2 * _last_told(incident):
+        incident = note(incident, "worse", now)
+    if incident.standing.all_done and not before.standing.all_done:
+        incident = note(incident, "settled", now)
+    return incident
 
 
 def _count_again(before: Incident, incident: Incident) -> Incident:
@@ -235,6 +242,12 @@ def _last_told(incident: Incident) -> float:
     )
 
 
+def _list_settled(incident: Incident) -> list[tuple[bool, bool]]:
+    """What its colour and its buttons follow from."""
+    parts = (incident.lead, *incident.folded)
+    return [(one.standing.none_failed, one.standing.all_done) for one in parts]
+
+
 def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, datetime]) -> Case:
     """With a new revision where a message should say it."""
     before = case.incident
@@ -244,6 +257,7 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
         or [one.key for one in incident.folded] != [one.key for one in before.folded]
         or len(incident.past) != len(before.past)
         or (incident.calm_since is None) != (before.calm_since is None)
+        or _list_settled(incident) != _list_settled(before)
         # It says for how long, and of when that is.
         or (incident.seen_at > before.seen_at and now - case.revised_at >= pause)
     )

@@ -1,0 +1,166 @@
+"""An incident about an error has the colour of what became of its jobs, and offers their retry."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.fleet import Fleet
+from tests.support.history import hours, minutes
+
+from chatbot.messages.digest import render_digest
+from chatbot.messages.incident import render_incident
+from chatbot.messages.incident_thread import render_entries
+from chatbot.messages.result import render_result
+from jobs_maint.actions import (
+    Actor,
+    GetIncident,
+    Grant,
+    Limits,
+    ListIncidents,
+    Role,
+    ShowDigest,
+    WatchIncidents,
+)
+from jobs_maint.models import IncidentKind
+from jobs_maint.operations.incidents import marks
+from jobs_maint.perform import perform
+from jobs_maint.render import render_text
+from jobs_maint.settings import MaintSettings
+
+BOT, ADA = Actor.task("chatbot"), Actor("slack", "U0ADA", "ada", "C1", (Grant(Role.ADMIN),))
+EVA = Actor("slack", "U0EVA", "eva", "C1", (Grant(Role.OPERATOR, queues=("web",)),))
+LIMITS = Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
+
+
+async def see(pool, passes=1):
+    for _ in range(passes):
+        report = await perform(pool, BOT, WatchIncidents("bot", LIMITS))
+    return report
+
+
+@pytest.fixture
+async def incident(pool, conn, make_job):
+    """Ids of four jobs that failed with a new error, which is an open incident."""
+    await Fleet(pool, conn, make_job).start_worker()
+    jobs = [
+        await make_job(status="failed", queue=queue, task="app.hook", finished_ago=minutes(9))
+        for queue in ("web", "web", "web", "mail")
+    ]
+    assert len((await see(pool, 2)).open) == 1
+    return jobs
+
+
+@pytest.fixture
+async def become(conn):
+    async def become(status, jobs):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s WHERE id = ANY (%s)", (status, jobs)
+        )
+
+    return become
+
+
+def find_retry(message):
+    buttons = [one for block in message.blocks for one in block.get("elements", ())]
+    return any("retry" in str(one.get("value")) for one in buttons)
+
+
+async def tell(pool, actor=ADA):
+    """Dot, first line and whether a retry is offered: the message, its details, the list.
+
+    And the words of the shell's list.
+    """
+    listed = await perform(pool, actor, ListIncidents())
+    shown = await perform(pool, actor, GetIncident(1))
+    [one] = listed.open
+    each = (
+        render_incident(one, listed.as_of),
+        render_result(shown, "/jobs", by=actor.id),
+        render_result(listed, "/jobs", by=actor.id),
+    )
+    assert len({message.text[0] for message in each}) == 1
+    [retried] = {find_retry(message) for message in each}
+    shell = " ".join(render_text(listed, width=200).split())
+    said = one.standing.say_standing()
+    assert all(said in text for text in (shell, *(message.text for message in each)))
+    return each[0].text[0], said, retried
+
+
+async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
+    pool, conn, incident, become
+):
+    assert await tell(pool) == ("🔴", "", True)
+    digest = await perform(pool, ADA, ShowDigest(since=hours(1)), settings=MaintSettings())
+    assert render_digest(digest, "/jobs").text.startswith("🔴")
+
+    await become("succeeded", incident[:1])
+    assert await tell(pool) == ("🔴", "1 of the jobs has succeeded since.", True)
+    await become("todo", incident[1:])
+    said = "All jobs were retried since, 1 has succeeded."
+    assert await tell(pool) == ("🟡", said, False)
+    before = (await see(pool)).changes[0].revision
+    [change] = (await see(pool)).changes
+    assert (change.revision, change.incident.history[-1].what) == (before, "opened")
+
+    await become("succeeded", incident)
+    assert await tell(pool) == ("🟢", "All jobs have succeeded since.", False)
+    [change] = (await see(pool, 2)).changes
+    assert change.revision == before + 1  # the message is edited at once, and once
+    one = change.incident
+    assert [step.what for step in one.history] == ["opened", "settled"]
+    told = render_entries(one, one.history[1:], one.seen_at).text
+    assert told.endswith("All of its jobs have succeeded.")
+    assert "Retry the jobs only once" not in render_incident(one, one.seen_at).text
+    digest = await perform(pool, ADA, ShowDigest(since=hours(1)), settings=MaintSettings())
+    assert render_digest(digest, "/jobs").text.startswith("🟡")  # an incident is still open
+
+    await become("failed", incident[:1])
+    assert await tell(pool) == ("🔴", "3 of the jobs have succeeded since.", True)
+    await become("cancelled", incident[:1])
+    said = "All jobs were retried or cancelled since, 3 have succeeded."
+    assert await tell(pool) == ("🟡", said, False)
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    assert await tell(pool) == ("🔴", "All jobs were deleted since.", False)
+
+
+async def test_once_it_is_over_it_says_so_of_its_jobs(pool, conn, incident, become):
+    await become("succeeded", incident)
+    await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '1 h'")
+    await conn.execute("UPDATE jobs_maint_groups SET first_at = first_at - interval '1 h'")
+    [one] = (await see(pool, 2)).resolved
+    text = render_incident(one, one.seen_at).text
+    assert "All jobs have succeeded since." in text
+    assert "stay failed" not in text
+
+
+async def test_a_role_of_some_queues_is_told_of_the_jobs_of_these_alone(pool, incident, become):
+    await become("succeeded", incident[:3])
+    await see(pool)
+    assert (await tell(pool))[0] == "🔴"
+    assert await tell(pool, EVA) == ("🟢", "All jobs have succeeded since.", False)
+    await become("succeeded", incident)
+    await become("failed", incident[:1])
+    assert await tell(pool, EVA) == ("🔴", "2 of the jobs have succeeded since.", True)
+
+
+async def test_of_too_many_nobody_says_what_became_of_them(pool, incident, become, monkeypatch):
+    await become("succeeded", incident)
+    monkeypatch.setattr(marks, "MOST_FAILURES", 3)
+    assert await tell(pool) == ("🔴", "", True)
+
+
+async def test_of_several_errors_in_one_each_says_it(pool, incident, become, make_job):
+    await become("succeeded", incident)
+    others = [
+        await make_job(status="failed", queue="web", task="app.mail", finished_ago=minutes(1))
+        for _ in range(3)
+    ]
+    await see(pool, 2)
+    assert (await tell(pool))[0] == "🔴"
+    await become("succeeded", others[:2])
+    await become("todo", others[2:])
+    assert (await tell(pool))[0] == "🟡"
+    await become("succeeded", others)
+    assert (await tell(pool))[0] == "🟢"
+    listed = await perform(pool, ADA, ListIncidents())
+    assert ", all have succeeded since." in render_incident(listed.open[0], listed.as_of).text
+    assert ", all have succeeded since." in render_text(listed, width=200)
