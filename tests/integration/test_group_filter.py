@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.history import minutes
 
 from chatbot.messages.result import render_result
-from jobs_maint.actions import Actor, BulkVerb, Grant, JobFilter, ListErrors, ListFailed, Role
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    Grant,
+    JobFilter,
+    ListErrors,
+    ListFailed,
+    Role,
+    ShowStats,
+)
 from jobs_maint.actions import PreviewBulk as Bulk
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
+from jobs_maint.operations.failures import alike
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
@@ -81,13 +92,58 @@ async def groups(pool, conn, make_job):
     return dict(await found.fetchall())
 
 
+def spell_span(report):
+    up = timedelta(seconds=1, microseconds=-1)
+    ends = getattr(report, "until", None) or report.as_of
+    return f" --since 1h --until {ends.astimezone(UTC) + up:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize("word", ["errors", "failed"])
+async def test_a_button_that_is_pressed_later_finds_what_its_message_shows(
+    pool, make_job, monkeypatch, word
+):
+    """As half an hour later: what failed since then is not there, what is older by now is."""
+    monkeypatch.setattr(alike, "MOST_IDS", 1)
+    ends = datetime.now(UTC).replace(microsecond=0) - minutes(30)
+    for ago in (89, 60, 40, 31, 29, 10, 91):
+        await make_job(status="failed", queue="web", task="app.pay", finished_ago=minutes(ago))
+    asked = {
+        "errors": ListErrors(since=HOUR, until=ends),
+        "failed": ListFailed(since=HOUR, until=ends, grouped=True),
+    }[word]
+    report = await ask(pool, asked)
+    shown = buttons(render_result(report, "/jobs", by="U0ANA"))
+    preview = await press(pool, shown["Preview retry of 4"])
+    assert (preview.count, preview.groups[0].task) == (4, "app.pay")
+    assert shown["Preview retry of 4"] in render_result(preview, "/jobs", by="U0ANA").text
+    again = await ask(pool, ListFailed(since=HOUR, until=ends))
+    assert again.total == 4
+    text = render_text(again, width=100)
+    assert f"4 failed jobs in the 60 min to {ends:%Y-%m-%d %H:%M:%S} UTC" in text
+    told = render_result(replace(report, as_of=datetime.now(UTC)), "/jobs", by="U0ANA").text
+    assert " in one hour" in told.splitlines()[0]
+    assert "\nFrom " in told
+    if word == "errors":
+        listed = await press(pool, shown["Show 4 failures"])
+        assert listed.total == 4
+    await press(pool, shown["Preview retry of 4"])
+
+
+async def test_the_failures_that_stats_counts_are_shown_later_too(pool, make_job):
+    await make_job(status="failed", queue="web", finished_ago=minutes(5))
+    stats = await ask(pool, ShowStats())
+    words = buttons(render_result(stats, "/jobs", by="U0ANA"))["Show 1 failure"]
+    assert words == f"failed{spell_span(stats)}"
+    assert (await press(pool, words)).total == 1
+
+
 async def test_each_button_finds_the_jobs_of_its_own_group(pool, groups):
     for asked in (ListErrors(since=HOUR), ListFailed(since=HOUR, grouped=True)):
         report = await ask(pool, asked)
         shown = buttons(render_result(report, "/jobs", by="U0ANA"))
         for message, number in ((LATE, 260), (LOST, 281)):
             words = shown[f"Preview retry of {number}"]
-            assert words == f"retry --all --group {groups[message]} --since 1h"
+            assert words == f"retry --all --group {groups[message]}{spell_span(report)}"
             preview = await press(pool, words)
             assert (preview.count, preview.error) == (number, f"Weird: {message}")
             told = render_result(preview, "/jobs", by="U0ANA").text
@@ -98,7 +154,7 @@ async def test_each_button_finds_the_jobs_of_its_own_group(pool, groups):
             assert f"Asked: {words}" in page
             if isinstance(asked, ListErrors):
                 words = shown[f"Show {number} failures"]
-                assert words == f"failed --group {groups[message]} --since 1h"
+                assert words == f"failed --group {groups[message]}{spell_span(report)}"
                 listed = await press(pool, words)
                 assert listed.total == number
                 assert f"{number} failed jobs of the group {groups[message]} in" in render_text(
@@ -115,7 +171,7 @@ async def test_each_button_finds_the_jobs_of_its_own_group(pool, groups):
                     in told.text
                 )
                 assert buttons(told)[f"Preview retry of {number}"] == (
-                    f"retry --all --group {groups[message]} --since 1h"
+                    f"retry --all --group {groups[message]}{spell_span(listed)}"
                 )
 
 

@@ -8,6 +8,7 @@ from tests.support.history import hours, minutes
 
 from chatbot.messages.digest import render_digest
 from chatbot.messages.incident import render_incident
+from chatbot.messages.incident_buttons import list_looks
 from chatbot.messages.incident_thread import render_entries
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
@@ -20,6 +21,7 @@ from jobs_maint.actions import (
     ShowDigest,
     WatchIncidents,
 )
+from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import marks
 from jobs_maint.perform import perform
@@ -127,9 +129,14 @@ async def test_once_it_is_over_it_says_so_of_its_jobs(pool, conn, incident, beco
     await conn.execute("UPDATE jobs_maint_failures SET failed_at = failed_at - interval '1 h'")
     await conn.execute("UPDATE jobs_maint_groups SET first_at = first_at - interval '1 h'")
     [one] = (await see(pool, 2)).resolved
-    text = render_incident(one, one.seen_at).text
-    assert "All jobs have succeeded since." in text
-    assert "stay failed" not in text
+    message = render_incident(one, one.seen_at)
+    assert "All jobs have succeeded since." in message.text
+    assert "stay failed" not in message.text
+    # Its failures are shown whenever somebody looks at them.
+    [words] = [button.words for button in list_looks(one)]
+    asked = parse_words(split_text(words), "slack").action
+    assert 0 <= (asked.until - one.resolved_at).total_seconds() < 1
+    assert asked.until - asked.since < one.since
 
 
 async def test_a_role_of_some_queues_is_told_of_the_jobs_of_these_alone(pool, incident, become):

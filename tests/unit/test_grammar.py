@@ -1,6 +1,7 @@
 import builtins
 import contextlib
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -316,7 +317,8 @@ def test_help_says_what_the_spans_of_a_set_look_back_to(surface):
         assert "--since SPAN: Only jobs that ended in this span." in text
     text = build_help(SHELL, surface, "cancel").text
     assert "--since SPAN: Only jobs that were deferred or started in this span." in text
-    assert "--until SPAN: Only jobs that were deferred or started before this span." in text
+    before = "Only jobs that were deferred or started before this span, or up to this time in UTC"
+    assert f"--until SPAN|TIME: {before}, such as 2026-03-29T06:00Z" in text
 
 
 def test_help_of_an_unknown_word_suggests_the_one_meant():
@@ -342,8 +344,8 @@ def test_errors_of_a_span_that_is_over_read_back_as_they_are_spelt():
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-def test_only_errors_takes_a_time_all_other_spans_look_back_from_now(surface):
-    """What lies in the future can be said nowhere else; `errors` says what it makes of it."""
+def test_a_span_may_end_at_a_time_and_looks_back_from_it_or_from_now(surface):
+    """`errors` says what it makes of what lies in the future; in the others nothing is there."""
     spans = [
         (name, option)
         for name, command in build_grammar(surface).commands.items()
@@ -351,8 +353,20 @@ def test_only_errors_takes_a_time_all_other_spans_look_back_from_now(surface):
         if any(option in param.opts for param in command.params)
     ]
     assert len(spans) > 8
-    spans.remove(("errors", "--until"))
-    for name, option in spans:
+    ends = {(name, option) for name, option in spans if option == "--until"}
+    assert {name for name, _ in ends} == {"errors", "failed", "retry", "cancel", "discard"}
+    for word in ("errors", "failed", "retry --all", "cancel --all mail", "discard --all"):
+        line = f"{word} --since 1h --until 2026-11-23T12:00:31Z"
+        asked = parse_words(split_text(line), surface).action
+        wanted = getattr(asked, "filter", asked)
+        assert wanted.until == datetime(2026, 11, 23, 12, 0, 31, tzinfo=UTC)
+        assert wanted.since == timedelta(hours=1)
+        assert parse_words(split_text(asked.words()), surface).action == asked
+        part = datetime(2026, 11, 23, 12, 0, 30, 1, tzinfo=UTC)
+        asked = replace(asked, **({"filter": replace(wanted, until=part)} if wanted is not asked
+                                  else {"until": part}))  # fmt: skip
+        assert "--until 2026-11-23T12:00:31Z" in asked.words()  # nothing of it is left out
+    for name, option in set(spans) - ends:
         line = {"retry": "retry --all", "cancel": "cancel --all", "discard": "discard --all"}.get(
             name, name
         )

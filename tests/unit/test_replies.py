@@ -23,6 +23,8 @@ from jobs_maint.models import (
 from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+UNTIL = f" --until {NOW:%Y-%m-%dT%H:%M:%SZ}"
+"""What a button adds, so that it finds the same when it is pressed later."""
 
 
 def shown(message):
@@ -82,7 +84,7 @@ def test_stats_marks_a_backlog_that_was_estimated_and_rounds_their_sum():
 def test_stats_offers_to_look_at_the_failures_before_acting():
     message = render_stats(stats(CALM, TROUBLE), "/jobs")
     assert buttons(message) == [
-        ("Show 37 failures", "failed --since 1h", None),
+        ("Show 37 failures", "failed --since 1h" + UNTIL, None),
         ("Refresh", "stats", None),
     ]
 
@@ -270,14 +272,15 @@ def test_a_group_too_large_for_its_ids_is_found_by_its_task_and_error():
     retry = buttons(render_failed(failed(large), "/jobs"))[0]
     assert retry[:2] == (
         "Preview retry of 5,000",
-        'retry --all --task team.tasks.deliver --error "httpx.ConnectTimeout: after" --since 1h',
+        'retry --all --task team.tasks.deliver --error "httpx.ConnectTimeout: after" --since 1h'
+        + UNTIL,
     )
     # Where the same words find others too, they carry no number.
     label, *_ = buttons(render_failed(failed(large, *others), "/jobs"))[0]
     assert label == "Preview retry of these and any alike"
     # A name finds no others; of those that were not looked at nobody knows.
     named = replace(large, name="E-4f2a")
-    words = "retry --all --group E-4f2a --since 1h"
+    words = "retry --all --group E-4f2a --since 1h" + UNTIL
     for report, label in (
         (failed(named, *others), "Preview retry of 5,000"),
         (replace(failed(named), at_least=True), "Preview retry of all of E-4f2a"),

@@ -29,6 +29,8 @@ from jobs_maint.models import (
 from local_slack.text import render_blocks
 
 NOW = samples.NOW
+UNTIL = f" --until {NOW:%Y-%m-%dT%H:%M:%SZ}"
+"""What a button adds, so that it finds the same when it is pressed later."""
 
 
 def lines(message):
@@ -104,19 +106,20 @@ def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
     message = render_errors(errors(group(), group(3, 3, "steady", task="pay"), queue="email"))
     assert clicks(message)[:2] == [
         ("Show 37 failures",
-         'failed email --task team.tasks.send --error "x.Timeout: late" --since 1h'),
+         'failed email --task team.tasks.send --error "x.Timeout: late" --since 1h' + UNTIL),
         ("Preview retry of 37",
-         'retry --all email --task team.tasks.send --error "x.Timeout: late" --since 1h'),
+         'retry --all email --task team.tasks.send --error "x.Timeout: late" --since 1h' + UNTIL),
     ]  # fmt: skip
 
 
 def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
-    more = replace(group(1), name="E-4f2a", failed_now=3, retriable=3, job_ids=(9, 8, 7))
-    message = render_errors(errors(more, until=NOW - timedelta(hours=1)))
-    assert [label for label, _ in clicks(message)][:2] == [
-        "Show 3 failed jobs", "Preview retry of 3",
+    fewer = replace(group(4), name="E-4f2a", failed_now=3, retriable=2)
+    message = render_errors(errors(fewer, until=NOW - timedelta(hours=1)))
+    span = " --group E-4f2a --since 1h --until 2026-11-23T11:00:00Z"
+    assert clicks(message)[:2] == [
+        ("Show 3 failed jobs", f"failed{span}"), ("Preview retry of 2", f"retry --all{span}"),
     ]  # fmt: skip
-    assert "job `7` · 3 failed now" in "\n".join(lines(message))
+    assert "job `7` · 3 failed now, the others were" in "\n".join(lines(message))
 
 
 def test_a_group_of_one_failure_is_that_job():
@@ -152,9 +155,9 @@ def test_a_number_stands_on_a_retry_only_where_its_words_find_no_other_group():
     ))  # fmt: skip
     assert clicks(render_errors(named))[0] == (
         "Show 37 failures",
-        "failed --group E-0000 --since 1h",
+        "failed --group E-0000 --since 1h" + UNTIL,
     )
-    assert ("Preview retry of 4", "retry --all --group E-0001 --since 1h") in clicks(
+    assert ("Preview retry of 4", "retry --all --group E-0001 --since 1h" + UNTIL) in clicks(
         render_errors(named)
     )
 
@@ -162,11 +165,11 @@ def test_a_number_stands_on_a_retry_only_where_its_words_find_no_other_group():
 def test_failures_without_a_record_are_not_retried_together_with_others_of_their_task():
     report = errors(group(), group(4, kind=None, text=""))
     assert clicks(render_errors(report))[2:] == [
-        ("Show all of send", "failed --task team.tasks.send --since 1h")
+        ("Show all of send", "failed --task team.tasks.send --since 1h" + UNTIL)
     ]
     alone = errors(group(4, kind=None, text=""))
     assert clicks(render_errors(alone))[1] == (
-        "Preview retry of 4", "retry --all --task team.tasks.send --since 1h"
+        "Preview retry of 4", "retry --all --task team.tasks.send --since 1h" + UNTIL
     )  # fmt: skip
     assert "error not recorded" in render_errors(alone).text
 

@@ -8,11 +8,9 @@ import pytest
 from chatbot.messages import render_digest, render_stats
 from chatbot.messages.message import in_sentences
 from chatbot.messages.result import render_result
-from chatbot.messages.words import say_span
 from chatbot.setup import sample_reports as samples
-from jobs_maint.durations import format_duration
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import ErrorsReport, QueueStats
+from jobs_maint.models import QueueStats
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
 
@@ -123,9 +121,6 @@ def test_a_slot_that_begins_within_an_hour_is_labelled_so_and_both_ends_of_a_day
     labels = chart_of(message)["chart"]["axis_config"]["categories"]
     assert labels[:2] == ["09:45", "11:45"]
     assert "24 Oct 09:44 UTC to 25 Oct 09:44 UTC" in message.text
-    later = ErrorsReport(until + timedelta(minutes=2, seconds=1), 86_400, None, (), 1, 0, 0, 0)
-    assert format_duration(replace(later, until=until).look_back) == "1d3m"
-    assert say_span(replace(later, until=until).look_back.total_seconds())[0] == "24 hours"
 
 
 def test_the_sentences_of_a_chart_name_each_slot_that_has_failures():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from chatbot.messages.digest import list_errors_of, say_maintenance
 from chatbot.messages.group_names import name_errors
@@ -20,7 +19,6 @@ from jobs_maint.render import say_expiring, say_person, sort_queues
 __all__ = ["render_thread"]
 
 PER_MESSAGE = 8
-DAY = timedelta(days=1)
 MOST_GONE = 10
 MOST_QUEUES = 40
 
@@ -50,10 +48,7 @@ def _render_groups(
         tasks=asked.tasks,
     )
     before = say_span(as_errors.since_seconds)[1]
-    items = [
-        render_group(one, as_errors, before, runbooks, with_buttons=True, used_within=DAY)
-        for one in there
-    ]
+    items = [render_group(one, as_errors, before, runbooks, with_buttons=True) for one in there]
     pages = cut_pages(items, items, PER_MESSAGE) if items else []
     # A line above the first would divide nothing.
     return [pack([], [items[page.start][1:], *items[page.start + 1 : page.stop]]) for page in pages]

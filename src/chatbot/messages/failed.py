@@ -25,6 +25,7 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
+    tell_span,
     when,
 )
 from chatbot.messages.remembered import tell_memory
@@ -51,8 +52,9 @@ def render_failed(
         is_open = report.settled and not report.all_succeeded
         dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
-        return pack([paragraph([dot, verdict]), *(context(note) for note in (as_of, *notes))])
-    lines: list[Line] = [["🔴 ", verdict]]
+        head = paragraph([dot, verdict], _tell_span(report))
+        return pack([head, *(context(note) for note in (as_of, *notes))])
+    lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
     newest = max((one.last_at for one in groups if one.last_at is not None), default=None)
     if newest is not None and report.total > 1:
         lines.append([f"The newest failed {ago(report.as_of - newest)}."])
@@ -61,7 +63,7 @@ def render_failed(
         lines.append([f"{failed} failed in that time, {report.say_others()}."])
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
-        report.tasks, group=report.group,
+        report.tasks, group=report.group, until=report.until,
     )  # fmt: skip
 
     def more(needed: int) -> str | None:
@@ -92,6 +94,15 @@ def _since(report: FailedJobsReport) -> timedelta | None:
     return None if report.since_seconds is None else timedelta(seconds=report.since_seconds)
 
 
+def _tell_span(report: FailedJobsReport) -> Line:
+    """Of one that has ended; by the reader's clock, which bold text cannot show."""
+    if (until := report.until) is None:
+        return []
+    if (span := _since(report)) is None:
+        return ["Until ", when(until, report.as_of), "."]
+    return ["From ", *tell_span(until - span, until, report.as_of), "."]
+
+
 def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     total = report.total or report.settled
     tasks = {group.task for group in groups}
@@ -115,7 +126,9 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.group:
         parts.append(f"with the error {report.group}")
     if report.since_seconds is not None:
-        parts.append(f"in the last {say_span(report.since_seconds)[0]}")
+        span = say_span(report.since_seconds)[0]
+        one = "one " * (span in {"hour", "minute"})
+        parts.append(f"in the last {span}" if report.until is None else f"in {one}{span}")
     if report.settled and not report.total:
         parts[-1] += f", {report.say_whole(several=report.settled > 1)}"
     return " ".join(parts) + _errors(report, groups)
@@ -205,6 +218,8 @@ def _clicks(group: FailedGroup, report: FailedJobsReport) -> list[Button]:
         # With its name, too: of the group only those whose error has this text.
         error=alike.error if alike.error is not None else report.error,
         since=_since(report),
+        # When it is pressed later, too, it finds what is shown here.
+        until=report.until or report.as_of,
         queues=report.queues,
         tasks=report.tasks,
     )

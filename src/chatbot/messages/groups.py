@@ -121,9 +121,7 @@ def render_group(
     runbooks: Runbooks,
     *,
     with_buttons: bool,
-    used_within: timedelta = timedelta(),
 ) -> list[Part]:
-    """`used_within`: so much later its buttons still look back to the beginning of the span."""
     line: list[Span | str] = [bold(f"{group.count:,} × {short_task(group.task)}")]
     line.append(f"  {_trend(group, before, report)}")
     facts: list[Span | str] = []
@@ -145,8 +143,7 @@ def render_group(
         parts.append(context(facts))
     if with_buttons:
         read = offer_runbook(runbooks, group.task, report.queue)
-        later = replace(report, as_of=report.as_of + used_within)
-        row = [*_clicks(group, later), *offer_memory(group)]
+        row = [*_clicks(group, report), *offer_memory(group)]
         parts.append(buttons(*row[: MOST_BUTTONS - len(read)], *read))
     return parts
 
@@ -154,8 +151,6 @@ def render_group(
 def _settled(group: ErrorGroup, failed_now: int) -> str:
     """What became of the jobs: of one that is gone nobody knows whether it was retried before."""
     others = group.count - failed_now - group.deleted
-    if failed_now > group.count:  # some failed after the span
-        return f"{failed_now:,} failed now"
     if not failed_now and not group.deleted:
         return "retried or cancelled since"
     if not failed_now and others <= 0:
@@ -190,11 +185,13 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     details = [Button("Details", GetJob(one).words()) for one in sample]
     if not failed or len(group.task) + len(report.queue or "") > LONGEST_WORDS:
         return details
-    since = report.look_back
+    # When they are pressed later, too, they find what is shown here.
+    since, until = timedelta(seconds=report.since_seconds), report.until or report.as_of
     wanted = replace(
         filter_like(group),
         queue=None if report.queue is None else escape_glob(report.queue),
         since=since,
+        until=until,
         queues=report.queues,
     )
     exact = is_exact(wanted, group, report.groups, all_shown=not report.groups_not_shown)
@@ -202,7 +199,7 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
         return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
     retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
     listed = replace(
-        list_like(group), queue=report.queue, since=since, queues=report.queues
+        list_like(group), queue=report.queue, since=since, until=until, queues=report.queues
     ).words()
     if not exact:
         # The list lets a person choose; all of a task are not what somebody meant to retry.

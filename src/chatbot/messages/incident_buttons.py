@@ -73,7 +73,7 @@ def _list_group(incident: Incident) -> list[Button]:
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
-    shown = ListFailed(group=incident.subject, since=since)
+    shown = ListFailed(group=incident.subject, since=since, until=incident.resolved_at)
     found = [Button("Show failed jobs", shown.words())]
     if incident.state == "resolved" or incident.standing.failed_now == 0:
         return found

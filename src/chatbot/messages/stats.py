@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.own import tell_own
@@ -22,7 +23,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.parts import table as build_table
 from chatbot.messages.words import DOTS, count, name_queue, number
 from jobs_maint.actions import ListFailed, ShowStats
-from jobs_maint.durations import format_age, parse_window
+from jobs_maint.durations import format_age
 from jobs_maint.models import QueueStats, StatsReport, word_of_task
 from jobs_maint.render import build_verdict, count_in_trouble, say_deleting, sort_queues
 
@@ -45,9 +46,9 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
     if there_now is None:
         there_now = failed - report.deleted_since
     if failed and there_now:
-        words = ListFailed(queue=report.queue, since=parse_window("1h")).words()
+        asked = ListFailed(queue=report.queue, since=timedelta(hours=1), until=report.as_of)
         what = "failure" if there_now == failed else "failed job"
-        clicks.insert(0, Button(f"Show {count(there_now, what)}", words))
+        clicks.insert(0, Button(f"Show {count(there_now, what)}", asked.words()))
     notes: list[Line] = []
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
@@ -82,7 +82,8 @@ def require_role(actor: Actor, needs: Role, verb: str, queues: Sequence[str] = (
 def spell(word: str, *places: object, flags: Sequence[str] = (), **options: object) -> str:
     """The words, which read back as the same request whatever text they hold.
 
-    An option with a tuple is written once for each of its values.
+    An option with a tuple is written once for each of its values. A time is written to the second,
+    and none before it.
     """
     there = [str(place) for place in places if place is not None]
     parts = [word]
@@ -93,9 +94,17 @@ def spell(word: str, *places: object, flags: Sequence[str] = (), **options: obje
     for name, given in options.items():
         for value in given if isinstance(given, tuple) else (given,):
             if value is not None:
-                text = format_duration(value) if isinstance(value, timedelta) else str(value)
-                parts.append(f"--{name} {quote_word(text)}")
+                parts.append(f"--{name} {quote_word(_spell_value(value))}")
     parts += flags
     if guarded:
         parts += ["--", *map(quote_word, there)]
     return " ".join(parts)
+
+
+def _spell_value(value: object) -> str:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, datetime):
+        up = timedelta(microseconds=-value.microsecond % 1_000_000)
+        return f"{value.astimezone(UTC) + up:%Y-%m-%dT%H:%M:%SZ}"
+    return str(value)

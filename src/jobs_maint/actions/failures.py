@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from jobs_maint.actions.base import Action, spell
@@ -14,7 +14,10 @@ __all__ = ["ListErrors", "ListFailed"]
 
 @dataclass(frozen=True, slots=True)
 class ListFailed(Action[FailedJobsReport]):
-    """`queues` and `tasks` are globs for the whole name, as those of a digest."""
+    """The span `since` ends at `until`, else now.
+
+    `queues` and `tasks` are globs for the whole name, as those of a digest.
+    """
 
     queue: str | None = None
     task: str | None = None
@@ -27,6 +30,7 @@ class ListFailed(Action[FailedJobsReport]):
     """Jobs that failed alike as one group, `limit` of these; not a part of the words."""
     group: str | None = None
     """The name of a group of errors: only jobs whose last error is of it."""
+    until: datetime | None = None
 
     word: ClassVar[str] = "failed"
     verb: ClassVar[str] = "see failed jobs"
@@ -39,6 +43,7 @@ class ListFailed(Action[FailedJobsReport]):
             error=self.error,
             group=self.group,
             since=self.since,
+            until=self.until,
             limit=None if self.limit == 20 else self.limit,
             queues=self.queues,
             tasks=self.tasks,
@@ -49,7 +54,7 @@ class ListFailed(Action[FailedJobsReport]):
 class ListErrors(Action[ErrorsReport]):
     """Failures of a span grouped by task, exception type and normalised message.
 
-    The span `since` ends at `until`, else now. `queues` and `tasks` as in `ListFailed`.
+    `since`, `until`, `queues` and `tasks` as in `ListFailed`.
     """
 
     queue: str | None = None
@@ -63,12 +68,11 @@ class ListErrors(Action[ErrorsReport]):
     verb: ClassVar[str] = "see errors"
 
     def words(self) -> str:
-        until = None if self.until is None else f"{self.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         return spell(
             "errors",
             self.queue,
             since=self.since,
-            until=until,
+            until=self.until,
             limit=self.limit,
             queues=self.queues,
             tasks=self.tasks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -37,8 +37,8 @@ class JobFilter:
 
     `queue` is a name or a glob with `*` and `?`, literal after a backslash; `task` a part of the
     name, or a glob for all of it; `error` a part of type and message; `since` and `until` look
-    back from now to the job's last event; `request` is the audit id of an earlier request: the
-    jobs it changed.
+    back from now to the job's last event; where `until` is a time, `since` looks back from that.
+    `request` is the audit id of an earlier request: the jobs it changed.
     """
 
     queue: str | None = None
@@ -46,7 +46,7 @@ class JobFilter:
     task: str | None = None
     error: str | None = None
     since: timedelta | None = None
-    until: timedelta | None = None
+    until: timedelta | datetime | None = None
     request: int | None = None
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None

@@ -23,6 +23,7 @@ __all__ = [
     "Moment",
     "Number",
     "Window",
+    "WindowOrMoment",
     "coverage_options",
     "flat_ids",
     "no_job_id",
@@ -175,6 +176,16 @@ class Moment(_SpanType):
         if utc.year < EARLIEST_YEAR:
             self.fail(f"{short(text)!r} is before {EARLIEST_YEAR}, and so is every job", param, ctx)
         return utc
+
+
+class WindowOrMoment(_SpanType):
+    """`24h`, or `2026-03-29T06:00Z`."""
+
+    name = "span|time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        is_time = "-" in str(value)[1:]
+        return (Moment() if is_time else Window()).convert(value, param, ctx)
 
 
 class Limit(_NumberType):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from jobs_maint.grammar.params import (
     JobIds,
     Number,
     Window,
+    WindowOrMoment,
     coverage_options,
     flat_ids,
     one_id,
@@ -75,7 +77,10 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
         click.Option(["--since"], type=Window(), help=f"Only jobs that {happened} in this span."),
         click.Option(
-            ["--until"], type=Window(), help=f"Only jobs that {happened} before this span."
+            ["--until"],
+            type=WindowOrMoment(),
+            help=f"Only jobs that {happened} before this span, or up to this time in UTC, such as "
+            "2026-03-29T06:00Z: the span of --since then ends there.",
         ),
         click.Option(
             ["--request"],
@@ -152,7 +157,7 @@ def _refuse_mixed(
 
 def _refuse_empty_span(asked: actions.PreviewBulk) -> None:
     since, until = asked.filter.since, asked.filter.until
-    if since is None or until is None or until < since:
+    if since is None or until is None or isinstance(until, datetime) or until < since:
         return
     empty = f"--since {format_duration(since)} --until {format_duration(until)}"
     why = f"{asked.word} {empty} is an empty span: both look back, and --since is the longer one"

@@ -52,6 +52,13 @@ def _flag(name: str, text: str) -> click.Option:
     return click.Option([name], is_flag=True, help=text)
 
 
+UNTIL = click.Option(
+    ["--until"],
+    type=Moment(),
+    help="When the span ends, in UTC, such as 2026-03-29T06:00Z (default now).",
+)
+
+
 def _since(default: timedelta, shown: str) -> click.Option:
     text = f"How far back to look (default {shown})."
     return click.Option(["--since"], type=Window(), default=default, help=text)
@@ -101,6 +108,7 @@ _DECLARED = (
             click.Option(
                 ["--since"], type=Window(), help="Only failures of this span, such as 24h."
             ),
+            UNTIL,
             _limit(20),
             *coverage_options(),
         ),
@@ -116,11 +124,7 @@ _DECLARED = (
         (
             QUEUE,
             _since(DAY, "24h"),
-            click.Option(
-                ["--until"],
-                type=Moment(),
-                help="When the span ends, in UTC, such as 2026-03-29T06:00Z (default now).",
-            ),
+            UNTIL,
             _limit(10),
             *coverage_options(),
         ),

@@ -113,6 +113,8 @@ class FailedJobsReport(Report, Settled):
     task: str | None = None
     error: str | None = None
     since_seconds: float | None = None
+    """How long the span is that was asked for, which ends at `until`, else now."""
+    until: datetime | None = None
     limited_to_queues: tuple[str, ...] | None = None
     hidden_jobs: int = 0
     """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""
@@ -202,15 +204,6 @@ class ErrorsReport(Report, Standing):
 
     def has_stopped(self, last: datetime) -> bool:
         return has_stopped(last, self.until or self.as_of, timedelta(seconds=self.since_seconds))
-
-    @property
-    def look_back(self) -> timedelta:
-        """What `--since` must be now to reach the span's beginning; of a past one whole minutes."""
-        span = timedelta(seconds=self.since_seconds)
-        if self.until is None:
-            return span
-        minutes = -(-(self.as_of - self.until + span) // timedelta(minutes=1))
-        return timedelta(minutes=max(1, minutes))
 
     def computed(self) -> dict[str, Any]:
         _, step = find_slots(timedelta(seconds=self.since_seconds))

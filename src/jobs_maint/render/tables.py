@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport, WorkerCounts
 from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage, say_deleting, say_rest
 from jobs_maint.render.failures import render_errors
@@ -165,8 +165,12 @@ def _failed_headline(report: FailedJobsReport) -> str:
         parts.append(f"with {safe_line(report.error)!r} in the error")
     if report.group is not None:
         parts.append(f"of the group {report.group}")
-    if report.since_seconds is not None:
-        parts.append(f"in the last {format_age(report.since_seconds)}")
+    span = format_age(report.since_seconds) if report.since_seconds is not None else ""
+    if span and report.until is None:
+        parts.append(f"in the last {span}")
+    elif report.until is not None:
+        to = format_time(report.until, seconds=True)
+        parts.append(f"in the {span} to {to}" if span else f"until {to}")
     line = " ".join(parts)
     return f"{line[:1].upper()}{line[1:]}{', newest failure first' if report.total > 1 else ''}."
 

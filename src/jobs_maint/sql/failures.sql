@@ -125,7 +125,7 @@ SELECT text, records, jobs, false AS too_many FROM measured WHERE NOT too_many
 UNION ALL
 (SELECT '', ARRAY[]::bigint[], ARRAY[]::bigint[], true FROM measured WHERE too_many LIMIT 1);
 
--- name: list_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit)
+-- name: list_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids, limit)
 -- {{failed_jobs}}, newest failure first. `total` counts all that match, `hidden` those in queues the
 -- actor does not reach.
 WITH failed AS (
@@ -135,7 +135,7 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids, limit, most_ids, texts, folded, aliases, mains)
+-- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids, limit, most_ids, texts, folded, aliases, mains)
 -- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
 -- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of

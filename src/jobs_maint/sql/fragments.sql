@@ -109,7 +109,7 @@ LEFT JOIN LATERAL (
      WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
        AND e.at < now() - interval '30 seconds'))
 
--- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, ids)
+-- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids)
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
 -- before, or of another job that had this id. `reached`: in a queue the actor reaches. `ids`: only
@@ -141,6 +141,7 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
+  AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s)
 
 -- name: standing
 -- What became of jobs that failed, by `status`, null where the job is gone: still failed, put back

@@ -99,8 +99,7 @@ async def _summarise(
     found = await list_groups(conn, wanted, limit=limit, rules=how.rules)
     standing: dict[str, Any] = {}
     if found.failed:
-        since = stats.as_of - wanted.since
-        now = await add_failed_now(conn, found, wanted, since, queue, how.rules)
+        now = await add_failed_now(conn, found, wanted, stats.as_of, queue, how.rules)
         found = replace(found, shown=now)
         standing = await count_standing(conn, wanted, stats.as_of)
     groups = sort_by_news(found.shown)

@@ -51,9 +51,8 @@ async def list_errors(
     """Groups of failures for good, largest first, compared with the span of the same length before.
 
     "Error not recorded" is a group like others, told by `recorded`. Totals add up with what is not
-    shown. `still_failed`: also look which of their jobs are failed now: of all since the span
-    began, as a command with `--since` finds them. Raises InvalidRequest for a span that begins in
-    the future.
+    shown. `still_failed`: also look which of their jobs are failed now, by a failure in the span.
+    Raises InvalidRequest for a span that begins in the future.
     """
     if queue is not None:
         await require_queue(conn, queue, scope)
@@ -90,7 +89,7 @@ async def list_errors(
         return report
     return replace(
         report,
-        groups=await add_failed_now(conn, found, window, report.look_back, queue, rules),
+        groups=await add_failed_now(conn, found, window, as_of, queue, rules),
         **await count_standing(conn, window, as_of),
     )
 
@@ -120,7 +119,7 @@ async def add_failed_now(
     conn: Conn,
     found: Groups,
     window: Window,
-    since: timedelta,
+    as_of: datetime,
     queue: str | None,
     rules: Rules,
 ) -> tuple[ErrorGroup, ...]:
@@ -128,7 +127,7 @@ async def add_failed_now(
 
     `queue`: the one that the window reaches, if it is one.
     """
-    only = window.filters()
+    only, since = window.filters(), as_of - window.since
     queues = only["reach"] if queue is None else None
     few = await find_failed_since(conn, since)
     ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
@@ -136,7 +135,7 @@ async def add_failed_now(
         "queue": queue, "queues": queues, "task": None,
         "only_queues": only["queues"], "only_tasks": only["tasks"],
         "records": None, "ids": ids,
-        "since_seconds": since.total_seconds(),
+        "since_seconds": since.total_seconds(), "until": window.until,
     }  # fmt: skip
     now = await group_failed_jobs(
         conn, params, limit=MOST_FAILED_NOW, rules=rules, texts=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,7 @@ async def list_failed_jobs(
     group: str | None = None,
     respell: Callable[[str], str] = str,
     since: timedelta | None = None,
+    until: datetime | None = None,
     limit: int = 20,
     queues: tuple[str, ...] | None = None,
     tasks: tuple[str, ...] | None = None,
@@ -72,16 +73,20 @@ async def list_failed_jobs(
         await require_queue(conn, queue, scope)
     limited = limit_reach(scope, [escape_glob(queue)] if queue is not None else None, queues)
     await switch_jit_off(conn)
-    plain = all(one is None for one in (task, error, group, since, queues, tasks))
+    plain = all(one is None for one in (task, error, group, since, until, queues, tasks))
     named = await find_group(conn, group, scope, respell) if group is not None else None
     found = await _list_newest(conn, queue, limit, scope) if plain and not grouped else None
     if found is None:
         only = {
             "only_queues": QueueScope(queues).like_patterns,
             "only_tasks": QueueScope(tasks).like_patterns,
+            "until": until,
         }
+        back = since
+        if since is not None and until is not None:
+            back = await get_time(conn) - until + since
         found = await _list_matching(
-            conn, queue, task, error, named, since, only, limit, scope, rules, grouped=grouped
+            conn, queue, task, error, named, back, only, limit, scope, rules, grouped=grouped
         )
     texts = [row["message"] or "" for row in found.rows]
     shown = await run_apart(
@@ -115,6 +120,7 @@ async def list_failed_jobs(
         queues=queues,
         tasks=tasks,
         since_seconds=since.total_seconds() if since else None,
+        until=until,
         limited_to_queues=limited,
         hidden_jobs=found.hidden if plain else 0,
         at_least=found.at_least,
@@ -148,7 +154,7 @@ async def _list_matching(
     error: str | None,
     named: NamedGroup | None,
     since: timedelta | None,
-    only: Mapping[str, list[str] | None],
+    only: Mapping[str, Any],
     limit: int,
     scope: QueueScope,
     rules: Rules,
@@ -196,7 +202,7 @@ async def _list_matching(
     if recent and (others := await look(statuses=NOT_FAILED)) is not None:
         recent.intersection_update(others.jobs)
     if recent:
-        params |= {"ids": list(recent), "ours": OUR_TASKS, "until": None}
+        params |= {"ids": list(recent), "ours": OUR_TASKS}
         left = await fetch_one(conn, queries["count_left_behind"], params)
         del left["failed_now"]  # which `total` says
     if alike is not None:

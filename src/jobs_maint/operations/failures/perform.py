@@ -27,6 +27,7 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
             group=asked.group,
             respell=lambda name: replace(asked, group=name).words(),
             since=asked.since,
+            until=asked.until,
             limit=asked.limit,
             queues=asked.queues,
             tasks=asked.tasks,

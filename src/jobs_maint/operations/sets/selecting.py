@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -14,6 +14,7 @@ from jobs_maint.database import Conn, Pool, fetch_all, transaction
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
 from jobs_maint.operations.jobs.errors import Records
+from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import Rules
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -43,6 +44,10 @@ async def select(
         conn, wanted.error, group, rules, statuses=statuses, scope=scope,
         queue=wanted.queue_pattern, task=wanted.task_pattern,
     )  # fmt: skip
+    since, until = wanted.since, wanted.until
+    if isinstance(until, datetime):
+        until = await get_time(conn) - until
+        since = None if since is None else since + until
     rows = await fetch_all(
         conn,
         load_queries("bulk")["select_jobs"],
@@ -55,8 +60,8 @@ async def select(
             "only_tasks": QueueScope(wanted.tasks).like_patterns,
             "records": records.ids if records else None,
             "error_jobs": records.jobs if records else None,
-            "since_seconds": wanted.since.total_seconds() if wanted.since else None,
-            "until_seconds": wanted.until.total_seconds() if wanted.until else None,
+            "since_seconds": since.total_seconds() if since is not None else None,
+            "until_seconds": until.total_seconds() if until is not None else None,
             "request": wanted.request,
             "job_ids": list(wanted.job_ids) if wanted.job_ids is not None else None,
             "ours": OUR_TASKS,
