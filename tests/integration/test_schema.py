@@ -30,6 +30,7 @@ from jobs_maint.operations.schema.declared import canonical, list_columns, list_
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import list_migrations, load_queries
 
@@ -200,10 +201,18 @@ async def test_no_second_set_is_made_where_nobody_chose_a_schema(bare_database_u
             SchemaMismatch, match=r"in the schema team.*Nothing was changed"
         ) as found:
             await ask(pool, ApplySchema())
+        with pytest.raises(SchemaMismatch) as same:
+            await ask(pool, CheckSchema())
+        assert str(same.value) == str(found.value)
     assert {name for name, _ in await list_tables(bare_database_url)} == {"team"}
     option = re.findall(r"\?(options=\S+?)[. ]", str(found.value))[-1]
     async with open_pool(f"{bare_database_url}&{option}") as pool:  # it is meant so
-        await ask(pool, ApplySchema())
+        status = await ask(pool, CheckSchema())
+        place = "Procrastinate's tables are in the schema team, which is not on the search path."
+        assert status.elsewhere.startswith(place)
+        assert place in render_text(status)
+        assert (await ask(pool, ApplySchema())).applied == status.pending
+        assert (await ask(pool, CheckSchema())).elsewhere is None
     assert {name for name, _ in await list_tables(bare_database_url)} == {"team", "public"}
 
 

@@ -14,7 +14,8 @@ __all__ = ["A_WORKER", "OurTable", "SchemaDropReport", "SchemaReport"]
 class SchemaReport(Report):
     """`applied` lists what was done now, `pending` what `schema apply` would do.
 
-    `problems`: an optional index that could not be built now, a sentence each.
+    `problems`: an optional index that could not be built now, a sentence each. `elsewhere`: a
+    sentence where Procrastinate's tables stand in a schema off the search path alone.
     """
 
     kind: ClassVar[str] = "schema"
@@ -25,6 +26,7 @@ class SchemaReport(Report):
     pending: tuple[str, ...]
     sql: str | None = None
     problems: tuple[str, ...] = ()
+    elsewhere: str | None = None
 
 
 A_WORKER = "a worker"

@@ -11,6 +11,8 @@ __all__ = ["PAGES"]
 
 
 def render_schema(report: SchemaReport, page: Page) -> None:
+    if report.elsewhere:
+        page.line(safe_line(report.elsewhere), "bold yellow")
     if report.pending:
         page.line("The schema is not complete. Missing:", "bold yellow")
         for step in report.pending:

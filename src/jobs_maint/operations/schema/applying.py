@@ -87,17 +87,21 @@ async def apply_schema(
     )
 
 
-async def _refuse_second(conn: Conn) -> None:
-    """Whoever set no search path means the tables that are there, and no others."""
+async def _refuse_second(conn: Conn) -> str | None:
+    """Whoever set no search path means the tables that are there, and no others.
+
+    Returns where they are to whoever set one.
+    """
     elsewhere = await find_elsewhere(conn)
     if elsewhere is None or (await require_places(conn))["jobs_schema"]:  # made a moment ago
-        return
+        return None
     path = await fetch_one(conn, load_queries("schema")["get_search_path"])
     if not path["chosen"]:
         raise SchemaMismatch(
             f"{elsewhere.found} {elsewhere.fix} To make other tables in the schema "
             f"{path['schema']}, add ?options=-csearch_path%3D{path['schema']}. Nothing was changed."
         )
+    return f"{elsewhere.found} {elsewhere.fix}"
 
 
 async def _take_step(conn: Conn, lock_wait: timedelta) -> str | None:
@@ -165,14 +169,15 @@ def _require_same(differences: list[str], home: str) -> None:
 
 
 async def check_schema(pool: Pool) -> SchemaReport:
-    """What `apply_schema` would do; changes nothing."""
+    """What `apply_schema` would do; changes nothing. Refuses as it does."""
     async with pool.connection() as conn, transaction(conn):
         found = await require_places(conn)
+        there = found["jobs_schema"] is not None
+        elsewhere = None if there or found["our_schema"] else await _refuse_second(conn)
         pending = await _list_pending(conn, found)
         steps = {migration.name for migration in await _list_steps(conn, found)}
     applied = [m.name for m in list_migrations() if m.name not in steps]
-    there = found["jobs_schema"] is not None
-    return SchemaReport(_version(), there, tuple(applied), tuple(pending))
+    return SchemaReport(_version(), there, tuple(applied), tuple(pending), elsewhere=elsewhere)
 
 
 def render_schema_sql() -> SchemaReport:
