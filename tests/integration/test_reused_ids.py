@@ -8,6 +8,7 @@ from tests.support.history import days, hours, minutes
 from jobs_maint import actions
 from jobs_maint.actions import Actor, BulkVerb, JobFilter
 from jobs_maint.perform import perform
+from jobs_maint.render import build_verdict
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -54,6 +55,48 @@ async def test_the_digest_tells_failures_of_both_lives(pool, make_job, start_ane
     assert [queue.failed_last_day for queue in stats.queues] == [2]
     report = await do(pool, actions.ShowDigest())
     assert {group.message for group in report.groups} == {"of the old life", "of the new life"}
+
+
+@pytest.mark.parametrize("again", ["todo", "failed", "gone"])
+async def test_as_many_jobs_are_deleted_in_every_word_whatever_has_their_ids_now(
+    pool, conn, make_job, start_anew, again
+):
+    for _ in range(3):
+        await make_job(status="failed", finished_ago=minutes(20))
+    await start_anew()
+    for _ in range(2):
+        await make_job(status="todo" if again == "todo" else "failed", deferred_ago=minutes(10))
+    if again == "gone":
+        await start_anew()
+    there, deleted = (2 if again == "failed" else 0), (5 if again == "gone" else 3)
+    hour = hours(1)
+    for action in (
+        actions.ShowStats(),
+        actions.ListErrors(since=hour),
+        actions.ShowDigest(since=hour),
+    ):
+        report = await do(pool, action)
+        assert (report.failed_now, report.deleted_since) == (there, deleted)
+    failed = await do(pool, actions.ListFailed(since=hour))
+    assert (failed.total, failed.deleted_since) == (there, deleted)
+
+
+async def test_a_deleted_job_that_failed_twice_is_one_job_in_every_word(pool, conn, make_job):
+    job = await make_job(status="failed", finished_ago=minutes(20))
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " message, fingerprint, will_retry) SELECT job_id, attempt + 1, queue_name, task_name,"
+        " failed_at + interval '5 min', kind, message, fingerprint, will_retry"
+        " FROM jobs_maint_failures WHERE job_id = %s",
+        (job,),
+    )
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    stats = await do(pool, actions.ShowStats())
+    assert build_verdict(stats).headline.endswith(
+        "; 1 job failed 2 times in the last hour, deleted since."
+    )
+    assert stats.deleted_since == 1
+    assert (await do(pool, actions.ShowDigest(since=hours(1)))).deleted_since == 1
 
 
 async def test_rescues_of_the_job_before_do_not_count_against_the_new_one(

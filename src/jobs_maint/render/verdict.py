@@ -151,7 +151,7 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
 def _say_failed(report: StatsReport, failed: int) -> str:
     """`37 jobs failed`; `4 jobs failed 6 times`, where some were retried and failed again."""
     jobs = failed
-    if report.failed_now is not None and not report.deleted_since:
+    if report.failed_now is not None:
         jobs = min(failed, report.failed_now + report.settled) or failed
     times = f" {failed:,} times" if jobs < failed else ""
     return f"{count_noun(jobs, 'job')} failed{times}"

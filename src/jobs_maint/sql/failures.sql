@@ -187,27 +187,26 @@ SELECT DISTINCT job_id FROM (
     WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
 ) AS newest;
 
--- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since_seconds, until, ids, ours)
+-- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since, until, ids, ours)
 -- {{standing}} of the jobs that failed within the span (to `until`, if that is not null); of deleted
--- ones as far as their errors were recorded.
+-- ones as far as their errors were recorded: {{gone}}. `life`: of several jobs that had one id, each
+-- began anew with its first attempt.
+WITH {{gone}}
 SELECT {{standing}}
 FROM (
-    SELECT DISTINCT f.job_id AS id, NULL::procrastinate_job_status AS status
-    FROM jobs_maint_failures f
-    WHERE f.failed_at > now() - make_interval(secs => %(since_seconds)s::float8)
-      AND (%(until)s::timestamptz IS NULL OR f.failed_at < %(until)s)
-      AND NOT f.will_retry AND f.kind <> 'aborted'
-      AND f.job_id = ANY (%(ids)s::bigint[]) AND f.task_name <> ALL (%(ours)s)
-      AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = f.job_id)
+    SELECT DISTINCT f.job_id AS id, row_number() OVER (PARTITION BY f.job_id, f.attempt) AS life,
+           NULL::procrastinate_job_status AS status
+    FROM gone f
+    WHERE f.job_id = ANY (%(ids)s::bigint[])
       AND (%(queue)s::text IS NULL OR f.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
       AND (%(task)s::text IS NULL OR strpos(lower(f.task_name), lower(%(task)s)) > 0)
       AND (%(only_queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(only_queues)s))
       AND (%(only_tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(only_tasks)s))
     UNION ALL
-    SELECT DISTINCT j.id, j.status
+    SELECT DISTINCT j.id, 0, j.status
     FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
-    WHERE e.type = 'failed' AND e.at > now() - make_interval(secs => %(since_seconds)s::float8)
+    WHERE e.type = 'failed' AND e.at > %(since)s
       AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
       AND e.job_id = ANY (%(ids)s::bigint[]) AND j.task_name <> ALL (%(ours)s)
       AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)

@@ -160,3 +160,38 @@ coalesce((SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled'),
          CASE WHEN j.id <= %(proven)s THEN coalesce(j.scheduled_at, '-infinity') END)
 < %(cutoff)s
+
+-- name: gone (since, until, ours)
+-- To follow WITH: `gone`, the failures after `since` and up to `until` (null: until now) of jobs that
+-- were deleted since: their events are gone with them, their records are left. Of which failures a
+-- record tells is as in `group_failures`. Jobs with as many `failed` events of that time
+-- (jobs_maint_failed_events_idx) as records are not looked at; the others are looked up, one by one. A
+-- record from before the first event of a job is of another that had its id.
+record AS MATERIALIZED (
+    SELECT job_id, attempt, queue_name, task_name, failed_at, kind, will_retry
+    FROM jobs_maint_failures
+    WHERE failed_at > %(since)s
+      AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity') AND task_name <> ALL (%(ours)s)
+), final AS (
+    SELECT job_id, attempt, queue_name, task_name, failed_at FROM record
+    WHERE NOT will_retry AND kind <> 'aborted'
+      AND (kind = 'worker_lost' OR (job_id, attempt) NOT IN (
+          SELECT job_id, attempt FROM record WHERE kind = 'worker_lost'))
+), more_records AS (
+    SELECT job_id FROM (
+        SELECT job_id, 1 AS record FROM final
+        UNION ALL
+        SELECT job_id, -1 FROM procrastinate_events
+        WHERE type = 'failed' AND at > %(since)s::timestamptz - interval '1 minute'
+          AND at <= coalesce(%(until)s::timestamptz + interval '1 minute', 'infinity')
+    ) AS either
+    GROUP BY job_id HAVING sum(record) > 0
+), life AS MATERIALIZED (
+    SELECT job_id, coalesce((
+        SELECT coalesce((SELECT min(e.at) FROM procrastinate_events e
+                         WHERE e.job_id = j.id AND e.type <> 'scheduled'), '-infinity')
+        FROM procrastinate_jobs j WHERE j.id = more_records.job_id), 'infinity') AS first_at
+    FROM more_records
+), gone AS (
+    SELECT final.* FROM final JOIN life USING (job_id) WHERE failed_at < first_at
+)

@@ -52,42 +52,9 @@ FROM counted WHERE %(queue)s::text IS NULL OR queue_name = %(queue)s
 GROUP BY queue_name, counted.type;
 
 -- name: count_gone (since, until, hour_ago, queue, ours)
--- Failures by queue, after `since` and up to `until`, of jobs that were deleted since: their events
--- are gone with them, their records are left. Of which failures a record tells is as in
--- `group_failures`. Jobs with as many `failed` events of that time (jobs_maint_failed_events_idx) as
--- records are not looked at; the others are looked up, one by one. A record from before the first event
--- of a job is of another that had its id.
-WITH record AS MATERIALIZED (
-    SELECT job_id, attempt, queue_name, failed_at, kind, will_retry FROM jobs_maint_failures
-    WHERE failed_at > %(since)s AND failed_at <= %(until)s AND task_name <> ALL (%(ours)s)
-      AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-), final AS (
-    SELECT job_id, queue_name, failed_at FROM record
-    WHERE NOT will_retry AND kind <> 'aborted'
-      AND (kind = 'worker_lost' OR (job_id, attempt) NOT IN (
-          SELECT job_id, attempt FROM record WHERE kind = 'worker_lost'))
-), more_records AS (
-    SELECT job_id, min(queue_name) AS queue_name,
-           array_agg(failed_at) FILTER (WHERE failed_at IS NOT NULL) AS times
-    FROM (
-        SELECT job_id, queue_name, failed_at FROM final
-        UNION ALL
-        SELECT job_id, NULL, NULL FROM procrastinate_events
-        WHERE type = 'failed' AND at > %(since)s::timestamptz - interval '1 minute'
-          AND at <= %(until)s::timestamptz + interval '1 minute'
-    ) AS either
-    GROUP BY job_id HAVING count(failed_at) > count(*) - count(failed_at)
-)
-SELECT queue_name, 'failed' AS type, sum(gone.jobs)::bigint AS jobs,
-       sum(gone.last_hour)::bigint AS last_hour
-FROM more_records
-LEFT JOIN LATERAL (
-    SELECT coalesce((SELECT min(e.at) FROM procrastinate_events e
-                     WHERE e.job_id = j.id AND e.type <> 'scheduled'), '-infinity') AS first_at
-    FROM procrastinate_jobs j WHERE j.id = more_records.job_id
-) AS job ON true
-CROSS JOIN LATERAL (
-    SELECT count(*) AS jobs, count(*) FILTER (WHERE at > %(hour_ago)s) AS last_hour
-    FROM unnest(times) AS at WHERE at < coalesce(job.first_at, 'infinity')
-) AS gone
-GROUP BY queue_name HAVING sum(gone.jobs) > 0;
+-- Failures by queue of jobs that were deleted since: {{gone}}.
+WITH {{gone}}
+SELECT queue_name, 'failed' AS type, count(*) AS jobs,
+       count(*) FILTER (WHERE failed_at > %(hour_ago)s) AS last_hour
+FROM gone WHERE %(queue)s::text IS NULL OR queue_name = %(queue)s
+GROUP BY queue_name;

@@ -170,7 +170,7 @@ async def count_left_behind(
     params = {
         "queue": queue, "queues": queues, "task": None, "only_queues": only_queues,
         "only_tasks": only_tasks, "until": until,
-        "ids": list(ids), "ours": OUR_TASKS, "since_seconds": since.total_seconds(),
+        "ids": list(ids), "ours": OUR_TASKS, "since": await get_time(conn) - since,
     }  # fmt: skip
     return await fetch_one(conn, load_queries("failures")["count_left_behind"], params)
 

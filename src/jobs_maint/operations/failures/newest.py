@@ -183,7 +183,7 @@ async def _list_matching(
     at_least = False
     if grouped:
         ids, at_least = await find_newest(conn, ids, queue=queue, queues=scope.like_patterns)
-    params = {
+    params: dict[str, Any] = {
         "queue": queue,
         "queues": scope.like_patterns,
         "task": task,
@@ -201,8 +201,9 @@ async def _list_matching(
     left: dict[str, Any] = {}
     if recent and (others := await look(statuses=NOT_FAILED)) is not None:
         recent.intersection_update(others.jobs)
-    if recent:
-        params |= {"ids": list(recent), "ours": OUR_TASKS}
+    if recent and since is not None:
+        since_at = await get_time(conn) - since
+        params |= {"ids": list(recent), "ours": OUR_TASKS, "since": since_at}
         left = await fetch_one(conn, queries["count_left_behind"], params)
         del left["failed_now"]  # which `total` says
     if alike is not None:

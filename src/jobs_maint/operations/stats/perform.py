@@ -35,8 +35,7 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
             report = replace(report, new_errors=news.groups, new_errors_at_least=not news.complete)
             left = await count_left_behind(conn, hour, queue=queue, queues=scope)
-            # Of the deleted, their failures are in the number that the verdict says.
-            report = replace(report, **left | {"deleted_since": report.deleted_since})
+            report = replace(report, **left)
         if not call.action.errors:
             return report
         day = timedelta(days=1)
