@@ -23,6 +23,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words, split_text
+from jobs_maint.grammar.parsing import NEAR
 
 LARGEST = "9223372036854775807"
 SURFACES = ["shell", "slack"]
@@ -122,10 +123,51 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
     parse(suggestion)
 
 
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("requeue 5", "retry 5"),
+        ("Rerun --all webhook", "retry --all webhook"),
+        ("redo webhook", "retry --all webhook"),
+        ("kill 5", "cancel 5"),
+        ("rm 5", "discard 5"),
+        ("list", "failed"),
+        ("ls webhook --since 1h", "failed webhook --since 1h"),
+        ("list 5", "status 5"),
+        ("show", "stats"),
+        ("show stuck", "stuck"),
+        ("queues", "stats"),
+        ("ps", "workers"),
+        ("vacuum", "purge"),
+        ("history", "audit"),
+        ("ack E-4f2a", "take E-4f2a"),
+        ("snooze I-7 --for 2h", "mute I-7 --for 2h"),
+        ("health", "doctor"),
+    ],
+)
+def test_a_word_of_other_tools_leads_to_ours(text, meant, surface):
+    with pytest.raises(InvalidRequest, match="is not a known command; did you mean") as caught:
+        parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
+def test_a_word_of_other_tools_leads_only_to_words_that_are_there():
+    for text in ("migrate", "schema upgrade", "init"):
+        assert "did you mean 'schema apply'?" in refused(text)
+        assert refused(text, "slack").endswith(" is not a known command; see help")
+    for word in build_grammar("shell").commands:
+        assert word not in {near for words in NEAR.values() for near in words.split(", ")}
+    assert set(NEAR) <= set(WORDS)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("frobnicate", "'frobnicate' is not a known command; see help"),
+        ("requeue", "'requeue' is not a known command; see help retry"),
+        ("ps aux", "'ps' is not a known command; see help workers"),
         ("stats --nope", "stats has no option --nope; see help stats"),
         ("stats -x", "stats has no option -x; see help stats"),
         ("stats a b", "stats takes at most one argument; unexpected: 'b'; see help stats"),

@@ -19,7 +19,7 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
     """The words this actor may use, and those it may not with the role they need."""
     root = build_grammar(surface)
     if about is not None and about not in root.commands:
-        raise unknown_word([about], [], root)
+        raise unknown_word([about], [], root, surface)
     words = [_describe(name, command, actor) for name, command in root.commands.items()]
     text = None
     if about is not None:

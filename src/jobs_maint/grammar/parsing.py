@@ -14,12 +14,35 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
 from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
-from jobs_maint.grammar.words import build_grammar
+from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.quoting import unescape
 
-__all__ = ["parse_words", "unknown_word"]
+__all__ = ["NEAR", "parse_words", "unknown_word"]
 
 _HELP_OPTIONS = {"--help", "-h"}
+_SHOWS = {"get", "list", "ls", "show", "view"}
+NEAR = {
+    "status": "show, get, view, list, ls, job, jobs, info, inspect, describe",
+    "failed": "list, ls, jobs, failures, dead",
+    "stats": "show, get, view, queue, queues, overview, summary, pending, waiting",
+    "errors": "exceptions, tracebacks",
+    "stuck": "stalled, hung, zombies",
+    "workers": "ps, top, running, processes",
+    "incidents": "alerts",
+    "retry": "requeue, rerun, restart, redo, replay, run",
+    "cancel": "kill, abort, stop, terminate",
+    "discard": "delete, remove, rm, drop, dismiss, skip",
+    "rescue": "recover, unstick, unlock",
+    "take": "ack, acknowledge, assign, claim",
+    "mute": "silence, snooze, ignore",
+    "purge": "clean, cleanup, vacuum, prune, trim",
+    "audit": "log, logs, history",
+    "doctor": "check, health, diagnose, ping",
+    "help": "man, usage, commands, ?",
+    "schema apply": "migrate, init, install, setup, schema create, schema migrate, schema upgrade",
+    "schema drop": "uninstall, schema delete, schema remove",
+}
+"""What people type for our words: the words of other tools."""
 
 
 def parse_words(words: Sequence[str], surface: Surface) -> Command:
@@ -34,7 +57,7 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
             raise
         text = str(exc).partition("; did you mean")[0]
         if line is None:
-            raise InvalidRequest(f"{text}; see help") from None
+            raise InvalidRequest(f"{text}; see help {split_text(exc.suggestion)[0]}") from None
         raise InvalidRequest(f"{text}; did you mean '{short(line)}'?", suggestion=line) from None
 
 
@@ -71,7 +94,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
     if path and rest[0] in _HELP_OPTIONS:
         return Command(actions.ShowHelp(path[0]))
     if rest[0] not in group.commands:
-        raise unknown_word(rest, path, group)
+        raise unknown_word(rest, path, group, surface)
     command = group.commands[rest[0]]
     path.append(rest.pop(0))
     _refuse_twice(path, rest, command)
@@ -84,7 +107,9 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
         raise InvalidRequest(_sentence(exc, path, command)) from None
 
 
-def unknown_word(rest: list[str], path: list[str], group: click.Group) -> InvalidRequest:
+def unknown_word(
+    rest: list[str], path: list[str], group: click.Group, surface: Surface
+) -> InvalidRequest:
     if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
         if rest[0].partition("=")[0] not in _options(group.commands[rest[1]]):
             return InvalidRequest(
@@ -97,15 +122,26 @@ def unknown_word(rest: list[str], path: list[str], group: click.Group) -> Invali
             suggestion=suggestion,
         )
     refuse_named(rest[0], "a command")
-    close = difflib.get_close_matches(rest[0].lower()[:60], list(group.commands), n=1)
     full = " ".join([*path, rest[0]])
-    if not close:
+    near = [_line([*words, *rest[1:]]) for words in _find_near(full.lower(), path, group, surface)]
+    if not path and rest[0].lower() in _SHOWS and len(rest) > 1 and rest[1] in group.commands:
+        near.insert(0, _line(rest[1:]))
+    if not near:
         return InvalidRequest(f"{short(full)!r} is not a known command; see help")
-    suggestion = _line([*path, close[0], *rest[1:]])
+    suggestion = next((line for line in near if _mend(line, surface) is not None), near[0])
     return InvalidRequest(
         f"{short(full)!r} is not a known command; did you mean '{short(suggestion)}'?",
         suggestion=suggestion,
     )
+
+
+def _find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:
+    """Words that this front end has: those of the same meaning, else one that is spelt alike."""
+    meant = [word for word, near in NEAR.items() if full in near.split(", ")]
+    if meant:
+        return [word.split() for word in meant if WORDS[word].only in {None, surface}]
+    spelt = full.rsplit(" ", 1)[-1][:60]
+    return [[*path, name] for name in difflib.get_close_matches(spelt, list(group.commands), n=1)]
 
 
 def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> None:
