@@ -1,12 +1,13 @@
 """Previews at a real terminal: the prompt, what is typed, Ctrl-C, progress."""
 
 import json
+import signal
 
 import psycopg
 import pytest
 from tests.support.history import days
 from tests.support.locks import wait_for_waiting
-from tests.support.shell import CTRL_C, CTRL_D, Terminal, run_shell
+from tests.support.shell import CTRL_C, CTRL_D, Terminal, answer, run_shell
 from tests.support.waiting import until
 
 from jobs_maint.operations.schema.places import TABLES
@@ -226,6 +227,49 @@ async def test_ctrl_c_twice_ends_at_once_and_what_was_committed_stays(
     text = " ".join(terminal.text.split())
     assert "jobs-maint: interrupted; 500 of 1,800 jobs had been processed" in text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("stats",), "jobs-maint: interrupted"),
+        (("retry", "1"), "jobs-maint: interrupted"),
+        (("retry", "--all", "--yes"), "jobs-maint: interrupted; nothing was changed"),
+        (("purge", "--older-than", "1d", "--dry-run"), "jobs-maint: interrupted; nothing was"),
+    ],
+)
+async def test_ctrl_c_before_anything_was_done_ends_with_130(
+    at_terminal, conn, words, said, database_url
+):
+    await make_failed(conn, 2)
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+        with at_terminal(*words) as terminal:
+            await wait_for_waiting(conn)
+            terminal.send(CTRL_C)
+            assert terminal.end() == 130
+    assert said in terminal.text
+    assert await count(conn, "failed") == 2
+
+
+async def test_sigterm_ends_a_set_at_once_and_what_was_committed_stays(
+    at_terminal, conn, blocked_at, database_url
+):
+    await make_failed(conn, 1800)
+    await blocked_at(700)
+    with at_terminal("retry", "--all", "--yes") as terminal:
+        await wait_for_waiting(conn)
+        terminal.wait_for("500 of 1,800 jobs")
+        terminal.popen.send_signal(signal.SIGTERM)
+        assert terminal.end() == -signal.SIGTERM
+    assert "interrupted" not in terminal.text
+    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+    audited = "UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s' RETURNING audit_id"
+    ((run,),) = await (await conn.execute(audited)).fetchall()
+    outcome = "SELECT outcome FROM jobs_maint_audit WHERE id = %s"
+    assert await (await conn.execute(outcome, (run,))).fetchone() == ("started",)
+    answer(run_shell(database_url, "rescue"))
+    assert await (await conn.execute(outcome, (run,))).fetchone() == ("interrupted",)
 
 
 async def test_a_lost_connection_keeps_what_was_committed_and_the_next_run_goes_on(

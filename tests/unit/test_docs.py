@@ -8,6 +8,7 @@ import functools
 import inspect
 import json
 import re
+import signal
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import Enum
@@ -168,7 +169,7 @@ def test_every_exit_code_and_error_has_its_row_and_no_row_is_of_another():
     }
     real |= {(0, ""), (NONE_DONE, ""), (PARTLY_DONE, ""), (cli.BROKEN_PIPE, "")}
     real |= {(cli.UNEXPECTED, "unexpected"), (cli.OUTPUT_FAILED, "output_failed")}
-    real |= {(cli.INTERRUPTED, "interrupted")}
+    real |= {(cli.INTERRUPTED, "interrupted"), (128 + signal.SIGTERM, "")}
     shown = [(int(r[0]), r[1].strip("`")) for r in rows(page("exit-codes")) if r[0].isdigit()]
     assert len(shown) == len(set(shown))
     assert set(shown) == real
