@@ -91,6 +91,16 @@ async def test_deleted_jobs_are_as_red_as_failed_ones(action, pool, make_job, co
     assert (await look(pool, action))[0].startswith("🔴 ")
 
 
+async def test_where_no_job_is_left_to_show_one_blank_line_follows_the_groups(pool, make_job, conn):
+    await make_job(queue="email")
+    await delete(conn, await fail(make_job, 2, queue="x"))
+    shell = (await look(pool, ShowDigest()))[1]
+    groups, _, queues = shell.partition("\n\nQueue ")
+    assert "Count  " in groups
+    assert queues
+    assert "\n\n\n" not in shell
+
+
 async def test_of_jobs_that_were_deleted_nobody_says_that_none_succeeded(pool, make_job, conn):
     deleting = "1 worker deletes its jobs that succeed, which are not counted"
     await make_job(status="failed", queue="email")

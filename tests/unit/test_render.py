@@ -37,7 +37,7 @@ from jobs_maint.render import (
     short_task,
     sort_queues,
 )
-from jobs_maint.render.page import clock
+from jobs_maint.render.page import Column, Page, clock
 
 NOW = datetime(2026, 3, 12, 3, 14, 22, tzinfo=UTC)
 EVIL = "a\x1b[2J\x1b]0;owned\x07\nb\r\tc\u202egnp.exe\u2066\x9b31m\ud800\0"
@@ -116,6 +116,16 @@ EVERY_RESULT = [
     build_help(SHELL, "shell"),
     build_help(SHELL, "shell", "failed"),
 ]
+
+
+def test_a_blank_line_is_one_however_often_it_is_asked_for():
+    page = Page(80, styled=False)
+    for text in ("", "a", "", "", "b", ""):
+        page.line(text)
+    page.verbatim("c\n\n\nd")
+    page.line()
+    page.table([Column("e", ["f"])])
+    assert page.text() == "a\n\nb\n\nc\n\n\nd\n\ne\nf"
 
 
 # --- foreign text -------------------------------------------------------------------------------

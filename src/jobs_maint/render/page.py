@@ -87,6 +87,7 @@ class Page:
     def __init__(self, width: int, *, styled: bool, mark: str = _CUT) -> None:
         self.width = max(width, 20)
         self._mark = mark
+        self._is_apart = True
         self._out = StringIO()
         self._console = Console(
             file=self._out,
@@ -102,7 +103,10 @@ class Page:
         )
 
     def line(self, text: str = "", style: str = "", *, indent: int = 0) -> None:
-        """One paragraph, wrapped between words."""
+        """One paragraph, wrapped between words; without text, a blank line where there is none."""
+        if not text and self._is_apart:
+            return
+        self._is_apart = not text
         text = self._marked(text)
         self._console.print(
             Padding(Text(text, style=style), (0, 0, 0, indent))
@@ -112,6 +116,7 @@ class Page:
 
     def verbatim(self, text: str, *, indent: int = 0) -> None:
         """Lines as they are; a terminal wraps what is too long, so that copying gives all of it."""
+        self._is_apart = False
         for line in text.split("\n"):
             self._console.print(Text(" " * indent + line), soft_wrap=True)
 
@@ -226,6 +231,7 @@ class Page:
         return captured.get().rstrip("\n").split("\n")
 
     def _print_lines(self, lines: Sequence[str]) -> None:
+        self._is_apart = False
         self._out.write("".join(f"{line.rstrip()}\n" for line in lines))
 
     def text(self) -> str:
