@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from croniter import croniter
 
-__all__ = ["check_cron", "count_ticks", "find_last_tick", "find_next_tick", "is_hourly"]
+__all__ = ["check_cron", "count_ticks", "find_last_tick", "find_next_tick", "is_wild"]
 
 _ALIAS = re.compile(r"@(?:hourly|midnight|daily|weekly|monthly|yearly|annually)", re.IGNORECASE)
 CHANGE = timedelta(hours=3)
@@ -56,9 +56,14 @@ def _parse(cron: str) -> croniter:
     return croniter(cron)
 
 
-def is_hourly(cron: str) -> bool:
-    """Whether it means every hour of its days: then also both of the hour that autumn repeats."""
-    return bool(_parse(cron).expanded[1] == ["*"])
+def is_wild(cron: str) -> bool:
+    """Whether it means an interval, not times of the day: then both of what autumn repeats.
+
+    As cron decides on most systems: minute or hour begin with `*`, also in `*/2`.
+    """
+    parsed = _parse(cron)
+    minute, hour = parsed.expressions[:2]
+    return parsed.expanded[1] == ["*"] or minute.startswith("*") or hour.startswith("*")
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -71,7 +76,7 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
     """The last time, at or before `at`, that the cron means by local time; in UTC.
 
     A time that the zone skips in spring is an hour later, one that autumn repeats is the first of
-    the two, or both where the cron means every hour.
+    the two, or both where the cron means an interval.
     """
     known = _known_spans(cron, timezone)
     for tick, following in known:
@@ -92,7 +97,7 @@ def find_last_tick(cron: str, timezone: str, at: datetime) -> datetime:
         wall = times.get_next(datetime)
         walls.append(wall)
     found = [one.replace(tzinfo=zone).astimezone(UTC) for one in walls]
-    if is_hourly(cron):  # a time that is skipped has its other meaning before it, which is no tick
+    if is_wild(cron):  # a time that is skipped has its other meaning before it, which is no tick
         again = [one.replace(tzinfo=zone, fold=1).astimezone(UTC) for one in walls]
         found += map(max, found, again)
     tick = max(one for one in found if one <= at)

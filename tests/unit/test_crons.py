@@ -22,7 +22,16 @@ CHANGES = [
 @pytest.mark.parametrize(("zone", "change"), CHANGES)
 @pytest.mark.parametrize(
     "cron",
-    ["30 2 * * *", "0 * * * *", "30 * * * *", "15,45 1-3 * * *", "15,30 2 * * *", "*/15 * * * *"],
+    [
+        "30 2 * * *",
+        "0 * * * *",
+        "30 * * * *",
+        "15,45 1-3 * * *",
+        "15,30 2 * * *",
+        "*/15 * * * *",
+        "0 */2 * * *",
+        "*/30 1-2 * * *",
+    ],
 )
 def test_it_is_the_last_time_at_which_a_digest_is_due(zone, change, cron, monkeypatch):
     """As the digests themselves decide, around the change, and whatever was asked before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,22 @@ def test_what_is_hourly_is_sent_whenever_the_clock_shows_its_minute(zone, change
     assert shown <= set(ticks)
     made_up = set(ticks) - shown
     assert all(change <= one < change - by for one in made_up)
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours"),
+    [
+        ("0 */2 * * *", [22, 0, 1, 3]),
+        ("0 */4 * * *", [22, 3]),
+        ("0 0-23/2 * * *", [22, 0, 3]),  # these hours, and no interval
+        ("*/30 2 * * *", [0, 0, 1, 1]),
+        ("0 2 * * *", [0]),
+    ],
+)
+def test_what_autumn_repeats_counts_twice_where_an_interval_is_meant(cron, hours):
+    change = datetime(2027, 10, 31, 1, tzinfo=UTC)
+    found = list_ticks(cron, "Europe/Berlin", change - 3 * HOUR, change + 2 * HOUR)
+    assert [tick.hour for tick in found] == hours
 
 
 @pytest.mark.parametrize(("zone", "change", "by"), CHANGES)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from jobs_maint.crons import find_last_tick, is_hourly
+from jobs_maint.crons import find_last_tick, is_wild
 
 __all__ = ["build_utc_cron", "get_period", "is_due"]
 
@@ -35,12 +35,12 @@ def build_utc_cron(cron: str, timezone: str, now: datetime) -> str:
 def is_due(cron: str, timezone: str, tick: datetime) -> bool:
     """Whether a tick is one that `cron` means, by local time in `timezone`.
 
-    The hour that autumn repeats counts once, but twice where every hour is meant; a time in the
+    The hour that autumn repeats counts once, but twice where an interval is meant; a time in the
     hour that spring skips is due an hour later.
     """
     zone = ZoneInfo(timezone)
     local = tick.astimezone(zone)
-    if local.fold and not is_hourly(cron):
+    if local.fold and not is_wild(cron):
         return False
     if croniter.match(cron, local.replace(tzinfo=None)):
         return True
