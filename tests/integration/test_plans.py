@@ -233,6 +233,50 @@ def test_the_newest_failures_cost_the_same_however_many_are_kept(steady):
     assert plan.buffers <= 300
 
 
+@pytest.mark.parametrize("name", ["list_failed_jobs", "group_failed_jobs", "list_newest_failed"])
+def test_each_failed_job_finds_its_error_without_reading_those_of_others(server, name):
+    """Also in the first minute of a storm, in tables of which the planner knows nothing yet."""
+    number = 20_000
+    database = server.create("ours_template")
+    with psycopg.connect(server.url(database), cursor_factory=psycopg.ClientCursor) as conn:
+        for table in ("procrastinate_jobs", "procrastinate_events", "jobs_maint_failures"):
+            conn.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        conn.execute("SET session_replication_role = replica")
+        conn.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " SELECT 'email', 'app.task', 'failed' FROM generate_series(1, %s)",
+            (number,),
+        )
+        for kind, back in (("started", 2), ("failed", 1)):
+            conn.execute(
+                "INSERT INTO procrastinate_events (job_id, type, at) SELECT id, %s,"
+                " now() - interval '1 min' * %s + interval '1 ms' * id FROM procrastinate_jobs",
+                (kind, back),
+            )
+        conn.execute(
+            "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at,"
+            " kind, message, fingerprint, will_retry) SELECT id, 1, queue_name, task_name,"
+            " now() - interval '100 s' + interval '1 ms' * id, 'error', repeat('m', 200), '2:x',"
+            " %s FROM procrastinate_jobs",
+            (name == "list_newest_failed",),  # so that each is looked up
+        )
+        conn.execute("SET LOCAL jit = off")
+        more = {"queue": None, "queues": None, "limit": 300}
+        if name == "list_newest_failed":
+            more["most"] = 300
+        else:
+            more |= {
+                "task": None, "only_queues": None, "only_tasks": None, "records": None,
+                "since_seconds": 3600.0, "ids": list(range(1, 301)),
+            }  # fmt: skip
+        if name == "group_failed_jobs":
+            more |= {"most_ids": 9, "texts": False, "folded": [], "aliases": [], "mains": []}
+        plan = explain(conn, "failures", name, **more)
+    server.drop(database)
+    assert "jobs_maint_failures_job_idx" in plan.indexes
+    assert plan.buffers < number / 4
+
+
 def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
     failed = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
     for most in (100, 10_000):

@@ -191,14 +191,13 @@ WITH span AS (
     FROM others e
     JOIN procrastinate_jobs j ON j.id = e.job_id
     LEFT JOIN LATERAL (
-        SELECT f.id, f.kind, f.exception_type, f.fingerprint FROM jobs_maint_failures f
-        WHERE f.job_id = e.job_id AND f.failed_at <= e.at + interval '10 seconds'
-          AND f.failed_at >= coalesce((
-              SELECT coalesce(max(s.at) FILTER (WHERE s.type = 'started' AND s.at <= e.at),
-                              min(s.at) FILTER (WHERE s.type <> 'scheduled'))
-              FROM procrastinate_events s WHERE s.job_id = e.job_id), '-infinity')
-        ORDER BY f.failed_at DESC LIMIT 1
-    ) AS f ON true
+        SELECT f.id, f.kind, f.exception_type, f.fingerprint, f.failed_at FROM jobs_maint_failures f
+        WHERE f.job_id = e.job_id AND f.failed_at - interval '10 seconds' <= e.at
+        ORDER BY (f.failed_at, f.id) DESC LIMIT 1
+    ) AS f ON f.failed_at >= coalesce((
+        SELECT coalesce(max(s.at) FILTER (WHERE s.type = 'started' AND s.at <= e.at),
+                        min(s.at) FILTER (WHERE s.type <> 'scheduled'))
+        FROM procrastinate_events s WHERE s.job_id = e.job_id), '-infinity')
     UNION ALL
     SELECT f.job_id, f.failed_at, f.queue_name, f.task_name, f.exception_type, f.record_id,
            f.fingerprint, true, true

@@ -69,12 +69,10 @@ WITH newest AS MATERIALIZED (
         FROM procrastinate_events e WHERE e.job_id = j.id
     ) AS ended
     LEFT JOIN LATERAL (
-        SELECT f.kind, f.exception_type, f.message, f.fingerprint
-        FROM jobs_maint_failures f
-        WHERE f.job_id = j.id
-          AND f.failed_at >= coalesce(ended.started_at, '-infinity')
-        ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
-    ) AS f ON true
+        SELECT f.kind, f.exception_type, f.message, f.fingerprint, f.failed_at
+        FROM jobs_maint_failures f WHERE f.job_id = j.id
+        ORDER BY (f.failed_at, f.id) DESC LIMIT 1
+    ) AS f ON f.failed_at >= coalesce(ended.started_at, '-infinity')
 )
 SELECT * FROM failed
 WHERE failed_at >= (SELECT at FROM horizon)

@@ -112,7 +112,8 @@ LEFT JOIN LATERAL (
 -- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids)
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
--- before, or of another job that had this id. `reached`: in a queue the actor reaches. `ids`: only
+-- before, or of another job that had this id. It is found by its job alone: in the order of a pair no
+-- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the actor reaches. `ids`: only
 -- among these. `records`: only those whose record is one of these.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
        f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
@@ -126,12 +127,10 @@ CROSS JOIN LATERAL (
     FROM procrastinate_events e WHERE e.job_id = j.id
 ) AS ended
 LEFT JOIN LATERAL (
-    SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint
-    FROM jobs_maint_failures f
-    WHERE f.job_id = j.id
-      AND f.failed_at >= coalesce(ended.started_at, '-infinity')
-    ORDER BY f.failed_at DESC, f.id DESC LIMIT 1
-) AS f ON true
+    SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint, f.failed_at
+    FROM jobs_maint_failures f WHERE f.job_id = j.id
+    ORDER BY (f.failed_at, f.id) DESC LIMIT 1
+) AS f ON f.failed_at >= coalesce(ended.started_at, '-infinity')
 WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)

@@ -111,7 +111,7 @@ FROM (SELECT %(job_id)s::bigint AS id) AS asked
 LEFT JOIN procrastinate_jobs j ON j.id = asked.id
 LEFT JOIN LATERAL (
     SELECT queue_name, task_name, fingerprint FROM jobs_maint_failures
-    WHERE job_id = asked.id ORDER BY failed_at DESC, id DESC LIMIT 1
+    WHERE job_id = asked.id ORDER BY (failed_at, id) DESC LIMIT 1
 ) AS f ON true
 WHERE j.id IS NOT NULL OR f.fingerprint IS NOT NULL;
 

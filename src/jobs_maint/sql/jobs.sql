@@ -122,7 +122,7 @@ WITH wanted AS (
     FROM wanted LEFT JOIN procrastinate_jobs j USING (id)
     LEFT JOIN LATERAL (
         SELECT exception_type FROM jobs_maint_failures
-        WHERE job_id = j.id AND j.status = 'failed' ORDER BY failed_at DESC, id DESC LIMIT 1
+        WHERE job_id = j.id AND j.status = 'failed' ORDER BY (failed_at, id) DESC LIMIT 1
     ) AS f ON true
 )
 SELECT now() AS as_of, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
