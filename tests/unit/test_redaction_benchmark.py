@@ -101,6 +101,14 @@ def test_addresses_and_cards_are_hidden_only_where_that_is_set():
     assert redact_args({"to": ["ada@shop.example"]}, Rules(pii=True)) == {"to": [HIDDEN]}
 
 
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”", "„“", "«»", "‘’", "‚‘"])
+def test_all_that_stands_in_quotes_is_hidden(quotes):
+    begin, end = quotes
+    for name in ("password", "passphrase", "api_key"):
+        text = f"{name}: {begin}{{}}{end}, user=bob"
+        assert redact_text(text.format("two words")) == text.format(HIDDEN)
+
+
 def test_names_of_the_deployment_count_in_arguments_and_in_texts():
     rules = Rules(("customer_no",))
     assert redact_args({"customerNo": 17, "n": 1}, rules) == {"customerNo": HIDDEN, "n": 1}
@@ -137,6 +145,7 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "Digest a response=", "\ntoken\n A input_value=", "password (a)", "login code: 1",
         "Sensitive[a]('", "1234 is your ", "/a-reset-a/", "/reset/reset/a1b2", "?t=a1b2c3",
         "password for a is ", "with password ", "PIN 1234 ", "/s/Ab1", "PASS letmei",
+        "password=“", "passphrase: ‘a’", "seed phrase: a ", 'password was "a ', "pass phrase",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

@@ -20,18 +20,21 @@ _MARKS = r"(?:\[\]|\]|\*|(?:%5B)?%5D|\([a-z ,]{2,40}\)(?!=\())"
 """After a name in a form: `user[password]`, `Password *`, `Password (required)`."""
 _Q = r"\\{0,8}['\"]"
 _KEYS = "(?:api|access|secret|auth|private|signing|encryption|license)"
+_PHRASE = "(?:seed|recovery|backup|mnemonic|pass)[ ]phrase"
+"""Written with a blank; what follows goes to the end of the line."""
 _INTRODUCED = re.compile(
     rf"""(?<![\w-])(?:name|key|field|header|param|id|k){_Q}?\s{{0,3}}(?:=>|[=:])\s{{0,3}}{_Q}?
          (?P<named>{_N}){_Q}?[\s,;]{{1,40}}
          {_Q}?(?:value|val|content|data|v){_Q}?\s{{0,3}}(?:=>|[=:])[ \t]{{0,8}}
     | (?:(?<![\w.-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=(?<![\w.])\.)|(?<=%[2-7][0-9A-F]))
          (?P<key>{_N})(?:{_Q})?(?:[ ]?{_MARKS}){{0,2}}{_B}(?:=>|:=|={{1,2}}|[:：](?!:)|%3[AD]){_B}
-    | (?<!\w)(?P<spaced>{languages.SPACED}|{_KEYS}[ ]key)(?:{_Q})?
+    | (?<!\w)(?P<spaced>{languages.SPACED}|{_KEYS}[ ]key|{_PHRASE})(?:{_Q})?
          (?:[ ]?{_MARKS})?{_B}(?:=>|[=:：]){_B}
     | (?<![^\s\0])--?(?P<option>{_N})[ \t]{{1,3}}(?=[^\s-])
     | ['"]--?(?P<listed>{_N})['"],\s{{0,20}}(?=[bru]?['"])
     | [(\[]\s{{0,20}}(?:[bru]?{_Q})(?P<pair>{_N}){_Q}\s{{0,3}},\s{{0,20}}(?=[bru]?{_Q})
-    | \b(?P<sql>password|identified[ ]by|password[ ]is)[ ]{{1,3}}(?=')
+    | \b(?P<sql>(?:password|identified[ ]by)(?=[ ]{{1,3}}')|pass(?:word|phrase)[ ](?:is|was):?)
+         [ ]{{1,3}}(?=['"])
     | (?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
          [bu]?{_Q}[^'"\n]{{0,100}}{_Q},\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
     | \b(?P<prose>pass(?:word|wd|code|phrase)
@@ -136,6 +139,8 @@ def hide_assigned(text: str, rules: Rules) -> str:
         name = found[kind]
         says_so = kind in _SAYS_SO or (kind == "wrapper" and name.startswith(_WRAPPERS))
         strength = Strength.STRONG if says_so else rules.strength(name)
+        if kind == "spaced" and name.lower().endswith("phrase"):
+            strength = Strength.LINE
         if strength is Strength.NONE or (kind in ("option", "listed") and len(name) == 1):
             continue
         if name.lower().endswith("authorization") and _SCHEME_ONLY.match(text, found.end()):
@@ -190,6 +195,8 @@ def _find_windows(text: str, stems: Sequence[str]) -> list[tuple[int, int]]:
 def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: Strength) -> bool:
     """Whether a sentence, not an assignment, holds the word."""
     kind, value = found.lastgroup, text[slice(*span)]
+    if kind == "sql":
+        return text[span[0] - 1] == '"' and is_prose(value)
     if kind == "prose":
         if _IN_PROSE.fullmatch(value):
             return False

@@ -47,7 +47,7 @@ _PHRASES = (
     security answer;login code;access code;unlock code;one time code;confirmation code
     activation code;sms code;reset code;magic link;unlock link;reset link
     primary connection;sas url;pass word;priv key;conn str
-    conn string;connection str""".replace("\n", ";").split(";")
+    conn string;connection str;backup phrase;pass phrase""".replace("\n", ";").split(";")
         if phrase.strip()
     )
     + languages.PHRASES

@@ -11,11 +11,18 @@ from jobs_maint.redaction.shapes import looks_secret
 
 __all__ = ["find_value", "is_prose", "is_value"]
 
-_OPENING = re.compile(r"""[bru]?(?:\"{3}|'{3}|(?P<slashes>\\{1,8})['"]|['"`])""", re.IGNORECASE)
+_OPENING = re.compile(
+    r"""[bru]?(?:\"{3}|'{3}|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚])""", re.IGNORECASE
+)
 _QUOTED = {
     '"': re.compile(r'(?:\\.|""|[^"\\\n])*'),
     "'": re.compile(r"(?:\\.|''|[^'\\\n])*"),
     "`": re.compile(r"[^`\n]*"),
+    "“": re.compile(r"[^”\n]*"),
+    "„": re.compile(r"[^“”\n]*"),
+    "«": re.compile(r"[^»\n]*"),
+    "‘": re.compile(r"(?:[^’\n]|’(?=\w))*"),
+    "‚": re.compile(r"(?:[^‘’\n]|’(?=\w))*"),
 }
 _PLAIN = re.compile(
     r"""(?: [^\s'"\\,;&)}\]<>|]
@@ -62,6 +69,12 @@ _PROSE = re.compile(
     r"|(?:ensure|field|string|input|length|value) (?=[a-z])",
     re.IGNORECASE,
 )
+_ABOUT_PHRASE = re.compile(
+    r"(?:must (?:be|have|contain|match|not)|(?:is|was) (?:too|not|required|invalid|missing|wrong)"
+    r"|wrong for|expected|(?:does|should|could|can)(?: not|not) |please (?:try|enter))\b",
+    re.IGNORECASE,
+)
+"""What is said of a passphrase, of which each word by itself may be one of its own."""
 _NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
 _DEEPEST = 20
 """Brackets within brackets; what is deeper is hidden with the rest of its line."""
@@ -89,7 +102,7 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     if after is not None:
         at = after.end()
     if strength is Strength.LINE:
-        line = _LINE.match(text, at)
+        line = None if _ABOUT_PHRASE.match(text, at) else _LINE.match(text, at)
         return (at, line.end()) if line else None
     if _PROSE.match(text, at):
         return None
