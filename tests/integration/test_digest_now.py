@@ -213,15 +213,16 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
             " resolved_at, value, worst, value_limit, queues, revised_at) SELECT 'queue_behind',"
             " %(queue)s, CASE WHEN ended IS NULL THEN 'open' ELSE 'resolved' END, began, began,"
             " now(), ended, 600, 600, 300, ARRAY[%(queue)s], now() FROM (SELECT"
-            " date_trunc('day', now()) - %(began)s * interval '1 hour' AS began,"
-            " date_trunc('day', now()) - %(ended)s::float8 * interval '1 hour' AS ended) AS at",
+            " yesterday - %(began)s * interval '1 hour' AS began,"
+            " yesterday - %(ended)s::float8 * interval '1 hour' AS ended FROM (SELECT"
+            " date_trunc('day', now()) - interval '1 day' AS yesterday) AS day) AS at",
             {"queue": queue, "began": began, "ended": ended},
         )
-    report = await ask(pool, ShowDigest(since=timedelta(hours=60)))
+    report = await ask(pool, ShowDigest(since=timedelta(hours=90)))
     assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
     mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
-    page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=60)), mail))
-    day = report.until.date() - timedelta(days=1)
+    page = render_text(await ask(pool, ShowDigest(since=timedelta(hours=90)), mail))
+    day = report.until.date() - timedelta(days=2)
     over, now = [one.name for one in report.incidents if one.subject == "email"]
     span = f"{day} 19:00 to {day} 20:00 UTC"
     assert f"Incident {over}, {span}: email was up to 10 min behind." in " ".join(page.split())

@@ -119,7 +119,7 @@ def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
     assert clicks(message)[:2] == [
         ("Show 3 failed jobs", f"failed{span}"), ("Preview retry of 2", f"retry --all{span}"),
     ]  # fmt: skip
-    assert "job `7` · 3 failed now, the others were" in "\n".join(lines(message))
+    assert "job `7` · 3 failed now, the other was" in "\n".join(lines(message))
 
 
 def test_a_group_of_one_failure_is_that_job():
@@ -290,7 +290,7 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
     assert '"type": "user"' not in json.dumps(message.blocks)  # a list calls nobody
     assert message.text.endswith(
-        "/jobs retry --request 905 puts the jobs of request 905 back, and they run"
+        "/jobs retry --request 905 puts the jobs of that request back, and they run"
     )
 
 
@@ -298,7 +298,7 @@ def test_the_undo_of_the_newest_cancel_is_offered():
     cancel = replace(samples.audit().entries[0], audit_id=920, action="cancel --all webhook")
     report = AuditReport(NOW, (cancel,), 1, 86_400.0)
     assert lines(render_audit(report, "/jobs"))[-1].endswith(
-        "`/jobs retry --request 920` puts the jobs of request 920 back, and they run"
+        "`/jobs retry --request 920` puts the jobs of that request back, and they run"
     )
 
 
