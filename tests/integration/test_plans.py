@@ -267,7 +267,7 @@ def test_each_failed_job_finds_its_error_without_reading_those_of_others(server,
         else:
             more |= {
                 "task": None, "only_queues": None, "only_tasks": None, "records": None,
-                "since_seconds": 3600.0, "ids": list(range(1, 301)),
+                "since_seconds": 3600.0, "until": None, "ids": list(range(1, 301)),
             }  # fmt: skip
         if name == "group_failed_jobs":
             more |= {"most_ids": 9, "texts": False, "folded": [], "aliases": [], "mains": []}
