@@ -114,8 +114,9 @@ def build_blueprint(settings: MaintSettings) -> Blueprint:
     blueprint = Blueprint()
 
     @our_task
-    async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
-        action = RescueStalled(upstream.list_aliases(context.app))
+    async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
+        # Whoever defers it by hand may say 0.
+        action = RescueStalled(upstream.list_aliases(context.app), ticked=timestamp > 0)
         async with jobs_pool(context.app, settings) as pool:
             await perform(pool, Actor.task(upstream.RESCUE), action, settings=settings)
 

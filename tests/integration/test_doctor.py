@@ -1022,10 +1022,19 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     await worker()
     await conn.execute("UPDATE jobs_maint_workers SET steady_since = now() - interval '1 h'")
     assert await level(pool, "suspects") == "ok"
-    job = await make_job(status="doing")
+    job, other = await make_job(status="doing"), await make_job(status="doing", queue="mail")
+    finding = (await look(pool))["suspects"]
+    assert finding.level == "note"
+    assert finding.sentence == (
+        f"2 running jobs without a live worker (job {job}, {other}), not noticed by the rescue yet."
+    )
+    assert len((await perform(pool, ANA, ListStuck(), settings=SETTINGS)).stuck) == 2
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (other,))
     await conn.execute(
-        "INSERT INTO jobs_maint_suspects (job_id, attempt, had_recorder, first_noticed_at)"
-        " VALUES (%s, 0, true, now() - interval '2 minutes')",
+        "INSERT INTO jobs_maint_suspects"
+        " (job_id, attempt, started_at, had_recorder, first_noticed_at)"
+        " SELECT job_id, 0, max(at), true, now() - interval '2 minutes'"
+        " FROM procrastinate_events WHERE job_id = %s AND type = 'started' GROUP BY job_id",
         (job,),
     )
     finding = (await look(pool))["suspects"]

@@ -29,9 +29,11 @@ class RescueStalled(Action[RescueReport]):
     """Put the jobs of dead workers back, following the rescue policy in the settings.
 
     `aliases`: of each task that has several, all its names; only the team's app knows them.
+    `ticked`: its cron began it, so it acts on what was due at that tick, as `stuck` foretells.
     """
 
     aliases: tuple[tuple[str, ...], ...] = ()
+    ticked: bool = False
 
     word: ClassVar[str] = "rescue"
     verb: ClassVar[str] = "rescue jobs"

@@ -143,16 +143,6 @@ FROM (SELECT *, state IN ('sent', 'quiet') AS sent,
       FROM jobs_maint_digests) AS d
 WHERE d.place <= 8 GROUP BY d.name ORDER BY d.name LIMIT 100;
 
--- name: count_suspects (stalled_after, stalled_after_unknown)
--- Suspects whose job still runs; `overdue`: the rescue should have put them back by now.
-SELECT count(*) AS jobs, count(*) FILTER (
-           WHERE due.at < now() - interval '15 minutes') AS overdue,
-       extract(epoch FROM now() - min(s.first_noticed_at))::float8 AS seconds,
-       (array_agg(s.job_id ORDER BY s.first_noticed_at))[1:3] AS sample
-FROM (SELECT * FROM jobs_maint_suspects ORDER BY job_id LIMIT 10000) AS s
-JOIN procrastinate_jobs j ON j.id = s.job_id AND j.status = 'doing' AND j.attempts = s.attempt
-{{due}};
-
 -- name: list_lost_runs
 -- Acts that are `started` in the audit and whose process is gone.
 SELECT a.id AS audit_id, a.word, extract(epoch FROM now() - a.started_at)::float8 AS seconds,
@@ -177,12 +167,7 @@ WITH held AS MATERIALIZED (
     SELECT h.* FROM heads h
     WHERE (h.status = 'todo' AND h.scheduled_at > now())
        OR (h.status = 'doing'
-           AND (EXISTS (SELECT 1 FROM jobs_maint_suspects s WHERE s.job_id = h.id)
-                OR NOT (EXISTS (SELECT 1 FROM procrastinate_workers w WHERE w.id = h.worker_id
-                                  AND w.last_heartbeat > now() - interval '30 seconds')
-                        OR EXISTS (SELECT 1 FROM jobs_maint_workers m
-                                   WHERE h.id = ANY (m.job_ids) AND m.beat_at
-                                       > now() - make_interval(secs => 3 * m.beat_seconds)))))
+           AND EXISTS (SELECT 1 FROM {{running_jobs}} WHERE j.id = h.id AND {{unreported}}))
 ), counted AS (
     SELECT b.id AS job_id, b.lock, b.queue_name AS queue, b.task_name AS task,
            b.status = 'doing' AS stuck, b.scheduled_at, count(*) AS waiting

@@ -44,8 +44,8 @@ SELECT count(*) AS jobs, min(j.id) AS first_id FROM {{running_jobs}}
 WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}}
   AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at - interval '2 seconds');
 
--- name: lock_due (stalled_after, stalled_after_unknown, limit)
--- Suspects for long enough, in id order. Rows another session holds are left for the next pass.
+-- name: lock_due (stalled_after, stalled_after_unknown, until, limit)
+-- Suspects for long enough at `until`, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.
 SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at, s.worker_id,
        s.had_recorder, s.first_noticed_at, m.host, m.pid, m.beat_at, m.job_ids,
@@ -53,17 +53,17 @@ SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at
 FROM jobs_maint_suspects s
 JOIN procrastinate_jobs j ON j.id = s.job_id
 {{due}}
-WHERE j.status = 'doing' AND due.at <= now()
+WHERE j.status = 'doing' AND due.at <= %(until)s
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
--- name: find_held (stalled_after, stalled_after_unknown, seen, limit)
+-- name: find_held (stalled_after, stalled_after_unknown, until, seen, limit)
 -- Due suspects that were left out though they are not too many: another session holds their rows.
 SELECT s.job_id
 FROM jobs_maint_suspects s
 JOIN procrastinate_jobs j ON j.id = s.job_id
 {{due}}
-WHERE j.status = 'doing' AND due.at <= now() AND s.job_id <> ALL (%(seen)s::bigint[])
+WHERE j.status = 'doing' AND due.at <= %(until)s AND s.job_id <> ALL (%(seen)s::bigint[])
 ORDER BY s.job_id LIMIT %(limit)s;
 
 -- name: put_back (job_id, attempt, started_at, forced)

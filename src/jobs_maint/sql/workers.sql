@@ -24,6 +24,24 @@ LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
 WHERE j.status = 'doing'
 ORDER BY started.at NULLS FIRST, j.id LIMIT %(limit)s;
 
+-- name: count_stuck (stalled_after, stalled_after_unknown, most)
+-- Of the running jobs that are `unreported`, at most `most`, by queue: how many, how many the rescue
+-- should have put back by now, and how long ago it noticed the first.
+SELECT queue, count(*) AS jobs,
+       count(*) FILTER (WHERE due_at < now() - interval '15 minutes') AS overdue,
+       extract(epoch FROM now() - min(first_noticed_at))::float8 AS noticed_seconds,
+       (array_agg(job_id ORDER BY job_id))[1:3] AS sample
+FROM (
+    SELECT j.id AS job_id, j.queue_name AS queue, s.first_noticed_at, due.at AS due_at
+    FROM {{running_jobs}}
+    LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
+         AND s.started_at IS NOT DISTINCT FROM started.at
+    {{due}}
+    WHERE j.status = 'doing' AND {{unreported}}
+    LIMIT %(most)s
+) AS stuck
+GROUP BY queue;
+
 -- name: list_workers
 -- Worker processes, live or silent. `ran`: it has run a job.
 SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,

@@ -14,7 +14,8 @@ from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import Finding, say_idle
 from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
 from jobs_maint.operations.rescue.outlook import find_outlook
-from jobs_maint.operations.rescue.passes import RescueRules
+from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.workers import count_stuck_jobs
 from jobs_maint.sql import load_queries
 
 __all__: list[str] = []
@@ -25,8 +26,9 @@ PURGE_GRACE = timedelta(hours=1)
 """The purge waits for everything else in its queue."""
 DIGEST_GRACE = timedelta(hours=1)
 KNOWN_WINDOWS = 7
-MOST_REASONS = 3
 """This many windows of a digest include its longest pause, such as a weekend."""
+MOST_REASONS = 3
+MOST_SAMPLE = 3
 
 
 async def check_rescue(conn: Conn, situation: Situation) -> Finding:
@@ -163,24 +165,25 @@ def _say_reasons(rows: Sequence[dict[str, Any]]) -> str:
 
 async def check_suspects(conn: Conn, situation: Situation) -> Finding:
     settings = situation.settings
-    spans = {
-        "stalled_after": settings.stalled_after.total_seconds(),
-        "stalled_after_unknown": settings.stalled_after_unknown.total_seconds(),
-    }
-    found = await fetch_one(conn, load_queries("doctor")["count_suspects"], spans)
-    if not found["jobs"]:
+    rules = RescueRules.of(settings)
+    found = await count_stuck_jobs(conn, rules)
+    if not found:
         return ok("suspects", "No running job is without a live worker.")
-    what = (
-        f"{count(found['jobs'], 'running job')} without a live worker (job "
-        f"{few(found['sample'])}), the first noticed {format_age(found['seconds'])} ago"
-    )
-    if found["overdue"]:
+    jobs = sum(row["jobs"] for row in found)
+    sample = sorted(job for row in found for job in row["sample"])
+    noticed = [row["noticed_seconds"] for row in found if row["noticed_seconds"] is not None]
+    since = f"the first noticed {format_age(max(noticed))} ago" if noticed else (
+        "not noticed by the rescue yet"
+    )  # fmt: skip
+    which = few(sample[:MOST_SAMPLE])
+    what = f"{count(jobs, 'running job')} without a live worker (job {which}), {since}"
+    if overdue := sum(row["overdue"] for row in found):
         return warning(
             "suspects",
-            f"{what}; {found['overdue']:,} should have been put back by now.",
+            f"{what}; {overdue:,} should have been put back by now.",
             "Run `jobs-maint rescue`: it puts them back, or says of each why it cannot.",
         )
-    if idle := (await find_outlook(conn, RescueRules.of(settings))).idle:
+    if idle := (await find_outlook(conn, rules)).idle:
         return warning(
             "suspects",
             f"{what}. {say_idle(idle)}",

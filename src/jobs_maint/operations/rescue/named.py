@@ -20,8 +20,9 @@ from jobs_maint.models import ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import refuse_row
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
-from jobs_maint.operations.rescue.passes import RescueRules, rescue_rows
+from jobs_maint.operations.rescue.passes import rescue_rows
 from jobs_maint.operations.rescue.reasons import refuse_job, refuse_other_run
+from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.sql import load_queries
 
 __all__ = [

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from jobs_maint.crons import find_next_tick
+from jobs_maint.crons import find_last_tick, find_next_tick
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import RescueIdle
 from jobs_maint.operations.incidents.measured import Fleet, Maintenance, Measured
 from jobs_maint.operations.incidents.schedules import judge_maintenance
-from jobs_maint.operations.rescue.passes import MOST_JOBS, RescueRules
+from jobs_maint.operations.rescue.passes import MOST_JOBS
+from jobs_maint.operations.rescue.rules import EARLY, RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import RESCUE
@@ -32,23 +33,26 @@ class Outlook:
 async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = ()) -> Outlook:
     """The passes that act on the suspects, without those that the database just refused."""
     as_of = await get_time(conn)
-    idle = await _find_idle(conn, rules, as_of)
+    idle, ran_at = await _find_last_pass(conn, rules, as_of)
     if idle:
         return Outlook(idle, {})
     params = {**rules.spans, "refused": list(refused), "limit": MOST_PLANNED}
     rows = await fetch_all(conn, load_queries("stalled")["list_due"], params)
     due_in = {row["job_id"]: row["due_in"] for row in rows}
-    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS))
+    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at))
 
 
-async def _find_idle(conn: Conn, rules: RescueRules, now: datetime) -> RescueIdle | None:
+async def _find_last_pass(
+    conn: Conn, rules: RescueRules, now: datetime
+) -> tuple[RescueIdle | None, datetime | None]:
+    """Why no pass comes, if so; and when the last one ended, where that is known."""
     if not rules.cron:
-        return "off"
+        return "off", None
     queries = load_queries("watch")
     found = await fetch_one(conn, queries["measure_workers"])
     fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
-        return "no_worker"
+        return "no_worker", None
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
         Maintenance("rescue", rules.cron, run["succeeded_at"], run["job_id"])
@@ -56,22 +60,32 @@ async def _find_idle(conn: Conn, rules: RescueRules, now: datetime) -> RescueIdl
         if run["task"] == RESCUE
     )
     is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
-    return "overdue" if is_overdue else None
+    ended = [run.succeeded_at for run in rescues if run.job_id is None]
+    return "overdue" if is_overdue else None, ended[0] if ended else None
 
 
 def plan_passes(
-    due_in: Mapping[int, float], cron: str, now: datetime, most: int
+    due_in: Mapping[int, float],
+    cron: str,
+    now: datetime,
+    most: int,
+    ran_at: datetime | None = None,
 ) -> dict[int, float]:
-    """Seconds until the pass that acts on each job; a pass takes the first `most` that are due."""
+    """Seconds until the pass that acts on each job; a pass takes the first `most` that are due.
+
+    `ran_at`: when the last one ended. If there was a tick since, its pass is still to come.
+    """
     waiting = dict(sorted(due_in.items()))
     acts_in: dict[int, float] = {}
-    tick = now
+    last = find_last_tick(cron, "UTC", now)
+    is_to_come = ran_at is not None and last - ran_at > EARLY
+    tick = last - timedelta(microseconds=1) if is_to_come else now
     while waiting:
         earliest = now + timedelta(seconds=min(waiting.values()))
         tick = find_next_tick(cron, max(tick, earliest - timedelta(microseconds=1)))
         seconds = (tick - now).total_seconds()
         taken = [job_id for job_id, due in waiting.items() if due <= seconds][:most]
         for job_id in taken:
-            acts_in[job_id] = seconds
+            acts_in[job_id] = max(seconds, 0.0)
             del waiting[job_id]
     return acts_in

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 from psycopg import errors as pg
@@ -22,11 +19,11 @@ from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 from jobs_maint.operations.bad_rows import describe_refusal, refuse_row, wait_less
 from jobs_maint.operations.jobs.retry import notify_workers
-from jobs_maint.settings import MaintSettings
+from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 
 __all__ = [
-    "RescueRules",
     "list_refused",
     "notice_stalled_jobs",
     "report_on",
@@ -40,49 +37,6 @@ MOST_NAMED = 20
 """Jobs of a dead worker that a record names."""
 FORGET_WORKERS_HOURS = 48
 """Silent workers are kept this long, to know whether the worker of a stuck job had a recorder."""
-
-
-@dataclass(frozen=True, slots=True)
-class RescueRules:
-    stalled_after: timedelta
-    stalled_after_unknown: timedelta
-    max_rescues: int
-    policy: Mapping[str, str]
-    """Task glob → `retry` or `fail`; the first that matches counts."""
-    aliases: Sequence[Sequence[str]] = ()
-    """Of each task that has several, all its names."""
-    cron: str = ""
-    queue: str = ""
-    """When and where the rescue runs by itself; empty: never."""
-
-    @classmethod
-    def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
-        return cls(
-            settings.stalled_after,
-            settings.stalled_after_unknown,
-            settings.max_rescues,
-            settings.rescue_policy,
-            aliases,
-            settings.rescue_cron,
-            settings.queue,
-        )
-
-    @property
-    def spans(self) -> dict[str, float]:
-        """Parameters of the queries that ask when the rescue acts."""
-        return {
-            "stalled_after": self.stalled_after.total_seconds(),
-            "stalled_after_unknown": self.stalled_after_unknown.total_seconds(),
-        }
-
-    def fails(self, task: str) -> bool:
-        """Whether the policy says so for one of the task's names."""
-        names = {task}.union(*(several for several in self.aliases if task in several))
-        return any(self._choose(name) == "fail" for name in names)
-
-    def _choose(self, name: str) -> str:
-        found = (choice for glob, choice in self.policy.items() if fnmatchcase(name, glob))
-        return next(found, "retry")
 
 
 async def notice_stalled_jobs(conn: Conn) -> None:
@@ -107,28 +61,36 @@ def list_refused(items: Sequence[ItemResult]) -> list[int]:
     return [item.job_id for item in items if item.outcome is ItemOutcome.FAILED]
 
 
-async def rescue_stalled_jobs(conn: Conn, rules: RescueRules) -> RescueReport:
+async def rescue_stalled_jobs(
+    conn: Conn, rules: RescueRules, *, ticked: bool = False
+) -> RescueReport:
     """Act on the suspects that are due, in the caller's short transaction.
 
-    The rows are locked first; each change is a second statement that checks again with its own
-    snapshot, in a savepoint, so that one bad row never stops the others.
+    `ticked`: its cron began it, so on those that were due at that tick. The rows are
+    locked first; each change is a second statement that checks again with its own snapshot, in a
+    savepoint, so that one bad row never stops the others.
     """
     begun = time.monotonic()
     queries = load_queries("stalled")
-    due = await fetch_all(conn, queries["lock_due"], {**rules.spans, "limit": MOST_JOBS})
+    now = await get_time(conn)
+    until = rules.find_tick(now) if ticked else now
+    params = {**rules.spans, "until": until, "limit": MOST_JOBS}
+    due = await fetch_all(conn, queries["lock_due"], params)
     acted = await rescue_rows(conn, due, rules)
     items = [item for item in acted if item is not None]
     left = [row for row, item in zip(due, acted, strict=True) if item is None]
     kept = await _find_kept(conn, left, rules)
-    return await report_on(conn, [*items, *kept], begun, await _find_held(conn, due, rules))
+    return await report_on(conn, [*items, *kept], begun, await _find_held(conn, due, params))
 
 
-async def _find_held(conn: Conn, due: Sequence[Mapping[str, Any]], rules: RescueRules) -> list[int]:
+async def _find_held(
+    conn: Conn, due: Sequence[Mapping[str, Any]], params: Mapping[str, Any]
+) -> list[int]:
     """Those that are due as well, but another session was changing them, such as another pass."""
     if len(due) == MOST_JOBS:  # then they may be too many
         return []
-    params = {**rules.spans, "seen": [row["id"] for row in due], "limit": MOST_JOBS}
-    found = await fetch_all(conn, load_queries("stalled")["find_held"], params)
+    seen = {**params, "seen": [row["id"] for row in due]}
+    found = await fetch_all(conn, load_queries("stalled")["find_held"], seen)
     return [row["job_id"] for row in found]
 
 

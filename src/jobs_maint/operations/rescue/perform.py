@@ -34,6 +34,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
+from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.sets.frozen import freeze_words
 from jobs_maint.operations.stats.noting import note_hours
 
@@ -48,17 +49,17 @@ async def list_stuck(call: Call[ListStuck]) -> StuckReport:
 
 
 async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
-    rules = passes.RescueRules.of(call.settings)
+    rules = RescueRules.of(call.settings)
     return await read(call, lambda conn: workers.list_workers(conn, rules, call.scope))
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
-    rules = passes.RescueRules.of(call.settings, call.action.aliases)
+    rules = RescueRules.of(call.settings, call.action.aliases)
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
-            report = await passes.rescue_stalled_jobs(conn, rules)
+            report = await passes.rescue_stalled_jobs(conn, rules, ticked=call.action.ticked)
             if report.items:
                 await record_items(conn, call, report.items, report.elapsed_seconds)
     if report.items:
@@ -71,9 +72,7 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     return report
 
 
-async def _look_ahead(
-    call: Call[Any], report: RescueReport, rules: passes.RescueRules
-) -> RescueReport:
+async def _look_ahead(call: Call[Any], report: RescueReport, rules: RescueRules) -> RescueReport:
     """With the pass that acts on the first suspect that is left, or why none comes."""
     if not report.suspects:
         return report
@@ -95,7 +94,7 @@ async def _close_lost_runs(call: Call[RescueStalled]) -> None:
 async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
     """Acts at once on what the rescue would act on now; asks where a worker only fell silent."""
     begun = time.monotonic()
-    rules = passes.RescueRules.of(call.settings)
+    rules = RescueRules.of(call.settings)
     ids = call.action.job_ids
     async with call.pool.connection() as conn:
         async with transaction(conn):
@@ -118,7 +117,7 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     only looks.
     """
     action = call.action
-    rules = passes.RescueRules.of(call.settings)
+    rules = RescueRules.of(call.settings)
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
@@ -141,7 +140,7 @@ async def _freeze(
     call: Call[PreviewRescue] | Call[RescueJobs],
     rows: Mapping[int, Any],
     refusals: Mapping[int, ItemResult],
-    rules: passes.RescueRules,
+    rules: RescueRules,
 ) -> Preview:
     action = call.action
     force = isinstance(action, PreviewRescue) and action.force

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
-from jobs_maint.operations.rescue.passes import RescueRules
+from jobs_maint.operations.rescue.rules import RescueRules
 
 __all__ = ["describe_risk", "describe_silence", "refuse_job", "refuse_other_run"]
 

@@ -11,12 +11,12 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
-from jobs_maint.operations.rescue.passes import RescueRules
+from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
-__all__ = ["list_stuck_jobs", "list_workers"]
+__all__ = ["count_stuck_jobs", "list_stuck_jobs", "list_workers"]
 
 MOST_RUNNING = 5_000
 LONG_RUNNING = timedelta(hours=1)
@@ -49,6 +49,12 @@ async def list_stuck_jobs(
     )
 
 
+async def count_stuck_jobs(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
+    """By queue, how many running jobs nobody runs: those that `list_stuck_jobs` lists."""
+    params = {**rules.spans, "most": MOST_RUNNING}
+    return await fetch_all(conn, load_queries("workers")["count_stuck"], params)
+
+
 def _is_late(row: dict[str, Any]) -> bool:
     return is_late(row["silent_seconds"], row["beat_seconds"])
 
@@ -56,7 +62,7 @@ def _is_late(row: dict[str, Any]) -> bool:
 def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
     silent = row["silent_seconds"]
     lost_in = max(LOST_BEATS * row["beat_seconds"] - silent, 0.0)
-    earliest = lost_in + rules.stalled_after.total_seconds()
+    earliest = lost_in + rules.spans["stalled_after"]
     return replace(_job(row), silent_seconds=silent, due_in_seconds=earliest)
 
 

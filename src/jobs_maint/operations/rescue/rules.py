@@ -1,0 +1,75 @@
+"""When the rescue acts on a job, and what it does with it: the settings that it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from jobs_maint.crons import find_last_tick
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["EARLY", "RescueRules"]
+
+EARLY = timedelta(seconds=10)
+"""A pass acts so much early, but at most by a tenth of the span: what one tick notices is due at
+the tick that comes that span later, however long either pass took to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class RescueRules:
+    stalled_after: timedelta
+    stalled_after_unknown: timedelta
+    max_rescues: int
+    policy: Mapping[str, str]
+    """Task glob → `retry` or `fail`; the first that matches counts."""
+    aliases: Sequence[Sequence[str]] = ()
+    """Of each task that has several, all its names."""
+    cron: str = ""
+    queue: str = ""
+    """When and where the rescue runs by itself; empty: never."""
+
+    @classmethod
+    def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
+        return cls(
+            settings.stalled_after,
+            settings.stalled_after_unknown,
+            settings.max_rescues,
+            settings.rescue_policy,
+            aliases,
+            settings.rescue_cron,
+            settings.queue,
+        )
+
+    @property
+    def spans(self) -> dict[str, float]:
+        """Parameters of the queries that ask when the rescue acts."""
+        return {
+            "stalled_after": (self.stalled_after - _early(self.stalled_after)).total_seconds(),
+            "stalled_after_unknown": (
+                self.stalled_after_unknown - _early(self.stalled_after_unknown)
+            ).total_seconds(),
+        }
+
+    def find_tick(self, now: datetime) -> datetime:
+        """Up to when a pass that its cron began takes jobs as due: up to its tick, as foretold.
+
+        The clock of the worker that started it may be a little ahead of the database's.
+        """
+        if not self.cron:
+            return now
+        return min(now, find_last_tick(self.cron, "UTC", now + _early(self.stalled_after)))
+
+    def fails(self, task: str) -> bool:
+        """Whether the policy says so for one of the task's names."""
+        names = {task}.union(*(several for several in self.aliases if task in several))
+        return any(self._choose(name) == "fail" for name in names)
+
+    def _choose(self, name: str) -> str:
+        found = (choice for glob, choice in self.policy.items() if fnmatchcase(name, glob))
+        return next(found, "retry")
+
+
+def _early(span: timedelta) -> timedelta:
+    return min(EARLY, span / 10)
