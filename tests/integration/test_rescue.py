@@ -108,6 +108,30 @@ async def test_a_living_worker_whose_row_was_pruned_keeps_its_job(fleet, make_jo
     assert await make_job.status(job) == "doing"
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_whose_job_it_was_is_known_after_a_new_worker_removed_the_dead_ones_row(
+    fleet, make_job, conn, named
+):
+    """By its beat, or where none named the job by what the rescue noted."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, *([job] if named else []))
+    await fleet.pass_time(minutes(2))
+    if not named:
+        await fleet.tick()
+    await conn.execute("DELETE FROM procrastinate_workers")
+    await fleet.start_worker()
+    (stuck,) = (await ask_stuck(fleet)).stuck
+    details = await perform(fleet.pool, TICK, GetJob(job))
+    assert (stuck.worker, details.last_worker) == ("host-a pid 31", "host-a pid 31")
+    assert details.worker is None
+    assert "reports this job; the last was host-a pid 31\n" in render_text(details)
+    assert "reports it, the last was host-a pid 31; stuck" in render_details(details).text
+    found = (await perform(fleet.pool, TICK, ListWorkers())).workers
+    has = {one.worker_id: [job.job_id for job in one.jobs] for one in found if not one.live}
+    assert has == {worker: [job]}
+
+
 async def test_a_job_that_started_after_the_last_beat_is_not_even_suspected(fleet, make_job):
     worker = await fleet.start_worker()
     await make_job(status="doing", worker_id=worker)

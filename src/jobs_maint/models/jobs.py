@@ -94,6 +94,8 @@ class JobDetails(Report):
     """Who runs it now, as `host pid 123`, or `worker 9` where only its id is known."""
     unreported: bool = False
     """It is running by its status, but nobody can be said to run it."""
+    last_worker: str | None = None
+    """Who had it, where it is `unreported`; named as in `worker`."""
     silent_seconds: float | None = None
     """Since the last sign of life of the worker that runs it, where it missed a beat."""
     args_bytes: int = 0

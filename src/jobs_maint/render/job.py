@@ -109,7 +109,8 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
     if job.worker is not None:
         fields.append(("Worker", safe_word(job.worker)))
     elif job.unreported:
-        fields.append(("Worker", "no live worker reports this job"))
+        last = f"; the last was {safe_word(job.last_worker)}" if job.last_worker else ""
+        fields.append(("Worker", f"no live worker reports this job{last}"))
     return fields
 
 

@@ -91,6 +91,8 @@ LEFT JOIN LATERAL (
 (w.live
  OR EXISTS (SELECT 1 FROM procrastinate_jobs j
             WHERE j.status = 'doing' AND (j.worker_id = w.id OR j.id = ANY (w.job_ids)))
+ OR EXISTS (SELECT 1 FROM jobs_maint_suspects s JOIN procrastinate_jobs j ON j.id = s.job_id
+            WHERE j.status = 'doing' AND s.worker_id = w.beaten_id)
  OR (greatest(w.last_heartbeat, w.beat_at) > now() - interval '1 hour' AND w.id IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM procrastinate_workers newer
                      WHERE newer.id > w.id

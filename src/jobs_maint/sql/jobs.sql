@@ -1,8 +1,8 @@
 -- One job, and retrying jobs.
 
 -- name: find_job (job_id, most)
--- `host` and `pid` of who runs it, `unreported` when nobody can be said to. `silent_seconds`: as in
--- list_running.
+-- `host` and `pid` of who runs it, or ran it last where it is `unreported`: nobody can be said to run
+-- it. `silent_seconds`: as in list_running.
 -- Arguments as text: what is longer than `most` bytes is cut here, value by value, so that neither
 -- the network nor who reads them has to bear it. Cut between words: half a secret is not known for
 -- one any more.
@@ -13,13 +13,16 @@ SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
                                           THEN value ELSE to_jsonb(regexp_replace(left(value #>> '{}', 1000), '\S*$', '') || '...') END)
                   FROM (SELECT * FROM jsonb_each(j.args) LIMIT 60) AS each)::text END AS args,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
-       CASE WHEN {{unreported}} THEN NULL ELSE known.host END AS host,
-       CASE WHEN {{unreported}} THEN NULL ELSE known.pid END AS pid,
+       coalesce(j.worker_id, known.worker_id, s.worker_id) AS last_worker_id,
+       coalesce(known.host, m.host) AS host, coalesce(known.pid, m.pid) AS pid,
        j.status = 'doing' AND {{unreported}} AS unreported, known.beat_seconds,
        extract(epoch FROM now() - greatest(
            known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
        ))::float8 AS silent_seconds, now() AS now
 FROM {{running_jobs}}
+LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
+     AND s.started_at IS NOT DISTINCT FROM started.at
+LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
 CROSS JOIN LATERAL (SELECT octet_length(j.args::text) AS bytes OFFSET 0) AS whole
 WHERE j.id = %(job_id)s;
 

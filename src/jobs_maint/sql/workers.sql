@@ -1,13 +1,15 @@
 -- Running jobs and the workers that run them.
 
 -- name: list_running (limit, stalled_after, stalled_after_unknown)
--- Every running job: since when, whether a fresh beat names it, and what the rescue thinks.
+-- Every running job: since when, whether a fresh beat names it, and what the rescue thinks. `worker_id`:
+-- of who runs it, or ran it last; a worker that starts later takes a dead one's id off its jobs.
 -- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass. `silent_seconds`:
 -- since the last sign of life of a worker that beats every `beat_seconds`.
 SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, started.at AS started_at,
        CASE WHEN isfinite(started.at) THEN extract(epoch FROM now() - started.at) END::float8
            AS running_seconds,
-       coalesce(CASE WHEN known.names_it_now THEN known.worker_id END, j.worker_id) AS worker_id,
+       coalesce(CASE WHEN known.names_it_now THEN known.worker_id END, j.worker_id, known.worker_id,
+                s.worker_id) AS worker_id,
        coalesce(known.names_it_now, false) AS named,
        CASE WHEN known.host IS NOT NULL THEN known.host || ' pid ' || known.pid
             WHEN m.host IS NOT NULL THEN m.host || ' pid ' || m.pid END AS worker,

@@ -97,8 +97,9 @@ async def get_job(
         redacted=not reveal,
         events=_steps(events),
         failures=runs,
-        worker=_worker(row) if row["status"] == "doing" else None,
+        worker=_worker(row) if row["status"] == "doing" and not row["unreported"] else None,
         unreported=row["unreported"],
+        last_worker=_worker(row) if row["unreported"] else None,
         silent_seconds=_find_silence(row),
         args_bytes=row["args_bytes"] or 0,
         args_cut=not reveal and (row["args_bytes"] or 0) > MOST_ARGS,
@@ -157,8 +158,6 @@ def _steps(events: list[dict[str, Any]]) -> tuple[JobEvent, ...]:
 
 
 def _worker(row: dict[str, Any]) -> str | None:
-    if row["unreported"]:
-        return None
     if row["host"]:
         return f"{row['host']} pid {row['pid']}"
-    return f"worker {row['worker_id']}" if row["worker_id"] is not None else None
+    return f"worker {row['last_worker_id']}" if row["last_worker_id"] is not None else None
