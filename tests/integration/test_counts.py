@@ -84,7 +84,7 @@ def any_table_is_large(monkeypatch):
 
 
 async def ask(conn, queue=None):
-    report = await get_stats(conn, queue=queue, maintenance_queue="maintenance")
+    report = await get_stats(conn, queue=queue, settings=MaintSettings())
     found = {
         (queue.queue, status): getattr(queue, status)
         for queue in report.queues
@@ -102,9 +102,7 @@ async def test_a_table_of_this_size_is_counted_exactly(large):
 
 async def test_for_a_message_what_is_ready_and_runs_is_counted_and_nothing_else(large, monkeypatch):
     async def ask_lately():
-        report = await get_stats(
-            large, queue=None, maintenance_queue="maintenance", only_lately=True
-        )
+        report = await get_stats(large, queue=None, settings=MaintSettings(), only_lately=True)
         shown = ("ready", "doing", "scheduled", "failed", "succeeded", "cancelled", "aborted")
         found = {(q.queue, field): getattr(q, field) for q in report.queues for field in shown}
         return report, {group: jobs for group, jobs in found.items() if jobs}

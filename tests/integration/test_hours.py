@@ -21,7 +21,7 @@ from jobs_maint.operations.hours import (
     list_unnoted_hours,
     note_hour,
 )
-from jobs_maint.operations.stats import noting
+from jobs_maint.operations.rescue import noting
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
@@ -244,5 +244,5 @@ async def test_a_queue_whose_jobs_are_all_gone_is_no_queue(pool, reader, make_jo
     await rescue(pool)
     await conn.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'reports'")
     async with transaction(reader, snapshot=True):
-        report = await get_stats(reader, queue=None, maintenance_queue="maintenance")
+        report = await get_stats(reader, queue=None, settings=MaintSettings())
     assert [(q.queue, q.done_last_day) for q in report.queues] == [("email", 1)]

@@ -61,7 +61,9 @@ async def test_stats_names_the_queues_that_no_live_worker_listens_to(pool, conn,
     await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail,maintenance}'")
     await make_job(queue="mail", deferred_ago=minutes(3))
     await make_job(queue="thumbs", deferred_ago=minutes(0.8))
-    assert (await perform(pool, ANA, ShowStats())).unserved_queues == ()
+    report = await perform(pool, ANA, ShowStats())
+    assert (report.unserved_queues, report.unheard_queues) == ((), ("thumbs",))
+    assert "keeps up" not in build_verdict(report).second_line
     await make_job(queue="video", deferred_ago=minutes(2))
     report = await perform(pool, ANA, ShowStats())
     assert report.unserved_queues == ("video",)

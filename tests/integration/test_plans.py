@@ -21,6 +21,7 @@ from jobs_maint.operations.purge import batches as purge
 from jobs_maint.operations.purge import bound as bound_module
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.stats.queues import get_stats
+from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -406,9 +407,9 @@ async def test_without_our_indexes_every_answer_is_the_same(server, steady_url):
         async with open_pool(server.url(name)) as pool:
             async with pool.connection() as conn, transaction(conn):
                 await conn.execute("SELECT set_config('statement_timeout', '0', true)")
-                stats = await get_stats(conn, queue=None, maintenance_queue="maintenance")
+                stats = await get_stats(conn, queue=None, settings=MaintSettings())
                 lately = await get_stats(
-                    conn, queue=None, maintenance_queue="maintenance", only_lately=True
+                    conn, queue=None, settings=MaintSettings(), only_lately=True
                 )
                 lists = [
                     await list_failed_jobs(conn, **options)

@@ -6,6 +6,7 @@ Workers are rows here, so that every moment can be staged; real ones die in the 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import procrastinate
@@ -17,8 +18,21 @@ from tests.support.locks import wait_for_waiting
 
 from chatbot.messages import render_rescue
 from chatbot.messages.details import render_details
+from chatbot.messages.digest import is_quiet, render_digest
+from chatbot.messages.stats import render_stats
 from jobs_maint import register
-from jobs_maint.actions import Actor, GetJob, ListStuck, ListWorkers, RescueStalled, RunDoctor
+from jobs_maint.actions import (
+    Actor,
+    GetJob,
+    Grant,
+    ListStuck,
+    ListWorkers,
+    RescueStalled,
+    Role,
+    RunDoctor,
+    ShowDigest,
+    ShowStats,
+)
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
 from jobs_maint.operations.rescue.outlook import plan_passes
@@ -106,6 +120,43 @@ async def test_a_living_worker_whose_row_was_pruned_keeps_its_job(fleet, make_jo
         await fleet.beat(worker, job)
         assert (await fleet.tick()).suspects == 0
     assert await make_job.status(job) == "doing"
+
+
+async def test_stats_and_a_digest_say_where_stuck_jobs_are_rescued_by_nobody(fleet, make_job, conn):
+    """As many as `stuck` lists, of the actor's queues, whether or not a pass noticed them."""
+    worker = await fleet.start_worker()
+    mails = [await make_job(status="doing", worker_id=worker, queue="mail") for _ in range(2)]
+    await fleet.beat(worker, *mails)
+    await fleet.pass_time(minutes(2))
+    await fleet.start_worker()
+
+    async def ask(action, reach=None, **settings):
+        settings = MaintSettings(**SOON, **settings)
+        actor = Actor.shell("ana", "host")
+        if reach:
+            actor = dataclasses.replace(actor, grants=(Grant(Role.ADMIN, reach),))
+        return await perform(fleet.pool, actor, action, settings=settings)
+
+    report = await ask(ShowStats())
+    assert (report.stuck_jobs, report.rescue_idle) == (2, None)
+    assert "no live worker" not in render_text(report)
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail}'")
+    report, digest = await ask(ShowStats()), await ask(ShowDigest())
+    assert (report.stuck_jobs, report.rescue_idle) == (2, "no_worker")
+    said = "2 running jobs have no live worker"
+    assert render_text(report).startswith(f"{said} and nobody rescues them; no job failed")
+    message = render_stats(report, "/jobs")
+    assert message.text.startswith(f"🔴 {said} and nobody rescues them;")
+    assert "Show stuck jobs" in str(message.blocks)
+    assert render_text(digest).startswith(f"{said}. No worker listens to the queue")
+    shown = render_digest(digest, "/jobs").text
+    assert shown.startswith("🔴")
+    assert f"{said}. No worker listens to the queue of the rescue" in shown
+    assert not is_quiet(digest)
+    await conn.execute("UPDATE jobs_maint_workers SET queues = NULL")
+    assert "The rescue is switched off" in render_text(await ask(ShowStats(), rescue_cron=""))
+    other = await ask(ShowStats(), reach=("web",), rescue_cron="")
+    assert (other.stuck_jobs, other.rescue_idle) == (0, None)
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -422,6 +422,41 @@ def test_the_second_line_says_what_is_fine():
     assert build_verdict(stats(WEBHOOK, EMAIL)).second_line.startswith("The other queue keeps up.")
 
 
+def test_of_a_queue_that_nobody_is_known_to_listen_to_nothing_says_that_it_keeps_up():
+    verdict = build_verdict(stats(EMAIL, REPORTS, unheard_queues=("email",)))
+    assert verdict.headline == "No queue is behind yet; no job failed in the last hour."
+    assert build_verdict(stats(EMAIL, unheard_queues=("email",))).headline == verdict.headline
+    second = build_verdict(stats(WEBHOOK, EMAIL, unheard_queues=("email",))).second_line
+    assert "keep" not in second
+
+
+NOBODY = "No worker listens to the queue of the rescue: stuck jobs stay so until one does, or"
+
+
+@pytest.mark.parametrize(
+    ("queues", "live", "headline", "second"),
+    [
+        ((EMAIL,), 1, "3 running jobs have no live worker and nobody rescues them; no job",
+         f"{NOBODY} somebody rescues them. 1 worker live."),
+        ((REPORTS,), 0, "3 running jobs have no live worker and nobody rescues them; no job",
+         f"{NOBODY} somebody rescues them. No worker is live."),
+        ((WEBHOOK,), 1, "webhook is 14 min behind; 37 jobs failed in the last hour.",
+         f"3 running jobs have no live worker. {NOBODY}"),
+        ((EMAIL,), 0, "No worker is live and 3 jobs wait; no job failed in the last hour.",
+         f"3 running jobs have no live worker. {NOBODY}"),
+    ],
+)  # fmt: skip
+def test_stuck_jobs_that_nobody_rescues_are_red_and_said_first(queues, live, headline, second):
+    verdict = build_verdict(stats(*queues, live=live, stuck_jobs=3, rescue_idle="no_worker"))
+    assert verdict.level == "red"
+    assert verdict.headline.startswith(headline)
+    assert verdict.second_line.startswith(second)
+
+
+def test_stuck_jobs_that_the_rescue_puts_back_are_its_own_business():
+    assert build_verdict(stats(REPORTS, stuck_jobs=3)) == build_verdict(stats(REPORTS))
+
+
 def test_silent_workers_and_failed_maintenance_are_never_green():
     assert build_verdict(stats(EMAIL, silent=1)).level == "yellow"
     run = MaintenanceRun("jobs_maint:purge_finished_jobs", NOW, False)

@@ -141,8 +141,8 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     if last is None or not _is_headline(job, last):
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
         if job.unreported:
-            last = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
-            lines.append([f"No live worker reports it{last}; stuck says when the rescue acts."])
+            whose = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
+            lines.append([f"No live worker reports it{whose}; stuck says when the rescue acts."])
         elif job.silent_seconds is not None:
             silent = format_age(job.silent_seconds)
             lines.append([f"Its worker has been silent for {silent} and may be dead."])

@@ -87,7 +87,8 @@ def render_digest(
 
 def is_quiet(report: DigestReport) -> bool:
     """Whether there is no news: nothing failed, no queue is behind, and nothing was wrong."""
-    return not report.failed and not list_late(report.queues) and not report.incidents
+    wrong = list_late(report.queues) or report.incidents or report.rescue_idle
+    return not report.failed and not wrong
 
 
 def list_errors_of(report: DigestReport) -> ListErrors:
@@ -104,7 +105,8 @@ def list_errors_of(report: DigestReport) -> ListErrors:
 
 
 def _dot(report: DigestReport) -> str:
-    if judge_incidents(one for one in report.incidents if one.is_open) == "red":
+    open_now = (one for one in report.incidents if one.is_open)
+    if report.rescue_idle or judge_incidents(open_now) == "red":
         return "🔴"  # as the message of the incident is
     level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     if level == "green" and report.limited_to_queues is not None:

@@ -9,7 +9,7 @@ from chatbot.messages.incident_words import COUNTED, capital, say_kind
 from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
-from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats
+from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats, say_abandoned
 from jobs_maint.render import (
     judge_incident,
     say_aside,
@@ -114,6 +114,9 @@ def tell_more(report: DigestReport) -> list[Line]:
 
 def _say_counts(report: DigestReport) -> str:
     parts = []
+    told = any(one.is_open and one.kind is IncidentKind.JOBS_STUCK for one in report.incidents)
+    if report.rescue_idle and not told:
+        parts.append(say_abandoned(report.stuck_jobs, report.rescue_idle))
     if _late_beside(report) and (late := list_late(report.queues)):
         parts.append(f"{_say_late(late)}.")
     deleting = say_deleting(report.workers)

@@ -22,7 +22,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.parts import table as build_table
 from chatbot.messages.words import DOTS, count, name_queue, number
-from jobs_maint.actions import ListFailed, ShowStats
+from jobs_maint.actions import ListFailed, ListStuck, ShowStats
 from jobs_maint.durations import format_age
 from jobs_maint.models import QueueStats, StatsReport, word_of_task
 from jobs_maint.render import build_verdict, count_in_trouble, say_deleting, sort_queues
@@ -49,6 +49,8 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         asked = ListFailed(queue=report.queue, since=timedelta(hours=1), until=report.as_of)
         what = "failure" if there_now == failed else "failed job"
         clicks.insert(0, Button(f"Show {count(there_now, what)}", asked.words()))
+    if report.rescue_idle:
+        clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     notes: list[Line] = []
     if report.hidden_queues:
         what = count(report.hidden_queues, "queue is", "queues are")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
+from jobs_maint.models.rescue import RescueIdle
 from jobs_maint.models.settled import Standing
 from jobs_maint.models.slots import find_slots
 from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
@@ -83,6 +84,9 @@ class DigestReport(Report, Standing):
     """When the last job of the window failed; None where not all of them were looked at."""
     workers: WorkerCounts | None = None
     """At its end."""
+    stuck_jobs: int = 0
+    """Running jobs without a live worker that nobody puts back, for the reason `rescue_idle`."""
+    rescue_idle: RescueIdle | None = None
     running: int = 0
     """Jobs that run at its end, without our own."""
     own_jobs: OwnJobs | None = None

@@ -20,8 +20,10 @@ __all__ = [
     "StuckReport",
     "WorkerView",
     "WorkersReport",
+    "say_abandoned",
     "say_held",
     "say_idle",
+    "say_stuck",
     "why_idle",
 ]
 
@@ -127,6 +129,15 @@ class RescueReport(Report):
 def say_held(number: int) -> str:
     jobs = "a job that is" if number == 1 else f"{number:,} jobs that are"
     return f"Another session, such as another rescue, is changing {jobs} due."
+
+
+def say_stuck(jobs: int) -> str:
+    """`3 running jobs have no live worker`."""
+    return f"{jobs:,} running job{' has' if jobs == 1 else 's have'} no live worker"
+
+
+def say_abandoned(jobs: int, idle: RescueIdle) -> str:
+    return f"{say_stuck(jobs)}. {say_idle(idle)}"
 
 
 def say_idle(idle: RescueIdle) -> str:

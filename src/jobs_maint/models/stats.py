@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorsReport
+from jobs_maint.models.rescue import RescueIdle
 from jobs_maint.models.settled import Standing
 
 __all__ = [
@@ -121,6 +122,12 @@ class StatsReport(Report, Standing):
     """There may be more: some failures of that hour are not counted into their groups yet."""
     unserved_queues: tuple[str, ...] = ()
     """Where a job has been ready for more than a minute and no live worker listens."""
+    unheard_queues: tuple[str, ...] = ()
+    """The same for less than a minute, as while workers are replaced."""
+    stuck_jobs: int = 0
+    """Running jobs without a live worker."""
+    rescue_idle: RescueIdle | None = None
+    """Why nobody puts them back, where there are some."""
     own_jobs: OwnJobs | None = None
     """Jobs of our own tasks, in the queue asked for or in all in reach; None: there are none."""
     maintenance_deferred: tuple[MaintenanceDefer, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs_maint.durations import format_age, format_duration
-from jobs_maint.models import DigestReport
+from jobs_maint.models import DigestReport, say_abandoned
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
 from jobs_maint.render.failures import groups_table, point_to_job
@@ -24,6 +24,8 @@ def render_digest(report: DigestReport, page: Page) -> None:
     now = [one for one in there if one.is_open]
     for incident in now:
         page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
+    if report.rescue_idle:
+        page.line(say_abandoned(report.stuck_jobs, report.rescue_idle), "bold red")
     level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     page.line(
         f"{_capital(count_noun(report.failed, 'failure'))}{where} in the last {span}, "

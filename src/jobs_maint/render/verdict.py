@@ -13,6 +13,9 @@ from jobs_maint.models import (
     QueueStats,
     StatsReport,
     WorkerCounts,
+    say_abandoned,
+    say_idle,
+    say_stuck,
 )
 from jobs_maint.render.coverage import say_reach
 from jobs_maint.render.levels import Level, judge_failures
@@ -112,13 +115,15 @@ def build_verdict(report: StatsReport) -> Verdict:
         level = "yellow"
     if level == "green":
         level = _worker_level(report)
-    if unserved or report.unserved_queues or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
+    nobody = unserved or report.unserved_queues or report.rescue_idle
+    if nobody or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
         level = "red"
     headline = _headline(report, behind, failed, f"{about}{_wait(ready)}" if unserved else "")
+    stuck_first = bool(report.rescue_idle and report.queues) and not (unserved or behind)
     return Verdict(
         level,
         f"{headline[:-1]},{reach}." if reach else headline,
-        _second_line(report, behind, failed, bad_maintenance),
+        _second_line(report, behind, failed, bad_maintenance, stuck_first=stuck_first),
     )
 
 
@@ -139,12 +144,15 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     elif behind:
         worst = f"{_name(behind[0])} the most ({format_age(_behind(behind[0]))})"
         start = f"{len(behind)} queues are behind, {worst}"
+    elif report.rescue_idle:
+        start = f"{say_stuck(report.stuck_jobs)} and nobody rescues"
+        start += " it" if report.stuck_jobs == 1 else " them"
     elif failed and report.workers.live:
         return f"{failures[:1].upper()}{failures[1:]}; no queue is behind."
     elif not report.workers.live:
         start = "No worker is live and no job waits"
     else:
-        return f"{_keep_up(report.queues)}; no job failed in the last hour."
+        return f"{_keep_up(report)}; no job failed in the last hour."
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
 
 
@@ -172,16 +180,27 @@ def _name(queue: QueueStats) -> str:
     return queue.queue or '""'
 
 
-def _keep_up(queues: tuple[QueueStats, ...]) -> str:
+def _keep_up(report: StatsReport) -> str:
+    queues = report.queues
+    if report.unheard_queues:  # nobody takes these jobs, or a worker that starts just now
+        return "No queue is behind yet"
     if len(queues) == 1:
         return f"{_name(queues[0])} keeps up"
     return f"All {len(queues)} queues keep up"
 
 
 def _second_line(
-    report: StatsReport, behind: list[QueueStats], failed: int, bad_maintenance: list[str]
+    report: StatsReport,
+    behind: list[QueueStats],
+    failed: int,
+    bad_maintenance: list[str],
+    *,
+    stuck_first: bool,
 ) -> str:
     parts = []
+    if report.rescue_idle:
+        idle = report.rescue_idle
+        parts.append(say_idle(idle) if stuck_first else say_abandoned(report.stuck_jobs, idle))
     if news := report.new_errors:
         errors = f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back."
         parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
@@ -190,7 +209,7 @@ def _second_line(
     unknown = report.failed_now is None and report.settled < failed
     if report.settled and (report.failed_now or unknown):
         parts.append(report.say_part(f"{report.settled:,} of the failed"))
-    others = len(report.queues) - len(behind)
+    others = len(report.queues) - len(behind) - len(report.unheard_queues)
     if behind and others and report.workers.live:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
@@ -198,7 +217,7 @@ def _second_line(
         more = f" and {count_noun(len(none) - 3, 'more queue')}" if len(none) > 3 else ""
         names = ", ".join(name or '""' for name in none[:3])
         parts.append(f"No live worker listens to {names}{more}.")
-    if report.workers.live or not report.queues:  # else the headline said it
+    if report.workers.live or stuck_first or not report.queues:  # else the headline said it
         parts.append(_workers(report.workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:

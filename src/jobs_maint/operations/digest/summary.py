@@ -63,7 +63,7 @@ async def summarise_now(
 
     Raises as `require_queue` does for a queue that is unknown or outside `scope`.
     """
-    stats = await get_stats(conn, queue=queue, maintenance_queue=how.settings.queue, scope=scope)
+    stats = await get_stats(conn, queue=queue, settings=how.settings, scope=scope)
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     report = await _summarise(conn, how, Window(until - since, until, queues), stats, queue)
@@ -78,9 +78,7 @@ async def summarise_now(
 async def summarise(conn: Conn, how: Summing, window: Window) -> DigestReport:
     """For a message that shows the queues as they are and were lately."""
     scope = QueueScope(tuple(window.queues) if window.queues else None)
-    stats = await get_stats(
-        conn, queue=None, maintenance_queue=how.settings.queue, scope=scope, only_lately=True
-    )
+    stats = await get_stats(conn, queue=None, settings=how.settings, scope=scope, only_lately=True)
     report = await _summarise(conn, how, window, stats)
     one, own = name_one_queue(None, window.queues), stats.own_jobs
     return replace(
@@ -127,6 +125,9 @@ async def _summarise(
         failures_not_shown=found.failed - sum(group.count for group in shown),
         queues=stats.queues,
         estimated=stats.estimated,
+        # Of which tasks they are is not counted.
+        stuck_jobs=stats.stuck_jobs if stats.rescue_idle and wanted.tasks is None else 0,
+        rescue_idle=stats.rescue_idle if wanted.tasks is None else None,
         purged=purged,
         slots=found.slots,
         maintenance=stats.maintenance,

@@ -10,18 +10,21 @@ import psycopg
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_unheard", "find_unserved", "list_unserved", "say_unserved"]
+__all__ = ["DEPLOYMENT", "find_unheard", "find_unserved", "list_unserved", "say_unserved"]
 
 DEPLOYMENT = 60.0
 """Seconds; jobs wait for so long while workers are replaced."""
 
 
-async def list_unserved(conn: Conn, waits: Mapping[str, float]) -> list[str]:
+async def list_unserved(
+    conn: Conn, waits: Mapping[str, float], *, after: float = DEPLOYMENT
+) -> list[str]:
     """The queues whose oldest ready job has waited long and to which no live worker listens.
 
-    `waits`: its seconds, by queue. None where no worker lives, or one may listen to all.
+    `waits`: its seconds, by queue; `after`: how many are long. None where no worker lives, or one
+    may listen to all.
     """
-    late = [queue for queue, seconds in waits.items() if seconds > DEPLOYMENT]
+    late = [queue for queue, seconds in waits.items() if seconds >= after]
     if not late:
         return []
     fleet = await fetch_one(conn, load_queries("workers")["get_listeners"])

@@ -34,9 +34,9 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
+from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.sets.frozen import freeze_words
-from jobs_maint.operations.stats.noting import note_hours
 
 __all__ = ["HANDLERS"]
 

@@ -26,9 +26,7 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
     await remember_groups(call.pool, passes=1)
 
     async def look(conn: Conn) -> StatsReport:
-        report = await get_stats(
-            conn, queue=queue, maintenance_queue=call.settings.queue, scope=call.scope
-        )
+        report = await get_stats(conn, queue=queue, settings=call.settings, scope=call.scope)
         report = replace(report, maintenance_off=_list_off(report, call.settings))
         scope, hour = call.scope.like_patterns, timedelta(hours=1)
         if any(one.failed_last_hour for one in report.queues):

@@ -8,14 +8,18 @@ from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import QueueStats, StatsReport, WorkerCounts
+from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts
 from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.own import sum_own
 from jobs_maint.operations.jobs.queue_names import require_queue
-from jobs_maint.operations.jobs.serving import list_unserved
+from jobs_maint.operations.jobs.serving import DEPLOYMENT, list_unserved
+from jobs_maint.operations.rescue.outlook import find_outlook
+from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.workers import count_stuck_jobs
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.operations.stats.counts import count_jobs
 from jobs_maint.operations.stats.maintenance import list_maintenance
+from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -29,7 +33,7 @@ async def get_stats(
     conn: Conn,
     *,
     queue: str | None,
-    maintenance_queue: str,
+    settings: MaintSettings,
     scope: QueueScope = ALL_QUEUES,
     only_lately: bool = False,
 ) -> StatsReport:
@@ -70,7 +74,7 @@ async def get_stats(
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
-    runs, deferred = await list_maintenance(conn, maintenance_queue)
+    runs, deferred = await list_maintenance(conn, settings.queue)
     if not only_lately:
         found = _without_gone(found, {name for name, _ in counts.jobs})
     visible = {name: fields for name, fields in found.items() if scope.covers(name)}
@@ -79,9 +83,14 @@ async def get_stats(
         for name, fields in visible.items()
         if fields.get("ready")
     }
+    unserved = await list_unserved(conn, waits, after=0.0)
+    stuck, idle = await _count_stuck(conn, queue, settings, scope)
     return StatsReport(
         as_of=as_of,
-        unserved_queues=tuple(await list_unserved(conn, waits)),
+        unserved_queues=tuple(name for name in unserved if waits[name] >= DEPLOYMENT),
+        unheard_queues=tuple(name for name in unserved if waits[name] < DEPLOYMENT),
+        stuck_jobs=stuck,
+        rescue_idle=idle,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
         workers=WorkerCounts(**workers),
         maintenance=runs,
@@ -99,6 +108,17 @@ async def get_stats(
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
         },
     )
+
+
+async def _count_stuck(
+    conn: Conn, queue: str | None, settings: MaintSettings, scope: QueueScope
+) -> tuple[int, RescueIdle | None]:
+    """Running jobs in reach that nobody runs; and where there are some, why no rescue comes."""
+    rules = RescueRules.of(settings)
+    found = await count_stuck_jobs(conn, rules)
+    jobs = sum(row["jobs"] for row in found if scope.covers(row["queue"])
+               and queue in {None, row["queue"]})  # fmt: skip
+    return jobs, (await find_outlook(conn, rules)).idle if jobs else None
 
 
 def _without_gone(found: Found, with_jobs: Collection[str]) -> Found:
