@@ -170,19 +170,39 @@ def test_workers_tell_where_they_are_and_what_they_run():
 def test_the_audit_tells_who_what_and_how_it_ended():
     text = lines(AUDIT)
     assert text[0] == "9 requests in the last 7 d, newest first."
-    assert text[3].endswith("shell:ana  partly    3 s  retry --all webhook (35 retried, 2 skipped)")
-    assert text[4].endswith("slack:bo   refused     –  purge: You may not")
+    assert text[3].endswith("shell:ana  partly    3 s  35 retried, 2 skipped: retry --all webhook")
+    assert text[4].endswith("slack:bo   refused     –  purge; You may not")
     assert "7 more not shown; --limit 9" in text
     assert build_data(AUDIT)["not_shown"] == 7
     previewed = replace(ENTRY, outcome="previewed", action="purge", counts={"jobs": 1})
-    assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  purge (1 job)")
+    assert lines(replace(AUDIT, entries=(previewed,)))[3].endswith("  1 job: purge")
     asked = replace(previewed, action="cancel 7", counts={"done": 0, "abort_requested": 5})
-    assert lines(replace(AUDIT, entries=(asked,)))[3].endswith("  cancel 7 (5 asked to abort)")
+    assert lines(replace(AUDIT, entries=(asked,)))[3].endswith("  5 asked to abort: cancel 7")
     purged = replace(ENTRY, action="purge", counts={"succeeded": 2_000, "cancelled": 37})
     text = lines(replace(AUDIT, entries=(purged,)))[3]
-    assert text.endswith("  purge (deleted 2,000 succeeded, 37 cancelled)")
+    assert text.endswith("  deleted 2,000 succeeded, 37 cancelled: purge")
     dry = replace(previewed, action="purge --dry-run")
-    assert "  dry run   3 s  purge --dry-run (1 job)" in lines(replace(AUDIT, entries=(dry,)))[3]
+    assert "  dry run   3 s  1 job: purge --dry-run" in lines(replace(AUDIT, entries=(dry,)))[3]
+
+
+def test_a_purge_that_left_jobs_does_not_say_that_it_deleted_them():
+    counts = {"refused": 268, "undated": 2, "succeeded": 183_335}
+    purged = replace(AUDIT, entries=(replace(ENTRY, action="purge", counts=counts),))
+    said = "deleted 183,335 succeeded; 270 not deleted"
+    assert lines(purged)[3].endswith(f"  {said}: purge")
+    none = replace(AUDIT, entries=(replace(ENTRY, action="purge", counts={"refused": 1}),))
+    assert lines(none)[3].endswith("  1 not deleted: purge")
+
+
+@pytest.mark.parametrize("width", range(50, 200, 7))
+def test_the_numbers_of_a_request_are_never_cut(width):
+    action = 'discard --all mail --error "is no address" --task send_newsletter --since 36h'
+    found = replace(ENTRY, action=action, counts={"jobs": 26}, outcome="previewed")
+    counts = {"refused": 268, "succeeded": 183_335, "failed": 12_044, "cancelled": 1_112}
+    purged = replace(ENTRY, action="purge", counts=counts)
+    text = " ".join(render_text(replace(AUDIT, entries=(found, purged)), width=width).split())
+    assert "26 jobs: discard --all" in text
+    assert "deleted 183,335 succeeded, 12,044 failed, 1,112 cancelled; 268 not deleted" in text
 
 
 def test_foreign_text_is_harmless():

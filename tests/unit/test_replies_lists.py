@@ -292,6 +292,13 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert message.text.endswith("to undo it and let its jobs run: /jobs retry --request 905")
 
 
+def test_a_purge_that_left_jobs_does_not_say_that_it_deleted_them():
+    counts = {"refused": 268, "succeeded": 183_335}
+    purge = replace(samples.audit().entries[0], action="purge", outcome="partly", counts=counts)
+    shown = lines(render_audit(AuditReport(NOW, (purge,), 1, 86_400.0), "/jobs"))
+    assert "purge  partly, deleted 183,335 succeeded; 268 not deleted in 3 s" in shown[2]
+
+
 def test_the_undo_of_the_newest_cancel_is_offered():
     cancel = replace(samples.audit().entries[0], audit_id=920, action="cancel --all webhook")
     report = AuditReport(NOW, (cancel,), 1, 86_400.0)

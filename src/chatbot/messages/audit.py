@@ -16,7 +16,7 @@ from jobs_maint.actions import ShowAudit
 from jobs_maint.durations import format_age
 from jobs_maint.models import LARGEST_LIMIT, AuditEntry, AuditReport
 from jobs_maint.quoting import cut_ids
-from jobs_maint.render import list_counts, tell_outcome
+from jobs_maint.render import tell_counts, tell_outcome
 from jobs_maint.verbs import find_verb
 
 __all__ = ["MESSAGES", "render_audit"]
@@ -86,10 +86,9 @@ def _entry(entry: AuditEntry, report: AuditReport) -> Part:
         "  ",
     ]
     line.append(code(one_line(cut_ids(entry.action), 200)))
-    counts = [cut(one, 60) for one in list_counts(entry)]
     outcome = tell_outcome(entry)
-    told = [] if outcome in entry.counts else [outcome]
-    end = ", ".join([*told, *counts]).replace("_", " ")
+    told = [] if outcome in entry.counts and outcome != "refused" else [outcome]
+    end = ", ".join(filter(None, [*told, cut(tell_counts(entry), 300)])).replace("_", " ")
     line += ["  ", bold(end) if outcome not in {"done", "previewed", "dry run"} else end]
     if entry.elapsed_seconds is not None and entry.elapsed_seconds >= LONG:
         line.append(f" in {format_age(entry.elapsed_seconds)}")

@@ -6,7 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
-from jobs_maint.render.audited import list_counts, tell_outcome
+from jobs_maint.render.audited import tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     is_good,
     is_muted,
@@ -66,7 +66,6 @@ __all__ = [
     "judge_failures",
     "judge_incident",
     "judge_incidents",
-    "list_counts",
     "list_parts",
     "list_takers",
     "render_json",
@@ -92,6 +91,7 @@ __all__ = [
     "say_within",
     "short_task",
     "sort_queues",
+    "tell_counts",
     "tell_outcome",
     "tell_statuses",
     "tell_survey",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from jobs_maint.models import AuditEntry
 from jobs_maint.verbs import VERBS
 
-__all__ = ["list_counts", "tell_outcome"]
+__all__ = ["tell_counts", "tell_outcome"]
+
+NOT_DELETED = ("refused", "undated")
 
 
 def tell_outcome(entry: AuditEntry) -> str:
@@ -14,21 +18,26 @@ def tell_outcome(entry: AuditEntry) -> str:
     return "dry run" if is_dry else entry.outcome
 
 
-def list_counts(entry: AuditEntry) -> list[str]:
-    """`3,491 cancelled`, `27 asked to abort`, as the act's own outcome said it; raw text.
+def tell_counts(entry: AuditEntry) -> str:
+    """`3,491 cancelled, 27 asked to abort`, as the act's own outcome said it; raw text.
 
-    Of a purge `deleted 2,000 succeeded`, `37 cancelled`.
+    Of a purge `deleted 2,000 succeeded, 37 cancelled; 268 not deleted`.
     """
+    counts = {name: number for name, number in entry.counts.items() if number or name == "jobs"}
+    if "jobs" in counts:
+        jobs = counts.pop("jobs")
+        return ", ".join([f"{jobs:,} {'job' if jobs == 1 else 'jobs'}", *_say(counts, {})])
     word = entry.action.partition(" ")[0]
+    if word == "purge":  # by what the jobs were
+        left = sum(counts.pop(name, 0) for name in NOT_DELETED)
+        parts = [f"deleted {', '.join(_say(counts, {}))}"] if counts else []
+        return "; ".join([*parts, f"{left:,} not deleted"] if left else parts)
     verb = VERBS.get(word)
     words = {"abort_requested": "asked to abort"} | ({"done": verb.done} if verb else {})
-    told = [
-        f"{number:,} {'job' if number == 1 else 'jobs'}"
-        if name == "jobs"
-        else f"{number:,} {words.get(name) or name.replace('_', ' ')}"
-        for name, number in entry.counts.items()
-        if number or name == "jobs"
+    return ", ".join(_say(counts, words))
+
+
+def _say(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
+    return [
+        f"{number:,} {words.get(name) or name.replace('_', ' ')}" for name, number in counts.items()
     ]
-    if word == "purge" and told and "jobs" not in entry.counts:  # by what the jobs were
-        told[0] = f"deleted {told[0]}"
-    return told

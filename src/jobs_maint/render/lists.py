@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import (
     AuditEntry,
@@ -15,7 +17,7 @@ from jobs_maint.models import (
     say_idle,
 )
 from jobs_maint.quoting import cut_ids
-from jobs_maint.render.audited import list_counts, tell_outcome
+from jobs_maint.render.audited import tell_counts, tell_outcome
 from jobs_maint.render.coverage import safe_reach, say_rest
 from jobs_maint.render.page import (
     Column,
@@ -206,7 +208,12 @@ def render_audit(report: AuditReport, page: Page) -> None:
         Column("Outcome", [safe_word(tell_outcome(entry)) for entry in entries]),
         Column("Took", [_took(entry) for entry in entries], 1, right=True),
     ]
-    table_with_text(page, columns, Column("What", [_what(entry) for entry in entries]))
+    counts = [safe_line(tell_counts(entry)) for entry in entries]
+    what = [
+        f"{told}{': ' * bool(told)}{_what(entry)}"
+        for told, entry in zip(counts, entries, strict=True)
+    ]
+    table_with_text(page, columns, Column("What", what), least=max(map(cell_len, counts)))
     page.line()
     not_shown = report.total - len(entries)
     if not_shown > 0:
@@ -220,9 +227,8 @@ def _took(entry: AuditEntry) -> str:
 
 
 def _what(entry: AuditEntry) -> str:
-    counts = ", ".join(map(safe_word, list_counts(entry)))
-    text = f"{safe_line(cut_ids(entry.action))}{f' ({counts})' if counts else ''}"
-    return f"{text}: {safe_line(entry.error)}" if entry.error else text
+    text = safe_line(cut_ids(entry.action))
+    return f"{text}; {safe_line(entry.error)}" if entry.error else text
 
 
 PAGES: Pages = {

@@ -248,10 +248,15 @@ def _total(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
 
 
-def table_with_text(page: Page, columns: Sequence[Column], text: Column) -> None:
-    """The text as the last column where there is room for it, else below each row."""
+def table_with_text(
+    page: Page, columns: Sequence[Column], text: Column, *, least: int = TEXT_WIDTH
+) -> None:
+    """The text as the last column where there is room for it, else below each row.
+
+    `least`: so many cells of it must be seen.
+    """
     taken = sum(column.width + 2 for column in columns)
-    if page.width - taken >= TEXT_WIDTH:
+    if page.width - taken >= max(least, TEXT_WIDTH):
         last = Column(text.header, text.cells, may_shrink=True)
         dropped = page.table([*columns, last])
     else:
