@@ -76,6 +76,27 @@ async def test_after_a_drop_the_database_is_as_it_was_before_and_the_teams_jobs_
         await ask(pool, ApplySchema())
 
 
+async def test_jobs_of_dead_workers_are_told_while_something_knows_them(pool, conn, make_job):
+    assert (await ask(pool, PreviewDropSchema())).stuck_jobs == 0
+    for task in ("app.pay", "app.mail", RESCUE):
+        await make_job(status="doing", task=task)
+    shown = await ask(pool, PreviewDropSchema())
+    assert shown.stuck_jobs == 2
+    assert (
+        "2 running jobs have no live worker. Without our tables nobody knows that, and nobody puts"
+        " them back: see `jobs-maint stuck`, and run `jobs-maint rescue IDS` for them first."
+    ) in render_text(shown, width=500)
+    done = render_text(await ask(pool, DropSchema()), width=500)
+    assert "2 running jobs have no live worker and stay in doing." in done
+
+
+async def test_a_part_of_our_tables_that_tells_nothing_is_removed_too(pool, conn, make_job):
+    await make_job(status="doing")
+    await conn.execute("DROP TABLE jobs_maint_suspects")
+    assert (await ask(pool, PreviewDropSchema())).stuck_jobs == 0
+    assert (await ask(pool, DropSchema())).dropped
+
+
 async def test_a_database_that_never_had_it_is_left_alone(bare_database_url):
     async with open_pool(bare_database_url) as pool:
         assert (await ask(pool, DropSchema())).empty

@@ -65,6 +65,8 @@ class SchemaDropReport(Report):
     dependents: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    stuck_jobs: int = 0
+    """Running jobs without a live worker; without our tables, nobody knows that."""
 
     @property
     def empty(self) -> bool:

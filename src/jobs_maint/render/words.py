@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs_maint.models import HelpReport, SchemaDropReport, SchemaReport
+from jobs_maint.models import HelpReport, SchemaDropReport, SchemaReport, say_stuck
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_block, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -54,6 +54,8 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
         else "The recorded errors, the audit and the digests' history are lost. Procrastinate's "
         "tables and the team's jobs stay as they are."
     )
+    if report.stuck_jobs:
+        page.line(_say_left(report), "bold yellow")
     if report.in_use_by:
         page.line(f"Nothing can be removed yet: {safe_line(report.say_users())}", "bold yellow")
     if report.dependents:
@@ -69,6 +71,17 @@ def render_schema_drop(report: SchemaDropReport, page: Page) -> None:
             page.line(safe_line(problem), indent=2)
 
     _say_elsewhere(report, page)
+
+
+def _say_left(report: SchemaDropReport) -> str:
+    one = report.stuck_jobs == 1
+    if report.dropped:
+        return f"{say_stuck(report.stuck_jobs)} and stay{'s' if one else ''} in doing."
+    return (
+        f"{say_stuck(report.stuck_jobs)}. Without our tables nobody knows that, and nobody puts "
+        f"{'it' if one else 'them'} back: see `jobs-maint stuck`, and run `jobs-maint rescue "
+        f"{'ID` for it' if one else 'IDS` for them'} first."
+    )
 
 
 def _say_elsewhere(report: SchemaDropReport, page: Page) -> None:

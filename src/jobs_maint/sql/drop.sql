@@ -64,6 +64,14 @@ SELECT (SELECT count(*) FROM procrastinate_jobs
        (SELECT count(*) FROM procrastinate_periodic_defers
         WHERE task_name = ANY (%(tasks)s::text[])) AS periodic;
 
+-- name: count_stuck (tasks)
+-- Running jobs of the team that nobody can be said to run: without our tables nobody knows that.
+SELECT count(*) AS jobs FROM (
+    SELECT FROM {{running_jobs}}
+    WHERE j.status = 'doing' AND j.task_name <> ALL (%(tasks)s::text[]) AND {{unreported}}
+    LIMIT 5000
+) AS stuck;
+
 -- name: list_beating
 -- Workers whose recorder beats: they would go on writing into tables that are gone.
 SELECT host, pid, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM jobs_maint_workers

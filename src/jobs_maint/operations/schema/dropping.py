@@ -96,6 +96,7 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
         names = [name for name, _ in list_indexes()]
         indexes = await fetch_all(conn, queries["list_indexes"], {"home": home, "names": names})
         left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
+    stuck = await _count_stuck(conn) if home is not None and tables else 0
     users: list[str] = []
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
@@ -117,7 +118,18 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
         tuple(users),
         tuple(row["name"] for row in dependents),
         elsewhere=elsewhere,
+        stuck_jobs=stuck,
     )
+
+
+async def _count_stuck(conn: Conn) -> int:
+    """0 where only a part of our tables is left, and nothing can tell."""
+    try:
+        async with conn.transaction():
+            params = {"tasks": OUR_TASKS}
+            return int((await fetch_one(conn, load_queries("drop")["count_stuck"], params))["jobs"])
+    except (pg.UndefinedTable, pg.UndefinedColumn, pg.InsufficientPrivilege):
+        return 0
 
 
 async def _drop_index(
