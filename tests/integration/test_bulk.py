@@ -205,7 +205,9 @@ async def test_cancel_asks_a_running_job_to_abort_and_refuses_a_finished_one(poo
         {"done": 2, "abort_requested": 1}, {"skipped": 1},
         {"done": 1, "abort_requested": 1, "skipped": 2},
     ]  # fmt: skip
-    assert "(2 cancelled, 1 asked to abort)" in render_text(await ask(pool, ShowAudit()), width=200)
+    assert "2 cancelled, 1 asked to abort: cancel" in render_text(
+        await ask(pool, ShowAudit()), width=200
+    )
 
 
 async def test_cancel_all_leaves_running_jobs_alone_unless_asked(pool, make_job):
