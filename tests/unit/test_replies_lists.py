@@ -274,6 +274,9 @@ def test_no_live_worker_is_red_whether_none_is_registered_or_all_are_silent():
     silent = tuple(replace(worker, live=False) for worker in samples.workers().workers)
     shown = lines(render_workers(WorkersReport(NOW, silent)))
     assert shown[0] == "🔴 No worker is live; 4 are silent."
+    told = render_workers(WorkersReport(NOW, silent)).text
+    assert ", had 2 jobs, the longest for " in told
+    assert ", runs " not in told
 
 
 def test_audit_tells_who_did_what_and_what_went_wrong_first():

@@ -132,7 +132,8 @@ def _sentence(worker: WorkerView) -> Line:
     told = f": {worker.state}, seen {_seen(worker)}"
     if worker.jobs:
         longest = format_age(_longest(worker))
-        told += f", runs {count(len(worker.jobs), 'job')}, the longest for {longest}"
+        runs = "runs" if worker.live else "had"
+        told += f", {runs} {count(len(worker.jobs), 'job')}, the longest for {longest}"
     return [bold(_name(worker)), f"{told}; queues: {_queues(worker)}"]
 
 
