@@ -668,6 +668,59 @@ async def test_however_slack_takes_the_answer_of_an_act_it_was_done_once(pool, c
         assert [row[2] for row in await audited(conn)] == ["done"] * len(FAULTS)
 
 
+@pytest.mark.parametrize("fault", ["500", "reset", "429"])
+async def test_a_hiccup_of_slack_does_not_lose_the_answer_of_an_act(pool, make_job, fault):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    async with open_bot(pool, sleep=sleep) as (slack, bot):
+        for place in (OPS, RANDOM):  # in the second one the bot is no member
+            job = await make_job(status="failed")
+            slack.set_fault(fault, method="response_url", retry_after=99)
+            slack.set_fault(fault, method="chat.postEphemeral", channel=OPS, retry_after=20)
+            [answer] = await ask(slack, bot, OPERATOR, place, f"/jobs retry {job}")
+            assert answer.text.startswith(f"✅ Job {job} retried by")
+            slack.clear_faults()
+        assert not slack.messages(slack.open_dm(OPERATOR))
+    if fault != "429":  # which the call itself waits for
+        assert waited.count(1.0) == 1
+
+
+async def test_what_only_a_direct_message_can_tell_is_told_there(pool, make_job):
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        job = await make_job(status="failed")
+        for method in ("response_url", "chat.postEphemeral"):
+            slack.set_fault("500", method=method, times=99)
+        assert not await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job}")
+        [told] = slack.messages(slack.open_dm(OPERATOR))
+        assert told.text.startswith(f"✅ Job {job} retried by")
+        assert f"You asked this in <#{OPS}>." in told.text
+
+
+@pytest.mark.parametrize(
+    ("place", "broken"), [(OPS, ["chat.postEphemeral"]), (RANDOM, [])], ids=["there", "no member"]
+)
+async def test_an_act_on_one_job_that_nobody_could_be_told_is_told_later(
+    pool, conn, make_job, place, broken
+):
+    settings = {"roles": json.dumps({**ROLES, "operator": {"users": [OPERATOR]}})}
+    async with open_bot(pool, sleep=no_sleep, settings=settings) as (slack, bot):
+        job = await make_job(status="failed")
+        for method in ("response_url", "chat.postMessage", *broken):
+            slack.set_fault("500", method=method, times=99)
+        assert not await ask(slack, bot, OPERATOR, place, f"/jobs retry {job}")
+        slack.clear_faults()
+        assert await make_job.status(job) == "todo"
+        assert await tell_lost_runs(bot.services) == 0  # it may still be on its way
+        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+        assert await tell_lost_runs(bot.services) == 1
+        there = place if place == OPS else slack.open_dm(OPERATOR)
+        assert slack.messages(there)[-1].text.startswith(f"✅ Job {job} retried.")
+        assert await tell_lost_runs(bot.services) == 0
+
+
 async def test_an_audit_channel_that_cannot_be_told_is_said_to_the_one_who_acted(
     pool, conn, make_job
 ):

@@ -383,10 +383,17 @@ async def test_where_nothing_else_is_left_the_answer_is_a_direct_message(slack, 
     assert slack.breaches == []
 
 
-async def test_when_the_direct_message_fails_too_the_first_refusal_is_told(slack, client):
+async def test_when_the_direct_message_fails_too_it_may_work_later(slack, client):
     slack.set_fault("500", method="chat.postMessage", times=2)
-    with pytest.raises(SlackRefused, match="not_in_channel"):
+    with pytest.raises(SlackUnavailable, match="status 500"):
         await respond(client, None, channel=RANDOM)
+
+
+async def test_when_slack_refuses_the_direct_message_too_the_first_refusal_is_told(slack, client):
+    with pytest.raises(SlackRefused, match="not_in_channel"):
+        await client.answering.respond(
+            None, Message("hello", []), channel=RANDOM, user="U0NOBODY", in_channel=False
+        )
 
 
 @pytest.mark.parametrize("fault", ["500", "accepted_but_lost", "garbage", "reset"])

@@ -82,6 +82,22 @@ async def test_a_retry_in_the_modal_is_told_to_the_channel_and_the_modal_shows_t
         assert slack.breaches == []
 
 
+@pytest.mark.parametrize("broken", [[], ["chat.postEphemeral"]], ids=["there", "as a message"])
+async def test_a_retry_in_the_modal_is_told_to_who_did_it_where_the_channel_takes_no_post(
+    pool, make_job, broken
+):
+    [job] = await fail(make_job)
+    async with open_bot(pool, sleep=no_sleep) as (slack, bot):
+        await open_details(slack, bot, OPERATOR)
+        for method in ("chat.postMessage", *broken):
+            slack.set_fault("500", method=method, channel=OPS, times=99)
+        await slack.click_in_view(OPERATOR, f"Retry job {job}")
+        await settle(bot)
+        told = slack.messages(slack.open_dm(OPERATOR) if broken else OPS, OPERATOR)[-1]
+        assert told.text.startswith(f"✅ Job {job} retried by <@{OPERATOR}>")
+        assert told.ephemeral != bool(broken)
+
+
 async def test_a_viewer_s_retry_in_the_modal_is_refused_to_the_viewer_only(pool, make_job):
     [job] = await fail(make_job)
     async with open_bot(pool) as (slack, bot):

@@ -17,7 +17,8 @@ from chatbot.messages.words import escape
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from chatbot.slack.editing import Target
-from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.posting import Posted
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.quoting import cut_ids
 
@@ -116,18 +117,15 @@ class Delivery:
 
     async def _respond(self, request: SlackRequest, answer: Answer) -> None:
         if not answer.private and await self._is_to_be_posted(request, answer):
-            posted = await self._slack.posting.post(
-                request.channel, answer.message, thread=request.thread
-            )
-            if answer.followed is not None:
-                target = Target(posted.channel, posted.ts, user=request.user)
-
-                async def tell(message: Message) -> None:
-                    self._origins.forget(posted.channel, posted.ts)
-                    await self._slack.editing.finish(target, message)
-
-                self._follow_ups.add(answer.followed, tell)
-            return
+            try:
+                posted = await self._slack.posting.post(
+                    request.channel, answer.message, thread=request.thread
+                )
+            except (SlackRefused, SlackUnavailable) as exc:
+                log.info("chatbot.answer_not_posted channel=%s reason=%s", request.channel, exc)
+            else:
+                self._follow(posted, request, answer)
+                return
         if not await self._is_told_in_thread(request, answer):
             await self._slack.answering.respond(
                 request.response_url,
@@ -144,6 +142,18 @@ class Delivery:
                 replace(answer.followed, only_bad=True),
                 lambda message: self._respond(request, replace(later, message=message)),
             )
+
+    def _follow(self, posted: Posted, request: SlackRequest, answer: Answer) -> None:
+        """Say in the message what becomes of the act."""
+        if answer.followed is None:
+            return
+        target = Target(posted.channel, posted.ts, user=request.user)
+
+        async def tell(message: Message) -> None:
+            self._origins.forget(posted.channel, posted.ts)
+            await self._slack.editing.finish(target, message)
+
+        self._follow_ups.add(answer.followed, tell)
 
     async def _is_told_in_thread(self, request: SlackRequest, answer: Answer) -> bool:
         """Of the address of a click, Slack promises only that all may be answered in a thread."""

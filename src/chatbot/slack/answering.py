@@ -11,7 +11,7 @@ from chatbot.messages.message import Message
 from chatbot.messages.parts import Span
 from chatbot.messages.parts import channel as link_to
 from chatbot.slack.accepted_blocks import BLOCKS_REFUSED, send_or_fall_back
-from chatbot.slack.errors import SlackRefused
+from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.posting import Posting
 from chatbot.slack.response_urls import ResponseUrls
 from chatbot.slack.web_api import LONGEST_PAUSE, TRIES
@@ -22,6 +22,8 @@ __all__ = ["Answering"]
 log = logging.getLogger(__name__)
 
 TAKEN, NO_ANSWER, USED_UP = 200, 0, 404
+HICCUP = 1.0
+"""Seconds until Slack is asked once more, if it does not say how long."""
 
 
 class _Failed(Exception):
@@ -56,7 +58,10 @@ class Answering:
         replace_original: bool = False,
         thread: str | None = None,
     ) -> None:
-        """Answer a command or a click; privately when the response_url is used up."""
+        """Answer a command or a click; privately when the response_url is used up.
+
+        Raises when no way is left: SlackUnavailable if it may work later.
+        """
 
         async def use() -> int:
             if not response_url:
@@ -76,11 +81,13 @@ class Answering:
         log.warning("chatbot.response_url_failed problem=%s", problem)
         try:
             await self._posting.post_ephemeral(channel, user, message, thread=thread)
-        except SlackRefused as exc:
-            # The bot is not in the channel. Rather an answer twice than none.
-            again = status in {NO_ANSWER, 429} or status >= 500
-            if again and await use() == TAKEN:
-                return
+        except (SlackRefused, SlackUnavailable) as exc:
+            # The bot is not in the channel, or Slack has a hiccup. Rather twice than not at all.
+            if status in {NO_ANSWER, 429} or status >= 500:
+                if isinstance(exc, SlackUnavailable):
+                    await self._sleep(min(exc.pause or HICCUP, LONGEST_PAUSE))
+                if await use() == TAKEN:
+                    return
             await self._tell_person(user, channel, message, exc)
 
     async def use_response_url(
@@ -136,17 +143,20 @@ class Answering:
         raise AssertionError("unreachable")
 
     async def _tell_person(
-        self, user: str, channel: str, message: Message, refused: SlackRefused
+        self, user: str, channel: str, message: Message, first: SlackRefused | SlackUnavailable
     ) -> None:
-        """The last way. If it fails too, the reason given is that of the first one."""
+        """The last way. If Slack refuses it too, the reason given is that of the first one."""
         where: list[Span | str] = []
         if not channel.startswith("D"):
             where = [" in ", link_to(channel)]
         try:
             await self._posting.post(user, add_note(message, "You asked this", *where, "."))
+        except SlackUnavailable as exc:
+            log.info("chatbot.person_not_told user=%s reason=%s", user, exc)
+            raise
         except JobsMaintError as exc:
             log.info("chatbot.person_not_told user=%s reason=%s", user, exc)
-            raise refused from exc
+            raise first from exc
 
 
 def _is_ok(text: str) -> bool:
