@@ -275,6 +275,37 @@ async def test_of_the_errors_of_an_incident_it_tells_those_of_its_tasks(pool, co
     assert (await ask(pool, replace(DAILY, tasks=("none",)), night)).incidents == ()
 
 
+async def test_a_digest_does_not_call_itself_late_nor_one_that_it_has_nothing_to_do_with(
+    pool, conn
+):
+    stuck = {"kind": "jobs_stuck", "subject": "", "value": 300, "worst": 300, "limit": 120,
+             "since": None, "queues": [], "facts": {"jobs": 2, "job_ids": [1, 2]}}  # fmt: skip
+    for subject, folded in (("daily", [stuck]), ("mail", []), ("all", [])):
+        await conn.execute(
+            "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at,"
+            " value, worst, value_limit, queues, folded, revised_at)"
+            " SELECT 'digest_overdue', %s, 'open', at, at, now(), 2400, 2400, 900, '{}', %s, now()"
+            " FROM (SELECT now() - interval '5 min' AS at) AS began",
+            (subject, Jsonb(folded)),
+        )
+    night = Actor.task("chatbot:send_digest")
+
+    async def tell(action):
+        report = await ask(pool, action, night)
+        await ask(pool, CloseDigest(report.window_id, "failed", "C1", None, "later"), night)
+        text = render_digest(report, "/jobs").text
+        return {one.subject or str(one.kind) for one in report.incidents}, text
+
+    told, _ = await tell(DAILY)
+    assert told == {"jobs_stuck", "mail", "all"}
+    told, text = await tell(replace(DAILY, untold=("mail", "all")))
+    assert told == {"jobs_stuck"}
+    assert "overdue" not in text
+    assert "Until it is sent" not in text
+    asked = await ask(pool)  # by a person, to whom the lateness of all of them is news
+    assert {one.subject for one in asked.incidents} == {"daily", "mail", "all"}
+
+
 async def test_an_incident_is_dated_from_the_begin_of_what_it_is_said_to_be(pool, conn):
     await conn.execute(
         "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"

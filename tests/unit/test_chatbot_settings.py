@@ -127,6 +127,23 @@ def test_two_digests_with_one_name_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ({}, {}, True),
+        ({"queues": ["webhook"]}, {}, True),
+        ({"queues": ["webhook"]}, {"queues": ["email", "mail*"]}, False),
+        ({"queues": ["mail_in"]}, {"queues": ["email", "mail*"]}, True),
+        ({"queues": ["email"], "tasks": ["app.a"]}, {"tasks": ["app.b*"]}, False),
+        ({"queues": ["email"], "tasks": ["app.b1"]}, {"tasks": ["app.b*"]}, True),
+    ],
+)
+def test_two_digests_share_jobs_where_their_queues_and_tasks_meet(monkeypatch, one, other, shared):
+    made = [{**OPS, **limits, "name": f"d{i}"} for i, limits in enumerate((one, other))]
+    first, second = load(monkeypatch, CHATBOT_DIGESTS=made).digests
+    assert (first.shares_jobs(second), second.shares_jobs(first)) == (shared, shared)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("SLACK_BOT_TOKEN", "xoxp-secret-value", "a bot token, which starts with xoxb-"),

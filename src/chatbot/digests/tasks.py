@@ -109,7 +109,10 @@ async def _send(
 ) -> str:
     period = get_period(digest.cron, digest.timezone, tick)
     key = secrets.token_urlsafe(16)
-    asked = OpenDigest(digest.name, period, key, digest.queues, digest.tasks, digest.groups)
+    apart = [one.name for one in settings.digests if not digest.shares_jobs(one)]
+    asked = OpenDigest(
+        digest.name, period, key, digest.queues, digest.tasks, digest.groups, tuple(apart)
+    )
     slack.stamp.database = await windows.identify_database(slack.stamp.environment)
     may_look = await find_posted(slack, windows, digest.name)
     await complete_threads(slack, windows, digest.name)

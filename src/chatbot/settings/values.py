@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode
 
-from jobs_maint.actions import Grant, Role
+from jobs_maint.actions import Grant, QueueScope, Role
 from jobs_maint.crons import check_cron
 from jobs_maint.settings import JsonText
 
@@ -156,6 +156,13 @@ class DigestSetting(BaseModel):
         if len(self.cron.split()) == 6 and self.timezone != "UTC":
             raise ValueError("a cron expression with seconds works in UTC only")
         return self
+
+    def shares_jobs(self, other: DigestSetting) -> bool:
+        """Whether a job can be told by both."""
+        pairs = (self.queues, other.queues), (self.tasks, other.tasks)
+        return all(
+            theirs is None or any(map(QueueScope(mine).overlaps, theirs)) for mine, theirs in pairs
+        )
 
 
 def _grant_lists(value: object) -> object:

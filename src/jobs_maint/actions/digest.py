@@ -48,7 +48,8 @@ class OpenDigest(Action[DigestReport | None]):
     Raises AlreadyRunning while another sender has the window: it may be dead.
 
     `period` is one cron period: what the first window covers. `key` is stored before the message
-    is posted and carried by it, so that it can be told from those of other databases.
+    is posted and carried by it, so that it can be told from those of other databases. `untold`:
+    digests that it does not call late; it never says so of itself, since it is being sent.
     """
 
     name: str
@@ -57,6 +58,7 @@ class OpenDigest(Action[DigestReport | None]):
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     groups: int = 10
+    untold: tuple[str, ...] = ()
 
     word: ClassVar[str] = "digest"
     verb: ClassVar[str] = "send digests"

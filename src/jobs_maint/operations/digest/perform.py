@@ -33,6 +33,7 @@ from jobs_maint.operations.digest.windows import (
     open_window,
 )
 from jobs_maint.operations.failures.grouping import Window
+from jobs_maint.operations.incidents.reach import leave_out_digests
 
 __all__ = ["HANDLERS"]
 
@@ -68,6 +69,7 @@ async def open_digest(call: Call[OpenDigest]) -> DigestReport | None:
         raise
     return replace(
         report,
+        incidents=tuple(leave_out_digests({asked.name, *asked.untold}, report.incidents)),
         window_id=window.id,
         name=asked.name,
         truncated_from=window.truncated_from,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.story import lead_by
 
-__all__ = ["limit_to", "limit_to_tasks", "reaches_all", "refuse_unknown"]
+__all__ = ["leave_out_digests", "limit_to", "limit_to_tasks", "reaches_all", "refuse_unknown"]
 
 MOST_IDS = 5
 
@@ -39,12 +39,25 @@ def limit_to_tasks(tasks: QueueScope, found: Sequence[Incident]) -> list[Inciden
         of_one = what.kind in {IncidentKind.GROUP, IncidentKind.TICK_MISSED}
         return not of_one or tasks.covers(str(what.facts.get("task", what.subject)))
 
-    led = (_lead_by_first(one, is_theirs) for one in found)
+    return _keep(is_theirs, found)
+
+
+def leave_out_digests(names: Collection[str], found: Sequence[Incident]) -> list[Incident]:
+    """Without what says that one of these digests is late."""
+    return _keep(
+        lambda one: one.kind is not IncidentKind.DIGEST_OVERDUE or one.subject not in names, found
+    )
+
+
+def _keep(
+    is_shown: Callable[[Incident | Condition], bool], found: Sequence[Incident]
+) -> list[Incident]:
+    led = (_lead_by_first(one, is_shown) for one in found)
     return [
         replace(
             one,
-            folded=tuple(filter(is_theirs, one.folded)),
-            past=tuple(filter(is_theirs, one.past)),
+            folded=tuple(filter(is_shown, one.folded)),
+            past=tuple(filter(is_shown, one.past)),
         )
         for one in led
         if one is not None
