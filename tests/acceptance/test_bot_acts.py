@@ -824,6 +824,25 @@ async def press(slack, bot, user, channel, action_id, value, *, seen_by=None, se
     return slack.messages(seen_in or channel, seen_by or user)[before:]
 
 
+async def test_whom_a_refusal_names_may_do_it_in_this_channel(pool):
+    """A button has no command that could be typed in another one."""
+    grants = {
+        "operator": [{"users": [OPERATOR]}, {"users": [VIEWER], "channels": [RANDOM]}],
+        "viewer": {"users": ["*"]},
+    }
+    async with open_bot(pool, settings={"roles": json.dumps(grants)}) as (slack, bot):
+        stop = ("jobs_stop:1", "1")
+        for user in (ADMIN, VIEWER):
+            [told] = await press(slack, bot, user, OPS, *stop)
+            assert told.text.startswith("⛔ You may not stop a run")
+            assert f"Ask <@{OPERATOR}>." in told.text
+            assert "run the command there" not in told.text
+    only_there = {**grants, "operator": [{"users": [VIEWER], "channels": [RANDOM]}]}
+    async with open_bot(pool, settings={"roles": json.dumps(only_there)}) as (slack, bot):
+        [told] = await press(slack, bot, ADMIN, OPS, *stop)
+        assert "Nobody holds the role operator in this channel; whoever runs the bot" in told.text
+
+
 async def test_a_button_with_the_value_of_another_kind_does_nothing_but_say_so(
     pool, conn, make_job
 ):

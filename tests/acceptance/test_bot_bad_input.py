@@ -53,6 +53,8 @@ async def test_who_is_refused_for_a_queue_is_told_of_others_and_not_of_themselve
     job_id = await make_job(status="failed", queue="webhook")
     async with open_bot(pool, settings={"roles": json.dumps(ROLES)}) as (slack, bot):
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {job_id}")
+        assert "Nobody holds a role that reaches it in this channel; whoever runs" in answer.text
+        [answer] = await ask(slack, bot, OPERATOR, RANDOM, f"/jobs retry {job_id}")
         assert f"Ask @{VIEWER}." in as_text(answer)
     alone = json.dumps({"operator": ROLES["operator"][0]})
     async with open_bot(pool, settings={"roles": alone}) as (slack, bot):

@@ -80,25 +80,26 @@ class Roles:
         return False
 
     def holders(
-        self, needed: Role, asker: Actor | None = None, queues: Sequence[str] = ()
+        self,
+        needed: Role,
+        asker: Actor | None = None,
+        queues: Sequence[str] = (),
+        *,
+        anywhere: bool = False,
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Ids of the users and of the user groups that hold a role on all of these queues.
 
-        Those who hold it in the asker's channel come first, then those with the lowest sufficient
-        role. The asker is left out; if the asker holds the role for some queues, so is everybody
-        who does not hold it for others.
+        Those with the lowest sufficient role come first. Left out are the asker; who does not hold
+        it in the asker's channel, unless it is asked about `anywhere`; and, if the asker holds the
+        role for some queues, who does not hold it for others.
         """
         users: dict[str, None] = {}
         groups: dict[str, None] = {}
         order = list(Role)
-
-        def rank(pair: tuple[Role, GrantSetting]) -> tuple[bool, int]:
-            role, setting = pair
-            here = asker is None or setting.channels is None or asker.channel in setting.channels
-            return not here, order.index(role)
-
-        for role, setting in sorted(self._grants, key=rank):
+        for role, setting in sorted(self._grants, key=lambda pair: order.index(pair[0])):
             reach = QueueScope(setting.queues)
+            if not (anywhere or asker is None or _counts_in(setting, asker.channel)):
+                continue
             if not role.covers(needed) or not all(map(reach.covers, queues)):
                 continue
             if _reaches_further(setting, needed, asker):
@@ -107,6 +108,10 @@ class Roles:
         if asker is not None:
             users.pop(asker.id, None)
         return tuple(users), tuple(groups)
+
+
+def _counts_in(setting: GrantSetting, channel: str | None) -> bool:
+    return setting.channels is None or channel in setting.channels
 
 
 def _reaches_further(setting: GrantSetting, needed: Role, asker: Actor | None) -> bool:

@@ -38,13 +38,16 @@ async def explain_refusal(
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
     users, groups = await find_holders(services, needed, known.actor, exc.queues)
+    # A button without a command works where its message is, and nowhere else.
+    elsewhere = _find_elsewhere(known.actor, needed, exc.queues) if _can_run(action.words()) else []
     return render_refusal(
         exc,
         users=users,
         usergroups=groups,
         problems=known.problems,
         passing=known.passing,
-        elsewhere=_find_elsewhere(known.actor, needed, exc.queues),
+        elsewhere=elsewhere,
+        is_held=any(services.roles.holders(needed, known.actor, exc.queues, anywhere=True)),
         act=action.act,
     )
 

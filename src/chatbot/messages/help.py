@@ -110,7 +110,7 @@ def _denied(denied: Sequence[HelpWord], command: str, holders: Holders) -> list[
 def _ask(role: Role, holders: tuple[Sequence[str], Sequence[str]]) -> Line:
     people = name_people(*holders)
     if not people:
-        return [f"Nobody holds it; CHATBOT_ROLES can grant {role}."]
+        return [f"Nobody holds it here; CHATBOT_ROLES can grant {role}."]
     return ["Ask ", *people, "."]
 
 

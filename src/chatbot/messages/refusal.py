@@ -23,9 +23,10 @@ def render_refusal(
     problems: Sequence[str] = (),
     passing: bool = True,
     elsewhere: Sequence[str] = (),
+    is_held: bool = False,
     act: bool = True,
 ) -> Message:
-    """`users`, `usergroups`: who holds the role.
+    """`users`, `usergroups`: who holds the role here; `is_held`: whether somebody does anywhere.
 
     `problems`: why it is unknown whether the asker holds it, and whether they are `passing`;
     `elsewhere`: channels where the asker holds it; `act`: whether it would change something.
@@ -38,7 +39,7 @@ def render_refusal(
     if elsewhere:
         lines.append(_elsewhere(refusal, elsewhere))
     else:
-        lines.append(_ask(refusal, users, usergroups))
+        lines.append(_ask(refusal, users, usergroups, " in this channel" if is_held else ""))
     return pack([paragraph(*lines), context([audited])])
 
 
@@ -93,10 +94,10 @@ def _where(queues: Sequence[str]) -> str:
     return "on its queue" if len(queues) == 1 else "on all of its queues"
 
 
-def _ask(refusal: NotPermitted, users: Sequence[str], groups: Sequence[str]) -> Line:
+def _ask(refusal: NotPermitted, users: Sequence[str], groups: Sequence[str], here: str) -> Line:
     people = name_people(users, groups)
     if not people:
         reaches = f" {_where(refusal.queues)}" if refusal.queues else ""
         role = f"the role {refusal.needs}{reaches}" if refusal.needs else "a role that reaches it"
-        return [f"Nobody holds {role}; whoever runs the bot can grant it in CHATBOT_ROLES."]
+        return [f"Nobody holds {role}{here}; whoever runs the bot can grant it in CHATBOT_ROLES."]
     return ["Ask ", *people, "."]
