@@ -13,11 +13,13 @@ from psycopg_pool import AsyncConnectionPool
 from tests.support.fleet import Fleet
 from tests.support.history import JobFactory, hours, minutes
 
-from chatbot.messages import render_digest
+from chatbot.messages import render_digest, render_thread
+from chatbot.messages.groups import render_errors
 from jobs_maint.actions import (
     Actor,
     CloseDigest,
     Grant,
+    ListErrors,
     OpenDigest,
     PurgeFinished,
     Role,
@@ -138,6 +140,29 @@ async def test_what_was_purged_of_all_queues_is_told_only_of_all_queues(pool, ma
         assert build_data(report)["purged"] is None
         assert "purged" not in render_text(report)
         assert "purged" not in render_digest(report, "/jobs").text
+
+
+@pytest.mark.parametrize("most", [500, 6])
+async def test_groups_that_are_gone_are_counted_beyond_those_that_are_named(
+    pool, make_job, monkeypatch, most
+):
+    """`most`: how many groups are looked at each."""
+    monkeypatch.setattr("jobs_maint.operations.digest.summary.MOST_SORTED", most)
+    await make_job(status="failed", task="app.now", error="broken", finished_ago=minutes(5))
+    for number in range(13):
+        await make_job(
+            status="failed", task=f"app.t{number}", error="broken", finished_ago=hours(30)
+        )
+    report = await ask(pool)
+    assert (len(report.groups), report.groups_not_shown, report.gone_not_shown) == (10, 0, 4)
+    assert "4 more groups of the 24 h before, gone since, not shown." in render_text(report)
+    thread = render_thread(report, "/jobs")[-1].text
+    assert thread.count(", was 1") == 9
+    assert "and 4 more" in thread
+    few = await ask(pool, replace(DAILY, groups=1), Actor.task("chatbot:send_digest"))
+    assert "Gone since the day before\n13 groups" in render_thread(few, "/jobs")[-1].text
+    errors = render_errors(await ask(pool, ListErrors(limit=9)))
+    assert "5 more gone" in errors.text
 
 
 async def test_groups_beyond_the_ten_largest_are_counted(pool, make_job):

@@ -73,8 +73,9 @@ def _list_others(report: DigestReport, command: str) -> list[Part]:
         [f"{short_task(one.task)}  {error}, was {one.count_before:,}"]
         for one, error in zip(gone[:MOST_GONE], name_errors(gone)[:MOST_GONE], strict=True)
     ]
-    if len(gone) > MOST_GONE:
-        lines.append([f"and {len(gone) - MOST_GONE:,} more"])
+    if more := max(len(gone) - MOST_GONE, 0) + report.gone_not_shown:
+        counted = f"{more:,} more" if lines else count(more, "group")
+        lines.append([f"and {counted}" if lines else counted])
     if lines:
         parts.append(paragraph([bold(f"Gone since {before}")], *lines))
     return parts

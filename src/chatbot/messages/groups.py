@@ -75,8 +75,9 @@ def render_errors(
             [f"{short_task(one.task)}  {error}, was {one.count_before:,}"] for one, error in named
         ]
         tail += [divider(), paragraph([bold(f"Gone since {before}")], *lines[:PER_PAGE])]
-        if len(lines) > PER_PAGE:
-            tail.append(context([f"{len(lines) - PER_PAGE:,} more gone"]))
+        # The largest come first, so what is not there is gone too.
+        if more_gone := max(len(lines) - PER_PAGE, 0) + report.groups_not_shown:
+            tail.append(context([f"{more_gone:,} more gone"]))
     if report.groups_not_shown and len(report.groups) >= LARGEST_LIMIT:
         example = f"{command} errors --tasks NAME"
         about = f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["AuditEntry", "AuditReport", "LostRun", "StoppedRun"]
+__all__ = ["AuditEntry", "AuditReport", "LostRun", "StoppedRun", "say_person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,9 @@ class StoppedRun:
     actor_kind: str
     actor_id: str
     words: str
+
+
+def say_person(label: str) -> str:
+    """Whom a record names `slack:U0ANA (ana)` or `shell:ana@host`: `ana`."""
+    found = re.fullmatch(r"\w+:(.*?)(?:@[^@()]*)?(?: \((.*)\))?", label, re.DOTALL)
+    return (found[2] or found[1] or label) if found else label

@@ -78,6 +78,8 @@ class DigestReport(Report, Standing):
     """None where failed jobs are never deleted, or there are too many for some queues to tell."""
     incidents: tuple[Incident, ...] = ()
     """Of the window: open at its end, or over within it."""
+    gone_not_shown: int = 0
+    """Groups beside `groups` that failed in the window before this one only."""
     new_groups: int = 0
     """How many failed for the first time ever, also of those that are not shown."""
     last_failed_at: datetime | None = None

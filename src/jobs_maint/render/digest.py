@@ -47,6 +47,9 @@ def render_digest(report: DigestReport, page: Page) -> None:
         failures = count_noun(report.failures_not_shown, "failure")
         since = format_duration(report.until - report.since)
         page.line(f"{groups}, {failures}, not shown: jobs-maint errors --since {since}")
+    if report.gone_not_shown:
+        gone = count_noun(report.gone_not_shown, "more group")
+        page.line(f"{gone} of the {span} before, gone since, not shown.")
     point_to_job(report.groups, page)
     if report.queues:
         page.line()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from jobs_maint.models import Remembered
+from jobs_maint.models import Remembered, say_person
 
 __all__ = ["say_person", "say_quiet", "say_state"]
 
@@ -19,9 +17,3 @@ def say_state(group: Remembered) -> str:
 def say_quiet(seconds: float) -> str:
     """`6 days`, `30 h`."""
     return f"{seconds / 86_400:.0f} days" if seconds >= 172_800 else f"{seconds / 3_600:.0f} h"
-
-
-def say_person(label: str) -> str:
-    """Whom a record names `slack:U0ANA (ana)` or `shell:ana@host`: `ana`."""
-    found = re.fullmatch(r"\w+:(.*?)(?:@[^@()]*)?(?: \((.*)\))?", label, re.DOTALL)
-    return (found[2] or found[1] or label) if found else label

@@ -123,6 +123,8 @@ async def _summarise(
         groups_not_shown=sum(1 for group in left if group.count)
         + (found.groups_not_shown if found.failures_not_shown else 0),
         failures_not_shown=found.failed - sum(group.count for group in shown),
+        gone_not_shown=sum(1 for group in left if not group.count)
+        + (0 if found.failures_not_shown else found.groups_not_shown),
         queues=stats.queues,
         estimated=stats.estimated,
         # Of which tasks they are is not counted.

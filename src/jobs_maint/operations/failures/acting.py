@@ -10,7 +10,7 @@ from jobs_maint.actions import MuteGroup, Role, TakeGroup
 from jobs_maint.call import Call, require_every_queue
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
-from jobs_maint.models import GroupReport
+from jobs_maint.models import GroupReport, say_person
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.failures.placing import MOST_QUEUES
 from jobs_maint.operations.failures.states import Known
@@ -63,8 +63,8 @@ def refuse_others(call: Call[Any], name: str, taken_by: str | None) -> None:
         return
     if call.actor.role is None or not call.actor.role.covers(Role.ADMIN):
         raise InvalidRequest(
-            f"{taken_by.partition(':')[2]} is on {name} now, not you; they can give it back, or an "
-            "admin can"
+            f"{say_person(taken_by)} is on {name} now, not you; they can give it back, or an admin "
+            "can"
         )
 
 

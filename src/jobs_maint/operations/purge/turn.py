@@ -11,6 +11,7 @@ from typing import Any
 from jobs_maint.actions import describe_actor
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import AlreadyRunning
+from jobs_maint.models import say_person
 from jobs_maint.sql import load_queries
 
 __all__ = ["require_turn", "take_turn"]
@@ -46,10 +47,9 @@ def _describe_actor(row: dict[str, Any]) -> str:
     if row["actor_kind"] == "task":
         return "the nightly purge"
     if row["actor_kind"] == "slack":
-        return f"{_name(row)} in Slack"
-    return f"{_name(row)} in the shell"
+        return f"{say_person(_label(row))} in Slack"
+    return f"{_label(row).partition(':')[2]} in the shell"
 
 
-def _name(row: dict[str, Any]) -> str:
-    label = describe_actor(row["actor_kind"], row["actor_id"], row["actor_name"] or "")
-    return label.partition(":")[2]
+def _label(row: dict[str, Any]) -> str:
+    return describe_actor(row["actor_kind"], row["actor_id"], row["actor_name"] or "")
