@@ -1,6 +1,7 @@
 import builtins
 import contextlib
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words, split_text
-from jobs_maint.grammar.parsing import NEAR
+from jobs_maint.grammar.near import NEAR
 
 LARGEST = "9223372036854775807"
 SURFACES = ["shell", "slack"]
@@ -151,6 +152,63 @@ def test_a_word_of_other_tools_leads_to_ours(text, meant, surface):
         parse(text, surface)
     assert caught.value.suggestion == meant
     parse(meant, surface)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("80068", "status 80068"),
+        ("#80068", "status 80068"),
+        ("• 80068", "status 80068"),
+        ("status job 80068", "status 80068"),
+        ("retry jobs 5, 6", "retry 5, 6"),
+        ("retry • 5", "retry 5"),
+        ("/jobs stats", "stats"),
+        ("/jobs", "help"),
+        ("jobs failed webhook", "failed webhook"),
+        ("jobs-maint statz", "stats"),
+        ("/jobs • 80068", "status 80068"),
+        ("stats; failed", "stats"),
+        ("retry 5 ; stats", "retry 5"),
+        ("failed webhook | head", "failed webhook"),
+        ("stats && failed", "stats"),
+        ("mute E-4f2a 2h", "mute E-4f2a --for 2h"),
+        ("mute I-7 2h", "mute I-7 --for 2h"),
+        ("failed webhook 1h", "failed webhook --since 1h"),
+        ("errors webhook 1h", "errors webhook --since 1h"),
+    ],
+)
+def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, meant, surface):
+    with pytest.raises(InvalidRequest, match="; did you mean") as caught:
+        parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
+def test_what_may_be_a_queue_leads_to_its_numbers_and_to_no_button():
+    with pytest.raises(
+        InvalidRequest, match=r"; see help, or stats webhook for a queue$"
+    ) as caught:
+        parse("webhook", "slack")
+    assert caught.value.suggestion is None
+
+
+@pytest.mark.parametrize("text", ["webhook 1h; stats", "hook; stats", "1; 2", "retry --all a b"])
+def test_nothing_is_suggested_that_cannot_be_read(text):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(text, "slack")
+    if caught.value.suggestion is not None:
+        parse(caught.value.suggestion, "slack")
+
+
+def test_a_long_line_is_not_looked_at_for_long():
+    begun = time.monotonic()
+    for long in ("1" * 4_000 + "x", "1," * 2_000 + "x", ";" * 4_000 + "x", "| " * 2_000):
+        for word in ("retry", "status", ""):
+            with pytest.raises(InvalidRequest):
+                parse(f"{word} {long}", "slack")
+    assert time.monotonic() - begun < 10
 
 
 def test_a_word_of_other_tools_leads_only_to_words_that_are_there():
@@ -364,8 +422,11 @@ def test_help_says_what_the_spans_of_a_set_look_back_to(surface):
 
 
 def test_help_of_an_unknown_word_suggests_the_one_meant():
-    with pytest.raises(InvalidRequest, match="did you mean 'retry'"):
+    with pytest.raises(InvalidRequest, match="did you mean 'help retry'"):
         build_help(SHELL, "shell", "retri")
+    for nothing in ("me", "please"):
+        with pytest.raises(InvalidRequest, match="did you mean 'help'"):
+            build_help(SHELL, "slack", nothing)
     with pytest.raises(InvalidRequest, match="not a known command"):
         build_help(SHELL, "slack", "schema")
 

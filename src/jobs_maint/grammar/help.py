@@ -7,8 +7,10 @@ from dataclasses import replace
 import click
 
 from jobs_maint.actions import Actor, QueueScope, Role
+from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.parsing import unknown_word
+from jobs_maint.grammar.near import find_near
+from jobs_maint.grammar.params import short
 from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.models import HelpReport, HelpRole, HelpWord
 
@@ -19,7 +21,7 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
     """The words this actor may use, and those it may not with the role they need."""
     root = build_grammar(surface)
     if about is not None and about not in root.commands:
-        raise unknown_word([about], [], root, surface)
+        raise _unknown(about, root, surface)
     words = [_describe(name, command, actor) for name, command in root.commands.items()]
     text = None
     if about is not None:
@@ -35,6 +37,13 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
         lines += [f"  {one}" for one in shared]
         text = "\n".join(lines)
     return HelpReport(actor.role, tuple(words), about, text, tuple(_list_roles(actor)))
+
+
+def _unknown(about: str, root: click.Group, surface: Surface) -> InvalidRequest:
+    near = find_near(about.lower(), [], root, surface)
+    line = f"help {near[0][0]}" if near else "help"
+    text = f"{short(about)!r} is not a known command; did you mean '{line}'?"
+    return InvalidRequest(text, suggestion=line)
 
 
 def _list_roles(actor: Actor) -> list[HelpRole]:

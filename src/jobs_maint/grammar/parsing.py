@@ -12,37 +12,15 @@ from jobs_maint import actions
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
+from jobs_maint.grammar.near import SHOWS, find_near, guess_words, is_of_other_tools, list_options
 from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
-from jobs_maint.grammar.words import WORDS, build_grammar
+from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import unescape
 
-__all__ = ["NEAR", "parse_words", "unknown_word"]
+__all__ = ["parse_words"]
 
 _HELP_OPTIONS = {"--help", "-h"}
-_SHOWS = {"get", "list", "ls", "show", "view"}
-NEAR = {
-    "status": "show, get, view, list, ls, job, jobs, info, inspect, describe",
-    "failed": "list, ls, jobs, failures, dead",
-    "stats": "show, get, view, queue, queues, overview, summary, pending, waiting",
-    "errors": "exceptions, tracebacks",
-    "stuck": "stalled, hung, zombies",
-    "workers": "ps, top, running, processes",
-    "incidents": "alerts",
-    "retry": "requeue, rerun, restart, redo, replay, run",
-    "cancel": "kill, abort, stop, terminate",
-    "discard": "delete, remove, rm, drop, dismiss, skip",
-    "rescue": "recover, unstick, unlock",
-    "take": "ack, acknowledge, assign, claim",
-    "mute": "silence, snooze, ignore",
-    "purge": "clean, cleanup, vacuum, prune, trim",
-    "audit": "log, logs, history",
-    "doctor": "check, health, diagnose, ping",
-    "help": "man, usage, commands, ?",
-    "schema apply": "migrate, init, install, setup, schema create, schema migrate, schema upgrade",
-    "schema drop": "uninstall, schema delete, schema remove",
-}
-"""What people type for our words: the words of other tools."""
 
 
 def parse_words(words: Sequence[str], surface: Surface) -> Command:
@@ -53,23 +31,29 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
     try:
         return _parse(words, surface)
     except InvalidRequest as exc:
-        if exc.suggestion is None or (line := _mend(exc.suggestion, surface)) == exc.suggestion:
+        guessed = guess_words([str(word) for word in words], surface)
+        first = exc.suggestion if guessed is None else _line(guessed)
+        line = None if first is None else _mend(first, surface)
+        if line == exc.suggestion:
             raise
-        text = str(exc).partition("; did you mean")[0]
+        text = re.sub(r"; (?:did you mean|see help).*", "", str(exc), flags=re.DOTALL)
         if line is None:
-            raise InvalidRequest(f"{text}; see help {split_text(exc.suggestion)[0]}") from None
+            about = split_text(exc.suggestion or "help")[0]
+            raise InvalidRequest(f"{text}; see help {about}") from None
         raise InvalidRequest(f"{text}; did you mean '{short(line)}'?", suggestion=line) from None
 
 
 def _mend(line: str, surface: Surface) -> str | None:
     """The first suggestion in a row of them that reads as a request; None when there is none."""
     for _ in range(3):
+        words = split_text(line)
         try:
-            _parse(split_text(line), surface)
+            _parse(words, surface)
         except InvalidRequest as exc:
-            if exc.suggestion is None:
+            guessed = guess_words(words, surface)
+            if guessed is None and exc.suggestion is None:
                 return None
-            line = exc.suggestion
+            line = exc.suggestion or "" if guessed is None else _line(guessed)
         else:
             return line
     return None
@@ -94,7 +78,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
     if path and rest[0] in _HELP_OPTIONS:
         return Command(actions.ShowHelp(path[0]))
     if rest[0] not in group.commands:
-        raise unknown_word(rest, path, group, surface)
+        raise _unknown_word(rest, path, group, surface)
     command = group.commands[rest[0]]
     path.append(rest.pop(0))
     _refuse_twice(path, rest, command)
@@ -107,11 +91,11 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
         raise InvalidRequest(_sentence(exc, path, command)) from None
 
 
-def unknown_word(
+def _unknown_word(
     rest: list[str], path: list[str], group: click.Group, surface: Surface
 ) -> InvalidRequest:
     if rest[0].startswith("-") and len(rest) > 1 and rest[1] in group.commands:
-        if rest[0].partition("=")[0] not in _options(group.commands[rest[1]]):
+        if rest[0].partition("=")[0] not in list_options(group.commands[rest[1]]):
             return InvalidRequest(
                 f"options come after the word, and {rest[1]} has no option {short(rest[0])}; "
                 f"see help {rest[1]}"
@@ -123,25 +107,19 @@ def unknown_word(
         )
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
-    near = [_line([*words, *rest[1:]]) for words in _find_near(full.lower(), path, group, surface)]
-    if not path and rest[0].lower() in _SHOWS and len(rest) > 1 and rest[1] in group.commands:
+    near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
+    if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
         near.insert(0, _line(rest[1:]))
     if not near:
-        return InvalidRequest(f"{short(full)!r} is not a known command; see help")
+        text = f"{short(full)!r} is not a known command; see help"
+        if not path and len(rest) == 1 and not is_of_other_tools(full.lower()):
+            text += f", or {short(_line(['stats', *rest]))} for a queue"
+        return InvalidRequest(text)
     suggestion = next((line for line in near if _mend(line, surface) is not None), near[0])
     return InvalidRequest(
         f"{short(full)!r} is not a known command; did you mean '{short(suggestion)}'?",
         suggestion=suggestion,
     )
-
-
-def _find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:
-    """Words that this front end has: those of the same meaning, else one that is spelt alike."""
-    meant = [word for word, near in NEAR.items() if full in near.split(", ")]
-    if meant:
-        return [word.split() for word in meant if WORDS[word].only in {None, surface}]
-    spelt = full.rsplit(" ", 1)[-1][:60]
-    return [[*path, name] for name in difflib.get_close_matches(spelt, list(group.commands), n=1)]
 
 
 def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> None:
@@ -173,16 +151,10 @@ def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> N
             next(words, None)
 
 
-def _options(command: click.Command) -> list[str]:
-    return [
-        name for param in command.params if isinstance(param, click.Option) for name in param.opts
-    ]
-
-
 def _unknown_option(
     option: str, path: list[str], rest: list[str], command: click.Command
 ) -> InvalidRequest:
-    known = _options(command)
+    known = list_options(command)
     word = " ".join(path)
     takes_ids = any(isinstance(p.type, JobIds) or p.name == "words" for p in command.params)
     negative = [part for part in rest if re.fullmatch(r"-[0-9]+", part)]

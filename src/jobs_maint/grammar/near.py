@@ -1,0 +1,104 @@
+"""What was probably meant by words that are none: a line to suggest, which nobody runs unasked."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import click
+
+from jobs_maint.durations import parse_window
+from jobs_maint.errors import InvalidRequest
+from jobs_maint.grammar.command import Surface
+from jobs_maint.grammar.params import JobIds
+from jobs_maint.grammar.words import WORDS, build_grammar
+
+__all__ = ["NEAR", "SHOWS", "find_near", "guess_words", "is_of_other_tools", "list_options"]
+
+SHOWS = {"get", "list", "ls", "show", "view"}
+NEAR = {
+    "status": "show, get, view, list, ls, job, jobs, info, inspect, describe",
+    "failed": "list, ls, jobs, failures, dead",
+    "stats": "show, get, view, queue, queues, overview, summary, pending, waiting",
+    "errors": "exceptions, tracebacks",
+    "stuck": "stalled, hung, zombies",
+    "workers": "ps, top, running, processes",
+    "incidents": "alerts",
+    "retry": "requeue, rerun, restart, redo, replay, run",
+    "cancel": "kill, abort, stop, terminate",
+    "discard": "delete, remove, rm, drop, dismiss, skip",
+    "rescue": "recover, unstick, unlock",
+    "take": "ack, acknowledge, assign, claim",
+    "mute": "silence, snooze, ignore",
+    "purge": "clean, cleanup, vacuum, prune, trim",
+    "audit": "log, logs, history",
+    "doctor": "check, health, diagnose, ping",
+    "help": "man, usage, commands, ?",
+    "schema apply": "migrate, init, install, setup, schema create, schema migrate, schema upgrade",
+    "schema drop": "uninstall, schema delete, schema remove",
+}
+"""What people type for our words: the words of other tools."""
+_BULLET = re.compile(r"[^\w?]+")
+_NOUNS = {"job", "jobs", "id", "ids"}
+_ID = re.compile(r"#?[0-9]+")
+_IDS = re.compile(r"#?[0-9]+(?:,#?[0-9]+)*,?")
+_ENDS = ";|&"
+"""What ends a command where several are typed in one line."""
+_LEAST_ALIKE = 0.6
+"""Of a word of four letters or more; of `me`, `mute` is not near enough."""
+
+
+def is_of_other_tools(word: str) -> bool:
+    return any(word in near.split(", ") for near in NEAR.values())
+
+
+def find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:
+    """Words that this front end has: those of the same meaning, else one that is spelt alike."""
+    meant = [word for word, near in NEAR.items() if full in near.split(", ")]
+    if meant:
+        return [word.split() for word in meant if WORDS[word].only in {None, surface}]
+    spelt = full.rsplit(" ", 1)[-1][:60]
+    alike = _LEAST_ALIKE if len(spelt) > 3 else 0.75
+    names = difflib.get_close_matches(spelt, list(group.commands), n=1, cutoff=alike)
+    return [[*path, name] for name in names]
+
+
+def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
+    """The same without what is too much, or as the command takes it; None where nothing is."""
+    for i, word in enumerate(words):
+        if (last := word.rstrip(_ENDS)) != word and (i or last):
+            return [*words[:i], last] if last else list(words[:i])
+    commands = build_grammar(surface).commands
+    first, *rest = words or [""]
+    again = first == "jobs" and rest[:1] and rest[0] in commands
+    if again or first == "jobs-maint" or re.fullmatch(r"/\w+", first):
+        return rest or ["help"]
+    if _BULLET.fullmatch(first) and rest:
+        return rest
+    if _ID.fullmatch(first) and not rest:
+        return ["status", first.removeprefix("#")]
+    command = commands.get(first)
+    if command is None or not rest:
+        return None
+    if any(isinstance(one.type, JobIds) or one.name == "words" for one in command.params):
+        ids = [one for one in rest if one.lower() not in _NOUNS and not _BULLET.fullmatch(one)]
+        is_less = 0 < len(ids) < len(rest) and all(map(_IDS.fullmatch, ids))
+        return [first, *ids] if is_less else None
+    span = next((one for one in ("--since", "--for") if one in list_options(command)), "")
+    is_left = len(rest) > 1 and not any(word.startswith("-") for word in rest)
+    return [*words[:-1], span, rest[-1]] if span and is_left and _is_span(rest[-1]) else None
+
+
+def list_options(command: click.Command) -> list[str]:
+    return [
+        name for param in command.params if isinstance(param, click.Option) for name in param.opts
+    ]
+
+
+def _is_span(text: str) -> bool:
+    try:
+        parse_window(text)
+    except InvalidRequest:
+        return False
+    return True
