@@ -243,6 +243,34 @@ async def test_a_cancel_is_undone_by_the_button_of_its_outcome(pool, conn):
         assert f"3 put back by @{ADMIN}" in as_text(now(slack, after))
 
 
+async def test_two_people_who_each_put_back_a_part_are_both_told(pool, conn):
+    await conn.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name) SELECT 'email', 'app.mail'"
+        " FROM generate_series(1, 3)"
+    )
+
+    async def set_first(status):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s"
+            " WHERE id = (SELECT min(id) FROM procrastinate_jobs)",
+            (status,),
+        )
+
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, ADMIN, OPS, "/jobs cancel --all email")
+        await click(slack, bot, ADMIN, preview, "Cancel 3 jobs")
+        after = now(slack, preview)
+        [ana] = await click(slack, bot, OPERATOR, after, "Put 3 jobs back")
+        [ada] = await click(slack, bot, ADMIN, after, "Put 3 jobs back")
+        await set_first("todo")
+        await click(slack, bot, OPERATOR, ana, "Put 3 jobs back")
+        await set_first("cancelled")
+        await click(slack, bot, ADMIN, ada, "Put 3 jobs back")
+        shown = as_text(now(slack, after))
+        assert f"2 of 3 put back by @{OPERATOR}" in shown
+        assert f" · 1 of 3 put back by @{ADMIN}" in shown
+
+
 async def test_a_purge_shows_what_it_deletes_and_deletes_it(pool, conn, make_job):
     from tests.support.history import days
 

@@ -289,14 +289,25 @@ def test_an_interrupted_act_says_how_far_it_came_and_offers_the_rest():
     assert buttons(message) == {"Preview the rest": "retry --all webhook"}
 
 
-@pytest.mark.parametrize(
-    ("words", "label"),
-    [("cancel --all webhook", "Put 488 jobs back"),
-     ("cancel --all webhook --running", "Put them back")],
-)  # fmt: skip
-def test_an_interrupted_cancel_offers_its_undo(words, label):
+@pytest.mark.parametrize("words", ["cancel --all webhook", "cancel --all webhook --running"])
+def test_an_interrupted_cancel_offers_its_undo_without_a_number(words):
+    """Others may have put some back while it ran, and until it was told."""
     message = render_lost(replace(LOST, word="cancel", words=words), "/jobs")
-    assert list(buttons(message)) == ["Preview the rest", label]
+    assert list(buttons(message)) == ["Preview the rest", "Put them back"]
+
+
+def test_what_is_told_late_has_the_words_of_what_is_told_at_once():
+    back = replace(
+        LOST, words="retry --all webhook --status cancelled", counts={"done": 1_200}, outcome="done"
+    )
+    first = lines(render_lost(back, "/jobs"))[0]
+    assert first == "✅ 1,200 jobs put back into webhook."
+    report = replace(RETRY, words=back.words, queues=("webhook",), done=1_200)
+    assert lines(bulk(report))[0].startswith(first[:-1])
+    broken = lines(render_lost(replace(back, outcome="interrupted"), "/jobs"))[1]
+    assert broken.startswith(
+        "The bot stopped while putting jobs back into webhook: 1,200 put back. "
+    )
 
 
 def test_an_interrupted_purge_does_not_count_rows_of_our_own_tables():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from chatbot.access.directory import Directory
 from chatbot.handling.targets import find_target
 from chatbot.inbound.slack_request import SlackRequest
-from chatbot.messages.marking import mark_done
+from chatbot.messages.marking import join, mark_done
 from chatbot.messages.message import Message
 from chatbot.messages.parts import Line
 from chatbot.slack.editing import Editing
@@ -25,15 +25,17 @@ __all__ = ["Origins"]
 log = logging.getLogger(__name__)
 
 MOST = 100
+MOST_MARKS = 3
+"""In the place of one button."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """`marks`: by the words of a button, who ran them."""
+    """`marks`: by the words of a button, who ran them, the last one last."""
 
     request: SlackRequest
     message: Message
-    marks: dict[str, Line] = field(default_factory=dict)
+    marks: dict[str, list[Line]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -63,15 +65,20 @@ class Origins:
         """The message has another content now."""
         self._seen.pop((channel, ts or ""), None)
 
-    async def tell_done(self, channel: str, words: str, who: Line) -> None:
-        """Put `who` in the place of every button of the channel that runs these words."""
+    async def tell_done(self, channel: str, words: str, who: Line, *, add: bool = False) -> None:
+        """Put `who` in the place of every button of the channel that runs these words.
+
+        `add`: after who ran them before, as several people may have done a part each.
+        """
         for (place, ts), seen in list(self._seen.items()):
             if place != channel or mark_done(seen.message, {words: who}) is seen.message:
                 continue
-            seen.marks[words] = who
+            before = seen.marks.get(words, []) if add else []
+            seen.marks[words] = [*before, who][-MOST_MARKS:]
+            marks = {run: join(told) for run, told in seen.marks.items()}
             try:
                 async with seen.lock:
                     target = await find_target(self._directory, seen.request)
-                    await self._editing.finish(target, mark_done(seen.message, seen.marks))
+                    await self._editing.finish(target, mark_done(seen.message, marks))
             except JobsMaintError as exc:
                 log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", channel, ts, exc)

@@ -112,7 +112,7 @@ class Acts:
             services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back
         who = tell_who_ran(report, services.name_asker(request), datetime.now(UTC), put_back=back)
-        await services.origins.tell_done(request.channel, report.words, who)
+        await services.origins.tell_done(request.channel, report.words, who, add=True)
 
     async def _tell(self, request: SlackRequest, running: RunningAct, message: Message) -> None:
         """Show the outcome in both places; if one fails, the other still gets it.

@@ -24,7 +24,7 @@ from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
 from jobs_maint.quoting import cut_ids
-from jobs_maint.verbs import SKIPPED
+from jobs_maint.verbs import SKIPPED, find_verb
 
 __all__ = [
     "MOST_REASONS",
@@ -37,6 +37,7 @@ __all__ = [
     "name_queues",
     "one_line",
     "read_asked",
+    "say_changed",
     "tell_remain",
     "tell_skips",
     "tell_why",
@@ -116,6 +117,16 @@ def name_queues(queues: Sequence[str], asked: Asked | None = None) -> str:
 def into_queues(queues: Sequence[str], asked: Asked) -> str:
     """` into webhook`, ` into 3 queues`, or nothing where no queue is known."""
     return name_queues(queues, asked).replace(" of ", " into ", 1)
+
+
+def say_changed(
+    verb: str, number: int, asked: Asked, queues: Sequence[str] = (), *, done: str = ""
+) -> str:
+    """`35 jobs of webhook retried`, `35 jobs put back into webhook`; `done`: another word."""
+    jobs = count(number, "job") if number else "No job"
+    if verb == "retry" and asked.puts_back:
+        return f"{jobs} put back{into_queues(queues, asked)}"
+    return f"{jobs}{name_queues(queues, asked)} {done or find_verb(verb).done}"
 
 
 def list_ids(skip: SkipGroup) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from chatbot.messages.act_words import (
     PREVIEW_REST,
     Asked,
+    into_queues,
     name_queues,
     one_line,
     read_asked,
+    say_changed,
     typed,
     undo_request,
 )
@@ -16,7 +18,7 @@ from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
 from chatbot.messages.progress import KEPT, tell_break
-from chatbot.messages.words import count, sentence
+from chatbot.messages.words import sentence
 from jobs_maint.models import LostRun
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
@@ -46,7 +48,9 @@ def render_lost(run: LostRun, command: str) -> Message:
     if broke_off or (run.outcome == "partly" and looked < (run.total or 0)):
         there.append(Button(PREVIEW_REST, run.words, "primary"))
     if changed and find_verb(run.word).can_undo:
-        there.append(undo_request(run.audit_id, None if _has_running(run, asked) else changed))
+        # Some of a set may have been put back meanwhile; the preview counts those that are left.
+        is_sure = run.total is None and not _has_running(run, asked)
+        there.append(undo_request(run.audit_id, changed if is_sure else None))
     return pack([paragraph(*lines), buttons(*there), typed(command, run.words, *about)])
 
 
@@ -58,6 +62,8 @@ def _broke_off(run: LostRun, asked: Asked, looked: int) -> list[Line]:
             [f"{KEPT}. {LATE}"],
         ]
     doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
+    if run.word == "retry" and asked.puts_back:
+        doing = f"putting jobs back{into_queues((), asked)}"
     return [
         ["🟡 ", bold(f"{tell_break('Interrupted', looked, run.total)}.")],
         [f"The bot stopped while {doing}{_tell_counts(run, asked)}. {KEPT}."],
@@ -69,11 +75,10 @@ def _ended(run: LostRun, asked: Asked, changed: int) -> list[Line]:
     codes = {code for _, code in run.changed}
     if codes == {"abort_requested"}:
         done = "asked to abort"
-    where = name_queues((), asked)
     if len(run.changed) == changed == 1:
         what = f"Job {run.changed[0][0]} {done}"
     else:
-        what = f"{count(changed, 'job') if changed else 'No job'}{where} {done}"
+        what = say_changed(run.word, changed, asked, done=done)
     rest = [
         f"{run.counts[name]:,} {name if name != 'refused' else 'not deleted'}"
         for name in ("skipped", "failed", "refused")
@@ -91,9 +96,10 @@ def _has_running(run: LostRun, asked: Asked) -> bool:
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
     """`: 488 cancelled, 3 asked to abort, 12 skipped`; nothing for a purge, which counts none."""
+    done = "put back" if run.word == "retry" and asked.puts_back else find_verb(run.word).done
     both = asked.running and "abort_requested" not in run.counts  # older releases counted so
     names = (
-        ("done", "changed" if both else find_verb(run.word).done),
+        ("done", "changed" if both else done),
         ("abort_requested", "asked to abort"),
         ("skipped", "skipped"), ("failed", "failed"),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from chatbot.messages.people import name_actor
 from jobs_maint.models import BulkReport
 from jobs_maint.verbs import find_verb
 
-__all__ = ["mark_done", "tell_who", "tell_who_ran"]
+__all__ = ["join", "mark_done", "tell_who", "tell_who_ran"]
 
 
 def tell_who(verb: str, by: str, at: datetime, *, put_back: bool = False) -> Line:
@@ -30,6 +30,10 @@ def tell_who_ran(report: BulkReport, by: str, at: datetime, *, put_back: bool = 
     of_all = f" of {report.requested:,}" if report.done < report.requested else ""
     number = f"{report.done:,}{of_all} {str(line[0]).lower()}"
     return [number, *line[1:], ", then stopped" * report.stopped]
+
+
+def join(lines: Sequence[Line]) -> Line:
+    return [span for i, line in enumerate(lines) for span in ([" · "] if i else []) + [*line]]
 
 
 def mark_done(message: Message, marks: Mapping[str, Line]) -> Message:

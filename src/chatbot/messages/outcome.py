@@ -8,11 +8,11 @@ from chatbot.messages.act_words import (
     NEW_PREVIEW,
     PREVIEW_REST,
     Asked,
-    into_queues,
     list_ids,
     name_queues,
     one_line,
     read_asked,
+    say_changed,
     tell_remain,
     tell_skips,
     tell_why,
@@ -125,14 +125,6 @@ def _changed(report: BulkReport, code_: str) -> int:
     return sum(group.count for group in report.became if group.code == code_)
 
 
-def _what(report: BulkReport, asked: Asked, number: int, done: str) -> str:
-    """`35 jobs of webhook retried`, `35 jobs put back into webhook`."""
-    jobs = count(number, "job") if number else "No job"
-    if report.verb == "retry" and asked.puts_back:
-        return f"{jobs} put back{into_queues(report.queues, asked)}"
-    return f"{jobs}{name_queues(report.queues, asked)} {done}"
-
-
 def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
     done = find_verb(report.verb).done
     if not report.done and not report.stopped:
@@ -143,7 +135,7 @@ def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
         number = _changed(report, "cancelled")
     elif report.verb == "rescue":
         number, done = _changed(report, "put_back"), "put back"
-    what = _what(report, asked, number, done)
+    what = say_changed(report.verb, number, asked, report.queues, done=done)
     if report.verb == "cancel" and not number and report.done:
         where = name_queues(report.queues, asked)
         what = f"{count(report.done, 'running job')}{where} asked to abort"
@@ -156,7 +148,7 @@ def _verdict(report: BulkReport, asked: Asked, by: str) -> Line:
 
 
 def _verdict_after(report: BulkReport, asked: Asked, by: str, after: Aftermath) -> Line:
-    what = _what(report, asked, report.done, find_verb(report.verb).done)
+    what = say_changed(report.verb, report.done, asked, report.queues)
     dot = judge_aftermath(after)
     if dot.startswith("✅") and (report.failures or report.stopped):
         dot = "🟡 "
