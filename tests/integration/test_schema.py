@@ -216,6 +216,16 @@ async def test_no_second_set_is_made_where_nobody_chose_a_schema(bare_database_u
     assert {name for name, _ in await list_tables(bare_database_url)} == {"team", "public"}
 
 
+async def test_the_advised_search_path_names_no_schema_twice(bare_database_url):
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        await conn.execute("CREATE SCHEMA team")
+    async with open_pool(bare_database_url) as pool:
+        await ask(pool, ApplySchema())
+    async with open_pool(f"{bare_database_url}&options=-csearch_path%3Dteam") as pool:
+        with pytest.raises(SchemaMismatch, match="SET search_path = public; or add"):
+            await ask(pool, ShowStats())
+
+
 async def run_script(url: str, sql: str) -> None:
     """As psql does with a file: every statement, whatever became of the one before."""
     failed = []

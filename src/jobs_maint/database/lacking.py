@@ -56,11 +56,12 @@ async def find_elsewhere(conn: Conn) -> Elsewhere | None:
             found=f"{place}, which this user may not use.",
             fix=f"GRANT USAGE ON SCHEMA {quoted} TO {login};",
         )
+    path = quoted if quoted == "public" else f"{quoted}, public"
     return Elsewhere(
         usable=True,
         found=f"{place}, which is not on the search path.",
         fix=(
-            f"ALTER ROLE {login} SET search_path = {quoted}, public; or add "
+            f"ALTER ROLE {login} SET search_path = {path}; or add "
             f"?options=-csearch_path%3D{_escape(quoted)} to JOB_QUEUE_DATABASE_URL."
         ),
     )
