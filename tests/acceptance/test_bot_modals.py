@@ -276,6 +276,20 @@ async def test_typed_details_are_refreshed_where_they_stand(pool, make_job):
         assert same.ephemeral
 
 
+async def test_the_modal_is_refreshed_while_the_job_moves_on(pool, make_job, conn):
+    [job] = await fail(make_job)
+    async with open_bot(pool) as (slack, bot):
+        view = await open_details(slack, bot, VIEWER)
+        assert "is waiting" not in as_text(view)
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (job,))
+        before = len(slack.messages(OPS, VIEWER))
+        await slack.click_in_view(VIEWER, "Refresh")
+        await settle(bot)
+        assert "is waiting" in as_text(slack.view(VIEWER))
+        assert len(slack.messages(OPS, VIEWER)) == before
+        assert slack.breaches == []
+
+
 async def send(slack, bot, payload):
     payload = {"trigger_id": secrets.token_hex(8), **payload}
     answer = await slack.post_raw(urlencode({"payload": json.dumps(payload)}))

@@ -102,6 +102,21 @@ def test_errors_say_how_many_failed_and_for_how_many_reasons(report, first, seco
     assert lines(render_errors(report))[:2] == [first, second]
 
 
+@pytest.mark.parametrize("others", [{}, {"recorded": False}, {"state": "ongoing"}])
+def test_errors_say_the_same_on_every_page(others):
+    """A later page is of a list that has more groups."""
+    groups = [group(99 - i, task=f"t{i}") for i in range(15)]
+    groups[12] = replace(groups[12], **others)
+    told = set()
+    for limit, page in ((10, 1), (15, 2)):
+        left = {"groups_not_shown": 15 - limit,
+                "failures_not_shown": sum(one.count for one in groups[limit:])}  # fmt: skip
+        report = errors(*groups[:limit], failed=1_380, **left)
+        told.add(tuple(lines(render_errors(report, page=page))[:2]))
+    first = "🔴 1,380 failures in the last hour, for 15 reasons."
+    assert [head for head, _ in told] == [first]
+
+
 def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
     message = render_errors(errors(group(), group(3, 3, "steady", task="pay"), queue="email"))
     assert clicks(message)[:2] == [
@@ -191,6 +206,7 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     message = render_stuck(samples.stuck())
     shown = lines(message)
     assert shown[0] == "🔴 4 jobs have no live worker."
+    assert "rescue ID" not in message.text
     assert shown[1].startswith("The rescue acts on 2 of them in 24 s, later on the rest. 1 job")
     assert clicks(message)[:2] == [("Rescue 2 jobs", "rescue"), ("Refresh", "stuck")]
     assert (
@@ -223,8 +239,14 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     message = render_stuck(replace(report, stuck=jobs, rescue_idle=idle))
     assert lines(message)[1].startswith(f"{says}stuck jobs stay so until ")
     assert "the rescue acts" not in message.text
+    assert "noticed by the rescue" not in message.text
     assert clicks(message)[0] == ("Rescue 2 jobs", "rescue")
-    assert says in lines(render_stuck(replace(samples.silent(), rescue_idle=idle)))[1]
+    silent = render_stuck(replace(samples.silent(), rescue_idle=idle))
+    assert says in lines(silent)[1]
+    for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
+        assert "/jobs rescue ID rescues a job now." in shown.text
+        assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)
+    assert "Rescue job 4400" not in str(clicks(message))  # it only runs long
 
 
 def test_jobs_that_only_run_long_can_be_stopped_one_by_one():

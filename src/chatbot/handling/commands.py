@@ -155,7 +155,8 @@ class Answers:
                 f"this button is not allowed to {command.action.word}; nothing was done"
             )
         try:
-            if isinstance(command.action, GetJob) and request.button == "run":
+            in_modal = request.button == "run" or request.view is not None
+            if isinstance(command.action, GetJob) and in_modal:
                 modal = await open_modal(self._services, request, command.action)
                 if modal is not None:
                     return await self._show_job(request, command.action, modal)

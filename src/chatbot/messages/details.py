@@ -57,11 +57,7 @@ def render_details(
     job: JobDetails, *, share: bool = False, runbooks: Runbooks = NO_RUNBOOKS
 ) -> Message:
     """`share`: only the asker sees it, and a button shows it to the channel."""
-    clicks = [
-        *_clicks(job, style="primary"),
-        Button("Refresh", GetJob(job.job_id).words(), refresh=True),
-        *offer_runbook(runbooks, job.task, job.queue),
-    ]
+    clicks = _clicks(job, runbooks, style="primary")
     if share:
         words = GetJob(job.job_id).words()
         clicks.append(Button("Share", words, action=f"jobs_share:{words}"))
@@ -77,7 +73,7 @@ def render_details_view(
 ) -> View:
     """The same as a modal; submitting it shares it where it was opened, by its one green button."""
     words = GetJob(job.job_id).words()
-    clicks = [*_clicks(job), *offer_runbook(runbooks, job.task, job.queue)]
+    clicks = _clicks(job, runbooks)
     notes = {"words": words, "channel": channel} | ({"thread": thread} if thread else {})
     return {
         **_frame(job.job_id, add_standby(pack(_parts(job, clicks)), job).blocks),
@@ -101,11 +97,15 @@ def _frame(job_id: int, blocks: list[Block]) -> View:
     }
 
 
-def _clicks(job: JobDetails, style: Literal["primary"] | None = None) -> list[Button]:
+def _clicks(
+    job: JobDetails, runbooks: Runbooks, style: Literal["primary"] | None = None
+) -> list[Button]:
+    clicks = []
     if job.status in _RETRYABLE:
         words = RetryJobs((job.job_id,), statuses=(job.status,)).words()  # as it is shown
-        return [Button(f"Retry job {job.job_id}", words, style)]
-    return []
+        clicks.append(Button(f"Retry job {job.job_id}", words, style))
+    clicks.append(Button("Refresh", GetJob(job.job_id).words(), refresh=True))
+    return [*clicks, *offer_runbook(runbooks, job.task, job.queue)]
 
 
 def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
@@ -142,7 +142,8 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
         if job.unreported:
             whose = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
-            lines.append([f"No live worker reports it{whose}; stuck says when the rescue acts."])
+            then = "stuck says whether the rescue acts, and when."
+            lines.append([f"No live worker reports it{whose}; {then}"])
         elif job.silent_seconds is not None:
             silent = format_age(job.silent_seconds)
             lines.append([f"Its worker has been silent for {silent} and may be dead."])

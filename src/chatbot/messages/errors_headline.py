@@ -7,10 +7,14 @@ from datetime import timedelta
 
 from chatbot.messages.parts import Line, Span, bold, tell_span, when
 from chatbot.messages.words import DOTS, count, name_queue, say_change, sentence
+from jobs_maint.actions import ListErrors
 from jobs_maint.models import ErrorGroup, ErrorsReport
 from jobs_maint.render import Level, is_news, judge_failures, say_aside, say_coverage, say_reach
 
 __all__ = ["tell_errors"]
+
+LEAST = ListErrors().limit
+"""Groups."""
 
 
 def tell_errors(
@@ -29,15 +33,18 @@ def tell_errors(
             [change],
             _tell_span(report),
         ]
-    known = [one for one in there if one.recorded]
-    unknown = sum(one.count for one in there if not one.recorded)
+    # By as many as there are at least, so that a later page, whose list has more, says the same.
+    head = there[:LEAST]
+    known = [one for one in head if one.recorded]
+    unknown = sum(one.count for one in head if not one.recorded)
     largest = (known or there)[0]
-    level = judge_failures(report.failed, report.succeeded or 0, report, news=is_news(there))
+    level = judge_failures(report.failed, report.succeeded or 0, report, news=is_news(head))
     level = _calm(report) if level == "green" else level
     verdict = f"{count(report.failed, 'failure')}{where} {lately}"
     kind = "new reason" if largest.state == "new" else "reason"
-    all_new = not report.groups_not_shown and all(one.state == "new" for one in known)
-    groups = len(known) + (report.groups_not_shown if len(there) == len(report.groups) else 0)
+    beyond = len(there) - len(head) + (report.groups_not_shown if report.failures_not_shown else 0)
+    all_new = not beyond and all(one.state == "new" for one in known)
+    groups = len(known) + beyond
     if not groups:
         verdict += ", without a recorded error"
     elif groups == 1 and not unknown:
@@ -54,7 +61,7 @@ def tell_errors(
     second: list[Span | str] = [change]
     if largest.first_at is not None and largest.state in {"new", "regressed"}:
         came = "began" if largest.state == "new" else "came back"
-        is_one = all(one.state not in {"new", "regressed"} for one in there[1:])
+        is_one = all(one.state not in {"new", "regressed"} for one in head[1:])
         which = "It" if is_one else "The largest"
         second += [f" {which} {came} at ", when(largest.first_at, report.as_of), "."]
     return [*lines, second, _tell_span(report)]

@@ -18,7 +18,7 @@ from chatbot.messages.parts import (
     when,
 )
 from chatbot.messages.words import count, cut, name_queue, short_task
-from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueStalled
+from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
 from jobs_maint.models import StuckJob, StuckReport, say_idle
 from jobs_maint.render import say_reach
@@ -31,8 +31,13 @@ SURE = (
     "Jobs that a live worker runs are left alone."
 )
 
+SURE_ONE = (
+    "If its worker is dead, the job is put back, or fails if the policy says so. "
+    "If its worker was heard a moment ago, you are asked once more."
+)
 
-def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
+
+def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) -> Message:
     stuck = sorted(report.stuck, key=_due_in)
     jobs = [*stuck, *report.silent, *report.long_running]
     starts = {0, WITH_BUTTONS, len(stuck), len(stuck) + len(report.silent)}
@@ -44,9 +49,18 @@ def render_stuck(report: StuckReport, *, page: int = 1) -> Message:
     if report.hidden_jobs:
         hidden = count(report.hidden_jobs, "running job")
         notes.append([f"{hidden} in queues that your role does not reach"])
-    head = [paragraph(*_headline(report)), context(*notes), buttons(*clicks)]
+    lines = _headline(report)
+    if report.rescue_idle and (stuck or report.silent):
+        lines.append([code(f"{command} rescue ID"), " rescues a job now."])
+    head = [paragraph(*lines), context(*notes), buttons(*clicks)]
     items = [
-        _item(job, with_buttons=i < WITH_BUTTONS, first=i in starts) for i, job in enumerate(jobs)
+        _item(
+            job,
+            with_buttons=i < WITH_BUTTONS,
+            first=i in starts,
+            rescue=report.rescue_idle is not None and not job.named,
+        )
+        for i, job in enumerate(jobs)
     ]
     return pack_pages(
         head,
@@ -118,7 +132,8 @@ def _due_in(job: StuckJob) -> float:
     return float("inf") if job.due_in_seconds is None else job.due_in_seconds
 
 
-def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
+def _item(job: StuckJob, *, with_buttons: bool, first: bool, rescue: bool) -> list[Part]:
+    """`rescue`: nobody else does it."""
     line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
     facts = [name_queue(job.queue)]
     if job.running_seconds is not None:
@@ -126,16 +141,19 @@ def _item(job: StuckJob, *, with_buttons: bool, first: bool) -> list[Part]:
     if job.attempts:
         facts.append(f"attempt {job.attempts + 1}")
     line += [f" · {fact}" for fact in facts]
-    parts = [paragraph(line, [_state(job)])]
+    parts = [paragraph(line, [_state(job, rescue=rescue)])]
     if with_buttons:
         clicks = [Button("Details", GetJob(job.job_id).words())]
+        if rescue:
+            words = RescueJobs((job.job_id,)).words()
+            clicks.append(Button(f"Rescue job {job.job_id}", words, sure=SURE_ONE))
         if job.named:
             clicks.append(Button(f"Stop job {job.job_id}", CancelJobs((job.job_id,)).words()))
         parts.append(buttons(*clicks))
     return [divider(), *parts] if first or with_buttons else parts
 
 
-def _state(job: StuckJob) -> str:
+def _state(job: StuckJob, *, rescue: bool) -> str:
     who = cut(job.worker, 80) if job.worker else ""
     if job.silent_seconds is not None:
         return f"{f'on {who}, ' if who else ''}silent for {format_age(job.silent_seconds)}"
@@ -143,11 +161,13 @@ def _state(job: StuckJob) -> str:
         return f"running long, on {who}" if who else "running long, on a live worker"
     seen = f"last on {who}, which no longer reports it" if who else "its worker is gone"
     if job.noticed_seconds is None or job.due_in_seconds is None:
-        return f"{seen}; not noticed by the rescue yet"
+        return seen if rescue else f"{seen}; not noticed by the rescue yet"
     noticed = f"{seen}; noticed {format_age(job.noticed_seconds)} ago"
     if job.acts_in_seconds is None:
         return noticed
     return f"{noticed}, the rescue acts {format_wait(job.acts_in_seconds)}"
 
 
-MESSAGES: Messages = {StuckReport: lambda report, wanted: render_stuck(report, page=wanted.page)}
+MESSAGES: Messages = {
+    StuckReport: lambda report, wanted: render_stuck(report, wanted.command, page=wanted.page)
+}

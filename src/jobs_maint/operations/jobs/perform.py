@@ -23,7 +23,8 @@ __all__ = ["HANDLERS"]
 
 async def get_job(call: Call[GetJob]) -> JobDetails:
     asked = call.action
-    async with call.pool.connection() as conn, transaction(conn):
+    # State, timeline and attempts are of one moment, also where the job moves on meanwhile.
+    async with call.pool.connection() as conn, transaction(conn, snapshot=True):
         if asked.reveal:
             if call.actor.kind != "shell":
                 raise NotPermitted("You may not see unredacted arguments here; use the shell.")
