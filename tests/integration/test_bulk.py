@@ -26,6 +26,7 @@ from jobs_maint.actions import (
     ShowAudit,
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted, SelectionExpired
+from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.perform import Watch, perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -51,6 +52,30 @@ async def confirm(pool, shown, actor=ANA, **options):
 
 async def list_status(make_job, jobs):
     return [await make_job.status(job) for job in jobs]
+
+
+async def test_a_preview_says_what_its_jobs_failed_with_and_when(pool, conn, make_job, monkeypatch):
+    monkeypatch.setattr("jobs_maint.operations.sets.failed.MOST_GROUPED", 8)
+    await make_job(status="failed", queue="email", error="too old", finished_ago=days(3))
+    for number, error in ((5, "no route"), (2, "password=hunter2 refused"), (1, "")):
+        for _ in range(number):
+            await make_job(status="failed", queue="email", error=error, finished_ago=hours(number),
+                           recorded=bool(error))  # fmt: skip
+    await make_job(status="cancelled", queue="email")
+    await collect_groups(conn)
+    for verb in (BulkVerb.RETRY, BulkVerb.DISCARD):
+        shown = await preview(pool, verb, queue="email")
+        errors = shown.errors
+        assert [(one.count, one.error) for one in errors.groups] == [
+            (5, "ValueError: no route"), (2, "ValueError: password=[redacted] refused"), (1, None),
+        ]  # fmt: skip
+        assert all(one.name.startswith("E-") for one in errors.groups[:2])
+        assert (errors.jobs, errors.groups_not_shown, errors.jobs_not_read) == (8, 0, 1)
+        assert (errors.last_at - errors.first_at).total_seconds() == pytest.approx(4 * 3600, abs=60)
+    both = await preview(pool, queue="email", statuses=("failed", "cancelled"))
+    assert (both.count, both.errors.jobs) == (10, 8)
+    cancelled = await preview(pool, queue="email", statuses=("cancelled",))
+    assert cancelled.errors is None
 
 
 async def test_exactly_the_set_that_was_shown_goes_back(pool, make_job):

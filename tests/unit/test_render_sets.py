@@ -13,6 +13,8 @@ from jobs_maint.models import (
     Preview,
     PurgeReport,
     RescueReport,
+    SetError,
+    SetErrors,
     SetGroup,
     SkipGroup,
 )
@@ -65,6 +67,21 @@ EVERY = [PREVIEW, PURGE_PREVIEW, BULK, PURGE, RESCUE, FORCE, RESCUED]
 
 def lines(result, width=120):
     return render_text(result, width=width).split("\n")
+
+
+def test_a_preview_says_what_the_jobs_failed_with_and_when():
+    errors = SetErrors(
+        36, (SetError(30, "ValueError: bad address", "E-4f2a"), SetError(5, None)), 1, 1,
+        NOW - timedelta(hours=3), NOW - timedelta(minutes=5),
+    )  # fmt: skip
+    text = render_text(replace(PREVIEW, errors=errors))
+    assert (
+        "30 × ValueError: bad address (E-4f2a)\n5 × error not recorded\n"
+        "and 1 more error, 1 job\nand 1 older job, whose errors were not read\n"
+        "Failed from 2026-03-12 00:14 UTC to 2026-03-12 03:09 UTC.\n"
+    ) in text
+    once = replace(errors, first_at=NOW, last_at=NOW)
+    assert "Failed at 2026-03-12 03:14 UTC." in render_text(replace(PREVIEW, errors=once))
 
 
 def test_a_preview_says_how_many_what_stays_and_where():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chatbot.messages.preview import render_preview
-from jobs_maint.models import Preview, SetGroup, SkipGroup
+from jobs_maint.models import Preview, SetError, SetErrors, SetGroup, SkipGroup
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
 
@@ -63,6 +63,26 @@ def test_a_preview_asks_then_says_what_will_not_happen_and_who_may_confirm_until
         "Only @U0ANA can confirm, until 03:24 UTC. Nothing beyond these 37 is touched.",
         "/jobs retry --all webhook",
     ]
+
+
+ERRORS = SetErrors(
+    10_000, (SetError(9_000, "ValueError: bad address", "E-4f2a"), SetError(900, None)), 2, 5,
+    NOW - timedelta(hours=3), NOW - timedelta(minutes=5),
+)  # fmt: skip
+
+
+def test_a_preview_says_what_the_jobs_failed_with_and_when():
+    shown = lines(replace(DISCARD, errors=ERRORS))
+    at = shown.index("9,000 × ValueError: bad address  E-4f2a")
+    assert shown[at + 1 : at + 5] == [
+        "900 × error not recorded",
+        "and 2 more errors, 100 jobs",
+        "and 5 older jobs, whose errors were not read",
+        "Failed from 00:24 UTC to 03:19 UTC.",
+    ]
+    named = "\n".join(lines(replace(DISCARD, errors=ERRORS, error="ValueError: bad address")))
+    assert "9,000 ×" not in named  # it is of one error, which is told already
+    assert "Failed from" in named
 
 
 def test_where_nothing_is_skipped_the_set_is_promised():

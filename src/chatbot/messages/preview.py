@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from chatbot.messages.act_words import (
@@ -18,7 +19,18 @@ from chatbot.messages.act_words import (
 )
 from chatbot.messages.message import Message, Messages
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import Button, Line, Part, bold, buttons, context, paragraph, when
+from chatbot.messages.parts import (
+    Button,
+    Line,
+    Part,
+    bold,
+    buttons,
+    code,
+    context,
+    paragraph,
+    tell_span,
+    when,
+)
 from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
@@ -53,7 +65,7 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
         lines.append([then])
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))
-    parts: list[Part] = [paragraph(*lines), *_groups(preview), *_ages(preview)]
+    parts: list[Part] = [paragraph(*lines), *_groups(preview), *_errors(preview), *_ages(preview)]
     if dry_run:
         look = "Dry run: nothing was changed. Leave out --dry-run to confirm it."
         return pack([*parts, typed(command, preview.words, look)])
@@ -155,6 +167,35 @@ def _groups(preview: Preview) -> list[Part]:
         jobs = count(sum(group.count for group in rest), "job")
         lines.append([f"and {count(len(rest), 'more group')}, {jobs}"])
     return [paragraph(*lines, pre=error)]
+
+
+def _errors(preview: Preview) -> list[Part]:
+    """What the failed jobs of the set failed with, and when."""
+    errors = preview.errors
+    if errors is None:
+        return []
+    lines: list[Line] = []
+    for one in errors.groups if preview.error is None else ():
+        said = first_lines(one.error or "", lines=1) if one.error else "error not recorded"
+        line: Line = [bold(f"{one.count:,}"), f" × {said}"]
+        lines.append([*line, "  ", code(one.name)] if one.name else line)
+    if errors.groups_not_shown:
+        more = count(errors.groups_not_shown, "more error")
+        lines.append([f"and {more}, {count(errors.jobs_not_shown, 'job')}"])
+    if errors.jobs_not_read:
+        lines.append(
+            [f"and {count(errors.jobs_not_read, 'older job')}, whose errors were not read"]
+        )
+    first, last, now = errors.first_at, errors.last_at, preview.expires_at
+    if first is not None and last is not None:
+        now = now or last
+        span = (
+            ["at ", when(last, now)]
+            if last - first < timedelta(seconds=1)
+            else ["from ", *tell_span(first, last, now)]
+        )
+        lines.append(["Failed ", *span, "."])
+    return [paragraph(*lines)] if lines else []
 
 
 def _ages(preview: Preview) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["BulkReport", "Preview", "SetGroup", "SkipGroup"]
+__all__ = ["BulkReport", "Preview", "SetError", "SetErrors", "SetGroup", "SkipGroup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,34 @@ class SetGroup:
     queue: str
     task: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetError:
+    """Failed jobs of a set that failed alike; `error`: type and message, None: not recorded."""
+
+    count: int
+    error: str | None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetErrors:
+    """What the failed jobs of a set failed with: the largest groups, and the sums over all.
+
+    `jobs`: how many were looked at; of a large set the newest, and `jobs_not_read` were not.
+    """
+
+    jobs: int
+    groups: tuple[SetError, ...]
+    groups_not_shown: int = 0
+    jobs_not_read: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    @property
+    def jobs_not_shown(self) -> int:
+        return self.jobs - sum(one.count for one in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +95,8 @@ class Preview(Report):
     """For a retry: how many of `count` keep the later time that they were scheduled for."""
     error: str | None = None
     """Of the group of errors that was asked for: its exception type and message."""
+    errors: SetErrors | None = None
+    """Of a retry or discard, as far as its jobs are failed."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
     limited_to_queues: tuple[str, ...] | None = None

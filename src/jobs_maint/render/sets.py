@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jobs_maint.durations import format_age
+from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, quote_word
 from jobs_maint.render.coverage import safe_reach
@@ -17,6 +17,8 @@ from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, STARTED_MEANWHILE
 __all__ = ["PAGES", "ask_for"]
 
 LONGEST_ERROR = 400
+LONGEST_LINE = 120
+"""Of one error of several."""
 MOST_GROUPS = 20
 """Queues and tasks listed in a preview; the rest is counted."""
 
@@ -53,6 +55,7 @@ def render_preview(preview: Preview, page: Page) -> None:
     _skips(preview.left_out, page, "Left out")
     if preview.expected and (then := _what_then(preview)):
         page.line(then)
+    _errors(preview, page)
     page.line()
     if preview.verb == "purge":
         _purge_table(preview, page)
@@ -123,6 +126,25 @@ def _groups_table(preview: Preview, page: Page) -> None:
     if rest:
         jobs = count_noun(sum(group.count for group in rest), "job")
         page.line(f"{count_noun(len(rest), 'more group')}, {jobs}, not shown. --json has them.")
+
+
+def _errors(preview: Preview, page: Page) -> None:
+    """What the failed jobs of the set failed with, and when."""
+    errors = preview.errors
+    if errors is None:
+        return
+    for one in errors.groups if preview.error is None else ():
+        said = cut(safe_line(one.error), LONGEST_LINE) if one.error else "error not recorded"
+        page.line(f"{one.count:,} × {said}{f' ({safe_word(one.name)})' if one.name else ''}")
+    if errors.groups_not_shown:
+        more = count_noun(errors.groups_not_shown, "more error")
+        page.line(f"and {more}, {count_noun(errors.jobs_not_shown, 'job')}")
+    if errors.jobs_not_read:
+        older = count_noun(errors.jobs_not_read, "older job")
+        page.line(f"and {older}, whose errors were not read")
+    if errors.first_at is not None and errors.last_at is not None:
+        first, last = format_time(errors.first_at), format_time(errors.last_at)
+        page.line(f"Failed at {first}." if first == last else f"Failed from {first} to {last}.")
 
 
 def _purge_table(preview: Preview, page: Page) -> None:

@@ -160,7 +160,9 @@ WITH failed AS (
 ), summed AS (
     SELECT *, coalesce(sum(count) FILTER (WHERE reached) OVER (), 0)::bigint AS total,
            coalesce(sum(count) FILTER (WHERE NOT reached) OVER (), 0)::bigint AS hidden,
-           count(*) FILTER (WHERE reached) OVER () AS all_groups
+           count(*) FILTER (WHERE reached) OVER () AS all_groups,
+           min(first_at) FILTER (WHERE reached) OVER () AS all_first_at,
+           max(last_at) FILTER (WHERE reached) OVER () AS all_last_at
     FROM alike
 )
 SELECT summed.*, coalesce(f.message, '') AS message

@@ -47,6 +47,8 @@ class Alike:
     total: int = 0
     hidden: int = 0
     groups_not_shown: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 async def group_failed_jobs(
@@ -89,7 +91,10 @@ async def group_failed_jobs(
         groups = [replace(one, messages=found.get(i, 1)) for i, one in enumerate(groups)]
     first = rows[0]
     not_shown = first["all_groups"] - len(groups)
-    return Alike(tuple(groups), first["total"], first["hidden"], not_shown)
+    return Alike(
+        tuple(groups), first["total"], first["hidden"], not_shown,
+        first["all_first_at"], first["all_last_at"],
+    )  # fmt: skip
 
 
 async def _count_messages(conn: Conn, groups: Sequence[FailedGroup]) -> dict[int, int]:

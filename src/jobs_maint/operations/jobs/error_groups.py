@@ -14,7 +14,14 @@ from jobs_maint.operations.jobs.errors import Records, find_records_showing
 from jobs_maint.redaction import Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 
-__all__ = ["NamedGroup", "describe_newest", "find_group", "find_records", "refuse_unknown"]
+__all__ = [
+    "NamedGroup",
+    "describe_newest",
+    "find_group",
+    "find_records",
+    "join_error",
+    "refuse_unknown",
+]
 
 ONE_WRONG = 0.8
 """How alike two names are of which one character differs. Less alike is another error, no typo."""
@@ -46,9 +53,13 @@ async def describe_newest(conn: Conn, records: Records, rules: Rules) -> str | N
     rows = await fetch_all(conn, query, {"ids": records.ids})
     if not rows:
         return None
-    kind = (rows[0]["exception_type"] or "").rpartition(".")[2]
     text = rows[0]["message"]
     message = await run_apart(lambda: redact_text(text, rules), len(text))
+    return join_error(rows[0]["exception_type"], message)
+
+
+def join_error(exception_type: str | None, message: str) -> str:
+    kind = (exception_type or "").rpartition(".")[2]
     return ": ".join(filter(None, ["" if message.startswith(kind) else kind, message]))
 
 

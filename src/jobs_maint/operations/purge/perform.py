@@ -12,8 +12,8 @@ from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
+from jobs_maint.operations.selections import freeze_words
 from jobs_maint.operations.session import get_time
-from jobs_maint.operations.sets.frozen import freeze_words
 
 __all__ = ["HANDLERS"]
 

@@ -36,7 +36,7 @@ from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
-from jobs_maint.operations.sets.frozen import freeze_words
+from jobs_maint.operations.selections import freeze_words
 
 __all__ = ["HANDLERS"]
 

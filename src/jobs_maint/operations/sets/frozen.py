@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope
-from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
 from jobs_maint.operations.jobs.error_groups import NamedGroup, describe_newest
 from jobs_maint.operations.jobs.locking import outside_grant
 from jobs_maint.operations.jobs.serving import find_unserved
+from jobs_maint.operations.selections import freeze_words
+from jobs_maint.operations.sets.failed import find_set_errors
 from jobs_maint.operations.sets.seen import keep_seen
 from jobs_maint.operations.sets.selecting import keep_filter, select
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
@@ -25,9 +23,8 @@ from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 from jobs_maint.verbs import find_state
 
-__all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "freeze_words", "use_selection"]
+__all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "use_selection"]
 
-LIFETIME = timedelta(minutes=10)
 SAMPLE = 5
 """Example ids per reason in a preview or a report."""
 
@@ -61,6 +58,7 @@ async def freeze_set(
     selected = await select(conn, verb, wanted, group, rules, scope)
     rows, records = selected.rows, selected.records
     error = await describe_newest(conn, records, rules) if group and records else None
+    errors = await find_set_errors(conn, rows, rules) if verb is not BulkVerb.CANCEL else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
     left_out = await _find_left_out(conn, verb, wanted, rows, scope)
     skips += left_out
@@ -103,43 +101,9 @@ async def freeze_set(
         running=statuses["doing"],
         later=later if verb is BulkVerb.RETRY else 0,
         error=error,
+        errors=errors,
         warnings=warnings,
     )
-
-
-async def freeze_words(
-    conn: Conn,
-    actor: Actor,
-    verb: str,
-    *,
-    words: str,
-    job_ids: Sequence[int] = (),
-    params: dict[str, Any],
-) -> tuple[str, Any]:
-    """Keep what a confirmation will do; returns the key and when it expires.
-
-    In Slack an older preview of the same stands in the channel with its buttons: it can no longer
-    be confirmed. Two shells of one account do not disturb each other.
-    """
-    if actor.kind == "slack":
-        same = {"actor_kind": actor.kind, "actor_id": actor.id, "verb": verb, "words": words}
-        await fetch_all(conn, load_queries("bulk")["replace_selections"], same)
-    key = secrets.token_urlsafe(9)
-    kept = await fetch_one(
-        conn,
-        load_queries("bulk")["insert_selection"],
-        {
-            "key": key,
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "verb": verb,
-            "words": words,
-            "params": Jsonb(params),
-            "job_ids": list(job_ids),
-            "lifetime_seconds": LIFETIME.total_seconds(),
-        },
-    )
-    return key, kept["expires_at"]
 
 
 def _sum_up(

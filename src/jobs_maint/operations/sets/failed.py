@@ -1,0 +1,43 @@
+"""What the failed jobs of a set failed with, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs_maint.database import Conn
+from jobs_maint.models import FailedGroup, SetErrors
+from jobs_maint.models.sets import SetError
+from jobs_maint.operations.failures.alike import MOST_GROUPED, group_failed_jobs
+from jobs_maint.operations.jobs.error_groups import join_error
+from jobs_maint.redaction import Rules
+
+__all__ = ["find_set_errors"]
+
+MOST_ERRORS = 3
+LONGEST = 300
+"""Characters of an error."""
+
+
+async def find_set_errors(
+    conn: Conn, rows: Sequence[Mapping[str, Any]], rules: Rules
+) -> SetErrors | None:
+    """`rows`: jobs of the set, oldest first; None where none of them is failed."""
+    failed = [row["id"] for row in rows if row["status"] == "failed"]
+    ids = failed[-MOST_GROUPED:]
+    if not ids:
+        return None
+    params = {
+        "queue": None, "queues": None, "task": None, "only_queues": None, "only_tasks": None,
+        "records": None, "ids": ids, "since_seconds": None, "until": None,
+    }  # fmt: skip
+    found = await group_failed_jobs(conn, params, limit=MOST_ERRORS, rules=rules)
+    return SetErrors(
+        found.total, tuple(map(_tell, found.groups)), found.groups_not_shown,
+        len(failed) - len(ids), found.first_at, found.last_at,
+    )  # fmt: skip
+
+
+def _tell(group: FailedGroup) -> SetError:
+    error = join_error(group.exception_type, group.message)[:LONGEST] if group.recorded else None
+    return SetError(group.count, error, group.name)
