@@ -109,6 +109,7 @@ class NotPermitted(JobsMaintError):
 
     `needs` is the role the request requires, `has` the highest role the actor holds here (None:
     no role at all). `queues`: what a grant must reach to be enough, as far as it is known.
+    `unseen`: it is about something that the actor may not see, so nobody tells where it is.
     """
 
     code = "not_permitted"
@@ -126,6 +127,7 @@ class NotPermitted(JobsMaintError):
         self.needs = needs
         self.has = has
         self.queues = tuple(queues)
+        self.unseen = False
 
 
 class SchemaMismatch(JobsMaintError):

@@ -111,9 +111,9 @@ async def perform(
             return cast("R", result)
         except Exception as exc:
             told = await _explain(pool, exc)
-            if isinstance(exc, NotPermitted) and pool is not None and actor.grants:
-                seen = _seen_anywhere(actor)
-                exc.queues = exc.queues or await find_asked_queues(pool, action, seen)
+            if isinstance(exc, NotPermitted) and pool is not None and not exc.queues:
+                found = await find_asked_queues(pool, action, _seen_anywhere(actor))
+                exc.queues, exc.unseen = found or (), found is None
             if standby.lag_seconds is not None and isinstance(exc, JobNotFound | InvalidRequest):
                 exc.args = (f"{str(exc).rstrip('.')}. {say_standby(standby.lag_seconds)}",)
             if call is None or not call.audited:

@@ -96,10 +96,12 @@ async def test_a_refusal_names_only_people_and_channels_whose_grant_reaches_the_
             [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
             assert f"You hold operator in <#{RANDOM}>" in answer.text, words
         [answer] = await ask(slack, bot, GUEST, OPS, f"/jobs retry {hook}")
-        assert f"Ask @{OPERATOR}" in as_text(answer), "without a role one learns of no queue"
+        assert f"Ask @{ADMIN}.\n" in as_text(answer), "without a role one learns of no queue"
     async with open_bot(pool, settings={"roles": json.dumps(grants)}) as (slack, bot):
         [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs retry {hook}")
         assert "Nobody holds the role operator on its queue;" in answer.text
+        [answer] = await ask(slack, bot, GUEST, OPS, f"/jobs retry {hook}")
+        assert f"Ask @{OPERATOR}" in as_text(answer), "as of any job"
 
 
 async def test_while_slack_does_not_say_who_is_a_member_nobody_is_told_to_have_no_role(

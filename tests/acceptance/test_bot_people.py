@@ -10,7 +10,7 @@ from chatbot.setup.people import check_people
 from chatbot.slack.client import SlackClient
 from jobs_maint.errors import InvalidSettings
 from local_slack.config import User
-from local_slack.sample import ADMIN, GUEST, OPS, VIEWER, build_sample_config
+from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, VIEWER, build_sample_config
 from local_slack.text import as_text
 
 GONE, ROBOT = "U0GONE", "U0ROBOT"
@@ -46,6 +46,26 @@ async def test_a_refusal_never_says_ask_somebody_gone(pool):
             [answer] = await ask(slack, bot, VIEWER, OPS, words)
             assert "U0NOBODY" not in as_text(answer)
             assert ADMIN in as_text(answer)
+
+
+async def test_whoever_has_no_role_is_sent_to_those_whose_grant_reaches_it(pool, make_job):
+    """As a viewer is; of a job nobody tells its queue, so it is those who reach every queue."""
+    job = await make_job(queue="email")
+    narrow = {"users": [OPERATOR], "queues": ["webhook"]}
+    wide = {"viewer": [narrow], "admin": [{"users": [ADMIN]}]}
+    for roles, words, asked in (
+        (wide, "stats email", ADMIN),
+        (wide, f"status {job}", ADMIN),
+        (wide, "status 4711", ADMIN),
+        (wide, "stats webhook", OPERATOR),
+        ({"viewer": [narrow]}, f"status {job}", OPERATOR),
+    ):
+        async with open_bot(pool, settings={"roles": json.dumps(roles)}) as (slack, bot):
+            [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
+            [line] = [one for one in as_text(answer).splitlines() if one.startswith("Ask ")]
+            others = {ADMIN, OPERATOR} - {asked} if words != "stats webhook" else set()
+            assert f"@{asked}" in line, words
+            assert not any(other in line for other in others), words
 
 
 async def test_where_all_who_hold_the_role_are_gone_the_settings_are_named(pool):

@@ -80,12 +80,29 @@ async def test_who_may_look_at_all_is_told_the_queues_of_the_jobs(pool, jobs):
         assert found == ({"web", "ledger"} if isinstance(action, RetryJobs) else {"ledger"})
 
 
+async def test_who_may_look_at_nothing_is_told_only_what_was_named(pool, jobs):
+    """By the same rule; of a job that is there as of one that is not."""
+    assert await find_queues(pool, retry_all(queue="ledger")) == {"ledger"}
+    assert await find_queues(pool, ListFailed("web")) == {"web"}
+    assert await find_queues(pool, ListFailed()) == set()
+    for action in (GetJob(jobs["ledger"]), GetJob(NO_JOB), TakeIncident(1), TakeIncident(99)):
+        with pytest.raises(NotPermitted) as refused:
+            await perform(pool, Actor("slack", "U0EVA", "eva", "C1"), action)
+        assert (refused.value.queues, refused.value.unseen) == ((), True), action
+    with pytest.raises(NotPermitted) as refused:
+        await perform(pool, Actor("slack", "U0EVA", "eva", "C1"), ListErrors())
+    assert not refused.value.unseen
+
+
 async def test_groups_and_incidents_are_asked_about_by_their_queues(pool, jobs):
     groups = (await perform(pool, ANA, ListErrors())).groups
     names = {one.task: one.name for one in groups}
     for action in (TakeGroup(names["app.ledger"]), MuteGroup(names["app.ledger"])):
         assert await find_queues(pool, action, EVERYWHERE) == {"ledger"}
         assert await find_queues(pool, action, WEB) == set()
+    named = retry_all(group=names["app.ledger"])
+    assert await find_queues(pool, named, EVERYWHERE) == {"ledger"}
+    assert await find_queues(pool, named, WEB) == set()
     assert await find_queues(pool, TakeGroup(names["app.web"]), WEB) == {"web"}
     for action in (TakeIncident(1), MuteIncident(1)):
         found = await find_queues(pool, action, EVERYWHERE)

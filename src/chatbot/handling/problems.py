@@ -14,7 +14,7 @@ from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
-from jobs_maint.actions import Action, Actor, QueueScope, Role
+from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope, Role
 from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
@@ -37,7 +37,11 @@ async def explain_refusal(
 ) -> Message:
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
-    users, groups = await find_holders(services, needed, known.actor, exc.queues)
+    # Of what the asker may not see: those who reach it wherever it is, if there are any.
+    where = (EVERY_QUEUE,) if exc.unseen else exc.queues
+    users, groups = await find_holders(services, needed, known.actor, where)
+    if exc.unseen and not (users or groups):
+        users, groups = await find_holders(services, needed, known.actor)
     # A button without a command works where its message is, and nowhere else.
     elsewhere = _find_elsewhere(known.actor, needed, exc.queues) if _can_run(action.words()) else []
     return render_refusal(

@@ -9,6 +9,8 @@ import psycopg
 from jobs_maint.actions import (
     Action,
     GetIncident,
+    JobFilter,
+    ListFailed,
     MuteGroup,
     MuteIncident,
     PreviewBulk,
@@ -25,11 +27,13 @@ from jobs_maint.sql import load_queries
 __all__ = ["find_asked_queues"]
 
 
-async def find_asked_queues(pool: Pool, action: Action[Any], seen: QueueScope) -> tuple[str, ...]:
-    """Names, or globs that a grant must cover; empty where that is not known. Raises nothing.
+async def find_asked_queues(
+    pool: Pool, action: Action[Any], seen: QueueScope
+) -> tuple[str, ...] | None:
+    """Names, or globs that a grant must cover; empty where it is about no queue. Raises nothing.
 
-    `seen`: what the asker may look at. Of jobs and groups elsewhere nobody is told where they are,
-    as those who can help would tell it.
+    `seen`: what the asker may look at. None for jobs and groups elsewhere, and those that are not
+    there: nobody is told where they are, as those who can help would tell it.
     """
     if isinstance(action, PreviewBulk) and (glob := action.filter.queue) is not None:
         return (plain_name(glob) or glob,)
@@ -41,16 +45,22 @@ async def find_asked_queues(pool: Pool, action: Action[Any], seen: QueueScope) -
             found = await _look(conn, action)
     except psycopg.Error:  # the refusal is what counts
         return ()
-    return found if all(map(seen.includes, found)) else ()
+    return found if found is not None and all(map(seen.includes, found)) else None
 
 
-async def _look(conn: Conn, action: Action[Any]) -> tuple[str, ...]:
-    match action:
-        case TakeGroup(target=str(name)) | MuteGroup(group=str(name)):
+async def _look(conn: Conn, action: Action[Any]) -> tuple[str, ...] | None:
+    match action.filter if isinstance(action, PreviewBulk) else action:
+        case (
+            TakeGroup(target=str(name))
+            | MuteGroup(group=str(name))
+            | ListFailed(group=str(name))
+            | JobFilter(group=str(name))
+        ):
             query = load_queries("groups")["find_queues_of_group"]
             rows = await fetch_all(conn, query, {"name": name})
         case TakeIncident() | MuteIncident() | GetIncident():
-            query, asked = load_queries("incidents")["get_incident"], action.incident_id
+            query = load_queries("incidents")["get_incident"]
+            asked = getattr(action, "incident_id", None)
             rows = await fetch_all(conn, query, {"incident_id": asked})
             if isinstance(action, MuteIncident) and rows:  # of all that is part of it
                 one = read_incident(rows[0])
@@ -58,9 +68,11 @@ async def _look(conn: Conn, action: Action[Any]) -> tuple[str, ...]:
                 rows = [{"queues": part.queues or (EVERY_QUEUE,)} for part in parts]
         case _:
             ids = _list_ids(action)
+            if not ids:
+                return ()
             query = load_queries("jobs")["find_queues"]
-            rows = await fetch_all(conn, query, {"ids": ids}) if ids else []
-    return tuple(dict.fromkeys(queue for row in rows for queue in row["queues"]))
+            rows = await fetch_all(conn, query, {"ids": ids})
+    return tuple(dict.fromkeys(queue for row in rows for queue in row["queues"])) or None
 
 
 def _list_ids(action: Action[Any]) -> list[int]:

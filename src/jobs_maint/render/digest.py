@@ -42,6 +42,16 @@ def render_digest(report: DigestReport, page: Page) -> None:
         page.line()
         groups_table(report.groups, report.until, page)
         page.line()
+    _not_shown(report, span, page)
+    point_to_job(report.groups, page)
+    if report.queues:
+        page.line()
+        _queues_table(report, page)
+    for line in _list_maintenance(report):
+        page.line(line)
+
+
+def _not_shown(report: DigestReport, span: str, page: Page) -> None:
     if report.groups_not_shown:
         groups = count_noun(report.groups_not_shown, "more group")
         failures = count_noun(report.failures_not_shown, "failure")
@@ -50,12 +60,6 @@ def render_digest(report: DigestReport, page: Page) -> None:
     if report.gone_not_shown:
         gone = count_noun(report.gone_not_shown, "more group")
         page.line(f"{gone} of the {span} before, gone since, not shown.")
-    point_to_job(report.groups, page)
-    if report.queues:
-        page.line()
-        _queues_table(report, page)
-    for line in _list_maintenance(report):
-        page.line(line)
 
 
 def _stop(report: DigestReport) -> str:
