@@ -171,7 +171,7 @@ async def test_the_digest_of_a_channel_that_is_gone_goes_to_the_audit_channel(da
     ):
         assert await run_tick(app) == "sent"
         [message] = list_digests(slack)
-        assert f"Posted here because its channel {ARCHIVED} does not take it" in message.text
+        assert f"Posted here because its channel <#{ARCHIVED}> does not take it" in message.text
         assert await states(conn) == ["sent"]
         assert (await run_tick(app)).startswith("not sent: the last one ended less than half")
     finding = await check_digests(conn, None)

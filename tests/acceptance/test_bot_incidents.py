@@ -349,10 +349,16 @@ async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
         await die(fleet)
         await see(watch)
         [message] = roots(slack)
-        assert f"Posted here because {ARCHIVED} does not take it." in message.text
+        assert (
+            f"Posted here because <#{ARCHIVED}> did not take it (is_archived): the channel"
+            in message.text
+        )
         await later(conn)
         await see(watch)
-        assert f"Posted here because {ARCHIVED} does not take it." in roots(slack)[0].text
+        assert (
+            f"Posted here because <#{ARCHIVED}> did not take it (is_archived): the channel"
+            in roots(slack)[0].text
+        )
         message = roots(slack)[0]
         slack.set_archived(OPS)
         await come_back(fleet)
@@ -375,13 +381,70 @@ async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
         await see(watch)
         [over] = roots(slack)
         assert over.text.startswith("🟢 Workers are back")
-        assert f"Posted here because {RANDOM} does not take it." in over.text
+        assert f"Posted here because <#{RANDOM}> did not take it (is_inactive)" in over.text
     await lose_watch(conn)
     async with open_watch(pool, incidents={"channel": RANDOM}) as (slack, _, watch):
         await die(fleet)
         await see(watch, 4)
         assert slack.messages(RANDOM) == []
     assert len([one for one in caplog.messages if "incident_untold" in one]) == 1
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "restarted"])
+@pytest.mark.parametrize("ends", [False, True], ids=["lasts", "ended"])
+async def test_what_an_archived_channel_says_is_made_true_once_it_takes_edits(
+    pool, conn, fleet, restarts, ends
+):
+    now = [0.0]
+    async with open_watch(pool, audit_channel=RANDOM) as (slack, bot, _):
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        slack.add_bot(RANDOM)
+        await die(fleet)
+        await see(watch)
+        slack.set_archived(OPS)
+        await later(conn)
+        await see(watch)
+        [copy] = slack.messages(RANDOM)
+        assert copy.text.startswith("🔴 No worker is alive")
+        assert (
+            f"because <#{OPS}> did not take it (is_inactive): the channel is archived" in copy.text
+        )
+        if restarts:
+            await lose_watch(conn)
+            watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        if ends:
+            await come_back(fleet)
+            await see(watch)
+        slack.set_archived(OPS, False)
+        now[0] += 61
+        await later(conn)
+        await see(watch)
+        [left] = roots(slack)
+        assert left.text == (
+            f"I-1 is told in <#{RANDOM}>, because this channel did not take messages for a while."
+        )
+        assert buttons(left) == []
+        [copy] = [one for one in slack.messages(RANDOM) if one.thread_ts is None]
+        assert copy.text.startswith("🟢" if ends else "🔴")
+        assert len(slack.messages(OPS)) == 1
+
+
+async def test_without_another_channel_a_message_is_kept_true_once_its_own_takes_edits(
+    pool, conn, fleet
+):
+    now = [0.0]
+    async with open_watch(pool) as (slack, bot, _):
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        await die(fleet)
+        await see(watch)
+        slack.set_archived(OPS)
+        await come_back(fleet)
+        await see(watch)
+        slack.set_archived(OPS, False)
+        now[0] += 61
+        await see(watch, 1)
+        [message] = roots(slack)
+        assert message.text.startswith("🟢 Workers are back")
 
 
 async def test_without_a_channel_the_watch_goes_on_and_tells_nobody(pool, fleet):

@@ -25,6 +25,7 @@ from chatbot.digests.schedule import build_utc_cron, get_period, is_due
 from chatbot.digests.threads import complete_thread, complete_threads, store_thread
 from chatbot.digests.windows import Windows
 from chatbot.messages import Message, add_note, is_quiet, render_digest, render_thread
+from chatbot.messages.parts import channel
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
@@ -173,11 +174,11 @@ async def _post(
     """Where it was posted, and why not in its own channel."""
     metadata = {"event_type": EVENT, "event_payload": {"key": key, "name": digest.name}}
 
-    async def post(channel: str, message: Message) -> Posted:
+    async def post(place: str, message: Message) -> Posted:
         async def before() -> None:
-            await windows.hold(replace(held, channel=channel))
+            await windows.hold(replace(held, channel=place))
 
-        return await slack.posting.post(channel, message, metadata=metadata, before=before)
+        return await slack.posting.post(place, message, metadata=metadata, before=before)
 
     try:
         await _refuse_outside(slack.web, digest)
@@ -186,8 +187,12 @@ async def _post(
         audit = settings.audit_channel
         if exc.reason not in NO_PLACE or audit is None or audit == digest.channel:
             raise
-        note = f"Posted here because its channel {digest.channel} does not take it: {exc}"
-        return await post(audit, add_note(message, note)), str(exc)
+        note = (
+            "Posted here because its channel ",
+            channel(digest.channel),
+            f" does not take it: {exc}",
+        )
+        return await post(audit, add_note(message, *note)), str(exc)
 
 
 async def _refuse_outside(web: WebApi, digest: DigestSetting) -> None:

@@ -11,7 +11,14 @@ from slack_sdk.errors import SlackApiError
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from jobs_maint.errors import InvalidSettings
 
-__all__ = ["AgainLater", "compare_clocks", "explain", "get_retry_after", "understand"]
+__all__ = [
+    "AgainLater",
+    "compare_clocks",
+    "explain",
+    "explain_reason",
+    "get_retry_after",
+    "understand",
+]
 
 _TOKEN_ERRORS = {
     "invalid_auth",
@@ -49,7 +56,10 @@ _SENTENCES = {
     "invalid_blocks": f"Slack does not accept the blocks of this message; {_DEFECT}",
     "invalid_blocks_format": f"Slack does not accept the blocks of this message; {_DEFECT}",
     "is_archived": ("the channel is archived; unarchive it, or name another one in the settings"),
-    "is_inactive": "the channel is frozen; name another one in the settings",
+    "is_ext_shared": "it is shared with another organisation; name another one in the settings",
+    "is_inactive": (
+        "the channel is archived or frozen; unarchive it, or name another one in the settings"
+    ),
     "message_limit_exceeded": (
         "the apps in this workspace have used up today's messages; wait, or ask an admin"
     ),
@@ -88,6 +98,10 @@ def explain(method: str, reason: str, data: Mapping[str, Any]) -> str:
         )
     sentence = _SENTENCES.get(reason)
     return f"Slack refused {method} ({reason})" + (f": {sentence}" if sentence else "")
+
+
+def explain_reason(reason: str) -> str:
+    return _SENTENCES.get(reason, "Slack does not say why")
 
 
 class AgainLater(Exception):

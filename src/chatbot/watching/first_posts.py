@@ -15,12 +15,16 @@ from chatbot.handling.context import Services
 from chatbot.messages.errors import add_note
 from chatbot.messages.incident import render_incident
 from chatbot.messages.message import Message
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import bold, paragraph
+from chatbot.messages.parts import channel as name_channel
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.own_messages import Metadata, find_own_message
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
+from chatbot.slack.refusals import explain_reason
 from jobs_maint.models import Incident, Told
 
-__all__ = ["NO_PLACE", "FirstPosts", "is_anew", "render_told"]
+__all__ = ["NO_PLACE", "FirstPosts", "find_left", "is_anew", "render_left", "render_told"]
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +37,42 @@ ANEW = "-anew"
 AGAIN = "-again"
 """In the key of a message that may be a repeat: it says so as long as it is edited."""
 
+LEFT = "-left."
+"""In the key of a message that goes on elsewhere, before where the one is that was left."""
+BECAUSE = "-because."
+"""In the key of a message in the audit channel, before why its own did not take it."""
+
 Hold = Callable[[int, str, str, Told | None], Awaitable[None]]
 
 
 def is_anew(told: Told) -> bool:
     """Whether the message was posted in the place of one that is gone."""
     return ANEW in told.key
+
+
+def find_left(told: Told) -> Posted | None:
+    """The message that this one goes on for: its channel took no edits then."""
+    _, there, place = told.key.partition(LEFT)
+    return Posted(*place.split("-")[0].split("/")) if there else None
+
+
+def _make_key(missing: Told | None, *, is_unsure: bool, is_left: bool) -> str:
+    key = secrets.token_urlsafe(16)
+    if missing is None:
+        return key
+    if missing.ts or is_anew(missing):
+        key += ANEW
+    if is_unsure or AGAIN in missing.key:
+        key += AGAIN
+    left = Posted(missing.channel, missing.ts) if is_left and missing.ts else find_left(missing)
+    return f"{key}{LEFT}{left.channel}/{left.ts}" if left else key
+
+
+def render_left(incident: Incident, told: Told) -> Message:
+    """What the message says that was left: of its channel, for those who read it there."""
+    where = name_channel(told.channel)
+    why = "because this channel did not take messages for a while."
+    return pack([paragraph([bold(f"{incident.name} is told in "), where, f", {why}"])])
 
 
 def render_told(
@@ -49,7 +83,10 @@ def render_told(
     message = render_incident(incident, as_of, settings.runbooks)
     place = settings.find_incident_channel(incident.queues)
     if place is not None and channel == settings.audit_channel != place:
-        message = add_note(message, f"Posted here because {place} does not take it.")
+        _, _, reason = key.partition(BECAUSE)
+        why = f" ({reason}): {explain_reason(reason)}" if reason else ""
+        own = name_channel(place)
+        message = add_note(message, "Posted here because ", own, f" did not take it{why}.")
     return add_note(message, MAY_BE_A_REPEAT) if AGAIN in key else message
 
 
@@ -83,39 +120,50 @@ class FirstPosts:
         return replace(told, ts=str(found["ts"]), entries=steps), False
 
     async def post(
-        self, incident: Incident, missing: Told | None, as_of: datetime, *, is_unsure: bool
+        self,
+        incident: Incident,
+        missing: Told | None,
+        as_of: datetime,
+        *,
+        is_unsure: bool,
+        refused: SlackRefused | None = None,
     ) -> tuple[Posted, str, str | None] | None:
         """Where, with which key, and why not in its own channel; None where it has no channel.
 
-        `missing`: the message that is not there; `is_unsure`: nobody can tell whether it is.
+        `missing`: the message that is not there; `is_unsure`: nobody can tell whether it is;
+        `refused`: it is there, and its channel takes nothing now.
         """
-        settings = self._services.settings
-        place = settings.find_incident_channel(incident.queues)
+        place = self._services.settings.find_incident_channel(incident.queues)
         if place is None:
             return None
-        key = secrets.token_urlsafe(16)
-        if missing is not None and (missing.ts or is_anew(missing)):
-            key += ANEW
-        if missing is not None and (is_unsure or AGAIN in missing.key):
-            key += AGAIN
-        payload = {"key": key, "name": incident.name, "steps": len(incident.history)}
-        metadata = {"event_type": EVENT, "event_payload": payload}
+        key = _make_key(missing, is_unsure=is_unsure, is_left=refused is not None)
+        left = missing.channel if missing is not None and refused is not None else None
+        held = missing
 
-        async def post(channel: str) -> Posted:
+        async def post(channel: str, key: str) -> Posted:
             async def before() -> None:
-                await self._hold(incident.id, key, channel, missing)
+                nonlocal held
+                await self._hold(incident.id, key, channel, held)
+                held = Told(channel, key, None, 0, 0, 0)
 
+            payload = {"key": key, "name": incident.name, "steps": len(incident.history)}
+            metadata = {"event_type": EVENT, "event_payload": payload}
             message = render_told(self._services, incident, key, channel, as_of)
             posting = self._services.slack.posting
             return await posting.post(channel, message, metadata=metadata, before=before)
 
         try:
             try:
+                if refused is not None and left == place:
+                    raise refused
                 await self._refuse_outside(place)
-                return await post(place), key, None
+                return await post(place, key), key, None
             except SlackRefused as exc:
                 other = self._find_other_place(exc, place)
-                return await post(other), key, str(exc)
+                if other == left:
+                    raise
+                key += f"{BECAUSE}{exc.reason}"
+                return await post(other, key), key, str(exc)
         except (SlackRefused, SlackUnavailable) as exc:
             if not getattr(exc, "maybe_done", False):
                 self._untaken[incident.id] = key

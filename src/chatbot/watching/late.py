@@ -9,21 +9,39 @@ from chatbot.messages.errors import add_note, render_note
 from chatbot.messages.message import Message
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
-from chatbot.watching.first_posts import render_told
+from chatbot.watching.first_posts import NO_PLACE, render_told
 from jobs_maint.actions import Actor, ListIncidents
 from jobs_maint.perform import perform
 
 __all__ = ["Late"]
 
 Render = Callable[[], Awaitable[Message | None]]
+AGAIN = 60.0
+"""Seconds before a channel that took no edit is tried again."""
+MOST = 100
+"""Messages in such channels: nobody may ever open them again."""
 
 
 class Late:
     """Messages to be put right by `flush`, after each look until Slack took them."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
         self._services = services
+        self._clock = clock
         self._messages: dict[Posted, Render] = {}
+        self._again_at: dict[Posted, float] = {}
+        self._left: dict[Posted, None] = {}
+        """Those that were left, and are right by now or are being tried."""
+
+    def leave(self, posted: Posted, message: Message) -> None:
+        """Its incident goes on in another channel."""
+        if posted not in self._left:
+            self._left[posted] = None
+            self._add(posted, message)
+        if len(self._left) > MOST:
+            oldest = next(iter(self._left))
+            del self._left[oldest]
+            self._messages.pop(oldest, None)
 
     def withdraw(self, posted: Posted) -> None:
         """Another bot has posted the same, and its message counts."""
@@ -54,6 +72,8 @@ class Late:
 
     async def flush(self) -> None:
         for posted, render in list(self._messages.items()):
+            if self._again_at.get(posted, 0.0) > self._clock():
+                continue
             message = await render()
             try:
                 if message is not None:
@@ -61,6 +81,10 @@ class Late:
                     await posting.update(posted.channel, posted.ts, message)
             except SlackUnavailable:
                 continue
-            except SlackRefused:
-                pass  # somebody deleted it
+            except SlackRefused as exc:
+                if exc.reason in NO_PLACE:
+                    self._again_at[posted] = self._clock() + AGAIN
+                    continue
+                # Somebody deleted it.
             self._messages.pop(posted, None)
+            self._again_at.pop(posted, None)

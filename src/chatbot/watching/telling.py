@@ -18,12 +18,19 @@ from chatbot.handling.context import Services
 from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.posting import Posted
-from chatbot.watching.first_posts import NO_PLACE, FirstPosts, is_anew, render_told
+from chatbot.watching.first_posts import (
+    NO_PLACE,
+    FirstPosts,
+    find_left,
+    is_anew,
+    render_left,
+    render_told,
+)
 from chatbot.watching.late import Late
 from chatbot.watching.threads import Threads
 from jobs_maint.actions import Action, Actor, HoldIncident, NoteIncidentTold
 from jobs_maint.errors import AlreadyRunning, JobsMaintError
-from jobs_maint.models import IncidentChange, Told
+from jobs_maint.models import Incident, IncidentChange, Told
 from jobs_maint.perform import perform
 
 __all__ = ["Teller"]
@@ -50,7 +57,7 @@ class Teller:
         self._holder = holder
         self._clock = clock
         self._posts = FirstPosts(services, self._hold)
-        self._late = Late(services)
+        self._late = Late(services, clock)
         self._threads = Threads(services, self._late, self._has_watch)
         self._unnoted: dict[int, NoteIncidentTold] = {}
         """What Slack took while the database was away."""
@@ -112,10 +119,14 @@ class Teller:
         as_of: datetime,
         *,
         is_unsure: bool = False,
+        refused: SlackRefused | None = None,
     ) -> None:
-        done = await self._posts.post(change.incident, missing, as_of, is_unsure=is_unsure)
+        done = await self._posts.post(
+            change.incident, missing, as_of, is_unsure=is_unsure, refused=refused
+        )
         if done is not None:
             posted, key, problem = done
+            self._put_left_right(change.incident, Told(posted.channel, key, posted.ts, 0, 0, 0))
             self._threads.note(change.incident.id, len(change.incident.history))
             await self._note_told(change, posted, key, problem)
 
@@ -130,21 +141,27 @@ class Teller:
             await services.slack.editing.finish(Target(there.channel, there.ts), message)
         except SlackRefused as exc:
             problem = str(exc)
-            if exc.reason in GONE:
-                if not is_anew(told):
-                    await self._post(change, told, as_of)
-                    return
-                # Who deleted it twice wants to hear no more.
-                if exc.reason in NO_PLACE:
-                    log.warning("chatbot.incident_untold id=%s reason=%s", incident.name, exc)
+            if exc.reason in GONE and not is_anew(told):
+                refused = exc if exc.reason in NO_PLACE else None
+                await self._post(change, told, as_of, refused=refused)
+                return
+            if exc.reason in NO_PLACE:
+                raise  # it is made true when its channel takes edits again
+            if exc.reason in GONE:  # who deleted it twice wants to hear no more
                 await self._note_told(change, there, told.key, problem)
                 return
         services.origins.forget(there.channel, there.ts)
+        self._put_left_right(incident, told)
         if not self._has_watch():
             self._late.put_right(incident.id, told.key, there)
         self._keep_watch()
         await self._threads.tell(incident, told, there, as_of)
         await self._note_told(change, there, told.key, problem)
+
+    def _put_left_right(self, incident: Incident, told: Told) -> None:
+        """What stands in a channel that took no edits, as soon as it does again."""
+        if (left := find_left(told)) is not None:
+            self._late.leave(left, render_left(incident, told))
 
     async def _hold(self, number: int, key: str, channel: str, missing: Told | None) -> None:
         before, gone = (missing.key, missing.ts) if missing else (None, None)
