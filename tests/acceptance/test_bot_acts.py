@@ -425,6 +425,35 @@ async def test_who_is_on_a_group_is_said_by_the_message_whose_button_it_was_and_
     assert done == [(OPERATOR, "take"), (ADMIN, "mute")]
 
 
+async def test_what_is_taken_back_is_taken_back_in_the_message_too(pool, conn, make_job):
+    for _ in range(2):
+        await make_job(status="failed", queue="webhook", task="app.send", error="timed out")
+    await collect_groups(conn)
+    async with open_bot(pool) as (slack, bot):
+        [listed] = await ask(slack, bot, VIEWER, OPS, "/jobs errors")
+        row = find_buttons(listed)
+        answers = {}
+        for label, undo in (("I'm on it", "Give it back"), ("Mute for 24 h", "End the mute")):
+            [answers[undo]] = await click(slack, bot, OPERATOR, now(slack, listed), label)
+        public = [one.ts for one in slack.messages(OPS) if not one.ephemeral]
+        assert find_buttons(now(slack, listed)) == row[:2]
+        for undo, left in (("Give it back", row[:3]), ("End the mute", row)):
+            await slack.click(OPERATOR, OPS, answers[undo].ts, undo)
+            await settle(bot)
+            assert find_buttons(now(slack, listed)) == left
+            [said] = [one for one in slack.messages(OPS, OPERATOR) if one.ts == answers[undo].ts]
+            assert undo not in find_buttons(said), "it is not true any more"
+        assert "Muted by" not in as_text(now(slack, listed))
+        assert [one.ts for one in slack.messages(OPS) if not one.ephemeral] == public
+        # What is typed is told to everybody, and is taken back in the message all the same.
+        await click(slack, bot, OPERATOR, now(slack, listed), "Mute for 24 h")
+        name = (await (await conn.execute("SELECT name FROM jobs_maint_groups")).fetchone())[0]
+        [told] = await ask(slack, bot, ADMIN, OPS, f"/jobs mute {name} --off")
+        assert not told.ephemeral
+        assert find_buttons(now(slack, listed)) == row
+        assert slack.breaches == []
+
+
 async def test_a_typed_retry_that_fails_again_is_told_anew_and_one_that_succeeds_is_not(
     pool, conn, make_job
 ):

@@ -105,6 +105,11 @@ class Answers:
             await self._deliver(request, answer)
 
     async def _deliver(self, request: SlackRequest, answer: Answer) -> None:
+        if answer.undone is not None:
+            seen = await self._services.origins.tell_undone(request.channel, answer.undone)
+            if seen and request.clicked and request.private:
+                # Everybody sees it there; what only the asker saw is not true any more.
+                answer = replace(answer, private=True, replaces=True)
         await deliver(self._services, request, answer)
         if answer.used is not None:
             await self._services.origins.tell_done(request.channel, *answer.used)

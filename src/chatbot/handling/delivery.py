@@ -41,6 +41,8 @@ class Answer:
     """What became of the act is told later."""
     used: tuple[str, Line] | None = None
     """Words that need no button any more, and what stands there instead."""
+    undone: str | None = None
+    """Words whose button stands again where it was used: they, or these with an option."""
     wakes: bool = False
     """It may have changed an incident, whose message is to be put right."""
 

@@ -31,10 +31,13 @@ MOST_MARKS = 3
 
 @dataclass(slots=True)
 class _Seen:
-    """`marks`: by the words of a button, who ran them, the last one last."""
+    """`marks`: by the words of a button, who ran them, the last one last. `original`: the message
+    before the first.
+    """
 
     request: SlackRequest
     message: Message
+    original: Message
     marks: dict[str, list[Line]] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -55,7 +58,9 @@ class Origins:
             return
         blocks = [dict(block) for block in request.message.get("blocks") or ()]
         message = Message(str(request.message.get("text") or ""), blocks)
-        self._seen[place] = _Seen(request, message, before.marks if before else {})
+        self._seen[place] = _Seen(request, message, message)
+        if before is not None and before.marks:
+            self._seen[place].original, self._seen[place].marks = before.original, before.marks
         if before is not None:
             self._seen[place].lock = before.lock
         if len(self._seen) > MOST:
@@ -64,6 +69,18 @@ class Origins:
     def forget(self, channel: str, ts: str | None) -> None:
         """The message has another content now."""
         self._seen.pop((channel, ts or ""), None)
+
+    async def tell_undone(self, channel: str, words: str) -> bool:
+        """Put back every button of the channel that ran these words; whether there was one."""
+        found = False
+        for (place, ts), seen in list(self._seen.items()):
+            undone = [one for one in seen.marks if one == words or one.startswith(f"{words} ")]
+            if place == channel and undone:
+                for one in undone:
+                    del seen.marks[one]
+                seen.message = seen.original
+                found = await self._show(seen, ts) or found
+        return found
 
     async def tell_done(self, channel: str, words: str, who: Line, *, add: bool = False) -> None:
         """Put `who` in the place of every button of the channel that runs these words.
@@ -75,10 +92,16 @@ class Origins:
                 continue
             before = seen.marks.get(words, []) if add else []
             seen.marks[words] = [*before, who][-MOST_MARKS:]
-            marks = {run: join(told) for run, told in seen.marks.items()}
-            try:
-                async with seen.lock:
-                    target = await find_target(self._directory, seen.request)
-                    await self._editing.finish(target, mark_done(seen.message, marks))
-            except JobsMaintError as exc:
-                log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", channel, ts, exc)
+            await self._show(seen, ts)
+
+    async def _show(self, seen: _Seen, ts: str) -> bool:
+        channel = seen.request.channel
+        marks = {run: join(told) for run, told in seen.marks.items()}
+        try:
+            async with seen.lock:
+                target = await find_target(self._directory, seen.request)
+                await self._editing.finish(target, mark_done(seen.message, marks))
+        except JobsMaintError as exc:
+            log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", channel, ts, exc)
+            return False
+        return True

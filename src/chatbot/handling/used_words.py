@@ -34,12 +34,17 @@ _DONE = {
 }
 
 
+_UNDOES = {"dropped": "take", "unmuted": "mute"}
+
+
 def add_what_follows(
     answer: Answer, action: Action[Any], result: object, request: SlackRequest, by: str
 ) -> Answer:
     """The answer as it is where nothing was done; `by`: as messages name the asker."""
     if isinstance(result, GroupReport | IncidentReport):
         said = _say_in_place(result, by)
+        if (word := _UNDOES.get(result.done)) is not None:
+            answer = replace(answer, undone=f"{word} {_name(result)}")
         if said is None:
             return replace(answer, wakes=True)
         # What only the asker saw of an incident is not true any more.
@@ -61,6 +66,10 @@ def add_what_follows(
     jobs = FollowJobs(job_ids=(done[0].job_id,))
     followed = Followed(jobs, lambda after: render_job_after(done[0], after, by=by))
     return replace(answer, followed=followed)
+
+
+def _name(result: GroupReport | IncidentReport) -> str | None:
+    return result.name if isinstance(result, GroupReport) else result.incident.name
 
 
 def _say_in_place(result: GroupReport | IncidentReport, by: str) -> Line | None:
