@@ -223,7 +223,7 @@ def test_a_job_as_a_modal_says_what_its_message_says_and_can_be_shared():
     message = render_result(job, "/jobs", by="U0ANA")
     shown = render_blocks(view["blocks"])
     own = "[Retry job 4711] [Refresh] [Share]"
-    assert shown == render_blocks(message.blocks).replace(own, "[Retry job 4711]")
+    assert shown == render_blocks(message.blocks).replace(own, "[Retry job 4711] [Refresh]")
     assert shown.splitlines()[0].startswith("🔴 ConnectTimeout: POST")
     assert shown.index("Timeline") < shown.index("Failed attempts") < shown.index("Traceback")
 

@@ -31,9 +31,7 @@ MOST_MARKS = 3
 
 @dataclass(slots=True)
 class _Seen:
-    """`marks`: by the words of a button, who ran them, the last one last. `original`: the message
-    before the first.
-    """
+    """`marks`: by the words of a button, who ran them; `original`: the message before the first."""
 
     request: SlackRequest
     message: Message

@@ -10,7 +10,7 @@ from typing import TextIO
 __all__ = ["ERRORS", "STAND_INS", "find_mark", "prepare_streams"]
 
 ERRORS = "jobs_maint_plain"
-STAND_INS = {"–": "-", "…": "...", "≈": "~", "→": ">", "\ufffd": "?", "␀": "?"}
+STAND_INS = {"–": "-", "…": "...", "≈": "~", "→": ">", "×": "x", "\ufffd": "?", "␀": "?"}
 """Every character beyond ASCII that our own texts hold. As wide as what it stands for, but for `…`,
 which a page counts as three where it must."""
 _MARK = "…"
