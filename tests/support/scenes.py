@@ -95,7 +95,7 @@ def all_scenes() -> Iterator[Scene]:
     errors = replace(reports.no_errors(), groups=GROUPS, failed=FAILED, failed_before=BEFORE)
     yield Scene("errors", _shown(errors), f"{COMMAND} errors", minutes=1)
     confirm_by = NOW + timedelta(minutes=11)
-    preview = replace(acts.RETRY, expires_at=confirm_by)
+    preview = replace(acts.RETRY, expires_at=confirm_by, errors=acts.errors_of(NOW))
     yield Scene(
         "preview",
         replies.render_preview(preview, COMMAND, by=ANA),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from chatbot import messages as replies
 from chatbot.messages import Message, Progress
 from chatbot.messages.aftermath import render_job_after
+from chatbot.setup.sample_reports import TIMEOUT
 from jobs_maint.models import (
     ActReport,
     Aftermath,
@@ -18,6 +19,8 @@ from jobs_maint.models import (
     LostRun,
     Preview,
     PurgeReport,
+    SetError,
+    SetErrors,
     SetGroup,
     SkipGroup,
 )
@@ -40,6 +43,26 @@ ALIVE = SkipGroup(
 RETRY = Preview(
     "retry", "retry --all webhook --since 1h", "k3y", 37, 0,
     (SetGroup("webhook", "team.tasks.deliver_webhook", 37),), (LOCK,), NOW,
+)  # fmt: skip
+
+
+def errors_of(now: datetime) -> SetErrors:
+    """Of the 37 jobs of `RETRY`."""
+    error = f"httpx.ConnectTimeout: {TIMEOUT}"
+    first, last = now - timedelta(minutes=29), now - timedelta(minutes=1)
+    return SetErrors(37, (SetError(37, error, "E-4f2a"),), first_at=first, last_at=last)
+
+
+WITH_ERRORS = replace(RETRY, errors=errors_of(NOW))
+MANY_ERRORS = SetErrors(
+    10_000,
+    (
+        SetError(6_120, f"httpx.ConnectTimeout: {TIMEOUT}", "E-4f2a"),
+        SetError(2_400, "SMTPServerDisconnected: Connection unexpectedly closed", "E-07b2"),
+        SetError(800, None),
+    ),
+    groups_not_shown=14, jobs_not_read=40_000,
+    first_at=NOW - timedelta(hours=31), last_at=NOW - timedelta(minutes=1),
 )  # fmt: skip
 LARGE = tuple(
     SetGroup(queue, f"team.tasks.{task}", count)
@@ -78,7 +101,7 @@ def messages_of_acts() -> Iterator[tuple[str, str, bool, Message]]:
     for title, preview in _previews():
         typed = f"{COMMAND} {preview.words}"
         yield f"preview: {title}", typed, False, replies.render_preview(preview, COMMAND, by=BY)
-    look = replies.render_preview(RETRY, COMMAND, by=BY, dry_run=True)
+    look = replies.render_preview(WITH_ERRORS, COMMAND, by=BY, dry_run=True)
     yield "preview: dry run", f"{COMMAND} {RETRY.words} --dry-run", False, look
     for title, message in (*_progress(), *_outcomes(), *_ends()):
         yield title, "", False, message
@@ -86,11 +109,14 @@ def messages_of_acts() -> Iterator[tuple[str, str, bool, Message]]:
 
 def _previews() -> Iterator[tuple[str, Preview]]:
     cancel = replace(RETRY, verb="cancel", words="cancel --all webhook", skips=())
-    yield "retry", RETRY
+    yield "retry", WITH_ERRORS
     yield (
         "retry: the largest set",
-        replace(RETRY, words="retry --all", count=50_000, remain=1_204, groups=LARGE, skips=()),
-    )
+        replace(
+            RETRY, words="retry --all", count=50_000, remain=1_204, groups=LARGE, skips=(),
+            errors=MANY_ERRORS,
+        ),
+    )  # fmt: skip
     back = replace(
         RETRY, words="retry --request 17 --status cancelled", count=45_000, skips=(),
         groups=(SetGroup("newsletter", "team.tasks.send_newsletter", 45_000),),
@@ -109,7 +135,8 @@ def _previews() -> Iterator[tuple[str, Preview]]:
     yield "cancel", cancel
     running = replace(cancel, words="cancel --all webhook --running", running=5)
     yield "cancel: running too", running
-    yield "discard", replace(cancel, verb="discard", words="discard --all webhook")
+    discard = replace(WITH_ERRORS, verb="discard", words="discard --all webhook", skips=())
+    yield "discard", discard
     yield "purge", PURGE
     again = replace(PURGE, surveyed_at=NOW - timedelta(minutes=24))
     yield "purge: the second of a night", again
