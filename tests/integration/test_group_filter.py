@@ -129,6 +129,37 @@ async def test_a_button_that_is_pressed_later_finds_what_its_message_shows(
     await press(pool, shown["Preview retry of 4"])
 
 
+@pytest.mark.parametrize("word", ["errors", "failed"])
+async def test_a_button_that_is_pressed_later_finds_a_job_that_has_failed_again(
+    pool, conn, make_job, word
+):
+    again, once = [
+        await make_job(status="failed", queue="web", task="app.pay", finished_ago=minutes(20))
+        for _ in range(2)
+    ]
+    asked = {"errors": ListErrors(since=HOUR), "failed": ListFailed(since=HOUR, grouped=True)}[word]
+    shown = buttons(render_result(await ask(pool, asked), "/jobs", by="U0ANA"))
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT %(id)s, type::"
+        "procrastinate_job_event_type, now() + after FROM (VALUES ('started', interval '2 s'),"
+        " ('failed', interval '3 s')) AS event (type, after)",
+        {"id": again},
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry) SELECT job_id, attempt + 1, queue_name,"
+        " task_name, now() + interval '3 s', kind, exception_type, message, fingerprint, false"
+        " FROM jobs_maint_failures WHERE job_id = %s",
+        (again,),
+    )
+    preview = await press(pool, shown["Preview retry of 2"])
+    assert preview.count == 2
+    if word == "errors":
+        listed = await press(pool, shown["Show 2 failures"])
+        assert listed.total == 2
+        assert {one.job_id for one in listed.jobs} == {again, once}
+
+
 async def test_the_failures_that_stats_counts_are_shown_later_too(pool, make_job):
     await make_job(status="failed", queue="web", finished_ago=minutes(5))
     stats = await ask(pool, ShowStats())

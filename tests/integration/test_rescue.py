@@ -225,6 +225,10 @@ async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_
     job = await make_job(status="doing", worker_id=worker)
     await fleet.beat(worker)
     await fleet.heartbeat(worker)
+    assert (await fleet.tick()).suspects == 0  # the beat may have been put together before
+    await fleet.pass_time(timedelta(seconds=3))
+    await fleet.beat(worker)
+    await fleet.heartbeat(worker)
     assert (await fleet.tick()).suspects == 1
     for _ in range(3):
         await fleet.pass_time(minutes(6))
@@ -245,6 +249,7 @@ async def test_a_worker_that_beats_is_not_robbed_of_a_job_whose_id_it_has_not_re
     await fleet.beat(worker, 0)
     await fleet.heartbeat(worker)
     if noticed == "before the prune":
+        await fleet.pass_time(timedelta(seconds=3))
         await fleet.beat(worker)
         await fleet.heartbeat(worker)
         assert (await fleet.tick()).suspects == 1

@@ -314,7 +314,9 @@ def test_audit_tells_who_did_what_and_what_went_wrong_first():
     assert any("U0VERA  retry 4711" in line for line in shown)
     assert any("purge --dry-run  dry run, 12,044 jobs" in line for line in shown)
     assert '"type": "user"' not in json.dumps(message.blocks)  # a list calls nobody
-    assert message.text.endswith("to undo it and let its jobs run: /jobs retry --request 905")
+    assert message.text.endswith(
+        "to undo a request and let its jobs run: /jobs retry --request 905"
+    )
 
 
 def test_a_purge_that_left_jobs_does_not_say_that_it_deleted_them():
@@ -328,7 +330,7 @@ def test_the_undo_of_the_newest_cancel_is_offered():
     cancel = replace(samples.audit().entries[0], audit_id=920, action="cancel --all webhook")
     report = AuditReport(NOW, (cancel,), 1, 86_400.0)
     assert lines(render_audit(report, "/jobs"))[-1].endswith(
-        "to undo it and let its jobs run: `/jobs retry --request 920`"
+        "to undo a request and let its jobs run: `/jobs retry --request 920`"
     )
 
 

@@ -48,7 +48,7 @@ def render_audit(report: AuditReport, command: str, *, page: int = 1) -> Message
     undone = next((entry for entry in report.entries if _can_undo(entry)), None)
     if undone is not None:
         undo = f"{command} retry --request {undone.audit_id}"
-        notes.append(["to undo it and let its jobs run: ", code(undo)])
+        notes.append(["to undo a request and let its jobs run: ", code(undo)])
     if report.total > len(report.entries) >= LARGEST_LIMIT:
         notes.append([f"a list shows at most {LARGEST_LIMIT:,}: narrow it with --since or --actor"])
     return pack_pages(

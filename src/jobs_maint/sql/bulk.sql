@@ -2,7 +2,8 @@
 
 -- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
--- that was not given is not evaluated: the events and failures are only read when needed.
+-- that was not given is not evaluated: the events and failures are only read when needed. Of the span
+-- are jobs that ended in it, and failed ones that failed in it and again since.
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
 -- was never deferred was imported.
 WITH found AS (
@@ -43,7 +44,13 @@ WITH found AS (
       AND (%(until_seconds)s::float8 IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')
-          <= now() - make_interval(secs => %(until_seconds)s))
+          <= now() - make_interval(secs => %(until_seconds)s)
+          OR j.status = 'failed' AND EXISTS (
+              SELECT 1 FROM procrastinate_events e
+              WHERE e.job_id = j.id AND e.type = 'failed'
+                AND e.at <= now() - make_interval(secs => %(until_seconds)s)
+                AND (%(since_seconds)s::float8 IS NULL
+                     OR e.at > now() - make_interval(secs => %(since_seconds)s))))
 )
 SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
 

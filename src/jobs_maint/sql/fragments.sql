@@ -27,14 +27,14 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
 
 -- name: unreported
 -- Of a running job among {{running_jobs}}: nobody can be said to run it. Not so are: a job that a
--- fresh beat names; a job that started after the last beat of its live worker (which has had no chance to
--- name it yet); a job of a worker that beats while Procrastinate's heartbeat has stopped (its event loop is
+-- fresh beat names; a job that started after the last beat of its live worker, or within two seconds
+-- before (which has had no chance to name it yet: a beat is put together before it is stored); a job of a worker that beats while Procrastinate's heartbeat has stopped (its event loop is
 -- blocked: it may have fetched the job without starting it, and still will); while Procrastinate's
 -- heartbeat is fresh, a job of a worker that never beat (no recorder there) or whose heartbeat went
 -- on for three beats after its last beat (the process lives, only its recorder does not); and a job that
 -- may be the unread one (id 0) of a worker whose row was pruned, which took the worker's id off the job.
 (NOT coalesce(known.names_it_now, false)
- AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at)
+ AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at - interval '2 seconds')
  AND NOT (coalesce(known.fresh, false)
           AND coalesce(w.last_heartbeat <= now() - interval '30 seconds', false))
  AND NOT coalesce(
@@ -116,7 +116,8 @@ LEFT JOIN LATERAL (
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
 -- before, or of another job that had this id. It is found by its job alone: in the order of a pair no
 -- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the actor reaches. `ids`: only
--- among these. `records`: only those whose record is one of these.
+-- among these. `records`: only those whose record is one of these. `until`: one that failed before it
+-- and again since is among them.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
        f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
        (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
@@ -142,7 +143,11 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
-  AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s)
+  AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s OR EXISTS (
+      SELECT 1 FROM procrastinate_events e
+      WHERE e.job_id = j.id AND e.type = 'failed' AND e.at <= %(until)s
+        AND (%(since_seconds)s::float8 IS NULL
+             OR e.at > now() - make_interval(secs => %(since_seconds)s))))
 
 -- name: standing
 -- What became of jobs that failed, by `status`, null where the job is gone: still failed, put back

@@ -38,11 +38,9 @@ ON CONFLICT (job_id) DO UPDATE
         had_recorder = jobs_maint_suspects.had_recorder OR excluded.had_recorder;
 
 -- name: count_unreported (ids)
--- Running jobs among these that nobody can be said to run. A beat may have been put together right
--- before one began.
+-- Running jobs among these that nobody can be said to run.
 SELECT count(*) AS jobs, min(j.id) AS first_id FROM {{running_jobs}}
-WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}}
-  AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at - interval '2 seconds');
+WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}};
 
 -- name: lock_due (stalled_after, stalled_after_unknown, until, limit)
 -- Suspects for long enough at `until`, in id order. Rows another session holds are left for the next pass.
