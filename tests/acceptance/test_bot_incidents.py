@@ -5,7 +5,7 @@ import json
 import logging
 
 import pytest
-from tests.support.bots import serve_replica
+from tests.support.bots import ask, serve_replica, settle
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
 from tests.support.watched import (
@@ -77,6 +77,27 @@ async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(po
         assert "Nobody is on it yet." in shown.text
         await press(slack, bot, shown.ts, "I'm on it")
         assert "Nobody is on it" not in slack.messages(OPS, OPERATOR)[-1].text
+
+
+async def test_a_list_of_incidents_says_who_is_on_one_until_it_is_given_back(pool, fleet):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        [listed] = await ask(slack, bot, OPERATOR, RANDOM, "/jobs incidents")
+        offered = buttons(listed)
+
+        def look():
+            [one] = [one for one in slack.messages(RANDOM) if one.ts == listed.ts]
+            return one
+
+        await slack.click(OPERATOR, RANDOM, listed.ts, "I'm on it")
+        await settle(bot)
+        assert f"On it: <@{OPERATOR}>" in look().text
+        assert "Nobody is on it" not in look().text
+        assert "I'm on it" not in buttons(look())
+        await ask(slack, bot, OPERATOR, OPS, "/jobs take I-1 --drop")  # in another channel
+        assert buttons(look()) == offered
+        assert "On it" not in look().text
 
 
 async def come_back(fleet):

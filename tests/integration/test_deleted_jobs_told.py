@@ -135,6 +135,19 @@ async def test_where_workers_delete_jobs_nobody_says_that_none_ran(pool, conn):
         assert "deletes its jobs that succeed" in text
 
 
+@pytest.mark.parametrize("action", [ListErrors(since=HOUR), ShowDigest(since=HOUR)])
+async def test_the_job_to_look_at_is_one_that_is_there(action, pool, make_job, conn):
+    first, second, newest = await fail(make_job, 3)
+    await delete(conn, [newest])
+    told, page = await look(pool, action)
+    assert f"jobs-maint status {second}" in page
+    if isinstance(action, ListErrors):
+        assert f"e.g. job {second}" in told
+    await delete(conn, [first, second])
+    told, page = await look(pool, action)
+    assert "jobs-maint status" not in page
+
+
 @pytest.mark.parametrize("gone", [0, 8, 10], ids="{} of 10 deleted".format)
 async def test_however_many_rows_are_left_as_many_jobs_failed(gone, pool, make_job, conn):
     """As `errors` counts, and `failed` tells of those that are left and of the deleted."""

@@ -69,15 +69,15 @@ class Origins:
         self._seen.pop((channel, ts or ""), None)
 
     async def tell_undone(self, channel: str, words: str) -> bool:
-        """Put back every button of the channel that ran these words; whether there was one."""
+        """Put back every button that ran these words; whether there was one in this channel."""
         found = False
         for (place, ts), seen in list(self._seen.items()):
             undone = [one for one in seen.marks if one == words or one.startswith(f"{words} ")]
-            if place == channel and undone:
+            if undone:
                 for one in undone:
                     del seen.marks[one]
                 seen.message = seen.original
-                found = await self._show(seen, ts) or found
+                found = (await self._show(seen, ts) and place == channel) or found
         return found
 
     async def tell_done(self, channel: str, words: str, who: Line, *, add: bool = False) -> None:
