@@ -269,7 +269,7 @@ def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():
     there = WorkersReport(NOW, (replace(dead, late=True, seen_seconds=14.0), other))
     assert lines(render_workers(there))[:2] == [
         "🟡 1 of 2 workers missed a beat and may be dead.",
-        "It was seen 14 s ago. 2 jobs are running.",
+        "It was seen 14 s ago; it had 2 jobs. No other job is running.",
     ]
 
 

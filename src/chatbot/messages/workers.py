@@ -47,12 +47,13 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
         ((job, worker) for worker in workers if worker.live for job in worker.jobs),
         key=lambda pair: -(pair[0].running_seconds or 0.0),
     )
+    sure = sum(not worker.late for _job, worker in running)
     clicks = [Button("Refresh", ListWorkers().words(), refresh=True)]
     if silent or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
     parts = [
-        paragraph(*_headline(workers, silent, len(running), say_reach(report.limited_to_queues))),
+        paragraph(*_headline(workers, silent, sure, say_reach(report.limited_to_queues))),
         _notes(report),
     ]
     if running and there.start == 0:
@@ -91,16 +92,22 @@ def _headline(
         ago = _seen(max(late, key=_seen_at))
         which = "It was" if len(late) == 1 else "The first was"
         what = bold(f"{some} missed a beat and may be dead.")
-        return [["🟡 ", what], [f"{which} seen {ago}. {runs}."]]
+        had = _tell_had(late)
+        if had and not running:
+            runs = "No other job is running"
+        return [["🟡 ", what], [f"{which} seen {ago}{had}. {runs}."]]
     which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
 
 
 def _tell_silent(silent: list[WorkerView]) -> str:
     which = "The silent one" if len(silent) == 1 else "The last of the silent ones"
-    jobs = sum(len(worker.jobs) for worker in silent)
-    had = f"; {'it' if len(silent) == 1 else 'they'} had {count(jobs, 'job')}" if jobs else ""
-    return f"{which} was seen {_seen(min(silent, key=_seen_at))}{had}"
+    return f"{which} was seen {_seen(min(silent, key=_seen_at))}{_tell_had(silent)}"
+
+
+def _tell_had(workers: list[WorkerView]) -> str:
+    jobs = sum(len(worker.jobs) for worker in workers)
+    return f"; {'it' if len(workers) == 1 else 'they'} had {count(jobs, 'job')}" if jobs else ""
 
 
 def _seen_at(worker: WorkerView) -> float:
@@ -113,7 +120,7 @@ def _seen(worker: WorkerView) -> str:
 
 def _running(job: StuckJob, worker: WorkerView) -> Line:
     span = f" for {format_age(job.running_seconds)}" if job.running_seconds is not None else ""
-    where = f" on {_name(worker)}"
+    where = f" on {_name(worker)}{', which may be dead' if worker.late else ''}"
     return [bold(short_task(job.task)), "  job ", code(str(job.job_id)), f"{span}{where}"]
 
 
@@ -132,7 +139,7 @@ def _sentence(worker: WorkerView) -> Line:
     told = f": {worker.state}, seen {_seen(worker)}"
     if worker.jobs:
         longest = format_age(_longest(worker))
-        runs = "runs" if worker.live else "had"
+        runs = "runs" if worker.live and not worker.late else "had"
         told += f", {runs} {count(len(worker.jobs), 'job')}, the longest for {longest}"
     return [bold(_name(worker)), f"{told}; queues: {_queues(worker)}"]
 
