@@ -21,6 +21,7 @@ from jobs_maint.actions import (
 from jobs_maint.database import transaction
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.operations.failures import alike
+from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.hours import count_ended_lately, note_hour
 from jobs_maint.operations.session import get_time
 from jobs_maint.perform import perform
@@ -146,6 +147,24 @@ async def test_the_job_to_look_at_is_one_that_is_there(action, pool, make_job, c
     await delete(conn, [first, second])
     told, page = await look(pool, action)
     assert "jobs-maint status" not in page
+
+
+@pytest.mark.parametrize("by", ["group", "error"])
+async def test_failed_jobs_of_one_error_count_the_deleted_ones_too(by, pool, make_job, conn):
+    jobs = await fail(make_job, 5, error="smtp: refused")
+    await fail(make_job, 2, error="other", task="app.other")
+    asked = ListFailed(error="refused", since=HOUR)
+    if by == "group":
+        await collect_groups(conn)
+        rows = await conn.execute("SELECT name FROM jobs_maint_groups WHERE task_name <> 'app.other'")
+        ((name,),) = await rows.fetchall()
+        asked = ListFailed(group=name, since=HOUR)
+    await delete(conn, jobs[:3])
+    await conn.execute(
+        "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = ANY (%s)", (jobs[3:],)
+    )
+    report = await ask(pool, asked)
+    assert (report.total, report.succeeded_since, report.deleted_since) == (0, 2, 3)
 
 
 @pytest.mark.parametrize("gone", [0, 8, 10], ids="{} of 10 deleted".format)

@@ -238,6 +238,19 @@ async def test_a_job_fetched_by_a_worker_whose_event_loop_is_blocked_is_left_to_
     assert await make_job.status(job) == "doing"
 
 
+async def test_a_job_that_a_worker_may_hold_unread_is_not_told_as_stuck(fleet, make_job):
+    """Its first job blocks the event loop, and Procrastinate's heartbeat is not old yet."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(timedelta(seconds=5))
+    await fleet.heartbeat(worker)
+    await fleet.beat(worker, 0)
+    assert (await fleet.tick()).suspects == 0
+    assert (await ask_stuck(fleet)).stuck == ()
+    await fleet.beat(worker)  # it read the answer: this was not the job
+    assert [one.job_id for one in (await ask_stuck(fleet)).stuck] == [job]
+
+
 @pytest.mark.parametrize("noticed", ["before the prune", "after the prune"])
 async def test_a_worker_that_beats_is_not_robbed_of_a_job_whose_id_it_has_not_read(
     fleet, make_job, conn, noticed

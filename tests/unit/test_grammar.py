@@ -225,6 +225,8 @@ def test_a_word_of_other_tools_leads_only_to_words_that_are_there():
     [
         ("frobnicate", "'frobnicate' is not a known command; see help"),
         ("requeue", "'requeue' is not a known command; see help retry"),
+        ("pause", "'pause' is not a known command; see help"),
+        ("resume", "'resume' is not a known command; see help"),
         ("ps aux", "'ps' is not a known command; see help workers"),
         ("stats --nope", "stats has no option --nope; see help stats"),
         ("stats -x", "stats has no option -x; see help stats"),

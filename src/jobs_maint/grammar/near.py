@@ -39,6 +39,8 @@ NEAR = {
     "schema drop": "uninstall, schema delete, schema remove",
 }
 """What people type for our words: the words of other tools."""
+_UNKNOWN_HERE = {"pause", "unpause", "resume", "suspend"}
+"""What no word of ours does, however alike one is spelt."""
 _BULLET = re.compile(r"[^\w?]+")
 _NOUNS = {"job", "jobs", "id", "ids"}
 _ID = re.compile(r"#?[0-9]+")
@@ -59,6 +61,8 @@ def find_near(full: str, path: list[str], group: click.Group, surface: Surface) 
     if meant:
         return [word.split() for word in meant if WORDS[word].only in {None, surface}]
     spelt = full.rsplit(" ", 1)[-1][:60]
+    if spelt in _UNKNOWN_HERE:
+        return []
     alike = _LEAST_ALIKE if len(spelt) > 3 else 0.75
     names = difflib.get_close_matches(spelt, list(group.commands), n=1, cutoff=alike)
     return [[*path, name] for name in names]

@@ -12,7 +12,8 @@ from jobs_maint.redaction.shapes import looks_secret
 __all__ = ["find_value", "is_prose", "is_value"]
 
 _OPENING = re.compile(
-    r"""[bru]?(?:\"{3}|'{3}|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚])""", re.IGNORECASE
+    r"""[bru]?(?:\"{3}|'{3}|''(?=[^\s',;:)}\]])|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚‹「『＂❝″])""",
+    re.IGNORECASE,
 )
 _QUOTED = {
     '"': re.compile(r'(?:\\.|""|[^"\\\n])*'),
@@ -23,6 +24,12 @@ _QUOTED = {
     "«": re.compile(r"[^»\n]*"),
     "‘": re.compile(r"(?:[^’\n]|’(?=\w))*"),
     "‚": re.compile(r"(?:[^‘’\n]|’(?=\w))*"),
+    "‹": re.compile(r"[^›\n]*"),
+    "「": re.compile(r"[^」\n]*"),
+    "『": re.compile(r"[^』\n]*"),
+    "＂": re.compile(r"[^＂\n]*"),
+    "❝": re.compile(r"[^❞\n]*"),
+    "″": re.compile(r"[^″\n]*"),
 }
 _PLAIN = re.compile(
     r"""(?: [^\s'"\\,;&)}\]<>|]
@@ -129,7 +136,7 @@ def _find_closing(text: str, opening: re.Match[str]) -> int:
         if end < 0:
             end = text.find("\n", begin)
         return end if end >= 0 else len(text)
-    if len(quote) == 3:
+    if len(quote) > 1:
         end = text.find(quote, begin)
         return end if end >= 0 else len(text)
     found = _QUOTED[quote].match(text, begin)

@@ -101,20 +101,24 @@ SELECT DISTINCT job_id FROM (
     WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
 ) AS found LIMIT %(most)s;
 
--- name: find_errors_with (piece, statuses, queues, queue, task, most)
--- Unlike errors with the text, each with the records that have it, of jobs in these statuses within
--- reach. Our table is read once, not once a job. `too_many`: more than `most` characters of them,
+-- name: find_errors_with (piece, statuses, gone, queues, queue, task, most)
+-- Unlike errors with the text, each with the records that have it, of jobs in these statuses (`gone`:
+-- also of deleted ones) within reach. Our table is read once, not once a job. `too_many`: more than `most` characters of them,
 -- which are not returned.
 WITH found AS (
     SELECT concat_ws(': ', f.exception_type, f.message) AS text, array_agg(f.id) AS records,
            array_agg(f.job_id) AS jobs
     FROM jobs_maint_failures f
-    JOIN procrastinate_jobs j ON j.id = f.job_id
+    LEFT JOIN procrastinate_jobs j ON j.id = f.job_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(j.queue_name, f.queue_name) AS queue, coalesce(j.task_name, f.task_name) AS task
+    ) AS of
     WHERE strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(piece)s::text)) > 0
-      AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
-      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
-      AND (%(queue)s::text IS NULL OR j.queue_name LIKE %(queue)s)
-      AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
+      AND (j.status = ANY (%(statuses)s::procrastinate_job_status[])
+           OR (%(gone)s AND j.id IS NULL))
+      AND (%(queues)s::text[] IS NULL OR of.queue LIKE ANY (%(queues)s))
+      AND (%(queue)s::text IS NULL OR of.queue LIKE %(queue)s)
+      AND (%(task)s::text IS NULL OR lower(of.task) LIKE lower(%(task)s))
     GROUP BY 1
 ), measured AS (
     SELECT text, records, jobs, sum(length(text)) OVER () > %(most)s AS too_many FROM found

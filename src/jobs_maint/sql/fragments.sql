@@ -28,15 +28,16 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
 -- name: unreported
 -- Of a running job among {{running_jobs}}: nobody can be said to run it. Not so are: a job that a
 -- fresh beat names; a job that started after the last beat of its live worker, or within two seconds
--- before (which has had no chance to name it yet: a beat is put together before it is stored); a job of a worker that beats while Procrastinate's heartbeat has stopped (its event loop is
--- blocked: it may have fetched the job without starting it, and still will); while Procrastinate's
+-- before (which has had no chance to name it yet: a beat is put together before it is stored); a job of a worker that beats while Procrastinate's heartbeat has stopped, or that has an answer to
+-- read (id 0): its event loop is blocked, so it may have fetched the job without starting it, and still will; while Procrastinate's
 -- heartbeat is fresh, a job of a worker that never beat (no recorder there) or whose heartbeat went
 -- on for three beats after its last beat (the process lives, only its recorder does not); and a job that
 -- may be the unread one (id 0) of a worker whose row was pruned, which took the worker's id off the job.
 (NOT coalesce(known.names_it_now, false)
  AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at - interval '2 seconds')
  AND NOT (coalesce(known.fresh, false)
-          AND coalesce(w.last_heartbeat <= now() - interval '30 seconds', false))
+          AND (coalesce(w.last_heartbeat <= now() - interval '30 seconds', false)
+               OR 0 = ANY (known.job_ids)))
  AND NOT coalesce(
      w.last_heartbeat > now() - interval '30 seconds'
      AND (known.worker_id IS NULL

@@ -133,15 +133,15 @@ WHERE g.name = %(name)s AND (
 SELECT exception_type, message FROM jobs_maint_failures
 WHERE id = ANY (%(ids)s::bigint[]) ORDER BY failed_at DESC, id DESC LIMIT 1;
 
--- name: find_records_of_group (task, fingerprints, statuses, queues)
+-- name: find_records_of_group (task, fingerprints, statuses, gone, queues)
 -- The last record of each job of the task in one of these statuses, where it has one of these
--- fingerprints.
+-- fingerprints; `gone`: also of jobs that were deleted.
 SELECT f.id, f.job_id
-FROM jobs_maint_failures f JOIN procrastinate_jobs j ON j.id = f.job_id
+FROM jobs_maint_failures f LEFT JOIN procrastinate_jobs j ON j.id = f.job_id
 WHERE f.fingerprint = ANY (%(fingerprints)s::text[])
-  AND j.task_name = %(task)s
-  AND j.status = ANY (%(statuses)s::procrastinate_job_status[])
-  AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+  AND coalesce(j.task_name, f.task_name) = %(task)s
+  AND (j.status = ANY (%(statuses)s::procrastinate_job_status[]) OR (%(gone)s AND j.id IS NULL))
+  AND (%(queues)s::text[] IS NULL OR coalesce(j.queue_name, f.queue_name) LIKE ANY (%(queues)s))
   AND NOT EXISTS (SELECT 1 FROM jobs_maint_failures later
                   WHERE later.job_id = f.job_id
                     AND (later.failed_at, later.id) > (f.failed_at, f.id));

@@ -199,7 +199,7 @@ async def _list_matching(
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     left: dict[str, Any] = {}
-    if recent and (others := await look(statuses=NOT_FAILED)) is not None:
+    if recent and (others := await look(statuses=NOT_FAILED, gone=True)) is not None:
         recent.intersection_update(others.jobs)
     if recent and since is not None:
         since_at = await get_time(conn) - since

@@ -95,18 +95,20 @@ async def find_records(
     rules: Rules,
     *,
     statuses: Sequence[str],
+    gone: bool = False,
     scope: QueueScope,
     queue: str | None = None,
     task: str | None = None,
 ) -> Records | None:
     """The records that show the text and are of the group; None where neither was given.
 
-    `queue` and `task` only narrow the search for the text, as in `find_records_showing`.
+    `gone`: also those of jobs that were deleted. `queue` and `task` only narrow the search for the
+    text, as in `find_records_showing`.
     """
     found = None
     if error is not None:
         found = await find_records_showing(
-            conn, error, rules, statuses=statuses, scope=scope, queue=queue, task=task
+            conn, error, rules, statuses=statuses, gone=gone, scope=scope, queue=queue, task=task
         )
     if group is None:
         return found
@@ -117,6 +119,7 @@ async def find_records(
             "task": group.task,
             "fingerprints": list(group.fingerprints),
             "statuses": list(statuses),
+            "gone": gone,
             "queues": scope.like_patterns,
         },
     )

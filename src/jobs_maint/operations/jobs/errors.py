@@ -37,16 +37,17 @@ async def find_records_showing(
     rules: Rules,
     *,
     statuses: Sequence[str],
+    gone: bool = False,
     scope: QueueScope,
     queue: str | None = None,
     task: str | None = None,
 ) -> Records:
     """The records whose error, as it is shown, has the text, case ignored.
 
-    `queue` and `task` are LIKE patterns. Redaction only takes away, so the pieces of the text
-    between two hidden places are in the raw error as well: the database finds by the longest of
-    them, and each unlike error is then looked at as it is shown. Raises InvalidRequest when those
-    are too many.
+    `gone`: also of jobs that were deleted. `queue` and `task` are LIKE patterns. Redaction only
+    takes away, so the pieces of the text between two hidden places are in the raw error as well:
+    the database finds by the longest of them, and each unlike error is then looked at as it is
+    shown. Raises InvalidRequest when those are too many.
     """
     rows = await fetch_all(
         conn,
@@ -54,6 +55,7 @@ async def find_records_showing(
         {
             "piece": max(error.split(HIDDEN), key=len),
             "statuses": list(statuses),
+            "gone": gone,
             "queues": scope.like_patterns,
             "queue": queue,
             "task": task,
