@@ -86,8 +86,8 @@ def build_trials() -> list[Trial]:
             Step(
                 "Be told before you ask",
                 f"Turn on *{NO_WORKER}* below and wait: within 40 s the bot tells of an incident in"
-                " *#ops*. Press *I'm on it* and turn the switch off; its message turns green."
-                " `/jobs incidents` lists it with its name, such as I-1.",
+                " *#ops*. Press *I'm on it*. `/jobs incidents` lists it with its name, such as I-1."
+                " Then turn the switch off; its message turns green.",
                 ANA,
             ),
             audited="word = 'take' AND action LIKE 'take I-%%' AND outcome = 'done' AND EXISTS"

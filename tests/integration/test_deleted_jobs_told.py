@@ -156,7 +156,9 @@ async def test_failed_jobs_of_one_error_count_the_deleted_ones_too(by, pool, mak
     asked = ListFailed(error="refused", since=HOUR)
     if by == "group":
         await collect_groups(conn)
-        rows = await conn.execute("SELECT name FROM jobs_maint_groups WHERE task_name <> 'app.other'")
+        rows = await conn.execute(
+            "SELECT name FROM jobs_maint_groups WHERE task_name <> 'app.other'"
+        )
         ((name,),) = await rows.fetchall()
         asked = ListFailed(group=name, since=HOUR)
     await delete(conn, jobs[:3])

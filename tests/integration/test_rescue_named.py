@@ -119,7 +119,8 @@ async def test_whoever_is_earlier_than_the_rescue_is_told_who_fell_silent_and_th
     assert " (host-a pid 31) is silent: its last beat was at 20" in who
     assert who.endswith(" UTC, 60 s ago.")
     assert risk.startswith(
-        "If it is only blocked or cut off, the job will run twice. Left alone, the rescue acts in "
+        "If the worker is only blocked or cut off, the job will run twice. Left alone, the rescue "
+        "acts in "
     )
     await assert_as_stuck(pool, job, risk)
     assert await make_job.status(job) == "doing"
@@ -401,7 +402,9 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
         *(f"Worker {worker} (host-a pid 31) is silent" for worker in (1, 2, 3)),
         "So is 1 more worker.",
     ]
-    assert risk.startswith("If it is only blocked or cut off, each of its jobs will run twice. ")
+    assert risk.startswith(
+        "If a worker is only blocked or cut off, each of its jobs will run twice. "
+    )
     await assert_as_stuck(pool, dead[0], risk)
     report = await confirm(pool, shown)
     assert (report.requested, report.done) == (5, 4)

@@ -77,7 +77,8 @@ def render_bulk(
         there += offer_again(after, report.audit_id)
     elif report.done and report.verb in {"retry", "rescue"} and not report.warnings:
         follow = code(f"{command} {_follow(report.queues)}")
-        parts.append(context(["back in the queue · ", follow, " shows how they go"]))
+        how = "it goes" if report.done == 1 else "they go"
+        parts.append(context(["back in the queue · ", follow, f" shows how {how}"]))
     return pack([*parts, buttons(*there), typed(command, report.words, _number(report))])
 
 

@@ -50,7 +50,7 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
         hidden = count(report.hidden_jobs, "running job")
         notes.append([f"{hidden} in queues that your role does not reach"])
     lines = _headline(report)
-    if report.rescue_idle and (stuck or report.silent):
+    if (report.rescue_idle or not due) and (stuck or report.silent):
         lines.append([code(f"{command} rescue ID"), " rescues a job now."])
     head = [paragraph(*lines), context(*notes), buttons(*clicks)]
     items = [

@@ -62,9 +62,10 @@ def describe_silence(
     if (more := len(silent) - MOST_SILENT) > 0:
         lines.append("So is 1 more worker." if more == 1 else f"So are {more:,} more workers.")
     one = len(early) == 1
+    which = "the worker" if len(silent) == 1 else "a worker"
     lines.append(
-        f"If it is only blocked or cut off, {'the job' if one else 'each of its jobs'} will run "
-        f"twice. {_left_alone(early)}"
+        f"If {which} is only blocked or cut off, {'the job' if one else 'each of its jobs'} will "
+        f"run twice. {_left_alone(early)}"
     )
     return tuple(lines)
 
