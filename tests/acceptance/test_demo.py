@@ -143,7 +143,7 @@ def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_d
     demo.wait_until_it_says("buttons there are [Details]: click Details 2")
     demo.type("click Details 2")
     demo.wait_until_it_says("[Close] [Share here]")
-    demo.type("/jobs stats", "click Refresh", "click Share here")
+    demo.type("/jobs stats", "click Failed", "click Share here")
     demo.wait_until_it_says("shared by @ana")
     demo.type("/jobs retry --all webhook")
     demo.wait_until_it_says("[Retry 3 jobs] [Not now]")
@@ -159,7 +159,7 @@ def test_a_conversation_goes_on_whatever_is_typed_until_the_end_of_input(start_d
     assert "ana has no modal open." in demo.output
     assert "ana has no modal open that can be submitted." in demo.output
     assert "covers the channel: close closes it." in demo.output
-    assert "covers the channel and has no button [Refresh]." in demo.output
+    assert "covers the channel and has no button [Failed]." in demo.output
     assert "Ended; nothing is left running." in demo.output
     assert demo.processes() == {}
 
