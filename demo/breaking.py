@@ -43,8 +43,6 @@ class Breaking:
         """How often a switch was turned, by the day or by a person."""
         self._paused = False
         """No worker is to run."""
-        self._refuses = False
-        """Slack answers 429."""
         self._changing = {name: asyncio.Lock() for name in WORKERS}
         self._later: set[asyncio.Task[None]] = set()
 
@@ -86,7 +84,6 @@ class Breaking:
 
     async def refuse_calls(self, on: bool) -> None:
         if on:
-            self._refuses = True
             self.stage.slack.set_fault("429", times=1_000_000, retry_after=RETRY_AFTER)
             self.panel.tell(
                 "Slack refuses every call of the bot. Ask `/jobs stats`: nothing comes, because the"
@@ -96,7 +93,6 @@ class Breaking:
                 " bot's log says why."
             )
         else:
-            self._refuses = False
             self.stage.slack.clear_faults()
             self.panel.tell("Slack takes calls again.")
 
@@ -179,7 +175,7 @@ class Breaking:
         needs_bot = "`/jobs" in text or "the bot" in text
         if needs_bot and self.bot is None:
             text += f" The bot does not run: turn *{NO_BOT}* off first."
-        elif needs_bot and self._refuses:
+        elif needs_bot and self.panel.switches[REFUSING].on:
             text += f" Slack refuses the bot's calls: turn *{REFUSING}* off first."
         self.panel.tell(text, user=user)
 

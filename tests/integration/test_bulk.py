@@ -76,6 +76,10 @@ async def test_a_preview_says_what_its_jobs_failed_with_and_when(pool, conn, mak
     assert (both.count, both.errors.jobs) == (10, 8)
     cancelled = await preview(pool, queue="email", statuses=("cancelled",))
     assert cancelled.errors is None
+    for number in (3, 4):
+        await make_job(status="failed", queue="web", error=f"late by {number} s", fingerprint="1:l")
+    (late,) = (await preview(pool, queue="web")).errors.groups
+    assert late.error == "ValueError: 2 different messages, e.g. late by 4 s"
 
 
 async def test_exactly_the_set_that_was_shown_goes_back(pool, make_job):

@@ -870,7 +870,7 @@ async def test_a_running_job_of_a_dead_worker_that_holds_up_ready_jobs_is_an_err
     finding = (await look(pool))["locks"]
     assert finding.level == "error"
     assert f"'account 7' holds up 1 ready job: job {stuck} has it" in finding.sentence
-    assert "In total, 2 locks hold up 2 jobs" in finding.sentence
+    assert f"In total, 2 locks, of jobs {stuck}, {stuck + 2}, hold up 2 jobs." in finding.sentence
     await worker(job_ids=[stuck])
     assert await level(pool, "locks") == "warning"
 
@@ -1025,9 +1025,8 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     job, other = await make_job(status="doing"), await make_job(status="doing", queue="mail")
     finding = (await look(pool))["suspects"]
     assert finding.level == "note"
-    assert finding.sentence == (
-        f"2 running jobs without a live worker (job {job}, {other}), not noticed by the rescue yet."
-    )
+    what = f"2 running jobs without a live worker (jobs {job}, {other})"
+    assert finding.sentence == f"{what}, not noticed by the rescue yet."
     assert len((await perform(pool, ANA, ListStuck(), settings=SETTINGS)).stuck) == 2
     await conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (other,))
     await conn.execute(

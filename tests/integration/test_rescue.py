@@ -596,6 +596,15 @@ async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make
     assert await ask() == ("no_worker", [None, None])
     await conn.execute("UPDATE jobs_maint_workers SET queues = '{email,maintenance}'")
     assert (await ask())[0] is None
+    # The worker is of an app that has not called `register`, or has run nothing yet.
+    await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = %s", (lives,))
+    assert await ask() == ("no_run", [None, None])
+    run = await make_job(
+        status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs"
+    )
+    assert (await ask())[0] is None
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (run,))
+    await fleet.beat(lives)
     await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs",
                    finished_ago=hours(1))  # fmt: skip
     assert await ask() == ("overdue", [None, None])

@@ -27,7 +27,7 @@ def render_group(report: GroupReport, *, by: str) -> Message:
             head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
-            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before)]
+            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before), "."]
             undo = Button(TAKE, TakeGroup(name).words())
         case "unmuted":
             head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]

@@ -124,9 +124,9 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     """The answer to somebody who typed it; a button changes only the message it is on."""
     one = report.incident
     done = {"dropped": "given back", "unmuted": "no longer muted"}.get(report.done, report.done)
-    line: Line = ["✅ ", bold(f"{one.name} is {done}"), " by ", name_actor(by)]
-    if report.done == "dropped":
-        line = [*line[:2], *tell_given_back(by, report.before)[:-1]]
+    was_dropped = report.done == "dropped"
+    who = tell_given_back(by, report.before) if was_dropped else [" by ", name_actor(by)]
+    line: Line = ["✅ ", bold(f"{one.name} is {done}"), *who]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
     is_over = one.state == "resolved"

@@ -176,7 +176,7 @@ def _errors(preview: Preview) -> list[Part]:
         return []
     lines: list[Line] = []
     for one in errors.groups if preview.error is None else ():
-        said = first_lines(one.error or "", lines=1) if one.error else "error not recorded"
+        said = first_lines(one.error, lines=1) if one.error else "error not recorded"
         line: Line = [bold(f"{one.count:,}"), f" × {said}"]
         lines.append([*line, "  ", code(one.name)] if one.name else line)
     if errors.groups_not_shown:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 
-RescueIdle = Literal["off", "no_worker", "overdue"]
+RescueIdle = Literal["off", "no_worker", "no_run", "overdue"]
 """Why the rescue does not run: it has no cron, no worker listens to its queue, or it is late."""
 
 __all__ = [
@@ -143,7 +143,7 @@ def say_abandoned(jobs: int, idle: RescueIdle) -> str:
 def say_idle(idle: RescueIdle) -> str:
     """Why no pass of the rescue comes, and what that means."""
     why = why_idle(idle)
-    until = {"off": "", "no_worker": "one does, or ", "overdue": "it runs, or "}[idle]
+    until = {"off": "", "no_worker": "one does, or "}.get(idle, "it runs, or ")
     return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
 
 
@@ -151,5 +151,6 @@ def why_idle(idle: RescueIdle) -> str:
     return {
         "off": "the rescue is switched off (JOBS_MAINT_RESCUE_CRON)",
         "no_worker": "no worker listens to the queue of the rescue",
+        "no_run": "the rescue has not run yet (is jobs_maint.register(app) called?)",
         "overdue": "the rescue is overdue; doctor says what keeps it",
     }[idle]

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 ANNOUNCE_TIMEOUT = 1.0
-"""Seconds that a worker's first jobs wait for its first beat, which takes some 20 ms: a job that
-kills its process at once is then known to have run there."""
+"""Seconds that a worker's first jobs wait at most for its first beat, usually a few milliseconds: a
+job that kills its process at once is then known to have run there."""
 WRITE_TIMEOUT = 2.0
 """Seconds a failed job waits for its record to be written; then it ends without."""
 

@@ -30,10 +30,9 @@ def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: boo
 
 def judge_incident(one: Incident) -> Level:
     """Of an open one: an error is judged as failures are, by what became of its jobs."""
-    levels = {_judge_part(part) for part in (one.lead, *one.folded)}
     if one.calm_since is not None:
         return "yellow"
-    return _find_worst(levels)
+    return _find_worst({_judge_part(part) for part in (one.lead, *one.folded)})
 
 
 def judge_incidents(found: Iterable[Incident]) -> Level:

@@ -19,16 +19,7 @@ from jobs_maint.durations import FarTime, format_age, is_near
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
-__all__ = [
-    "Column",
-    "Page",
-    "Pages",
-    "clock",
-    "number",
-    "table_with_text",
-    "tell_dropped",
-    "when",
-]
+__all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "tell_dropped", "when"]
 
 TEXT_WIDTH = 40
 """With fewer cells left for it, a text goes on a line of its own."""

@@ -148,8 +148,8 @@ ORDER BY until DESC LIMIT 500;
 -- `aliases`: fingerprints under an older rule, each with the one in `mains` that stands for it.
 -- More than `alike` groups of one task and type become one, with the message of the largest of
 -- them. At most `limit` rows are returned, each with the sums over all, and with the message of its
--- newest record, the one with the largest id: only these are read. To sort the messages, or to keep
--- a list of each group, takes seconds where there are thousands of them.
+-- newest record, the one with the largest id, of a job that is there if one is: only these are read.
+-- To sort the messages, or to keep a list of each group, takes seconds where there are thousands of them.
 WITH span AS (
     SELECT %(since)s::timestamptz - (%(until)s::timestamptz - %(since)s::timestamptz) AS since
 ), ended AS MATERIALIZED (

@@ -103,8 +103,8 @@ SELECT DISTINCT job_id FROM (
 
 -- name: find_errors_with (piece, statuses, gone, queues, queue, task, most)
 -- Unlike errors with the text, each with the records that have it, of jobs in these statuses (`gone`:
--- also of deleted ones) within reach. Our table is read once, not once a job. `too_many`: more than `most` characters of them,
--- which are not returned.
+-- also of deleted ones) within reach. Our table is read once, not once a job. `too_many`: more than
+-- `most` characters of them, which are not returned.
 WITH found AS (
     SELECT concat_ws(': ', f.exception_type, f.message) AS text, array_agg(f.id) AS records,
            array_agg(f.job_id) AS jobs

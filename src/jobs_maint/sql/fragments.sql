@@ -28,11 +28,13 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
 -- name: unreported
 -- Of a running job among {{running_jobs}}: nobody can be said to run it. Not so are: a job that a
 -- fresh beat names; a job that started after the last beat of its live worker, or within two seconds
--- before (which has had no chance to name it yet: a beat is put together before it is stored); a job of a worker that beats while Procrastinate's heartbeat has stopped, or that has an answer to
--- read (id 0): its event loop is blocked, so it may have fetched the job without starting it, and still will; while Procrastinate's
--- heartbeat is fresh, a job of a worker that never beat (no recorder there) or whose heartbeat went
--- on for three beats after its last beat (the process lives, only its recorder does not); and a job that
--- may be the unread one (id 0) of a worker whose row was pruned, which took the worker's id off the job.
+-- before (which has had no chance to name it yet: a beat is put together before it is stored); a job
+-- of a worker that beats while Procrastinate's heartbeat has stopped, or that has an answer to read (id
+-- 0): its event loop is blocked, so it may have fetched the job without starting it, and still will;
+-- while Procrastinate's heartbeat is fresh, a job of a worker that never beat (no recorder there) or
+-- whose heartbeat went on for three beats after its last beat (the process lives, only its recorder does
+-- not); and a job that may be the unread one (id 0) of a worker whose row was pruned, which took the
+-- worker's id off the job.
 (NOT coalesce(known.names_it_now, false)
  AND NOT (coalesce(known.fresh, false) AND started.at > known.beat_at - interval '2 seconds')
  AND NOT (coalesce(known.fresh, false)
@@ -116,9 +118,9 @@ LEFT JOIN LATERAL (
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
 -- before, or of another job that had this id. It is found by its job alone: in the order of a pair no
--- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the actor reaches. `ids`: only
--- among these. `records`: only those whose record is one of these. `until`: one that failed before it
--- and again since is among them.
+-- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the
+-- actor reaches. `ids`: only among these. `records`: only those whose record is one of these. `until`:
+-- one that failed before it and again since is among them.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
        f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
        (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached

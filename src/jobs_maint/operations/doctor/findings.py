@@ -43,6 +43,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def few_jobs(ids: Sequence[int], most: int = 5) -> str:
+    """`job 3`, `jobs 3, 4 and 2 more`."""
+    return f"{'job' if len(ids) == 1 else 'jobs'} {few(ids, most)}"
+
+
 def few(names: Sequence[object], most: int = 5) -> str:
     """`a, b and 3 more`."""
     shown = ", ".join(str(name) for name in names[:most])

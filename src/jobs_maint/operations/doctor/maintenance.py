@@ -12,7 +12,16 @@ from jobs_maint import upstream
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_duration
 from jobs_maint.models import Finding, say_idle
-from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.operations.doctor.findings import (
+    Situation,
+    count,
+    error,
+    few,
+    few_jobs,
+    note,
+    ok,
+    warning,
+)
 from jobs_maint.operations.rescue.outlook import find_outlook
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.rescue.workers import count_stuck_jobs
@@ -175,8 +184,8 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
     since = f"the first noticed {format_age(max(noticed))} ago" if noticed else (
         "not noticed by the rescue yet"
     )  # fmt: skip
-    which = few(sample[:MOST_SAMPLE])
-    what = f"{count(jobs, 'running job')} without a live worker (job {which}), {since}"
+    which = few_jobs(sample[:MOST_SAMPLE])
+    what = f"{count(jobs, 'running job')} without a live worker ({which}), {since}"
     if overdue := sum(row["overdue"] for row in found):
         return warning(
             "suspects",

@@ -9,7 +9,16 @@ from typing import Any
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import Finding
-from jobs_maint.operations.doctor.findings import Situation, count, error, few, note, ok, warning
+from jobs_maint.operations.doctor.findings import (
+    Situation,
+    count,
+    error,
+    few,
+    few_jobs,
+    note,
+    ok,
+    warning,
+)
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -112,8 +121,7 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     if not missing:
         but = f", {fresh:,} of the last 10 s not yet" if fresh else ""
         return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded{but}.")
-    jobs = found["sample"]
-    sample = f"{'job' if len(jobs) == 1 else 'jobs'} {few(jobs, 3)}"
+    sample = few_jobs(found["sample"], 3)
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
     if not found["recorded"] and not found["beating"]:
         none = f"None of the {newest} failures in {span} has its error recorded ({sample}), "
@@ -241,8 +249,8 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
         worst["looked_at"] >= MOST_LOCKED
     )
     others = "" if worst["locks"] == 1 else (
-        f" In total, {worst['locks']:,} locks hold up {worst['all_waiting']:,} jobs "
-        f"(job {few([row['job_id'] for row in rows])})."
+        f" In total, {worst['locks']:,} locks, of {few_jobs([row['job_id'] for row in rows])}, "
+        f"hold up {worst['all_waiting']:,} jobs."
     )  # fmt: skip
     held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
     if worst["stuck"]:

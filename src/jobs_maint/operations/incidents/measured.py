@@ -48,7 +48,11 @@ class Fleet:
 
     def has_worker(self, queue: str) -> bool:
         """Whether one that lives listens to it, as far as that is known."""
-        return bool(self.live) and (self.queues is None or self.unknown or queue in self.queues)
+        return bool(self.live) and (self.unknown or self.hears(queue))
+
+    def hears(self, queue: str) -> bool:
+        """Whether one of which it is known does; its app has our tasks."""
+        return self.queues is None or queue in self.queues
 
 
 @dataclass(frozen=True, slots=True)

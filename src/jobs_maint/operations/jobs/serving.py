@@ -21,8 +21,8 @@ async def list_unserved(
 ) -> list[str]:
     """The queues whose oldest ready job has waited long and to which no live worker listens.
 
-    `waits`: its seconds, by queue; `after`: how many are long. None where no worker lives, or one
-    may listen to all.
+    `waits`: its seconds, by queue; `after`: how many are long. None of them where no worker
+    lives, or one may listen to all.
     """
     late = [queue for queue, seconds in waits.items() if seconds >= after]
     if not late:

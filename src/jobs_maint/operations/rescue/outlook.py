@@ -59,6 +59,8 @@ async def _find_last_pass(
         for run in runs
         if run["task"] == RESCUE
     )
+    if not fleet.hears(rules.queue) and all(run.succeeded_at is None for run in rescues):
+        return "no_run", None
     is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
     ended = [run.succeeded_at for run in rescues if run.job_id is None]
     return "overdue" if is_overdue else None, ended[0] if ended else None

@@ -39,5 +39,5 @@ async def find_set_errors(
 
 
 def _tell(group: FailedGroup) -> SetError:
-    error = join_error(group.exception_type, group.message)[:LONGEST] if group.recorded else None
-    return SetError(group.count, error, group.name)
+    error = join_error(group.exception_type, group.describe_message()) if group.recorded else None
+    return SetError(group.count, error and error[:LONGEST], group.name)
