@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -128,9 +129,15 @@ class Stage:
         }
 
     def write_environment(self) -> Path:
-        """A file for a shell's `.`, to use the demo's database from a second terminal."""
+        """A file for a shell's `.`, to use the demo's database from a second terminal.
+
+        With what its workers and bot go by: what `stuck` foretells depends on it.
+        """
         path = self.folder / "env"
-        path.write_text(f"export JOB_QUEUE_DATABASE_URL='{self.database_url}'\n")
+        ours = {name: text for name, text in self._settings.items() if name.startswith("JOBS_")}
+        there = {"JOB_QUEUE_DATABASE_URL": self.database_url, **ours}
+        lines = [f"export {name}={shlex.quote(text)}\n" for name, text in there.items()]
+        path.write_text("".join(lines))
         return path
 
     def release(self, webhook_timeout: str) -> None:

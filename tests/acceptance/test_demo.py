@@ -270,7 +270,10 @@ def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert "newsletter" in shown.stdout
-    end(demo, signal.SIGINT, Path(line.split("    . ")[1].split("/env ")[0]))
+    folder = Path(line.split("    . ")[1].split("/env ")[0])
+    # What `stuck` foretells in that terminal is what the demo's workers do.
+    assert "export JOBS_MAINT_STALLED_AFTER=30s\n" in (folder / "env").read_text()
+    end(demo, signal.SIGINT, folder)
     assert "Ended; nothing is left running." in demo.output
 
 

@@ -230,6 +230,7 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     [
         ("off", "The rescue is switched off (JOBS_MAINT_RESCUE_CRON): "),
         ("no_worker", "No worker listens to the queue of the rescue: "),
+        ("no_run", "The rescue has not run yet (is jobs_maint.register(app) called?): "),
         ("overdue", "The rescue is overdue; doctor says what keeps it: "),
     ],
 )
@@ -244,7 +245,8 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     silent = render_stuck(replace(samples.silent(), rescue_idle=idle))
     assert says in lines(silent)[1]
     for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
-        assert "/jobs rescue ID rescues a job now." in shown.text
+        one = "ID rescues a job" if shown is message else f"{job.job_id} rescues it"
+        assert f"/jobs rescue {one} now." in shown.text
         assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)
     assert "Rescue job 4400" not in str(clicks(message))  # it only runs long
 

@@ -51,7 +51,9 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
         notes.append([f"{hidden} in queues that your role does not reach"])
     lines = _headline(report)
     if (report.rescue_idle or not due) and (stuck or report.silent):
-        lines.append([code(f"{command} rescue ID"), " rescues a job now."])
+        is_one = len(stuck) + len(report.silent) == 1
+        which, what = (jobs[0].job_id, "it") if is_one else ("ID", "a job")
+        lines.append([code(f"{command} rescue {which}"), f" rescues {what} now."])
     head = [paragraph(*lines), context(*notes), buttons(*clicks)]
     items = [
         _item(

@@ -52,7 +52,7 @@ _LEAST_ALIKE = 0.6
 
 
 def is_of_other_tools(word: str) -> bool:
-    return any(word in near.split(", ") for near in NEAR.values())
+    return word in _UNKNOWN_HERE or any(word in near.split(", ") for near in NEAR.values())
 
 
 def find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:
