@@ -186,7 +186,9 @@ async def test_refresh_by_a_narrower_grant_leaves_a_message_that_shows_more(pool
         await settle(bot)
         mine = slack.messages(OPS, VIEWER)[-1]
         assert mine.ephemeral
-        assert mine.text.startswith("🟡 No job in the queues you reach (email) failed in one hour.")
+        assert mine.text.startswith(
+            "🟡 No job in the queues you reach (email) failed in the last hour."
+        )
         # What shows no more than the grant reaches is refreshed in place, also by the others.
         [narrow] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         for who in (VIEWER, OPERATOR):

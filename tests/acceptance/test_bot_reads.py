@@ -1,6 +1,7 @@
 """What one reads in Slack, on a real database: each word's message, where its buttons lead."""
 
 import asyncio
+import re
 
 import psycopg
 import pytest
@@ -101,7 +102,7 @@ async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, conn, make_job
             [shown] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
             first = as_text(shown, 300).splitlines()[0]
             name = words.partition("--group ")[2].split()[0]
-            assert first == f"🔴 {number} send jobs failed with the error {name} in one hour."
+            assert first == f"🔴 {number} send jobs failed with the error {name} in the last hour."
             assert button(shown, f"Preview retry of {number}") == button(
                 groups, f"Preview retry of {number}"
             )
@@ -159,4 +160,5 @@ async def test_failed_groups_are_bounded_and_those_left_out_are_counted(pool, ma
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs failed --since 1h")
         assert "12 jobs failed in the last hour, with 12 different errors." in answer.text
         assert "1–10 of 12 groups" in as_text(answer)
-        assert button(answer, "Show more groups") == "failed --since 1h"
+        words = button(answer, "Show more groups")
+        assert re.fullmatch(r"failed --since 1h --until 20\S+Z", words)

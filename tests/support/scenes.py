@@ -17,7 +17,7 @@ from chatbot.setup import sample_incidents, sample_messages
 from chatbot.setup import sample_reports as reports
 from jobs_maint.actions import Action, Role, TakeIncident, permit
 from jobs_maint.errors import NotPermitted
-from jobs_maint.models import Aftermath, Report
+from jobs_maint.models import Aftermath, Report, count_reasons
 from local_slack import App, Channel, Config, Team, User, Usergroup
 from local_slack.text import render_blocks
 
@@ -92,7 +92,10 @@ def all_scenes() -> Iterator[Scene]:
     stats = _shown(reports.stats())
     yield Scene("stats", stats, f"{COMMAND} stats")
     yield Scene("stats-phone", stats, f"{COMMAND} stats", phone=True)
-    errors = replace(reports.no_errors(), groups=GROUPS, failed=FAILED, failed_before=BEFORE)
+    errors = replace(
+        reports.no_errors(), groups=GROUPS, failed=FAILED, failed_before=BEFORE,
+        reasons=count_reasons(GROUPS),
+    )  # fmt: skip
     yield Scene("errors", _shown(errors), f"{COMMAND} errors", minutes=1)
     confirm_by = NOW + timedelta(minutes=11)
     preview = replace(acts.RETRY, expires_at=confirm_by, errors=acts.errors_of(NOW))

@@ -12,10 +12,12 @@ from jobs_maint.models import (
     ErrorsReport,
     FailedJob,
     FailedJobsReport,
+    Reasons,
     StuckJob,
     StuckReport,
     WorkersReport,
     WorkerView,
+    count_reasons,
 )
 from jobs_maint.render import build_data, render_text
 
@@ -32,7 +34,9 @@ TIMEOUT = ErrorGroup(
     recorded=True, first_at=ago(hours=20), last_at=ago(minutes=4), sample_job_id=4711,
 )  # fmt: skip
 UNKNOWN = ErrorGroup("demo.tasks.pdf", None, "", 3, 3, "steady", recorded=False)
-ERRORS = ErrorsReport(NOW, 86_400, None, (TIMEOUT, UNKNOWN), 52, 9, 2, 12)
+ERRORS = ErrorsReport(
+    NOW, 86_400, None, (TIMEOUT, UNKNOWN), 52, 9, 2, 12, count_reasons((TIMEOUT, UNKNOWN))
+)
 ORPHAN = StuckJob(
     7, "email", "shop.send", 1, ago(minutes=10), 600, named=False, worker=None,
     noticed_seconds=None, due_in_seconds=None,
@@ -116,7 +120,7 @@ def test_at_80_columns_the_error_stands_below_and_columns_left_out_are_named():
 
 
 def test_no_error_is_one_sentence():
-    report = ErrorsReport(NOW, 3600, "email", (), 0, 0, 0, 0)
+    report = ErrorsReport(NOW, 3600, "email", (), 0, 0, 0, 0, Reasons())
     says = "No failures in queue email in the last 60 min, 0 in the 60 min before."
     assert lines(report) == [says]
 

@@ -185,7 +185,12 @@ def alike(count=37, text="POST https://x\ntimed out\nmore", **fields):
 
 
 def failed(*groups, since=3600.0, **fields):
-    values = {"total": sum(one.count for one in groups), "limit": 20, **fields}
+    tasks = {one.task for one in groups} if not fields.get("groups_not_shown") else set()
+    values = {
+        "total": sum(one.count for one in groups), "limit": 20,
+        "only_task": tasks.pop() if len(tasks) == 1 else None,
+        "last_failed_at": max((one.last_at for one in groups), default=None), **fields,
+    }  # fmt: skip
     return FailedJobsReport(NOW, (), groups=groups, since_seconds=since, **values)
 
 

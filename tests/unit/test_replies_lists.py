@@ -10,6 +10,7 @@ from chatbot.messages import (
     render_audit,
     render_doctor,
     render_errors,
+    render_failed,
     render_rescue,
     render_stuck,
     render_workers,
@@ -25,6 +26,7 @@ from jobs_maint.models import (
     RescueReport,
     StuckReport,
     WorkersReport,
+    count_reasons,
 )
 from local_slack.text import render_blocks
 
@@ -49,7 +51,8 @@ def clicks(message):
 
 def errors(*groups, failed=None, before=0, **fields):
     total = sum(group.count for group in groups) if failed is None else failed
-    values = {"queue": None, "groups_not_shown": 0, "failures_not_shown": 0, **fields}
+    values = {"queue": None, "groups_not_shown": 0, "failures_not_shown": 0,
+              "reasons": count_reasons(groups), **fields}  # fmt: skip
     return ErrorsReport(NOW, 3600.0, groups=groups, failed=total, failed_before=before, **values)
 
 
@@ -102,19 +105,16 @@ def test_errors_say_how_many_failed_and_for_how_many_reasons(report, first, seco
     assert lines(render_errors(report))[:2] == [first, second]
 
 
-@pytest.mark.parametrize("others", [{}, {"recorded": False}, {"state": "ongoing"}])
-def test_errors_say_the_same_on_every_page(others):
-    """A later page is of a list that has more groups."""
-    groups = [group(99 - i, task=f"t{i}") for i in range(15)]
-    groups[12] = replace(groups[12], **others)
-    told = set()
-    for limit, page in ((10, 1), (15, 2)):
-        left = {"groups_not_shown": 15 - limit,
-                "failures_not_shown": sum(one.count for one in groups[limit:])}  # fmt: skip
-        report = errors(*groups[:limit], failed=1_380, **left)
-        told.add(tuple(lines(render_errors(report, page=page))[:2]))
-    first = "🔴 1,380 failures in the last hour, for 15 reasons."
-    assert [head for head, _ in told] == [first]
+@pytest.mark.parametrize(
+    ("ended", "lately"), [(0, "the last 24 hours"), (20, "the last 24 hours"), (30, "24 hours")]
+)
+def test_a_later_page_says_as_the_first_one_when_jobs_failed_while_that_is_lately(ended, lately):
+    until = {"until": NOW - timedelta(minutes=ended)} if ended else {}
+    of_errors = replace(errors(group()), since_seconds=86_400.0, **until)
+    of_jobs = samples.failed(since_seconds=86_400.0, **until)
+    for message in (render_errors(of_errors), render_failed(of_jobs, "/jobs")):
+        assert f" in {lately}, " in lines(message)[0]
+        assert ("\nFrom " in message.text) is bool(ended)
 
 
 def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():

@@ -25,6 +25,7 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
     WorkerView,
+    count_reasons,
 )
 from local_slack.blocks import check_blocks
 
@@ -46,7 +47,10 @@ def groups(text, number=30):
 
 def errors(text):
     gone = tuple(replace(one, count=0, trend="gone") for one in groups(text))
-    return ErrorsReport(NOW, 3600.0, text, groups(text) + gone, 500, 6, 5, 40, (text,) * 50)
+    there = groups(text)
+    return ErrorsReport(
+        NOW, 3600.0, text, there + gone, 500, 6, 5, 40, count_reasons(there), (text,) * 50
+    )
 
 
 def stuck(text):

@@ -29,6 +29,7 @@ from jobs_maint.models import (
     WorkerCounts,
     WorkersReport,
     WorkerView,
+    count_reasons,
 )
 from local_slack.blocks import check_blocks
 from local_slack.text import render_blocks
@@ -61,7 +62,10 @@ def errors(limit, total=137):
         for i in range(min(limit, total))
     )
     shown = sum(group.count for group in groups)
-    return ErrorsReport(NOW, 86_400.0, None, groups, 90_000, 3, total - len(groups), 90_000 - shown)
+    return ErrorsReport(
+        NOW, 86_400.0, None, groups, 90_000, 3, total - len(groups), 90_000 - shown,
+        replace(count_reasons(groups), groups=total),
+    )  # fmt: skip
 
 
 def audit(limit, total=137):
@@ -136,7 +140,7 @@ def test_a_list_shorter_than_asked_for_has_no_pages():
 
 def test_a_page_cut_short_by_the_limit_asks_for_the_same_page_with_more_on_it():
     words, page = find_more(render_result(failed(5), "/jobs", by="U0ANA"))
-    assert (words, page) == ("failed", 1)
+    assert (words, page) == ("failed --until 2026-11-23T12:00:00Z", 1)
 
 
 def test_beyond_the_longest_list_it_is_said_how_to_narrow_it():

@@ -13,7 +13,7 @@ from chatbot.messages.parts import Line, Part, Span, bold, code, context, paragr
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.stats import draw_queues
 from chatbot.messages.words import count, say_span, short_task
-from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport
+from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport, count_reasons
 from jobs_maint.render import say_expiring, say_person, sort_queues
 
 __all__ = ["render_thread"]
@@ -43,6 +43,7 @@ def _render_groups(
         failed_before=report.failed_before,
         groups_not_shown=report.groups_not_shown,
         failures_not_shown=report.failures_not_shown,
+        reasons=count_reasons(report.groups),
         until=report.until,
         queues=asked.queues,
         tasks=asked.tasks,

@@ -30,7 +30,7 @@ from chatbot.messages.parts import (
 )
 from chatbot.messages.remembered import tell_memory
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
-from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_span, short_task
+from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_lately, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
 from jobs_maint.render import say_coverage, say_reach, say_state
@@ -55,15 +55,16 @@ def render_failed(
         head = paragraph([dot, verdict], _tell_span(report))
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
-    newest = max((one.last_at for one in groups if one.last_at is not None), default=None)
+    newest = report.last_failed_at
     if newest is not None and report.total > 1:
         lines.append([f"The newest failed {ago(report.as_of - newest)}."])
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.say_others()}."])
+    # A page that is asked for later is still of what is shown here.
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
-        report.tasks, group=report.group, until=report.until,
+        report.tasks, group=report.group, until=report.until or report.as_of,
     )  # fmt: skip
 
     def more(needed: int) -> str | None:
@@ -105,9 +106,8 @@ def _tell_span(report: FailedJobsReport) -> Line:
 
 def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     total = report.total or report.settled
-    tasks = {group.task for group in groups}
-    whole = not report.groups_not_shown and not report.at_least
-    only = short_task(groups[0].task) if len(tasks) == 1 and whole else ""
+    one_task = report.only_task is not None and not report.at_least
+    only = short_task(report.only_task or "") if one_task else ""
     which = say_coverage(report.queues, report.tasks) + say_reach(report.limited_to_queues)
     if report.since_seconds is None:
         what = count(total, f"failed {only} job" if only else "failed job")
@@ -126,9 +126,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.group:
         parts.append(f"with the error {report.group}")
     if report.since_seconds is not None:
-        span = say_span(report.since_seconds)[0]
-        one = "one " * (span in {"hour", "minute"})
-        parts.append(f"in the last {span}" if report.until is None else f"in {one}{span}")
+        parts.append(say_lately(report.since_seconds, report.until, report.as_of))
     if report.settled and not report.total:
         parts[-1] += f", {report.say_whole(several=report.settled > 1)}"
     return " ".join(parts) + _errors(report, groups)

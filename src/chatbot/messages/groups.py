@@ -61,10 +61,10 @@ def render_errors(
     page: int = 1,
     runbooks: Runbooks = NO_RUNBOOKS,
 ) -> Message:
-    span, before = say_span(report.since_seconds)
+    _, before = say_span(report.since_seconds)
     there = [group for group in report.groups if group.count]
     gone = [group for group in report.groups if not group.count]
-    said = tell_errors(report, there, span, before)
+    said = tell_errors(report, before)
     head = [paragraph(*said, tell_own(report.own_jobs, command))]
     if report.until_in_future:
         head.append(context([UNTIL_IN_FUTURE]))
@@ -83,11 +83,12 @@ def render_errors(
         about = f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with "
         tail.append(context([about, code(example)]))
     tail.append(context(["as of ", when(report.as_of, report.as_of)]))
+    # A page that is asked for later is still of what is shown here.
     asked = ListErrors(
         report.queue,
         timedelta(seconds=report.since_seconds),
         len(report.groups),
-        report.until,
+        report.until or report.as_of,
         report.queues,
         report.tasks,
     )
@@ -107,7 +108,7 @@ def render_errors(
         head,
         items,
         page=page,
-        total=len(there) + (report.groups_not_shown if not gone else 0),
+        total=report.reasons.all_groups,
         noun="groups",
         more=more,
         tail=tail,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import LARGEST_LIMIT
@@ -22,6 +22,7 @@ __all__ = [
     "name_queue",
     "number",
     "say_change",
+    "say_lately",
     "say_span",
     "sentence",
     "short_task",
@@ -133,6 +134,14 @@ def say_span(seconds: float) -> tuple[str, str]:
     if minutes == 1:
         return "minute", "the minute before"
     return f"{minutes} min", f"the {minutes} min before"
+
+
+def say_lately(seconds: float, until: datetime | None, as_of: datetime) -> str:
+    """`in the last hour`, also of an hour that ended a minute ago; else `in one hour`."""
+    span, _ = say_span(seconds)
+    if until is None or (as_of - until).total_seconds() <= seconds / 60:
+        return f"in the last {span}"
+    return f"in {'one ' * (span in {'hour', 'minute'})}{span}"
 
 
 def say_change(value: int, previous: int, period: str) -> str:

@@ -12,7 +12,7 @@ from chatbot.messages.marking import mark_done
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_reports import GROUPS, NOW, ago
 from jobs_maint.actions import TakeGroup
-from jobs_maint.models import ErrorsReport, GroupReport, Report
+from jobs_maint.models import ErrorsReport, GroupReport, Report, count_reasons
 
 __all__ = ["messages_of_groups"]
 
@@ -27,7 +27,7 @@ def _known() -> ErrorsReport:
         replace(RISING, taken_by=ANA, taken_at=ago(12)),
         replace(LAST, state="ongoing", muted_until=NOW + timedelta(hours=5)),
     )
-    return ErrorsReport(NOW, 3600.0, None, groups, 53, 6, 0, 0)
+    return ErrorsReport(NOW, 3600.0, None, groups, 53, 6, 0, 0, count_reasons(groups))
 
 
 def _taken() -> GroupReport:

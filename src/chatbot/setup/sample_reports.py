@@ -28,6 +28,7 @@ from jobs_maint.models import (
     WorkerCounts,
     WorkersReport,
     WorkerView,
+    count_reasons,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -69,7 +70,11 @@ def alike(count: int, task: str, kind: str | None, text: str, job: int, **more: 
 
 def failed(*groups: FailedGroup, **more: Any) -> FailedJobsReport:
     groups = groups or (alike(37, "deliver_webhook", "httpx.ConnectTimeout", TIMEOUT, 4748),)
-    values: dict[str, Any] = {"since_seconds": 3600.0, "retried_since": 0, **more}
+    tasks = {one.task for one in groups}
+    values: dict[str, Any] = {
+        "since_seconds": 3600.0, "retried_since": 0, "last_failed_at": ago(2),
+        "only_task": tasks.pop() if len(tasks) == 1 else None, **more,
+    }  # fmt: skip
     total = sum(one.count for one in groups)
     return FailedJobsReport(NOW, (), total, 20, groups=groups, **values)
 
@@ -122,7 +127,7 @@ GROUPS = (
 def errors() -> ErrorsReport:
     failures = sum(one.count for one in GROUPS)
     before = sum(one.count_before for one in GROUPS)
-    return ErrorsReport(NOW, 3600.0, None, GROUPS, failures, before, 0, 0)
+    return ErrorsReport(NOW, 3600.0, None, GROUPS, failures, before, 0, 0, count_reasons(GROUPS))
 
 
 def past_errors() -> ErrorsReport:
@@ -134,11 +139,14 @@ def many_errors() -> ErrorsReport:
         group(40 - i, 3, "rising", f"task_{i}", "ValueError", f"row {i} is broken", 4000 + i)
         for i in range(10)
     )
-    return ErrorsReport(NOW, 86_400.0, "webhook", groups, 500, 480, 14, 145, ("webhook", "email"))
+    reasons = replace(count_reasons(groups), groups=24)
+    return ErrorsReport(
+        NOW, 86_400.0, "webhook", groups, 500, 480, 14, 145, reasons, ("webhook", "email")
+    )
 
 
 def no_errors() -> ErrorsReport:
-    return ErrorsReport(NOW, 86_400.0, None, GROUPS[-1:], 0, 4, 0, 0)
+    return ErrorsReport(NOW, 86_400.0, None, GROUPS[-1:], 0, 4, 0, 0, count_reasons(GROUPS[-1:]))
 
 
 def stuck_job(

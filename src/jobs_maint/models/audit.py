@@ -59,6 +59,8 @@ class LostRun:
     outcome: str = "interrupted"
     changed: tuple[tuple[int, str], ...] = ()
     error: str = ""
+    warnings: tuple[str, ...] = ()
+    """Sentences where nobody runs, or could abort, these jobs, as of now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from jobs_maint.models.base import OwnJobs, Report
+from jobs_maint.models.reasons import Reasons
 from jobs_maint.models.settled import Settled, Standing
 from jobs_maint.models.slots import find_slots
 
@@ -18,6 +20,7 @@ __all__ = [
     "FailedJobsReport",
     "GroupReport",
     "Remembered",
+    "count_reasons",
     "has_stopped",
 ]
 
@@ -123,6 +126,10 @@ class FailedJobsReport(Report, Settled):
     groups: tuple[FailedGroup, ...] | None = None
     """The largest, where groups were asked for; `jobs` is then empty."""
     groups_not_shown: int = 0
+    only_task: str | None = None
+    """Where groups were asked for and all are of one task."""
+    last_failed_at: datetime | None = None
+    """Where groups were asked for: of the newest job, whichever group it is in."""
     queues: tuple[str, ...] | None = None
     tasks: tuple[str, ...] | None = None
     """Globs that were asked for, as a digest has them."""
@@ -170,6 +177,24 @@ class ErrorGroup(Remembered):
         return _say_messages(self.messages, self.message)
 
 
+def count_reasons(groups: Iterable[ErrorGroup]) -> Reasons:
+    """Of all groups of a span, the largest first."""
+    there = [one for one in groups if one.count]
+    known = [one for one in there if one.recorded]
+    states = [one.state for one in known]
+    first = next(iter(known or there), None)
+    return Reasons(
+        groups=len(known),
+        new=states.count("new"),
+        returned=states.count("regressed"),
+        groups_not_recorded=len(there) - len(known),
+        failures_not_recorded=sum(one.count for one in there if not one.recorded),
+        largest=first.count if first else 0,
+        largest_state=first.state if first else None,
+        largest_first_at=first.first_at if first else None,
+    )
+
+
 def has_stopped(last: datetime, until: datetime, span: timedelta) -> bool:
     """Whether a failure at `last` is so long before the end of the span that it is worth saying."""
     return until - last >= max(timedelta(minutes=5), span / 12)
@@ -189,6 +214,7 @@ class ErrorsReport(Report, Standing):
     failed_before: int
     groups_not_shown: int
     failures_not_shown: int
+    reasons: Reasons
     limited_to_queues: tuple[str, ...] | None = None
     until: datetime | None = None
     """When the span ends, where that is not now."""

@@ -15,7 +15,7 @@ from jobs_maint.render.coverage import (
     say_coverage,
     say_rest,
 )
-from jobs_maint.render.levels import is_news, judge_failures
+from jobs_maint.render.levels import judge_failures
 from jobs_maint.render.page import Column, Page, Pages, clock, number, table_with_text
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
@@ -36,7 +36,7 @@ def render_errors(report: ErrorsReport, page: Page) -> None:
     failed = count_noun(report.failed, "failure")
     said = report.say_standing()
     level = judge_failures(
-        report.failed, report.succeeded or 0, report, news=is_news(report.groups)
+        report.failed, report.succeeded or 0, report, news=report.reasons.news > 0
     )
     page.line(
         f"{failed[:1].upper()}{failed[1:]}{where} {lately}, "

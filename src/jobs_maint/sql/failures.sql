@@ -166,7 +166,9 @@ WITH failed AS (
            coalesce(sum(count) FILTER (WHERE NOT reached) OVER (), 0)::bigint AS hidden,
            count(*) FILTER (WHERE reached) OVER () AS all_groups,
            min(first_at) FILTER (WHERE reached) OVER () AS all_first_at,
-           max(last_at) FILTER (WHERE reached) OVER () AS all_last_at
+           max(last_at) FILTER (WHERE reached) OVER () AS all_last_at,
+           CASE WHEN min(task) FILTER (WHERE reached) OVER () = max(task) FILTER (WHERE reached) OVER ()
+                THEN task END AS only_task
     FROM alike
 )
 SELECT summed.*, coalesce(f.message, '') AS message

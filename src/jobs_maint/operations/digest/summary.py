@@ -17,7 +17,7 @@ from jobs_maint.models import (
     StatsReport,
 )
 from jobs_maint.operations.failures.ends import count_ends
-from jobs_maint.operations.failures.grouping import Groups, Window, list_groups
+from jobs_maint.operations.failures.grouping import MOST_SORTED, Groups, Window, list_groups
 from jobs_maint.operations.failures.groups import add_failed_now, count_standing
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.marks import add_standing
@@ -34,8 +34,6 @@ __all__ = ["Summing", "sort_by_news", "summarise", "summarise_now"]
 
 MOST_GROUPS = 10
 """Groups shown when a person asks; the others are counted."""
-MOST_SORTED = 500
-"""The largest groups, among which the news is looked for."""
 SOON = timedelta(days=3)
 MOST_EXPIRING = 500
 """Counted one by one."""

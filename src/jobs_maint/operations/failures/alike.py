@@ -49,6 +49,8 @@ class Alike:
     groups_not_shown: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+    only_task: str | None = None
+    """Where all of them are of one task."""
 
 
 async def group_failed_jobs(
@@ -93,7 +95,7 @@ async def group_failed_jobs(
     not_shown = first["all_groups"] - len(groups)
     return Alike(
         tuple(groups), first["total"], first["hidden"], not_shown,
-        first["all_first_at"], first["all_last_at"],
+        first["all_first_at"], first["all_last_at"], first["only_task"],
     )  # fmt: skip
 
 

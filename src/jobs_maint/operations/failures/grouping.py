@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import ErrorGroup, end_slots, find_slots
+from jobs_maint.models import ErrorGroup, Reasons, count_reasons, end_slots, find_slots
 from jobs_maint.operations.failures.states import (
     Known,
     get_group_state,
@@ -21,10 +21,12 @@ from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["EACH", "Groups", "Key", "Window", "list_groups"]
+__all__ = ["EACH", "MOST_SORTED", "Groups", "Key", "Window", "list_groups"]
 
 EACH = 2**31
 """So many groups of a kind are never folded into one."""
+MOST_SORTED = 500
+"""The largest groups, among which the news is looked for."""
 Key = tuple[str, str | None, str | None]
 """Task, exception type, fingerprint: None where all of the kind are one group."""
 
@@ -64,6 +66,7 @@ class Groups:
     slots: tuple[int, ...] = ()
     keys: tuple[Key, ...] = ()
     """Of each that is shown."""
+    reasons: Reasons = field(default_factory=Reasons)
 
     @property
     def failures_not_shown(self) -> int:
@@ -80,34 +83,44 @@ async def list_groups(
     aliases = await list_aliases(conn)
     slots, step = find_slots(window.until - window.since)
     params = {
-        **window.filters(), "alike": alike, "limit": limit, "slots": slots,
+        **window.filters(), "alike": alike, "limit": max(limit, MOST_SORTED), "slots": slots,
         "slot_seconds": step.total_seconds(), "slots_end": end_slots(window.until),
         "aliases": list(aliases), "mains": list(aliases.values()),
     }  # fmt: skip
     rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
     if not rows:
         return Groups()
-    shown = await run_apart(
+    known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
+    groups = [
+        _group(row, window, known.get((row["task"], row["fingerprint"])), slots) for row in rows
+    ]
+    first, rows = rows[0], rows[:limit]
+    messages = await run_apart(
         lambda: [redact_text(row["message"], rules) for row in rows],
         sum(len(row["message"]) for row in rows),
     )
-    known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
-    first = rows[0]
-    messages = await _count_messages(conn, window, rows, aliases)
+    numbers = await _count_messages(conn, window, rows, aliases)
     return Groups(
         shown=tuple(
-            replace(
-                _group(row, text, window, known.get((row["task"], row["fingerprint"])), slots),
-                messages=messages.get(_key(row), 1),
-            )
-            for row, text in zip(rows, shown, strict=True)
+            replace(group, message=_tell(row, text), messages=numbers.get(_key(row), 1))
+            for group, row, text in zip(groups, rows, messages, strict=False)
         ),
         failed=first["all_failed"],
         failed_before=first["all_before"],
         groups_not_shown=first["all_groups"] - len(rows),
         slots=tuple(first["all_slots"][:slots]),
         keys=tuple(map(_key, rows)),
+        reasons=replace(
+            count_reasons(groups[:MOST_SORTED]),
+            groups=first["all_recorded"],
+            groups_not_recorded=first["all_not_recorded"],
+            failures_not_recorded=first["failures_not_recorded"],
+        ),
     )
+
+
+def _tell(row: Mapping[str, Any], message: str) -> str:
+    return f"{row['unlike']} different messages, e.g. {message}" if row["unlike"] > 1 else message
 
 
 def _key(row: Mapping[str, Any]) -> Key:
@@ -130,9 +143,8 @@ async def _count_messages(
     return {_key(row): row["messages"] for row in found}
 
 
-def _group(
-    row: dict[str, Any], message: str, window: Window, known: Known | None, slots: int
-) -> ErrorGroup:
+def _group(row: Mapping[str, Any], window: Window, known: Known | None, slots: int) -> ErrorGroup:
+    """Without its message."""
     first: datetime | None = row["first_at"]
     state, quiet_seconds = get_group_state(
         known,
@@ -144,9 +156,7 @@ def _group(
     return ErrorGroup(
         task=row["task"],
         exception_type=row["exception_type"],
-        message=f"{row['unlike']} different messages, e.g. {message}"
-        if row["unlike"] > 1
-        else message,
+        message="",
         count=row["count"],
         count_before=row["count_before"],
         deleted=row["deleted"],

@@ -31,6 +31,8 @@ __all__ = ["add_failed_now", "count_standing", "list_errors"]
 
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
+SECOND = timedelta(seconds=1)
+"""A span is spelled to the second, and none before its end."""
 MOST_FAILED_NOW = 2_000
 """Groups of jobs that are failed now, looked through for those that are shown."""
 
@@ -60,7 +62,7 @@ async def list_errors(
     limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)
     reach = named or scope.globs
-    end, is_ahead = until or as_of, until is not None and until > as_of
+    end, is_ahead = until or as_of, until is not None and until - as_of >= SECOND
     if is_ahead:
         asked = ListErrors(queue, since, limit, until, queues, tasks)
         since, end = _cut(asked, end - as_of), as_of
@@ -75,6 +77,7 @@ async def list_errors(
         failed_before=found.failed_before,
         groups_not_shown=found.groups_not_shown,
         failures_not_shown=found.failures_not_shown,
+        reasons=found.reasons,
         limited_to_queues=limited,
         until=None if until is None else end,
         until_in_future=is_ahead,

@@ -125,9 +125,20 @@ async def list_failed_jobs(
         hidden_jobs=found.hidden if plain else 0,
         at_least=found.at_least,
         **found.left,
-        groups=found.alike.groups if found.alike is not None else None,
-        groups_not_shown=found.alike.groups_not_shown if found.alike is not None else 0,
+        **_tell_alike(found.alike),
     )
+
+
+def _tell_alike(alike: Alike | None) -> dict[str, Any]:
+    """As fields of the report, where groups were asked for."""
+    if alike is None:
+        return {}
+    return {
+        "groups": alike.groups,
+        "groups_not_shown": alike.groups_not_shown,
+        "only_task": alike.only_task,
+        "last_failed_at": alike.last_at,
+    }
 
 
 async def _list_newest(
