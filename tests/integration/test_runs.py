@@ -8,11 +8,14 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.support.fleet import Fleet
 
+from chatbot.messages.late import render_lost
 from chatbot.messages.outcome import render_bulk
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
+    CancelJobs,
     CloseRun,
     ConfirmSelection,
     DropSelection,
@@ -130,6 +133,44 @@ async def test_a_run_that_has_ended_cannot_be_stopped_and_a_viewer_may_not(pool,
         NotPermitted, match="You may not stop a run: this requires the role operator"
     ):
         await ask(pool, StopRun(report.audit_id), VI)
+
+
+async def test_an_act_told_late_says_too_that_nobody_runs_its_jobs(pool, conn, make_job):
+    """Its bot died after the act, before Slack took the answer."""
+    fleet = Fleet(pool, conn, make_job)
+    await fleet.start_worker()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{email}'")
+    one, two = [await make_job(status="failed", queue=queue) for queue in ("video", "email")]
+    running = await make_job(status="doing", queue="email")
+    untold = Watch(place=("C1", "17.5"))
+    said = []
+    for asked in (
+        RetryJobs((one,)),
+        RetryJobs((two,)),
+        CancelJobs((running,)),
+    ):
+        report = await ask(pool, asked, watch=untold)
+        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+        (lost,) = await ask(pool, TakeLostRuns(), BOT)
+        assert lost.warnings == report.warnings
+        said.append("".join(lost.warnings))
+        assert said[-1] in render_lost(lost, "/jobs").text
+        await ask(pool, CloseRun(lost.audit_id), BOT)
+    assert said[0] == "No live worker listens to video: it waits until one does."
+    assert said[1] == ""
+    assert said[2].startswith(f"No live worker reports job {running}, so nobody stops it")
+    # Of a set, too; what has run meanwhile waits for nobody.
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (one,))
+    shown = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=(one,))))
+    await ask(pool, ConfirmSelection(shown.key), watch=untold)
+    for status, warnings in (("todo", (said[0],)), ("succeeded", ())):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s::procrastinate_job_status WHERE id = %s",
+            (status, one),
+        )
+        await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+        (lost,) = await ask(pool, TakeLostRuns(), BOT)
+        assert lost.warnings == warnings
 
 
 async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(pool, conn):

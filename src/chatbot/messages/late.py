@@ -44,6 +44,7 @@ def render_lost(run: LostRun, command: str) -> Message:
     about += [" at ", when(run.started_at, run.started_at), f" · request {run.audit_id}"]
     broke_off = run.outcome in {"interrupted", "failed"}
     lines = _broke_off(run, asked, looked) if broke_off else _ended(run, asked, changed)
+    lines += [[one_line(warning, 400)] for warning in run.warnings]
     there = []
     if broke_off or (run.outcome == "partly" and looked < (run.total or 0)):
         there.append(Button(PREVIEW_REST, run.words, "primary"))

@@ -104,6 +104,21 @@ WHERE a.id = r.audit_id AND r.audit_id IN (
 RETURNING r.audit_id, r.channel, r.ts, r.total, a.actor_id, a.word, a.action, a.counts,
           a.started_at, a.outcome, a.items, a.error;
 
+-- name: list_changed_by (audit_id)
+-- The jobs that an act has changed, by queue: those that wait now, and running ones that it asked to
+-- abort.
+SELECT j.queue_name, count(*) FILTER (WHERE j.status = 'todo') AS waiting,
+       coalesce(array_agg(j.id) FILTER (WHERE j.status = 'doing' AND j.abort_requested), '{}') AS aborting
+FROM (
+    SELECT unnest(job_ids) AS id FROM jobs_maint_audit_items
+    WHERE audit_id = %(audit_id)s AND outcome = 'done'
+    UNION
+    SELECT (item ->> 'id')::bigint FROM jobs_maint_audit a CROSS JOIN jsonb_array_elements(a.items) item
+    WHERE a.id = %(audit_id)s AND item ->> 'outcome' = 'done'
+) AS changed
+JOIN procrastinate_jobs j ON j.id = changed.id
+GROUP BY 1 ORDER BY 2 DESC, 1;
+
 -- name: forget_run (audit_id)
 DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;
 

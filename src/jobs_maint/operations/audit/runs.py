@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from jobs_maint.audit import LEASE_SECONDS
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import LostRun, StoppedRun
+from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.sql import load_queries
 
 __all__ = ["ask_to_stop", "forget_run", "take_lost_runs"]
+
+_TELLING = ("retry", "cancel")
 
 
 async def ask_to_stop(conn: Conn, audit_id: int) -> StoppedRun | None:
@@ -24,24 +30,39 @@ async def take_lost_runs(conn: Conn) -> tuple[LostRun, ...]:
         conn, load_queries("audit")["take_lost_runs"], {"lease_seconds": LEASE_SECONDS}
     )
     return tuple(
-        LostRun(
-            audit_id=row["audit_id"],
-            actor_id=row["actor_id"],
-            word=row["word"],
-            words=row["action"],
-            counts=row["counts"],
-            total=row["total"],
-            channel=row["channel"],
-            ts=row["ts"],
-            started_at=row["started_at"],
-            outcome=row["outcome"],
-            changed=tuple(
-                (item["id"], item["code"]) for item in row["items"] if item["outcome"] == "done"
-            ),
-            error=row["error"] or "",
-        )
-        for row in rows
+        [
+            LostRun(
+                audit_id=row["audit_id"],
+                actor_id=row["actor_id"],
+                word=row["word"],
+                words=row["action"],
+                counts=row["counts"],
+                total=row["total"],
+                channel=row["channel"],
+                ts=row["ts"],
+                started_at=row["started_at"],
+                outcome=row["outcome"],
+                changed=tuple(
+                    (item["id"], item["code"]) for item in row["items"] if item["outcome"] == "done"
+                ),
+                error=row["error"] or "",
+                warnings=await _look_around(conn, row),
+            )
+            for row in rows
+        ]
     )
+
+
+async def _look_around(conn: Conn, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whether anybody runs, or could abort, these jobs: as the act itself would have said."""
+    if row["word"] not in _TELLING:
+        return ()
+    query = load_queries("audit")["list_changed_by"]
+    there = await fetch_all(conn, query, {"audit_id": row["audit_id"]})
+    if row["word"] == "cancel":
+        return await find_unheard(conn, [job_id for one in there for job_id in one["aborting"]])
+    waiting = {one["queue_name"]: one["waiting"] for one in there if one["waiting"]}
+    return await find_unserved(conn, waiting, sum(waiting.values()))
 
 
 async def forget_run(conn: Conn, audit_id: int) -> None:
