@@ -48,6 +48,26 @@ def test_the_channel_gets_few_lines_whose_numbers_add_up_to_the_verdict(report, 
     assert "purged" not in text
 
 
+@pytest.mark.parametrize("seconds", [-31, -30, -29, -1, 0, 29, 30, 31])
+@pytest.mark.parametrize("later", [-1, 0, 1])
+def test_the_chart_and_the_footer_are_of_the_same_window_to_the_minute(seconds, later):
+    """A digest ends some seconds beside the minute that its cron means."""
+    until = samples.NOW + timedelta(seconds=seconds)
+    since = until - timedelta(hours=24, seconds=later)
+    report = sample_reports.digest(since=since, until=until, window_id=1)
+    message = render_digest(report, "/jobs")
+    ends = re.findall(r"\d\d:\d\d", message.blocks[1]["title"])
+    footer = message.text.splitlines()[-1]
+    assert re.findall(r"\d\d:\d\d", footer)[:2] == ends
+    thread = render_thread(report, "/jobs")[-1].text
+    assert f"as of {ends[1]} UTC" in thread
+    now = replace(report, since=since.replace(microsecond=7), until=until.replace(microsecond=7))
+    told = render_digest(now, "/jobs")
+    ends = re.findall(r"\d\d:\d\d", told.blocks[1]["title"])
+    assert re.findall(r"\d\d:\d\d", told.text.splitlines()[-1])[:2] == ends
+    assert ends[1] == f"{now.until:%H:%M}"  # never a minute that is not there yet
+
+
 def test_a_digest_is_red_while_an_incident_is_and_yellow_once_it_is_over():
     quiet = replace(with_groups(0), queues=(), failed=0, failed_before=0)
 

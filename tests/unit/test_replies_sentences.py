@@ -120,7 +120,7 @@ def test_a_slot_that_begins_within_an_hour_is_labelled_so_and_both_ends_of_a_day
     message = digest(since=until - timedelta(days=1), until=until)
     labels = chart_of(message)["chart"]["axis_config"]["categories"]
     assert labels[:2] == ["09:45", "11:45"]
-    assert "24 Oct 09:44 UTC to 25 Oct 09:44 UTC" in message.text
+    assert "24 Oct 09:45 UTC to 25 Oct 09:45 UTC" in message.text
 
 
 def test_the_sentences_of_a_chart_name_each_slot_that_has_failures():

@@ -10,7 +10,7 @@ from itertools import pairwise
 from chatbot.messages.message import Block
 from chatbot.messages.parts import Line, Part, bold, paragraph
 from chatbot.messages.words import cut, defuse, short_task
-from jobs_maint.models import DigestReport, find_slots
+from jobs_maint.models import DigestReport, find_slots, name_window
 
 __all__ = ["draw_failures"]
 
@@ -33,8 +33,7 @@ def draw_failures(report: DigestReport) -> Part | None:
     if window < SHORT and sum(1 for failed in report.slots if failed) < 2:
         return None
     _, step = find_slots(window)
-    until = _to_the_minute(report.until)
-    begin = until - timedelta(minutes=round(window / timedelta(minutes=1)))
+    begin, until = (at.astimezone(UTC) for at in name_window(report.since, report.until))
     ends = [begin, *(_to_the_minute(until - step * i) for i in range(bars - 1, -1, -1))]
     # Short, for a phone, where slots begin with an hour and none comes twice, as after 26 h.
     hours = [f"{at:%H}" for at in ends[:-1]]
@@ -81,8 +80,8 @@ def _sentences(ends: Sequence[datetime], series: dict[str, list[int]]) -> list[L
 
 
 def _to_the_minute(at: datetime) -> datetime:
-    """A digest begins some seconds beside the minute that its cron means."""
-    return (at.astimezone(UTC) + timedelta(seconds=30)).replace(second=0, microsecond=0)
+    """Of slots that are no whole number of minutes."""
+    return (at + timedelta(seconds=30)).replace(second=0, microsecond=0)
 
 
 def _say(step: timedelta) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
@@ -13,6 +14,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
+    WITH_SECONDS,
     Button,
     Line,
     Part,
@@ -28,7 +30,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import DOTS, count, name_queue, say_span, short_task
 from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
-from jobs_maint.models import DigestReport, ErrorGroup
+from jobs_maint.models import DigestReport, ErrorGroup, name_window
 from jobs_maint.render import (
     is_news,
     judge_failures,
@@ -38,7 +40,7 @@ from jobs_maint.render import (
     say_state,
 )
 
-__all__ = ["MESSAGES", "is_quiet", "list_errors_of", "render_digest"]
+__all__ = ["MESSAGES", "is_quiet", "list_errors_of", "name_ends", "render_digest"]
 
 IN_A_BLOCK = 10
 MOST_IN_CHANNEL = 3
@@ -83,6 +85,12 @@ def render_digest(
         return context([f"{counted} · ", code(f"{command} {words}")])
 
     return pack(head, items, more, tail, beyond=beyond)
+
+
+def name_ends(report: DigestReport) -> tuple[datetime, datetime]:
+    """Its ends as its chart dates them; those of a short one are told to the second."""
+    since, until = report.since, report.until
+    return (since, until) if until - since < WITH_SECONDS else name_window(since, until)
 
 
 def is_quiet(report: DigestReport) -> bool:
@@ -176,7 +184,7 @@ def _clicks(report: DigestReport, shown: Sequence[ErrorGroup], runbooks: Runbook
 
 
 def _context(report: DigestReport, *, has_thread: bool) -> Part:
-    since, until = report.since, report.until
+    since, until = name_ends(report)
     line: list[Span | str] = tell_span(since, until, until)
     lines: list[Line] = [line]
     if has_thread:

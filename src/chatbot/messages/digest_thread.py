@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chatbot.messages.digest import list_errors_of, say_maintenance
+from chatbot.messages.digest import list_errors_of, name_ends, say_maintenance
 from chatbot.messages.group_names import name_errors
 from chatbot.messages.groups import render_group
 from chatbot.messages.message import Message
@@ -87,11 +87,16 @@ def _render_rest(report: DigestReport, command: str) -> Message:
     if report.expiring is not None and report.expiring.jobs:
         facts.append([say_expiring(report.expiring)])
     notes: list[Span | str] = []
+    _, end = name_ends(report)
     if report.failed and report.queues:
         # A window ends before it is told, so that its last failures are stored.
-        notes += ["the digest ends ", when(report.until, report.until), ", the table a bit later"]
+        notes += [
+            "the digest ends ",
+            when(name_ends(report)[1], report.until),
+            ", the table a bit later",
+        ]
     else:
-        notes += ["as of ", when(report.until, report.until)]
+        notes += ["as of ", when(end, report.until)]
     for run in report.maintenance:
         notes += [f" · last {run.word} ", when(run.finished_at, report.until)]
         notes += [] if run.succeeded else [" failed"]

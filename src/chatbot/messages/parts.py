@@ -112,9 +112,13 @@ def when(
     return _date(int(utc.timestamp()), shown, fallback)
 
 
+WITH_SECONDS = timedelta(minutes=5)
+"""A span that is shorter is told with seconds."""
+
+
 def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
     """Both ends; of a short span with seconds, of a day both with a date, or they read alike."""
-    exact = until - since < timedelta(minutes=5)
+    exact = until - since < WITH_SECONDS
     first, last = (when(at, now, seconds=exact, begun=since) for at in (since, until))
     return [first, " to ", last]
 

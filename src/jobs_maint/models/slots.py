@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-__all__ = ["end_slots", "find_slots"]
+__all__ = ["end_slots", "find_slots", "name_window"]
 
 MOST = 12
 LONG = timedelta(hours=12)
@@ -21,6 +21,12 @@ def end_slots(until: datetime) -> datetime:
     if until.microsecond:
         return until
     return (until + timedelta(seconds=30)).replace(second=0)
+
+
+def name_window(since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """Its ends to the minute, wherever they are told: it ends as its slots do."""
+    end = end_slots(until).replace(second=0, microsecond=0)
+    return end - timedelta(minutes=round((until - since) / timedelta(minutes=1))), end
 
 
 def find_slots(window: timedelta) -> tuple[int, timedelta]:
