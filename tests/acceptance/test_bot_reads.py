@@ -121,7 +121,7 @@ async def test_the_buttons_of_a_group_find_exactly_its_jobs(pool, conn, make_job
         assert labels == [
             "Show 22 failed jobs", "Preview retry of 22", "Details", "Details", "Retry job 26"
         ]  # fmt: skip
-        assert "22 failed now, the other was retried or cancelled" in groups.text
+        assert "22 failed now, 1 retried or cancelled since" in groups.text
         assert "retried or cancelled since" in groups.text
 
 

@@ -142,13 +142,13 @@ async def test_failed_jobs_that_are_gone_are_told_as_deleted_and_not_as_retried(
         return render_result(report, "/jobs", by="U0ANA").text, render_text(report, width=200)
 
     told, _ = await look(ListErrors(since=hours(1)))
-    assert "1 failed now, the others were deleted" in told
+    assert "1 failed now, 2 deleted since" in told
     told, page = await look(ListFailed(since=hours(1), grouped=True))
     assert "2 more jobs failed in that time, deleted since." in told
     assert "In that time 2 more jobs failed, deleted since." in page
     await ask(pool, RetryJobs((jobs[2],)))
     told, _ = await look(ListErrors(since=hours(1)))
-    assert "2 deleted since, the other was retried or cancelled" in told
+    assert "2 deleted, 1 retried or cancelled since" in told
     await conn.execute("DELETE FROM procrastinate_jobs")
     told, page = await look(ListErrors(since=hours(1)))
     assert "their jobs were deleted since" in told

@@ -105,6 +105,7 @@ def test_a_preview_says_how_many_what_stays_and_where():
         (9, 9, "They run at the times they were scheduled for."),
         (9, 1, "1 of them keeps its scheduled time; the others run now."),
         (9, 3, "3 of them keep their scheduled times; the others run now."),
+        (4, 3, "3 of them keep their scheduled times; the other runs now."),
     ],
 )
 def test_a_preview_says_of_this_set_when_it_runs(count, later, says):

@@ -134,7 +134,28 @@ def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
     assert clicks(message)[:2] == [
         ("Show 3 failed jobs", f"failed{span}"), ("Preview retry of 2", f"retry --all{span}"),
     ]  # fmt: skip
-    assert "job `7` · 3 failed now, the other was" in "\n".join(lines(message))
+    assert "job `7` · 3 failed now, 1 retried or cancelled since" in "\n".join(lines(message))
+
+
+@pytest.mark.parametrize(
+    ("count", "failed_now", "deleted", "said"),
+    [
+        (4, 3, 0, "3 failed now, 1 retried or cancelled since"),
+        (4, 1, 0, "1 failed now, 3 retried or cancelled since"),
+        (4, 3, 1, "3 failed now, 1 deleted since"),
+        (4, 2, 1, "2 failed now, 1 deleted, 1 retried or cancelled since"),
+        (4, 0, 3, "3 deleted, 1 retried or cancelled since"),
+        (4, 0, 4, "their jobs were deleted since"),
+        (1, 0, 1, "its job was deleted since"),
+        (4, 0, 0, "retried or cancelled since"),
+        (1, 0, 0, "retried or cancelled since"),
+    ],
+)
+def test_a_group_says_with_numbers_what_became_of_its_jobs(count, failed_now, deleted, said):
+    settled = replace(group(count), failed_now=failed_now, deleted=deleted)
+    assert f"job `7` · {said}\n" in "\n".join(lines(render_errors(errors(settled))))
+    same = replace(group(4), failed_now=4)
+    assert "failed now" not in render_errors(errors(same)).text
 
 
 def test_a_group_of_one_failure_is_that_job():

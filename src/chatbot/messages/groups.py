@@ -157,13 +157,10 @@ def _settled(group: ErrorGroup, failed_now: int) -> str:
         return "retried or cancelled since"
     if not failed_now and others <= 0:
         return f"{'its job was' if group.count == 1 else 'their jobs were'} deleted since"
-    parts = [f"{failed_now:,} failed now"] if failed_now else []
-    if group.deleted and others <= 0:
-        return f"{parts[0]}, the others were deleted"
-    if group.deleted:
-        parts.append(f"{group.deleted:,} deleted since")
-    rest = "the other was" if others == 1 else "the others were"
-    return f"{', '.join(parts)}, {rest} retried or cancelled"
+    since = [(group.deleted, "deleted"), (others, "retried or cancelled")]
+    told = [f"{jobs:,} {became}" for jobs, became in since if jobs > 0]
+    parts = [f"{failed_now:,} failed now"] * bool(failed_now) + told
+    return f"{', '.join(parts)}{' since' * bool(told)}"
 
 
 def _trend(group: ErrorGroup, before: str, report: ErrorsReport) -> str:

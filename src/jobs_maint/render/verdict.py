@@ -250,7 +250,8 @@ def tell_times(preview: Preview) -> str:
     if preview.later >= preview.count:
         return "They run at the times they were scheduled for."
     keep = "keeps its scheduled time" if preview.later == 1 else "keep their scheduled times"
-    return f"{preview.later:,} of them {keep}; the others run now."
+    others = "the other runs" if preview.count - preview.later == 1 else "the others run"
+    return f"{preview.later:,} of them {keep}; {others} now."
 
 
 def tell_statuses(preview: Preview) -> str:
