@@ -243,3 +243,27 @@ async def test_a_narrow_role_gets_its_own_jobs_and_does_not_hear_of_other_groups
     )  # fmt: skip
     preview = await press(pool, f"retry --all --group {odd}", EVE)
     assert (preview.count, preview.error) == (1, "Weird: order 9 is odd")
+
+
+async def test_a_preview_quotes_an_error_of_its_own_jobs(pool, conn, make_job):
+    """Not the newest of the group, whose job is outside the span or in another queue."""
+    for queue, ago, text in (("web", 90, "one"), ("web", 10, "two"), ("pay2", 5, "three")):
+        await make_job(
+            status="failed", task="shop.pay", fingerprint="2:aa", queue=queue,
+            error=f"{text} is late", finished_ago=minutes(ago),
+        )  # fmt: skip
+    await collect_groups(conn)
+    [name] = await (await conn.execute("SELECT name FROM jobs_maint_groups")).fetchone()
+    past = f"--until {datetime.now(UTC) - HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    for words, number, text in (
+        (f"retry --all --group {name} {past}", 1, "one"),
+        (f"retry --all web --group {name}", 2, "two"),
+        (f"discard --all --group {name}", 3, "three"),
+        (f"retry --all --group {name} --until 2h", 0, None),
+    ):
+        preview = await press(pool, words)
+        assert (preview.count, preview.error) == (number, text and f"ValueError: {text} is late")
+        shown = render_text(preview, width=200)
+        shown += render_result(preview, "/jobs", by="U1").text
+        said = {one for one in ("one", "two", "three") if f"{one} is late" in shown}
+        assert said == ({text} if text else set())

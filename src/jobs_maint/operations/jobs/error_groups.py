@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
@@ -47,10 +47,14 @@ async def find_group(
     return NamedGroup(rows[0]["task_name"], rows[0]["fingerprints"])
 
 
-async def describe_newest(conn: Conn, records: Records, rules: Rules) -> str | None:
-    """Exception type and message, redacted; None where there is no record."""
+async def describe_newest(
+    conn: Conn, records: Records, chosen: Iterable[Mapping[str, Any]], rules: Rules
+) -> str | None:
+    """Exception type and message of the `chosen` jobs, redacted; None where there is no record."""
     query = load_queries("groups")["find_newest_error"]
-    rows = await fetch_all(conn, query, {"ids": records.ids})
+    jobs = {row["id"] for row in chosen}
+    pairs = zip(records.ids, records.jobs, strict=True)
+    rows = await fetch_all(conn, query, {"ids": [one for one, job in pairs if job in jobs]})
     if not rows:
         return None
     text = rows[0]["message"]

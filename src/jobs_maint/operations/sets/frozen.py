@@ -57,7 +57,7 @@ async def freeze_set(
             )
     selected = await select(conn, verb, wanted, group, rules, scope)
     rows, records = selected.rows, selected.records
-    error = await describe_newest(conn, records, rules) if group and records else None
+    error = await describe_newest(conn, records, rows, rules) if group and records else None
     errors = await find_set_errors(conn, rows, rules) if verb is not BulkVerb.CANCEL else None
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
     left_out = await _find_left_out(conn, verb, wanted, rows, scope)
