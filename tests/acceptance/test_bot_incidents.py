@@ -411,7 +411,7 @@ async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
     assert len([one for one in caplog.messages if "incident_untold" in one]) == 1
 
 
-@pytest.mark.parametrize("restarts", [False, True], ids=["", "restarted"])
+@pytest.mark.parametrize("restarts", ["", "before", "after"], ids=["", "restarted", "afterwards"])
 @pytest.mark.parametrize("ends", [False, True], ids=["lasts", "ended"])
 async def test_what_an_archived_channel_says_is_made_true_once_it_takes_edits(
     pool, conn, fleet, restarts, ends
@@ -430,11 +430,18 @@ async def test_what_an_archived_channel_says_is_made_true_once_it_takes_edits(
         assert (
             f"because <#{OPS}> did not take it (is_inactive): the channel is archived" in copy.text
         )
-        if restarts:
+
+        async def restart():
             await lose_watch(conn)
-            watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+            return Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+
+        if restarts == "before":
+            watch = await restart()
         if ends:
             await come_back(fleet)
+            await see(watch)
+        if restarts == "after":  # of an incident that has ended, nothing is untold
+            watch = await restart()
             await see(watch)
         slack.set_archived(OPS, False)
         now[0] += 61

@@ -24,7 +24,7 @@ from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
 from chatbot.slack.refusals import explain_reason
 from jobs_maint.models import Incident, Told
 
-__all__ = ["NO_PLACE", "FirstPosts", "find_left", "is_anew", "render_left", "render_told"]
+__all__ = ["LEFT", "NO_PLACE", "FirstPosts", "find_left", "is_anew", "render_left", "render_told"]
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.posting import Posted
 from chatbot.watching.first_posts import (
+    LEFT,
     NO_PLACE,
     FirstPosts,
     find_left,
@@ -28,7 +29,7 @@ from chatbot.watching.first_posts import (
 )
 from chatbot.watching.late import Late
 from chatbot.watching.threads import Threads
-from jobs_maint.actions import Action, Actor, HoldIncident, NoteIncidentTold
+from jobs_maint.actions import Action, Actor, HoldIncident, ListTold, NoteIncidentTold
 from jobs_maint.errors import AlreadyRunning, JobsMaintError
 from jobs_maint.models import Incident, IncidentChange, Told
 from jobs_maint.perform import perform
@@ -63,6 +64,7 @@ class Teller:
         """What Slack took while the database was away."""
         self._again_at: dict[int, float] = {}
         self._complaints: dict[int, str] = {}
+        self._knows_left = False
 
     async def tell(self, changes: Sequence[IncidentChange], as_of: datetime) -> None:
         """What cannot be told now is still due at the next look. Raises nothing of Slack."""
@@ -86,9 +88,18 @@ class Teller:
 
     async def put_right(self) -> None:
         """What came late. Of a Slack that hangs it waits for LONGEST; the next one goes on."""
+        await self._recall_left()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):
                 await self._late.flush()
+
+    async def _recall_left(self) -> None:
+        """What an earlier process left, also of incidents that have ended since: once."""
+        if self._knows_left or not self._has_watch():
+            return
+        for incident, told in await self._do(ListTold(LEFT)):
+            self._put_left_right(incident, told)
+        self._knows_left = True
 
     async def _complain(self, change: IncidentChange, exc: JobsMaintError) -> None:
         """For the log and for `doctor`; once for each reason."""

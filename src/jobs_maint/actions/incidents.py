@@ -11,7 +11,14 @@ from typing import ClassVar, TypeVar
 from jobs_maint.actions.actor import QueueScope, Role
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.durations import format_duration
-from jobs_maint.models import IncidentKind, IncidentReport, IncidentsReport, WatchReport
+from jobs_maint.models import (
+    Incident,
+    IncidentKind,
+    IncidentReport,
+    IncidentsReport,
+    Told,
+    WatchReport,
+)
 
 __all__ = [
     "DigestPlan",
@@ -19,6 +26,7 @@ __all__ = [
     "HoldIncident",
     "Limits",
     "ListIncidents",
+    "ListTold",
     "MuteIncident",
     "NoteIncidentTold",
     "Pause",
@@ -179,6 +187,17 @@ class HoldIncident(Action[bool]):
     channel: str
     instead_of: str | None = None
     gone: str | None = None
+
+    word: ClassVar[str] = "incidents"
+    verb: ClassVar[str] = "watch for incidents"
+    role: ClassVar[Role | None] = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class ListTold(Action[tuple[tuple[Incident, Told], ...]]):
+    """Incidents, open or of the last week, whose message has `mark` in its key."""
+
+    mark: str
 
     word: ClassVar[str] = "incidents"
     verb: ClassVar[str] = "watch for incidents"

@@ -122,6 +122,13 @@ SET told_revision = greatest(told_revision, %(revision)s),
     ts = coalesce(ts, %(ts)s), told_error = %(error)s
 WHERE id = %(incident_id)s AND (%(key)s::text IS NULL OR key = %(key)s) RETURNING id;
 
+-- name: list_told (mark)
+-- Messages with this in their key, the latest incidents first; by jobs_maint_incidents_open_idx and
+-- jobs_maint_incidents_resolved_idx.
+SELECT * FROM jobs_maint_incidents
+WHERE (state = 'open' OR resolved_at > now() - interval '7 days') AND strpos(key, %(mark)s) > 0
+ORDER BY id DESC LIMIT 100;
+
 -- name: list_untold
 -- Incidents of which a channel does not say all yet. What nobody could be told for a day is old.
 SELECT * FROM jobs_maint_incidents

@@ -6,6 +6,7 @@ from jobs_maint.actions import (
     GetIncident,
     HoldIncident,
     ListIncidents,
+    ListTold,
     MuteIncident,
     NoteIncidentTold,
     TakeIncident,
@@ -13,7 +14,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import IncidentKind, IncidentReport, IncidentsReport
+from jobs_maint.models import Incident, IncidentKind, IncidentReport, IncidentsReport, Told
 from jobs_maint.operations.incidents.acting import (
     hold_incident,
     mute_incident,
@@ -23,7 +24,12 @@ from jobs_maint.operations.incidents.acting import (
 from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.measured import Memory
 from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
-from jobs_maint.operations.incidents.stored import read_incident, read_memory, redact
+from jobs_maint.operations.incidents.stored import (
+    read_incident,
+    read_memory,
+    read_told,
+    redact,
+)
 from jobs_maint.operations.incidents.watching import watch_incidents
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
@@ -86,9 +92,20 @@ async def get_incident(call: Call[GetIncident]) -> IncidentReport:
     return await read(call, look)
 
 
+async def list_told(call: Call[ListTold]) -> tuple[tuple[Incident, Told], ...]:
+    async def look(conn: Conn) -> tuple[tuple[Incident, Told], ...]:
+        query = load_queries("incidents")["list_told"]
+        rows = await fetch_all(conn, query, {"mark": call.action.mark})
+        there = ((redact(read_incident(row), call.rules), read_told(row)) for row in rows)
+        return tuple((incident, told) for incident, told in there if told is not None)
+
+    return await read(call, look)
+
+
 HANDLERS: Handlers = {
     GetIncident: get_incident,
     ListIncidents: list_incidents,
+    ListTold: list_told,
     WatchIncidents: watch_incidents,
     TakeIncident: take_incident,
     MuteIncident: mute_incident,
