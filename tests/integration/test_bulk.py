@@ -463,3 +463,34 @@ async def test_the_audit_is_listed_newest_first_and_filtered_by_actor(pool, make
         ("shell:ana@host", f"discard {job}", "done"),
     ]
     assert (await ask(pool, ShowAudit(actor="ana"))).total == 1
+
+
+@pytest.mark.parametrize("verb", [BulkVerb.CANCEL, BulkVerb.DISCARD])
+@pytest.mark.parametrize(
+    ("number", "again", "said"),
+    [
+        (3, 0, ""), (3, 1, "1 of them was put back meanwhile."),
+        (3, 2, "2 of them were put back meanwhile."), (1, 1, "It was put back meanwhile."),
+    ],
+)  # fmt: skip
+async def test_an_outcome_says_which_jobs_somebody_put_back_during_the_act(
+    pool, conn, make_job, verb, number, again, said
+):
+    """It counts what the act has changed, of which some are not so any more when it ends."""
+    status = "todo" if verb is BulkVerb.CANCEL else "failed"
+    for _ in range(number):
+        await make_job(status=status, queue="email")
+    await conn.execute(
+        "CREATE FUNCTION put_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " UPDATE procrastinate_jobs SET status = 'todo'"
+        " WHERE id = ANY (NEW.job_ids[:TG_ARGV[0]::int]);"
+        " RETURN NEW; END $$;"
+        " CREATE TRIGGER put_back AFTER INSERT ON jobs_maint_audit_items"
+        f" FOR EACH ROW EXECUTE FUNCTION put_back({again})"
+    )
+    shown = await preview(pool, verb, queue="email", statuses=(status,))
+    report = await confirm(pool, shown)
+    assert report.done == number
+    assert report.warnings == ((said,) if said else ())
+    told = render_result(report, "/jobs", by="U1").text + render_text(report, width=200)
+    assert told.count("put back meanwhile") == 2 * bool(said)

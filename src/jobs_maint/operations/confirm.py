@@ -15,10 +15,11 @@ import psycopg
 from jobs_maint.actions import Action, ConfirmSelection, QueueScope, Role
 from jobs_maint.actions.base import EVERY_QUEUE, require_role
 from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
-from jobs_maint.database import Conn, transaction, undone_transaction
+from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
+from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
 from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.operations.purge.batches import Retention
 from jobs_maint.operations.purge.late import PERSON
@@ -29,6 +30,7 @@ from jobs_maint.operations.sets.batches import run_set
 from jobs_maint.operations.sets.frozen import use_selection
 from jobs_maint.operations.sets.seen import read_seen
 from jobs_maint.operations.sets.selecting import count_newer
+from jobs_maint.sql import load_queries
 
 __all__ = ["HANDLERS"]
 
@@ -131,7 +133,7 @@ async def _run_bulk(
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
-    if report.verb in {"retry", "cancel"} and report.done:
+    if report.verb in {"retry", "cancel", "discard"} and report.done:
         report = await _look_around(call, report, taken, scope)
     if left_out := sum(one.count for one in report.left_out):
         counts["skipped"] += left_out
@@ -158,7 +160,7 @@ def _complete(report: BulkReport, params: Mapping[str, Any]) -> BulkReport:
 async def _look_around(
     call: Call[Any], report: BulkReport, taken: Mapping[str, Any], scope: QueueScope
 ) -> BulkReport:
-    """Add whether anybody runs, or could abort, these jobs, and what has failed since."""
+    """Add whether anybody runs, or could abort, these jobs, and what has become of them since."""
     job_ids: list[int] = taken["job_ids"]
     newer = 0
     warnings: tuple[str, ...] = ()
@@ -170,9 +172,21 @@ async def _look_around(
         async with call.pool.connection() as conn, transaction(conn):
             if report.verb == "retry":
                 warnings = await find_unserved(conn, report.queues, report.done)
-            elif any(group.code == "abort_requested" for group in report.became):
-                warnings = await find_unheard(conn, job_ids)
+            else:
+                warnings = await _find_put_back(conn, report)
+            if any(group.code == "abort_requested" for group in report.became):
+                warnings += await find_unheard(conn, job_ids)
     return replace(report, newer=newer, warnings=warnings)
+
+
+async def _find_put_back(conn: Conn, report: BulkReport) -> tuple[str, ...]:
+    """A sentence where somebody put jobs back before the act on all of them had ended."""
+    params = {"audit_id": report.audit_id, "but": list(ASKED_TO_ABORT)}
+    jobs = (await fetch_one(conn, load_queries("bulk")["count_put_back"], params))["jobs"]
+    if not jobs:
+        return ()
+    which = f"{jobs:,} of them {'was' if jobs == 1 else 'were'}" if report.done > 1 else "It was"
+    return (f"{which} put back meanwhile.",)
 
 
 HANDLERS: Handlers = {ConfirmSelection: confirm_selection}

@@ -93,6 +93,13 @@ WHERE actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s AND verb = %(verb)
 -- Of one that was just used, in the same transaction.
 UPDATE jobs_maint_selections SET params = params || '{"dismissed": true}' WHERE key = %(key)s;
 
+-- name: count_put_back (audit_id, but)
+-- Jobs that an act has cancelled and that are not any more; `but`: codes of those it only asked to abort.
+SELECT count(*) AS jobs FROM procrastinate_jobs
+WHERE status <> 'cancelled' AND id IN (
+    SELECT unnest(job_ids) FROM jobs_maint_audit_items
+    WHERE audit_id = %(audit_id)s AND outcome = 'done' AND code <> ALL (%(but)s));
+
 -- name: find_selection (key)
 -- Why it could not be used.
 SELECT actor_kind, actor_id, used_at, params ? 'dismissed' AS dismissed,
