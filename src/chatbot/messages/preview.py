@@ -279,6 +279,7 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
         head = [dot, bold(nothing), f" No {status}{where} matches."]
     stay = [skip for skip in preview.skips if skip not in left_out]
     lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
+    lines += [[one_line(warning, 400)] for warning in preview.warnings]
     if told := tell_survey(preview):
         lines.append(spell_times(told))
     return pack([paragraph(*lines), typed(command, preview.words, NOTHING_CHANGED)])

@@ -16,7 +16,7 @@ from jobs_maint.recorder.connection import short_transaction
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.sql import load_queries
 
-__all__ = ["note_crons", "say_goodbye", "send"]
+__all__ = ["note_app", "say_goodbye", "send"]
 
 RECORDER_VERSION = "1"
 
@@ -38,12 +38,18 @@ def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, secon
             conn.execute(load_queries("beat")["beat"], fit(conn, params))
 
 
-def note_crons(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:
-    """Of workers that beat for the first time; older tables have no place for them."""
+def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:
+    """Crons and settings of workers that beat for the first time; older tables lack the columns."""
+    queries = load_queries("beat")
     for worker in workers:
-        params = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
-        with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
-            conn.execute(load_queries("beat")["note_crons"], params)
+        crons = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
+        with contextlib.suppress(psycopg.DatabaseError):
+            try:
+                with short_transaction(conn):
+                    conn.execute(queries["note_app"], {**crons, "settings": Jsonb(worker.settings)})
+            except (psycopg.errors.UndefinedColumn, psycopg.DataError):
+                with short_transaction(conn):
+                    conn.execute(queries["note_crons"], crons)
 
 
 def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:

@@ -26,6 +26,7 @@ from jobs_maint.recorder.retrying import RetryAnswer, ask_retry
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.sources import PoolSource
 from jobs_maint.recorder.thread import RecorderThread
+from jobs_maint.told_settings import tell
 
 if TYPE_CHECKING:
     from procrastinate import App, JobContext
@@ -147,6 +148,7 @@ class Recorder:
                     worker.delete_jobs.value,
                     weakref.ref(worker),
                     upstream.list_crons(context.app),
+                    tell(self._settings),
                 )
             running.jobs[job_id] = time.monotonic()
             running.begun += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,8 @@ class RunningWorker:
     ref: weakref.ReferenceType[Any]
     crons: list[tuple[str, str, str]] = field(default_factory=list)
     """Task, periodic id and cron of what its app runs by the clock."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those that its maintenance goes by, as they are stored."""
     jobs: dict[int, float] = field(default_factory=dict)
     begun: int = 0
     """Jobs begun so far."""
@@ -65,5 +68,11 @@ class RunningWorker:
                 jobs[UNREAD] = asked[1]
         self._held, self._asked = held, asked
         return RunningWorker(
-            self.worker_id, self.queues, self.delete_jobs, self.ref, self.crons, jobs
+            self.worker_id,
+            self.queues,
+            self.delete_jobs,
+            self.ref,
+            self.crons,
+            self.settings,
+            jobs,
         )

@@ -269,7 +269,7 @@ class RecorderThread(threading.Thread):
     def _beat(self, conn: psycopg.Connection[Any], alive: list[RunningWorker]) -> None:
         beats.send(conn, alive, seconds=self._beat_seconds)
         known = {worker_id for worker_id, _ in self._named}
-        beats.note_crons(conn, [worker for worker in alive if worker.worker_id not in known])
+        beats.note_app(conn, [worker for worker in alive if worker.worker_id not in known])
         self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
         if not self._troubles and (count := self.backlog.take_dropped()):

@@ -37,6 +37,7 @@ def ask_for(preview: Preview) -> str:
 def render_preview(preview: Preview, page: Page) -> None:
     if preview.key is None:
         page.line(_nothing(preview), "bold")
+        _warnings(preview, page)
         _skips(preview.left_out, page, "Left out")
         if told := tell_survey(preview):
             page.line(told)
@@ -46,8 +47,7 @@ def render_preview(preview: Preview, page: Page) -> None:
         page.line(f"Error: {cut(safe_line(preview.error), LONGEST_ERROR)}")
     if told := tell_statuses(preview):
         page.line(told, "yellow")
-    for warning in preview.warnings:
-        page.line(safe_line(warning), "bold yellow")
+    _warnings(preview, page)
     for skip in (one for one in preview.skips if one not in preview.left_out):
         stay = "stays as it is" if skip.count == 1 else "stay as they are"
         line = f"{skip.count:,} {stay}: {safe_line(skip.reason)} {_ids(skip)}."
@@ -65,6 +65,11 @@ def render_preview(preview: Preview, page: Page) -> None:
     if preview.remain:
         page.line(_remain(preview.remain, preview.count), "yellow")
     page.line(f"Asked: {safe_line(cut_ids(preview.words))}")
+
+
+def _warnings(preview: Preview, page: Page) -> None:
+    for warning in preview.warnings:
+        page.line(safe_line(warning), "bold yellow")
 
 
 def _nothing(preview: Preview) -> str:

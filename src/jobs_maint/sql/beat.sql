@@ -29,8 +29,13 @@ ON CONFLICT (worker_id) DO UPDATE
         steady_since = CASE WHEN w.beat_at > now() - make_interval(secs => 3 * w.beat_seconds)
                             THEN w.steady_since ELSE now() END;
 
--- name: note_crons (worker_id, crons)
+-- name: note_app (worker_id, crons, settings)
 -- Once, after the first beat, which must be possible before the schema is upgraded.
+UPDATE jobs_maint_workers SET crons = %(crons)s, settings = %(settings)s
+WHERE worker_id = %(worker_id)s;
+
+-- name: note_crons (worker_id, crons)
+-- The same in tables without a place for the settings.
 UPDATE jobs_maint_workers SET crons = %(crons)s WHERE worker_id = %(worker_id)s;
 
 -- name: say_goodbye (worker_id)

@@ -52,6 +52,25 @@ SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
 FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;
 
+-- name: list_told
+-- Which settings of maintenance the workers told, each once, with the newest workers that go by it. First
+-- what counts: of the newest worker that listens to the queue of its maintenance, or else of the newest.
+-- Only of live workers, unless none lives. Older tables have no such column, so it is asked of the row.
+SELECT told.settings, count(*) AS workers,
+       (array_agg(told.worker_id ORDER BY told.worker_id DESC))[1:3] AS sample
+FROM (
+    SELECT m.worker_id, m.started_at, m.queues, row.settings, beat.fresh, bool_or(beat.fresh) OVER () AS any_live
+    FROM jobs_maint_workers m
+    CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
+    CROSS JOIN LATERAL (
+        SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
+) AS told
+CROSS JOIN LATERAL (
+    SELECT told.queues IS NULL OR told.settings ->> 'queue' = ANY (told.queues) AS listens) AS own
+WHERE jsonb_typeof(told.settings) = 'object' AND (told.fresh OR NOT told.any_live)
+GROUP BY told.settings
+ORDER BY max(ARRAY[own.listens::int, extract(epoch FROM told.started_at), told.worker_id]) DESC;
+
 -- name: get_listeners
 -- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
 SELECT coalesce(bool_or(w.live), false) AS live,

@@ -19,6 +19,7 @@ from jobs_maint.models import (
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import MOST_SORTED, Groups, Window, list_groups
 from jobs_maint.operations.failures.groups import add_failed_now, count_standing
+from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.marks import add_standing
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
@@ -175,8 +176,9 @@ def sort_by_news(groups: tuple[ErrorGroup, ...]) -> tuple[ErrorGroup, ...]:
 async def _count_expiring(
     conn: Conn, how: Summing, filters: dict[str, Any], stats: StatsReport
 ) -> Expiring | None:
-    keep = how.settings.keep_failed
-    if keep is None or not how.settings.purge_cron:
+    settings = await follow_workers(conn, how.settings)
+    keep = settings.keep_failed
+    if keep is None or not settings.purge_cron:
         return None
     due = stats.as_of - keep
     params = {**filters, "due": due, "soon": due + min(SOON, keep), "most": MOST_EXPIRING}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,9 +28,11 @@ from jobs_maint.operations.doctor import (
     listening,
     maintenance,
     schema,
+    settings,
     workers,
 )
 from jobs_maint.operations.doctor.findings import Situation, warning
+from jobs_maint.operations.following import Told, list_told
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import ask_params
 
@@ -88,6 +90,7 @@ CHECKS = (
     ),
     Check("fetching", "Search of workers for jobs", workers.check_fetching, "procrastinate"),
     Check("locks", "Locks that hold up jobs", workers.check_locks, "ours"),
+    Check("settings", "Settings of the workers", settings.check_settings, "ours"),
     Check("rescue", "Rescue of stuck jobs", maintenance.check_rescue, "ours"),
     Check("purge", "Nightly purge", maintenance.check_purge, "ours"),
     Check("digests", "Digests", maintenance.check_digests, "ours"),
@@ -105,7 +108,8 @@ async def examine(
     A check that cannot run (no tables, no privilege, more than `patience` for a statement or for a
     connection) is a warning with the reason, and the others still run. Works without any table.
     """
-    as_of, missing = await _find_missing_tables(pool, situation, patience)
+    as_of, missing, told = await _find_missing_tables(pool, situation, patience)
+    situation = replace(situation, told=told)
     findings = []
     unreachable: psycopg_pool.PoolTimeout | None = None
     for check in CHECKS:
@@ -130,18 +134,19 @@ async def examine(
 
 async def _find_missing_tables(
     pool: Pool, situation: Situation, patience: timedelta
-) -> tuple[datetime, set[str]]:
-    """The time, and whose tables are missing; none when that cannot be found out."""
+) -> tuple[datetime, set[str], Sequence[Told]]:
+    """The time, whose tables are missing, what the workers told; nothing if it cannot be asked."""
     try:
         async with _look(pool, patience) as conn:
             server = await fetch_one(conn, load_queries("doctor")["get_server"])
             found = await fetch_one(conn, load_queries("schema")["find_tables"])
+            told = await list_told(conn, situation.settings) if found["ours"] else ()
     except (psycopg.Error, psycopg_pool.PoolTimeout):
-        return situation.clock(), set()  # each check reports what it finds
+        return situation.clock(), set(), ()  # each check reports what it finds
     missing = set() if found["ours"] else {"ours"}
     if found["jobs_schema"] is None:
         missing = {"ours", "procrastinate"}
-    return server["now"], missing
+    return server["now"], missing, told
 
 
 @asynccontextmanager

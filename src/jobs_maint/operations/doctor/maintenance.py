@@ -41,35 +41,44 @@ MOST_SAMPLE = 3
 
 
 async def check_rescue(conn: Conn, situation: Situation) -> Finding:
-    if not situation.settings.rescue_cron:
+    cron = situation.workers_settings.rescue_cron
+    if not cron:
         return note(
             "rescue",
             "The rescue is off (JOBS_MAINT_RESCUE_CRON is empty): jobs of dead workers stay in "
             "doing.",
-            "Set JOBS_MAINT_RESCUE_CRON, or run `jobs-maint rescue` whenever a worker dies.",
+            "Set JOBS_MAINT_RESCUE_CRON for the workers, or run `jobs-maint rescue` whenever one "
+            "dies.",
         )
     run = await _find_last_run(conn, situation, upstream.RESCUE, "rescue")
-    return judge_schedule("rescue", situation.settings.rescue_cron, run, RESCUE_GRACE)
+    return judge_schedule("rescue", cron, run, RESCUE_GRACE, told=bool(situation.told))
 
 
 async def check_purge(conn: Conn, situation: Situation) -> Finding:
-    if not situation.settings.purge_cron:
+    cron = situation.workers_settings.purge_cron
+    if not cron:
         return note(
             "purge",
             "The nightly purge is off (JOBS_MAINT_PURGE_CRON is empty): finished jobs are kept.",
-            "Set JOBS_MAINT_PURGE_CRON, or run `jobs-maint purge` from time to time.",
+            "Set JOBS_MAINT_PURGE_CRON for the workers, or run `jobs-maint purge` from time to "
+            "time.",
         )
     run = await _find_last_run(conn, situation, upstream.PURGE, "purge")
-    return judge_schedule("purge", situation.settings.purge_cron, run, PURGE_GRACE)
+    return judge_schedule("purge", cron, run, PURGE_GRACE, told=bool(situation.told))
 
 
 async def _find_last_run(conn: Conn, situation: Situation, task: str, word: str) -> dict[str, Any]:
-    params = {"queue": situation.settings.queue, "task": task, "word": word}
+    params = {"queue": situation.workers_settings.queue, "task": task, "word": word}
     return await fetch_one(conn, load_queries("doctor")["find_last_run"], params)
 
 
-def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta) -> Finding:
-    """One missed tick is a warning, two are an error. Crons are UTC, times the database's."""
+def judge_schedule(
+    check: str, cron: str, run: dict[str, Any], grace: timedelta, *, told: bool = False
+) -> Finding:
+    """One missed tick is a warning, two are an error. Crons are UTC, times the database's.
+
+    `told`: the cron is what the workers told.
+    """
     now: datetime = run["now"].astimezone(UTC)
     last: datetime | None = run["succeeded_at"]
     expected = croniter(cron, now - grace).get_prev(datetime)
@@ -77,9 +86,8 @@ def judge_schedule(check: str, cron: str, run: dict[str, Any], grace: timedelta)
     if failed:
         fix = f"Its last run failed; see `jobs-maint status {run['failed_job_id']}`."
     else:
-        fix = (
-            "Check that a worker of an app with jobs_maint.register(app) listens to the queue, and "
-            f"that it uses the same cron ({cron!r})."
+        fix = "Check that a worker of an app with jobs_maint.register(app) listens to the queue" + (
+            "." if told else f", and that it uses the same cron ({cron!r})."
         )
     age = f"last succeeded {format_age(now - last)} ago" if last else "has never succeeded"
     since = last or run["applied_at"]
@@ -173,7 +181,7 @@ def _say_reasons(rows: Sequence[dict[str, Any]]) -> str:
 
 
 async def check_suspects(conn: Conn, situation: Situation) -> Finding:
-    settings = situation.settings
+    settings = situation.workers_settings
     rules = RescueRules.of(settings)
     found = await count_stuck_jobs(conn, rules)
     if not found:

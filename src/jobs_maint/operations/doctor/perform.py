@@ -10,6 +10,7 @@ from jobs_maint.actions import RunDoctor
 from jobs_maint.call import Call, Handlers
 from jobs_maint.models import DoctorReport
 from jobs_maint.operations.doctor.examine import Situation, examine
+from jobs_maint.operations.following import name_asker
 
 __all__ = ["HANDLERS"]
 
@@ -20,6 +21,7 @@ async def run_doctor(call: Call[RunDoctor]) -> DoctorReport:
         clock=lambda: datetime.now(UTC),
         procrastinate_version=upstream.procrastinate_version(),
         environ=os.environ,
+        asker=name_asker(call.actor.kind),
     )
     return await examine(call.pool, situation)
 

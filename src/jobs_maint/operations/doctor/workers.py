@@ -157,7 +157,7 @@ async def check_deleted_jobs(conn: Conn, situation: Situation) -> Finding:  # no
 
 
 async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
-    settings, name = situation.settings, "maintenance_queue"
+    settings, name = situation.workers_settings, "maintenance_queue"
     params = {"queue": settings.queue, "ours": OUR_TASKS}
     found = await fetch_one(conn, load_queries("doctor")["find_listeners"], params)
     waiting, seconds = found["waiting"], found["seconds"] or 0.0

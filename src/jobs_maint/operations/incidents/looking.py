@@ -13,6 +13,7 @@ from jobs_maint.actions import Limits
 from jobs_maint.call import describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import IncidentKind
+from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
 from jobs_maint.operations.incidents.marks import count_standing
@@ -37,8 +38,9 @@ async def look(
     conn: Conn, limits: Limits, settings: MaintSettings
 ) -> tuple[m.Measured, dict[IncidentKind, str]]:
     """What is, and why some kinds could not be looked at."""
-    measured = m.Measured(await get_time(conn), settings.queue)
-    now = measured.now
+    now = await get_time(conn)
+    settings = await _follow_workers(conn, settings)
+    measured = m.Measured(now, settings.queue)
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
         (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(
             conn, now, limits, settings.queue
@@ -71,6 +73,16 @@ async def look(
                 raise
             blind |= dict.fromkeys(kinds, describe_error(exc)[1])
     return measured, blind
+
+
+async def _follow_workers(conn: Conn, settings: MaintSettings) -> MaintSettings:
+    try:
+        async with conn.transaction():
+            return await follow_workers(conn, settings)
+    except psycopg.Error:
+        if conn.closed:
+            raise
+        return settings
 
 
 async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance: str) -> Found:

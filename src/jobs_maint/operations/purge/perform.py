@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from jobs_maint import audit
 from jobs_maint.actions import PreviewPurge, PurgeFinished, Role
 from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
+from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Preview, PurgeReport
+from jobs_maint.operations.following import follow_workers, name_asker
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 from jobs_maint.operations.purge.late import PERSON
 from jobs_maint.operations.purge.runs import run_purge
 from jobs_maint.operations.selections import freeze_words
 from jobs_maint.operations.session import get_time
+from jobs_maint.settings import MaintSettings
+from jobs_maint.told_settings import KEPT
 
 __all__ = ["HANDLERS"]
 
@@ -40,10 +46,14 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
             "purge --include-failed needs --older-than; without it the retention settings "
             "decide how long failed jobs are kept"
         )
+    warnings: tuple[str, ...] = ()
     async with call.pool.connection() as conn, transaction(conn):
         if asked.queue is not None:
             await require_queue(conn, asked.queue, call.scope)
         now = await get_time(conn)
+        if asked.older_than is None:
+            theirs = Retention.of(await follow_workers(conn, call.settings))
+            warnings = _describe_difference(retention, theirs, name_asker(call.actor.kind))
     report = await purge_finished_jobs(
         call.pool, retention, now=now, dry_run=True, queue=asked.queue, survey=PERSON
     )
@@ -77,9 +87,25 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
         expires_at=expires_at,
         cutoffs={status: now - span for status, span in spans.items()},
         by_status=report.deleted,
+        warnings=warnings,
         turns=report.turns,
         surveyed_at=report.surveyed_at,
     )
+
+
+def _describe_difference(mine: Retention, theirs: Retention, asker: str) -> tuple[str, ...]:
+    """Where the workers' own purge keeps these jobs for another time."""
+    kept = [
+        f"{status} jobs {_how_long(theirs.by_status[status])} "
+        f"({MaintSettings.env_name(KEPT[status])}), this {asker}'s {_how_long(span)}"
+        for status, span in mine.by_status.items()
+        if theirs.by_status[status] != span
+    ]
+    return (f"The workers' own purge keeps {'; '.join(kept)}.",) if kept else ()
+
+
+def _how_long(span: timedelta | None) -> str:
+    return f"for {format_duration(span)}" if span is not None else "forever"
 
 
 HANDLERS: Handlers = {PurgeFinished: purge_finished, PreviewPurge: preview_purge}

@@ -10,7 +10,6 @@ from jobs_maint.call import Call
 from jobs_maint.database import Conn, transaction
 from jobs_maint.models import ItemResult
 from jobs_maint.operations.rescue import named, passes
-from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.sets.batches import Act
 
 __all__ = ["build_act"]
@@ -21,7 +20,6 @@ async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope
 
     A worker may have died since the preview, so suspects are looked for once more first.
     """
-    rules = RescueRules.of(call.settings)
     actor, params = call.actor, taken["params"]
     claims = {int(job_id): (run[0], run[1]) for job_id, run in params["claims"].items()}
     forced_by = actor.label if params["force"] else None
@@ -30,7 +28,7 @@ async def build_act(call: Call[Any], taken: Mapping[str, Any], scope: QueueScope
 
     async def act(conn: Conn, job_ids: Sequence[int]) -> tuple[ItemResult, ...]:
         return await named.rescue_jobs(
-            conn, job_ids, rules, scope=scope, claims=claims, forced_by=forced_by
+            conn, job_ids, call.settings, scope=scope, claims=claims, forced_by=forced_by
         )
 
     return act

@@ -18,11 +18,13 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ItemResult, SkipGroup
 from jobs_maint.operations.bad_rows import refuse_row
+from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.locking import lock_jobs
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.passes import rescue_rows
 from jobs_maint.operations.rescue.reasons import refuse_job, refuse_other_run
 from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -40,18 +42,22 @@ SAMPLE = 5
 
 
 async def judge_jobs(
-    conn: Conn, job_ids: Sequence[int], rules: RescueRules, scope: QueueScope = ALL_QUEUES
+    conn: Conn, job_ids: Sequence[int], settings: MaintSettings, scope: QueueScope = ALL_QUEUES
 ) -> tuple[dict[int, dict[str, Any]], dict[int, ItemResult]]:
     """Locked rows by id, and the reason for each job that must not be touched.
 
     Call `notice_stalled_jobs` first, in a transaction of its own. Raises NotPermitted when one
-    of the jobs is outside `scope`.
+    of the jobs is outside `scope`. `settings`: by which they are due to whoever asks; when the
+    rescue itself acts on them goes by those of the workers.
     """
     await lock_jobs(conn, job_ids, scope, "rescue")
-    params = {"ids": list(job_ids), **rules.spans}
+    params = {"ids": list(job_ids), **RescueRules.of(settings).spans}
     found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params)
     waits = any(row["suspected"] and row["due_in"] > 0 for row in found)
-    outlook = await find_outlook(conn, rules) if waits else Outlook(None, {})
+    outlook = Outlook(None, {})
+    if waits:
+        theirs = RescueRules.of(await follow_workers(conn, settings))
+        outlook = await find_outlook(conn, theirs)
     rows = {
         row["id"]: {**row, "idle": outlook.idle, "acts_in": outlook.acts_in.get(row["id"])}
         for row in found
@@ -63,7 +69,7 @@ async def judge_jobs(
 async def rescue_jobs(
     conn: Conn,
     job_ids: Sequence[int],
-    rules: RescueRules,
+    settings: MaintSettings,
     *,
     scope: QueueScope = ALL_QUEUES,
     claims: Mapping[int, Claim] | None = None,
@@ -74,7 +80,7 @@ async def rescue_jobs(
     `claims`: what a preview showed; a job that was started again since then is left alone.
     `forced_by`: a person who knows that no worker runs them, so that beats are not checked.
     """
-    rows, refusals = await judge_jobs(conn, job_ids, rules, scope)
+    rows, refusals = await judge_jobs(conn, job_ids, settings, scope)
     items = dict(refusals)
     if forced_by is not None:
         items = {i: item for i, item in items.items() if item.code in {"not_found", "wrong_status"}}
@@ -83,11 +89,13 @@ async def rescue_jobs(
         if job_id not in items and row is not None and claim_of(row) != claim:
             items[job_id] = refuse_other_run(row)
     chosen = [rows[job_id] for job_id in sorted(rows) if job_id not in items]
-    acted = await rescue_rows(conn, chosen, rules, forced_by=forced_by)
+    acted = await rescue_rows(conn, chosen, RescueRules.of(settings), forced_by=forced_by)
     items |= {row["id"]: item for row, item in zip(chosen, acted, strict=True) if item}
     if left := [row["id"] for row in chosen if row["id"] not in items]:
         # Reported by a worker at this instant; or else a trigger kept it.
-        _, reported = await judge_jobs(conn, left, rules, scope) if forced_by is None else ({}, {})
+        reported: dict[int, ItemResult] = {}
+        if forced_by is None:
+            _, reported = await judge_jobs(conn, left, settings, scope)
         items |= {i: reported.get(i) or _kept(rows[i]) for i in left}
     return tuple(items[job_id] for job_id in job_ids)
 

@@ -31,7 +31,10 @@ class Outlook:
 
 
 async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = ()) -> Outlook:
-    """The passes that act on the suspects, without those that the database just refused."""
+    """The passes that act on the suspects, without those that the database just refused.
+
+    `rules`: those of the workers, whose passes they are.
+    """
     as_of = await get_time(conn)
     idle, ran_at = await _find_last_pass(conn, rules, as_of)
     if idle:

@@ -33,6 +33,7 @@ from jobs_maint.models import (
     WorkersReport,
 )
 from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.following import follow_workers, name_asker
 from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
@@ -49,8 +50,7 @@ async def list_stuck(call: Call[ListStuck]) -> StuckReport:
 
 
 async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
-    rules = RescueRules.of(call.settings)
-    return await read(call, lambda conn: workers.list_workers(conn, rules, call.scope))
+    return await read(call, lambda conn: workers.list_workers(conn, call.settings, call.scope))
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
@@ -65,19 +65,24 @@ async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
     if report.items:
         emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     if call.actor.kind != "task":  # which nobody reads
-        report = await _look_ahead(call, report, rules)
+        report = await _look_ahead(call, report)
     await note_hours(call.pool)
     await remember_groups(call.pool)
     await _close_lost_runs(call)
     return report
 
 
-async def _look_ahead(call: Call[Any], report: RescueReport, rules: RescueRules) -> RescueReport:
-    """With the pass that acts on the first suspect that is left, or why none comes."""
+async def _look_ahead(call: Call[Any], report: RescueReport) -> RescueReport:
+    """With the workers' pass that acts on the first suspect that is left, or why none comes."""
     if not report.suspects:
         return report
     refused = [*passes.list_refused(report.items), *report.held]
-    found = await read(call, lambda conn: outlook.find_outlook(conn, rules, refused))
+
+    async def look(conn: Conn) -> outlook.Outlook:
+        theirs = RescueRules.of(await follow_workers(conn, call.settings))
+        return await outlook.find_outlook(conn, theirs, refused)
+
+    found = await read(call, look)
     first = min(found.acts_in.values(), default=None)
     return replace(report, acts_in_seconds=first, rescue_idle=found.idle)
 
@@ -94,20 +99,19 @@ async def _close_lost_runs(call: Call[RescueStalled]) -> None:
 async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
     """Acts at once on what the rescue would act on now; asks where a worker only fell silent."""
     begun = time.monotonic()
-    rules = RescueRules.of(call.settings)
     ids = call.action.job_ids
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
-            rows, refusals = await named.judge_jobs(conn, ids, rules, call.scope)
-            if reasons.describe_silence(rows, refusals, rules):
-                return await _freeze(conn, call, rows, refusals, rules)
-            items = await named.rescue_jobs(conn, ids, rules, scope=call.scope)
+            rows, refusals = await named.judge_jobs(conn, ids, call.settings, call.scope)
+            if reasons.describe_silence(rows, refusals, call.settings.stalled_after):
+                return await _freeze(conn, call, rows, refusals)
+            items = await named.rescue_jobs(conn, ids, call.settings, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
-    return await _look_ahead(call, report, rules)
+    return await _look_ahead(call, report)
 
 
 async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
@@ -117,15 +121,14 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     only looks.
     """
     action = call.action
-    rules = RescueRules.of(call.settings)
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
         async with transaction(conn):
-            rows, refusals = await named.judge_jobs(conn, action.job_ids, rules, call.scope)
+            rows, refusals = await named.judge_jobs(conn, action.job_ids, call.settings, call.scope)
             if action.force and not action.dry_run:
                 _require_running(action.job_ids[0], refusals)
-            return await _freeze(conn, call, rows, refusals, rules)
+            return await _freeze(conn, call, rows, refusals)
 
 
 def _require_running(job_id: int, refusals: Mapping[int, ItemResult]) -> None:
@@ -140,7 +143,6 @@ async def _freeze(
     call: Call[PreviewRescue] | Call[RescueJobs],
     rows: Mapping[int, Any],
     refusals: Mapping[int, ItemResult],
-    rules: RescueRules,
 ) -> Preview:
     action = call.action
     force = isinstance(action, PreviewRescue) and action.force
@@ -165,6 +167,11 @@ async def _freeze(
             },
         )
     await audit.record(conn, call.actor, action, "previewed", counts={"jobs": len(chosen)})
+    theirs = await follow_workers(conn, call.settings) if chosen else call.settings
+    compared = call.settings, theirs, name_asker(call.actor.kind)
+    changed = [row for row in chosen if force or row["id"] not in refusals]
+    told = () if force else reasons.describe_waits(chosen, *compared)
+    told += reasons.describe_ends(changed, *compared)
     return Preview(
         verb="rescue",
         words=action.words(),
@@ -175,9 +182,12 @@ async def _freeze(
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
         warnings=(
-            reasons.describe_risk(chosen[0])
-            if force and chosen
-            else reasons.describe_silence(rows, refusals, rules)
+            *told,
+            *(
+                reasons.describe_risk(chosen[0])
+                if force and chosen
+                else reasons.describe_silence(rows, refusals, call.settings.stalled_after)
+            ),
         ),
     )
 

@@ -6,14 +6,24 @@ The rows are those of `judge_jobs` in `named`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
 from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.settings import MaintSettings
+from jobs_maint.told_settings import spell_value
+from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["describe_risk", "describe_silence", "refuse_job", "refuse_other_run"]
+__all__ = [
+    "describe_ends",
+    "describe_risk",
+    "describe_silence",
+    "describe_waits",
+    "refuse_job",
+    "refuse_other_run",
+]
 
 MOST_SILENT = 3
 """Silent workers that a preview names."""
@@ -39,7 +49,9 @@ def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def describe_silence(
-    rows: Mapping[int, Mapping[str, Any]], refusals: Mapping[int, ItemResult], rules: RescueRules
+    rows: Mapping[int, Mapping[str, Any]],
+    refusals: Mapping[int, ItemResult],
+    stalled_after: timedelta,
 ) -> tuple[str, ...]:
     """What a person must know whose jobs go back earlier than the rescue would put them back.
 
@@ -50,7 +62,7 @@ def describe_silence(
         for job_id, row in rows.items()
         if job_id not in refusals
         and row["due_in"] > 0
-        and (row["silent_seconds"] or 0.0) < rules.stalled_after.total_seconds()
+        and (row["silent_seconds"] or 0.0) < stalled_after.total_seconds()
     ]
     if not early:
         return ()
@@ -68,6 +80,53 @@ def describe_silence(
         f"run twice. {_left_alone(early)}"
     )
     return tuple(lines)
+
+
+def describe_waits(
+    rows: Sequence[Mapping[str, Any]], mine: MaintSettings, theirs: MaintSettings, asker: str
+) -> tuple[str, ...]:
+    """Where the workers' own rescue waits for another span, while one of the two still waits."""
+    told = []
+    for name in ("stalled_after", "stalled_after_unknown"):
+        noticed = [
+            row["noticed_seconds"]
+            for row in rows
+            if row["suspected"] and row["had_recorder"] == (name == "stalled_after")
+        ]
+        spans = getattr(mine, name), getattr(theirs, name)
+        if noticed and spans[0] != spans[1] and min(noticed) < max(spans).total_seconds():
+            told.append(
+                f"The workers' own rescue waits {spell_value(theirs, name)} "
+                f"({MaintSettings.env_name(name)}); this {asker}'s {spell_value(mine, name)}."
+            )
+    return tuple(told)
+
+
+def describe_ends(
+    rows: Sequence[Mapping[str, Any]], mine: MaintSettings, theirs: MaintSettings, asker: str
+) -> tuple[str, ...]:
+    """Where one of the two marks jobs as failed that the other puts back."""
+    my_rules, their_rules = RescueRules.of(mine), RescueRules.of(theirs)
+    told = []
+    for fails in (True, False):
+        jobs = [
+            row["id"]
+            for row in rows
+            if row["task_name"] not in OUR_TASKS
+            and their_rules.fails(row["task_name"]) == fails
+            and my_rules.fails(row["task_name"]) != fails
+        ]
+        if not jobs:
+            continue
+        more = f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
+        which, what = f"job {min(jobs)}{more}", "them" if more else "it"
+        does = {True: "marks {} as failed", False: "puts {} back"}
+        told.append(
+            f"The workers' own rescue {does[fails].format(which)} "
+            f"({MaintSettings.env_name('rescue_policy')}); this {asker}'s "
+            f"{does[not fails].format(what)}."
+        )
+    return tuple(told)
 
 
 def _left_alone(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -32,6 +32,7 @@ class RescueRules:
 
     @classmethod
     def of(cls, settings: MaintSettings, aliases: Sequence[Sequence[str]] = ()) -> RescueRules:
+        """Of whoever acts; what is foretold goes by those of the workers (`follow_workers`)."""
         return cls(
             settings.stalled_after,
             settings.stalled_after_unknown,

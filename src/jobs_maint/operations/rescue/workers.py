@@ -9,6 +9,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
+from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
 from jobs_maint.operations.rescue.rules import RescueRules
@@ -28,7 +29,7 @@ async def list_stuck_jobs(
     conn: Conn, settings: MaintSettings, scope: QueueScope = ALL_QUEUES
 ) -> StuckReport:
     """Running jobs that nobody runs, by the rescue's own rule; of a late worker; running long."""
-    rules = RescueRules.of(settings)
+    rules = RescueRules.of(await follow_workers(conn, settings))
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
     as_of = await get_time(conn)
@@ -72,14 +73,14 @@ async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
 
 
 async def list_workers(
-    conn: Conn, rules: RescueRules, scope: QueueScope = ALL_QUEUES
+    conn: Conn, settings: MaintSettings, scope: QueueScope = ALL_QUEUES
 ) -> WorkersReport:
     """Each worker process with the jobs it runs now, as far as the actor may see them.
 
     Who does not reach every queue sees the workers that listen to a queue within reach, or run a
     job of one, and of their queues those within reach.
     """
-    running = await _list_running(conn, rules)
+    running = await _list_running(conn, RescueRules.of(await follow_workers(conn, settings)))
     by_worker: dict[int | None, list[StuckJob]] = {}
     for row in running:
         if scope.covers(row["queue"]):

@@ -14,8 +14,6 @@ from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.failures.states import count_news
 from jobs_maint.operations.stats.queues import get_stats
-from jobs_maint.settings import MaintSettings
-from jobs_maint.upstream import PURGE, RESCUE
 
 __all__ = ["HANDLERS"]
 
@@ -27,7 +25,6 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(conn, queue=queue, settings=call.settings, scope=call.scope)
-        report = replace(report, maintenance_off=_list_off(report, call.settings))
         scope, hour = call.scope.like_patterns, timedelta(hours=1)
         if any(one.failed_last_hour for one in report.queues):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
@@ -43,13 +40,6 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
         return replace(report, errors=found)
 
     return await read(call, look)
-
-
-def _list_off(report: StatsReport, settings: MaintSettings) -> tuple[str, ...]:
-    crons = {PURGE: settings.purge_cron, RESCUE: settings.rescue_cron}
-    known = {one.task for one in report.maintenance}
-    known |= {one.task for one in report.maintenance_deferred}
-    return tuple(task for task, cron in crons.items() if not cron and task not in known)
 
 
 HANDLERS: Handlers = {ShowStats: show_stats}

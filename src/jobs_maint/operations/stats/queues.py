@@ -9,6 +9,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts
+from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.own import sum_own
 from jobs_maint.operations.jobs.queue_names import require_queue
@@ -21,7 +22,7 @@ from jobs_maint.operations.stats.counts import count_jobs
 from jobs_maint.operations.stats.maintenance import list_maintenance
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
-from jobs_maint.upstream import OUR_TASKS
+from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
 __all__ = ["get_stats"]
 
@@ -74,6 +75,7 @@ async def get_stats(
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
     workers = await fetch_one(conn, queries["count_workers"])
+    settings = await follow_workers(conn, settings)
     runs, deferred = await list_maintenance(conn, settings.queue)
     if not only_lately:
         found = _without_gone(found, {name for name, _ in counts.jobs})
@@ -95,6 +97,9 @@ async def get_stats(
         workers=WorkerCounts(**workers),
         maintenance=runs,
         maintenance_deferred=deferred,
+        maintenance_off=_list_off(
+            settings, {*(run.task for run in runs), *(one.task for one in deferred)}
+        ),
         hidden_queues=len(found) - len(visible),
         limited_to_queues=scope.globs if queue is None else None,
         queue=queue,
@@ -119,6 +124,11 @@ async def _count_stuck(
     jobs = sum(row["jobs"] for row in found if scope.covers(row["queue"])
                and queue in {None, row["queue"]})  # fmt: skip
     return jobs, (await find_outlook(conn, rules)).idle if jobs else None
+
+
+def _list_off(settings: MaintSettings, known: Collection[str]) -> tuple[str, ...]:
+    crons = {PURGE: settings.purge_cron, RESCUE: settings.rescue_cron}
+    return tuple(task for task, cron in crons.items() if not cron and task not in known)
 
 
 def _without_gone(found: Found, with_jobs: Collection[str]) -> Found:

@@ -1,0 +1,48 @@
+"""What is foretold goes by the settings of the workers that will do it, not by those of the asker.
+
+A shell seldom has the environment of the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.settings import MaintSettings
+from jobs_maint.sql import load_queries
+from jobs_maint.told_settings import adopt
+
+__all__ = ["Told", "follow_workers", "list_told", "name_asker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What some workers go by. `sample`: the newest of them."""
+
+    settings: MaintSettings
+    workers: int
+    sample: Sequence[int]
+
+
+async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
+    """What the workers go by, the one that counts first; none where no worker has told it.
+
+    That is the newest that lives and listens to the queue of its maintenance, or else the newest
+    that lives; where none does, the last one that did. The rest is as in `settings`.
+    """
+    rows = await fetch_all(conn, load_queries("workers")["list_told"])
+    return [
+        Told(adopt(settings, row["settings"]), row["workers"], tuple(row["sample"])) for row in rows
+    ]
+
+
+async def follow_workers(conn: Conn, settings: MaintSettings) -> MaintSettings:
+    """The settings by which the workers rescue and purge; the asker's where they have told none."""
+    told = await list_told(conn, settings)
+    return told[0].settings if told else settings
+
+
+def name_asker(kind: str) -> str:
+    """Whose settings are compared with those of the workers; `kind`: of an actor."""
+    return {"slack": "bot", "task": "worker"}.get(kind, "shell")

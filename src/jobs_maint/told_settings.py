@@ -1,0 +1,70 @@
+"""The settings of maintenance that workers tell, so that others can foretell what they will do.
+
+Only these, none of which is secret. As they are stored: a span in seconds, null for `never`; the
+policy as a list of pairs, as its order counts and jsonb keeps none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from jobs_maint.durations import format_duration
+from jobs_maint.settings import MaintSettings
+
+__all__ = ["KEPT", "TOLD", "adopt", "list_differing", "spell_value", "tell"]
+
+KEPT = {s: f"keep_{s}" for s in ("succeeded", "failed", "cancelled", "aborted")}
+"""Final status → how long the purge keeps it."""
+_SPANS = {"stalled_after", "stalled_after_unknown", *KEPT.values()}
+TOLD = (
+    "queue",
+    "rescue_cron",
+    "stalled_after",
+    "stalled_after_unknown",
+    "max_rescues",
+    "rescue_policy",
+    "purge_cron",
+    *KEPT.values(),
+)
+LONGEST = 100
+"""Characters of a policy that are shown."""
+
+
+def tell(settings: MaintSettings) -> dict[str, Any]:
+    return {name: _pack(getattr(settings, name)) for name in TOLD}
+
+
+def adopt(settings: MaintSettings, told: Mapping[str, Any]) -> MaintSettings:
+    """These settings with what a worker told in the place of theirs."""
+    found = {name: _unpack(name, told[name]) for name in TOLD if name in told}
+    return settings.model_copy(update=found)
+
+
+def list_differing(one: MaintSettings, other: MaintSettings) -> list[str]:
+    return [name for name in TOLD if _pack(getattr(one, name)) != _pack(getattr(other, name))]
+
+
+def spell_value(settings: MaintSettings, name: str) -> str:
+    """As it is written in the environment; `empty` for a cron that is off."""
+    value = getattr(settings, name)
+    if name in _SPANS:
+        return format_duration(value)
+    if isinstance(value, str):
+        return repr(value) if value else "empty"
+    text = json.dumps(value)
+    return f"{text[:LONGEST]}…" if len(text) > LONGEST else text
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return [list(pair) for pair in value.items()] if isinstance(value, Mapping) else value
+
+
+def _unpack(name: str, value: Any) -> Any:
+    if name in _SPANS:
+        return None if value is None else timedelta(seconds=value)
+    return dict(value) if name == "rescue_policy" else value
