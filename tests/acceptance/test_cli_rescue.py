@@ -31,6 +31,7 @@ def start_running(queue, **options):
         lambda: queue.one("SELECT count(*) FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job),
         what=f"a beat that names job {job}",
     )
+    queue.wait_for_runs(job, 1)  # the first beat of a worker comes before its job begins
     return job, worker
 
 
