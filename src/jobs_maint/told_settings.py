@@ -6,10 +6,14 @@ policy as a list of pairs, as its order counts and jsonb keeps none.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from jobs_maint.durations import format_duration
 from jobs_maint.settings import MaintSettings
@@ -29,6 +33,7 @@ TOLD = (
     "purge_cron",
     *KEPT.values(),
 )
+LONGEST_SPAN = timedelta(days=36_500)
 LONGEST = 100
 """Characters of a policy that are shown."""
 
@@ -38,8 +43,11 @@ def tell(settings: MaintSettings) -> dict[str, Any]:
 
 
 def adopt(settings: MaintSettings, told: Mapping[str, Any]) -> MaintSettings:
-    """These settings with what a worker told in the place of theirs."""
-    found = {name: _unpack(name, told[name]) for name in TOLD if name in told}
+    """These settings with what a worker told in the place of theirs, as far as it can be read."""
+    found = {}
+    for name in TOLD:
+        with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+            found[name] = _unpack(name, told[name])
     return settings.model_copy(update=found)
 
 
@@ -65,6 +73,15 @@ def _pack(value: Any) -> Any:
 
 
 def _unpack(name: str, value: Any) -> Any:
-    if name in _SPANS:
-        return None if value is None else timedelta(seconds=value)
-    return dict(value) if name == "rescue_policy" else value
+    if name in _SPANS and value is not None:
+        value = timedelta(seconds=value)
+        if not timedelta() < value <= LONGEST_SPAN:
+            raise ValueError(f"{name} is {value}")
+    elif name == "rescue_policy":
+        value = dict(value)
+    return _type_of(name).validate_python(value)
+
+
+@functools.cache
+def _type_of(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(MaintSettings.model_fields[name].rebuild_annotation())

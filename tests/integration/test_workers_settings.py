@@ -98,6 +98,29 @@ def test_all_that_is_told_comes_back_as_it_was():
     assert adopt(mine, {}) == mine
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"stalled_after": None},
+        {"stalled_after": "soon"},
+        {"stalled_after": 1e300},
+        {"keep_failed": -1e12},
+        {"rescue_cron": "0 0 31 2 *"},
+        {"rescue_cron": 5},
+        {"rescue_policy": [["mail", "explode"]]},
+        {"rescue_policy": 7},
+        {"max_rescues": "many"},
+        {"queue": []},
+    ],
+    ids=str,
+)
+def test_a_told_value_that_cannot_be_read_leaves_that_of_the_asker(bad):
+    told = tell(MaintSettings(max_rescues=1)) | bad
+    mine = MaintSettings(max_rescues=7)
+    expected = mine if "max_rescues" in bad else mine.model_copy(update={"max_rescues": 1})
+    assert adopt(mine, told) == expected
+
+
 @pytest.mark.parametrize("lacks", [(), ("settings",), ("settings", "crons")])
 async def test_a_worker_tells_its_settings_after_its_first_beat_where_the_tables_have_room(
     database_url, pool, conn, lacks
