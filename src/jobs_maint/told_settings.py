@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -42,10 +42,15 @@ def tell(settings: MaintSettings) -> dict[str, Any]:
     return {name: _pack(getattr(settings, name)) for name in TOLD}
 
 
-def adopt(settings: MaintSettings, told: Mapping[str, Any]) -> MaintSettings:
-    """These settings with what a worker told in the place of theirs, as far as it can be read."""
+def adopt(
+    settings: MaintSettings, told: Mapping[str, Any], but: Collection[str] = ()
+) -> MaintSettings:
+    """These settings with what a worker told in the place of theirs, as far as it can be read.
+
+    `but`: names of those that stay as they are.
+    """
     found = {}
-    for name in TOLD:
+    for name in [name for name in TOLD if name not in but]:
         with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
             found[name] = _unpack(name, told[name])
     return settings.model_copy(update=found)

@@ -16,6 +16,7 @@ import jobs_maint
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
+    ConfirmSelection,
     Grant,
     Limits,
     ListIncidents,
@@ -23,6 +24,7 @@ from jobs_maint.actions import (
     ListWorkers,
     PreviewPurge,
     PreviewRescue,
+    PurgeFinished,
     RescueJobs,
     RescueStalled,
     Role,
@@ -250,6 +252,46 @@ async def test_the_watch_and_the_digest_go_by_the_workers(fleet, pool, conn, mak
 # --- what is done by hand -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("way", ["pass", "named", "confirmed"])
+async def test_a_rescue_by_hand_keeps_to_the_policy_of_the_workers_unless_another_is_set(
+    fleet, pool, conn, make_job, way
+):
+    """A shell without the environment of the app must not run again what the team forbids."""
+
+    async def rescue(job, **settings):
+        if way == "pass":
+            await fleet.pass_time(minutes(6))
+            await fleet.observe()
+            return await ask(pool, RescueStalled(), **settings)
+        if way == "named":
+            await fleet.pass_time(minutes(6))
+            await fleet.observe()
+            return await ask(pool, RescueJobs((job,)), **settings)
+        shown = await ask(pool, PreviewRescue((job,)), **settings)
+        return await ask(pool, ConfirmSelection(shown.key), **settings)
+
+    job = await lose_one(fleet, task="billing.charge")
+    await told_by(conn, 0, rescue_policy={"billing.*": "fail"})
+    await rescue(job)
+    assert await make_job.status(job) == "failed"
+    job = await lose_one(fleet, task="billing.charge")
+    await told_by(conn, 0, rescue_policy={"billing.*": "fail"})
+    await rescue(job, rescue_policy={})
+    assert await make_job.status(job) == "todo"
+
+
+async def test_a_purge_by_hand_keeps_what_the_workers_keep_unless_another_span_is_set(
+    fleet, pool, conn, make_job
+):
+    await fleet.observe()
+    job = await make_job(status="failed", finished_ago=days(200))
+    await told_by(conn, 0, keep_failed=None)
+    await ask(pool, PurgeFinished())
+    assert await make_job.status(job) == "failed"
+    report = await ask(pool, PurgeFinished(), Actor.task(PURGE))
+    assert report.deleted["failed"] == 1, "the task of a worker goes by its own"
+
+
 @pytest.mark.parametrize(("actor", "whose"), [(ANA, "this shell's"), (BOT, "this bot's")])
 async def test_the_preview_of_a_rescue_says_that_the_workers_own_waits_for_longer(
     fleet, pool, conn, actor, whose
@@ -281,7 +323,8 @@ async def test_the_preview_of_a_rescue_says_which_jobs_the_workers_own_would_fai
     await fleet.beat(0, jobs[-1])
     await told_by(conn, 0, rescue_policy={"billing.*": "fail", "mail.*": "fail"})
     asked = PreviewRescue((jobs[0],) if force else (*jobs, 99_999), force=force)
-    shown = await ask(pool, asked)
+    assert not any("own rescue" in line for line in (await ask(pool, asked)).warnings)
+    shown = await ask(pool, asked, rescue_policy={})
     assert shown.warnings[0] == (
         f"The workers' own rescue marks job {jobs[0]} as failed (JOBS_MAINT_RESCUE_POLICY); this "
         "shell's puts it back."
@@ -302,13 +345,15 @@ async def test_the_preview_of_a_purge_says_what_the_workers_own_keeps(fleet, poo
         "The workers' own purge keeps failed jobs forever (JOBS_MAINT_KEEP_FAILED), this "
         "shell's for 40d; aborted jobs for 1d12h (JOBS_MAINT_KEEP_ABORTED), this shell's for 30d."
     )
-    shown = await ask(pool, PreviewPurge(), keep_failed=days(40))
+    shown = await ask(pool, PreviewPurge(), keep_failed=days(40), keep_aborted=days(30))
     assert (shown.count, shown.warnings) == (1, (said,))
     nothing = await ask(pool, PreviewPurge(), keep_failed=days(90), keep_aborted=hours(36))
     assert nothing.key is None
     [line] = nothing.warnings
     for text in (render_text(nothing), render_result(nothing, "/jobs", by="U0ANA").text):
         assert line in " ".join(text.split())
+    unset = await ask(pool, PreviewPurge())
+    assert (unset.count, unset.warnings, "failed" in unset.cutoffs) == (0, (), False)
     only = await ask(pool, PreviewPurge(statuses=("succeeded",)))
     assert only.warnings == ()
     named = await ask(pool, PreviewPurge(older_than=days(40), include_failed=True))
@@ -331,8 +376,7 @@ async def test_the_doctor_says_where_the_asker_goes_by_other_settings_than_the_w
         "note",
         (
             "This shell and the workers have different settings: JOBS_MAINT_QUEUE is 'ours' for "
-            "this shell and 'maintenance' for the workers, JOBS_MAINT_RESCUE_CRON is '*/5 * * * *' "
-            "for this shell and empty for the workers, JOBS_MAINT_STALLED_AFTER is 5m for this "
+            "this shell and 'maintenance' for the workers, JOBS_MAINT_STALLED_AFTER is 5m for this "
             "shell and 7m for the workers."
         ),
     )

@@ -1,6 +1,7 @@
 """What is foretold goes by the settings of the workers that will do it, not by those of the asker.
 
-A shell seldom has the environment of the app.
+A shell seldom has the environment of the app. So what is started there goes by them too, but for
+what is set there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
-from jobs_maint.told_settings import adopt
+from jobs_maint.told_settings import adopt, tell
 
-__all__ = ["Told", "follow_workers", "list_told", "name_asker"]
+__all__ = ["Told", "follow_unless_set", "follow_workers", "list_told", "name_asker", "set_here"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,18 @@ async def follow_workers(conn: Conn, settings: MaintSettings) -> MaintSettings:
     """The settings by which the workers rescue and purge; the asker's where they have told none."""
     told = await list_told(conn, settings)
     return told[0].settings if told else settings
+
+
+async def follow_unless_set(conn: Conn, kind: str, settings: MaintSettings) -> MaintSettings:
+    """By which settings an actor of this kind rescues and purges: a task by its own."""
+    if kind == "task":
+        return settings
+    return set_here(settings, await follow_workers(conn, settings))
+
+
+def set_here(mine: MaintSettings, theirs: MaintSettings) -> MaintSettings:
+    """The settings of the workers, but for those that are set in this place."""
+    return adopt(mine, tell(theirs), but=mine.model_fields_set)
 
 
 def name_asker(kind: str) -> str:

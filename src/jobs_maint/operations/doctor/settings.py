@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs_maint.database import Conn
 from jobs_maint.models import Finding
 from jobs_maint.operations.doctor.findings import Situation, count, few, note, ok, warning
-from jobs_maint.operations.following import Told
+from jobs_maint.operations.following import Told, set_here
 from jobs_maint.settings import MaintSettings
 from jobs_maint.told_settings import list_differing, spell_value
 
@@ -17,7 +17,7 @@ async def check_settings(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     if not situation.told:
         return ok("settings", "No worker has told by which settings it rescues and purges.")
     first, others = situation.told[0], situation.told[1:]
-    asker, mine = f"this {situation.asker}", situation.settings
+    asker, mine = f"this {situation.asker}", set_here(situation.settings, first.settings)
     here = [
         f"{_name(field)} is {spell_value(mine, field)} for {asker} and "
         f"{spell_value(first.settings, field)} for the workers"
@@ -44,7 +44,7 @@ async def check_settings(conn: Conn, situation: Situation) -> Finding:  # noqa: 
             f"{few(here, 3)}.",
             "What is foretold goes by the workers' settings; what somebody starts by hand "
             f"(`jobs-maint rescue`, `jobs-maint purge`) goes by those of {asker}. Set them here "
-            "as for the workers.",
+            "as for the workers, or leave them unset here.",
         )
     return ok("settings", f"The workers and {asker} rescue and purge by the same settings.")
 

@@ -11,7 +11,7 @@ from jobs_maint.database import transaction
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import Preview, PurgeReport
-from jobs_maint.operations.following import follow_workers, name_asker
+from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker, set_here
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 from jobs_maint.operations.purge.late import PERSON
@@ -25,7 +25,10 @@ __all__ = ["HANDLERS"]
 
 
 async def purge_finished(call: Call[PurgeFinished]) -> PurgeReport:
-    asked, retention = call.action, Retention.of(call.settings)
+    asked = call.action
+    async with call.pool.connection() as conn, transaction(conn):
+        mine = await follow_unless_set(conn, call.actor.kind, call.settings)
+    retention = Retention.of(mine)
     if asked.dry_run:
         return await purge_finished_jobs(call.pool, retention, dry_run=True)
     return await run_purge(
@@ -34,7 +37,10 @@ async def purge_finished(call: Call[PurgeFinished]) -> PurgeReport:
 
 
 async def preview_purge(call: Call[PreviewPurge]) -> Preview:
-    asked, retention = call.action, Retention.of(call.settings)
+    asked = call.action
+    async with call.pool.connection() as conn, transaction(conn):
+        theirs = await follow_workers(conn, call.settings)
+    retention = Retention.of(set_here(call.settings, theirs))
     if asked.older_than is not None:
         statuses = asked.statuses or ("succeeded", *(["failed"] if asked.include_failed else []))
         retention = Retention(dict.fromkeys(statuses, asked.older_than), audit=None)
@@ -52,8 +58,8 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
             await require_queue(conn, asked.queue, call.scope)
         now = await get_time(conn)
         if asked.older_than is None:
-            theirs = Retention.of(await follow_workers(conn, call.settings))
-            warnings = _describe_difference(retention, theirs, name_asker(call.actor.kind))
+            asker = name_asker(call.actor.kind)
+            warnings = _describe_difference(retention, Retention.of(theirs), asker)
     report = await purge_finished_jobs(
         call.pool, retention, now=now, dry_run=True, queue=asked.queue, survey=PERSON
     )

@@ -33,11 +33,12 @@ from jobs_maint.models import (
     WorkersReport,
 )
 from jobs_maint.operations.failures.memory import remember_groups
-from jobs_maint.operations.following import follow_workers, name_asker
+from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker
 from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.selections import freeze_words
+from jobs_maint.settings import MaintSettings
 
 __all__ = ["HANDLERS"]
 
@@ -54,10 +55,11 @@ async def list_workers(call: Call[ListWorkers]) -> WorkersReport:
 
 
 async def rescue_stalled(call: Call[RescueStalled]) -> RescueReport:
-    rules = RescueRules.of(call.settings, call.action.aliases)
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
+            mine = await follow_unless_set(conn, call.actor.kind, call.settings)
+        rules = RescueRules.of(mine, call.action.aliases)
         async with transaction(conn):
             report = await passes.rescue_stalled_jobs(conn, rules, ticked=call.action.ticked)
             if report.items:
@@ -103,11 +105,12 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
+            mine = await follow_unless_set(conn, call.actor.kind, call.settings)
         async with transaction(conn):
-            rows, refusals = await named.judge_jobs(conn, ids, call.settings, call.scope)
-            if reasons.describe_silence(rows, refusals, call.settings.stalled_after):
-                return await _freeze(conn, call, rows, refusals)
-            items = await named.rescue_jobs(conn, ids, call.settings, scope=call.scope)
+            rows, refusals = await named.judge_jobs(conn, ids, mine, call.scope)
+            if reasons.describe_silence(rows, refusals, mine.stalled_after):
+                return await _freeze(conn, call, rows, refusals, mine)
+            items = await named.rescue_jobs(conn, ids, mine, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
@@ -124,11 +127,12 @@ async def preview_rescue(call: Call[PreviewRescue]) -> Preview:
     async with call.pool.connection() as conn:
         async with transaction(conn):
             await passes.notice_stalled_jobs(conn)
+            mine = await follow_unless_set(conn, call.actor.kind, call.settings)
         async with transaction(conn):
-            rows, refusals = await named.judge_jobs(conn, action.job_ids, call.settings, call.scope)
+            rows, refusals = await named.judge_jobs(conn, action.job_ids, mine, call.scope)
             if action.force and not action.dry_run:
                 _require_running(action.job_ids[0], refusals)
-            return await _freeze(conn, call, rows, refusals)
+            return await _freeze(conn, call, rows, refusals, mine)
 
 
 def _require_running(job_id: int, refusals: Mapping[int, ItemResult]) -> None:
@@ -143,6 +147,7 @@ async def _freeze(
     call: Call[PreviewRescue] | Call[RescueJobs],
     rows: Mapping[int, Any],
     refusals: Mapping[int, ItemResult],
+    mine: MaintSettings,
 ) -> Preview:
     action = call.action
     force = isinstance(action, PreviewRescue) and action.force
@@ -167,8 +172,8 @@ async def _freeze(
             },
         )
     await audit.record(conn, call.actor, action, "previewed", counts={"jobs": len(chosen)})
-    theirs = await follow_workers(conn, call.settings) if chosen else call.settings
-    compared = call.settings, theirs, name_asker(call.actor.kind)
+    theirs = await follow_workers(conn, call.settings) if chosen else mine
+    compared = mine, theirs, name_asker(call.actor.kind)
     changed = [row for row in chosen if force or row["id"] not in refusals]
     told = () if force else reasons.describe_waits(chosen, *compared)
     told += reasons.describe_ends(changed, *compared)
@@ -186,7 +191,7 @@ async def _freeze(
             *(
                 reasons.describe_risk(chosen[0])
                 if force and chosen
-                else reasons.describe_silence(rows, refusals, call.settings.stalled_after)
+                else reasons.describe_silence(rows, refusals, mine.stalled_after)
             ),
         ),
     )
