@@ -139,7 +139,8 @@ async def test_stats_and_a_digest_say_where_stuck_jobs_are_rescued_by_nobody(fle
 
     report = await ask(ShowStats())
     assert (report.stuck_jobs, report.rescue_idle) == (2, None)
-    assert "no live worker" not in render_text(report)
+    assert "2 running jobs have no live worker; stuck says when" in render_text(report)
+    assert "Show stuck jobs" in str(render_stats(report, "/jobs").blocks)
     await conn.execute("UPDATE jobs_maint_workers SET queues = '{mail}'")
     report, digest = await ask(ShowStats()), await ask(ShowDigest())
     assert (report.stuck_jobs, report.rescue_idle) == (2, "no_worker")

@@ -453,8 +453,15 @@ def test_stuck_jobs_that_nobody_rescues_are_red_and_said_first(queues, live, hea
     assert verdict.second_line.startswith(second)
 
 
-def test_stuck_jobs_that_the_rescue_puts_back_are_its_own_business():
-    assert build_verdict(stats(REPORTS, stuck_jobs=3)) == build_verdict(stats(REPORTS))
+def test_stuck_jobs_that_the_rescue_puts_back_are_counted_and_never_green():
+    """`stuck` and an open incident are red about them at that moment."""
+    assert build_verdict(stats(REPORTS)).level == "green"
+    verdict = build_verdict(stats(REPORTS, stuck_jobs=3))
+    assert verdict.level == "yellow"
+    assert verdict.headline == build_verdict(stats(REPORTS)).headline
+    assert verdict.second_line.startswith(
+        "3 running jobs have no live worker; stuck says when the rescue acts. 2 workers live."
+    )
 
 
 def test_silent_workers_and_failed_maintenance_are_never_green():

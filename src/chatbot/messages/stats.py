@@ -49,7 +49,7 @@ def render_stats(report: StatsReport, command: str, *, page: int = 1) -> Message
         asked = ListFailed(queue=report.queue, since=timedelta(hours=1), until=report.as_of)
         what = "failure" if there_now == failed else "failed job"
         clicks.insert(0, Button(f"Show {count(there_now, what)}", asked.words()))
-    if report.rescue_idle:
+    if report.stuck_jobs:
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     notes: list[Line] = []
     if report.hidden_queues:

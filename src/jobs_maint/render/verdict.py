@@ -111,7 +111,8 @@ def build_verdict(report: StatsReport) -> Verdict:
     bad_maintenance = [run.task for run in report.maintenance if not run.succeeded]
 
     level = judge_failures(failed, done, report, news=report.new_errors > 0)
-    if level == "green" and (behind or bad_maintenance or report.limited_to_queues is not None):
+    doubts = behind or bad_maintenance or report.stuck_jobs
+    if level == "green" and (doubts or report.limited_to_queues is not None):
         level = "yellow"
     if level == "green":
         level = _worker_level(report)
@@ -201,6 +202,8 @@ def _second_line(
     if report.rescue_idle:
         idle = report.rescue_idle
         parts.append(say_idle(idle) if stuck_first else say_abandoned(report.stuck_jobs, idle))
+    elif report.stuck_jobs:
+        parts.append(f"{say_stuck(report.stuck_jobs)}; stuck says when the rescue acts.")
     if news := report.new_errors:
         errors = f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back."
         parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
