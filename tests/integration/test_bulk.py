@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 from tests.support.history import days, hours, minutes
@@ -196,6 +197,34 @@ async def test_a_discard_is_undone_by_its_audit_id(pool, make_job, conn):
     assert await make_job.status(other) == "cancelled"
     with pytest.raises(InvalidRequest, match="no request 99999"):
         await preview(pool, request=99_999)
+
+
+async def test_an_undo_says_what_became_of_the_jobs_that_it_leaves_out(pool, make_job, conn):
+    jobs = [await make_job(status="failed", queue="email") for _ in range(6)]
+    hers = await make_job(status="failed", queue="web")
+    report = await confirm(pool, await preview(pool, BulkVerb.DISCARD, queue="*"))
+    await ask(pool, RetryJobs((jobs[0], jobs[1], hers)))
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (jobs[5],))
+    undo = {"request": report.audit_id, "statuses": BulkVerb.RETRY.statuses}
+    shown = await preview(pool, **undo)
+    said = [(skip.code, skip.reason, skip.sample) for skip in shown.left_out]
+    assert shown.count == 3
+    assert said == [
+        ("wrong_status", "already waiting", (jobs[0], jobs[1], hers)),
+        ("not_found", "not found", (jobs[5],)),
+    ]
+    assert "3 left out: already waiting" in render_result(shown, "/jobs", by="U0ANA").text
+    only_email = dataclasses.replace(ANA, grants=(Grant(Role.ADMIN, ("email",)),))
+    narrow = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(**undo)), only_email)
+    assert [skip.count for skip in narrow.left_out] == [2, 1], "those of her queues"
+    assert (await preview(pool, queue="email", **undo)).left_out == (), "only some were asked for"
+    back = await confirm(pool, shown)
+    assert [skip.count for skip in back.left_out] == [3, 1]
+    nothing = await preview(pool, **undo)
+    assert (nothing.count, [skip.count for skip in nothing.left_out]) == (0, [6, 1])
+    text = render_result(nothing, "/jobs", by="U0ANA").text
+    assert text.startswith("🟡 None of these jobs can be retried now")
+    assert "6 left out: already waiting" in text
 
 
 async def test_a_cancel_of_single_jobs_is_undone_too(pool, make_job, conn):

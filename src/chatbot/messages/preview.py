@@ -268,7 +268,7 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
     head: Line
     if preview.verb == "purge":
         head = ["🟢 ", bold(nothing), f" No finished job{where} is old enough."]
-    elif asked.job_ids:
+    elif asked.job_ids or left_out:
         none = f"Job {asked.job_ids[0]} cannot" if len(asked.job_ids) == 1 else (
             "None of these jobs can"
         )  # fmt: skip

@@ -198,12 +198,7 @@ def _second_line(
     *,
     stuck_first: bool,
 ) -> str:
-    parts = []
-    if report.rescue_idle:
-        idle = report.rescue_idle
-        parts.append(say_idle(idle) if stuck_first else say_abandoned(report.stuck_jobs, idle))
-    elif report.stuck_jobs:
-        parts.append(f"{say_stuck(report.stuck_jobs)}; stuck says when the rescue acts.")
+    parts = [_say_stuck_jobs(report, told=stuck_first)] if report.stuck_jobs else []
     if news := report.new_errors:
         errors = f"{count_noun(news, 'error')} {'is' if news == 1 else 'are'} new or back."
         parts.append(f"At least {errors}" if report.new_errors_at_least else errors)
@@ -230,6 +225,14 @@ def _second_line(
         names = ", ".join(task.rsplit(":", 1)[-1] for task in bad_maintenance)
         parts.append(f"The last run of {names} failed.")
     return " ".join(parts)
+
+
+def _say_stuck_jobs(report: StatsReport, *, told: bool) -> str:
+    """`told`: the headline counts them."""
+    if report.rescue_idle is None:
+        return f"{say_stuck(report.stuck_jobs)}; stuck says when the rescue acts."
+    return (say_idle(report.rescue_idle) if told
+            else say_abandoned(report.stuck_jobs, report.rescue_idle))  # fmt: skip
 
 
 def _worker_level(report: StatsReport) -> Level:

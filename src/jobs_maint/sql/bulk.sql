@@ -18,17 +18,7 @@ WITH found AS (
       AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
       AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
       AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
-      AND (%(request)s::bigint IS NULL OR j.id IN (
-          SELECT unnest(i.job_ids) FROM jobs_maint_audit_items i
-          WHERE i.audit_id = %(request)s AND i.outcome = 'done'
-          UNION ALL
-          SELECT (item ->> 'id')::bigint FROM jobs_maint_audit a
-          CROSS JOIN LATERAL jsonb_array_elements(a.items) AS item
-          WHERE a.id = %(request)s AND item ->> 'outcome' = 'done')
-          AND coalesce((SELECT min(e.at) FROM procrastinate_events e
-                        WHERE e.job_id = j.id AND e.type = 'deferred')
-                       <= (SELECT a.started_at FROM jobs_maint_audit a WHERE a.id = %(request)s),
-                       true))
+      AND (%(request)s::bigint IS NULL OR j.id IN ({{request_jobs}}) AND {{before_request}})
       AND (%(error_jobs)s::bigint[] IS NULL OR j.id = ANY (%(error_jobs)s))
       AND (%(records)s::bigint[] IS NULL OR EXISTS (
           SELECT 1 FROM jobs_maint_failures f
@@ -54,14 +44,18 @@ WITH found AS (
 )
 SELECT *, count(*) OVER () AS matching FROM found ORDER BY id LIMIT %(limit)s;
 
--- name: list_left_out (ids, queues, ours)
--- As what jobs that were named are not part of a set: their status, `own`, or `outside` of the reach,
--- of which no more is told.
+-- name: list_request_jobs (request)
+-- The jobs that a request changed.
+{{request_jobs}};
+
+-- name: list_left_out (ids, queues, ours, request)
+-- As what jobs that were named, or that a request changed, are not part of a set: their status, `own`,
+-- or `outside` of the reach, of which no more is told.
 SELECT CASE WHEN NOT coalesce(queue_name LIKE ANY (%(queues)s::text[]), true) THEN 'outside'
             WHEN task_name = ANY (%(ours)s) THEN 'own' ELSE status::text END AS state,
        array_agg(id ORDER BY id) AS ids
-FROM procrastinate_jobs
-WHERE id = ANY (%(ids)s::bigint[])
+FROM procrastinate_jobs j
+WHERE id = ANY (%(ids)s::bigint[]) AND (%(request)s::bigint IS NULL OR {{before_request}})
 GROUP BY 1 ORDER BY 1;
 
 -- name: find_request (request)

@@ -161,18 +161,28 @@ async def _find_left_out(
 ) -> list[SkipGroup]:
     """Ids that were given but do not exist, or are in a status that was not asked for.
 
-    Or out of reach; where that leaves none, it is refused as for a single job.
+    Or out of reach; where that leaves none, it is refused as for a single job. Of a request, the
+    jobs in reach that it changed, unless only some of those were asked for.
     """
+    queries = load_queries("bulk")
+    whole = JobFilter(statuses=wanted.statuses, request=wanted.request)
+    request = wanted.request if wanted == whole else None
+    ids = list(wanted.job_ids or ())
+    if request is not None:
+        there_then = await fetch_all(conn, queries["list_request_jobs"], {"request": request})
+        ids = [row["id"] for row in there_then]
     there = {row["id"] for row in rows}
-    left = [job_id for job_id in wanted.job_ids or () if job_id not in there]
+    left = [job_id for job_id in ids if job_id not in there]
     if not left:
         return []
-    asked = {"ids": left, "queues": scope.like_patterns, "ours": OUR_TASKS}
-    found = await fetch_all(conn, load_queries("bulk")["list_left_out"], asked)
+    asked = {"ids": left, "queues": scope.like_patterns, "ours": OUR_TASKS, "request": request}
+    found = await fetch_all(conn, queries["list_left_out"], asked)
     states = {row["state"]: row["ids"] for row in found}
     known = {job_id for ids in states.values() for job_id in ids}
     outside = states.pop("outside", [])
-    if outside and not rows:
+    if outside and request is not None:
+        outside = []
+    elif outside and not rows:
         raise outside_grant(outside, scope, verb.value)
     groups = [("wrong_status", find_state(state), ids) for state, ids in states.items()]
     where = f"outside your grant ({', '.join(scope.globs or ())})"
