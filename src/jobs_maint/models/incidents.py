@@ -193,6 +193,7 @@ class Incident:
         """When what leads it began: what is folded may have begun before, or it was over once.
 
         Of most kinds the value is the age; of what runs by the clock, that of the last time missed.
+        The age falls where its oldest job ends and others remain: it lasts all the same.
         """
         begins = self._list_begins()
         if self.kind in _NOT_AN_AGE:
@@ -201,7 +202,7 @@ class Incident:
             return self.since if is_first else min(begins, default=self.since)
         if len(begins) > 1 or self.times > 1:
             return min(begins, default=self.since)
-        return self.seen_at - timedelta(seconds=self.value)
+        return min([*begins, self.seen_at - timedelta(seconds=self.value)])
 
     @property
     def spells(self) -> int:
