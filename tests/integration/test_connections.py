@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -34,6 +36,7 @@ from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
 SETTINGS = MaintSettings()
+SECOND = timedelta(seconds=1)
 
 
 async def ask(pool, action):
@@ -128,6 +131,28 @@ async def test_a_query_that_somebody_cancels_is_not_said_to_be_slow(pool, conn):
     await wait_for_row(conn, cancel)
     with pytest.raises(DatabaseUnavailable, match="was cancelled on the database server"):
         await sleeping
+
+
+async def test_a_server_that_is_silent_on_an_open_connection_is_given_up(database_url, monkeypatch):
+    """Its own limit of a statement cannot end what is frozen."""
+    for module in ("transactions", "connecting"):
+        monkeypatch.setattr(f"jobs_maint.database.{module}.SILENCE", 0.9)
+    frozen: list[int] = []
+    try:
+        async with open_pool(database_url) as pool:
+            async with pool.connection() as conn:
+                frozen.append(conn.info.backend_pid)
+                os.kill(frozen[0], signal.SIGSTOP)
+                with pytest.raises(DatabaseUnavailable, match="was lost; only"), mapped_errors():
+                    async with transaction(conn, statement_timeout=SECOND):
+                        await conn.execute("SELECT 1")
+            async with pool.connection() as conn:
+                frozen.append(conn.info.backend_pid)
+            os.kill(frozen[1], signal.SIGSTOP)  # while it waits in the pool
+            assert (await ask(pool, ListFailed())).total == 0
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_search_path_without_a_schema_is_one_sentence(bare_database_url):

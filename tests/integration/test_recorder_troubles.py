@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import signal
 import threading
 from datetime import timedelta
 
@@ -104,6 +106,38 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
     assert len(told(caplog, thread.ident)) == 2
+
+
+def test_a_connection_that_stays_open_and_says_nothing_is_given_up(database_url, monkeypatch):
+    """As behind a frozen proxy: the network answers, the session does not."""
+    monkeypatch.setattr(connection, "SILENCE", 0.5)
+    with (
+        psycopg.connect(database_url, autocommit=True) as look,
+        recording(lambda: connection.connect(database_url, {})) as thread,
+    ):
+        beat = "SELECT beat_at FROM jobs_maint_workers"
+        wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
+        query = (
+            "SELECT pid, state FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'jobs-maint-recorder'"
+        )
+        silent, _ = look.execute(query).fetchone()
+
+        def stop_between_two_beats() -> bool:  # with no lock
+            os.kill(silent, signal.SIGSTOP)
+            if look.execute(query).fetchone() == (silent, "idle"):
+                return True
+            os.kill(silent, signal.SIGCONT)
+            return False
+
+        try:
+            wait_until(stop_between_two_beats, what="a moment without a transaction")
+            thread.store(failure(1)).result(10)
+            before = look.execute(beat).fetchone()
+            wait_until(lambda: look.execute(beat).fetchone() != before, what="another beat")
+            assert look.execute("SELECT job_id FROM jobs_maint_failures").fetchall() == [(1,)]
+        finally:
+            os.kill(silent, signal.SIGCONT)
 
 
 def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(database_url, caplog):

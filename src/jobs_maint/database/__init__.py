@@ -21,6 +21,7 @@ from jobs_maint.database.lacking import (
     require_usage,
 )
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.silence import give_up_after
 from jobs_maint.database.standby import noted_standby
 from jobs_maint.database.transactions import (
     Conn,
@@ -51,6 +52,7 @@ __all__ = [
     "fetch_one",
     "find_elsewhere",
     "fit",
+    "give_up_after",
     "identify_database",
     "is_connection_lost",
     "is_timeout",

@@ -18,8 +18,9 @@ from psycopg import errors as pg
 
 from jobs_maint.database.encoding import CLIENT_ENCODING
 from jobs_maint.database.failing import mapped_errors
-from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT
+from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT, SILENCE
 from jobs_maint.database.login import find_refusal
+from jobs_maint.database.silence import ImpatientConnection, limit_silence
 from jobs_maint.durations import format_age
 from jobs_maint.errors import DatabaseUnavailable, InvalidSettings
 
@@ -124,7 +125,8 @@ async def open_pool(
         open=False,
         # Prepared statements fail behind a proxy that gives each transaction another session.
         kwargs={"prepare_threshold": None},
-        check=psycopg_pool.AsyncConnectionPool.check_connection,
+        connection_class=ImpatientConnection,
+        check=_check,
     )
     with mapped_errors():
         await pool.open()
@@ -132,6 +134,11 @@ async def open_pool(
         yield pool
     finally:
         await pool.close()
+
+
+async def _check(conn: psycopg.AsyncConnection[Any]) -> None:
+    with limit_silence(conn, SILENCE / 3):  # the pool may try several
+        await psycopg_pool.AsyncConnectionPool.check_connection(conn)
 
 
 async def _try_to_connect(conninfo: str, params: dict[str, Any], wait: timedelta) -> None:

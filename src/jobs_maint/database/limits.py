@@ -7,5 +7,7 @@ from datetime import timedelta
 CONNECT_TIMEOUT = 10
 """Seconds; a database that takes longer to answer is as good as gone at 3 a.m."""
 POOL_TIMEOUT = 15.0
+SILENCE = 15.0
+"""Seconds for an answer that takes the server no time."""
 LOCK_TIMEOUT = timedelta(seconds=5)
 STATEMENT_TIMEOUT = timedelta(seconds=60)

@@ -15,7 +15,8 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 
 from jobs_maint.database.encoding import CLIENT_ENCODING, fit
 from jobs_maint.database.far_times import load_far_times
-from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
+from jobs_maint.database.limits import LOCK_TIMEOUT, SILENCE, STATEMENT_TIMEOUT
+from jobs_maint.database.silence import limit_silence
 from jobs_maint.database.standby import LAG, note_lag
 from jobs_maint.durations import format_age
 from jobs_maint.sql import load_queries
@@ -51,7 +52,7 @@ async def transaction(
     for the disk, whatever the server, the role or the pool is set to.
     """
     try:
-        with note_timeout(statement_timeout):
+        with note_timeout(statement_timeout), limit_silence(conn, _patience(statement_timeout)):
             async with conn.transaction():
                 await _limit(conn, lock_timeout, statement_timeout, snapshot=snapshot)
                 yield conn
@@ -65,7 +66,7 @@ async def transaction(
 @asynccontextmanager
 async def undone_transaction(conn: Conn) -> AsyncIterator[Conn]:
     """A transaction that is always rolled back, to see what would happen."""
-    with note_timeout(STATEMENT_TIMEOUT):
+    with note_timeout(STATEMENT_TIMEOUT), limit_silence(conn, _patience(STATEMENT_TIMEOUT)):
         async with conn.transaction(force_rollback=True):
             await _limit(conn, LOCK_TIMEOUT, STATEMENT_TIMEOUT)
             yield conn
@@ -85,6 +86,11 @@ def note_timeout(limit: timedelta) -> Iterator[None]:
         if time.monotonic() - begun >= limit.total_seconds():
             exc.add_note(f"{limit.total_seconds():g} s")
         raise
+
+
+def _patience(statement_timeout: timedelta) -> float:
+    """Seconds after which the server should have ended a statement."""
+    return statement_timeout.total_seconds() + SILENCE
 
 
 async def _limit(

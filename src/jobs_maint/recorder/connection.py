@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.database import CLIENT_ENCODING
+from jobs_maint.database import CLIENT_ENCODING, give_up_after
 
 __all__ = ["connect", "short_transaction"]
 
@@ -23,6 +23,8 @@ CONNECTION = {
 }
 CONNECT_LIMIT = 20.0
 """Seconds for the pool's class and function too; the beats wait for them."""
+SILENCE = 15.0
+"""Seconds without an answer; the server ends each of these statements after five."""
 _FIXED = {
     "application_name": "jobs-maint-recorder",
     "autocommit": True,
@@ -30,6 +32,11 @@ _FIXED = {
     # Prepared statements fail behind a proxy that gives each transaction another session.
     "prepare_threshold": None,
 }
+
+
+class _Connection(psycopg.Connection[Any]):
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().wait(give_up_after(SILENCE, self.pgconn, gen), *args, **kwargs)
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -69,7 +76,7 @@ def connect(
 
     with asyncio.Runner(loop_factory=_Loop) as runner:
         opened = runner.run(asyncio.wait_for(open_one(), CONNECT_LIMIT))
-    conn: psycopg.Connection[Any] = psycopg.Connection(opened.pgconn)
+    conn = _Connection(opened.pgconn)
     del opened.pgconn  # now the other's: this one would warn that it was never closed
     conn.autocommit = True
     conn.prepare_threshold = None
