@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import threading
+import weakref
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +19,17 @@ from tests.support.waiting import until, wait_for_row, wait_until
 
 import jobs_maint
 from jobs_maint import upstream
-from jobs_maint.recorder import connection, store
+from jobs_maint.recorder import beats, connection, store
 from jobs_maint.recorder.failure import TRACEBACK_BYTES, Failure, cut, describe_traceback
+from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.thread import RecorderThread
 from jobs_maint.settings import MaintSettings
 
 SETTINGS = MaintSettings(rescue_cron="", purge_cron="")
+
+
+class Ended:
+    """A worker that is no more."""
 
 
 def make_app(url: str, **kwargs: Any) -> procrastinate.App:
@@ -324,6 +330,26 @@ async def test_a_beat_names_a_job_that_has_ended_until_its_end_is_stored(databas
     assert await fetch(database_url, "SELECT status::text FROM procrastinate_jobs") == [
         ("succeeded",)
     ]
+
+
+async def test_who_left_a_job_whose_end_could_not_be_stored_is_known_after_its_row_is_gone(
+    database_url, make_job
+):
+    """Its last beats name no job. Else it counts as a worker without a recorder, for an hour."""
+    gone = await make_job(status="doing")
+    done = await make_job(status="succeeded")
+    running = RunningWorker(1, None, "never", weakref.ref(Ended()), jobs={gone: 0.0, done: 0.0})
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        query = "SELECT job_ids FROM jobs_maint_workers"
+        beats.send(conn, [running.look(1.0)], seconds=1.0)
+        running.jobs.clear()
+        beats.send(conn, [running.look(2.0)], seconds=1.0)
+        assert conn.execute(query).fetchall() == [([],)]
+        beats.say_goodbye(conn, [running.look(3.0)])
+        assert conn.execute(query).fetchall() == [([gone],)]
+        conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (gone,))
+        beats.say_goodbye(conn, [running.look(4.0)])
+        assert conn.execute(query).fetchall() == []
 
 
 async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(database_url, conn):

@@ -55,4 +55,5 @@ def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) ->
 def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:
     with short_transaction(conn):
         for worker in ended:
-            conn.execute(load_queries("beat")["say_goodbye"], {"worker_id": worker.worker_id})
+            params = {"worker_id": worker.worker_id, "left": list(worker.left)}
+            conn.execute(load_queries("beat")["say_goodbye"], params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ a worker must be able to beat before the schema is upgraded."""
 
 OPEN_FOR = 0.2
 """Seconds."""
+MOST_LEFT = 100
 
 
 @dataclass(slots=True)
@@ -38,6 +40,9 @@ class RunningWorker:
     """Jobs begun so far."""
     announced: Future[None] | None = None
     """Its first beat, which its first jobs wait for."""
+    left: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_LEFT))
+    """The last jobs that it held and holds no more: whether their end is stored is unknown."""
+    _named: set[int] = field(default_factory=set)
     _held: dict[int, float] = field(default_factory=dict)
     _asked: tuple[int, float] | None = None
 
@@ -67,6 +72,8 @@ class RunningWorker:
             if now - asked[1] >= OPEN_FOR:
                 jobs[UNREAD] = asked[1]
         self._held, self._asked = held, asked
+        self.left.extend(self._named - jobs.keys())
+        self._named = set(jobs) - {UNREAD}
         return RunningWorker(
             self.worker_id,
             self.queues,
@@ -75,4 +82,5 @@ class RunningWorker:
             self.crons,
             self.settings,
             jobs,
+            left=deque(self.left),
         )

@@ -38,12 +38,18 @@ WHERE worker_id = %(worker_id)s;
 -- The same in tables without a place for the settings.
 UPDATE jobs_maint_workers SET crons = %(crons)s WHERE worker_id = %(worker_id)s;
 
--- name: say_goodbye (worker_id)
+-- name: say_goodbye (worker_id, left)
 -- A worker that ended. One that leaves a running job behind, whose end it could not store, keeps its
--- row: it shows who had the job, and that no beat is to come.
-DELETE FROM jobs_maint_workers m
-WHERE m.worker_id = %(worker_id)s
-  AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
-                  WHERE j.status = 'doing'
-                    AND (j.worker_id = m.worker_id
-                         OR (j.worker_id IS NULL AND j.id = ANY (m.job_ids))));
+-- row: it shows who had the job, and that no beat is to come. Its last beats may not name the job.
+WITH behind AS (
+    SELECT j.id FROM procrastinate_jobs j
+    JOIN jobs_maint_workers m ON m.worker_id = %(worker_id)s
+    WHERE j.status = 'doing'
+      AND (j.worker_id = m.worker_id
+           OR (j.worker_id IS NULL AND j.id = ANY (m.job_ids || %(left)s::bigint[])))
+), ended AS (
+    DELETE FROM jobs_maint_workers
+    WHERE worker_id = %(worker_id)s AND NOT EXISTS (SELECT 1 FROM behind)
+)
+UPDATE jobs_maint_workers SET job_ids = ARRAY(SELECT id FROM behind)
+WHERE worker_id = %(worker_id)s AND EXISTS (SELECT 1 FROM behind);
