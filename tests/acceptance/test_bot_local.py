@@ -1,15 +1,21 @@
 """`jobs-chatbot local`: the bot in a browser, over the team's own jobs, without Slack."""
 
 import asyncio
+import contextlib
 import getpass
 import re
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.support.processes import ROOT, Process, environment
 from tests.support.waiting import wait_until
 
+from jobs_maint.database import describe_database
 from local_slack import LocalSlackControl
 
 ME, JOBS = "U0YOU", "C0JOBS"
@@ -29,14 +35,35 @@ REAL = {
 async def start(processes, *args, **settings):
     """The process, and the address of its page."""
     process = processes.start("-m", "chatbot", "local", *args, **settings)
+    return process, await find_page(process)
 
+
+async def find_page(process):
     def is_up():
         return "Ctrl-C ends it." in process.output or process.popen.poll() is not None
 
     await asyncio.to_thread(wait_until, is_up, what="the page")
     found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.output)
     assert found, process.output
-    return process, found[0]
+    return found[0]
+
+
+async def look(url):
+    """The page as a browser opens it: its HTML, its script, and what it is told of the place."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+        async with browser.get(url) as answer:
+            assert answer.status == 200
+            html = await answer.text()
+        base = url.partition("/?")[0]
+        async with browser.get(f"{base}/app.js") as answer:
+            assert answer.status == 200
+            script = await answer.text()
+        async with browser.ws_connect(f"{base}/page") as tab, asyncio.timeout(60):
+            await tab.send_json({"do": "hello", "user": ME})
+            while (news := await tab.receive_json())["kind"] != "place":
+                pass
+    return html, script, news
 
 
 async def end(process, number=signal.SIGINT):
@@ -66,7 +93,19 @@ async def test_one_person_looks_and_acts_and_the_audit_names_them_as_the_shell_d
             processes, "--port", str(port), JOBS_ENVIRONMENT="staging", **REAL
         )
     assert f"port {port} is in use; taking a free one" in process.output
-    assert "[staging]" in process.output
+    # It says what it is where it is started, and on the page.
+    place = f"{describe_database(processes.database_url)} [staging]"
+    me = re.search(r"happens there, as (\S+@\S+)\.\n", process.output)[1]
+    assert me.startswith(f"shell:{getpass.getuser()}@")
+    assert f"They are {place}. What you confirm on the page happens there, as {me}." in (
+        process.output
+    )
+    assert "Whoever has the address can do it too. Ctrl-C ends it." in process.output
+    _, _, told = await look(url)
+    assert told["notice"] == (
+        f"Not Slack, but your own jobs: {place}. What you confirm here happens there, and the audit"
+        f" says {me}."
+    )
     async with LocalSlackControl(url) as slack:
         first = await slack.wait_for_message(JOBS, lambda m: "2 jobs failed" in m.text, timeout=60)
         assert "[staging]" in first.text
@@ -125,3 +164,50 @@ def test_without_a_sound_database_it_ends_with_one_sentence(
     assert process.wait() in {69, 78}
     assert sentence in process.output
     assert "Traceback" not in process.output
+
+
+def call(*args):
+    """With the settings of this machine, without which pip may find no index."""
+    return subprocess.run(
+        [str(arg) for arg in args], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def programs(tmp_path) -> Path:
+    """The folder of the commands in an environment that has the wheel alone."""
+    pip = {}
+    for name in ("builder", "alone"):
+        made = call(sys.executable, "-m", "venv", tmp_path / name)
+        if made.returncode:
+            pytest.skip(f"needs Python's venv with ensurepip: {made.stdout}{made.stderr}")
+        pip[name] = (tmp_path / name / "bin/pip", "--disable-pip-version-check", "--quiet")
+    if (got := call(*pip["builder"], "install", "hatchling")).returncode:
+        pytest.skip(f"needs a package index: {got.stderr}")
+    how = ("--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path)
+    built = call(*pip["builder"], "wheel", *how, ROOT)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    installed = call(*pip["alone"], "install", f"{wheel}[slack,binary]")
+    assert installed.returncode == 0, installed.stderr
+    return tmp_path / "alone/bin"
+
+
+@pytest.mark.environments
+async def test_with_only_the_wheel_it_makes_the_tables_and_opens_the_page_on_them(
+    programs, bare_database_url
+):
+    env = environment(JOB_QUEUE_DATABASE_URL=bare_database_url)
+    del env["PYTHONPATH"]  # the sources of the checkout
+    applied = Process([str(programs / "jobs-maint"), "schema", "apply"], env)
+    with contextlib.closing(applied):
+        assert applied.wait() == 0, applied.output
+    process = Process([str(programs / "jobs-chatbot"), "local"], env)
+    with contextlib.closing(process):
+        url = await find_page(process)
+        html, script, _ = await look(url)
+        assert 'src="/app.js"' in html
+        assert len(script) > 10_000
+        async with LocalSlackControl(url) as slack:
+            await slack.wait_for_message(JOBS, lambda m: "No worker is live." in m.text, 60)
+        assert await end(process) == 0, process.output
