@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 import chatbot
 import jobs_maint
+from chatbot.serve import CONNECTIONS
 from chatbot.settings.bot import ChatbotSettings
 from jobs_maint import cli, errors, models
 from jobs_maint.actions import Actor
@@ -522,6 +523,34 @@ def test_the_readme_starts_with_the_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.index("make demo") < text.index("make test") < text.index("register(app)")
     assert len(text.splitlines()) < 80
+
+
+def test_the_figures_of_the_readme_are_those_of_the_settings_the_pools_and_the_measurements():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    of_database = section(text, "What it does to your database")
+    settings = MaintSettings()
+    assert settings.purge_cron == "0 3 * * *"  # each night
+    kept = {settings.keep_succeeded, settings.keep_cancelled, settings.keep_aborted}
+    assert f"failed ones after {settings.keep_failed.days} days, others after" in of_database
+    assert f"others after {kept.pop().days}." in of_database
+    assert not kept
+    assert settings.rescue_cron.startswith("*/5 ")
+    assert settings.stalled_after == timedelta(minutes=5)
+    assert "five to ten minutes later" in of_database
+
+    [measured] = [
+        row
+        for row in rows(section(page("performance"), "10,000,000 jobs"))
+        if "our indexes" in row[0]
+    ]
+    more = round((float(measured[1].rstrip("×")) - 1) * 100)
+    assert f"the indexes add {more} % to the write-ahead log" in of_database
+
+    assert CONNECTIONS + 1 == 9  # with the one for the check of readiness
+    assert "max_size=4" in (SOURCES / "jobs_maint/cli/run.py").read_text(encoding="utf-8")
+    assert "the bot up to nine, a command in a shell up to four" in of_database
+    costs = section((DOCS / "explanation/your-database.md").read_text(), "What it costs")
+    assert "holds up to nine connections, a command in a shell up to four" in costs
 
 
 # --- runbook --------------------------------------------------------------------------------------
