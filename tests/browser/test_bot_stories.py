@@ -5,6 +5,7 @@ import contextlib
 import psycopg
 import pytest
 from playwright.async_api import expect
+from tests.support.keys import Keys
 
 from local_slack.sample import ADMIN, GUEST, OPERATOR, VIEWER
 
@@ -62,20 +63,10 @@ async def test_with_the_keyboard_alone_a_word_is_completed_details_opened_and_sh
     make_job = await stage.clear_jobs()
     job = await make_job(status="failed", queue="webhook", error="connection refused")
     vera = await visit(stage.slack.page_url, VIEWER)
-    keys = vera.keyboard
-
-    async def tab_to(target):
-        """Shift+Tab from the composer upwards; where the focus is, it is visible."""
-        for _ in range(20):
-            await keys.press("Shift+Tab")
-            if await target.evaluate("node => node === document.activeElement"):
-                outline = await target.evaluate("node => getComputedStyle(node).outlineStyle")
-                assert outline == "solid"
-                return
-        raise AssertionError("the focus never came there")
+    keys = Keys(vera)
 
     composer = vera.get_by_label("Message #ops")
-    await composer.focus()
+    await keys.to(composer)
     await keys.type("/jobs fai")
     offers = vera.get_by_role("listbox", name="Words").get_by_role("option")
     await expect(offers).to_have_text(["failed" + "failed jobs with their errors, newest first"])
@@ -89,7 +80,7 @@ async def test_with_the_keyboard_alone_a_word_is_completed_details_opened_and_sh
     await keys.press("Enter")
     details = button(last(vera), "Details")
     await expect(details).to_be_visible()
-    await tab_to(details)
+    await keys.back_to(details)
     await keys.press("Enter")
 
     modal = vera.get_by_role("dialog")
@@ -100,13 +91,13 @@ async def test_with_the_keyboard_alone_a_word_is_completed_details_opened_and_sh
     await expect(details).to_be_focused()
     await keys.press("Enter")
     await expect(modal).to_contain_text("connection refused")
-    await button(modal, "Share here").focus()
+    await keys.to(button(modal, "Share here"))
     await keys.press("Enter")
     await expect(modal).to_have_count(0)
     await expect(last(vera)).to_contain_text(f"Job {job}")
     await expect(last(vera)).to_contain_text("shared by @vera")
     await expect(last(vera)).not_to_contain_text("Only visible to you")
-    await composer.focus()
+    await keys.to(composer)
     await keys.press("ArrowUp")
     await expect(composer).to_have_value("/jobs failed --since 2h")
 

@@ -4,15 +4,18 @@ import contextlib
 import logging
 from dataclasses import replace
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from tests.support.draw import all_drawn
+from tests.support.keys import Keys
 
-from local_slack import ControlError, Page, Panel, Step, Switch, serve
+from local_slack import ControlError, Limits, Page, Panel, Step, Switch, serve
 from local_slack.blocks import check_blocks
 from local_slack.config import Channel, User
 from local_slack.messages import Message
@@ -197,9 +200,9 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
         assert shown.count(printed) == 2
         if width == 390:
             await tab.get_by_role("button", name="Channels").click()
-            await expect(tab.get_by_role("button", name="random")).to_be_in_viewport()
+            await expect(tab.get_by_role("button", name="partners")).to_be_in_viewport()
             await tab.keyboard.press("Escape")
-            await expect(tab.get_by_role("button", name="random")).to_be_hidden()
+            await expect(tab.get_by_role("button", name="partners")).to_be_hidden()
     assert await tab.locator(".unknown").count() == 0
 
 
@@ -250,7 +253,7 @@ async def test_of_ten_thousand_messages_the_newest_are_drawn_and_older_ones_on_d
     await expect(messages.last).to_contain_text("flood 999")
     await expect(messages).to_have_count(150)
     slack.post_as_user(OPERATOR, RANDOM, "elsewhere")
-    await expect(tab.get_by_role("button", name="random")).to_contain_text("1")
+    await expect(tab.get_by_role("button", name="partners")).to_contain_text("1")
 
 
 MODAL = {
@@ -355,42 +358,63 @@ async def form_app(slack):
         await handler.close_async()
 
 
-async def test_forms_menus_confirmations_and_the_inspector(slack, visit):
+async def test_with_the_keyboard_alone_forms_menus_confirmations_and_the_inspector(slack, visit):
     async with form_app(slack) as got:
         tab = await visit(slack.page_url, ADMIN)
-        await tab.get_by_role("button", name="Inspector").click()
+        keys = Keys(tab)
+        inspect = tab.get_by_role("button", name="Inspector")
+        await keys.to(inspect)
+        await keys.press("Enter")
         post(slack, [{"type": "actions", "block_id": "a", "elements": [MENU, SURE]}])
-        await last(tab).get_by_label("Pick one").select_option("green")
-        await last(tab).get_by_role("button", name="Wipe").click()
+        await keys.choose(last(tab).get_by_label("Pick one"), "gr")
+        wipe = last(tab).get_by_role("button", name="Wipe")
+        await keys.to(wipe)
+        await keys.press("Enter")
         dialog = tab.get_by_role("dialog")
         await expect(dialog.get_by_role("button", name="Not now")).to_be_focused()
-        await dialog.get_by_role("button", name="Not now").click()
-        await last(tab).get_by_role("button", name="Wipe").click()
-        await dialog.get_by_role("button", name="Wipe all").click()
+        await keys.press("Enter")
+        await expect(wipe).to_be_focused()
+        await keys.press("Space")
+        await keys.to(dialog.get_by_role("button", name="Wipe all"))
+        await keys.press("Enter")
         await expect(dialog).to_have_count(0)
 
         composer = tab.get_by_label("Message #ops")
-        await composer.fill("/jobs form")
-        await composer.press("Enter")
+        await keys.to(composer)
+        await keys.type("/jobs form")
+        await keys.press("Enter")
         submit = dialog.get_by_role("button", name="Silence")
-        await submit.click()
+        await expect(submit).to_be_visible()
+        await keys.to(submit)
+        await keys.press("Enter")
         await expect(dialog.locator(".error")).to_have_text(
             ["Please complete this required field."] * 2
         )
-        await dialog.get_by_label("Why").fill("because")
-        await dialog.get_by_label("Queue").select_option("webhook")
-        await dialog.get_by_label("now").check()
-        await submit.click()
+        why = dialog.get_by_label("Why")
+        await keys.to(why)
+        await keys.type("because")
+        await keys.choose(dialog.get_by_label("Queue"), "web")
+        await keys.to(dialog.get_by_label("now"))
+        await keys.press("Space")
+        await keys.to(why)
+        await keys.press("Enter")  # as in any form
         await expect(dialog.locator(".error")).to_have_text("Say more.")
-        await expect(dialog.get_by_label("Why")).to_have_value("because")
-        await dialog.get_by_label("Why").fill("it floods the log")
-        await submit.click()
+        await expect(why).to_have_value("because")
+        await expect(why).to_be_focused()
+        await keys.press("Control+A")
+        await keys.type("it floods the log")
+        await keys.to(submit)
+        await keys.press("Space")
         await expect(dialog.get_by_role("heading")).to_have_text("Sure?")
-        await tab.keyboard.press("Escape")
+        await keys.press("Escape")
         await expect(dialog.get_by_role("heading")).to_have_text("Silence a queue")
-        await submit.click()
-        await dialog.get_by_role("button", name="Yes").click()
+        await keys.to(submit)
+        await keys.press("Enter")
+        await expect(dialog.get_by_role("heading")).to_have_text("Sure?")
+        await keys.to(dialog.get_by_role("button", name="Yes"))
+        await keys.press("Enter")
         await expect(dialog).to_have_count(0)
+        await expect(composer).to_be_focused()
 
         first, second = got[:2]
         assert (first, second) == (("menu", "green"), ("wipe", None))
@@ -401,9 +425,58 @@ async def test_forms_menus_confirmations_and_the_inspector(slack, visit):
         await expect(inspector).to_contain_text("No breach of Slack's rules.")
         for shown in ("press green", "press Wipe", "/jobs form", "acked in", "views.open"):
             await expect(inspector).to_contain_text(shown)
-        await inspector.locator(".entry", has_text="views.open").locator("summary").click()
+        await keys.to(inspector.locator(".entry", has_text="views.open").locator("summary"))
+        await keys.press("Enter")
         await expect(inspector).to_contain_text('"callback_id": "form"')
+        await keys.back_to(inspector.get_by_role("button", name="Close the inspector"))
+        await keys.press("Enter")
+        await expect(inspector).to_have_count(0)
+
+        # Another channel, and another person.
+        await keys.to(tab.get_by_role("button", name="partners"))
+        await keys.press("Enter")
+        await expect(tab.get_by_role("heading", level=1)).to_contain_text("#partners")
+        act_as = tab.get_by_label("Act as")
+        await keys.choose(act_as, "vera")
+        await expect(act_as).to_have_value(VIEWER)
+        await expect(act_as).to_be_focused()
+        await tab.set_viewport_size({"width": 390, "height": 844})
+        await keys.back_to(tab.get_by_role("button", name="Channels"))
+        await keys.press("Enter")
+        await keys.to(tab.get_by_role("button", name="ops"))
+        await keys.press("Enter")
+        await expect(tab.get_by_role("heading", level=1)).to_have_text("#ops")
+        await keys.to(composer)
     assert slack.breaches == []
+
+
+async def test_the_inspector_shows_a_breach_a_late_acknowledgement_and_a_429(visit):
+    limited = replace(CONFIG, limits=Limits(ack_seconds=0.2))
+    async with serve(limited, say=print) as slack, aiohttp.ClientSession() as session:
+        client = AsyncWebClient(CONFIG.app.bot_token, base_url=slack.api_url)
+        tab = await visit(slack.page_url, OPERATOR, offline=True)
+        await tab.get_by_role("button", name="Inspector").click()
+        inspector = tab.get_by_label("Inspector", exact=True)
+        bad = inspector.locator(".entry.bad summary")
+
+        opened = await client.apps_connections_open(app_token=CONFIG.app.app_token)
+        async with session.ws_connect(opened["url"]):  # it takes the command and says nothing
+            await slack.wait_for_connection(30)
+            await tab.get_by_label("Message #ops").fill("/jobs stats")
+            await tab.keyboard.press("Enter")
+            await expect(bad.filter(has_text="/jobs stats")).to_contain_text("operation_timeout")
+            await expect(bad.filter(has_text="late_ack")).to_contain_text("within 0.2 s")
+            await expect(inspector).to_contain_text("1 breach of Slack's rules.")
+
+        with contextlib.suppress(SlackApiError):
+            await client.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "divider"}] * 51)
+        await expect(bad.filter(has_text="⚠")).to_contain_text(["within 0.2 s", "chat.postMessage"])
+        await expect(inspector).to_contain_text("2 breaches of Slack's rules.")
+        slack.set_fault("429", method="chat.update", retry_after=7)
+        with contextlib.suppress(SlackApiError):
+            await client.chat_update(channel=OPS, ts="1.000001", text="x")
+        await expect(bad.filter(has_text="chat.update")).to_contain_text("HTTP 429")
+        await expect(inspector).to_contain_text("2 breaches of Slack's rules.")
 
 
 async def test_a_bot_that_is_gone_a_wrong_command_and_a_thread(slack, visit):
