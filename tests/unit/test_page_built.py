@@ -2,7 +2,11 @@
 
 import hashlib
 import re
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from jobs_maint.grammar import WORDS, build_completion
 
@@ -34,6 +38,28 @@ def test_the_built_page_is_not_older_than_its_source():
 def test_the_built_page_was_built_and_not_edited():
     parts = [(BUILT / name).read_bytes() for name in ("app.css", "app.js")]
     assert read_meta("built") == hash_of(*parts), "edit src/local_slack/web, then: make web"
+
+
+@pytest.mark.environments
+def test_make_web_builds_the_page_again_byte_for_byte(tmp_path):
+    if not (shutil.which("npm") and shutil.which("make")):
+        pytest.skip("needs make, Node and npm")
+    web = tmp_path / WEB.relative_to(ROOT)
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    got = subprocess.run(install, cwd=web, capture_output=True, text=True, timeout=300, check=False)
+    if got.returncode:
+        pytest.skip(f"npm could not get what package-lock.json names: {got.stderr[-500:]}")
+    made = subprocess.run(
+        ["make", "web"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    built = tmp_path / BUILT.relative_to(ROOT)
+    names = {path.name for path in BUILT.iterdir()}
+    assert {path.name for path in built.iterdir()} == names
+    for name in names:
+        assert (built / name).read_bytes() == (BUILT / name).read_bytes(), name
 
 
 def test_the_built_page_loads_nothing_and_runs_no_text_as_code():

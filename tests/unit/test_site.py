@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -115,3 +118,30 @@ def test_a_page_that_loads_something_from_elsewhere_is_found(site):
         ' href="//e.example/x.css"><pre class="mermaid">flowchart</pre>'
     )
     assert found == ["https://cdn.example/x.js", "//e.example/x.css", "a renderer for mermaid"]
+
+
+@pytest.mark.environments
+def test_make_docs_builds_the_site_with_the_strict_generator():
+    """What it complains of, such as a link that leads nowhere, ends it."""
+    if not shutil.which("make"):
+        pytest.skip("needs make")
+
+    def run(*words):
+        return subprocess.run(
+            words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    got = run("make", ".venv-site/.synced")
+    if got.returncode:
+        pytest.skip(f"the generator cannot be installed: {got.stderr[-500:]}")
+    made = run("make", "docs")
+    assert made.returncode == 0, made.stdout + made.stderr
+    built = ROOT / "build/site"
+    listed = [page for pages in sections_of_the_site().values() for _, page in pages]
+    for page in listed:
+        assert (built / page).with_suffix(".html").is_file(), page
+    assert (built / "llms.txt").is_file()
+    found = json.loads((built / "search.json").read_text(encoding="utf-8"))["items"]
+    assert {page.replace(".md", ".html") for page in listed} <= {one["location"] for one in found}
+    html = (built / "index.html").read_text(encoding="utf-8")
+    assert set(re.findall(r'data-md-color-scheme="(\w+)"', html)) == {"default", "slate"}
