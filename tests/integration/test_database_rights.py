@@ -9,10 +9,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.support.history import JobFactory, days
+from tests.support.bots import ask as ask_bot
+from tests.support.fleet import Fleet
+from tests.support.history import JobFactory, days, minutes
 from tests.support.processes import Processes
 from tests.support.server import Server
 from tests.support.waiting import until
+from tests.support.watched import open_watch, press, roots, see
 
 from jobs_maint.actions import (
     Actor,
@@ -31,6 +34,7 @@ from jobs_maint.database import check_schema, open_pool
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
+from local_slack.sample import OPERATOR, OPS
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/database-rights.md"
 ANA = Actor.shell("ana", "host")
@@ -67,13 +71,17 @@ def run(url: str, sql: str) -> None:
         conn.execute(re.sub(r"\b(jobs_owner|jobs_app)\b", rf"\1_{os.getpid()}", sql).encode())
 
 
-async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing(
-    roles, bare_database_url
-):
-    run(bare_database_url, statements("The owner"))
+async def follow_page(roles: dict[str, str], url: str) -> None:
+    run(url, statements("The owner"))
     async with open_pool(roles["jobs_owner"]) as owner:
         await ask(owner, ApplySchema())
     run(roles["jobs_owner"], statements("Workers, bot and shell"))
+
+
+async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing(
+    roles, bare_database_url
+):
+    await follow_page(roles, bare_database_url)
     processes = Processes(roles["jobs_app"])
     try:
         async with (
@@ -104,6 +112,37 @@ async def test_with_the_rights_of_the_page_all_works_as_a_role_that_owns_nothing
                 await ask(pool, ApplySchema())
     finally:
         processes.kill_all()
+
+
+async def test_with_the_rights_of_the_page_the_bot_watches_acts_takes_and_mutes(
+    roles, bare_database_url
+):
+    await follow_page(roles, bare_database_url)
+    async with (
+        open_pool(roles["jobs_app"]) as pool,
+        await psycopg.AsyncConnection.connect(roles["jobs_app"], autocommit=True) as conn,
+    ):
+        make_job = JobFactory(conn)
+        failed = [await make_job(status="failed", error="no route") for _ in range(2)]
+        await make_job()
+        fleet = Fleet(pool, conn, make_job)
+        await fleet.start_worker()
+        await fleet.fall_silent(minutes(3))
+        async with open_watch(pool) as (slack, bot, watch):
+            await see(watch)
+            [message] = roots(slack)
+            assert message.text.startswith("🔴 No worker is alive"), message.text
+            await press(slack, bot, message.ts, "I'm on it")
+            [errors] = await ask_bot(slack, bot, OPERATOR, OPS, "/jobs errors")
+            await press(slack, bot, errors.ts, "Mute for 24 h")
+            [preview] = await ask_bot(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+            await press(slack, bot, preview.ts, "Retry 2 jobs")
+            await ask_bot(slack, bot, OPERATOR, OPS, "/jobs digest")
+        assert [await make_job.status(one) for one in failed] == ["todo"] * 2
+        rows = await (
+            await conn.execute("SELECT word, outcome FROM jobs_maint_audit ORDER BY id")
+        ).fetchall()
+        assert {("take", "done"), ("mute", "done"), ("retry", "done")} <= set(rows), rows
 
 
 async def test_whoever_may_not_look_learns_which_right_is_missing_and_the_grant(

@@ -16,7 +16,7 @@ from jobs_maint.operations.schema.places import TABLES
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
-from jobs_maint.upstream import PURGE, RESCUE, schema_sql
+from jobs_maint.upstream import DIGEST, PURGE, RESCUE, schema_sql
 
 ANA = Actor.shell("ana", "host")
 
@@ -34,12 +34,15 @@ ORDER BY 1, 2, 3
 """
 OUR_JOBS = (
     "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
-    f" SELECT 'default', t, 0, '{{}}' FROM unnest(ARRAY['{RESCUE}', '{PURGE}']) t,"
+    f" SELECT 'default', t, 0, '{{}}' FROM unnest(ARRAY['{RESCUE}', '{PURGE}', '{DIGEST}']) t,"
     " generate_series(1, 1200);"
     "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, job_id)"
-    f" SELECT task_name, id, id FROM procrastinate_jobs WHERE task_name = '{PURGE}' LIMIT 7;"
+    f" (SELECT task_name, id, id FROM procrastinate_jobs WHERE task_name = '{PURGE}' LIMIT 7)"
+    " UNION ALL"
+    f" (SELECT task_name, id, id FROM procrastinate_jobs WHERE task_name = '{DIGEST}' LIMIT 2);"
     "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)"
-    " VALUES ('default', 'jobs_maint_like:rescue', 0, '{}'), ('mail', 'send', 0, '{}')"
+    " VALUES ('default', 'jobs_maint_like:rescue', 0, '{}'), ('mail', 'send', 0, '{}'),"
+    " ('default', 'chatbot:send_letter', 0, '{}')"
 )
 
 
@@ -63,14 +66,15 @@ async def test_after_a_drop_the_database_is_as_it_was_before_and_the_teams_jobs_
         await ask(pool, ApplySchema())
         await fetch(url, OUR_JOBS)
         shown = await ask(pool, PreviewDropSchema())
-        assert (shown.dropped, shown.jobs, shown.periodic) == (False, 2400, 7)
+        assert (shown.dropped, shown.jobs, shown.periodic) == (False, 3600, 9)
         assert [table.name for table in shown.tables] == sorted(TABLES)
         assert await fetch(url, CATALOGUE) != before
         done = await ask(pool, DropSchema())
-        assert (done.dropped, done.problems, done.jobs) == (True, (), 2400)
+        assert (done.dropped, done.problems, done.jobs) == (True, (), 3600)
         assert await fetch(url, CATALOGUE) == before
         left = await fetch(url, "SELECT task_name FROM procrastinate_jobs ORDER BY 1")
-        assert left == [("jobs_maint_like:rescue",), ("send",)]
+        assert left == [("chatbot:send_letter",), ("jobs_maint_like:rescue",), ("send",)]
+        assert await fetch(url, "SELECT count(*) FROM procrastinate_periodic_defers") == [(0,)]
         assert (await ask(pool, PreviewDropSchema())).empty
         assert (await ask(pool, DropSchema())).empty
         await ask(pool, ApplySchema())
