@@ -147,6 +147,29 @@ async def test_on_a_read_only_database_it_shows_and_says_that_it_cannot_act(proc
     assert await make_job.status(failed) == "failed"
 
 
+@pytest.mark.environments  # a command waits 15 s for a connection
+async def test_a_database_that_goes_while_it_runs_is_a_sentence_and_comes_back(
+    processes, server, database_url
+):
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    process, page = await start(processes)
+    async with LocalSlackControl(page) as slack:
+        await slack.wait_for_message(JOBS, lambda m: "No worker is live." in m.text, 60)
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        await slack.command(ME, JOBS, "/jobs failed")
+        await slack.wait_for_message(
+            JOBS, lambda m: "not currently accepting connections" in m.text, 60, as_user=ME
+        )
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        await slack.command(ME, JOBS, "/jobs failed")
+        await slack.wait_for_message(JOBS, lambda m: m.text.startswith("🟢 No failed job"), 60)
+    assert await end(process) == 0
+    assert "Traceback" not in process.output
+
+
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [

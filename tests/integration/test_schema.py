@@ -6,20 +6,30 @@ import asyncio
 import re
 from datetime import timedelta
 
+import procrastinate
 import psycopg
 import pytest
 from psycopg import sql
 from tests.support.server import Server
 
+import jobs_maint
 from jobs_maint import upstream
 from jobs_maint.actions import (
     Actor,
     ApplySchema,
     CheckSchema,
     DropSchema,
+    GetJob,
+    ListErrors,
     ListFailed,
+    ListIncidents,
+    ListStuck,
+    ListWorkers,
     PreviewDropSchema,
+    RetryJobs,
     RunDoctor,
+    ShowAudit,
+    ShowDigest,
     ShowSchemaSql,
     ShowStats,
 )
@@ -365,6 +375,62 @@ async def test_the_printed_sql_makes_the_same_tables_and_indexes(bare_database_u
         server.drop(by_tool)
 
 
+async def make_old_tables(conn: psycopg.AsyncConnection, old: int) -> None:
+    """Those of the version that had so many migrations."""
+    await conn.execute(upstream.schema_sql())
+    await conn.execute(load_queries("schema")["create_migrations"])
+    for done in list_migrations()[:old]:
+        await conn.execute(done.text)
+        values = (done.number, done.name)
+        await conn.execute(
+            "INSERT INTO jobs_maint_migrations (number, name) VALUES (%s, %s)", values
+        )
+
+
+@pytest.mark.parametrize("old", [0, 1, 6, len(list_migrations()) - 1])
+async def test_newer_code_on_older_tables_runs_the_jobs_and_works_or_names_the_command(
+    bare_database_url, old, caplog
+):
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(conninfo=bare_database_url, min_size=1)
+    )
+    jobs_maint.register(app, MaintSettings(rescue_cron="", purge_cron=""))
+
+    @app.task(name="fails")
+    async def fails() -> None:
+        raise ValueError("no such mailbox")
+
+    async with (
+        await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn,
+        open_pool(bare_database_url) as pool,
+    ):
+        await make_old_tables(conn, old)
+        async with app.open_async():
+            await fails.defer_async()
+            await app.run_worker_async(
+                wait=False, listen_notify=False, install_signal_handlers=False
+            )
+        found = await conn.execute("SELECT status::text FROM procrastinate_jobs")
+        assert await found.fetchall() == [("failed",)]
+        recorded = 0
+        if old:
+            found = await conn.execute("SELECT count(*) FROM jobs_maint_failures")
+            [(recorded,)] = await found.fetchall()
+        assert recorded or "schema apply" in caplog.text, caplog.text
+        refusals: list[str] = []
+        for action in (
+            ShowStats(), ListErrors(), ListFailed(), ListStuck(), ListWorkers(), GetJob(1),
+            ShowDigest(), ShowAudit(), ListIncidents(), RetryJobs((1,)),
+        ):  # fmt: skip
+            try:
+                await ask(pool, action)
+            except SchemaMismatch as exc:
+                refusals.append(str(exc))
+        assert all("schema apply" in one for one in refusals), refusals
+        findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+        assert findings["schema"].level != "ok"
+
+
 async def test_the_printed_sql_upgrades_from_each_older_version_and_changes_nothing_again(
     bare_database_url,
 ):
@@ -373,14 +439,7 @@ async def test_the_printed_sql_upgrades_from_each_older_version_and_changes_noth
         url = f"{bare_database_url}&options=-csearch_path%3Dv{old}"
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
             await conn.execute(f"CREATE SCHEMA v{old}")
-            await conn.execute(upstream.schema_sql())
-            await conn.execute(load_queries("schema")["create_migrations"])
-            for done in list_migrations()[:old]:
-                await conn.execute(done.text)
-                values = (done.number, done.name)
-                await conn.execute(
-                    "INSERT INTO jobs_maint_migrations (number, name) VALUES (%s, %s)", values
-                )
+            await make_old_tables(conn, old)
             for statement in 2 * sql.split(";\n\n"):
                 await conn.execute(statement)
         async with open_pool(url) as pool:
