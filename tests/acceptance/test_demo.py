@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -103,7 +104,8 @@ def start_demo(tmp_path):
     started = []
 
     def start(*args: str, **env: str) -> Demo:
-        started.append(Demo(*args, out=tmp_path / "out.txt", **env))
+        out = tmp_path / f"out{len(started)}.txt"
+        started.append(Demo(*args, out=out, **env))
         return started[-1]
 
     yield start
@@ -180,6 +182,8 @@ def test_a_demo_that_is_hung_up_on_while_it_starts_leaves_nothing_behind(start_d
     end(demo, signal.SIGHUP, next(tmp_path.glob("demo*")))
 
 
+ALIVE = 30.0
+"""Seconds to its URL, promised once all is installed."""
 PROXY = "http://127.0.0.1:9"
 """Nothing listens there."""
 
@@ -199,69 +203,99 @@ async def stop_a_long_act(slack):
     await find("Preview the rest")
 
 
+class Tab:
+    """The page in a browser, and what its panel tells."""
+
+    def __init__(self, slack, socket) -> None:
+        self.slack, self._socket = slack, socket
+        self.panel, self.replies, self.place = {}, {}, {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, url):
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
+            LocalSlackControl(url) as slack,
+        ):
+            async with browser.get(url) as answer:
+                assert "app.js" in await answer.text()
+            async with browser.ws_connect(f"{slack.url}/page") as socket:
+                tab = cls(slack, socket)
+                await socket.send_json({"do": "hello", "user": "U0VIC"})
+                await tab.read_until(lambda: tab.told("The shop is open"))
+                yield tab
+
+    async def read_until(self, done):
+        async with asyncio.timeout(90):
+            while not done():
+                news = await self._socket.receive_json()
+                if news["kind"] == "panel":
+                    self.panel.update(news["panel"])
+                elif news["kind"] == "place":
+                    self.place.update(news)
+                elif news["kind"] == "reply":
+                    self.replies[news["id"]] = news.get("error")
+
+    def told(self, words):
+        return any(words in one["text"] for one in self.panel.get("events", ()))
+
+    async def turn(self, label, words, on=True):
+        await self._socket.send_json({"do": "switch", "label": label, "on": on, "id": label})
+        await self.read_until(lambda: self.told(words))
+
+    async def look_at_the_queues(self):
+        await self.slack.command("U0VIC", "C0OPS", "/jobs stats")
+        await self.slack.wait_for_message("C0OPS", lambda one: " live. " in one.text, 30)
+        await self.read_until(lambda: self.panel["steps"][0]["done"])
+
+
 async def use_page(url):
-    """What a person does with the panel of the page; returns what it told."""
-    async with (
-        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser,
-        LocalSlackControl(url) as slack,
-    ):
-        async with browser.get(url) as answer:
-            assert "app.js" in await answer.text()
-        async with browser.ws_connect(f"{slack.url}/page") as tab:
-            panel, replies, place = {}, {}, {}
+    """What a person does with the panel of the page."""
+    async with Tab.open(url) as tab:
+        roles = {one["name"]: one["role"] for one in tab.place["people"]}
+        assert roles == {"ana": "operator", "vic": "viewer", "ada": "admin", "ned": ""}
+        await tab.look_at_the_queues()
+        await tab.turn("`webhook` is broken", "A deploy broke `webhook`")
+        await tab.turn("`webhook` is broken", "`webhook` is mended", on=False)
+        await tab.turn("Slack answers 429", "refuses every call")
+        await tab.turn("Slack answers 429", "takes calls again", on=False)
+        await tab.turn("The bot is stopped", "Slack itself says that nobody answered")
+        result = await tab.slack.command("U0VIC", "C0OPS", "/jobs stats")
+        assert not result.acked
+        await tab.turn("The bot is stopped", "The bot is back", on=False)
+        assert tab.told("Until it is back, commands fail")
+        await tab.turn("No worker", "No worker runs any more")
+        await tab.turn("No worker", "Two workers run again", on=False)
+        await tab.turn("Kill a worker", "in the middle of job")
+        await tab.turn("Flood newsletter", "50,000 mails are in `newsletter` now")
+        await tab.read_until(lambda: len(tab.replies) == 6)
+        assert set(tab.replies.values()) == {None}
+        await stop_a_long_act(tab.slack)
 
-            async def read_until(done):
-                async with asyncio.timeout(90):
-                    while not done():
-                        news = await tab.receive_json()
-                        if news["kind"] == "panel":
-                            panel.update(news["panel"])
-                        elif news["kind"] == "place":
-                            place.update(news)
-                        elif news["kind"] == "reply":
-                            replies[news["id"]] = news.get("error")
 
-            def told(words):
-                return any(words in one["text"] for one in panel.get("events", ()))
-
-            async def turn(label, words, on=True):
-                await tab.send_json({"do": "switch", "label": label, "on": on, "id": label})
-                await read_until(lambda: told(words))
-
-            await tab.send_json({"do": "hello", "user": "U0VIC"})
-            await read_until(lambda: told("The shop is open"))
-            roles = {one["name"]: one["role"] for one in place["people"]}
-            assert roles == {"ana": "operator", "vic": "viewer", "ada": "admin", "ned": ""}
-            await slack.command("U0VIC", "C0OPS", "/jobs stats")
-            await slack.wait_for_message("C0OPS", lambda one: " live. " in one.text, 30)
-            await read_until(lambda: panel["steps"][0]["done"])
-            await turn("`webhook` is broken", "A deploy broke `webhook`")
-            await turn("`webhook` is broken", "`webhook` is mended", on=False)
-            await turn("Slack answers 429", "refuses every call")
-            await turn("Slack answers 429", "takes calls again", on=False)
-            await turn("The bot is stopped", "Slack itself says that nobody answered")
-            result = await slack.command("U0VIC", "C0OPS", "/jobs stats")
-            assert not result.acked
-            await turn("The bot is stopped", "The bot is back", on=False)
-            assert told("Until it is back, commands fail")
-            await turn("No worker", "No worker runs any more")
-            await turn("No worker", "Two workers run again", on=False)
-            await turn("Kill a worker", "in the middle of job")
-            await turn("Flood newsletter", "50,000 mails are in `newsletter` now")
-            await read_until(lambda: len(replies) == 6)
-            assert set(replies.values()) == {None}
-        await stop_a_long_act(slack)
+async def watch_the_day(url):
+    """A deploy breaks by itself once somebody has looked at the queues."""
+    async with Tab.open(url) as tab:
+        assert not tab.told("A deploy broke `webhook`")
+        await tab.look_at_the_queues()
+        await tab.read_until(lambda: tab.told("A deploy broke `webhook`"))
+        assert not tab.told("50,000 mails")
 
 
 @pytest.mark.environments
 def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until_ctrl_c(start_demo):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        demo = start_demo("--port", str(port), HTTP_PROXY=PROXY, https_proxy=PROXY)
-        demo.wait_until_it_says("Ctrl-C ends everything")
+    begun = time.monotonic()
+    other = start_demo("--port", "0")
+    other.wait_until_it_says("Ctrl-C ends everything")
+    assert time.monotonic() - begun < ALIVE
+    (others_url,) = re.findall(r"http://\S+", other.output)
+    port = re.search(r":(\d+)/", others_url)[1]
+    demo = start_demo("--port", port, HTTP_PROXY=PROXY, https_proxy=PROXY)
+    demo.wait_until_it_says("Ctrl-C ends everything")
     assert f"port {port} is in use; taking a free one" in demo.output
     (url,) = re.findall(r"http://\S+", demo.output)
     asyncio.run(use_page(url))
+    asyncio.run(watch_the_day(others_url))
     line = next(line for line in demo.output.splitlines() if line.startswith("    . "))
     command = line.replace(".venv/bin/jobs-maint", f"{sys.executable} -m jobs_maint")
     shown = subprocess.run(
@@ -275,6 +309,9 @@ def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until
     assert "export JOBS_MAINT_STALLED_AFTER=30s\n" in (folder / "env").read_text()
     end(demo, signal.SIGINT, folder)
     assert "Ended; nothing is left running." in demo.output
+    assert other.popen.poll() is None
+    where = re.search(r"    \. (\S+)/env ", other.output)[1]
+    end(other, signal.SIGINT, Path(where))
 
 
 # --- python -m demo.team_app api ------------------------------------------------------------------
