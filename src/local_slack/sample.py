@@ -38,6 +38,7 @@ def build_sample_config(
     mode: str = "http",
     limits: Limits | None = None,
     team: dict[str, Any] | None = None,
+    more_users: tuple[User, ...] = (),
     **app: Any,
 ) -> Config:
     """Return the workspace; `team` and the other words change fields of `Team` and `App`."""
@@ -56,6 +57,7 @@ def build_sample_config(
             User(OPERATOR, "otto"),
             User(ADMIN, "ada"),
             User(GUEST, "gus", is_restricted=True),
+            *more_users,
         ),
         usergroups=(
             Usergroup("S0OPERATORS", "operators", (OPERATOR,)),

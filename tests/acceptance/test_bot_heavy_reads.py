@@ -3,11 +3,14 @@
 import asyncio
 import json
 
+import pytest
 from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.waiting import until
 
+from chatbot.handling.read_limits import ReadLimits
 from chatbot.slack.pacing import MOST_OF_ONE, EditBudget
 from jobs_maint.database import open_pool
+from jobs_maint.errors import InvalidRequest
 from local_slack.sample import ADMIN, OPERATOR, OPS, VIEWER
 from local_slack.text import as_text
 
@@ -30,9 +33,13 @@ async def test_heavy_reads_and_previews_leave_connections_for_acts_and_readiness
     ):
         # Every read of jobs waits for this lock.
         await conn.execute("BEGIN; LOCK TABLE jobs_maint_failures IN ACCESS EXCLUSIVE MODE")
+        # Each of the three may, by their own limits; together they would take the whole pool.
+        await slack.command(ADMIN, OPS, "/jobs failed --limit 30")
+        await slack.command(ADMIN, OPS, "/jobs retry --all --error y")
         for i in range(8):
             await slack.command(VIEWER, OPS, f"/jobs failed --limit {i + 1}")
             await slack.command(OPERATOR, OPS, f"/jobs retry --all --error x{i}")
+            await slack.command(OPERATOR, OPS, f"/jobs failed --limit {i + 11}")
         try:
             async with asyncio.timeout(4):
                 await until(lambda: list_refused(slack, VIEWER) and list_refused(slack, OPERATOR))
@@ -45,7 +52,25 @@ async def test_heavy_reads_and_previews_leave_connections_for_acts_and_readiness
             await conn.execute("ROLLBACK")
         await settle(bot)
         # Of a pool of four one connection is left, and one for the previews of all.
-        assert (len(list_refused(slack, VIEWER)), len(list_refused(slack, OPERATOR))) == (3, 3)
+        assert (len(list_refused(slack, VIEWER)), len(list_refused(slack, OPERATOR))) == (3, 6)
+
+
+async def test_so_many_people_s_questions_wait_and_no_more():
+    limits = ReadLimits(2)
+
+    async def ask_long(person):
+        async with asyncio.timeout(9), limits.turn(person):
+            await asyncio.Event().wait()
+
+    asked = [asyncio.create_task(ask_long(f"U{i}")) for i in range(20) for _ in range(5)]
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidRequest, match="100 questions are still being answered"):
+        await ask_long("U-ANOTHER")
+    with pytest.raises(InvalidRequest, match="5 of your questions are still being answered"):
+        await ask_long("U0")
+    for one in asked:
+        one.cancel()
+    await asyncio.wait(asked)
 
 
 def list_refused(slack, person):
