@@ -1,12 +1,14 @@
 """Signed requests that are meant for another workspace, organisation or app."""
 
+import asyncio
 import json
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from tests.acceptance.test_bot_http import requests_taken
 from tests.support.bots import bot_settings, open_bot, settle
+from tests.support.waiting import until
 
 from local_slack.sample import ADMIN, OPS
 
@@ -40,7 +42,28 @@ def as_click(fields, user_team="T0LOCAL"):
     return urlencode({"payload": json.dumps(payload)})
 
 
-@pytest.mark.parametrize("build", [as_command, as_click])
+def as_submission(fields):
+    """What "Share here" in the details of a job sends."""
+    return as_view(fields, "view_submission", {"words": "status 1", "channel": OPS})
+
+
+def as_view(fields, kind, notes):
+    payload = {
+        "type": kind,
+        "user": {"id": ADMIN, "username": "ada", "team_id": "T0LOCAL"},
+        "team": {"id": fields["team_id"]} if "team_id" in fields else None,
+        "enterprise": {"id": fields["enterprise_id"]} if "enterprise_id" in fields else None,
+        "api_app_id": fields.get("api_app_id"),
+        "view": {
+            "id": "V1", "type": "modal", "callback_id": "jobs_share", "app_installed_team_id": "T0LOCAL",
+            "state": {"values": {}},
+            "private_metadata": json.dumps(notes),
+        },
+    }  # fmt: skip
+    return urlencode({"payload": json.dumps(payload)})
+
+
+@pytest.mark.parametrize("build", [as_command, as_click, as_submission])
 async def test_a_signed_request_of_another_workspace_or_app_runs_nothing(
     pool, conn, make_job, build, caplog
 ):
@@ -56,6 +79,33 @@ async def test_a_signed_request_of_another_workspace_or_app_runs_nothing(
         await settle(bot)
         assert await requests_taken(conn) == 1
     assert await make_job.status(job) in {"failed", "todo"}
+
+
+async def test_what_another_workspace_or_app_closes_is_not_for_this_bot_either(pool):
+    async with open_bot(pool) as (slack, _):
+        for fields, status in ((HOME, 200), *((one, 401) for one in FOREIGN)):
+            closed = as_view(fields, "view_closed", {})
+            assert (await slack.post_raw(closed)).status == status, fields
+
+
+@pytest.mark.parametrize("build", [as_command, as_submission])
+async def test_over_socket_mode_a_foreign_request_runs_nothing_either(pool, conn, build, caplog):
+    def send(envelope, fields):
+        sent = dict(parse_qsl(build(fields)))
+        payload = json.loads(sent["payload"]) if "payload" in sent else sent
+        kind = "interactive" if "payload" in sent else "slash_commands"
+        return slack._sockets.send(kind, payload, envelope, timeout=9, takes_answer=True)
+
+    async with open_bot(pool, mode="socket") as (slack, bot):
+        for i, fields in enumerate(FOREIGN, start=1):
+            unanswered = asyncio.create_task(send(f"foreign-{i}", fields))
+            await until(lambda: caplog.text.count("chatbot.request_foreign") == i)  # noqa: B023
+            assert bot.work.in_flight == 0
+            unanswered.cancel()
+        assert await requests_taken(conn) == 0
+        await send("home", HOME)
+        await settle(bot)
+        assert await requests_taken(conn) == 1
 
 
 async def test_a_click_by_somebody_of_another_workspace_runs_nothing(pool, conn):
