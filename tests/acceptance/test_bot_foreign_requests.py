@@ -55,8 +55,8 @@ def as_view(fields, kind, notes):
         "enterprise": {"id": fields["enterprise_id"]} if "enterprise_id" in fields else None,
         "api_app_id": fields.get("api_app_id"),
         "view": {
-            "id": "V1", "type": "modal", "callback_id": "jobs_share", "app_installed_team_id": "T0LOCAL",
-            "state": {"values": {}},
+            "id": "V1", "type": "modal", "callback_id": "jobs_share",
+            "app_installed_team_id": "T0LOCAL", "state": {"values": {}},
             "private_metadata": json.dumps(notes),
         },
     }  # fmt: skip

@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import signal
 import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.acceptance.test_bot_process import free_port
+from tests.support.bots import ROLES, open_slack
 from tests.support.processes import environment
+from tests.support.waiting import wait_for_row, wait_until
+
+from local_slack.sample import ADMIN, OPS, build_sample_config
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -41,11 +48,15 @@ pytestmark = pytest.mark.environments
 
 
 @pytest.fixture(params=["lowest", "newest"])
-def run(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
-    folder = ROOT / f".venv-{request.param}" / "bin"
-    if not (folder / "jobs-maint").exists():
+def folder(request: pytest.FixtureRequest) -> Path:
+    found = ROOT / f".venv-{request.param}" / "bin"
+    if not (found / "jobs-maint").exists():
         pytest.skip(f"needs .venv-{request.param}, made by .ci/run")
+    return found
 
+
+@pytest.fixture
+def run(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def call(url: str, program: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(folder / program), *words], env=environment(JOB_QUEUE_DATABASE_URL=url),
@@ -68,9 +79,30 @@ def test_shell_recorder_and_bot_work_at_both_ends_of_the_declared_ranges(run, ba
         assert (done.returncode, done.stderr) == (0, "")
     manifest = run(bare_database_url, "jobs-chatbot", "manifest", "--socket")
     assert json.loads(manifest.stdout)["settings"]["socket_mode_enabled"]
-    bot = run(bare_database_url, "jobs-chatbot")
-    assert bot.returncode == 78
-    assert bot.stderr.startswith("jobs-chatbot: SLACK_BOT_TOKEN is not set")
+
+
+@pytest.mark.parametrize("mode", ["http", "socket"])
+async def test_the_bot_answers_and_acts_at_both_ends_of_the_declared_ranges(
+    folder, processes, conn, make_job, mode
+):
+    job, port = await make_job(status="failed"), free_port()
+    async with open_slack(build_sample_config(mode=mode)) as slack:
+        slack.set_request_url(f"http://127.0.0.1:{port}/slack/events")
+        bot = processes.start(
+            "-m", "chatbot", python=str(folder / "python"), CHATBOT_PORT=port,
+            SLACK_API_URL=slack.api_url, SLACK_BOT_TOKEN="xoxb-local",
+            SLACK_SIGNING_SECRET="local-signing-secret",
+            SLACK_APP_TOKEN="xapp-local" if mode == "socket" else "",
+            CHATBOT_ROLES=json.dumps(ROLES),
+        )  # fmt: skip
+        await asyncio.to_thread(wait_until, lambda: "chatbot.started" in bot.output, what="start")
+        assert (await slack.command(ADMIN, OPS, f"/jobs status {job}")).acked
+        told = await slack.wait_for_message(OPS, lambda m: f"Job {job}" in m.text, timeout=60)
+        assert (await slack.click(ADMIN, OPS, told.ts, f"Retry job {job}")).acked
+        await wait_for_row(conn, "SELECT status <> 'failed' FROM procrastinate_jobs")
+        await slack.wait_for_message(OPS, lambda m: f"Job {job} retried by" in m.text, timeout=60)
+        bot.send(signal.SIGTERM)
+        assert await asyncio.to_thread(bot.wait) == 0, bot.output
 
 
 def test_every_dependency_has_a_lowest_version_that_the_check_can_read():

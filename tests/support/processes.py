@@ -71,9 +71,9 @@ class Processes:
         self.database_url = database_url
         self._started: list[Process] = []
 
-    def start(self, *args: str, **settings: str) -> Process:
+    def start(self, *args: str, python: str = sys.executable, **settings: str) -> Process:
         env = environment(JOB_QUEUE_DATABASE_URL=self.database_url, **settings)
-        process = Process([sys.executable, *args], env)
+        process = Process([python, *args], env)
         self._started.append(process)
         return process
 

@@ -224,6 +224,9 @@ def test_a_job_as_a_modal_says_what_its_message_says_and_can_be_shared():
     assert (view["title"]["text"], view["submit"]["text"]) == ("Job 4711", "Share here")
     assert view["callback_id"] == "jobs_share"
     assert json.loads(view["private_metadata"]) == {"words": "status 4711", "channel": "C0OPS"}
+    # Slack makes the one that submits green; a second green one would compete with it.
+    buttons = [one for block in view["blocks"] for one in block.get("elements", [])]
+    assert {one.get("style") for one in buttons if one["type"] == "button"} == {None}
     message = render_result(job, "/jobs", by="U0ANA")
     shown = render_blocks(view["blocks"])
     own = "[Retry job 4711] [Refresh] [Share]"
