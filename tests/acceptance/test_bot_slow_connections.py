@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
-import errno
+import json
+import resource
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.support.bots import open_bot
+from tests.acceptance.test_bot_process import TOKENS, free_port
+from tests.support.bots import ROLES, open_bot, open_slack
 from tests.support.waiting import until
 
 from chatbot.inbound.bodies import Bodies, BodyRefused
@@ -120,19 +123,48 @@ async def test_of_a_body_without_a_signature_only_the_beginning_is_read(pool):
         assert (await slack.post_raw("x" * LARGEST_BODY)).status == 404
 
 
-async def test_when_the_system_has_no_more_files_the_log_says_so_once(pool, caplog):
-    async with open_bot(pool) as (_, bot), serve(bot):
-        loop = asyncio.get_running_loop()
-        for _ in range(500):
-            loop.call_exception_handler(
-                {
-                    "message": "socket.accept() out of system resource",
-                    "exception": OSError(errno.EMFILE, "Too many open files"),
-                    "socket": None,
-                }
-            )
-    assert caplog.text.count("chatbot.no_more_connections") == 1
-    assert "Traceback" not in caplog.text
+@pytest.fixture
+async def process(processes):
+    """A bot as a process: it, and its port."""
+    port = free_port()
+    async with open_slack() as slack:
+        bot = processes.start(
+            "-m", "chatbot", SLACK_API_URL=slack.api_url, CHATBOT_PORT=port,
+            CHATBOT_ROLES=json.dumps(ROLES), **TOKENS,
+        )  # fmt: skip
+        await until(lambda: "chatbot.started" in bot.output)
+        yield bot, port
+
+
+def list_files(bot):
+    return [int(one.name) for one in Path(f"/proc/{bot.pid}/fd").iterdir()]
+
+
+async def test_of_1100_half_sent_requests_the_usual_cap_is_kept(process):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    bot, port = process
+    before = len(list_files(bot))
+    async with hold(port, 1_100, HEAD):
+        assert await is_well(port)
+        assert len(list_files(bot)) <= before + 256 + 1
+        assert bot.output.count("\n") < 20
+
+
+async def test_when_the_system_has_no_more_files_the_log_says_so_once(process):
+    bot, port = process
+    few = max(list_files(bot)) + 3
+    usual = resource.prlimit(
+        bot.pid, resource.RLIMIT_NOFILE, (few, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
+    async with hold(port, 60, HEAD):
+        await until(lambda: "chatbot.no_more_connections" in bot.output)
+    resource.prlimit(bot.pid, resource.RLIMIT_NOFILE, usual)
+    assert await is_well(port)  # asyncio tries to accept once a second
+    assert bot.output.count("chatbot.no_more_connections") == 1
+    assert "Too many open files" in bot.output
+    assert "Traceback" not in bot.output
+    assert "out of system resource" not in bot.output
 
 
 async def test_refused_requests_leave_a_few_lines_and_then_their_number(pool, caplog):
