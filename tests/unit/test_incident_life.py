@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.support.watching import NIGHT, PASS, Watch
 
+from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_end import say_over
 from jobs_maint.models import Condition, IncidentKind, IncidentsReport
 from jobs_maint.render import render_text
@@ -150,6 +151,39 @@ def test_what_comes_again_while_something_else_lasts_is_told_from_its_first_time
     report = IncidentsReport(watch.now, (), (one,), 3600.0, watched_at=watch.now)
     [line] = [line for line in render_text(report).splitlines() if "I-1" in line]
     assert line.endswith("no worker was alive; came 2 times in 15 min.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "with_it"), [(NO_WORKER, BEHIND), (STUCK, OVERDUE), (SILENT, None)]
+)
+def test_it_lasts_since_it_began_though_what_is_bad_now_is_younger(watch, kind, with_it):
+    """The first jobs were cancelled and others wait; so too where something else leads."""
+
+    def there(kind, since):
+        age = (watch.now + PASS - since).total_seconds()
+        return bad(kind, "rescue" if kind is OVERDUE else "b", age, since=since, queues=("b",))
+
+    begun = NIGHT - timedelta(minutes=15)
+    younger = begun + timedelta(minutes=14)
+    for since in (begun, begun, *[younger] * 8):
+        seen = [there(kind, since)] + ([there(with_it, begun)] if with_it else [])
+        watch.see(*seen)
+    [one] = watch.open
+    assert one.since == begun
+    parts = {part.kind: part for part in (one.lead, *one.folded)}
+    assert parts[kind].since == begun
+    assert parts[kind].value == parts[kind].worst == (watch.now - begun).total_seconds()
+    end = watch.now + PASS
+    for _ in range(6):
+        watch.see(*([there(with_it, begun)] if with_it else []))
+    assert watch.see(passes=2) == []
+    one = watch.all[1].incident
+    if one.kind is kind:
+        assert (one.began_at, one.ended_at) == (begun, end)
+        assert " after 18 min." in say_over(one)
+        report = IncidentsReport(watch.now, (), (one,), 3600.0, watched_at=watch.now)
+        assert "; lasted 18 min." in render_text(report)
+        assert "From 01:45 UTC to 02:02 UTC." in render_incident(one, watch.now).text
 
 
 def test_why_it_is_over_is_of_what_it_is_named_after(watch):

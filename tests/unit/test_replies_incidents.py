@@ -20,7 +20,6 @@ from chatbot.setup.sample_incidents import (
     tell_story,
 )
 from chatbot.setup.sample_reports import NOW, ago
-from jobs_maint.durations import format_age
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport
 from jobs_maint.render.conditions import say_condition, say_past
@@ -122,16 +121,6 @@ def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     assert "First 11:46 UTC, 14 min ago." in text(replace(before, times=2))
     ended = text(over(replace(before, times=4)))
     assert ended.startswith("🟢 Workers are back; it came 4 times in 14 min.\nFrom 11:46 UTC")
-
-
-@pytest.mark.parametrize("one", [KINDS[0], KINDS[1], KINDS[5]], ids=lambda one: one.kind.value)
-def test_it_lasts_since_it_opened_also_where_its_oldest_job_has_ended_and_others_remain(one):
-    """The timeline and the digest before said since when."""
-    oldest_is_younger = replace(one, value=95.0)
-    began = one.began_at
-    assert oldest_is_younger.began_at == began
-    lasted = f"after {format_age(NOW - began)}.\nFrom {began:%H:%M} UTC"
-    assert lasted in text(over(oldest_is_younger))
 
 
 def test_failures_say_when_the_last_was_and_how_many_are_left():

@@ -26,18 +26,18 @@ __all__ = ["ENTRIES", "KINDS", "life", "list_incidents", "messages_of_incidents"
 ANA = "slack:U0ANA (ana)"
 BOOKS = {"*webhook*": "https://wiki.example.com/webhooks"}
 WEBHOOK = "team.tasks.deliver_webhook"
-AGES = {IncidentKind.NO_WORKER, IncidentKind.JOBS_STUCK, IncidentKind.RECORDER_SILENT}
-"""Kinds whose value is how long it has been so."""
 
 
 def _one(
     number: int, kind: IncidentKind, subject: str, value: float, limit: float, **more: Any
 ) -> Incident:
-    since = more.pop("since", ago(14))
-    then = value - 780.0 if kind in AGES else value
+    since, opened_at, first = more.pop("since", ago(14)), ago(13), value
+    if kind.is_age:
+        since, first = NOW - timedelta(seconds=value), limit
+        opened_at = since + timedelta(seconds=limit)
     return Incident(
-        number, kind, subject, "open", since, ago(13), NOW, value, more.pop("worst", value), limit,
-        history=(HistoryEntry(ago(13), "opened", kind, subject, then),), **more,
+        number, kind, subject, "open", since, opened_at, NOW, value, more.pop("worst", value),
+        limit, history=(HistoryEntry(opened_at, "opened", kind, subject, first),), **more,
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ KINDS: tuple[Incident, ...] = (
          facts={"cron": "0 8 * * *",
                 "error": "Slack refused chat.postMessage (not_in_channel): the bot is not in the "
                          "channel; invite it there with /invite"}),
-    _one(21, IncidentKind.RECORDER_SILENT, "worker-7f9c pid 41", 840.0, 300.0,
+    _one(21, IncidentKind.RECORDER_SILENT, "worker-7f9c pid 41", 420.0, 300.0, since=ago(7),
          facts={"worker_id": 7}),
 )  # fmt: skip
 

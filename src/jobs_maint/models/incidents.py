@@ -41,18 +41,15 @@ class IncidentKind(StrEnum):
     DIGEST_OVERDUE = "digest_overdue"
     RECORDER_SILENT = "recorder_silent"
 
+    @property
+    def is_age(self) -> bool:
+        """Whether the value is how long it lasts, and not that of the last time missed."""
+        return self in {self.NO_WORKER, self.JOBS_STUCK, self.RECORDER_SILENT}
+
 
 MOST_MISSED = 50
 """Runs of a periodic task that were missed are not counted beyond."""
 _BEGINS = {"opened", "back", "cause", "folded"}
-_NOT_AN_AGE = {
-    IncidentKind.QUEUE_BEHIND,
-    IncidentKind.FAILURES_HIGH,
-    IncidentKind.GROUP,
-    IncidentKind.TICK_MISSED,
-    IncidentKind.MAINTENANCE_OVERDUE,
-    IncidentKind.DIGEST_OVERDUE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +166,7 @@ class Incident:
             self.subject,
             self.value,
             self.limit,
-            None,
+            self.seen_at - timedelta(seconds=self.value) if self.kind.is_age else None,
             self.queues,
             self.facts,
             self.worst,
@@ -190,13 +187,12 @@ class Incident:
 
     @property
     def began_at(self) -> datetime:
-        """When what leads it began: what is folded may have begun before, or it was over once.
+        """When what leads it began, which never moves later.
 
-        Of most kinds the value is the age; of what runs by the clock, that of the last time missed.
-        The age falls where its oldest job ends and others remain: it lasts all the same.
+        What is folded may have begun before, or it was over once.
         """
         begins = self._list_begins()
-        if self.kind in _NOT_AN_AGE:
+        if not self.kind.is_age:
             first = self.history[0] if self.history else None
             is_first = first is None or (first.kind, first.subject) == self.key
             return self.since if is_first else min(begins, default=self.since)
@@ -221,7 +217,7 @@ class Incident:
                 lasts = False
             elif one.what in _BEGINS and not lasts:
                 lasts = True
-                age = timedelta() if self.kind in _NOT_AN_AGE else timedelta(seconds=one.value)
+                age = timedelta(seconds=one.value) if self.kind.is_age else timedelta()
                 begins.append(one.at - age)
         return begins
 

@@ -10,7 +10,7 @@ from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, W
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.story import (
     end_all,
-    keep_worst,
+    go_on,
     lead_by,
     leave,
     note,
@@ -125,7 +125,7 @@ def refresh(
         key = condition.key
         missed = case.absent.get(key)
         if key in found:
-            there.append(keep_worst(found[key], condition))
+            there.append(go_on(found[key], condition))
             continue
         why = end(condition)
         waits = why in _PATIENT or (case.incident.flapping and why != "off")

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_maint.models import Condition, HistoryEntry, Incident, Why
 
-__all__ = ["end_all", "keep_worst", "lead_by", "leave", "note", "take_back"]
+__all__ = ["end_all", "go_on", "keep_worst", "lead_by", "leave", "note", "take_back"]
 
 
 def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) -> Incident:
@@ -38,6 +38,15 @@ def note(
 
 def keep_worst(condition: Condition, before: Condition) -> Condition:
     return replace(condition, worst=max(condition.value, before.worst or before.value))
+
+
+def go_on(condition: Condition, before: Condition) -> Condition:
+    """As it is now, since it began: other jobs than at first may be stuck or wait by now."""
+    since, begun = condition.since, before.since
+    if since is not None and begun is not None and begun < since:
+        more = (since - begun).total_seconds() if condition.kind.is_age else 0.0
+        condition = replace(condition, since=begun, value=condition.value + more)
+    return keep_worst(condition, before)
 
 
 def leave(incident: Incident, over: Sequence[tuple[Condition, Why]]) -> Incident:
