@@ -83,7 +83,14 @@ async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, ma
     for span in (11, 3, 20):
         await fleet.pass_time(timedelta(seconds=span))
         report = await ask_stuck(fleet)
-        late = (await perform(fleet.pool, TICK, ListWorkers())).workers[0].late
+        workers = (await perform(fleet.pool, TICK, ListWorkers())).workers
+        late, live = workers[0].late, workers[0].live
+        stats = await perform(fleet.pool, TICK, ShowStats())
+        counts = stats.workers
+        assert (counts.live, counts.late, counts.silent) == (live, late, not live)
+        text, message = render_text(stats), render_stats(stats, "/jobs").text
+        assert ["missed a beat and may be dead" in told for told in (text, message)] == [late] * 2
+        assert message.startswith("🟢") is not (late or bool(report.stuck))
         found.append((len(report.silent), len(report.stuck), late))
         details = await perform(fleet.pool, TICK, GetJob(job))
         shown = render_text(details).splitlines()[0], render_details(details).text

@@ -55,11 +55,13 @@ class WorkerCounts:
     """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent.
 
     `deleting`: live ones whose `delete_jobs` deletes each job that succeeds, or each that ends.
+    `late`: live ones of which a beat is missing, so that they may be dead.
     """
 
     live: int
     silent: int
     deleting: int = 0
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,13 @@ from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word, short_task
-from jobs_maint.render.verdict import build_verdict, count_in_trouble, count_noun, sort_queues
+from jobs_maint.render.verdict import (
+    build_verdict,
+    count_in_trouble,
+    count_noun,
+    say_late,
+    sort_queues,
+)
 
 __all__ = ["PAGES", "render_error"]
 
@@ -101,8 +107,8 @@ def _beside_the_table(queues: tuple[QueueStats, ...], workers: WorkerCounts) -> 
 
 def _workers(report: StatsReport) -> str:
     live, silent = report.workers.live, report.workers.silent
-    line = f"Workers: {live or 'none'} live"
-    return f"{line}, {silent} silent." if silent else f"{line}."
+    told = [f"{live or 'none'} live", say_late(report.workers), f"{silent} silent" * bool(silent)]
+    return f"Workers: {', '.join(one for one in told if one)}."
 
 
 def _maintenance(report: StatsReport) -> str:

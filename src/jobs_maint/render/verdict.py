@@ -29,6 +29,7 @@ __all__ = [
     "count_noun",
     "format_rate",
     "say_expiring",
+    "say_late",
     "sort_queues",
     "tell_statuses",
     "tell_survey",
@@ -236,15 +237,25 @@ def _say_stuck_jobs(report: StatsReport, *, told: bool) -> str:
 
 
 def _worker_level(report: StatsReport) -> Level:
-    return "yellow" if report.workers.silent or not report.workers.live else "green"
+    workers = report.workers
+    return "yellow" if workers.silent or workers.late or not workers.live else "green"
 
 
 def _workers(workers: WorkerCounts) -> str:
     if not workers.live:
         return "No worker is live."
+    late = f"{', ' if workers.late else ''}{say_late(workers)}."
     if workers.silent:
-        return f"{workers.live} of {workers.live + workers.silent} workers live."
-    return f"{count_noun(workers.live, 'worker')} live."
+        return f"{workers.live} of {workers.live + workers.silent} workers live{late}"
+    return f"{count_noun(workers.live, 'worker')} live{late}"
+
+
+def say_late(workers: WorkerCounts) -> str:
+    """To follow how many are live: `1 of them missed a beat and may be dead`."""
+    if not workers.late:
+        return ""
+    which = "but it" if workers.live == 1 else f"{workers.late:,} of them"
+    return f"{which} missed a beat and may be dead"
 
 
 def tell_times(preview: Preview) -> str:

@@ -248,9 +248,13 @@ WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_
 GROUP BY 1;
 
 -- name: count_workers
+-- `beats`: of those that are live and beat, for how long each has been silent, and how often it beats.
 SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent,
        (SELECT count(*) FROM jobs_maint_workers m WHERE m.delete_jobs <> 'never'
-        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS deleting
+        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS deleting,
+       coalesce(jsonb_agg(jsonb_build_array(
+           extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at)), w.beat_seconds
+       )) FILTER (WHERE w.live AND w.beat_seconds IS NOT NULL), '[]') AS beats
 FROM {{workers}} WHERE {{still_told}};
 
 -- name: list_maintenance (queue)

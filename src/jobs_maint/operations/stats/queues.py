@@ -11,6 +11,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.hours import count_ended_lately
+from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.jobs.own import sum_own
 from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.jobs.serving import DEPLOYMENT, list_unserved
@@ -74,7 +75,7 @@ async def get_stats(
     ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
-    workers = await fetch_one(conn, queries["count_workers"])
+    workers = await _count_workers(conn)
     settings = await follow_workers(conn, settings)
     runs, deferred = await list_maintenance(conn, settings.queue)
     if not only_lately:
@@ -94,7 +95,7 @@ async def get_stats(
         stuck_jobs=stuck,
         rescue_idle=idle,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
-        workers=WorkerCounts(**workers),
+        workers=workers,
         maintenance=runs,
         maintenance_deferred=deferred,
         maintenance_off=_list_off(
@@ -113,6 +114,13 @@ async def get_stats(
             name: tuple(sorted(estimated[name])) for name in sorted(visible) if name in estimated
         },
     )
+
+
+async def _count_workers(conn: Conn) -> WorkerCounts:
+    """As `workers` lists them."""
+    row = await fetch_one(conn, load_queries("stats")["count_workers"])
+    late = sum(is_late(silent, beat) for silent, beat in row["beats"])
+    return WorkerCounts(row["live"], row["silent"], row["deleting"], late)
 
 
 async def _count_stuck(
