@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
@@ -120,6 +122,15 @@ async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
     await become("cancelled", incident[:1])
     said = "All jobs were retried or cancelled since, 3 have succeeded."
     assert await tell(pool) == ("🟡", said, False)
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (incident[0],))
+    said = "All jobs were retried or deleted since, 3 have succeeded."
+    assert await tell(pool) == ("🟡", said, False)
+    digest = await perform(
+        pool, ADA, ShowDigest(since=timedelta(minutes=1)), settings=MaintSettings()
+    )
+    first, *more = render_digest(digest, "/jobs").text.splitlines()
+    assert first.startswith("🟡 No job ran in the last minute")
+    assert "Retry the jobs" not in "".join(more)
     await conn.execute("DELETE FROM procrastinate_jobs")
     assert await tell(pool) == ("🔴", "All jobs were deleted since.", False)
 

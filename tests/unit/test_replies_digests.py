@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chatbot.messages import render_digest, render_thread
+from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_words import say_kind
 from chatbot.setup import sample_digests as samples
 from chatbot.setup import sample_reports
@@ -112,6 +113,47 @@ def test_what_is_wrong_at_the_end_comes_before_the_failures_with_its_day_and_who
     assert "[Show 57 failures] [Show 2 incidents]" in lines
     group = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
     assert lines_of(samples._night(), incidents=(group,))[0].startswith("🔴 57 failures in")
+
+
+DEALT = {"failed_now": 0, "retried_since": 27, "succeeded_since": 27, "deleted_since": 3}
+DELETED = {"failed_now": 0, "deleted_since": 30}
+ADVICE = "Retry the jobs only once"
+
+
+@pytest.mark.parametrize(
+    "mark", [{}, {"taken_by": "slack:U0ANA (ana)"}, {"muted_until": samples.NOW}]
+)
+def test_an_error_whose_jobs_are_dealt_with_is_no_headline_of_a_quiet_digest(mark):
+    group = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
+
+    def tell(standing, folded=()):
+        facts = {**group.facts, "standing": standing}
+        one = replace(group, facts=facts, folded=folded, **mark)
+        report = samples._idle(incidents=(one,))
+        lines = lines_of(report)
+        return lines[0], lines[1:], render_text(report, width=200, styled=True), one
+
+    quiet = "No job ran in the last hour"
+    what = "ConnectTimeout in deliver_webhook is new: 37 failures in the last hour"
+    first, lines, shell, one = tell(DEALT)
+    assert first.startswith(f"🟡 {quiet}")
+    said = f"{what}, all retried or deleted since, 27 have succeeded; "
+    assert any(said in line for line in lines)
+    assert said in shell
+    assert "\x1b[1;31mIncident" not in shell
+    assert ADVICE not in "".join(lines)
+    first, lines, shell, _ = tell(DELETED)  # a worker that deletes each job leaves no other
+    assert first.startswith(f"🔴 {what}, all deleted since; no job failed in the last hour.")
+    assert "\x1b[1;31mIncident" in shell
+    assert ADVICE not in "".join(lines)
+    other = replace(group, subject="E-1111", facts={**group.facts, "task": "app.mail"}).lead
+    first, lines, _, one = tell(DEALT, (other,))
+    assert first.startswith(
+        "🔴 ConnectTimeout in mail is new: 37 failures in the last hour; no job"
+    )
+    assert any(said in line for line in lines)
+    assert ADVICE in lines[0]
+    assert ADVICE in render_incident(one, samples.NOW).text
 
 
 def test_failures_that_have_stopped_rise_no_more():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatbot.messages.act_words import one_line
-from chatbot.messages.incident_words import COUNTED, capital, say_kind
+from chatbot.messages.incident_words import COUNTED, capital, say_advice, say_kind
 from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats, say_abandoned
 from jobs_maint.render import (
-    judge_incident,
+    find_red,
     say_aside,
     say_condition,
     say_coverage,
@@ -19,7 +19,8 @@ from jobs_maint.render import (
     say_past,
     say_person,
     say_reach,
-    say_within,
+    say_settled,
+    say_with_end,
 )
 
 __all__ = ["list_late", "tell_more", "tell_verdict"]
@@ -70,22 +71,25 @@ def _say_verdict(report: DigestReport) -> str:
 
 def _say_first(report: DigestReport) -> str:
     """What is wrong at the end of the window beside failures; empty where nothing is."""
-    one, late = _find_leader(report), list_late(report.queues)
+    leader, late = _find_leader(report), list_late(report.queues)
+    one = leader and find_red(leader)
     if one is None or (one.kind is IncidentKind.QUEUE_BEHIND and late):
         return _say_late(late) if late else ""
     if one.kind is IncidentKind.NO_WORKER:
         return capital(say_kind(one).named)
-    return cut(defuse(say_condition(one)), 200)
+    said = ", ".join(filter(None, (say_condition(one), say_settled(one))))
+    return cut(defuse(said), 200)
 
 
 def _find_leader(report: DigestReport) -> Incident | None:
     """The worst open incident that is red; where the number of failures is told, no such one."""
+    found = [(one, find_red(one)) for one in report.incidents if one.is_open]
     there = [
-        one for one in report.incidents
-        if one.is_open and judge_incident(one) == "red"
-        and not (report.failed and one.kind in COUNTED)
-    ]  # fmt: skip
-    return min(there, key=lambda one: _FIRST.index(one.kind), default=None)
+        (_FIRST.index(red.kind), i)
+        for i, (_, red) in enumerate(found)
+        if red is not None and not (report.failed and red.kind in COUNTED)
+    ]
+    return found[min(there)[1]][0] if there else None
 
 
 def _late_beside(report: DigestReport) -> bool:
@@ -102,7 +106,8 @@ def _say_late(late: Sequence[QueueStats]) -> str:
 def tell_more(report: DigestReport) -> list[Line]:
     """The lines after the verdict."""
     leader = _find_leader(report)
-    lines: list[Line] = [[say_kind(leader).advice]] if leader else []
+    advice = say_advice(leader) if leader else ""
+    lines: list[Line] = [[advice]] if advice else []
     if said := _say_counts(report):
         lines.append([said])
     there = sorted(report.incidents, key=lambda one: not one.is_open)
@@ -150,8 +155,9 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     """What it is, unless the verdict says that already."""
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
-    said = say_within(one) if one.is_open else say_past(one)
-    said = "" if one is _find_leader(report) else cut(defuse(said), 300)
+    said = say_with_end(one) if one.is_open else say_past(one)
+    is_told = one is _find_leader(report) and find_red(one) is one
+    said = "" if is_told else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]
     if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"

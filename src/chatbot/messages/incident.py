@@ -23,8 +23,8 @@ from chatbot.messages.incident_words import (
     has_same_cause,
     has_size,
     quote_error,
+    say_advice,
     say_end,
-    say_kind,
     say_worst,
     tell_name,
     tell_which,
@@ -148,9 +148,7 @@ def _lines(incident: Incident, as_of: datetime) -> list[Line]:
     lines += [*tell_folded(incident), *tell_past(incident, as_of), tell_who(incident, as_of)]
     if muted := tell_mute(incident, as_of):
         lines.append(muted)
-    # Where no job is failed any more, none can be retried too early.
-    advice = [] if incident.standing.none_failed else [say_kind(incident).advice]
-    return [*lines, advice]
+    return [*lines, [say_advice(incident)]]
 
 
 def tell_begin(incident: Incident, as_of: datetime) -> Line:

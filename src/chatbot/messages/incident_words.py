@@ -12,7 +12,7 @@ from chatbot.messages.parts import Line, code
 from chatbot.messages.words import count, cut, first_lines, short_task
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, HistoryEntry, Incident, IncidentKind, Why
-from jobs_maint.render import is_good, safe_word, say_past, say_reason
+from jobs_maint.render import find_red, is_good, safe_word, say_past, say_reason
 
 __all__ = [
     "Kind",
@@ -21,6 +21,7 @@ __all__ = [
     "has_same_cause",
     "has_size",
     "quote_error",
+    "say_advice",
     "say_end",
     "say_kind",
     "say_sized",
@@ -119,6 +120,12 @@ def say_kind(what: Incident | Condition | HistoryEntry) -> Kind:
         kind = replace(kind, advice=_NOBODY)
     name = _name(what)
     return Kind(*(text.format(name) for text in (kind.named, kind.over, kind.advice)))
+
+
+def say_advice(incident: Incident) -> str:
+    """What to do about it; empty where no job is failed now, so that none is retried too early."""
+    what = find_red(incident) or incident
+    return "" if what.standing.none_failed else say_kind(what).advice
 
 
 def _say_lock(facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from jobs_maint.render.conditions import (
     say_reason,
     say_settled,
     say_unwatched,
+    say_with_end,
     say_within,
 )
 from jobs_maint.render.coverage import (
@@ -31,6 +32,7 @@ from jobs_maint.render.coverage import (
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import (
     Level,
+    find_red,
     is_news,
     judge_failures,
     judge_incident,
@@ -59,6 +61,7 @@ __all__ = [
     "build_verdict",
     "count_in_trouble",
     "count_noun",
+    "find_red",
     "format_rate",
     "is_good",
     "is_muted",
@@ -88,6 +91,7 @@ __all__ = [
     "say_settled",
     "say_state",
     "say_unwatched",
+    "say_with_end",
     "say_within",
     "short_task",
     "sort_queues",

@@ -20,6 +20,7 @@ __all__ = [
     "say_reason",
     "say_settled",
     "say_unwatched",
+    "say_with_end",
     "say_within",
 ]
 
@@ -76,7 +77,7 @@ def say_incident(one: Incident, until: datetime) -> str:
     begin, ended = _clock(one.began_at, until), one.ended_at
     if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
-        return f"{one.name} since {begin} UTC: {say_within(one)}; {who} on it"
+        return f"{one.name} since {begin} UTC: {say_with_end(one)}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
 
 
@@ -87,6 +88,11 @@ def say_within(what: Incident | Condition) -> str:
     said = say_condition(what)
     is_ours = said.startswith(("No worker ", "The ", "Errors of "))
     return f"{said[:1].lower()}{said[1:]}" if is_ours else said
+
+
+def say_with_end(what: Incident | Condition) -> str:
+    """As `say_within`, and of an error what became of its jobs, where none is failed now."""
+    return ", ".join(filter(None, (say_within(what), say_settled(what))))
 
 
 def _clock(at: datetime, until: datetime) -> str:
@@ -164,7 +170,7 @@ def is_muted(group: Condition) -> bool:
     return bool(group.facts.get("muted_until") or group.facts.get("muted_above"))
 
 
-def say_settled(group: Condition) -> str:
+def say_settled(group: Incident | Condition) -> str:
     """To follow what an error is and a comma, where none of its jobs is failed now."""
     standing = group.standing
     return standing.say_whole(several=standing.settled > 1) if standing.none_failed else ""

@@ -7,7 +7,7 @@ from jobs_maint.models import DigestReport, say_abandoned
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
 from jobs_maint.render.failures import groups_table, point_to_job
-from jobs_maint.render.levels import is_news, judge_failures
+from jobs_maint.render.levels import is_news, judge_failures, judge_incident
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word
@@ -23,7 +23,8 @@ def render_digest(report: DigestReport, page: Page) -> None:
     there, until = report.incidents, report.until
     now = [one for one in there if one.is_open]
     for incident in now:
-        page.line(f"Incident {safe_line(say_incident(incident, until))}.", "bold red")
+        level = judge_incident(incident)
+        page.line(f"Incident {safe_line(say_incident(incident, until))}.", f"bold {level}")
     if report.rescue_idle:
         page.line(say_abandoned(report.stuck_jobs, report.rescue_idle), "bold red")
     level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from jobs_maint.models import Condition, ErrorGroup, Incident, IncidentKind, Standing
 
-__all__ = ["Level", "is_news", "judge_failures", "judge_incident", "judge_incidents"]
+__all__ = ["Level", "find_red", "is_news", "judge_failures", "judge_incident", "judge_incidents"]
 
 Level = Literal["red", "yellow", "green"]
 
@@ -18,10 +18,11 @@ MANY_FAILED = 10
 def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: bool) -> Level:
     """The one rule for failures in a span, wherever they are told: `docs/reference/commands.md`.
 
-    `news`: whether an error is new or back in it. Nobody dealt with a job by deleting it: where a
-    worker deletes each one, none is ever failed.
+    `news`: whether an error is new or back in it. Where all of them were deleted, nobody dealt with
+    them: a worker that deletes each job leaves none that is failed.
     """
-    if failed and standing.none_failed and not standing.deleted_since:
+    deleted = standing.deleted_since
+    if failed and standing.none_failed and (not deleted or deleted < standing.settled):
         return "green" if standing.all_succeeded else "yellow"
     if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
         return "red"
@@ -33,6 +34,15 @@ def judge_incident(one: Incident) -> Level:
     if one.calm_since is not None:
         return "yellow"
     return _find_worst({_judge_part(part) for part in (one.lead, *one.folded)})
+
+
+def find_red(one: Incident) -> Incident | Condition | None:
+    """What of an open one is red: what leads it, or else the first of the others that is."""
+    if judge_incident(one) != "red":
+        return None
+    if _judge_part(one.lead) == "red":
+        return one
+    return next(part for part in one.folded if _judge_part(part) == "red")
 
 
 def judge_incidents(found: Iterable[Incident]) -> Level:
