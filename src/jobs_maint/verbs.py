@@ -95,7 +95,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "wrong_status": "the status changed since the preview",
         "abort_requested_before": "already asked to abort",
         "worker_alive": "a live worker runs them",
-        "too_soon": "no worker is reporting yet",
+        "too_soon": "their worker may be alive still",
         "worker_unknown": "their worker seems to have no recorder, so its state is unknown",
         "not_permitted": "their queue is outside your grant",
         "held": "another session holds their rows",

@@ -13,6 +13,7 @@ from tests.support.fleet import SOON, Fleet
 from tests.support.history import minutes
 from tests.support.locks import wait_for_waiting
 
+from chatbot.messages.stuck import render_stuck
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
@@ -29,6 +30,7 @@ from jobs_maint.actions import (
 from jobs_maint.errors import JobNotFound, NotPermitted, SelectionExpired, WrongJobStatus
 from jobs_maint.models import ItemOutcome, ItemResult, Preview, why_idle
 from jobs_maint.perform import perform
+from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "host")
@@ -253,6 +255,62 @@ async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_th
     forced = await ask(pool, PreviewRescue((job,), force=True))
     assert forced.warnings[1] == "If that worker is still running it, the job will run twice."
     assert (await confirm(pool, forced)).done == 1
+
+
+async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, conn):
+    """A worker that was killed: its beats are missing, its heartbeat is not 30 s old yet."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await conn.execute("UPDATE jobs_maint_workers SET beat_seconds = 1")
+    await fleet.heartbeat(worker)
+
+    async def look():
+        """In how many seconds `stuck` says that `rescue ID` acts, and what both front ends say."""
+        await fleet.observe()
+        report = await ask(pool, ListStuck())
+        [seen] = [*report.stuck, *report.silent]
+        return seen.by_hand_in_seconds, render_stuck(report).text, render_text(report, width=200)
+
+    for passed, left in ((2.8, 27), (8, 19), (10, 9)):
+        await fleet.pass_time(timedelta(seconds=passed))
+        wait, message, shell = await look()
+        assert left - 1 < wait <= left + 1
+        said = rf"in ({left - 1}|{left}|{left + 1}) s, if its worker stays silent\."
+        assert re.search(rf"/jobs rescue {job} rescues it {said}", message)
+        item = await rescue(pool, job)
+        if left == 27:  # it may be alive, says its beat
+            assert "has been silent for" in message
+            continue
+        assert re.search(rf"jobs-maint rescue ID rescues a job {said}", shell)
+        assert item.code == "too_soon"
+        again, force = item.reason.split(": ", 1)[1].split("; ")
+        assert re.fullmatch(rf"ask again in ({left - 1}|{left}|{left + 1}) s", again)
+        assert force == f"before that only `rescue --force {job}` acts"
+        assert "no longer reports it, but may be alive until its heartbeat at" in item.reason
+    await fleet.pass_time(timedelta(seconds=wait))
+    wait, message, shell = await look()
+    assert wait <= 0
+    assert f"/jobs rescue {job} rescues it now." in message
+    assert "jobs-maint rescue ID rescues a job now." in shell
+    shown = await ask(pool, PreviewRescue((job,)))
+    assert (await confirm(pool, shown)).done == 1
+
+
+async def test_what_only_a_force_rescues_is_not_said_to_be_rescued_by_its_number(
+    fleet, pool, make_job
+):
+    worker = await fleet.start_worker(beats=False)
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    await fleet.observe()
+    report = await ask(pool, ListStuck())
+    said = f"/jobs rescue --force {job} rescues it now; nothing shows whether a worker runs it."
+    assert said in render_stuck(report).text
+    assert said.replace("/jobs", "jobs-maint").replace(f" {job} ", " ID ").replace(
+        " it now", " a job now"
+    ) in render_text(report, width=200)
+    assert (await rescue(pool, job)).code == "worker_unknown"
 
 
 async def test_a_named_job_is_never_left_longer_than_the_pass_would(fleet, pool, make_job):

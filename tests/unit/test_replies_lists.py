@@ -266,8 +266,10 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     silent = render_stuck(replace(samples.silent(), rescue_idle=idle))
     assert says in lines(silent)[1]
     for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
-        one = "ID rescues a job" if shown is message else f"{job.job_id} rescues it"
-        assert f"/jobs rescue {one} now." in shown.text
+        one = "ID rescues a job now." if shown is message else (
+            f"{job.job_id} rescues it in 16 s, if its worker stays silent."
+        )  # fmt: skip
+        assert f"/jobs rescue {one}" in shown.text
         assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)
     assert "Rescue job 4400" not in str(clicks(message))  # it only runs long
 

@@ -20,7 +20,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import StuckJob, StuckReport, say_idle
+from jobs_maint.models import StuckJob, StuckReport, say_by_hand, say_idle
 from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_stuck"]
@@ -31,6 +31,7 @@ SURE = (
     "Jobs that a live worker runs are left alone."
 )
 
+FORCED = "now; nothing shows whether a worker runs it"
 SURE_ONE = (
     "If its worker is dead, the job is put back, or fails if the policy says so. "
     "If its worker was heard a moment ago, you are asked once more."
@@ -50,10 +51,12 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
         hidden = count(report.hidden_jobs, "running job")
         notes.append([f"{hidden} in queues that your role does not reach"])
     lines = _headline(report)
-    if (report.rescue_idle or not due) and (stuck or report.silent):
-        is_one = len(stuck) + len(report.silent) == 1
-        which, what = (jobs[0].job_id, "it") if is_one else ("ID", "a job")
-        lines.append([code(f"{command} rescue {which}"), f" rescues {what} now."])
+    lost = (*stuck, *report.silent)
+    if lost and (report.rescue_idle or not due):
+        which, what = (lost[0].job_id, "it") if len(lost) == 1 else ("ID", "a job")
+        acts = say_by_hand(lost)
+        words = f"{command} rescue {which}" if acts else f"{command} rescue --force {which}"
+        lines.append([code(words), f" rescues {what} {acts or FORCED}."])
     head = [paragraph(*lines), context(*notes), buttons(*clicks)]
     items = [
         _item(

@@ -157,6 +157,7 @@ def stuck_job(
         "web-1 pid 712" if named or due is not None else None,
         None if named or due is None else 130.0, due,
         acts_in_seconds=None if named or due is None else due + 24.0,
+        by_hand_in_seconds=None if named else 0.0,
     )  # fmt: skip
 
 
@@ -176,7 +177,9 @@ def stuck() -> StuckReport:
 
 def silent() -> StuckReport:
     """Just after a worker died."""
-    job = replace(stuck_job(4730, "deliver_webhook", 130, 316.0), silent_seconds=14.0)
+    job = replace(
+        stuck_job(4730, "deliver_webhook", 130, 316.0), silent_seconds=14.0, by_hand_in_seconds=16.0
+    )
     return StuckReport(NOW, (), (), silent=(job,))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
+from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 
@@ -21,6 +23,7 @@ __all__ = [
     "WorkerView",
     "WorkersReport",
     "say_abandoned",
+    "say_by_hand",
     "say_held",
     "say_idle",
     "say_stuck",
@@ -49,6 +52,8 @@ class StuckJob:
     """Since the last sign of life of its worker, where a beat of it is late."""
     acts_in_seconds: float | None = None
     """Until the pass of the rescue that acts on it; None: not noticed yet, or no pass comes."""
+    by_hand_in_seconds: float | None = None
+    """Until `rescue ID` acts on it, if its worker stays silent; None: only a force does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,21 @@ def say_held(number: int) -> str:
 def say_stuck(jobs: int) -> str:
     """`3 running jobs have no live worker`."""
     return f"{jobs:,} running job{' has' if jobs == 1 else 's have'} no live worker"
+
+
+def say_by_hand(jobs: Sequence[StuckJob]) -> str:
+    """When `rescue ID` rescues one of them: `now`, `in 19 s, if its worker stays silent`.
+
+    Empty where only a force does.
+    """
+    known = [job.by_hand_in_seconds for job in jobs if job.by_hand_in_seconds is not None]
+    if not known:
+        return ""
+    last = max(known)
+    if last <= 0:
+        return "now"
+    first = "now, or " if min(known) <= 0 else ""
+    return f"{first}{format_wait(last)}{' at the latest' * bool(first)}, if its worker stays silent"
 
 
 def say_abandoned(jobs: int, idle: RescueIdle) -> str:

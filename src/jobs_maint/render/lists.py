@@ -14,6 +14,7 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
     WorkerView,
+    say_by_hand,
     say_idle,
 )
 from jobs_maint.quoting import cut_ids
@@ -33,6 +34,7 @@ from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
+FORCED = "rescues a job now; nothing shows whether a worker runs it"
 MOST_JOBS = 50
 """Rows of a table of running jobs; the rest is counted."""
 
@@ -48,7 +50,10 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         if report.rescue_idle:
             page.line(say_idle(report.rescue_idle), "bold yellow")
-        page.line("jobs-maint rescue acts at once on those that are due, rescue ID on any.")
+        acts = say_by_hand(report.stuck)
+        page.line("jobs-maint rescue acts at once on those that are due.")
+        by_hand = f"rescue ID rescues a job {acts}" if acts else f"rescue --force ID {FORCED}"
+        page.line(f"jobs-maint {by_hand}.")
     elif not report.silent:
         page.line(f"Every running job{reach} has a live worker.", "bold green")
     if report.silent:

@@ -75,6 +75,17 @@ LEFT JOIN LATERAL (
                  make_interval(secs => %(stalled_after_unknown)s::float8) AS longer) AS span
 ) AS due ON true
 
+-- name: by_hand
+-- Of a running job with {{due}}: what `wait_by_hand` goes by. `heartbeat_in`: seconds until its worker's
+-- heartbeat of Procrastinate is no longer fresh, if it stays away. `heard_in`: until some worker has
+-- beaten long enough for silence to count; null where none beats. `quiet_seconds`: three of its beats.
+coalesce(known.fresh, false) AS beats,
+extract(epoch FROM w.last_heartbeat + interval '30 seconds' - now())::float8 AS heartbeat_in,
+coalesce(s.had_recorder, known.worker_id IS NOT NULL) AS had_recorder,
+coalesce(extract(epoch FROM now() - s.first_noticed_at), 0)::float8 AS noticed_for,
+3 * coalesce(known.beat_seconds, m.beat_seconds, 10)::float8 AS quiet_seconds,
+extract(epoch FROM heard.at - now())::float8 AS heard_in
+
 -- name: workers
 -- Worker processes by Procrastinate's heartbeat `w` and by their beat `m`, with `live`. A silent one is
 -- told of while it holds a running job, or for an hour unless a live one has started after it: then it

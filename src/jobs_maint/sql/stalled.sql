@@ -100,23 +100,18 @@ RETURNING j.id, j.queue_name;
 -- name: judge_jobs (ids, stalled_after, stalled_after_unknown)
 -- What is known about jobs that a person named, whose rows are locked: who runs them, whether that
 -- worker is alive, whether they are suspects in this attempt, and when the rescue would act.
--- `heard_in`: seconds until some worker has beaten long enough for silence to count; null where none
--- beats. `quiet_seconds`: three beats of their worker.
 SELECT j.id, j.status::text AS status, j.queue_name, j.task_name, j.queueing_lock,
        j.attempts AS attempt, started.at AS started_at,
        coalesce(s.worker_id, known.worker_id, j.worker_id) AS worker_id,
        coalesce(known.host, m.host) AS host, coalesce(known.pid, m.pid) AS pid,
        coalesce(known.beat_at, m.beat_at) AS beat_at, coalesce(known.job_ids, m.job_ids) AS job_ids,
-       coalesce(known.fresh, false) AS beats,
        coalesce(known.names_it_now, false) AS named,
        w.last_heartbeat,
        coalesce(w.last_heartbeat > now() - interval '30 seconds', false) AS heartbeat_fresh,
-       s.first_noticed_at, s.job_id IS NOT NULL AS suspected, coalesce(s.had_recorder, false) AS had_recorder,
+       s.first_noticed_at, s.job_id IS NOT NULL AS suspected, {{by_hand}},
        extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds,
        extract(epoch FROM now() - coalesce(known.beat_at, m.beat_at))::float8 AS silent_seconds,
-       3 * coalesce(known.beat_seconds, m.beat_seconds, 10)::float8 AS quiet_seconds,
-       extract(epoch FROM due.at - now())::float8 AS due_in,
-       extract(epoch FROM heard.at - now())::float8 AS heard_in
+       extract(epoch FROM due.at - now())::float8 AS due_in
 FROM {{running_jobs}}
 LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
      AND s.started_at IS NOT DISTINCT FROM started.at

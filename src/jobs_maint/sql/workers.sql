@@ -18,7 +18,7 @@ SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, s
            known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
        ))::float8 AS silent_seconds,
        extract(epoch FROM now() - s.first_noticed_at)::float8 AS noticed_seconds,
-       extract(epoch FROM due.at - now())::float8 AS due_in_seconds
+       extract(epoch FROM due.at - now())::float8 AS due_in_seconds, {{by_hand}}
 FROM {{running_jobs}}
 LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
      AND s.started_at IS NOT DISTINCT FROM started.at

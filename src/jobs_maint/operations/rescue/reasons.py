@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
-from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.rules import RescueRules, wait_by_hand, wait_to_be_heard
 from jobs_maint.settings import MaintSettings
 from jobs_maint.told_settings import spell_value
 from jobs_maint.upstream import OUR_TASKS
@@ -162,7 +162,7 @@ def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
         otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
     else:
         otherwise = f"{_acts(row)[1]}, {by_force} at once"
-    if row["beats"] or row["heartbeat_fresh"]:
+    if row["beats"] or (row["heartbeat_fresh"] and not row["had_recorder"]):
         sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
             f"heartbeat at {_at(row['last_heartbeat'])}"
         )  # fmt: skip
@@ -176,16 +176,26 @@ def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
             f"draining or blocked and still running the job; {otherwise}"
         )
         return _item(row, "worker_unknown", reason)
-    heard_in = row["heard_in"]
-    quiet = row["quiet_seconds"] - row["noticed_seconds"]
-    if quiet > 0 and (heard_in is None or heard_in > 0):
-        why = "no worker is reporting yet" if heard_in is None else (
-            "the other workers have only just begun to report"
-        )  # fmt: skip
-        wait = format_wait(quiet if heard_in is None else min(quiet, heard_in))
-        reason = f"{why}, as after a database outage; ask again {wait}"
+    return _refuse_early(row)
+
+
+def _refuse_early(row: Mapping[str, Any]) -> ItemResult | None:
+    """Where nobody can be sure yet; None: the worker is dead."""
+    wait, heard = wait_by_hand(row, row["due_in"]) or 0.0, wait_to_be_heard(row)
+    if wait <= 0:
+        return None
+    again = f"ask again {format_wait(wait)}"
+    if wait > heard:
+        reason = (
+            f"{_worker(row)} no longer reports it, but may be alive until its heartbeat at "
+            f"{_at(row['last_heartbeat'])} is 30 s old: {again}; before that only "
+            f"`rescue --force {row['id']}` acts"
+        )
         return _item(row, "too_soon", reason)
-    return None
+    why = "no worker is reporting yet" if row["heard_in"] is None else (
+        "the other workers have only just begun to report"
+    )  # fmt: skip
+    return _item(row, "too_soon", f"{why}, as after a database outage; {again}")
 
 
 def refuse_other_run(row: Mapping[str, Any]) -> ItemResult:

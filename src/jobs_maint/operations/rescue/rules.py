@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 
 from jobs_maint.crons import find_last_tick
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["EARLY", "RescueRules"]
+__all__ = ["EARLY", "RescueRules", "wait_by_hand", "wait_to_be_heard"]
 
 EARLY = timedelta(seconds=10)
 """A pass acts so much early, but at most by a tenth of the span: what one tick notices is due at
@@ -70,6 +71,27 @@ class RescueRules:
     def _choose(self, name: str) -> str:
         found = (choice for glob, choice in self.policy.items() if fnmatchcase(name, glob))
         return next(found, "retry")
+
+
+def wait_by_hand(row: Mapping[str, Any], due_in: float | None) -> float | None:
+    """Seconds until a job that a person names is put back, if its worker gives no sign of life.
+
+    None: a live worker has it, or nothing shows whether one does, so that only a force takes it
+    before the rescue. `row`: as `by_hand` tells it. `due_in`: until the rescue may act on it.
+    """
+    if due_in is not None and due_in <= 0:
+        return 0.0
+    if row["beats"] or not row["had_recorder"]:
+        return None
+    heartbeat_in: float = row["heartbeat_in"] or 0.0
+    return max(heartbeat_in, wait_to_be_heard(row))
+
+
+def wait_to_be_heard(row: Mapping[str, Any]) -> float:
+    """Seconds until silence counts: other workers are heard, or its own had time to come back."""
+    quiet: float = row["quiet_seconds"] - row["noticed_for"]
+    heard_in: float | None = row["heard_in"]
+    return max(quiet if heard_in is None else min(quiet, heard_in), 0.0)
 
 
 def _early(span: timedelta) -> timedelta:

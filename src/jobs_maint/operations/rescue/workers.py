@@ -12,7 +12,7 @@ from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
-from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.rules import RescueRules, wait_by_hand
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -39,7 +39,8 @@ async def list_stuck_jobs(
     for row in visible:
         if row["unreported"]:
             acts_in = outlook.acts_in.get(row["job_id"])
-            stuck.append(replace(_job(row), acts_in_seconds=acts_in))
+            by_hand = wait_by_hand(row, row["due_in_seconds"])
+            stuck.append(replace(_job(row), acts_in_seconds=acts_in, by_hand_in_seconds=by_hand))
         elif _is_late(row):
             silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
@@ -64,7 +65,10 @@ def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
     silent = row["silent_seconds"]
     lost_in = max(LOST_BEATS * row["beat_seconds"] - silent, 0.0)
     earliest = lost_in + rules.spans["stalled_after"]
-    return replace(_job(row), silent_seconds=silent, due_in_seconds=earliest)
+    by_hand = max(lost_in, row["heartbeat_in"] or 0.0)
+    return replace(
+        _job(row), silent_seconds=silent, due_in_seconds=earliest, by_hand_in_seconds=by_hand
+    )
 
 
 async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
