@@ -310,6 +310,39 @@ def test_what_comes_back_soon_is_the_same_incident_and_flaps_from_the_third_time
     assert (one.id, one.times) == (2, 1)
 
 
+def flap(watch, *found):
+    for _ in range(3):
+        watch.see(*found, passes=2)
+        watch.see(passes=2)
+    [one] = watch.open
+    assert one.flapping
+    assert one.calm_since is not None
+
+
+def test_what_leads_one_that_flaps_is_over_at_once_where_something_else_of_it_is_there(watch):
+    """Else it says for the quiet time that no worker is alive, while workers are."""
+    mail, web = bad(NO_WORKER, "mail", 60.0), bad(NO_WORKER, "web", 60.0)
+    flap(watch, mail)
+    watch.see(mail, passes=2)
+    watch.see(bad(NO_WORKER, limit=60.0), passes=2, end=lambda _one: None)
+    [one] = watch.open
+    assert (one.key, one.spells) == ((NO_WORKER, ""), 1)
+    watch.see(web, passes=3)
+    [one] = watch.open
+    assert (one.subject, one.folded) == ("web", ())
+    assert [part.subject for part in one.past] == ["", "mail"]
+    minute = int(timedelta(minutes=1) / PASS)
+    assert len(watch.see(passes=14 * minute)) == 1  # all of it waits for the quiet time
+    assert watch.see(passes=2 * minute) == []
+
+
+def test_while_one_that_flaps_is_gone_a_total_outage_is_an_incident_of_its_own(watch):
+    """Whoever is on call is notified of a new message only."""
+    flap(watch, bad(NO_WORKER, "mail", 60.0))
+    watch.see(bad(NO_WORKER, limit=60.0), passes=2)
+    assert [(one.id, one.subject) for one in watch.open] == [(1, "mail"), (2, "")]
+
+
 def test_it_is_known_again_by_whatever_led_it(watch):
     dead, late = bad(NO_WORKER, limit=60.0), bad(BEHIND, "email")
     watch.see(dead, late, passes=2)

@@ -155,13 +155,16 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     """What it is, unless the verdict says that already."""
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
-    said = say_with_end(one) if one.is_open else say_past(one)
-    is_told = one is _find_leader(report) and find_red(one) is one
+    is_on = one.is_open and one.calm_since is None
+    said = say_with_end(one) if is_on else say_past(one)
+    is_told = is_on and one is _find_leader(report) and find_red(one) is one
     said = "" if is_told else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]
     if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"
         line += [" since ", when(one.began_at, until)]
+        if one.calm_since is not None:
+            line += [", not since ", when(one.calm_since, until), " for now"]
     else:
         who = f"{who} was on it" if who else ""
         begin, ended = one.began_at, one.ended_at or until

@@ -204,7 +204,10 @@ class Incident:
     def spells(self) -> int:
         """How often what leads it came: it may have been over while other parts lasted."""
         begins = len(self._list_begins())
-        return max(self.times, begins) if self.head == self.key else begins or self.times
+        came = [one for one in self.history if one.what in {"opened", "back", "cause"}]
+        # What turned out to be the cause did not come as often as what it leads now.
+        is_own = self.head == self.key and not (came and came[-1].what == "cause")
+        return max(self.times, begins) if is_own else begins or self.times
 
     def _list_begins(self) -> list[datetime]:
         begins, lasts = [], False

@@ -77,7 +77,12 @@ def say_incident(one: Incident, until: datetime) -> str:
     begin, ended = _clock(one.began_at, until), one.ended_at
     if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
-        return f"{one.name} since {begin} UTC: {say_with_end(one)}; {who} on it"
+        said = say_with_end(one)
+        if one.calm_since is not None:
+            said = (
+                f"{say_past(one)}, not since {_clock(one.calm_since, until)} UTC; it comes and goes"
+            )
+        return f"{one.name} since {begin} UTC: {said}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
 
 

@@ -90,7 +90,8 @@ def _place(
     """Make it part of an incident: of an open one, of one that is back, or of a new one.
 
     Only of one that is told where it is. Whoever muted an incident has not muted a cause that
-    shows later, nor what happens to come at the same time.
+    shows later, nor what happens to come at the same time; and one that comes and goes, and is gone
+    just now, does not follow from that cause.
     """
     now = look.now
     is_open = [
@@ -102,7 +103,8 @@ def _place(
         if any(absorbs(one, condition) for one in case.conditions):
             _swap(cases, case, steps.fold(case, condition, now))
             return
-    follow = [case for case in is_heard if any(absorbs(condition, one) for one in case.conditions)]
+    is_on = [case for case in is_heard if case.incident.calm_since is None]
+    follow = [case for case in is_on if any(absorbs(condition, one) for one in case.conditions)]
     if follow:
         first, *others = sorted(follow, key=lambda case: case.incident.id or 2**63)
         for other in others:
@@ -114,7 +116,7 @@ def _place(
         if condition.key in {one.key for one in case.incident.past}:
             _swap(cases, case, steps.fold(case, condition, now))
             return
-    if alike := _find_alike(condition, is_heard, now):
+    if alike := _find_alike(condition, is_on, now):
         _swap(cases, alike, steps.fold(alike, condition, now))
         return
     for case in recent:

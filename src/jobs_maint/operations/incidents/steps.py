@@ -116,8 +116,11 @@ def refresh(
 ) -> Case:
     """What a pass saw of it: new values; what was seen ended twice is over, and so may it be.
 
+    One that flaps waits for the quiet time before it is over, but only where nothing of it is left:
+    else a part that is over would go on to lead it.
     `end`: why what is not found any more is over; None: it is not. `update`: as it is then.
     """
+    patient = case.incident.flapping and not any(one.key in found for one in case.conditions)
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
     over: list[tuple[Condition, Why]] = []
@@ -128,7 +131,7 @@ def refresh(
             there.append(go_on(found[key], condition))
             continue
         why = end(condition)
-        waits = why in _PATIENT or (case.incident.flapping and why != "off")
+        waits = why in _PATIENT or (patient and why != "off")
         if why and missed and now - missed >= (quiet if waits else timedelta()):
             over.append((replace(update(condition), over_at=missed), why))
             continue
