@@ -200,9 +200,9 @@ async def test_every_message_of_the_product_fits_a_desk_and_a_phone(slack, visit
         assert shown.count(printed) == 2
         if width == 390:
             await tab.get_by_role("button", name="Channels").click()
-            await expect(tab.get_by_role("button", name="partners")).to_be_in_viewport()
+            await expect(tab.get_by_role("button", name="random")).to_be_in_viewport()
             await tab.keyboard.press("Escape")
-            await expect(tab.get_by_role("button", name="partners")).to_be_hidden()
+            await expect(tab.get_by_role("button", name="random")).to_be_hidden()
     assert await tab.locator(".unknown").count() == 0
 
 
@@ -253,7 +253,7 @@ async def test_of_ten_thousand_messages_the_newest_are_drawn_and_older_ones_on_d
     await expect(messages.last).to_contain_text("flood 999")
     await expect(messages).to_have_count(150)
     slack.post_as_user(OPERATOR, RANDOM, "elsewhere")
-    await expect(tab.get_by_role("button", name="partners")).to_contain_text("1")
+    await expect(tab.get_by_role("button", name="random")).to_contain_text("1")
 
 
 MODAL = {

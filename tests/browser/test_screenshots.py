@@ -9,7 +9,7 @@ from tests.support.screenshots import shoot
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.environments]
 
 
-@pytest.mark.parametrize("scene", all_scenes(), ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", list(all_scenes()), ids=lambda scene: scene.name)
 async def test_the_page_shows_the_words_of_a_picture_and_nothing_else(browser, scene):
     # `shoot` compares the words.
     picture = await shoot(browser, scene)
