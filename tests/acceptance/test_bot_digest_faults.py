@@ -112,6 +112,23 @@ async def test_after_slack_was_down_for_two_ticks_one_message_covers_the_whole_g
         assert "2 failures in the last 3 hours" in as_text(message)
 
 
+async def test_a_pause_that_slack_asked_for_holds_for_the_next_run_too(database_url, conn):
+    async with open_app(database_url, HOURLY) as (slack, app):
+        slack.set_fault("429", method="chat.postMessage", retry_after=120)
+        await tick(app)
+        for _ in range(2):
+            await run_retries_now(conn)
+            await work(app)
+            waits = await conn.execute(
+                "SELECT extract(epoch FROM scheduled_at - now()) FROM procrastinate_jobs"
+            )
+            assert 60 < (await waits.fetchone())[0] <= 121
+        first, second = [error for _, _, error in await windows(conn)]
+        assert "asks to wait 120 s" in first
+        assert "s more before the next chat.postMessage" in second
+        assert len(slack.calls("chat.postMessage")) == 1
+
+
 async def test_the_first_digest_that_is_accepted_covers_the_attempts_before_it(
     database_url, conn, make_job
 ):
