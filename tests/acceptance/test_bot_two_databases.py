@@ -14,7 +14,7 @@ from chatbot.setup.doctor_page import examine
 from chatbot.slack.stamp import read_origin
 from jobs_maint.database import identify_database, open_pool
 from jobs_maint.settings import MaintSettings
-from local_slack.sample import ADMIN, OPERATOR, OPS, build_sample_config
+from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, build_sample_config
 from local_slack.text import as_text
 
 
@@ -121,13 +121,18 @@ async def test_the_environment_stands_in_messages_and_on_confirming_buttons(
 ):
     await make_failed(conn, 3)
     monkeypatch.setenv("JOBS_ENVIRONMENT", "staging")
-    async with open_bot(pool) as (slack, bot):
+    async with open_bot(pool, settings={"audit_channel": RANDOM}) as (slack, bot):
+        slack.add_bot(RANDOM)
         [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
         assert preview.text.startswith("[staging] ")
         assert as_text(preview).startswith("*staging*\n")
         assert find_buttons(preview)[0] == "Retry 3 jobs (staging)"
         await click(slack, bot, OPERATOR, preview, find_buttons(preview)[0])
-        assert slack.messages(OPS, OPERATOR)[-1].text.startswith("[staging] ")
+        [copy] = slack.messages(RANDOM)
+        [audit] = await ask(slack, bot, ADMIN, OPS, "/jobs audit")
+        for told in (slack.messages(OPS, OPERATOR)[-1], copy, audit):
+            assert told.text.count("[staging] ") == 1
+            assert as_text(told).count("*staging*") == 1
 
 
 async def test_doctor_finds_posts_of_another_database_with_our_app(

@@ -134,7 +134,10 @@ async def test_the_audit_names_who_what_and_the_undo(jobs_maint, make_job):
     assert f"discard {job}" in text
     assert "refused" in text
     assert "jobs-maint retry --request REQUEST" in text
-    report = data(jobs_maint("audit", "--limit", 1, "--json"))
+    staged = answer(jobs_maint("audit", JOBS_ENVIRONMENT="staging"))
+    assert staged.splitlines()[0] == f"[staging] {text.splitlines()[0]}"
+    report = data(jobs_maint("audit", "--limit", 1, "--json", JOBS_ENVIRONMENT="staging"))
+    assert report["environment"] == "staging"
     assert (report["kind"], report["total"], report["not_shown"]) == ("audit", 2, 1)
     undo = data(jobs_maint("retry", "--request", report["entries"][0]["audit_id"] - 1, "--yes",
                            "--json"))  # fmt: skip

@@ -34,6 +34,8 @@ class AuditReport(Report):
     total: int
     since_seconds: float
     actor: str | None = None
+    environment: str | None = None
+    """JOBS_ENVIRONMENT where this was asked."""
 
     def computed(self) -> dict[str, Any]:
         return {"not_shown": self.total - len(self.entries)}

@@ -197,9 +197,10 @@ def _queues(worker: WorkerView) -> str:
 def render_audit(report: AuditReport, page: Page) -> None:
     by = f" by {safe_line(report.actor)!r}" if report.actor is not None else ""
     requests = count_noun(report.total, "request")
+    where = f"[{report.environment}] " if report.environment else ""
     page.line(
-        f"{requests[:1].upper()}{requests[1:]}{by} in the last {format_age(report.since_seconds)}"
-        f"{', newest first' if report.total > 1 else ''}.",
+        f"{where}{requests[:1].upper()}{requests[1:]}{by} in the last "
+        f"{format_age(report.since_seconds)}{', newest first' if report.total > 1 else ''}.",
         "bold",
     )
     entries = report.entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from jobs_maint import audit
 from jobs_maint.actions import CloseRun, ShowAudit, StopRun, TakeLostRuns
@@ -18,12 +19,13 @@ __all__ = ["HANDLERS"]
 
 async def show_audit(call: Call[ShowAudit]) -> AuditReport:
     asked = call.action
-    return await read(
+    report = await read(
         call,
         lambda conn: list_audit(
             conn, actor=asked.actor, since=asked.since, limit=asked.limit, rules=call.rules
         ),
     )
+    return replace(report, environment=call.settings.environment)
 
 
 async def stop_run(call: Call[StopRun]) -> str:
