@@ -13,7 +13,8 @@ import psycopg_pool
 import pytest
 from tests.conftest import Server
 from tests.support.debian import german_postgresql
-from tests.support.history import JobFactory, days
+from tests.support.duties import do_every_duty
+from tests.support.history import JobFactory
 
 from jobs_maint.actions import (
     Actor,
@@ -21,7 +22,6 @@ from jobs_maint.actions import (
     CheckSchema,
     GetJob,
     ListFailed,
-    PurgeFinished,
     RetryJobs,
     RunDoctor,
     ShowStats,
@@ -97,18 +97,7 @@ async def test_every_duty_works_on_postgresql_15_with_german_messages(german, ge
     async with await psycopg.AsyncConnection.connect(german_url, autocommit=True) as conn:
         with pytest.raises(psycopg.Error, match="existiert nicht"):
             await conn.execute("SELECT nothing")
-        make_job = JobFactory(conn)
-        await make_job(status="succeeded", finished_ago=days(40))
-        job = await make_job(status="failed")
-        async with open_pool(german_url) as pool:
-            assert (await ask(pool, CheckSchema())).pending == ()
-            assert (await ask(pool, ApplySchema())).applied == ()
-            assert (await ask(pool, ListFailed())).total == 1
-            assert len((await ask(pool, RetryJobs((job,)))).done) == 1
-            assert (await ask(pool, PurgeFinished())).total == 1
-            assert (await ask(pool, ShowStats())).queues
-            report = await ask(pool, RunDoctor())
-    assert not [finding for finding in report.findings if "not checked" in finding.sentence]
+        await do_every_duty(conn, german_url)
 
 
 async def test_a_german_timeout_is_told_from_a_german_cancel(german_url):
@@ -131,7 +120,7 @@ async def test_a_german_refusal_to_connect_is_shown_in_the_servers_words(german_
     assert "\n" not in str(told.value)
 
 
-async def test_a_database_of_another_encoding_takes_the_schema_and_every_duty(encoded_url):
+async def test_a_database_of_another_encoding_takes_the_schema_and_keeps_every_text(encoded_url):
     async with (
         await psycopg.AsyncConnection.connect(
             encoded_url, autocommit=True, client_encoding="UTF8"
@@ -151,6 +140,13 @@ async def test_a_database_of_another_encoding_takes_the_schema_and_every_duty(en
         kept += [text.replace(character, escape(character)) for text in kept]
     assert failed.message in kept
     assert details.job_id == failed.job_id == job
+
+
+async def test_every_duty_works_in_a_database_of_another_encoding(encoded_url):
+    async with open_pool(encoded_url) as pool:
+        await ask(pool, ApplySchema())
+    async with await psycopg.AsyncConnection.connect(encoded_url, autocommit=True) as conn:
+        await do_every_duty(conn, encoded_url)
 
 
 def escape(character: str) -> str:

@@ -14,8 +14,8 @@ import psycopg_pool
 import pytest
 from tests.conftest import Server
 from tests.support.debian import pgbouncer
+from tests.support.duties import do_every_duty
 from tests.support.forkserver import SOURCES
-from tests.support.history import days, hours
 from tests.support.processes import Process, Processes
 from tests.support.runbook import ROOT, read_blocks
 from tests.support.waiting import wait_until
@@ -24,7 +24,6 @@ from jobs_maint.actions import (
     Actor,
     ApplySchema,
     CheckSchema,
-    ListFailed,
     PurgeFinished,
     RescueStalled,
     RetryJobs,
@@ -34,7 +33,6 @@ from jobs_maint.actions import (
 from jobs_maint.database import open_pool
 from jobs_maint.operations.schema import applying
 from jobs_maint.perform import perform
-from jobs_maint.recorder.connection import connect, short_transaction
 from jobs_maint.settings import MaintSettings
 
 pytestmark = pytest.mark.environments
@@ -173,27 +171,9 @@ def count(conn: psycopg.Connection, *statuses: str) -> int:
     return found[0]
 
 
-def record_nothing(url: str) -> None:
-    with connect(url, {}) as recorder, short_transaction(recorder):
-        recorder.execute("SELECT 1")
-
-
-async def test_every_duty_leaves_the_shared_session_as_it_was(proxy, database_url, make_job):
-    job = await make_job(status="failed")
-    await make_job(status="succeeded", finished_ago=days(40))
-    await make_job(status="doing", deferred_ago=hours(9))
+async def test_every_duty_leaves_the_shared_session_as_it_was(proxy, database_url, conn):
     url = behind(proxy, database_url)
-    async with open_pool(url) as pool:
-        for action in (
-            ShowStats(),
-            ListFailed(),
-            RetryJobs((job,)),
-            RescueStalled(),
-            PurgeFinished(),
-            RunDoctor(),
-        ):
-            await ask(pool, action)
-    await asyncio.to_thread(record_nothing, url)
+    await do_every_duty(conn, url)
     assert look_at_session(url) == ([], 0)
 
 

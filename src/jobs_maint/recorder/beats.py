@@ -42,14 +42,15 @@ def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) ->
     """Crons and settings of workers that beat for the first time; older tables lack the columns."""
     queries = load_queries("beat")
     for worker in workers:
-        crons = {"worker_id": worker.worker_id, "crons": Jsonb(worker.crons)}
+        given = {"crons": Jsonb(worker.crons), "settings": Jsonb(worker.settings)}
+        told = {"worker_id": worker.worker_id, **fit(conn, given)}
         with contextlib.suppress(psycopg.DatabaseError):
             try:
                 with short_transaction(conn):
-                    conn.execute(queries["note_app"], {**crons, "settings": Jsonb(worker.settings)})
+                    conn.execute(queries["note_app"], told)
             except (psycopg.errors.UndefinedColumn, psycopg.DataError):
                 with short_transaction(conn):
-                    conn.execute(queries["note_crons"], crons)
+                    conn.execute(queries["note_crons"], told)
 
 
 def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:

@@ -146,7 +146,7 @@ async def _finish(
     """Say so of its incident too, and report."""
     whom = find_taken_off(call, done, before)
     said = {"name": row["name"], "what": done, "by": call.actor.label, "whom": whom}
-    await conn.execute(load_queries("incidents")["mark_incident_of_group"], said)
+    await fetch_all(conn, load_queries("incidents")["mark_incident_of_group"], said)
     await audit.record(conn, call.actor, call.action, "done")
     as_of = await get_time(conn)
     return GroupReport(

@@ -172,9 +172,10 @@ async def _mark_groups(
     queries = load_queries("groups")
     if done in {"taken", "dropped"}:
         who = {"names": names, "lead": one.subject, "before": before, "taken_by": one.taken_by}
-        await conn.execute(queries["take_groups"], who)
+        await fetch_all(conn, queries["take_groups"], who)
     else:
-        await conn.execute(queries["mute_groups"], {"names": names, "until": one.muted_until})
+        until = {"names": names, "until": one.muted_until}
+        await fetch_all(conn, queries["mute_groups"], until)
 
 
 async def hold_incident(call: Call[HoldIncident]) -> bool:

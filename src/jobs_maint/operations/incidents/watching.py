@@ -179,7 +179,7 @@ async def _live(
             stored.append(replace(case, incident=replace(case.incident, id=row["id"])))
         else:
             if case != before[case.incident.id]:
-                await conn.execute(queries["update_incident"], write_case(case), prepare=False)
+                await fetch_all(conn, queries["update_incident"], write_case(case))
             stored.append(case)
     return stored, left
 
