@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from tests.support.held import a_loop_that_is_never_held
 
 from chatbot.messages.result import render_result
 from jobs_maint.actions import (
     Actor,
     BulkVerb,
+    ConfirmSelection,
     GetJob,
     JobFilter,
     ListErrors,
@@ -31,8 +31,8 @@ ANA = Actor.shell("ana", "host")
 MOST_SHOWN = 500_000
 """Characters in one answer, and so the work of hiding what is secret in it."""
 MANY = 30_000
-HELD = 0.05
-"""Seconds of CPU in one step of the event loop, which nothing else interrupts."""
+IN_TIME = 1.0
+"""Seconds for the status of any job."""
 
 
 async def ask(pool, action):
@@ -43,26 +43,15 @@ async def ask(pool, action):
     return report
 
 
-@contextmanager
-def a_loop_that_is_never_held(monkeypatch):
-    """Fails when one step takes too long, by its CPU time: other processes add nothing to that."""
-    steps = []
-    run = asyncio.Handle._run
-
-    def timed(handle):
-        begun = time.thread_time()
-        run(handle)
-        steps.append((time.thread_time() - begun, repr(handle)))
-
-    gc.collect()
-    gc.disable()  # over all that the tests before have left behind
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr(asyncio.Handle, "_run", timed)
-            yield
-    finally:
-        gc.enable()
-    assert max(steps) < (HELD,)
+async def see_in_time(pool, job):
+    """Five tries: what else the machine does meanwhile is no part of it."""
+    took = []
+    while not took or (took[-1] >= IN_TIME and len(took) < 5):
+        begun = time.monotonic()
+        report = await ask(pool, GetJob(job))
+        took.append(time.monotonic() - begun)
+    assert min(took) < IN_TIME
+    return report
 
 
 async def test_a_job_with_5000_attempts_is_shown_with_the_newest(pool, make_job, conn, monkeypatch):
@@ -85,7 +74,7 @@ async def test_a_job_with_5000_attempts_is_shown_with_the_newest(pool, make_job,
         " FROM generate_series(1, 5000)", (job,),
     )  # fmt: skip
     with a_loop_that_is_never_held(monkeypatch):
-        report = await ask(pool, GetJob(job))
+        report = await see_in_time(pool, job)
     assert [run.attempt for run in report.failures] == list(range(4951, 5001))
     assert [run.traceback is not None for run in report.failures[-6:]] == [False, *[True] * 5]
     assert report.failures[0].traceback_left_out
@@ -105,7 +94,7 @@ async def test_20_mb_of_arguments_are_shown_by_their_heads(pool, conn, make_job,
         " WHERE id = %s", (job,),
     )  # fmt: skip
     with a_loop_that_is_never_held(monkeypatch):
-        report = await ask(pool, GetJob(job))
+        report = await see_in_time(pool, job)
     assert report.args["id"] == 7
     assert report.args_cut
     assert report.args_bytes > 15_000_000
@@ -205,8 +194,10 @@ async def test_sets_of_tens_of_thousands_leave_the_loop_alone(pool, conn, monkey
         hidden = await ask(pool, ListFailed(error="hunter"))
         shown = await ask(pool, PreviewBulk(BulkVerb.DISCARD, JobFilter(error="timed out")))
         whole = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter()))
+        gone = await ask(pool, ConfirmSelection(shown.key))
     assert (recent.total, alike.total, hidden.total, shown.count) == (15_000, 15_000, 0, 15_000)
     assert len(looked_at) < 20
+    assert gone.done == 15_000
     assert (whole.count, {skip.count for skip in whole.skips}) == (MANY, {2, MANY - 20_001})
 
 

@@ -200,7 +200,9 @@ class Answers:
         if isinstance(action, RescueJobs) and not isinstance(result, Preview):
             message = render_acts(result, services.command, by=by)
         else:
-            message = render_result(
+            # Some reports are of thousands: other answers go on meanwhile.
+            message = await asyncio.to_thread(
+                render_result,
                 result,
                 services.command,
                 by=by,

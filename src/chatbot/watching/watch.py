@@ -103,10 +103,7 @@ class Watch:
             self._teller.held_at = float("-inf")
             return None
         self._teller.held_at = self._looked_at
-        for incident in report.opened:
-            log.warning("chatbot.incident_opened incident=%s", _as_json(incident, report.as_of))
-        for incident in report.resolved:
-            log.info("chatbot.incident_resolved incident=%s", _as_json(incident, report.as_of))
+        await asyncio.to_thread(_log_news, report)  # of thousands of queues they are long
         return report
 
     async def pass_once(self) -> WatchReport | None:
@@ -145,6 +142,13 @@ class Watch:
                 await self._teller.put_right()
         finally:
             self._is_telling = False
+
+
+def _log_news(report: WatchReport) -> None:
+    for incident in report.opened:
+        log.warning("chatbot.incident_opened incident=%s", _as_json(incident, report.as_of))
+    for incident in report.resolved:
+        log.info("chatbot.incident_resolved incident=%s", _as_json(incident, report.as_of))
 
 
 def _is_posted(change: IncidentChange) -> bool:

@@ -1,7 +1,11 @@
-"""One pass of the watch: claim it, measure, judge, and store what becomes of the incidents."""
+"""One pass of the watch: claim it, measure, judge, and store what becomes of the incidents.
+
+What is only computed runs in a thread: without workers, each of thousands of queues is bad.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -50,6 +54,7 @@ LONG_GAP = timedelta(minutes=2)
 DAY = timedelta(days=1)
 MOST_HEARD = 500
 QUERIES = "incidents"
+Rows = Sequence[Mapping[str, Any]]
 
 
 async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
@@ -87,7 +92,8 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             if blind and kept[0]["complete"]:
                 _tell_blind(blind)
             sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
-            conditions = judge(measured, replace(limits, kinds=sound), memory)
+            wanted = replace(limits, kinds=sound)
+            conditions = await asyncio.to_thread(judge, measured, wanted, memory)
             memory = replace(memory, paused=is_paused(measured.now, limits))
             saw = Look(
                 measured.now, conditions, place=limits.find_place,
@@ -100,7 +106,10 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             stored = Jsonb(write_memory(memory, pending))
             params = {"memory": stored, "complete": not blind, "at": measured.now}
             await fetch_all(conn, queries["note_pass"], params)
-            return await _report(conn, measured.now, cases, call.rules, complete=not blind)
+            rows = await fetch_all(conn, queries["list_untold"])
+    return await asyncio.to_thread(
+        _report, rows, measured.now, cases, call.rules, complete=not blind
+    )
 
 
 async def _collect(conn: Conn) -> bool:
@@ -162,26 +171,33 @@ async def _live(
     if saw.conditions:
         past = await fetch_all(conn, queries["list_resolved"], {"since": saw.now - quiet})
         muted = await fetch_all(conn, queries["list_muted"])
-    known = Known(
-        tuple(map(read_case, rows)),
-        tuple(map(read_case, past)),
-        pending,
-        {(IncidentKind(row["kind"]), row["subject"]): row["until"] for row in muted},
-    )
+    known = await asyncio.to_thread(_read_known, rows, past, pending, muted)
     ends = await _look_after(conn, ends, known, {condition.key for condition in saw.conditions})
-    cases, left = advance(known, replace(saw, end=ends.find, update=ends.update), quiet)
+    saw = replace(saw, end=ends.find, update=ends.update)
+    cases, left = await asyncio.to_thread(advance, known, saw, quiet)
     before = {case.incident.id: case for case in (*known.open, *known.recent)}
     stored = []
     # What ends first: another may take its place as the open one of its kind and subject.
     for case in sorted(cases, key=lambda case: case.is_open):
         if not case.incident.id:
-            row = await fetch_one(conn, queries["insert_incident"], write_case(case, new=True))
+            columns = await asyncio.to_thread(write_case, case, new=True)
+            row = await fetch_one(conn, queries["insert_incident"], columns)
             stored.append(replace(case, incident=replace(case.incident, id=row["id"])))
         else:
             if case != before[case.incident.id]:
-                await fetch_all(conn, queries["update_incident"], write_case(case))
+                columns = await asyncio.to_thread(write_case, case)
+                await fetch_all(conn, queries["update_incident"], columns)
             stored.append(case)
     return stored, left
+
+
+def _read_known(rows: Rows, past: Rows, pending: frozenset[Key], muted: Rows) -> Known:
+    return Known(
+        tuple(map(read_case, rows)),
+        tuple(map(read_case, past)),
+        pending,
+        {(IncidentKind(row["kind"]), row["subject"]): row["until"] for row in muted},
+    )
 
 
 async def _look_after(conn: Conn, ends: Ends, known: Known, found: Collection[Key]) -> Ends:
@@ -194,10 +210,9 @@ async def _look_after(conn: Conn, ends: Ends, known: Known, found: Collection[Ke
     return replace(ends, jobs={row["id"]: Fate(row["status"], row["queue"]) for row in rows})
 
 
-async def _report(
-    conn: Conn, now: datetime, cases: Sequence[Case], rules: Rules, *, complete: bool
+def _report(
+    rows: Rows, now: datetime, cases: Sequence[Case], rules: Rules, *, complete: bool
 ) -> WatchReport:
-    rows = await fetch_all(conn, load_queries(QUERIES)["list_untold"])
     changes = (_tell_change(row, rules) for row in rows)
     shown = [(case, redact(case.incident, rules)) for case in cases]
     return WatchReport(
