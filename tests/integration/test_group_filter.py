@@ -24,6 +24,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.operations.failures import alike
 from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.incidents.marks import count_standing
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -267,3 +268,53 @@ async def test_a_preview_quotes_an_error_of_its_own_jobs(pool, conn, make_job):
         shown += render_result(preview, "/jobs", by="U1").text
         said = {one for one in ("one", "two", "three") if f"{one} is late" in shown}
         assert said == ({text} if text else set())
+
+
+async def test_what_failed_again_with_another_error_is_among_those_retried_since(
+    pool, conn, make_job
+):
+    """Five of twelve are failed still, with the others they add up; so in an incident of it."""
+    values = {"queue": "web", "number": 12, "message": LATE, "fingerprint": "2:aa"}
+    await conn.execute(FAIL_MANY, values)
+    await collect_groups(conn)
+    found = await conn.execute("SELECT name FROM jobs_maint_groups")
+    [(name,)] = await found.fetchall()
+    report = await ask(pool, ListErrors(since=HOUR))
+    shown = buttons(render_result(report, "/jobs", by="U0ANA"))
+    found = await conn.execute("SELECT id FROM procrastinate_jobs ORDER BY id")
+    ids = [row[0] for row in await found.fetchall()]
+    for status, jobs in (("succeeded", ids[:3]), ("cancelled", ids[3:5])):
+        await conn.execute(
+            "UPDATE procrastinate_jobs SET status = %s WHERE id = ANY (%s)", (status, jobs)
+        )
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (ids[5],))
+    again = ids[6]
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT %s, type::"
+        "procrastinate_job_event_type, now() - before FROM (VALUES ('deferred_for_retry',"
+        " interval '9 s'), ('started', interval '8 s'), ('failed', interval '7 s'))"
+        " AS event (type, before)",
+        (again,),
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry) SELECT job_id, attempt + 1, queue_name,"
+        " task_name, now() - interval '7 s', kind, exception_type, %s, '2:bb', false"
+        " FROM jobs_maint_failures WHERE job_id = %s",
+        (LOST, again),
+    )
+    await collect_groups(conn)
+    pressed = await press(pool, shown["Show 12 failures"])
+    for asked in (pressed, *[await ask(pool, ListFailed(since=HOUR, grouped=True, **one))
+                             for one in ({"group": name}, {"error": "is late"})]):  # fmt: skip
+        assert (asked.total, asked.settled) == (5, 7)
+        said = "retried, cancelled or deleted since, 3 have succeeded."
+        if asked is pressed:
+            assert f"In that time 7 more jobs failed, {said}" in render_text(asked, width=200)
+        else:
+            told = render_result(asked, "/jobs", by="U0ANA").text
+            assert f"7 more jobs failed in that time, {said}" in told
+    other = await ask(pool, ListFailed(since=HOUR, grouped=True, error="is lost"))
+    assert (other.total, other.settled) == (1, 0)
+    standing = (await count_standing(conn, [name]))[name]
+    assert (standing["failed_now"], standing["retried_since"]) == (5, 4)

@@ -133,18 +133,18 @@ WHERE g.name = %(name)s AND (
 SELECT exception_type, message FROM jobs_maint_failures
 WHERE id = ANY (%(ids)s::bigint[]) ORDER BY failed_at DESC, id DESC LIMIT 1;
 
--- name: find_records_of_group (task, fingerprints, statuses, gone, queues)
+-- name: find_records_of_group (task, fingerprints, statuses, gone, earlier, queues)
 -- The last record of each job of the task in one of these statuses, where it has one of these
--- fingerprints; `gone`: also of jobs that were deleted.
+-- fingerprints; `gone`: also of jobs that were deleted; `earlier`: also records before the last.
 SELECT f.id, f.job_id
 FROM jobs_maint_failures f LEFT JOIN procrastinate_jobs j ON j.id = f.job_id
 WHERE f.fingerprint = ANY (%(fingerprints)s::text[])
   AND coalesce(j.task_name, f.task_name) = %(task)s
   AND (j.status = ANY (%(statuses)s::procrastinate_job_status[]) OR (%(gone)s AND j.id IS NULL))
   AND (%(queues)s::text[] IS NULL OR coalesce(j.queue_name, f.queue_name) LIKE ANY (%(queues)s))
-  AND NOT EXISTS (SELECT 1 FROM jobs_maint_failures later
-                  WHERE later.job_id = f.job_id
-                    AND (later.failed_at, later.id) > (f.failed_at, f.id));
+  AND (%(earlier)s OR NOT EXISTS (
+      SELECT 1 FROM jobs_maint_failures later
+      WHERE later.job_id = f.job_id AND (later.failed_at, later.id) > (f.failed_at, f.id)));
 
 -- name: lock_group (name)
 SELECT name, queues, taken_by FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
@@ -186,7 +186,8 @@ FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
 -- name: count_standing (names, queues, most)
 -- {{standing}} of the jobs of these groups, in these queues, that failed since each group began or came
 -- back: from the newest `most` failures of all, by jobs_maint_failures_failed_at_idx. No row where these
--- do not reach back so far.
+-- do not reach back so far. A job that was put back and failed again with another error is not failed
+-- with this one.
 WITH wanted AS MATERIALIZED (
     SELECT name, task_name, fingerprints, coalesce(returned_at, first_at) AS since
     FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[])
@@ -194,15 +195,21 @@ WITH wanted AS MATERIALIZED (
     SELECT failed_at, task_name, fingerprint, queue_name, job_id, will_retry OR kind = 'aborted' AS other
     FROM jobs_maint_failures WHERE failed_at >= (SELECT min(since) FROM wanted)
     ORDER BY failed_at DESC LIMIT %(most)s
+), last AS (
+    SELECT DISTINCT ON (job_id) job_id, fingerprint FROM newest WHERE NOT other
+    ORDER BY job_id, failed_at DESC
 ), horizon AS (
     SELECT CASE WHEN count(*) = %(most)s THEN min(failed_at) ELSE '-infinity' END AS at FROM newest
 )
 SELECT job.name, {{standing}}
 FROM (
-    SELECT DISTINCT wanted.name, newest.job_id, j.status
+    SELECT DISTINCT wanted.name, newest.job_id,
+           CASE WHEN j.status = 'failed' AND (last.fingerprint = ANY (wanted.fingerprints)) IS NOT TRUE
+                THEN 'todo' ELSE j.status END AS status
     FROM wanted
     JOIN newest ON newest.task_name = wanted.task_name
         AND newest.fingerprint = ANY (wanted.fingerprints) AND newest.failed_at >= wanted.since
+    JOIN last USING (job_id)
     LEFT JOIN procrastinate_jobs j ON j.id = newest.job_id AND j.task_name = newest.task_name
     WHERE NOT newest.other AND wanted.since > (SELECT at FROM horizon)
       AND (%(queues)s::text[] IS NULL OR newest.queue_name LIKE ANY (%(queues)s))

@@ -209,18 +209,24 @@ async def _list_matching(
         alike = await group_failed_jobs(conn, params, limit=limit, rules=rules)
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
-    left: dict[str, Any] = {}
-    if recent and (others := await look(statuses=NOT_FAILED, gone=True)) is not None:
-        recent.intersection_update(others.jobs)
-    if recent and since is not None:
-        since_at = await get_time(conn) - since
-        params |= {"ids": list(recent), "ours": OUR_TASKS, "since": since_at}
-        left = await fetch_one(conn, queries["count_left_behind"], params)
-        del left["failed_now"]  # which `total` says
     if alike is not None:
         total, hidden = alike.total, alike.hidden
     else:
         total, hidden = (rows[0]["total"], rows[0]["hidden"]) if rows else (0, 0)
+    left: dict[str, Any] = {}
+    if recent and since is not None:
+        since_at = await get_time(conn) - since
+        if records is not None:
+            every = await look(statuses=("failed", *NOT_FAILED), gone=True, earlier=True)
+            span = {"since": since_at, "until": params["until"], "now": records.ids}
+            wanted = {"records": every.ids if every else [], **span}
+            theirs = await fetch_all(conn, queries["list_jobs_that_failed"], wanted)
+            recent.intersection_update(row["job_id"] for row in theirs)
+        params |= {"ids": list(recent), "ours": OUR_TASKS, "since": since_at}
+        left = await fetch_one(conn, queries["count_left_behind"], params)
+        failed_now = left.pop("failed_now")
+        if records is not None and not at_least:  # the others failed again with another error
+            left["retried_since"] += max(failed_now - total, 0)
     return _Found(
         [row for row in rows if row["reached"]],
         total,

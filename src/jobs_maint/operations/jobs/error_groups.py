@@ -100,13 +100,15 @@ async def find_records(
     *,
     statuses: Sequence[str],
     gone: bool = False,
+    earlier: bool = False,
     scope: QueueScope,
     queue: str | None = None,
     task: str | None = None,
 ) -> Records | None:
     """The records that show the text and are of the group; None where neither was given.
 
-    `gone`: also those of jobs that were deleted. `queue` and `task` only narrow the search for the
+    `gone`: also those of jobs that were deleted. `earlier`: of a group also those of jobs that
+    failed again with another error. `queue` and `task` only narrow the search for the
     text, as in `find_records_showing`.
     """
     found = None
@@ -124,6 +126,7 @@ async def find_records(
             "fingerprints": list(group.fingerprints),
             "statuses": list(statuses),
             "gone": gone,
+            "earlier": earlier,
             "queues": scope.like_patterns,
         },
     )
