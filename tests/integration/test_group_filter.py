@@ -318,3 +318,24 @@ async def test_what_failed_again_with_another_error_is_among_those_retried_since
     assert (other.total, other.settled) == (1, 0)
     standing = (await count_standing(conn, [name]))[name]
     assert (standing["failed_now"], standing["retried_since"]) == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("errors 1h", "errors --since 1h"),
+        ("failed 2h", "failed --since 2h"),
+        ("stats 1h", "errors --since 1h"),
+        ("digest 90m", "digest --since 1h30m"),
+        ("retry --all 1h --task pay", "retry --all --task pay --since 1h"),
+    ],
+)
+async def test_a_span_in_the_place_of_a_queue_is_suggested_as_one(pool, make_job, typed, meant):
+    await make_job(status="failed", queue="web", finished_ago=minutes(5))
+    with pytest.raises(InvalidRequest, match="There is no queue ") as refused:
+        await press(pool, typed)
+    assert refused.value.suggestion == meant
+    assert f"did you mean '{meant}'?" in str(refused.value)
+    await press(pool, meant)
+    await make_job(status="failed", queue=typed.split()[-1 if "retry" not in typed else 2])
+    await press(pool, typed)  # now there is such a queue

@@ -477,3 +477,18 @@ def test_a_span_may_end_at_a_time_and_looks_back_from_it_or_from_now(surface):
         )
         for ahead in ("2099-01-01T00:00Z", "-1h"):
             assert "is not a duration" in refused(f"{line} {option} {ahead}", surface), name
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("retry 4711 --al", "retry has no option --al; did you mean --all? See help retry"),
+        ("rescue 5 --fo", "rescue has no option --fo; did you mean --force?"),
+        ("failed --si 1h", "failed has no option --si; did you mean --since?"),
+        ("retry 4711 --q web", "retry has no option --q; see help retry"),
+    ],
+)
+def test_the_begin_of_an_option_suggests_it_though_the_line_would_not_read(typed, told):
+    with pytest.raises(InvalidRequest) as refused:
+        parse_words(split_text(typed), "shell")
+    assert str(refused.value).startswith(told)

@@ -39,6 +39,9 @@ def parse_words(words: Sequence[str], surface: Surface) -> Command:
         text = re.sub(r"; (?:did you mean|see help).*", "", str(exc), flags=re.DOTALL)
         if line is None:
             about = split_text(exc.suggestion or "help")[0]
+            if option := re.search(r"; did you mean (--[a-z-]+)\?$", str(exc)):
+                text += f"; did you mean {option[1]}?"
+                raise InvalidRequest(f"{text} See help {about}") from None
             raise InvalidRequest(f"{text}; see help {about}") from None
         raise InvalidRequest(f"{text}; did you mean '{short(line)}'?", suggestion=line) from None
 
@@ -160,7 +163,9 @@ def _unknown_option(
     negative = [part for part in rest if re.fullmatch(r"-[0-9]+", part)]
     if takes_ids and negative:
         return InvalidRequest(f"{word}: {no_job_id(negative[0])}")
-    close = difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
+    begun = [name for name in known if name.startswith(option) and len(option) > len("--")]
+    close = begun if len(begun) == 1 else []
+    close = close or difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
     if not close:
         return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")
     fixed = [re.sub(rf"^{re.escape(option)}(?==|$)", close[0], part) for part in rest]

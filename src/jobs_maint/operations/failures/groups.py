@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, ListErrors, QueueScope, escape_glob
+from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
@@ -57,7 +58,7 @@ async def list_errors(
     Raises InvalidRequest for a span that begins in the future.
     """
     if queue is not None:
-        await require_queue(conn, queue, scope)
+        await require_queue(conn, queue, scope, by_span=lambda span: spell("errors", since=span))
     named = [escape_glob(queue)] if queue is not None else None
     limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern
+from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedJob, FailedJobsReport
 from jobs_maint.operations.failures.alike import (
@@ -70,7 +71,7 @@ async def list_failed_jobs(
     nothing was asked for: a filter must not tell of them. `group` and `respell` as in `find_group`.
     """
     if queue is not None:
-        await require_queue(conn, queue, scope)
+        await require_queue(conn, queue, scope, by_span=lambda span: spell("failed", since=span))
     limited = limit_reach(scope, [escape_glob(queue)] if queue is not None else None, queues)
     await switch_jit_off(conn)
     plain = all(one is None for one in (task, error, group, since, until, queues, tasks))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, quote_word
 from jobs_maint.database import Conn, fetch_all, fetch_one
+from jobs_maint.durations import parse_window
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.sql import load_queries
 
@@ -23,13 +25,14 @@ async def require_queue(
     *,
     as_glob: bool = False,
     by_group: Callable[[str], str] | None = None,
+    by_span: Callable[[timedelta], str] | None = None,
 ) -> None:
     """Raise when the actor's grants do not reach the queue, or no job of it is known.
 
     A queue whose jobs are all gone is known by the failures that are recorded or remembered.
 
     `as_glob`: names are suggested as the command reads them, where it takes globs. `by_group`: the
-    request for a group of errors instead, where it takes one.
+    request for a group of errors instead, where it takes one; `by_span`: for a span of time.
     """
     if not scope.covers(queue):
         raise _refuse([queue], scope)
@@ -57,12 +60,24 @@ async def require_queue(
             f"'{line}'?",
             suggestion=line,
         )
+    if by_span is not None and (span := _find_span(queue)) is not None:
+        line = by_span(span)
+        raise InvalidRequest(
+            f"There is no queue {_short(queue)!r}; did you mean '{line}'?", suggestion=line
+        )
     if visible:
         typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
         hint = f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
     else:
         hint = f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
     raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.")
+
+
+def _find_span(text: str) -> timedelta | None:
+    try:
+        return parse_window(text)
+    except InvalidRequest:
+        return None
 
 
 async def _list_remembered(conn: Conn) -> list[str]:

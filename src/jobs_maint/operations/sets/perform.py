@@ -29,6 +29,9 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
                 by_group=lambda name: replace(
                     asked, filter=replace(wanted, queue=None, group=name)
                 ).words(),
+                by_span=lambda span: replace(
+                    asked, filter=replace(wanted, queue=None, since=span)
+                ).words(),
             )
         named = [wanted.queue] if wanted.queue is not None else None
         limited = limit_reach(call.scope, named, wanted.queues)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
+from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts
 from jobs_maint.operations.following import follow_workers
@@ -38,15 +39,17 @@ async def get_stats(
     settings: MaintSettings,
     scope: QueueScope = ALL_QUEUES,
     only_lately: bool = False,
+    by_span: str = "errors",
 ) -> StatsReport:
     """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`.
 
     `only_lately`: those with a job that is ready, runs, or ended in the last day; how many are
-    scheduled ahead or ended before that is not counted.
+    scheduled ahead or ended before that is not counted. `by_span`: the word to suggest where a
+    span of time is given instead of a queue.
     """
     queries = load_queries("stats")
     if queue is not None:
-        await require_queue(conn, queue, scope)
+        await require_queue(conn, queue, scope, by_span=lambda span: spell(by_span, since=span))
     await switch_jit_off(conn)
     params = {"queue": queue, "ours": OUR_TASKS}
     found: Found = defaultdict(dict)
