@@ -114,6 +114,12 @@ def test_the_states_of_one_incident():
     assert "<@U0ANA> was on it." in done
 
 
+def test_what_somebody_acted_on_is_told_of_the_minute_in_which_it_was_measured():
+    taken, later = STATES["taken"], NOW + timedelta(seconds=70)
+    assert text(taken, later).endswith("I-12 · as of 12:00 UTC")
+    assert text(replace(taken, seen_at=later), later).endswith("I-12 · as of 12:01 UTC")
+
+
 def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     before = replace(NO_WORKER, since=ago(40))
     assert "Since 11:46 UTC, for 14 min." in text(before)

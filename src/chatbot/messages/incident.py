@@ -100,7 +100,9 @@ def _render(incident: Incident, as_of: datetime, *more: Part) -> Message:
     parts = [paragraph(_verdict(incident), *_lines(incident, as_of), pre=_quote(incident))]
     end = "over" if incident.state == "resolved" else "as of"
     end = "until" if find_merged(incident) else end
-    at = incident.resolved_at or as_of
+    # Of an open one, when its numbers were measured: somebody may have acted on it since.
+    seen = as_of if incident.calm_since is not None else min(as_of, incident.seen_at)
+    at = incident.resolved_at or seen
     name: list[Span | str] = [incident.name]
     if incident.kind is IncidentKind.GROUP:
         name += [" · ", code(incident.subject)]
