@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import psycopg
 import pytest
-from tests.acceptance.test_workers import Queue
+from tests.acceptance.test_workers import NO_CRON, Queue
 from tests.support.processes import Processes
 from tests.support.waiting import wait_until
 
@@ -141,6 +142,102 @@ def test_a_frozen_worker_that_wakes_before_the_time_is_up_keeps_its_job(queue):
     queue.release(job)
     queue.wait_for_status(job, "succeeded")
     assert queue.runs(job) == [(0, "start"), (0, "end")]
+
+
+PRUNED = pytest.mark.parametrize("pruned", [False, True], ids=["row_left", "row_pruned"])
+"""Whether another worker removes its row meanwhile, as Procrastinate does at a start."""
+
+
+def freeze(queue, job, *, pruned):
+    """A worker that is suspended in mid-job."""
+    frozen = queue.worker("slow", settings=NO_CRON)
+    queue.wait_for_runs(job, 1)
+    queue.wait_until_named(job)
+    frozen.send(signal.SIGSTOP)
+    if pruned:
+        queue.all("DELETE FROM procrastinate_workers RETURNING id")
+    return frozen
+
+
+@PRUNED
+def test_a_worker_frozen_for_long_that_beats_again_before_a_rescue_keeps_its_job(queue, pruned):
+    job = queue.hold("lasts", "slow")
+    frozen = freeze(queue, job, pruned=pruned)
+    rescuer = queue.worker("maintenance", settings={"JOBS_MAINT_STALLED_AFTER": "1h",
+                           "JOBS_MAINT_STALLED_AFTER_UNKNOWN": "1h"})  # fmt: skip
+    wait_until(lambda: queue.one("SELECT count(*) FROM jobs_maint_suspects"), what="the suspicion")
+    rescuer.kill()
+    queue.execute("UPDATE jobs_maint_suspects SET first_noticed_at = now() - interval '1 day'")
+    frozen.send(signal.SIGCONT)
+    wait_until(
+        lambda: not queue.one("SELECT count(*) FROM jobs_maint_suspects"), what="the next beat"
+    )
+    queue.worker("maintenance")
+    queue.wait_for_passes(5)
+    queue.release(job)
+    queue.wait_for_status(job, "succeeded")
+    assert queue.runs(job) == [(0, "start"), (0, "end")]
+    assert queue.one("SELECT count(*) FROM jobs_maint_failures WHERE job_id = %s", job) == 0
+
+
+@PRUNED
+def test_what_was_rescued_of_a_frozen_worker_is_told_and_nothing_more_is_taken(
+    queue, jobs_maint, pruned
+):
+    job, other = queue.hold("lasts", "slow"), queue.hold("lasts", "quiet")
+    frozen = freeze(queue, job, pruned=pruned)
+    queue.worker("quiet", "maintenance", concurrency=2)
+    queue.wait_for_status(job, "todo")
+    queue.worker("slow")
+    queue.wait_for_runs(job, 2)
+    frozen.send(signal.SIGCONT)
+    queue.execute("UPDATE jobs_maint_workers SET beat_at = now() - interval '1 hour'")
+    wait_until(
+        lambda: queue.one(
+            "SELECT count(*) FROM jobs_maint_workers WHERE beat_at > now() - interval '1 minute'"
+        ) == 3,
+        what="a beat of all three",
+    )  # fmt: skip
+    queue.wait_for_passes(5)
+    queue.release(job)
+    queue.release(other)
+    queue.wait_for_status(job, "succeeded")
+    queue.wait_for_status(other, "succeeded")
+    queue.wait_for_runs(job, 4)
+    assert sorted(queue.runs(job)) == [(0, "end"), (0, "start"), (1, "end"), (1, "start")]
+    assert queue.runs(other) == [(0, "start"), (0, "end")]
+    [(lost, will_retry)] = queue.all("SELECT message, will_retry FROM jobs_maint_failures")
+    assert will_retry
+    assert f"pid {frozen.pid}) last beat at" in lost
+    assert f"pid {frozen.pid}) last beat at" in jobs_maint("status", job).stdout
+
+
+def test_workers_whose_clocks_are_minutes_off_are_neither_robbed_nor_left(queue):
+    """Each of them runs the rescue too; what counts is the database's clock."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.skip("needs libfaketime; install Debian's package faketime")
+    workers, jobs = [], []
+    for name, off in (("slow", "-15m"), ("quiet", "+15m"), ("gone", "+15m")):
+        jobs.append(queue.hold("lasts", name, only_first=True))
+        clock = {"LD_PRELOAD": str(library), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        workers.append(queue.worker(name, "maintenance", settings=clock, concurrency=2))
+        queue.wait_for_runs(jobs[-1], 1)
+        queue.wait_until_named(jobs[-1])
+    behind, ahead, lost = jobs
+    ticks = (
+        "SELECT DISTINCT sign((args ->> 'timestamp')::int - extract(epoch FROM now()))::int"
+        " FROM procrastinate_jobs WHERE args ? 'timestamp' ORDER BY 1"
+    )
+    wait_until(lambda: queue.all(ticks) == [(-1,), (1,)], what="ticks of both clocks")
+    queue.wait_for_passes(5)
+    workers[-1].kill()
+    queue.wait_for_status(lost, "todo")
+    for job in (behind, ahead):
+        queue.release(job)
+        queue.wait_for_status(job, "succeeded")
+        assert queue.runs(job) == [(0, "start"), (0, "end")]
+    assert queue.all("SELECT job_id FROM jobs_maint_failures") == [(lost,)]
 
 
 def test_the_recorder_outlives_a_lost_connection(queue):
