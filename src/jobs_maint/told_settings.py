@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from jobs_maint.durations import format_duration
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["KEPT", "TOLD", "adopt", "list_differing", "spell_value", "tell"]
+__all__ = ["KEPT", "TOLD", "adopt", "list_differing", "list_unread", "spell_value", "tell"]
 
 KEPT = {s: f"keep_{s}" for s in ("succeeded", "failed", "cancelled", "aborted")}
 """Final status → how long the purge keeps it."""
@@ -49,11 +49,22 @@ def adopt(
 
     `but`: names of those that stay as they are.
     """
+    found = {name: value for name, value in _read(told).items() if name not in but}
+    return settings.model_copy(update=found)
+
+
+def list_unread(told: Mapping[str, Any]) -> list[str]:
+    """Names of those that a worker told and that cannot be read."""
+    found = _read(told)
+    return [name for name in TOLD if name in told and name not in found]
+
+
+def _read(told: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
-    for name in [name for name in TOLD if name not in but]:
+    for name in TOLD:
         with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
             found[name] = _unpack(name, told[name])
-    return settings.model_copy(update=found)
+    return found
 
 
 def list_differing(one: MaintSettings, other: MaintSettings) -> list[str]:

@@ -312,15 +312,64 @@ def test_a_storm_of_failures_keeps_a_hundred_tracebacks_and_the_worker_up(queue)
     assert 100 <= queue.one(kept) <= 200  # 200: when the hour turned meanwhile
 
 
-def test_without_our_tables_the_teams_jobs_run_and_it_is_told_once(queue):
-    queue.execute("DROP TABLE jobs_maint_workers, jobs_maint_failures")
+def test_a_cron_that_never_comes_ends_a_process_before_its_worker_starts(queue, jobs_maint):
+    cron = {"JOBS_MAINT_RESCUE_CRON": "0 0 31 2 *"}
+    worker = queue.worker(settings=cron)
+    assert worker.wait() == 1
+    said = "JOBS_MAINT_RESCUE_CRON: '0 0 31 2 *' names a day that never comes"
+    assert worker.output.splitlines()[-1].endswith(said)
+    refused = jobs_maint("stats", **cron)
+    assert (refused.returncode, said in refused.stderr) == (78, True)
+
+
+COLUMNS = """ALTER TABLE jobs_maint_workers DROP COLUMN steady_since;
+             ALTER TABLE jobs_maint_failures DROP COLUMN fingerprint"""
+ROWS = """INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,
+                  beat_seconds, job_ids, beat_at, settings, crons)
+              VALUES (77, 'h', 1, '?', '?', 10, '{0}', 'infinity', '{"queue": 7}', '[1]'),
+                     (78, 'h', 1, '?', '?', 10, '{1}', now(),
+                      '{"queue": "maintenance", "rescue_cron": "0 0 31 2 *"}', '{"x": 7}');
+          INSERT INTO jobs_maint_suspects VALUES (5, 0, 'infinity', 78, true, '-infinity');
+          INSERT INTO jobs_maint_hours VALUES (date_trunc('hour', now()), '"x"'),
+              (date_trunc('hour', now()) - interval '1 hour', '[7]');
+          INSERT INTO jobs_maint_rates VALUES (now(), '7');
+          INSERT INTO jobs_maint_watch VALUES (1, 'x', 'infinity', 'infinity', true, '[]');
+          INSERT INTO jobs_maint_digests (name, since, until, state, opened_at)
+              VALUES ('x', '-infinity', 'infinity', 'sending', 'infinity')"""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "lines", "finding"),
+    [
+        (
+            "DROP TABLE jobs_maint_workers, jobs_maint_failures",
+            1,
+            "jobs_maint_failures, jobs_maint_workers.",
+        ),
+        (COLUMNS, 1, "the column jobs_maint_failures.fingerprint"),
+        (
+            ROWS,
+            0,
+            "cannot be read: JOBS_MAINT_RESCUE_CRON of worker 78, JOBS_MAINT_QUEUE of worker 77.",
+        ),
+    ],
+    ids=["tables", "columns", "rows"],
+)
+def test_without_our_tables_or_with_bad_ones_the_teams_jobs_run_and_it_is_told_once(
+    queue, jobs_maint, spoil, lines, finding
+):
+    queue.execute(spoil)
     jobs = [queue.defer("fails", "failing", kind="mention") for _ in range(20)]
-    worker = queue.worker("failing", wait=False)
+    ours = [queue.defer(task, "maintenance", timestamp=0) for task in
+            ("jobs_maint:rescue_stalled_jobs", "jobs_maint:purge_finished_jobs")]  # fmt: skip
+    worker = queue.worker("failing", "maintenance", wait=False, settings=NO_CRON)
     assert worker.wait() == 0
     assert {queue.status(job) for job in jobs} == {"failed"}
+    assert {queue.status(job) for job in ours} <= {"succeeded", "failed"}
     told = [line for line in worker.output.splitlines() if "jobs_maint.recorder_failed" in line]
-    assert len(told) == 1
-    assert "jobs-maint schema apply" in told[0]
+    assert len(told) == lines
+    assert all("jobs-maint schema apply" in line for line in told)
+    assert finding in " ".join(jobs_maint("doctor").stdout.split())
 
 
 def test_our_tasks_without_our_tables_fail_with_the_command_to_run(queue):

@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
-from jobs_maint.told_settings import adopt, tell
+from jobs_maint.told_settings import adopt, list_unread, tell
 
 __all__ = ["Told", "follow_unless_set", "follow_workers", "list_told", "name_asker", "set_here"]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What some workers go by. `sample`: the newest of them."""
+    """What some workers go by.
+
+    `sample`: the newest of them. `unread`: names of what they told and that cannot be read.
+    """
 
     settings: MaintSettings
     workers: int
     sample: Sequence[int]
+    unread: Sequence[str]
 
 
 async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
@@ -34,7 +38,13 @@ async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
     """
     rows = await fetch_all(conn, load_queries("workers")["list_told"])
     return [
-        Told(adopt(settings, row["settings"]), row["workers"], tuple(row["sample"])) for row in rows
+        Told(
+            adopt(settings, row["settings"]),
+            row["workers"],
+            tuple(row["sample"]),
+            list_unread(row["settings"]),
+        )
+        for row in rows
     ]
 
 

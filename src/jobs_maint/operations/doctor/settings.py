@@ -16,6 +16,14 @@ async def check_settings(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     """Compares what was read before all checks, which others go by."""
     if not situation.told:
         return ok("settings", "No worker has told by which settings it rescues and purges.")
+    unread = [f"{_name(field)} of {_who(one)}" for one in situation.told for field in one.unread]
+    if unread:
+        return warning(
+            "settings",
+            f"Settings that workers stored cannot be read: {few(unread, 3)}. In their place, what "
+            f"is foretold goes by those of this {situation.asker}.",
+            "Restart these workers; each stores its settings anew.",
+        )
     first, others = situation.told[0], situation.told[1:]
     asker, mine = f"this {situation.asker}", set_here(situation.settings, first.settings)
     here = [
