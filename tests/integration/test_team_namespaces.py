@@ -15,8 +15,20 @@ from tests.support.processes import ROOT
 import chatbot
 import jobs_maint as product
 from chatbot.settings.bot import ChatbotSettings
-from jobs_maint.actions import Actor, BulkVerb, JobFilter, ListErrors, PreviewBulk, ShowStats
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    JobFilter,
+    Limits,
+    ListErrors,
+    ListFailed,
+    PreviewBulk,
+    ShowDigest,
+    ShowStats,
+    WatchIncidents,
+)
 from jobs_maint.errors import InvalidSettings
+from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 
@@ -41,6 +53,17 @@ async def test_their_jobs_are_in_stats_errors_and_sets_and_ours_are_not(pool, ma
     assert (
         await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(statuses=("failed",))))
     ).count == 4
+    failed = await ask(pool, ListFailed())  # with ours: a digest that failed can be retried
+    assert {job.task for job in failed.jobs} == {*THEIRS, *OURS}
+    digest = await ask(pool, ShowDigest())
+    assert (digest.failed, {group.task for group in digest.groups}) == (4, set(THEIRS))
+    limits = Limits(frozenset({IncidentKind.GROUP, IncidentKind.FAILURES_HIGH}), few=4, group=1)
+    for _ in range(2):
+        watch = await perform(pool, ANA, WatchIncidents("a bot", limits), settings=MaintSettings())
+    parts = [part for one in watch.open for part in (one.lead, *one.folded)]
+    tasks = {part.facts["task"] for part in parts if part.kind is IncidentKind.GROUP}
+    assert tasks == set(THEIRS)
+    assert {p.value for p in parts if p.kind is IncidentKind.FAILURES_HIGH} <= {4.0}
 
 
 async def test_their_stuck_jobs_are_put_back_and_ours_wait_for_the_next_tick(pool, conn, make_job):
