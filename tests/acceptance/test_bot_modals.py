@@ -357,9 +357,12 @@ async def test_what_a_modal_shares_is_checked_anew_against_the_channel_it_is_for
             assert refusal.text.startswith("🟡 "), words
         assert await make_job.status(job) == "failed"
         # Where the bot is not and where nothing is, the person is told so directly.
-        for channel in (SECRET, "C0NOWHERE", ""):
-            assert await share(ADMIN, channel) == []
-            assert slack.messages(slack.open_dm(ADMIN), ADMIN)[-1].text.startswith("This was not")
+        slack.remove_bot(RANDOM)
+        for channel in (SECRET, RANDOM, "C0NOWHERE"):
+            assert await share(ADMIN, channel) == [], channel
+            told = slack.messages(slack.open_dm(ADMIN), ADMIN)[-1]
+            assert told.text.startswith("This was not shared: ")
+        slack.add_bot(RANDOM)
         [shared] = await share(OPERATOR, RANDOM)
         assert not shared.ephemeral
         assert "connection refused" in shared.text

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
-from chatbot.handling.delivery import Answer
+from chatbot.handling.delivery import NOT_HERE, Answer
 from chatbot.handling.foreign import refuse_foreign
 from chatbot.handling.help import answer_help
 from chatbot.handling.job_modal import Modal, open_modal
@@ -60,6 +60,7 @@ __all__ = ["Answers"]
 
 log = logging.getLogger(__name__)
 
+NOT_SHARED = "This was not shared: "
 LAST_WORDS = 3.0
 
 
@@ -284,11 +285,12 @@ class Answers:
         """Show the channel what only the asker saw; pressing the button is their consent."""
         obstacle: str | None = "only you read this conversation. Use the command in a channel."
         if not request.channel.startswith("D"):
+            self._services.delivery.remember_place(request)
             obstacle = await self._services.delivery.find_obstacle(request.channel)
         if obstacle is not None:
-            return Answer(render_note(f"This was not shared: {obstacle}"), private=True)
+            return Answer(render_note(f"{NOT_SHARED}{obstacle}"), private=True)
         runbooks = self._services.settings.runbooks
         shown = add_standby(render_details(job, runbooks=runbooks), job)
         asker = name_actor(self._services.name_asker(request))
         shared = add_note(shown, "shared by ", asker)
-        return Answer(shared, private=False)
+        return Answer(shared, private=False, instead=render_note(f"{NOT_SHARED}{NOT_HERE}"))

@@ -22,10 +22,11 @@ from chatbot.slack.posting import Posted
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.quoting import cut_ids
 
-__all__ = ["Answer", "Delivery"]
+__all__ = ["NOT_HERE", "Answer", "Delivery"]
 
 log = logging.getLogger(__name__)
 
+NOT_HERE = "the bot is not in this channel. Add it with /invite to share answers here."
 _MOST_GROUPS = 1_000
 
 
@@ -43,6 +44,8 @@ class Answer:
     """Words that need no button any more, and what stands there instead."""
     undone: str | None = None
     """Words whose button stands again where it was used: they, or these with an option."""
+    instead: Message | None = None
+    """What only the asker is told where a bot that is no member cannot post it."""
     wakes: bool = False
     """It may have changed an incident, whose message is to be put right."""
 
@@ -83,17 +86,18 @@ class Delivery:
             return answer
         if request.channel.startswith("D"):
             return replace(answer, private=True, replaces=answer.replaces and request.private)
-        if request.in_group:
-            self._remember_group(request.channel)
+        self.remember_place(request)
         why = await self.find_obstacle(request.channel)
         if why is None:
             return answer
         message = add_note(answer.message, f"Only you see this: {why}")
         return replace(answer, message=message, private=True, replaces=False)
 
-    def _remember_group(self, place: str) -> None:
+    def remember_place(self, request: SlackRequest) -> None:
         """Slack names the place in commands and clicks, but not when a modal is submitted."""
-        self._groups[place] = None
+        if not request.in_group:
+            return
+        self._groups[request.channel] = None
         if len(self._groups) > _MOST_GROUPS:
             del self._groups[next(iter(self._groups))]
 
@@ -106,7 +110,7 @@ class Delivery:
             if exc.is_about_membership and place in self._groups:
                 return "no bot can be added to a group message. Ask in a channel to share answers."
             if exc.is_about_membership:
-                return "the bot is not in this channel. Add it with /invite to share answers here."
+                return NOT_HERE
             return f"the bot cannot tell whether outsiders can read this channel. {exc}"
         return "this channel is shared with another organisation."
 
@@ -125,6 +129,8 @@ class Delivery:
                 )
             except (SlackRefused, SlackUnavailable) as exc:
                 log.info("chatbot.answer_not_posted channel=%s reason=%s", request.channel, exc)
+                if answer.instead is not None and not request.response_url:
+                    answer = replace(answer, message=answer.instead, private=True)
             else:
                 self._follow(posted, request, answer)
                 return
