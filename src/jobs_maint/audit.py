@@ -212,7 +212,8 @@ async def find_stopper(pool: Pool, audit_id: int) -> str:
 async def interrupt_lost_runs(pool: Pool) -> int:
     """Mark runs whose process is gone; returns how many."""
     async with pool.connection() as conn, transaction(conn):
-        found = await fetch_all(conn, load_queries("audit")["interrupt_runs"])
+        lease = {"lease_seconds": LEASE_SECONDS}
+        found = await fetch_all(conn, load_queries("audit")["interrupt_runs"], lease)
         await fetch_all(conn, load_queries("audit")["forget_silent_runs"])
         return len(found)
 

@@ -196,9 +196,13 @@ async def test_a_run_whose_process_died_is_told_once_where_its_message_stands(po
 async def test_a_lost_run_without_a_message_is_marked_and_forgotten(pool, conn):
     await make_failed(conn, 700)
     await run_and_die(pool, None)
-    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = lease_until - interval '1 day'")
+    await conn.execute("UPDATE jobs_maint_audit SET started_at = started_at - interval '1 day'")
     assert await ask(pool, TakeLostRuns(), BOT) == ()
     assert ("retry", "interrupted") in await outcomes(conn)
+    query = "SELECT elapsed_seconds FROM jobs_maint_audit WHERE outcome = 'interrupted'"
+    [(took,)] = await (await conn.execute(query)).fetchall()
+    assert 0 <= took < 60, "until its last sign of life, not until somebody looked"
     found = await conn.execute("SELECT count(*) FROM jobs_maint_runs")
     assert await found.fetchone() == (0,)
 

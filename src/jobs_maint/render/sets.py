@@ -224,8 +224,10 @@ def _name(queue: str | None) -> str:
 
 
 def _remain(remain: int, largest: int) -> str:
-    more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
-    return f"{more} beyond the largest set of {largest:,}. Run the same command again for them."
+    one = remain == 1
+    more = "1 more remains" if one else f"{remain:,} more remain"
+    them = "it" if one else "them"
+    return f"{more} beyond the largest set of {largest:,}. Run the same command again for {them}."
 
 
 def _skips(groups: Sequence[SkipGroup], page: Page, word: str) -> None:

@@ -59,15 +59,17 @@ SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %
 WHERE id = %(audit_id)s AND outcome = 'started'
 RETURNING counts;
 
--- name: interrupt_runs
--- Runs whose process is gone: their lease ran out. Returns how many were marked. One with a
--- message in a channel is kept until a bot has updated that message.
+-- name: interrupt_runs (lease_seconds)
+-- Runs whose process is gone: their lease ran out. They took as long as they gave signs of life.
+-- Returns how many were marked. One with a message in a channel is kept until a bot has updated that
+-- message.
 WITH lost AS (
     UPDATE jobs_maint_runs SET state = 'interrupted'
-    WHERE state = 'running' AND lease_until < now() RETURNING audit_id
+    WHERE state = 'running' AND lease_until < now()
+    RETURNING audit_id, lease_until - make_interval(secs => %(lease_seconds)s) AS lived_until
 )
 UPDATE jobs_maint_audit a SET outcome = 'interrupted',
-    elapsed_seconds = extract(epoch FROM now() - a.started_at)
+    elapsed_seconds = greatest(0, extract(epoch FROM lost.lived_until - a.started_at))
 FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
 RETURNING a.id;
 

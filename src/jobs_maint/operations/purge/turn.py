@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs_maint.actions import describe_actor
+from jobs_maint.audit import LEASE_SECONDS
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import AlreadyRunning
 from jobs_maint.models import say_person
@@ -25,7 +26,7 @@ async def take_turn(conn: Conn) -> None:
     A run that seems dead is marked interrupted; if it is alive after all, it ends after its batch.
     """
     await fetch_all(conn, load_queries("purge")["take_turn"])
-    await fetch_all(conn, load_queries("audit")["interrupt_runs"])
+    await fetch_all(conn, load_queries("audit")["interrupt_runs"], {"lease_seconds": LEASE_SECONDS})
     await require_turn(conn)
 
 
