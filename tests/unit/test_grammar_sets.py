@@ -135,6 +135,13 @@ def test_a_request_is_shown_in_the_words_that_were_typed(text):
         ("retry 1 --all", "retry takes ids or --all, not both: '1' is an id"),
         ("retry all", "'all' is not a job id; did you mean 'retry --all'?"),
         ("cancel All email", "did you mean 'cancel --all email'?"),
+        ("retry failed", "'failed' is not a job id; did you mean 'retry --all --status failed'?"),
+        (
+            "discard all failed",
+            "'all' is not a job id; did you mean 'discard --all --status failed'?",
+        ),
+        ("cancel waiting", "'waiting' is not a job id; see help cancel"),
+        ("cancel running", "'running' is not a job id; see help cancel"),
         ("retry webhook", "'webhook' is not a job id; did you mean 'retry --all webhook'?"),
         ("retry --all 123", "a queue of that name is --queue 123"),
         ("retry --queue 123", "retry --queue needs --all"),

@@ -110,7 +110,8 @@ def _build_set(
                 meant = words[1:] if words[0].lower() == "all" else words[:1]
                 for word in meant[:1]:
                     refuse_named(word, "a job id", again=f"{verb} --all --group")
-                line = " ".join([verb, "--all", *map(quote_word, meant)])
+                told = _name_state(verb, meant[0].lower()) if meant else None
+                line = " ".join([verb, "--all", *map(quote_word, meant if told is None else told)])
                 raise InvalidRequest(
                     f"{short(words[0])!r} is not a job id; did you mean '{short(line)}'?",
                     suggestion=line,
@@ -138,6 +139,13 @@ def _build_set(
             f"{verb} --all needs a queue or a filter; `{verb} --all '*'` means every queue"
         )
     return wanted
+
+
+def _name_state(verb: BulkVerb, word: str) -> tuple[str, ...] | None:
+    """How a set of jobs in this state is asked for; None: the word is no state."""
+    if verb is BulkVerb.CANCEL:  # that needs a queue too
+        return () if word in {*verb.statuses, "waiting", "running"} else None
+    return ("--status", word) if word in verb.statuses else None
 
 
 def _refuse_mixed(
