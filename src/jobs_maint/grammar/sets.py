@@ -85,7 +85,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Option(
             ["--request"],
             type=Number(),
-            help="Only jobs that this request changed; `audit` lists the requests.",
+            help="Only jobs that this request changed; audit lists the requests.",
         ),
         choice,
         *coverage_options(),
