@@ -366,6 +366,11 @@ async def test_what_a_modal_shares_is_checked_anew_against_the_channel_it_is_for
         [shared] = await share(OPERATOR, RANDOM)
         assert not shared.ephemeral
         assert "connection refused" in shared.text
+        # Where Slack fails for another reason, nobody is told to invite the bot.
+        slack.set_fault("500", method="chat.postMessage", times=9, channel=RANDOM)
+        [private] = await share(OPERATOR, RANDOM)
+        assert private.ephemeral
+        assert "/invite" not in private.text
 
 
 @BOTH

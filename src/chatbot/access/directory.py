@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chatbot.slack.errors import SlackUnavailable
+from chatbot.slack.errors import SlackUnavailable, is_about_membership
 from chatbot.slack.identity import is_shared_outside
 from jobs_maint.errors import JobsMaintError
 
@@ -42,8 +42,7 @@ class Unknown(Exception):
     @property
     def is_about_membership(self) -> bool:
         """Whether the bot could find out by joining the channel."""
-        reason = getattr(self.__cause__, "reason", "")
-        return reason in {"channel_not_found", "not_in_channel"}
+        return is_about_membership(self.__cause__)
 
     @property
     def is_about_absence(self) -> bool:

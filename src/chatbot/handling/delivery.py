@@ -17,7 +17,7 @@ from chatbot.messages.words import escape
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
 from chatbot.slack.editing import Target
-from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.errors import SlackRefused, SlackUnavailable, is_about_membership
 from chatbot.slack.posting import Posted
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.quoting import cut_ids
@@ -129,7 +129,8 @@ class Delivery:
                 )
             except (SlackRefused, SlackUnavailable) as exc:
                 log.info("chatbot.answer_not_posted channel=%s reason=%s", request.channel, exc)
-                if answer.instead is not None and not request.response_url:
+                # A modal comes without the address by which a bot answers where it is no member.
+                if answer.instead and is_about_membership(exc) and not request.response_url:
                     answer = replace(answer, message=answer.instead, private=True)
             else:
                 self._follow(posted, request, answer)

@@ -90,11 +90,7 @@ def _render_rest(report: DigestReport, command: str) -> Message:
     _, end = name_ends(report)
     if report.failed and report.queues:
         # A window ends before it is told, so that its last failures are stored.
-        notes += [
-            "the digest ends ",
-            when(name_ends(report)[1], report.until),
-            ", the table a bit later",
-        ]
+        notes += ["the digest ends ", when(end, report.until), ", the table a bit later"]
     else:
         notes += ["as of ", when(end, report.until)]
     for run in report.maintenance:

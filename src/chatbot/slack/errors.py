@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs_maint.errors import JobsMaintError
 
-__all__ = ["SlackRefused", "SlackUnavailable"]
+__all__ = ["SlackRefused", "SlackUnavailable", "is_about_membership"]
 
 
 class SlackUnavailable(JobsMaintError):
@@ -39,3 +39,8 @@ class SlackRefused(JobsMaintError):
         self.reason = reason
         self.details = details
         self.needed = needed
+
+
+def is_about_membership(exc: BaseException | None) -> bool:
+    """Whether the bot could do it by joining the channel."""
+    return getattr(exc, "reason", "") in {"channel_not_found", "not_in_channel"}

@@ -204,9 +204,9 @@ class Incident:
     def spells(self) -> int:
         """How often what leads it came: it may have been over while other parts lasted."""
         begins = len(self._list_begins())
-        came = [one for one in self.history if one.what in {"opened", "back", "cause"}]
+        named = self._find_name()
         # What turned out to be the cause did not come as often as what it leads now.
-        is_own = self.head == self.key and not (came and came[-1].what == "cause")
+        is_own = self.head == self.key and (named is None or named.what != "cause")
         return max(self.times, begins) if is_own else begins or self.times
 
     def _list_begins(self) -> list[datetime]:
@@ -227,8 +227,12 @@ class Incident:
     @property
     def head(self) -> tuple[IncidentKind, str]:
         """What it is named after: what it opened with, came back with or was caused by."""
-        heads = [one for one in self.history if one.what in {"opened", "back", "cause"}]
-        return (heads[-1].kind, heads[-1].subject) if heads else self.key
+        named = self._find_name()
+        return (named.kind, named.subject) if named else self.key
+
+    def _find_name(self) -> HistoryEntry | None:
+        named = (one for one in reversed(self.history) if one.what in {"opened", "back", "cause"})
+        return next(named, None)
 
     @property
     def ended_at(self) -> datetime | None:
