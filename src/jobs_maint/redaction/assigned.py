@@ -35,15 +35,18 @@ _INTRODUCED = re.compile(
     | [(\[]\s{{0,20}}(?:[bru]?{_Q})(?P<pair>{_N}){_Q}\s{{0,3}},\s{{0,20}}(?=[bru]?{_Q})
     | \b(?P<sql>(?:password|identified[ ]by)(?=[ ]{{1,3}}')|pass(?:word|phrase)[ ](?:is|was):?)
          [ ]{{1,3}}(?=['"])
-    | (?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
-         [bu]?{_Q}[^'"\n]{{0,100}}{_Q},\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
+    | (?:(?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
+           [bu]?{_Q}[^'"\n]{{0,100}}{_Q}
+         |pgp_sym_(?:en|de)crypt(?:_bytea)?\([^,\n]{{1,200}}),\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
     | \b(?P<prose>pass(?:word|wd|code|phrase)
            (?:(?:[ ](?:for|of)[ ][^\s:=]{{1,60}})?[ ](?:is|was):?)?
-         |(?:pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=['"]?[^\s:=]{{6}})
+         |(?:pass|pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=['"]?[^\s:=]{{6}})
     | (?<=\n)(?P<field>{_N})\n[ ]{{1,4}}[A-Z][^\n]{{1,200}}\binput_value=
     | \b(?P<whose>password|passwd|passcode|secret|token|api[ ]key)[ ]for[ ](?:user[ ])?
          ['"]?[\w.@+-]{{1,80}}['"]?[ ]?:[ ](?=\S)
     | (?<![\w.-])(?P<quoted>{_N})[ \t]{{1,8}}(?=['"])
+    | (?<![\w.-])(?P<arrow>{_N}){_B}(?:->|→){_B}(?=\S{{6}})
+    | (?<![\w.-])(?P<bare>{_N})[ ]{{1,3}}(?=[\w+/.=-]{{16}})
     | (?<!\w)(?P<wrapper>(?-i:[A-Z])[A-Za-z]{{3,40}})(?:\[\w{{1,20}}\])?\(
          (?:_{{0,2}}(?:secret_)?(?:value|data|raw)=)?(?=[bru]?{_Q})
     | <(?P<object>\w{{0,20}}(?:Secret|Sensitive|Password)\w{{0,20}}):?[ ](?=[bru]?{_Q})""",
@@ -69,7 +72,7 @@ _XML = re.compile(
 )
 _SAYS_SO = frozenset(["sql", "call", "prose", "whose", "spaced", "object"])
 _WRAPPERS = ("Sensitive", "Confidential", "Masked")
-_WRITTEN_STEMS = ("login", "identified by", *map(str.lower, _WRAPPERS))
+_WRITTEN_STEMS = ("login", "identified by", "pgp_sym", *map(str.lower, _WRAPPERS))
 _PARSED = re.compile(r"\b(?:unexpected|expected|illegal|unrecognized) $", re.IGNORECASE)
 """Before `token:` in the message of a parser."""
 _COMPOUND = re.compile(r"[a-z0-9][A-Z]|[_.-]")
@@ -201,9 +204,13 @@ def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: S
         if _IN_PROSE.fullmatch(value):
             return False
         said = found[kind].rstrip(":").endswith((" is", " was"))
+        said = said and not found[kind].lower().startswith("pass ")  # the third pass is complete
         said = said or _USED.search(text, max(0, found.start() - 60), found.start()) is not None
         word = value.rstrip(".,;!")
         return not (said and may_be_password(word) and ends_sentence(text, span[0] + len(word)))
+    if kind in ("arrow", "bare"):
+        named = kind == "arrow" or _COMPOUND.search(found[kind]) is not None
+        return strength is Strength.WEAK or not (named and _IN_PROSE.fullmatch(value))
     if kind == "wrapper":  # Token('NUMBER', '12')
         following = text[span[1] + 1 : span[1] + 4].strip(", ")
         return strength is Strength.WEAK or following.startswith(("'", '"'))

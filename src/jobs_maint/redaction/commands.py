@@ -16,7 +16,7 @@ _APART = (
 )
 _TOOLS = re.compile(
     rf"(?<![\w-])(?:(?P<joined>{_JOINED})|(?P<apart>{_APART})|(?P<upper>sqlcmd|bcp|isql|unzip|zip|gpg)"
-    r"|(?P<ldap>ldap(?:search|modify|add|delete|passwd|whoami)|psexec)|(?P<redis>redis-(?:cli|benchmark)|valkey-cli)"
+    r"|(?P<ldap>ldap(?:search|modify|add|delete|passwd|whoami)|psexec)|(?P<redis>redis-(?:cli|benchmark)|valkey-cli)|(?P<openssl>openssl)"
     r"|(?P<user>curl|wget|http|https|xh|lftp|hey|ab))(?![\w-])"
 )
 _GAP = r"(?:['\"]?,?\s{0,3}['\"]?)"
@@ -27,13 +27,14 @@ _OPTIONS = {
     "upper": re.compile(rf"(?P<keep>(?<=[\s'\"])-P{_GAP})(?P<value>{_VALUE})"),
     "ldap": re.compile(rf"(?P<keep>(?<=[\s'\"])-[wp]{_GAP})(?P<value>{_VALUE})"),
     "redis": re.compile(rf"(?P<keep>(?<=[\s'\"])-a{_GAP})(?P<value>{_VALUE})"),
+    "openssl": re.compile(rf"(?P<keep>(?<=[\s'\"])-[kK]{_GAP})(?P<value>{_VALUE})"),
     "user": re.compile(
         rf"(?P<keep>(?<=[\s'\"])(?:-[uUa]|--(?:proxy-)?user|--auth){_GAP}['\"]?[^\s:'\",]+:(?!//))(?P<value>[^\s'\"]+)"
     ),
 }
 _PARTS = re.compile(r"[^\n;|&]+|[\n;|&]+")
 _PASSIN = re.compile(r"(-pass(?:in|out|word)?\s{1,3}pass:)[^\s'\"]+")
-_ANY = re.compile(r"-[pPwau]|--user|--proxy-user|--auth|-pass")
+_ANY = re.compile(r"-[pPwaukK]|--user|--proxy-user|--auth|-pass")
 
 
 def hide_options(text: str) -> str:

@@ -82,6 +82,8 @@ _ABOUT_PHRASE = re.compile(
     re.IGNORECASE,
 )
 """What is said of a passphrase, of which each word by itself may be one of its own."""
+_COMMAND = re.compile(r"\$\([\w./-]{2,60}[ ][^()\n]{1,200}\)")
+"""`$(cat /run/secrets/password)`: where a shell takes it from."""
 _NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
 _DEEPEST = 20
 """Brackets within brackets; what is deeper is hidden with the rest of its line."""
@@ -111,7 +113,7 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     if strength is Strength.LINE:
         line = None if _ABOUT_PHRASE.match(text, at) else _LINE.match(text, at)
         return (at, line.end()) if line else None
-    if _PROSE.match(text, at):
+    if _PROSE.match(text, at) or _COMMAND.match(text, at):
         return None
     scheme = _SCHEME.match(text, at)
     begin = scheme.end() if scheme else at
