@@ -192,9 +192,67 @@ async def test_the_newest_live_worker_counts_that_listens_to_the_queue_of_its_ma
     assert await find_idle(pool) == "off", "it does not live"
     for worker in (listens[1], deaf):
         await conn.execute(silent, (worker,))
-    assert await find_idle(pool, rescue_cron="") == "off", "one lives that has told nothing"
+    assert await find_idle(pool, rescue_cron="") is None, "the last that told, as one lives"
     await fleet.fall_silent(minutes(1))
     assert await find_idle(pool, rescue_cron="") == "no_worker", "none lives, so the last one"
+
+
+@pytest.mark.parametrize("queues", [None, ["default", "upkeep"], ["default"]])
+@pytest.mark.parametrize("has_place", [True, False])
+async def test_what_a_worker_told_counts_after_it_ended_if_it_listened_to_its_maintenance(
+    database_url, pool, conn, make_job, queues, has_place
+):
+    """Each deployment ends all workers: a purge by hand must not delete what they keep."""
+    if not has_place:  # tables of before
+        await conn.execute("DROP TABLE jobs_maint_settings")
+    connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=4)
+    app = procrastinate.App(connector=connector)
+    jobs_maint.register(app, MaintSettings(**SOON, queue="upkeep", keep_failed=None))
+
+    @app.task(name="looks")
+    async def looks() -> None:
+        pass
+
+    async with app.open_async():
+        await looks.defer_async()
+        await app.run_worker_async(
+            queues=queues, wait=False, listen_notify=False, install_signal_handlers=False
+        )
+
+    async def has_gone() -> bool:
+        found = await conn.execute("SELECT count(*) FROM jobs_maint_workers")
+        return await found.fetchone() == (0,)
+
+    await until(has_gone, "its row, which it takes along")
+    job = await make_job(status="failed", finished_ago=days(200))
+    shown = await ask(pool, PreviewPurge())
+    keeps = has_place and queues != ["default"]
+    assert shown.count == (0 if keeps else 1)
+    assert ("failed" in shown.cutoffs) is not keeps
+    await ask(pool, PurgeFinished())
+    assert await make_job.status(job) == ("failed" if keeps else None)
+
+
+async def test_the_last_worker_of_the_maintenance_counts_more_than_live_ones_of_other_queues(
+    fleet, pool, conn, make_job
+):
+    """One that never rescues, started without the settings, does not stand for one that does."""
+    job = await lose_one(fleet, task="billing.charge")
+    deaf = await fleet.start_worker()
+    await conn.execute(
+        "UPDATE jobs_maint_workers SET queues = '{email}' WHERE worker_id = %s", (deaf,)
+    )
+    await told_by(conn, deaf)
+    last = tell(MaintSettings(**SOON, rescue_policy={"billing.*": "fail"}))
+    await conn.execute(
+        "INSERT INTO jobs_maint_settings (worker_id, settings) VALUES (77, %s)", (Jsonb(last),)
+    )
+    assert (await find(pool, "settings")).level != "warning", "it differs, but never acts"
+    await fleet.pass_time(minutes(6))
+    await fleet.observe()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{email}'")
+    await ask(pool, RescueJobs((job,)))
+    assert await make_job.status(job) == "failed"
 
 
 # --- what is foretold -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs_maint.database import Conn, fetch_all
+from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.told_settings import adopt, list_unread, tell
@@ -33,10 +33,16 @@ class Told:
 async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
     """What the workers go by, the one that counts first; none where no worker has told it.
 
-    That is the newest that lives and listens to the queue of its maintenance, or else the newest
-    that lives; where none does, the last one that did. The rest is as in `settings`.
+    That are the live ones that listen to the queue of their maintenance, the newest first; where
+    there is none, the last one that did, though it has ended. Only where no worker ever did, the
+    others. The rest is as in `settings`.
     """
-    rows = await fetch_all(conn, load_queries("workers")["list_told"])
+    queries = load_queries("workers")
+    rows = await fetch_all(conn, queries["list_told"])
+    if not (rows and rows[0]["maintain"]):
+        asked = await fetch_one(conn, queries["can_read_last"])
+        last = await fetch_all(conn, queries["get_last_told"]) if asked["readable"] else []
+        rows = last or rows
     return [
         Told(
             adopt(settings, row["settings"]),

@@ -39,10 +39,14 @@ def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, secon
 
 
 def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:
-    """Crons and settings of workers that beat for the first time; older tables lack the columns."""
+    """Crons and settings of workers that beat for the first time; older tables lack places."""
     queries = load_queries("beat")
     for worker in workers:
-        given = {"crons": Jsonb(worker.crons), "settings": Jsonb(worker.settings)}
+        given = {
+            "crons": Jsonb(worker.crons),
+            "settings": Jsonb(worker.settings),
+            "queues": worker.queues,
+        }
         told = {"worker_id": worker.worker_id, **fit(conn, given)}
         with contextlib.suppress(psycopg.DatabaseError):
             try:
@@ -51,6 +55,8 @@ def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) ->
             except (psycopg.errors.UndefinedColumn, psycopg.DataError):
                 with short_transaction(conn):
                     conn.execute(queries["note_crons"], told)
+        with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
+            conn.execute(queries["note_settings"], told)
 
 
 def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:

@@ -38,6 +38,14 @@ WHERE worker_id = %(worker_id)s;
 -- The same in tables without a place for the settings.
 UPDATE jobs_maint_workers SET crons = %(crons)s WHERE worker_id = %(worker_id)s;
 
+-- name: note_settings (worker_id, queues, settings)
+-- What counts while no worker is live that acts on it: only of one that listens to its maintenance.
+INSERT INTO jobs_maint_settings AS s (worker_id, settings)
+SELECT %(worker_id)s, given.settings FROM (SELECT %(settings)s::jsonb AS settings) AS given
+WHERE %(queues)s::text[] IS NULL OR given.settings ->> 'queue' = ANY (%(queues)s::text[])
+ON CONFLICT (one) DO UPDATE
+    SET worker_id = excluded.worker_id, settings = excluded.settings, told_at = excluded.told_at;
+
 -- name: say_goodbye (worker_id, left)
 -- A worker that ended. One that leaves a running job behind, whose end it could not store, keeps its
 -- row: it shows who had the job, and that no beat is to come. Its last beats may not name the job.

@@ -53,23 +53,36 @@ FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;
 
 -- name: list_told
--- Which settings of maintenance the workers told, each once, with the newest workers that go by it. First
--- what counts: of the newest worker that listens to the queue of its maintenance, or else of the newest.
--- Only of live workers, unless none lives. Older tables have no such column, so it is asked of the row.
-SELECT told.settings, count(*) AS workers,
-       (array_agg(told.worker_id ORDER BY told.worker_id DESC))[1:3] AS sample
+-- Which settings of maintenance the workers told, each once, with the newest workers that go by it; the
+-- newest first. Of those that `maintain`: live ones that listen to the queue of their maintenance; where
+-- there are none, of any live worker, or else of any. Older tables have no such column, so it is asked of
+-- the row.
+SELECT settings, count(*) AS workers, weight = 3 AS maintain,
+       (array_agg(worker_id ORDER BY worker_id DESC))[1:3] AS sample
 FROM (
-    SELECT m.worker_id, m.started_at, m.queues, row.settings, beat.fresh, bool_or(beat.fresh) OVER () AS any_live
-    FROM jobs_maint_workers m
-    CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
-    CROSS JOIN LATERAL (
-        SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
-) AS told
-CROSS JOIN LATERAL (
-    SELECT told.queues IS NULL OR told.settings ->> 'queue' = ANY (told.queues) AS listens) AS own
-WHERE jsonb_typeof(told.settings) = 'object' AND (told.fresh OR NOT told.any_live)
-GROUP BY told.settings
-ORDER BY max(ARRAY[own.listens::int, extract(epoch FROM told.started_at), told.worker_id]) DESC;
+    SELECT told.*, max(weight) OVER () AS heaviest FROM (
+        SELECT m.worker_id, m.started_at, row.settings,
+               CASE WHEN beat.fresh AND (m.queues IS NULL OR row.settings ->> 'queue' = ANY (m.queues))
+                    THEN 3 WHEN beat.fresh THEN 2 ELSE 1 END AS weight
+        FROM jobs_maint_workers m
+        CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
+        CROSS JOIN LATERAL (
+            SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
+    ) AS told
+    WHERE jsonb_typeof(settings) = 'object'
+) AS weighed
+WHERE weight = heaviest
+GROUP BY settings, weight
+ORDER BY max(ARRAY[extract(epoch FROM started_at), worker_id]) DESC;
+
+-- name: can_read_last
+-- Older tables have no place for them.
+SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_settings'), 'SELECT'), false) AS readable;
+
+-- name: get_last_told
+-- What the last worker told that listens to the queue of its maintenance; it may have ended.
+SELECT settings, 1 AS workers, ARRAY[worker_id] AS sample
+FROM jobs_maint_settings WHERE jsonb_typeof(settings) = 'object';
 
 -- name: get_listeners
 -- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
