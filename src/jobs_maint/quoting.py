@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["cut_ids", "escape_hidden", "quote_word", "unescape"]
+__all__ = ["cut_ids", "escape_hidden", "quote_word", "show_name", "unescape"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
@@ -59,6 +59,13 @@ def _read(found: re.Match[str]) -> str:
     code = int(found[1], 16)
     is_character = code <= 0x10FFFF and not 0xD800 <= code < 0xE000
     return chr(code) if is_character else found[0]
+
+
+def show_name(name: str) -> str:
+    """A name whose blanks are seen: one at an end, two in a row, one of another kind; also none."""
+    odd = name != name.strip(" ") or "  " in name
+    odd = odd or any(unicodedata.category(char) == "Zs" and char != " " for char in name)
+    return quote_word(name) if odd or not name else name
 
 
 _READS_OTHERWISE = re.compile(

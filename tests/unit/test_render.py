@@ -145,6 +145,11 @@ def test_a_blank_line_is_one_however_often_it_is_asked_for():
         ("\ud800", "\\u{d800}"),
         ("\u2028\u2029", "\\u{2028}\\u{2029}"),
         ("\U000e0041", "\\u{e0041}"),
+        (" webhook", '" webhook"'),
+        ("webhook ", '"webhook "'),
+        ("web  hook", "'web \\u{20}hook'"),
+        ("web\xa0hook", "'web\\u{a0}hook'"),
+        ("web hook", "web hook"),
     ],
 )
 def test_what_could_act_on_a_terminal_becomes_visible(text, safe):

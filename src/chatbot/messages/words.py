@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from jobs_maint.durations import format_age
 from jobs_maint.models import LARGEST_LIMIT
+from jobs_maint.quoting import show_name
 
 __all__ = [
     "STILL_BEATS",
@@ -57,8 +58,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def name_queue(name: str) -> str:
-    """An empty name is seen, too."""
-    return cut(name, 60) or '""'
+    """An empty name is seen, too, and one that begins or ends with a blank."""
+    return cut(show_name(name), 60)
 
 
 def cut_middle(text: str, limit: int, where: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from jobs_maint.quoting import escape_hidden
+from jobs_maint.quoting import escape_hidden, show_name
 
 __all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task"]
 
 
 def safe_word(text: str) -> str:
     """A name: what cannot be shown becomes an escape that can be typed; an empty one is `""`."""
-    return escape_hidden(text) or '""'
+    return escape_hidden(show_name(text))
 
 
 def safe_line(text: str) -> str:

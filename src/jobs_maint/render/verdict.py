@@ -17,6 +17,7 @@ from jobs_maint.models import (
     say_idle,
     say_stuck,
 )
+from jobs_maint.quoting import show_name
 from jobs_maint.render.coverage import say_reach
 from jobs_maint.render.levels import Level, judge_failures
 from jobs_maint.render.remembered import say_quiet
@@ -136,7 +137,8 @@ def _behind(queue: QueueStats) -> float:
 
 def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits: str) -> str:
     if not report.queues:
-        where = f"in queue {report.queue}" if report.queue is not None else "in the job tables"
+        asked = report.queue
+        where = f"in queue {show_name(asked)}" if asked is not None else "in the job tables"
         return f"No job is {where}{', apart from those of our own tasks' * bool(report.own_jobs)}."
     failures = f"{_say_failed(report, failed)} in the last hour{_settled(report, failed)}"
     if waits:
@@ -179,7 +181,7 @@ def _wait(ready: int) -> str:
 
 
 def _name(queue: QueueStats) -> str:
-    return queue.queue or '""'
+    return show_name(queue.queue)
 
 
 def _keep_up(report: StatsReport) -> str:
@@ -214,7 +216,7 @@ def _second_line(
         parts.append(f"{what} up.")
     if none := report.unserved_queues:
         more = f" and {count_noun(len(none) - 3, 'more queue')}" if len(none) > 3 else ""
-        names = ", ".join(name or '""' for name in none[:3])
+        names = ", ".join(map(show_name, none[:3]))
         parts.append(f"No live worker listens to {names}{more}.")
     if report.workers.live or stuck_first or not report.queues:  # else the headline said it
         parts.append(_workers(report.workers))
