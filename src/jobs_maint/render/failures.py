@@ -75,18 +75,18 @@ def groups_table(groups: Sequence[ErrorGroup], as_of: datetime, page: Page) -> N
 
     columns = [
         Column("Count", [number(group.count) for group in groups], right=True),
-        Column("Before", [number(group.count_before) for group in groups], 3, right=True),
-        Column("Trend", [say_state(group) or _trend(group) for group in groups]),
+        Column("Before", [number(group.count_before) for group in groups], 4, right=True),
+        Column("Trend", [say_state(group) or _trend(group) for group in groups], 1),
         Column("Task", [safe_word(short_task(group.task)) for group in groups], may_shrink=True),
-        Column("First (UTC)", times("first_at"), 4),
-        Column("Last (UTC)", times("last_at"), 1),
+        Column("First (UTC)", times("first_at"), 5),
+        Column("Last (UTC)", times("last_at"), 2),
         Column("Sample", [str(group.sample_job_id or "–") for group in groups], right=True),
     ]
     if any(group.name for group in groups):
         columns.insert(1, Column("Group", [safe_word(group.name or "–") for group in groups]))
     if any(map(_who, groups)):
         owners = [_who(group, as_of) or "–" for group in groups]
-        columns.append(Column("Who", owners, 2, may_shrink=True))
+        columns.append(Column("Who", owners, 3, may_shrink=True))
     table_with_text(page, columns, Column("Error", [_error(group) for group in groups]))
 
 

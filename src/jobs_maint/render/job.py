@@ -34,7 +34,7 @@ def render_job(job: JobDetails, page: Page) -> None:
         page.table(
             [
                 Column("", [clock(event.at, job.as_of) for event in job.events]),
-                Column("", [safe_word(event.type) for event in job.events]),
+                Column("", [safe_word(event.type) for event in job.events], may_shrink=True),
                 Column(
                     "",
                     [

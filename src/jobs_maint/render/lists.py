@@ -27,7 +27,6 @@ from jobs_maint.render.page import (
     clock,
     number,
     table_with_text,
-    tell_dropped,
 )
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
@@ -101,7 +100,7 @@ def _jobs_table(all_jobs: Sequence[StuckJob], page: Page, *, stuck: bool) -> Non
     ]  # fmt: skip
     if stuck:
         columns.append(Column("Rescue", [_due(job) for job in jobs]))
-    tell_dropped(page, page.table(columns))
+    page.table(columns)
     if len(all_jobs) > MOST_JOBS:
         page.line(f"{len(all_jobs) - MOST_JOBS:,} more not shown. --json has them.")
 
@@ -148,7 +147,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         Column("Seen", [f"{format_age(worker.seen_seconds)} ago" for worker in workers], 1),
         Column("Jobs", [number(len(worker.jobs)) for worker in workers], right=True),
     ]
-    tell_dropped(page, page.table(columns))
+    page.table(columns)
     if report.hidden_workers:
         page.line(
             f"{count_noun(report.hidden_workers, 'more worker')} not shown: "
@@ -159,7 +158,7 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         page.line()
         page.line("Running", "bold")
         shown = running[:MOST_JOBS]
-        dropped = page.table(
+        page.table(
             [
                 Column("Worker", [str(worker.worker_id) for worker, _ in shown], right=True),
                 Column("ID", [str(job.job_id) for _, job in shown], right=True),
@@ -168,7 +167,6 @@ def render_workers(report: WorkersReport, page: Page) -> None:
                 Column("For", [_age(job.running_seconds) for _, job in shown], right=True),
             ]
         )
-        tell_dropped(page, dropped)
         if len(running) > MOST_JOBS:
             page.line(f"{len(running) - MOST_JOBS:,} more not shown. --json has them.")
     without = sum(not worker.recorder and worker.ran for worker in workers)

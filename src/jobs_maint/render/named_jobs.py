@@ -99,7 +99,7 @@ def _rescue_table(items: tuple[ItemResult, ...], page: Page) -> None:
     reasons = [safe_line(item.reason) for item in items]
     columns = [
         Column("ID", [str(item.job_id) for item in items], right=True),
-        Column("Queue", [safe_word(item.queue or "") for item in items], may_shrink=True),
+        Column("Queue", [safe_word(item.queue or "") for item in items], 1, may_shrink=True),
         Column("Task", [safe_word(short_task(item.task or "")) for item in items], may_shrink=True),
         Column("Became", [_became(item) for item in items]),
     ]

@@ -19,7 +19,7 @@ from jobs_maint.durations import FarTime, format_age, is_near
 from jobs_maint.models import Report
 from jobs_maint.render.safe import cut
 
-__all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "tell_dropped", "when"]
+__all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "when"]
 
 TEXT_WIDTH = 40
 """With fewer cells left for it, a text goes on a line of its own."""
@@ -118,8 +118,8 @@ class Page:
         below: Sequence[str] | None = None,
         below_indent: int = 0,
         strong_rows: int = 0,
-    ) -> list[str]:
-        """Print the columns that fit; returns the headers of those left out.
+    ) -> None:
+        """Print the columns that fit, and name those left out.
 
         `below`: a text of two lines at most to follow each row. `strong_rows`: so many are bold.
         """
@@ -153,7 +153,9 @@ class Page:
                 self._print_lines([line])
                 for part in self._two_lines(extra, self.width - below_indent):
                     self.line(" " * below_indent + part)
-        return [column.header.replace("\n", " ") for column in dropped]
+        if dropped:
+            headers = (column.header.replace("\n", " ") for column in reversed(dropped))
+            self.line(f"Too narrow for: {', '.join(headers)}. --json has them.")
 
     def fits(self, columns: Sequence[Column]) -> bool:
         """Whether a table of all these columns is no wider than the page."""
@@ -249,12 +251,6 @@ def table_with_text(
     taken = sum(column.width + 2 for column in columns)
     if page.width - taken >= max(least, TEXT_WIDTH):
         last = Column(text.header, text.cells, may_shrink=True)
-        dropped = page.table([*columns, last])
+        page.table([*columns, last])
     else:
-        dropped = page.table(columns, below=text.cells, below_indent=columns[0].width + 2)
-    tell_dropped(page, dropped)
-
-
-def tell_dropped(page: Page, dropped: Sequence[str]) -> None:
-    if dropped:
-        page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
+        page.table(columns, below=text.cells, below_indent=columns[0].width + 2)

@@ -35,10 +35,8 @@ def render_stats(report: StatsReport, page: Page) -> None:
     queues = sort_queues(report.queues)
     if queues:
         page.line()
-        dropped = _stats_tables(report, queues, page, strong_rows=count_in_trouble(queues))
+        _stats_tables(report, queues, page, strong_rows=count_in_trouble(queues))
         page.line()
-        if dropped:
-            page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
         for line in _beside_the_table(queues, report.workers):
             page.line(line)
     if report.estimated:
@@ -57,8 +55,8 @@ def render_stats(report: StatsReport, page: Page) -> None:
 
 def _stats_tables(
     report: StatsReport, queues: tuple[QueueStats, ...], page: Page, *, strong_rows: int
-) -> list[str]:
-    """One table where all of it fits, else two; returns the headers of what was left out."""
+) -> None:
+    """One table where all of it fits, else two."""
 
     def counts(header: str, field: str, keep: int) -> Column:
         return counts_of(header, queues, field, report.estimated, keep)
@@ -86,10 +84,11 @@ def _stats_tables(
         Column("Oldest", oldest, 0, right=True),
     ]
     if page.fits([name, *now, *ended, *lately]):
-        return page.table([name, *now, *ended, *lately], strong_rows=strong_rows)
-    dropped = page.table([name, *now, *lately], strong_rows=strong_rows)
+        page.table([name, *now, *ended, *lately], strong_rows=strong_rows)
+        return
+    page.table([name, *now, *lately], strong_rows=strong_rows)
     page.line()
-    return dropped + page.table([name, *ended])
+    page.table([name, *ended])
 
 
 def _beside_the_table(queues: tuple[QueueStats, ...], workers: WorkerCounts) -> list[str]:
@@ -201,12 +200,10 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
         return
     alike = [i > 0 and error == errors[i - 1] for i, error in enumerate(errors)]
     below = ["" if same else error for same, error in zip(alike, errors, strict=True)]
-    dropped = page.table(columns, below=below, below_indent=columns[0].width + 2)
+    page.table(columns, below=below, below_indent=columns[0].width + 2)
     if any(alike):
         page.line()
         page.line("Jobs without a line of their own failed with the error above them.")
-    if dropped:
-        page.line(f"Too narrow for: {', '.join(reversed(dropped))}. --json has them.")
 
 
 def render_error(job: FailedJob) -> str:

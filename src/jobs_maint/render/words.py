@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from jobs_maint.models import HelpReport, SchemaDropReport, SchemaReport, say_stuck
-from jobs_maint.render.page import Column, Page, Pages
+from jobs_maint.render.page import Page, Pages
 from jobs_maint.render.safe import safe_block, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
+
+_ALSO = {
+    "jobs-maint help WORD": "one word and its options",
+    "WORDS --json": "JSON for programs",
+    "jobs-maint --version": "the version",
+}
 
 
 def render_schema(report: SchemaReport, page: Page) -> None:
@@ -111,12 +117,9 @@ def render_help(report: HelpReport, page: Page) -> None:
         note = f" {word.note[:1].upper()}{word.note[1:]}." if word.note else ""
         page.line(f"{word.summary}{role}{refused}{note}", indent=4)
     page.line()
-    page.table(
-        [
-            Column("Also", ["jobs-maint help WORD", "WORDS --json", "jobs-maint --version"]),
-            Column("", ["one word and its options", "JSON for programs", "the version"]),
-        ]
-    )
+    page.line("Also", "bold")
+    for words, what in _ALSO.items():
+        page.line(f"{words:<20}  {what}")
 
 
 PAGES: Pages = {
