@@ -82,6 +82,23 @@ def register_one_digest(app) -> None:
     chatbot.register_digests(app, ChatbotSettings(slack_bot_token="xoxb-1", digests=[digest]))
 
 
+def test_a_cron_that_never_comes_is_refused_alike_and_nothing_is_added(monkeypatch):
+    never = "0 0 31 2 *"
+    digest = f'[{{"name": "ops", "channel": "C0OPS", "cron": "{never}"}}]'
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    for name, value, register in (
+        ("JOBS_MAINT_PURGE_CRON", never, jobs_maint.register),
+        ("CHATBOT_DIGESTS", digest, chatbot.register_digests),
+    ):
+        app = make_app()
+        before = dict(app.tasks), dict(app.worker_defaults)
+        monkeypatch.setenv(name, value)
+        with pytest.raises(InvalidSettings, match="names a day that never comes") as said:
+            register(app)
+        assert (said.value.exit_code, name in str(said.value)) == (78, True)
+        assert (app.tasks, app.worker_defaults, own_periodic_tasks(app)) == (*before, set())
+
+
 @pytest.mark.parametrize(
     ("queues", "told"),
     [(None, False), (["email"], True), (["email", "maintenance"], False), ({"email"}, True)],
