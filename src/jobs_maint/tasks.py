@@ -24,7 +24,7 @@ from jobs_maint.events import emit
 from jobs_maint.perform import Watch, perform
 from jobs_maint.recorder import Recorder
 from jobs_maint.settings import MaintSettings
-from jobs_maint.upstream import DIGEST
+from jobs_maint.upstream import DIGEST, mark_times
 
 __all__ = [
     "DIGEST",
@@ -33,6 +33,7 @@ __all__ = [
     "check_worker_address",
     "claim_name",
     "jobs_pool",
+    "mark_times",
     "our_task",
     "register",
 ]

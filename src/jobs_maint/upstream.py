@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
@@ -46,6 +46,7 @@ __all__ = [
     "list_aliases",
     "list_crons",
     "mark_ours",
+    "mark_times",
     "plain_params",
     "procrastinate_version",
     "schema_sql",
@@ -61,6 +62,7 @@ MOST_ATTEMPTS = 2**31 - 1
 """More the column `attempts` does not hold, and Procrastinate counts up when a run ends."""
 
 _MARK = "__procrastinate_ops__"
+_TIMES = "__procrastinate_ops_times__"
 
 _QUEUEING_LOCK = "procrastinate_jobs_queueing_lock_idx"
 """The unique index on the queueing locks of waiting jobs; a version follows."""
@@ -139,10 +141,18 @@ def list_aliases(app: App) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(several) for several in names.values() if len(several) > 1)
 
 
-def list_crons(app: App) -> list[tuple[str, str, str]]:
-    """Task, periodic id and cron of each periodic task of the app."""
+def mark_times(function: Callable[..., Any], times: Mapping[str, tuple[str, str]]) -> None:
+    """By periodic id, the cron and time zone that a task of ours goes by; its own cron wakes it."""
+    setattr(function, _TIMES, times)
+
+
+def list_crons(app: App) -> list[tuple[str, ...]]:
+    """Task, periodic id and cron of each periodic task of the app, and what `mark_times` noted."""
     tasks = app.periodic_registry.periodic_tasks
-    return sorted((*key, task.cron) for key, task in tasks.items())
+    return sorted(
+        (*key, one.cron, *getattr(one.task.func, _TIMES, {}).get(key[1], ()))
+        for key, one in tasks.items()
+    )
 
 
 def procrastinate_version() -> str:

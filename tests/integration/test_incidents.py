@@ -471,6 +471,45 @@ async def test_a_digest_that_is_overdue(pool, conn, fleet):
     assert await over(pool, replace(limits, digests=()))
 
 
+async def test_digests_are_due_as_the_workers_have_them_also_where_the_bot_has_none(
+    pool, conn, fleet
+):
+    worker = await fleet.start_worker()
+    limits = Limits(digests=(DigestPlan("ours", "0 0 1 1 *"), DigestPlan("old", "*/20 * * * *")))
+    yearly, often = ("0 0 1 1 *", "UTC"), ("*/20 * * * *", "Europe/Berlin")
+    unread = [("0 0 31 2 *", "UTC"), ("*/20 * * * *", "../x"), (7, 7), ()]
+    names = ["ours", "theirs", "old", *map(str, range(len(unread)))]
+    await conn.execute(
+        "INSERT INTO jobs_maint_digests (name, since, until, state) SELECT name,"
+        " now() - interval '3 h', now() - interval '2 h', 'sent' FROM unnest(%s::text[]) AS name",
+        (names,),
+    )
+
+    async def tell(**digests):
+        """As a worker's app has them: in UTC, each minute includes all their times."""
+        crons = [["chatbot:send_digest", name, "* * * * *", *times]
+                 for name, times in digests.items()]  # fmt: skip
+        await conn.execute("UPDATE jobs_maint_workers SET crons = %s", (Jsonb(crons),))
+
+    async def late():
+        for _ in range(2):
+            await see(pool, limits)
+        found = await known(pool, limits)
+        return {subject for lead, parts in found.items() for _, subject in {lead, *parts}}
+
+    assert await late() == {"old"}
+    odd = {str(number): times for number, times in enumerate(unread)}
+    await tell(ours=often, theirs=often, old=yearly, **odd)
+    assert await late() == {"ours", "theirs"}
+    await fleet.fall_silent(minutes(2))
+    assert await late() == {"ours", "theirs"}
+    await fleet.heartbeat(worker)
+    await fleet.beat(worker)
+    await tell(ours=yearly, old=yearly)
+    await late()
+    assert await late() <= {"theirs"}
+
+
 async def test_a_recorder_that_is_silent_while_its_worker_lives(pool, conn, fleet):
     worker = await fleet.start_worker()
     await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - interval '4 minutes'")

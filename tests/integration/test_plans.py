@@ -478,6 +478,7 @@ def test_a_pass_of_the_watch_reads_little_and_no_table_whole(steady):
         "list_ticks": {"ours": OUR_TASKS},
         "list_last_runs": {"queue": "maintenance"},
         "list_digests": {"names": ["team"]},
+        "list_digest_plans": {},
         "list_recorders": {},
         "find_crons": {},
         "list_fates": {"ids": [1, 2, 3]},

@@ -10,6 +10,7 @@ import pytest
 import chatbot
 import jobs_maint
 from chatbot.settings.bot import ChatbotSettings
+from jobs_maint import upstream
 from jobs_maint.errors import InvalidSettings
 from jobs_maint.settings import MaintSettings
 
@@ -77,8 +78,15 @@ def test_an_address_that_can_be_none_is_refused_and_not_shown(monkeypatch, url):
         assert not own_tasks(app)
 
 
-def register_one_digest(app) -> None:
-    digest = {"name": "ops", "channel": "C0OPS", "cron": "0 9 * * *"}
+def test_workers_can_tell_when_each_digest_is_due():
+    app = make_app()
+    register_one_digest(app, timezone="Asia/Kolkata")
+    told = ["chatbot:send_digest", "ops", "30 * * * *", "0 9 * * *", "Asia/Kolkata"]
+    assert [*map(list, upstream.list_crons(app))] == [told]
+
+
+def register_one_digest(app, **more) -> None:
+    digest = {"name": "ops", "channel": "C0OPS", "cron": "0 9 * * *", **more}
     chatbot.register_digests(app, ChatbotSettings(slack_bot_token="xoxb-1", digests=[digest]))
 
 

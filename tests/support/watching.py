@@ -167,6 +167,7 @@ class Team:
             stuck=tuple(self.stuck),
             ticks=tuple(ticks),
             maintenance=(m.Maintenance("rescue", "*/5 * * * *", self.rescued, None),),
+            plans=LIMITS.digests,
             digests=tuple(digests),
             recorders=tuple(recorders),
         )

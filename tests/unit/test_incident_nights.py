@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.support.watching import NIGHT, PASS, Team, Watch
 
-from jobs_maint.actions import DigestPlan, Limits
+from jobs_maint.actions import DigestPlan
 from jobs_maint.models import IncidentKind
 from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.schedules import judge_digests
@@ -164,13 +164,11 @@ def test_a_digest_is_overdue_a_quarter_of_an_hour_after_its_time_also_after_a_he
     """A window may end ten minutes before it is sent, for failures that are not stored yet."""
     sent_at = NIGHT + timedelta(seconds=5)
     digest = m.Digest("team", NIGHT - held * MINUTE, sent_at, None)
-    limits = Limits(
-        digests=(DigestPlan("team", f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"),)
-    )
+    plan = DigestPlan("team", f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *")
     due = NIGHT + minutes * MINUTE + timedelta(minutes=15)
 
     def judge_at(at):
-        return list(judge_digests(m.Measured(at, digests=(digest,)), limits, m.Memory()))
+        return list(judge_digests(m.Measured(at, plans=(plan,), digests=(digest,)), m.Memory()))
 
     assert judge_at(due - timedelta(seconds=1)) == []
     assert [one.since for one in judge_at(due)] == [NIGHT + minutes * MINUTE]

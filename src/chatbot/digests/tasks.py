@@ -38,7 +38,7 @@ from jobs_maint.actions import CloseDigest, HoldDigest, OpenDigest
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
 from jobs_maint.settings import MaintSettings
-from jobs_maint.tasks import jobs_pool, our_task
+from jobs_maint.tasks import jobs_pool, mark_times, our_task
 
 __all__ = ["build_blueprint"]
 
@@ -90,6 +90,8 @@ def build_blueprint(
             finally:
                 await slack.close()
 
+    times = {name: (digest.cron, digest.timezone) for name, digest in digests.items()}
+    mark_times(send_digest.func, times)
     for digest in settings.digests:
         blueprint.periodic(
             cron=build_utc_cron(digest.cron, digest.timezone, datetime.now(UTC)),

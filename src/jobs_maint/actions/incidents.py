@@ -58,11 +58,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class DigestPlan:
-    """When a digest of the bot's settings is due."""
+    """When a digest is due. `by_workers`: as they told it; else as the bot's settings say."""
 
     name: str
     cron: str
     timezone: str = "UTC"
+    by_workers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class RunningWorker:
     queues: list[str] | None
     delete_jobs: str
     ref: weakref.ReferenceType[Any]
-    crons: list[tuple[str, str, str]] = field(default_factory=list)
-    """Task, periodic id and cron of what its app runs by the clock."""
+    crons: list[tuple[str, ...]] = field(default_factory=list)
+    """What its app runs by the clock, as of `upstream.list_crons`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Those that its maintenance goes by, as they are stored."""
     jobs: dict[int, float] = field(default_factory=dict)

@@ -234,6 +234,21 @@ LEFT JOIN LATERAL (
     ORDER BY e.at DESC LIMIT 1
 ) AS bad ON true;
 
+-- name: list_digest_plans
+-- The digests of the workers' apps, each as the newest worker that has it told it. Only of live workers,
+-- unless none lives. Older recorders tell only a cron in UTC that includes all its times.
+SELECT DISTINCT ON (name) plan ->> 1 AS name, plan ->> 3 AS cron, plan ->> 4 AS timezone
+FROM (
+    SELECT m.crons, m.started_at, m.worker_id, beat.fresh, bool_or(beat.fresh) OVER () AS any_live
+    FROM jobs_maint_workers m CROSS JOIN LATERAL (
+        SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
+    WHERE m.crons IS NOT NULL
+) AS told CROSS JOIN LATERAL jsonb_path_query(told.crons, '$[*]') AS plan
+WHERE (told.fresh OR NOT told.any_live)
+  AND plan ->> 0 = 'chatbot:send_digest' AND plan ->> 1 IS NOT NULL
+  AND plan ->> 3 IS NOT NULL AND plan ->> 4 IS NOT NULL
+ORDER BY name, told.started_at DESC, told.worker_id DESC LIMIT 100;
+
 -- name: list_digests (names)
 -- Up to where the failures of each digest were told, when, and why its last attempt failed.
 SELECT wanted.name, told.until, coalesce(told.closed_at, told.until) AS sent_at,

@@ -140,8 +140,10 @@ def _end_of_maintenance(ends: Ends, one: Condition) -> Why | None:
 
 
 def _end_of_digest(ends: Ends, one: Condition) -> Why | None:
-    if one.subject not in {plan.name for plan in ends.limits.digests}:
-        return "off"
+    if one.subject not in {plan.name for plan in ends.measured.plans}:
+        if not one.facts.get("by_workers"):
+            return "off"
+        return "unknown" if ends.measured.crons_known else None
     until = next((some.until for some in ends.measured.digests if some.name == one.subject), None)
     if until is None:
         return None

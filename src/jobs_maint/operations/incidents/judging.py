@@ -45,7 +45,7 @@ def judge(measured: Measured, limits: Limits, memory: Memory) -> list[Condition]
         *_judge_stuck(measured, limits),
         *judge_ticks(measured),
         *judge_maintenance(measured),
-        *judge_digests(measured, limits, memory),
+        *judge_digests(measured, memory),
         *_judge_recorders(measured, limits),
     ]
     return [condition for condition in found if condition.kind in limits.kinds]

@@ -18,6 +18,7 @@ from jobs_maint.operations.incidents import measured as m
 from jobs_maint.operations.incidents.judging import find_limit
 from jobs_maint.operations.incidents.marks import count_standing
 from jobs_maint.operations.incidents.rates import measure_failures
+from jobs_maint.operations.incidents.schedules import follow_digests
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -179,9 +180,19 @@ async def _look_at_maintenance(conn: Conn, settings: MaintSettings) -> Found:
 
 
 async def _look_at_digests(conn: Conn, limits: Limits) -> Found:
-    names = [plan.name for plan in limits.digests]
-    rows = await fetch_all(conn, load_queries("watch")["list_digests"], {"names": names})
-    return {"digests": tuple(m.Digest(**row) for row in rows)}
+    queries = load_queries("watch")
+    told = await fetch_all(conn, queries["list_digest_plans"])
+    plans = follow_digests(
+        limits.digests, [(row["name"], row["cron"], row["timezone"]) for row in told]
+    )
+    known = await fetch_one(conn, queries["find_crons"])
+    names = [plan.name for plan in plans]
+    rows = await fetch_all(conn, queries["list_digests"], {"names": names})
+    return {
+        "plans": tuple(plans),
+        "digests": tuple(m.Digest(**row) for row in rows),
+        "crons_known": known["crons_known"],
+    }
 
 
 async def _look_at_recorders(conn: Conn) -> Found:

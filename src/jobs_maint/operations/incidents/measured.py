@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobs_maint.actions import DigestPlan
 from jobs_maint.models import IncidentKind
 
 __all__ = [
@@ -210,8 +211,8 @@ class Measured:
     """`waiting`: ready jobs of queues that are behind or no worker listens to, up to 1,000 each.
 
     `own_queue`: that of our own tasks. `uncollected`: there are failures that the groups do not
-    count yet. `crons_known`: a live worker has told its periodic tasks. `reporting`:
-    recorders that beat.
+    count yet. `crons_known`: a live worker has told its periodic tasks. `plans`: the digests that
+    there should be. `reporting`: recorders that beat.
     """
 
     now: datetime
@@ -226,6 +227,7 @@ class Measured:
     ticks: tuple[Tick, ...] = ()
     crons_known: bool = True
     maintenance: tuple[Maintenance, ...] = ()
+    plans: tuple[DigestPlan, ...] = ()
     digests: tuple[Digest, ...] = ()
     recorders: tuple[SilentRecorder, ...] = ()
     reporting: frozenset[str] = frozenset()

@@ -5,15 +5,25 @@ Crons are in UTC, those of digests and pauses in their own zones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import starmap
+from zoneinfo import ZoneInfo
 
-from jobs_maint.actions import Limits
-from jobs_maint.crons import count_ticks, find_last_tick
+from jobs_maint.actions import DigestPlan, Limits
+from jobs_maint.crons import check_cron, count_ticks, find_last_tick
 from jobs_maint.models import MOST_MISSED, Condition, IncidentKind
 from jobs_maint.operations.incidents.measured import Measured, Memory
 
-__all__ = ["find_unsettled", "is_paused", "judge_digests", "judge_maintenance", "judge_ticks"]
+__all__ = [
+    "find_unsettled",
+    "follow_digests",
+    "is_paused",
+    "judge_digests",
+    "judge_maintenance",
+    "judge_ticks",
+]
 
 TICK_GRACE = timedelta(minutes=10)
 """Procrastinate makes up for a tick that is no later than that, as after a deploy."""
@@ -78,11 +88,30 @@ def judge_maintenance(measured: Measured) -> Iterator[Condition]:
         )  # fmt: skip
 
 
-def judge_digests(measured: Measured, limits: Limits, memory: Memory) -> Iterator[Condition]:
+def follow_digests(mine: Iterable[DigestPlan], told: Iterable[Sequence[str]]) -> list[DigestPlan]:
+    """The digests that there should be: those that workers told, and others of the bot's settings.
+
+    `told`: name, cron and time zone of each. One that cannot be read counts as not told.
+    """
+    plans = {plan.name: plan for plan in mine}
+    plans |= {plan.name: plan for plan in starmap(_read_plan, told) if plan is not None}
+    return list(plans.values())
+
+
+@functools.lru_cache(maxsize=1_000)
+def _read_plan(name: str, cron: str, timezone: str) -> DigestPlan | None:
+    try:
+        ZoneInfo(timezone)
+        return DigestPlan(name, check_cron(cron), timezone, by_workers=True)
+    except (ValueError, KeyError, OSError):
+        return None
+
+
+def judge_digests(measured: Measured, memory: Memory) -> Iterator[Condition]:
     """A digest that was sent late counts for the next tick, if it is less than half a period."""
     now = measured.now
     found = {one.name: one for one in measured.digests}
-    for plan in limits.digests:
+    for plan in measured.plans:
         tick = find_last_tick(plan.cron, plan.timezone, now - DIGEST_GRACE)
         before = find_last_tick(plan.cron, plan.timezone, tick - timedelta(seconds=1))
         one = found.get(plan.name)
@@ -96,5 +125,5 @@ def judge_digests(measured: Measured, limits: Limits, memory: Memory) -> Iterato
                 IncidentKind.DIGEST_OVERDUE, plan.name, (now - tick).total_seconds(),
                 DIGEST_GRACE.total_seconds(), tick, (),
                 {"cron": plan.cron, "until": until.isoformat() if until else None,
-                 "error": one.error if one else None},
+                 "error": one.error if one else None, "by_workers": plan.by_workers},
             )  # fmt: skip

@@ -138,7 +138,7 @@ def _remember(
         memory,
         worker_at=max(signs, default=None),
         resumed_at=now if watched_at and now - watched_at > GAP else memory.resumed_at,
-        digests={plan.name: memory.digests.get(plan.name, now) for plan in limits.digests},
+        digests={plan.name: memory.digests.get(plan.name, now) for plan in measured.plans},
         kinds=limits.kinds,
         heard=_hear(memory, measured),
         heard_all=measured.fleet.all_at or memory.heard_all,
