@@ -50,6 +50,7 @@ __all__ = [
     "plain_params",
     "procrastinate_version",
     "schema_sql",
+    "takes_jobs",
 ]
 
 RESCUE = "jobs_maint:rescue_stalled_jobs"
@@ -117,6 +118,14 @@ def is_fetching(worker: Worker) -> bool:
     """
     taken = worker.concurrency - worker._job_semaphore._value  # noqa: SLF001
     return taken > len(worker._running_jobs)  # noqa: SLF001
+
+
+def takes_jobs(worker: Worker) -> bool:
+    """Whether the worker may still take jobs; from any thread.
+
+    A stop is asked for first: a worker that was told to stop asks for no other job.
+    """
+    return not is_stopping(worker) or is_fetching(worker)
 
 
 def held_job_ids(worker: Worker) -> frozenset[int]:

@@ -104,8 +104,11 @@ async def test_workers_that_ended_as_they_should_are_missed_too(pool, conn, flee
     assert await opened(pool) == {("no_worker", ""): set()}
 
 
+@pytest.mark.parametrize("left", [["mail"], []], ids=["other", "stops"])
 @pytest.mark.parametrize("queues", [None, ["web", "mail"]])
-async def test_what_lacks_a_worker_does_so_since_the_last_beat(pool, conn, fleet, make_job, queues):
+async def test_what_lacks_a_worker_does_so_since_the_last_beat(
+    pool, conn, fleet, make_job, queues, left
+):
     """And not since the last look that still took the worker for alive."""
     limits = Limits(no_worker=20.0, kinds=frozenset({IncidentKind.NO_WORKER}))
     worker = await fleet.start_worker()
@@ -113,7 +116,7 @@ async def test_what_lacks_a_worker_does_so_since_the_last_beat(pool, conn, fleet
     await conn.execute("UPDATE jobs_maint_workers SET queues = %s", (queues,))
     await fleet.fall_silent(timedelta(seconds=25))
     await see(pool, limits)
-    await listen(conn, worker, "mail")
+    await listen(conn, worker, *left)
     await fleet.beat(worker)
     assert await opened(pool, limits) == {("no_worker", "web"): set()}
     [one] = (await perform(pool, ANA, ListIncidents())).open

@@ -13,6 +13,7 @@ from typing import Any
 import procrastinate
 import psycopg
 import pytest
+from procrastinate.worker import Worker
 from tests.support.locks import wait_for_waiting
 from tests.support.server import Server
 from tests.support.waiting import until, wait_for_row, wait_until
@@ -32,10 +33,10 @@ class Ended:
     """A worker that is no more."""
 
 
-def make_app(url: str, **kwargs: Any) -> procrastinate.App:
+def make_app(url: str, *, beat: timedelta = SETTINGS.beat, **kwargs: Any) -> procrastinate.App:
     connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4, **kwargs)
     app = procrastinate.App(connector=connector)
-    jobs_maint.register(app, SETTINGS)
+    jobs_maint.register(app, SETTINGS.model_copy(update={"beat": beat}))
     return app
 
 
@@ -274,6 +275,39 @@ async def test_when_a_worker_has_ended_all_its_failures_are_stored(database_url,
         await asyncio.gather(worker, return_exceptions=True)
         rows = await fetch(database_url, "SELECT count(*) FROM jobs_maint_failures")
     assert rows == [(131,)]
+
+
+async def test_a_worker_that_ends_its_last_jobs_listens_to_no_queue(database_url):
+    app = make_app(database_url, beat=timedelta(seconds=0.5))
+    running, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.task(name="lasts")
+    async def lasts() -> None:
+        running.set()
+        await may_end.wait()
+
+    row = "SELECT cardinality(job_ids), queues FROM jobs_maint_workers WHERE queues"
+    async with app.open_async():
+        await lasts.defer_async()
+        worker = asyncio.create_task(work(app, wait=True, queues=["default", "mail"]))
+        await running.wait()
+        listens = await wait_for(database_url, f"{row} <> '{{}}'")
+        worker.cancel()
+        stops = await wait_for(database_url, f"{row} = '{{}}'")
+        may_end.set()
+        await asyncio.gather(worker, return_exceptions=True)
+    assert (listens, stops) == ([(1, ["default", "mail"])], [(1, [])])
+
+
+async def test_a_worker_that_stops_takes_the_job_that_it_has_asked_for(database_url):
+    app = make_app(database_url)
+    worker = Worker(app, concurrency=2)
+    assert upstream.takes_jobs(worker)
+    await worker._job_semaphore.acquire()
+    worker.stop()
+    assert upstream.takes_jobs(worker)
+    worker._job_semaphore.release()
+    assert not upstream.takes_jobs(worker)
 
 
 async def test_after_a_change_of_the_connector_records_go_to_the_database_of_the_job(

@@ -171,6 +171,12 @@ def test_workers_tell_where_they_are_and_what_they_run():
     assert text[-1].startswith("1 worker without a recorder: no error is recorded there")
 
 
+def test_a_worker_that_ends_its_last_jobs_stops_and_listens_to_no_queue():
+    text = lines(WorkersReport(NOW, (replace(WORKER, queues=()),)))
+    assert text[0] == "1 worker live."
+    assert " ".join(text[3].split()) == "3 stopping host-a pid 31 none 4 s ago 1"
+
+
 def test_the_audit_tells_who_what_and_how_it_ended():
     text = lines(AUDIT)
     assert text[0] == "9 requests in the last 7 d, newest first."

@@ -147,7 +147,7 @@ def _sentence(worker: WorkerView) -> Line:
 def _queues(worker: WorkerView) -> str:
     if worker.queues is None:
         return "all" if worker.recorder else "not known"
-    return cut(", ".join(name_queue(queue) for queue in worker.queues[:20]), 60)
+    return cut(", ".join(name_queue(queue) for queue in worker.queues[:20]), 60) or "none"
 
 
 def _row(worker: WorkerView) -> tuple[str, ...]:

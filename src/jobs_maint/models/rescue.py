@@ -91,7 +91,9 @@ class WorkerView:
 
     @property
     def state(self) -> str:
-        return "silent" if not self.live else "late" if self.late else "live"
+        if not self.live or self.late:
+            return "late" if self.live else "silent"
+        return "stopping" if self.queues == () else "live"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, secon
                 "job_ids": sorted(worker.jobs),
             }
             conn.execute(load_queries("beat")["beat"], fit(conn, params))
+            if not worker.takes_jobs:
+                conn.execute(
+                    load_queries("beat")["stop_listening"], {"worker_id": worker.worker_id}
+                )
 
 
 def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:

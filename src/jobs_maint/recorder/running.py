@@ -36,6 +36,8 @@ class RunningWorker:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Those that its maintenance goes by, as they are stored."""
     jobs: dict[int, float] = field(default_factory=dict)
+    takes_jobs: bool = True
+    """False: it was told to stop, and only ends the jobs that it holds."""
     begun: int = 0
     """Jobs begun so far."""
     announced: Future[None] | None = None
@@ -60,8 +62,9 @@ class RunningWorker:
         """
         worker = self.ref()
         held: dict[int, float] = {}
-        asked = None
+        asked, takes_jobs = None, True
         if worker is not None and worker.worker_id == self.worker_id:
+            takes_jobs = upstream.takes_jobs(worker)
             # In this order: an answer that is read between the two is among the jobs.
             if upstream.is_fetching(worker):
                 asked = self.begun, now
@@ -82,5 +85,6 @@ class RunningWorker:
             self.crons,
             self.settings,
             jobs,
+            takes_jobs,
             left=deque(self.left),
         )

@@ -189,7 +189,7 @@ def _where(worker: WorkerView) -> str:
 def _queues(worker: WorkerView) -> str:
     if worker.queues is None:
         return "all" if worker.recorder else "unknown"
-    return ", ".join(map(safe_word, worker.queues))
+    return ", ".join(map(safe_word, worker.queues)) or "none"
 
 
 def render_audit(report: AuditReport, page: Page) -> None:

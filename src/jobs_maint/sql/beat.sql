@@ -29,6 +29,10 @@ ON CONFLICT (worker_id) DO UPDATE
         steady_since = CASE WHEN w.beat_at > now() - make_interval(secs => 3 * w.beat_seconds)
                             THEN w.steady_since ELSE now() END;
 
+-- name: stop_listening (worker_id)
+-- Of a worker that was told to stop and ends its last jobs: it listens to no queue any more.
+UPDATE jobs_maint_workers SET queues = '{}' WHERE worker_id = %(worker_id)s;
+
 -- name: note_app (worker_id, crons, settings)
 -- Once, after the first beat, which must be possible before the schema is upgraded.
 UPDATE jobs_maint_workers SET crons = %(crons)s, settings = %(settings)s
