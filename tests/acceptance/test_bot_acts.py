@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from chatbot.runtime.awake import Awake
 from jobs_maint.operations.failures.memory import collect_groups
 from local_slack.sample import (
     ADMIN,
+    GUEST,
     OPERATOR,
     OPS,
     RANDOM,
@@ -169,13 +171,40 @@ async def test_who_lost_the_role_between_preview_and_confirm_is_refused(pool, co
         slack.set_members("S0OPERATORS", [ADMIN])
         clock[0] += 61
         [refusal] = await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
-        assert as_text(refusal).startswith("⛔ You may not change jobs.")
+        assert as_text(refusal).startswith("⛔ You may not retry these jobs.")
         assert await count(conn, "failed") == 2
         # With the role back, the same preview still works: it was not used up.
         slack.set_members("S0OPERATORS", [OPERATOR])
         clock[0] += 61
         await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
         assert await count(conn, "todo") == 2
+
+
+async def test_whom_a_refused_confirm_names_reaches_the_queue_and_has_the_role(pool, conn):
+    await make_failed(conn, 2)
+    roles = {
+        "operator": [{"users": [VIEWER], "queues": ["mail"]}, {"users": [GUEST]}],
+        "admin": [{"usergroups": ["S0OPERATORS"]}, {"users": [ADMIN]}],
+    }
+    clock = [1_000_000.0]
+    async with open_bot(
+        pool, mode="socket", clock=lambda: clock[0], settings={"roles": json.dumps(roles)}
+    ) as (
+        slack,
+        bot,
+    ):
+        for word, button, named in (
+            ("retry --all webhook", "Retry 2 jobs", (GUEST, ADMIN)),
+            ("discard --all webhook", "Discard 2 jobs", (ADMIN,)),
+        ):
+            [preview] = await ask(slack, bot, OPERATOR, OPS, f"/jobs {word}")
+            slack.set_members("S0OPERATORS", [VIEWER])
+            clock[0] += 61
+            [refusal] = await click(slack, bot, OPERATOR, preview, button)
+            assert re.findall("<@(.+?)>", refusal.text) == list(named), refusal.text
+            slack.set_members("S0OPERATORS", [OPERATOR])
+            clock[0] += 61
+        assert await count(conn, "failed") == 2
 
 
 async def test_an_admin_by_user_group_confirms_what_takes_an_admin(pool, conn):

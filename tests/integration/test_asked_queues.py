@@ -10,6 +10,7 @@ from jobs_maint.actions import (
     Actor,
     BulkVerb,
     CancelJobs,
+    ConfirmSelection,
     GetJob,
     Grant,
     JobFilter,
@@ -19,12 +20,14 @@ from jobs_maint.actions import (
     MuteGroup,
     MuteIncident,
     PreviewBulk,
+    PreviewPurge,
     PreviewRescue,
     RetryJobs,
     Role,
     TakeGroup,
     TakeIncident,
 )
+from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.grammar import parse_words
 from jobs_maint.models import IncidentKind
@@ -124,6 +127,27 @@ async def test_who_reaches_some_queues_learns_nothing_of_the_others(pool, jobs, 
         assert await find_queues(pool, RetryJobs((web,)), grant) == {"web"}
         assert await find_queues(pool, retry_all(job_ids=(web,)), grant) == {"web"}
         assert await find_queues(pool, retry_all(job_ids=(web, ledger)), grant) == set()
+
+
+async def test_a_confirmation_is_about_what_its_preview_showed_to_whoever_asked_for_it(pool, jobs):
+    admin = Grant(Role.ADMIN)
+    ledger = JobFilter(queue="ledger", statuses=("failed",))
+    for action, needs, queues in (
+        (retry_all(), "operator", {"web", "ledger"}),
+        (retry_all(queue="ledger"), "operator", {"ledger"}),
+        (PreviewBulk(BulkVerb.DISCARD, ledger), "admin", {"ledger"}),
+        (PreviewPurge(older_than=minutes(1), statuses=("failed",)), "admin", {EVERY_QUEUE}),
+        (PreviewPurge(older_than=minutes(1), statuses=("failed",), queue="web"), "admin", {"web"}),
+    ):
+        shown = await perform(pool, Actor("slack", "U0EVA", "eva", "C1", (admin,)), action)
+        confirm = ConfirmSelection(shown.key)
+        for grants in ((), (EVERYWHERE,)):
+            for asker, known in (("U0EVA", queues), ("U0BEN", set())):
+                with pytest.raises(NotPermitted) as refused:
+                    await perform(pool, Actor("slack", asker, "", "C1", grants), confirm)
+                found = refused.value
+                assert (found.needs, set(found.queues)) == (needs, known), action
+                assert found.unseen is (not known), action
 
 
 async def test_what_the_asker_named_or_may_see_in_another_channel_is_no_secret(pool, jobs):

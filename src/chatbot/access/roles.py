@@ -40,8 +40,10 @@ class Roles:
         found: list[Grant] = []
         problems: dict[str, None] = {}
         passing = True
-        # The role for a confirmation is known only when its selection is read; it may be admin.
-        enough = Role.ADMIN if isinstance(action, ConfirmSelection) else action.role
+        least = enough = action.role
+        # The role for a confirmation is known only when its selection is read.
+        if isinstance(action, ConfirmSelection):
+            least, enough = Role.OPERATOR, Role.ADMIN
         by_id = [pair for pair in self._grants if user in pair[1].users]
         others = [pair for pair in self._grants if user not in pair[1].users]
         for role, setting in (*by_id, *others):
@@ -52,7 +54,7 @@ class Roles:
                 # The known grants suffice: do not wait for answers that would change nothing.
                 break
             # Only a grant that can allow the act must be fresh; others show which role is held.
-            helps = action.role is None or role.covers(action.role)
+            helps = least is None or role.covers(least)
             try:
                 if await self._is_meant(user, setting, act=action.act and helps):
                     found.append(setting.build(role))

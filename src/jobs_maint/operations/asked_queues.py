@@ -8,6 +8,7 @@ import psycopg
 
 from jobs_maint.actions import (
     Action,
+    ConfirmSelection,
     GetIncident,
     JobFilter,
     ListFailed,
@@ -49,6 +50,8 @@ async def find_asked_queues(
 
 
 async def _look(conn: Conn, action: Action[Any]) -> tuple[str, ...] | None:
+    if isinstance(action, ConfirmSelection):  # of another person, or unknown
+        return None
     match action.filter if isinstance(action, PreviewBulk) else action:
         case (
             TakeGroup(target=str(name))

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from jobs_maint.actions import Action, ConfirmSelection, QueueScope, Role
-from jobs_maint.actions.base import EVERY_QUEUE, require_role
+from jobs_maint.actions import Action, ConfirmSelection, QueueScope
+from jobs_maint.actions.base import require_role
 from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
 from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
 from jobs_maint.errors import NotPermitted
@@ -27,7 +27,7 @@ from jobs_maint.operations.purge.runs import run_purge
 from jobs_maint.operations.purge.turn import require_turn
 from jobs_maint.operations.rescue.confirmed import build_act
 from jobs_maint.operations.sets.batches import run_set
-from jobs_maint.operations.sets.frozen import use_selection
+from jobs_maint.operations.sets.frozen import find_needs, use_selection
 from jobs_maint.operations.sets.seen import read_seen
 from jobs_maint.operations.sets.selecting import count_newer
 from jobs_maint.sql import load_queries
@@ -59,10 +59,9 @@ async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeR
     async with call.pool.connection() as conn, undone_transaction(conn):
         # Only a look: the selection is used in the transaction that writes the audit row. A
         # crash in between would leave a set that never ran and no longer can.
+        needs, verb, queues = await find_needs(conn, call.actor, call.action.key)
+        scope = require_role(call.actor, needs, verb, queues)
         taken = await use(conn)
-        needs = Role(taken["params"]["needs"])
-        queues = taken["params"].get("queues", ())
-        scope = require_role(call.actor, needs, f"{taken['verb']} these jobs", queues)
         queue = taken["params"].get("queue")
         if (
             taken["verb"] == "purge"
@@ -71,7 +70,7 @@ async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeR
         ):
             raise NotPermitted(
                 "You may not delete these jobs: your grant does not reach every queue.",
-                needs=needs, has=call.actor.role, queues=(queue or EVERY_QUEUE,),
+                needs=needs, has=call.actor.role, queues=queues,
             )  # fmt: skip
         if taken["verb"] == "purge":
             await require_turn(conn)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from jobs_maint import audit
 from jobs_maint.actions import PreviewPurge, PurgeFinished, Role
+from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.call import Call, Handlers
 from jobs_maint.database import transaction
 from jobs_maint.durations import format_duration
@@ -78,6 +79,7 @@ async def preview_purge(call: Call[PreviewPurge]) -> Preview:
                     "queue": asked.queue,
                     "count": report.total,
                     "needs": Role.ADMIN.value,
+                    "queues": [asked.queue or EVERY_QUEUE],
                 },
             )
         counts = {"jobs": report.total}

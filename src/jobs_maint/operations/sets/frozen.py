@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope
+from jobs_maint.actions import ALL_QUEUES, Actor, BulkVerb, JobFilter, QueueScope, Role
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import InvalidRequest, SelectionExpired
 from jobs_maint.models import Preview, SetGroup, SkipGroup
@@ -21,9 +21,9 @@ from jobs_maint.operations.sets.selecting import keep_filter, select
 from jobs_maint.redaction import DEFAULT, Rules, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
-from jobs_maint.verbs import find_state
+from jobs_maint.verbs import find_state, find_verb
 
-__all__ = ["SAMPLE", "dismiss_selection", "freeze_set", "use_selection"]
+__all__ = ["SAMPLE", "dismiss_selection", "find_needs", "freeze_set", "use_selection"]
 
 SAMPLE = 5
 """Example ids per reason in a preview or a report."""
@@ -200,6 +200,20 @@ async def dismiss_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any
     taken = await use_selection(conn, actor, key)
     await fetch_all(conn, load_queries("bulk")["dismiss_selection"], {"key": key})
     return taken
+
+
+async def find_needs(conn: Conn, actor: Actor, key: str) -> tuple[Role, str, tuple[str, ...]]:
+    """The role that a confirmation requires, what for ("You may not …"), and on which queues.
+
+    The queues only of the actor's own preview: that of another may show more than they may see.
+    """
+    found = await fetch_all(conn, load_queries("bulk")["find_selection"], {"key": key})
+    if not found:
+        return Role.OPERATOR, "change jobs", ()
+    row = found[0]
+    own = (row["actor_kind"], row["actor_id"]) == (actor.kind, actor.id)
+    queues = tuple(row["queues"] or ()) if own else ()
+    return Role(row["needs"]), f"{find_verb(row['verb']).ask.lower()} these jobs", queues
 
 
 async def use_selection(conn: Conn, actor: Actor, key: str) -> dict[str, Any]:
