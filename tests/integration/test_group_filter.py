@@ -339,3 +339,53 @@ async def test_a_span_in_the_place_of_a_queue_is_suggested_as_one(pool, make_job
     await press(pool, meant)
     await make_job(status="failed", queue=typed.split()[-1 if "retry" not in typed else 2])
     await press(pool, typed)  # now there is such a queue
+
+
+async def test_what_failed_before_a_moment_is_told_as_it_was_then(pool, conn, make_job):
+    """Of a job that failed again since with another error, nothing of its later failure."""
+    late, lost = "it is late", "it is lost"
+    job = await make_job(
+        status="failed", queue="web", task="shop.pay", error=late, fingerprint="2:aa",
+        finished_ago=minutes(40),
+    )  # fmt: skip
+    await collect_groups(conn)
+    # Started before the moment, failed after it.
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at) SELECT %s, type::"
+        "procrastinate_job_event_type, now() - before FROM (VALUES ('deferred_for_retry',"
+        " interval '32 min'), ('started', interval '31 min'), ('failed', interval '2 min'))"
+        " AS event (type, before)",
+        (job,),
+    )
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, fingerprint, will_retry) VALUES (%s, 2, 'web', 'shop.pay',"
+        " now() - interval '2 min', 'error', 'ValueError', %s, '2:bb', false)",
+        (job, lost),
+    )
+    await collect_groups(conn)
+    found = await conn.execute("SELECT message, name FROM jobs_maint_groups")
+    names = dict(await found.fetchall())
+    then = datetime.now(UTC) - minutes(30)
+    for until, text, other, ago in ((then, late, lost, 40), (None, lost, late, 2)):
+        past = "" if until is None else f" --until {until:%Y-%m-%dT%H:%M:%SZ}"
+        for words in ("", " web", f" --group {names[text]}", f" --error '{text}'", " --since 1h"):
+            listed = await press(pool, f"failed{words}{past}")
+            [one] = listed.jobs
+            assert (one.job_id, one.message, one.fingerprint[:2]) == (job, text, "2:"), words
+            assert timedelta() <= datetime.now(UTC) - one.failed_at - minutes(ago) < minutes(1)
+            assert text in render_text(listed, width=140)
+            asked = parse_words(split_text(f"failed{words}{past}"), "slack").action
+            told = render_result(await ask(pool, replace(asked, grouped=True)), "/jobs", by="U1")
+            assert f"{ago} min ago" in told.text, words
+            assert text in told.text
+            assert other not in told.text
+            # What its button retries is the same job.
+            preview = await press(pool, f"retry --all{words}{past}")
+            assert preview.count == 1
+            [error] = preview.errors.groups
+            assert error.error == f"ValueError: {text}"
+        for words in (f"--group {names[other]}", f"--error '{other}'"):
+            for word in ("failed", "retry --all"):
+                found = await press(pool, f"{word} {words}{past}")
+                assert getattr(found, "total", getattr(found, "count", None)) == 0

@@ -1,9 +1,10 @@
 -- Sets of jobs: selecting, freezing, using once.
 
--- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until_seconds, request, job_ids, ours, limit)
+-- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed. Of the span
--- are jobs that ended in it, and failed ones that failed in it and again since.
+-- are jobs that ended in it, and failed ones that failed in it and again since; of these the records
+-- are those of {{last_failure}}.
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
 -- was never deferred was imported.
 WITH found AS (
@@ -21,24 +22,22 @@ WITH found AS (
       AND (%(request)s::bigint IS NULL OR j.id IN ({{request_jobs}}) AND {{before_request}})
       AND (%(error_jobs)s::bigint[] IS NULL OR j.id = ANY (%(error_jobs)s))
       AND (%(records)s::bigint[] IS NULL OR EXISTS (
-          SELECT 1 FROM jobs_maint_failures f
+          SELECT 1 FROM jobs_maint_failures f CROSS JOIN LATERAL {{last_failure}} AS ended
           WHERE f.job_id = j.id AND f.id = ANY (%(records)s)
-            AND f.failed_at >= coalesce((
-                SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
-                                min(e.at) FILTER (WHERE e.type <> 'scheduled'))
-                FROM procrastinate_events e WHERE e.job_id = j.id), '-infinity')))
+            AND f.failed_at >= coalesce(ended.started_at, '-infinity')
+            AND coalesce(f.failed_at < ended.again_at, true)))
       AND (%(since_seconds)s::float8 IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')
           > now() - make_interval(secs => %(since_seconds)s))
-      AND (%(until_seconds)s::float8 IS NULL OR (
+      AND (%(until)s::timestamptz IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')
-          <= now() - make_interval(secs => %(until_seconds)s)
+          <= %(until)s
           OR j.status = 'failed' AND EXISTS (
               SELECT 1 FROM procrastinate_events e
               WHERE e.job_id = j.id AND e.type = 'failed'
-                AND e.at <= now() - make_interval(secs => %(until_seconds)s)
+                AND e.at <= %(until)s
                 AND (%(since_seconds)s::float8 IS NULL
                      OR e.at > now() - make_interval(secs => %(since_seconds)s))))
 )

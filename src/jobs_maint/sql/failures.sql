@@ -186,11 +186,11 @@ FROM (
 ) AS newest
 GROUP BY 1;
 
--- name: list_jobs_that_failed (records, now, since, until)
--- Jobs that failed for good with these records in a span; `now`: those of jobs that are failed.
+-- name: list_jobs_that_failed (records, since, until)
+-- Jobs that failed for good with these records in a span.
 SELECT DISTINCT job_id FROM jobs_maint_failures
 WHERE id = ANY (%(records)s::bigint[]) AND NOT will_retry AND failed_at > %(since)s
-  AND (failed_at <= coalesce(%(until)s::timestamptz, 'infinity') OR id = ANY (%(now)s::bigint[]));
+  AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity');
 
 -- name: list_newest_failures (most)
 -- The jobs of the newest `failed` events, by jobs_maint_failed_events_idx.

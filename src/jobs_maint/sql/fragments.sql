@@ -131,21 +131,16 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
 -- before, or of another job that had this id. It is found by its job alone: in the order of a pair no
 -- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the
 -- actor reaches. `ids`: only among these. `records`: only those whose record is one of these. `until`:
--- one that failed before it and again since is among them.
+-- one that failed before it and again since is among them, with what it failed with before.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
        f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
        (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
 FROM procrastinate_jobs j
-CROSS JOIN LATERAL (
-    SELECT coalesce(max(e.at) FILTER (WHERE e.type = 'started'),
-                    min(e.at) FILTER (WHERE e.type <> 'scheduled')) AS started_at,
-           coalesce(max(e.at) FILTER (WHERE e.type = 'failed'),
-                    max(e.at) FILTER (WHERE e.type <> 'scheduled')) AS at
-    FROM procrastinate_events e WHERE e.job_id = j.id
-) AS ended
+CROSS JOIN LATERAL {{last_failure}} AS ended
 LEFT JOIN LATERAL (
     SELECT f.id, f.kind, f.exception_type, f.message, f.fingerprint, f.failed_at
-    FROM jobs_maint_failures f WHERE f.job_id = j.id
+    FROM jobs_maint_failures f
+    WHERE f.job_id = j.id AND coalesce(f.failed_at < ended.again_at, true)
     ORDER BY (f.failed_at, f.id) DESC LIMIT 1
 ) AS f ON f.failed_at >= coalesce(ended.started_at, '-infinity')
 WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
@@ -157,11 +152,27 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
-  AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s OR EXISTS (
-      SELECT 1 FROM procrastinate_events e
-      WHERE e.job_id = j.id AND e.type = 'failed' AND e.at <= %(until)s
-        AND (%(since_seconds)s::float8 IS NULL
-             OR e.at > now() - make_interval(secs => %(since_seconds)s))))
+  AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s)
+
+-- name: last_failure (until)
+-- Of a job `j`: when it failed last, and when that run began. Where it went on after `until`: the same
+-- of its last failure before, and when it was started again.
+(
+    SELECT max(ended_at) AS at,
+           coalesce(max(at) FILTER (WHERE type = 'started' AND (NOT goes_on OR at <= ended_at)),
+                    min(at)) AS started_at,
+           min(at) FILTER (WHERE type = 'started' AND goes_on AND at > ended_at) AS again_at
+    FROM (
+        SELECT type, at, goes_on,
+               CASE WHEN goes_on THEN max(at) FILTER (WHERE type = 'failed' AND at <= %(until)s) OVER ()
+                    ELSE coalesce(max(at) FILTER (WHERE type = 'failed') OVER (), max(at) OVER ())
+               END AS ended_at
+        FROM (
+            SELECT e.type, e.at, coalesce(max(e.at) OVER () > %(until)s::timestamptz, false) AS goes_on
+            FROM procrastinate_events e WHERE e.job_id = j.id AND e.type <> 'scheduled'
+        ) AS event
+    ) AS event
+)
 
 -- name: standing
 -- What became of jobs that failed, by `status`, null where the job is gone: still failed, put back

@@ -129,9 +129,10 @@ WHERE g.name = %(name)s AND (
                WHERE f.fingerprint = ANY (g.fingerprints) AND f.task_name = g.task_name
                  AND f.queue_name LIKE ANY (%(queues)s)));
 
--- name: find_newest_error (ids)
+-- name: find_newest_error (ids, until)
 SELECT exception_type, message FROM jobs_maint_failures
-WHERE id = ANY (%(ids)s::bigint[]) ORDER BY failed_at DESC, id DESC LIMIT 1;
+WHERE id = ANY (%(ids)s::bigint[]) AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity')
+ORDER BY failed_at DESC, id DESC LIMIT 1;
 
 -- name: find_records_of_group (task, fingerprints, statuses, gone, earlier, queues)
 -- The last record of each job of the task in one of these statuses, where it has one of these

@@ -184,7 +184,8 @@ async def _list_matching(
         queue=like_pattern(escape_glob(queue)) if queue is not None else None,
         task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
     )  # fmt: skip
-    records = await look(statuses=["failed"])
+    # Of a job that went on after `until`, the last one is not of the span.
+    records = await look(statuses=["failed"], earlier=only["until"] is not None)
     if records is not None:
         ids = records.jobs
     if since is not None:
@@ -219,7 +220,7 @@ async def _list_matching(
         since_at = await get_time(conn) - since
         if records is not None:
             every = await look(statuses=("failed", *NOT_FAILED), gone=True, earlier=True)
-            span = {"since": since_at, "until": params["until"], "now": records.ids}
+            span = {"since": since_at, "until": params["until"]}
             wanted = {"records": every.ids if every else [], **span}
             theirs = await fetch_all(conn, queries["list_jobs_that_failed"], wanted)
             recent.intersection_update(row["job_id"] for row in theirs)

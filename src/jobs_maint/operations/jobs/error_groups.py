@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 
 from jobs_maint.actions import QueueScope
@@ -48,13 +49,18 @@ async def find_group(
 
 
 async def describe_newest(
-    conn: Conn, records: Records, chosen: Iterable[Mapping[str, Any]], rules: Rules
+    conn: Conn,
+    records: Records,
+    chosen: Iterable[Mapping[str, Any]],
+    rules: Rules,
+    until: datetime | None,
 ) -> str | None:
     """Exception type and message of the `chosen` jobs, redacted; None where there is no record."""
     query = load_queries("groups")["find_newest_error"]
     jobs = {row["id"] for row in chosen}
     pairs = zip(records.ids, records.jobs, strict=True)
-    rows = await fetch_all(conn, query, {"ids": [one for one, job in pairs if job in jobs]})
+    ids = [one for one, job in pairs if job in jobs]
+    rows = await fetch_all(conn, query, {"ids": ids, "until": until})
     if not rows:
         return None
     text = rows[0]["message"]

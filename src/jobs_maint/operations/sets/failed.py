@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from jobs_maint.database import Conn
@@ -20,16 +21,22 @@ LONGEST = 300
 
 
 async def find_set_errors(
-    conn: Conn, rows: Sequence[Mapping[str, Any]], rules: Rules
+    conn: Conn,
+    rows: Sequence[Mapping[str, Any]],
+    rules: Rules,
+    until: datetime | None,
 ) -> SetErrors | None:
-    """`rows`: jobs of the set, oldest first; None where none of them is failed."""
+    """`rows`: jobs of the set, oldest first; None where none of them is failed.
+
+    `until`: what they failed with before that.
+    """
     failed = [row["id"] for row in rows if row["status"] == "failed"]
     ids = failed[-MOST_GROUPED:]
     if not ids:
         return None
     params = {
         "queue": None, "queues": None, "task": None, "only_queues": None, "only_tasks": None,
-        "records": None, "ids": ids, "since_seconds": None, "until": None,
+        "records": None, "ids": ids, "since_seconds": None, "until": until,
     }  # fmt: skip
     found = await group_failed_jobs(conn, params, limit=MOST_ERRORS, rules=rules)
     return SetErrors(

@@ -56,9 +56,12 @@ async def freeze_set(
                 f"There is no request {wanted.request} in the audit; `audit` lists them."
             )
     selected = await select(conn, verb, wanted, group, rules, scope)
-    rows, records = selected.rows, selected.records
-    error = await describe_newest(conn, records, rows, rules) if group and records else None
-    errors = await find_set_errors(conn, rows, rules) if verb is not BulkVerb.CANCEL else None
+    rows, records, until = selected.rows, selected.records, selected.until
+    error = errors = None
+    if group and records:
+        error = await describe_newest(conn, records, rows, rules, until)
+    if verb is not BulkVerb.CANCEL:
+        errors = await find_set_errors(conn, rows, rules, until)
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
     left_out = await _find_left_out(conn, verb, wanted, rows, scope)
     skips += left_out

@@ -28,6 +28,7 @@ LARGEST_SET = 50_000
 class Selected:
     rows: Sequence[dict[str, Any]]
     records: Records | None
+    until: datetime | None
 
 
 async def select(
@@ -42,12 +43,15 @@ async def select(
     statuses = list(wanted.statuses or verb.statuses[:1])
     records = await find_records(
         conn, wanted.error, group, rules, statuses=statuses, scope=scope,
-        queue=wanted.queue_pattern, task=wanted.task_pattern,
+        earlier=wanted.until is not None, queue=wanted.queue_pattern, task=wanted.task_pattern,
     )  # fmt: skip
     since, until = wanted.since, wanted.until
-    if isinstance(until, datetime):
-        until = await get_time(conn) - until
-        since = None if since is None else since + until
+    if until is not None:
+        now = await get_time(conn)
+        if isinstance(until, timedelta):
+            until = now - until
+        elif since is not None:
+            since += now - until
     rows = await fetch_all(
         conn,
         load_queries("bulk")["select_jobs"],
@@ -61,14 +65,14 @@ async def select(
             "records": records.ids if records else None,
             "error_jobs": records.jobs if records else None,
             "since_seconds": since.total_seconds() if since is not None else None,
-            "until_seconds": until.total_seconds() if until is not None else None,
+            "until": until,
             "request": wanted.request,
             "job_ids": list(wanted.job_ids) if wanted.job_ids is not None else None,
             "ours": OUR_TASKS,
             "limit": LARGEST_SET,
         },
     )
-    return Selected(rows, records)
+    return Selected(rows, records, until)
 
 
 def keep_filter(verb: BulkVerb, wanted: JobFilter, remain: int) -> dict[str, Any] | None:
