@@ -15,7 +15,7 @@ from chatbot.setup import sample_digests as samples
 from chatbot.setup import sample_reports
 from chatbot.setup.sample_incidents import KINDS, over
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import IncidentKind
+from jobs_maint.models import IncidentKind, find_slots
 from jobs_maint.render import build_verdict, render_text
 from local_slack.text import render_blocks
 
@@ -67,6 +67,30 @@ def test_the_chart_and_the_footer_are_of_the_same_window_to_the_minute(seconds, 
     ends = re.findall(r"\d\d:\d\d", told.blocks[1]["title"])
     assert re.findall(r"\d\d:\d\d", told.text.splitlines()[-1])[:2] == ends
     assert ends[1] == f"{now.until:%H:%M}"  # never a minute that is not there yet
+
+
+@pytest.mark.parametrize(
+    ("minutes", "micro", "ends"),
+    [
+        (4, 7, "11:56:23 UTC to 12:00:23 UTC"),
+        (5, 7, "11:55:23 UTC to 12:00:23 UTC"),
+        (10, 7, "11:50:23 UTC to 12:00:23 UTC"),
+        (30, 7, "11:30 UTC to 12:00 UTC"),
+        (5, 0, "11:55 UTC to 12:00 UTC"),  # by its cron: it means that minute
+    ],
+)
+def test_a_short_digest_that_ends_now_names_its_ends_to_the_second(minutes, micro, ends):
+    until = samples.NOW.replace(second=23, microsecond=micro)
+    count, _ = find_slots(timedelta(minutes=minutes))
+    report = sample_reports.digest(
+        since=until - timedelta(minutes=minutes), until=until, slots=(50, 5, *[0] * (count - 2)),
+        groups=(),
+    )  # fmt: skip
+    message = render_digest(report, "/jobs")
+    assert message.text.splitlines()[-1].startswith(ends)
+    [chart] = [one["chart"] for one in message.blocks if one["type"] == "data_visualization"]
+    within = "minute in which a slot begins, UTC"
+    assert (chart["axis_config"]["x_label"] == within) == (micro > 0)
 
 
 def test_a_digest_is_red_while_an_incident_is_and_yellow_once_it_is_over():

@@ -10,7 +10,7 @@ from itertools import pairwise
 from chatbot.messages.message import Block
 from chatbot.messages.parts import Line, Part, bold, paragraph
 from chatbot.messages.words import cut, defuse, short_task
-from jobs_maint.models import DigestReport, find_slots, name_window
+from jobs_maint.models import DigestReport, end_slots, find_slots, name_window
 
 __all__ = ["draw_failures"]
 
@@ -39,7 +39,9 @@ def draw_failures(report: DigestReport) -> Part | None:
     hours = [f"{at:%H}" for at in ends[:-1]]
     short = len(set(hours)) == len(hours) and not any(at.minute for at in ends)
     labels = hours if short else [f"{at:%H:%M}" for at in ends[:-1]]
-    begins = "hour" if short else "time"
+    begins = "hour when" if short else "time when"
+    if window < SHORT and report.until.second and end_slots(report.until) == report.until:
+        begins = "minute in which"  # as the window, it does not begin with one
     series = _series(report)
     title = f"Failures per {_say(step)}"
     if window >= SHORT:  # a shorter one has seconds that its slots have not
@@ -61,7 +63,7 @@ def draw_failures(report: DigestReport) -> Part | None:
             ],
             "axis_config": {
                 "categories": labels,
-                "x_label": f"{begins} when a slot begins, UTC",
+                "x_label": f"{begins} a slot begins, UTC",
             },
         },
     }

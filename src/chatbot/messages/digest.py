@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
@@ -30,7 +30,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, link_runbooks
 from chatbot.messages.words import DOTS, count, name_queue, say_span, short_task
 from jobs_maint.actions import ListErrors, ListIncidents, ShowStats, plain_name
-from jobs_maint.models import DigestReport, ErrorGroup, name_window
+from jobs_maint.models import DigestReport, ErrorGroup, end_slots, name_window
 from jobs_maint.render import (
     is_news,
     judge_failures,
@@ -43,6 +43,7 @@ from jobs_maint.render import (
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "name_ends", "render_digest"]
 
 IN_A_BLOCK = 10
+SHORT = timedelta(minutes=5)
 MOST_IN_CHANNEL = 3
 """Groups in a message that has all of them in its thread."""
 
@@ -88,9 +89,14 @@ def render_digest(
 
 
 def name_ends(report: DigestReport) -> tuple[datetime, datetime]:
-    """Its ends as its chart dates them; those of a short one are told to the second."""
+    """Its ends as its chart dates them; those of a short one are told to the second.
+
+    One of five minutes or more that was sent by its cron ends beside the minute that this means.
+    """
     since, until = report.since, report.until
-    return (since, until) if until - since < WITH_SECONDS else name_window(since, until)
+    by_cron = end_slots(until) != until
+    exact = until - since < SHORT or (until - since <= WITH_SECONDS and not by_cron)
+    return (since, until) if exact else name_window(since, until)
 
 
 def is_quiet(report: DigestReport) -> bool:

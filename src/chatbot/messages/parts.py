@@ -112,13 +112,14 @@ def when(
     return _date(int(utc.timestamp()), shown, fallback)
 
 
-WITH_SECONDS = timedelta(minutes=5)
-"""A span that is shorter is told with seconds."""
+WITH_SECONDS = timedelta(minutes=10)
+"""In a longer span a part of a minute does not matter."""
 
 
 def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
     """Both ends; of a short span with seconds, of a day both with a date, or they read alike."""
-    exact = until - since < WITH_SECONDS
+    whole = all(at == at.replace(second=0, microsecond=0) for at in (since, until))
+    exact = not whole and until - since <= WITH_SECONDS
     first, last = (when(at, now, seconds=exact, begun=since) for at in (since, until))
     return [first, " to ", last]
 
