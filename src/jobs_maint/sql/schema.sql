@@ -103,21 +103,26 @@ SELECT quote_ident(current_user) AS login, quote_ident(current_schema()) AS home
 
 -- name: find_right_to_alter (home)
 -- Whether the user may create tables beside Procrastinate's, and which tables, its and ours, belong
--- to a role whose rights the user does not have.
+-- to roles whose rights the user does not have (`owners`). `members`: who has those of the one that
+-- owns them, where nobody logs in as that.
+WITH foreign_table AS (
+    SELECT c.relname::text AS name, c.relowner FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(home)s AND c.relkind IN ('r', 'p')
+      AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
+           OR c.relname LIKE 'jobs\_maint\_%%')
+      AND NOT pg_has_role(c.relowner, 'USAGE')
+)
 SELECT quote_ident(current_user) AS login, quote_ident(n.nspname) AS home,
        has_schema_privilege(n.oid, 'CREATE') AS allowed,
-       ARRAY(SELECT c.relname::text FROM pg_class c
-             WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-               AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
-                    OR c.relname LIKE 'jobs\_maint\_%%')
-               AND NOT pg_has_role(c.relowner, 'USAGE')
-             ORDER BY c.relname LIKE 'jobs%%', 1) AS foreign_tables,
-       (SELECT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c
-        WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-          AND (c.relname IN ('procrastinate_jobs', 'procrastinate_events')
-               OR c.relname LIKE 'jobs\_maint\_%%')
-          AND NOT pg_has_role(c.relowner, 'USAGE')
-        ORDER BY c.relname LIKE 'jobs%%', c.relname LIMIT 1) AS owner
+       ARRAY(SELECT name FROM foreign_table ORDER BY name LIKE 'jobs%%', 1) AS foreign_tables,
+       ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(relowner))
+             FROM foreign_table ORDER BY 1) AS owners,
+       ARRAY(SELECT quote_ident(r.rolname) FROM pg_roles r
+             WHERE r.rolcanlogin AND NOT r.rolsuper AND EXISTS (
+                 SELECT FROM foreign_table f JOIN pg_roles o ON o.oid = f.relowner
+                 WHERE NOT o.rolcanlogin AND pg_has_role(r.oid, o.oid, 'USAGE'))
+             ORDER BY 1 LIMIT 3) AS members
 FROM pg_namespace n WHERE n.nspname = %(home)s;
 
 -- name: compare_columns (home, tables, columns, types)

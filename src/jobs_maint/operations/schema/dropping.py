@@ -15,7 +15,7 @@ from jobs_maint.models import A_WORKER, OurTable, SchemaDropReport
 from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
-from jobs_maint.operations.schema.rights import require_rights
+from jobs_maint.operations.schema.rights import require_owner
 from jobs_maint.operations.schema.watching import Watch
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -30,7 +30,7 @@ PATIENCE = timedelta(seconds=30)
 
 
 async def preview_drop(pool: Pool) -> SchemaDropReport:
-    """What of ours is there, and who uses it; changes nothing."""
+    """What of ours is there, and who uses it; changes nothing. Raises as `drop_schema` does."""
     async with pool.connection() as conn, transaction(conn):
         return await _look(conn, await _find_home(conn))
 
@@ -47,10 +47,6 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
         async with transaction(conn):
             home = await _find_home(conn)
             found = await _look(conn, home)
-            if not found.empty:
-                schemas = {table.schema for table in found.tables} | ({home} if home else set())
-                for schema in sorted(schemas):
-                    await require_rights(conn, schema, "schema drop")
         if found.in_use_by:
             raise AlreadyRunning(f"Nothing was removed: {found.say_users()}")
         if found.dependents:
@@ -79,22 +75,31 @@ async def _find_home(conn: Conn) -> str | None:
 
 
 async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
-    """Raises SchemaMismatch where ours are nowhere on the search path, but elsewhere."""
+    """Raises SchemaMismatch where ours are nowhere on the search path, but elsewhere.
+
+    DatabaseUnavailable where they belong to somebody else.
+    """
     queries = load_queries("drop")
     places = await fetch_all(conn, queries["list_homes"], {"names": TABLES})
     homes = [row["schema"] for row in places if row["mine"]]
     elsewhere = tuple(row["schema"] for row in places if not row["mine"])
     if home is None and not homes and elsewhere:
+        owners = {owner for row in places for owner in row["owners"]}
         raise SchemaMismatch(
             f"Tables of ours are in the schema {elsewhere[0]}, but this role does not see "
             "them: it has no USAGE on that schema, or the schema is not on its search_path. "
-            "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables."
+            "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables "
+            f"({', '.join(sorted(owners))}), a member of that role or a superuser."
         )
     tables = await fetch_all(conn, queries["list_tables"], {"homes": homes, "names": TABLES})
     indexes, left = [], {"jobs": 0, "periodic": 0}
     if home is not None:
         names = [name for name, _ in list_indexes()]
         indexes = await fetch_all(conn, queries["list_indexes"], {"home": home, "names": names})
+    if tables or indexes:  # else there is nothing that only the owner can drop
+        for schema in sorted({table["schema"] for table in tables} | ({home} if home else set())):
+            await require_owner(conn, schema, "schema drop")
+    if home is not None:
         left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
     stuck = await _count_stuck(conn) if home is not None and tables else 0
     users: list[str] = []

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.errors import DatabaseUnavailable
 from jobs_maint.sql import load_queries
 
-__all__ = ["require_rights"]
+__all__ = ["require_owner", "require_rights", "say_owner"]
 
 
-async def require_rights(conn: Conn, home: str | None, word: str = "schema apply") -> None:
-    """Raises DatabaseUnavailable with what is lacking; `home`: the schema of the jobs, if any.
+async def require_rights(conn: Conn, home: str | None) -> None:
+    """What `schema apply` needs; `home`: the schema of the jobs, if any.
 
-    `word`: what was asked for.
+    Raises DatabaseUnavailable with what is lacking.
     """
-    queries = load_queries("schema")
     if home is None:
-        found = await fetch_one(conn, queries["find_right_to_create"])
+        found = await fetch_one(conn, load_queries("schema")["find_right_to_create"])
     else:
-        found = await fetch_one(conn, queries["find_right_to_alter"], {"home": home})
-        if tables := found["foreign_tables"]:
-            others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
-            raise DatabaseUnavailable(
-                f"The database user {found['login']} does not own the table {tables[0]}{others}, "
-                f"so it can change neither them nor their indexes; nothing was changed. Run "
-                f"`jobs-maint {word}` as the owner of {tables[0]}: {found['owner']}."
-            )
+        found = await require_owner(conn, home, "schema apply")
     if not found["allowed"]:
         raise DatabaseUnavailable(
             f"The database user {found['login']} lacks a privilege: permission denied for schema "
-            f"{found['home']}; nothing was changed. Run `jobs-maint {word}` as the owner of "
+            f"{found['home']}; nothing was changed. Run `jobs-maint schema apply` as the owner of "
             f"that schema, or GRANT CREATE ON SCHEMA {found['home']} TO {found['login']};"
         )
+
+
+async def require_owner(conn: Conn, home: str, word: str) -> dict[str, Any]:
+    """Raises DatabaseUnavailable where tables belong to others: no GRANT lets it drop them.
+
+    `word`: what was asked for. Returns the row of `find_right_to_alter`.
+    """
+    found = await fetch_one(conn, load_queries("schema")["find_right_to_alter"], {"home": home})
+    if tables := found["foreign_tables"]:
+        others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+        raise DatabaseUnavailable(
+            f"The database user {found['login']} does not own the table {tables[0]}{others}, "
+            f"so it can change neither {'them nor their' if others else 'it nor its'} indexes; "
+            f"nothing was changed. Run `jobs-maint {word}` as {say_owner(found)}."
+        )
+    return found
+
+
+def say_owner(found: Mapping[str, Any]) -> str:
+    """`the owner ana, a member of that role or a superuser`; some roles are only for members."""
+    owners, members = found["owners"], found["members"]
+    if len(owners) > 1:
+        return f"a superuser, or as a member of all the roles that own them: {', '.join(owners)}"
+    named = f" ({', '.join(members)})" if members else ""
+    return f"the owner {owners[0]}, a member of that role{named} or a superuser"
