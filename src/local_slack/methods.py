@@ -210,6 +210,15 @@ def list_usergroup_users(api: Api, arguments: Arguments) -> dict[str, Any]:
     return {"users": list(api.workspace.usergroups[usergroup])}
 
 
+def list_usergroups(api: Api, _arguments: Arguments) -> dict[str, Any]:
+    if api.workspace.config.workspace.plan_upgrade_required:
+        raise SlackError("plan_upgrade_required")
+    groups = api.workspace.config.usergroups
+    return {
+        "usergroups": [{"id": one.id, "handle": one.handle, "name": one.handle} for one in groups]
+    }
+
+
 def open_connection(api: Api, _arguments: Arguments) -> dict[str, Any]:
     return {"url": api.open_connection()}
 
@@ -233,6 +242,7 @@ METHODS = {
     "conversations.replies": Method(
         list_replies, ("channels:history", "groups:history", "im:history", "mpim:history"), 50
     ),
+    "usergroups.list": Method(list_usergroups, ("usergroups:read",), 20),
     "usergroups.users.list": Method(list_usergroup_users, ("usergroups:read",), 20),
     "users.conversations": Method(list_own_conversations, ("channels:read", "groups:read"), 50),
     "users.info": Method(get_user, ("users:read",), 100),

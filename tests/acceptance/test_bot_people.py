@@ -1,6 +1,7 @@
 """The people named in CHATBOT_ROLES: checked by doctor, and never sent to when they are gone."""
 
 import json
+import re
 
 import pytest
 from tests.support.bots import ask, bot_settings, open_bot, open_slack
@@ -31,6 +32,41 @@ async def test_doctor_finds_people_who_are_unknown_deactivated_guests_or_bots():
     assert "no such person" in found["slack_person:U0NOBODY"]
     assert "bot" in found[f"slack_person:{ROBOT}"]
     assert "guest" in found[f"slack_person:{GUEST}"]
+
+
+async def test_doctor_names_those_who_hold_a_role_and_calls_none_of_them(pool):
+    roles = {
+        "admin": {"users": [ADMIN]},
+        "operator": {"users": ["U0NOBODY"], "usergroups": ["S0OPERATORS", "S0NONE"]},
+        "viewer": {"users": ["*", GONE]},
+    }
+    async with open_bot(pool, settings={"roles": json.dumps(roles)}, more_users=USERS) as (
+        slack,
+        bot,
+    ):
+        [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs doctor")
+        told = " ".join(as_text(answer).split())
+        assert (
+            f"Admin: {ADMIN} (ada); operator: U0NOBODY, S0OPERATORS (operators, 1 member), "
+            f"S0NONE (members unknown); viewer: *, {GONE} (gone)."
+        ) in told
+        assert f"{GONE} (gone; viewer) is deactivated" in told
+        # Slack would notify whomever a message mentions.
+        assert "<@" not in answer.text + told
+        assert not re.search('"type": ?"user(group)?"', json.dumps(answer.blocks))
+        assert slack.breaches == []
+    async with open_bot(
+        pool,
+        settings={"roles": json.dumps(roles)},
+        more_users=USERS,
+        bot_scopes=("commands", "chat:write"),
+        provokes=["missing_scope"],
+    ) as (slack, bot):
+        [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs doctor")
+        assert f"Admin: {ADMIN}; operator: U0NOBODY, S0OPERATORS (members unkn" in " ".join(
+            as_text(answer).split()
+        )
+        assert slack.calls("usergroups.list") == slack.calls("users.info") == []
 
 
 async def test_a_refusal_never_says_ask_somebody_gone(pool):

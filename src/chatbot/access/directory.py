@@ -7,12 +7,13 @@ use a copy up to an hour old; an act may not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chatbot.slack.errors import SlackUnavailable, is_about_membership
-from chatbot.slack.identity import is_shared_outside
+from chatbot.slack.identity import is_shared_outside, name_person
 from jobs_maint.errors import JobsMaintError
 
 __all__ = ["Directory", "SlackPeople", "Unknown"]
@@ -27,6 +28,7 @@ class SlackPeople(Protocol):
     """What this asks of Slack."""
 
     async def list_group_members(self, group: str) -> frozenset[str]: ...
+    async def list_groups(self) -> Any: ...
     async def get_user(self, user: str) -> Any: ...
     async def get_channel(self, channel: str) -> Any: ...
 
@@ -83,6 +85,18 @@ class Directory:
         """Whether a person reads what is written to them: neither deactivated nor a bot."""
         person = await self._get(("user", user), lambda: self._slack.get_user(user), act=False)
         return person.get("id") == user and not (person.get("deleted") or person.get("is_bot"))
+
+    async def name(self, user_or_group: str) -> str:
+        """What a person or user group is called; empty where Slack does not say."""
+        one = user_or_group
+        with contextlib.suppress(Unknown):
+            if one.startswith("S"):
+                groups = await self._get(("groups",), self._slack.list_groups, act=False)
+                return str(groups.get(one, ""))
+            return name_person(
+                await self._get(("user", one), lambda: self._slack.get_user(one), act=False)
+            )
+        return ""
 
     async def is_shared_outside(self, channel: str) -> bool:
         """Whether people of another organisation read this channel, or may soon."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chatbot.messages.act_words import one_line
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import EVERYBODY
 from chatbot.slack.errors import SlackRefused
+from chatbot.slack.identity import name_person
 from chatbot.slack.web_api import WebApi
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.models import Finding
@@ -61,6 +63,8 @@ async def _check(web: WebApi, user: str, roles: str) -> Finding | None:
         why = str(exc).rstrip(".")
         return Finding(check, "warning", f"{who} was not checked: {why}.", "Run it again later.")
     what = _describe(person)
+    if name := one_line(name_person(person), 60):
+        who = f"{user} ({name}; {roles})"
     return Finding(check, "warning", f"{who} {what}.", _REMOVE) if what else None
 
 

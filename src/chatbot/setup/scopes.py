@@ -47,7 +47,7 @@ SCOPES = (
     ),
     Scope(
         "usergroups:read",
-        ("usergroups.users.list",),
+        ("usergroups.users.list", "usergroups.list"),
         "roles by user group",
         "grants by `usergroups` apply to nobody; free plans have no user groups",
         "note",

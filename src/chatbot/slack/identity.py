@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Identity", "is_shared_outside"]
+__all__ = ["Identity", "is_shared_outside", "name_person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,12 @@ class Identity:
 def _id_in(body: Mapping[str, Any], name: str, key: str = "id") -> object:
     there = body.get(name)
     return there.get(key) if isinstance(there, Mapping) else None
+
+
+def name_person(person: Mapping[str, Any]) -> str:
+    """What somebody of `users.info` is called; anybody may choose any name."""
+    profile = person.get("profile") or {}
+    return str(profile.get("display_name") or person.get("real_name") or person.get("name") or "")
 
 
 def _safe(value: object) -> str:

@@ -105,6 +105,11 @@ class WebApi:
         answer = await self.call("usergroups.users.list", {"usergroup": group})
         return frozenset(str(user) for user in answer.get("users", ()))
 
+    async def list_groups(self) -> Mapping[str, str]:
+        """The handle of each user group, by its id."""
+        answer = await self.call("usergroups.list", {})
+        return {str(one.get("id")): str(one.get("handle")) for one in answer.get("usergroups", ())}
+
     async def get_user(self, user: str) -> Mapping[str, Any]:
         """The person; `is_stranger` also for one of another organisation."""
         answer = await self.call("users.info", {"user": user})
