@@ -18,11 +18,20 @@ __all__ = [
     "is_near",
     "parse_duration",
     "parse_window",
+    "respell_duration",
 ]
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,3})?[wdhms])+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])", re.ASCII)
+_SPELT = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) *([a-z]+) *", re.ASCII)
+_NAMES = {
+    "w": "w wk wks week weeks",
+    "d": "d day days",
+    "h": "h hr hrs hour hours",
+    "m": "m min mins minute minutes",
+    "s": "s sec secs second seconds",
+}
 _LONGEST = timedelta(days=36_500)
 _HALF_A_DAY = timedelta(hours=12)
 
@@ -33,14 +42,33 @@ def parse_duration(text: str) -> timedelta | None:
     if words == "never":
         return None
     if not _WHOLE.fullmatch(words):
-        raise InvalidRequest(
-            f"{text!r} is not a duration; write a number and a unit, such as 30d, 12h, 5m or 90s"
-        )
+        meant = respell_duration(text)
+        write = f"did you mean {meant}?" if meant else (
+            "write a number and a unit, such as 30d, 12h, 5m or 90s"
+        )  # fmt: skip
+        raise InvalidRequest(f"{text!r} is not a duration; {write}")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(words))
     duration = timedelta(seconds=min(seconds, _LONGEST.total_seconds() + 1))
     if duration > _LONGEST:
         raise InvalidRequest(f"{text!r} is longer than a hundred years; the maximum is 36500d")
     return duration
+
+
+def respell_duration(text: str) -> str | None:
+    """`7 days` → `7d`, `1h 30min` → `1h30m`; None for what is well spelt, or no span of time."""
+    words = text.strip().lower()
+    found = _SPELT.findall(words)
+    if "".join(map("".join, found)) != words.replace(" ", ""):
+        return None
+    units = {name: unit for unit, names in _NAMES.items() for name in names.split()}
+    meant = "".join(f"{number}{units.get(unit, '?')}" for number, unit in found)
+    if meant == words or not _WHOLE.fullmatch(meant):
+        return None
+    try:
+        parse_window(meant)
+    except InvalidRequest:
+        return None
+    return meant
 
 
 def parse_window(text: str) -> timedelta:

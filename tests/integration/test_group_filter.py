@@ -324,6 +324,7 @@ async def test_what_failed_again_with_another_error_is_among_those_retried_since
     ("typed", "meant"),
     [
         ("errors 1h", "errors --since 1h"),
+        ("digest 7days", "digest --since 7d"),
         ("failed 2h", "failed --since 2h"),
         ("stats 1h", "errors --since 1h"),
         ("digest 90m", "digest --since 1h30m"),

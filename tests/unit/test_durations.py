@@ -3,7 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from jobs_maint.durations import format_age, format_duration, parse_duration, parse_window
+from jobs_maint.durations import (
+    format_age,
+    format_duration,
+    parse_duration,
+    parse_window,
+    respell_duration,
+)
 from jobs_maint.errors import InvalidRequest
 
 
@@ -34,12 +40,28 @@ def test_never_is_no_duration_at_all():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "30", "d", "-5m", "30 d", "1y", "1e3s", "٣d", "30d!", "0x10s", "1..5h", "nan", "inf",
-     "5m\n5m", "30d never"],
+    ["", " ", "30", "d", "-5m", "3 months", "1y", "1e3s", "٣d", "30d!", "0x10s", "1..5h", "nan",
+     "inf", "5m\n5m", "30d never"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_an_example(text):
     with pytest.raises(InvalidRequest, match=r"not a duration; write .* 30d, 12h, 5m or 90s"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("7days", "7d"), ("2 Hours", "2h"), ("30min", "30m"), ("1 hour 30 minutes", "1h30m"),
+     ("30 d", "30d"), ("90 secs", "90s"), ("1.5 weeks", "1.5w")],
+)  # fmt: skip
+def test_a_unit_that_is_spelt_out_is_named_as_it_is_written(text, meant):
+    with pytest.raises(InvalidRequest, match=f"is not a duration; did you mean {meant}\\?$"):
+        parse_duration(text)
+    assert parse_duration(meant)
+
+
+@pytest.mark.parametrize("text", ["0 days", "40000 days", "7", "7d", "days", "7 or 8 days"])
+def test_no_other_span_is_suggested(text):
+    assert respell_duration(text) is None
 
 
 @pytest.mark.parametrize("text", ["36501d", "999999999w", "99999999999999999999d", "36500d1s"])

@@ -177,11 +177,63 @@ def test_a_word_of_other_tools_leads_to_ours(text, meant, surface):
         ("mute I-7 2h", "mute I-7 --for 2h"),
         ("failed webhook 1h", "failed webhook --since 1h"),
         ("errors webhook 1h", "errors webhook --since 1h"),
+        ("failed webhook 30min", "failed webhook --since 30m"),
+        ("failed 7 days", "failed --since 7d"),
+        ("mute E-4f2a 2 hours", "mute E-4f2a --for 2h"),
     ],
 )
 def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, meant, surface):
     with pytest.raises(InvalidRequest, match="; did you mean") as caught:
         parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("digest --since 7days", "digest --since 7d"),
+        ("digest --since 2 hours", "digest --since 2h"),
+        ("digest --since=30min", "digest --since 30m"),
+        ("errors --since '1 hour 30 min' webhook", "errors --since 1h30m webhook"),
+        ("failed web --since 1hour --limit 5", "failed web --since 1h --limit 5"),
+        ("retry --all --since 2 days --until 90 mins", "retry --all --since 2d --until 90m"),
+        ("purge --older-than 30days", "purge --older-than 30d"),
+        ("mute E-4f2a --for 1 day", "mute E-4f2a --for 1d"),
+    ],
+)
+def test_a_unit_that_is_spelt_out_leads_to_the_line_that_is_read(text, meant, surface):
+    with pytest.raises(InvalidRequest, match=r"is not a duration; .*did you mean '") as caught:
+        parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("errors --group E-4f2a", "failed --group E-4f2a"),
+        ("errors --group=E-4f2a --since 1h", "failed --group=E-4f2a --since 1h"),
+        ("digest --group e-4f2a", "failed --group e-4f2a"),
+        ("errors web --error 'timed out'", 'failed web --error "timed out"'),
+        ("incidents --group E-4f2a", "failed --group E-4f2a"),
+        ("errors --incident I-7", "incidents I-7"),
+        ("incidents --incident I-7", "incidents I-7"),
+        ("take --group E-4f2a", "take E-4f2a"),
+        ("mute --incident I-7 --for 2h", "mute I-7 --for 2h"),
+        ("stats --queue webhook", "stats webhook"),
+        ("stats --queue=webhook", "stats webhook"),
+        ("status --job 5", "status 5"),
+        ("retry --ids 5 6", "retry 5 6"),
+        ("help --word retry", "help retry"),
+    ],
+)
+def test_an_option_that_a_word_does_not_have_leads_to_where_its_value_belongs(text, meant, surface):
+    with pytest.raises(InvalidRequest) as caught:
+        parse(text, surface)
+    assert f"; did you mean '{meant}'?" in str(caught.value)
     assert caught.value.suggestion == meant
     parse(meant, surface)
 

@@ -8,13 +8,29 @@ from collections.abc import Sequence
 
 import click
 
-from jobs_maint.durations import parse_window
+from jobs_maint.actions import find_named
+from jobs_maint.durations import parse_window, respell_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.params import JobIds
+from jobs_maint.grammar.params import (
+    GroupName,
+    JobIds,
+    NotEmpty,
+    Window,
+    WindowOrMoment,
+)
+from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import WORDS, build_grammar
 
-__all__ = ["NEAR", "SHOWS", "find_near", "guess_words", "is_of_other_tools", "list_options"]
+__all__ = [
+    "NEAR",
+    "SHOWS",
+    "find_near",
+    "find_place",
+    "guess_words",
+    "is_of_other_tools",
+    "list_options",
+]
 
 SHOWS = {"get", "list", "ls", "show", "view"}
 NEAR = {
@@ -85,13 +101,68 @@ def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
     command = commands.get(first)
     if command is None or not rest:
         return None
+    if respelt := _respell_span(command, rest):
+        return [first, *respelt]
     if any(isinstance(one.type, JobIds) or one.name == "words" for one in command.params):
         ids = [one for one in rest if one.lower() not in _NOUNS and not _BULLET.fullmatch(one)]
         is_less = 0 < len(ids) < len(rest) and all(map(_IDS.fullmatch, ids))
         return [first, *ids] if is_less else None
+    return _add_span(command, words)
+
+
+def find_place(
+    option: str, rest: Sequence[str], command: click.Command, surface: Surface
+) -> list[str] | None:
+    """Where an option that the command does not have belongs; None where that is nowhere.
+
+    Its value may stand alone, another word may have the option, or what it names has one.
+    """
+    alone = [re.sub(rf"^{re.escape(option)}(?:=|$)", "", word) for word in rest]
+    alone = [word for word in alone if word]
+    noun = option.lstrip("-").removesuffix("s")
+    noun = "id" if noun in _NOUNS else noun
+    for param in command.params:
+        takes = (param.metavar or param.name or "").lower()
+        if isinstance(param, click.Argument) and alone and noun in re.findall("[a-z]+", takes):
+            return [command.name or "", *alone]
+    for name, other in build_grammar(surface).commands.items():
+        if any(
+            option in one.opts and isinstance(one.type, GroupName | NotEmpty)
+            for one in other.params
+            if isinstance(one, click.Option)
+        ):
+            return [name, *rest]
+    named = next(filter(None, map(find_named, alone)), None)
+    return None if named is None else split_text(named.line)
+
+
+def _add_span(command: click.Command, words: Sequence[str]) -> list[str] | None:
+    """With its option before a span that stands last, alone."""
     span = next((one for one in ("--since", "--for") if one in list_options(command)), "")
-    is_left = len(rest) > 1 and not any(word.startswith("-") for word in rest)
-    return [*words[:-1], span, rest[-1]] if span and is_left and _is_span(rest[-1]) else None
+    _, *rest = words
+    if not span or any(word.startswith("-") for word in rest):
+        return None
+    for many in (2, 1) if len(rest) > 1 else ():
+        last = " ".join(rest[-many:])
+        meant = last if _is_span(last) else respell_duration(last)
+        if meant is not None:
+            return [*words[:-many], span, meant]
+    return None
+
+
+def _respell_span(command: click.Command, rest: Sequence[str]) -> list[str] | None:
+    """With `7d` where an option that takes a span has `7days`, or `7 days`."""
+    spans = [one.opts for one in command.params if isinstance(one.type, Window | WindowOrMoment)]
+    names = {name for names in spans for name in names}
+    for i, word in enumerate(rest):
+        name, equals, value = word.partition("=")
+        if name not in names:
+            continue
+        after = [*([value] if equals else []), *rest[i + 1 :]]
+        for many in (2, 1):
+            if meant := respell_duration(" ".join(after[:many])):
+                return [*rest[:i], name, meant, *after[many:]]
+    return None
 
 
 def list_options(command: click.Command) -> list[str]:

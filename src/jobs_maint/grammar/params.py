@@ -21,6 +21,7 @@ __all__ = [
     "JobIds",
     "Limit",
     "Moment",
+    "NotEmpty",
     "Number",
     "Window",
     "WindowOrMoment",

@@ -12,7 +12,14 @@ from jobs_maint import actions
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
-from jobs_maint.grammar.near import SHOWS, find_near, guess_words, is_of_other_tools, list_options
+from jobs_maint.grammar.near import (
+    SHOWS,
+    find_near,
+    find_place,
+    guess_words,
+    is_of_other_tools,
+    list_options,
+)
 from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
@@ -89,7 +96,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
         with command.make_context(" ".join(path), list(rest), auto_envvar_prefix=None) as context:
             return command.invoke(context)  # type: ignore[no-any-return]
     except click.NoSuchOption as exc:
-        raise _unknown_option(exc.option_name, path, rest, command) from None
+        raise _unknown_option(exc.option_name, path, rest, command, surface) from None
     except click.UsageError as exc:
         raise InvalidRequest(_sentence(exc, path, command)) from None
 
@@ -155,7 +162,7 @@ def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> N
 
 
 def _unknown_option(
-    option: str, path: list[str], rest: list[str], command: click.Command
+    option: str, path: list[str], rest: list[str], command: click.Command, surface: Surface
 ) -> InvalidRequest:
     known = list_options(command)
     word = " ".join(path)
@@ -165,6 +172,11 @@ def _unknown_option(
         return InvalidRequest(f"{word}: {no_job_id(negative[0])}")
     begun = [name for name in known if name.startswith(option) and len(option) > len("--")]
     close = begun if len(begun) == 1 else []
+    if not close and (place := find_place(option, rest, command, surface)) is not None:
+        line = _line([*path[:-1], *place])
+        return InvalidRequest(
+            f"{word} has no option {short(option)}; did you mean '{short(line)}'?", suggestion=line
+        )
     close = close or difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
     if not close:
         return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, quote_word
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.durations import parse_window
+from jobs_maint.durations import parse_window, respell_duration
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.sql import load_queries
 
@@ -75,7 +75,7 @@ async def require_queue(
 
 def _find_span(text: str) -> timedelta | None:
     try:
-        return parse_window(text)
+        return parse_window(respell_duration(text) or text)
     except InvalidRequest:
         return None
 
