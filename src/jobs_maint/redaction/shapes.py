@@ -10,6 +10,7 @@ __all__ = ["CARD", "EMAIL", "KNOWN", "WEBHOOK", "is_card", "is_random", "looks_s
 
 _A = "[A-Za-z0-9]"
 _W = "[A-Za-z0-9_-]"
+_UUID_FORM = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _FORMS = (
     # Forges
     rf"gh[oprsu]_{_A}{{20,}}", r"gt[aor]_[a-z0-9]{32,}", r"github_pat_\w{20,}",
@@ -46,6 +47,7 @@ _FORMS = (
     r"AGE-SECRET-KEY-1[A-Z0-9]{40,}", r"phx_\w{20,}", r"(?:shippo|rdme|ion|dop|dor)_\w{20,}",
     r"eyJ[\w-]{8,}(?:\.[\w+/=-]*){0,4}", r"rpa_\w{20,}", r"pk_\d+_[A-Z0-9]{30,}",
     r"00[A-Za-z0-9_-]{40}(?![\w-])", r"live_[a-f0-9]{35}", r"access_token\$\w+\$\w+\$\w+",
+    rf"access-(?:sandbox|development|production)-{_UUID_FORM}", r"[012]/\d{10,}:[a-f0-9]{32}",
 )  # fmt: skip
 KNOWN = re.compile(rf"(?<![A-Za-z0-9])(?=[\w.~:$+/=%-]{{12}})(?:{'|'.join(_FORMS)})")
 """Tokens of the ten forges and registries used most, of clouds and of services: by prefix."""
@@ -73,7 +75,7 @@ WEBHOOK = re.compile(
 EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
 CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(_UUID_FORM, re.IGNORECASE)
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}(?![a-z])|\d{4}")
 _ID = re.compile(
     r"(?:req|cus|pi|ch|evt|in|sub|price|prod|pm|cs|acct|txn|si|seti|src|card|ba|po|re|dp|msg|run"

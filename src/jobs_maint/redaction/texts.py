@@ -7,6 +7,7 @@ import re
 
 from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
 from jobs_maint.redaction.commands import hide_options
+from jobs_maint.redaction.inserts import hide_inserted
 from jobs_maint.redaction.links import hide_links
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
@@ -34,6 +35,7 @@ _BEARER = re.compile(
     r"\b(bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|ssws|geniekey|bot|splunk)(\s+)"
     r"(?P<value>(?!\w{1,20}=(?!=|\s|$))[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE
 )  # fmt: skip
+_INTO = re.compile(r"\binto\b", re.IGNORECASE)
 _MARK = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(
     r"(?:(?:\s|\\{1,4}[nr])*+"
@@ -82,6 +84,8 @@ def _hide_words(text: str, rules: Rules) -> str:
         text = _NO_SCHEME.sub(rf"\g<user>{HIDDEN}", text)
     if ">" in text or "&gt;" in text:
         text = hide_xml(text, rules)
+    if _INTO.search(text):
+        text = hide_inserted(text, rules)
     text = hide_assigned(text, rules)
     text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)
@@ -103,7 +107,8 @@ def _hide_user(found: re.Match[str]) -> str:
 
 def _hide_bearer(found: re.Match[str]) -> str:
     value = found["value"]
-    mixed = any(char.isdigit() for char in value) or value.endswith("=")
+    digits = sum(map(str.isdigit, value))
+    mixed = digits > (found[1].lower() == "token" and len(value) < 12) or value.endswith("=")
     mixed = mixed or (len(value) >= 16 and not value.islower() and not value.isupper())
     return f"{found[1]}{found[2]}{HIDDEN}" if mixed else found[0]
 
