@@ -27,7 +27,7 @@ _OPTIONS = {
     "upper": re.compile(rf"(?P<keep>(?<=[\s'\"])-P{_GAP})(?P<value>{_VALUE})"),
     "ldap": re.compile(rf"(?P<keep>(?<=[\s'\"])-[wp]{_GAP})(?P<value>{_VALUE})"),
     "redis": re.compile(rf"(?P<keep>(?<=[\s'\"])-a{_GAP})(?P<value>{_VALUE})"),
-    "openssl": re.compile(rf"(?P<keep>(?<=[\s'\"])-[kK]{_GAP})(?P<value>{_VALUE})"),
+    "openssl": re.compile(rf"(?P<keep>(?<=[\s'\"])-[kK](?=[\s'\",]){_GAP})(?P<value>{_VALUE})"),
     "user": re.compile(
         rf"(?P<keep>(?<=[\s'\"])(?:-[uUa]|--(?:proxy-)?user|--auth){_GAP}['\"]?[^\s:'\",]+:(?!//))(?P<value>[^\s'\"]+)"
     ),
@@ -56,7 +56,7 @@ def _hide_part(part: str) -> str:
 
 def _hide(found: re.Match[str]) -> str:
     value = found["value"].strip("'\"")
-    plain = value.isdigit() and len(value) < 6 and "login" not in value
+    plain = (value.isdigit() and len(value) < 6) or value.startswith("$")
     return found[0] if plain or value == HIDDEN else found["keep"] + HIDDEN
 
 

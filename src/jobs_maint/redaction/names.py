@@ -37,6 +37,7 @@ _PHRASES = (
     private keys;signing key
     secret key;encryption key;master key;account key;shared key;shared access key;service key
     auth key;license key;session id;session key;session token;card number;client secret;storage key
+    client key data;client key
     server key;deploy key;ssh key;app key;application key;integration key;routing key secret
     webhook url;webhook uri;connection string;recovery code;recovery codes;backup codes;backup code
     seed phrase;recovery phrase;account number;security code;auth code;authorization code
@@ -95,9 +96,28 @@ _TELLS_ABOUT = frozenset(
     second seconds minute day days hint method mode ok present missing found set exists auth am
     parser count tokenizer engine encoder decoder cache hits misses rotation rules label
     fingerprint lange laenge longueur longitud level reset resets protected protection expected
-    seen mismatch short long weak""".split()  # noqa: SIM905  a list of words to read
+    seen mismatch short long weak exception exceptions warning warnings mgr handler factory callback
+    listener listeners middleware backend filter serializer mixin resolution response request
+    attribute attributes characters chars taken option options argument parameter parameters are
+    encryption hasher hashers compliance""".split()  # noqa: SIM905  a list of words to read
 )
 """As the last word: the value tells about a secret and is none."""
+_OTHER_KEYS = frozenset(
+    """aggregate aggregation arrow batch binding blob bucket business cache candidate column
+    composite correlation dedup dedupe deduplicate deduplication dict dictionary
+    distribution document entity entry event feature filter flag foreign group grouping hash
+    idempotence idempotency idempotent image index item job join lang language lock log lookup map
+    menu message metric natural object order ordering page partition primary queue query range
+    reference registry resource route routing row s search setting shard sort sorting
+    surrogate table tag task throttle tracking translation type unique""".split()  # noqa: SIM905  a list of words to read
+)
+"""Before `key`: it names a place, a row or an order."""
+_OTHER_CODES = frozenset(
+    """area bar color country currency error exit http item language locale order post product qr
+    reason response return source sql status zip""".split()  # noqa: SIM905  a list of words to read
+)
+_REFERRING = frozenset(["existing", "password", "pull", "tls"])
+"""Before `secret`: the name of one in Kubernetes."""
 _OF_A_MODEL = frozenset(
     """eos bos pad unk stop special mask sep cls page continuation pagination next prev cancellation
     skip sync public delimiter syntax unexpected invalid missing required change forgot
@@ -130,8 +150,13 @@ def get_strength(words: list[str]) -> Strength:
         return Strength.WEAK
     end = _find_secret(words)
     last = words[-1]
+    before = words[-2] if len(words) > 1 else ""
+    if last in ("secret", "secrets") and before in _REFERRING:
+        return Strength.NONE
     if not end:
         weak = tuple(words[-2:]) in _ADDRESSES or last in _WEAK or last in languages.WEAK
+        others = {"key": _OTHER_KEYS, "code": _OTHER_CODES}.get(last, frozenset())
+        weak = weak and before not in others
         return Strength.WEAK if weak else Strength.NONE
     if end < len(words) and last in _TELLS_ABOUT:
         return Strength.NONE

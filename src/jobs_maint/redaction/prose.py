@@ -10,17 +10,18 @@ __all__ = ["ends_sentence", "may_be_password"]
 
 _SAID = frozenset(
     """absent accurate allowed already always another anything available before because broken
-    cached changed checks command correct default denied different during either email empty enough
-    error everything exactly expected expired fallback flow forbidden forgotten former fresh generic
-    global grant hidden ignored inactive insecure instead intact internal invalid latest length
-    library locked login logins longer mandatory manager matched matches method minimum missing
-    mistyped module nobody nothing numeric obsolete online optional otherwise outdated overall
-    passed password passwords plain plaintext policy present private prompt public random ready
-    refused rejected removed required reserved reset resets revoked rotated safe secret secure
-    sensitive session settings shared short simple somebody something somewhat somewhere sound
-    stale static status strong support system temporary tests theirs there these through today
-    together tomorrow twice undefined unique unknown unset unusual unused update updates useless
-    usual vendor visible weaker without wrong yesterday yours""".split()  # noqa: SIM905  a list of words to read
+    cached changed checks chosen command correct database default denied different during either
+    email empty enough error everything exactly expected expired fallback flow forbidden
+    forgotten former fresh generic global grant hidden ignored inactive insecure instead intact
+    internal invalid latest length library locked login logins longer mandatory manager matched
+    matches method minimum missing mistyped module nobody nothing numeric obsolete online option
+    options optional otherwise outdated overall passed password passwords plain plaintext policy
+    present private prompt public random ready refused rejected removed required reserved reset
+    resets revoked rotated safe secret secure sensitive session settings shared short simple
+    somebody something somewhat somewhere sound stale static status strong support system
+    temporary tests theirs there these through today together tomorrow twice undefined unique
+    unknown unset unusual unused update updates useless usual vendor visible weaker without
+    wrong yesterday yours""".split()  # noqa: SIM905  a list of words to read
 )
 _KIND = re.compile(
     r"\w*(?:ed|ing|able|ible|ly|ory|ical|ous|ive|less|ful|ent|ant|ance|ence|ness|ship|ity|tion|sion"

@@ -12,7 +12,7 @@ from jobs_maint.redaction.shapes import looks_secret
 __all__ = ["find_value", "is_prose", "is_value"]
 
 _OPENING = re.compile(
-    r"""[bru]?(?:\"{3}|'{3}|''(?=[^\s',;:)}\]])|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚‹「『＂❝″])""",
+    r"""[brfu]{0,2}(?:\"{3}|'{3}|''(?=[^\s',;:)}\]])(?!\.[a-z]{1,20}\()|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚‹「『＂❝″])""",
     re.IGNORECASE,
 )
 _QUOTED = {
@@ -49,31 +49,37 @@ _NEXT_LINE = re.compile(r"[ \t]*\n[ \t]*(?=[^\s:=\d]*\d[^\s:=]*[ \t]*(?:\n|$))")
 _SCHEME = re.compile(
     r"(?:bearer|basic|token|digest|apikey|negotiate|ntlm|key)\s+(?=\S)", re.IGNORECASE
 )
-_TAG = re.compile(r"(?:![\w.:<>,/!-]{0,80}|&[\w-]{1,40})[ \t]{1,8}(?=\S)")
+_TAG = re.compile(
+    r"(?:(?:![\w.:<>,/!-]{0,80}|&[\w-]{1,40})[ \t]{1,8}(?=\S)"
+    r"|(?:string\(\d{1,5}\)|<%=)[ ](?=['\"]))"
+)
 _WRAPPER = re.compile(r"(?:[\w.]{0,60}\.)?[A-Z]\w{1,40}\((?:\w{1,20}=)?(?=[bru]?\\{0,8}['\"])")
 """`SecretStr('…')`"""
 _REFERENCE = re.compile(
     r"!(?:ENV|env|env_var|Ref|GetAtt|Sub|ImportValue|FindInMap|Join|reference|include|lookup)\b"
 )
-"""YAML: a tag or an anchor before a value; tags of a value that is elsewhere."""
+"""YAML: a tag or an anchor before a value; tags of a value that is elsewhere. PHP, ERB: a type."""
 _NO_SECRET = re.compile(
     r"""(?:true|false|yes|no|on|off|null|nil|none|undefined|nan|unset|empty|missing|required|optional
       |redacted|filtered|hidden|masked|removed|n/a|str|string|bytes|int|bool|optional\[?\w*\]?
-      |enabled|disabled|secretstr(?:\((?:'?\*+'?|'{2}|none)?\)?)?|object|invalid|expired|valid|incorrect|wrong)\.?
+      |float|read|write|number|boolean|integer|dict|tuple|any|enabled|disabled|secretstr(?:\((?:'?\*+'?|'{2}|none)?\)?)?|object|invalid|expired|valid|incorrect|wrong)\.?
     | [*\u2022.x\u2026-]+ | \[?\(?<?(?:redacted|filtered|hidden|masked)>?\)?\]? | \[redacted\]
-    | %s | %\(\w+\)s | \$\d+ | \$\{?[A-Z_][A-Z0-9_]*\}? | \{[a-z_.]*\}
+    | %[+]?[srdwvqx] | %\(\w+\)s | \$\d+ | \$\{?[A-Z_][A-Z0-9_]*(?::?[-+?])?\}?
+    | \{[a-z_][a-z_.]*(?:![rsa])?(?::[^{}\s]{0,20})?\} | \{\} | \$?\{\{
     | [a-z_][\w.]*\(\)? | \{\{[^{}]*\}\} | \$\{[^{}]*\} | \$\{\{[^{}]*\}\} | <[\w .:-]+>? | :\w+
     | os\.(?:environ|getenv).* | (?:settings|self|config|env|request|args)\.[\w.]+
-    | !{1,2}[\w./-]* | \*[a-z_]+ | process\.env\.\w+ | arn:aws.* | [^\w\s]{1,2}""",
+    | !{1,2}[\w./-]* | \*[a-z_]+ | process\.env\.\w+
+    | projects/[\w-]+/secrets/.* | arn:aws.* | [^\w\s]{1,2}""",
     re.IGNORECASE | re.VERBOSE,
 )
 """A switch, a placeholder, a mask, or the name of a place where the secret is kept."""
 _PROSE = re.compile(
     r"(?:is|was|are|were|must|too|not|has|have|had|should|cannot|can|may|does|did|do|the|this|"
     r"that|for|from|in|at|to|of|and|or|with|expected|expired|invalid|missing|required|incorrect|"
-    r"unexpected|wrong|unable|could|no|failed|please|muss|darf|ist|wird|wurde|fehlt|est|doit|"
+    r"unexpected|wrong|unable|illegal|setting|enable|mfa|csrf|could|no|failed|please|muss|darf|ist|wird|wurde|fehlt|est|doit|"
     r"debe|es|ha|deve|moet|musi|jest|должен|не)(?=[\s.,;]|$)(?!\s*$)"
-    r"|(?:ensure|field|string|input|length|value) (?=[a-z])",
+    r"|(?:ensure|field|string|input|length|value) (?=[a-z])"
+    r"|(?:an?|path|line|secret|key|token) (?=['\"`]?[A-Za-z\d])|can['’]t ",
     re.IGNORECASE,
 )
 _ABOUT_PHRASE = re.compile(
@@ -130,7 +136,7 @@ def is_prose(value: str) -> bool:
 
 def _find_closing(text: str, opening: re.Match[str]) -> int:
     begin = opening.end()
-    quote = opening[0].lstrip("bruBRU")
+    quote = opening[0].lstrip("brfuBRFU")
     if opening["slashes"]:  # quoted within a quoted text: the same quote with as many slashes
         end = text.find(quote, begin)
         while end > begin and text[end - 1] == "\\":
@@ -207,7 +213,7 @@ _ADDRESS = re.compile(
 
 
 def _is_weak_value(name: str, value: str) -> bool:
-    last = (split(name) or [""])[-1]
+    last = next((word for word in reversed(split(name)) if not word.isdigit()), "")
     if last in ("dsn", "url", "uri"):
         bare = re.fullmatch(r"\w+", value) is not None and looks_secret(value)
         return bare or (HIDDEN not in value and _ADDRESS.fullmatch(value) is not None)
@@ -233,6 +239,8 @@ def _is_weak_value(name: str, value: str) -> bool:
         return len(word) >= 6 and not plain
     if last in ("auth", "pass"):
         return not re.fullmatch(
-            r"[A-Za-z]+|[\d.]+|(?:oauth|saml|ntlm|sha|scram|md)[\w-]*|Test[A-Z]\w*|test_\w*", value
+            r"[A-Za-z]+|[\d.]+|(?i:x?oauth|saml|ntlm|sha|s?cram|digest|md)[\w-]*|\d{4}_[a-z]\w*"
+            r"|Test[A-Z]\w*|test_\w*",
+            value,
         )
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
