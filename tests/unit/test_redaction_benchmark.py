@@ -115,6 +115,70 @@ def test_names_of_the_deployment_count_in_arguments_and_in_texts():
     assert redact_text("customer_no=17 n=1", rules) == f"customer_no={HIDDEN} n=1"
 
 
+SHOWN = """Traceback (most recent call last):
+  File "/app/tasks.py", line 12, in login
+    password = prompt
+  File "/app/tasks.py", line 30, in send
+    user, token = pair if pair else previous  # from the cache
+ValueError: """
+
+
+def test_the_source_lines_of_a_traceback_are_shown():
+    assert redact_text(SHOWN + "no pair") == SHOWN + "no pair"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('password = "letmein"', f'password = "{HIDDEN}"'),
+        ("pin = 4711", f"pin = {HIDDEN}"),
+        ("x = 1  # password: letmein", f"x = 1  # password: {HIDDEN}"),
+        ('password = get("DB_PASSWORD", "letmein")', f'password = get("DB_PASSWORD", "{HIDDEN}")'),
+        ('password = os.getenv("PW") or "letmein"', f'password = os.getenv("PW") or "{HIDDEN}"'),
+        ("key = b64decode('c2VjcmV0IGtleQ0=')", f"key = b64decode('{HIDDEN}')"),
+        ('password = f"letmein2{suffix}"', f'password = f"{HIDDEN}"'),
+    ],
+)
+def test_a_secret_that_is_written_in_a_source_line_is_hidden(line, shown):
+    text = SHOWN + 'no pair\n  File "/app/x.py", line 3, in f\n    {}\nKeyError: 1'
+    assert redact_text(text.format(line)) == text.format(shown)
+    assert redact_text(line) == shown
+
+
+def test_a_line_after_a_traceback_is_no_source_line():
+    text = SHOWN + "password=letmein\n    password = letmein"
+    assert redact_text(text) == SHOWN + f"password={HIDDEN}\n    password = {HIDDEN}"
+    config = 'File "/etc/app.ini", line 3\n    password = '
+    assert redact_text(config + "letmein") == config + HIDDEN
+
+
+def test_passwords_of_any_signs_are_hidden_without_quotes():
+    """Also those that look like a call, an item or an attribute."""
+    chance = random.Random(7)
+    signs = string.ascii_letters + string.digits + "()[]{}.$@!#%^*+-_?~|<>/:"
+    shown = []
+    for _ in range(3_000):
+        password = chance.choice(signs[:52]) + "".join(
+            chance.choices(signs, k=chance.randint(7, 19))
+        )
+        name = chance.choice(["password", "DB_PASSWORD", "secret", "api_key", "access_token"])
+        between = chance.choice(["=", ": ", " = ", ":"])
+        text = f"user=bo {name}{between}{password} host=x"
+        if password in redact_text(text):
+            shown.append(text)
+    assert len(shown) <= 30, "\n".join(shown)
+
+
+def test_each_row_of_an_insert_hides_the_columns_of_secrets():
+    text = (
+        "INSERT INTO users (name, password, at) VALUES ('bo', '{}', now()), ('al', NULL, 'x'),"
+        " ('it''s', crypt('{}', gen_salt('bf')), 'y'), ('ed', '{}"
+    )
+    assert redact_text(text.format("geheim1", "two (words", "it''s, cut")) == text.format(
+        *[HIDDEN] * 3
+    )
+
+
 def test_hiding_twice_changes_nothing_more():
     for line in _read("redaction_secrets.txt"):
         once = redact_text(re.sub("[«»]", "", line))
@@ -146,6 +210,14 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "Sensitive[a]('", "1234 is your ", "/a-reset-a/", "/reset/reset/a1b2", "?t=a1b2c3",
         "password for a is ", "with password ", "PIN 1234 ", "/s/Ab1", "PASS letmei",
         "password=“", "passphrase: ‘a’", "seed phrase: a ", 'password was "a ', "pass phrase",
+        "token = f(", "token = f(a)", "token = f(a, 'b', ", "token = [", "token = (a, ",
+        "token: {a", "token = a.b.", "token = a or ", "token = a->", 'token=f"{', "password=`$",
+        "a, token = b, ",
+        "INSERT INTO a (password) VALUES ('", "INSERT INTO a (token) VALUES ('a'), (b(", "('a'),",
+        "insert into a (", "insert into a (password) values ('a'), ('a'),", "VALUES (a(", "('',",
+        '  File "a.py", line 1, in a\n    token = a\n', '  File "a.py", line 1\n', "    a\n",
+        "a.setpassword('", 'variable "token" { ', "new PDO('a', 'b', '", "jwt.sign(a, '", "crypt('",
+        "api key a1", "no such secret: a/", ":param token: a ", "token: A ",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

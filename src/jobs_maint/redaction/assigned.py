@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from jobs_maint.redaction import languages
+from jobs_maint.redaction.expressions import find_code, find_source
 from jobs_maint.redaction.names import Strength
-from jobs_maint.redaction.prose import ends_sentence, may_be_password
 from jobs_maint.redaction.rules import HIDDEN, Rules
-from jobs_maint.redaction.values import find_value, is_prose, is_value
+from jobs_maint.redaction.told import is_told
+from jobs_maint.redaction.values import find_value, is_value
 
 __all__ = ["hide_assigned", "hide_headers", "hide_xml"]
 
@@ -33,20 +34,28 @@ _INTRODUCED = re.compile(
     | (?<![^\s\0])--?(?P<option>{_N})[ \t]{{1,3}}(?=[^\s-])
     | ['"]--?(?P<listed>{_N})['"],\s{{0,20}}(?=[bru]?['"])
     | [(\[]\s{{0,20}}(?:[bru]?{_Q})(?P<pair>{_N}){_Q}\s{{0,3}},\s{{0,20}}(?=[bru]?{_Q})
-    | \b(?P<sql>(?:password|identified[ ]by)(?=[ ]{{1,3}}')|pass(?:word|phrase)[ ](?:is|was):?)
+    | \b(?P<sql>(?:password|identified[ ]by)(?=[ ]{{1,3}}')|identified[ ]by(?=[ ]")
+         |pass(?:word|phrase)[ ](?:is|was):?)
          [ ]{{1,3}}(?=['"])
     | (?:(?:\w{{0,24}}(?:Auth|Credentials?)|\.login|basic_auth|\.authenticate)\(\s{{0,9}}
            [bu]?{_Q}[^'"\n]{{0,100}}{_Q}
+         |\bjwt\.(?:sign|verify|encode|decode)\([^,\n]{{1,200}}
+         |(?:\bPDO(?:->__construct)?|\bmysqli(?:_connect|->__construct)?|\.getConnection)\(
+           (?:{_Q}[^'"\n]{{0,200}}{_Q},\s{{0,9}}){{1}}{_Q}[^'"\n]{{0,100}}{_Q}
          |pgp_sym_(?:en|de)crypt(?:_bytea)?\([^,\n]{{1,200}}),\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
+    | [.>](?:set|with)_?(?P<setter>{_N})\((?=[bru]?(?:"[^"\n]{{1,200}}"|'[^'\n]{{1,200}}')\))
+    | \bvariable[ ]"(?P<variable>{_N})"[ ]\{{[^{{}}]{{0,200}}?\bdefault[ ]{{1,9}}=[ ]{{1,3}}(?=")
+    | (?<!\w)(?P<hashed>crypt|hashpw|make_password|generate_password_hash)\((?=[bru]?['"])
     | \b(?P<prose>pass(?:word|wd|code|phrase)
            (?:(?:[ ](?:for|of)[ ][^\s:=]{{1,60}})?[ ](?:is|was):?)?
-         |(?:pass|pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)[ ]{{1,3}}<?(?=['"]?[^\s:=]{{6}})
+         |(?:pass|pwd|secret|token|api[ _-]?key)[ ](?:is|was):?)
+         [ ]{{1,3}}<?(?!--)(?=['"]?[^\s:=]{{6}})
     | (?<=\n)(?P<field>{_N})\n[ ]{{1,4}}[A-Z][^\n]{{1,200}}\binput_value=
     | \b(?P<whose>password|passwd|passcode|secret|token|api[ ]key)[ ]for[ ](?:user[ ])?
          ['"]?[\w.@+-]{{1,80}}['"]?[ ]?:[ ](?=\S)
-    | (?<![\w.-])(?P<quoted>{_N})[ \t]{{1,8}}(?=['"])
+    | (?<![\w.-])(?P<quoted>{_KEYS}[ ]key|{_N})[ \t]{{1,8}}(?=['"])
     | (?<![\w.-])(?P<arrow>{_N}){_B}(?:->|→){_B}(?=\S{{6}})
-    | (?<![\w.-])(?P<bare>{_N})[ ]{{1,3}}(?=[\w+/.=-]{{16}})
+    | (?<![\w.-])(?P<bare>{_KEYS}[ ]key|{_N})[ ]{{1,3}}(?=[\w+/.=-]{{16}})
     | (?<!\w)(?P<wrapper>(?-i:[A-Z])[A-Za-z]{{3,40}})(?:\[\w{{1,20}}\])?\(
          (?:_{{0,2}}(?:secret_)?(?:value|data|raw)=)?(?=[bru]?{_Q})
     | <(?P<object>\w{{0,20}}(?:Secret|Sensitive|Password)\w{{0,20}}):?[ ](?=[bru]?{_Q})""",
@@ -55,7 +64,7 @@ _INTRODUCED = re.compile(
 _BEFORE, _REACH = 120, 300
 """Characters from where a name begins to where its stem does, and to where its value begins."""
 _HEADER = re.compile(
-    r"""\b(?P<name>(?:proxy-|x-)?authorization|(?:set-)?cookie2?)(?P<sep>['"]?\s{0,3}[:=]\s{0,3})(?=[^\s'"\\{\[(])
+    r"""\b(?P<name>(?:proxy-|x-)?authorization|(?:set-)?cookie2?)(?P<sep>['"]?\s{0,3}(?::|=(?!>))\s{0,3})(?=[^\s'"\\{\[(])
         (?P<value>(?:[^\r\n'"\\=]|=\\{0,4}"[^"\r\n]*"|='[^'\r\n]*'|=|['"](?=\w)|\\(?![nr"']))+)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -70,29 +79,24 @@ _XML = re.compile(
          (?P<value>\s*(?:<!\[CDATA\[[^\]]*\]\]>|[^<]+))""",
     re.VERBOSE,
 )
-_SAYS_SO = frozenset(["sql", "call", "prose", "whose", "spaced", "object"])
+_SAYS_SO = frozenset(["hashed", "sql", "call", "prose", "whose", "spaced", "object"])
+_CODED = frozenset(["key", "spaced", "pair", "quoted", "prose"])
+"""After these an expression may stand."""
 _WRAPPERS = ("Sensitive", "Confidential", "Masked")
-_WRITTEN_STEMS = ("login", "identified by", "pgp_sym", *map(str.lower, _WRAPPERS))
-_PARSED = re.compile(r"\b(?:unexpected|expected|illegal|unrecognized) $", re.IGNORECASE)
-"""Before `token:` in the message of a parser."""
-_COMPOUND = re.compile(r"[a-z0-9][A-Z]|[_.-]")
-_ENDS_LINE = re.compile(r"['\"]?[ \t]{0,8};?[ \t]{0,8}(?=[\r\n]|$)")
-_MORE_WORDS = re.compile(r"[ \t]{1,4}[^\W\d_]+(?![\w=:])")
-_IN_PROSE = re.compile(
-    r"(?!(?:sha|md5|argon|bcrypt|scrypt|pbkdf|v\d|utf|rfc|job|user|id)[\w-]*$)"
-    r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}"
+_WRITTEN_STEMS = (
+    *["login", "crypt", "hash", "jwt", "pdo", "mysqli", "getconnection", "pgp_sym"],
+    "identified by",
+    *map(str.lower, _WRAPPERS),
 )
-_USED = re.compile(
-    r"(?<![\w-])(?:with|using|(?:user|login)[ =][^\s=:]{1,30},?)(?: the)? $", re.IGNORECASE
-)
-"""Before `password letmein`."""
 _PLIST = re.compile(rf"(<key>(?P<element>{_N})</key>\s*<string>)(?P<value>[^<]+)")
 _XML_ESCAPED = re.compile(rf"(&lt;(?:[\w.-]{{1,40}}:)?(?P<element>{_N})&gt;)(?P<value>[^&<]+)")
 _ARN = re.compile(r"\barn:(?:[\w-]*:){2,6}$")
 _XML_NAME = re.compile(rf"""\b(?:name|key|id)\s?=\s?\\?["'](?P<name>{_N})\\?["']""", re.IGNORECASE)
 _CONFLICT = re.compile(r"(Key \((?P<columns>[^()\n]{1,300})\)=\()([^\n]+)(?=\))")
 _NOT_SET = re.compile(
-    r"(?:true|false|none|null|required|missing|invalid|expired|denied|failed)\b", re.IGNORECASE
+    r"(?:basic|bearer|digest)\s{0,3}$|%[sr](?!\w)|\{\w*\}|\.\.\."
+    r"|(?:true|false|none|null|required|missing|invalid|expired|denied|failed)\b",
+    re.IGNORECASE,
 )
 
 
@@ -101,13 +105,20 @@ def hide_headers(text: str) -> str:
 
     def hide(found: re.Match[str]) -> str:
         value = found["value"]
-        if _NOT_SET.match(value) or value.startswith(HIDDEN):
+        if _NOT_SET.match(value) or value.startswith(HIDDEN) or _is_computed(found):
             return found[0]
         scheme = _HEADER_SCHEME.match(value) if found["name"].lower().endswith("tion") else None
         return f"{found['name']}{found['sep']}{scheme[0] + ' ' if scheme else ''}{HIDDEN}"
 
     text = _HEADER.sub(hide, text)
     return _DIGEST.sub(rf"\1{HIDDEN}", text) if "response=" in text else text
+
+
+def _is_computed(found: re.Match[str]) -> bool:
+    """`Authorization: `Bearer ${token}``, `authorization = request.headers.get(…)`"""
+    span = found.start(), found.start("value")
+    code = find_code(found.string, found["name"], span, found["sep"])
+    return code is not None and code.literal is None
 
 
 def hide_xml(text: str, rules: Rules) -> str:
@@ -135,6 +146,7 @@ def hide_xml(text: str, rules: Rules) -> str:
 def hide_assigned(text: str, rules: Rules) -> str:
     """Only the value of a secret is stepped over: a harmless one may hold a secret in itself."""
     parts, at = [], 0
+    source = find_source(text)
     for found in _find_introduced(text, rules):
         if found.start() < at:
             continue
@@ -150,10 +162,13 @@ def hide_assigned(text: str, rules: Rules) -> str:
             continue
         if _ARN.search(text, max(0, found.start() - 120), found.start()):
             continue
-        span = find_value(text, found.end(), strength)
+        computes = kind in _CODED and strength is not Strength.ALWAYS
+        between = text[found.end(kind) : found.end()] if computes else ""
+        code = find_code(text, name, found.span(), between, source) if computes else None
+        span = code.literal if code else find_value(text, found.end(), strength)
         if span is None or not is_value(text[slice(*span)], strength, name):
             continue
-        if _is_told(text, found, span, strength):
+        if is_told(text, found, span, strength):
             continue
         parts += [text[at : span[0]], HIDDEN]
         at = span[1]
@@ -193,42 +208,6 @@ def _find_windows(text: str, stems: Sequence[str]) -> list[tuple[int, int]]:
         else:
             windows.append((begin, end))
     return windows
-
-
-def _is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: Strength) -> bool:
-    """Whether a sentence, not an assignment, holds the word."""
-    kind, value = found.lastgroup, text[slice(*span)]
-    if kind == "sql":
-        return text[span[0] - 1] == '"' and is_prose(value)
-    if kind == "prose":
-        if _IN_PROSE.fullmatch(value):
-            return False
-        said = found[kind].rstrip(":").endswith((" is", " was"))
-        said = said and not found[kind].lower().startswith("pass ")  # the third pass is complete
-        said = said or _USED.search(text, max(0, found.start() - 60), found.start()) is not None
-        word = value.rstrip(".,;!")
-        return not (said and may_be_password(word) and ends_sentence(text, span[0] + len(word)))
-    if kind in ("arrow", "bare"):
-        named = kind == "arrow" or _COMPOUND.search(found[kind]) is not None
-        return strength is Strength.WEAK or not (named and _IN_PROSE.fullmatch(value))
-    if kind == "wrapper":  # Token('NUMBER', '12')
-        following = text[span[1] + 1 : span[1] + 4].strip(", ")
-        return strength is Strength.WEAK or following.startswith(("'", '"'))
-    if kind == "quoted":
-        if strength in (Strength.WEAK, Strength.COUNTABLE) or is_prose(value):
-            return True
-        own_line = not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].strip()
-        alone = own_line and " " not in value and _ENDS_LINE.match(text, span[1])
-        said = found["quoted"].lower().startswith("pass") and _IN_PROSE.fullmatch(
-            value.replace(" ", "")
-        )
-        return not (_COMPOUND.search(found["quoted"]) or alone or said)
-    parsed = kind == "key" and _PARSED.search(text, max(0, found.start() - 15), found.start())
-    if parsed and value.isalpha():
-        return True
-    weak_word = strength is Strength.WEAK and kind == "key" and value.isalpha()
-    said = weak_word and ":" in text[found.end("key") : found.end()] and span[0] == found.end()
-    return bool(said and _MORE_WORDS.match(text, span[1]))
 
 
 def _hide_conflict(found: re.Match[str], rules: Rules) -> str:

@@ -6,7 +6,7 @@ import re
 
 from jobs_maint.redaction.rules import HIDDEN
 
-__all__ = ["hide_links"]
+__all__ = ["hide_links", "is_token"]
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _ONCE = (
@@ -41,7 +41,7 @@ def hide_links(text: str) -> str:
 def _hide_path(found: re.Match[str]) -> str:
     value = found["value"]
     once = _OF_ONCE.search(found["word"]) is not None
-    secret = _is_token(value, mixed=not once) or (once and re.fullmatch(_UUID, value))
+    secret = is_token(value, mixed=not once) or (once and re.fullmatch(_UUID, value))
     return found["word"] + HIDDEN if secret else found[0]
 
 
@@ -50,11 +50,11 @@ def _hide_query(found: re.Match[str]) -> str:
     if name.endswith(_PASSWORDS):
         secret = not value.isdigit()
     else:
-        secret = _is_token(value, mixed=False) or re.fullmatch(_UUID, value) is not None
+        secret = is_token(value, mixed=False) or re.fullmatch(_UUID, value) is not None
     return found["name"] + HIDDEN if secret else found[0]
 
 
-def _is_token(value: str, *, mixed: bool) -> bool:
+def is_token(value: str, *, mixed: bool) -> bool:
     """Letters and digits that nobody wrote; `mixed`: in both cases, as ids seldom are."""
     if len(value) < (16 if mixed else 10) or re.fullmatch(_UUID, value):
         return False

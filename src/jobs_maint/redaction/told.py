@@ -1,0 +1,104 @@
+"""Whether a sentence, not an assignment, holds the word after the name of a secret."""
+
+from __future__ import annotations
+
+import re
+
+from jobs_maint.redaction.links import is_token
+from jobs_maint.redaction.names import Strength
+from jobs_maint.redaction.prose import ends_sentence, may_be_password
+from jobs_maint.redaction.values import is_prose
+
+__all__ = ["is_told"]
+
+_ABSENT = re.compile(
+    r"\b(?:no such|unknown|undeclared|undefined|missing|not find|no|unsupported|duplicate)"
+    r"(?: [a-z]{2,12})? $",
+    re.IGNORECASE,
+)
+"""Before `secret: billing/stripe`, the name of one that is not there."""
+_PLACED = frozenset(["secret", "secrets", "credential", "credentials"])
+_PLACE = re.compile(r"[A-Za-z][A-Za-z_-]*(?:[/.:][A-Za-z][A-Za-z_-]*)*")
+_PARSED = re.compile(r"\b(?:unexpected|expected|illegal|unrecognized) $", re.IGNORECASE)
+"""Before `token:` in the message of a parser."""
+_COMPOUND = re.compile(r"[a-z0-9][A-Z]|[ _.-]")
+_ENDS_LINE = re.compile(r"['\"]?[ \t]{0,8};?[ \t]{0,8}(?=[\r\n]|$)")
+_MORE_WORDS = re.compile(r"[ \t]{1,4}[^\W\d_]+(?![\w=:])")
+_IN_PROSE = re.compile(
+    r"(?!(?:sha|md5|argon|bcrypt|scrypt|pbkdf|v\d|utf|rfc|job|user|id)[\w-]*$)"
+    r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])\S{6,}"
+)
+_USED = re.compile(
+    r"(?<![\w-])(?:with|using|(?:user|login)[ =][^\s=:]{1,30},?)(?: the)? $", re.IGNORECASE
+)
+"""Before `password letmein`."""
+_NEXT_TEXT = re.compile(r"""['"],[ \n]{0,20}[bru]?['"]""")
+_AMISS = re.compile(r"Invalid|Missing|Bad|Expired|Wrong|Unknown|Illegal")
+"""`InvalidToken("…")` is an exception."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-/_.]?[01]\d(?:[-/_.T]|$)|\d\d:\d\d")
+
+
+def is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: Strength) -> bool:
+    """Of what `find_value` found there."""
+    kind, value = found.lastgroup, text[slice(*span)]
+    if kind == "sql":
+        return text[span[0] - 1] == '"' and is_prose(value)
+    if kind == "prose":
+        if _IN_PROSE.fullmatch(value):
+            return False
+        said = found[kind].rstrip(":").endswith((" is", " was"))
+        said = said and not found[kind].lower().startswith("pass ")  # the third pass is complete
+        said = said or _USED.search(text, max(0, found.start() - 60), found.start()) is not None
+        word = value.rstrip(".,;!")
+        return not (said and may_be_password(word) and ends_sentence(text, span[0] + len(word)))
+    if kind == "arrow":
+        return strength is Strength.WEAK or not _IN_PROSE.fullmatch(value)
+    if kind == "bare":
+        named = _COMPOUND.search(found[kind]) is not None and strength is not Strength.WEAK
+        return not (named and _IN_PROSE.fullmatch(value) and _is_random(value))
+    if kind == "wrapper":  # Token('NUMBER', '12')
+        more = _NEXT_TEXT.match(text, span[1]) is not None or _AMISS.match(found[kind]) is not None
+        return strength is Strength.WEAK or more
+    if kind == "pair":  # __all__ = ["Cookie", "CookieJar", "CookiePolicy"]
+        more = _NEXT_TEXT.match(text, span[1]) is not None
+        return more and not _IN_PROSE.fullmatch(value)
+    if kind == "quoted":
+        return _is_mentioned(text, found, span, strength)
+    return kind == "key" and _is_spoken_of(text, found, span, strength)
+
+
+def _is_mentioned(
+    text: str, found: re.Match[str], span: tuple[int, int], strength: Strength
+) -> bool:
+    """`token "…" is not valid`"""
+    value = text[slice(*span)]
+    if strength in (Strength.WEAK, Strength.COUNTABLE) or is_prose(value):
+        return True
+    own_line = not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].strip()
+    alone = own_line and " " not in value and _ENDS_LINE.match(text, span[1])
+    said = found["quoted"].lower().startswith("pass") and _IN_PROSE.fullmatch(
+        value.replace(" ", "")
+    )
+    return not (_COMPOUND.search(found["quoted"]) or alone or said)
+
+
+def _is_spoken_of(
+    text: str, found: re.Match[str], span: tuple[int, int], strength: Strength
+) -> bool:
+    """`unexpected token: name`, `no such secret: billing/stripe`, `auth: only for users`"""
+    value, before = text[slice(*span)], text[max(0, found.start() - 40) : found.start()]
+    if found["key"].lower() in _PLACED and _ABSENT.search(before) and _PLACE.fullmatch(value):
+        return True
+    if _PARSED.search(before) and value.isalpha():
+        return True
+    weak_word = strength is Strength.WEAK and value.isalpha()
+    said = weak_word and ":" in text[found.end("key") : found.end()] and span[0] == found.end()
+    return bool(said and _MORE_WORDS.match(text, span[1]))
+
+
+def _is_random(value: str) -> bool:
+    """A token, and no date, path or name with a number in it."""
+    return _UUID.fullmatch(value) is not None or (
+        is_token(value, mixed=False) and _DATE.search(value) is None
+    )
