@@ -390,3 +390,7 @@ async def test_what_failed_before_a_moment_is_told_as_it_was_then(pool, conn, ma
             for word in ("failed", "retry --all"):
                 found = await press(pool, f"{word} {words}{past}")
                 assert getattr(found, "total", getattr(found, "count", None)) == 0
+    for word in ("retry", "discard"):  # "older than half an hour": not what failed two minutes ago
+        assert (await press(pool, f"{word} --all web --until 30m")).count == 0
+        assert (await press(pool, f"{word} --all web --until 1m")).count == 1
+        assert (await press(pool, f"{word} --all --error '{late}' --until 1m")).count == 0

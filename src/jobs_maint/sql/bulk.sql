@@ -1,10 +1,10 @@
 -- Sets of jobs: selecting, freezing, using once.
 
--- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until, request, job_ids, ours, limit)
+-- name: select_jobs (statuses, queue, queues, task, only_queues, only_tasks, records, error_jobs, since_seconds, until, again, request, job_ids, ours, limit)
 -- Ids of a set, oldest first, and how many match in all. Our own tasks are left out. A condition
 -- that was not given is not evaluated: the events and failures are only read when needed. Of the span
--- are jobs that ended in it, and failed ones that failed in it and again since; of these the records
--- are those of {{last_failure}}.
+-- are jobs that ended in it, and where `again` failed ones that failed in it and again since; of these
+-- the records are those of {{last_failure}}.
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
 -- was never deferred was imported.
 WITH found AS (
@@ -34,7 +34,7 @@ WITH found AS (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')
           <= %(until)s
-          OR j.status = 'failed' AND EXISTS (
+          OR %(again)s AND j.status = 'failed' AND EXISTS (
               SELECT 1 FROM procrastinate_events e
               WHERE e.job_id = j.id AND e.type = 'failed'
                 AND e.at <= %(until)s

@@ -39,11 +39,16 @@ async def select(
     rules: Rules,
     scope: QueueScope = ALL_QUEUES,
 ) -> Selected:
-    """The oldest, and in `matching` how many there are in all."""
+    """The oldest, and in `matching` how many there are in all.
+
+    Up to a time: of failed jobs also those that failed again since, as `failed --until` lists
+    them. Before a span (`--until 1h`): only those that nothing has happened to since.
+    """
+    then = isinstance(wanted.until, datetime)
     statuses = list(wanted.statuses or verb.statuses[:1])
     records = await find_records(
         conn, wanted.error, group, rules, statuses=statuses, scope=scope,
-        earlier=wanted.until is not None, queue=wanted.queue_pattern, task=wanted.task_pattern,
+        earlier=then, queue=wanted.queue_pattern, task=wanted.task_pattern,
     )  # fmt: skip
     since, until = wanted.since, wanted.until
     if until is not None:
@@ -66,6 +71,7 @@ async def select(
             "error_jobs": records.jobs if records else None,
             "since_seconds": since.total_seconds() if since is not None else None,
             "until": until,
+            "again": then,
             "request": wanted.request,
             "job_ids": list(wanted.job_ids) if wanted.job_ids is not None else None,
             "ours": OUR_TASKS,
