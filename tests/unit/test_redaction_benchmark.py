@@ -217,7 +217,8 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "insert into a (", "insert into a (password) values ('a'), ('a'),", "VALUES (a(", "('',",
         '  File "a.py", line 1, in a\n    token = a\n', '  File "a.py", line 1\n', "    a\n",
         "a.setpassword('", 'variable "token" { ', "new PDO('a', 'b', '", "jwt.sign(a, '", "crypt('",
-        "api key a1", "no such secret: a/", ":param token: a ", "token: A ",
+        "api key a1", "no such secret: a/", ":param token: a ", "token: A ", "echo a | ", "<<<",
+        "--password-stdin ", "passwd --stdin", "echo passwd ",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

@@ -34,11 +34,23 @@ _OPTIONS = {
 }
 _PARTS = re.compile(r"[^\n;|&]+|[\n;|&]+")
 _PASSIN = re.compile(r"(-pass(?:in|out|word)?\s{1,3}pass:)[^\s'\"]+")
+_READS = (
+    r"(?:--password-stdin|--with-token|\bpasswd[ ][^\n|<]{0,40}--stdin|\bchpasswd|\bsudo[ ]-S)"
+    r"(?![\w-])"
+)
+"""A command that reads a password from its input."""
+_FED = re.compile(
+    rf"(?P<keep>{_READS}[^\n|<]{{0,200}}<<<[ \t]{{0,3}})(?P<value>{_VALUE})"
+    rf"|(?P<said>\b(?:echo|printf)[ ](?:-n[ ]|['\"]?%s(?:\\n)?['\"]?[ ])?)(?P<word>{_VALUE})"
+    rf"(?=[ ]{{0,3}}\|[^\n|]{{0,200}}{_READS})"
+)
 _ANY = re.compile(r"-[pPwaukK]|--user|--proxy-user|--auth|-pass")
 
 
 def hide_options(text: str) -> str:
-    """In each command of a text that names one of the known tools."""
+    """In each command of a text that names one of the known tools, and what is fed to one."""
+    if "<<<" in text or "echo " in text or "printf " in text:
+        text = _FED.sub(_hide_fed, text)
     if not _ANY.search(text):
         return text
     text = _PASSIN.sub(rf"\1{HIDDEN}", text)
@@ -52,6 +64,13 @@ def _hide_part(part: str) -> str:
     pattern = _OPTIONS[tool.lastgroup or "apart"]
     head, tail = part[: tool.end()], part[tool.end() :]
     return head + pattern.sub(_hide, tail)
+
+
+def _hide_fed(found: re.Match[str]) -> str:
+    value = found["value"] or found["word"]
+    if value.strip("'\"").startswith("$") or value == HIDDEN:
+        return found[0]
+    return (found["keep"] or found["said"]) + HIDDEN
 
 
 def _hide(found: re.Match[str]) -> str:

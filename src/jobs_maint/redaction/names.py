@@ -94,7 +94,7 @@ _TELLS_ABOUT = frozenset(
     score strict header prefix alg algorithm issuer audience scope scopes reader lifetime timeout
     interval created updated changed rotated last location ref reference total left remaining per
     second seconds minute day days hint method mode ok present missing found set exists auth am
-    parser count tokenizer engine encoder decoder cache hits misses rotation rules label
+    parser count tokenizer engine encoder decoder cache hits misses rotation rules label stdin
     fingerprint lange laenge longueur longitud level reset resets protected protection expected
     seen mismatch short long weak exception exceptions warning warnings mgr handler factory callback
     listener listeners middleware backend filter serializer mixin resolution response request
