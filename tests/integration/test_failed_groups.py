@@ -1,12 +1,14 @@
 """Groups of jobs that failed alike, on a real database: counts, ids, what can be retried."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from tests.support.history import hours, minutes
 
 from chatbot.messages.failed import render_failed
 from chatbot.messages.groups import render_errors
-from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role
+from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role, ShowStats
+from jobs_maint.operations.failures import alike
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -109,6 +111,89 @@ async def test_of_very_many_failed_jobs_the_newest_are_grouped_and_it_is_said(po
         "app.send": (9_990, 9_990),
         "app.old": (60, None),
     }
+
+
+async def test_what_was_asked_for_is_found_behind_more_failed_jobs_of_other_queues(
+    pool, conn, make_job
+):
+    old = {"status": "failed", "queue": "webhook", "task": "app.deliver", "error": "timeout"}
+    ids = [await make_job(**old, finished_ago=hours(3)) for _ in range(14)]
+    await insert_failed(conn, 10_050, "bulk", "app.load")
+    eve = Actor("slack", "U1", "eve", "C1", (Grant(Role.VIEWER, ("web*",)),))
+    for asked, actor in (
+        (ListFailed(queues=("web*",)), SHELL),
+        (ListFailed(tasks=("*deliver*",)), SHELL),
+        (ListFailed(task="deliver"), SHELL),
+        (ListFailed(queues=("web*",), since=hours(24)), SHELL),
+        (ListFailed(queues=("web*",), until=datetime.now(UTC)), SHELL),
+        (ListFailed(tasks=("*deliver*",), error="timeout"), SHELL),
+        (ListFailed("webhook"), SHELL),
+        (ListFailed(), eve),
+    ):
+        report = await ask(pool, replace(asked, grouped=True), actor)
+        assert (report.total, report.at_least) == (14, False), asked
+        [group] = report.groups
+        assert (group.count, set(group.job_ids)) == (14, set(ids))
+        assert "14 " in render_failed(report, "/jobs").text.splitlines()[0]
+        assert (await ask(pool, asked, actor)).total == 14
+    assert report.hidden_jobs == 10_050
+
+    # `errors` knows which of them are failed now.
+    errors = await ask(pool, ListErrors(since=hours(24), tasks=("*deliver",)))
+    assert [group.failed_now for group in errors.groups] == [14]
+    assert (errors.failed_now, errors.settled) == (14, 0)
+
+    none = await ask(pool, ListFailed(queues=("mail",), grouped=True))
+    assert (none.total, none.at_least) == (0, False)
+    assert render_failed(none, "/jobs").text.startswith("🟢 No failed job of mail.")
+
+
+async def test_what_became_of_the_jobs_of_one_queue_is_told_beside_a_flood_of_others(
+    pool, conn, make_job, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_FOUND", 30)
+    jobs = [await make_job(status="failed", queue="webhook") for _ in range(3)]
+    await insert_failed(conn, 50, "bulk", "app.load")
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", jobs[:1])
+    for asked in (
+        ListFailed(since=hours(1), queues=("web*",)),
+        ListFailed("webhook", since=hours(1)),
+    ):
+        report = await ask(pool, replace(asked, grouped=True))
+        assert (report.total, report.succeeded_since) == (2, 1)
+    every = await ask(pool, ListFailed(since=hours(1), grouped=True))
+    assert (every.total, every.settled, every.fates_unknown) == (52, 0, True)
+    said = "Too many jobs failed in that time to look at what became of each."
+    assert said in render_failed(every, "/jobs").text
+    assert said in render_text(every, width=100)
+    errors = await ask(pool, ListErrors("webhook", since=hours(1)))
+    assert (errors.failed_now, errors.settled) == (2, 1)
+    stats = await ask(pool, ShowStats("webhook"))
+    assert (stats.failed_now, stats.settled) == (2, 1)
+
+
+async def test_of_more_jobs_than_are_looked_at_it_is_said_that_there_are_more(
+    pool, conn, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_GROUPED", 20)
+    await insert_failed(conn, 30, "webhook", "app.send")
+    await insert_failed(conn, 30, "bulk", "app.load")
+    await conn.execute("DELETE FROM procrastinate_events WHERE job_id <= 15")
+    report = await ask(pool, ListFailed(queues=("web*",), grouped=True))
+    assert (report.total, report.at_least) == (20, True)
+    text = render_failed(report, "/jobs").text
+    assert text.startswith("🔴 At least 20 failed jobs of web*, the newest 20 with one error.")
+
+
+async def insert_failed(conn, number, queue, task):
+    """The newest has the smallest id; without records."""
+    await conn.execute(
+        "WITH job AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+        " SELECT %s, %s, 'failed' FROM generate_series(1, %s) RETURNING id)"
+        " INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT id, 'failed', now() - make_interval(secs => 0.01 * id) FROM job",
+        (queue, task, number),
+    )
 
 
 async def test_what_became_of_jobs_is_counted_by_their_ids_or_their_request(pool, conn, make_job):

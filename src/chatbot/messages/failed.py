@@ -33,7 +33,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_lately, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
-from jobs_maint.render import say_coverage, say_reach, say_state
+from jobs_maint.render import FATES_UNKNOWN, say_coverage, say_reach, say_state
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -49,10 +49,11 @@ def render_failed(
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _hidden(report)
     if not groups:
-        is_open = report.settled and not report.all_succeeded
+        unsure = report.at_least or report.fates_unknown
+        is_open = unsure or (report.settled and not report.all_succeeded)
         dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
-        head = paragraph([dot, verdict], _tell_span(report))
+        head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report))
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
     newest = report.last_failed_at
@@ -61,6 +62,7 @@ def render_failed(
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.say_others()}."])
+    lines.append(_tell_unknown(report))
     # A page that is asked for later is still of what is shown here.
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
@@ -104,6 +106,12 @@ def _tell_span(report: FailedJobsReport) -> Line:
     return ["From ", *tell_span(until - span, until, report.as_of), "."]
 
 
+def _tell_unknown(report: FailedJobsReport) -> Line:
+    if report.at_least and not report.total:
+        return ["Too many jobs may be meant to look at each."]
+    return [f"{FATES_UNKNOWN}."] if report.fates_unknown else []
+
+
 def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     total = report.total or report.settled
     one_task = report.only_task is not None and not report.at_least
@@ -114,9 +122,10 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
         parts = [f"{what if total else 'No failed job'}{which}"]
     else:
         jobs = count(total, f"{only} job" if only else "job") if total else "No job"
-        parts = [f"{jobs}{which} failed"]
-    if report.at_least:
-        parts.insert(0, "More than")
+        still = " is still failed that" if report.fates_unknown and not total else ""
+        parts = [f"{jobs}{which}{still} failed"]
+    if report.at_least and report.total:
+        parts.insert(0, "At least")
     if report.queue:
         parts.append(f"in {name_queue(report.queue)}")
     if report.task and not only:
@@ -134,6 +143,8 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
 
 def _errors(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     """`, all with one error`; of one job, when it failed."""
+    if report.at_least and not report.total:
+        return ", as far as was looked"
     number = len(groups) + report.groups_not_shown
     if report.at_least and groups:
         newest = f", the newest {report.total:,}"

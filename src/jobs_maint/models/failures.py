@@ -123,6 +123,8 @@ class FailedJobsReport(Report, Settled):
     """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""
     at_least: bool = False
     """There are more than `total`; counting stopped there."""
+    fates_unknown: bool = False
+    """Too many jobs failed in the span to look at what became of each."""
     groups: tuple[FailedGroup, ...] | None = None
     """The largest, where groups were asked for; `jobs` is then empty."""
     groups_not_shown: int = 0

@@ -22,6 +22,7 @@ from jobs_maint.render.conditions import (
     say_within,
 )
 from jobs_maint.render.coverage import (
+    FATES_UNKNOWN,
     UNTIL_IN_FUTURE,
     say_aside,
     say_coverage,
@@ -54,6 +55,7 @@ from jobs_maint.render.verdict import (
 )
 
 __all__ = [
+    "FATES_UNKNOWN",
     "UNTIL_IN_FUTURE",
     "Level",
     "Verdict",

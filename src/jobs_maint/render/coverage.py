@@ -9,6 +9,7 @@ from jobs_maint.quoting import quote_word
 from jobs_maint.render.safe import safe_line
 
 __all__ = [
+    "FATES_UNKNOWN",
     "UNTIL_IN_FUTURE",
     "safe_own",
     "safe_reach",
@@ -22,6 +23,7 @@ __all__ = [
 
 MOST = 3
 """Names of each kind; more are counted."""
+FATES_UNKNOWN = "Too many jobs failed in that time to look at what became of each"
 UNTIL_IN_FUTURE = "--until is in the future: shown up to now."
 
 

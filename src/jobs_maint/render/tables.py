@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport, WorkerCounts
-from jobs_maint.render.coverage import safe_own, safe_reach, say_coverage, say_deleting, say_rest
+from jobs_maint.render.coverage import (
+    FATES_UNKNOWN,
+    safe_own,
+    safe_reach,
+    say_coverage,
+    say_deleting,
+    say_rest,
+)
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
 from jobs_maint.render.queues import ESTIMATES, counts_of
@@ -150,6 +157,8 @@ def render_failed(report: FailedJobsReport, page: Page) -> None:
         more = "more " if report.total else ""
         failed = count_noun(report.settled, f"{more}job")
         page.line(f"In that time {failed} failed, {report.say_others()}.")
+    if report.fates_unknown:
+        page.line(f"{FATES_UNKNOWN}.", "yellow")
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "matching job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")

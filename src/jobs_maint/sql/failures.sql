@@ -84,22 +84,30 @@ ORDER BY failed_at DESC, id DESC LIMIT %(limit)s;
 -- Queues of the recorded failures: the table is read whole.
 SELECT DISTINCT queue_name FROM jobs_maint_failures;
 
--- name: find_failed_since (since_seconds, most)
--- Jobs that may have failed within the span: by jobs_maint_failed_events_idx, our records, and the
+-- name: find_failed_since (since_seconds, every, now, queue, queues, task, only_queues, only_tasks, most)
+-- Jobs that may have failed within the span, {{asked}}, or `every` one; `now`: of those that are
+-- failed. By jobs_maint_failed_events_idx, our records, which have those of deleted jobs, and the
 -- `cancelled` events (jobs_maint_events_at_idx): a job put back while it ran fails with that one,
 -- and without a recorder nothing else tells of it.
-SELECT DISTINCT job_id FROM (
-    SELECT job_id FROM procrastinate_events
+SELECT DISTINCT found.job_id FROM (
+    SELECT job_id, NULL AS queue_name, NULL AS task_name FROM procrastinate_events
     WHERE type = 'failed' AND at > now() - make_interval(secs => %(since_seconds)s)
     UNION ALL
-    SELECT e.job_id FROM procrastinate_events e
+    SELECT e.job_id, NULL, NULL FROM procrastinate_events e
     JOIN procrastinate_jobs j ON j.id = e.job_id AND j.status = 'failed'
     WHERE e.type = 'cancelled' AND e.type <> 'scheduled'
       AND e.at > now() - make_interval(secs => %(since_seconds)s)
     UNION ALL
-    SELECT job_id FROM jobs_maint_failures
+    SELECT job_id, queue_name, task_name FROM jobs_maint_failures
     WHERE failed_at > now() - make_interval(secs => %(since_seconds)s) AND NOT will_retry
-) AS found LIMIT %(most)s;
+) AS found
+LEFT JOIN procrastinate_jobs of ON of.id = found.job_id
+WHERE (NOT %(now)s OR of.status = 'failed')
+  AND (%(every)s OR EXISTS (
+      SELECT FROM (VALUES (of.queue_name, of.task_name), (found.queue_name, found.task_name))
+          AS j (queue_name, task_name)
+      WHERE {{asked}}))
+LIMIT %(most)s;
 
 -- name: find_errors_with (piece, statuses, gone, queues, queue, task, most)
 -- Unlike errors with the text, each with the records that have it, of jobs in these statuses (`gone`:
@@ -192,11 +200,26 @@ SELECT DISTINCT job_id FROM jobs_maint_failures
 WHERE id = ANY (%(records)s::bigint[]) AND NOT will_retry AND failed_at > %(since)s
   AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity');
 
--- name: list_newest_failures (most)
--- The jobs of the newest `failed` events, by jobs_maint_failed_events_idx.
+-- name: find_failed (queue, queues, task, only_queues, only_tasks, records, ids, most)
+-- At most `most` jobs that are failed, {{asked}} and {{with_error}}, in no order; by
+-- jobs_maint_counts_idx.
+SELECT j.id AS job_id FROM procrastinate_jobs j
+WHERE j.status = 'failed' AND j.status NOT IN ('todo', 'doing') AND {{asked}} AND {{with_error}}
+LIMIT %(most)s;
+
+-- name: find_newest_failed (queue, queues, task, only_queues, only_tasks, records, ids, since_seconds, until, most)
+-- Of jobs as in `find_failed`, those of the newest `most` events `failed` of the span, by
+-- jobs_maint_failed_events_idx.
 SELECT DISTINCT job_id FROM (
-    SELECT job_id FROM procrastinate_events
-    WHERE type = 'failed' AND at IS NOT NULL ORDER BY at DESC LIMIT %(most)s
+    SELECT e.job_id FROM procrastinate_events e
+    WHERE e.type = 'failed' AND e.at IS NOT NULL
+      AND (%(since_seconds)s::float8 IS NULL
+           OR e.at > now() - make_interval(secs => %(since_seconds)s))
+      AND (%(until)s::timestamptz IS NULL OR e.at <= %(until)s)
+      AND EXISTS (
+          SELECT FROM procrastinate_jobs j
+          WHERE j.id = e.job_id AND j.status = 'failed' AND {{asked}} AND {{with_error}})
+    ORDER BY e.at DESC LIMIT %(most)s
 ) AS newest;
 
 -- name: count_left_behind (queue, queues, task, only_queues, only_tasks, since, until, ids, ours)
@@ -221,11 +244,7 @@ FROM (
     WHERE e.type = 'failed' AND e.at > %(since)s
       AND (%(until)s::timestamptz IS NULL OR e.at < %(until)s)
       AND e.job_id = ANY (%(ids)s::bigint[]) AND j.task_name <> ALL (%(ours)s)
-      AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-      AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
-      AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
-      AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
-      AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
+      AND {{asked}}
 ) AS job;
 
 -- name: insert_traceback (hash, body)

@@ -125,6 +125,21 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
      WHERE j.worker_id = w.id AND j.status = 'doing' AND e.type = 'started'
        AND e.at < now() - interval '30 seconds'))
 
+-- name: asked (queue, queues, task, only_queues, only_tasks)
+-- Of a job `j`: it is among what was asked for, and within reach.
+(%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
+AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
+AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
+AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
+
+-- name: with_error (records, ids)
+-- Of a job `j`: one of these whose newest record is one of `records`; null is any.
+(%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
+AND (%(records)s::bigint[] IS NULL OR (
+    SELECT f.id FROM jobs_maint_failures f WHERE f.job_id = j.id
+    ORDER BY (f.failed_at, f.id) DESC LIMIT 1) = ANY (%(records)s))
+
 -- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids)
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt

@@ -24,6 +24,7 @@ __all__ = [
     "MOST_GROUPED",
     "MOST_IDS",
     "Alike",
+    "ask_for",
     "count_left_behind",
     "find_failed_since",
     "find_newest",
@@ -36,7 +37,7 @@ MOST_FOUND = 20_000
 LATELY = timedelta(hours=24)
 """Where no span is asked for: so long a group that came for the first time is called new."""
 MOST_GROUPED = 10_000
-"""Jobs, the newest: each one is looked up."""
+"""Jobs that were asked for, the newest of them: each one is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,6 @@ class Alike:
 
     groups: tuple[FailedGroup, ...] = ()
     total: int = 0
-    hidden: int = 0
     groups_not_shown: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
@@ -94,7 +94,7 @@ async def group_failed_jobs(
     first = rows[0]
     not_shown = first["all_groups"] - len(groups)
     return Alike(
-        tuple(groups), first["total"], first["hidden"], not_shown,
+        tuple(groups), first["total"], not_shown,
         first["all_first_at"], first["all_last_at"], first["only_task"],
     )  # fmt: skip
 
@@ -149,50 +149,79 @@ def _remember(
     return replace(group, state=state, quiet_seconds=quiet_seconds, **known.told(as_of))
 
 
-async def find_failed_since(conn: Conn, since: timedelta) -> set[int] | None:
-    """Ids of jobs that may have failed within the span; None where there are too many."""
+async def find_failed_since(
+    conn: Conn, since: timedelta, asked: Mapping[str, Any], *, now: bool = False, most: int = 0
+) -> set[int] | None:
+    """Ids of jobs that may have failed within the span; None where there are `most` or more.
+
+    `asked`: what `ask_for` returns. `now`: only of jobs that are failed.
+    """
+    most = most or MOST_FOUND
     query = load_queries("failures")["find_failed_since"]
-    params = {"since_seconds": since.total_seconds(), "most": MOST_FOUND}
-    rows = await fetch_all(conn, query, params)
-    return {row["job_id"] for row in rows} if len(rows) < MOST_FOUND else None
+    every = all(value is None for value in asked.values())
+    more = {"since_seconds": since.total_seconds(), "every": every, "now": now, "most": most}
+    rows = await fetch_all(conn, query, {**asked, **more})
+    return {row["job_id"] for row in rows} if len(rows) < most else None
 
 
-async def count_left_behind(
-    conn: Conn,
-    since: timedelta,
+def ask_for(
     *,
     queue: str | None = None,
     queues: Sequence[str] | None = None,
+    task: str | None = None,
     only_queues: Sequence[str] | None = None,
     only_tasks: Sequence[str] | None = None,
-    until: datetime | None = None,
+) -> dict[str, Any]:
+    """What a query limits jobs to; all but `queue` and `task` are LIKE patterns."""
+    return {
+        "queue": queue, "queues": queues, "task": task, "only_queues": only_queues,
+        "only_tasks": only_tasks,
+    }  # fmt: skip
+
+
+async def count_left_behind(
+    conn: Conn, since: timedelta, asked: Mapping[str, Any], *, until: datetime | None = None
 ) -> dict[str, Any]:
     """What became of the jobs that failed since then, as fields of `Standing`.
 
     Empty where there are too many to look at. Our own tasks are left out.
     """
-    ids = await find_failed_since(conn, since)
+    ids = await find_failed_since(conn, since, asked)
     if ids is None:
         return {}
-    params = {
-        "queue": queue, "queues": queues, "task": None, "only_queues": only_queues,
-        "only_tasks": only_tasks, "until": until,
-        "ids": list(ids), "ours": OUR_TASKS, "since": await get_time(conn) - since,
-    }  # fmt: skip
+    span = {"since": await get_time(conn) - since, "until": until}
+    params = {**asked, **span, "ids": list(ids), "ours": OUR_TASKS}
     return await fetch_one(conn, load_queries("failures")["count_left_behind"], params)
 
 
 async def find_newest(
-    conn: Conn, ids: Collection[int] | None, *, queue: str | None, queues: Sequence[str] | None
-) -> tuple[list[int] | None, bool]:
-    """Where more than MOST_GROUPED jobs are failed: the ids of the newest, and whether it is so."""
-    queries = load_queries("failures")
+    conn: Conn,
+    asked: Mapping[str, Any],
+    *,
+    ids: Collection[int] | None,
+    records: Sequence[int] | None = None,
+    since: timedelta | None = None,
+    until: datetime | None = None,
+) -> tuple[list[int], bool]:
+    """Ids of the failed jobs that were asked for: MOST_GROUPED, the newest, where there are more.
+
+    And whether there are. `ids`, where they are known: no others. A span is looked at only where
+    they are not, or are too many.
+    """
     if ids is not None and len(ids) <= MOST_GROUPED:
         return list(ids), False
-    scope = {"queue": queue, "queues": queues, "most": MOST_GROUPED}
-    counted = (await fetch_all(conn, queries["count_failed"], scope))[0]
-    if counted["reached"] + counted["hidden"] <= MOST_GROUPED:
-        return None if ids is None else list(ids), False
-    rows = await fetch_all(conn, queries["list_newest_failures"], {"most": MOST_GROUPED})
-    newest = {row["job_id"] for row in rows}
-    return list(newest if ids is None else newest.intersection(ids)), True
+    queries, more = load_queries("failures"), MOST_GROUPED + 1
+    if ids is None and since is not None:
+        few = await find_failed_since(conn, since, asked, now=True, most=more)
+        if few is not None:
+            return list(few), False
+    wanted = {**asked, "ids": None if ids is None else list(ids), "records": records}
+    rows = await fetch_all(conn, queries["find_failed"], {**wanted, "most": more})
+    some = [row["job_id"] for row in rows]
+    if len(some) <= MOST_GROUPED:
+        return some, False
+    span = {"since_seconds": since.total_seconds() if since else None, "until": until}
+    params = {**wanted, **span, "most": MOST_GROUPED}
+    rows = await fetch_all(conn, queries["find_newest_failed"], params)
+    # Of imported jobs nobody knows when they failed.
+    return list(dict.fromkeys([*(row["job_id"] for row in rows), *some]))[:MOST_GROUPED], True

@@ -16,6 +16,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
 from jobs_maint.operations.failures.alike import (
     MOST_IDS,
+    ask_for,
     count_left_behind,
     find_failed_since,
     find_newest,
@@ -113,10 +114,10 @@ def _cut(asked: ListErrors, ahead: timedelta) -> timedelta:
 async def count_standing(conn: Conn, window: Window, as_of: datetime) -> dict[str, Any]:
     """What became of the jobs that failed in the window, as fields of `Standing`; see there."""
     filters = window.filters()
-    return await count_left_behind(
-        conn, as_of - window.since, until=window.until, queues=filters["reach"],
-        only_queues=filters["queues"], only_tasks=filters["tasks"],
-    )  # fmt: skip
+    asked = ask_for(
+        queues=filters["reach"], only_queues=filters["queues"], only_tasks=filters["tasks"]
+    )
+    return await count_left_behind(conn, as_of - window.since, asked, until=window.until)
 
 
 async def add_failed_now(
@@ -132,13 +133,14 @@ async def add_failed_now(
     `queue`: the one that the window reaches, if it is one.
     """
     only, since = window.filters(), as_of - window.since
-    queues = only["reach"] if queue is None else None
-    few = await find_failed_since(conn, since)
-    ids, only_newest = await find_newest(conn, few, queue=queue, queues=queues)
+    asked = ask_for(
+        queue=queue, queues=only["reach"] if queue is None else None,
+        only_queues=only["queues"], only_tasks=only["tasks"],
+    )  # fmt: skip
+    few = await find_failed_since(conn, since, asked)
+    ids, only_newest = await find_newest(conn, asked, ids=few, since=since, until=window.until)
     params = {
-        "queue": queue, "queues": queues, "task": None,
-        "only_queues": only["queues"], "only_tasks": only["tasks"],
-        "records": None, "ids": ids,
+        **asked, "records": None, "ids": ids,
         "since_seconds": since.total_seconds(), "until": window.until,
     }  # fmt: skip
     now = await group_failed_jobs(

@@ -14,6 +14,7 @@ from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedJob, FailedJobsReport
 from jobs_maint.operations.failures.alike import (
     Alike,
+    ask_for,
     find_failed_since,
     find_newest,
     group_failed_jobs,
@@ -81,13 +82,12 @@ async def list_failed_jobs(
         only = {
             "only_queues": QueueScope(queues).like_patterns,
             "only_tasks": QueueScope(tasks).like_patterns,
-            "until": until,
         }
         back = since
         if since is not None and until is not None:
             back = await get_time(conn) - until + since
         found = await _list_matching(
-            conn, queue, task, error, named, back, only, limit, scope, rules, grouped=grouped
+            conn, queue, task, error, named, back, until, only, limit, scope, rules, grouped=grouped
         )
     texts = [row["message"] or "" for row in found.rows]
     shown = await run_apart(
@@ -166,6 +166,7 @@ async def _list_matching(
     error: str | None,
     named: NamedGroup | None,
     since: timedelta | None,
+    until: datetime | None,
     only: Mapping[str, Any],
     limit: int,
     scope: QueueScope,
@@ -175,9 +176,11 @@ async def _list_matching(
 ) -> _Found:
     """Look at all failed jobs, or at those within a time span or with a text."""
     queries = load_queries("failures")
+    asked = ask_for(queue=queue, queues=scope.like_patterns, task=task, **only)
     seconds = since.total_seconds() if since else None
     ids: Sequence[int] | None = None
     recent: set[int] = set()
+    left: dict[str, Any] = {}
 
     look = partial(
         find_records, conn, error, named, rules, scope=scope,
@@ -185,23 +188,24 @@ async def _list_matching(
         task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
     )  # fmt: skip
     # Of a job that went on after `until`, the last one is not of the span.
-    records = await look(statuses=["failed"], earlier=only["until"] is not None)
+    records = await look(statuses=["failed"], earlier=until is not None)
     if records is not None:
         ids = records.jobs
     if since is not None:
-        few = await find_failed_since(conn, since)
+        few = await find_failed_since(conn, since, asked)
+        left["fates_unknown"] = few is None
         if few is not None:
             recent = few
             ids = list(recent if ids is None else recent.intersection(ids))
     at_least = False
     if grouped:
-        ids, at_least = await find_newest(conn, ids, queue=queue, queues=scope.like_patterns)
+        ids, at_least = await find_newest(
+            conn, asked, ids=ids, records=records.ids if records else None, since=since, until=until
+        )
     params: dict[str, Any] = {
-        "queue": queue,
-        "queues": scope.like_patterns,
-        "task": task,
-        **only,
+        **asked,
         "records": records.ids if records else None,
+        "until": until,
         "since_seconds": seconds,
         "ids": ids,
     }
@@ -212,10 +216,10 @@ async def _list_matching(
     else:
         rows = await fetch_all(conn, queries["list_failed_jobs"], {**params, "limit": limit})
     if alike is not None:
-        total, hidden = alike.total, alike.hidden
+        counted = await fetch_one(conn, queries["count_failed"], {**asked, "most": 0})
+        total, hidden = alike.total, counted["hidden"]
     else:
         total, hidden = (rows[0]["total"], rows[0]["hidden"]) if rows else (0, 0)
-    left: dict[str, Any] = {}
     if recent and since is not None:
         since_at = await get_time(conn) - since
         if records is not None:
@@ -225,7 +229,7 @@ async def _list_matching(
             theirs = await fetch_all(conn, queries["list_jobs_that_failed"], wanted)
             recent.intersection_update(row["job_id"] for row in theirs)
         params |= {"ids": list(recent), "ours": OUR_TASKS, "since": since_at}
-        left = await fetch_one(conn, queries["count_left_behind"], params)
+        left |= await fetch_one(conn, queries["count_left_behind"], params)
         failed_now = left.pop("failed_now")
         if records is not None and not at_least:  # the others failed again with another error
             left["retried_since"] += max(failed_now - total, 0)

@@ -9,7 +9,7 @@ from jobs_maint.actions import ShowStats
 from jobs_maint.call import Call, Handlers, read
 from jobs_maint.database import Conn
 from jobs_maint.models import StatsReport
-from jobs_maint.operations.failures.alike import count_left_behind
+from jobs_maint.operations.failures.alike import ask_for, count_left_behind
 from jobs_maint.operations.failures.groups import list_errors
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.failures.states import count_news
@@ -25,11 +25,12 @@ async def show_stats(call: Call[ShowStats]) -> StatsReport:
 
     async def look(conn: Conn) -> StatsReport:
         report = await get_stats(conn, queue=queue, settings=call.settings, scope=call.scope)
-        scope, hour = call.scope.like_patterns, timedelta(hours=1)
+        hour = timedelta(hours=1)
         if any(one.failed_last_hour for one in report.queues):
             news = await count_news(conn, report.as_of - hour, queue, call.scope)
             report = replace(report, new_errors=news.groups, new_errors_at_least=not news.complete)
-            left = await count_left_behind(conn, hour, queue=queue, queues=scope)
+            asked = ask_for(queue=queue, queues=call.scope.like_patterns)
+            left = await count_left_behind(conn, hour, asked)
             report = replace(report, **left)
         if not call.action.errors:
             return report
