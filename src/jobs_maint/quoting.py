@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["cut_ids", "escape_hidden", "quote_word", "show_name", "unescape"]
+__all__ = [
+    "cut_ids",
+    "escape_hidden",
+    "plain_name",
+    "quote_word",
+    "show_name",
+    "split_glob",
+    "unescape",
+]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
@@ -17,8 +25,20 @@ _JOINERS = {"\u200c", "\u200d"}
 _ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 _BLANK = re.compile(r"(?<= ) |[^\S ]")
 """The second space of two, which a line that is folded loses, and spaces of other kinds."""
+_GLOB = re.compile(r"\\[*?]|.", re.DOTALL)
 _IDS = re.compile(r"(?<![^ ])\d{1,19}(?:[ ,]+\d{1,19}){10,}(?![^ ])")
 MOST_IDS = 10
+
+
+def split_glob(glob: str) -> list[str]:
+    """Its wildcards and characters; the last one of a part is what it stands for."""
+    return _GLOB.findall(glob)
+
+
+def plain_name(glob: str) -> str | None:
+    """The one name that the glob means; None when it has a wildcard."""
+    parts = split_glob(glob)
+    return None if "*" in parts or "?" in parts else "".join(part[-1] for part in parts)
 
 
 def cut_ids(words: str) -> str:

@@ -7,7 +7,18 @@ from tests.support.history import hours, minutes
 
 from chatbot.messages.failed import render_failed
 from chatbot.messages.groups import render_errors
-from jobs_maint.actions import Actor, FollowJobs, Grant, ListErrors, ListFailed, Role, ShowStats
+from jobs_maint.actions import (
+    Actor,
+    BulkVerb,
+    FollowJobs,
+    Grant,
+    JobFilter,
+    ListErrors,
+    ListFailed,
+    PreviewBulk,
+    Role,
+    ShowStats,
+)
 from jobs_maint.operations.failures import alike
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
@@ -194,6 +205,25 @@ async def insert_failed(conn, number, queue, task):
         " SELECT id, 'failed', now() - make_interval(secs => 0.01 * id) FROM job",
         (queue, task, number),
     )
+
+
+async def test_a_task_is_named_alike_in_every_word(pool, make_job):
+    """A part of its name, or a glob for all of it."""
+    for task in ("shop.many_orders", "shop.many_mails", "web.shop.one", "100%.shop"):
+        await make_job(status="failed", task=task, error="late")
+    for text, jobs in (
+        ("shop.many*", 2), ("SHOP.many*", 2), ("many", 2), ("many*", 0), ("*shop*", 4), ("shop", 4),
+        ("?eb.*", 1), ("100%", 1), ("shop_", 0), (r"many\*", 0),
+    ):  # fmt: skip
+        plain = ListFailed(task=text)
+        for asked in (plain, replace(plain, grouped=True), replace(plain, error="LATE")):
+            assert (await ask(pool, asked)).total == jobs, asked
+            lately = await ask(pool, replace(asked, since=hours(1)))
+            assert (lately.total, lately.settled) == (jobs, 0)
+        wanted = JobFilter(statuses=("failed",), task=text)
+        assert (await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted, dry_run=True))).count == jobs
+    report = await ask(pool, ListFailed(task="*many*", grouped=True))
+    assert render_failed(report, "/jobs").text.startswith("🔴 2 failed jobs of tasks like '*many*'")
 
 
 async def test_what_became_of_jobs_is_counted_by_their_ids_or_their_request(pool, conn, make_job):

@@ -546,9 +546,14 @@ def test_what_is_not_shown_is_counted_with_the_option_that_shows_it():
 def test_no_failed_job_is_one_sentence_with_the_filters():
     report = failed_report(queue="email", task="send", error="timed", since_seconds=3600)
     assert render_text(report, width=200) == (
-        "No failed jobs in queue email of tasks named like 'send' with 'timed' in the error "
+        "No failed jobs in queue email with 'send' in the task's name with 'timed' in the error "
         "in the last 60 min."
     )
+    for task, said in (
+        ("shop.many*", "of tasks like 'shop.many*'"),
+        (r"shop.many\*", "with 'shop.many*' in the task's name"),
+    ):
+        assert render_text(failed_report(task=task), width=200) == f"No failed jobs {said}."
 
 
 @pytest.mark.parametrize(

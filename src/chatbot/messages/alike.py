@@ -79,8 +79,7 @@ def filter_like(group: Group) -> JobFilter:
 def list_like(group: Group) -> ListFailed:
     """The list of the same jobs as `filter_like`."""
     wanted = filter_like(group)
-    task = None if wanted.task is None else group.task
-    return ListFailed(task=task, error=wanted.error, group=wanted.group)
+    return ListFailed(task=wanted.task, error=wanted.error, group=wanted.group)
 
 
 def is_exact(wanted: JobFilter, group: Group, shown: Iterable[Group], *, all_shown: bool) -> bool:

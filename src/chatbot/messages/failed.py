@@ -33,7 +33,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_lately, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
-from jobs_maint.render import FATES_UNKNOWN, say_coverage, say_reach, say_state
+from jobs_maint.render import FATES_UNKNOWN, say_coverage, say_reach, say_state, say_task
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -129,7 +129,7 @@ def _verdict(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     if report.queue:
         parts.append(f"in {name_queue(report.queue)}")
     if report.task and not only:
-        parts.append(f"with {cut(report.task, 60)!r} in the task's name")
+        parts.append(say_task(report.task, 60))
     if report.error:
         parts.append(f"with {cut(report.error, 60)!r} in the error")
     if report.group:

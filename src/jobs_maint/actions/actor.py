@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from jobs_maint.quoting import plain_name, split_glob
+
 __all__ = [
     "ALL_QUEUES",
     "Actor",
@@ -18,6 +20,7 @@ __all__ = [
     "describe_actor",
     "escape_glob",
     "like_pattern",
+    "part_pattern",
     "plain_name",
 ]
 
@@ -71,13 +74,13 @@ ALL_QUEUES = QueueScope()
 
 def _matches(glob: str, text: str) -> bool:
     wild = {"*": ".*", "?": "."}
-    pattern = "".join(wild.get(part) or re.escape(_literal(part)) for part in _GLOB.findall(glob))
+    pattern = "".join(wild.get(part) or re.escape(part[-1]) for part in split_glob(glob))
     return re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
 def _fits(mine: str, other: str, *, wholly: bool = False) -> bool:
     """Whether some name matches both; `wholly`: whether all that match `other` match `mine`."""
-    left, right = _GLOB.findall(mine), _GLOB.findall(other)
+    left, right = split_glob(mine), split_glob(other)
     seen: set[tuple[int, int]] = set()
     todo = [(0, 0)]
     while todo:
@@ -101,29 +104,19 @@ def _fits(mine: str, other: str, *, wholly: bool = False) -> bool:
 def like_pattern(glob: str) -> str:
     """A glob as a LIKE pattern: `*` and `?` are wildcards, literal after a backslash."""
     wild = {"*": "%", "?": "_"}
-    parts = (
-        wild.get(part) or re.sub(r"([\\%_])", r"\\\1", _literal(part))
-        for part in _GLOB.findall(glob)
-    )
+    parts = (wild.get(part) or re.sub(r"([\\%_])", r"\\\1", part[-1]) for part in split_glob(glob))
     return "".join(parts)
 
 
-def plain_name(glob: str) -> str | None:
-    """The one name that the glob means; None when it has a wildcard."""
-    parts = _GLOB.findall(glob)
-    return None if "*" in parts or "?" in parts else "".join(map(_literal, parts))
+def part_pattern(text: str) -> str:
+    """What is part of a name, or a glob for all of it, as a LIKE pattern."""
+    pattern = like_pattern(text)
+    return pattern if plain_name(text) is None else f"%{pattern}%"
 
 
 def escape_glob(name: str) -> str:
     """The glob that means exactly this name."""
     return re.sub(r"([*?])", r"\\\1", name)
-
-
-_GLOB = re.compile(r"\\[*?]|.", re.DOTALL)
-
-
-def _literal(part: str) -> str:
-    return part[-1]
 
 
 @dataclass(frozen=True, slots=True)

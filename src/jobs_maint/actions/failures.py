@@ -16,7 +16,8 @@ __all__ = ["ListErrors", "ListFailed"]
 class ListFailed(Action[FailedJobsReport]):
     """The span `since` ends at `until`, else now.
 
-    `queues` and `tasks` are globs for the whole name, as those of a digest.
+    `task` and `error` are as in `JobFilter`. `queues` and `tasks` are globs for the whole name, as
+    those of a digest.
     """
 
     queue: str | None = None

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from jobs_maint.actions.actor import Role, like_pattern, plain_name
+from jobs_maint.actions.actor import Role, like_pattern, part_pattern
 from jobs_maint.actions.base import Action, spell
 from jobs_maint.models import BulkReport, Preview, PurgeReport
 
@@ -62,10 +62,7 @@ class JobFilter:
 
     @property
     def task_pattern(self) -> str | None:
-        if self.task is None:
-            return None
-        whole = plain_name(self.task) is None
-        return like_pattern(self.task) if whole else f"%{like_pattern(self.task)}%"
+        return part_pattern(self.task) if self.task is not None else None
 
 
 @dataclass(frozen=True, slots=True)

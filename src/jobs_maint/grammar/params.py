@@ -17,6 +17,7 @@ from jobs_maint.models import LARGEST_LIMIT
 __all__ = [
     "MARKS",
     "PART",
+    "TASK",
     "GroupName",
     "JobIds",
     "Limit",
@@ -74,6 +75,11 @@ class NotEmpty(_TextType):
 
 
 PART = NotEmpty("everything", "a part of what it should match")
+TASK = click.Option(
+    ["--task"],
+    type=PART,
+    help="Only tasks whose name contains this; with * or ? it must match the whole name.",
+)
 NAME_GLOB = NotEmpty("nothing", "a name, with * and ? if you like")
 
 

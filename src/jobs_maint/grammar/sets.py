@@ -15,6 +15,7 @@ from jobs_maint.durations import format_duration
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.params import (
     PART,
+    TASK,
     GroupName,
     JobIds,
     Number,
@@ -68,11 +69,7 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
         click.Argument(["words"], nargs=-1, required=False, metavar="ID…|--all [QUEUE]"),
         click.Option(["--all", "everything"], is_flag=True, help="All jobs that match."),
         click.Option(["--queue"], help="The queue, for a name that looks like an id or an option."),
-        click.Option(
-            ["--task"],
-            type=PART,
-            help="Only tasks whose name contains this; with * or ? it must match the whole name.",
-        ),
+        TASK,
         click.Option(["--error"], type=PART, help="Only jobs whose error contains this."),
         click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
         click.Option(["--since"], type=Window(), help=f"Only jobs that {happened} in this span."),

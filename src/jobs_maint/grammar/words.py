@@ -23,6 +23,7 @@ from jobs_maint.grammar.groups import (
 )
 from jobs_maint.grammar.params import (
     PART,
+    TASK,
     GroupName,
     JobIds,
     Limit,
@@ -102,7 +103,7 @@ _DECLARED = (
         "Look",
         (
             QUEUE,
-            click.Option(["--task"], type=PART, help="Only jobs whose task name contains this."),
+            TASK,
             click.Option(["--error"], type=PART, help="Only jobs whose error contains this."),
             click.Option(["--group"], type=GroupName(), help="Only jobs of this group of errors."),
             click.Option(

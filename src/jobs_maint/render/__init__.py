@@ -29,6 +29,7 @@ from jobs_maint.render.coverage import (
     say_deleting,
     say_own,
     say_reach,
+    say_task,
 )
 from jobs_maint.render.data import build_data, render_json
 from jobs_maint.render.levels import (
@@ -92,6 +93,7 @@ __all__ = [
     "say_reason",
     "say_settled",
     "say_state",
+    "say_task",
     "say_unwatched",
     "say_with_end",
     "say_within",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs_maint.models import LARGEST_LIMIT, OwnJobs, WorkerCounts
-from jobs_maint.quoting import quote_word
+from jobs_maint.quoting import plain_name, quote_word
 from jobs_maint.render.safe import safe_line
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "say_own",
     "say_reach",
     "say_rest",
+    "say_task",
 ]
 
 MOST = 3
@@ -39,6 +40,14 @@ def say_coverage(
         named = f"{noun} {_join([_short(task) for task in tasks], 'task', most)}"
         which = f"{which} ({named})" if which else f"of {named}"
     return f" {which}"
+
+
+def say_task(task: str, most: int) -> str:
+    """`with 'send' in the task's name`, or `of tasks like 'app.*'`. The text is foreign."""
+    name = plain_name(task)
+    shown = task if name is None else name
+    shown = shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…"
+    return f"of tasks like {shown!r}" if name is None else f"with {shown!r} in the task's name"
 
 
 def say_reach(limited_to: Sequence[str] | None) -> str:

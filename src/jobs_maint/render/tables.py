@@ -11,6 +11,7 @@ from jobs_maint.render.coverage import (
     say_coverage,
     say_deleting,
     say_rest,
+    say_task,
 )
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
@@ -28,6 +29,7 @@ __all__ = ["PAGES", "render_error"]
 
 MAINTENANCE_TASKS = 2
 """The purge and the rescue."""
+LONGEST_NAME = 1_000
 _ERROR_WIDTH = 50
 """With fewer cells left for it, the error goes on a line of its own."""
 
@@ -174,7 +176,7 @@ def _failed_headline(report: FailedJobsReport) -> str:
     if report.queue is not None:
         parts.append(f"in queue {safe_word(report.queue)}")
     if report.task is not None:
-        parts.append(f"of tasks named like {safe_word(report.task)!r}")
+        parts.append(say_task(safe_word(report.task), LONGEST_NAME))
     if report.error is not None:
         parts.append(f"with {safe_line(report.error)!r} in the error")
     if report.group is not None:

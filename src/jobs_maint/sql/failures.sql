@@ -235,7 +235,7 @@ FROM (
     WHERE f.job_id = ANY (%(ids)s::bigint[])
       AND (%(queue)s::text IS NULL OR f.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))
-      AND (%(task)s::text IS NULL OR strpos(lower(f.task_name), lower(%(task)s)) > 0)
+      AND (%(task)s::text IS NULL OR lower(f.task_name) LIKE lower(%(task)s))
       AND (%(only_queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(only_queues)s))
       AND (%(only_tasks)s::text[] IS NULL OR f.task_name LIKE ANY (%(only_tasks)s))
     UNION ALL

@@ -129,7 +129,7 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
 -- Of a job `j`: it is among what was asked for, and within reach.
 (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
 AND (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s))
-AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
 AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
 AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
 
@@ -161,7 +161,7 @@ LEFT JOIN LATERAL (
 WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', 'aborted')
   AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
   AND (%(queue)s::text IS NULL OR j.queue_name = %(queue)s)
-  AND (%(task)s::text IS NULL OR strpos(lower(j.task_name), lower(%(task)s)) > 0)
+  AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
   AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
   AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
   AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))

@@ -172,7 +172,7 @@ def ask_for(
     only_queues: Sequence[str] | None = None,
     only_tasks: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """What a query limits jobs to; all but `queue` and `task` are LIKE patterns."""
+    """What a query limits jobs to; all but `queue` are LIKE patterns."""
     return {
         "queue": queue, "queues": queues, "task": task, "only_queues": only_queues,
         "only_tasks": only_tasks,

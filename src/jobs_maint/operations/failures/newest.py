@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern
+from jobs_maint.actions import ALL_QUEUES, QueueScope, escape_glob, like_pattern, part_pattern
 from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedJob, FailedJobsReport
@@ -67,9 +67,10 @@ async def list_failed_jobs(
 
     `grouped`: instead of the jobs, the largest groups of those that failed alike.
 
-    `task` and `error` match a part of the name or of the text as it is shown, case ignored;
-    `queues` and `tasks` are globs for the whole name. Jobs out of reach are counted only where
-    nothing was asked for: a filter must not tell of them. `group` and `respell` as in `find_group`.
+    `task` matches a part of the name or, as a glob, all of it, `error` a part of the text as it is
+    shown, case ignored; `queues` and `tasks` are globs for the whole name. Jobs out of reach are
+    counted only where nothing was asked for: a filter must not tell of them. `group` and
+    `respell` as in `find_group`.
     """
     if queue is not None:
         await require_queue(conn, queue, scope, by_span=lambda span: spell("failed", since=span))
@@ -164,7 +165,7 @@ async def _list_matching(
     queue: str | None,
     task: str | None,
     error: str | None,
-    named: NamedGroup | None,
+    group: NamedGroup | None,
     since: timedelta | None,
     until: datetime | None,
     only: Mapping[str, Any],
@@ -176,16 +177,16 @@ async def _list_matching(
 ) -> _Found:
     """Look at all failed jobs, or at those within a time span or with a text."""
     queries = load_queries("failures")
-    asked = ask_for(queue=queue, queues=scope.like_patterns, task=task, **only)
+    named = part_pattern(task) if task is not None else None
+    asked = ask_for(queue=queue, queues=scope.like_patterns, task=named, **only)
     seconds = since.total_seconds() if since else None
     ids: Sequence[int] | None = None
     recent: set[int] = set()
     left: dict[str, Any] = {}
 
     look = partial(
-        find_records, conn, error, named, rules, scope=scope,
+        find_records, conn, error, group, rules, scope=scope, task=named,
         queue=like_pattern(escape_glob(queue)) if queue is not None else None,
-        task=f"%{like_pattern(escape_glob(task))}%" if task is not None else None,
     )  # fmt: skip
     # Of a job that went on after `until`, the last one is not of the span.
     records = await look(statuses=["failed"], earlier=until is not None)
