@@ -17,6 +17,7 @@ from jobs_maint.actions import (
     ListFailed,
     PreviewBulk,
     Role,
+    ShowDigest,
     ShowStats,
 )
 from jobs_maint.operations.failures import alike
@@ -224,6 +225,77 @@ async def test_a_task_is_named_alike_in_every_word(pool, make_job):
         assert (await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted, dry_run=True))).count == jobs
     report = await ask(pool, ListFailed(task="*many*", grouped=True))
     assert render_failed(report, "/jobs").text.startswith("🔴 2 failed jobs of tasks like '*many*'")
+
+
+async def test_jobs_without_a_recorded_error_are_found_by_what_is_shown_in_its_place(
+    pool, conn, make_job
+):
+    none = {"status": "failed", "task": "app.mail", "recorded": False}
+    jobs = [await make_job(**none, finished_ago=minutes(9 - i)) for i in range(4)]
+    other = await make_job(status="failed", task="app.send", error="late")
+    quoted = await make_job(status="failed", task="app.send", error="Error not recorded: disk full")
+    await make_job(**none | {"status": "cancelled"})
+    await make_job(task="app.mail")
+    # An older record is of a run before, or of a job that had this id.
+    await conn.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " message, fingerprint, will_retry) VALUES (%s, 0, 'q', 'app.mail', now() - interval"
+        " '9 days', 'error', 'late', '2:b', true)",
+        (jobs[0],),
+    )
+    text = "error not recorded"
+    assert text in render_text(await ask(pool, ListFailed()), width=200)
+    for typed in (text, "Error NOT recorded"):
+        asked = ListFailed(error=typed)
+        for wanted in (asked, replace(asked, since=hours(1))):
+            report = await ask(pool, wanted)
+            assert {job.job_id for job in report.jobs} == {*jobs, quoted}
+            assert (await ask(pool, replace(wanted, grouped=True))).total == 5
+        assert (await ask(pool, replace(asked, task="mail"))).total == 4
+    assert (await ask(pool, ListFailed(error="not recorded"))).total == 1
+    for statuses in (("failed",), ("failed", "cancelled", "aborted")):
+        wanted = JobFilter(statuses=statuses, error=text)
+        preview = await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted, dry_run=True))
+        assert (preview.count, sum(group.count for group in preview.groups)) == (5, 5)
+    wanted = JobFilter(statuses=("todo", "doing"), error=text)
+    assert (await ask(pool, PreviewBulk(BulkVerb.CANCEL, wanted, dry_run=True))).count == 0
+    assert (await ask(pool, ListFailed(error="late"))).jobs[0].job_id == other
+
+
+async def test_jobs_without_a_recorded_error_are_found_behind_many_others(
+    pool, conn, make_job, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_GROUPED", 20)
+    jobs = [await make_job(status="failed", recorded=False, finished_ago=hours(3)) for _ in "abc"]
+    for _ in range(30):
+        await make_job(status="failed")
+    report = await ask(pool, ListFailed(error="error not recorded", grouped=True))
+    assert (report.total, report.at_least) == (3, False)
+    assert set(report.groups[0].job_ids) == set(jobs)
+
+
+async def test_a_lost_worker_is_found_by_the_words_of_the_list(pool, conn, make_job):
+    job = await make_job(status="failed", error="worker 7 (web1 pid 4)")
+    await conn.execute("UPDATE jobs_maint_failures SET kind = 'worker_lost', exception_type = NULL")
+    await make_job(status="failed")
+    for text in ("worker lost", "lost: worker 7"):
+        report = await ask(pool, ListFailed(error=text))
+        assert [one.job_id for one in report.jobs] == [job]
+        assert text in render_text(report, width=200)
+
+
+async def test_of_an_error_that_was_not_recorded_nobody_says_that_it_is_new(pool, make_job):
+    """`digest`, `errors` and `stats` count the same news."""
+    for letter in "abc":
+        await make_job(status="failed", error=f"row {letter}")
+    await make_job(status="failed", task="app.mail", recorded=False)
+    stats = await ask(pool, ShowStats())
+    errors = await ask(pool, ListErrors(since=hours(1)))
+    digest = await ask(pool, ShowDigest(since=hours(1)))
+    assert (stats.new_errors, errors.reasons.new, digest.new_groups) == (3, 3, 3)
+    for report in (errors, digest):
+        assert {group.state for group in report.groups if not group.recorded} == {None}
+        assert render_text(report, width=200).count("new") == 3
 
 
 async def test_what_became_of_jobs_is_counted_by_their_ids_or_their_request(pool, conn, make_job):

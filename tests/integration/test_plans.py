@@ -292,6 +292,7 @@ def test_the_number_of_failed_jobs_is_counted_up_to_a_bound(steady):
 def test_the_failed_jobs_of_a_few_queues_are_found_without_reading_the_others(steady):
     """The jobs of one queue by the index; where they are many, no more than asked for."""
     asked = {"queues": None, "task": None, "only_tasks": None, "records": None, "ids": None}
+    asked["until"] = None
     failed = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
     number = steady.execute(f"{failed} AND queue_name LIKE 'queue_3%'").fetchone()[0]
     for most, narrow in (
@@ -305,7 +306,7 @@ def test_the_failed_jobs_of_a_few_queues_are_found_without_reading_the_others(st
         rows = steady.execute(load_queries("failures")["find_failed"], params).fetchall()
         assert len(rows) == min(number, most)
         assert plan.buffers < 2 * number + 100
-        params |= {"most": 50, "since_seconds": None, "until": None}
+        params |= {"most": 50, "since_seconds": None}
         plan = explain(steady, "failures", "find_newest_failed", **params)
         assert plan.full_scans == []
         assert "jobs_maint_failed_events_idx" in plan.indexes

@@ -48,8 +48,7 @@ def tell_errors(report: ErrorsReport, before: str) -> list[Line]:
     second: list[Span | str] = [change]
     if reasons.largest_first_at is not None and reasons.largest_state in {"new", "regressed"}:
         came = "began" if reasons.largest_state == "new" else "came back"
-        others = (reasons.news if groups else reasons.groups_not_recorded) > 1
-        which = "The largest" if others else "It"
+        which = "The largest" if reasons.news > 1 else "It"
         second += [f" {which} {came} at ", when(reasons.largest_first_at, report.as_of), "."]
     return [*lines, second, _tell_span(report)]
 

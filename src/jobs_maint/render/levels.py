@@ -60,4 +60,4 @@ def _find_worst(levels: Collection[Level]) -> Level:
 
 def is_news(groups: Iterable[ErrorGroup]) -> bool:
     """Whether one is new or back; of failures without a recorded error nobody knows."""
-    return any(one.count and one.recorded and one.state in {"new", "regressed"} for one in groups)
+    return any(one.count and one.state in {"new", "regressed"} for one in groups)

@@ -6,7 +6,7 @@
 -- are jobs that ended in it, and where `again` failed ones that failed in it and again since; of these
 -- the records are those of {{last_failure}}.
 -- A job deferred after the request is another one that reuses the id (a truncated table); one that
--- was never deferred was imported.
+-- was never deferred was imported. `records`: 0 is of failed jobs without one.
 WITH found AS (
     SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, j.status::text AS status, j.attempts,
            j.status = 'cancelled' AND coalesce(j.scheduled_at > now(), false) AS later
@@ -25,7 +25,8 @@ WITH found AS (
           SELECT 1 FROM jobs_maint_failures f CROSS JOIN LATERAL {{last_failure}} AS ended
           WHERE f.job_id = j.id AND f.id = ANY (%(records)s)
             AND f.failed_at >= coalesce(ended.started_at, '-infinity')
-            AND coalesce(f.failed_at < ended.again_at, true)))
+            AND coalesce(f.failed_at < ended.again_at, true))
+          OR (0 = ANY (%(records)s) AND j.status = 'failed' AND {{own_record}} = 0))
       AND (%(since_seconds)s::float8 IS NULL OR (
           SELECT max(e.at) FROM procrastinate_events e
           WHERE e.job_id = j.id AND e.type <> 'scheduled')

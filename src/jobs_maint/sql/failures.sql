@@ -114,14 +114,18 @@ LIMIT %(most)s;
 -- also of deleted ones) within reach. Our table is read once, not once a job. `too_many`: more than
 -- `most` characters of them, which are not returned.
 WITH found AS (
-    SELECT concat_ws(': ', f.exception_type, f.message) AS text, array_agg(f.id) AS records,
+    SELECT shown.text, array_agg(f.id) AS records,
            array_agg(f.job_id) AS jobs
     FROM jobs_maint_failures f
     LEFT JOIN procrastinate_jobs j ON j.id = f.job_id
     CROSS JOIN LATERAL (
         SELECT coalesce(j.queue_name, f.queue_name) AS queue, coalesce(j.task_name, f.task_name) AS task
     ) AS of
-    WHERE strpos(lower(concat_ws(': ', f.exception_type, f.message)), lower(%(piece)s::text)) > 0
+    CROSS JOIN LATERAL (
+        SELECT concat_ws(': ', CASE WHEN f.kind = 'worker_lost' THEN 'worker lost' END,
+                         f.exception_type, f.message) AS text
+    ) AS shown
+    WHERE strpos(lower(shown.text), lower(%(piece)s::text)) > 0
       AND (j.status = ANY (%(statuses)s::procrastinate_job_status[])
            OR (%(gone)s AND j.id IS NULL))
       AND (%(queues)s::text[] IS NULL OR of.queue LIKE ANY (%(queues)s))
@@ -200,11 +204,13 @@ SELECT DISTINCT job_id FROM jobs_maint_failures
 WHERE id = ANY (%(records)s::bigint[]) AND NOT will_retry AND failed_at > %(since)s
   AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity');
 
--- name: find_failed (queue, queues, task, only_queues, only_tasks, records, ids, most)
--- At most `most` jobs that are failed, {{asked}} and {{with_error}}, in no order; by
+-- name: find_failed (queue, queues, task, only_queues, only_tasks, records, ids, until, most)
+-- At most `most` jobs that are failed, {{asked}}, with one of these {{own_record}}, in no order; by
 -- jobs_maint_counts_idx.
 SELECT j.id AS job_id FROM procrastinate_jobs j
-WHERE j.status = 'failed' AND j.status NOT IN ('todo', 'doing') AND {{asked}} AND {{with_error}}
+WHERE j.status = 'failed' AND j.status NOT IN ('todo', 'doing') AND {{asked}}
+  AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
+  AND (%(records)s::bigint[] IS NULL OR {{own_record}} = ANY (%(records)s))
 LIMIT %(most)s;
 
 -- name: find_newest_failed (queue, queues, task, only_queues, only_tasks, records, ids, since_seconds, until, most)
@@ -218,7 +224,9 @@ SELECT DISTINCT job_id FROM (
       AND (%(until)s::timestamptz IS NULL OR e.at <= %(until)s)
       AND EXISTS (
           SELECT FROM procrastinate_jobs j
-          WHERE j.id = e.job_id AND j.status = 'failed' AND {{asked}} AND {{with_error}})
+          WHERE j.id = e.job_id AND j.status = 'failed' AND {{asked}}
+            AND (%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
+            AND (%(records)s::bigint[] IS NULL OR {{own_record}} = ANY (%(records)s)))
     ORDER BY e.at DESC LIMIT %(most)s
 ) AS newest;
 

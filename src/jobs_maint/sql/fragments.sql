@@ -133,20 +133,22 @@ AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
 AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
 AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
 
--- name: with_error (records, ids)
--- Of a job `j`: one of these whose newest record is one of `records`; null is any.
-(%(ids)s::bigint[] IS NULL OR j.id = ANY (%(ids)s))
-AND (%(records)s::bigint[] IS NULL OR (
-    SELECT f.id FROM jobs_maint_failures f WHERE f.job_id = j.id
-    ORDER BY (f.failed_at, f.id) DESC LIMIT 1) = ANY (%(records)s))
+-- name: own_record
+-- Of a job `j`: the record of its {{last_failure}}, 0 where none was stored.
+coalesce((
+    SELECT f.id FROM {{last_failure}} AS ended JOIN jobs_maint_failures f ON f.job_id = j.id
+    WHERE f.failed_at >= coalesce(ended.started_at, '-infinity')
+      AND coalesce(f.failed_at < ended.again_at, true)
+    ORDER BY (f.failed_at, f.id) DESC LIMIT 1), 0)
 
 -- name: failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids)
 -- Jobs that failed for good, each with its record. A record belongs to the failure when it was
 -- written after the job's last start (its defer, where none is known): an older one is of an attempt
 -- before, or of another job that had this id. It is found by its job alone: in the order of a pair no
 -- plan takes the index on time, and reads all later records for each job. `reached`: in a queue the
--- actor reaches. `ids`: only among these. `records`: only those whose record is one of these. `until`:
--- one that failed before it and again since is among them, with what it failed with before.
+-- actor reaches. `ids`: only among these. `records`: only those whose record is one of these, 0 for
+-- none. `until`: one that failed before it and again since is among them, with what it failed with
+-- before.
 SELECT j.id, j.queue_name, j.task_name, j.attempts, j.queueing_lock, ended.at AS failed_at,
        f.kind, f.exception_type, f.message, f.fingerprint, f.id AS record_id,
        (%(queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(queues)s)) AS reached
@@ -164,7 +166,7 @@ WHERE j.status = 'failed' AND j.status IN ('succeeded', 'failed', 'cancelled', '
   AND (%(task)s::text IS NULL OR lower(j.task_name) LIKE lower(%(task)s))
   AND (%(only_queues)s::text[] IS NULL OR j.queue_name LIKE ANY (%(only_queues)s))
   AND (%(only_tasks)s::text[] IS NULL OR j.task_name LIKE ANY (%(only_tasks)s))
-  AND (%(records)s::bigint[] IS NULL OR f.id = ANY (%(records)s))
+  AND (%(records)s::bigint[] IS NULL OR coalesce(f.id, 0) = ANY (%(records)s))
   AND (%(since_seconds)s::float8 IS NULL
        OR ended.at > now() - make_interval(secs => %(since_seconds)s))
   AND (%(until)s::timestamptz IS NULL OR ended.at <= %(until)s)

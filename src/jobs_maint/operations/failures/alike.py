@@ -215,13 +215,15 @@ async def find_newest(
         few = await find_failed_since(conn, since, asked, now=True, most=more)
         if few is not None:
             return list(few), False
-    wanted = {**asked, "ids": None if ids is None else list(ids), "records": records}
+    wanted = {
+        **asked, "ids": None if ids is None else list(ids), "records": records, "until": until,
+    }  # fmt: skip
     rows = await fetch_all(conn, queries["find_failed"], {**wanted, "most": more})
     some = [row["job_id"] for row in rows]
     if len(some) <= MOST_GROUPED:
         return some, False
-    span = {"since_seconds": since.total_seconds() if since else None, "until": until}
-    params = {**wanted, **span, "most": MOST_GROUPED}
+    seconds = since.total_seconds() if since else None
+    params = {**wanted, "since_seconds": seconds, "most": MOST_GROUPED}
     rows = await fetch_all(conn, queries["find_newest_failed"], params)
     # Of imported jobs nobody knows when they failed.
     return list(dict.fromkeys([*(row["job_id"] for row in rows), *some]))[:MOST_GROUPED], True

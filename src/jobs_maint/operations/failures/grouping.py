@@ -146,6 +146,7 @@ async def _count_messages(
 def _group(row: Mapping[str, Any], window: Window, known: Known | None, slots: int) -> ErrorGroup:
     """Without its message."""
     first: datetime | None = row["first_at"]
+    state: str | None
     state, quiet_seconds = get_group_state(
         known,
         since=window.since,
@@ -153,6 +154,8 @@ def _group(row: Mapping[str, Any], window: Window, known: Known | None, slots: i
         count_before=row["count_before"],
         first_at=first,
     )
+    if not row["recorded"] and state == "new":
+        state = None  # nobody knows
     return ErrorGroup(
         task=row["task"],
         exception_type=row["exception_type"],

@@ -191,7 +191,7 @@ async def _list_matching(
     # Of a job that went on after `until`, the last one is not of the span.
     records = await look(statuses=["failed"], earlier=until is not None)
     if records is not None:
-        ids = records.jobs
+        ids = records.only_jobs
     if since is not None:
         few = await find_failed_since(conn, since, asked)
         left["fates_unknown"] = few is None

@@ -16,6 +16,9 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["Records", "find_records_showing"]
 
+NOT_RECORDED = 0
+_SAYS_SO = "error not recorded"
+"""What readers see in the place of an error that was not stored."""
 MOST_CHARACTERS = 4_000_000
 """Of unlike errors that have the text, looked through for one answer: some seconds of a thread."""
 
@@ -25,10 +28,18 @@ _NUMBER = re.compile(r"(?<![\w+=@-])\d{1,9}(?![\w+=@-])", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Ids of records, and of the jobs they belong to."""
+    """Ids of records, and of the jobs they belong to.
+
+    Among the ids is `NOT_RECORDED` where failed jobs without a record are meant too.
+    """
 
     ids: list[int]
     jobs: list[int]
+
+    @property
+    def only_jobs(self) -> list[int] | None:
+        """The jobs among which all are; None where they are not known."""
+        return None if NOT_RECORDED in self.ids else self.jobs
 
 
 async def find_records_showing(
@@ -44,6 +55,7 @@ async def find_records_showing(
 ) -> Records:
     """The records whose error, as it is shown, has the text, case ignored.
 
+    "error not recorded", the whole of it, also means the failed jobs that are shown so.
     `gone`: also of jobs that were deleted. `queue` and `task` are LIKE patterns. Redaction only
     takes away, so the pieces of the text between two hidden places are in the raw error as well:
     the database finds by the longest of them, and each unlike error is then looked at as it is
@@ -79,8 +91,9 @@ async def find_records_showing(
                 known[like] = wanted in redact_text(text, rules).lower()
             if known[like]:
                 found.append(row)
+        none = [NOT_RECORDED] if wanted.strip() == _SAYS_SO else []
         return Records(
-            [record for row in found for record in row["records"]],
+            [*none, *(record for row in found for record in row["records"])],
             list({job for row in found for job in row["jobs"]}),
         )
 

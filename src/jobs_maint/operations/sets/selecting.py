@@ -68,7 +68,7 @@ async def select(
             "only_queues": QueueScope(wanted.queues).like_patterns,
             "only_tasks": QueueScope(wanted.tasks).like_patterns,
             "records": records.ids if records else None,
-            "error_jobs": records.jobs if records else None,
+            "error_jobs": records.only_jobs if records else None,
             "since_seconds": since.total_seconds() if since is not None else None,
             "until": until,
             "again": then,
