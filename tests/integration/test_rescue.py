@@ -35,6 +35,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.database import transaction
 from jobs_maint.operations.rescue import passes as stalled
+from jobs_maint.operations.rescue import workers
 from jobs_maint.operations.rescue.outlook import plan_passes
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.perform import perform
@@ -842,3 +843,21 @@ async def test_what_is_learnt_of_a_suspect_later_is_kept(fleet, make_job, conn):
 async def test_a_pass_with_nothing_to_do_leaves_no_audit_row(fleet, conn):
     await fleet.tick()
     assert await (await conn.execute("SELECT * FROM jobs_maint_audit")).fetchall() == []
+
+
+async def test_a_stuck_job_is_listed_behind_more_running_jobs_than_are_looked_at(
+    fleet, make_job, monkeypatch
+):
+    monkeypatch.setattr(workers, "MOST_RUNNING", 2)
+    [stuck] = await fleet.lose()
+    lives = await fleet.start_worker()
+    long = [
+        await make_job(
+            status="doing", worker_id=lives, deferred_ago=hours(3), finished_ago=hours(2)
+        )
+        for _ in range(3)
+    ]
+    await fleet.beat(lives, *long)
+    report = await ask_stuck(fleet)
+    assert [job.job_id for job in report.stuck] == [stuck]
+    assert [job.job_id for job in report.long_running] == long[:1]

@@ -4,7 +4,8 @@
 -- Every running job: since when, whether a fresh beat names it, and what the rescue thinks. `worker_id`:
 -- of who runs it, or ran it last; a worker that starts later takes a dead one's id off its jobs.
 -- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass. `silent_seconds`:
--- since the last sign of life of a worker that beats every `beat_seconds`.
+-- since the last sign of life of a worker that beats every `beat_seconds`. Those that nobody runs come
+-- first, so that no limit hides one.
 SELECT j.id AS job_id, j.queue_name AS queue, j.task_name AS task, j.attempts, started.at AS started_at,
        CASE WHEN isfinite(started.at) THEN extract(epoch FROM now() - started.at) END::float8
            AS running_seconds,
@@ -24,7 +25,7 @@ LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
      AND s.started_at IS NOT DISTINCT FROM started.at
 {{due}}
 WHERE j.status = 'doing'
-ORDER BY started.at NULLS FIRST, j.id LIMIT %(limit)s;
+ORDER BY unreported DESC, started.at NULLS FIRST, j.id LIMIT %(limit)s;
 
 -- name: count_stuck (stalled_after, stalled_after_unknown, most)
 -- Of the running jobs that are `unreported`, at most `most`, by queue: how many, how many the rescue
