@@ -20,6 +20,7 @@ from chatbot.messages import render_rescue
 from chatbot.messages.details import render_details
 from chatbot.messages.digest import is_quiet, render_digest
 from chatbot.messages.stats import render_stats
+from chatbot.messages.stuck import render_stuck
 from jobs_maint import register
 from jobs_maint.actions import (
     Actor,
@@ -618,6 +619,44 @@ async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make
                    finished_ago=hours(1))  # fmt: skip
     assert await ask() == ("overdue", [None, None])
     assert await ask(rescue_cron="") == ("off", [None, None])
+
+
+async def test_where_the_only_worker_was_killed_and_a_new_one_started_its_first_tick_is_foretold(
+    fleet, make_job, conn
+):
+    """A worker beats from its first job on, and the pass itself is one."""
+    spans = {"stalled_after": minutes(1), "rescue_cron": (await begin_cron(conn))[0]}
+    shell = Actor.shell("ana", "host")
+
+    async def ask(action=ListStuck()):  # noqa: B008
+        settings = MaintSettings(**SOON | spans)
+        return await perform(fleet.pool, shell, action, settings=settings)
+
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs",
+                   finished_ago=timedelta(seconds=5))  # fmt: skip
+    await fleet.pass_time(timedelta(seconds=40))
+    await ask(RescueStalled())  # notices it
+    [row] = (await ask()).stuck
+    assert row.acts_in_seconds is None
+    assert 50 < row.due_in_seconds <= 54
+    assert "due in 5" in render_text(await ask())
+    new = await fleet.start_worker(beats=False)
+    report = await ask()
+    [before] = report.stuck
+    assert report.rescue_idle is None
+    assert 50 < before.acts_in_seconds < 60
+    assert (await ask(RescueStalled())).acts_in_seconds == pytest.approx(
+        before.acts_in_seconds, abs=3
+    )
+    assert "The rescue acts on it in 5" in render_stuck(report).text
+    await fleet.beat(new)  # as the first thing that its first job does
+    await perform(fleet.pool, TICK, RescueStalled(ticked=True),
+                  settings=MaintSettings(**SOON | spans))  # fmt: skip
+    [after] = (await ask()).stuck
+    assert after.acts_in_seconds == pytest.approx(before.acts_in_seconds, abs=3)
 
 
 async def test_a_policy_of_fail_and_our_own_tasks_are_not_put_back(fleet, make_job):

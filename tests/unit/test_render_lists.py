@@ -134,7 +134,7 @@ def test_stuck_tells_who_has_no_worker_and_who_runs_long():
     assert "2 running jobs in other queues not shown" in text
     for due, acts, says in (
         (-1, 12, "due, acts in 12 s"), (18.4, 42.1, "acts in 43 s"), (-1, None, "due"),
-        (18.4, None, "due in 19 s"),
+        (18.4, None, "due in 19 s at the earliest"),
     ):  # fmt: skip
         job = replace(ORPHAN, noticed_seconds=180, due_in_seconds=due, acts_in_seconds=acts)
         report = StuckReport(NOW, (job,), (), rescue_idle=None if acts else "no_worker")

@@ -114,7 +114,7 @@ def _due(job: StuckJob) -> str:
         return "not noticed yet"
     is_due = job.due_in_seconds <= 0
     if job.acts_in_seconds is None:
-        return "due" if is_due else f"due {format_wait(job.due_in_seconds)}"
+        return "due" if is_due else f"due {format_wait(job.due_in_seconds)} at the earliest"
     return f"{'due, ' if is_due else ''}acts {format_wait(job.acts_in_seconds)}"
 
 

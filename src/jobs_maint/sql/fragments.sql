@@ -53,15 +53,17 @@ LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
        AND NOT EXISTS (SELECT 1 FROM jobs_maint_suspects other
                        WHERE other.job_id = j.id AND other.worker_id <> m.worker_id))))
 
--- name: due (stalled_after, stalled_after_unknown)
+-- name: due (stalled_after, stalled_after_unknown, heard_from)
 -- Joins for a suspect `s`: its worker's row `m`, and `due.at`, when the rescue may act on it.
 -- Silence counts only if some worker is reporting: after a database outage the first pass may come
 -- before the first beat. So some worker must have sent three beats without a gap (`heard.at`, null
 -- where none beats); while nobody is heard, and for a worker that never beat, the longer span decides.
+-- `heard_from`: where none beats, from when on one will, as far as is foretold; else null.
 LEFT JOIN jobs_maint_workers m ON m.worker_id = s.worker_id
 LEFT JOIN LATERAL (
-    SELECT min(b.steady_since + make_interval(
-        secs => 3 * greatest(b.beat_seconds, m.beat_seconds))) AS at
+    SELECT coalesce(
+        min(b.steady_since + make_interval(secs => 3 * greatest(b.beat_seconds, m.beat_seconds))),
+        %(heard_from)s::timestamptz + make_interval(secs => 3 * coalesce(m.beat_seconds, 10))) AS at
     FROM jobs_maint_workers b
     WHERE b.beat_at > now() - make_interval(secs => 3 * b.beat_seconds)
 ) AS heard ON true

@@ -42,7 +42,7 @@ ON CONFLICT (job_id) DO UPDATE
 SELECT count(*) AS jobs, min(j.id) AS first_id FROM {{running_jobs}}
 WHERE j.status = 'doing' AND j.id = ANY (%(ids)s::bigint[]) AND {{unreported}};
 
--- name: lock_due (stalled_after, stalled_after_unknown, until, limit)
+-- name: lock_due (stalled_after, stalled_after_unknown, heard_from, until, limit)
 -- Suspects for long enough at `until`, in id order. Rows another session holds are left for the next pass.
 -- What is returned may be out of date by the time it is locked: the change re-checks.
 SELECT j.id, j.queue_name, j.task_name, j.queueing_lock, s.attempt, s.started_at, s.worker_id,
@@ -55,7 +55,7 @@ WHERE j.status = 'doing' AND due.at <= %(until)s
 ORDER BY j.id LIMIT %(limit)s
 FOR UPDATE OF j SKIP LOCKED;
 
--- name: find_held (stalled_after, stalled_after_unknown, until, seen, limit)
+-- name: find_held (stalled_after, stalled_after_unknown, heard_from, until, seen, limit)
 -- Due suspects that were left out though they are not too many: another session holds their rows.
 SELECT s.job_id
 FROM jobs_maint_suspects s
@@ -97,7 +97,7 @@ WHERE j.id = %(job_id)s AND j.status = 'doing' AND j.attempts = %(attempt)s
             AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds))))
 RETURNING j.id, j.queue_name;
 
--- name: judge_jobs (ids, stalled_after, stalled_after_unknown)
+-- name: judge_jobs (ids, stalled_after, stalled_after_unknown, heard_from)
 -- What is known about jobs that a person named, whose rows are locked: who runs them, whether that
 -- worker is alive, whether they are suspects in this attempt, and when the rescue would act.
 SELECT j.id, j.status::text AS status, j.queue_name, j.task_name, j.queueing_lock,
@@ -142,7 +142,7 @@ DELETE FROM jobs_maint_suspects WHERE job_id = %(job_id)s;
 SELECT count(*) AS suspects FROM jobs_maint_suspects s
 WHERE s.job_id <> ALL (%(refused)s::bigint[]);
 
--- name: list_due (stalled_after, stalled_after_unknown, refused, limit)
+-- name: list_due (stalled_after, stalled_after_unknown, heard_from, refused, limit)
 -- In how many seconds the rescue may act on each of the first, besides those just refused.
 SELECT s.job_id, extract(epoch FROM due.at - now())::float8 AS due_in
 FROM jobs_maint_suspects s

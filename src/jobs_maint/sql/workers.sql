@@ -1,6 +1,6 @@
 -- Running jobs and the workers that run them.
 
--- name: list_running (limit, stalled_after, stalled_after_unknown)
+-- name: list_running (limit, stalled_after, stalled_after_unknown, heard_from)
 -- Every running job: since when, whether a fresh beat names it, and what the rescue thinks. `worker_id`:
 -- of who runs it, or ran it last; a worker that starts later takes a dead one's id off its jobs.
 -- `unreported`: the rescue has noticed that nobody runs it, or will at its next pass. `silent_seconds`:
@@ -27,7 +27,7 @@ LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
 WHERE j.status = 'doing'
 ORDER BY unreported DESC, started.at NULLS FIRST, j.id LIMIT %(limit)s;
 
--- name: count_stuck (stalled_after, stalled_after_unknown, most)
+-- name: count_stuck (stalled_after, stalled_after_unknown, heard_from, most)
 -- Of the running jobs that are `unreported`, at most `most`, by queue: how many, how many the rescue
 -- should have put back by now, and how long ago it noticed the first.
 SELECT queue, count(*) AS jobs,

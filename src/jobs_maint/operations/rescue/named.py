@@ -54,7 +54,7 @@ async def judge_jobs(
     params = {"ids": list(job_ids), **RescueRules.of(settings).spans}
     found = await fetch_all(conn, load_queries("stalled")["judge_jobs"], params)
     waits = any(row["suspected"] and row["due_in"] > 0 for row in found)
-    outlook = Outlook(None, {})
+    outlook = Outlook(None, {}, {})
     if waits:
         theirs = RescueRules.of(await follow_workers(conn, settings))
         outlook = await find_outlook(conn, theirs)

@@ -28,6 +28,8 @@ class Outlook:
     """Why the rescue does not run by itself; None where it does."""
     acts_in: Mapping[int, float]
     """Of each suspect, in seconds; empty where it is idle."""
+    due_in: Mapping[int, float]
+    """Of each suspect, in seconds until a rescue may act on it."""
 
 
 async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = ()) -> Outlook:
@@ -37,12 +39,15 @@ async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = 
     """
     as_of = await get_time(conn)
     idle, ran_at = await _find_last_pass(conn, rules, as_of)
-    if idle:
-        return Outlook(idle, {})
-    params = {**rules.spans, "refused": list(refused), "limit": MOST_PLANNED}
+    # A pass is a job, and a worker beats from its first job on: where none beats now, the one that
+    # runs the next pass will. Where no pass is known to come, a worker beats now at the earliest.
+    begins = as_of if idle else max(as_of, _find_next_pass(rules.cron, as_of, ran_at))
+    params = {**rules.spans, "heard_from": begins, "refused": list(refused), "limit": MOST_PLANNED}
     rows = await fetch_all(conn, load_queries("stalled")["list_due"], params)
     due_in = {row["job_id"]: row["due_in"] for row in rows}
-    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at))
+    if idle:
+        return Outlook(idle, {}, due_in)
+    return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at), due_in)
 
 
 async def _find_last_pass(
@@ -82,9 +87,7 @@ def plan_passes(
     """
     waiting = dict(sorted(due_in.items()))
     acts_in: dict[int, float] = {}
-    last = find_last_tick(cron, "UTC", now)
-    is_to_come = ran_at is not None and last - ran_at > EARLY
-    tick = last - timedelta(microseconds=1) if is_to_come else now
+    tick = _find_next_pass(cron, now, ran_at) - timedelta(microseconds=1)
     while waiting:
         earliest = now + timedelta(seconds=min(waiting.values()))
         tick = find_next_tick(cron, max(tick, earliest - timedelta(microseconds=1)))
@@ -94,3 +97,10 @@ def plan_passes(
             acts_in[job_id] = max(seconds, 0.0)
             del waiting[job_id]
     return acts_in
+
+
+def _find_next_pass(cron: str, now: datetime, ran_at: datetime | None) -> datetime:
+    """The tick of the first pass to come, which may be past."""
+    last = find_last_tick(cron, "UTC", now)
+    is_to_come = ran_at is not None and last - ran_at > EARLY
+    return last if is_to_come else find_next_tick(cron, now)

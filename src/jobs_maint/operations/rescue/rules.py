@@ -45,9 +45,10 @@ class RescueRules:
         )
 
     @property
-    def spans(self) -> dict[str, float]:
-        """Parameters of the queries that ask when the rescue acts."""
+    def spans(self) -> dict[str, Any]:
+        """Parameters of the queries that ask when the rescue acts, as things are now."""
         return {
+            "heard_from": None,
             "stalled_after": (self.stalled_after - _early(self.stalled_after)).total_seconds(),
             "stalled_after_unknown": (
                 self.stalled_after_unknown - _early(self.stalled_after_unknown)

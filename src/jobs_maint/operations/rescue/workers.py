@@ -34,13 +34,19 @@ async def list_stuck_jobs(
     visible = [row for row in rows if scope.covers(row["queue"])]
     as_of = await get_time(conn)
     lost = any(row["unreported"] or _is_late(row) for row in rows)
-    outlook = await find_outlook(conn, rules) if lost else Outlook(None, {})
+    outlook = await find_outlook(conn, rules) if lost else Outlook(None, {}, {})
     stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
-            acts_in = outlook.acts_in.get(row["job_id"])
-            by_hand = wait_by_hand(row, row["due_in_seconds"])
-            stuck.append(replace(_job(row), acts_in_seconds=acts_in, by_hand_in_seconds=by_hand))
+            job_id, due_in = row["job_id"], row["due_in_seconds"]
+            stuck.append(
+                replace(
+                    _job(row),
+                    due_in_seconds=None if due_in is None else outlook.due_in.get(job_id, due_in),
+                    acts_in_seconds=outlook.acts_in.get(job_id),
+                    by_hand_in_seconds=wait_by_hand(row, due_in),
+                )
+            )
         elif _is_late(row):
             silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
