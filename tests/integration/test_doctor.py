@@ -25,6 +25,7 @@ from jobs_maint.actions import (
     RetryJobs,
     Role,
     RunDoctor,
+    ShowStats,
 )
 from jobs_maint.database import open_pool
 from jobs_maint.errors import NotPermitted
@@ -610,7 +611,7 @@ async def test_where_it_says_the_jobs_of_a_silent_worker_are_they_are(pool, conn
     """Also once Procrastinate has forgotten the worker: then no job has it any more."""
     await worker()
     dead = await worker(beat_ago=minutes(3), heartbeat_ago=minutes(3))
-    job = await make_job(status="doing", worker_id=dead)
+    job = await make_job(status="doing", worker_id=dead, deferred_ago=minutes(5))
     await conn.execute(
         "UPDATE jobs_maint_workers SET job_ids = %s WHERE worker_id = %s", ([job], dead)
     )
@@ -631,6 +632,31 @@ async def test_a_worker_that_was_restarted_after_a_kill_leaves_no_warning(pool, 
     await worker()
     assert await level(pool, "workers") == "ok"
     assert [row.live for row in await ask_workers(pool)] == [True]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_job_that_was_put_back_and_runs_elsewhere_is_no_more_the_dead_workers(
+    pool, conn, make_job, worker, known
+):
+    """Also where the row of the worker that runs it now was removed, which takes its id off it."""
+    dead = await worker(beat_ago=minutes(9), heartbeat_ago=minutes(9))
+    live = await worker()
+    job = await make_job(status="doing", worker_id=live, attempts=1, deferred_ago=hours(1))
+    names = "UPDATE jobs_maint_workers SET job_ids = %s WHERE worker_id = %s"
+    await conn.execute(names, ([job], dead))
+    await conn.execute(
+        "INSERT INTO jobs_maint_suspects (job_id, attempt, started_at, worker_id, had_recorder)"
+        " VALUES (%s, 0, now() - interval '20 minutes', %s, true)",
+        (job, dead),
+    )
+    if not known:
+        await conn.execute(names, ([job], live))
+        await conn.execute("DELETE FROM procrastinate_workers WHERE id IN (%s, %s)", (live, dead))
+        await conn.execute("UPDATE procrastinate_events SET at = now() WHERE type = 'started'")
+        await worker()
+    assert dead not in [row.worker_id for row in await ask_workers(pool)]
+    assert (await perform(pool, ANA, ShowStats())).workers.silent == 0
+    assert "silent" not in (await look(pool))["workers"].sentence
 
 
 async def test_a_worker_with_no_job_so_far_is_not_said_to_have_no_recorder(pool, worker):

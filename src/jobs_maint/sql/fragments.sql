@@ -103,12 +103,18 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
 
 -- name: still_told
 -- The condition that goes with {{workers}}. A worker without a row of Procrastinate's ended without a
--- goodbye: it is told of only while it holds a job.
+-- goodbye: it is told of only while it holds a job. What its last beat names was its job; that it is
+-- no more where another worker took it, or where it started again since.
 (w.live
  OR EXISTS (SELECT 1 FROM procrastinate_jobs j
-            WHERE j.status = 'doing' AND (j.worker_id = w.id OR j.id = ANY (w.job_ids)))
+            WHERE j.status = 'doing'
+              AND (j.worker_id = w.id
+                   OR (j.id = ANY (w.job_ids) AND j.worker_id IS NULL
+                       AND coalesce(w.beat_at >= (SELECT max(e.at) FROM procrastinate_events e
+                                                  WHERE e.job_id = j.id AND e.type = 'started'),
+                                    true))))
  OR EXISTS (SELECT 1 FROM jobs_maint_suspects s JOIN procrastinate_jobs j ON j.id = s.job_id
-            WHERE j.status = 'doing' AND s.worker_id = w.beaten_id)
+            WHERE j.status = 'doing' AND j.attempts = s.attempt AND s.worker_id = w.beaten_id)
  OR (greatest(w.last_heartbeat, w.beat_at) > now() - interval '1 hour' AND w.id IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM procrastinate_workers newer
                      WHERE newer.id > w.id
