@@ -14,6 +14,7 @@ import pytest
 from tests.support.history import days, hours, minutes
 from tests.support.waiting import until, wait_for_row
 
+from chatbot.messages.workers import render_workers
 from jobs_maint import cli, upstream
 from jobs_maint.actions import (
     Actor,
@@ -657,6 +658,59 @@ async def test_a_job_that_was_put_back_and_runs_elsewhere_is_no_more_the_dead_wo
     assert dead not in [row.worker_id for row in await ask_workers(pool)]
     assert (await perform(pool, ANA, ShowStats())).workers.silent == 0
     assert "silent" not in (await look(pool))["workers"].sentence
+
+
+async def test_a_living_worker_whose_row_procrastinate_deleted_takes_no_jobs(
+    pool, conn, make_job, worker
+):
+    """It beats on, but the next job that it fetches violates a foreign key and ends it."""
+    cut_off = await worker()
+    await make_job(queue="email", deferred_ago=minutes(3))
+    assert (await perform(pool, ANA, ShowStats())).unserved_queues == ()
+    assert await level(pool, "maintenance_queue") == "ok"
+    await conn.execute("DELETE FROM procrastinate_workers")
+    found = await look(pool)
+    finding = found["workers"]
+    assert finding.level == "error"
+    told = (
+        f"Worker {cut_off} takes no more jobs: Procrastinate took it for dead and deleted its row "
+        "in procrastinate_workers"
+    )
+    assert finding.sentence.startswith(told)
+    assert finding.fix.startswith("Restart that worker: its running jobs end first.")
+    assert found["listening"].sentence.startswith("No live worker listens to 'email'")
+    assert found["maintenance_queue"].level != "ok"
+    assert (await perform(pool, ANA, ShowStats())).unserved_queues == ("email",)
+    report = await perform(pool, ANA, ListWorkers())
+    assert [(row.live, row.registered, row.state) for row in report.workers] == [
+        (True, False, "unregistered")
+    ]
+    assert told in " ".join(render_text(report).split())
+    shown = render_workers(report)
+    assert shown.text.startswith("🟡 The only worker takes no more jobs.")
+    assert f"{told}, as it does where an event loop was blocked for over 30 s." in shown.text
+    await worker()
+    found = await look(pool)
+    assert (found["workers"].level, found["listening"].level) == ("warning", "ok")
+    assert found["workers"].sentence.startswith(f"2 live. {told}")
+    report = await perform(pool, ANA, ListWorkers())
+    assert render_workers(report).text.startswith("🟡 1 of 2 workers takes no more jobs.")
+    await worker()
+    await conn.execute("DELETE FROM procrastinate_workers WHERE id = %s", (cut_off + 1,))
+    finding = (await look(pool))["workers"]
+    assert f"3 live. Workers {cut_off}, {cut_off + 1} take no more jobs" in finding.sentence
+
+
+@pytest.mark.parametrize("case", [{"queues": []}, {"beat_ago": timedelta(seconds=14)}])
+async def test_a_stopping_worker_and_one_that_may_be_dead_are_not_told_to_be_restarted(
+    pool, conn, worker, case
+):
+    await worker(**case)
+    await conn.execute("DELETE FROM procrastinate_workers")
+    await worker()
+    assert "takes no more jobs" not in (await look(pool))["workers"].sentence
+    report = await perform(pool, ANA, ListWorkers())
+    assert "unregistered" not in [row.state for row in report.workers]
 
 
 async def test_a_worker_with_no_job_so_far_is_not_said_to_have_no_recorder(pool, worker):

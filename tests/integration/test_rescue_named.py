@@ -151,7 +151,9 @@ async def test_stuck_rescue_and_rescue_id_name_the_same_pass(
     assert (await fleet.tick()).suspects == 1
     await fleet.pass_time(timedelta(seconds=noticed))
     await conn.execute("DELETE FROM jobs_maint_workers WHERE worker_id = 0")
-    if steady is not None:
+    if steady is None:
+        await conn.execute("DELETE FROM procrastinate_workers WHERE id = 0")
+    else:
         await fleet.beat(0)
         await conn.execute(
             "UPDATE jobs_maint_workers SET steady_since = now() - make_interval(secs => %s)"

@@ -65,6 +65,10 @@ class Fleet:
 
     async def observe(self) -> None:
         """The worker that runs the rescue: it has beaten for an hour."""
+        await self.conn.execute(
+            "INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (0)"
+            " ON CONFLICT (id) DO UPDATE SET last_heartbeat = now()"
+        )
         await self.beat(0)
         await self.conn.execute(
             "UPDATE jobs_maint_workers SET steady_since = now() - interval '1 hour'"

@@ -19,13 +19,20 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, number, short_task
 from jobs_maint.actions import ListStuck, ListWorkers
 from jobs_maint.durations import format_age
-from jobs_maint.models import StuckJob, WorkersReport, WorkerView
+from jobs_maint.models import (
+    StuckJob,
+    WorkersReport,
+    WorkerView,
+    say_restart,
+    say_unregistered,
+)
 from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_workers"]
 
 HEADER = ("Worker", "State", "Seen", "Jobs", "Longest", "Queues")
 WORDS = {"State", "Queues"}
+WORSE = {"silent", "late", "unregistered"}
 MOST_RUNNING = 10
 
 
@@ -39,9 +46,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
         return pack(
             [paragraph(line, [about]), context(["as of ", when(report.as_of, report.as_of)])]
         )
-    workers = sorted(
-        report.workers, key=lambda worker: (worker.live, not worker.late, -_longest(worker))
-    )
+    workers = sorted(report.workers, key=_order)
     silent = [worker for worker in workers if not worker.live]
     running = sorted(
         ((job, worker) for worker in workers if worker.live for job in worker.jobs),
@@ -52,10 +57,10 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     if silent or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
-    parts = [
-        paragraph(*_headline(workers, silent, sure, say_reach(report.limited_to_queues))),
-        _notes(report),
-    ]
+    lines = _headline(workers, silent, sure, say_reach(report.limited_to_queues))
+    if cut_off := report.unregistered:
+        lines.append([f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}"])
+    parts = [paragraph(*lines), _notes(report)]
     if running and there.start == 0:
         lines = [_running(job, worker) for job, worker in running[:MOST_RUNNING]]
         if len(running) > MOST_RUNNING:
@@ -63,11 +68,16 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
             lines.append([f"and {count(left, 'more job')} running for less time"])
         parts.append(paragraph(*lines))
     shown = [workers[i] for i in there]
-    worse = sum(not worker.live or worker.late for worker in shown)
+    worse = sum(worker.state in WORSE for worker in shown)
     rows = [_row(worker) for worker in shown]
     turn = turn_page(there, len(workers), page + 1, "workers", lambda _n: ListWorkers().words())
     told = [_sentence(worker) for worker in shown]
     return pack([*parts, *turn, buttons(*clicks), table(HEADER, rows, told, worse, WORDS)])
+
+
+def _order(worker: WorkerView) -> tuple[bool, bool, bool, float]:
+    """The silent ones first, then those that may be dead, then those that take no job."""
+    return worker.live, not worker.late, not _is_unregistered(worker), -_longest(worker)
 
 
 def _longest(worker: WorkerView) -> float:
@@ -96,8 +106,17 @@ def _headline(
         if had and not running:
             runs = "No other job is running"
         return [["🟡 ", what], [f"{which} seen {ago}{had}. {runs}."]]
+    if cut_off := sum(map(_is_unregistered, workers)):
+        some = "The only worker takes" if live == 1 else (
+            f"{cut_off:,} of {live:,} workers {'takes' if cut_off == 1 else 'take'}"
+        )  # fmt: skip
+        return [["🟡 ", bold(f"{some} no more jobs.")], [f"{runs}."]]
     which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
     return [["🟢 ", bold(which)], [f"{runs}."]]
+
+
+def _is_unregistered(worker: WorkerView) -> bool:
+    return worker.state == "unregistered"
 
 
 def _tell_silent(silent: list[WorkerView]) -> str:

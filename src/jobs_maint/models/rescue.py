@@ -12,6 +12,9 @@ from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
 
+MOST_UNREGISTERED = 5
+"""Workers that a sentence names."""
+
 RescueIdle = Literal["off", "no_worker", "no_run", "overdue"]
 """Why the rescue does not run: it has no cron, no worker listens to its queue, or it is late."""
 
@@ -26,7 +29,9 @@ __all__ = [
     "say_by_hand",
     "say_held",
     "say_idle",
+    "say_restart",
     "say_stuck",
+    "say_unregistered",
     "why_idle",
 ]
 
@@ -88,11 +93,15 @@ class WorkerView:
     """It has run a job. A recorder begins with the first, so before that nothing is known of it."""
     late: bool = False
     """It is live still, but a beat of it is missing."""
+    registered: bool = True
+    """Procrastinate has its row; without it the worker takes no job, see `say_unregistered`."""
 
     @property
     def state(self) -> str:
         if not self.live or self.late:
             return "late" if self.live else "silent"
+        if not self.registered and self.queues != ():
+            return "unregistered"
         return "stopping" if self.queues == () else "live"
 
 
@@ -106,6 +115,10 @@ class WorkersReport(Report):
     """Those that listen to no queue within the actor's reach."""
     limited_to_queues: tuple[str, ...] | None = None
     """The queues (globs) in reach, where they are less than what was asked for."""
+
+    @property
+    def unregistered(self) -> list[int]:
+        return [worker.worker_id for worker in self.workers if worker.state == "unregistered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +144,26 @@ class RescueReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"counts": self.counts}
+
+
+def say_unregistered(worker_ids: Sequence[int]) -> str:
+    """Of workers that live, and that Procrastinate took for dead."""
+    one = len(worker_ids) == 1
+    some = ", ".join(map(str, worker_ids[:MOST_UNREGISTERED]))
+    more = len(worker_ids) - MOST_UNREGISTERED
+    who = f"Worker {some} takes" if one else (
+        f"Workers {some}{f' and {more:,} more' if more > 0 else ''} take"
+    )  # fmt: skip
+    return (
+        f"{who} no more jobs: Procrastinate took {'it' if one else 'them'} for dead and deleted "
+        f"{'its row' if one else 'their rows'} in procrastinate_workers, as it does where an event "
+        "loop was blocked for over 30 s."
+    )
+
+
+def say_restart(number: int) -> str:
+    which = "that worker: its" if number == 1 else "those workers: their"
+    return f"Restart {which} running jobs end first."
 
 
 def say_held(number: int) -> str:

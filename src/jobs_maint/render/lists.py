@@ -16,6 +16,8 @@ from jobs_maint.models import (
     WorkerView,
     say_by_hand,
     say_idle,
+    say_restart,
+    say_unregistered,
 )
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render.audited import tell_counts, tell_outcome
@@ -119,8 +121,11 @@ def _due(job: StuckJob) -> str:
 
 
 def render_workers(report: WorkersReport, page: Page) -> None:
-    # The silent ones first, then those that may be dead.
-    workers = sorted(report.workers, key=lambda worker: (worker.live, not worker.late))
+    # The silent ones first, then those that may be dead, then those that take no job.
+    workers = sorted(
+        report.workers,
+        key=lambda worker: (worker.live, not worker.late, worker.state != "unregistered"),
+    )
     live = sum(worker.live for worker in workers)
     if not workers:
         none = "No worker listens to a queue of yours." if report.hidden_workers else (
@@ -137,7 +142,10 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     if late:
         which = "but it" if len(workers) == 1 else f"{late:,} of them"
         line += f", {which} missed a beat and may be dead"
-    page.line(f"{line}.", "bold yellow" if silent or late else "bold green")
+    cut_off = report.unregistered
+    page.line(f"{line}.", "bold yellow" if silent or late or cut_off else "bold green")
+    if cut_off:
+        page.line(f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}")
     page.line()
     columns = [
         Column("Worker", [str(worker.worker_id) for worker in workers], right=True),

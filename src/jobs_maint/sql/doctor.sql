@@ -91,9 +91,10 @@ SELECT count(*) AS jobs, count(*) FILTER (WHERE task_name = ANY (%(ours)s)) AS o
 SELECT beats.beating, beats.listening, late.listeners AS late, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
        EXISTS (SELECT 1 FROM jobs_maint_digests) AS digests
 FROM (SELECT count(*) AS beating,
-             count(*) FILTER (WHERE queues IS NULL OR %(queue)s = ANY (queues)) AS listening
-      FROM jobs_maint_workers
-      WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)) AS beats
+             count(*) FILTER (WHERE (m.queues IS NULL OR %(queue)s = ANY (m.queues))
+                              AND {{registered}}) AS listening
+      FROM jobs_maint_workers m
+      WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beats
 CROSS JOIN (SELECT count(*) AS listeners
             FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
             WHERE w.last_heartbeat > now() - interval '30 seconds'

@@ -101,6 +101,12 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
     FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
 ) AS w
 
+-- name: registered
+-- Of a worker that beats, `m`: Procrastinate has its row. Without it the next job that it would take
+-- violates a foreign key, which ends the worker; while its queues are empty it lives on. Procrastinate
+-- deletes the row of a worker whose event loop was blocked for 30 s when another worker starts.
+EXISTS (SELECT 1 FROM procrastinate_workers p WHERE p.id = m.worker_id)
+
 -- name: still_told
 -- The condition that goes with {{workers}}. A worker without a row of Procrastinate's ended without a
 -- goodbye: it is told of only while it holds a job. What its last beat names was its job; that it is

@@ -7,11 +7,13 @@
 -- not known, its recorder is new.
 SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.beat_at)) AS seen_at,
        max(greatest(w.last_heartbeat, w.beat_at))
-           FILTER (WHERE w.live AND w.beaten_id IS NOT NULL AND w.queues IS NULL) AS all_at,
+           FILTER (WHERE w.live AND w.id IS NOT NULL AND w.beaten_id IS NOT NULL AND w.queues IS NULL)
+           AS all_at,
        coalesce(bool_or(w.live AND w.beaten_id IS NULL), false) AS unknown,
        (SELECT coalesce(jsonb_object_agg(name, at), '{}') FROM (
             SELECT unnest(m.queues) AS name, max(m.beat_at) AS at FROM jobs_maint_workers m
-            WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) GROUP BY 1
+            WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AND {{registered}}
+            GROUP BY 1
         ) AS heard) AS queues
 FROM {{workers}};
 

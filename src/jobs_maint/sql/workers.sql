@@ -46,9 +46,10 @@ FROM (
 GROUP BY queue;
 
 -- name: list_workers
--- Worker processes, live or silent. `ran`: it has run a job.
+-- Worker processes, live or silent. `ran`: it has run a job. `registered`: Procrastinate has its row.
 SELECT coalesce(w.id, w.beaten_id) AS worker_id, w.host, w.pid, w.queues,
-       w.beaten_id IS NOT NULL AS recorder, w.beat_seconds, w.live, w.beaten_id IS NOT NULL OR {{ran}} AS ran,
+       w.id IS NOT NULL AS registered, w.beaten_id IS NOT NULL AS recorder, w.beat_seconds, w.live,
+       w.beaten_id IS NOT NULL OR {{ran}} AS ran,
        extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at))::float8 AS seen_seconds
 FROM {{workers}} WHERE {{still_told}}
 ORDER BY live DESC, 1;
@@ -63,8 +64,9 @@ SELECT settings, count(*) AS workers, weight = 3 AS maintain,
 FROM (
     SELECT told.*, max(weight) OVER () AS heaviest FROM (
         SELECT m.worker_id, m.started_at, row.settings,
-               CASE WHEN beat.fresh AND (m.queues IS NULL OR row.settings ->> 'queue' = ANY (m.queues))
-                    THEN 3 WHEN beat.fresh THEN 2 ELSE 1 END AS weight
+               CASE WHEN beat.fresh AND {{registered}}
+                         AND (m.queues IS NULL OR row.settings ->> 'queue' = ANY (m.queues)) THEN 3
+                    WHEN beat.fresh THEN 2 ELSE 1 END AS weight
         FROM jobs_maint_workers m
         CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
         CROSS JOIN LATERAL (
@@ -88,7 +90,8 @@ FROM jobs_maint_settings WHERE jsonb_typeof(settings) = 'object';
 -- name: get_listeners
 -- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
 SELECT coalesce(bool_or(w.live), false) AS live,
-       coalesce(bool_or(w.live AND w.queues IS NULL), false) AS to_all,
+       coalesce(bool_or(w.live AND w.queues IS NULL AND w.id IS NOT NULL), false) AS to_all,
        ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
-             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS queues
+             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
+               AND {{registered}}) AS queues
 FROM {{workers}};

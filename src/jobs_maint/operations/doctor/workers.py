@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import Finding
+from jobs_maint.models import Finding, say_restart, say_unregistered
 from jobs_maint.operations.doctor.findings import (
     Situation,
     count,
@@ -47,6 +47,7 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
     hushed = {row["worker_id"] for row in silent if row["beat_once"] and not row["goes_on"]}
     found = await fetch_all(conn, load_queries("workers")["list_workers"])
+    cut_off = [row["worker_id"] for row in found if _is_cut_off(row)]
     gone = [row for row in found if not row["live"]]
     quiet = gone + [
         row
@@ -61,6 +62,13 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
             f"{len(without)} of {live} live workers run jobs without a recorder (worker "
             f"{few(without)}): errors are not recorded, and dead workers are noticed late.",
             _REGISTER,
+        )
+    if cut_off:
+        return (error if len(cut_off) == live else warning)(
+            "workers",
+            f"{live} live. {say_unregistered(cut_off)}" if live > 1 else say_unregistered(cut_off),
+            f"{say_restart(len(cut_off))} If it happens again, look for a task that blocks the "
+            "event loop.",
         )
     if stopped:
         return warning(
@@ -79,6 +87,12 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: A
         )
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
+
+
+def _is_cut_off(row: Mapping[str, Any]) -> bool:
+    """It beats and was not told to stop, yet Procrastinate has no row of it."""
+    late = is_late(row["seen_seconds"], row["beat_seconds"])
+    return row["live"] and not row["registered"] and not late and row["queues"] != []
 
 
 def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:

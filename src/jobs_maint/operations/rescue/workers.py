@@ -111,6 +111,7 @@ async def list_workers(
             ran=row["ran"],
             jobs=tuple(by_worker.get(row["worker_id"], ())),
             late=row["live"] and is_late(row["seen_seconds"], row["beat_seconds"]),
+            registered=row["registered"],
         )
         for row in visible
     ]
