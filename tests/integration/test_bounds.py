@@ -152,7 +152,7 @@ async def test_20000_unlike_failures_are_grouped_in_the_database(pool, conn, mak
     assert largest.count == 20_000
     assert largest.message.startswith("20000 different messages, e.g. ")
     assert "hunter2" not in str(report)
-    assert (len(digest.groups), digest.failed) == (10, report.failed)
+    assert (set(digest.groups), digest.failed) == (set(report.groups), report.failed)
     assert digest.failures_not_shown == digest.failed - sum(g.count for g in digest.groups)
     assert sum(digest.slots) == digest.failed
     assert len(str(digest)) < MOST_SHOWN

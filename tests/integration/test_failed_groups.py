@@ -329,4 +329,13 @@ async def test_a_kind_with_very_many_unlike_errors_is_one_group_of_all_that_are_
     [group] = (await ask(pool, ListErrors())).groups
     assert (group.count, group.failed_now, group.retriable) == (52, 51, 51)
     assert set(group.job_ids) == set(jobs[1:])
-    assert len((await ask(pool, ListFailed(grouped=True, limit=100))).groups) == 51
+    failed = await ask(pool, ListFailed(grouped=True))
+    [group] = failed.groups
+    assert (group.count, group.retriable, group.name, failed.groups_not_shown) == (51, 51, None, 0)
+    assert set(group.job_ids) == set(jobs[1:])
+    shown = render_failed(failed, "/jobs").text
+    assert "51 different messages, e.g. row" in shown
+    preview = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=tuple(jobs[1:]))))
+    [error] = preview.errors.groups
+    assert (error.count, error.name) == (51, None)
+    assert error.error.startswith("ValueError: 51 different messages, e.g. row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -365,6 +366,37 @@ async def test_errors_and_stats_count_the_same_failures_in_the_same_colour(pool,
     assert "2 errors are new or back." in render_text(await ask(pool, ShowStats()))
     other = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("web*",)),))
     assert (await ask(pool, ShowStats(), other)).new_errors == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "news"),
+    [((), "new", 2), ((days(5),), "regressed", 2), ((days(5), hours(5)), "ongoing", 1)],
+)
+async def test_a_kind_with_very_many_texts_is_one_group_everywhere(pool, fail, before, state, news):
+    """stats, errors and digests of one span count the same groups, news among them."""
+    for number, ago in enumerate(before):
+        await fail(f"row {chr(97 + number)} before", ago)
+    for first, second in itertools.product("abcdefgh", repeat=2):
+        await fail(f"row {first}{second} is bad", minutes(5))
+    for _ in range(3):
+        await fail("page is gone", minutes(9), task="app.page")
+    for since in (hours(1), days(1)):
+        errors = await ask(pool, ListErrors(since=since))
+        digest = await ask(pool, ShowDigest(None, since))
+        assert set(errors.groups) == set(digest.groups)
+        assert (errors.reasons.groups, errors.groups_not_shown) == (2, 0)
+        largest = errors.groups[0]
+        assert largest.message.startswith("6")
+        assert "different messages, e.g. row" in largest.message
+        assert (largest.name, largest.taken_by) == (None, None)
+    failed = await ask(pool, ListFailed(since=hours(1), grouped=True))
+    errors = await ask(pool, ListErrors(since=hours(1)))
+    digest = await ask(pool, ShowDigest(None, hours(1)))
+    stats = await ask(pool, ShowStats())
+    assert [group.count for group in failed.groups] == [64, 3]
+    assert {failed.groups[0].state, errors.groups[0].state} == {state}
+    assert errors.reasons.new + errors.reasons.returned == stats.new_errors == news
+    assert digest.new_groups == errors.reasons.new == (1 if before else 2)
 
 
 async def test_where_a_flood_is_not_counted_to_its_end_stats_says_at_least(

@@ -271,7 +271,8 @@ def test_each_failed_job_finds_its_error_without_reading_those_of_others(server,
                 "since_seconds": 3600.0, "until": None, "ids": list(range(1, 301)),
             }  # fmt: skip
         if name == "group_failed_jobs":
-            more |= {"most_ids": 9, "texts": False, "folded": [], "aliases": [], "mains": []}
+            more |= {"most_ids": 9, "texts": False, "folded": [], "alike": 50}
+            more |= {"aliases": [], "mains": []}
         plan = explain(conn, "failures", name, **more)
     server.drop(database)
     assert "jobs_maint_failures_job_idx" in plan.indexes

@@ -149,18 +149,28 @@ SELECT *, count(*) FILTER (WHERE reached) OVER () AS total,
        count(*) FILTER (WHERE NOT reached) OVER () AS hidden
 FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(limit)s;
 
--- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids, limit, most_ids, texts, folded, aliases, mains)
+-- name: group_failed_jobs (queue, queues, task, only_queues, only_tasks, records, since_seconds, until, ids, limit, most_ids, texts, folded, alike, aliases, mains)
 -- {{failed_jobs}}, those of one task and one error as one row, the largest group first; the error is
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
 -- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of
--- whose errors are one group. `aliases`: fingerprints under an older rule, each with the one in `mains`
--- that stands for it. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
+-- whose errors are one group, and so are those with more than `alike`, if that is not null. `aliases`:
+-- fingerprints under an older rule, each with the one in `mains` that stands for it. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
 WITH failed AS (
     {{failed_jobs}}
+), named AS (
+    SELECT failed.*, coalesce(alias.main, fingerprint) AS main
+    FROM failed LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
+        ON alias.old = failed.fingerprint
+), chatty AS (
+    SELECT task_name, exception_type FROM named WHERE reached
+    GROUP BY 1, 2 HAVING count(DISTINCT main) > %(alike)s::integer
 ), alike AS (
     SELECT reached, task_name AS task, kind, exception_type,
            CASE WHEN concat_ws(' ', task_name, exception_type) <> ALL (%(folded)s::text[])
-                THEN coalesce(alias.main, fingerprint) END AS fingerprint, count(*) AS count,
+                 AND NOT EXISTS (SELECT FROM chatty WHERE chatty.task_name = named.task_name
+                                 AND chatty.exception_type = named.exception_type)
+                THEN main END AS fingerprint, count(*) AS count,
+           CASE WHEN %(texts)s THEN count(DISTINCT main) ELSE 1 END AS unlike,
            min(queue_name) AS queue, count(DISTINCT queue_name) AS queues,
            min(failed_at) AS first_at, max(failed_at) AS last_at,
            (array_agg(id ORDER BY failed_at DESC NULLS LAST, id DESC))[:%(most_ids)s] AS job_ids,
@@ -168,10 +178,8 @@ WITH failed AS (
            count(*) FILTER (WHERE queueing_lock IS NULL)
            + count(DISTINCT queueing_lock) FILTER (WHERE NOT EXISTS (
                SELECT FROM procrastinate_jobs w
-               WHERE w.queueing_lock = failed.queueing_lock AND w.status = 'todo')) AS retriable
-    FROM failed
-    LEFT JOIN unnest(%(aliases)s::text[], %(mains)s::text[]) AS alias (old, main)
-        ON alias.old = failed.fingerprint
+               WHERE w.queueing_lock = named.queueing_lock AND w.status = 'todo')) AS retriable
+    FROM named
     GROUP BY 1, 2, 3, 4, 5
 ), summed AS (
     SELECT *, coalesce(sum(count) FILTER (WHERE reached) OVER (), 0)::bigint AS total,

@@ -272,3 +272,15 @@ WHERE a.id = %(request)s AND item ->> 'outcome' = 'done'
 -- after it.
 coalesce((SELECT min(e.at) FROM procrastinate_events e WHERE e.job_id = j.id AND e.type = 'deferred')
          <= (SELECT a.started_at FROM jobs_maint_audit a WHERE a.id = %(request)s), true)
+
+-- name: kind (since)
+-- Of groups of one task and exception type as one: when it failed for the first time and last,
+-- `begun_at`: for the first time since `since`, as far as that is known, and how long it had been quiet
+-- before that. A group that failed before and did not come back was not quiet for long.
+min(first_at) AS first_at, max(last_at) AS last_at,
+min(CASE WHEN last_at >= %(since)s THEN greatest(first_at, returned_at, %(since)s) END) AS begun_at,
+extract(epoch FROM
+    min(CASE WHEN last_at >= %(since)s THEN greatest(first_at, returned_at, %(since)s) END)
+    - max(CASE WHEN last_at < %(since)s THEN last_at
+               WHEN returned_at >= %(since)s THEN returned_at - make_interval(secs => quiet_seconds)
+               WHEN first_at < %(since)s THEN %(since)s END))::float8 AS quiet_seconds

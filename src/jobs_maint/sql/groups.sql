@@ -81,21 +81,38 @@ SELECT name, task_name, exception_type, fingerprints, queues, failures, first_at
        returned_at, quiet_seconds, taken_by, taken_at, muted_until, muted_above
 FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
 
--- name: count_news (since, queue, queues, ours)
--- The groups that failed for the first time, or came back, since then. `incomplete`: some failures
--- since then are not counted yet; those of the last seconds are about to be.
-SELECT count(*) AS groups, EXISTS (
+-- name: find_kinds (tasks, since)
+-- {{kind}}, of these tasks.
+SELECT task_name, exception_type, {{kind}}
+FROM jobs_maint_groups WHERE task_name = ANY (%(tasks)s::text[]) GROUP BY 1, 2;
+
+-- name: count_news (since, queue, queues, ours, alike, quiet_seconds)
+-- The groups that failed for the first time, or came back, since then. More than `alike` of one task
+-- and exception type that failed in the span up to now, or in that of the same length before it, count
+-- as one: {{kind}}. `incomplete`: some failures since then are not counted yet; those of the last
+-- seconds are about to be.
+WITH counted AS (
+    SELECT {{kind}},
+           count(*) FILTER (WHERE reached AND greatest(first_at, returned_at) >= %(since)s) AS news,
+           count(*) FILTER (WHERE reached AND last_at >= %(since)s - (now() - %(since)s::timestamptz))
+               > %(alike)s AS many
+    FROM (
+        SELECT *, (%(queue)s::text IS NULL OR %(queue)s = ANY (queues))
+                  AND (%(queues)s::text[] IS NULL OR EXISTS (
+                      SELECT FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s))) AS reached
+        FROM jobs_maint_groups
+    ) AS g GROUP BY task_name, exception_type
+)
+SELECT coalesce(sum(CASE WHEN NOT many THEN news
+                         WHEN first_at >= %(since)s OR quiet_seconds >= %(quiet_seconds)s THEN 1
+                         ELSE 0 END), 0)::bigint AS groups, EXISTS (
     SELECT FROM jobs_maint_failures f
     WHERE f.id > coalesce((SELECT last_failure_id FROM jobs_maint_collected), 0)
       AND f.failed_at BETWEEN %(since)s AND now() - interval '10 seconds'
       AND NOT f.will_retry AND f.kind <> 'aborted' AND f.task_name <> ALL (%(ours)s)
       AND (%(queue)s::text IS NULL OR f.queue_name = %(queue)s)
       AND (%(queues)s::text[] IS NULL OR f.queue_name LIKE ANY (%(queues)s))) AS incomplete
-FROM jobs_maint_groups
-WHERE greatest(first_at, returned_at) >= %(since)s
-  AND (%(queue)s::text IS NULL OR %(queue)s = ANY (queues))
-  AND (%(queues)s::text[] IS NULL
-       OR EXISTS (SELECT FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s)));
+FROM counted;
 
 -- name: list_queues
 SELECT DISTINCT unnest(queues) AS queue_name FROM jobs_maint_groups;

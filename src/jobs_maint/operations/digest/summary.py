@@ -133,7 +133,7 @@ async def _summarise(
         slots=found.slots,
         maintenance=stats.maintenance,
         expiring=await _count_expiring(conn, how, filters, stats),
-        new_groups=sum(1 for group in groups if group.count and group.state == "new"),
+        new_groups=found.reasons.new,
         incidents=tuple(
             _see_workers(one, wanted.until) if stats.workers.live else one
             for one in await _list_incidents(conn, how, wanted)

@@ -10,10 +10,13 @@ from typing import Any
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.models import FailedGroup
 from jobs_maint.operations.failures.states import (
+    MOST_OF_A_KIND,
     Known,
     get_group_state,
     list_aliases,
+    load_kinds,
     load_known,
+    tell_folded,
 )
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import Rules, redact_text, run_apart
@@ -60,17 +63,19 @@ async def group_failed_jobs(
     limit: int,
     rules: Rules,
     texts: bool = True,
-    folded: Collection[tuple[str, str | None]] = (),
+    folded: Collection[tuple[str, str | None]] | None = None,
 ) -> Alike:
     """`params`: those of the query `list_failed_jobs`; without `texts` no message is read.
 
-    `folded`: tasks with exception types all of whose errors are one group.
+    `folded`: tasks with exception types all of whose errors are one group; None: those with more
+    than MOST_OF_A_KIND.
     """
     query = load_queries("failures")["group_failed_jobs"]
-    kinds = [" ".join(filter(None, kind)) for kind in folded]
+    names = [" ".join(filter(None, kind)) for kind in folded or ()]
     aliases = await list_aliases(conn)
     more = {
-        "limit": limit, "most_ids": MOST_IDS, "texts": texts, "folded": kinds,
+        "limit": limit, "most_ids": MOST_IDS, "texts": texts, "folded": names,
+        "alike": MOST_OF_A_KIND if folded is None else None,
         "aliases": list(aliases), "mains": list(aliases.values()),
     }  # fmt: skip
     rows = await fetch_all(conn, query, {**params, **more})
@@ -81,9 +86,16 @@ async def group_failed_jobs(
     known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
     as_of = await get_time(conn)
     since = as_of - timedelta(seconds=params["since_seconds"] or LATELY.total_seconds())
+    chatty = {row["task"] for row in rows if row["unlike"] > 1}
+    kinds = await load_kinds(conn, chatty, since)
+    known_of = [
+        kinds.get((row["task"], row["exception_type"])) if row["unlike"] > 1
+        else known.get((row["task"], row["fingerprint"]))
+        for row in rows
+    ]  # fmt: skip
     groups = [
-        _remember(_group(row, text), known.get((row["task"], row["fingerprint"])), as_of, since)
-        for row, text in zip(rows, shown, strict=True)
+        _remember(_group(row, text), one, as_of, since)
+        for row, text, one in zip(rows, shown, known_of, strict=True)
         if row["reached"]
     ]
     if not rows:
@@ -104,7 +116,7 @@ async def _count_messages(conn: Conn, groups: Sequence[FailedGroup]) -> dict[int
     wanted = [
         (place, job_id)
         for place, group in enumerate(groups)
-        if group.recorded and group.count > 1
+        if group.fingerprint is not None and group.count > 1
         for job_id in group.job_ids
     ]
     if not wanted:
@@ -127,7 +139,7 @@ def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
         queue=row["queue"] if row["queues"] == 1 else None,
         kind=row["kind"],
         exception_type=row["exception_type"],
-        message=message,
+        message=tell_folded(row["unlike"], message),
         fingerprint=row["fingerprint"],
         first_at=row["first_at"],
         last_at=row["last_at"],

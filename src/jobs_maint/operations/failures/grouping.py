@@ -11,20 +11,21 @@ from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ErrorGroup, Reasons, count_reasons, end_slots, find_slots
 from jobs_maint.operations.failures.states import (
+    MOST_OF_A_KIND,
     Known,
     get_group_state,
     get_trend,
     list_aliases,
+    load_kinds,
     load_known,
+    tell_folded,
 )
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
-__all__ = ["EACH", "MOST_SORTED", "Groups", "Key", "Window", "list_groups"]
+__all__ = ["MOST_SORTED", "Groups", "Key", "Window", "list_groups"]
 
-EACH = 2**31
-"""So many groups of a kind are never folded into one."""
 MOST_SORTED = 500
 """The largest groups, among which the news is looked for."""
 Key = tuple[str, str | None, str | None]
@@ -73,27 +74,31 @@ class Groups:
         return self.failed - sum(group.count for group in self.shown)
 
 
-async def list_groups(
-    conn: Conn, window: Window, *, limit: int, alike: int = EACH, rules: Rules = DEFAULT
-) -> Groups:
+async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = DEFAULT) -> Groups:
     """The `limit` largest groups of the window and of the one of the same length before it.
 
-    More than `alike` of one task and exception type are one group, which says how many they were.
+    More than MOST_OF_A_KIND of one task and exception type are one group, which says how many.
     """
     aliases = await list_aliases(conn)
     slots, step = find_slots(window.until - window.since)
     params = {
-        **window.filters(), "alike": alike, "limit": max(limit, MOST_SORTED), "slots": slots,
-        "slot_seconds": step.total_seconds(), "slots_end": end_slots(window.until),
+        **window.filters(), "alike": MOST_OF_A_KIND, "limit": max(limit, MOST_SORTED),
+        "slots": slots, "slot_seconds": step.total_seconds(), "slots_end": end_slots(window.until),
         "aliases": list(aliases), "mains": list(aliases.values()),
     }  # fmt: skip
     rows = await fetch_all(conn, load_queries("digest")["group_failures"], params)
     if not rows:
         return Groups()
     known = await load_known(conn, {row["fingerprint"] for row in rows if row["fingerprint"]})
-    groups = [
-        _group(row, window, known.get((row["task"], row["fingerprint"])), slots) for row in rows
-    ]
+    folded = {row["task"] for row in rows if row["unlike"] > 1}
+    kinds = await load_kinds(conn, folded, window.since)
+
+    def find(row: Mapping[str, Any]) -> Known | None:
+        if row["unlike"] > 1:
+            return kinds.get((row["task"], row["exception_type"]))
+        return known.get((row["task"], row["fingerprint"]))
+
+    groups = [_group(row, window, find(row), slots) for row in rows]
     first, rows = rows[0], rows[:limit]
     messages = await run_apart(
         lambda: [redact_text(row["message"], rules) for row in rows],
@@ -102,7 +107,9 @@ async def list_groups(
     numbers = await _count_messages(conn, window, rows, aliases)
     return Groups(
         shown=tuple(
-            replace(group, message=_tell(row, text), messages=numbers.get(_key(row), 1))
+            replace(
+                group, message=tell_folded(row["unlike"], text), messages=numbers.get(_key(row), 1)
+            )
             for group, row, text in zip(groups, rows, messages, strict=False)
         ),
         failed=first["all_failed"],
@@ -117,10 +124,6 @@ async def list_groups(
             failures_not_recorded=first["failures_not_recorded"],
         ),
     )
-
-
-def _tell(row: Mapping[str, Any], message: str) -> str:
-    return f"{row['unlike']} different messages, e.g. {message}" if row["unlike"] > 1 else message
 
 
 def _key(row: Mapping[str, Any]) -> Key:

@@ -31,8 +31,6 @@ from jobs_maint.redaction import DEFAULT, Rules
 
 __all__ = ["add_failed_now", "count_standing", "list_errors"]
 
-MOST_OF_A_KIND = 50
-"""Groups of one task and exception type; beyond that their texts say nothing and are folded."""
 SECOND = timedelta(seconds=1)
 """A span is spelled to the second, and none before its end."""
 MOST_FAILED_NOW = 2_000
@@ -69,7 +67,7 @@ async def list_errors(
         asked = ListErrors(queue, since, limit, until, queues, tasks)
         since, end = _cut(asked, end - as_of), as_of
     window = Window(end - since, end, queues, tasks, reach)
-    found = await list_groups(conn, window, limit=limit, alike=MOST_OF_A_KIND, rules=rules)
+    found = await list_groups(conn, window, limit=limit, rules=rules)
     report = ErrorsReport(
         as_of=as_of,
         since_seconds=since.total_seconds(),

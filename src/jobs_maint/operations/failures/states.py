@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
 __all__ = [
+    "MOST_OF_A_KIND",
     "QUIET",
     "Known",
     "KnownGroups",
@@ -22,21 +23,25 @@ __all__ = [
     "get_group_state",
     "get_trend",
     "list_aliases",
+    "load_kinds",
     "load_known",
+    "tell_folded",
 ]
 
 QUIET = timedelta(hours=26)
 """Without a failure for so long, the next one is a return. More than a day and the hour of a change
 of clocks: a nightly task that fails each night does not come back each night."""
+MOST_OF_A_KIND = 50
+"""Groups of one task and exception type; beyond that their texts say nothing and are folded."""
 SAME = timedelta(minutes=1)
 """A job's end is stored so much after its error, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A group as it is remembered."""
+    """A group as it is remembered, or all groups of a kind as one, which has no name."""
 
-    name: str
+    name: str | None
     fingerprints: tuple[str, ...]
     first_at: datetime
     last_at: datetime
@@ -86,6 +91,33 @@ async def load_known(conn: Conn, fingerprints: Collection[str]) -> KnownGroups:
     }
 
 
+KnownKinds = Mapping[tuple[str, str | None], Known]
+"""By task and exception type."""
+
+
+async def load_kinds(conn: Conn, tasks: Collection[str], since: datetime) -> KnownKinds:
+    """What is remembered of all groups of a task and exception type, where these are told as one.
+
+    It is back at its first failure since `since` where none of its groups had failed for a while.
+    """
+    queries = load_queries("groups")
+    if not tasks or not (await fetch_one(conn, queries["find_access"]))["readable"]:
+        return {}
+    asked = {"tasks": sorted(tasks), "since": since}
+    found = {}
+    for row in await fetch_all(conn, queries["find_kinds"], asked):
+        known = Known(None, (), row["first_at"], row["last_at"])
+        if row["quiet_seconds"] is not None and row["quiet_seconds"] >= QUIET.total_seconds():
+            quiet = {"returned_at": row["begun_at"], "quiet_seconds": row["quiet_seconds"]}
+            known = replace(known, **quiet)
+        found[row["task_name"], row["exception_type"]] = known
+    return found
+
+
+def tell_folded(groups: int, message: str) -> str:
+    return f"{groups} different messages, e.g. {message}" if groups > 1 else message
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     groups: int
@@ -93,12 +125,16 @@ class News:
 
 
 async def count_news(conn: Conn, since: datetime, queue: str | None, scope: QueueScope) -> News:
-    """Groups that are new or back since then, as far as they are collected."""
+    """Groups that are new or back since then, as far as they are collected.
+
+    Folded as `errors` of the same span folds them.
+    """
     queries = load_queries("groups")
     if not (await fetch_one(conn, queries["find_access"]))["readable"]:
         return News(0, complete=True)
     asked = {
         "since": since, "queue": queue, "queues": scope.like_patterns, "ours": OUR_TASKS,
+        "alike": MOST_OF_A_KIND, "quiet_seconds": QUIET.total_seconds(),
     }  # fmt: skip
     row = await fetch_one(conn, queries["count_news"], asked)
     return News(row["groups"], complete=not row["incomplete"])
