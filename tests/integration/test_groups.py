@@ -13,6 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 from tests.support.history import days, hours, minutes
 
+from chatbot.messages.errors import render_error as render_refusal
 from chatbot.messages.groups import render_errors as render_groups
 from chatbot.messages.stats import render_stats
 from jobs_maint.actions import (
@@ -258,6 +259,22 @@ async def test_who_takes_or_mutes_a_group_is_shown_and_audited(pool, conn, fail)
         ("ana@here", f"take {job}"), ("U0BOB", f"take {taken.name}"),
         ("U0BOB", f"mute {taken.name} --for 2h --above 50/h"),
     ]  # fmt: skip
+
+
+async def test_a_mute_that_the_next_failure_would_end_is_refused(pool, fail, conn):
+    for ago in (minutes(5), minutes(30), minutes(59), hours(2)):
+        await fail("mailbox is full", ago)
+    [group] = (await ask(pool, ListErrors())).groups
+    for span in (None, hours(2)):
+        with pytest.raises(InvalidRequest, match="failed 3 times in the last hour") as refused:
+            await ask(pool, MuteGroup(group.name, span, 2))
+        words = replace(MuteGroup(group.name, span), above=6).words()
+        assert refused.value.suggestion == words
+        shown = render_refusal(refused.value, "/jobs", "mute", suggestion=words)
+        assert "3 times in the last hour" in shown.text
+    [same] = (await ask(pool, ListErrors())).groups
+    assert (same.muted_until, same.muted_above) == (None, None)
+    assert (await ask(pool, MuteGroup(group.name, None, 3))).muted_above == 3
 
 
 async def test_a_group_has_its_name_from_its_first_failure_on(pool, conn, fail):

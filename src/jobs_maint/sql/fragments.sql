@@ -284,3 +284,9 @@ extract(epoch FROM
     - max(CASE WHEN last_at < %(since)s THEN last_at
                WHEN returned_at >= %(since)s THEN returned_at - make_interval(secs => quiet_seconds)
                WHEN first_at < %(since)s THEN %(since)s END))::float8 AS quiet_seconds
+
+-- name: last_hour
+-- How often a group `g` failed within the last hour, by jobs_maint_failures_failed_at_idx.
+(SELECT count(*) FROM jobs_maint_failures f
+ WHERE f.failed_at > now() - interval '1 hour' AND NOT f.will_retry
+   AND f.task_name = g.task_name AND f.fingerprint = ANY (g.fingerprints))

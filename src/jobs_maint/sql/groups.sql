@@ -176,6 +176,9 @@ SET taken_by = %(taken_by)s,
     taken_at = CASE WHEN %(taken_by)s::text IS NOT NULL THEN clock_timestamp() END
 WHERE name = %(name)s RETURNING *;
 
+-- name: count_last_hour (name)
+SELECT {{last_hour}} AS failures FROM jobs_maint_groups g WHERE g.name = %(name)s;
+
 -- name: mute_group (name, seconds, above)
 UPDATE jobs_maint_groups
 SET muted_until = CASE WHEN %(seconds)s::float8 IS NOT NULL
@@ -258,12 +261,10 @@ ON CONFLICT (name) DO UPDATE SET
                       OR g.taken_at > excluded.returned_at THEN g.taken_at END;
 
 -- name: unmute_groups (names)
--- Those that fail more often than they may: within the last hour, by jobs_maint_failures_failed_at_idx.
+-- Those that fail more often than they may: {{last_hour}}.
 UPDATE jobs_maint_groups g SET muted_until = NULL, muted_above = NULL
-WHERE g.name = ANY (%(names)s::text[]) AND g.muted_above IS NOT NULL AND g.muted_above < (
-    SELECT count(*) FROM jobs_maint_failures f
-    WHERE f.failed_at > now() - interval '1 hour' AND NOT f.will_retry
-      AND f.task_name = g.task_name AND f.fingerprint = ANY (g.fingerprints))
+WHERE g.name = ANY (%(names)s::text[]) AND g.muted_above IS NOT NULL
+  AND g.muted_above < {{last_hour}}
 RETURNING g.name;
 
 -- name: note_collected (last_failure_id)

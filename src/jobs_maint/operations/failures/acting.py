@@ -89,6 +89,8 @@ async def _refuse_job(conn: Conn, call: Call[MuteGroup], job_id: int) -> NoRetur
 
 async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
     asked, before = call.action, await _lock_group(conn, call, name)
+    if asked.above is not None:
+        await _refuse_exceeded(conn, asked, before["name"], asked.above)
     values = {
         "name": before["name"],
         "seconds": asked.span.total_seconds() if asked.span is not None else None,
@@ -97,6 +99,18 @@ async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
     row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
     off = asked.span is None and asked.above is None
     return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+
+
+async def _refuse_exceeded(conn: Conn, asked: MuteGroup, name: str, above: int) -> None:
+    """Its next failure would end such a mute."""
+    query = load_queries("groups")["count_last_hour"]
+    failures = (await fetch_one(conn, query, {"name": name}))["failures"]
+    if failures > above:
+        raise InvalidRequest(
+            f"{name} failed {failures:,} times in the last hour, so its next failure would end a "
+            f"mute --above {above}/h. Name a higher rate, or only how long, --for 24h",
+            suggestion=replace(asked, group=name, above=2 * failures).words(),
+        )
 
 
 async def _find_group_of_job(conn: Conn, call: Call[Any], job_id: int) -> str:
