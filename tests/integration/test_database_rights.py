@@ -121,11 +121,11 @@ async def test_whoever_may_not_drop_the_tables_is_told_who_can(roles, server, ba
     owner, app = (f"{role}_{os.getpid()}" for role in ("jobs_owner", "jobs_app"))
     await follow_page(roles, bare_database_url)
 
-    async def refuse(kind: type[Exception]) -> str:
+    async def refuse() -> str:
         async with open_pool(roles["jobs_app"]) as pool:
             told = []
             for action in (PreviewDropSchema(), DropSchema()):
-                with pytest.raises(kind) as refused:
+                with pytest.raises(DatabaseUnavailable) as refused:
                     await ask(pool, action)
                 told.append(str(refused.value))
         assert told[0] == told[1]
@@ -135,17 +135,16 @@ async def test_whoever_may_not_drop_the_tables_is_told_who_can(roles, server, ba
     can = f"Run `jobs-maint schema drop` as the owner {owner}, a member of that role"
     for rights in ("", "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM jobs_app"):
         run(bare_database_url, rights)
-        told = await refuse(DatabaseUnavailable)
+        told = await refuse()
         assert told.startswith(f"The database user {app} does not own the table ")
         assert told.endswith(f"nothing was changed. {can} or a superuser.")
     member = f"jobs_member_{os.getpid()}"
     server.execute(f"ALTER ROLE {owner} NOLOGIN")
     server.execute(f"CREATE ROLE {member} LOGIN IN ROLE {owner}")
     try:
-        assert (await refuse(DatabaseUnavailable)).endswith(f"{can} ({member}) or a superuser.")
+        assert (await refuse()).endswith(f"{can} ({member}) or a superuser.")
         run(bare_database_url, "REVOKE USAGE ON SCHEMA public FROM jobs_app, PUBLIC")
-        told = await refuse(SchemaMismatch)
-        assert f"as the owner of the tables ({owner}), a member of that role or a sup" in told
+        assert (await refuse()).endswith(f"{can} ({member}) or a superuser.")
         # To drop what one owns takes no right to create.
         run(bare_database_url, "REVOKE CREATE ON SCHEMA public FROM jobs_owner")
         async with open_pool(roles["jobs_app"].replace(app, member)) as pool:

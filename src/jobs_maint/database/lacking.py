@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -33,7 +34,7 @@ _NAME = re.compile(r"\b(?:jobs_maint|procrastinate)_\w+")
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Procrastinate's tables are in a schema that this connection does not look into."""
+    """Tables are in a schema that this connection does not look into."""
 
     usable: bool
     found: str
@@ -43,12 +44,16 @@ class Elsewhere:
         return (SchemaMismatch if self.usable else DatabaseUnavailable)(f"{self.found} {self.fix}")
 
 
-async def find_elsewhere(conn: Conn) -> Elsewhere | None:
-    params = {"name": "procrastinate_jobs"}
+async def find_elsewhere(
+    conn: Conn,
+    names: Sequence[str] = ("procrastinate_jobs",),
+    which: str = "Procrastinate's tables",
+) -> Elsewhere | None:
+    params = {"names": list(names)}
     rows = await fetch_all(conn, load_queries("lacking")["find_elsewhere"], params)
     if not rows:
         return None
-    place = f"Procrastinate's tables are in the schema {rows[0]['schema']}"
+    place = f"{which} are in the schema {rows[0]['schema']}"
     quoted, login = rows[0]["quoted"], rows[0]["login"]
     if not rows[0]["usable"]:
         return Elsewhere(

@@ -8,9 +8,7 @@ SELECT n.nspname::text AS schema,
            (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('procrastinate_jobs'))
        OR (n.nspname = ANY (current_schemas(false)) AND NOT EXISTS (
            SELECT 1 FROM pg_class o WHERE o.relnamespace = n.oid AND o.relname = 'procrastinate_jobs'))
-       AS mine,
-       ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(relowner)) FROM pg_class
-             WHERE relnamespace = n.oid AND relname = ANY (%(names)s::text[])) AS owners
+       AS mine
 FROM pg_namespace n WHERE n.oid IN (
     SELECT relnamespace FROM pg_class
     WHERE relname = ANY (%(names)s::text[]) AND relkind IN ('r', 'p'))

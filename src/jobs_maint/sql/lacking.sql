@@ -5,12 +5,12 @@
 -- the role may not use.
 SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS is_seen;
 
--- name: find_elsewhere (name)
--- Schemas that hold a table of this name, whether or not the search path reaches them.
+-- name: find_elsewhere (names)
+-- Schemas that hold a table of one of these names, whether or not the search path reaches them.
 SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
        has_schema_privilege(n.oid, 'USAGE') AS usable, quote_ident(current_user) AS login
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 3;
+WHERE c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 1;
 
 -- name: find_barred
 -- Schemas on the search path that the role may not use, those with Procrastinate's tables first.

@@ -8,7 +8,7 @@ from datetime import timedelta
 import psycopg
 from psycopg import errors as pg
 
-from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
+from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, find_elsewhere, transaction
 from jobs_maint.durations import format_age
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.models import A_WORKER, OurTable, SchemaDropReport
@@ -75,22 +75,19 @@ async def _find_home(conn: Conn) -> str | None:
 
 
 async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
-    """Raises SchemaMismatch where ours are nowhere on the search path, but elsewhere.
+    """Raises DatabaseUnavailable where they belong to somebody else.
 
-    DatabaseUnavailable where they belong to somebody else.
+    SchemaMismatch where they are nowhere on the search path, but elsewhere.
     """
     queries = load_queries("drop")
     places = await fetch_all(conn, queries["list_homes"], {"names": TABLES})
     homes = [row["schema"] for row in places if row["mine"]]
     elsewhere = tuple(row["schema"] for row in places if not row["mine"])
     if home is None and not homes and elsewhere:
-        owners = {owner for row in places for owner in row["owners"]}
-        raise SchemaMismatch(
-            f"Tables of ours are in the schema {elsewhere[0]}, but this role does not see "
-            "them: it has no USAGE on that schema, or the schema is not on its search_path. "
-            "Nothing was removed. Run `jobs-maint schema drop` as the owner of the tables "
-            f"({', '.join(sorted(owners))}), a member of that role or a superuser."
-        )
+        await require_owner(conn, elsewhere[0], "schema drop")
+        place = await find_elsewhere(conn, TABLES, "Tables of ours")
+        if place is not None:
+            raise replace(place, found=f"{place.found} Nothing was removed.").error()
     tables = await fetch_all(conn, queries["list_tables"], {"homes": homes, "names": TABLES})
     indexes, left = [], {"jobs": 0, "periodic": 0}
     if home is not None:
