@@ -62,10 +62,6 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "Rescue",
             "Rescuing",
             "rescued",
-            "They start again as their next attempt, or end where the rescue policy or an abort "
-            "request says so.",
-            "It starts again as its next attempt, or ends where the rescue policy or an abort "
-            "request says so.",
         ),
         "purge": Verb("Delete", "Deleting", "deleted", "This cannot be undone."),
     }

@@ -13,6 +13,7 @@ from tests.support.fleet import SOON, Fleet
 from tests.support.history import minutes
 from tests.support.locks import wait_for_waiting
 
+from chatbot.messages.preview import render_preview
 from chatbot.messages.stuck import render_stuck
 from jobs_maint.actions import (
     Actor,
@@ -466,6 +467,9 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
         "If a worker is only blocked or cut off, each of its jobs will run twice. "
     )
     await assert_as_stuck(pool, dead[0], risk)
+    assert {group.code: group.sample for group in shown.becomes} == {
+        "put_back": tuple(dead), "aborted": (aborting,), "failed": (held,),
+    }  # fmt: skip
     report = await confirm(pool, shown)
     assert (report.requested, report.done) == (5, 4)
     assert {group.code: group.sample for group in report.became} == {
@@ -643,6 +647,45 @@ async def test_a_force_works_where_nobody_is_heard_and_the_workers_are_woken(
         assert (await confirm(pool, shown)).done == 1
         heard = [n async for n in listener.notifies(timeout=60, stop_after=1)]
     assert [n.payload for n in heard] == [f'{{"type": "job_inserted", "job_id": {job}}}']
+
+
+async def test_the_preview_foretells_what_becomes_of_each_job(fleet, pool, make_job, conn):
+    """As the rescue then does it, in the shell and in Slack, also of two with one queueing lock."""
+    policy = {"rescue_policy": {"app.charge*": "fail"}, "max_rescues": 0}
+    charge = await run_job(fleet, task="app.charge_card")
+    tired = await run_job(fleet)
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    one = await ask(pool, PreviewRescue((charge,), dry_run=True), **policy)
+    ends = "It is marked as failed: the rescue policy of this task is fail."
+    assert ends in render_text(one)
+    assert ends in render_preview(one, "/jobs", by="U1", dry_run=True).text
+    shown = await ask(pool, PreviewRescue((charge, tired)), **policy)
+    told = [
+        f"1 is marked as failed: the rescue policy of this task is fail ({charge}).",
+        f"1 is marked as failed: it was already put back 0 times ({tired}).",
+    ]
+    for text in (render_text(shown), render_preview(shown, "/jobs", by="U1").text):
+        assert all(line in text for line in told)
+        assert "starts again" not in text
+    report = await confirm(pool, shown, **policy)
+    assert [(group.code, group.sample) for group in report.became] == [("failed", (charge, tired))]
+
+    twins = [await run_job(fleet, queueing_lock="daily") for _ in range(2)]
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    shown = await ask(pool, PreviewRescue(tuple(twins)))
+    again, taken = shown.becomes
+    assert (again.code, again.reason, again.sample) == ("put_back", "", (twins[0],))
+    assert (taken.code, taken.sample) == ("failed", (twins[1],))
+    assert f"1 starts again as its next attempt ({twins[0]})." in render_text(shown)
+    report = await confirm(pool, shown)
+    assert report.became[1].reason.endswith(taken.reason)
+    aborting = await run_job(fleet, abort_requested=True)
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    shown = await ask(pool, PreviewRescue((aborting,), dry_run=True))
+    assert "It is aborted: an abort was requested." in render_text(shown)
 
 
 async def test_what_a_rescue_gave_up_is_put_back_by_its_number(fleet, pool, make_job):

@@ -35,7 +35,7 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import say_reach, tell_statuses, tell_survey, tell_times
+from jobs_maint.render import say_reach, tell_becomes, tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -63,6 +63,7 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
     ]
     if then := _then(preview, asked):
         lines.append([then])
+    lines += [[one_line(line, 400)] for line in tell_becomes(preview)]
     if preview.remain:
         lines.append(tell_remain(preview.remain, preview.count))
     parts: list[Part] = [paragraph(*lines), *_groups(preview), *_errors(preview), *_ages(preview)]

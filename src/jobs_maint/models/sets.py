@@ -97,6 +97,8 @@ class Preview(Report):
     """Of the group of errors that was asked for: its exception type and message."""
     errors: SetErrors | None = None
     """Of a retry or discard, as far as its jobs are failed."""
+    becomes: tuple[SkipGroup, ...] = ()
+    """For a rescue: what will become of the jobs; codes and form as in `BulkReport.became`."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
     limited_to_queues: tuple[str, ...] | None = None

@@ -32,6 +32,7 @@ from jobs_maint.render.coverage import (
     say_task,
 )
 from jobs_maint.render.data import build_data, render_json
+from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.levels import (
     Level,
     find_red,
@@ -99,6 +100,7 @@ __all__ = [
     "say_within",
     "short_task",
     "sort_queues",
+    "tell_becomes",
     "tell_counts",
     "tell_outcome",
     "tell_statuses",

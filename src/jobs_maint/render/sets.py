@@ -9,6 +9,7 @@ from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, quote_word
 from jobs_maint.render.coverage import safe_reach
+from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
@@ -55,6 +56,8 @@ def render_preview(preview: Preview, page: Page) -> None:
     _skips(preview.left_out, page, "Left out")
     if preview.expected and (then := _what_then(preview)):
         page.line(then)
+    for line in tell_becomes(preview):
+        page.line(safe_line(line))
     _errors(preview, page)
     page.line()
     if preview.verb == "purge":

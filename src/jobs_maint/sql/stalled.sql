@@ -119,11 +119,11 @@ LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
 WHERE j.id = ANY (%(ids)s::bigint[])
 ORDER BY j.id;
 
--- name: get_state (job_id)
--- Of a locked row: was an abort requested, and how often was it put back since a person last
+-- name: get_states (job_ids)
+-- Of locked rows: was an abort requested, and how often was it put back since a person last
 -- retried it (an event `retried`). Records from before its defer belong to another job that had
 -- this id.
-SELECT j.abort_requested,
+SELECT j.id, j.abort_requested,
        (SELECT count(*) FROM jobs_maint_failures f
         WHERE f.job_id = j.id AND f.kind = 'worker_lost' AND f.will_retry
           AND f.failed_at > coalesce((SELECT max(e.at) FROM procrastinate_events e
@@ -132,7 +132,7 @@ SELECT j.abort_requested,
           AND f.failed_at >= coalesce((SELECT min(e.at) FROM procrastinate_events e
                                        WHERE e.job_id = j.id AND e.type <> 'scheduled'),
                                       '-infinity')) AS rescues
-FROM procrastinate_jobs j WHERE j.id = %(job_id)s;
+FROM procrastinate_jobs j WHERE j.id = ANY (%(job_ids)s::bigint[]);
 
 -- name: drop_suspect (job_id)
 DELETE FROM jobs_maint_suspects WHERE job_id = %(job_id)s;

@@ -19,6 +19,7 @@ from jobs_maint.durations import format_time
 from jobs_maint.models import ItemOutcome, ItemResult, RescueReport
 from jobs_maint.operations.bad_rows import describe_refusal, refuse_row, wait_less
 from jobs_maint.operations.jobs.retry import notify_workers
+from jobs_maint.operations.rescue.foretelling import find_end, say_taken
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
@@ -133,29 +134,10 @@ async def rescue_rows(
 async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemResult | None:
     """One locked row; None when the re-check found it alive, ended or in another attempt."""
     queries = load_queries("stalled")
-    state = await fetch_one(conn, queries["get_state"], {"job_id": row["id"]})
+    state = await fetch_one(conn, queries["get_states"], {"job_ids": [row["id"]]})
     lost = _describe_loss(row)
-    if state["abort_requested"]:
-        return await _end(
-            conn, row, "aborted", f"{lost}; an abort was requested, so it was aborted"
-        )
-    # The next tick of a digest may be a day away, and it is safe to send again.
-    is_digest = row["task_name"] == upstream.DIGEST
-    if row["task_name"] in upstream.OUR_TASKS and not is_digest:
-        return await _end(conn, row, "failed", f"{lost}; the next tick does its work")
-    if rules.fails(row["task_name"]) and not is_digest:
-        return await _end(conn, row, "failed", f"{lost}; the rescue policy of this task is fail")
-    if state["rescues"] >= rules.max_rescues:
-        times = f"{state['rescues']} time{'' if state['rescues'] == 1 else 's'}"
-        return await _end(
-            conn, row, "failed", f"{lost}; it was already put back {times}, so the rescue gave up"
-        )
-    if row["attempt"] >= upstream.MOST_ATTEMPTS:
-        return await _end(
-            conn, row, "failed",
-            f"{lost}; its attempts are at {upstream.MOST_ATTEMPTS:,} and no higher number can be "
-            "stored when it ends, so the rescue gave up; retry it with --reset-attempts",
-        )  # fmt: skip
+    if (end := find_end(row, state, rules)) is not None:
+        return await _end(conn, row, end.status, f"{lost}; {end.why}{end.so}")
     try:
         async with conn.transaction():
             changed = await fetch_all(conn, queries["put_back"], _check(row))
@@ -167,12 +149,8 @@ async def _rescue(conn: Conn, row: dict[str, Any], rules: RescueRules) -> ItemRe
             load_queries("jobs")["find_waiting_siblings"],
             {"queueing_locks": [row["queueing_lock"]]},
         )
-        who = f"job {siblings[0]['id']}" if siblings else "another job"
-        return await _end(
-            conn, row, "failed",
-            f"{lost}; it cannot be put back because {who} has the same queueing lock "
-            f"({row['queueing_lock']})",
-        )  # fmt: skip
+        why = say_taken(row["queueing_lock"], siblings[0]["id"] if siblings else None)
+        return await _end(conn, row, "failed", f"{lost}; {why}")
     if not changed:
         return None
     await _store(conn, row, lost, will_retry=True)

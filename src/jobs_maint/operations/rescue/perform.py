@@ -34,7 +34,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker
-from jobs_maint.operations.rescue import named, outlook, passes, reasons, workers
+from jobs_maint.operations.rescue import foretelling, named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.selections import freeze_words
@@ -177,6 +177,7 @@ async def _freeze(
     changed = [row for row in chosen if force or row["id"] not in refusals]
     told = () if force else reasons.describe_waits(chosen, *compared)
     told += reasons.describe_ends(changed, *compared)
+    becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
     return Preview(
         verb="rescue",
         words=action.words(),
@@ -186,6 +187,7 @@ async def _freeze(
         groups=tuple(SetGroup(*names, count) for names, count in groups),
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
+        becomes=named.group_skips(becomes),
         warnings=(
             *told,
             *(
