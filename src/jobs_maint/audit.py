@@ -14,13 +14,14 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action, Actor, describe_actor
 from jobs_maint.database import Conn, Pool, fetch_all, fetch_one, transaction
-from jobs_maint.models import ItemResult
+from jobs_maint.models import ItemResult, RunEnd
 from jobs_maint.sql import load_queries
 
 __all__ = [
     "LEASE_SECONDS",
     "Run",
     "claim_request",
+    "close",
     "find_stopper",
     "interrupt_lost_runs",
     "keep_untold",
@@ -173,33 +174,27 @@ class Run:
                 async with self._pool.connection() as conn, transaction(conn):
                     await fetch_all(conn, self._queries["renew_lease"], params)
 
-    async def close(
-        self,
-        outcome: str,
-        counts: Mapping[str, int] | None,
-        *,
-        elapsed_seconds: float,
-        error: tuple[str, str] | None = None,
-    ) -> Mapping[str, int] | None:
-        """`counts` None keeps the counts of the committed batches.
 
-        Returns the counts as they stand in the audit; None when it was closed by another process.
-        """
-        async with self._pool.connection() as conn, transaction(conn):
-            closed = await fetch_all(
-                conn,
-                self._queries["close_run"],
-                {
-                    "audit_id": self.audit_id,
-                    "lease_seconds": LEASE_SECONDS,
-                    "outcome": outcome,
-                    "counts": None if counts is None else Jsonb(dict(counts)),
-                    "error_code": error[0] if error else None,
-                    "error": _plain(error[1]) if error else None,
-                    "elapsed_seconds": elapsed_seconds,
-                },
-            )
-        return closed[0]["counts"] if closed else None
+async def close(pool: Pool, audit_id: int, end: RunEnd) -> Mapping[str, int] | None:
+    """Write how the run ended, also where it was taken for interrupted meanwhile.
+
+    Returns the counts as they stand in the audit; None when they were closed before.
+    """
+    async with pool.connection() as conn, transaction(conn):
+        closed = await fetch_all(
+            conn,
+            load_queries("audit")["close_run"],
+            {
+                "audit_id": audit_id,
+                "lease_seconds": LEASE_SECONDS,
+                "outcome": end.outcome,
+                "counts": None if end.counts is None else Jsonb(dict(end.counts)),
+                "error_code": end.error[0] if end.error else None,
+                "error": _plain(end.error[1]) if end.error else None,
+                "elapsed_seconds": end.elapsed_seconds,
+            },
+        )
+    return closed[0]["counts"] if closed else None
 
 
 async def find_stopper(pool: Pool, audit_id: int) -> str:
@@ -209,13 +204,14 @@ async def find_stopper(pool: Pool, audit_id: int) -> str:
     return describe_actor(*rows[0].values()) if rows else ""
 
 
-async def interrupt_lost_runs(pool: Pool) -> int:
-    """Mark runs whose process is gone; returns how many."""
+async def interrupt_lost_runs(pool: Pool, *, unheld: bool = True) -> None:
+    """Mark runs whose process is gone; `unheld`: also those of which no run is left."""
+    queries = load_queries("audit")
     async with pool.connection() as conn, transaction(conn):
-        lease = {"lease_seconds": LEASE_SECONDS}
-        found = await fetch_all(conn, load_queries("audit")["interrupt_runs"], lease)
-        await fetch_all(conn, load_queries("audit")["forget_silent_runs"])
-        return len(found)
+        await fetch_all(conn, queries["interrupt_runs"], {"lease_seconds": LEASE_SECONDS})
+        await fetch_all(conn, queries["forget_silent_runs"])
+        if unheld:
+            await fetch_all(conn, queries["interrupt_unheld_runs"])
 
 
 async def keep_untold(conn: Conn, audit_id: int, channel: str) -> None:

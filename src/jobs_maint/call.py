@@ -13,7 +13,7 @@ from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope
 from jobs_maint.database import Conn, Pool, mapped_errors, transaction
 from jobs_maint.errors import JobsMaintError, NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import ItemOutcome, ItemResult
+from jobs_maint.models import ItemOutcome, ItemResult, RunEnd
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
 
@@ -23,6 +23,7 @@ __all__ = [
     "Handlers",
     "Watch",
     "close_broken",
+    "close_run",
     "describe_error",
     "open_run",
     "read",
@@ -63,6 +64,8 @@ class Watch:
         self._stopped = False
         self.certain = True
         """False when an act broke off and the database could not be asked how far it came."""
+        self.unwritten: RunEnd | None = None
+        """How a long act ended, where the database could not be told."""
 
     @property
     def stop_requested(self) -> bool:
@@ -142,19 +145,31 @@ async def open_run(
     return run
 
 
+async def close_run(call: Call[Any], run: audit.Run, end: RunEnd) -> Mapping[str, int] | None:
+    """Write the end of a run, and its counts as they then stand.
+
+    Where the database is gone the watch keeps it, for CloseRun; otherwise the run is marked
+    interrupted by the next process.
+    """
+    call.watch.unwritten = end
+    counts = await audit.close(call.pool, run.require_id(), end)
+    call.watch.unwritten = None
+    return counts
+
+
 async def close_broken(
     call: Call[Any], run: audit.Run, exc: BaseException, elapsed_seconds: float
 ) -> None:
     """Close a run that failed, and tell what the database holds of it.
 
-    A database that is gone must not hide the error; the next process then closes the run.
+    A database that is gone must not hide the error.
     """
     outcome = "failed" if isinstance(exc, Exception) else "interrupted"
     error = describe_error(exc)
     counts = None
     call.watch.tell_end(None)
     try:
-        counts = await run.close(outcome, None, elapsed_seconds=elapsed_seconds, error=error)
+        counts = await close_run(call, run, RunEnd(outcome, None, elapsed_seconds, error))
     except Exception as second:  # noqa: BLE001
         emit("jobs_maint.audit_failed", logging.ERROR, error=type(second).__name__, code=error[0])
     call.watch.tell_end(counts)

@@ -24,6 +24,7 @@ from tests.support.locks import wait_for_waiting
 from tests.support.server import Server, embedded_server
 from tests.support.waiting import until
 
+from chatbot.handling.lost_runs import tell_lost_runs
 from jobs_maint.actions import Actor, ConfirmSelection, PreviewPurge
 from jobs_maint.database import open_pool
 from jobs_maint.errors import DatabaseUnavailable
@@ -303,8 +304,10 @@ async def test_the_database_restarts_under_a_command_and_the_next_one_works(own_
         assert answer.text.startswith("✅ Job 1 retried")
 
 
-@pytest.mark.parametrize("how", ["immediate", "fast"])
-async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_came(own_server, how):
+@pytest.mark.parametrize("how", ["immediate", "fast", "away"])
+async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_came(
+    own_server, how, caplog
+):
     url = own_server.url(own_server.create_lasting("ours_template"))
     async with look(url) as conn:
         await make_failed(conn, 1_200)
@@ -314,15 +317,21 @@ async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_cam
         async with blocked(url, row) as somebody:
             await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
             await somebody()
-            await own_server.restart(how)
+            if how == "away":
+                await asyncio.to_thread(own_server.control, "stop", "-m", "immediate")
+                await until(lambda: "chatbot.lost_runs_unknown" in caplog.text, timeout=60)
+            await own_server.restart(how if how != "away" else "fast")
             await settle(bot)
         after = now(slack, preview)
-        assert after.text.startswith("🔴 Stopped by an error after 500 of 1,200 jobs.")
+        about = "about " * (how == "away")
+        assert after.text.startswith(f"🔴 Stopped by an error after {about}500 of 1,200 jobs.")
         assert "connection to the jobs database was lost" in after.text
         async with look(url) as conn:
             assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 700)
-            # Told by the one who did it or, while the database was away, by the next who looks.
-            assert (await audited(conn))[-1][2] in {"failed", "started"}
+            # What could not be stored while the database was away is stored with the next look.
+            await tell_lost_runs(bot.services)
+            assert (await audited(conn))[-1][2] == "failed"
+        assert now(slack, preview) == after
         [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
         await click(slack, bot, OPERATOR, rest, "Retry 700 jobs")
         async with look(url) as conn:

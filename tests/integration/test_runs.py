@@ -29,7 +29,7 @@ from jobs_maint.actions import (
     StopRun,
     TakeLostRuns,
 )
-from jobs_maint.errors import NotPermitted, SelectionExpired
+from jobs_maint.errors import DatabaseUnavailable, NotPermitted, SelectionExpired
 from jobs_maint.perform import Watch, perform
 from jobs_maint.settings import MaintSettings
 
@@ -70,6 +70,40 @@ class MortalPool:
         if self.dead:
             raise Crash
         return self.pool.connection()
+
+
+class AwayPool(MortalPool):
+    """The pool of a process that lives on while the database is away."""
+
+    def connection(self):
+        if self.dead:
+            raise psycopg.OperationalError("the database is away")
+        return self.pool.connection()
+
+
+async def run_and_lose(pool, place, at):
+    """A run that loses its database when it has looked at that many; the pool and the watch."""
+    shown = await preview(pool)
+    away = AwayPool(pool)
+
+    def lose(looked, _total):
+        if looked == at:
+            away.dead = True
+            if at < shown.count:
+                raise psycopg.OperationalError("the database is away")
+
+    watch = Watch(lose, place=place)
+    with pytest.raises(DatabaseUnavailable):
+        await ask(away, ConfirmSelection(shown.key), watch=watch)
+    return watch
+
+
+async def find_act(conn):
+    found = await conn.execute(
+        "SELECT id, outcome, counts, error_code FROM jobs_maint_audit WHERE outcome <> 'previewed'"
+        " ORDER BY id LIMIT 1"
+    )
+    return await found.fetchone()
 
 
 async def run_and_die(pool, place):
@@ -307,3 +341,51 @@ async def test_an_act_of_slack_is_kept_until_it_was_told_and_those_of_others_are
     for act in (short, run):
         await ask(pool, CloseRun(act.audit_id), BOT)
     assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("at", "end"),
+    [
+        (1_000, ("failed", {"done": 500}, "database_unavailable")),
+        (1_200, ("done", {"done": 1_200}, None)),
+    ],
+    ids=["in a batch", "after the last"],
+)
+async def test_the_end_that_a_lost_database_was_not_told_is_written_when_it_is_back(
+    pool, conn, at, end
+):
+    await make_failed(conn, 1_200)
+    watch = await run_and_lose(pool, ("C1", "17.5"), at)
+    audit_id, *act = await find_act(conn)
+    assert act[0] == "started"
+    # Slack was told; another process has taken it for interrupted meanwhile.
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    await ask(pool, RescueStalled(), RESCUE)
+    assert (await find_act(conn))[1] == "interrupted"
+    await ask(pool, CloseRun(audit_id, watch.unwritten), BOT)
+    assert await find_act(conn) == (audit_id, *end)
+    assert await (await conn.execute("SELECT * FROM jobs_maint_runs")).fetchall() == []
+
+
+async def test_an_act_that_was_told_but_has_no_end_is_interrupted_like_any_other(pool, conn):
+    await make_failed(conn, 1_200)
+    await run_and_lose(pool, ("C1", "17.5"), 1_000)
+    audit_id, *_ = await find_act(conn)
+    await ask(pool, CloseRun(audit_id), BOT)
+    assert (await find_act(conn))[1] == "started"
+    await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 second'")
+    assert await ask(pool, TakeLostRuns(), BOT) == ()  # nobody is told twice
+    assert (await find_act(conn))[1:3] == ("interrupted", {"done": 500})
+
+
+@pytest.mark.parametrize("asked", [RescueStalled(), "a set"])
+async def test_a_started_act_of_which_no_run_is_left_is_closed(pool, conn, asked):
+    await make_failed(conn, 700)
+    await run_and_die(pool, ("C1", "17.5"))
+    await conn.execute("DELETE FROM jobs_maint_runs")
+    if asked == "a set":
+        shown = await preview(pool)
+        await ask(pool, ConfirmSelection(shown.key))
+    else:
+        await ask(pool, asked, RESCUE)
+    assert (await find_act(conn))[1] == "interrupted"

@@ -16,7 +16,7 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.runtime.work import Work
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.slack.client import SlackClient
-from jobs_maint.actions import Action, Actor
+from jobs_maint.actions import Action, Actor, CloseRun
 from jobs_maint.database import Pool
 from jobs_maint.settings import MaintSettings
 
@@ -39,6 +39,8 @@ class Services:
     """Whose all requests are, where nobody else can ask; the roles then count for nothing."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     """Somebody changed an incident: the watch looks at once, not at its next turn."""
+    unstored: dict[int, CloseRun] = field(default_factory=dict)
+    """How acts ended and that they were told, by request, while the database does not answer."""
 
     @property
     def command(self) -> str:

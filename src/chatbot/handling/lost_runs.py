@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from chatbot.handling.context import Services
-from chatbot.handling.told import note_told
+from chatbot.handling.told import note_told, store
 from chatbot.messages import Message
 from chatbot.messages.late import render_lost
 from chatbot.slack.editing import Target
@@ -40,8 +40,11 @@ async def watch_lost_runs(services: Services) -> None:
 async def tell_lost_runs(services: Services) -> int:
     """Returns how many acts were told: that they were interrupted, or what they did.
 
-    One replica tells each act; if Slack does not answer, it is tried again after a minute.
+    One replica tells each act; if Slack does not answer, it is tried again after a minute. What
+    this bot could not store of its own acts comes first.
     """
+    for own in list(services.unstored.values()):
+        await store(services, own)
     runs = await perform(services.pool, _BOT, TakeLostRuns(), settings=services.maint)
     told = 0
     for run in runs:

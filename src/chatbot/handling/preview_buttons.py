@@ -16,7 +16,7 @@ from chatbot.handling.follow_ups import Followed
 from chatbot.handling.problems import explain_refusal
 from chatbot.handling.running import RunningAct
 from chatbot.handling.targets import find_target, target_of_click
-from chatbot.handling.told import note_told
+from chatbot.handling.told import store
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.act_words import read_asked
@@ -24,7 +24,14 @@ from chatbot.messages.marking import tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.purge import render_purge
 from chatbot.slack.errors import SlackUnavailable
-from jobs_maint.actions import Action, ConfirmSelection, DropSelection, FollowJobs, StopRun
+from jobs_maint.actions import (
+    Action,
+    CloseRun,
+    ConfirmSelection,
+    DropSelection,
+    FollowJobs,
+    StopRun,
+)
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted, SelectionExpired
 from jobs_maint.models import Aftermath, BulkReport, PurgeReport
 from jobs_maint.perform import perform
@@ -126,8 +133,9 @@ class Acts:
             told = not isinstance(exc, SlackUnavailable)
             log.warning("chatbot.outcome_untold channel=%s reason=%s", request.channel, exc)
         await self._services.delivery.tell_audit_channel(request, message, private=request.private)
-        if told and running.audit_id is not None:
-            await note_told(self._services, running.audit_id)
+        end = running.watch.unwritten
+        if running.audit_id is not None and (told or end is not None):
+            await store(self._services, CloseRun(running.audit_id, end, told=told))
 
     def _render(
         self, report: Any, request: SlackRequest, after: Aftermath | None = None

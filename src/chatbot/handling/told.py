@@ -11,7 +11,7 @@ from jobs_maint.actions import Actor, CloseRun
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.perform import Watch, perform
 
-__all__ = ["Kept", "deliver", "note_told"]
+__all__ = ["Kept", "deliver", "note_told", "store"]
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,16 @@ async def deliver(services: Services, request: SlackRequest, answer: Answer) -> 
 
 
 async def note_told(services: Services, audit_id: int) -> None:
-    """Slack has the outcome; if this cannot be stored, it is told once more in a minute."""
+    """Slack has the outcome."""
+    await store(services, CloseRun(audit_id))
+
+
+async def store(services: Services, told: CloseRun) -> None:
+    """What the database cannot be told now is kept, and tried again with the next look."""
+    services.unstored[told.audit_id] = told
     try:
-        await perform(
-            services.pool, Actor.task("chatbot"), CloseRun(audit_id), settings=services.maint
-        )
+        await perform(services.pool, Actor.task("chatbot"), told, settings=services.maint)
     except JobsMaintError as exc:
         log.warning("chatbot.lost_runs_unknown reason=%s", exc)
+    else:
+        services.unstored.pop(told.audit_id, None)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jobs_maint.actions.actor import Role
 from jobs_maint.actions.base import Action, spell
-from jobs_maint.models import AuditReport, LostRun
+from jobs_maint.models import AuditReport, LostRun, RunEnd
 
 __all__ = ["CloseRun", "ShowAudit", "StopRun", "TakeLostRuns"]
 
@@ -56,9 +56,11 @@ class TakeLostRuns(Action[tuple[LostRun, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class CloseRun(Action[None]):
-    """Record that an act was told where it has to be."""
+    """Record that an act was told where it has to be, or how it ended where that is not stored."""
 
     audit_id: int
+    end: RunEnd | None = None
+    told: bool = True
 
     word: ClassVar[str] = "lost runs"
     verb: ClassVar[str] = "mark lost runs"

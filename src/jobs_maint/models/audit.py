@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from jobs_maint.models.base import Report
 
-__all__ = ["AuditEntry", "AuditReport", "LostRun", "StoppedRun", "say_person"]
+__all__ = ["AuditEntry", "AuditReport", "LostRun", "RunEnd", "StoppedRun", "say_person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,17 @@ class LostRun:
     error: str = ""
     warnings: tuple[str, ...] = ()
     """Sentences where nobody runs, or could abort, these jobs, as of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How an act of many transactions ended; `counts` None keeps those of the committed batches."""
+
+    outcome: str
+    counts: Mapping[str, int] | None
+    elapsed_seconds: float
+    error: tuple[str, str] | None = None
+    """Code and message."""
 
 
 @dataclass(frozen=True, slots=True)

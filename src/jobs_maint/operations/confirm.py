@@ -14,11 +14,11 @@ import psycopg
 
 from jobs_maint.actions import Action, ConfirmSelection, QueueScope
 from jobs_maint.actions.base import require_role
-from jobs_maint.call import Call, Guard, Handlers, close_broken, open_run
+from jobs_maint.call import Call, Guard, Handlers, close_broken, close_run, open_run
 from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import BulkReport, ItemResult, PurgeReport, SkipGroup
+from jobs_maint.models import BulkReport, ItemResult, PurgeReport, RunEnd, SkipGroup
 from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
 from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.operations.purge.batches import Retention
@@ -132,13 +132,13 @@ async def _run_bulk(
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
     report = _complete(report, taken["params"])
-    if report.verb in {"retry", "cancel", "discard"} and report.done:
-        report = await _look_around(call, report, taken, scope)
     if left_out := sum(one.count for one in report.left_out):
         counts["skipped"] += left_out
     whole = report.done == report.requested and not left_out
     outcome = "done" if whole else "partly" if report.done else "refused"
-    await run.close(outcome, counts, elapsed_seconds=report.elapsed_seconds)
+    await close_run(call, run, RunEnd(outcome, counts, report.elapsed_seconds))
+    if report.verb in {"retry", "cancel", "discard"} and report.done:
+        report = await _look_around(call, report, taken, scope)
     emit(
         "jobs_maint.set_changed", verb=report.verb, done=report.done,
         requested=report.requested, audit_id=report.audit_id, stopped=report.stopped,
@@ -163,11 +163,11 @@ async def _look_around(
     job_ids: list[int] = taken["job_ids"]
     newer = 0
     warnings: tuple[str, ...] = ()
-    if report.verb == "retry":
-        newer = await count_newer(
-            call.pool, taken["params"].get("filter"), job_ids, call.rules, scope
-        )
     with contextlib.suppress(psycopg.Error):  # the act is done
+        if report.verb == "retry":
+            newer = await count_newer(
+                call.pool, taken["params"].get("filter"), job_ids, call.rules, scope
+            )
         async with call.pool.connection() as conn, transaction(conn):
             if report.verb == "retry":
                 warnings = await find_unserved(conn, report.queues, report.done)

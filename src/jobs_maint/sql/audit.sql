@@ -45,7 +45,8 @@ VALUES (%(audit_id)s, now() + make_interval(secs => %(lease_seconds)s), %(channe
 
 -- name: close_run (audit_id, lease_seconds, outcome, counts, error_code, error, elapsed_seconds)
 -- Without counts, those of the committed batches are kept. Returns the counts, and no row when the
--- run was already marked interrupted. One with a message in a channel is kept until that is told.
+-- run was already closed. Its own process knows better than the one that marked it interrupted. One
+-- with a message in a channel is kept until that is told.
 WITH gone AS (
     DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s AND channel IS NULL
 ), untold AS (
@@ -56,7 +57,7 @@ WITH gone AS (
 UPDATE jobs_maint_audit
 SET outcome = %(outcome)s, counts = coalesce(%(counts)s, counts), error_code = %(error_code)s, error = %(error)s,
     elapsed_seconds = %(elapsed_seconds)s
-WHERE id = %(audit_id)s AND outcome = 'started'
+WHERE id = %(audit_id)s AND outcome IN ('started', 'interrupted')
 RETURNING counts;
 
 -- name: interrupt_runs (lease_seconds)
@@ -72,6 +73,13 @@ UPDATE jobs_maint_audit a SET outcome = 'interrupted',
     elapsed_seconds = greatest(0, extract(epoch FROM lost.lived_until - a.started_at))
 FROM lost WHERE a.id = lost.audit_id AND a.outcome = 'started'
 RETURNING a.id;
+
+-- name: interrupt_unheld_runs
+-- Those of which no row of a run is left, so that nobody will close them: by the index on
+-- started_at. Nobody knows how long they took.
+UPDATE jobs_maint_audit a SET outcome = 'interrupted'
+WHERE a.outcome = 'started' AND a.started_at > now() - interval '30 days'
+  AND NOT EXISTS (SELECT FROM jobs_maint_runs r WHERE r.audit_id = a.id);
 
 -- name: ask_to_stop (audit_id)
 -- Whose run it is, and its words, if it is still running.
@@ -122,7 +130,13 @@ JOIN procrastinate_jobs j ON j.id = changed.id
 GROUP BY 1 ORDER BY 2 DESC, 1;
 
 -- name: forget_run (audit_id)
-DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s;
+-- It was told. One whose end is not written yet stays, so that it is marked interrupted when its
+-- lease runs out, but no message has to say so.
+WITH open AS (
+    UPDATE jobs_maint_runs SET channel = NULL, ts = NULL
+    WHERE audit_id = %(audit_id)s AND state = 'running'
+)
+DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s AND state <> 'running';
 
 -- name: claim_request (key)
 -- One row the first time; none when any replica has already taken the request.

@@ -46,12 +46,16 @@ async def stop_run(call: Call[StopRun]) -> str:
 
 
 async def take_lost_runs(call: Call[TakeLostRuns]) -> tuple[LostRun, ...]:
-    await audit.interrupt_lost_runs(call.pool)
+    await audit.interrupt_lost_runs(call.pool, unheld=False)  # many bots ask, and often
     return await write(call, runs.take_lost_runs)
 
 
 async def close_run(call: Call[CloseRun]) -> None:
-    await write(call, lambda conn: runs.forget_run(conn, call.action.audit_id))
+    asked = call.action
+    if asked.end is not None:
+        await audit.close(call.pool, asked.audit_id, asked.end)
+    if asked.told:
+        await write(call, lambda conn: runs.forget_run(conn, asked.audit_id))
 
 
 HANDLERS: Handlers = {

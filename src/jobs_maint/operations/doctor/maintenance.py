@@ -224,6 +224,6 @@ async def check_audit(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
         "audit",
         f"{count(rows[0]['total'], 'act')} cut off: {acts} still `started`, but the process is "
         "gone.",
-        "The next purge or bulk act marks it interrupted. Completed work is kept; repeat the "
-        "command to do the rest.",
+        "The next rescue, purge or command on many jobs marks it interrupted. Completed work is "
+        "kept; repeat the command to do the rest.",
     )

@@ -12,10 +12,10 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.actions import Action
 from jobs_maint.audit import find_stopper
-from jobs_maint.call import Call, Guard, close_broken, open_run
+from jobs_maint.call import Call, Guard, close_broken, close_run, open_run
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.events import emit
-from jobs_maint.models import PurgeReport
+from jobs_maint.models import PurgeReport, RunEnd
 from jobs_maint.operations.purge.batches import Retention, purge_finished_jobs
 from jobs_maint.operations.purge.late import Surveyed
 from jobs_maint.operations.purge.turn import take_turn
@@ -63,15 +63,13 @@ async def run_purge(
     except BaseException as exc:
         await close_broken(call, run, exc, time.monotonic() - begun)
         raise
-    if not report.finished:
-        report = replace(report, stopped_by=await find_stopper(call.pool, run.require_id()))
     undated = sum(group.count for group in report.undated)
     left = {k: number for k, number in (("refused", report.kept), ("undated", undated)) if number}
-    await run.close(
-        "done" if report.finished and not report.kept else "partly",
-        {**report.deleted, **report.trimmed, **left},
-        elapsed_seconds=report.elapsed_seconds,
-    )
+    outcome = "done" if report.finished and not report.kept else "partly"
+    counts = {**report.deleted, **report.trimmed, **left}
+    await close_run(call, run, RunEnd(outcome, counts, report.elapsed_seconds))
+    if not report.finished:
+        report = replace(report, stopped_by=await find_stopper(call.pool, run.require_id()))
     if report.kept:
         emit(
             "jobs_maint.purge_refused",
