@@ -231,7 +231,7 @@ async def test_it_says_which_failed_jobs_are_deleted_next(pool, conn, make_job):
     assert (await perform(pool, ANA, ShowDigest(), settings=kept)).expiring is None
 
 
-async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
+async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn, make_job):
     for queue, began, ended in (("email", 5, 4), ("email", 3, None), ("other", 2, 1), ("", 30, 29)):
         await conn.execute(
             "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at,"
@@ -243,6 +243,7 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
             " date_trunc('day', now()) - interval '1 day' AS yesterday) AS day) AS at",
             {"queue": queue, "began": began, "ended": ended},
         )
+    await make_job(queue="email", deferred_ago=timedelta(minutes=10))
     report = await ask(pool, ShowDigest(since=timedelta(hours=90)))
     assert [one.subject for one in report.incidents] == ["", "email", "email", "other"]
     mail = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email",)),))
@@ -256,21 +257,86 @@ async def test_it_names_the_incidents_of_its_span_and_its_queues(pool, conn):
     assert "other" not in page
 
 
-async def test_no_worker_is_over_where_one_lives_though_the_watch_has_not_looked_yet(
-    pool, conn, make_job
-):
-    """A worker sends the digest: it must not say that none is alive."""
+async def open_incident(conn, kind, subject, seen_ago, facts=None, folded=()):
+    """Begun three minutes before; its last look was `seen_ago` seconds ago."""
     await conn.execute(
         "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at, value,"
-        " worst, value_limit, queues, revised_at) SELECT 'no_worker', '', 'open', at, at, now(),"
-        " 90, 90, 60, '{}', now() FROM (SELECT now() - interval '3 minutes' AS at) AS began"
-    )
+        " worst, value_limit, queues, facts, folded, revised_at) SELECT %(kind)s, %(subject)s,"
+        " 'open', at, at, seen, value, value, 60, array_remove(ARRAY[%(subject)s], ''), %(facts)s,"
+        " %(folded)s, at FROM (SELECT now() - interval '3 minutes' AS at,"
+        " now() - make_interval(secs => %(ago)s) AS seen, 180.0 - %(ago)s AS value) AS began",
+        {"kind": kind, "subject": subject, "ago": seen_ago, "facts": Jsonb(facts or {}),
+         "folded": Jsonb(list(folded))},
+    )  # fmt: skip
+
+
+async def test_no_worker_is_not_so_where_one_lives_though_the_watch_has_not_looked_yet(
+    pool, conn, make_job
+):
+    """A worker sends the digest: it must not say that none is alive. Nobody knows the end yet."""
+    await open_incident(conn, "no_worker", "", 10)
     report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
-    assert [one.state for one in report.incidents] == ["open"]
+    assert [one.calm_since for one in report.incidents] == [None]
     await Fleet(pool, conn, make_job).start_worker()
     report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
-    assert [one.state for one in report.incidents] == ["resolved"]
-    assert "no worker was alive" in render_text(report)
+    [one] = report.incidents
+    assert (one.is_open, one.calm_since) == (True, report.until)
+    text, begin = " ".join(render_text(report).split()), one.began_at
+    assert f"Incident {one.name} since {begin:%H:%M} UTC: no worker was alive, not so at" in text
+    assert f", {begin:%H:%M} UTC to " not in text
+    told = render_digest(report, "/jobs").text
+    assert "No worker is alive" not in told
+    assert f"Incident {one.name} since" in told
+    assert ", not so at " in told
+
+
+@pytest.mark.parametrize("kind", ["no_worker", "queue_behind"])
+async def test_what_it_says_of_a_queue_is_so_now_not_when_the_watch_looked_last(
+    pool, conn, make_job, kind
+):
+    late = {"waiting": 9, **({"has_worker": False} if kind == "queue_behind" else {})}
+    await open_incident(conn, kind, "email", 50, late)
+    await make_job(queue="email", deferred_ago=timedelta(minutes=3))
+    for worker in (False, True):
+        if worker:
+            await Fleet(pool, conn, make_job).start_worker()
+            await conn.execute("UPDATE jobs_maint_workers SET queues = '{email}'")
+        told = render_digest(await ask(pool), "/jobs").text
+        behind = kind == "queue_behind"
+        assert ("🔴 email is 3 min behind" in told) == behind
+        assert ("start one that listens to email" in told) == (behind and not worker)
+        assert ("🔴 No worker listens to email" in told) == (not behind and not worker)
+        assert ("not so at" in told) == (not behind and worker)
+        assert "9 jobs wait" not in told
+    await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    told = render_digest(await ask(pool), "/jobs").text
+    assert "🔴" not in told
+    assert ("email was up to 2 min behind" in told) == behind
+
+
+async def test_what_is_left_of_an_incident_is_told_where_a_part_is_over(pool, conn, make_job):
+    part = {"kind": "queue_behind", "subject": "email", "value": 130, "worst": 130, "limit": 60,
+            "since": None, "queues": ["email"], "facts": {"has_worker": False}}  # fmt: skip
+    await open_incident(conn, "no_worker", "", 10, folded=[part])
+    await make_job(queue="email", deferred_ago=timedelta(minutes=3))
+    await Fleet(pool, conn, make_job).start_worker()
+    [one] = (await ask(pool)).incidents
+    assert (one.kind, one.subject, one.folded) == ("queue_behind", "email", ())
+    assert one.facts["has_worker"]
+
+
+async def test_what_cannot_be_looked_at_anew_is_told_with_the_time_of_the_last_look(pool, conn):
+    await open_incident(conn, "maintenance_overdue", "rescue", 120)
+    report = await ask(pool)
+    [one] = report.incidents
+    assert f"as of {one.seen_at:%H:%M} UTC" in " ".join(render_text(report).split())
+    told = render_digest(report, "/jobs").text
+    assert "🔴 The rescue of stuck jobs is overdue; no job failed" in told
+    assert ", when the bot looked last." in told
+    await conn.execute("UPDATE jobs_maint_incidents SET seen_at = now()")
+    report = await ask(pool)
+    assert "as of" not in render_text(report)
+    assert "looked last" not in render_digest(report, "/jobs").text
 
 
 async def test_of_the_errors_of_an_incident_it_tells_those_of_its_tasks(pool, conn):

@@ -12,6 +12,7 @@ from jobs_maint.durations import format_age
 from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats, say_abandoned
 from jobs_maint.render import (
     find_red,
+    is_old,
     say_aside,
     say_condition,
     say_coverage,
@@ -43,6 +44,9 @@ def tell_verdict(report: DigestReport) -> Line:
     """What is wrong at the end comes first; when the last job failed, if that is a while ago."""
     line: list[Span | str] = [bold(_say_verdict(report))]
     last = report.last_failed_at
+    leader = _find_leader(report)
+    if leader is not None and is_old(leader, report.until):
+        line += [" As of ", when(leader.seen_at, report.until), ", when the bot looked last."]
     if report.failed and last is not None and report.has_stopped(last):
         line += [" None since ", when(last, report.until), "."]
     return [*line, f" {said}"] if (said := report.say_standing()) else line
@@ -164,7 +168,10 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
         who = f"{who} is on it" if who else "nobody is on it"
         line += [" since ", when(one.began_at, until)]
         if one.calm_since is not None:
-            line += [", not since ", when(one.calm_since, until), " for now"]
+            calm = when(one.calm_since, until)
+            line += [", not since ", calm, " for now"] if one.flapping else [", not so at ", calm]
+        elif is_old(one, until) and not is_told:
+            line += [", as of ", when(one.seen_at, until)]
     else:
         who = f"{who} was on it" if who else ""
         begin, ended = one.began_at, one.ended_at or until

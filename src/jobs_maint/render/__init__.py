@@ -10,6 +10,7 @@ from jobs_maint.render.audited import tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     is_good,
     is_muted,
+    is_old,
     list_parts,
     list_takers,
     say_condition,
@@ -70,6 +71,7 @@ __all__ = [
     "is_good",
     "is_muted",
     "is_news",
+    "is_old",
     "judge_failures",
     "judge_incident",
     "judge_incidents",

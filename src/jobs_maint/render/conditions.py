@@ -13,6 +13,7 @@ from jobs_maint.render.verdict import count_noun
 __all__ = [
     "is_good",
     "is_muted",
+    "is_old",
     "list_parts",
     "say_condition",
     "say_incident",
@@ -24,6 +25,8 @@ __all__ = [
     "say_within",
 ]
 
+OLD = 60.0
+"""Seconds: the watch passes every 15 seconds while a bot lives."""
 _REASONS: Mapping[Why, str] = {
     "cancelled": "its jobs were cancelled",
     "gone": "none of its jobs is ready to run any more",
@@ -79,11 +82,19 @@ def say_incident(one: Incident, until: datetime) -> str:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         said = say_with_end(one)
         if one.calm_since is not None:
-            said = (
-                f"{say_past(one)}, not since {_clock(one.calm_since, until)} UTC; it comes and goes"
-            )
+            calm = f"{_clock(one.calm_since, until)} UTC"
+            calm = f"since {calm}; it comes and goes" if one.flapping else f"so at {calm}"
+            said = f"{say_past(one)}, not {calm}"
+        elif is_old(one, until):
+            said = f"{said}, as of {_clock(one.seen_at, until)} UTC"
         return f"{one.name} since {begin} UTC: {said}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
+
+
+def is_old(one: Incident, until: datetime) -> bool:
+    """Whether an open one was looked at too long before `until` to be told without the time."""
+    is_on = one.is_open and one.calm_since is None
+    return is_on and (until - one.seen_at).total_seconds() > OLD
 
 
 def say_within(what: Incident | Condition) -> str:

@@ -13,18 +13,16 @@ from jobs_maint.models import (
     ErrorGroup,
     Expiring,
     Incident,
-    IncidentKind,
     StatsReport,
 )
 from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import MOST_SORTED, Groups, Window, list_groups
 from jobs_maint.operations.failures.groups import add_failed_now, count_standing
 from jobs_maint.operations.following import follow_workers
-from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.anew import look_anew
 from jobs_maint.operations.incidents.marks import add_standing
 from jobs_maint.operations.incidents.reach import limit_to, limit_to_tasks
 from jobs_maint.operations.incidents.stored import read_incident, redact
-from jobs_maint.operations.incidents.story import lead_by
 from jobs_maint.operations.jobs.own import name_one_queue
 from jobs_maint.operations.stats.queues import get_stats
 from jobs_maint.redaction import Rules
@@ -134,25 +132,12 @@ async def _summarise(
         maintenance=stats.maintenance,
         expiring=await _count_expiring(conn, how, filters, stats),
         new_groups=found.reasons.new,
-        incidents=tuple(
-            _see_workers(one, wanted.until) if stats.workers.live else one
-            for one in await _list_incidents(conn, how, wanted)
-        ),
+        incidents=await _list_incidents(conn, how, wanted),
         last_failed_at=_find_last(found),
         workers=stats.workers,
         running=running,
         **standing,
     )
-
-
-def _see_workers(one: Incident, until: datetime) -> Incident:
-    """Without what is over where a worker lives, though no pass of the watch has seen that yet."""
-    if one.kind is not IncidentKind.NO_WORKER or one.subject or one.state != "open":
-        return one
-    if one.folded:
-        lead, *others = sorted(one.folded, key=rank)
-        return lead_by(one, lead, others)
-    return replace(one, state="resolved", resolved_at=until)
 
 
 def _find_last(found: Groups) -> datetime | None:
@@ -201,7 +186,9 @@ async def _list_incidents(conn: Conn, how: Summing, wanted: Window) -> tuple[Inc
         return ()
     rows = await fetch_all(conn, queries["list_open"])
     rows += await fetch_all(conn, queries["list_resolved"], {"since": wanted.since})
-    there = [redact(read_incident(row), how.rules) for row in rows if row["since"] < wanted.until]
+    there = [read_incident(row) for row in rows if row["since"] < wanted.until]
+    there = await look_anew(conn, there, how.settings.queue)
+    there = [redact(one, how.rules) for one in there]
     scope = QueueScope(tuple(wanted.queues) if wanted.queues else None)
     there = [one for one in limit_to(scope, there) if not one.is_merged]
     there = await add_standing(conn, there, scope.like_patterns)

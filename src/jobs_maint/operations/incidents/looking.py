@@ -24,7 +24,7 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["look", "look_at_groups"]
+__all__ = ["look", "look_at_groups", "look_at_queues"]
 
 MOST_WAITING = 1_000
 MOST_BEHIND = 50
@@ -43,7 +43,7 @@ async def look(
     settings = await _follow_workers(conn, settings)
     measured = m.Measured(now, settings.queue)
     steps: dict[tuple[IncidentKind, ...], Callable[[], Awaitable[Found]]] = {
-        (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: _look_at_queues(
+        (IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND): lambda: look_at_queues(
             conn, now, limits, settings.queue
         ),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits),
@@ -86,7 +86,7 @@ async def _follow_workers(conn: Conn, settings: MaintSettings) -> MaintSettings:
         return settings
 
 
-async def _look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance: str) -> Found:
+async def look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance: str) -> Found:
     """Our own jobs count only where no worker listens to their queue, so that none ever runs."""
     queries = load_queries("watch")
     workers = await fetch_one(conn, queries["measure_workers"])

@@ -1,0 +1,68 @@
+"""What open incidents say of queues, looked at anew: the last pass of the watch may be older."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from jobs_maint.actions import Limits, escape_glob
+from jobs_maint.database import Conn
+from jobs_maint.models import Condition, Incident, IncidentKind
+from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.judging import judge
+from jobs_maint.operations.incidents.looking import look_at_queues
+from jobs_maint.operations.incidents.measured import Measured, Memory
+from jobs_maint.operations.incidents.steps import Key
+from jobs_maint.operations.incidents.story import go_on, lead_by
+from jobs_maint.operations.session import get_time
+
+__all__ = ["look_anew"]
+
+_KINDS = frozenset({IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND})
+
+
+async def look_anew(conn: Conn, found: Iterable[Incident], maintenance: str) -> list[Incident]:
+    """Nothing is stored. What is over, though no pass has seen that yet, is calm from now on.
+
+    `maintenance`: the queue of our own tasks.
+    """
+    every = list(found)
+    old = [part for one in every for part in _list_parts(one) if part.kind in _KINDS]
+    if not old:
+        return every
+    behind = (one for one in old if one.kind is IncidentKind.QUEUE_BEHIND)
+    places = tuple((escape_glob(queue), one.limit) for one in behind for queue in one.queues)
+    limits = Limits(_KINDS, no_worker=0.0, queue_behind=places)
+    now = await get_time(conn)
+    seen = Measured(now, maintenance, **await look_at_queues(conn, now, limits, maintenance))
+    there = {condition.key: condition for condition in judge(seen, limits, Memory())}
+    return [_renew(one, seen, there) if _list_parts(one) else one for one in every]
+
+
+def _list_parts(one: Incident) -> tuple[Condition, ...]:
+    """None where it is over or calm."""
+    return (one.lead, *one.folded) if one.is_open and one.calm_since is None else ()
+
+
+def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Incident:
+    since = (seen.now - one.seen_at).total_seconds()
+
+    def look(part: Condition) -> Condition | None:
+        """As it is now; None where it is over."""
+        if part.kind not in _KINDS:
+            return part
+        if part.key in there:
+            return go_on(there[part.key], part)
+        if part.kind is IncidentKind.NO_WORKER and not seen.fleet.live:
+            return replace(part, value=part.value + since)
+        return None
+
+    lead, *others = (look(part) for part in (one.lead, *one.folded))
+    left = [part for part in others if part is not None]
+    if lead is None and not left:
+        return replace(one, calm_since=seen.now)
+    if lead is None:
+        lead, *left = sorted(left, key=rank)
+    if lead.kind in _KINDS:
+        one = replace(one, seen_at=seen.now)
+    return lead_by(one, lead, left)
