@@ -163,6 +163,7 @@ async def test_failed_jobs_that_are_gone_are_told_as_deleted_and_not_as_retried(
 async def test_a_worker_that_ended_without_a_goodbye_is_not_called_silent(pool, make_job, conn):
     """As under uvicorn, which ends its process by the signal; a dead one with a job is silent."""
     job = await make_job(status="doing")
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '3 minutes'")
     for worker, jobs in ((1, []), (2, [job])):
         await conn.execute(
             "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
