@@ -38,11 +38,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def recording(connect, *, alive: bool = True):
+def recording(connect, *, alive: bool = True, jobs: tuple[int, ...] = ()):
     worker = Worker()
 
     def list_workers():
-        return [RunningWorker(1, ["q"], "never", lambda: worker)] if alive else []
+        held = dict.fromkeys(jobs, 0.0)
+        return [RunningWorker(1, ["q"], "never", lambda: worker, jobs=held)] if alive else []
 
     thread = RecorderThread(
         connect, beat=timedelta(seconds=0.1), list_workers=list_workers, retire=lambda: False
@@ -106,6 +107,22 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
     assert len(told(caplog, thread.ident)) == 2
+
+
+@pytest.mark.parametrize("job", [0, 7], ids=["a search that waits too", "a job that runs"])
+def test_beats_go_on_while_the_table_of_jobs_is_locked(database_url, job):
+    with (
+        psycopg.connect(database_url) as locker,
+        psycopg.connect(database_url, autocommit=True) as look,
+        recording(lambda: connection.connect(database_url, {}), jobs=(job,)),
+    ):
+        beat = "SELECT beat_at FROM jobs_maint_workers"
+        wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
+        locker.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+        for _ in range(3):
+            before = look.execute(beat).fetchone()
+            wait_until(lambda: look.execute(beat).fetchone() != before, what="a beat")  # noqa: B023
+        locker.rollback()
 
 
 def test_a_connection_that_stays_open_and_says_nothing_is_given_up(database_url, monkeypatch):

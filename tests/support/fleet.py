@@ -28,8 +28,13 @@ class Fleet:
         return worker_id
 
     async def beat(self, worker_id: int, *jobs: int) -> None:
+        queries = load_queries("beat")
+        if 0 in jobs:
+            found = await self.conn.execute(queries["may_hold_others"], {"worker_id": worker_id})
+            if (await found.fetchone())[0]:
+                await self.conn.execute(queries["clear_others"], {"queues": None})
         await self.conn.execute(
-            load_queries("beat")["beat"],
+            queries["beat"],
             {
                 "worker_id": worker_id, "host": "host-a", "pid": 31, "queues": None,
                 "recorder_version": "1", "delete_jobs": "never", "beat_seconds": 10.0,

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.database import fit
 from jobs_maint.recorder.connection import short_transaction
-from jobs_maint.recorder.running import RunningWorker
+from jobs_maint.recorder.running import UNREAD, RunningWorker
 from jobs_maint.sql import load_queries
 
 __all__ = ["note_app", "say_goodbye", "send"]
@@ -35,11 +35,21 @@ def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, secon
                 "beat_seconds": seconds,
                 "job_ids": sorted(worker.jobs),
             }
+            if UNREAD in worker.jobs:
+                _clear_others(conn, worker)
             conn.execute(load_queries("beat")["beat"], fit(conn, params))
             if not worker.takes_jobs:
                 conn.execute(
                     load_queries("beat")["stop_listening"], {"worker_id": worker.worker_id}
                 )
+
+
+def _clear_others(conn: psycopg.Connection[Any], worker: RunningWorker) -> None:
+    found = conn.execute(
+        load_queries("beat")["may_hold_others"], {"worker_id": worker.worker_id}
+    ).fetchone()
+    if found and found[0]:
+        conn.execute(load_queries("beat")["clear_others"], fit(conn, {"queues": worker.queues}))
 
 
 def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:

@@ -3,22 +3,13 @@
 -- name: beat (worker_id, host, pid, queues, recorder_version, delete_jobs, beat_seconds, job_ids)
 -- "I am alive, and I run these jobs." A beat clears the suspicion of the jobs it names, so a
 -- suspect has not been named since it was noticed, not even between two passes of the rescue.
--- The id 0 stands for a job whose id the worker has not read yet. It may be any suspect of this worker;
--- and if its row was pruned, which takes its name off the jobs it holds, any in its queues of which
--- nobody knows who took them.
+-- The id 0 stands for a job whose id the worker has not read yet. It may be any suspect of this worker.
+-- Reads no table of Procrastinate's: a lock on the jobs, as of ALTER TABLE, must not stop the beats.
 -- `steady_since`: since when no gap between two beats was longer than three beats.
 WITH cleared AS (
     DELETE FROM jobs_maint_suspects s
     WHERE s.job_id = ANY (%(job_ids)s::bigint[])
-       OR (0 = ANY (%(job_ids)s::bigint[])
-           AND (s.worker_id = %(worker_id)s
-                OR (s.worker_id IS NULL
-                    AND NOT EXISTS (SELECT 1 FROM procrastinate_workers p
-                                    WHERE p.id = %(worker_id)s)
-                    AND EXISTS (SELECT 1 FROM procrastinate_jobs j
-                                WHERE j.id = s.job_id AND j.worker_id IS NULL
-                                  AND (%(queues)s::text[] IS NULL
-                                       OR j.queue_name = ANY (%(queues)s::text[]))))))
+       OR (0 = ANY (%(job_ids)s::bigint[]) AND s.worker_id = %(worker_id)s)
 )
 INSERT INTO jobs_maint_workers AS w (worker_id, host, pid, queues, recorder_version, delete_jobs,
                                      beat_seconds, job_ids)
@@ -28,6 +19,20 @@ ON CONFLICT (worker_id) DO UPDATE
     SET job_ids = excluded.job_ids, beat_at = now(), beat_seconds = excluded.beat_seconds,
         steady_since = CASE WHEN w.beat_at > now() - make_interval(secs => 3 * w.beat_seconds)
                             THEN w.steady_since ELSE now() END;
+
+-- name: may_hold_others (worker_id)
+-- Of a beat with the id 0: the worker's row was pruned, which took its name off the jobs it holds, and
+-- there are suspects of which nobody knows who took them.
+SELECT EXISTS (SELECT 1 FROM jobs_maint_suspects WHERE worker_id IS NULL)
+   AND NOT EXISTS (SELECT 1 FROM procrastinate_workers WHERE id = %(worker_id)s);
+
+-- name: clear_others (queues)
+-- Then the unread job may be any of these in its queues.
+DELETE FROM jobs_maint_suspects s
+WHERE s.worker_id IS NULL
+  AND EXISTS (SELECT 1 FROM procrastinate_jobs j
+              WHERE j.id = s.job_id AND j.worker_id IS NULL
+                AND (%(queues)s::text[] IS NULL OR j.queue_name = ANY (%(queues)s::text[])));
 
 -- name: stop_listening (worker_id)
 -- Of a worker that was told to stop and ends its last jobs: it listens to no queue any more.
