@@ -79,6 +79,44 @@ async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(po
         assert "Nobody is on it" not in slack.messages(OPS, OPERATOR)[-1].text
 
 
+async def test_who_is_on_it_already_is_told_since_when_and_its_thread_is_not(pool, fleet):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        for _ in range(2):
+            *_, answer = await ask(slack, bot, OPERATOR, OPS, "/jobs take I-1")
+            await see(watch, 1)
+        assert answer.text.startswith(f"✅ I-1 has been taken by <@{OPERATOR}> since ")
+        assert len([one for one in replies(slack) if "is on it" in one]) == 1
+        report = await perform(
+            pool, Actor.task("chatbot"), ListIncidents(), settings=bot.services.maint
+        )
+        assert [one.what for one in report.open[0].history] == ["opened", "taken"]
+
+
+async def test_a_muted_incident_is_silent_in_its_thread_and_its_message_stays_true(
+    pool, conn, fleet
+):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --for 1h")
+        await see(watch, 1)
+        told = replies(slack)
+        assert told[-1].endswith(f"<@{OPERATOR}> muted it.")
+        await ask(slack, bot, OPERATOR, OPS, "/jobs take I-1")
+        await come_back(fleet)
+        await see(watch)
+        assert roots(slack)[0].text.startswith("🟢 Workers are back")
+        assert replies(slack) == told
+        [off] = await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --off")
+        assert off.text.startswith(f"✅ I-1 is not muted any more, says <@{OPERATOR}>.")
+        await see(watch, 1)
+        assert [one.partition("  ")[2] for one in replies(slack)[len(told) :]] == [
+            f"<@{OPERATOR}> ended the mute."
+        ]
+
+
 async def test_a_list_of_incidents_says_who_is_on_one_until_it_is_given_back(pool, fleet):
     async with open_watch(pool) as (slack, bot, watch):
         await die(fleet)

@@ -204,3 +204,22 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await perform(pool, BOB, TakeIncident(1, drop=True))
     groups, *_ = await errors(pool)
     assert (groups[HOOK].taken_by, groups[MAIL].taken_by) == (None, ADA.label)
+
+
+async def test_who_takes_an_error_again_is_told_since_when_and_its_incident_is_not(pool, fail):
+    await fail(HOOK)
+    await see(pool, 2)
+    name = (await errors(pool))[0][HOOK].name
+    first = await perform(pool, ADA, TakeGroup(name))
+    assert first.had_since is None
+    again = await perform(pool, ADA, TakeGroup(name))
+    assert again.had_since == first.taken_at
+    assert f"You have been on {name} since " in render_text(again)
+    told = render_result(again, "/jobs", by="U0ADA").text
+    assert f"✅ {name}, hook, has been taken by <@U0ADA> since " in told
+    whole = await perform(pool, ADA, TakeIncident(1))
+    assert whole.had_since is not None
+    assert "You have been on I-1 since " in render_text(whole)
+    assert [one.what for one in whole.incident.history] == ["opened", "taken"]
+    # Who takes it from somebody else is on it anew.
+    assert (await perform(pool, BOB, TakeIncident(1))).had_since is None

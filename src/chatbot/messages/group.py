@@ -25,6 +25,15 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     match report.done:
         case "taken":
             head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
+            if report.had_since is not None:
+                since = when(report.had_since, report.as_of)
+                head[1:-1] = [
+                    bold(f"{task}, has been taken"),
+                    " by ",
+                    name_actor(by),
+                    " since ",
+                    since,
+                ]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
             head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before), "."]

@@ -123,12 +123,17 @@ def _notes(report: IncidentsReport) -> Part:
 def render_taken(report: IncidentReport, by: str) -> Message:
     """The answer to somebody who typed it; a button changes only the message it is on."""
     one = report.incident
-    done = {"dropped": "given back", "unmuted": "no longer muted"}.get(report.done, report.done)
+    done = {"dropped": "given back", "unmuted": "not muted any more"}.get(report.done, report.done)
     was_dropped = report.done == "dropped"
     who = tell_given_back(by, report.before) if was_dropped else [" by ", name_actor(by)]
+    if report.done == "unmuted":
+        who = [", says ", name_actor(by)]
     line: Line = ["✅ ", bold(f"{one.name} is {done}"), *who]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
+    if report.had_since is not None:
+        line = ["✅ ", bold(f"{one.name} has been taken"), *who]
+        line += [" since ", when(report.had_since, report.as_of)]
     is_over = one.state == "resolved"
     lines: list[Line] = [[*line, "."], [say_over(one) if is_over else f"{tell_verdict(one)}."]]
     if report.done == "muted":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,22 @@ from chatbot.slack.own_messages import Metadata, list_thread
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
 from chatbot.watching.late import Late
 from jobs_maint.errors import AlreadyRunning
-from jobs_maint.models import Incident, Told
+from jobs_maint.models import HistoryEntry, Incident, Told
 
 __all__ = ["Threads"]
 
 log = logging.getLogger(__name__)
 
 EVENT = "jobs_incident_steps"
+
+
+def list_audible(incident: Incident, begin: int, as_of: datetime) -> Sequence[HistoryEntry]:
+    """Its steps from there on; while it is muted, those up to the mute: a reply may notify."""
+    steps = incident.history[begin:]
+    if incident.muted_until is None or incident.muted_until <= as_of:
+        return steps
+    muted = [place for place, one in enumerate(steps, 1) if one.what == "muted"]
+    return steps[: muted[-1] if muted else 0]
 
 
 class Threads:
@@ -45,8 +54,8 @@ class Threads:
         if begin < end and self._sure.pop(incident.id, None) != begin:
             found = await self._find_told(there, told.key)
             begin, may_repeat = (begin, True) if found is None else (max(begin, found), False)
-        if begin < end:
-            message = render_entries(incident, incident.history[begin:], as_of)
+        if steps := list_audible(incident, begin, as_of):
+            message = render_entries(incident, steps, as_of)
             if may_repeat:
                 message = add_note(message, MAY_BE_A_REPEAT)
 

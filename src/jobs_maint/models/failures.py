@@ -253,3 +253,5 @@ class GroupReport(Report, Remembered):
     last_at: datetime
     before: str | None = None
     """Who was on it before."""
+    had_since: datetime | None = None
+    """Since when it is taken by who takes it again; nothing was changed then."""

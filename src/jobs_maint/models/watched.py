@@ -44,6 +44,8 @@ class IncidentReport(Report):
     done: Literal["shown", "taken", "dropped", "muted", "unmuted"]
     before: str | None = None
     """Who was on it before."""
+    had_since: datetime | None = None
+    """Since when it is taken by who takes it again; nothing was changed then."""
 
 
 @dataclass(frozen=True, slots=True)

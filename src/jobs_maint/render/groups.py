@@ -19,6 +19,8 @@ def render_group(report: GroupReport, page: Page) -> None:
     match report.done:
         case "taken":
             line = f"You are on {name}{f'; {before} was before' if before else ''}."
+            if report.had_since is not None:
+                line = f"You have been on {name} since {format_time(report.had_since)}."
         case "dropped":
             line = f"Nobody is on {name} any more{f'; {before} was' if before else ''}."
         case "unmuted":

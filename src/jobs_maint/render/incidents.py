@@ -187,6 +187,9 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         "comes again.",
         "unmuted": f"{one.name} is not muted any more.",
     }
+    if report.had_since is not None:
+        since = clock(report.had_since, report.as_of)
+        told["taken"] = f"You have been on {one.name} since {since} UTC."
     page.line(told[report.done], "bold")
     if whom := one.history[-1].whom if one.history else None:
         page.line(f"You took {safe_word(whom)} off.")

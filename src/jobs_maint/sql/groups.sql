@@ -165,7 +165,7 @@ WHERE f.fingerprint = ANY (%(fingerprints)s::text[])
       WHERE later.job_id = f.job_id AND (later.failed_at, later.id) > (f.failed_at, f.id)));
 
 -- name: lock_group (name)
-SELECT name, queues, taken_by FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
+SELECT * FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
 
 -- name: list_names
 SELECT name, queues FROM jobs_maint_groups ORDER BY last_at DESC LIMIT 1000;

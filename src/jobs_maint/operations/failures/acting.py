@@ -40,6 +40,8 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
                 )
             if asked.drop:
                 refuse_others(call, before["name"], before["taken_by"])
+            if not asked.drop and is_on(call, before["taken_by"]):
+                return await _report(conn, call, before, "taken", had_since=before["taken_at"])
             taken_by = None if asked.drop else call.actor.label
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)
@@ -161,6 +163,12 @@ async def _finish(
     whom = find_taken_off(call, done, before)
     said = {"name": row["name"], "what": done, "by": call.actor.label, "whom": whom}
     await fetch_all(conn, load_queries("incidents")["mark_incident_of_group"], said)
+    return await _report(conn, call, row, done, before=before)
+
+
+async def _report(
+    conn: Conn, call: Call[Any], row: dict[str, Any], done: Done, **more: Any
+) -> GroupReport:
     await audit.record(conn, call.actor, call.action, "done")
     as_of = await get_time(conn)
     return GroupReport(
@@ -171,6 +179,6 @@ async def _finish(
         message=redact_text(row["message"], call.rules),
         failures=row["failures"],
         last_at=row["last_at"],
-        before=before,
+        **more,
         **Known.of(row).told(as_of),
     )

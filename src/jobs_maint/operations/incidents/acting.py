@@ -49,6 +49,8 @@ async def take_incident(call: Call[TakeIncident]) -> IncidentReport:
             _require_error(call, one)
         if call.action.drop:
             return "dropped", replace(one, taken_by=None, taken_at=None)
+        if is_on(call, one.taken_by):
+            return "taken", one
         return "taken", replace(one, taken_by=call.actor.label, taken_at=now)
 
     return await _act(call, change)
@@ -119,14 +121,17 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
             "outdated": ["muted_until", "muted_above"] if done in {"muted", "unmuted"} else [],
             "entry": Jsonb([as_json(entry)]),
         }
-        rows = await fetch_all(conn, queries["act_on_incident"], params)
+        same = changed is found[0] and done == "taken"  # pressed twice
+        if not same:
+            rows = await fetch_all(conn, queries["act_on_incident"], params)
         await _mark_groups(conn, call, changed, done, before)
         elapsed = time.monotonic() - begun
         await audit.record(conn, call.actor, call.action, "done", elapsed_seconds=elapsed)
         there = await add_marks(conn, [redact(read_incident(rows[0]), call.rules)])
         limited = limit_to(call.scope, there)
         [shown] = await add_standing(conn, limited, call.scope.like_patterns)
-    return IncidentReport(now, shown, done, before if done in {"taken", "dropped"} else None)
+    who = before if done in {"taken", "dropped"} else None
+    return IncidentReport(now, shown, done, who, shown.taken_at if same else None)
 
 
 def _is_muted(one: Incident, now: datetime) -> bool:
