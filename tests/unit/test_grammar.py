@@ -193,6 +193,25 @@ def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, 
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
+        ("errors since 2h", "errors --since 2h"),
+        ("errors since 2 hours", "errors --since 2h"),
+        ("digest since 1h", "digest --since 1h"),
+        ("failed webhook since 1h limit 5", "failed webhook --since 1h --limit 5"),
+        ("retry --all since 2h", "retry --all --since 2h"),
+        ("mute E-4f2a for 2h", "mute E-4f2a --for 2h"),
+    ],
+)
+def test_an_option_without_its_dashes_leads_to_the_line_that_is_read(text, meant, surface):
+    with pytest.raises(InvalidRequest, match="did you mean '") as caught:
+        parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
         ("digest --since 7days", "digest --since 7d"),
         ("digest --since 2 hours", "digest --since 2h"),
         ("digest --since=30min", "digest --since 30m"),

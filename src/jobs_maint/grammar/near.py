@@ -101,6 +101,8 @@ def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
     command = commands.get(first)
     if command is None or not rest:
         return None
+    if dashed := _add_dashes(command, rest):
+        return [first, *dashed]
     if respelt := _respell_span(command, rest):
         return [first, *respelt]
     if any(isinstance(one.type, JobIds) or one.name == "words" for one in command.params):
@@ -134,6 +136,21 @@ def find_place(
             return [name, *rest]
     named = next(filter(None, map(find_named, alone)), None)
     return None if named is None else split_text(named.line)
+
+
+def _add_dashes(command: click.Command, rest: Sequence[str]) -> list[str] | None:
+    """With `--since` where `since` stands before a value; None where no option lacks its dashes."""
+    takes = {
+        name for param in command.params if isinstance(param, click.Option) and not param.is_flag
+        for name in param.opts
+    }  # fmt: skip
+    dashed, is_value = list(rest), False
+    for i, word in enumerate(rest[:-1]):
+        option = f"--{word}"
+        if not is_value and option in takes and option not in rest:
+            dashed[i] = option
+        is_value = not is_value and dashed[i] in takes
+    return dashed if dashed != list(rest) else None
 
 
 def _add_span(command: click.Command, words: Sequence[str]) -> list[str] | None:
