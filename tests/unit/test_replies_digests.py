@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from chatbot.messages import render_digest, render_thread
+from chatbot.messages import render_digest, render_errors, render_failed, render_thread
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_words import say_kind
 from chatbot.setup import sample_digests as samples
@@ -60,6 +60,13 @@ def test_the_chart_and_the_footer_are_of_the_same_window_to_the_minute(seconds, 
     ends = re.findall(r"\d\d:\d\d", message.blocks[1]["title"])
     footer = message.text.splitlines()[-1]
     assert re.findall(r"\d\d:\d\d", footer)[:2] == ends
+    found = {"since_seconds": (until - since).total_seconds(), "until": until}
+    for answer in (  # to which its buttons lead
+        render_errors(replace(sample_reports.errors(), **found)),
+        render_failed(sample_reports.failed(**found), "/jobs"),
+    ):
+        [line] = [one for one in answer.text.splitlines() if one.startswith("From ")]
+        assert re.findall(r"\d\d:\d\d", line) == ends
     thread = render_thread(report, "/jobs")[-1].text
     assert f"as of {ends[1]} UTC" in thread
     now = replace(report, since=since.replace(microsecond=7), until=until.replace(microsecond=7))

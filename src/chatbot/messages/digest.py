@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.chart import draw_failures
@@ -14,6 +14,7 @@ from chatbot.messages.message import Message, Messages
 from chatbot.messages.own import tell_own
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import (
+    WINDOW,
     WITH_SECONDS,
     Button,
     Line,
@@ -43,7 +44,6 @@ from jobs_maint.render import (
 __all__ = ["MESSAGES", "is_quiet", "list_errors_of", "name_ends", "render_digest"]
 
 IN_A_BLOCK = 10
-SHORT = timedelta(minutes=5)
 MOST_IN_CHANNEL = 3
 """Groups in a message that has all of them in its thread."""
 
@@ -95,7 +95,7 @@ def name_ends(report: DigestReport) -> tuple[datetime, datetime]:
     """
     since, until = report.since, report.until
     by_cron = end_slots(until) != until
-    exact = until - since < SHORT or (until - since <= WITH_SECONDS and not by_cron)
+    exact = until - since < WINDOW or (until - since <= WITH_SECONDS and not by_cron)
     return (since, until) if exact else name_window(since, until)
 
 

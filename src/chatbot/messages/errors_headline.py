@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chatbot.messages.parts import Line, Span, bold, tell_span, when
+from chatbot.messages.parts import Line, Span, bold, tell_window, when
 from chatbot.messages.words import DOTS, count, name_queue, say_change, say_lately, sentence
 from jobs_maint.models import ErrorsReport
 from jobs_maint.render import Level, judge_failures, say_aside, say_coverage, say_reach
@@ -63,4 +63,4 @@ def _tell_span(report: ErrorsReport) -> Line:
     if (until := report.until) is None:
         return []
     since = until - timedelta(seconds=report.since_seconds)
-    return ["From ", *tell_span(since, until, report.as_of), "."]
+    return ["From ", *tell_window(since, until, report.as_of), "."]

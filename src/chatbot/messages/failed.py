@@ -25,7 +25,7 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
-    tell_span,
+    tell_window,
     when,
 )
 from chatbot.messages.remembered import tell_memory
@@ -103,7 +103,7 @@ def _tell_span(report: FailedJobsReport) -> Line:
         return []
     if (span := _since(report)) is None:
         return ["Until ", when(until, report.as_of), "."]
-    return ["From ", *tell_span(until - span, until, report.as_of), "."]
+    return ["From ", *tell_window(until - span, until, report.as_of), "."]
 
 
 def _tell_unknown(report: FailedJobsReport) -> Line:

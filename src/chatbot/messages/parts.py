@@ -14,6 +14,7 @@ from typing import Any, Literal
 from chatbot.messages.message import Block
 from chatbot.messages.words import cut, defuse, escape
 from jobs_maint.durations import FarTime
+from jobs_maint.models import name_window
 
 __all__ = [
     "Button",
@@ -112,6 +113,8 @@ def when(
     return _date(int(utc.timestamp()), shown, fallback)
 
 
+WINDOW = timedelta(minutes=5)
+"""The window of a digest that is as long ends half a minute before the minute it is named by."""
 WITH_SECONDS = timedelta(minutes=10)
 """In a longer span a part of a minute does not matter."""
 
@@ -122,6 +125,14 @@ def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | st
     exact = not whole and until - since <= WITH_SECONDS
     first, last = (when(at, now, seconds=exact, begun=since) for at in (since, until))
     return [first, " to ", last]
+
+
+def tell_window(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
+    """Both ends of a span that was asked for, as the digest whose window it is names them."""
+    is_window = until.second == 30 and until - since >= WINDOW
+    if not until.microsecond and (is_window or until - since > WITH_SECONDS):
+        since, until = name_window(since, until)
+    return tell_span(since, until, now)
 
 
 def _date(stamp: int, shown: str, fallback: str) -> Span:
