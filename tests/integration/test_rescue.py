@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 
 import procrastinate
@@ -584,6 +585,47 @@ async def test_a_late_pass_leaves_what_was_not_due_at_its_tick_to_the_next_as_fo
         settings=MaintSettings(**SOON | spans),
     )
     assert outcomes(by_hand) == {job: "put_back"}
+
+
+async def test_stuck_and_rescue_name_the_same_first_pass_also_of_jobs_not_noticed_yet(
+    fleet, pool, make_job, conn
+):
+    """Two jobs of a worker without a recorder are noticed; those of a killed one are not yet."""
+    (tick,) = await (
+        await conn.execute("SELECT extract(second FROM now() + interval '30 seconds')::int % 60")
+    ).fetchone()
+    settings = MaintSettings(**SOON, rescue_cron=f"* * * * * {tick}")
+    old = await fleet.start_worker(beats=False)
+    late = [await make_job(status="doing", worker_id=old) for _ in range(2)]
+    await fleet.pass_time(minutes(2))
+    await fleet.tick()
+    killed = await fleet.start_worker()
+    first = [await make_job(status="doing", worker_id=killed) for _ in range(3)]
+    await fleet.beat(killed, *first)
+    await fleet.pass_time(minutes(1))
+    await fleet.observe()
+    stuck = await perform(pool, TICK, ListStuck(), settings=settings)
+    acts_in = {job.job_id: job.acts_in_seconds for job in stuck.stuck}
+    assert [job.noticed_seconds for job in stuck.stuck if job.job_id in first] == [None] * 3
+    assert len({acts_in[job] for job in first}) == 1
+    assert 290 < acts_in[first[0]] < 390 < 3_000 < acts_in[late[0]] < 3_700
+    actor = Actor.shell("ana", "host")
+    report = await perform(pool, actor, RescueStalled(), settings=settings)
+    assert report.acts_in_seconds == pytest.approx(acts_in[first[0]], abs=2)
+    assert (report.suspects, report.acts_on_jobs) == (5, 3)
+    again = await perform(pool, TICK, ListStuck(), settings=settings)
+    said = re.compile(
+        r"the rescue acts on 3 of them in \d+ (?:min(?: \d+ s)?|s), later on the rest"
+    )
+    for text in (
+        render_stuck(stuck).text.replace("The", "the"),
+        render_stuck(again).text.replace("The", "the"),
+        render_text(stuck, width=120).replace("The", "the"),
+        render_rescue(report, "/jobs", by="U0ANA").text,
+        render_text(report, width=120),
+    ):
+        assert said.search(text), text
+    assert "not noticed by the rescue yet, the rescue acts in" in render_stuck(stuck).text
 
 
 async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make_job, conn):

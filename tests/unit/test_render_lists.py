@@ -130,6 +130,11 @@ def test_stuck_tells_who_has_no_worker_and_who_runs_long():
     assert text.startswith("1 running job has no live worker.\n")
     assert "1 job runs long." in text
     assert "not noticed yet" in text
+    assert "the rescue acts" not in text.lower()
+    foretold = (replace(ORPHAN, job_id=8, acts_in_seconds=508.0),) * 2
+    shown = lines(replace(STUCK, stuck=(replace(ORPHAN, acts_in_seconds=3_512.0), *foretold)))
+    assert "The rescue acts on 2 of them in 8 min 28 s, later on the rest." in shown
+    assert sum(line.endswith("  acts in 8 min 28 s") for line in shown) == 2
     assert "host-a pid 31" in text
     assert "2 running jobs in other queues not shown" in text
     for due, acts, says in (

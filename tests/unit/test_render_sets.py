@@ -45,6 +45,7 @@ RESCUE = RescueReport(
     1,
     0.1,
     18.4,
+    1,
 )
 FORCE = Preview(
     "rescue", "rescue --force 4712", "key", 1, 0, (SetGroup("reports", "shop.build", 1),), (), NOW,

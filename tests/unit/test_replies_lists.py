@@ -234,7 +234,8 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
         "last on web-1 pid 712, which no longer reports it; noticed 2 min ago, "
         "the rescue acts in 3 min 14 s" in shown
     )
-    assert "its worker is gone; not noticed by the rescue yet" in shown
+    says = "its worker is gone; not noticed by the rescue yet, the rescue acts in 8 min 14 s"
+    assert says in shown
     assert "running long, on web-1 pid 712" in shown
     [rescue] = [
         element
@@ -436,7 +437,10 @@ def test_rescue_tells_what_went_back_and_what_was_given_up():
     shown = lines(message)
     assert shown == [
         "🟡 2 jobs put back, 1 failed for good by @U0ANA in 0.2 s.",
-        "2 other jobs have no live worker; the rescue acts on the first in 19 s.",
+        (
+            "2 other jobs have no live worker; "
+            "the rescue acts on 1 of them in 19 s, later on the rest."
+        ),
         "build_report  job 4602 · reports · failed for good",
         (
             "it was already put back 3 times, so the rescue gave up; "

@@ -22,8 +22,8 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
-from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_held, say_idle
+from jobs_maint.durations import format_age
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_acts, say_held, say_idle
 
 __all__ = ["MESSAGES", "render_rescue"]
 
@@ -61,9 +61,8 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
         other = "other job" if items else "job"
         waits = f"{count(left, other)} {has} no live worker."
         if report.acts_in_seconds is not None:
-            which = "it" if left == 1 else "the first"
-            when = format_wait(report.acts_in_seconds)
-            waits = f"{waits[:-1]}; the rescue acts on {which} {when}."
+            acts = say_acts(report.acts_in_seconds, report.acts_on_jobs, left)
+            waits = f"{waits[:-1]}; {acts}."
         elif report.rescue_idle:
             due = "is not due yet" if left == 1 else "are not due yet"
             waits = f"{waits[:-1]}, but {due}. {say_idle(report.rescue_idle)}"

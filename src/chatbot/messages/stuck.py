@@ -39,7 +39,7 @@ SURE_ONE = (
 
 
 def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) -> Message:
-    stuck = sorted(report.stuck, key=_due_in)
+    stuck = sorted(report.stuck, key=_acts_in)
     jobs = [*stuck, *report.silent, *report.long_running]
     starts = {0, WITH_BUTTONS, len(stuck), len(stuck) + len(report.silent)}
     clicks = [Button("Refresh", ListStuck().words(), refresh=True)]
@@ -92,25 +92,12 @@ def _headline(report: StuckReport) -> list[Line]:
         return [["🟡 ", bold(f"{runs}{reach}.")], ["Every running job has a live worker."]]
     has = "has" if stuck == 1 else "have"
     lines: list[Line] = [["🔴 ", bold(f"{count(stuck, 'job')}{reach} {has} no live worker.")]]
-    when_then = _tell_next(report)
+    then = [report.say_next()]
     if report.silent:
-        when_then += f" {_say_silent(report.silent, 'more job')}."
-    return [*lines, [f"{when_then} {runs}." if long else when_then]]
-
-
-def _tell_next(report: StuckReport) -> str:
-    """What the next pass of the rescue does that does anything, and when that is."""
-    if report.rescue_idle:
-        return say_idle(report.rescue_idle)
-    stuck = len(report.stuck)
-    passes = [job.acts_in_seconds for job in report.stuck if job.acts_in_seconds is not None]
-    if not passes:
-        return f"The next rescue notices {'it' if stuck == 1 else 'them'}."
-    first = min(passes)
-    on = passes.count(first)
-    which = "it" if stuck == 1 else "all of them" if on == stuck else f"{on:,} of them"
-    then = "" if on == stuck else ", later on the rest"
-    return f"The rescue acts on {which} {format_wait(first)}{then}."
+        then.append(f"{_say_silent(report.silent, 'more job')}.")
+    if long:
+        then.append(f"{runs}.")
+    return [*lines, [" ".join(filter(None, then))]]
 
 
 def _tell_silence(report: StuckReport, more: str) -> list[Line]:
@@ -135,6 +122,10 @@ def _is_due(job: StuckJob) -> bool:
 
 def _due_in(job: StuckJob) -> float:
     return float("inf") if job.due_in_seconds is None else job.due_in_seconds
+
+
+def _acts_in(job: StuckJob) -> float:
+    return _due_in(job) if job.acts_in_seconds is None else job.acts_in_seconds
 
 
 def _item(job: StuckJob, *, with_buttons: bool, first: bool, rescue: bool) -> list[Part]:
@@ -165,9 +156,10 @@ def _state(job: StuckJob, *, rescue: bool) -> str:
     if job.named:
         return f"running long, on {who}" if who else "running long, on a live worker"
     seen = f"last on {who}, which no longer reports it" if who else "its worker is gone"
-    if job.noticed_seconds is None or job.due_in_seconds is None:
-        return seen if rescue else f"{seen}; not noticed by the rescue yet"
-    noticed = f"{seen}; noticed {format_age(job.noticed_seconds)} ago"
+    if job.noticed_seconds is not None:
+        noticed = f"{seen}; noticed {format_age(job.noticed_seconds)} ago"
+    else:
+        noticed = seen if rescue else f"{seen}; not noticed by the rescue yet"
     if job.acts_in_seconds is None:
         return noticed
     return f"{noticed}, the rescue acts {format_wait(job.acts_in_seconds)}"

@@ -168,7 +168,7 @@ def stuck() -> StuckReport:
             stuck_job(4711, "deliver_webhook", 900, 0.0),
             stuck_job(4713, "deliver_webhook", 880, 0.0),
             stuck_job(4720, "send_receipt", 200, 170.0),
-            stuck_job(4722, "send_receipt", 20),
+            replace(stuck_job(4722, "send_receipt", 20), acts_in_seconds=494.0),
         ),
         (stuck_job(4400, "build_report", 16_000, named=True),),
         hidden_jobs=2,
@@ -260,6 +260,7 @@ def rescue() -> RescueReport:
         2,
         0.2,
         18.4,
+        1,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "WorkerView",
     "WorkersReport",
     "say_abandoned",
+    "say_acts",
     "say_by_hand",
     "say_held",
     "say_idle",
@@ -56,7 +57,7 @@ class StuckJob:
     silent_seconds: float | None = None
     """Since the last sign of life of its worker, where a beat of it is late."""
     acts_in_seconds: float | None = None
-    """Until the pass of the rescue that acts on it; None: not noticed yet, or no pass comes."""
+    """Until the pass of the rescue that acts on it; None: no pass comes."""
     by_hand_in_seconds: float | None = None
     """Until `rescue ID` acts on it, if its worker stays silent; None: only a force does."""
 
@@ -75,6 +76,14 @@ class StuckReport(Report):
     """Why the rescue does not act by itself."""
     limited_to_queues: tuple[str, ...] | None = None
     """The queues (globs) in reach, where they are less than what was asked for."""
+
+    def say_next(self) -> str:
+        """What the rescue does next with those that are stuck; empty where no pass comes."""
+        acts = [job.acts_in_seconds for job in self.stuck if job.acts_in_seconds is not None]
+        if not acts:
+            return say_idle(self.rescue_idle) if self.rescue_idle else ""
+        said = say_acts(min(acts), acts.count(min(acts)), len(self.stuck))
+        return f"{said[0].upper()}{said[1:]}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,8 @@ class RescueReport(Report):
     elapsed_seconds: float
     acts_in_seconds: float | None = None
     """Until the pass that acts on the first of the `suspects`; None: no pass comes."""
+    acts_on_jobs: int = 0
+    """On how many of them that pass acts."""
     rescue_idle: RescueIdle | None = None
     """Why none comes."""
     held: tuple[int, ...] = ()
@@ -174,6 +185,13 @@ def say_held(number: int) -> str:
 def say_stuck(jobs: int) -> str:
     """`3 running jobs have no live worker`."""
     return f"{jobs:,} running job{' has' if jobs == 1 else 's have'} no live worker"
+
+
+def say_acts(seconds: float, on: int, of: int) -> str:
+    """`the rescue acts on 2 of them in 24 s, later on the rest`: its first pass that does."""
+    which = "it" if of == 1 else "all of them" if on >= of else f"{on:,} of them"
+    then = "" if on >= of else ", later on the rest"
+    return f"the rescue acts on {which} {format_wait(seconds)}{then}"
 
 
 def say_by_hand(jobs: Sequence[StuckJob]) -> str:

@@ -49,8 +49,8 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         _jobs_table(report.stuck, page, stuck=True)
         page.line()
-        if report.rescue_idle:
-            page.line(say_idle(report.rescue_idle), "bold yellow")
+        if then := report.say_next():
+            page.line(then, "bold yellow" if report.rescue_idle else "")
         acts = say_by_hand(report.stuck)
         page.line("jobs-maint rescue acts at once on those that are due.")
         by_hand = f"rescue ID rescues a job {acts}" if acts else f"rescue --force ID {FORCED}"
@@ -112,12 +112,12 @@ def _age(seconds: float | None) -> str:
 
 
 def _due(job: StuckJob) -> str:
+    is_due = job.due_in_seconds is not None and job.due_in_seconds <= 0
+    if job.acts_in_seconds is not None:
+        return f"{'due, ' if is_due else ''}acts {format_wait(job.acts_in_seconds)}"
     if job.due_in_seconds is None:
         return "not noticed yet"
-    is_due = job.due_in_seconds <= 0
-    if job.acts_in_seconds is None:
-        return "due" if is_due else f"due {format_wait(job.due_in_seconds)} at the earliest"
-    return f"{'due, ' if is_due else ''}acts {format_wait(job.acts_in_seconds)}"
+    return "due" if is_due else f"due {format_wait(job.due_in_seconds)} at the earliest"
 
 
 def render_workers(report: WorkersReport, page: Page) -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
-from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult, RescueReport, say_held, say_idle
+from jobs_maint.durations import format_age
+from jobs_maint.models import (
+    ActReport,
+    ItemOutcome,
+    ItemResult,
+    RescueReport,
+    say_acts,
+    say_held,
+    say_idle,
+)
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
@@ -78,15 +86,14 @@ def render_rescue(report: RescueReport, page: Page) -> None:
             idle = say_idle(report.rescue_idle)
             page.line(f"{jobs} {has} no live worker, but {due}: jobs-maint stuck. {idle}")
             return
-        page.line(f"{jobs} {has} no live worker, but the rescue {_when(report)}: jobs-maint stuck.")
+        page.line(f"{jobs} {has} no live worker, but {_when(report)}: jobs-maint stuck.")
 
 
 def _when(report: RescueReport) -> str:
     if report.acts_in_seconds is None:
-        return "does not act yet"
-    wait = format_wait(report.acts_in_seconds)
-    which = "on it" if report.suspects == 1 else "on the first"
-    return f"acts {which} {wait}; ask again {'then' if report.acts_in_seconds > 0 else wait}"
+        return "the rescue does not act yet"
+    acts = say_acts(report.acts_in_seconds, report.acts_on_jobs, report.suspects)
+    return f"{acts}; ask again {'then' if report.acts_in_seconds > 0 else 'now'}"
 
 
 def _became(item: ItemResult) -> str:

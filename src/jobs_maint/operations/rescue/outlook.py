@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from jobs_maint.crons import find_last_tick, find_next_tick
 from jobs_maint.database import Conn, fetch_all, fetch_one
@@ -12,7 +13,7 @@ from jobs_maint.models import RescueIdle
 from jobs_maint.operations.incidents.measured import Fleet, Maintenance, Measured
 from jobs_maint.operations.incidents.schedules import judge_maintenance
 from jobs_maint.operations.rescue.passes import MOST_JOBS
-from jobs_maint.operations.rescue.rules import EARLY, RescueRules
+from jobs_maint.operations.rescue.rules import EARLY, RescueRules, wait_once_noticed
 from jobs_maint.operations.session import get_time
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import RESCUE
@@ -27,15 +28,27 @@ class Outlook:
     idle: RescueIdle | None
     """Why the rescue does not run by itself; None where it does."""
     acts_in: Mapping[int, float]
-    """Of each suspect, in seconds; empty where it is idle."""
+    """Of each job, in seconds; empty where it is idle."""
     due_in: Mapping[int, float]
-    """Of each suspect, in seconds until a rescue may act on it."""
+    """Of each job, in seconds until a rescue may act on it."""
+
+    @property
+    def first(self) -> tuple[float | None, int]:
+        """Until the first pass that acts on any of them, and on how many that one does."""
+        first = min(self.acts_in.values(), default=None)
+        return first, list(self.acts_in.values()).count(first) if first is not None else 0
 
 
-async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = ()) -> Outlook:
+async def find_outlook(
+    conn: Conn,
+    rules: RescueRules,
+    refused: Sequence[int] = (),
+    unnoticed: Iterable[Mapping[str, Any]] = (),
+) -> Outlook:
     """The passes that act on the suspects, without those that the database just refused.
 
-    `rules`: those of the workers, whose passes they are.
+    `rules`: those of the workers, whose passes they are. `unnoticed`: rows of `list_running` that
+    the next pass makes suspects.
     """
     as_of = await get_time(conn)
     idle, ran_at = await _find_last_pass(conn, rules, as_of)
@@ -45,6 +58,8 @@ async def find_outlook(conn: Conn, rules: RescueRules, refused: Sequence[int] = 
     params = {**rules.spans, "heard_from": begins, "refused": list(refused), "limit": MOST_PLANNED}
     rows = await fetch_all(conn, load_queries("stalled")["list_due"], params)
     due_in = {row["job_id"]: row["due_in"] for row in rows}
+    notice_in = (begins - as_of).total_seconds()
+    due_in |= {row["job_id"]: wait_once_noticed(row, notice_in, rules) for row in unnoticed}
     if idle:
         return Outlook(idle, {}, due_in)
     return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at), due_in)

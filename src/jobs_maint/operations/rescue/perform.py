@@ -85,8 +85,8 @@ async def _look_ahead(call: Call[Any], report: RescueReport) -> RescueReport:
         return await outlook.find_outlook(conn, theirs, refused)
 
     found = await read(call, look)
-    first = min(found.acts_in.values(), default=None)
-    return replace(report, acts_in_seconds=first, rescue_idle=found.idle)
+    first, on = found.first
+    return replace(report, acts_in_seconds=first, acts_on_jobs=on, rescue_idle=found.idle)
 
 
 async def _close_lost_runs(call: Call[RescueStalled]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from jobs_maint.crons import find_last_tick
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["EARLY", "RescueRules", "wait_by_hand", "wait_to_be_heard"]
+__all__ = ["EARLY", "RescueRules", "wait_by_hand", "wait_once_noticed", "wait_to_be_heard"]
 
 EARLY = timedelta(seconds=10)
 """A pass acts so much early, but at most by a tenth of the span: what one tick notices is due at
@@ -86,6 +86,19 @@ def wait_by_hand(row: Mapping[str, Any], due_in: float | None) -> float | None:
         return None
     heartbeat_in: float = row["heartbeat_in"] or 0.0
     return max(heartbeat_in, wait_to_be_heard(row))
+
+
+def wait_once_noticed(row: Mapping[str, Any], notice_in: float, rules: RescueRules) -> float:
+    """Seconds until the rescue may act on a job that its next pass notices; as `due` in the SQL."""
+    spans = rules.spans
+    shorter: float = spans["stalled_after"]
+    longer: float = spans["stalled_after_unknown"]
+    if not row["had_recorder"]:
+        return notice_in + longer
+    heard_in: float | None = row["heard_in"]
+    if heard_in is None:  # the worker that runs the pass beats from then on
+        heard_in = notice_in + row["quiet_seconds"]
+    return min(max(notice_in + shorter, heard_in), notice_in + max(shorter, longer))
 
 
 def wait_to_be_heard(row: Mapping[str, Any]) -> float:

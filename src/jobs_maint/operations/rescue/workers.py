@@ -34,7 +34,10 @@ async def list_stuck_jobs(
     visible = [row for row in rows if scope.covers(row["queue"])]
     as_of = await get_time(conn)
     lost = any(row["unreported"] or _is_late(row) for row in rows)
-    outlook = await find_outlook(conn, rules) if lost else Outlook(None, {}, {})
+    outlook = Outlook(None, {}, {})
+    if lost:
+        unnoticed = [row for row in rows if row["unreported"] and row["noticed_seconds"] is None]
+        outlook = await find_outlook(conn, rules, unnoticed=unnoticed)
     stuck, silent, long_running = [], [], []
     for row in visible:
         if row["unreported"]:
