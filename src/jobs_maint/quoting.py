@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 __all__ = [
     "cut_ids",
     "escape_hidden",
+    "few",
+    "few_jobs",
     "plain_name",
     "quote_word",
     "show_name",
@@ -49,6 +52,18 @@ def cut_ids(words: str) -> str:
         return f"{' '.join(ids[:MOST_IDS])} … and {len(ids) - MOST_IDS:,} more"
 
     return _IDS.sub(cut, words)
+
+
+def few_jobs(ids: Sequence[int], most: int = 5, *, total: int = 0) -> str:
+    """`job 3`, `jobs 3, 4 and 2 more`; `total`: how many there are, where `ids` are only some."""
+    return f"{'job' if max(len(ids), total) == 1 else 'jobs'} {few(ids, most, total=total)}"
+
+
+def few(names: Sequence[object], most: int = 5, *, total: int = 0) -> str:
+    """`a, b and 3 more`."""
+    shown = ", ".join(str(name) for name in names[:most])
+    more = max(len(names), total) - len(names[:most])
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _escape(char: str) -> str:

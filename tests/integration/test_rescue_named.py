@@ -285,7 +285,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
         if left == 27:  # it may be alive, says its beat
             assert "has been silent for" in message
             continue
-        assert re.search(rf"jobs-maint rescue ID rescues a job {said}", shell)
+        assert re.search(rf"jobs-maint rescue {job} rescues it {said}", shell)
         assert item.code == "too_soon"
         again, force = item.reason.split(": ", 1)[1].split("; ")
         assert re.fullmatch(rf"ask again in ({left - 1}|{left}|{left + 1}) s", again)
@@ -295,7 +295,7 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
     wait, message, shell = await look()
     assert wait <= 0
     assert f"/jobs rescue {job} rescues it now." in message
-    assert "jobs-maint rescue ID rescues a job now." in shell
+    assert f"jobs-maint rescue {job} rescues it now." in shell
     shown = await ask(pool, PreviewRescue((job,)))
     assert (await confirm(pool, shown)).done == 1
 
@@ -310,10 +310,25 @@ async def test_what_only_a_force_rescues_is_not_said_to_be_rescued_by_its_number
     report = await ask(pool, ListStuck())
     said = f"/jobs rescue --force {job} rescues it now; nothing shows whether a worker runs it."
     assert said in render_stuck(report).text
-    assert said.replace("/jobs", "jobs-maint").replace(f" {job} ", " ID ").replace(
-        " it now", " a job now"
-    ) in render_text(report, width=200)
-    assert (await rescue(pool, job)).code == "worker_unknown"
+    assert said.replace("/jobs", "jobs-maint") in render_text(report, width=200)
+    assert "its worker is gone" not in render_stuck(report).text
+    killed = await run_job(fleet, silent_for=minutes(2))
+    other = await make_job(status="doing", worker_id=worker)
+    await fleet.pass_time(minutes(2))
+    await fleet.observe()
+    report = await ask(pool, ListStuck())
+    forced = f"rescue --force ID rescues one of jobs {job}, {other} now; nothing shows whether"
+    for command, text in (
+        ("/jobs", render_stuck(report).text),
+        ("jobs-maint", render_text(report, width=200)),
+    ):
+        assert f"{command} rescue {killed} rescues it now." in text
+        assert f"{command} {forced} a worker runs it." in text
+    listed = {seen.job_id: seen for seen in report.stuck}
+    for one in (job, other, killed):
+        assert (await rescue(pool, one)).code == (
+            "put_back" if listed[one].by_hand_in_seconds == 0 else "worker_unknown"
+        )
 
 
 async def test_a_named_job_is_never_left_longer_than_the_pass_would(fleet, pool, make_job):

@@ -234,8 +234,12 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
         "last on web-1 pid 712, which no longer reports it; noticed 2 min ago, "
         "the rescue acts in 3 min 14 s" in shown
     )
-    says = "its worker is gone; not noticed by the rescue yet, the rescue acts in 8 min 14 s"
-    assert says in shown
+    says = "no worker ever reported it, and one may still run it; not noticed by the rescue yet"
+    assert f"{says}, the rescue acts in 64 min" in shown
+    ids = [job.job_id for job in (*samples.stuck().stuck, *samples.stuck().long_running)]
+    assert [words for label, words in clicks(message) if label == "Details"] == [
+        f"status {job_id}" for job_id in ids
+    ]
     assert "running long, on web-1 pid 712" in shown
     [rescue] = [
         element
@@ -267,12 +271,14 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     silent = render_stuck(replace(samples.silent(), rescue_idle=idle))
     assert says in lines(silent)[1]
     for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
-        one = "ID rescues a job now." if shown is message else (
+        one = "ID rescues one of jobs 4711, 4713, 4720 now." if shown is message else (
             f"{job.job_id} rescues it in 16 s, if its worker stays silent."
         )  # fmt: skip
         assert f"/jobs rescue {one}" in shown.text
         assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)
     assert "Rescue job 4400" not in str(clicks(message))  # it only runs long
+    assert "Rescue job 4722" not in str(clicks(message))  # only a force does
+    assert "/jobs rescue --force 4722 rescues it now; nothing shows" in message.text
 
 
 def test_jobs_that_only_run_long_can_be_stopped_one_by_one():

@@ -20,18 +20,16 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import StuckJob, StuckReport, say_by_hand, say_idle
+from jobs_maint.models import StuckJob, StuckReport, say_idle, tell_by_hand
 from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_stuck"]
 
-WITH_BUTTONS = 3
 SURE = (
     "Jobs on which the rescue acts now are put back, or fail if the policy says so. "
     "Jobs that a live worker runs are left alone."
 )
 
-FORCED = "now; nothing shows whether a worker runs it"
 SURE_ONE = (
     "If its worker is dead, the job is put back, or fails if the policy says so. "
     "If its worker was heard a moment ago, you are asked once more."
@@ -41,7 +39,6 @@ SURE_ONE = (
 def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) -> Message:
     stuck = sorted(report.stuck, key=_acts_in)
     jobs = [*stuck, *report.silent, *report.long_running]
-    starts = {0, WITH_BUTTONS, len(stuck), len(stuck) + len(report.silent)}
     clicks = [Button("Refresh", ListStuck().words(), refresh=True)]
     if due := sum(map(_is_due, stuck)):
         label = f"Rescue {count(due, 'job')}"
@@ -53,20 +50,9 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
     lines = _headline(report)
     lost = (*stuck, *report.silent)
     if lost and (report.rescue_idle or not due):
-        which, what = (lost[0].job_id, "it") if len(lost) == 1 else ("ID", "a job")
-        acts = say_by_hand(lost)
-        words = f"{command} rescue {which}" if acts else f"{command} rescue --force {which}"
-        lines.append([code(words), f" rescues {what} {acts or FORCED}."])
+        lines += [[code(f"{command} {words}"), f" {does}."] for words, does in tell_by_hand(lost)]
     head = [paragraph(*lines), context(*notes), buttons(*clicks)]
-    items = [
-        _item(
-            job,
-            with_buttons=i < WITH_BUTTONS,
-            first=i in starts,
-            rescue=report.rescue_idle is not None and not job.named,
-        )
-        for i, job in enumerate(jobs)
-    ]
+    items = [_item(job, idle=report.rescue_idle is not None) for job in jobs]
     return pack_pages(
         head,
         items,
@@ -128,8 +114,8 @@ def _acts_in(job: StuckJob) -> float:
     return _due_in(job) if job.acts_in_seconds is None else job.acts_in_seconds
 
 
-def _item(job: StuckJob, *, with_buttons: bool, first: bool, rescue: bool) -> list[Part]:
-    """`rescue`: nobody else does it."""
+def _item(job: StuckJob, *, idle: bool) -> list[Part]:
+    """`idle`: the rescue does nothing by itself."""
     line: list[Span | str] = [bold(short_task(job.task)), "  job ", code(str(job.job_id))]
     facts = [name_queue(job.queue)]
     if job.running_seconds is not None:
@@ -137,29 +123,28 @@ def _item(job: StuckJob, *, with_buttons: bool, first: bool, rescue: bool) -> li
     if job.attempts:
         facts.append(f"attempt {job.attempts + 1}")
     line += [f" · {fact}" for fact in facts]
-    parts = [paragraph(line, [_state(job, rescue=rescue)])]
-    if with_buttons:
-        clicks = [Button("Details", GetJob(job.job_id).words())]
-        if rescue:
-            words = RescueJobs((job.job_id,)).words()
-            clicks.append(Button(f"Rescue job {job.job_id}", words, sure=SURE_ONE))
-        if job.named:
-            clicks.append(Button(f"Stop job {job.job_id}", CancelJobs((job.job_id,)).words()))
-        parts.append(buttons(*clicks))
-    return [divider(), *parts] if first or with_buttons else parts
+    clicks = [Button("Details", GetJob(job.job_id).words())]
+    if idle and job.by_hand_in_seconds is not None:
+        words = RescueJobs((job.job_id,)).words()
+        clicks.append(Button(f"Rescue job {job.job_id}", words, sure=SURE_ONE))
+    if job.named:
+        clicks.append(Button(f"Stop job {job.job_id}", CancelJobs((job.job_id,)).words()))
+    return [divider(), paragraph(line, [_state(job, idle=idle)]), buttons(*clicks)]
 
 
-def _state(job: StuckJob, *, rescue: bool) -> str:
+def _state(job: StuckJob, *, idle: bool) -> str:
     who = cut(job.worker, 80) if job.worker else ""
     if job.silent_seconds is not None:
         return f"{f'on {who}, ' if who else ''}silent for {format_age(job.silent_seconds)}"
     if job.named:
         return f"running long, on {who}" if who else "running long, on a live worker"
-    seen = f"last on {who}, which no longer reports it" if who else "its worker is gone"
+    seen = f"last on {who}, which no longer reports it" if who else "no worker reports it"
+    if not who and job.by_hand_in_seconds is None:
+        seen = "no worker ever reported it, and one may still run it"
     if job.noticed_seconds is not None:
         noticed = f"{seen}; noticed {format_age(job.noticed_seconds)} ago"
     else:
-        noticed = seen if rescue else f"{seen}; not noticed by the rescue yet"
+        noticed = seen if idle else f"{seen}; not noticed by the rescue yet"
     if job.acts_in_seconds is None:
         return noticed
     return f"{noticed}, the rescue acts {format_wait(job.acts_in_seconds)}"

@@ -168,7 +168,11 @@ def stuck() -> StuckReport:
             stuck_job(4711, "deliver_webhook", 900, 0.0),
             stuck_job(4713, "deliver_webhook", 880, 0.0),
             stuck_job(4720, "send_receipt", 200, 170.0),
-            replace(stuck_job(4722, "send_receipt", 20), acts_in_seconds=494.0),
+            replace(
+                stuck_job(4722, "send_receipt", 120),
+                acts_in_seconds=3_794.0,
+                by_hand_in_seconds=None,
+            ),
         ),
         (stuck_job(4400, "build_report", 16_000, named=True),),
         hidden_jobs=2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
+from jobs_maint.quoting import few_jobs
 
 MOST_UNREGISTERED = 5
 """Workers that a sentence names."""
@@ -27,12 +28,12 @@ __all__ = [
     "WorkersReport",
     "say_abandoned",
     "say_acts",
-    "say_by_hand",
     "say_held",
     "say_idle",
     "say_restart",
     "say_stuck",
     "say_unregistered",
+    "tell_by_hand",
     "why_idle",
 ]
 
@@ -194,15 +195,31 @@ def say_acts(seconds: float, on: int, of: int) -> str:
     return f"the rescue acts on {which} {format_wait(seconds)}{then}"
 
 
-def say_by_hand(jobs: Sequence[StuckJob]) -> str:
-    """When `rescue ID` rescues one of them: `now`, `in 19 s, if its worker stays silent`.
+def tell_by_hand(jobs: Sequence[StuckJob]) -> list[tuple[str, str]]:
+    """What a person can do with them now: the words of a command, and what it does.
 
-    Empty where only a force does.
+    `rescue ID`, `rescues a job in 19 s, if its worker stays silent`; and `rescue --force ID` for
+    those, each by its id, of which nothing shows whether a worker runs them.
     """
-    known = [job.by_hand_in_seconds for job in jobs if job.by_hand_in_seconds is not None]
-    if not known:
-        return ""
-    last = max(known)
+    waits = {job.job_id: job.by_hand_in_seconds for job in jobs}
+    known = {job_id: wait for job_id, wait in waits.items() if wait is not None}
+    forced = [job_id for job_id in waits if job_id not in known]
+    told = []
+    for ids, force, does in (
+        (list(known), "", _say_wait(known.values())),
+        (forced, "--force ", "now; nothing shows whether a worker runs it"),
+    ):
+        which, what = (ids[0], "it") if len(ids) == 1 else ("ID", "a job")
+        if 1 < len(ids) < len(waits):
+            what = f"one of {few_jobs(ids)}"
+        if ids:
+            told.append((f"rescue {force}{which}", f"rescues {what} {does}"))
+    return told
+
+
+def _say_wait(known: Collection[float]) -> str:
+    """`now`, `now, or in 19 s at the latest, if its worker stays silent`."""
+    last = max(known, default=0.0)
     if last <= 0:
         return "now"
     first = "now, or " if min(known) <= 0 else ""

@@ -14,10 +14,10 @@ from jobs_maint.models import (
     StuckReport,
     WorkersReport,
     WorkerView,
-    say_by_hand,
     say_idle,
     say_restart,
     say_unregistered,
+    tell_by_hand,
 )
 from jobs_maint.quoting import cut_ids
 from jobs_maint.render.audited import tell_counts, tell_outcome
@@ -35,7 +35,6 @@ from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
 
-FORCED = "rescues a job now; nothing shows whether a worker runs it"
 MOST_JOBS = 50
 """Rows of a table of running jobs; the rest is counted."""
 
@@ -51,10 +50,9 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         if then := report.say_next():
             page.line(then, "bold yellow" if report.rescue_idle else "")
-        acts = say_by_hand(report.stuck)
         page.line("jobs-maint rescue acts at once on those that are due.")
-        by_hand = f"rescue ID rescues a job {acts}" if acts else f"rescue --force ID {FORCED}"
-        page.line(f"jobs-maint {by_hand}.")
+        for words, does in tell_by_hand(report.stuck):
+            page.line(f"jobs-maint {words} {does}.")
     elif not report.silent:
         page.line(f"Every running job{reach} has a live worker.", "bold green")
     if report.silent:

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from jobs_maint.models import Finding
 from jobs_maint.operations.following import Told
+from jobs_maint.quoting import few, few_jobs
 from jobs_maint.settings import MaintSettings
 
-__all__ = ["Situation", "count", "error", "few", "note", "ok", "warning"]
+__all__ = ["Situation", "count", "error", "few", "few_jobs", "note", "ok", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,3 @@ def error(check: str, sentence: str, fix: str) -> Finding:
 def count(number: int, noun: str) -> str:
     """`1 job`, `1,204 jobs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def few_jobs(ids: Sequence[int], most: int = 5) -> str:
-    """`job 3`, `jobs 3, 4 and 2 more`."""
-    return f"{'job' if len(ids) == 1 else 'jobs'} {few(ids, most)}"
-
-
-def few(names: Sequence[object], most: int = 5) -> str:
-    """`a, b and 3 more`."""
-    shown = ", ".join(str(name) for name in names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
