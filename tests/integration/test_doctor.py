@@ -756,6 +756,14 @@ async def test_failures_without_a_record_are_counted(pool, conn, make_job, worke
         f"3 of the 5 failures in the last day have no recorded error (jobs {job + 1}, {job})"
         in (finding.sentence)
     )
+    for number in range(2):
+        await make_job(status="failed", recorded=False, finished_ago=minutes(3 + number))
+    newest = ", ".join(str(job + number) for number in (3, 2, 1))
+    finding = (await look(pool))["recorder"]
+    assert f"5 of the 7 failures in the last day have no recorded error (jobs {newest}" in (
+        finding.sentence
+    )
+    assert "and 1 more)" in finding.sentence
 
 
 async def test_where_the_newest_events_do_not_reach_back_a_day_it_says_so(
@@ -951,6 +959,12 @@ async def test_a_running_job_of_a_dead_worker_that_holds_up_ready_jobs_is_an_err
     assert finding.level == "error"
     assert f"'account 7' holds up 1 ready job: job {stuck} has it" in finding.sentence
     assert f"In total, 2 locks, of jobs {stuck}, {stuck + 2}, hold up 2 jobs." in finding.sentence
+    for number in range(5):
+        await make_job(lock=f"order {number}", scheduled_in=hours(1))
+        await make_job(lock=f"order {number}")
+    assert "In total, 7 locks, of jobs " in (sentence := (await look(pool))["locks"].sentence)
+    assert " and 2 more, hold up 7 jobs." in sentence
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE lock LIKE 'order %'")
     await worker(job_ids=[stuck])
     assert await level(pool, "locks") == "warning"
 
@@ -1108,6 +1122,12 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
     what = f"2 running jobs without a live worker (jobs {job}, {other})"
     assert finding.sentence == f"{what}, not noticed by the rescue yet."
     assert len((await perform(pool, ANA, ListStuck(), settings=SETTINGS)).stuck) == 2
+    more = [await make_job(status="doing") for _ in range(4)]
+    finding = (await look(pool))["suspects"]
+    assert f"6 running jobs without a live worker (jobs {job}, {other}, {more[0]} and 3 more)" in (
+        finding.sentence
+    )
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = ANY (%s)", (more,))
     await conn.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", (other,))
     await conn.execute(
         "INSERT INTO jobs_maint_suspects"
@@ -1144,6 +1164,14 @@ async def test_an_act_whose_process_is_gone_is_a_warning(pool, conn):
     finding = (await look(pool))["audit"]
     assert finding.level == "warning"
     assert f"purge #{audit_id}" in finding.sentence
+    await conn.execute(
+        "INSERT INTO jobs_maint_audit (actor_kind, actor_id, word, action, outcome)"
+        " SELECT actor_kind, actor_id, word, action, outcome FROM jobs_maint_audit,"
+        " generate_series(1, 7)"
+    )
+    sentence = (await look(pool))["audit"].sentence
+    assert sentence.startswith("8 acts cut off: purge #")
+    assert " and 5 more still `started`" in sentence
 
 
 # --- with a real worker ---------------------------------------------------------------------------

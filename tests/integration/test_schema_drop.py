@@ -127,6 +127,13 @@ async def test_while_a_worker_beats_nothing_is_removed_and_it_is_named(pool, con
     with pytest.raises(AlreadyRunning, match=r"process 4242 on web-3.*jobs_maint\.register"):
         await ask(pool, DropSchema())
     assert await fetch(database_url, CATALOGUE) == before
+    await conn.execute(
+        "INSERT INTO jobs_maint_workers (worker_id, host, pid, beat_seconds, recorder_version,"
+        " delete_jobs, job_ids)"
+        " SELECT 100 + n, 'web-4', n, 10, '1', 'never', '{}' FROM generate_series(1, 14) AS n"
+    )
+    with pytest.raises(AlreadyRunning, match=r" ago\) and 5 more\. Take "):
+        await ask(pool, DropSchema())
     await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - interval '31 seconds'")
     assert (await ask(pool, DropSchema())).dropped
 

@@ -247,3 +247,11 @@ def test_the_plain_text_has_all_that_the_blocks_say():
     for line in lines(replace(RETRY, remain=3)):
         plain = line.replace("@U0ANA", "<@U0ANA>")
         assert plain in message.text or line.startswith("[")
+
+
+def test_warnings_that_are_left_out_are_counted_and_those_of_a_rescue_are_not():
+    """A rescue has nine at most; the last says that jobs may run twice."""
+    warned = replace(RESCUE, warnings=tuple(f"Warning {number}." for number in range(9)))
+    assert "Warning 8." in render_preview(warned, "/jobs", by="U0ANA").text
+    warned = replace(RESCUE, warnings=tuple(f"Warning {number}." for number in range(13)))
+    assert "3 more warnings not shown." in render_preview(warned, "/jobs", by="U0ANA").text

@@ -8,6 +8,7 @@ from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note
 from chatbot.messages.words import cut
 from jobs_maint.actions import QueueScope
+from jobs_maint.quoting import few
 
 __all__ = ["shows_less", "tell_reach", "tell_shows_less"]
 
@@ -19,7 +20,7 @@ def tell_reach(message: Message, reach: QueueScope, result: object) -> Message:
     """
     said = hasattr(result, "limited_to_queues") or "your role reaches" in message.text
     if reach.globs is not None and not said:
-        queues = ", ".join(cut(queue, 60) for queue in reach.globs[:20])
+        queues = few([cut(queue, 60) for queue in reach.globs], 20)
         message = add_note(message, cut(f"only queues that your role reaches: {queues}", 300))
     return replace(message, reach=reach.mark)
 

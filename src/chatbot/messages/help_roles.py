@@ -48,5 +48,7 @@ def tell_elsewhere(roles: Sequence[HelpRole]) -> list[Line]:
             places: list[Span | str] = []
             for place in one.channels[:MOST_CHANNELS]:
                 places += [", " if places else "", channel(place)]
+            if more := len(one.channels[MOST_CHANNELS:]):
+                places.append(f" and {more:,} more")
             lines.append(["In ", *places, f" you are {_say(one, alone=True)}."])
     return lines

@@ -170,7 +170,8 @@ def _tell_others(report: IncidentReport, by: str) -> list[Line]:
         for who, name in list_takers(report.incident)
         if report.done == "dropped" or name_actor(who) != name_actor(by)
     ]
-    return lines[:MOST_OTHERS]
+    more = len(lines) - MOST_OTHERS
+    return [*lines[:MOST_OTHERS], *([[f"And {more:,} more."]] if more > 0 else [])]
 
 
 MESSAGES: Messages = {

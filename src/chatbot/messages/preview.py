@@ -41,7 +41,7 @@ from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
 __all__ = ["MESSAGES", "render_preview"]
 
 MOST_GROUPS = 5
-MOST_WARNINGS = 5
+MOST_WARNINGS = 10
 LONGEST_VALUE = 2_000
 NOTHING_CHANGED = "nothing was changed"
 
@@ -61,6 +61,8 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
     lines += [
         spell_times(one_line(warning, 400), now) for warning in preview.warnings[:MOST_WARNINGS]
     ]
+    if left := len(preview.warnings[MOST_WARNINGS:]):
+        lines.append([f"{count(left, 'more warning')} not shown."])
     if then := _then(preview, asked):
         lines.append([then])
     lines += [[one_line(line, 400)] for line in tell_becomes(preview)]

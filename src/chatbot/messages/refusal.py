@@ -72,6 +72,8 @@ def _elsewhere(refusal: NotPermitted, channels: Sequence[str]) -> Line:
     line: list[Span | str] = ["You hold ", bold(role), " in "]
     for i, one in enumerate(channels[:3]):
         line += [", " if i else "", channel(one)]
+    if more := len(channels[3:]):
+        line.append(f" and {more:,} more")
     return [*line, "; run the command there."]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jobs_maint.models.base import Report
+from jobs_maint.quoting import few
 
 __all__ = ["A_WORKER", "OurTable", "SchemaDropReport", "SchemaReport"]
 
@@ -74,7 +75,7 @@ class SchemaDropReport(Report):
 
     def say_users(self) -> str:
         """Who uses our tables, and what to do about it."""
-        parts = [f"our tables are still used by {', '.join(self.in_use_by)}."]
+        parts = [f"our tables are still used by {few(self.in_use_by, 10)}."]
         workers = [user for user in self.in_use_by if user.startswith(A_WORKER)]
         if workers:
             parts.append(

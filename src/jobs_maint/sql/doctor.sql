@@ -57,6 +57,7 @@ WITH failed AS MATERIALIZED (
 )
 SELECT count(*) AS failed, count(*) FILTER (WHERE recorded) AS recorded,
        count(*) FILTER (WHERE NOT recorded AND fresh) AS fresh,
+       count(DISTINCT job_id) FILTER (WHERE NOT recorded AND NOT fresh) AS unrecorded,
        (array_agg(DISTINCT job_id ORDER BY job_id DESC)
            FILTER (WHERE NOT recorded AND NOT fresh))[1:3] AS sample,
        EXISTS (SELECT 1 FROM jobs_maint_workers m

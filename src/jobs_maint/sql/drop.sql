@@ -55,7 +55,7 @@ FROM found LEFT JOIN pg_rewrite r ON found.classid = 'pg_rewrite'::regclass AND 
 CROSS JOIN LATERAL pg_identify_object(
     CASE WHEN r.oid IS NULL THEN found.classid ELSE 'pg_class'::regclass END,
     coalesce(r.ev_class, found.objid), 0) AS o
-ORDER BY 1 LIMIT 20;
+ORDER BY 1;
 
 -- name: count_jobs (tasks)
 -- Rows that our own tasks left in Procrastinate's tables.
@@ -76,7 +76,7 @@ SELECT count(*) AS jobs FROM (
 -- Workers whose recorder beats: they would go on writing into tables that are gone.
 SELECT host, pid, extract(epoch FROM now() - beat_at)::float8 AS seconds FROM jobs_maint_workers
 WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds)
-ORDER BY host, pid LIMIT 10;
+ORDER BY host, pid;
 
 -- name: list_sessions (names)
 -- Bots that are connected to this database. A worker is known by its beats: behind a proxy such as

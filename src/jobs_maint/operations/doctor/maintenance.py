@@ -177,7 +177,9 @@ def _say_reasons(rows: Sequence[dict[str, Any]]) -> str:
     if len(reasons) == 1 and len(*reasons.values()) == len(rows):
         return f" {next(iter(reasons))}"
     shown = list(reasons.items())[:MOST_REASONS]
-    return "".join(f" {few(names)}: {reason.rstrip('.')}." for reason, names in shown)
+    told = "".join(f" {few(names)}: {reason.rstrip('.')}." for reason, names in shown)
+    more = len(reasons) - len(shown)
+    return f"{told} And {count(more, 'more reason')}." if more else told
 
 
 async def check_suspects(conn: Conn, situation: Situation) -> Finding:
@@ -192,7 +194,7 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
     since = f"the first noticed {format_age(max(noticed))} ago" if noticed else (
         "not noticed by the rescue yet"
     )  # fmt: skip
-    which = few_jobs(sample[:MOST_SAMPLE])
+    which = few_jobs(sample, MOST_SAMPLE, total=jobs)
     what = f"{count(jobs, 'running job')} without a live worker ({which}), {since}"
     if overdue := sum(row["overdue"] for row in found):
         return warning(
@@ -219,7 +221,7 @@ async def check_audit(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
     rows = await fetch_all(conn, load_queries("doctor")["list_lost_runs"])
     if not rows:
         return ok("audit", "No act in the audit was cut off.")
-    acts = few([f"{row['word']} #{row['audit_id']}" for row in rows], 3)
+    acts = few([f"{row['word']} #{row['audit_id']}" for row in rows], 3, total=rows[0]["total"])
     return warning(
         "audit",
         f"{count(rows[0]['total'], 'act')} cut off: {acts} still `started`, but the process is "

@@ -135,7 +135,7 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     if not missing:
         but = f", {fresh:,} of the last 10 s not yet" if fresh else ""
         return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded{but}.")
-    sample = few_jobs(found["sample"], 3)
+    sample = few_jobs(found["sample"], 3, total=found["unrecorded"])
     fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
     if not found["recorded"] and not found["beating"]:
         none = f"None of the {newest} failures in {span} has its error recorded ({sample}), "
@@ -262,9 +262,9 @@ async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG
     scope = f" Only the oldest {MOST_LOCKED:,} jobs were checked." * (
         worst["looked_at"] >= MOST_LOCKED
     )
+    which = few_jobs([row["job_id"] for row in rows], total=worst["locks"])
     others = "" if worst["locks"] == 1 else (
-        f" In total, {worst['locks']:,} locks, of {few_jobs([row['job_id'] for row in rows])}, "
-        f"hold up {worst['all_waiting']:,} jobs."
+        f" In total, {worst['locks']:,} locks, of {which}, hold up {worst['all_waiting']:,} jobs."
     )  # fmt: skip
     held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
     if worst["stuck"]:

@@ -28,6 +28,7 @@ from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
 from jobs_maint.operations.incidents.watching import LEASE_SECONDS
+from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
 __all__ = ["hold_incident", "mute_incident", "note_told", "take_incident"]
@@ -157,7 +158,7 @@ def _refuse_drop(one: Incident, call: Call[Any]) -> InvalidRequest:
         return InvalidRequest(nothing)
     words = TakeGroup(names[0], drop=True).words()
     return InvalidRequest(
-        f"{nothing}; of its errors, {', '.join(names[:5])} {'is' if len(names) == 1 else 'are'} "
+        f"{nothing}; of its errors, {few(names)} {'is' if len(names) == 1 else 'are'} "
         f"taken: {words}",
         suggestion=words,
     )

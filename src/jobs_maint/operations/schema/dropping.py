@@ -17,6 +17,7 @@ from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
 from jobs_maint.operations.schema.rights import require_owner
 from jobs_maint.operations.schema.watching import Watch
+from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -189,7 +190,7 @@ async def _drop_tables(conn: Conn, tables: tuple[OurTable, ...]) -> None:
 def _refuse(dependents: tuple[str, ...]) -> str:
     depend = "depends" if len(dependents) == 1 else "depend"
     return (
-        f"Nothing was removed: {', '.join(dependents)} {depend} on our tables. Drop that first, "
+        f"Nothing was removed: {few(dependents, 20)} {depend} on our tables. Drop that first, "
         "then run `jobs-maint schema drop` again."
     )
 

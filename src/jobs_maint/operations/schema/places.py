@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one, find_elsewhere, require_usage
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.operations.schema.declared import list_tables
+from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
 __all__ = ["TABLES", "Trouble", "find_places", "find_strays", "judge_theirs", "require_places"]
@@ -53,9 +53,9 @@ def judge_theirs(found: dict[str, Any]) -> Trouble | None:
     """Whether some of Procrastinate's tables are there and others are not."""
     home, left = found["jobs_schema"], found["left_over"]
     if home is None and left:
-        home, what = found["new_home"], f"there is no procrastinate_jobs beside {_few(left)}"
+        home, what = found["new_home"], f"there is no procrastinate_jobs beside {few(left, 3)}"
     elif home is not None and found["lost"]:
-        what = f"there is no {_few(found['lost'])}"
+        what = f"there is no {few(found['lost'], 3)}"
     else:
         return None
     return Trouble(
@@ -96,8 +96,3 @@ async def find_strays(conn: Conn) -> Trouble | None:
 
 def _in_quotes(text: str) -> str:
     return text.replace("'", "''")
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
