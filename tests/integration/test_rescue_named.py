@@ -13,6 +13,7 @@ from tests.support.fleet import SOON, Fleet
 from tests.support.history import minutes
 from tests.support.locks import wait_for_waiting
 
+from chatbot.messages.outcome import render_bulk
 from chatbot.messages.preview import render_preview
 from chatbot.messages.stuck import render_stuck
 from jobs_maint.actions import (
@@ -298,6 +299,29 @@ async def test_stuck_and_rescue_id_name_the_same_second(fleet, pool, make_job, c
     assert f"jobs-maint rescue {job} rescues it now." in shell
     shown = await ask(pool, PreviewRescue((job,)))
     assert (await confirm(pool, shown)).done == 1
+
+
+async def test_a_refusal_of_several_says_in_how_many_seconds_to_ask_again(fleet, pool, make_job):
+    """All workers were killed 31 s ago: nobody is heard, so silence counts 30 s from now."""
+    worker = await fleet.start_worker()
+    jobs = [await make_job(status="doing", worker_id=worker) for _ in range(4)]
+    await fleet.beat(worker, *jobs)
+    await fleet.pass_time(timedelta(seconds=31))
+    shown = await ask(pool, PreviewRescue(tuple(jobs)))
+    assert shown.expected == 0
+    report = await confirm(pool, shown)
+    (skip,) = report.skips
+    assert (skip.code, skip.count) == ("too_soon", 4)
+    said = re.compile(r"4 skipped: their worker may be alive still; ask again in (\d+) s \(")
+    for text in (
+        render_text(report, width=200),
+        render_bulk(report, "/jobs", by="U0ANA").text,
+    ):
+        [wait] = map(int, said.search(text).groups())
+        assert 25 <= wait <= 30
+    await fleet.pass_time(timedelta(seconds=wait))
+    again = await confirm(pool, await ask(pool, PreviewRescue(tuple(jobs))))
+    assert (again.done, again.skips) == (4, ())
 
 
 async def test_what_only_a_force_rescues_is_not_said_to_be_rescued_by_its_number(

@@ -24,7 +24,7 @@ from jobs_maint.errors import JobsMaintError
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import SkipGroup
 from jobs_maint.quoting import cut_ids, show_name
-from jobs_maint.verbs import SKIPPED, find_verb
+from jobs_maint.verbs import find_verb
 
 __all__ = [
     "MOST_REASONS",
@@ -149,8 +149,8 @@ def tell_skips(skips: Sequence[SkipGroup], word: str) -> list[Line]:
     """`2 skipped: queueing lock taken (4713, 4720).`; one job's reason is shown in full."""
     lines: list[Line] = []
     for skip in skips[:MOST_REASONS]:
-        short = SKIPPED.get(skip.code) if word == "skipped" and skip.count > 1 else None
-        reason = short or one_line(skip.reason or skip.code, 300).rstrip(".")
+        why = skip.say_skipped() if word == "skipped" else skip.reason or skip.code
+        reason = one_line(why, 300).rstrip(".")
         lines.append(spell_times(tell_why(skip, f"{skip.count:,} {word}", reason)))
     if rest := sum(skip.count for skip in skips[MOST_REASONS:]):
         lines.append([f"{rest:,} more {word} for other reasons."])

@@ -38,6 +38,8 @@ class ItemResult:
     reason: str = ""
     queue: str | None = None
     task: str | None = None
+    again_in_seconds: float | None = None
+    """Until the same command does it, as far as is known."""
 
     @property
     def counted_as(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
+from jobs_maint.models.jobs import ItemResult
+from jobs_maint.verbs import SKIPPED
 
 __all__ = ["BulkReport", "Preview", "SetError", "SetErrors", "SetGroup", "SkipGroup"]
 
@@ -57,6 +60,22 @@ class SkipGroup:
     reason: str
     count: int
     sample: tuple[int, ...] = ()
+    again_in_seconds: float | None = None
+    """Until the same command acts on all of them, as far as is known."""
+
+    @classmethod
+    def of(cls, items: Sequence[ItemResult], most: int) -> Self:
+        """Of items with the same code; `most`: ids in the sample."""
+        first, ids = items[0], tuple(item.job_id for item in items[:most])
+        waits = (item.again_in_seconds for item in items if item.again_in_seconds is not None)
+        return cls(first.code, first.reason, len(items), ids, max(waits, default=None))
+
+    def say_skipped(self) -> str:
+        """Why they were skipped, in short where they are several."""
+        short = SKIPPED.get(self.code) if self.count > 1 else None
+        if short and self.again_in_seconds is not None:
+            short += f"; ask again {format_wait(self.again_in_seconds)}"
+        return short or self.reason or self.code
 
 
 _LEFT_OUT = {"wrong_status", "not_found", "not_permitted", "undated"}

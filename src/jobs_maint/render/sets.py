@@ -13,7 +13,7 @@ from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
-from jobs_maint.verbs import FINAL_STATUSES, RESCUED, SKIPPED, STARTED_MEANWHILE, VERBS
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, STARTED_MEANWHILE, VERBS
 
 __all__ = ["PAGES", "ask_for"]
 
@@ -235,10 +235,9 @@ def _remain(remain: int, largest: int) -> str:
 
 def _skips(groups: Sequence[SkipGroup], page: Page, word: str) -> None:
     for group in groups:
-        reason = SKIPPED.get(group.code) if word == "skipped" and group.count > 1 else None
-        reason = reason or safe_line(group.reason) or safe_word(group.code)
+        why = group.say_skipped() if word == "skipped" else group.reason or group.code
         start = f"{word} {group.count:,}" if word == "Left out" else f"{group.count:,} {word}"
-        page.line(f"{start}: {reason} {_ids(group)}.", "yellow")
+        page.line(f"{start}: {safe_line(why)} {_ids(group)}.", "yellow")
 
 
 def _ids(group: SkipGroup) -> str:

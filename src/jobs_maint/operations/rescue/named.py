@@ -110,10 +110,7 @@ def claim_of(row: Mapping[str, Any]) -> Claim:
 
 
 def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
-    groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str], list[ItemResult]] = defaultdict(list)
     for item in items:
-        groups[item.code, item.reason].append(item.job_id)
-    return tuple(
-        SkipGroup(code, reason, len(ids), tuple(ids[:SAMPLE]))
-        for (code, reason), ids in groups.items()
-    )
+        groups[item.code, item.reason].append(item)
+    return tuple(SkipGroup.of(alike, SAMPLE) for alike in groups.values())

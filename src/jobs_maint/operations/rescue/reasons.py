@@ -191,11 +191,11 @@ def _refuse_early(row: Mapping[str, Any]) -> ItemResult | None:
             f"{_at(row['last_heartbeat'])} is 30 s old: {again}; before that only "
             f"`rescue --force {row['id']}` acts"
         )
-        return _item(row, "too_soon", reason)
+        return _item(row, "too_soon", reason, wait)
     why = "no worker is reporting yet" if row["heard_in"] is None else (
         "the other workers have only just begun to report"
     )  # fmt: skip
-    return _item(row, "too_soon", f"{why}, as after a database outage; {again}")
+    return _item(row, "too_soon", f"{why}, as after a database outage; {again}", wait)
 
 
 def refuse_other_run(row: Mapping[str, Any]) -> ItemResult:
@@ -246,6 +246,8 @@ def _at(at: datetime) -> str:
     return format_time(at, seconds=True)
 
 
-def _item(row: Mapping[str, Any], code: str, reason: str) -> ItemResult:
-    outcome = ItemOutcome.SKIPPED
-    return ItemResult(row["id"], outcome, code, reason, row["queue_name"], row["task_name"])
+def _item(
+    row: Mapping[str, Any], code: str, reason: str, again_in: float | None = None
+) -> ItemResult:
+    about = row["queue_name"], row["task_name"], again_in
+    return ItemResult(row["id"], ItemOutcome.SKIPPED, code, reason, *about)

@@ -105,9 +105,7 @@ async def run_set(
             break
     groups = {
         outcome: tuple(
-            SkipGroup(code, items[0].reason, len(items), tuple(i.job_id for i in items[:SAMPLE]))
-            for (kind, code), items in found.items()
-            if kind is outcome
+            SkipGroup.of(items, SAMPLE) for (kind, _code), items in found.items() if kind is outcome
         )
         for outcome in ItemOutcome
     }
