@@ -7,8 +7,16 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.support.fleet import Fleet
 
-from jobs_maint.actions import Actor, ApplySchema, DropSchema, PreviewDropSchema
+from jobs_maint.actions import (
+    Actor,
+    ApplySchema,
+    ConfirmSelection,
+    DropSchema,
+    PreviewDropSchema,
+    PreviewRescue,
+)
 from jobs_maint.database import open_pool
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.operations.schema import dropping
@@ -88,10 +96,30 @@ async def test_jobs_of_dead_workers_are_told_while_something_knows_them(pool, co
     assert shown.stuck_jobs == 2
     assert (
         "2 running jobs have no live worker. Without our tables nobody knows that, and nobody puts"
-        " them back: see `jobs-maint stuck`, and run `jobs-maint rescue IDS` for them first."
+        " them back: see `jobs-maint stuck`, and run `jobs-maint rescue --force ID` for each first."
     ) in render_text(shown, width=500)
     done = render_text(await ask(pool, DropSchema()), width=500)
     assert "2 running jobs have no live worker and stay in doing." in done
+
+
+async def test_the_preview_says_when_a_rescue_by_hand_acts_and_it_does(pool, conn, make_job):
+    """All workers were killed 31 s ago, which is when the first drop is not refused any more."""
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    jobs = [await make_job(status="doing", worker_id=worker) for _ in range(2)]
+    await fleet.beat(worker, *jobs)
+    await fleet.pass_time(timedelta(seconds=31))
+    shown = await ask(pool, PreviewDropSchema())
+    said = re.search(r"`jobs-maint rescue IDS` for them first; it acts in (\d+) s\.",
+                     render_text(shown, width=500))  # fmt: skip
+    wait = int(said[1])
+    assert 25 <= wait <= 30
+    await fleet.pass_time(timedelta(seconds=wait))
+    shown = await ask(pool, PreviewDropSchema())
+    assert "`jobs-maint rescue IDS` for them first." in render_text(shown, width=500)
+    preview = await ask(pool, PreviewRescue(tuple(jobs)))
+    assert (await ask(pool, ConfirmSelection(preview.key))).done == 2
+    assert (await ask(pool, DropSchema())).stuck_jobs == 0
 
 
 async def test_a_part_of_our_tables_that_tells_nothing_is_removed_too(pool, conn, make_job):
@@ -211,7 +239,7 @@ async def test_an_index_that_must_wait_is_named_and_the_rest_is_done(pool, conn,
         database_url, application_name="nightly-report"
     ) as other:
         await other.execute("SELECT count(*) FROM procrastinate_events")
-        report = await dropping.drop_schema(pool, patience=timedelta(seconds=0.2))
+        report = await dropping.drop_schema(pool, MaintSettings(), patience=timedelta(seconds=0.2))
         assert report.dropped
         assert report.problems
         assert all("nightly-report" in problem for problem in report.problems)

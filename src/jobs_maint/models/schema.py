@@ -68,6 +68,8 @@ class SchemaDropReport(Report):
     elsewhere: tuple[str, ...] = ()
     stuck_jobs: int = 0
     """Running jobs without a live worker; without our tables, nobody knows that."""
+    rescue_in_seconds: float | None = None
+    """Until `rescue IDS` acts on the last of them, as far as it needs no force."""
 
     @property
     def empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs_maint.durations import format_wait
 from jobs_maint.models import HelpReport, SchemaDropReport, SchemaReport, say_stuck
 from jobs_maint.render.page import Page, Pages
 from jobs_maint.render.safe import safe_block, safe_line, safe_word
@@ -83,10 +84,15 @@ def _say_left(report: SchemaDropReport) -> str:
     one = report.stuck_jobs == 1
     if report.dropped:
         return f"{say_stuck(report.stuck_jobs)} and stay{'s' if one else ''} in doing."
+    them, ids = ("it", "ID") if one else ("them", "IDS")
+    first = f"`jobs-maint rescue {ids}` for {them} first"
+    if report.rescue_in_seconds is None:
+        first = f"`jobs-maint rescue --force ID` for {'it' if one else 'each'} first"
+    elif report.rescue_in_seconds > 0:
+        first += f"; it acts {format_wait(report.rescue_in_seconds)}"
     return (
         f"{say_stuck(report.stuck_jobs)}. Without our tables nobody knows that, and nobody puts "
-        f"{'it' if one else 'them'} back: see `jobs-maint stuck`, and run `jobs-maint rescue "
-        f"{'ID` for it' if one else 'IDS` for them'} first."
+        f"{them} back: see `jobs-maint stuck`, and run {first}."
     )
 
 

@@ -64,13 +64,15 @@ SELECT (SELECT count(*) FROM procrastinate_jobs
        (SELECT count(*) FROM procrastinate_periodic_defers
         WHERE task_name = ANY (%(tasks)s::text[])) AS periodic;
 
--- name: count_stuck (tasks)
+-- name: list_stuck (tasks, stalled_after, stalled_after_unknown, heard_from)
 -- Running jobs of the team that nobody can be said to run: without our tables nobody knows that.
-SELECT count(*) AS jobs FROM (
-    SELECT FROM {{running_jobs}}
-    WHERE j.status = 'doing' AND j.task_name <> ALL (%(tasks)s::text[]) AND {{unreported}}
-    LIMIT 5000
-) AS stuck;
+SELECT extract(epoch FROM due.at - now())::float8 AS due_in, {{by_hand}}
+FROM {{running_jobs}}
+LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
+     AND s.started_at IS NOT DISTINCT FROM started.at
+{{due}}
+WHERE j.status = 'doing' AND j.task_name <> ALL (%(tasks)s::text[]) AND {{unreported}}
+LIMIT 5000;
 
 -- name: list_beating
 -- Workers whose recorder beats: they would go on writing into tables that are gone.

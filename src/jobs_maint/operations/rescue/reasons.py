@@ -11,7 +11,8 @@ from typing import Any
 
 from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
-from jobs_maint.operations.rescue.rules import RescueRules, wait_by_hand, wait_to_be_heard
+from jobs_maint.operations.jobs.lateness import wait_by_hand, wait_to_be_heard
+from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.settings import MaintSettings
 from jobs_maint.told_settings import spell_value
 from jobs_maint.upstream import OUR_TASKS

@@ -10,9 +10,9 @@ from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import StuckJob, StuckReport, WorkersReport, WorkerView
 from jobs_maint.operations.following import follow_workers
-from jobs_maint.operations.jobs.lateness import is_late
+from jobs_maint.operations.jobs.lateness import is_late, wait_by_hand
 from jobs_maint.operations.rescue.outlook import Outlook, find_outlook
-from jobs_maint.operations.rescue.rules import RescueRules, wait_by_hand
+from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.session import get_time
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries

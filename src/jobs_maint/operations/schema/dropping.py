@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,11 +14,14 @@ from jobs_maint.durations import format_age
 from jobs_maint.errors import AlreadyRunning, ChangeRefused, SchemaMismatch
 from jobs_maint.models import A_WORKER, OurTable, SchemaDropReport
 from jobs_maint.operations.bad_rows import describe_refusal, is_refusal
+from jobs_maint.operations.following import follow_workers
+from jobs_maint.operations.jobs.lateness import wait_by_hand
 from jobs_maint.operations.schema.indexes import list_indexes
 from jobs_maint.operations.schema.places import TABLES, find_places, judge_theirs
 from jobs_maint.operations.schema.rights import require_owner
 from jobs_maint.operations.schema.watching import Watch
 from jobs_maint.quoting import few
+from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -30,13 +34,19 @@ PATIENCE = timedelta(seconds=30)
 """How long the drop of an index waits for somebody's transaction."""
 
 
-async def preview_drop(pool: Pool) -> SchemaDropReport:
-    """What of ours is there, and who uses it; changes nothing. Raises as `drop_schema` does."""
+async def preview_drop(pool: Pool, settings: MaintSettings) -> SchemaDropReport:
+    """What of ours is there, and who uses it; removes nothing.
+
+    Raises as `drop_schema` does. Jobs of dead workers are noticed as by `rescue`: where no
+    worker beats, it waits from then on.
+    """
     async with pool.connection() as conn, transaction(conn):
-        return await _look(conn, await _find_home(conn))
+        return await _look(conn, await _find_home(conn), settings)
 
 
-async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDropReport:
+async def drop_schema(
+    pool: Pool, settings: MaintSettings, *, patience: timedelta = PATIENCE
+) -> SchemaDropReport:
     """Drop our jobs, periodic rows, indexes and tables, in this order; returns what was there.
 
     An order in which a run that breaks off can be repeated. An index that waits longer than
@@ -47,7 +57,7 @@ async def drop_schema(pool: Pool, *, patience: timedelta = PATIENCE) -> SchemaDr
     async with pool.connection() as conn:
         async with transaction(conn):
             home = await _find_home(conn)
-            found = await _look(conn, home)
+            found = await _look(conn, home, settings)
         if found.in_use_by:
             raise AlreadyRunning(f"Nothing was removed: {found.say_users()}")
         if found.dependents:
@@ -75,7 +85,7 @@ async def _find_home(conn: Conn) -> str | None:
     return found["jobs_schema"]  # type: ignore[no-any-return]
 
 
-async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
+async def _look(conn: Conn, home: str | None, settings: MaintSettings) -> SchemaDropReport:
     """Raises DatabaseUnavailable where they belong to somebody else.
 
     SchemaMismatch where they are nowhere on the search path, but elsewhere.
@@ -99,7 +109,7 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
             await require_owner(conn, schema, "schema drop")
     if home is not None:
         left = await fetch_one(conn, queries["count_jobs"], {"tasks": OUR_TASKS})
-    stuck = await _count_stuck(conn) if home is not None and tables else 0
+    stuck = await _list_stuck(conn, settings) if home is not None and tables else []
     users: list[str] = []
     if any(table["name"] == "jobs_maint_workers" for table in tables):
         beating = await fetch_all(conn, queries["list_beating"])
@@ -121,18 +131,32 @@ async def _look(conn: Conn, home: str | None) -> SchemaDropReport:
         tuple(users),
         tuple(row["name"] for row in dependents),
         elsewhere=elsewhere,
-        stuck_jobs=stuck,
+        stuck_jobs=len(stuck),
+        rescue_in_seconds=max((wait for wait in stuck if wait is not None), default=None),
     )
 
 
-async def _count_stuck(conn: Conn) -> int:
-    """0 where only a part of our tables is left, and nothing can tell."""
-    try:
+async def _list_stuck(conn: Conn, settings: MaintSettings) -> list[float | None]:
+    """Of each the seconds until `rescue ID` acts on it, None where only a force does.
+
+    Empty where only a part of our tables is left, and nothing can tell.
+    """
+    missing = pg.UndefinedTable, pg.UndefinedColumn, pg.InsufficientPrivilege
+    with suppress(*missing, pg.ReadOnlySqlTransaction):
         async with conn.transaction():
-            params = {"tasks": OUR_TASKS}
-            return int((await fetch_one(conn, load_queries("drop")["count_stuck"], params))["jobs"])
-    except (pg.UndefinedTable, pg.UndefinedColumn, pg.InsufficientPrivilege):
-        return 0
+            await fetch_all(conn, load_queries("stalled")["notice_suspects"])
+    with suppress(*missing):
+        async with conn.transaction():
+            theirs = await follow_workers(conn, settings)
+            params = {
+                "tasks": OUR_TASKS,
+                "heard_from": None,
+                "stalled_after": theirs.stalled_after.total_seconds(),
+                "stalled_after_unknown": theirs.stalled_after_unknown.total_seconds(),
+            }
+            rows = await fetch_all(conn, load_queries("drop")["list_stuck"], params)
+            return [wait_by_hand(row, row["due_in"]) for row in rows]
+    return []
 
 
 async def _drop_index(

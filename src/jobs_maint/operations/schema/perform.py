@@ -35,12 +35,12 @@ async def show_schema_sql(_call: Call[ShowSchemaSql]) -> SchemaReport:
 
 
 async def preview_drop(call: Call[PreviewDropSchema]) -> SchemaDropReport:
-    return await dropping.preview_drop(call.pool)
+    return await dropping.preview_drop(call.pool, call.settings)
 
 
 async def drop_schema(call: Call[DropSchema]) -> SchemaDropReport:
     """Not audited: the audit is among what goes. The log keeps who did it."""
-    report = await dropping.drop_schema(call.pool)
+    report = await dropping.drop_schema(call.pool, call.settings)
     if report.dropped:
         emit(
             "jobs_maint.schema_dropped", actor=str(call.actor.id),
