@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from demo.processes import Program, StageError
@@ -119,7 +119,7 @@ class Breaking:
         job = await self.stage.defer_ledger("reports")
         rows = await self.until(
             lambda: self.stage.query(
-                "SELECT pid FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job
+                "SELECT pid, worker_id FROM jobs_maint_workers WHERE %s = ANY (job_ids)", job
             ),
             f"no worker took job {job}, which was to be killed, within {BEATS_WITHIN:.0f} s",
         )
@@ -128,13 +128,14 @@ class Breaking:
         )
         worker.kill()
         del self.workers[name]
-        self._tell(
-            f"*kill -9*: {name} (pid {worker.popen.pid}) is gone in the middle of job {job},"
-            " which stays “doing”. In a few seconds its beats are missed: then ask"
-            f" `/jobs stuck`. `/jobs rescue {job}` puts it back at once; else the next worker to"
-            " look does, after half a minute."
+        running = await self.stage.query(
+            "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s"
+            " ORDER BY id",
+            rows[0][1],
         )
-        self._do_later(self._watch_rescue(job))
+        jobs = [row[0] for row in running] or [job]
+        self._tell(tell_killed(f"{name} (pid {worker.popen.pid})", jobs))
+        self._do_later(self._watch_rescue(jobs))
         self._do_later(self._start_again(name))
 
     async def stop_workers(self, on: bool) -> None:
@@ -179,10 +180,13 @@ class Breaking:
             text += f" Slack refuses the bot's calls: turn *{REFUSING}* off first."
         self.panel.tell(text, user=user)
 
-    async def _watch_rescue(self, job: int) -> None:
-        query = "SELECT 1 FROM procrastinate_jobs WHERE id = %s AND status = 'succeeded'"
-        await self.until(lambda: self.stage.query(query, job))
-        self._tell(f"Job {job} was put back and has run to its end: `/jobs status {job}`.")
+    async def _watch_rescue(self, jobs: list[int]) -> None:
+        query = (
+            "SELECT 1 WHERE NOT EXISTS (SELECT FROM procrastinate_jobs"
+            " WHERE id = ANY (%s) AND status IN ('todo', 'doing'))"
+        )
+        await self.until(lambda: self.stage.query(query, jobs))
+        self._tell(tell_rescued(jobs))
 
     async def _watch_flood(self) -> None:
         query = (
@@ -235,3 +239,27 @@ class Breaking:
     def close(self) -> None:
         for task in self._later:
             task.cancel()
+
+
+def tell_killed(worker: str, jobs: Sequence[int]) -> str:
+    one = len(jobs) == 1
+    return (
+        f"*kill -9*: {worker} is gone in the middle of {_name_jobs(jobs)}, which"
+        f" {'stays' if one else 'stay'} “doing”. In a few seconds its beats are missed: then ask"
+        f" `/jobs stuck`. `/jobs rescue {' '.join(map(str, jobs))}` puts {'it' if one else 'them'}"
+        " back at once; else the next worker to look does, after half a minute."
+    )
+
+
+def tell_rescued(jobs: Sequence[int]) -> str:
+    one = len(jobs) == 1
+    was, whose = ("was put back and has", "its") if one else ("were put back and have", "their")
+    who = _name_jobs(jobs)
+    return f"{who[0].upper()}{who[1:]} {was} run to {whose} end: `/jobs status {jobs[0]}`."
+
+
+def _name_jobs(jobs: Sequence[int]) -> str:
+    """`job 7`, `3 jobs (7, 8, 9)`."""
+    if len(jobs) == 1:
+        return f"job {jobs[0]}"
+    return f"{len(jobs)} jobs ({', '.join(map(str, jobs))})"

@@ -4,7 +4,7 @@ import re
 from types import SimpleNamespace
 
 from demo import day as module
-from demo.breaking import NO_BOT, REFUSING, WEBHOOK
+from demo.breaking import NO_BOT, REFUSING, WEBHOOK, tell_killed, tell_rescued
 from demo.day import Day
 from demo.stage import NED, ROLES
 
@@ -94,3 +94,14 @@ async def test_what_happens_while_the_bot_cannot_answer_says_so():
     assert said[1] == "Slack refuses the bot's calls: turn *Slack answers 429* off first."
     assert said[2] == "The bot does not run: turn *The bot is stopped* off first."
     assert "first" not in said[3]
+
+
+def test_the_guide_names_every_job_that_a_killed_worker_had():
+    assert "in the middle of job 7, which stays" in tell_killed("worker-2 (pid 1)", [7])
+    several = tell_killed("worker-2 (pid 1)", [7, 9])
+    assert "in the middle of 2 jobs (7, 9), which stay" in several
+    assert "`/jobs rescue 7 9` puts them back" in several
+    assert tell_rescued([7]) == (
+        "Job 7 was put back and has run to its end: `/jobs status 7`."
+    )  # fmt: skip
+    assert tell_rescued([7, 9]).startswith("2 jobs (7, 9) were put back and have run to their end")
