@@ -2,7 +2,8 @@
 
 Relies on these facts (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
 notification channels and payload; `worker_middleware` in `App.worker_defaults`; the worker's
-`_stop_event`, `_running_jobs` and `_job_semaphore`. Procrastinate is imported inside the functions
+`_stop_event`, `_running_jobs`, `_job_semaphore` and `_loop`, and its task `worker loop`, which
+awaits `_shutdown`. Procrastinate is imported inside the functions
 that need it: the shell rarely does, and each command would wait.
 """
 
@@ -10,6 +11,7 @@ that need it: the shell rarely does, and each command would wait.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -83,8 +85,23 @@ STOPPING = "jobs_maint_stopping"
 
 
 def is_stopping(worker: Worker) -> bool:
-    """Whether the worker was asked to stop and is waiting for its jobs."""
-    return worker._stop_event.is_set()  # noqa: SLF001  there is no public way to ask
+    """Whether the worker is waiting for its jobs: asked to stop, or after an error of its own.
+
+    From any thread. A worker that could not ask for a job, as its database was away, takes no other
+    one and ends, but nobody set its event.
+    """
+    return worker._stop_event.is_set() or _is_shutting_down(worker)  # noqa: SLF001  no public way
+
+
+def _is_shutting_down(worker: Worker) -> bool:
+    loop = worker._loop  # noqa: SLF001
+    for task in asyncio.all_tasks(loop) if loop is not None else ():
+        body = task.get_coro() if task.get_name() == "worker loop" else None
+        if inspect.iscoroutine(body) and body.cr_frame is not None:
+            awaited = getattr(body.cr_await, "__name__", "")
+            if awaited == "_shutdown" and body.cr_frame.f_locals.get("self") is worker:
+                return True
+    return False
 
 
 def mark_ours(function: F) -> F:

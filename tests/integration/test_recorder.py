@@ -277,7 +277,8 @@ async def test_when_a_worker_has_ended_all_its_failures_are_stored(database_url,
     assert rows == [(131,)]
 
 
-async def test_a_worker_that_ends_its_last_jobs_listens_to_no_queue(database_url):
+@pytest.mark.parametrize("why", ["told to stop", "cannot ask for a job"])
+async def test_a_worker_that_ends_its_last_jobs_listens_to_no_queue(database_url, why):
     app = make_app(database_url, beat=timedelta(seconds=0.5))
     running, may_end = asyncio.Event(), asyncio.Event()
 
@@ -289,10 +290,22 @@ async def test_a_worker_that_ends_its_last_jobs_listens_to_no_queue(database_url
     row = "SELECT cardinality(job_ids), queues FROM jobs_maint_workers WHERE queues"
     async with app.open_async():
         await lasts.defer_async()
-        worker = asyncio.create_task(work(app, wait=True, queues=["default", "mail"]))
+        worker = asyncio.create_task(
+            work(
+                app,
+                wait=True,
+                queues=["default", "mail"],
+                concurrency=2,
+                fetch_job_polling_interval=0.2,
+            )
+        )
         await running.wait()
         listens = await wait_for(database_url, f"{row} <> '{{}}'")
-        worker.cancel()
+        if why == "told to stop":
+            worker.cancel()
+        else:  # as when the database is away for a moment: the worker ends once its job has
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
+                await conn.execute("ALTER FUNCTION procrastinate_fetch_job_v2 RENAME TO gone")
         stops = await wait_for(database_url, f"{row} = '{{}}'")
         may_end.set()
         await asyncio.gather(worker, return_exceptions=True)
