@@ -246,8 +246,9 @@ def tell_killed(worker: str, jobs: Sequence[int]) -> str:
     return (
         f"*kill -9*: {worker} is gone in the middle of {_name_jobs(jobs)}, which"
         f" {'stays' if one else 'stay'} “doing”. In a few seconds its beats are missed: then ask"
-        f" `/jobs stuck`. `/jobs rescue {' '.join(map(str, jobs))}` puts {'it' if one else 'them'}"
-        " back at once; else the next worker to look does, after half a minute."
+        f" `/jobs stuck`. It names the second from which `/jobs rescue {' '.join(map(str, jobs))}`"
+        f" puts {'it' if one else 'them'} back. Left alone, the next worker to look does, after"
+        " half a minute."
     )
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 __all__ = [
     "FINAL_STATUSES",
+    "NO_TRACEBACK",
     "RESCUED",
     "SKIPPED",
     "STARTED_MEANWHILE",
@@ -132,5 +133,7 @@ def describe_state(status: str) -> str:
 
 
 UNRECORDED = (
-    "The error was not recorded: its worker has no recorder, or the worker does not know this task."
+    "The error is not recorded: its worker has no recorder or does not know this task, or the job "
+    "failed a second ago."
 )
+NO_TRACEBACK = "No traceback was kept: of failures alike, the first 100 in an hour keep theirs."

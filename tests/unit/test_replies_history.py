@@ -44,9 +44,9 @@ def test_a_job_that_went_on_after_its_worker_died_shows_that_attempt_and_no_talk
     assert "traceback" not in text
 
 
-def test_of_a_failed_job_without_a_record_both_reasons_are_named():
-    said = "its worker has no recorder, or the worker does not know this task."
-    assert f"The error was not recorded: {said}" in show_job("failed")
+def test_of_a_failed_job_without_a_record_each_reason_is_named():
+    said = "its worker has no recorder or does not know this task, or the job failed a second ago."
+    assert f"The error is not recorded: {said}" in show_job("failed")
 
 
 def test_a_job_given_up_says_why_first_and_then_which_worker_it_was():

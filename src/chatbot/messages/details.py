@@ -37,7 +37,7 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
-from jobs_maint.verbs import UNRECORDED, describe_state
+from jobs_maint.verbs import NO_TRACEBACK, UNRECORDED, describe_state
 
 __all__ = ["MESSAGES", "render_details", "render_details_view", "render_loading_view"]
 
@@ -246,7 +246,7 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
     if last.traceback is None:
         if last.kind != "error":
             return []
-        return [context(["No traceback was kept for this attempt."])]
+        return [context([NO_TRACEBACK])]
     text = defuse(last.traceback)
     if not _is_headline(job, last):
         text = f"Attempt {last.attempt}\n{text}"

@@ -9,7 +9,7 @@ from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
-from jobs_maint.verbs import UNRECORDED, describe_state
+from jobs_maint.verbs import NO_TRACEBACK, UNRECORDED, describe_state
 
 __all__ = ["PAGES"]
 
@@ -142,7 +142,7 @@ def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
     elif run.traceback_left_out:
         page.line("Its traceback is not shown here; --reveal shows all.", indent=4)
     elif run.kind == "error":
-        page.line("No traceback was kept: there were too many similar failures.", indent=4)
+        page.line(NO_TRACEBACK, indent=4)
 
 
 PAGES: Pages = {JobDetails: render_job}
