@@ -89,8 +89,8 @@ class Breaking:
                 "Slack refuses every call of the bot. Ask `/jobs stats`: nothing comes, because the"
                 " bot waits as long as Slack asks. Turn the switch off within"
                 f" {RETRY_AFTER * 2} s and the answer comes as usual. After that the bot tries"
-                " another way, and you alone see the answer; in the end none comes, and only the"
-                " bot's log says why."
+                " another way, and you alone may see the answer; in the end none comes, and only"
+                " the bot's log says why."
             )
         else:
             self.stage.slack.clear_faults()

@@ -15,6 +15,7 @@ from tests.support.locks import wait_for_waiting
 
 from chatbot.messages.outcome import render_bulk
 from chatbot.messages.preview import render_preview
+from chatbot.messages.result import render_result
 from chatbot.messages.stuck import render_stuck
 from jobs_maint.actions import (
     Actor,
@@ -322,6 +323,28 @@ async def test_a_refusal_of_several_says_in_how_many_seconds_to_ask_again(fleet,
     await fleet.pass_time(timedelta(seconds=wait))
     again = await confirm(pool, await ask(pool, PreviewRescue(tuple(jobs))))
     assert (again.done, again.skips) == (4, ())
+
+
+async def test_jobs_that_are_refused_alike_are_told_in_one_sentence(fleet, pool, make_job):
+    """Each by its own number, with a force of its own, it took a paragraph for each."""
+    await fleet.observe()
+    worker = await fleet.start_worker()
+    jobs = [await make_job(status="doing", worker_id=worker) for _ in range(4)]
+    await fleet.beat(worker, *jobs)
+    await fleet.pass_time(timedelta(seconds=31))
+    await fleet.observe()
+    await fleet.conn.execute(
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '5 s' WHERE id = %s",
+        (worker,),
+    )
+    shown = await ask(pool, PreviewRescue(tuple(jobs)))
+    (skip,) = shown.skips
+    assert skip.count == 4
+    assert skip.reason.endswith("s; before that only `rescue --force ID` acts")
+    message = render_result(shown, "/jobs", by="U0ANA")
+    assert "4 of the 4 stay as they are: " in message.text
+    assert "`rescue --force ID`" not in str(message.blocks)
+    assert "rescue --force ID" in str(message.blocks)
 
 
 async def test_what_only_a_force_rescues_is_not_said_to_be_rescued_by_its_number(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -110,7 +111,13 @@ def claim_of(row: Mapping[str, Any]) -> Claim:
 
 
 def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
+    """What one could do about each would make every reason one of its own."""
     groups: defaultdict[tuple[str, str], list[ItemResult]] = defaultdict(list)
     for item in items:
-        groups[item.code, item.reason].append(item)
-    return tuple(SkipGroup.of(alike, SAMPLE) for alike in groups.values())
+        common = item.reason.replace(f"--force {item.job_id}`", "--force ID`")
+        groups[item.code, common].append(item)
+    return tuple(
+        replace(group, reason=common) if group.count > 1 else group
+        for (_, common), alike in groups.items()
+        for group in (SkipGroup.of(alike, SAMPLE),)
+    )
