@@ -274,7 +274,9 @@ async def test_a_mute_that_the_next_failure_would_end_is_refused(pool, fail, con
         assert "3 times in the last hour" in shown.text
     [same] = (await ask(pool, ListErrors())).groups
     assert (same.muted_until, same.muted_above) == (None, None)
-    assert (await ask(pool, MuteGroup(group.name, None, 3))).muted_above == 3
+    with pytest.raises(InvalidRequest, match="failed 3 times in the last hour"):
+        await ask(pool, MuteGroup(group.name, None, 3))
+    assert (await ask(pool, MuteGroup(group.name, None, 4))).muted_above == 4
 
 
 async def test_a_group_has_its_name_from_its_first_failure_on(pool, conn, fail):

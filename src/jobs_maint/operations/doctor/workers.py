@@ -176,8 +176,9 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
     found = await fetch_one(conn, load_queries("doctor")["find_listeners"], params)
     waiting, seconds = found["waiting"], found["seconds"] or 0.0
     fix = (
-        f"Add {settings.queue!r} to the queues of a worker, or set JOBS_MAINT_QUEUE to a queue "
-        "that one listens to, for workers and shell alike."
+        f"Start a worker that listens to {settings.queue!r}, or add it to the queues of one; or "
+        "set JOBS_MAINT_QUEUE to a queue that one listens to, for workers and shell alike. "
+        "`jobs-maint workers` shows them."
     )
     if found["listening"]:
         if seconds > LONG_WAIT.total_seconds():

@@ -107,7 +107,7 @@ async def _refuse_exceeded(conn: Conn, asked: MuteGroup, name: str, above: int) 
     """Its next failure would end such a mute."""
     query = load_queries("groups")["count_last_hour"]
     failures = (await fetch_one(conn, query, {"name": name}))["failures"]
-    if failures > above:
+    if failures >= above:
         raise InvalidRequest(
             f"{name} failed {failures:,} times in the last hour, so its next failure would end a "
             f"mute --above {above}/h. Name a higher rate, or only how long, --for 24h",
