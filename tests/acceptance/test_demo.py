@@ -266,7 +266,7 @@ async def use_page(url):
         assert tab.told("Until it is back, commands fail")
         await tab.turn("No worker", "No worker runs any more")
         await tab.turn("No worker", "Two workers run again", on=False)
-        await tab.turn("Kill a worker", "in the middle of job")
+        await tab.turn("Kill a worker", "is gone in the middle of ")
         await tab.turn("Flood newsletter", "50,000 mails are in `newsletter` now")
         await tab.read_until(lambda: len(tab.replies) == 6)
         assert set(tab.replies.values()) == {None}
