@@ -324,7 +324,8 @@ def test_a_cron_that_never_comes_ends_a_process_before_its_worker_starts(queue, 
 
 COLUMNS = """ALTER TABLE jobs_maint_workers DROP COLUMN steady_since;
              ALTER TABLE jobs_maint_failures DROP COLUMN fingerprint"""
-ROWS = """INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,
+ROWS = """INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (77), (78);
+          INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,
                   beat_seconds, job_ids, beat_at, settings, crons)
               VALUES (77, 'h', 1, '?', '?', 10, '{0}', 'infinity', '{"queue": 7}', '[1]'),
                      (78, 'h', 1, '?', '?', 10, '{1}', now(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from jobs_maint.actions import Limits, escape_glob
+from jobs_maint.actions import Limits
 from jobs_maint.database import Conn
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
@@ -15,6 +15,7 @@ from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.steps import Key
 from jobs_maint.operations.incidents.story import go_on, lead_by
 from jobs_maint.operations.session import get_time
+from jobs_maint.redaction import run_apart
 
 __all__ = ["look_anew"]
 
@@ -30,13 +31,18 @@ async def look_anew(conn: Conn, found: Iterable[Incident], maintenance: str) -> 
     old = [part for one in every for part in _list_parts(one) if part.kind in _KINDS]
     if not old:
         return every
-    behind = (one for one in old if one.kind is IncidentKind.QUEUE_BEHIND)
-    places = tuple((escape_glob(queue), one.limit) for one in behind for queue in one.queues)
+    # One limit for all queues: thousands may be behind, and each would be tried with each.
+    least = min((one.limit for one in old if one.kind is IncidentKind.QUEUE_BEHIND), default=None)
+    places = (("*", least),) if least is not None else ()
     limits = Limits(_KINDS, no_worker=0.0, queue_behind=places)
     now = await get_time(conn)
     seen = Measured(now, maintenance, **await look_at_queues(conn, now, limits, maintenance))
-    there = {condition.key: condition for condition in judge(seen, limits, Memory())}
-    return [_renew(one, seen, there) if _list_parts(one) else one for one in every]
+
+    def renew() -> list[Incident]:
+        there = {condition.key: condition for condition in judge(seen, limits, Memory())}
+        return [_renew(one, seen, there) if _list_parts(one) else one for one in every]
+
+    return await run_apart(renew, 10 * len(old))
 
 
 def _list_parts(one: Incident) -> tuple[Condition, ...]:
@@ -51,8 +57,11 @@ def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Inc
         """As it is now; None where it is over."""
         if part.kind not in _KINDS:
             return part
-        if part.key in there:
-            return go_on(there[part.key], part)
+        now = there.get(part.key)
+        if now is not None and part.kind is IncidentKind.QUEUE_BEHIND:
+            now = replace(now, limit=part.limit) if now.value >= part.limit else None
+        if now is not None:
+            return go_on(now, part)
         if part.kind is IncidentKind.NO_WORKER and not seen.fleet.live:
             return replace(part, value=part.value + since)
         return None
