@@ -310,6 +310,7 @@ async def test_schema_drop_shows_what_goes_and_asks_first(at_terminal, conn, dat
     assert terminal.text.endswith("\nNothing was changed.\n")
     with at_terminal("schema", "drop") as terminal:
         terminal.wait_for("[y/N] ")
+        terminal.wait_until_it_reads()
         terminal.send(CTRL_C)
         assert terminal.end() == 130
     assert terminal.text.endswith("\njobs-maint: interrupted; nothing was changed\n")

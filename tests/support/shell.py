@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any, Self
 
 from tests.support.forkserver import run, start
@@ -80,6 +81,14 @@ class Terminal:
             assert left > 0, f"{text!r} did not appear in:\n{self.text}"
             if not self._read(left):
                 assert text in self.text, f"the command ended without {text!r}:\n{self.text}"
+
+    def wait_until_it_reads(self) -> None:
+        """As a person types: Python sees a Ctrl-C just before the read begins only after it."""
+        call = Path(f"/proc/{self.popen.pid}/syscall")
+        deadline = time.monotonic() + PATIENCE
+        while call.exists() and not call.read_text().startswith(("0 ", "63 ")):
+            assert time.monotonic() < deadline, f"it does not read:\n{self.text}"
+            time.sleep(0.01)
 
     def send(self, keys: str) -> None:
         os.write(self._main, keys.encode())
