@@ -3,8 +3,8 @@
 Relies on these facts (3.10): the psycopg connector's `pool`; the pool's conninfo and kwargs; the
 notification channels and payload; `worker_middleware` in `App.worker_defaults`; the worker's
 `_stop_event`, `_running_jobs`, `_job_semaphore` and `_loop`, and its task `worker loop`, which
-awaits `_shutdown`. Procrastinate is imported inside the functions
-that need it: the shell rarely does, and each command would wait.
+awaits `_shutdown`. Procrastinate is imported inside the functions that need it: the shell rarely
+does, and each command would wait.
 """
 
 # ruff: noqa: PLC0415  see above
@@ -140,7 +140,7 @@ def is_fetching(worker: Worker) -> bool:
 def takes_jobs(worker: Worker) -> bool:
     """Whether the worker may still take jobs; from any thread.
 
-    A stop is asked for first: a worker that was told to stop asks for no other job.
+    A stop is asked for first: a worker that is stopping asks for no other job.
     """
     return not is_stopping(worker) or is_fetching(worker)
 

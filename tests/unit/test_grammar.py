@@ -35,6 +35,14 @@ def parse(text, surface="shell"):
     return parse_words(split_text(text), surface)
 
 
+def assert_leads_to(meant, text, surface, says):
+    """The text is refused with the line that is offered instead, and that line can be read."""
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        parse(text, surface)
+    assert caught.value.suggestion == meant
+    parse(meant, surface)
+
+
 def refused(text, surface="shell"):
     with pytest.raises(InvalidRequest) as caught:
         parse(text, surface)
@@ -148,10 +156,7 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
     ],
 )
 def test_a_word_of_other_tools_leads_to_ours(text, meant, surface):
-    with pytest.raises(InvalidRequest, match="is not a known command; did you mean") as caught:
-        parse(text, surface)
-    assert caught.value.suggestion == meant
-    parse(meant, surface)
+    assert_leads_to(meant, text, surface, "is not a known command; did you mean")
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -183,10 +188,7 @@ def test_a_word_of_other_tools_leads_to_ours(text, meant, surface):
     ],
 )
 def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, meant, surface):
-    with pytest.raises(InvalidRequest, match="; did you mean") as caught:
-        parse(text, surface)
-    assert caught.value.suggestion == meant
-    parse(meant, surface)
+    assert_leads_to(meant, text, surface, "; did you mean")
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -202,10 +204,7 @@ def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, 
     ],
 )
 def test_an_option_without_its_dashes_leads_to_the_line_that_is_read(text, meant, surface):
-    with pytest.raises(InvalidRequest, match="did you mean '") as caught:
-        parse(text, surface)
-    assert caught.value.suggestion == meant
-    parse(meant, surface)
+    assert_leads_to(meant, text, surface, "did you mean '")
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -223,10 +222,7 @@ def test_an_option_without_its_dashes_leads_to_the_line_that_is_read(text, meant
     ],
 )
 def test_a_unit_that_is_spelt_out_leads_to_the_line_that_is_read(text, meant, surface):
-    with pytest.raises(InvalidRequest, match=r"is not a duration; .*did you mean '") as caught:
-        parse(text, surface)
-    assert caught.value.suggestion == meant
-    parse(meant, surface)
+    assert_leads_to(meant, text, surface, r"is not a duration; .*did you mean '")
 
 
 @pytest.mark.parametrize("surface", SURFACES)

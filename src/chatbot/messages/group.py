@@ -24,16 +24,10 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     undo: Button | None = None
     match report.done:
         case "taken":
-            head = ["✅ ", bold(f"{task}, is taken"), " by ", name_actor(by), "."]
-            if report.had_since is not None:
-                since = when(report.had_since, report.as_of)
-                head[1:-1] = [
-                    bold(f"{task}, has been taken"),
-                    " by ",
-                    name_actor(by),
-                    " since ",
-                    since,
-                ]
+            had = report.had_since
+            since: Line = [] if had is None else [" since ", when(had, report.as_of)]
+            taken = "is taken" if had is None else "has been taken"
+            head = ["✅ ", bold(f"{task}, {taken}"), " by ", name_actor(by), *since, "."]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
             head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before), "."]

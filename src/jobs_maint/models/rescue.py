@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
-from jobs_maint.quoting import few_jobs
+from jobs_maint.quoting import few, few_jobs
 
 MOST_UNREGISTERED = 5
 """Workers that a sentence names."""
@@ -161,13 +161,10 @@ class RescueReport(Report):
 def say_unregistered(worker_ids: Sequence[int]) -> str:
     """Of workers that live, and that Procrastinate took for dead."""
     one = len(worker_ids) == 1
-    some = ", ".join(map(str, worker_ids[:MOST_UNREGISTERED]))
-    more = len(worker_ids) - MOST_UNREGISTERED
-    who = f"Worker {some} takes" if one else (
-        f"Workers {some}{f' and {more:,} more' if more > 0 else ''} take"
-    )  # fmt: skip
+    some = few(worker_ids, MOST_UNREGISTERED)
+    who, them = (f"Worker {some} takes", "it") if one else (f"Workers {some} take", "them")
     return (
-        f"{who} no more jobs: Procrastinate took {'it' if one else 'them'} for dead and deleted "
+        f"{who} no more jobs: Procrastinate took {them} for dead and deleted "
         f"{'its row' if one else 'their rows'} in procrastinate_workers, as it does where an event "
         "loop was blocked for over 30 s."
     )

@@ -33,8 +33,8 @@ class Told:
 async def list_told(conn: Conn, settings: MaintSettings) -> list[Told]:
     """What the workers go by, the one that counts first; none where no worker has told it.
 
-    That are the live ones that listen to the queue of their maintenance, the newest first; where
-    there is none, the last one that did, though it has ended. Only where no worker ever did, the
+    Asked are the live ones that listen to the queue of their maintenance, the newest first; where
+    there are none, the last one that did, though it has ended; and only where none ever did, the
     others. The rest is as in `settings`.
     """
     queries = load_queries("workers")

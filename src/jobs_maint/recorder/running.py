@@ -37,7 +37,7 @@ class RunningWorker:
     """Those that its maintenance goes by, as they are stored."""
     jobs: dict[int, float] = field(default_factory=dict)
     takes_jobs: bool = True
-    """False: it was told to stop, and only ends the jobs that it holds."""
+    """False: it is ending, and only waits for the jobs that it holds."""
     begun: int = 0
     """Jobs begun so far."""
     announced: Future[None] | None = None

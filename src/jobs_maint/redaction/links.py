@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from jobs_maint.redaction.rules import HIDDEN
+from jobs_maint.redaction.shapes import UUID
 
 __all__ = ["hide_links", "is_token"]
 
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _ONCE = (
     "reset|verify|verification|confirm|confirmation|activate|activation|magic|magiclink|invite"
     "|invitation|join|unlock|onetime|otp|autologin|recover|recovery|unsubscribe|optin|optout"
@@ -41,7 +41,7 @@ def hide_links(text: str) -> str:
 def _hide_path(found: re.Match[str]) -> str:
     value = found["value"]
     once = _OF_ONCE.search(found["word"]) is not None
-    secret = is_token(value, mixed=not once) or (once and re.fullmatch(_UUID, value))
+    secret = is_token(value, mixed=not once) or (once and UUID.fullmatch(value))
     return found["word"] + HIDDEN if secret else found[0]
 
 
@@ -50,13 +50,13 @@ def _hide_query(found: re.Match[str]) -> str:
     if name.endswith(_PASSWORDS):
         secret = not value.isdigit()
     else:
-        secret = is_token(value, mixed=False) or re.fullmatch(_UUID, value) is not None
+        secret = is_token(value, mixed=False) or UUID.fullmatch(value) is not None
     return found["name"] + HIDDEN if secret else found[0]
 
 
 def is_token(value: str, *, mixed: bool) -> bool:
     """Letters and digits that nobody wrote; `mixed`: in both cases, as ids seldom are."""
-    if len(value) < (16 if mixed else 10) or re.fullmatch(_UUID, value):
+    if len(value) < (16 if mixed else 10) or UUID.fullmatch(value):
         return False
     digits, letters = (sum(map(kind, value)) for kind in (str.isdigit, str.isalpha))
     both = re.search("[a-z]", value) and re.search("[A-Z]", value)

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 
-__all__ = ["CARD", "EMAIL", "KNOWN", "WEBHOOK", "is_card", "is_random", "looks_secret"]
+__all__ = ["CARD", "EMAIL", "KNOWN", "UUID", "WEBHOOK", "is_card", "is_random", "looks_secret"]
 
 _A = "[A-Za-z0-9]"
 _W = "[A-Za-z0-9_-]"
@@ -75,7 +75,7 @@ WEBHOOK = re.compile(
 EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
 CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 
-_UUID = re.compile(_UUID_FORM, re.IGNORECASE)
+UUID = re.compile(_UUID_FORM, re.IGNORECASE)
 _WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}(?![a-z])|\d{4}")
 _ID = re.compile(
     r"(?:req|cus|pi|ch|evt|in|sub|price|prod|pm|cs|acct|txn|si|seti|src|card|ba|po|re|dp|msg|run"
@@ -85,7 +85,7 @@ _ID = re.compile(
 
 def is_random(word: str, digits: int = 3) -> bool:
     """A token no person would write: letters of both cases with digits, evenly mixed."""
-    if _UUID.fullmatch(word) or sum(char.isdigit() for char in word) < digits or _ID.match(word):
+    if UUID.fullmatch(word) or sum(char.isdigit() for char in word) < digits or _ID.match(word):
         return False
     if not (re.search(r"[a-z]", word) and re.search(r"[A-Z]", word)):
         return False
@@ -98,7 +98,7 @@ def is_random(word: str, digits: int = 3) -> bool:
 
 def looks_secret(value: str) -> bool:
     """Whether the value of `key=`, `session=`, `auth=` is more than a number or a word."""
-    if _UUID.fullmatch(value):
+    if UUID.fullmatch(value):
         return True
     letters = any(char.isalpha() for char in value)
     digits = sum(char.isdigit() for char in value)

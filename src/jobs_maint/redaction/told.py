@@ -7,6 +7,7 @@ import re
 from jobs_maint.redaction.links import is_token
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.prose import ends_sentence, may_be_password
+from jobs_maint.redaction.shapes import UUID
 from jobs_maint.redaction.values import is_prose
 
 __all__ = ["is_told"]
@@ -35,7 +36,6 @@ _USED = re.compile(
 _NEXT_TEXT = re.compile(r"""['"],[ \n]{0,20}[bru]?['"]""")
 _AMISS = re.compile(r"Invalid|Missing|Bad|Expired|Wrong|Unknown|Illegal")
 """`InvalidToken("…")` is an exception."""
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-/_.]?[01]\d(?:[-/_.T]|$)|\d\d:\d\d")
 
 
@@ -99,6 +99,6 @@ def _is_spoken_of(
 
 def _is_random(value: str) -> bool:
     """A token, and no date, path or name with a number in it."""
-    return _UUID.fullmatch(value) is not None or (
+    return UUID.fullmatch(value) is not None or (
         is_token(value, mixed=False) and _DATE.search(value) is None
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs_maint.models import Preview, SkipGroup
+from jobs_maint.quoting import few
 
 __all__ = ["tell_becomes"]
 
@@ -24,11 +25,5 @@ def _tell(group: SkipGroup, *, alone: bool) -> str:
     if alone:
         who = "They" if several else "It"
     does = _ENDS.get(group.code, _AGAIN)[several]
-    which = "" if alone else f" ({_list(group)})"
+    which = "" if alone else f" ({few(group.sample, len(group.sample), total=group.count)})"
     return f"{who} {does}{f': {group.reason}' if group.reason else ''}{which}."
-
-
-def _list(group: SkipGroup) -> str:
-    ids = ", ".join(map(str, group.sample))
-    more = group.count - len(group.sample)
-    return f"{ids} and {more:,} more" if more else ids

@@ -35,7 +35,7 @@ WHERE s.worker_id IS NULL
                 AND (%(queues)s::text[] IS NULL OR j.queue_name = ANY (%(queues)s::text[])));
 
 -- name: stop_listening (worker_id)
--- Of a worker that was told to stop and ends its last jobs: it listens to no queue any more.
+-- Of a worker that is ending and waits for its last jobs: it listens to no queue any more.
 UPDATE jobs_maint_workers SET queues = '{}' WHERE worker_id = %(worker_id)s;
 
 -- name: note_app (worker_id, crons, settings)

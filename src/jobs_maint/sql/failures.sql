@@ -154,7 +154,8 @@ FROM failed ORDER BY reached DESC, failed_at DESC NULLS LAST, id DESC LIMIT %(li
 -- that of its newest job. At most `limit` groups, of each the newest `most_ids` ids; each row has
 -- the sums over all. `texts`: whether to read the messages; `folded`: tasks with exception types all of
 -- whose errors are one group, and so are those with more than `alike`, if that is not null. `aliases`:
--- fingerprints under an older rule, each with the one in `mains` that stands for it. `retriable`: of jobs with one queueing lock one can wait, if none does yet.
+-- fingerprints under an older rule, each with the one in `mains` that stands for it. `retriable`: of jobs
+-- with one queueing lock one can wait, if none does yet.
 WITH failed AS (
     {{failed_jobs}}
 ), named AS (

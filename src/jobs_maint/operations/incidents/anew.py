@@ -57,11 +57,11 @@ def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Inc
         """As it is now; None where it is over."""
         if part.kind not in _KINDS:
             return part
-        now = there.get(part.key)
-        if now is not None and part.kind is IncidentKind.QUEUE_BEHIND:
-            now = replace(now, limit=part.limit) if now.value >= part.limit else None
-        if now is not None:
-            return go_on(now, part)
+        found = there.get(part.key)
+        if found is not None and part.kind is IncidentKind.QUEUE_BEHIND:
+            found = replace(found, limit=part.limit) if found.value >= part.limit else None
+        if found is not None:
+            return go_on(found, part)
         if part.kind is IncidentKind.NO_WORKER and not seen.fleet.live:
             return replace(part, value=part.value + since)
         return None

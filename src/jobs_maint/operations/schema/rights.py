@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs_maint.database import Conn, fetch_one
 from jobs_maint.errors import DatabaseUnavailable
+from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
 __all__ = ["require_owner", "require_rights", "say_owner"]
@@ -36,10 +37,10 @@ async def require_owner(conn: Conn, home: str, word: str) -> dict[str, Any]:
     """
     found = await fetch_one(conn, load_queries("schema")["find_right_to_alter"], {"home": home})
     if tables := found["foreign_tables"]:
-        others = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+        which = "them nor their" if len(tables) > 1 else "it nor its"
         raise DatabaseUnavailable(
-            f"The database user {found['login']} does not own the table {tables[0]}{others}, "
-            f"so it can change neither {'them nor their' if others else 'it nor its'} indexes; "
+            f"The database user {found['login']} does not own the table {few(tables, 1)}, "
+            f"so it can change neither {which} indexes; "
             f"nothing was changed. Run `jobs-maint {word}` as {say_owner(found)}."
         )
     return found

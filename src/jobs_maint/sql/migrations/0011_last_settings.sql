@@ -1,5 +1,5 @@
--- One row: the settings of maintenance that the last worker told which listens to its queue. They count
--- while no such worker lives: one that ends takes its own row along.
+-- One row: the settings of maintenance of the last worker that listens to the queue of its maintenance.
+-- They count while no such worker lives: one that ends takes its own row along.
 
 CREATE TABLE IF NOT EXISTS jobs_maint_settings (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
