@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.support.history import days, hours, minutes
 from tests.support.waiting import until, wait_for_row
 
@@ -530,12 +531,46 @@ async def test_a_missing_index_is_a_warning(pool, conn):
 # --- workers --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("trace", ["heartbeat", "beat", "settings", "job"])
+async def test_where_no_worker_ever_was_it_says_how_to_start_one(
+    pool, conn, make_job, worker, trace
+):
+    """Afterwards it is the log of the last one that says why there is none."""
+    finding = (await look(pool))["workers"]
+    assert finding.level == "warning"
+    assert finding.sentence == (
+        "No worker is alive, and none has ever reported to this database; no job is ready to run."
+    )
+    assert "`procrastinate --app=MODULE.app worker`" in finding.fix
+    assert "last one" not in finding.fix
+    await make_job()
+    finding = (await look(pool))["workers"]
+    assert finding.level == "error"
+    assert finding.sentence.endswith("to this database; jobs ready to run: 1.")
+    match trace:
+        case "heartbeat" | "beat":
+            long = hours(1)
+            await worker(recorder=trace == "beat", heartbeat_ago=long, beat_ago=long)
+            if trace == "beat":
+                await conn.execute("DELETE FROM procrastinate_workers")
+        case "settings":
+            await conn.execute(
+                "INSERT INTO jobs_maint_settings (worker_id, settings) VALUES (7, %s)",
+                (Jsonb({"queue": "maintenance"}),),
+            )
+        case "job":
+            await make_job(status="succeeded", finished_ago=hours(1))
+    finding = (await look(pool))["workers"]
+    assert finding.sentence == "No worker is alive; jobs ready to run: 1."
+    assert finding.fix == "Start a worker; the log of the last one says why it ended."
+
+
 async def test_of_ready_jobs_without_a_worker_it_is_said_how_many_are_ours(pool, make_job):
     """`stats`, which does not count ours, says that no job waits."""
     for task in (RESCUE, PURGE):
         await make_job(queue="maintenance", task=task)
     finding = (await look(pool))["workers"]
-    assert finding.sentence == "No worker is alive; jobs ready to run: 2, all of our own tasks."
+    assert finding.sentence.endswith("; jobs ready to run: 2, all of our own tasks.")
     await make_job()
     finding = (await look(pool))["workers"]
     assert finding.level == "error"

@@ -86,6 +86,13 @@ SELECT count(*) AS jobs, count(*) FILTER (WHERE task_name = ANY (%(ours)s)) AS o
     SELECT task_name FROM procrastinate_jobs
     WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %(most)s) AS ready;
 
+-- name: is_there_a_trace (newest)
+-- Of any worker: its row, or a job among the newest events that it began.
+SELECT EXISTS (SELECT FROM jobs_maint_workers)
+    OR EXISTS (SELECT FROM procrastinate_workers)
+    OR EXISTS (SELECT FROM (SELECT type FROM procrastinate_events ORDER BY id DESC LIMIT %(newest)s) AS e
+               WHERE e.type = 'started') AS there;
+
 -- name: find_listeners (queue, ours)
 -- Who listens to our queue, and which jobs of ours wait there. `late`: listeners that missed their
 -- beats while Procrastinate's heartbeat is fresh.

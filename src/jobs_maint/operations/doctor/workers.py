@@ -36,12 +36,16 @@ _REGISTER = (
     "Call jobs_maint.register(app) on the app that the worker runs, and do not pass "
     "worker_middleware to run_worker: that replaces the recorder."
 )
+_START = (
+    "Call jobs_maint.register(app) on your app, then start a worker of it on this database: "
+    "`procrastinate --app=MODULE.app worker`."
+)
 
 
-async def check_workers(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+async def check_workers(conn: Conn, situation: Situation) -> Finding:
     live = (await fetch_one(conn, load_queries("stats")["count_workers"]))["live"]
     if not live:
-        return await _no_worker(conn)
+        return await _no_worker(conn, ever=bool(situation.told))
     silent = await _list_silent(conn)
     without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
@@ -105,18 +109,22 @@ def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-async def _no_worker(conn: Conn) -> Finding:
+async def _no_worker(conn: Conn, *, ever: bool) -> Finding:
+    """`ever`: a worker told its settings, perhaps long ago."""
     params = {"most": MOST_READY, "ours": OUR_TASKS}
     found = await fetch_one(conn, load_queries("doctor")["count_ready"], params)
     ready, own = found["jobs"], found["own"]
-    fix = "Start a worker; the log of the last one says why it ended."
+    said, fix = "No worker is alive", "Start a worker; the log of the last one says why it ended."
+    trace = load_queries("doctor")["is_there_a_trace"]
+    if not ever and not (await fetch_one(conn, trace, {"newest": NEWEST_EVENTS}))["there"]:
+        said, fix = "No worker is alive, and none has ever reported to this database", _START
     if not ready:
-        return warning("workers", "No worker is alive; no job is ready to run.", fix)
+        return warning("workers", f"{said}; no job is ready to run.", fix)
     number = f"{ready:,}" if ready < MOST_READY else f"{MOST_READY:,} or more"
     whose = ""
     if own:
         whose = ", all of our own tasks" if own == ready else f", {own:,} of them of our own tasks"
-    return error("workers", f"No worker is alive; jobs ready to run: {number}{whose}.", fix)
+    return error("workers", f"{said}; jobs ready to run: {number}{whose}.", fix)
 
 
 async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
