@@ -26,6 +26,7 @@ from jobs_maint.database import (
     PoolTimeout,
     explain_lack,
     mapped_errors,
+    name_place,
     note_why_not_connected,
     noted_standby,
 )
@@ -148,7 +149,9 @@ async def _explain(pool: Pool | None, exc: Exception) -> Exception:
         return exc
     if isinstance(exc, PoolTimeout):  # a plain connection says why there is none
         await note_why_not_connected(exc, *await upstream.ask_params(pool))
-    return await explain_lack(pool, exc) or exc
+    told = await explain_lack(pool, exc) or exc
+    await name_place(pool, told)
+    return told
 
 
 async def _audit_raised(

@@ -6,6 +6,7 @@ import re
 from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.history import minutes
 
+from jobs_maint.database import describe_database
 from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
 from local_slack.text import as_text
 
@@ -140,7 +141,9 @@ async def test_an_unexpected_error_shows_an_id_that_is_in_the_log_and_nothing_el
     assert "nobody foresaw this" in caplog.text
 
 
-async def test_a_database_that_is_gone_is_a_sentence_and_the_bot_goes_on(pool, conn, make_job):
+async def test_a_database_that_is_gone_is_a_sentence_and_the_bot_goes_on(
+    pool, conn, make_job, database_url
+):
     await make_job()
     async with open_bot(pool) as (slack, bot):
         await conn.execute("ALTER TABLE jobs_maint_requests RENAME TO gone")
@@ -148,6 +151,7 @@ async def test_a_database_that_is_gone_is_a_sentence_and_the_bot_goes_on(pool, c
         assert answer.ephemeral
         assert answer.text.startswith("🔴 ")
         assert "schema apply" in answer.text
+        assert describe_database(database_url) in answer.text
         await conn.execute("ALTER TABLE gone RENAME TO jobs_maint_requests")
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         assert not answer.ephemeral

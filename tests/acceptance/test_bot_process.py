@@ -13,6 +13,7 @@ from tests.support.processes import Process, environment
 from tests.support.waiting import wait_for_row, wait_until
 
 from chatbot.cli import main
+from jobs_maint.database import describe_database
 from local_slack.sample import OPS, VIEWER, build_sample_config
 
 PYTHON = [sys.executable]
@@ -136,6 +137,7 @@ async def test_a_database_without_our_tables_ends_it_with_the_command_to_run(bar
     try:
         assert await asyncio.to_thread(process.wait) == 78
         assert "jobs-maint schema apply" in process.output
+        assert describe_database(bare_database_url) in process.output
         assert "Traceback" not in process.output
     finally:
         process.close()

@@ -10,6 +10,7 @@ from tests.support.processes import environment
 from tests.support.shell import answer, data
 
 from jobs_maint import __version__
+from jobs_maint.database import describe_database
 
 NO_JOB = "9223372036854775807"
 
@@ -119,8 +120,10 @@ def test_schema_apply_can_be_repeated(jobs_maint, bare_database_url):
     pending = answer(jobs_maint("schema", "status", url=bare_database_url))
     assert "The schema is not complete. Missing:" in pending
     assert "jobs-maint schema apply" in pending
+    assert describe_database(bare_database_url) in pending
     first = data(jobs_maint("schema", "apply", "--json", url=bare_database_url))
     assert first["applied"]
+    assert describe_database(bare_database_url) in first["database"]
     assert first["pending"] == []
     second = data(jobs_maint("schema", "apply", "--json", url=bare_database_url))
     assert second["applied"] == second["pending"] == []

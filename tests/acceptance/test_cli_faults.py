@@ -11,6 +11,8 @@ from tests.support import forkserver
 from tests.support.processes import environment
 from tests.support.shell import COMMAND, answer
 
+from jobs_maint.database import describe_database
+
 NO_JOB = "9223372036854775807"
 
 
@@ -69,7 +71,21 @@ async def test_what_was_done_in_part_is_an_answer_and_ends_with_5(jobs_maint, ma
 @pytest.mark.parametrize("words", [["stats"], ["failed"], ["status", "1"], ["retry", "1"]])
 def test_a_database_without_our_tables_ends_with_78(jobs_maint, bare_database_url, words):
     done = jobs_maint(*words, url=bare_database_url)
-    assert_refused(done, 78, "jobs-maint schema apply")
+    assert_refused(done, 78, "jobs-maint schema apply", describe_database(bare_database_url))
+
+
+async def test_so_it_is_told_of_which_database_that_is_where_tables_are_missing_or_old(
+    jobs_maint, database_url, conn
+):
+    """With the schemas it was looked for in, and without its password."""
+    asked = f"{database_url}&password=S3cretPw99&options=-csearch_path%3Dpublic,pg_temp"
+    name = describe_database(database_url)
+    await conn.execute("ALTER TABLE jobs_maint_failures RENAME COLUMN message TO gone")
+    for words in (["failed"], ["schema", "status"], ["doctor"]):
+        done = jobs_maint(*words, url=asked)
+        told = " ".join((done.stdout + done.stderr).split())
+        assert f"{name} (search path: public,pg_temp)" in told, words
+        assert "S3cret" not in told
 
 
 def test_a_database_that_does_not_exist_ends_with_69(jobs_maint, server):

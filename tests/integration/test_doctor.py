@@ -29,7 +29,7 @@ from jobs_maint.actions import (
     RunDoctor,
     ShowStats,
 )
-from jobs_maint.database import open_pool
+from jobs_maint.database import describe_database, open_pool
 from jobs_maint.errors import NotPermitted
 from jobs_maint.operations.doctor import database as doctor_database
 from jobs_maint.operations.doctor import examine as doctor
@@ -133,6 +133,8 @@ async def test_without_any_table_it_answers_and_says_what_to_run(bare_database_u
     errors = {f.check: f for f in report.findings if f.level == "error"}
     assert set(errors) == {"procrastinate_schema", "schema"}
     assert all("jobs-maint schema apply" in finding.fix for finding in errors.values())
+    name = describe_database(bare_database_url)
+    assert all(name in finding.sentence for finding in errors.values())
     assert report.exit_code == 1
     assert [f.check for f in report.findings[:2]] == ["procrastinate_schema", "schema"]
     left_out = {f.check for f in report.findings if "not checked" in f.sentence}

@@ -18,7 +18,10 @@ from jobs_maint.database.lacking import (
     RIGHTS,
     explain_lack,
     find_elsewhere,
+    find_place,
+    name_place,
     require_usage,
+    say_place,
 )
 from jobs_maint.database.limits import LOCK_TIMEOUT, STATEMENT_TIMEOUT
 from jobs_maint.database.silence import give_up_after
@@ -51,6 +54,7 @@ __all__ = [
     "fetch_all",
     "fetch_one",
     "find_elsewhere",
+    "find_place",
     "fit",
     "give_up_after",
     "identify_database",
@@ -59,6 +63,7 @@ __all__ = [
     "limit_lock_waits",
     "map_error",
     "mapped_errors",
+    "name_place",
     "normalise_url",
     "note_holders",
     "note_timeout",
@@ -67,6 +72,7 @@ __all__ = [
     "open_pool",
     "parse_url",
     "require_usage",
+    "say_place",
     "transaction",
     "undone_transaction",
 ]

@@ -6,7 +6,7 @@ import psycopg
 
 from jobs_maint.database.connecting import Pool
 from jobs_maint.database.failing import APPLY, mapped_errors
-from jobs_maint.database.lacking import explain_lack, find_elsewhere
+from jobs_maint.database.lacking import explain_lack, find_elsewhere, name_place
 from jobs_maint.database.transactions import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.sql import list_migrations, load_queries
@@ -22,9 +22,16 @@ async def check_schema(pool: Pool) -> None:
     with mapped_errors():
         try:
             async with pool.connection() as conn, transaction(conn):
-                applied = await _list_applied(conn)
-        except psycopg.Error as exc:
-            raise await explain_lack(pool, exc) or exc from exc
+                _require_current(await _list_applied(conn))
+        except (psycopg.Error, SchemaMismatch) as exc:
+            told = await explain_lack(pool, exc) or exc
+            await name_place(pool, told)
+            if told is exc:
+                raise
+            raise told from exc
+
+
+def _require_current(applied: set[int]) -> None:
     missing = [m.name for m in list_migrations() if m.number not in applied]
     if missing:
         raise SchemaMismatch(

@@ -32,6 +32,7 @@ __all__ = [
     "note_why_not_connected",
     "open_pool",
     "parse_url",
+    "spell_database",
 ]
 
 Pool = psycopg_pool.AsyncConnectionPool[Any]
@@ -88,12 +89,15 @@ def _is_torn(url: str, params: Mapping[str, Any]) -> bool:
 def describe_database(url: str) -> str:
     """`the database 'jobs' at db:5432`: neither user nor password. Raises InvalidSettings."""
     params = parse_url(url)
-    name = params.get("dbname") or params.get("user")
-    what = f"the database {name!r}" if name else "the database"
     host = params.get("host") or params.get("hostaddr") or params.get("service")
+    return spell_database(params.get("dbname") or params.get("user"), host, params.get("port"))
+
+
+def spell_database(name: str | None, host: str | None, port: object) -> str:
+    what = f"the database {name!r}" if name else "the database"
     if not host or str(host).startswith(("/", "@")):
         return f"{what} on this machine" if host else what
-    return f"{what} at {host}:{params['port']}" if params.get("port") else f"{what} at {host}"
+    return f"{what} at {host}:{port}" if port else f"{what} at {host}"
 
 
 @asynccontextmanager

@@ -80,7 +80,7 @@ def map_error(exc: Exception) -> JobsMaintError:
     """Our error for one of psycopg's; never shows the connection string."""
     for kind, ours, sentence in _PLAIN:
         if isinstance(exc, kind):
-            return ours(sentence)
+            return ours(_with_place(sentence, exc))
     if isinstance(exc, pg.LockNotAvailable):
         who = "".join(f": {note}" for note in getattr(exc, "__notes__", ()))
         return DatabaseUnavailable(
@@ -114,14 +114,18 @@ def _map_lacking(exc: psycopg.Error) -> JobsMaintError:
             f"The database user lacks a privilege: {words}; grant it, or use a user that has it."
         )
     if isinstance(exc, pg.UndefinedColumn):
-        return SchemaMismatch(
+        said = (
             f"A table of the jobs database lacks a column ({words}); {APPLY}, which adds what a "
             "newer release needs and names what else is missing."
         )
+        return SchemaMismatch(_with_place(said, exc))
     missing = re.search(r'"?((?:jobs_maint|procrastinate)_\w+)"?', str(exc))
-    return SchemaMismatch(
-        f"The jobs database has no {missing[1] if missing else 'such table'}; {APPLY}."
-    )
+    said = f"The jobs database has no {missing[1] if missing else 'such table'}; {APPLY}."
+    return SchemaMismatch(_with_place(said, exc))
+
+
+def _with_place(said: str, exc: Exception) -> str:
+    return " ".join([said, *getattr(exc, "__notes__", ())])  # by `name_place`
 
 
 def _map_cancelled(exc: pg.QueryCanceled) -> DatabaseUnavailable:

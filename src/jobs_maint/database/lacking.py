@@ -12,12 +12,22 @@ import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
-from jobs_maint.database.connecting import Pool
-from jobs_maint.database.transactions import Conn, fetch_all, transaction
+from jobs_maint.database.connecting import Pool, spell_database
+from jobs_maint.database.transactions import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
 from jobs_maint.sql import load_queries
 
-__all__ = ["ALL_RIGHTS", "RIGHTS", "Elsewhere", "explain_lack", "find_elsewhere", "require_usage"]
+__all__ = [
+    "ALL_RIGHTS",
+    "RIGHTS",
+    "Elsewhere",
+    "explain_lack",
+    "find_elsewhere",
+    "find_place",
+    "name_place",
+    "require_usage",
+    "say_place",
+]
 
 ALL_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 RIGHTS: dict[str, tuple[str, ...]] = {
@@ -29,6 +39,13 @@ RIGHTS: dict[str, tuple[str, ...]] = {
     "jobs_maint_migrations": ("SELECT",),
 }
 """What is needed on tables that are not read and written like the rest of ours."""
+_LACKING = (
+    SchemaMismatch,
+    pg.InvalidSchemaName,
+    pg.UndefinedColumn,
+    pg.UndefinedFunction,
+    pg.UndefinedTable,
+)
 _NAME = re.compile(r"\b(?:jobs_maint|procrastinate)_\w+")
 
 
@@ -111,6 +128,31 @@ async def explain_lack(pool: Pool, exc: BaseException) -> JobsMaintError | None:
             elsewhere = None if seen[0]["is_seen"] else await find_elsewhere(conn)
             return elsewhere.error() if elsewhere is not None else None
     return None
+
+
+async def find_place(conn: Conn) -> str:
+    """`the database 'jobs' at db:5432 (search path: "$user", public)`; no user, no password."""
+    row = await fetch_one(conn, load_queries("lacking")["get_place"])
+    info = conn.info
+    what = spell_database(row["database"], info.host or info.hostaddr, info.port)
+    return f"{what} (search path: {row['search_path'] or 'empty'})"
+
+
+def say_place(place: str) -> str:
+    return f"The answer came from {place}."
+
+
+async def name_place(pool: Pool, exc: BaseException) -> None:
+    """Add the database to an error that leads to `schema apply`: it may be the wrong one."""
+    if not (isinstance(exc, _LACKING) or "`jobs-maint schema apply`" in str(exc)):
+        return
+    with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+        async with pool.connection() as conn, transaction(conn):
+            said = say_place(await find_place(conn))
+        if isinstance(exc, psycopg.Error):
+            exc.add_note(said)  # for `map_error`
+        else:
+            exc.args = (f"{exc} {said}",)
 
 
 async def _explain_denied(conn: Conn, exc: pg.InsufficientPrivilege) -> JobsMaintError | None:

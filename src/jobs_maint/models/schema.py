@@ -16,7 +16,8 @@ class SchemaReport(Report):
     """`applied` lists what was done now, `pending` what `schema apply` would do.
 
     `problems`: an optional index that could not be built now, a sentence each. `elsewhere`: a
-    sentence where Procrastinate's tables stand in a schema off the search path alone.
+    sentence where Procrastinate's tables stand in a schema off the search path alone. `database`:
+    its name, host and search path.
     """
 
     kind: ClassVar[str] = "schema"
@@ -28,6 +29,7 @@ class SchemaReport(Report):
     sql: str | None = None
     problems: tuple[str, ...] = ()
     elsewhere: str | None = None
+    database: str | None = None
 
 
 A_WORKER = "a worker"

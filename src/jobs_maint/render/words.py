@@ -37,6 +37,8 @@ def render_schema(report: SchemaReport, page: Page) -> None:
         page.line("Not done. Everything works without these, but more slowly:", "bold yellow")
         for problem in report.problems:
             page.line(safe_line(problem), indent=2)
+    if report.database:
+        page.line(f"This is {safe_line(report.database)}.")
 
 
 def render_schema_drop(report: SchemaDropReport, page: Page) -> None:

@@ -5,6 +5,10 @@
 -- the role may not use.
 SELECT to_regclass('procrastinate_jobs') IS NOT NULL AS is_seen;
 
+-- name: get_place
+-- Which database was asked, and where in it tables are looked for.
+SELECT current_database()::text AS database, current_setting('search_path') AS search_path;
+
 -- name: find_elsewhere (names)
 -- Schemas that hold a table of one of these names, whether or not the search path reaches them.
 SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,

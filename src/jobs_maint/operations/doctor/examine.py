@@ -16,8 +16,10 @@ from jobs_maint.database import (
     Conn,
     Pool,
     fetch_one,
+    find_place,
     map_error,
     note_why_not_connected,
+    say_place,
     transaction,
 )
 from jobs_maint.models import DoctorReport, Finding
@@ -49,12 +51,14 @@ class Check:
     """`title`: what it looks at, for a person.
 
     `needs`: whose tables it reads, so that missing ones are not reported once per check.
+    `names_place`: what it finds may be so since this is the wrong database.
     """
 
     name: str
     title: str
     run: Callable[[Conn, Situation], Awaitable[Finding]]
     needs: Literal["procrastinate", "ours"] | None = None
+    names_place: bool = False
 
 
 CHECKS = (
@@ -65,8 +69,13 @@ CHECKS = (
     Check("proxy", "Proxy", database.check_proxy),
     Check("bot_package", "The bot's package", database.check_bot_package),
     Check("procrastinate", "Procrastinate version", schema.check_procrastinate),
-    Check("procrastinate_schema", "Procrastinate's tables", schema.check_procrastinate_schema),
-    Check("schema", "Tables of procrastinate-ops", schema.check_schema),
+    Check(
+        "procrastinate_schema",
+        "Procrastinate's tables",
+        schema.check_procrastinate_schema,
+        names_place=True,
+    ),
+    Check("schema", "Tables of procrastinate-ops", schema.check_schema, names_place=True),
     Check(
         "privileges", "Privileges of the database user", schema.check_privileges, "procrastinate"
     ),
@@ -120,7 +129,11 @@ async def examine(
             if unreachable is not None:
                 raise unreachable  # noqa: TRY301  not waited for again
             async with _look(pool, patience) as conn:
-                findings.append(await check.run(conn, situation))
+                found = await check.run(conn, situation)
+                if check.names_place and found.level != "ok":
+                    said = say_place(await find_place(conn))
+                    found = replace(found, sentence=f"{found.sentence} {said}")
+                findings.append(found)
         except Exception as exc:  # noqa: BLE001  becomes a finding: the other checks still run
             if isinstance(exc, psycopg_pool.PoolTimeout) and unreachable is None:
                 await note_why_not_connected(exc, *await ask_params(pool))

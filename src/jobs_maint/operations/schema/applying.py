@@ -16,6 +16,7 @@ from jobs_maint.database import (
     fetch_all,
     fetch_one,
     find_elsewhere,
+    find_place,
     transaction,
 )
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
@@ -73,6 +74,7 @@ async def apply_schema(
             found = await require_places(conn)
             home = str(found["jobs_schema"])
             _require_same(await find_differences(conn, home), home)
+            place = await find_place(conn)
         if indexes:
 
             async def here(conn: Conn) -> None:
@@ -83,7 +85,12 @@ async def apply_schema(
             )
             applied += built
     return SchemaReport(
-        _version(), procrastinate=True, applied=tuple(applied), pending=(), problems=tuple(problems)
+        _version(),
+        procrastinate=True,
+        applied=tuple(applied),
+        pending=(),
+        problems=tuple(problems),
+        database=place,
     )
 
 
@@ -176,8 +183,11 @@ async def check_schema(pool: Pool) -> SchemaReport:
         elsewhere = None if there or found["our_schema"] else await _refuse_second(conn)
         pending = await _list_pending(conn, found)
         steps = {migration.name for migration in await _list_steps(conn, found)}
+        place = await find_place(conn)
     applied = [m.name for m in list_migrations() if m.name not in steps]
-    return SchemaReport(_version(), there, tuple(applied), tuple(pending), elsewhere=elsewhere)
+    return SchemaReport(
+        _version(), there, tuple(applied), tuple(pending), elsewhere=elsewhere, database=place
+    )
 
 
 def render_schema_sql() -> SchemaReport:
