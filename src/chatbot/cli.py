@@ -41,7 +41,7 @@ def main(context: click.Context) -> None:
 
 @main.command()
 def run() -> None:
-    """Answer Slack until SIGTERM or Ctrl-C; requests in flight are finished first."""
+    """Answer Slack until SIGTERM, SIGHUP or Ctrl-C; requests in flight are finished first."""
     set_up_logging()
     try:
         settings = ChatbotSettings.load()

@@ -36,7 +36,7 @@ _SCOPES = (
 async def serve_locally(
     maint: MaintSettings, url: str, actor: Actor, *, port: int, say: Callable[[str], None]
 ) -> None:
-    """Serve the page on 127.0.0.1 until SIGTERM or Ctrl-C; `say` gets its address.
+    """Serve the page on 127.0.0.1 until Ctrl-C, SIGTERM or SIGHUP; `say` gets its address.
 
     Every act is `actor`'s. Port 0 is a free one. Raises JobsMaintError as `serve` does.
     """

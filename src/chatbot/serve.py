@@ -52,7 +52,7 @@ async def serve(
     only: Actor | None = None,
     started: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one ends the process at once.
+    """Serve until SIGTERM, Ctrl-C or SIGHUP; a second one ends the process at once.
 
     `only`: all requests are this person's, by Socket Mode from a local Slack; no port is opened,
     and what bots of the real Slack did not tell is left to them. `started` is awaited once
@@ -221,14 +221,16 @@ async def _drain(bot: Bot) -> None:
 
 
 class _Stop:
-    """SIGTERM and Ctrl-C: the first one asks to stop, the second one ends the process."""
+    """SIGTERM, Ctrl-C and SIGHUP: the first one asks to stop, the second one ends the process."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
     def listen(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # by nohup
             loop.add_signal_handler(number, self._take, loop, number)
 
     def _take(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:

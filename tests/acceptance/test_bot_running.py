@@ -13,6 +13,10 @@ from tests.support.waiting import until as wait_for
 
 from local_slack.sample import OPS, VIEWER, build_sample_config
 
+IGNORING = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    "os.execv(sys.executable, [sys.executable, '-m', 'chatbot'])"
+)
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-local", "SLACK_SIGNING_SECRET": "local-signing-secret"}
 
 
@@ -97,7 +101,7 @@ async def test_during_a_stop_a_late_command_is_answered_over_http_and_none_comes
         assert await asyncio.to_thread(process.wait, 30) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_second_signal_ends_it_at_once(processes, number):
     async with open_slack() as slack:
         process = start(processes, slack)
@@ -111,6 +115,16 @@ async def test_a_second_signal_ends_it_at_once(processes, number):
         assert await asyncio.to_thread(process.wait, 30) == -number
         assert f"chatbot.stop_forced signal={number.name}" in process.output
         assert "Traceback" not in process.output
+
+
+async def test_under_nohup_it_outlives_its_terminal(processes):
+    async with open_slack() as slack:
+        process = start(processes, slack, "-c", IGNORING)
+        await started(process, slack)
+        process.send(signal.SIGHUP)
+        process.send(signal.SIGTERM)  # the first one that it takes
+        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert "chatbot.stop_forced" not in process.output
 
 
 async def test_a_stop_while_it_starts_ends_it_without_waiting_for_slack(processes):

@@ -252,16 +252,20 @@ async def test_ctrl_c_before_anything_was_done_ends_with_130(
     assert await count(conn, "failed") == 2
 
 
-async def test_sigterm_ends_a_set_at_once_and_what_was_committed_stays(
-    at_terminal, conn, blocked_at, database_url
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "closed"])
+async def test_a_signal_ends_a_set_at_once_and_what_was_committed_stays(
+    at_terminal, conn, blocked_at, database_url, how
 ):
     await make_failed(conn, 1800)
     await blocked_at(700)
     with at_terminal("retry", "--all", "--yes") as terminal:
         await wait_for_waiting(conn)
         terminal.wait_for("500 of 1,800 jobs")
-        terminal.popen.send_signal(signal.SIGTERM)
-        assert terminal.end() == -signal.SIGTERM
+        if how == "closed":
+            assert terminal.close() == -signal.SIGHUP
+        else:
+            terminal.popen.send_signal(signal.Signals[how])
+            assert terminal.end() == -signal.Signals[how]
     assert "interrupted" not in terminal.text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
     audited = "UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s' RETURNING audit_id"

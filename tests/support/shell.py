@@ -67,7 +67,8 @@ class Terminal:
             self.popen.wait(timeout=PATIENCE)
         if self._piped is not None:
             self._piped.close()
-        os.close(self._main)
+        if self._main >= 0:
+            os.close(self._main)
 
     @property
     def text(self) -> str:
@@ -98,6 +99,12 @@ class Terminal:
         deadline = time.monotonic() + timeout
         while self._read(max(deadline - time.monotonic(), 0)):
             assert time.monotonic() < deadline, f"still running:\n{self.text}"
+        return self.popen.wait(timeout=PATIENCE)
+
+    def close(self) -> int:
+        """The window is closed: the exit code, when the command has ended of it."""
+        os.close(self._main)
+        self._main = -1
         return self.popen.wait(timeout=PATIENCE)
 
     def piped(self) -> str:

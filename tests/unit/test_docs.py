@@ -170,7 +170,8 @@ def test_every_exit_code_and_error_has_its_row_and_no_row_is_of_another():
     }
     real |= {(0, ""), (NONE_DONE, ""), (PARTLY_DONE, ""), (cli.BROKEN_PIPE, "")}
     real |= {(cli.UNEXPECTED, "unexpected"), (cli.OUTPUT_FAILED, "output_failed")}
-    real |= {(cli.INTERRUPTED, "interrupted"), (128 + signal.SIGTERM, "")}
+    real |= {(cli.INTERRUPTED, "interrupted")}
+    real |= {(128 + signal.SIGTERM, ""), (128 + signal.SIGHUP, "")}
     shown = [(int(r[0]), r[1].strip("`")) for r in rows(page("exit-codes")) if r[0].isdigit()]
     assert len(shown) == len(set(shown))
     assert set(shown) == real
