@@ -20,6 +20,7 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.actions import PreviewBulk as Bulk
+from jobs_maint.actions.base import spell
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.operations.failures import alike
@@ -94,9 +95,8 @@ async def groups(pool, conn, make_job):
 
 
 def spell_span(report):
-    up = timedelta(seconds=1, microseconds=-1)
     ends = getattr(report, "until", None) or report.as_of
-    return f" --since 1h --until {ends.astimezone(UTC) + up:%Y-%m-%dT%H:%M:%SZ}"
+    return f" --since 1h {spell('', until=ends).strip()}"
 
 
 @pytest.mark.parametrize("word", ["errors", "failed"])

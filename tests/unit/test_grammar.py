@@ -534,10 +534,15 @@ def test_a_span_may_end_at_a_time_and_looks_back_from_it_or_from_now(surface):
         assert wanted.until == datetime(2026, 11, 23, 12, 0, 31, tzinfo=UTC)
         assert wanted.since == timedelta(hours=1)
         assert parse_words(split_text(asked.words()), surface).action == asked
-        part = datetime(2026, 11, 23, 12, 0, 30, 1, tzinfo=UTC)
-        asked = replace(asked, **({"filter": replace(wanted, until=part)} if wanted is not asked
-                                  else {"until": part}))  # fmt: skip
-        assert "--until 2026-11-23T12:00:31Z" in asked.words()  # nothing of it is left out
+        # Nothing of it is left out, and what ends within a second is not told as at a whole one.
+        for micro, second in ((1, "30.001"), (250_000, "30.250"), (999_500, "31.001")):
+            part = datetime(2026, 11, 23, 12, 0, 30, micro, tzinfo=UTC)
+            to_part = {"until": part}
+            if wanted is not asked:
+                to_part = {"filter": replace(wanted, until=part)}
+            words = replace(asked, **to_part).words()
+            assert f"--until 2026-11-23T12:00:{second}Z" in words
+            assert parse_words(split_text(words), surface).action.words() == words
     for name, option in set(spans) - ends:
         line = {"retry": "retry --all", "cancel": "cancel --all", "discard": "discard --all"}.get(
             name, name

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chatbot.messages import render_digest, render_errors, render_failed, render_thread
+from chatbot.messages.digest import list_errors_of
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_words import say_kind
 from chatbot.setup import sample_digests as samples
@@ -74,6 +75,14 @@ def test_the_chart_and_the_footer_are_of_the_same_window_to_the_minute(seconds, 
     ends = re.findall(r"\d\d:\d\d", told.blocks[1]["title"])
     assert re.findall(r"\d\d:\d\d", told.text.splitlines()[-1])[:2] == ends
     assert ends[1] == f"{now.until:%H:%M}"  # never a minute that is not there yet
+    asked = parse_words(split_text(list_errors_of(now).words()), "slack").action
+    answer = render_errors(
+        replace(
+            sample_reports.errors(), since_seconds=asked.since.total_seconds(), until=asked.until
+        )
+    )
+    [line] = [one for one in answer.text.splitlines() if one.startswith("From ")]
+    assert re.findall(r"\d\d:\d\d", line) == ends
 
 
 @pytest.mark.parametrize(

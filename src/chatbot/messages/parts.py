@@ -129,8 +129,8 @@ def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | st
 
 def tell_window(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
     """Both ends of a span that was asked for, as the digest whose window it is names them."""
-    is_window = until.second == 30 and until - since >= WINDOW
-    if not until.microsecond and (is_window or until - since > WITH_SECONDS):
+    is_window = until.second == 30 and not until.microsecond and until - since >= WINDOW
+    if is_window or until - since > WITH_SECONDS:
         since, until = name_window(since, until)
     return tell_span(since, until, now)
 

@@ -82,8 +82,8 @@ def require_role(actor: Actor, needs: Role, verb: str, queues: Sequence[str] = (
 def spell(word: str, *places: object, flags: Sequence[str] = (), **options: object) -> str:
     """The words, which read back as the same request whatever text they hold.
 
-    An option with a tuple is written once for each of its values. A time is written to the second,
-    and none before it.
+    An option with a tuple is written once for each of its values. A time is written to the
+    millisecond, and none before it. One with a part of a second keeps one: it is no time of a cron.
     """
     there = [str(place) for place in places if place is not None]
     parts = [word]
@@ -105,6 +105,9 @@ def _spell_value(value: object) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, datetime):
-        up = timedelta(microseconds=-value.microsecond % 1_000_000)
-        return f"{value.astimezone(UTC) + up:%Y-%m-%dT%H:%M:%SZ}"
+        at = value.astimezone(UTC) + timedelta(microseconds=-value.microsecond % 1_000)
+        if value.microsecond and not at.microsecond:
+            at += timedelta(milliseconds=1)
+        part = f".{at.microsecond // 1_000:03}" if at.microsecond else ""
+        return f"{at:%Y-%m-%dT%H:%M:%S}{part}Z"
     return str(value)
