@@ -6,11 +6,22 @@ import re
 import pytest
 from tests.support.bots import ask, bot_settings, open_bot, open_slack
 
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import paragraph
 from chatbot.setup.people import check_people
 from chatbot.slack.client import SlackClient
+from chatbot.slack.errors import SlackRefused
 from jobs_maint.errors import InvalidSettings
 from local_slack.config import User
-from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, VIEWER, build_sample_config
+from local_slack.sample import (
+    ADMIN,
+    ARCHIVED,
+    GUEST,
+    OPERATOR,
+    OPS,
+    VIEWER,
+    build_sample_config,
+)
 from local_slack.text import as_text
 
 GONE, ROBOT = "U0GONE", "U0ROBOT"
@@ -67,6 +78,26 @@ async def test_doctor_names_those_who_hold_a_role_and_calls_none_of_them(pool):
             as_text(answer).split()
         )
         assert slack.calls("usergroups.list") == slack.calls("users.info") == []
+
+
+async def test_doctor_in_slack_tells_channels_by_their_names(pool):
+    """Slack draws the name of a mention, also of a channel that was renamed. Of none: its id."""
+    digests = [
+        {"name": f"to-{one}", "channel": one, "cron": "0 9 * * *"} for one in (ARCHIVED, "C0NONE")
+    ]
+    roles = {"admin": {"users": [ADMIN]}, "viewer": {"users": ["*"], "channels": [OPS]}}
+    settings = {"roles": json.dumps(roles), "digests": json.dumps(digests)}
+    async with open_bot(pool, settings=settings) as (slack, bot):
+        with pytest.raises(SlackRefused):
+            await bot.slack.posting.post(ARCHIVED, pack([paragraph(["hello"])]))
+        [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs doctor")
+        blocks = json.dumps(answer.blocks)
+    assert f"viewer: * in <#{OPS}>" in answer.text
+    assert f"<#{ARCHIVED}> (the digest to-{ARCHIVED} and incidents) is archived" in answer.text
+    assert re.search(rf"<#{ARCHIVED}> at [0-9:]+ UTC: ", answer.text)
+    assert "C0NONE (the digest to-C0NONE): " in answer.text
+    assert re.findall(r'"channel_id": ?"(\w+)"', blocks).count(ARCHIVED) == 2
+    assert f"{ARCHIVED} " not in answer.text.replace(f"to-{ARCHIVED}", "")
 
 
 async def test_a_refusal_never_says_ask_somebody_gone(pool):

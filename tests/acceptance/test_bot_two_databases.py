@@ -150,7 +150,7 @@ async def test_doctor_finds_posts_of_another_database_with_our_app(
 
 
 async def test_doctor_finds_them_in_channels_that_we_do_not_post_to_as_well(
-    database_url, other_url, monkeypatch
+    pool, database_url, other_url, monkeypatch
 ):
     monkeypatch.setenv("JOB_QUEUE_DATABASE_URL", database_url)
     async with open_slack(build_sample_config()) as slack:
@@ -160,7 +160,10 @@ async def test_doctor_finds_them_in_channels_that_we_do_not_post_to_as_well(
         report, _ = await examine(settings_with(api_url=slack.api_url), MaintSettings.load())
         assert levels(report) == ["error"]
         [sentence] = [one.sentence for one in report.findings if "another database" in one.sentence]
-        assert f"posted to {OPS} " in sentence
+        assert f"posted to {OPS} (#ops) with" in sentence
+        async with serve_replica(slack, pool) as bot:
+            [answer] = await ask(slack, bot, ADMIN, OPS, "/jobs doctor")
+        assert f"posted to <#{OPS}> with" in answer.text
 
 
 def levels(report):

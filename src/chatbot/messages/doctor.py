@@ -15,6 +15,7 @@ from chatbot.messages.parts import (
     Span,
     bold,
     buttons,
+    channel,
     code,
     context,
     divider,
@@ -31,7 +32,8 @@ from jobs_maint.models import DoctorReport
 __all__ = ["MESSAGES", "render_doctor"]
 
 _LEVELS = {"error": "Error", "warning": "Warning", "note": "Note"}
-_CODE = re.compile(r"`([^`]+)`")
+_SPANS = re.compile(r"`([^`]+)`|<#([CG][A-Z0-9]+)>", re.ASCII)
+"""Code, and what `mention` writes."""
 
 
 def render_doctor(report: DoctorReport, command: str, *, page: int = 1) -> Message:
@@ -94,13 +96,16 @@ def _item(headings: list[str], level: str, told: Line, fix: Line) -> list[Part]:
 
 
 def _spell(text: str | None, now: datetime, command: str) -> Line:
-    """A sentence: times are the reader's, and text in backticks is code that one can paste."""
+    """A sentence: times are the reader's, and text in backticks is code that one can paste.
+
+    A channel is told by its name.
+    """
     spans: list[Span | str] = []
     end = 0
     text = cut(text or "", 900)
-    for found in _CODE.finditer(text):
+    for found in _SPANS.finditer(text):
         spans += spell_times(text[end : found.start()], now)
-        spans.append(code(_say_here(found[1], command)))
+        spans.append(code(_say_here(found[1], command)) if found[1] else channel(found[2]))
         end = found.end()
     return [*spans, *spell_times(text[end:], now)] if text else []
 

@@ -10,7 +10,7 @@ from chatbot.messages.act_words import one_line
 from chatbot.messages.words import count, sentence
 from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import EVERYBODY
-from chatbot.setup.findings import find_title
+from chatbot.setup.findings import find_title, mention
 from chatbot.setup.one_database import check_one_database
 from chatbot.setup.places import list_posted_to
 from chatbot.setup.slack_checks import GrantRow, check_slack, list_grants
@@ -35,8 +35,9 @@ async def add_slack(
     report: DoctorReport, settings: ChatbotSettings, slack: SlackClient, directory: Directory
 ) -> DoctorReport:
     """The core's report with Slack's findings, the roles, and recent delivery problems."""
-    found = [*report.findings, *await check_slack(settings, slack.web, directory)]
-    found += await check_one_database(slack, list_posted_to(settings), report.as_of)
+    found = [*report.findings, *await check_slack(settings, slack.web, directory, in_slack=True)]
+    posted_to = list_posted_to(settings)
+    found += await check_one_database(slack, posted_to, report.as_of, in_slack=True)
     if grants := await list_grants(settings, directory):
         names = await _find_names(grants, slack.web.granted_scopes or frozenset(), directory)
         told = "; ".join(_describe_grant(row, names) for row in grants)
@@ -66,13 +67,14 @@ def _describe_grant(row: GrantRow, names: Mapping[str, str]) -> str:
         groups.append(f"{group} ({named}{members})")
     who = ", ".join([*users, *groups]) or "nobody"
     queues = f" on {', '.join(row.queues)}" if row.queues is not None else ""
-    channels = f" in {', '.join(row.channels)}" if row.channels is not None else ""
+    channels = f" in {', '.join(map(mention, row.channels))}" if row.channels is not None else ""
     return f"{row.role}: {who}{queues}{channels}"
 
 
 def _describe_problem(problem: DeliveryProblem) -> Finding:
     times = "" if problem.count == 1 else f" ({problem.count} times)"
-    text = f"{problem.channel} at {problem.at:%Y-%m-%d %H:%M} UTC{times}: {sentence(problem.text)}"
+    when = f"{problem.at:%Y-%m-%d %H:%M} UTC{times}"
+    text = f"{mention(problem.channel)} at {when}: {sentence(problem.text)}"
     if problem.delivered_at is not None:
         return Finding("slack_delivery", "note", f"{text} Later messages have arrived there.")
     return Finding(

@@ -15,6 +15,7 @@ __all__ = [
     "explain",
     "explain_alone",
     "find_title",
+    "mention",
     "warning",
 ]
 
@@ -55,6 +56,11 @@ def error(check: str, sentence: str, fix: str) -> Finding:
 
 def warning(check: str, sentence: str, fix: str) -> Finding:
     return Finding(check, "warning", sentence, fix)
+
+
+def mention(channel: str) -> str:
+    """Which Slack draws as the channel's name, once `render_doctor` has read it; not of a DM."""
+    return f"<#{channel}>" if channel.startswith(("C", "G")) else channel
 
 
 def explain_alone(exc: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from chatbot.setup.findings import mention
 from chatbot.slack.client import SlackClient
 from chatbot.slack.own_messages import find_own_message
 from jobs_maint.errors import JobsMaintError
@@ -23,7 +24,7 @@ _FIX = (
 
 
 async def check_one_database(
-    slack: SlackClient, channels: Iterable[str], now: datetime
+    slack: SlackClient, channels: Iterable[str], now: datetime, *, in_slack: bool = False
 ) -> tuple[Finding, ...]:
     """Empty where the database is not known.
 
@@ -39,11 +40,13 @@ async def check_one_database(
             "database: both use the same Slack app, and commands go to either."
         )
         return (Finding("slack_one_database", "error", sentence, _FIX),)
-    for channel in await _add_own(slack, channels):
+    for channel, name in (await _add_own(slack, channels)).items():
         at = await _find_foreign(slack, channel, ours, now)
         if at is not None:
+            named = f"{channel} (#{name})" if name else channel
+            place = mention(channel) if in_slack else named
             sentence = (
-                f"A bot of another database posted to {channel} with this Slack app at "
+                f"A bot of another database posted to {place} with this Slack app at "
                 f"{at:%Y-%m-%d %H:%M} UTC: commands and clicks go to either of the two."
             )
             return (Finding("slack_one_database", "error", sentence, _FIX),)
@@ -51,12 +54,13 @@ async def check_one_database(
     return (Finding("slack_one_database", "ok", sentence),)
 
 
-async def _add_own(slack: SlackClient, channels: Iterable[str]) -> list[str]:
+async def _add_own(slack: SlackClient, channels: Iterable[str]) -> dict[str, str]:
+    """Their names, as far as Slack tells them with the bot's own channels."""
     try:
         own = await slack.web.list_own_channels(MOST)
     except JobsMaintError:
-        own = []  # the checks of scopes say why
-    return list(dict.fromkeys([*channels, *own]))[:MOST]
+        own = {}  # the checks of scopes say why
+    return dict(list({**{one: own.get(one, "") for one in channels}, **own}.items())[:MOST])
 
 
 async def _find_foreign(

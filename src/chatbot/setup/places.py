@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from chatbot.access.directory import Directory, Unknown
 from chatbot.messages.words import count
 from chatbot.settings.bot import ChatbotSettings
-from chatbot.setup.findings import AGAIN, INSTALL, error, explain, warning
+from chatbot.setup.findings import AGAIN, INSTALL, error, explain, mention, warning
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.web_api import WebApi
@@ -17,10 +17,13 @@ from jobs_maint.models import Finding
 __all__ = ["check_places", "list_posted_to"]
 
 
-async def check_places(settings: ChatbotSettings, web: WebApi, members: Directory) -> list[Finding]:
+async def check_places(
+    settings: ChatbotSettings, web: WebApi, members: Directory, *, in_slack: bool
+) -> list[Finding]:
     """One finding for each channel and each user group."""
     found = [
-        await _check_channel(web, channel, use) for channel, use in _list_channels(settings).items()
+        await _check_channel(web, channel, use, in_slack=in_slack)
+        for channel, use in _list_channels(settings).items()
     ]
     return found + [await _check_group(members, group) for group in _list_groups(settings)]
 
@@ -57,7 +60,8 @@ def list_posted_to(settings: ChatbotSettings) -> list[str]:
     return [channel for channel, use in _list_channels(settings).items() if use.posts]
 
 
-async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:
+async def _check_channel(web: WebApi, channel: str, use: _Use, *, in_slack: bool) -> Finding:
+    """One that Slack does not know is told by its id, which a mention would hide."""
     check = f"slack_channel:{channel}"
     bad = error if use.posts else warning
     what = " and ".join(use.names)
@@ -72,6 +76,8 @@ async def _check_channel(web: WebApi, channel: str, use: _Use) -> Finding:
     except JobsMaintError as exc:
         return warning(check, f"{channel} ({what}) was not checked: {explain(exc)}.", AGAIN)
     name = f"{channel} (#{place.get('name')}, {what})"
+    if in_slack:
+        name = f"{mention(channel)} ({what})"
     if place.get("is_archived"):
         return bad(check, f"{name} is archived.", "Name another channel.")
     if is_shared_outside(place):

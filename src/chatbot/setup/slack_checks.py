@@ -40,9 +40,16 @@ class GrantRow:
 
 
 async def check_slack(
-    settings: ChatbotSettings, web: WebApi | None, directory: Directory | None = None
+    settings: ChatbotSettings,
+    web: WebApi | None,
+    directory: Directory | None = None,
+    *,
+    in_slack: bool = False,
 ) -> tuple[Finding, ...]:
-    """One finding for each check; no answer from Slack raises. `web`: None without a token."""
+    """One finding for each check; no answer from Slack raises. `web`: None without a token.
+
+    `in_slack`: told there, where a mention of a channel shows its name.
+    """
     found = [_check_mode(settings), _check_roles(settings), *await check_watch(settings)]
     if web is None:
         return (*found, error("slack_token", "SLACK_BOT_TOKEN is not set.", _token_fix()))
@@ -60,7 +67,8 @@ async def check_slack(
     found += _check_clock(web.clock_ahead)
     found += _check_scopes(settings, web)
     found += await check_people(settings, web)
-    found += await check_places(settings, web, directory or Directory(web, time.time))
+    members = directory or Directory(web, time.time)
+    found += await check_places(settings, web, members, in_slack=in_slack)
     return tuple(found)
 
 

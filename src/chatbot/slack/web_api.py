@@ -159,15 +159,16 @@ class WebApi:
             return exc.details or (exc.reason,)
         return ()
 
-    async def list_own_channels(self, most: int) -> list[str]:
-        """Ids of channels that the bot is in, of the kinds that it may ask about."""
+    async def list_own_channels(self, most: int) -> dict[str, str]:
+        """Id → name of channels that the bot is in, of the kinds that it may ask about."""
         scopes = {"public_channel": "channels:read", "private_channel": "groups:read"}
         kinds = [kind for kind, scope in scopes.items() if scope in (self.granted_scopes or ())]
         if not kinds:
-            return []
+            return {}
         body = {"types": ",".join(kinds), "exclude_archived": True, "limit": most}
         answer = await self.call("users.conversations", body)
-        return [str(channel["id"]) for channel in answer.get("channels") or ()]
+        found = answer.get("channels") or ()
+        return {str(channel["id"]): str(channel.get("name") or "") for channel in found}
 
     async def call(
         self,
