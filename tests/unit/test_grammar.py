@@ -24,7 +24,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words, split_text
-from jobs_maint.grammar.near import NEAR
+from jobs_maint.grammar.near import NEAR, list_options
 
 LARGEST = "9223372036854775807"
 SURFACES = ["shell", "slack"]
@@ -197,6 +197,15 @@ def test_words_that_are_too_much_or_lack_an_option_lead_to_what_was_meant(text, 
     [
         ("errors since 2h", "errors --since 2h"),
         ("errors since 2 hours", "errors --since 2h"),
+        ("errors last 2h", "errors --since 2h"),
+        ("failed webhook in 2 hours", "failed webhook --since 2h"),
+        ("retry since 2h --all", "retry --since 2h --all"),
+        ("stats since 2h", "digest --since 2h"),
+        ("stats webhook since 2 hours", "digest webhook --since 2h"),
+        ("stats last 2h", "digest --since 2h"),
+        ("stats webhook 2h", "digest webhook --since 2h"),
+        ("stats --since 2h", "digest --since 2h"),
+        ("stats webhook --since=2 hours", "digest webhook --since 2h"),
         ("digest since 1h", "digest --since 1h"),
         ("failed webhook since 1h limit 5", "failed webhook --since 1h --limit 5"),
         ("retry --all since 2h", "retry --all --since 2h"),
@@ -251,6 +260,20 @@ def test_an_option_that_a_word_does_not_have_leads_to_where_its_value_belongs(te
     assert f"; did you mean '{meant}'?" in str(caught.value)
     assert caught.value.suggestion == meant
     parse(meant, surface)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_since_without_dashes_leads_every_word_that_takes_it_to_its_option(surface):
+    commands = build_grammar(surface).commands
+    takes = [name for name, one in commands.items() if "--since" in list_options(one)]
+    assert {"failed", "errors", "digest", "incidents", "audit", "retry", "discard"} < {*takes}
+    for name in takes:
+        for words in (f"{name} since 2h", f"{name} since 2 hours"):
+            with pytest.raises(InvalidRequest) as caught:
+                parse(words, surface)
+            line = f"{name} --all" if "--all" in list_options(commands[name]) else name
+            assert caught.value.suggestion == f"{line} --since 2h"
+            assert f"did you mean '{line} --since 2h'?" in str(caught.value)
 
 
 def test_what_may_be_a_queue_leads_to_its_numbers_and_to_no_button():

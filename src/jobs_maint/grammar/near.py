@@ -57,6 +57,9 @@ NEAR = {
 """What people type for our words: the words of other tools."""
 _UNKNOWN_HERE = {"pause", "unpause", "resume", "suspend"}
 """What no word of ours does, however alike one is spelt."""
+_OF_A_SPAN = {"stats": "digest"}
+"""Words of now, and who tells the same of a span."""
+_BEFORE_SPAN = {"for", "in", "last", "past", "since", "within"}
 _BULLET = re.compile(r"[^\w?]+")
 _NOUNS = {"job", "jobs", "id", "ids"}
 _ID = re.compile(r"#?[0-9]+")
@@ -101,10 +104,10 @@ def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:
     command = commands.get(first)
     if command is None or not rest:
         return None
-    if dashed := _add_dashes(command, rest):
-        return [first, *dashed]
-    if respelt := _respell_span(command, rest):
-        return [first, *respelt]
+    if (other := _OF_A_SPAN.get(first)) and (spanned := _move_span(commands[other], rest)):
+        return spanned
+    if meant := _guess_options(command, rest):
+        return [first, *meant]
     if any(isinstance(one.type, JobIds) or one.name == "words" for one in command.params):
         ids = [one for one in rest if one.lower() not in _NOUNS and not _BULLET.fullmatch(one)]
         is_less = 0 < len(ids) < len(rest) and all(map(_IDS.fullmatch, ids))
@@ -138,6 +141,15 @@ def find_place(
     return None if named is None else split_text(named.line)
 
 
+def _guess_options(command: click.Command, rest: Sequence[str]) -> list[str] | None:
+    dashed = _add_dashes(command, rest)
+    if dashed is None:
+        return _respell_span(command, rest)
+    # Of one job there is no span.
+    is_of_all = dashed[0] == "--since" and "--all" in set(list_options(command)) - set(rest)
+    return ["--all", *dashed] if is_of_all else dashed
+
+
 def _add_dashes(command: click.Command, rest: Sequence[str]) -> list[str] | None:
     """With `--since` where `since` stands before a value; None where no option lacks its dashes."""
     takes = {
@@ -163,8 +175,18 @@ def _add_span(command: click.Command, words: Sequence[str]) -> list[str] | None:
         last = " ".join(rest[-many:])
         meant = last if _is_span(last) else respell_duration(last)
         if meant is not None:
-            return [*words[:-many], span, meant]
+            before = words[:-many]
+            return [*(before[:-1] if before[-1] in _BEFORE_SPAN else before), span, meant]
     return None
+
+
+def _move_span(command: click.Command, rest: Sequence[str]) -> list[str] | None:
+    """The line of the command that takes a span, which another word does not; None without one."""
+    line = [command.name or "", *rest]
+    if any(word.partition("=")[0] == "--since" for word in rest):
+        return line
+    dashed = _add_dashes(command, rest)
+    return line[:1] + dashed if dashed else _add_span(command, line)
 
 
 def _respell_span(command: click.Command, rest: Sequence[str]) -> list[str] | None:
