@@ -22,6 +22,7 @@ from chatbot.messages.details import render_details
 from chatbot.messages.digest import is_quiet, render_digest
 from chatbot.messages.stats import render_stats
 from chatbot.messages.stuck import render_stuck
+from chatbot.messages.workers import render_workers
 from jobs_maint import register
 from jobs_maint.actions import (
     Actor,
@@ -942,3 +943,20 @@ async def test_a_stuck_job_is_listed_behind_more_running_jobs_than_are_looked_at
     report = await ask_stuck(fleet)
     assert [job.job_id for job in report.stuck] == [stuck]
     assert [job.job_id for job in report.long_running] == long[:1]
+    # What was not looked at is counted, in both lists and on both surfaces.
+    assert (report.jobs_not_shown, report.hidden_jobs) == (2, 0)
+    seen = await perform(fleet.pool, TICK, ListWorkers(), settings=MaintSettings(**SOON))
+    assert [job.job_id for one in seen.workers if one.live for job in one.jobs] == long[:1]
+    said = "2 more running jobs, which began last, are neither listed nor counted here"
+    for shown in (
+        render_text(report), render_text(seen), render_stuck(report).text, render_workers(seen).text
+    ):  # fmt: skip
+        assert said in " ".join(shown.split())
+    await make_job(status="doing", queue="other", worker_id=lives)
+    eve = Actor("slack", "U0EVE", "eve", "C1", (Grant(Role.VIEWER, ("default",)),))
+    report = await perform(fleet.pool, eve, ListStuck(), settings=MaintSettings(**SOON))
+    assert (report.jobs_not_shown, report.hidden_jobs) == (2, 1)
+    monkeypatch.setattr(workers, "MOST_RUNNING", 5)
+    for word in (ListStuck(), ListWorkers()):
+        report = await perform(fleet.pool, TICK, word, settings=MaintSettings(**SOON))
+        assert report.jobs_not_shown == 0

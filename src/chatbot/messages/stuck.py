@@ -20,7 +20,7 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import StuckJob, StuckReport, say_idle, tell_by_hand
+from jobs_maint.models import StuckJob, StuckReport, say_idle, say_not_shown, tell_by_hand
 from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_stuck"]
@@ -47,6 +47,8 @@ def render_stuck(report: StuckReport, command: str = "/jobs", *, page: int = 1) 
     if report.hidden_jobs:
         hidden = count(report.hidden_jobs, "running job")
         notes.append([f"{hidden} in queues that your role does not reach"])
+    if report.jobs_not_shown:
+        notes.append([say_not_shown(report.jobs_not_shown).rstrip(".")])
     lines = _headline(report)
     lost = (*stuck, *report.silent)
     if lost and (report.rescue_idle or not due):

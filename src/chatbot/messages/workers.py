@@ -23,6 +23,7 @@ from jobs_maint.models import (
     StuckJob,
     WorkersReport,
     WorkerView,
+    say_not_shown,
     say_restart,
     say_unregistered,
 )
@@ -186,6 +187,8 @@ def _notes(report: WorkersReport) -> Part:
     if report.hidden_workers:
         what = count(report.hidden_workers, "worker is", "workers are")
         notes.append([f"{what} not shown: your role reaches none of their queues"])
+    if report.jobs_not_shown:
+        notes.append([say_not_shown(report.jobs_not_shown).rstrip(".")])
     without = sum(not worker.recorder and worker.ran for worker in report.workers)
     if not without:
         return context(*notes)

@@ -30,6 +30,7 @@ __all__ = [
     "say_acts",
     "say_held",
     "say_idle",
+    "say_not_shown",
     "say_restart",
     "say_stuck",
     "say_unregistered",
@@ -77,6 +78,8 @@ class StuckReport(Report):
     """Why the rescue does not act by itself."""
     limited_to_queues: tuple[str, ...] | None = None
     """The queues (globs) in reach, where they are less than what was asked for."""
+    jobs_not_shown: int = 0
+    """Running jobs within reach that were not looked at: there are too many."""
 
     def say_next(self) -> str:
         """What the rescue does next with those that are stuck; empty where no pass comes."""
@@ -125,6 +128,8 @@ class WorkersReport(Report):
     """Those that listen to no queue within the actor's reach."""
     limited_to_queues: tuple[str, ...] | None = None
     """The queues (globs) in reach, where they are less than what was asked for."""
+    jobs_not_shown: int = 0
+    """As in `StuckReport`."""
 
     @property
     def unregistered(self) -> list[int]:
@@ -173,6 +178,12 @@ def say_unregistered(worker_ids: Sequence[int]) -> str:
 def say_restart(number: int) -> str:
     which = "that worker: its" if number == 1 else "those workers: their"
     return f"Restart {which} running jobs end first."
+
+
+def say_not_shown(jobs: int) -> str:
+    """Of running jobs, where there are too many to look at all."""
+    which = "job, which began last, is" if jobs == 1 else "jobs, which began last, are"
+    return f"{jobs:,} more running {which} neither listed nor counted here."
 
 
 def say_held(number: int) -> str:

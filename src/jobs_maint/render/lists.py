@@ -15,6 +15,7 @@ from jobs_maint.models import (
     WorkersReport,
     WorkerView,
     say_idle,
+    say_not_shown,
     say_restart,
     say_unregistered,
     tell_by_hand,
@@ -68,6 +69,8 @@ def render_stuck(report: StuckReport, page: Page) -> None:
     if report.hidden_jobs:
         jobs = count_noun(report.hidden_jobs, "running job")
         page.line(f"{jobs} in other queues not shown: your role does not reach them.")
+    if report.jobs_not_shown:
+        page.line(say_not_shown(report.jobs_not_shown), "bold yellow")
 
 
 def _silent(report: StuckReport, page: Page) -> None:
@@ -175,6 +178,8 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         )
         if len(running) > MOST_JOBS:
             page.line(f"{len(running) - MOST_JOBS:,} more not shown. --json has them.")
+    if report.jobs_not_shown:
+        page.line(say_not_shown(report.jobs_not_shown), "bold yellow")
     without = sum(not worker.recorder and worker.ran for worker in workers)
     if without:
         page.line()

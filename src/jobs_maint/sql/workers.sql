@@ -27,6 +27,10 @@ LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts
 WHERE j.status = 'doing'
 ORDER BY unreported DESC, started.at NULLS FIRST, j.id LIMIT %(limit)s;
 
+-- name: count_running
+-- All of them, by queue.
+SELECT queue_name AS queue, count(*) AS jobs FROM procrastinate_jobs WHERE status = 'doing' GROUP BY 1;
+
 -- name: count_stuck (stalled_after, stalled_after_unknown, heard_from, most)
 -- Of the running jobs that are `unreported`, at most `most`, by queue: how many, how many the rescue
 -- should have put back by now, and how long ago it noticed the first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -32,6 +33,7 @@ async def list_stuck_jobs(
     rules = RescueRules.of(await follow_workers(conn, settings))
     rows = await _list_running(conn, rules)
     visible = [row for row in rows if scope.covers(row["queue"])]
+    left, hidden = await _count_others(conn, scope, rows, visible)
     as_of = await get_time(conn)
     lost = any(row["unreported"] or _is_late(row) for row in rows)
     outlook = Outlook(None, {}, {})
@@ -54,9 +56,15 @@ async def list_stuck_jobs(
             silent.append(_silent_job(row, rules))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
-    hidden = len(rows) - len(visible)
     return StuckReport(
-        as_of, tuple(stuck), tuple(long_running), hidden, tuple(silent), outlook.idle, scope.globs
+        as_of,
+        tuple(stuck),
+        tuple(long_running),
+        hidden,
+        tuple(silent),
+        outlook.idle,
+        scope.globs,
+        left,
     )
 
 
@@ -85,6 +93,20 @@ async def _list_running(conn: Conn, rules: RescueRules) -> list[dict[str, Any]]:
     return await fetch_all(conn, load_queries("workers")["list_running"], params)
 
 
+async def _count_others(
+    conn: Conn,
+    scope: QueueScope,
+    rows: Sequence[dict[str, Any]],
+    visible: Sequence[dict[str, Any]],
+) -> tuple[int, int]:
+    """Running jobs within reach that are not among these, since there are too many; the others."""
+    if len(rows) < MOST_RUNNING:
+        return 0, len(rows) - len(visible)
+    queues = await fetch_all(conn, load_queries("workers")["count_running"])
+    within = sum(row["jobs"] for row in queues if scope.covers(row["queue"]))
+    return max(within - len(visible), 0), sum(row["jobs"] for row in queues) - within
+
+
 async def list_workers(
     conn: Conn, settings: MaintSettings, scope: QueueScope = ALL_QUEUES
 ) -> WorkersReport:
@@ -94,10 +116,11 @@ async def list_workers(
     job of one, and of their queues those within reach.
     """
     running = await _list_running(conn, RescueRules.of(await follow_workers(conn, settings)))
+    within = [row for row in running if scope.covers(row["queue"])]
+    left, _ = await _count_others(conn, scope, running, within)
     by_worker: dict[int | None, list[StuckJob]] = {}
-    for row in running:
-        if scope.covers(row["queue"]):
-            by_worker.setdefault(row["worker_id"], []).append(_job(row))
+    for row in within:
+        by_worker.setdefault(row["worker_id"], []).append(_job(row))
     rows = await fetch_all(conn, load_queries("workers")["list_workers"])
     visible = [row for row in rows if _is_visible(row, scope, by_worker)]
     workers = [
@@ -119,7 +142,7 @@ async def list_workers(
         for row in visible
     ]
     as_of = await get_time(conn)
-    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible), scope.globs)
+    return WorkersReport(as_of, tuple(workers), len(rows) - len(visible), scope.globs, left)
 
 
 def _is_visible(
