@@ -171,7 +171,7 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         assert roots(slack) == []  # what is seen once may be a restart
         await see(watch, 1)
         [message] = roots(slack)
-        assert message.text.startswith("🔴 No worker is alive; 3 jobs wait.\nSince ")
+        assert message.text.startswith("🔴 No worker is alive; 3 jobs wait.\nNone heard since ")
         assert "Nobody is on it yet.\nStart a worker." in message.text
         await make_job(queue="webhook", deferred_ago=minutes(20))
         await later(conn)

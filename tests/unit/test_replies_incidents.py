@@ -22,6 +22,7 @@ from chatbot.setup.sample_incidents import (
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport
+from jobs_maint.render import render_text
 from jobs_maint.render.conditions import say_condition, say_past
 
 NO_WORKER = KINDS[0]
@@ -46,7 +47,16 @@ def labels(incident, **more):
 def test_each_kind_says_while_it_lasts_what_since_when_who_and_what_to_do(incident):
     lines = text(incident).splitlines()
     assert lines[0].startswith("🔴 ")
-    assert lines[1].startswith("Since ")
+    # A worker may have lived for a beat after it was last heard.
+    heard = {
+        IncidentKind.NO_WORKER: "None heard since ",
+        IncidentKind.JOBS_STUCK: "Not heard of since ",
+        IncidentKind.RECORDER_SILENT: "No beat since ",
+    }
+    since = heard.get(incident.kind, "Since ")
+    assert lines[1].startswith(since)
+    told = render_text(replace(list_incidents(), open=(incident,)))
+    assert f"  {since[0].lower()}{since[1:]}" in told
     assert "Nobody is on it yet." in lines
     group = " · E-4f2a" if incident is GROUP else ""
     assert lines[-1] == f"{incident.name}{group} · as of 12:00 UTC"
@@ -122,7 +132,7 @@ def test_what_somebody_acted_on_is_told_of_the_minute_in_which_it_was_measured()
 
 def test_it_says_since_when_the_verdict_holds_and_not_since_the_first_sign():
     before = replace(NO_WORKER, since=ago(40))
-    assert "Since 11:46 UTC, for 14 min." in text(before)
+    assert "None heard since 11:46 UTC, for 14 min." in text(before)
     assert text(over(before)).startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC")
     assert "First 11:46 UTC, 14 min ago." in text(replace(before, times=2))
     ended = text(over(replace(before, times=4)))

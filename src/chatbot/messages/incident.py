@@ -57,6 +57,7 @@ from jobs_maint.render import (
     list_parts,
     say_condition,
     say_settled,
+    say_since,
     say_within,
 )
 
@@ -158,7 +159,8 @@ def tell_begin(incident: Incident, as_of: datetime) -> Line:
     if incident.spells > 1:  # it was not so all the time
         line: list[Span | str] = ["First ", when(begin, as_of), f", {ago(as_of - begin)}"]
     else:
-        line = ["Since ", when(begin, as_of), f", for {format_age(as_of - begin)}"]
+        since, lasts = say_since(incident.kind), f", for {format_age(as_of - begin)}"
+        line = [f"{since[0].upper()}{since[1:]} ", when(begin, as_of), lasts]
     if has_size(incident) and incident.worst > 1.1 * incident.value:
         line.append(f" · {say_worst(incident)}")
     if last := find_last(incident):

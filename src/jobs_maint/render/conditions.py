@@ -20,6 +20,7 @@ __all__ = [
     "say_past",
     "say_reason",
     "say_settled",
+    "say_since",
     "say_unwatched",
     "say_with_end",
     "say_within",
@@ -67,6 +68,19 @@ _NAMES: Mapping[IncidentKind, str] = {
     IncidentKind.DIGEST_OVERDUE: "digests",
     IncidentKind.RECORDER_SILENT: "recorders",
 }
+
+
+_SIGNS: Mapping[IncidentKind, str] = {
+    IncidentKind.NO_WORKER: "none heard since",
+    IncidentKind.JOBS_STUCK: "not heard of since",
+    IncidentKind.RECORDER_SILENT: "no beat since",
+}
+"""What is dated from the last sign of life: a worker may have lived for a beat longer."""
+
+
+def say_since(kind: IncidentKind) -> str:
+    """What stands before the time when it began."""
+    return _SIGNS.get(kind, "since")
 
 
 def say_unwatched(kinds: Iterable[IncidentKind]) -> str:

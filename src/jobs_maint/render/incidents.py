@@ -22,6 +22,7 @@ from jobs_maint.render.conditions import (
     say_past,
     say_reason,
     say_settled,
+    say_since,
     say_unwatched,
 )
 from jobs_maint.render.coverage import safe_reach
@@ -91,7 +92,7 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
         page.line(said, indent=2)
     if one.calm_since is not None:
         page.line(f"Not so since {clock(one.calm_since, as_of)} UTC; it comes and goes.", indent=2)
-    notes = [f"since {clock(one.began_at, as_of)} UTC, {lasted}"]
+    notes = [f"{say_since(one.kind)} {clock(one.began_at, as_of)} UTC, {lasted}"]
     if last := one.facts.get("last_at"):
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
     if one.spells > 1:
