@@ -212,16 +212,33 @@ def test_what_was_rescued_of_a_frozen_worker_is_told_and_nothing_more_is_taken(
     assert f"pid {frozen.pid}) last beat at" in jobs_maint("status", job).stdout
 
 
-def test_workers_whose_clocks_are_minutes_off_are_neither_robbed_nor_left(queue):
-    """Each of them runs the rescue too; what counts is the database's clock."""
+@pytest.fixture
+def worker_off(queue):
+    """Start a worker whose clock is off."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
         pytest.skip("needs libfaketime; install Debian's package faketime")
+    workers = []
+
+    def start(off, *queues):
+        clock = {"LD_PRELOAD": str(library), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        workers.append(queue.worker(*queues, settings=clock, concurrency=2))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.kill()
+        # Of a process that is killed, they stay until the machine restarts.
+        for file in (f"faketime_shm_{worker.pid}", f"sem.faketime_sem_{worker.pid}"):
+            (Path("/dev/shm") / file).unlink()
+
+
+def test_workers_whose_clocks_are_minutes_off_are_neither_robbed_nor_left(queue, worker_off):
+    """Each of them runs the rescue too; what counts is the database's clock."""
     workers, jobs = [], []
     for name, off in (("slow", "-15m"), ("quiet", "+15m"), ("gone", "+15m")):
         jobs.append(queue.hold("lasts", name, only_first=True))
-        clock = {"LD_PRELOAD": str(library), "FAKETIME": off, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        workers.append(queue.worker(name, "maintenance", settings=clock, concurrency=2))
+        workers.append(worker_off(off, name, "maintenance"))
         queue.wait_for_runs(jobs[-1], 1)
         queue.wait_until_named(jobs[-1])
     behind, ahead, lost = jobs
