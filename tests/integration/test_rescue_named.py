@@ -750,6 +750,34 @@ async def test_the_preview_foretells_what_becomes_of_each_job(fleet, pool, make_
     assert "It is aborted: an abort was requested." in render_text(shown)
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+async def test_a_reason_is_told_of_as_many_jobs_as_have_it(fleet, pool, make_job, conn, several):
+    """In the shell and in Slack: what stays, what is left out, and what becomes of the others."""
+    number, them, were = (2, "them", "they were") if several else (1, "it", "it was")
+
+    async def make():
+        worker = await fleet.start_worker()
+        jobs = [await make_job(status="doing", worker_id=worker) for _ in range(number)]
+        await fleet.beat(worker, *jobs)
+        return jobs
+
+    lost = await make()
+    await fleet.pass_time(minutes(2))
+    alive = await make()
+    await conn.execute("UPDATE procrastinate_events SET at = date_trunc('minute', at)")
+    over = [await make_job(status="failed") for _ in range(number)]
+    none = [NO_JOB - i for i in range(number)]
+    await fleet.observe()
+    shown = await ask(pool, PreviewRescue((*lost, *alive, *over, *none)), max_rescues=0)
+    for text in (render_text(shown), render_preview(shown, "/jobs", by="U1").text):
+        text = " ".join(text.split())
+        assert re.search(rf"\) has been running {them} since [^.;]*UTC \(beat at", text), text
+        assert f": {'their' if several else 'its'} status is failed; only running jobs" in text
+        missing = "are no such jobs; they" if several else "is no such job; it"
+        assert f": there {missing} may have been purged" in text
+        assert f"marked as failed: {were} already put back 0 times" in text
+
+
 async def test_what_a_rescue_gave_up_is_put_back_by_its_number(fleet, pool, make_job):
     """The undo reaches what became failed or aborted; what waits again needs none."""
     back = await run_job(fleet)

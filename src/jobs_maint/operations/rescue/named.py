@@ -10,7 +10,7 @@ alive.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -110,14 +110,24 @@ def claim_of(row: Mapping[str, Any]) -> Claim:
     return row["attempt"], at.isoformat() if at is not None else None
 
 
-def group_skips(items: Sequence[ItemResult]) -> tuple[SkipGroup, ...]:
-    """What one could do about each would make every reason one of its own."""
+def group_skips(
+    items: Sequence[ItemResult], of_several: Callable[[ItemResult], str]
+) -> tuple[SkipGroup, ...]:
+    """What one could do about each would make every reason one of its own.
+
+    `of_several`: the reason of an item as it is told of several.
+    """
     groups: defaultdict[tuple[str, str], list[ItemResult]] = defaultdict(list)
     for item in items:
-        common = item.reason.replace(f"--force {item.job_id}`", "--force ID`")
-        groups[item.code, common].append(item)
+        groups[item.code, _without_id(item.reason, item)].append(item)
     return tuple(
-        replace(group, reason=common) if group.count > 1 else group
-        for (_, common), alike in groups.items()
+        replace(group, reason=_without_id(of_several(alike[0]), alike[0]))
+        if group.count > 1
+        else group
+        for alike in groups.values()
         for group in (SkipGroup.of(alike, SAMPLE),)
     )
+
+
+def _without_id(reason: str, item: ItemResult) -> str:
+    return reason.replace(f"--force {item.job_id}`", "--force ID`")

@@ -37,6 +37,7 @@ from jobs_maint.operations.following import follow_unless_set, follow_workers, n
 from jobs_maint.operations.rescue import foretelling, named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.speaking import SEVERAL
 from jobs_maint.operations.selections import freeze_words
 from jobs_maint.settings import MaintSettings
 
@@ -151,8 +152,15 @@ async def _freeze(
 ) -> Preview:
     action = call.action
     force = isinstance(action, PreviewRescue) and action.force
-    left_out = named.group_skips([item for item in refusals.values() if item.code in ABSENT])
-    stay = named.group_skips([item for item in refusals.values() if item.code not in ABSENT])
+
+    def of_several(item: ItemResult) -> str:
+        told = reasons.refuse_job(item.job_id, rows.get(item.job_id), SEVERAL)
+        return told.reason if told is not None else item.reason
+
+    absent = [item for item in refusals.values() if item.code in ABSENT]
+    left_out = named.group_skips(absent, of_several)
+    others = [item for item in refusals.values() if item.code not in ABSENT]
+    stay = named.group_skips(others, of_several)
     chosen = [row for row in rows.values() if row["status"] == "doing"]
     groups = Counter((row["queue_name"], row["task_name"]) for row in chosen).most_common()
     key = expires_at = None
@@ -178,6 +186,7 @@ async def _freeze(
     told = () if force else reasons.describe_waits(chosen, *compared)
     told += reasons.describe_ends(changed, *compared)
     becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
+    ends = {one.job_id: several for one, several in becomes}
     return Preview(
         verb="rescue",
         words=action.words(),
@@ -187,7 +196,7 @@ async def _freeze(
         groups=tuple(SetGroup(*names, count) for names, count in groups),
         skips=left_out if force else (*stay, *left_out),
         expires_at=expires_at,
-        becomes=named.group_skips(becomes),
+        becomes=named.group_skips([one for one, _ in becomes], lambda one: ends[one.job_id]),
         warnings=(
             *told,
             *(

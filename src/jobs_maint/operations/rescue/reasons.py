@@ -13,6 +13,7 @@ from jobs_maint.durations import format_age, format_time, format_wait
 from jobs_maint.models import ItemOutcome, ItemResult, say_idle, why_idle
 from jobs_maint.operations.jobs.lateness import wait_by_hand, wait_to_be_heard
 from jobs_maint.operations.rescue.rules import RescueRules
+from jobs_maint.operations.rescue.speaking import ONE, SEVERAL, Who
 from jobs_maint.settings import MaintSettings
 from jobs_maint.told_settings import spell_value
 from jobs_maint.upstream import OUR_TASKS
@@ -34,15 +35,14 @@ RULE = "only running jobs can be rescued"
 def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What a person must know before forcing a rescue: who seems to run it, and the risk."""
     if row["named"]:
-        first = f"{_runs(row)} (beat at {_at(row['beat_at'])})."
+        first = f"{_runs(row, ONE)} (beat at {_at(row['beat_at'])})."
     elif row["beats"]:
-        first = (
-            f"{_holds(row)} and is alive (beat at {_at(row['beat_at'])}), but does not report it."
-        )
+        alive = f"is alive (beat at {_at(row['beat_at'])})"
+        first = f"{_holds(row, ONE)} and {alive}, but does not report it."
     elif row["heartbeat_fresh"]:
-        first = f"{_holds(row)} and is alive (heartbeat at {_at(row['last_heartbeat'])})."
+        first = f"{_holds(row, ONE)} and is alive (heartbeat at {_at(row['last_heartbeat'])})."
     else:
-        first = f"{_holds(row)} but shows no recent sign of life{_last_sign(row)}."
+        first = f"{_holds(row, ONE)} but shows no recent sign of life{_last_sign(row)}."
     return (
         f"{first[0].upper()}{first[1:]}",
         "If that worker is still running it, the job will run twice.",
@@ -133,28 +133,33 @@ def describe_ends(
 def _left_alone(rows: Sequence[Mapping[str, Any]]) -> str:
     if (idle := rows[0]["idle"]) is not None:
         return say_idle(idle)
-    return f"Left alone, {min((_acts(row) for row in rows), key=lambda acts: acts[0])[1]}."
+    who = ONE if len(rows) == 1 else SEVERAL
+    return f"Left alone, {min((_acts(row, who) for row in rows), key=lambda acts: acts[0])[1]}."
 
 
-def _acts(row: Mapping[str, Any]) -> tuple[float, str]:
+def _acts(row: Mapping[str, Any], who: Who) -> tuple[float, str]:
     """When the rescue acts on a suspect: at its pass, as `stuck` says it."""
     if row["acts_in"] is None:  # too many come before it
-        return row["due_in"], f"it is due {format_wait(row['due_in'])}"
+        return row["due_in"], f"{who.they} {who.are} due {format_wait(row['due_in'])}"
     return row["acts_in"], f"the rescue acts {format_wait(row['acts_in'])}"
 
 
-def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
-    """Why the job is left alone; None when its worker is dead."""
+def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemResult | None:
+    """Why the job is left alone; None when its worker is dead.
+
+    `who`: whether the reason is told of several.
+    """
     if row is None:
-        reason = "there is no such job; it may have been purged"
+        no_such = "is no such job" if who is ONE else "are no such jobs"
+        reason = f"there {no_such}; {who.they} may have been purged"
         return ItemResult(job_id, ItemOutcome.SKIPPED, "not_found", reason)
     if row["status"] != "doing":
-        return _item(row, "wrong_status", f"its status is {row['status']}; {RULE}")
+        return _item(row, "wrong_status", f"{who.their} status is {row['status']}; {RULE}")
     if row["named"]:
-        reason = f"{_runs(row)} (beat at {_at(row['beat_at'])})"
+        reason = f"{_runs(row, who)} (beat at {_at(row['beat_at'])})"
         return _item(row, "worker_alive", reason)
     if not row["suspected"]:
-        return _item(row, "worker_alive", f"{_runs(row)}; {_why_alive(row)}")
+        return _item(row, "worker_alive", f"{_runs(row, who)}; {_why_alive(row, who)}")
     due_in = row["due_in"]
     if due_in <= 0:
         return None
@@ -162,25 +167,27 @@ def refuse_job(job_id: int, row: dict[str, Any] | None) -> ItemResult | None:
     if row["idle"] is not None:
         otherwise = f"only {by_force} acts, as {why_idle(row['idle'])}"
     else:
-        otherwise = f"{_acts(row)[1]}, {by_force} at once"
+        otherwise = f"{_acts(row, who)[1]}, {by_force} at once"
     if row["beats"] or (row["heartbeat_fresh"] and not row["had_recorder"]):
         sign = f"beat at {_at(row['beat_at'])}" if row["beats"] else (
             f"heartbeat at {_at(row['last_heartbeat'])}"
         )  # fmt: skip
-        reason = f"{_holds(row)} and is alive ({sign}), but does not report it; {otherwise}"
+        alive = f"is alive ({sign}), but does not report {who.them}"
+        reason = f"{_holds(row, who)} and {alive}; {otherwise}"
         return _item(row, "worker_alive", reason)
     if not row["had_recorder"]:
-        known = row["worker_id"] is not None
-        who = f"{_worker(row)} never beat" if known else "no beat ever named it"
+        first = f"{_worker(row)} never beat: it seems"
+        if row["worker_id"] is None:
+            first = f"no beat ever named {who.them}: {who.their} worker seems"
         reason = (
-            f"{who}: {'it' if known else 'its worker'} seems to have no recorder, so it may be "
-            f"draining or blocked and still running the job; {otherwise}"
+            f"{first} to have no recorder, so it may be draining or blocked and still running "
+            f"{who.the}; {otherwise}"
         )
         return _item(row, "worker_unknown", reason)
-    return _refuse_early(row)
+    return _refuse_early(row, who)
 
 
-def _refuse_early(row: Mapping[str, Any]) -> ItemResult | None:
+def _refuse_early(row: Mapping[str, Any], who: Who) -> ItemResult | None:
     """Where nobody can be sure yet; None: the worker is dead."""
     wait, heard = wait_by_hand(row, row["due_in"]) or 0.0, wait_to_be_heard(row)
     if wait <= 0:
@@ -188,7 +195,7 @@ def _refuse_early(row: Mapping[str, Any]) -> ItemResult | None:
     again = f"ask again {format_wait(wait)}"
     if wait > heard:
         reason = (
-            f"{_worker(row)} no longer reports it, but may be alive until its heartbeat at "
+            f"{_worker(row)} no longer reports {who.them}, but may be alive until its heartbeat at "
             f"{_at(row['last_heartbeat'])} is 30 s old: {again}; before that only "
             f"`rescue --force {row['id']}` acts"
         )
@@ -204,27 +211,27 @@ def refuse_other_run(row: Mapping[str, Any]) -> ItemResult:
     return _item(row, "started_again", reason)
 
 
-def _why_alive(row: Mapping[str, Any]) -> str:
+def _why_alive(row: Mapping[str, Any], who: Who) -> str:
     """Why a job that no beat reports is not a suspect: the exceptions in notice_suspects."""
     if row["beats"] and row["started_at"] is not None and row["started_at"] > row["beat_at"]:
-        return "it took the job after its last beat"
+        return f"it took {who.the} after its last beat"
     if row["beats"]:
-        return "it beats, but its event loop is blocked, so it may yet start the job"
+        return f"it beats, but its event loop is blocked, so it may yet start {who.the}"
     if row["heartbeat_fresh"]:
         return f"its heartbeat at {_at(row['last_heartbeat'])} is recent"
-    return "the job has just started"
+    return f"{who.the} {who.have} just started"
 
 
-def _runs(row: Mapping[str, Any]) -> str:
+def _runs(row: Mapping[str, Any], who: Who) -> str:
     if row["started_at"] is None:
-        return f"{_worker(row)} is running it"
-    return f"{_worker(row)} has been running it since {_at(row['started_at'])}"
+        return f"{_worker(row)} is running {who.them}"
+    return f"{_worker(row)} has been running {who.them} since {_at(row['started_at'])}"
 
 
-def _holds(row: Mapping[str, Any]) -> str:
+def _holds(row: Mapping[str, Any], who: Who) -> str:
     if row["started_at"] is None:
-        return f"{_worker(row)} has it"
-    return f"{_worker(row)} has had it since {_at(row['started_at'])}"
+        return f"{_worker(row)} has {who.them}"
+    return f"{_worker(row)} has had {who.them} since {_at(row['started_at'])}"
 
 
 def _worker(row: Mapping[str, Any]) -> str:
