@@ -99,6 +99,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "held": "another session holds their rows",
         "ended_otherwise": "they were cancelled, given up or failed since the preview",
         "ran_again": "they ran again since the preview",
+        "another_job": "other jobs, deferred after the preview, have their ids now",
         "started_again": "they were started again since the preview",
     }
 )

@@ -137,6 +137,23 @@ async def test_an_undo_reaches_no_job_that_was_deferred_after_the_request(
     assert (await do(pool, actions.PreviewBulk(BulkVerb.RETRY, undo))).count == 0
 
 
+@pytest.mark.parametrize("verb", list(BulkVerb))
+async def test_a_confirmation_leaves_the_jobs_that_got_the_ids_of_those_shown(
+    pool, conn, make_job, start_anew, verb
+):
+    status = verb.statuses[0]
+    shown_id = await make_job(status=status)
+    wanted = JobFilter(queue="default", statuses=(status,))
+    shown = await do(pool, actions.PreviewBulk(verb, wanted))
+    await start_anew()
+    assert await make_job(status=status) == shown_id
+    report = await do(pool, actions.ConfirmSelection(shown.key))
+    assert report.done == 0
+    assert [(one.code, one.sample) for one in report.skips] == [("another_job", (shown_id,))]
+    after = await (await conn.execute("SELECT status FROM procrastinate_jobs")).fetchall()
+    assert after == [(status,)]
+
+
 async def test_old_records_of_the_job_before_are_trimmed(pool, conn, make_job, start_anew):
     await make_job(status="failed", finished_ago=days(100))
     await start_anew()

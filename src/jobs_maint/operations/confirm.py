@@ -125,6 +125,7 @@ async def _run_bulk(
             reset_attempts=bool(taken["params"].get("reset_attempts")),
             scope=scope,
             seen=read_seen(job_ids, taken["params"]),
+            shown_at=taken["created_at"],
             act=await build_act(call, taken, scope) if taken["verb"] == "rescue" else None,
             on_batch=on_batch,
         )

@@ -75,7 +75,7 @@ RETURNING expires_at;
 UPDATE jobs_maint_selections SET used_at = now()
 WHERE key = %(key)s AND actor_kind = %(actor_kind)s AND actor_id = %(actor_id)s
   AND used_at IS NULL AND expires_at > now()
-RETURNING verb, words, params, job_ids;
+RETURNING verb, words, params, job_ids, created_at;
 
 -- name: replace_selections (actor_kind, actor_id, verb, words)
 -- Previews of the same that this person has not confirmed yet.
@@ -104,6 +104,13 @@ FROM jobs_maint_selections WHERE key = %(key)s;
 -- name: insert_items (audit_id, outcome, code, job_ids)
 INSERT INTO jobs_maint_audit_items (audit_id, outcome, code, job_ids)
 VALUES (%(audit_id)s, %(outcome)s, %(code)s, %(job_ids)s);
+
+-- name: list_deferred_after (ids, moment)
+-- Those of the jobs that were not there at that moment: another job has the id now. A time to come
+-- was written by a wrong clock and says nothing.
+SELECT job_id AS id FROM procrastinate_events
+WHERE job_id = ANY (%(ids)s::bigint[]) AND type = 'deferred'
+GROUP BY job_id HAVING min(at) > %(moment)s AND min(at) <= now();
 
 -- name: list_held (ids)
 -- Those of the jobs whose rows another session has locked. The free ones are locked until the end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from psycopg import errors as pg
@@ -44,14 +44,15 @@ async def run_set(
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
     seen: Seen = MappingProxyType({}),
+    shown_at: datetime | None = None,
     act: Act | None = None,
     on_batch: OnBatch | None = None,
 ) -> BulkReport:
     """Act on exactly these jobs, oldest first; each batch is its own transaction.
 
-    `seen`: a job that has ended otherwise since is left as it is. `act` does a batch when the verb
-    is not a BulkVerb. What a batch did is written to the audit in the batch's own transaction, so
-    that an interrupted run can still be undone.
+    `seen`: a job that has ended otherwise since is left as it is, as is one that was deferred after
+    `shown_at`. `act` does a batch when the verb is not a BulkVerb. What a batch did is written to
+    the audit in the batch's own transaction, so that an interrupted run can still be undone.
     """
     begun = time.monotonic()
     found: defaultdict[tuple[ItemOutcome, str], list[ItemResult]] = defaultdict(list)
@@ -73,7 +74,7 @@ async def run_set(
                 pool.connection() as conn,
                 transaction(conn, statement_timeout=patience),
             ):
-                ids, left = await leave_out(conn, ids, scope, seen)
+                ids, left = await leave_out(conn, ids, scope, seen, shown_at)
                 items = await (
                     act(conn, ids)
                     if act is not None

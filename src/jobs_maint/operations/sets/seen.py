@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, BulkVerb, QueueScope
-from jobs_maint.database import Conn
+from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import ItemOutcome, ItemResult
 from jobs_maint.operations.jobs.locking import lock_jobs
+from jobs_maint.sql import load_queries
 
 __all__ = ["Seen", "keep_seen", "leave_out", "read_seen"]
 
@@ -18,6 +20,9 @@ Seen = Mapping[int, tuple[str, int]]
 _ENDED = (BulkVerb.RETRY, BulkVerb.DISCARD)
 """What acts on jobs that have ended: why they ended is what the person decided on. A waiting job
 that has meanwhile started, or run and waits again, is still one to cancel."""
+
+
+_ANOTHER = ("another_job", "another job, deferred after the preview, has its id now")
 
 
 def keep_seen(verb: BulkVerb, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -39,20 +44,28 @@ def read_seen(job_ids: Sequence[int], params: Mapping[str, Any]) -> Seen:
 
 
 async def leave_out(
-    conn: Conn, ids: Sequence[int], scope: QueueScope, seen: Seen
+    conn: Conn, ids: Sequence[int], scope: QueueScope, seen: Seen, shown_at: datetime | None
 ) -> tuple[Sequence[int], list[ItemResult]]:
     """The jobs to act on, and those left as they are, with the reason; all of them locked.
 
     Left are jobs that the grant does not reach any more: earlier batches are committed, so that a
     refusal of the whole act would tell them as not done. And jobs that ended in another way since
-    the preview: somebody gave them up, or they ran again and failed with an error nobody saw.
+    the preview: somebody gave them up, or they ran again and failed with an error nobody saw. And
+    jobs deferred after `shown_at`: the table was truncated, and they have the ids of others.
     """
-    if scope.globs is None and not seen:
+    if scope.globs is None and not seen and shown_at is None:
         return ids, []
     rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
+    asked = {"ids": list(rows), "moment": shown_at}
+    later = await fetch_all(conn, load_queries("bulk")["list_deferred_after"], asked)
+    newer = {row["id"] for row in later}
     left = {}
     for job_id, row in rows.items():
-        found = _outside(row, scope) or _changed(row, seen.get(job_id))
+        found = (
+            _outside(row, scope)
+            or (_ANOTHER if job_id in newer else None)
+            or _changed(row, seen.get(job_id))
+        )
         if found is not None:
             code, reason = found
             left[job_id] = ItemResult(
