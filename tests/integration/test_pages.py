@@ -87,7 +87,8 @@ async def test_failed_says_the_same_on_every_page(pool, make_job, limit):
         "The newest failed 5 min ago.",
     )
     assert {
-        tuple([line for line in page if not line.startswith("Until")][:2]) for page in pages
+        tuple([line.replace(" of these", "") for line in page if not line.startswith("Until")][:2])
+        for page in pages
     } == {first}
     assert len(pages) >= 2
 

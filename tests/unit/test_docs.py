@@ -213,6 +213,7 @@ KINDS = set(REPORTS)
 VALUES = {
     "error", "worker_lost", "aborted", "null", "apply", "sql", "skipped", "done", "failed",
     "put_back", "not_found", "not_permitted", "wrong_status", "ended_otherwise", "ran_again",
+    "another_job",
     "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",

@@ -127,11 +127,36 @@ def test_a_group_offers_to_look_at_its_failures_and_to_preview_their_retry():
     ]  # fmt: skip
 
 
+def test_what_an_older_message_asks_for_says_that_later_failures_are_not_shown():
+    older = NOW - timedelta(seconds=38)
+    for message in (
+        render_failed(samples.failed(since_seconds=86_400.0, until=older), "/jobs"),
+        render_errors(errors(group(), until=older)),
+    ):
+        assert f"What failed after {older:%H:%M:%S} UTC is not shown here." in message.text
+        label, words = clicks(message)[0]
+        assert label == "Show up to now"
+        assert "--since" in words
+        assert "--until" not in words
+    assert (
+        "The newest of these failed "
+        in render_failed(samples.failed(since_seconds=86_400.0, until=older), "/jobs").text
+    )
+    for message in (
+        render_failed(samples.failed(since_seconds=86_400.0), "/jobs"),
+        render_errors(errors(group())),
+        render_errors(errors(group(), until=NOW)),
+    ):
+        assert "not shown here" not in message.text
+        assert "Show up to now" not in dict(clicks(message))
+
+
 def test_a_past_span_says_how_many_are_failed_now_where_its_buttons_do():
     fewer = replace(group(4), name="E-4f2a", failed_now=3, retriable=2)
     message = render_errors(errors(fewer, until=NOW - timedelta(hours=1)))
     span = " --group E-4f2a --since 1h --until 2026-11-23T11:00:00Z"
-    assert clicks(message)[:2] == [
+    assert clicks(message)[:3] == [
+        ("Show up to now", "errors --since 1h --limit 10"),
         ("Show 3 failed jobs", f"failed{span}"), ("Preview retry of 2", f"retry --all{span}"),
     ]  # fmt: skip
     assert "job `7` · 3 failed now, 1 retried or cancelled since" in "\n".join(lines(message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chatbot.messages.parts import Line, Span, bold, tell_window, when
+from chatbot.messages.parts import Line, Span, bold, tell_later, tell_window, when
 from chatbot.messages.words import DOTS, count, name_queue, say_change, say_lately, sentence
 from jobs_maint.models import ErrorsReport
 from jobs_maint.render import Level, judge_failures, say_aside, say_coverage, say_reach
@@ -24,6 +24,7 @@ def tell_errors(report: ErrorsReport, before: str) -> list[Line]:
             [f"{DOTS[_calm(report)]} ", bold(f"No job failed{where} {lately}.")],
             [change],
             _tell_span(report),
+            tell_later(report.until, report.as_of),
         ]
     reasons, groups = report.reasons, report.reasons.groups
     level = judge_failures(report.failed, report.succeeded or 0, report, news=reasons.news > 0)
@@ -50,7 +51,7 @@ def tell_errors(report: ErrorsReport, before: str) -> list[Line]:
         came = "began" if reasons.largest_state == "new" else "came back"
         which = "The largest" if reasons.news > 1 else "It"
         second += [f" {which} {came} at ", when(reasons.largest_first_at, report.as_of), "."]
-    return [*lines, second, _tell_span(report)]
+    return [*lines, second, _tell_span(report), tell_later(report.until, report.as_of)]
 
 
 def _calm(report: ErrorsReport) -> Level:

@@ -25,6 +25,7 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
+    tell_later,
     tell_window,
     when,
 )
@@ -53,16 +54,18 @@ def render_failed(
         is_open = unsure or (report.settled and not report.all_succeeded)
         dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
-        head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report))
+        later = tell_later(report.until, report.as_of)
+        head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report), later)
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
     newest = report.last_failed_at
     if newest is not None and report.total > 1:
-        lines.append([f"The newest failed {ago(report.as_of - newest)}."])
+        which = "The newest" if report.until is None else "The newest of these"
+        lines.append([f"{which} failed {ago(report.as_of - newest)}."])
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.say_others()}."])
-    lines.append(_tell_unknown(report))
+    lines += [_tell_unknown(report), tell_later(report.until, report.as_of)]
     # A page that is asked for later is still of what is shown here.
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
@@ -80,8 +83,11 @@ def render_failed(
         notes.append(
             [f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with ", code(example)]
         )
+    parts = [paragraph(*lines)]
+    if report.until is not None:
+        parts.append(buttons(Button("Show up to now", replace(asked, until=None).words())))
     return pack_pages(
-        [paragraph(*lines)],
+        parts,
         # No page holds more than PER_PAGE of them, so groups after this page are not rendered.
         [_item(group, report, runbooks) for group in groups[: max(page, 1) * PER_PAGE + 1]],
         page=page,

@@ -66,6 +66,18 @@ def render_errors(
     gone = [group for group in report.groups if not group.count]
     said = tell_errors(report, before)
     head = [paragraph(*said, tell_own(report.own_jobs, command))]
+    # A page that is asked for later is still of what is shown here.
+    asked = ListErrors(
+        report.queue,
+        timedelta(seconds=report.since_seconds),
+        len(report.groups),
+        report.until or report.as_of,
+        report.queues,
+        report.tasks,
+    )
+    if report.until is not None and report.until < report.as_of:
+        now = ListErrors(asked.queue, asked.since, queues=asked.queues, tasks=asked.tasks)
+        head.append(buttons(Button("Show up to now", now.words())))
     if report.until_in_future:
         head.append(context([UNTIL_IN_FUTURE]))
     tail: list[Part] = []
@@ -83,15 +95,6 @@ def render_errors(
         about = f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with "
         tail.append(context([about, code(example)]))
     tail.append(context(["as of ", when(report.as_of, report.as_of)]))
-    # A page that is asked for later is still of what is shown here.
-    asked = ListErrors(
-        report.queue,
-        timedelta(seconds=report.since_seconds),
-        len(report.groups),
-        report.until or report.as_of,
-        report.queues,
-        report.tasks,
-    )
     items = [
         render_group(group, report, before, runbooks, with_buttons=i % PER_PAGE < WITH_BUTTONS)
         for i, group in enumerate(there)

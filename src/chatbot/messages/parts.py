@@ -135,6 +135,13 @@ def tell_window(since: datetime, until: datetime, now: datetime) -> list[Span | 
     return tell_span(since, until, now)
 
 
+def tell_later(until: datetime | None, now: datetime) -> Line:
+    """Under what shows a span that has ended: it is no answer to what fails now."""
+    if until is None or until >= now:
+        return []
+    return ["What failed after ", when(until, now, seconds=True), " is not shown here."]
+
+
 def _date(stamp: int, shown: str, fallback: str) -> Span:
     rich = {"type": "date", "timestamp": stamp, "format": shown, "fallback": fallback}
     return Span(rich, f"<!date^{stamp}^{shown}|{fallback}>", fallback)

@@ -32,7 +32,7 @@ from jobs_maint.redaction import DEFAULT, Rules
 __all__ = ["add_failed_now", "count_standing", "list_errors"]
 
 SECOND = timedelta(seconds=1)
-"""A span is spelled to the second, and none before its end."""
+"""Clocks differ, and a span is spelled no earlier than its end."""
 MOST_FAILED_NOW = 2_000
 """Groups of jobs that are failed now, looked through for those that are shown."""
 
