@@ -63,13 +63,15 @@ async def test_stats_names_the_queues_that_no_live_worker_listens_to(pool, conn,
     await make_job(queue="thumbs", deferred_ago=minutes(0.8))
     report = await perform(pool, ANA, ShowStats())
     assert (report.unserved_queues, report.unheard_queues) == ((), ("thumbs",))
-    assert "keeps up" not in build_verdict(report).second_line
+    verdict = build_verdict(report)
+    assert "keeps up" not in verdict.second_line
+    assert "No live worker listens to thumbs. 1 worker live." in verdict.second_line
     await make_job(queue="video", deferred_ago=minutes(2))
     report = await perform(pool, ANA, ShowStats())
     assert report.unserved_queues == ("video",)
     verdict = build_verdict(report)
     assert (verdict.level, verdict.headline.partition(",")[0]) == ("red", "2 queues are behind")
-    assert "No live worker listens to video. 1 worker live." in verdict.second_line
+    assert "No live worker listens to video, thumbs. 1 worker live." in verdict.second_line
     await fleet.start_worker()  # of all queues
     report = await perform(pool, ANA, ShowStats())
     assert (report.unserved_queues, build_verdict(report).level) == ((), "yellow")

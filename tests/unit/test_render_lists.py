@@ -178,7 +178,7 @@ def test_workers_tell_where_they_are_and_what_they_run():
 
 def test_a_worker_that_ends_its_last_jobs_stops_and_listens_to_no_queue():
     text = lines(WorkersReport(NOW, (replace(WORKER, queues=()),)))
-    assert text[0] == "1 worker live."
+    assert text[0] == "No worker listens, 1 is stopping."
     assert " ".join(text[3].split()) == "3 stopping host-a pid 31 none 4 s ago 1"
 
 

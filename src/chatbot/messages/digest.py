@@ -125,7 +125,7 @@ def _dot(report: DigestReport) -> str:
     level = judge_failures(report.failed, report.succeeded, report, news=is_news(report.groups))
     if level == "green" and report.limited_to_queues is not None:
         level = "yellow"
-    nobody = report.workers is not None and not report.workers.live
+    nobody = report.workers is not None and not report.workers.listening
     if level == "green" and (nobody or list_late(report.queues) or report.incidents):
         level = "yellow"
     return DOTS[level]

@@ -9,7 +9,14 @@ from chatbot.messages.incident_words import COUNTED, capital, say_advice, say_ki
 from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
-from jobs_maint.models import DigestReport, Incident, IncidentKind, QueueStats, say_abandoned
+from jobs_maint.models import (
+    DigestReport,
+    Incident,
+    IncidentKind,
+    QueueStats,
+    say_abandoned,
+    say_alive,
+)
 from jobs_maint.render import (
     find_red,
     is_old,
@@ -146,13 +153,12 @@ def _say_counts(report: DigestReport) -> str:
 
 def _say_life(report: DigestReport) -> str:
     """`2 workers are alive; 1 job runs; no job waits.`"""
-    live = report.workers.live if report.workers else 0
     ready = sum(queue.ready for queue in report.queues)
     about = "≈" if any("ready" in fields for fields in report.estimated.values()) else ""
     waits = f"{about}{count(ready, 'job waits', 'jobs wait')}" if ready else "no job waits"
     runs = f"{count(report.running, 'job runs', 'jobs run')}; " if report.running else ""
-    alive = f"{count(live, 'worker is', 'workers are') if live else 'No worker is'} alive"
-    return f"{alive}; {runs}{waits}."
+    alive = say_alive(report.workers) if report.workers else "no worker is alive"
+    return f"{capital(alive)}; {runs}{waits}."
 
 
 def _tell_incident(one: Incident, report: DigestReport) -> Line:

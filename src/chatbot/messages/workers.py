@@ -26,6 +26,7 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_unregistered,
+    say_workers,
 )
 from jobs_maint.render import say_reach
 
@@ -58,7 +59,7 @@ def render_workers(report: WorkersReport, *, page: int = 1) -> Message:
     if silent or any(worker.late for worker in workers):
         clicks.insert(0, Button("Show stuck jobs", ListStuck().words()))
     there = cut_rows(len(workers), page)
-    lines = _headline(workers, silent, sure, say_reach(report.limited_to_queues))
+    lines = _headline(report, workers, silent, sure)
     if cut_off := report.unregistered:
         lines.append([f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}"])
     parts = [paragraph(*lines), _notes(report)]
@@ -86,13 +87,17 @@ def _longest(worker: WorkerView) -> float:
 
 
 def _headline(
-    workers: list[WorkerView], silent: list[WorkerView], running: int, reach: str
+    report: WorkersReport, workers: list[WorkerView], silent: list[WorkerView], running: int
 ) -> list[Line]:
+    counts, reach = report.counts, say_reach(report.limited_to_queues)
     live = len(workers) - len(silent)
     runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
     if not live:
         first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
         return [first, [f"{_tell_silent(silent)}."]]
+    if not counts.listening and counts.stopping:
+        told = f"{say_workers(counts, reach)}."
+        return [["🔴 ", bold(told)], [f"{runs}. No job starts until a worker does."]]
     if silent:
         return [
             ["🟡 ", bold(f"{live:,} of {count(len(workers), 'worker')} live.")],
@@ -113,6 +118,8 @@ def _headline(
         )  # fmt: skip
         return [["🟡 ", bold(f"{some} no more jobs.")], [f"{runs}."]]
     which = f"{count(live, 'worker is', 'workers are')} live{reach}, none is silent."
+    if counts.stopping:
+        which = f"{say_workers(counts, reach)}."
     return [["🟢 ", bold(which)], [f"{runs}."]]
 
 

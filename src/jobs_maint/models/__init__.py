@@ -22,3 +22,4 @@ from jobs_maint.models.settled import *
 from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *
 from jobs_maint.models.watched import *
+from jobs_maint.models.worker_counts import *

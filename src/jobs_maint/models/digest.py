@@ -13,7 +13,8 @@ from jobs_maint.models.incidents import Incident
 from jobs_maint.models.rescue import RescueIdle
 from jobs_maint.models.settled import Standing
 from jobs_maint.models.slots import find_slots
-from jobs_maint.models.stats import MaintenanceRun, QueueStats, WorkerCounts
+from jobs_maint.models.stats import MaintenanceRun, QueueStats
+from jobs_maint.models.worker_counts import WorkerCounts
 
 __all__ = ["DigestReport", "Expiring"]
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from jobs_maint.durations import format_wait
 from jobs_maint.models.base import Report
 from jobs_maint.models.jobs import ItemResult
+from jobs_maint.models.worker_counts import WorkerCounts
 from jobs_maint.quoting import few, few_jobs
 
 MOST_UNREGISTERED = 5
@@ -130,6 +131,17 @@ class WorkersReport(Report):
     """The queues (globs) in reach, where they are less than what was asked for."""
     jobs_not_shown: int = 0
     """As in `StuckReport`."""
+
+    @property
+    def counts(self) -> WorkerCounts:
+        live = [worker for worker in self.workers if worker.live]
+        return WorkerCounts(
+            len(live),
+            len(self.workers) - len(live),
+            late=sum(worker.late for worker in live),
+            stopping=sum(worker.queues == () for worker in live),
+            unregistered=sum(not worker.registered and worker.queues != () for worker in live),
+        )
 
     @property
     def unregistered(self) -> list[int]:

@@ -11,13 +11,13 @@ from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorsReport
 from jobs_maint.models.rescue import RescueIdle
 from jobs_maint.models.settled import Standing
+from jobs_maint.models.worker_counts import WorkerCounts
 
 __all__ = [
     "MaintenanceDefer",
     "MaintenanceRun",
     "QueueStats",
     "StatsReport",
-    "WorkerCounts",
     "word_of_task",
 ]
 
@@ -48,20 +48,6 @@ class QueueStats:
     retrying_last_hour: int = 0
     retrying_last_day: int = 0
     lost_last_day: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerCounts:
-    """Worker processes: fresh in either their beat or Procrastinate's heartbeat, or silent.
-
-    `deleting`: live ones whose `delete_jobs` deletes each job that succeeds, or each that ends.
-    `late`: live ones of which a beat is missing, so that they may be dead.
-    """
-
-    live: int
-    silent: int
-    deleting: int = 0
-    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs_maint.durations import format_age, format_duration
-from jobs_maint.models import DigestReport, say_abandoned
+from jobs_maint.models import DigestReport, say_abandoned, say_alive
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
 from jobs_maint.render.failures import groups_table, point_to_job
@@ -81,9 +81,7 @@ def _ends(report: DigestReport) -> str:
     else:
         parts = [f"{_capital(done)} succeeded" if report.ran else "No job ran"]
     if not report.failed and report.workers is not None:
-        live = report.workers.live
-        is_live = "worker is" if live == 1 else "workers are"
-        parts.append(f"{live:,} {is_live} alive" if live else "no worker is alive")
+        parts.append(say_alive(report.workers))
     if report.retrying:
         were = "was" if report.retrying == 1 else "were"
         parts.append(f"{count_noun(report.retrying, 'attempt')} failed and {were} retried")

@@ -18,6 +18,7 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_unregistered,
+    say_workers,
     tell_by_hand,
 )
 from jobs_maint.quoting import cut_ids
@@ -127,24 +128,16 @@ def render_workers(report: WorkersReport, page: Page) -> None:
         report.workers,
         key=lambda worker: (worker.live, not worker.late, worker.state != "unregistered"),
     )
-    live = sum(worker.live for worker in workers)
     if not workers:
         none = "No worker listens to a queue of yours." if report.hidden_workers else (
             "No worker is registered."
         )  # fmt: skip
         page.line(none, "bold red")
         return
-    silent = len(workers) - live
-    line = f"{live} of {count_noun(len(workers), 'worker')} live" if silent else (
-        f"{count_noun(live, 'worker')} live"
-    )  # fmt: skip
-    line += safe_reach(report.limited_to_queues)
-    late = sum(worker.late for worker in workers)
-    if late:
-        which = "but it" if len(workers) == 1 else f"{late:,} of them"
-        line += f", {which} missed a beat and may be dead"
-    cut_off = report.unregistered
-    page.line(f"{line}.", "bold yellow" if silent or late or cut_off else "bold green")
+    counts, cut_off = report.counts, report.unregistered
+    doubt = counts.silent or counts.late or cut_off or not counts.listening
+    line = say_workers(counts, safe_reach(report.limited_to_queues))
+    page.line(f"{line}.", "bold yellow" if doubt else "bold green")
     if cut_off:
         page.line(f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}")
     page.line()

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import FailedJob, FailedJobsReport, QueueStats, StatsReport, WorkerCounts
+from jobs_maint.models import (
+    FailedJob,
+    FailedJobsReport,
+    QueueStats,
+    StatsReport,
+    WorkerCounts,
+    say_late,
+    say_leaving,
+)
 from jobs_maint.render.coverage import (
     FATES_UNKNOWN,
     safe_own,
@@ -21,7 +29,6 @@ from jobs_maint.render.verdict import (
     build_verdict,
     count_in_trouble,
     count_noun,
-    say_late,
     sort_queues,
 )
 
@@ -115,7 +122,13 @@ def _beside_the_table(queues: tuple[QueueStats, ...], workers: WorkerCounts) -> 
 
 def _workers(report: StatsReport) -> str:
     live, silent = report.workers.live, report.workers.silent
-    told = [f"{live or 'none'} live", say_late(report.workers), f"{silent} silent" * bool(silent)]
+    none = "none listens" if live else "none live"
+    told = [
+        f"{live} live" if report.workers.listening else none,
+        *say_leaving(report.workers, "of them " * bool(report.workers.listening)),
+        say_late(report.workers),
+        f"{silent} silent" * bool(silent),
+    ]
     return f"Workers: {', '.join(one for one in told if one)}."
 
 

@@ -16,6 +16,7 @@ from jobs_maint.models import (
     say_abandoned,
     say_idle,
     say_stuck,
+    say_workers,
 )
 from jobs_maint.quoting import show_name
 from jobs_maint.render.coverage import say_reach
@@ -30,7 +31,6 @@ __all__ = [
     "count_noun",
     "format_rate",
     "say_expiring",
-    "say_late",
     "sort_queues",
     "tell_statuses",
     "tell_survey",
@@ -106,7 +106,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     failed = sum(queue.failed_last_hour for queue in report.queues)
     done = sum(queue.done_last_hour for queue in report.queues)
     ready = sum(queue.ready for queue in report.queues)
-    unserved = ready > 0 and report.workers.live == 0
+    unserved = ready > 0 and not report.workers.listening
     about = ""
     if any("ready" in fields for fields in report.estimated.values()):
         about, ready = "≈", int(float(f"{ready:.3g}"))  # a sum of estimates is one
@@ -117,7 +117,7 @@ def build_verdict(report: StatsReport) -> Verdict:
     if level == "green" and (doubts or report.limited_to_queues is not None):
         level = "yellow"
     if level == "green":
-        level = _worker_level(report)
+        level = "yellow" if report.unheard_queues else _worker_level(report)
     nobody = unserved or report.unserved_queues or report.rescue_idle
     if nobody or (behind and _behind(behind[0]) >= FAR_BEHIND_SECONDS):
         level = "red"
@@ -142,7 +142,7 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
         return f"No job is {where}{', apart from those of our own tasks' * bool(report.own_jobs)}."
     failures = f"{_say_failed(report, failed)} in the last hour{_settled(report, failed)}"
     if waits:
-        start = f"No worker is live and {waits}"
+        start = f"No worker {_lives(report)} and {waits}"
     elif len(behind) == 1:
         start = f"{_name(behind[0])} is {format_age(_behind(behind[0]))} behind"
     elif behind:
@@ -151,10 +151,10 @@ def _headline(report: StatsReport, behind: list[QueueStats], failed: int, waits:
     elif report.rescue_idle:
         start = f"{say_stuck(report.stuck_jobs)} and nobody rescues"
         start += " it" if report.stuck_jobs == 1 else " them"
-    elif failed and report.workers.live:
+    elif failed and report.workers.listening:
         return f"{failures[:1].upper()}{failures[1:]}; no queue is behind."
-    elif not report.workers.live:
-        start = "No worker is live and no job waits"
+    elif not report.workers.listening:
+        start = f"No worker {_lives(report)} and no job waits"
     else:
         return f"{_keep_up(report)}; no job failed in the last hour."
     return f"{start}; {failures if failed else 'no job failed in the last hour'}."
@@ -174,6 +174,10 @@ def _settled(report: StatsReport, failed: int) -> str:
     if not failed or not (report.none_failed or all_deleted):
         return ""
     return f", {report.say_whole(several=(report.settled or failed) > 1)}"
+
+
+def _lives(report: StatsReport) -> str:
+    return "listens" if report.workers.live else "is live"
 
 
 def _wait(ready: int) -> str:
@@ -211,15 +215,16 @@ def _second_line(
     if report.settled and (report.failed_now or unknown):
         parts.append(report.say_part(f"{report.settled:,} of the failed"))
     others = len(report.queues) - len(behind) - len(report.unheard_queues)
-    if behind and others and report.workers.live:
+    if behind and others and report.workers.listening:
         what = "The other queue keeps" if others == 1 else f"The other {others} queues keep"
         parts.append(f"{what} up.")
-    if none := report.unserved_queues:
+    if report.workers.listening and (none := (*report.unserved_queues, *report.unheard_queues)):
         more = f" and {count_noun(len(none) - 3, 'more queue')}" if len(none) > 3 else ""
         names = ", ".join(map(show_name, none[:3]))
         parts.append(f"No live worker listens to {names}{more}.")
     if report.workers.live or stuck_first or not report.queues:  # else the headline said it
-        parts.append(_workers(report.workers))
+        told = bool(report.queues) and not stuck_first
+        parts.append(_workers(report.workers, told=told))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:
         least = "At least " if report.workers.deleting else ""
@@ -240,24 +245,17 @@ def _say_stuck_jobs(report: StatsReport, *, told: bool) -> str:
 
 def _worker_level(report: StatsReport) -> Level:
     workers = report.workers
-    return "yellow" if workers.silent or workers.late or not workers.live else "green"
+    return "yellow" if workers.silent or workers.late or not workers.listening else "green"
 
 
-def _workers(workers: WorkerCounts) -> str:
+def _workers(workers: WorkerCounts, *, told: bool) -> str:
+    """`told`: the headline says that none listens, if that is so."""
     if not workers.live:
         return "No worker is live."
-    late = f"{', ' if workers.late else ''}{say_late(workers)}."
-    if workers.silent:
-        return f"{workers.live} of {workers.live + workers.silent} workers live{late}"
-    return f"{count_noun(workers.live, 'worker')} live{late}"
-
-
-def say_late(workers: WorkerCounts) -> str:
-    """To follow how many are live: `1 of them missed a beat and may be dead`."""
-    if not workers.late:
-        return ""
-    which = "but it" if workers.live == 1 else f"{workers.late:,} of them"
-    return f"{which} missed a beat and may be dead"
+    if workers.listening or not told:
+        return f"{say_workers(workers)}."
+    number, _, rest = say_workers(workers).partition(", ")[2].partition(" ")
+    return f"{number} worker{'' if number == '1' else 's'} {rest}."
 
 
 def tell_times(preview: Preview) -> str:

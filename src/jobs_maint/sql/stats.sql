@@ -249,7 +249,11 @@ GROUP BY 1;
 
 -- name: count_workers
 -- `beats`: of those that are live and beat, for how long each has been silent, and how often it beats.
+-- Of the live ones neither those that are `stopping` nor those that are `unregistered` take jobs.
 SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live) AS silent,
+       count(*) FILTER (WHERE w.live AND w.queues = '{}') AS stopping,
+       count(*) FILTER (WHERE w.live AND w.id IS NULL AND w.queues IS DISTINCT FROM '{}')
+           AS unregistered,
        (SELECT count(*) FROM jobs_maint_workers m WHERE m.delete_jobs <> 'never'
         AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS deleting,
        coalesce(jsonb_agg(jsonb_build_array(

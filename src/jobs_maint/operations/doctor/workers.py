@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import Finding, say_restart, say_unregistered
+from jobs_maint.models import Finding, WorkerCounts, say_restart, say_unregistered, say_workers
 from jobs_maint.operations.doctor.findings import (
     Situation,
     count,
@@ -43,9 +43,12 @@ _START = (
 
 
 async def check_workers(conn: Conn, situation: Situation) -> Finding:
-    live = (await fetch_one(conn, load_queries("stats")["count_workers"]))["live"]
-    if not live:
-        return await _no_worker(conn, ever=bool(situation.told))
+    counted = await fetch_one(conn, load_queries("stats")["count_workers"])
+    numbers = ("live", "silent", "stopping", "unregistered")
+    counts = WorkerCounts(**{name: counted[name] for name in numbers})
+    live = counts.live
+    if not live or (counts.stopping and not counts.listening):
+        return await _no_worker(conn, counts, ever=bool(situation.told))
     silent = await _list_silent(conn)
     without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
@@ -109,14 +112,16 @@ def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-async def _no_worker(conn: Conn, *, ever: bool) -> Finding:
+async def _no_worker(conn: Conn, counts: WorkerCounts, *, ever: bool) -> Finding:
     """`ever`: a worker told its settings, perhaps long ago."""
     params = {"most": MOST_READY, "ours": OUR_TASKS}
     found = await fetch_one(conn, load_queries("doctor")["count_ready"], params)
     ready, own = found["jobs"], found["own"]
     said, fix = "No worker is alive", "Start a worker; the log of the last one says why it ended."
     trace = load_queries("doctor")["is_there_a_trace"]
-    if not ever and not (await fetch_one(conn, trace, {"newest": NEWEST_EVENTS}))["there"]:
+    if counts.live:
+        said, fix = say_workers(counts), "Start a worker; none that lives takes another job."
+    elif not ever and not (await fetch_one(conn, trace, {"newest": NEWEST_EVENTS}))["there"]:
         said, fix = "No worker is alive, and none has ever reported to this database", _START
     if not ready:
         return warning("workers", f"{said}; no job is ready to run.", fix)

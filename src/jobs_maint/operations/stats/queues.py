@@ -123,7 +123,8 @@ async def _count_workers(conn: Conn) -> WorkerCounts:
     """As `workers` lists them."""
     row = await fetch_one(conn, load_queries("stats")["count_workers"])
     late = sum(is_late(silent, beat) for silent, beat in row["beats"])
-    return WorkerCounts(row["live"], row["silent"], row["deleting"], late)
+    numbers = ("live", "silent", "deleting", "stopping", "unregistered")
+    return WorkerCounts(late=late, **{name: row[name] for name in numbers})
 
 
 async def _count_stuck(

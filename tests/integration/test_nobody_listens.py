@@ -1,0 +1,48 @@
+"""What the words say where workers live and none of them takes another job."""
+
+from __future__ import annotations
+
+from tests.support.fleet import Fleet
+from tests.support.history import minutes
+
+from chatbot.messages import render_digest
+from chatbot.messages.workers import render_workers
+from jobs_maint.actions import Actor, ListWorkers, RunDoctor, ShowDigest, ShowStats
+from jobs_maint.perform import perform
+from jobs_maint.render import build_verdict, render_text
+
+ANA = Actor.shell("ana", "host")
+
+
+async def test_while_the_last_worker_stops_all_say_at_once_that_none_listens(pool, conn, make_job):
+    fleet = Fleet(pool, conn, make_job)
+    stopping = await fleet.start_worker()
+    await fleet.beat(
+        stopping,
+        await make_job(queue="mail", status="doing", worker_id=stopping, deferred_ago=minutes(1)),
+    )
+    await make_job(queue="mail", deferred_ago=minutes(0.1))
+    report = await perform(pool, ANA, ShowStats())
+    assert build_verdict(report).level == "green"
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{}'")
+    report = await perform(pool, ANA, ShowStats())
+    assert (report.workers.live, report.workers.stopping) == (1, 1)
+    assert report.unheard_queues == ("mail",)
+    verdict = build_verdict(report)
+    assert verdict.level == "red"
+    assert verdict.headline.startswith("No worker listens and 1 job waits; ")
+    assert verdict.second_line == "1 worker is stopping."
+    assert "Workers: none listens, 1 is stopping." in render_text(report)
+    workers = await perform(pool, ANA, ListWorkers())
+    assert render_text(workers).startswith("No worker listens, 1 is stopping.\n")
+    shown = render_workers(workers).text
+    assert shown.startswith("🔴 No worker listens, 1 is stopping.\n1 job is running.")
+    found = {one.check: one for one in (await perform(pool, ANA, RunDoctor())).findings}
+    assert found["workers"].level == "error"
+    assert found["workers"].sentence == ("No worker listens, 1 is stopping; jobs ready to run: 1.")
+    assert found["listening"].level == "note"
+    await conn.execute("DELETE FROM procrastinate_jobs")
+    digest = await perform(pool, ANA, ShowDigest())
+    told = "No worker listens, 1 is stopping; no job waits."
+    assert told in render_digest(digest, "/jobs").text
+    assert "No job ran; no worker listens, 1 is stopping." in render_text(digest)
