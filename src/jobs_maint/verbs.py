@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 __all__ = [
+    "AWAITED",
     "FINAL_STATUSES",
     "NO_TRACEBACK",
     "RESCUED",
@@ -21,6 +22,7 @@ __all__ = [
     "Verb",
     "describe_state",
     "find_verb",
+    "say_unrecorded",
 ]
 
 
@@ -133,8 +135,11 @@ def describe_state(status: str) -> str:
     return _STATES.get(status) or f"is {status}"
 
 
-UNRECORDED = (
-    "The error is not recorded: its worker has no recorder or does not know this task, or the job "
-    "failed a second ago."
-)
+UNRECORDED = "The error is not recorded: its worker has no recorder, or does not know this task."
+AWAITED = "The error is not stored yet: the job failed a moment ago. Ask again in a few seconds."
 NO_TRACEBACK = "No traceback was kept: of failures alike, the first 100 in an hour keep theirs."
+
+
+def say_unrecorded(*, awaited: bool) -> str:
+    """In the place of an error; `awaited`: a live recorder may still store it."""
+    return "error not stored yet" if awaited else "error not recorded"

@@ -45,7 +45,7 @@ def test_a_job_that_went_on_after_its_worker_died_shows_that_attempt_and_no_talk
 
 
 def test_of_a_failed_job_without_a_record_each_reason_is_named():
-    said = "its worker has no recorder or does not know this task, or the job failed a second ago."
+    said = "its worker has no recorder, or does not know this task."
     assert f"The error is not recorded: {said}" in show_job("failed")
 
 

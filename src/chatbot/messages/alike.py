@@ -18,6 +18,7 @@ from jobs_maint.actions import (
 )
 from jobs_maint.models import ErrorGroup, FailedGroup
 from jobs_maint.redaction import HIDDEN
+from jobs_maint.verbs import say_unrecorded
 
 __all__ = [
     "LONGEST_LOOK",
@@ -44,7 +45,7 @@ _VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
 def describe_error(group: Group) -> str:
     """Two lines at most, exact as far as it goes."""
     if not group.recorded:
-        return "error not recorded"
+        return say_unrecorded(awaited=group.awaited)
     name = (group.exception_type or "")[:LONGEST_LOOK].rpartition(".")[2]
     message = group.describe_message()[:LONGEST_LOOK]
     lost = getattr(group, "kind", None) == "worker_lost"

@@ -37,7 +37,7 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
-from jobs_maint.verbs import NO_TRACEBACK, UNRECORDED, describe_state
+from jobs_maint.verbs import AWAITED, NO_TRACEBACK, UNRECORDED, describe_state
 
 __all__ = ["MESSAGES", "render_details", "render_details_view", "render_loading_view"]
 
@@ -241,7 +241,7 @@ def _attempts(job: JobDetails) -> list[Line]:
 def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part]:
     if last is None:
         if job.status == "failed":
-            return [context([UNRECORDED])]
+            return [context([AWAITED if job.awaited else UNRECORDED])]
         return []
     if last.traceback is None:
         if last.kind != "error":

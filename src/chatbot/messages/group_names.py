@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from chatbot.messages.words import cut, describe_loss, first_lines, short_task
 from jobs_maint.models import ErrorGroup
+from jobs_maint.verbs import say_unrecorded
 
 __all__ = ["name_errors"]
 
@@ -34,7 +35,7 @@ def name_errors(groups: Sequence[ErrorGroup]) -> list[str]:
 
 def _type(group: ErrorGroup) -> str:
     if not group.recorded:
-        return "error not recorded"
+        return say_unrecorded(awaited=group.awaited)
     if group.exception_type is None and _LOST.match(group.message):
         return describe_loss(group.message.partition("; ")[0])[0]
     return cut((group.exception_type or "").rpartition(".")[2][:200], 60)

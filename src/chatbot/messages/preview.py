@@ -36,7 +36,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
 from jobs_maint.render import say_reach, tell_becomes, tell_statuses, tell_survey, tell_times
-from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb, say_unrecorded
 
 __all__ = ["MESSAGES", "render_preview"]
 
@@ -179,7 +179,7 @@ def _errors(preview: Preview) -> list[Part]:
         return []
     lines: list[Line] = []
     for one in errors.groups if preview.error is None else ():
-        said = first_lines(one.error, lines=1) if one.error else "error not recorded"
+        said = first_lines(one.error, lines=1) if one.error else say_unrecorded(awaited=one.awaited)
         line: Line = [bold(f"{one.count:,}"), f" × {said}"]
         lines.append([*line, "  ", code(one.name)] if one.name else line)
     if errors.groups_not_shown:

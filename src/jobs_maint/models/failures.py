@@ -47,6 +47,8 @@ class FailedJob:
     exception_type: str | None = None
     message: str | None = None
     fingerprint: str | None = None
+    awaited: bool = False
+    """It has no record yet, and a live recorder may still store it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,8 @@ class FailedGroup(Remembered):
     last_at: datetime | None = None
     own: bool = False
     """Whether it is a task of ours."""
+    awaited: bool = False
+    """As of a FailedJob, of all its jobs."""
     messages: int = 1
     """How many different ones the newest of them have, those of `job_ids`."""
 
@@ -174,6 +178,8 @@ class ErrorGroup(Remembered):
     """The newest of the jobs that are failed now, all where they are few."""
     messages: int = 1
     """How many different ones the failures have; `message` is the newest."""
+    awaited: bool = False
+    """As of a FailedJob, of all the `count` failures."""
 
     def describe_message(self) -> str:
         return _say_messages(self.messages, self.message)

@@ -107,6 +107,8 @@ class JobDetails(Report):
     """Steps before the first of `events`."""
     failures_not_shown: int = 0
     """Attempts before the first of `failures`."""
+    awaited: bool = False
+    """It failed a moment ago, and a live recorder may still store the error."""
 
 
 @dataclass(frozen=True, slots=True)

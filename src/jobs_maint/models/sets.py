@@ -31,6 +31,8 @@ class SetError:
     count: int
     error: str | None
     name: str | None = None
+    awaited: bool = False
+    """It is not recorded yet, and a live recorder may still do that."""
 
 
 @dataclass(frozen=True, slots=True)

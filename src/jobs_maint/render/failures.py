@@ -20,6 +20,7 @@ from jobs_maint.render.page import Column, Page, Pages, clock, number, table_wit
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
+from jobs_maint.verbs import say_unrecorded
 
 __all__ = ["PAGES", "groups_table", "point_to_job", "render_errors"]
 
@@ -109,7 +110,7 @@ def _who(group: ErrorGroup, as_of: datetime | None = None) -> str:
 
 def _error(group: ErrorGroup) -> str:
     if not group.recorded:
-        return "error not recorded"
+        return say_unrecorded(awaited=group.awaited)
     kind = safe_word(short_task(group.exception_type)) if group.exception_type else ""
     text = safe_line(group.describe_message())
     return ": ".join(part for part in (kind, text) if part) or "error without a message"

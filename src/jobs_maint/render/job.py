@@ -9,7 +9,7 @@ from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
-from jobs_maint.verbs import NO_TRACEBACK, UNRECORDED, describe_state
+from jobs_maint.verbs import AWAITED, NO_TRACEBACK, UNRECORDED, describe_state
 
 __all__ = ["PAGES"]
 
@@ -84,7 +84,7 @@ def _state(job: JobDetails) -> str:
 
 def _no_failures(job: JobDetails) -> str:
     if job.status == "failed":
-        return UNRECORDED
+        return AWAITED if job.awaited else UNRECORDED
     return "None recorded."
 
 

@@ -13,7 +13,7 @@ from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
-from jobs_maint.verbs import FINAL_STATUSES, RESCUED, STARTED_MEANWHILE, VERBS
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, STARTED_MEANWHILE, VERBS, say_unrecorded
 
 __all__ = ["PAGES", "ask_for"]
 
@@ -142,7 +142,8 @@ def _errors(preview: Preview, page: Page) -> None:
     if errors is None:
         return
     for one in errors.groups if preview.error is None else ():
-        said = cut(safe_line(one.error), LONGEST_LINE) if one.error else "error not recorded"
+        said = cut(safe_line(one.error or ""), LONGEST_LINE)
+        said = said or say_unrecorded(awaited=one.awaited)
         page.line(f"{one.count:,} × {said}{f' ({safe_word(one.name)})' if one.name else ''}")
     if errors.groups_not_shown:
         more = count_noun(errors.groups_not_shown, "more error")

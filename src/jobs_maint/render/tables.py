@@ -31,6 +31,7 @@ from jobs_maint.render.verdict import (
     count_noun,
     sort_queues,
 )
+from jobs_maint.verbs import say_unrecorded
 
 __all__ = ["PAGES", "render_error"]
 
@@ -233,7 +234,7 @@ def _failed_table(report: FailedJobsReport, page: Page) -> None:
 def render_error(job: FailedJob) -> str:
     """The error of a failed job on one line, safe for a terminal."""
     if not job.recorded:
-        return "error not recorded"
+        return say_unrecorded(awaited=job.awaited)
     parts = [safe_word(short_task(job.exception_type)) if job.exception_type else ""]
     parts.append(safe_line(job.message) if job.message else "")
     text = ": ".join(part for part in parts if part)

@@ -91,6 +91,13 @@ SELECT coalesce(has_table_privilege(to_regclass('jobs_maint_settings'), 'SELECT'
 SELECT settings, 1 AS workers, ARRAY[worker_id] AS sample
 FROM jobs_maint_settings WHERE jsonb_typeof(settings) = 'object';
 
+-- name: get_awaited_since (seconds)
+-- From when on a failure without a record may still get one; null where no recorder is live.
+SELECT CASE WHEN EXISTS (
+    SELECT FROM jobs_maint_workers m
+    WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
+) THEN now() - make_interval(secs => %(seconds)s) END AS since;
+
 -- name: get_listeners
 -- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
 SELECT coalesce(bool_or(w.live), false) AS live,

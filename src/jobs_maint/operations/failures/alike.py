@@ -18,6 +18,7 @@ from jobs_maint.operations.failures.states import (
     load_known,
     tell_folded,
 )
+from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
@@ -106,7 +107,7 @@ async def group_failed_jobs(
     first = rows[0]
     not_shown = first["all_groups"] - len(groups)
     return Alike(
-        tuple(groups), first["total"], not_shown,
+        await mark_awaited(conn, groups), first["total"], not_shown,
         first["all_first_at"], first["all_last_at"], first["only_task"],
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ from jobs_maint.operations.failures.states import (
     load_known,
     tell_folded,
 )
+from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
@@ -105,13 +106,12 @@ async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = 
         sum(len(row["message"]) for row in rows),
     )
     numbers = await _count_messages(conn, window, rows, aliases)
+    shown = [
+        replace(group, message=tell_folded(row["unlike"], text), messages=numbers.get(_key(row), 1))
+        for group, row, text in zip(groups, rows, messages, strict=False)
+    ]
     return Groups(
-        shown=tuple(
-            replace(
-                group, message=tell_folded(row["unlike"], text), messages=numbers.get(_key(row), 1)
-            )
-            for group, row, text in zip(groups, rows, messages, strict=False)
-        ),
+        shown=await mark_awaited(conn, shown),
         failed=first["all_failed"],
         failed_before=first["all_before"],
         groups_not_shown=first["all_groups"] - len(rows),

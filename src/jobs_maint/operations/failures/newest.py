@@ -19,6 +19,7 @@ from jobs_maint.operations.failures.alike import (
     find_newest,
     group_failed_jobs,
 )
+from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.jobs.error_groups import NamedGroup, find_group, find_records
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
 from jobs_maint.operations.session import get_time, switch_jit_off
@@ -94,7 +95,7 @@ async def list_failed_jobs(
     shown = await run_apart(
         lambda: [redact_text(text, rules) for text in texts], sum(map(len, texts))
     )
-    jobs = tuple(
+    listed = [
         FailedJob(
             job_id=row["id"],
             queue=row["queue_name"],
@@ -108,11 +109,11 @@ async def list_failed_jobs(
             fingerprint=row["fingerprint"],
         )
         for row, text in zip(found.rows, shown, strict=True)
-    )
+    ]
     as_of = await get_time(conn)
     return FailedJobsReport(
         as_of=as_of,
-        jobs=jobs,
+        jobs=await mark_awaited(conn, listed),
         total=found.total,
         limit=limit,
         queue=queue,

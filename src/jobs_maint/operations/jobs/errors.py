@@ -13,11 +13,12 @@ from jobs_maint.database.encoding import fit
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.redaction import HIDDEN, Rules, redact_text, run_apart
 from jobs_maint.sql import load_queries
+from jobs_maint.verbs import say_unrecorded
 
 __all__ = ["Records", "find_records_showing"]
 
 NOT_RECORDED = 0
-_SAYS_SO = "error not recorded"
+_SAY_SO = {say_unrecorded(awaited=False), say_unrecorded(awaited=True)}
 """What readers see in the place of an error that was not stored."""
 MOST_CHARACTERS = 4_000_000
 """Of unlike errors that have the text, looked through for one answer: some seconds of a thread."""
@@ -55,7 +56,8 @@ async def find_records_showing(
 ) -> Records:
     """The records whose error, as it is shown, has the text, case ignored.
 
-    "error not recorded", the whole of it, also means the failed jobs that are shown so.
+    "error not recorded", or "not stored yet", the whole of it, also means the failed jobs that are
+    shown so.
     `gone`: also of jobs that were deleted. `queue` and `task` are LIKE patterns. Redaction only
     takes away, so the pieces of the text between two hidden places are in the raw error as well:
     the database finds by the longest of them, and each unlike error is then looked at as it is
@@ -91,7 +93,7 @@ async def find_records_showing(
                 known[like] = wanted in redact_text(text, rules).lower()
             if known[like]:
                 found.append(row)
-        none = [NOT_RECORDED] if wanted.strip() == _SAYS_SO else []
+        none = [NOT_RECORDED] if wanted.strip() in _SAY_SO else []
         return Records(
             [*none, *(record for row in found for record in row["records"])],
             list({job for row in found for job in row["jobs"]}),

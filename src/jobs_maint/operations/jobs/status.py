@@ -9,6 +9,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import JobNotFound, NotPermitted
 from jobs_maint.models import FailedRun, JobDetails, JobEvent
 from jobs_maint.operations.jobs.arguments import load_args
+from jobs_maint.operations.jobs.awaited import get_awaited_since
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.redaction import DEFAULT, Rules, redact_args, redact_text, run_apart
 from jobs_maint.sql import load_queries
@@ -80,6 +81,7 @@ async def get_job(
         len(failure["message"]) + len(failure["traceback"] or "") for failure in failures
     )
     args, runs, names = await run_apart(show, characters)
+    awaited = row["status"] == "failed" and not failures and await _is_awaited(conn, events)
     return JobDetails(
         as_of=row["now"],
         job_id=row["id"],
@@ -105,7 +107,14 @@ async def get_job(
         args_cut=not reveal and (row["args_bytes"] or 0) > MOST_ARGS,
         events_not_shown=events[0]["all_events"] - len(events) if events else 0,
         failures_not_shown=failures[0]["all_failures"] - len(failures) if failures else 0,
+        awaited=awaited,
     )
+
+
+async def _is_awaited(conn: Conn, events: list[dict[str, Any]]) -> bool:
+    since = await get_awaited_since(conn)
+    ends = [event["at"] for event in events if event["type"] == "failed"]
+    return bool(since and ends and max(ends) >= since)
 
 
 def _find_silence(row: dict[str, Any]) -> float | None:

@@ -47,4 +47,4 @@ async def find_set_errors(
 
 def _tell(group: FailedGroup) -> SetError:
     error = join_error(group.exception_type, group.describe_message()) if group.recorded else None
-    return SetError(group.count, error and error[:LONGEST], group.name)
+    return SetError(group.count, error and error[:LONGEST], group.name, group.awaited)
