@@ -203,7 +203,7 @@ def test_jobs_that_failed_alike_are_one_group_with_a_preview_of_exactly_its_jobs
         "37 × deliver  in webhook",
         "    ConnectTimeout: POST https://x",
         "    timed out …",
-        "jobs `4711` `4710` `4709` `4708` `4707` and 32 more · first 11:20 UTC · last 11:58 UTC",
+        "jobs `4711` `4710` `4709` `4708` `4707` and 32 more · failed from 11:20 UTC to 11:58 UTC",
         "[Preview retry of 37] [Details]",
     ]
     (retry, words, style), details = buttons(message)

@@ -26,6 +26,7 @@ from chatbot.messages.parts import (
     divider,
     paragraph,
     tell_later,
+    tell_between,
     tell_window,
     when,
 )
@@ -191,8 +192,8 @@ def _item(group: FailedGroup, report: FailedJobsReport, runbooks: Runbooks) -> l
     if one and group.last_at is not None:
         facts += [" · ", ago(report.as_of - group.last_at)]
     elif group.first_at is not None and group.last_at is not None:
-        facts += [" · first ", when(group.first_at, report.as_of)]
-        facts += [" · last ", when(group.last_at, report.as_of)]
+        # A job that was retried and failed again is here since it did: this is no first occurrence.
+        facts += [" · failed ", *tell_between(group.first_at, group.last_at, report.as_of)]
     if known := tell_memory(group, report.as_of):
         facts = [*known, " · ", *facts]
     parts = [divider(), paragraph(line, pre=describe_error(group)), context(facts)]

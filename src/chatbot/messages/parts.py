@@ -127,6 +127,13 @@ def tell_span(since: datetime, until: datetime, now: datetime) -> list[Span | st
     return [first, " to ", last]
 
 
+def tell_between(first: datetime, last: datetime, now: datetime) -> list[Span | str]:
+    """When several happened: `at 11:58`, `from 11:20 to 11:58`."""
+    if last - first < timedelta(seconds=1):
+        return ["at ", when(last, now)]
+    return ["from ", *tell_span(first, last, now)]
+
+
 def tell_window(since: datetime, until: datetime, now: datetime) -> list[Span | str]:
     """Both ends of a span that was asked for, as the digest whose window it is names them."""
     is_window = until.second == 30 and not until.microsecond and until - since >= WINDOW

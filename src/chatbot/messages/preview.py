@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal
 
 from chatbot.messages.act_words import (
@@ -28,7 +27,7 @@ from chatbot.messages.parts import (
     code,
     context,
     paragraph,
-    tell_span,
+    tell_between,
     when,
 )
 from chatbot.messages.people import name_actor
@@ -191,13 +190,7 @@ def _errors(preview: Preview) -> list[Part]:
         )
     first, last, now = errors.first_at, errors.last_at, preview.expires_at
     if first is not None and last is not None:
-        now = now or last
-        span = (
-            ["at ", when(last, now)]
-            if last - first < timedelta(seconds=1)
-            else ["from ", *tell_span(first, last, now)]
-        )
-        lines.append(["Failed ", *span, "."])
+        lines.append(["Failed ", *tell_between(first, last, now or last), "."])
     return [paragraph(*lines)] if lines else []
 
 
