@@ -53,6 +53,7 @@ async def delete(conn, jobs):
 
 
 async def add_worker(conn):
+    await conn.execute("INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (7)")
     await conn.execute(
         "INSERT INTO jobs_maint_workers (worker_id, host, pid, recorder_version, delete_jobs,"
         " beat_seconds, job_ids, beat_at) VALUES (7, 'h', 1, '1', 'always', 10, '{}', now())"

@@ -21,6 +21,7 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.operations.failures import alike
+from jobs_maint.operations.failures.placing import name_kind
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -331,11 +332,12 @@ async def test_a_kind_with_very_many_unlike_errors_is_one_group_of_all_that_are_
     assert set(group.job_ids) == set(jobs[1:])
     failed = await ask(pool, ListFailed(grouped=True))
     [group] = failed.groups
-    assert (group.count, group.retriable, group.name, failed.groups_not_shown) == (51, 51, None, 0)
+    name = name_kind("app.send", "ValueError")
+    assert (group.count, group.retriable, group.name, failed.groups_not_shown) == (51, 51, name, 0)
     assert set(group.job_ids) == set(jobs[1:])
     shown = render_failed(failed, "/jobs").text
     assert "51 different messages, e.g. row" in shown
     preview = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(job_ids=tuple(jobs[1:]))))
     [error] = preview.errors.groups
-    assert (error.count, error.name) == (51, None)
+    assert (error.count, error.name) == (51, name)
     assert error.error.startswith("ValueError: 51 different messages, e.g. row")

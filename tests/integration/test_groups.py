@@ -33,6 +33,7 @@ from jobs_maint.database import open_pool
 from jobs_maint.errors import InvalidRequest, JobNotFound, NotPermitted
 from jobs_maint.fingerprint import build_fingerprint
 from jobs_maint.operations.failures.memory import collect_groups
+from jobs_maint.operations.failures.placing import name_kind
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -74,7 +75,7 @@ async def list_groups(conn):
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             "SELECT name, task_name, fingerprints, queues, failures, first_at, quiet_seconds"
-            " FROM jobs_maint_groups ORDER BY first_at, last_at"
+            " FROM jobs_maint_groups WHERE fingerprints <> '{}' ORDER BY first_at, last_at"
         )
         return await cursor.fetchall()
 
@@ -407,7 +408,7 @@ async def test_a_kind_with_very_many_texts_is_one_group_everywhere(pool, fail, b
         largest = errors.groups[0]
         assert largest.message.startswith("6")
         assert "different messages, e.g. row" in largest.message
-        assert (largest.name, largest.taken_by) == (None, None)
+        assert (largest.name, largest.taken_by) == (name_kind(MAIL, "Refused"), None)
     failed = await ask(pool, ListFailed(since=hours(1), grouped=True))
     errors = await ask(pool, ListErrors(since=hours(1)))
     digest = await ask(pool, ShowDigest(None, hours(1)))

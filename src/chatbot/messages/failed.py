@@ -25,8 +25,8 @@ from chatbot.messages.parts import (
     context,
     divider,
     paragraph,
-    tell_later,
     tell_between,
+    tell_later,
     tell_window,
     when,
 )

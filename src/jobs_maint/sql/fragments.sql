@@ -285,8 +285,17 @@ extract(epoch FROM
                WHEN returned_at >= %(since)s THEN returned_at - make_interval(secs => quiet_seconds)
                WHEN first_at < %(since)s THEN %(since)s END))::float8 AS quiet_seconds
 
+-- name: the_whole
+-- The row that stands for all groups of the task and exception type of `g`, where they are very many: it
+-- has no fingerprint.
+jobs_maint_groups whole ON whole.fingerprints = '{}' AND whole.task_name = g.task_name
+    AND whole.exception_type IS NOT DISTINCT FROM g.exception_type
+
 -- name: last_hour
--- How often a group `g` failed within the last hour, by jobs_maint_failures_failed_at_idx.
+-- How often a group `g`, or all of {{the_whole}}, failed within the last hour, by
+-- jobs_maint_failures_failed_at_idx.
 (SELECT count(*) FROM jobs_maint_failures f
  WHERE f.failed_at > now() - interval '1 hour' AND NOT f.will_retry
-   AND f.task_name = g.task_name AND f.fingerprint = ANY (g.fingerprints))
+   AND f.task_name = g.task_name
+   AND (f.fingerprint = ANY (g.fingerprints)
+        OR (g.fingerprints = '{}' AND f.exception_type IS NOT DISTINCT FROM g.exception_type)))

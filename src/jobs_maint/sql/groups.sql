@@ -76,15 +76,54 @@ ORDER BY counted.first_at;
 SELECT id, message FROM jobs_maint_failures WHERE id = ANY (%(ids)s::bigint[]);
 
 -- name: find_groups (fingerprints)
--- The groups that have had one of these. The table is small: it is read whole.
-SELECT name, task_name, exception_type, fingerprints, queues, failures, first_at, last_at,
-       returned_at, quiet_seconds, taken_by, taken_at, muted_until, muted_above
-FROM jobs_maint_groups WHERE fingerprints && %(fingerprints)s::text[];
+-- The groups that have had one of these; what was said of {{the_whole}} counts where nothing was said of
+-- the group itself. The table is small: it is read whole.
+SELECT g.name, g.task_name, g.exception_type, g.fingerprints, g.queues, g.failures, g.first_at,
+       g.last_at, g.returned_at, g.quiet_seconds, coalesce(g.taken_by, whole.taken_by) AS taken_by,
+       CASE WHEN g.taken_by IS NULL THEN whole.taken_at ELSE g.taken_at END AS taken_at,
+       CASE WHEN g.muted_until > now() THEN g.muted_until ELSE whole.muted_until END AS muted_until,
+       CASE WHEN g.muted_until > now() THEN g.muted_above ELSE whole.muted_above END AS muted_above
+FROM jobs_maint_groups g LEFT JOIN {{the_whole}}
+WHERE g.fingerprints && %(fingerprints)s::text[];
 
 -- name: find_kinds (tasks, since)
--- {{kind}}, of these tasks.
-SELECT task_name, exception_type, {{kind}}
-FROM jobs_maint_groups WHERE task_name = ANY (%(tasks)s::text[]) GROUP BY 1, 2;
+-- {{kind}}, of these tasks; with the name of the whole, and what was said of it.
+SELECT g.*, whole.name, whole.taken_by, whole.taken_at, whole.muted_until, whole.muted_above
+FROM (
+    SELECT task_name, exception_type, {{kind}}
+    FROM jobs_maint_groups WHERE task_name = ANY (%(tasks)s::text[]) AND fingerprints <> '{}'
+    GROUP BY 1, 2
+) AS g LEFT JOIN {{the_whole}};
+
+-- name: free_kinds (names, begun, quiet_seconds)
+-- Who is on a whole that comes back is not any more; `begun`: the first failure that was just counted.
+UPDATE jobs_maint_groups k SET taken_by = NULL, taken_at = NULL
+FROM unnest(%(names)s::text[], %(begun)s::timestamptz[]) AS wanted (name, begun)
+WHERE k.name = wanted.name AND k.fingerprints = '{}' AND k.taken_by IS NOT NULL
+  AND wanted.begun - k.last_at >= make_interval(secs => %(quiet_seconds)s);
+
+-- name: store_kinds (names, tasks, types, most)
+-- A row for each of these tasks and exception types that has more than `most` groups: {{the_whole}}.
+INSERT INTO jobs_maint_groups AS k (
+    name, task_name, exception_type, message, fingerprints, queues, failures, first_at, last_at)
+SELECT counted.name, counted.task, counted.type, counted.groups || ' different messages, e.g. ' || counted.message,
+       '{}', ARRAY(SELECT DISTINCT unnest(g.queues) FROM jobs_maint_groups g
+                   WHERE g.task_name = counted.task AND g.exception_type IS NOT DISTINCT FROM counted.type
+                   ORDER BY 1 LIMIT 50),
+       counted.failures, counted.first_at, counted.last_at
+FROM (
+    SELECT wanted.*, count(*) AS groups, sum(g.failures)::bigint AS failures, min(g.first_at) AS first_at,
+           max(g.last_at) AS last_at, left((array_agg(g.message ORDER BY g.last_at DESC))[1], 1900) AS message
+    FROM unnest(%(names)s::text[], %(tasks)s::text[], %(types)s::text[]) AS wanted (name, task, type)
+    JOIN jobs_maint_groups g ON g.task_name = wanted.task
+         AND g.exception_type IS NOT DISTINCT FROM wanted.type AND g.fingerprints <> '{}'
+    GROUP BY 1, 2, 3 HAVING count(*) > %(most)s
+) AS counted
+ON CONFLICT (name) DO UPDATE SET
+    message = excluded.message, queues = excluded.queues, failures = excluded.failures,
+    first_at = excluded.first_at, last_at = excluded.last_at
+WHERE k.fingerprints = '{}' AND k.task_name = excluded.task_name
+RETURNING name;
 
 -- name: count_news (since, queue, queues, ours, alike, quiet_seconds)
 -- The groups that failed for the first time, or came back, since then. More than `alike` of one task
@@ -100,7 +139,7 @@ WITH counted AS (
         SELECT *, (%(queue)s::text IS NULL OR %(queue)s = ANY (queues))
                   AND (%(queues)s::text[] IS NULL OR EXISTS (
                       SELECT FROM unnest(queues) AS queue WHERE queue LIKE ANY (%(queues)s))) AS reached
-        FROM jobs_maint_groups
+        FROM jobs_maint_groups WHERE fingerprints <> '{}'
     ) AS g GROUP BY task_name, exception_type
 )
 SELECT coalesce(sum(CASE WHEN NOT many THEN news
@@ -137,7 +176,7 @@ SELECT queues FROM jobs_maint_groups WHERE name = %(name)s;
 
 -- name: find_group (name, queues)
 -- Where it has occurred in these queues: as is remembered, or else lately.
-SELECT g.task_name, g.fingerprints
+SELECT g.task_name, g.exception_type, g.fingerprints
 FROM jobs_maint_groups g
 WHERE g.name = %(name)s AND (
     %(queues)s::text[] IS NULL
@@ -164,8 +203,25 @@ WHERE f.fingerprint = ANY (%(fingerprints)s::text[])
       SELECT 1 FROM jobs_maint_failures later
       WHERE later.job_id = f.job_id AND (later.failed_at, later.id) > (f.failed_at, f.id)));
 
+-- name: find_records_of_kind (task, exception_type, statuses, gone, earlier, queues)
+-- The same of all groups of an exception type. Our table is read once.
+SELECT f.id, f.job_id
+FROM jobs_maint_failures f LEFT JOIN procrastinate_jobs j ON j.id = f.job_id
+WHERE coalesce(j.task_name, f.task_name) = %(task)s
+  AND f.exception_type IS NOT DISTINCT FROM %(exception_type)s
+  AND (j.status = ANY (%(statuses)s::procrastinate_job_status[]) OR (%(gone)s AND j.id IS NULL))
+  AND (%(queues)s::text[] IS NULL OR coalesce(j.queue_name, f.queue_name) LIKE ANY (%(queues)s))
+  AND (%(earlier)s OR NOT EXISTS (
+      SELECT 1 FROM jobs_maint_failures later
+      WHERE later.job_id = f.job_id AND (later.failed_at, later.id) > (f.failed_at, f.id)));
+
 -- name: lock_group (name)
 SELECT * FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
+
+-- name: find_whole (name)
+-- {{the_whole}} that this group is of.
+SELECT whole.name, whole.taken_by, coalesce(whole.muted_until > now(), false) AS muted
+FROM jobs_maint_groups g JOIN {{the_whole}} WHERE g.name = %(name)s AND g.fingerprints <> '{}';
 
 -- name: list_names
 SELECT name, queues FROM jobs_maint_groups ORDER BY last_at DESC LIMIT 1000;

@@ -120,7 +120,8 @@ DELETE FROM jobs_maint_rates WHERE quarter < %(until)s;
 
 -- name: list_groups (least, most)
 -- Groups of errors that are new or came back within a day, with so many failures in the last hour; and
--- first those that are an open incident, however many they have. Others that are muted are left out.
+-- first those that are an open incident, however many they have. Others that are muted, alone or with
+-- all groups of their kind, are left out.
 -- The oldest first, so that the same ones are told in each pass. `at_least`: there were more failures
 -- than were counted. `last`: of the newest failure when it was, its job and its record, in an array as
 -- that has an order; the message is its, too.
@@ -160,9 +161,11 @@ SELECT g.name, g.task_name AS task, g.queues, g.exception_type,
 FROM jobs_maint_groups g
 LEFT JOIN told USING (name)
 LEFT JOIN counted USING (name)
+LEFT JOIN {{the_whole}}
 WHERE told.name IS NOT NULL
    OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
-       AND coalesce(g.muted_until <= now(), true))
+       AND coalesce(g.muted_until <= now(), true)
+       AND coalesce(whole.muted_until <= now(), true))
 GROUP BY g.name, told.name HAVING told.name IS NOT NULL OR sum(counted.failures) >= %(least)s
 ORDER BY told.name IS NULL, since, g.name LIMIT %(most)s;
 

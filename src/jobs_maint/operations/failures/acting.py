@@ -35,6 +35,13 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
                 name = await _find_group_of_job(conn, call, name)
             before = await _lock_group(conn, call, name)
             if asked.drop and before["taken_by"] is None:
+                whole = await _find_whole(conn, before["name"])
+                if whole is not None and whole["taken_by"] is not None:
+                    raise InvalidRequest(
+                        f"{say_person(whole['taken_by'])} has taken all errors of this kind, "
+                        f"{whole['name']}, not {before['name']} alone; give that back",
+                        suggestion=replace(asked, target=whole["name"]).words(),
+                    )
                 raise InvalidRequest(
                     f"nobody has taken {before['name']}, so there is nothing to give back"
                 )
@@ -98,9 +105,22 @@ async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
         "seconds": asked.span.total_seconds() if asked.span is not None else None,
         "above": asked.above,
     }
-    row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
     off = asked.span is None and asked.above is None
+    whole = await _find_whole(conn, before["name"]) if off else None
+    if whole is not None and whole["muted"]:
+        raise InvalidRequest(
+            f"all errors of this kind are muted, as {whole['name']}, and {before['name']} with "
+            "them; end that mute",
+            suggestion=replace(asked, group=whole["name"]).words(),
+        )
+    row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
     return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+
+
+async def _find_whole(conn: Conn, name: str) -> dict[str, Any] | None:
+    """The row of all groups of its task and exception type, where they are very many."""
+    rows = await fetch_all(conn, load_queries("groups")["find_whole"], {"name": name})
+    return rows[0] if rows else None
 
 
 async def _refuse_exceeded(conn: Conn, asked: MuteGroup, name: str, above: int) -> None:

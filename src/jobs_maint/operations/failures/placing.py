@@ -12,17 +12,19 @@ from psycopg.types.json import Jsonb
 
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.fingerprint import FINGERPRINT_VERSION, build_fingerprint, is_built
-from jobs_maint.operations.failures.states import QUIET
+from jobs_maint.operations.failures.states import MOST_OF_A_KIND, QUIET
 from jobs_maint.redaction import run_apart
 from jobs_maint.sql import load_queries
 
-__all__ = ["Group", "count_stretches"]
+__all__ = ["Group", "count_stretches", "name_kind"]
 
 MOST_QUEUES = 50
 MOST_KEPT = 2_000
 """Characters of a message: what a fingerprint looks at."""
 NAME = range(4, 17)
 """Hex digits of a name, more where it is taken."""
+OF_A_KIND = 2
+"""Which of these names is that of a kind: so long that no group has it."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Group:
         }
 
 
+Kind = tuple[str, str | None]
+"""Task and exception type."""
 Known = dict[tuple[str, str], Group]
 """By task and fingerprint."""
 
@@ -84,9 +88,28 @@ async def count_stretches(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> list
     groups = list(changed.values())
     stored = Jsonb([group.as_json() for group in groups])
     await fetch_all(conn, queries["store_groups"], {"groups": stored})
-    if names := [group.name for group in groups if not group.new]:
+    known_names = [group.name for group in groups if not group.new]
+    if names := [*known_names, *await _count_kinds(conn, groups, rows)]:
         await fetch_all(conn, queries["unmute_groups"], {"names": names})
     return groups
+
+
+async def _count_kinds(
+    conn: Conn, groups: Sequence[Group], rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Store the wholes of the groups, where they are very many; returns what those are called."""
+    queries = load_queries("groups")
+    begun: dict[Kind, datetime] = {}
+    for row in rows:  # the first ones first
+        begun.setdefault((row["task_name"], row["exception_type"]), row["first_at"])
+    kinds = list({(group.task_name, group.exception_type): None for group in groups})
+    names = [name_kind(*kind) for kind in kinds]
+    since = [begun.get(kind) for kind in kinds]
+    quiet = {"names": names, "begun": since, "quiet_seconds": QUIET.total_seconds()}
+    await fetch_all(conn, queries["free_kinds"], quiet)
+    tasks, types = zip(*kinds, strict=True)
+    asked = {"names": names, "tasks": list(tasks), "types": list(types), "most": MOST_OF_A_KIND}
+    return [row["name"] for row in await fetch_all(conn, queries["store_kinds"], asked)]
 
 
 async def _find_groups(conn: Conn, known: Known, fingerprints: set[str]) -> None:
@@ -162,6 +185,11 @@ async def _list_taken_names(conn: Conn, keys: Sequence[tuple[str, str]]) -> set[
     names = [name for task, one in keys for name in _list_names(task, one)]
     rows = await fetch_all(conn, load_queries("groups")["list_taken_names"], {"names": names})
     return {row["name"] for row in rows}
+
+
+def name_kind(task: str, exception_type: str | None) -> str:
+    """Of all groups of a task and exception type as one."""
+    return _list_names(task, f"all\0{exception_type or ''}")[OF_A_KIND]
 
 
 def _list_names(task: str, fingerprint: str) -> list[str]:

@@ -33,13 +33,17 @@ QUIET = timedelta(hours=26)
 of clocks: a nightly task that fails each night does not come back each night."""
 MOST_OF_A_KIND = 50
 """Groups of one task and exception type; beyond that their texts say nothing and are folded."""
+_MARKS = ("taken_by", "taken_at", "muted_until", "muted_above")
 SAME = timedelta(minutes=1)
 """A job's end is stored so much after its error, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A group as it is remembered, or all groups of a kind as one, which has no name."""
+    """A group as it is remembered, or all groups of a kind as one.
+
+    That one has no name before the memory has more of them than MOST_OF_A_KIND.
+    """
 
     name: str | None
     fingerprints: tuple[str, ...]
@@ -106,7 +110,8 @@ async def load_kinds(conn: Conn, tasks: Collection[str], since: datetime) -> Kno
     asked = {"tasks": sorted(tasks), "since": since}
     found = {}
     for row in await fetch_all(conn, queries["find_kinds"], asked):
-        known = Known(None, (), row["first_at"], row["last_at"])
+        marks = {name: row[name] for name in _MARKS}
+        known = Known(row["name"], (), row["first_at"], row["last_at"], **marks)
         if row["quiet_seconds"] is not None and row["quiet_seconds"] >= QUIET.total_seconds():
             quiet = {"returned_at": row["begun_at"], "quiet_seconds": row["quiet_seconds"]}
             known = replace(known, **quiet)

@@ -30,8 +30,11 @@ ONE_WRONG = 0.8
 
 @dataclass(frozen=True, slots=True)
 class NamedGroup:
+    """Without fingerprints: all groups of the task and exception type."""
+
     task: str
     fingerprints: Sequence[str]
+    exception_type: str | None = None
 
 
 async def find_group(
@@ -45,7 +48,8 @@ async def find_group(
     rows = await fetch_all(conn, load_queries("groups")["find_group"], asked)
     if not rows:
         await refuse_unknown(conn, name, scope, respell)
-    return NamedGroup(rows[0]["task_name"], rows[0]["fingerprints"])
+    row = rows[0]
+    return NamedGroup(row["task_name"], row["fingerprints"], row["exception_type"])
 
 
 async def describe_newest(
@@ -124,17 +128,17 @@ async def find_records(
         )
     if group is None:
         return found
-    rows = await fetch_all(
-        conn,
-        load_queries("groups")["find_records_of_group"],
-        {
-            "task": group.task,
-            "fingerprints": list(group.fingerprints),
-            "statuses": list(statuses),
-            "gone": gone,
-            "earlier": earlier,
-            "queues": scope.like_patterns,
-        },
+    asked = {
+        "task": group.task, "statuses": list(statuses), "gone": gone, "earlier": earlier,
+        "queues": scope.like_patterns,
+    }  # fmt: skip
+    queries, prints = load_queries("groups"), list(group.fingerprints)
+    rows = await (
+        fetch_all(conn, queries["find_records_of_group"], {**asked, "fingerprints": prints})
+        if prints
+        else fetch_all(
+            conn, queries["find_records_of_kind"], {**asked, "exception_type": group.exception_type}
+        )
     )
     jobs = {row["id"]: row["job_id"] for row in rows}
     if found is not None:
