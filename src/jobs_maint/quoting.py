@@ -28,6 +28,8 @@ _JOINERS = {"\u200c", "\u200d"}
 _ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 _BLANK = re.compile(r"(?<= ) |[^\S ]")
 """The second space of two, which a line that is folded loses, and spaces of other kinds."""
+_OTHER_BLANK = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+"""The characters of the category Zs but the space itself."""
 _GLOB = re.compile(r"\\[*?]|.", re.DOTALL)
 _IDS = re.compile(r"(?<![^ ])\d{1,19}(?:[ ,]+\d{1,19}){10,}(?![^ ])")
 MOST_IDS = 10
@@ -98,9 +100,9 @@ def _read(found: re.Match[str]) -> str:
 
 def show_name(name: str) -> str:
     """A name whose blanks are seen: one at an end, two in a row, one of another kind; also none."""
-    odd = name != name.strip(" ") or "  " in name
-    odd = odd or any(unicodedata.category(char) == "Zs" and char != " " for char in name)
-    return quote_word(name) if odd or not name else name
+    odd = not name or name != name.strip(" ") or "  " in name
+    odd = odd or not (name.isascii() or _OTHER_BLANK.search(name) is None)
+    return quote_word(name) if odd else name
 
 
 _READS_OTHERWISE = re.compile(

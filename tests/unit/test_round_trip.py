@@ -3,6 +3,8 @@
 import random
 import shlex
 import subprocess
+import sys
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -23,7 +25,7 @@ from jobs_maint.actions import (
 from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.quoting import cut_ids, unescape
+from jobs_maint.quoting import cut_ids, show_name, unescape
 from jobs_maint.render import safe_line
 
 ALPHABET = (
@@ -180,3 +182,14 @@ def test_of_a_long_list_of_ids_the_first_are_shown_and_the_others_counted():
     )
     for whole in ("retry 1 2 3 4 5 6 7 8 9 10", "retry --all q1 --since 1d1h", "status 12"):
         assert cut_ids(whole) == whole
+
+
+def test_of_all_characters_the_blanks_but_one_space_within_have_a_name_quoted():
+    for char in map(chr, range(sys.maxunicode + 1)):
+        blank = unicodedata.category(char) == "Zs" and char != " "
+        name = f"a{char}b"
+        assert show_name(name) == (quote_word(name) if blank else name), hex(ord(char))
+    for name in ("", " ", " a", "a ", "a  b"):
+        assert show_name(name) == quote_word(name)
+    for name in ("\na", "a\n", "\t"):
+        assert show_name(name) == name
