@@ -224,11 +224,9 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):
     def measure(length: int) -> float:
         text = piece * (length // len(piece))
-        times = []
-        for _ in range(3):
-            begun = time.thread_time()
-            redact_text(text, Rules(pii=True))
-            times.append(time.thread_time() - begun)
-        return min(times)
+        begun = time.thread_time()
+        redact_text(text, Rules(pii=True))
+        return time.thread_time() - begun
 
-    assert measure(16_000) < 9 * measure(4_000) + 0.01
+    most = 9 * min(measure(4_000) for _ in range(3)) + 0.01
+    assert any(measure(16_000) < most for _ in range(3))  # the first that is tells enough

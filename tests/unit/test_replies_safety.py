@@ -181,16 +181,6 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("what", NASTY)
-def test_whatever_the_text_slack_takes_the_message(kind, what):
-    message = add_note(kind(NASTY[what]), "Only you see this: ", "why")
-    check_blocks(message.blocks)
-    assert 0 < len(message.text) <= 40_000
-    json.dumps([message.text, message.blocks]).encode()
-    message.text.encode()
-
-
 def mrkdwn_texts(value):
     if isinstance(value, dict):
         if value.get("type") == "mrkdwn":
@@ -204,7 +194,7 @@ def mrkdwn_texts(value):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("what", NASTY)
-def test_nothing_in_foreign_text_acts(kind, what):
+def test_whatever_the_text_slack_takes_the_message_and_nothing_in_it_acts(kind, what):
     message = kind(NASTY[what])
     for text in [message.text, *mrkdwn_texts(message.blocks)]:
         for live in ("<!channel", "<!here", "<@U0ANA> <", "<!subteam", "<https:", "<java", "```"):
@@ -212,6 +202,11 @@ def test_nothing_in_foreign_text_acts(kind, what):
     everything = json.dumps(message.blocks, ensure_ascii=False) + message.text
     for char in "\u202e\u2066\u200f\u061c\x00\x07\x1b\x7f\ud83d":
         assert char not in everything
+    noted = add_note(message, "Only you see this: ", "why")
+    check_blocks(noted.blocks)
+    assert 0 < len(noted.text) <= 40_000
+    json.dumps([noted.text, noted.blocks]).encode()
+    noted.text.encode()
 
 
 @pytest.mark.parametrize("kind", KINDS)
