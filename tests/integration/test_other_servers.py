@@ -87,8 +87,9 @@ async def nobody(database_url: str, server: Server) -> AsyncIterator[str]:
 def record(url: str, message: str = MESSAGE) -> int:
     """As the recorder does, whose thread has no event loop."""
     failure = Failure(
-        7, 1, "email", "send", "error", "ValueError", message, "1:0", False, f"Traceback\n{message}"
-    )
+        7, 1, "email", "send", "error", "ValueError", message, message, "1:0", False,
+        f"Traceback\n{message}",
+    )  # fmt: skip
     with connect(url, {}) as conn:
         return FailureStore().write(conn, [failure]).refused
 

@@ -431,7 +431,7 @@ async def test_a_worker_that_starts_while_the_last_one_is_dismissed_is_told_of(d
 
 
 def failure(body: str, number: int = 1, fingerprint: str = "1:f") -> Failure:
-    return Failure(number, 1, "q", "t", "error", "E", "m", fingerprint, False, body)
+    return Failure(number, 1, "q", "t", "error", "E", "m", "m", fingerprint, False, body)
 
 
 def test_two_processes_that_store_the_same_tracebacks_cannot_deadlock(database_url):
@@ -520,6 +520,15 @@ def test_a_circle_of_causes_and_a_deep_recursion_are_described():
     with pytest.raises(RecursionError) as caught:
         deep()
     assert len(describe_traceback(caught.value).encode()) <= TRACEBACK_BYTES
+
+
+def test_a_failure_without_its_traceback_is_stored_with_its_short_message(database_url):
+    stored = dataclasses.replace(failure("body"), message="long", short_message="short")
+    short = dataclasses.replace(stored, job_id=2, traceback=None)
+    with connection.connect(database_url, {}) as conn:
+        store.FailureStore().write(conn, [stored, short])
+        rows = conn.execute("SELECT message FROM jobs_maint_failures ORDER BY job_id").fetchall()
+    assert rows == [("long",), ("short",)]
 
 
 @pytest.mark.parametrize("text", ["\0" * 9_000, "\ud800" * 9_000, "🔥" * 9_000, "é" * 4_097])

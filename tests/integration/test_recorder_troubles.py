@@ -28,7 +28,7 @@ ENDED = "the worker ended before they were stored"
 
 
 def failure(number: int) -> Failure:
-    return Failure(number, 1, "q", "t", "error", "E", "m", "1:f", False, f"body {number}")
+    return Failure(number, 1, "q", "t", "error", "E", "m", "m", "1:f", False, f"body {number}")
 
 
 class Worker:

@@ -26,6 +26,7 @@ FAILURE = Failure(
     "error",
     "ValueError",
     "no such mailbox → 😀",
+    "no such mailbox → 😀",
     "1:0",
     False,
     "Traceback",

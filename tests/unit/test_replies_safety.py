@@ -1,6 +1,7 @@
 """Foreign text in every kind of message: nothing in it acts, nothing breaks Slack's limits."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,7 @@ from chatbot.messages import (
     render_stats,
     render_too_late,
 )
+from chatbot.messages.words import cut_middle
 from jobs_maint.actions import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import (
@@ -225,6 +227,15 @@ def test_a_traceback_is_cut_in_the_middle_and_says_how_much_is_left_out():
     assert "line 0\n" in text
     assert text.endswith("line 4999")
     assert "characters left out; jobs-maint status 7 shows more of it" in text
+
+
+def test_what_the_recorder_left_out_of_a_traceback_counts_as_left_out():
+    half = "\n".join(f"line {i}" for i in range(1_000))
+    stored = f"{half}\n… 50000 characters cut …\n{half}"
+    shown = cut_middle(stored, 3_000, "see there")
+    head, tail = re.split("\n… .* …\n", shown)
+    missing = 50_000 + 2 * len(half) - len(head) - len(tail)
+    assert f"… {missing:,} characters left out; see there …" in shown
 
 
 def test_digest_groups_that_do_not_fit_are_counted_with_their_failures():

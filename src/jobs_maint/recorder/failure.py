@@ -7,6 +7,7 @@ and its `__str__` may itself fail.
 from __future__ import annotations
 
 import traceback
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,7 +23,6 @@ __all__ = [
     "Failure",
     "build_failure",
     "cut",
-    "describe_message",
     "describe_traceback",
     "describe_type",
 ]
@@ -48,6 +48,8 @@ class Failure:
     kind: str
     exception_type: str
     message: str
+    short_message: str
+    """What is stored where the group has enough tracebacks."""
     fingerprint: str
     will_retry: bool
     traceback: str | None
@@ -62,7 +64,8 @@ def build_failure(
     has_enough_of: Callable[[str], bool],
 ) -> Failure:
     """`has_enough_of`: whether a group of this fingerprint keeps no more tracebacks now."""
-    message = describe_message(exc, MESSAGE_BYTES)
+    text = _say(exc)
+    message = cut(text, MESSAGE_BYTES)
     type_name = describe_type(exc)
     fingerprint = build_fingerprint(job.task_name, type_name, message)
     return Failure(
@@ -73,6 +76,7 @@ def build_failure(
         kind="aborted" if aborted else "error",
         exception_type=type_name,
         message=message,
+        short_message=cut(text, STORM_MESSAGE_BYTES),
         fingerprint=fingerprint,
         will_retry=will_retry,
         traceback=None if has_enough_of(fingerprint) else describe_traceback(exc),
@@ -82,23 +86,28 @@ def build_failure(
 def cut(text: str, limit: int) -> str:
     """At most `limit` bytes of UTF-8 that PostgreSQL can store; both ends are kept.
 
-    NUL is shown as ␀, a lone surrogate as its escape; a cut says how much is missing.
+    NUL is shown as ␀, a lone surrogate as its escape; a cut says how many characters are missing.
+    A text is cut once, from the whole: a second cut would not count what the first one took.
     """
+    if len(text) <= limit and len(_encode(text)) <= limit:
+        return _encode(text).decode()
     head_size, tail_size = limit * 3 // 5, limit * 3 // 10
-    if len(text) > limit:
-        # Characters first: encoding a megabyte to keep 4 KB of it would be wasteful.
-        head, tail = _whole_words(text[:head_size], text[-tail_size:])
-        dropped = len(text) - len(head) - len(tail)
-        text = f"{head}\n… {dropped} characters cut …\n{tail}"
-    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
-    data = text.encode("utf-8", "backslashreplace")
-    if len(data) <= limit:
-        return data.decode("utf-8")
+    # Characters first: encoding a megabyte to keep 4 KB of it would be wasteful.
     head, tail = _whole_words(
-        data[:head_size].decode("utf-8", "ignore"), data[-tail_size:].decode("utf-8", "ignore")
+        _fit(text[:head_size], head_size), _fit(text[: -tail_size - 1 : -1], tail_size)[::-1]
     )
-    dropped = len(data) - len(head.encode()) - len(tail.encode())
-    return f"{head}\n… {dropped} bytes cut …\n{tail}"
+    dropped = len(text) - len(head) - len(tail)
+    return _encode(f"{head}\n… {dropped} characters cut …\n{tail}").decode()
+
+
+def _encode(text: str) -> bytes:
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "backslashreplace")
+
+
+def _fit(text: str, size: int) -> str:
+    """As much of its beginning as takes `size` bytes."""
+    ends = range(1, len(text) + 1)
+    return text[: bisect_right(ends, size, key=lambda end: len(_encode(text[:end])))]
 
 
 def _whole_words(head: str, tail: str) -> tuple[str, str]:
@@ -111,12 +120,11 @@ def _whole_words(head: str, tail: str) -> tuple[str, str]:
     return head[: end or None], tail[begin:]
 
 
-def describe_message(exc: BaseException, limit: int = MESSAGE_BYTES) -> str:
+def _say(exc: BaseException) -> str:
     try:
-        text = str(exc)
+        return str(exc)
     except BaseException as broken:  # noqa: BLE001  a broken __str__ must not hide the failure
-        text = f"(no message: str() raised {type(broken).__name__})"
-    return cut(text, limit)
+        return f"(no message: str() raised {type(broken).__name__})"
 
 
 def describe_type(exc: BaseException) -> str:
@@ -130,7 +138,7 @@ def describe_traceback(exc: BaseException) -> str:
         if _is_too_wide(exc):
             text = (
                 f"{''.join(traceback.format_tb(frames))}{describe_type(exc)}: "
-                f"{describe_message(exc)}\n(one of more than {MOST_EXCEPTIONS} exceptions; "
+                f"{cut(_say(exc), MESSAGE_BYTES)}\n(one of more than {MOST_EXCEPTIONS} exceptions; "
                 "the others are not shown)\n"
             )
         else:

@@ -14,7 +14,7 @@ from psycopg import errors as pg
 from jobs_maint.database import fit, is_connection_lost, map_error
 from jobs_maint.errors import SchemaMismatch
 from jobs_maint.recorder.connection import short_transaction
-from jobs_maint.recorder.failure import STORM_MESSAGE_BYTES, Failure, cut
+from jobs_maint.recorder.failure import Failure
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
@@ -173,7 +173,7 @@ def _row(failure: Failure, hashed: bytes | None) -> dict[str, Any]:
         "task_name": failure.task_name,
         "kind": failure.kind,
         "exception_type": failure.exception_type,
-        "message": failure.message if hashed else cut(failure.message, STORM_MESSAGE_BYTES),
+        "message": failure.message if hashed else failure.short_message,
         "traceback_hash": hashed,
         "fingerprint": failure.fingerprint,
         "will_retry": failure.will_retry,
