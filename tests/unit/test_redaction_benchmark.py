@@ -219,6 +219,12 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "a.setpassword('", 'variable "token" { ', "new PDO('a', 'b', '", "jwt.sign(a, '", "crypt('",
         "api key a1", "no such secret: a/", ":param token: a ", "token: A ", "echo a | ", "<<<",
         "--password-stdin ", "passwd --stdin", "echo passwd ",
+        "/reset/MQ/", "/reset/a", "/a-a-reset", "%2Freset%2FMQ", "/reset/a.a:a", "/s/\\/", "/a_a/",
+        "/reset/MQ/a1b2c3-", "?h=a1b2c3d4e5f6", "setPassword('a', ", "set_password(", ".password('",
+        "setPassword('a', 'b', ", "? params=[", "token=? args=(", "[parameters: ((", "token = $1 ",
+        '"SELECT token=?", ', "'SELECT ", '"UPDATE ', "args=('a', ", "token=? args=('a', (",
+        "parameters: $1 = 'a', ", "insert into a (token) select a ", "token=? args=[('a'), ",
+        "Engine UPDATE token=%s args=(1) ", "characters cut … token=? args=('", "args=([[[[",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

@@ -36,7 +36,6 @@ _USED = re.compile(
 _NEXT_TEXT = re.compile(r"""['"],[ \n]{0,20}[bru]?['"]""")
 _AMISS = re.compile(r"Invalid|Missing|Bad|Expired|Wrong|Unknown|Illegal")
 """`InvalidToken("…")` is an exception."""
-_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-/_.]?[01]\d(?:[-/_.T]|$)|\d\d:\d\d")
 
 
 def is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: Strength) -> bool:
@@ -99,6 +98,4 @@ def _is_spoken_of(
 
 def _is_random(value: str) -> bool:
     """A token, and no date, path or name with a number in it."""
-    return UUID.fullmatch(value) is not None or (
-        is_token(value, mixed=False) and _DATE.search(value) is None
-    )
+    return UUID.fullmatch(value) is not None or is_token(value, mixed=False)
