@@ -169,6 +169,22 @@ def test_passwords_of_any_signs_are_hidden_without_quotes():
     assert len(shown) <= 30, "\n".join(shown)
 
 
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        ('call setPassword("hunter2") failed', 'call setPassword("…") failed'),
+        ("set_password('hunter2')", "set_password('…')"),
+        ('user.setPassword("bo", "hunter2")', 'user.setPassword("bo", "…")'),
+        ('change_password("hunter1", "hunter2")', 'change_password("…")'),
+        ("user.set_password(b'hunter2', commit=False)", "user.set_password(b'…', commit=False)"),
+        ('  .user("bo").password("hunter2").build()', '  .user("bo").password("…").build()'),
+        ('.apiKey("k1w1mang0")', '.apiKey("…")'),
+    ],
+)
+def test_what_a_setter_or_a_builder_is_given_is_hidden(call, shown):
+    assert redact_text(call) == shown.replace("…", HIDDEN)
+
+
 def test_each_row_of_an_insert_hides_the_columns_of_secrets():
     text = (
         "INSERT INTO users (name, password, at) VALUES ('bo', '{}', now()), ('al', NULL, 'x'),"

@@ -20,6 +20,7 @@ _B = r"[ \t\xa0\u2009\u202f\u3000]{0,8}"
 _MARKS = r"(?:\[\]|\]|\*|(?:%5B)?%5D|\([a-z ,]{2,40}\)(?!=\())"
 """After a name in a form: `user[password]`, `Password *`, `Password (required)`."""
 _Q = r"\\{0,8}['\"]"
+_TEXT = r"""[bru]?\\{0,8}(?:"[^"\n]{1,200}"|'[^'\n]{1,200}')"""
 _KEYS = "(?:api|access|secret|auth|private|signing|encryption|license)"
 _PHRASE = "(?:seed|recovery|backup|mnemonic|pass)[ ]phrase"
 """Written with a blank; what follows goes to the end of the line."""
@@ -43,7 +44,10 @@ _INTRODUCED = re.compile(
          |(?:\bPDO(?:->__construct)?|\bmysqli(?:_connect|->__construct)?|\.getConnection)\(
            (?:{_Q}[^'"\n]{{0,200}}{_Q},\s{{0,9}}){{1}}{_Q}[^'"\n]{{0,100}}{_Q}
          |pgp_sym_(?:en|de)crypt(?:_bytea)?\([^,\n]{{1,200}}),\s{{0,9}}(?P<call>)(?=[bu]?{_Q})
-    | [.>](?:set|with)_?(?P<setter>{_N})\((?=[bru]?(?:"[^"\n]{{1,200}}"|'[^'\n]{{1,200}}')\))
+    | [cswu](?<!\w.)(?:et|ith|pdate|hange)_?(?P<setter>{_N})\(\s{{0,20}}
+         (?:{_Q}[a-z.@_-]{{1,80}}{_Q},\s{{0,20}})?L?(?={_TEXT}\s{{0,20}}[,)])
+    | \.(?!_?(?:get|fetch|read|find|has|is|load|lookup|access|list|ask|prompt|expect)(?-i:[A-Z_]))
+         (?P<built>(?-i:[a-z_])\w{{0,59}})\((?={_TEXT}\))
     | \bvariable[ ]"(?P<variable>{_N})"[ ]\{{[^{{}}]{{0,200}}?\bdefault[ ]{{1,9}}=[ ]{{1,3}}(?=")
     | (?<!\w)(?P<hashed>crypt|hashpw|make_password|generate_password_hash)\((?=[bru]?['"])
     | \b(?P<prose>pass(?:word|wd|code|phrase)
@@ -82,6 +86,7 @@ _XML = re.compile(
 _SAYS_SO = frozenset(["hashed", "sql", "call", "prose", "whose", "spaced", "object"])
 _CODED = frozenset(["key", "spaced", "pair", "quoted", "prose"])
 """After these an expression may stand."""
+_MORE_TEXTS = re.compile(rf"(?:{_Q},\s{{0,20}}[bru]?{_Q}[^'\"\n]{{1,200}})+")
 _WRAPPERS = ("Sensitive", "Confidential", "Masked")
 _WRITTEN_STEMS = (
     *["login", "crypt", "hash", "jwt", "pdo", "mysqli", "getconnection", "pgp_sym"],
@@ -110,7 +115,9 @@ def hide_headers(text: str) -> str:
         scheme = _HEADER_SCHEME.match(value) if found["name"].lower().endswith("tion") else None
         return f"{found['name']}{found['sep']}{scheme[0] + ' ' if scheme else ''}{HIDDEN}"
 
-    text = _HEADER.sub(hide, text)
+    small = text.lower()
+    if "authorization" in small or "cookie" in small:
+        text = _HEADER.sub(hide, text)
     return _DIGEST.sub(rf"\1{HIDDEN}", text) if "response=" in text else text
 
 
@@ -166,6 +173,9 @@ def hide_assigned(text: str, rules: Rules) -> str:
         between = text[found.end(kind) : found.end()] if computes else ""
         code = find_code(text, name, found.span(), between, source) if computes else None
         span = code.literal if code else find_value(text, found.end(), strength)
+        if span and kind == "setter":  # change_password("old", "new")
+            more = _MORE_TEXTS.match(text, span[1])
+            span = (span[0], more.end()) if more else span
         if span is None or not is_value(text[slice(*span)], strength, name):
             continue
         if is_told(text, found, span, strength):

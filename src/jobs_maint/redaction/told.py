@@ -33,6 +33,7 @@ _USED = re.compile(
     r"(?<![\w-])(?:with|using|(?:user|login)[ =][^\s=:]{1,30},?)(?: the)? $", re.IGNORECASE
 )
 """Before `password letmein`."""
+_SIGNS = re.compile(r"(?=.*[^\w\s.:/{}<>*-])\S{4,200}")
 _NEXT_TEXT = re.compile(r"""['"],[ \n]{0,20}[bru]?['"]""")
 _AMISS = re.compile(r"Invalid|Missing|Bad|Expired|Wrong|Unknown|Illegal")
 """`InvalidToken("…")` is an exception."""
@@ -62,6 +63,11 @@ def is_told(text: str, found: re.Match[str], span: tuple[int, int], strength: St
     if kind == "pair":  # __all__ = ["Cookie", "CookieJar", "CookiePolicy"]
         more = _NEXT_TEXT.match(text, span[1]) is not None
         return more and not _IN_PROSE.fullmatch(value)
+    if kind == "built":  # lexer.token("NAME")
+        chosen = found[kind].lower().startswith("pass") and may_be_password(value)
+        chosen = chosen and value.lower() not in found[kind].lower()
+        one = chosen or _SIGNS.fullmatch(value) or _IN_PROSE.fullmatch(value)
+        return strength is Strength.WEAK or not one
     if kind == "quoted":
         return _is_mentioned(text, found, span, strength)
     return kind == "key" and _is_spoken_of(text, found, span, strength)
