@@ -8,27 +8,28 @@ from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.rules import HIDDEN, Rules
 from jobs_maint.redaction.values import is_value
 
-__all__ = ["hide_inserted"]
+__all__ = ["INSERT", "ITEM", "NEXT_ROW", "hide_inserted"]
 
-_INSERT = re.compile(
+INSERT = re.compile(
     r"""\b(?:INSERT|REPLACE)\s{1,3}(?:IGNORE\s{1,3})?INTO\s{1,3}[^\s(]{1,130}\s{0,3}
-        \((?P<columns>[^()]{1,2000})\)\s{0,20}(?:OVERRIDING[ A-Z]{1,30})?VALUES\s{0,20}(?=\()""",
+        \((?P<columns>[^()]{1,2000})\)\s{0,20}(?:OVERRIDING[ A-Z]{1,30})?
+        (?:SELECT\s[^()]{1,1000}?FROM\s{1,3}\(\s{0,20})?VALUES\s{0,20}(?=\()""",
     re.VERBOSE | re.IGNORECASE,
 )
-_ITEM = re.compile(
+ITEM = re.compile(
     r"""\s{0,20}(?:(?:[NEnexX]|_utf8(?:mb4)?\s?)?'(?P<value>(?:''|\\.|[^'\\])*+)(?:'|$)
         | [^\s,()']{0,200}+(?:\((?:[^()']{1,200}+|'[^']{0,200}'|\([^()]{0,100}\))*+\))?)
         (?:::[\w\[\] ]{1,40})?\s{0,20}(?P<after>[,)]|$)""",
     re.VERBOSE,
 )
-_NEXT_ROW = re.compile(r"\s{0,20},\s{0,20}(?=\()")
+NEXT_ROW = re.compile(r"\s{0,20},\s{0,20}(?=\()")
 """Between `(…), (…)`."""
 
 
 def hide_inserted(text: str, rules: Rules) -> str:
     """The values in the columns whose names are those of secrets, row by row."""
     parts, at = [], 0
-    for found in _INSERT.finditer(text):
+    for found in INSERT.finditer(text):
         if found.start() < at:
             continue
         names = [name.strip(' \n\t"`[]') for name in found["columns"].split(",")]
@@ -50,7 +51,7 @@ def _read_rows(text: str, at: int, columns: int) -> list[tuple[tuple[int, int], 
     while True:
         at += 1  # the bracket
         for column in range(columns):
-            item = _ITEM.match(text, at)
+            item = ITEM.match(text, at)
             if item is None:
                 return found
             if item["value"] is not None:
@@ -58,7 +59,7 @@ def _read_rows(text: str, at: int, columns: int) -> list[tuple[tuple[int, int], 
             at = item.end()
             if item["after"] == ")":
                 break
-        following = _NEXT_ROW.match(text, at)
+        following = NEXT_ROW.match(text, at)
         if following is None:
             return found
         at = following.end()

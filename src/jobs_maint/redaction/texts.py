@@ -9,6 +9,7 @@ from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
 from jobs_maint.redaction.commands import hide_options
 from jobs_maint.redaction.inserts import hide_inserted
 from jobs_maint.redaction.links import hide_links
+from jobs_maint.redaction.parameters import hide_parameters
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is_random
@@ -85,6 +86,7 @@ def _hide_words(text: str, rules: Rules) -> str:
         text = hide_xml(text, rules)
     if "into" in text.lower():
         text = hide_inserted(text, rules)
+    text = hide_parameters(text, rules)
     text = hide_assigned(text, rules)
     text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)

@@ -64,7 +64,8 @@ _NO_SECRET = re.compile(
       |redacted|filtered|hidden|masked|removed|n/a|str|string|bytes|int|bool|optional\[?\w*\]?
       |float|read|write|number|boolean|integer|dict|tuple|any|enabled|disabled|secretstr(?:\((?:'?\*+'?|'{2}|none)?\)?)?|object|invalid|expired|valid|incorrect|wrong)\.?
     | [*\u2022.x\u2026-]+ | \[?\(?<?(?:redacted|filtered|hidden|masked)>?\)?\]? | \[redacted\]
-    | %[+]?[srdwvqx] | %\(\w+\)s | \$\d+ | \$\{?[A-Z_][A-Z0-9_]*(?::?[-+?])?\}?
+    | %[+]?[srdwvqx] | %\(\w+\)s | \$\d+(?:::[\w\[\] ]{1,40})?
+    | \$\{?[A-Z_][A-Z0-9_]*(?::?[-+?])?\}?
     | \{[a-z_][a-z_.]*(?:![rsa])?(?::[^{}\s]{0,20})?\} | \{\} | \$?\{\{
     | [a-z_][\w.]*\(\)? | \{\{[^{}]*\}\} | \$\{[^{}]*\} | \$\{\{[^{}]*\}\} | <[\w .:-]+>? | :\w+
     | os\.(?:environ|getenv).* | (?:settings|self|config|env|request|args)\.[\w.]+
