@@ -6,7 +6,6 @@ an error: a misspelt retention must not silently keep its default.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -35,6 +34,7 @@ from pydantic_settings import (
 from jobs_maint.crons import check_cron
 from jobs_maint.durations import format_duration, parse_duration
 from jobs_maint.errors import InvalidRequest, InvalidSettings
+from jobs_maint.spelling import ask_meant, find_nearest
 from jobs_maint.wrong_values import say_wrong
 
 __all__ = [
@@ -200,8 +200,7 @@ def _read_toml(path: str) -> dict[str, Any]:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return ask_meant(find_nearest(name, known))
 
 
 class OurSettings(BaseSettings):
@@ -281,9 +280,10 @@ class OurSettings(BaseSettings):
                 full.removeprefix(cls.prefix).removeprefix("JOB_QUEUE_"): full
                 for full in sorted(known)
             }
-            close = difflib.get_close_matches(upper.removeprefix(cls.prefix), list(rest), n=1)
-            meant = f"; did you mean {rest[close[0]]}?" if close else ""
-            raise InvalidSettings(f"{name} is not a known setting{meant}")
+            near = find_nearest(upper.removeprefix(cls.prefix), rest)
+            raise InvalidSettings(
+                f"{name} is not a known setting{ask_meant(rest[one] for one in near)}"
+            )
 
     @classmethod
     def _sentences(cls, exc: ValidationError) -> str:

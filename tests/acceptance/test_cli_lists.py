@@ -60,6 +60,8 @@ async def test_somebody_is_on_a_group_and_mutes_it(jobs_maint, make_job):
     wrong = jobs_maint("take", f"{name[:-1]}{'0' if name[-1] != '0' else '1'}")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert f"did you mean {name}?" in wrong.stderr
+    exceeded = jobs_maint("mute", name, "--above", "1/h").stderr
+    assert f"--for 24h. Try: jobs-maint mute {name} --above 2/h" in exceeded
     entries = data(jobs_maint("audit", "--json"))["entries"]
     words = [entry["action"] for entry in entries if entry["outcome"] == "done"]
     assert words == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.integration.test_incidents import see
 from tests.support.history import minutes
@@ -30,6 +32,7 @@ from jobs_maint.actions import (
 from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.errors import InvalidRequest, NotPermitted
 from jobs_maint.grammar import parse_words
+from jobs_maint.grammar.text import split_text
 from jobs_maint.models import IncidentKind
 from jobs_maint.perform import perform
 
@@ -180,6 +183,26 @@ async def test_the_name_of_an_error_or_incident_as_a_queue_leads_to_what_takes_i
         await perform(pool, ANA, action)
     assert refused.value.suggestion == meant
     assert f"did you mean '{meant}'?" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("failed web* --since 1h", 'a glob goes with --queues: failed --queues "web*"'),
+        ("errors webhook?", 'a glob goes with --queues: errors --queues "webhook?"'),
+        ("digest web*", 'a glob goes with --queues: errors --queues "web*"'),
+        ("stats web*", "a queue is named in full here, not by a glob; queues with jobs: "),
+        ("purge --queue web*", "a queue is named in full here, not by a glob; queues with jobs: "),
+    ],
+)
+async def test_a_glob_where_a_name_belongs_leads_to_the_option_that_takes_it(
+    words, says, pool, jobs
+):
+    with pytest.raises(InvalidRequest) as refused:
+        await perform(pool, ANA, parse_words(words.split(), "shell").action)
+    assert says in str(refused.value)
+    for line in re.findall("(?:failed|errors) --queues .*", str(refused.value)):
+        await perform(pool, ANA, parse_words(split_text(line), "shell").action)
 
 
 async def test_a_queue_may_have_a_name_like_that_of_an_error(pool, make_job):

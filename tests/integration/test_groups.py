@@ -212,6 +212,29 @@ async def test_what_is_taken_or_muted_ends_as_it_should_and_old_groups_go(pool, 
     assert left["task_name"] == "app.order"  # muted without an end
 
 
+async def test_a_wrong_name_leads_to_the_one_that_is_one_character_off(pool, conn, fail):
+    for task in ("app.a", "app.b", "app.c"):
+        await fail("boom", minutes(5), task=task)
+    await collect_groups(conn)
+    names = iter(("E-9008", "E-909d", "E-900c"))
+    for group in await list_groups(conn):
+        rename = "UPDATE jobs_maint_groups SET name = %s WHERE name = %s"
+        await conn.execute(rename, (next(names), group["name"]))
+    day = timedelta(hours=24)
+    for action, said, meant in (
+        (TakeGroup("E-909e"), "did you mean E-909d?", "take E-909d"),
+        (TakeGroup("E-909e", drop=True), "did you mean E-909d?", "take E-909d --drop"),
+        (MuteGroup("E-9018", day), "did you mean E-9008?", "mute E-9008 --for 1d"),
+        (MuteGroup("E-909e", None, 50), "did you mean E-909d?", "mute E-909d --above 50/h"),
+        (TakeGroup("E-9009"), "did you mean E-9008 or E-900c?", None),
+        (TakeGroup("E-91d9"), "it may have been forgotten", None),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            await ask(pool, action)
+        assert said in str(caught.value)
+        assert caught.value.suggestion == meant
+
+
 async def test_who_takes_or_mutes_a_group_is_shown_and_audited(pool, conn, fail):
     job = await fail("order 17 not found", minutes(5), task="app.order", queue="orders")
     bare = await fail("HTTP 503", minutes(4), task="app.hook", queue="webhook")

@@ -193,7 +193,7 @@ async def test_what_was_meant_is_spelt_as_the_command_reads_it(pool, make_job):
         return parse_words(split_text(f"{typed} {name}"), "shell").action
 
     for typed in ("stats", "failed", "errors", "retry --all", "purge --queue"):
-        for near in ("'web\\hok\\*1'", "'two word'"):
+        for near in ("'web\\hok\\*1'", "'two words'"):
             with pytest.raises(InvalidRequest, match="did you mean") as caught:
                 await ask(pool, read(typed, near))
             meant = str(caught.value).partition("did you mean ")[2].removesuffix("?")

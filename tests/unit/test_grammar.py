@@ -132,6 +132,21 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
     parse(suggestion)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("statu", "'statu' is not a known command; did you mean 'stats'?"),  # status needs a job
+        ("statu 5", "'statu' is not a known command; did you mean 'stats 5' or 'status 5'?"),
+        ("make E-4f2a", "did you mean 'take E-4f2a'?"),
+        ("reject 5", "'reject' is not a known command; see help"),
+        ("discover 5", "'discover' is not a known command; see help"),
+        ("retry --all --until-now", "retry has no option --until-now; see help retry"),
+    ],
+)
+def test_of_words_the_nearest_is_meant_or_both_or_none(text, says):
+    assert says in refused(text)
+
+
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize(
     ("text", "meant"),

@@ -127,5 +127,6 @@ def _render(command: Command, result: object) -> str:
 def _with_suggestion(exc: JobsMaintError) -> str:
     text = str(exc)
     if isinstance(exc, InvalidRequest) and exc.suggestion and exc.suggestion not in text:
-        return f"{text} Try: jobs-maint {exc.suggestion}"
+        end = "" if text.endswith((".", "?", "!")) else "."
+        return f"{text}{end} Try: jobs-maint {exc.suggestion}"
     return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -21,6 +20,7 @@ from jobs_maint.grammar.params import (
 )
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import WORDS, build_grammar
+from jobs_maint.spelling import find_nearest
 
 __all__ = [
     "NEAR",
@@ -66,8 +66,6 @@ _ID = re.compile(r"#?[0-9]+")
 _IDS = re.compile(r"#?[0-9]+(?:,#?[0-9]+)*,?")
 _ENDS = ";|&"
 """What ends a command where several are typed in one line."""
-_LEAST_ALIKE = 0.6
-"""Of a word of four letters or more; of `me`, `mute` is not near enough."""
 
 
 def is_of_other_tools(word: str) -> bool:
@@ -75,16 +73,14 @@ def is_of_other_tools(word: str) -> bool:
 
 
 def find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:
-    """Words that this front end has: those of the same meaning, else one that is spelt alike."""
+    """Words that this front end has: those of the same meaning, else those spelt most alike."""
     meant = [word for word, near in NEAR.items() if full in near.split(", ")]
     if meant:
         return [word.split() for word in meant if WORDS[word].only in {None, surface}]
     spelt = full.rsplit(" ", 1)[-1][:60]
     if spelt in _UNKNOWN_HERE:
         return []
-    alike = _LEAST_ALIKE if len(spelt) > 3 else 0.75
-    names = difflib.get_close_matches(spelt, list(group.commands), n=1, cutoff=alike)
-    return [[*path, name] for name in names]
+    return [[*path, name] for name in find_nearest(spelt, group.commands)]
 
 
 def guess_words(words: Sequence[str], surface: Surface) -> list[str] | None:

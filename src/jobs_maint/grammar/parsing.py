@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -24,6 +23,7 @@ from jobs_maint.grammar.params import JobIds, no_job_id, refuse_named, short
 from jobs_maint.grammar.text import split_text
 from jobs_maint.grammar.words import build_grammar
 from jobs_maint.quoting import unescape
+from jobs_maint.spelling import ask_meant, find_nearest
 
 __all__ = ["parse_words"]
 
@@ -125,10 +125,13 @@ def _unknown_word(
         if not path and len(rest) == 1 and not is_of_other_tools(full.lower()):
             text += f", or {short(_line(['stats', *rest]))} for a queue"
         return InvalidRequest(text)
-    suggestion = next((line for line in near if _mend(line, surface) is not None), near[0])
+    lines = [line for line in near if _mend(line, surface) is not None] or near[:1]
+    if is_of_other_tools(full.lower()):  # the likeliest stands first
+        del lines[1:]
+    meant = ask_meant(f"'{short(line)}'" for line in lines)
     return InvalidRequest(
-        f"{short(full)!r} is not a known command; did you mean '{short(suggestion)}'?",
-        suggestion=suggestion,
+        f"{short(full)!r} is not a known command{meant}",
+        suggestion=lines[0] if len(lines) == 1 else None,
     )
 
 
@@ -177,13 +180,13 @@ def _unknown_option(
         return InvalidRequest(
             f"{word} has no option {short(option)}; did you mean '{short(line)}'?", suggestion=line
         )
-    close = close or difflib.get_close_matches(option[:60], known, n=1, cutoff=0.7)
+    close = close or find_nearest(option, known)
     if not close:
         return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")
     fixed = [re.sub(rf"^{re.escape(option)}(?==|$)", close[0], part) for part in rest]
     return InvalidRequest(
-        f"{word} has no option {short(option)}; did you mean {close[0]}?",
-        suggestion=_line([*path, *fixed]),
+        f"{word} has no option {short(option)}{ask_meant(close)}",
+        suggestion=_line([*path, *fixed]) if len(close) == 1 else None,
     )
 
 

@@ -60,7 +60,9 @@ async def summarise_now(
 
     Raises as `require_queue` does for a queue that is unknown or outside `scope`.
     """
-    stats = await get_stats(conn, queue=queue, settings=how.settings, scope=scope, by_span="digest")
+    stats = await get_stats(
+        conn, queue=queue, settings=how.settings, scope=scope, by_span="digest", by_glob="errors"
+    )
     until = stats.as_of
     queues = [escape_glob(queue)] if queue is not None else scope.globs
     report = await _summarise(conn, how, Window(until - since, until, queues), stats, queue)

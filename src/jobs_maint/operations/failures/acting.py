@@ -169,7 +169,10 @@ async def _lock_group(conn: Conn, call: Call[Any], name: str) -> dict[str, Any]:
     await fetch_all(conn, load_queries("incidents")["lock_incident_of_group"], {"name": name})
     rows = await fetch_all(conn, queries["lock_group"], {"name": name})
     if not rows or not any(map(scope.covers, rows[0]["queues"])):
-        await refuse_unknown(conn, name, scope, lambda other: f"{call.action.word} {other}")
+        field = "target" if isinstance(call.action, TakeGroup) else "group"
+        await refuse_unknown(
+            conn, name, scope, lambda other: replace(call.action, **{field: other}).words()
+        )
     queues = rows[0]["queues"]
     known = len(queues) < MOST_QUEUES or scope.globs is None
     require_every_queue(call, known and all(map(scope.covers, queues)))

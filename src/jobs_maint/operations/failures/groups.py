@@ -57,7 +57,10 @@ async def list_errors(
     Raises InvalidRequest for a span that begins in the future.
     """
     if queue is not None:
-        await require_queue(conn, queue, scope, by_span=lambda span: spell("errors", since=span))
+        await require_queue(
+            conn, queue, scope,
+            by_span=lambda span: spell("errors", since=span), by_glob="errors",
+        )  # fmt: skip
     named = [escape_glob(queue)] if queue is not None else None
     limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)

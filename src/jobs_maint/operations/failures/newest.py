@@ -74,7 +74,10 @@ async def list_failed_jobs(
     `respell` as in `find_group`.
     """
     if queue is not None:
-        await require_queue(conn, queue, scope, by_span=lambda span: spell("failed", since=span))
+        await require_queue(
+            conn, queue, scope,
+            by_span=lambda span: spell("failed", since=span), by_glob="failed",
+        )  # fmt: skip
     limited = limit_reach(scope, [escape_glob(queue)] if queue is not None else None, queues)
     await switch_jit_off(conn)
     plain = all(one is None for one in (task, error, group, since, until, queues, tasks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.operations.jobs.errors import Records, find_records_showing
 from jobs_maint.redaction import Rules, redact_text, run_apart
+from jobs_maint.spelling import ask_meant, find_nearest
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -23,9 +23,6 @@ __all__ = [
     "join_error",
     "refuse_unknown",
 ]
-
-ONE_WRONG = 0.8
-"""How alike two names are of which one character differs. Less alike is another error, no typo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +83,11 @@ async def refuse_unknown(
         for row in await fetch_all(conn, load_queries("groups")["list_names"])
         if any(map(scope.covers, row["queues"]))
     ]
-    close = difflib.get_close_matches(name, there, n=1, cutoff=ONE_WRONG)
-    if close:
+    # With more than one wrong character it is another error, no typo.
+    if near := find_nearest(name, there, most=1):
         raise InvalidRequest(
-            f"There is no group {name}; did you mean {close[0]}?", suggestion=respell(close[0])
+            f"There is no group {name}{ask_meant(near)}",
+            suggestion=respell(near[0]) if len(near) == 1 else None,
         )
     if scope.globs is not None:
         raise InvalidRequest(

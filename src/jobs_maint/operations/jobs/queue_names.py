@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ from jobs_maint.actions import QueueScope, escape_glob, find_named, plain_name, 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import parse_window, respell_duration
 from jobs_maint.errors import InvalidRequest, NotPermitted
+from jobs_maint.spelling import ask_meant, find_nearest
 from jobs_maint.sql import load_queries
 
 __all__ = ["limit_reach", "require_queue"]
@@ -26,6 +26,7 @@ async def require_queue(
     as_glob: bool = False,
     by_group: Callable[[str], str] | None = None,
     by_span: Callable[[timedelta], str] | None = None,
+    by_glob: str | None = None,
 ) -> None:
     """Raise when the actor's grants do not reach the queue, or no job of it is known.
 
@@ -33,6 +34,7 @@ async def require_queue(
 
     `as_glob`: names are suggested as the command reads them, where it takes globs. `by_group`: the
     request for a group of errors instead, where it takes one; `by_span`: for a span of time.
+    `by_glob`: the word whose `--queues` takes a glob, where this one takes none.
     """
     if not scope.covers(queue):
         raise _refuse([queue], scope)
@@ -46,13 +48,11 @@ async def require_queue(
         return
     visible = [name for name in names if scope.covers(name)]
     known = [*visible, *(name for name in remembered if scope.covers(name))]
-    close = difflib.get_close_matches(queue, known, n=1)
-    if close:
-        meant = _typed(close[0], as_glob=as_glob)
-        raise InvalidRequest(
-            f"There is no queue {_short(queue)!r}; did you mean "
-            f"{meant if meant.startswith(_QUOTES) else repr(meant)}?"
-        )
+    is_glob = not as_glob and plain_name(queue) is None
+    if near := [] if is_glob else find_nearest(queue, known):
+        typed = [_typed(name, as_glob=as_glob) for name in near]
+        meant = ask_meant(name if name.startswith(_QUOTES) else repr(name) for name in typed)
+        raise InvalidRequest(f"There is no queue {_short(queue)!r}{meant}")
     if (named := find_named(queue)) is not None:
         line = by_group(named.group) if by_group is not None and named.group else named.line
         raise InvalidRequest(
@@ -65,12 +65,18 @@ async def require_queue(
         raise InvalidRequest(
             f"There is no queue {_short(queue)!r}; did you mean '{line}'?", suggestion=line
         )
+    if is_glob and by_glob is not None:
+        raise InvalidRequest(
+            f"There is no queue {_short(queue)!r}; a glob goes with --queues: "
+            f"{by_glob} --queues {quote_word(queue)}"
+        )
     if visible:
         typed = [_typed(name, as_glob=as_glob) for name in visible[:20]]
         hint = f"queues with jobs: {', '.join(typed)}{' …' if len(visible) > 20 else ''}"
     else:
         hint = f"no queue {'that you reach ' * bool(scope.globs)}has a job now"
-    raise InvalidRequest(f"There is no queue {_short(queue)!r}; {hint}.")
+    name = "; a queue is named in full here, not by a glob" * is_glob
+    raise InvalidRequest(f"There is no queue {_short(queue)!r}{name}; {hint}.")
 
 
 def _find_span(text: str) -> timedelta | None:

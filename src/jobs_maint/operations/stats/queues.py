@@ -40,16 +40,19 @@ async def get_stats(
     scope: QueueScope = ALL_QUEUES,
     only_lately: bool = False,
     by_span: str = "errors",
+    by_glob: str | None = None,
 ) -> StatsReport:
     """The queues that `scope` reaches; of one moment in a `transaction(conn, snapshot=True)`.
 
     `only_lately`: those with a job that is ready, runs, or ended in the last day; how many are
-    scheduled ahead or ended before that is not counted. `by_span`: the word to suggest where a
-    span of time is given instead of a queue.
+    scheduled ahead or ended before that is not counted. `by_span` and `by_glob`: the words
+    to suggest where a span of time or a glob is given instead of a queue.
     """
     queries = load_queries("stats")
     if queue is not None:
-        await require_queue(conn, queue, scope, by_span=lambda span: spell(by_span, since=span))
+        await require_queue(
+            conn, queue, scope, by_span=lambda span: spell(by_span, since=span), by_glob=by_glob
+        )
     await switch_jit_off(conn)
     params = {"queue": queue, "ours": OUR_TASKS}
     found: Found = defaultdict(dict)
