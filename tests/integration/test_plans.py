@@ -128,6 +128,28 @@ def test_the_counts_are_read_from_the_indexes_alone(steady):
     assert sum(plan.buffers for plan in plans) < pages.fetchone()[0]
 
 
+def test_the_traceback_of_a_storm_is_found_by_the_index_of_those_that_are_kept(steady):
+    """20,000 failures of one group, of which a hundred keep their traceback."""
+    steady.execute("INSERT INTO jobs_maint_tracebacks (hash, body) VALUES ('h', 'trace')")
+    steady.execute(
+        "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,"
+        " exception_type, message, traceback_hash, fingerprint, will_retry)"
+        " SELECT 9000000 + i, 1, 'queue_1', 't', now() - make_interval(secs => 3000 - i * 0.1),"
+        " 'error', 'E', 'm', CASE WHEN i <= 100 THEN 'h'::bytea END, '2:storm', false"
+        " FROM generate_series(1, 20000) AS i"
+    )
+    for refresh in (False, True):
+        if refresh:
+            steady.execute("ANALYZE jobs_maint_failures")
+        for queues in (None, ["queue\\_1"], ["nowhere"]):
+            asked = {"job_id": 9_020_000, "most": 50, "whole": 5, "queues": queues}
+            for explain_it in (explain, explain_generic):
+                plan = explain_it(steady, "jobs", "list_failures", **asked)
+                assert "jobs_maint_failures_kept_idx" in plan.indexes
+                assert plan.full_scans == []
+                assert plan.buffers < 500
+
+
 def test_a_backlog_is_counted_up_to_a_limit_and_not_read(backlog):
     limited = {"queues": ["queue_1"], "ready": 1_000, "ahead": 1_000}
     for explain_it in (explain, explain_generic):

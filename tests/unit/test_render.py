@@ -9,6 +9,7 @@ from jobs_maint.actions import Actor
 from jobs_maint.grammar import build_help
 from jobs_maint.models import (
     ActReport,
+    AlikeFailure,
     FailedJob,
     FailedJobsReport,
     FailedRun,
@@ -596,6 +597,15 @@ def test_status_starts_with_the_last_error_and_ends_with_its_traceback():
     assert "Queueing lock  hook:12" in text
     assert "(secrets hidden; --reveal shows all)" in text
     assert "secrets hidden" not in render_text(details(redacted=False))
+
+
+def test_a_traceback_of_another_job_is_told_as_such():
+    alike = AlikeFailure(4242, 1, ago(minutes=8), "Traceback:\n  File 'y.py'\n\x1b[31mE: m")
+    run = FailedRun(1, ago(minutes=4), "error", "E", "m", False, alike=alike)
+    text = render_text(details(failures=(run,)))
+    assert "    Traceback of job 4242, which failed alike 4 min earlier:\n    Traceback:\n" in text
+    assert "No traceback was kept" not in text
+    assert "\x1b" not in text
 
 
 def test_a_traceback_is_never_cut_or_wrapped():

@@ -3,7 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from chatbot.messages import render_details, render_digest
-from jobs_maint.models import DigestReport, ErrorGroup, FailedRun, JobDetails, JobEvent
+from jobs_maint.models import (
+    AlikeFailure,
+    DigestReport,
+    ErrorGroup,
+    FailedRun,
+    JobDetails,
+    JobEvent,
+)
 from local_slack.text import render_blocks
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -42,6 +49,14 @@ def test_a_job_that_went_on_after_its_worker_died_shows_that_attempt_and_no_talk
     died = "its worker died: worker 3 (web pid 7) last beat at 11:59:20 UTC; the job was put back"
     assert f"Attempt 1, 11:59:29 UTC: {died}" in text
     assert "traceback" not in text
+
+
+def test_a_job_without_a_traceback_shows_that_of_one_that_failed_alike():
+    kept = AlikeFailure(5, 1, NOW - timedelta(seconds=271), "Traceback\n  in f\nE: m")
+    text = show_job("failed", run(1, 31, alike=kept, will_retry=False))
+    told = "Traceback of job 5, which failed alike 4 min earlier:"
+    assert f"    {told}\n    Traceback\n      in f\n    E: m" in text
+    assert "No traceback was kept" not in text
 
 
 def test_of_a_failed_job_without_a_record_each_reason_is_named():

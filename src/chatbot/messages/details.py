@@ -243,11 +243,12 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
         if job.status == "failed":
             return [context([AWAITED if job.awaited else UNRECORDED])]
         return []
-    if last.traceback is None:
-        if last.kind != "error":
-            return []
-        return [context([NO_TRACEBACK])]
-    text = defuse(last.traceback)
+    trace = last.traceback if last.alike is None else last.alike.traceback
+    if trace is None:
+        return [context([NO_TRACEBACK])] if last.kind == "error" else []
+    text = defuse(trace)
+    if last.alike is not None:
+        text = f"{last.name_alike(job.job_id)}\n{text}"
     if not _is_headline(job, last):
         text = f"Attempt {last.attempt}\n{text}"
     return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]

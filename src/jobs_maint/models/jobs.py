@@ -7,11 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from jobs_maint.durations import format_age
 from jobs_maint.models.base import Report
 
 __all__ = [
     "ActReport",
     "Aftermath",
+    "AlikeFailure",
     "FailedRun",
     "ItemOutcome",
     "ItemResult",
@@ -58,6 +60,16 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AlikeFailure:
+    """A failure for the same reason that has its traceback."""
+
+    job_id: int
+    attempt: int
+    failed_at: datetime
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailedRun:
     """One recorded failed attempt. `traceback` is None when it was not kept (a storm)."""
 
@@ -70,6 +82,17 @@ class FailedRun:
     traceback: str | None = None
     traceback_left_out: bool = False
     """It was kept, and only those of newer attempts are shown."""
+    alike: AlikeFailure | None = None
+    """Where it was not kept: the newest before it, in the queues that the asker reaches."""
+
+    def name_alike(self, job_id: int) -> str:
+        """Whose traceback stands for that of this attempt of the job."""
+        if self.alike is None:
+            return ""
+        same, its = self.alike.job_id == job_id, self.alike
+        whose = f"attempt {its.attempt}" if same else f"job {its.job_id}"
+        earlier = format_age(self.failed_at - its.failed_at)
+        return f"Traceback of {whose}, which failed alike {earlier} earlier:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,9 @@ def _render_run(run: FailedRun, job: JobDetails, page: Page) -> None:
         page.verbatim(safe_block(run.traceback.rstrip("\n")), indent=4)
     elif run.traceback_left_out:
         page.line("Its traceback is not shown here; --reveal shows all.", indent=4)
+    elif run.alike is not None:
+        page.line(run.name_alike(job.job_id), indent=4)
+        page.verbatim(safe_block(run.alike.traceback.rstrip("\n")), indent=4)
     elif run.kind == "error":
         page.line(NO_TRACEBACK, indent=4)
 

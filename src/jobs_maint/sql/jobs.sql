@@ -36,15 +36,19 @@ SELECT * FROM (
     WHERE job_id = %(job_id)s ORDER BY 2 DESC, id DESC LIMIT %(most)s
 ) AS newest ORDER BY at, id;
 
--- name: list_failures (job_id, most, whole)
+-- name: list_failures (job_id, most, whole, queues)
 -- The newest attempts, oldest first; the newest `whole` of them with their traceback, the others
 -- with the head of their message. Since the job was deferred: after a TRUNCATE ... RESTART IDENTITY an
 -- older record is of another job that had this id.
+-- `alike_job_id` and so on: where it has no traceback, the newest before it of the same fingerprint,
+-- which has the task in it, that has one, in `queues`: of the newest 1000 of jobs_maint_failures_kept_idx.
 SELECT n.attempt, n.failed_at, n.kind, n.exception_type, n.will_retry, n.all_failures,
        CASE WHEN n.place <= %(whole)s OR length(n.message) <= 500 THEN n.message
             ELSE regexp_replace(left(n.message, 500), '\S*$', '') || '...' END AS message,
        t.body AS traceback,
-       n.place > %(whole)s AND n.traceback_hash IS NOT NULL AS traceback_left_out
+       n.place > %(whole)s AND n.traceback_hash IS NOT NULL AS traceback_left_out,
+       alike.job_id AS alike_job_id, alike.attempt AS alike_attempt,
+       alike.failed_at AS alike_failed_at, alike.body AS alike_traceback
 FROM (
     SELECT f.*, count(*) OVER () AS all_failures,
            row_number() OVER (ORDER BY f.failed_at DESC, f.id DESC) AS place
@@ -55,6 +59,19 @@ FROM (
     ORDER BY f.failed_at DESC, f.id DESC LIMIT %(most)s
 ) AS n
 LEFT JOIN jobs_maint_tracebacks t ON t.hash = n.traceback_hash AND n.place <= %(whole)s
+LEFT JOIN LATERAL (
+    SELECT kept.job_id, kept.attempt, kept.failed_at, its.body
+    FROM (
+        SELECT k.job_id, k.attempt, k.failed_at, k.queue_name, k.traceback_hash
+        FROM jobs_maint_failures k
+        WHERE k.fingerprint = n.fingerprint AND k.failed_at <= n.failed_at
+          AND k.traceback_hash IS NOT NULL
+        ORDER BY k.failed_at DESC LIMIT 1000
+    ) AS kept
+    JOIN jobs_maint_tracebacks its ON its.hash = kept.traceback_hash
+    WHERE %(queues)s::text[] IS NULL OR kept.queue_name LIKE ANY (%(queues)s)
+    ORDER BY kept.failed_at DESC LIMIT 1
+) AS alike ON n.kind = 'error' AND n.traceback_hash IS NULL AND n.place <= %(whole)s
 ORDER BY n.failed_at, n.id;
 
 -- name: find_queues (ids)

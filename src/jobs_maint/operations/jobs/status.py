@@ -7,7 +7,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import JobNotFound, NotPermitted
-from jobs_maint.models import FailedRun, JobDetails, JobEvent
+from jobs_maint.models import AlikeFailure, FailedRun, JobDetails, JobEvent
 from jobs_maint.operations.jobs.arguments import load_args
 from jobs_maint.operations.jobs.awaited import get_awaited_since
 from jobs_maint.operations.jobs.lateness import is_late
@@ -62,6 +62,7 @@ async def get_job(
             "job_id": job_id,
             "most": None if reveal else MOST_FAILURES,
             "whole": 2**31 if reveal else WHOLE_FAILURES,
+            "queues": scope.like_patterns,
         },
     )
 
@@ -78,7 +79,8 @@ async def get_job(
         )
 
     characters = len(row["args"] or "") + sum(
-        len(failure["message"]) + len(failure["traceback"] or "") for failure in failures
+        len(failure["message"]) + len(failure["traceback"] or failure["alike_traceback"] or "")
+        for failure in failures
     )
     args, runs, names = await run_apart(show, characters)
     awaited = row["status"] == "failed" and not failures and await _is_awaited(conn, events)
@@ -138,9 +140,16 @@ class _Hiding:
 
 def _run(failure: dict[str, Any], hide: _Hiding | None = None) -> FailedRun:
     message, traceback = failure["message"], failure["traceback"]
+    theirs = failure["alike_traceback"]
     if hide is not None:
         message = hide(message)
         traceback = hide(traceback) if traceback is not None else None
+        theirs = hide(theirs) if theirs is not None else None
+    alike = None
+    if theirs is not None:
+        alike = AlikeFailure(
+            failure["alike_job_id"], failure["alike_attempt"], failure["alike_failed_at"], theirs
+        )
     return FailedRun(
         attempt=failure["attempt"],
         failed_at=failure["failed_at"],
@@ -150,6 +159,7 @@ def _run(failure: dict[str, Any], hide: _Hiding | None = None) -> FailedRun:
         will_retry=failure["will_retry"],
         traceback=traceback,
         traceback_left_out=failure["traceback_left_out"],
+        alike=alike,
     )
 
 
