@@ -187,7 +187,7 @@ async def test_the_only_worker_dies_is_taken_over_by_somebody_and_comes_back(
         assert bot.services.woken.is_set()
         await see(watch, 1)
         [message] = roots(slack)
-        assert f"<@{OPERATOR}> is on it, since " in message.text
+        assert "otto is on it, since " in message.text
         assert replies(slack)[-1].endswith(f"<@{OPERATOR}> is on it.")
         told = len(slack.messages(OPS))
         await see(watch)

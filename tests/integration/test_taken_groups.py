@@ -84,9 +84,9 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     await perform(pool, ADA, TakeGroup(name))
     one, (message, shell, slack), data = await incident(pool)
     assert (one.subject, one.taken_by, one.history[-1].what) == (name, ADA.label, "taken")
-    assert "<@U0ADA> is on it, since" in message
+    assert "ada is on it, since" in message
     assert "taken by slack:U0ADA (ada)" in shell
-    assert "<@U0ADA> is on it, since" in slack
+    assert "ada is on it, since" in slack
     assert json.loads(data)["open"][0]["taken_by"] == ADA.label
     [change] = (await see(pool)).changes
     assert len(change.incident.history) == told + 1
@@ -95,7 +95,7 @@ async def test_what_is_said_of_one_is_said_of_the_other(pool, fail):
     groups, shell, slack = await errors(pool)
     assert groups[HOOK].taken_by == BOB.label
     assert "bob" in shell
-    assert "<@U0BOB> is on it" in slack
+    assert "bob is on it" in slack
     await perform(pool, BOB, TakeIncident(1, drop=True))
     assert (await errors(pool))[0][HOOK].taken_by is None
     await perform(pool, ADA, TakeIncident(1))
@@ -178,7 +178,7 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     one, (message, *_), _ = await incident(pool)
     assert one.taken_by == ADA.label
     assert one.taken_at is not None
-    assert "<@U0ADA> is on it, since" in message
+    assert "ada is on it, since" in message
 
     await fail(MAIL)
     await see(pool, 2)
@@ -189,11 +189,11 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await see(pool)
     one, (message, shell, _), _ = await incident(pool)
     assert one.taken_by == ADA.label
-    assert f"{also}, <@U0BOB> is on it." in message
+    assert f"{also}, bob is on it." in message
     assert f"{also}; taken by slack:U0BOB (bob)." in shell
     await perform(pool, BOB, MuteGroup(mail, hours(1)))
     await see(pool)
-    assert f"{also}, <@U0BOB> is on it, muted." in (await incident(pool))[1][0]
+    assert f"{also}, bob is on it, muted." in (await incident(pool))[1][0]
 
     await perform(pool, BOB, TakeGroup(mail, drop=True))
     await perform(pool, ADA, TakeIncident(1, drop=True))

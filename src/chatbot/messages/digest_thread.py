@@ -14,7 +14,7 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.stats import draw_queues
 from chatbot.messages.words import count, say_span, short_task
 from jobs_maint.models import DigestReport, ErrorGroup, ErrorsReport, count_reasons
-from jobs_maint.render import say_expiring, say_person, sort_queues
+from jobs_maint.render import say_expiring, sort_queues
 
 __all__ = ["render_thread"]
 
@@ -26,7 +26,7 @@ MOST_QUEUES = 40
 def render_thread(
     report: DigestReport, command: str, runbooks: Runbooks = NO_RUNBOOKS
 ) -> list[Message]:
-    there = [_name_without_mention(group) for group in report.groups if group.count]
+    there = [group for group in report.groups if group.count]
     return [*_render_groups(report, there, runbooks), _render_rest(report, command)]
 
 
@@ -53,11 +53,6 @@ def _render_groups(
     pages = cut_pages(items, items, PER_MESSAGE) if items else []
     # A line above the first would divide nothing.
     return [pack([], [items[page.start][1:], *items[page.start + 1 : page.stop]]) for page in pages]
-
-
-def _name_without_mention(group: ErrorGroup) -> ErrorGroup:
-    """A mention would ring with every digest."""
-    return group if group.taken_by is None else replace(group, taken_by=say_person(group.taken_by))
 
 
 def _list_others(report: DigestReport, command: str) -> list[Part]:

@@ -43,7 +43,7 @@ from chatbot.messages.parts import (
     paragraph,
     when,
 )
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_actor, name_quietly
 from chatbot.messages.remembered import GIVE_BACK, TAKE
 from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import DOTS, ago, count, cut, defuse
@@ -209,7 +209,7 @@ def _tell_marks(part: Condition, incident: Incident) -> Line:
     settled = say_settled(part)
     line: list[Span | str] = [f", {settled}"] if settled else []
     if by and by != incident.taken_by:
-        line += [", ", name_actor(str(by)), " is on it"]
+        line += [", ", name_quietly(str(by)), " is on it"]
     return [*line, ", muted"] if is_muted(part) else line
 
 
@@ -230,7 +230,7 @@ def tell_mute(incident: Incident, as_of: datetime) -> Line:
 def tell_who(incident: Incident, as_of: datetime) -> Line:
     if incident.taken_by is None:
         return ["Nobody is on it yet."]
-    line: list[Span | str] = [name_actor(incident.taken_by), " is on it"]
+    line: list[Span | str] = [name_quietly(incident.taken_by), " is on it"]
     if incident.taken_at is not None:
         line += [", since ", when(incident.taken_at, as_of)]
     return [*line, "."]

@@ -15,7 +15,7 @@ from chatbot.messages.incident_words import (
     tell_name,
 )
 from chatbot.messages.parts import Line, Span, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_quietly
 from chatbot.messages.words import cut, defuse
 from jobs_maint.durations import format_age
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind
@@ -104,5 +104,5 @@ def _tell_takers(incident: Incident, last: str) -> Line:
     first = dict.fromkeys(one.by for one in incident.history if one.what == "taken" and one.by)
     others: list[Span | str] = []
     for by in first:
-        others += [name_actor(by), ", then "] if by != last else []
-    return [*others, name_actor(last), " were on it." if others else " was on it."]
+        others += [name_quietly(by), ", then "] if by != last else []
+    return [*others, name_quietly(last), " were on it." if others else " was on it."]

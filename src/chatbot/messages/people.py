@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from chatbot.messages.act_words import one_line
 from chatbot.messages.parts import Span, user, usergroup
+from jobs_maint.render import say_person
 
 __all__ = [
     "find_user",
     "list_actor",
     "name_actor",
     "name_people",
+    "name_quietly",
     "tell_given_back",
     "tell_taken_off",
 ]
@@ -43,6 +45,11 @@ def name_actor(actor: str) -> Span | str:
     if kind == "task":
         return one_line(f"the task {name.rpartition(':')[2]}", 120)
     return one_line(name if kind == "shell" else actor, 120)
+
+
+def name_quietly(actor: str) -> Span | str:
+    """Who is on something, by name: a mention would notify them whenever somebody asks."""
+    return one_line(say_person(actor), 60) if find_user(actor) else name_actor(actor)
 
 
 def tell_taken_off(by: str, whom: str) -> list[Span | str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chatbot.messages.parts import Button, Span, code, when
-from chatbot.messages.people import name_actor
+from chatbot.messages.people import name_quietly
 from jobs_maint.actions import MuteGroup, TakeGroup
 from jobs_maint.models import Remembered
 
@@ -16,12 +16,12 @@ TAKE, GIVE_BACK = "I'm on it", "Give it back"
 
 
 def tell_memory(group: Remembered, as_of: datetime) -> list[Span | str]:
-    """`E-4f2a · @ana is on it · muted until 14:05`; empty for a group that is not known yet."""
+    """`E-4f2a · ana is on it · muted until 14:05`; empty for a group that is not known yet."""
     if group.name is None:
         return []
     line: list[Span | str] = [code(group.name)]
     if group.taken_by is not None:
-        line += [" · ", name_actor(group.taken_by), " is on it"]
+        line += [" · ", name_quietly(group.taken_by), " is on it"]
     if group.muted_until is not None:
         line += [" · muted until ", when(group.muted_until, as_of)]
     if group.muted_above is not None:
