@@ -103,13 +103,18 @@ def _shorten(found: re.Match[str]) -> str:
         return "<n>"
     prefix = re.match(r"[A-Za-z]{1,12}[_-](?=\w{6})", word)
     head = prefix[0] if prefix is not None else ""
-    if _is_id(word[len(head) :]):
+    rest = word[len(head) :]
+    if _SHORT_HEX.fullmatch(rest):
+        return f"{head}<n>"
+    if _is_id(rest):
         return f"{head}<id>"
     return re.sub(r"\d+(?:[-._:]\d+)*", "<n>", word)
 
 
 _TURNS = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
 _HEX = re.compile(r"(?:[0-9a-f]{6,}|[0-9A-F]{6,})(?:-[0-9A-Fa-f-]+)?")
+_SHORT_HEX = re.compile(r"[0-9a-f]{6,12}|[0-9A-F]{6,12}")
+"""A number: of random ids so short, some in a thousand or a hundred have digits alone."""
 
 _MIXED = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])\w{10,}$")
 _ARTICLE = re.compile(r"[A-Z\d]+(?:-[A-Z\d]+)+")
@@ -166,6 +171,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Change], ...] = (
                 r"|\b(?=[A-Za-z+/]{0,99}\d)(?=[a-z\d+/]{0,99}[A-Z])(?=[A-Z\d+/]{0,99}[a-z])"
                 r"[A-Za-z0-9+/]{24,}={0,2}(?=[^\w/]|$)"), "<id>"),
     (re.compile(r"\btmp[a-z0-9_]{6,}\b"), "<tmp>"),
+    # No span of days: a short id in hex whose only letter stands last.
+    (re.compile(r"(?<![\w.])\d{5,11}d\b"), "<n>"),
     (re.compile(rf"\b\d+(?:\.\d*)?(?: ?{_UNIT}\b(?: ?\d+(?:\.\d+)? ?{_UNIT}\b){{0,3}})"),
      "<span>"),
     (re.compile(r"(?<![\w-])[^\W\d]?(?:[^\W\d]|-){0,60}\d[\w-]*(?:[.:][^\W\d]{0,60}\d[\w-]*)*"),

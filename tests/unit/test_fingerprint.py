@@ -7,6 +7,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from jobs_maint.fingerprint import build_fingerprint, is_built, normalise
 
 DATA = Path(__file__).parents[1] / "data/error_groups.txt"
@@ -61,6 +63,30 @@ def test_a_fingerprint_knows_task_type_and_version():
     )
     assert is_built(one)
     assert not is_built("1:worker_lost:app.task")
+
+
+@pytest.mark.parametrize(
+    "text", ["parcel P4, request {}", "request_{} failed", "req-{}: late", "id={}, gone", "({})"]
+)
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("235240d", "1338861", "4f2ab90", "a1b2c3d", "bdfea27", "12345e6"),
+        ("1A2B3C4", "1338861", "F000000"),
+        ("133886", "9f86d081884c", "12345678901d"),
+    ],
+)
+def test_a_short_id_in_hex_is_of_its_kin_whatever_its_digits_are(text, ids):
+    assert len({normalise(text.format(one)) for one in ids}) == 1
+
+
+def test_spans_and_sizes_are_no_ids():
+    assert normalise("timed out after 235240 ms") == normalise("timed out after 5 m")
+    assert normalise("retry in 12d") == normalise("retry in 3 h")
+    assert normalise("needs 1234567B") == normalise("needs 7 MB")
+    assert normalise("order 17") != normalise("order 17d")
+    long = "digest 9f86d081884c7d659a2feaa0c55ad015"
+    assert normalise(long) == "digest <id>"  # as before: digits alone do not happen
 
 
 PIECES = """a|-|a-|a1|a.|a:|0:|::|'|`|'a' |'a b c |x='a b c d'|a@|@a|1.|1-|1,|1s |http://
