@@ -123,6 +123,14 @@ def test_wrong_settings_end_with_78(env, says):
     assert "hunter2" not in done.stderr
 
 
+def test_the_names_of_the_bot_are_not_checked_by_the_shell(tmp_path):
+    file = tmp_path / "jobs.toml"
+    for table, says in (("chatbot", "JOB_QUEUE_DATABASE_URL is not set"), ("chatbt", "chatbt")):
+        file.write_text(f"[{table}]\nrolls = {{}}\n", encoding="utf-8")
+        done = run("stats", env={"CHATBOT_ROLE": "{}", "JOBS_CONFIG": str(file)})
+        assert_refused(done, 78, says)
+
+
 def test_service_links_of_kubernetes_are_no_settings():
     done = run(
         "stats", env={"JOBS_MAINT_PORT": "tcp://10.0.0.1:80", "JOBS_MAINT_SERVICE_HOST": "x"}
