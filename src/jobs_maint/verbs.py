@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 __all__ = [
-    "AWAITED",
     "FINAL_STATUSES",
     "NO_TRACEBACK",
     "RESCUED",
     "SKIPPED",
     "STARTED_MEANWHILE",
-    "UNRECORDED",
     "VERBS",
     "Verb",
     "describe_state",
     "find_verb",
+    "say_missing_error",
     "say_unrecorded",
 ]
 
@@ -135,9 +134,15 @@ def describe_state(status: str) -> str:
     return _STATES.get(status) or f"is {status}"
 
 
-UNRECORDED = "The error is not recorded: its worker has no recorder, or does not know this task."
-AWAITED = "The error is not stored yet: the job failed a moment ago. Ask again in a few seconds."
+_UNRECORDED = "is not recorded: its worker has no recorder, or does not know this task."
+_AWAITED = "is not stored yet: the job failed a moment ago. Ask again in a few seconds."
 NO_TRACEBACK = "No traceback was kept: of failures alike, the first 100 in an hour keep theirs."
+
+
+def say_missing_error(*, awaited: bool, earlier: bool) -> str:
+    """Of a job that failed; `earlier`: the error of an attempt before is recorded."""
+    which = "The error of its last attempt" if earlier else "The error"
+    return f"{which} {_AWAITED if awaited else _UNRECORDED}"
 
 
 def say_unrecorded(*, awaited: bool) -> str:

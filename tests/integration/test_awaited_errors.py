@@ -89,3 +89,25 @@ async def test_after_the_time_that_a_recorder_needs_the_error_counts_as_not_reco
     assert YET in render_text(await perform(pool, ANA, ListFailed()), width=200)
     for text in await tell_job(pool, old):
         assert "The error is not recorded" in text
+
+
+@pytest.mark.parametrize("seconds_ago", [1, 900])
+async def test_the_error_of_an_earlier_attempt_is_not_told_as_why_the_job_failed(
+    pool, conn, make_job, seconds_ago
+):
+    await Fleet(pool, conn, make_job).start_worker()
+    job = await make_job(status="failed", error="of an earlier attempt", finished_ago=minutes(60))
+    text = (await tell_job(pool, job))[0]
+    assert ": ValueError: of an earlier attempt" in text.splitlines()[0]
+    await conn.execute(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " SELECT %s, type::procrastinate_job_event_type, now() - make_interval(secs => %s)"
+        " FROM unnest(ARRAY['started', 'failed']) AS type",
+        (job, seconds_ago),
+    )
+    for said in await tell_job(pool, job):
+        first, *rest = said.splitlines()
+        assert first.removeprefix("🔴 ").strip("*") == f"Job {job} failed."
+        when = "stored yet" if seconds_ago == 1 else "recorded"
+        assert f"The error of its last attempt is not {when}" in "\n".join(rest)
+        assert "of an earlier attempt" in "\n".join(rest)

@@ -37,7 +37,7 @@ from jobs_maint.actions import GetJob, RetryJobs
 from jobs_maint.durations import format_age
 from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.redaction import HIDDEN
-from jobs_maint.verbs import AWAITED, NO_TRACEBACK, UNRECORDED, describe_state
+from jobs_maint.verbs import NO_TRACEBACK, describe_state, say_missing_error
 
 __all__ = ["MESSAGES", "render_details", "render_details_view", "render_loading_view"]
 
@@ -111,12 +111,12 @@ def _clicks(
 def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
     last = job.failures[-1] if job.failures else None
     shell = f"jobs-maint status {job.job_id} shows more of it"
-    parts = [paragraph(*_headline(job, last)), _facts(job)]
+    parts = [paragraph(*_headline(job)), _facts(job)]
     if clicks:
         parts.append(buttons(*clicks))
     if job.events:
         parts.append(paragraph([bold("Timeline")], *_timeline(job)))
-    if len(job.failures) > (1 if _is_headline(job, last) else 0):
+    if len(job.failures) > (0 if job.last_error is None else 1):
         parts.append(paragraph([bold("Failed attempts")], *_attempts(job)))
     if job.args:
         args = json.dumps(job.args, ensure_ascii=False)
@@ -127,10 +127,13 @@ def _parts(job: JobDetails, clicks: list[Button]) -> list[Part]:
         notes += ["secrets are hidden"] if HIDDEN in args else []
         about = f" ({'; '.join(notes)})" if notes else ""
         parts.append(paragraph([f"Arguments{about}:"], pre=args))
+    if job.status == "failed" and job.last_error is None:
+        missing = say_missing_error(awaited=job.awaited, earlier=bool(job.failures))
+        parts.append(context([missing]))
     return [*parts, *_traceback(last, job, shell)]
 
 
-def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
+def _headline(job: JobDetails) -> list[Line]:
     dot = _DOTS.get(job.status, "🟢")
     if job.unreported or job.silent_seconds is not None:
         dot = "🟡"
@@ -138,7 +141,8 @@ def _headline(job: JobDetails, last: FailedRun | None) -> list[Line]:
     state = f"Job {job.job_id} {describe_state(job.status)}"
     where = f"{short_task(job.task)} in {name_queue(job.queue)}"
     tried = _say_tried(job)
-    if last is None or not _is_headline(job, last):
+    last = job.last_error
+    if last is None:
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
         if job.unreported:
             whose = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
@@ -164,11 +168,6 @@ def _say_tried(job: JobDetails) -> str:
     if job.attempts:
         return count(job.attempts, "attempt")
     return "not tried yet" if job.status == "todo" else "never tried"
-
-
-def _is_headline(job: JobDetails, last: FailedRun | None) -> bool:
-    """Whether the last failure explains the state of the job; otherwise it is history."""
-    return last is not None and job.status in {"failed", "aborted"}
 
 
 def _error(run: FailedRun) -> str:
@@ -223,13 +222,12 @@ def _attempts(job: JobDetails) -> list[Line]:
     left = len(job.failures) + job.failures_not_shown - MOST_ATTEMPTS
     if left > 0:
         lines.append([f"… {count(left, 'earlier attempt')} not shown"])
-    last = job.failures[-1]
     for run in job.failures[-MOST_ATTEMPTS:]:
         error = first_lines(_error(run), lines=1, width=160)
         if run.kind == "worker_lost":
             who = describe_loss(run.message)[1]
             error += f": {who}" * bool(who) + "; the job was put back" * run.will_retry
-        elif _is_headline(job, last) and _error(run) == _error(last):
+        elif job.last_error is not None and _error(run) == _error(job.last_error):
             error = "the error above"
         close = _is_close(job)
         at = when(run.failed_at, job.as_of, seconds=close)
@@ -240,8 +238,6 @@ def _attempts(job: JobDetails) -> list[Line]:
 
 def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part]:
     if last is None:
-        if job.status == "failed":
-            return [context([AWAITED if job.awaited else UNRECORDED])]
         return []
     trace = last.traceback if last.alike is None else last.alike.traceback
     if trace is None:
@@ -249,7 +245,7 @@ def _traceback(last: FailedRun | None, job: JobDetails, shell: str) -> list[Part
     text = defuse(trace)
     if last.alike is not None:
         text = f"{last.name_alike(job.job_id)}\n{text}"
-    if not _is_headline(job, last):
+    if job.last_error is None:
         text = f"Attempt {last.attempt}\n{text}"
     return [preformatted(cut_middle(text, LONGEST_TRACEBACK, shell))]
 

@@ -133,6 +133,15 @@ class JobDetails(Report):
     awaited: bool = False
     """It failed a moment ago, and a live recorder may still store the error."""
 
+    @property
+    def last_error(self) -> FailedRun | None:
+        """Why it failed or was aborted; None where only attempts before its last are recorded."""
+        if self.status not in {"failed", "aborted"} or not self.failures:
+            return None
+        last = max(self.failures, key=lambda run: run.failed_at)
+        starts = (event.at for event in self.events if event.type == "started")
+        return last if all(at <= last.failed_at for at in starts) else None
+
 
 @dataclass(frozen=True, slots=True)
 class ActReport(Report):

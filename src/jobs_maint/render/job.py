@@ -9,7 +9,7 @@ from jobs_maint.models import FailedRun, JobDetails
 from jobs_maint.render.page import Column, Page, Pages, clock, when
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
 from jobs_maint.render.verdict import count_noun
-from jobs_maint.verbs import AWAITED, NO_TRACEBACK, UNRECORDED, describe_state
+from jobs_maint.verbs import NO_TRACEBACK, describe_state, say_missing_error
 
 __all__ = ["PAGES"]
 
@@ -48,13 +48,15 @@ def render_job(job: JobDetails, page: Page) -> None:
         page.line("No event recorded.", indent=2)
     page.line()
     page.line("Failed attempts", "bold")
-    if not job.failures:
-        page.line(_no_failures(job), indent=2)
     if job.failures_not_shown:
         left = count_noun(job.failures_not_shown, "earlier attempt")
         page.line(f"{left} not shown", indent=2)
     for run in job.failures:
         _render_run(run, job, page)
+    if job.status == "failed" and job.last_error is None:
+        page.line(say_missing_error(awaited=job.awaited, earlier=bool(job.failures)), indent=2)
+    elif not job.failures:
+        page.line("None recorded.", indent=2)
 
 
 def _about_args(job: JobDetails) -> str:
@@ -67,9 +69,8 @@ def _about_args(job: JobDetails) -> str:
 
 
 def _headline(job: JobDetails) -> str:
-    last = max(job.failures, key=lambda run: run.failed_at, default=None)
-    if job.status in {"failed", "aborted"} and last is not None:
-        return f"{_state(job)}: {_error(last)}"
+    if job.last_error is not None:
+        return f"{_state(job)}: {_error(job.last_error)}"
     if job.status == "doing" and job.worker:
         silent = ""
         if job.silent_seconds is not None:
@@ -80,12 +81,6 @@ def _headline(job: JobDetails) -> str:
 
 def _state(job: JobDetails) -> str:
     return f"Job {job.job_id} {safe_word(describe_state(job.status))}"
-
-
-def _no_failures(job: JobDetails) -> str:
-    if job.status == "failed":
-        return AWAITED if job.awaited else UNRECORDED
-    return "None recorded."
 
 
 def _fields(job: JobDetails) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from jobs_maint.actions import ALL_QUEUES, QueueScope
@@ -83,8 +84,7 @@ async def get_job(
         for failure in failures
     )
     args, runs, names = await run_apart(show, characters)
-    awaited = row["status"] == "failed" and not failures and await _is_awaited(conn, events)
-    return JobDetails(
+    job = JobDetails(
         as_of=row["now"],
         job_id=row["id"],
         status=row["status"],
@@ -109,8 +109,9 @@ async def get_job(
         args_cut=not reveal and (row["args_bytes"] or 0) > MOST_ARGS,
         events_not_shown=events[0]["all_events"] - len(events) if events else 0,
         failures_not_shown=failures[0]["all_failures"] - len(failures) if failures else 0,
-        awaited=awaited,
     )
+    missing = job.status == "failed" and job.last_error is None
+    return replace(job, awaited=missing and await _is_awaited(conn, events))
 
 
 async def _is_awaited(conn: Conn, events: list[dict[str, Any]]) -> bool:
