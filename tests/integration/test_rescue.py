@@ -30,6 +30,7 @@ from jobs_maint.actions import (
     Grant,
     ListStuck,
     ListWorkers,
+    PreviewRescue,
     RescueStalled,
     Role,
     RunDoctor,
@@ -662,6 +663,57 @@ async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make
                    finished_ago=hours(1))  # fmt: skip
     assert await ask() == ("overdue", [None, None])
     assert await ask(rescue_cron="") == ("off", [None, None])
+
+
+async def test_no_rescue_is_foretold_where_only_workers_live_that_do_not_have_it(
+    fleet, make_job, conn, pool
+):
+    """As after `register` was taken out: they live, but have neither recorder nor rescue."""
+    cron, tick = await begin_cron(conn)
+    settings = MaintSettings(**SOON, rescue_cron=cron)
+    killed = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=killed)
+    await fleet.beat(killed, job)
+    await fleet.pass_time(minutes(1))
+    shell = Actor.shell("ana", "host")
+    await perform(pool, shell, RescueStalled(), settings=settings)  # notices it
+    await fleet.pass_time(timedelta(seconds=35))
+    run = await make_job(status="succeeded", queue="maintenance",
+                         task="jobs_maint:rescue_stalled_jobs")  # fmt: skip
+    plain = await fleet.start_worker(beats=False)
+
+    async def ask(*actions):
+        return [await perform(pool, shell, one, settings=settings) for one in actions]
+
+    async def is_foretold():
+        stuck, stats, preview = await ask(ListStuck(), ShowStats(), PreviewRescue((job,)))
+        listed = render_text(stuck)
+        assert stuck.rescue_idle == stats.rescue_idle
+        for said in (listed, " ".join(preview.warnings)):
+            assert ("the rescue acts" in said.lower()) == (stuck.rescue_idle is None), said
+            assert ("No live worker is known to run the rescue" in said) == bool(stuck.rescue_idle)
+        assert ("nobody rescues it" in render_text(stats)) == bool(stuck.rescue_idle)
+        assert stuck.rescue_idle in {None, "no_run"}
+        return stuck.rescue_idle is None
+
+    assert await is_foretold(), "its recorder may begin with its first job"
+    ran_by = "UPDATE procrastinate_jobs SET worker_id = %s WHERE id = %s"
+    done = await make_job(status="succeeded")
+    await conn.execute(ran_by, (plain, done))
+    assert not await is_foretold(), "it ran a job and does not beat"
+    await conn.execute(ran_by, (plain, run))
+    assert await is_foretold(), "it ran the rescue itself"
+    for one in (run, done):
+        await conn.execute(ran_by, (None, one))
+    assert await is_foretold()
+    older = "UPDATE procrastinate_events SET at = at - interval '70 s' WHERE job_id = %s"
+    await conn.execute(older, (run,))
+    assert not await is_foretold(), "it has run nothing yet, but left a tick out"
+    await conn.execute(
+        "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp, periodic_id)"
+        " VALUES ('jobs_maint:rescue_stalled_jobs', %s, '')", (int(tick.timestamp()),)
+    )  # fmt: skip
+    assert await is_foretold(), "a tick was deferred, and its job is deleted"
 
 
 async def test_where_the_only_worker_was_killed_and_a_new_one_started_its_first_tick_is_foretold(

@@ -281,7 +281,10 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
     [
         ("off", "The rescue is switched off (JOBS_MAINT_RESCUE_CRON): "),
         ("no_worker", "No worker listens to the queue of the rescue: "),
-        ("no_run", "The rescue has not run yet (is jobs_maint.register(app) called?): "),
+        (
+            "no_run",
+            "No live worker is known to run the rescue (is jobs_maint.register(app) called?): ",
+        ),
         ("overdue", "The rescue is overdue; doctor says what keeps it: "),
     ],
 )

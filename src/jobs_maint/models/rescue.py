@@ -18,7 +18,8 @@ MOST_UNREGISTERED = 5
 """Workers that a sentence names."""
 
 RescueIdle = Literal["off", "no_worker", "no_run", "overdue"]
-"""Why the rescue does not run: it has no cron, no worker listens to its queue, or it is late."""
+"""Why the rescue does not run: it has no cron, no worker listens to its queue or none is known to
+have it, or it is late."""
 
 __all__ = [
     "RescueIdle",
@@ -253,7 +254,7 @@ def say_abandoned(jobs: int, idle: RescueIdle) -> str:
 def say_idle(idle: RescueIdle) -> str:
     """Why no pass of the rescue comes, and what that means."""
     why = why_idle(idle)
-    until = {"off": "", "no_worker": "one does, or "}.get(idle, "it runs, or ")
+    until = {"off": "", "overdue": "it runs, or "}.get(idle, "one does, or ")
     return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
 
 
@@ -261,6 +262,6 @@ def why_idle(idle: RescueIdle) -> str:
     return {
         "off": "the rescue is switched off (JOBS_MAINT_RESCUE_CRON)",
         "no_worker": "no worker listens to the queue of the rescue",
-        "no_run": "the rescue has not run yet (is jobs_maint.register(app) called?)",
+        "no_run": "no live worker is known to run the rescue (is jobs_maint.register(app) called?)",
         "overdue": "the rescue is overdue; doctor says what keeps it",
     }[idle]

@@ -150,6 +150,23 @@ FROM jobs_maint_suspects s
 WHERE s.job_id <> ALL (%(refused)s::bigint[])
 ORDER BY due.at, s.job_id LIMIT %(limit)s;
 
+-- name: find_unheard (task)
+-- Where no worker that beats has the rescue: whether another may have it, as it has run no job yet, so
+-- that its recorder has not begun, or ran a rescue of late; and the last tick that was deferred.
+SELECT EXISTS (
+           SELECT 1 FROM procrastinate_workers w
+           WHERE w.last_heartbeat > now() - interval '30 seconds'
+             AND NOT EXISTS (SELECT 1 FROM jobs_maint_workers m WHERE m.worker_id = w.id)
+             AND (NOT {{ran}}
+                  OR w.id IN (SELECT worker_id FROM procrastinate_jobs
+                              WHERE task_name IN (
+                                  'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs',
+                                  'chatbot:send_digest')
+                                AND task_name = %(task)s AND status = 'succeeded'
+                              ORDER BY id DESC LIMIT 3))) AS unheard,
+       (SELECT to_timestamp(max(d.defer_timestamp)) FROM procrastinate_periodic_defers d
+        WHERE d.task_name = %(task)s) AS deferred_at;
+
 -- name: drop_silent_workers (hours)
 -- Workers that ended long ago and whose last beat names no running job.
 DELETE FROM jobs_maint_workers m

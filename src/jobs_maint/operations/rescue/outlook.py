@@ -21,6 +21,8 @@ from jobs_maint.upstream import RESCUE
 __all__ = ["Outlook", "find_outlook", "plan_passes"]
 
 MOST_PLANNED = 5_000
+DEFERRED_WITHIN = timedelta(seconds=30)
+"""A worker that has the rescue defers it at each tick, and makes up for the last when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,25 @@ async def _find_last_pass(
         for run in runs
         if run["task"] == RESCUE
     )
-    if not fleet.hears(rules.queue) and all(run.succeeded_at is None for run in rescues):
+    ended = [run.succeeded_at for run in rescues if run.succeeded_at is not None]
+    if not fleet.hears(rules.queue) and not await _may_come(conn, rules, now, ended):
         return "no_run", None
     is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
-    ended = [run.succeeded_at for run in rescues if run.job_id is None]
-    return "overdue" if is_overdue else None, ended[0] if ended else None
+    last = [run.succeeded_at for run in rescues if run.job_id is None]
+    return "overdue" if is_overdue else None, last[0] if last else None
+
+
+async def _may_come(
+    conn: Conn, rules: RescueRules, now: datetime, ended: Sequence[datetime]
+) -> bool:
+    """Whether a live worker may have the rescue, though none that beats does.
+
+    One whose recorder has not begun, while no tick was left out; not one that ran other jobs.
+    """
+    found = await fetch_one(conn, load_queries("stalled")["find_unheard"], {"task": RESCUE})
+    known = [*ended, *filter(None, [found["deferred_at"]])]
+    tick = find_last_tick(rules.cron, "UTC", now - DEFERRED_WITHIN)
+    return found["unheard"] and max(known, default=tick - EARLY) >= tick
 
 
 def plan_passes(
