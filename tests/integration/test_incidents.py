@@ -18,10 +18,11 @@ from jobs_maint.actions import (
     Limits,
     ListIncidents,
     Pause,
+    ShowDigest,
     WatchIncidents,
 )
 from jobs_maint.crons import find_last_tick
-from jobs_maint.models import IncidentKind
+from jobs_maint.models import IncidentKind, IncidentsReport
 from jobs_maint.perform import perform
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
@@ -121,6 +122,40 @@ async def test_what_lacks_a_worker_does_so_since_the_last_beat(
     assert await opened(pool, limits) == {("no_worker", "web"): set()}
     [one] = (await perform(pool, ANA, ListIncidents())).open
     assert 25 <= one.value < 35
+
+
+@pytest.mark.parametrize("left", [["mail"], [], None], ids=["other", "stops", "none lives"])
+async def test_what_lacks_a_worker_does_so_since_the_last_job_that_one_took(
+    pool, conn, fleet, make_job, left
+):
+    """A worker that ends leaves no beat of its last seconds; its jobs tell of them."""
+    limits = Limits(no_worker=5.0, kinds=frozenset({IncidentKind.NO_WORKER}))
+    worker = await fleet.start_worker()
+    await make_job(queue="web", deferred_ago=hours(2))
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{web,mail}'")
+    await fleet.fall_silent(timedelta(seconds=25))
+    await see(pool, limits)
+    if left is None:
+        await conn.execute("DELETE FROM jobs_maint_workers")
+        await conn.execute("DELETE FROM procrastinate_workers")
+    else:
+        await listen(conn, worker, *left)
+        await fleet.beat(worker)
+    ran = timedelta(seconds=15)
+    await make_job(queue="web", status="succeeded", finished_ago=ran)
+    drained = await make_job(queue="web", status="succeeded", finished_ago=timedelta(seconds=10))
+    await conn.execute("UPDATE procrastinate_events SET at = at - interval '1 hour'"
+                       " WHERE type = 'started' AND job_id = %s", (drained,))  # fmt: skip
+    await make_job(queue="web", status="cancelled")
+    assert await opened(pool, limits) == {("no_worker", "" if left is None else "web"): set()}
+    for report in (
+        await perform(pool, ANA, ListIncidents()),
+        await perform(pool, ANA, ShowDigest(since=hours(1))),
+    ):
+        [one] = report.open if isinstance(report, IncidentsReport) else report.incidents
+        # What one that does not listen any more ends is no sign of one that does.
+        since = 10 if left is None else 15
+        assert since <= one.value < since + 4
 
 
 async def test_workers_that_ended_are_missed_since_their_last_beat(pool, conn, fleet):

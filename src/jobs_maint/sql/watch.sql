@@ -17,6 +17,16 @@ SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.
         ) AS heard) AS queues
 FROM {{workers}};
 
+-- name: find_last_work (since, until, queues)
+-- Of each queue when a worker last took a job and when one last did anything, by
+-- jobs_maint_events_at_idx. Events of other types come from people and apps, too.
+SELECT j.queue_name AS queue, max(e.at) AS at, max(e.at) FILTER (WHERE e.type = 'started') AS started_at
+FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id
+WHERE e.at > %(since)s AND e.at <= %(until)s AND e.type <> 'scheduled'
+  AND e.type IN ('started', 'succeeded')
+  AND (%(queues)s::text[] IS NULL OR j.queue_name = ANY (%(queues)s))
+GROUP BY 1;
+
 -- name: list_ready (ours)
 -- Of each queue with ready jobs the first one that waits for no time and the first that is due, by
 -- jobs_maint_waiting_idx, and since when each is ready. `put_back`: it was put back, so that others

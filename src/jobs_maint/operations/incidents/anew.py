@@ -60,6 +60,10 @@ def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Inc
         found = there.get(part.key)
         if found is not None and part.kind is IncidentKind.QUEUE_BEHIND:
             found = replace(found, limit=part.limit) if found.value >= part.limit else None
+        if found is not None and part.kind is IncidentKind.NO_WORKER and part.since is not None:
+            # The watch knows better when the last worker was heard.
+            value = (seen.now - part.since).total_seconds()
+            found = replace(found, since=part.since, value=value)
         if found is not None:
             return go_on(found, part)
         if part.kind is IncidentKind.NO_WORKER and not seen.fleet.live:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -24,13 +24,15 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["look", "look_at_groups", "look_at_queues"]
+__all__ = ["look", "look_at_groups", "look_at_queues", "look_for_work"]
 
 MOST_WAITING = 1_000
 MOST_BEHIND = 50
 """Jobs that are looked at where the first of a queue was put back."""
 
 MOST_GROUPS = 20
+BEATS_WITHIN = timedelta(minutes=1)
+"""A worker that goes on with its work shows a sign of life within so long."""
 
 Found = dict[str, Any]
 
@@ -130,6 +132,32 @@ async def look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance:
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+
+
+async def look_for_work(conn: Conn, measured: m.Measured, memory: m.Memory) -> m.Memory:
+    """With what the jobs tell of workers that are missed, which ended after their last beat."""
+    fleet, now = measured.fleet, measured.now
+    since, until, queues = memory.worker_at, now, None
+    if not fleet.live and since is not None:
+        until = since + BEATS_WITHIN
+    elif fleet.live and fleet.queues is not None and not fleet.unknown:
+        missed = [one.queue for one in measured.ready if one.queue not in fleet.queues]
+        heard = {name: at for name in missed if (at := memory.heard_at(name)) is not None}
+        queues = [name for name, at in heard.items() if now - at < BEATS_WITHIN]
+        since = min((heard[name] for name in queues), default=None)
+    else:
+        return memory
+    if since is None:
+        return memory
+    params = {"since": since, "until": until, "queues": queues}
+    rows = await fetch_all(conn, load_queries("watch")["find_last_work"], params)
+    taken = {
+        row["queue"]: max(row["started_at"], memory.heard.get(row["queue"], since))
+        for row in rows
+        if row["started_at"] is not None
+    }
+    worked = max([memory.worker_at or since, *(row["at"] for row in rows)])
+    return replace(memory, worker_at=worked, heard={**memory.heard, **taken})
 
 
 def _is_behind(one: m.Ready, now: datetime, limits: Limits) -> bool:

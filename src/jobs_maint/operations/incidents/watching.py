@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
-from jobs_maint.operations.incidents.looking import look, look_at_groups
+from jobs_maint.operations.incidents.looking import look, look_at_groups, look_for_work
 from jobs_maint.operations.incidents.measured import Fate, Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
@@ -83,6 +84,9 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             memory, pending = read_memory(kept[0]["memory"])
             watched_at = kept[0]["watched_at"]
             memory = _remember(memory, measured, watched_at, limits)
+            with suppress(psycopg.Error):  # what it tells is only more exact
+                async with conn.transaction():
+                    memory = await look_for_work(conn, measured, memory)
             try:
                 async with conn.transaction():
                     noted = await note_rates(conn, measured.now, memory.noted)
