@@ -282,12 +282,12 @@ async def test_no_worker_is_not_so_where_one_lives_though_the_watch_has_not_look
     [one] = report.incidents
     assert (one.is_open, one.calm_since) == (True, report.until)
     text, begin = " ".join(render_text(report).split()), one.began_at
-    assert f"Incident {one.name} since {begin:%H:%M} UTC: no worker was alive, not so at" in text
+    calm = f"from {begin:%H:%M} UTC, calm at {report.until:%H:%M} UTC, still watched"
+    assert f"Incident {one.name} {calm}: no worker was alive; nobody is on it" in text
     assert f", {begin:%H:%M} UTC to " not in text
     told = render_digest(report, "/jobs").text
     assert "No worker is alive" not in told
-    assert f"Incident {one.name} since" in told
-    assert ", not so at " in told
+    assert f"Incident {one.name} {calm}: no worker was alive; nobody is on it" in told
 
 
 @pytest.mark.parametrize("kind", ["no_worker", "queue_behind"])
@@ -306,7 +306,7 @@ async def test_what_it_says_of_a_queue_is_so_now_not_when_the_watch_looked_last(
         assert ("🔴 email is 3 min behind" in told) == behind
         assert ("start one that listens to email" in told) == (behind and not worker)
         assert ("🔴 No worker listens to email" in told) == (not behind and not worker)
-        assert ("not so at" in told) == (not behind and worker)
+        assert (", calm at " in told) == (not behind and worker)
         assert "9 jobs wait" not in told
     await conn.execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
     told = render_digest(await ask(pool), "/jobs").text

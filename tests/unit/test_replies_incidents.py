@@ -8,6 +8,7 @@ from tests.unit.test_replies import buttons, shown
 
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_thread import render_entries
+from chatbot.messages.incidents import render_incidents
 from chatbot.messages.people import name_actor
 from chatbot.messages.result import render_result
 from chatbot.setup.sample_incidents import (
@@ -21,9 +22,9 @@ from chatbot.setup.sample_incidents import (
 )
 from chatbot.setup.sample_reports import NOW, ago
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport
+from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport, IncidentsReport
 from jobs_maint.render import render_text
-from jobs_maint.render.conditions import say_condition, say_past
+from jobs_maint.render.conditions import say_condition, say_incident, say_past
 
 NO_WORKER = KINDS[0]
 GROUP = next(one for one in KINDS if one.kind is IncidentKind.GROUP)
@@ -116,6 +117,14 @@ def test_the_states_of_one_incident():
     calm = text(STATES["calm"])
     assert calm.startswith("🟡 Workers are back, for now.\nSince 11:56 UTC. It came 4 times since")
     assert "Start a worker" not in calm
+    listed = IncidentsReport(NOW, (STATES["calm"],), (), 3600.0, watched_at=NOW)
+    name, watched = STATES["calm"].name, "UTC, still watched: it comes and goes."
+    message, shell = render_incidents(listed).text, " ".join(render_text(listed).split())
+    assert f"{name}  Workers are back, for now.\nCalm since 11:56 {watched}" in message
+    assert f"{name} no worker was alive. Calm since 11:56:00 {watched}" in shell
+    assert "No worker is alive" not in message + shell
+    told = f"{name} from 11:46 UTC, calm since 11:56 {watched[:18]}: no worker was alive; nobody is"
+    assert say_incident(STATES["calm"], NOW).startswith(told)
     held = replace(over(NO_WORKER), muted_until=NOW + timedelta(hours=24))
     assert "Muted until 24 Nov 12:00 UTC" in text(held)
     assert labels(held) == ["Details", "End the mute"]

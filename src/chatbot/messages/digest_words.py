@@ -21,6 +21,7 @@ from jobs_maint.render import (
     find_red,
     is_old,
     say_aside,
+    say_calm,
     say_condition,
     say_coverage,
     say_deleting,
@@ -172,10 +173,10 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     line: list[Span | str] = [f"Incident {one.name}"]
     if one.is_open:
         who = f"{who} is on it" if who else "nobody is on it"
-        line += [" since ", when(one.began_at, until)]
+        is_calm = one.calm_since is not None
+        line += [" from " if is_calm else " since ", when(one.began_at, until)]
         if one.calm_since is not None:
-            calm = when(one.calm_since, until)
-            line += [", not since ", calm, " for now"] if one.flapping else [", not so at ", calm]
+            line += [f", {say_calm(one)} ", when(one.calm_since, until), ", still watched"]
         elif is_old(one, until) and not is_told:
             line += [", as of ", when(one.seen_at, until)]
     else:

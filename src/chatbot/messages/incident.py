@@ -123,12 +123,14 @@ def _verdict(incident: Incident) -> Line:
         dot = "🟢 " if is_good(incident.kind, incident.why) else "🟡 "
         return [dot, bold(say_over(incident))]
     if incident.calm_since is not None:
-        return ["🟡 ", bold(f"{say_end(incident, 'good')}, for now.")]
+        return ["🟡 ", bold(f"{tell_verdict(incident)}.")]
     verdict = bold(f"{tell_verdict(incident)}.")
     return [f"{DOTS[judge_incident(incident)]} ", verdict, *tell_standing(incident)]
 
 
 def tell_verdict(incident: Incident) -> str:
+    if incident.calm_since is not None:
+        return f"{say_end(incident, 'good')}, for now"
     return cut(defuse(say_condition(incident)), 300)
 
 

@@ -94,7 +94,8 @@ def _item(incident: Incident, as_of: datetime, runbooks: Runbooks) -> list[Part]
     head = bold(f"{incident.name}  {tell_verdict(incident)}.")
     lines: list[Line] = [[head, *tell_standing(incident)]]
     if incident.calm_since is not None:
-        lines.append(["Not so since ", when(incident.calm_since, as_of), "; it comes and goes."])
+        calm = when(incident.calm_since, as_of)
+        lines.append(["Calm since ", calm, ", still watched: it comes and goes."])
     lines += [tell_begin(incident, as_of), *tell_folded(incident)]
     if incident.taken_by is not None:  # else the button says so, until somebody presses it
         lines.append(tell_who(incident, as_of))

@@ -15,6 +15,7 @@ __all__ = [
     "is_muted",
     "is_old",
     "list_parts",
+    "say_calm",
     "say_condition",
     "say_incident",
     "say_past",
@@ -94,15 +95,19 @@ def say_incident(one: Incident, until: datetime) -> str:
     begin, ended = _clock(one.began_at, until), one.ended_at
     if one.resolved_at is None or ended is None:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
-        said = say_with_end(one)
         if one.calm_since is not None:
-            calm = f"{_clock(one.calm_since, until)} UTC"
-            calm = f"since {calm}; it comes and goes" if one.flapping else f"so at {calm}"
-            said = f"{say_past(one)}, not {calm}"
-        elif is_old(one, until):
+            calm = f"{say_calm(one)} {_clock(one.calm_since, until)} UTC, still watched"
+            return f"{one.name} from {begin} UTC, {calm}: {say_past(one)}; {who} on it"
+        said = say_with_end(one)
+        if is_old(one, until):
             said = f"{said}, as of {_clock(one.seen_at, until)} UTC"
         return f"{one.name} since {begin} UTC: {said}; {who} on it"
     return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
+
+
+def say_calm(one: Incident) -> str:
+    """To precede `calm_since`: of one that does not flap, only the watch knows since when."""
+    return "calm since" if one.flapping else "calm at"
 
 
 def is_old(one: Incident, until: datetime) -> bool:

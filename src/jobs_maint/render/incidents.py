@@ -87,11 +87,13 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
 
 def _show(one: Incident, as_of: datetime, page: Page) -> None:
     lasted = format_age((as_of - one.began_at).total_seconds())
-    page.line(f"{one.name}  {safe_line(say_condition(one))}.", "bold")
+    said = say_condition(one) if one.calm_since is None else say_past(one)
+    page.line(f"{one.name}  {safe_line(said)}.", "bold")
     if said := one.standing.say_standing():
         page.line(said, indent=2)
     if one.calm_since is not None:
-        page.line(f"Not so since {clock(one.calm_since, as_of)} UTC; it comes and goes.", indent=2)
+        calm = clock(one.calm_since, as_of)
+        page.line(f"Calm since {calm} UTC, still watched: it comes and goes.", indent=2)
     notes = [f"{say_since(one.kind)} {clock(one.began_at, as_of)} UTC, {lasted}"]
     if last := one.facts.get("last_at"):
         notes.append(f"last failure {clock(datetime.fromisoformat(str(last)), as_of)}")
