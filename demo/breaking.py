@@ -161,7 +161,10 @@ class Breaking:
         )
         await self.stage.run("-m", "demo.team_app", "newsletter", "--count", str(MAILS))
         effect = (
-            "no worker runs, so they wait" if self._paused else "the workers are busy with them"
+            "no worker runs, so they wait"
+            if self._paused
+            else "the workers are busy with them, and other queues wait, but not `webhook`, whose"
+            " jobs have a higher priority"
         )
         self._tell(
             f"{MAILS:,} mails are in `newsletter` now: {effect}. `/jobs stats` shows how many wait,"

@@ -18,6 +18,8 @@ from procrastinate import JobContext, RetryStrategy
 from demo.team_app.app import app
 
 ALWAYS = 1_000_000
+PARTNERS_FIRST = 1
+"""Priority: what partners wait for runs before a newsletter."""
 PARTNER_ANSWERS_IN = 1.0
 
 
@@ -61,7 +63,7 @@ async def send_email(
     return f"{template} sent to {address}"
 
 
-@app.task(queue="webhook", pass_context=True)
+@app.task(queue="webhook", priority=PARTNERS_FIRST, pass_context=True)
 async def deliver_webhook(
     context: JobContext,
     *,
@@ -86,7 +88,12 @@ async def deliver_webhook(
     return f"event {event_id} delivered{' with a key' if api_key else ''}"
 
 
-@app.task(queue="webhook", pass_context=True, retry=RetryStrategy(max_attempts=5, wait=1))
+@app.task(
+    queue="webhook",
+    priority=PARTNERS_FIRST,
+    pass_context=True,
+    retry=RetryStrategy(max_attempts=5, wait=1),
+)
 async def sync_inventory(context: JobContext, *, warehouse: str, failures: int = 2) -> str:
     """Is rate limited, is retried by Procrastinate a second later, and succeeds in the end."""
     attempts = attempts_so_far(context)

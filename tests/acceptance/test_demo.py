@@ -271,6 +271,7 @@ async def use_page(url):
         await tab.read_until(lambda: len(tab.replies) == 6)
         assert set(tab.replies.values()) == {None}
         await stop_a_long_act(tab.slack)
+        await tab.turn("`webhook` is broken", "A deploy broke `webhook`")
 
 
 async def watch_the_day(url):
@@ -297,13 +298,20 @@ def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until
     asyncio.run(use_page(url))
     asyncio.run(watch_the_day(others_url))
     line = next(line for line in demo.output.splitlines() if line.startswith("    . "))
-    command = line.replace(".venv/bin/jobs-maint", f"{sys.executable} -m jobs_maint")
-    shown = subprocess.run(
-        ["sh", "-c", command],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert shown.returncode == 0, shown.stderr
-    assert "newsletter" in shown.stdout
+
+    def ask(words):
+        asked = f"{sys.executable} -m jobs_maint {words}"
+        command = line.replace(".venv/bin/jobs-maint stats", asked)
+        shown = subprocess.run(
+            ["sh", "-c", command], cwd=ROOT, env=environment(),
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert shown.returncode == 0, shown.stderr
+        return shown.stdout
+
+    # Its jobs fail at once, though the mails of the act that was stopped still wait.
+    wait_until(lambda: "timed out" in ask("failed webhook --since 5s"), what="a failed webhook")
+    assert re.search(r"newsletter +[\d,]{5,} ", ask("stats")), ask("stats")
     folder = Path(line.split("    . ")[1].split("/env ")[0])
     # What `stuck` foretells in that terminal is what the demo's workers do.
     assert "export JOBS_MAINT_STALLED_AFTER=30s\n" in (folder / "env").read_text()
