@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from demo.team_app import tasks
 from demo.team_app.app import app
 from jobs_maint.fingerprint import build_fingerprint
-from jobs_maint.recorder.failure import MESSAGE_BYTES, describe_message, describe_type
+from jobs_maint.recorder.failure import describe_type
 
 PARTNER = "https://hooks.partner.example/v1"
 
@@ -160,8 +160,7 @@ def _describe(task: str, error: BaseException | None) -> dict[str, str | None]:
     """As the recorder would have written it."""
     if error is None:
         return {"error": None, "message": None, "fingerprint": None}
-    message = describe_message(error, MESSAGE_BYTES)
-    name = describe_type(error)
+    message, name = str(error), describe_type(error)
     fingerprint = build_fingerprint(task, name, message)
     return {"error": name, "message": message, "fingerprint": fingerprint}
 
