@@ -8,6 +8,7 @@ from tests.support.watching import NIGHT, PASS, Watch
 
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_end import say_over
+from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, IncidentKind, IncidentsReport
 from jobs_maint.render import render_text
 
@@ -184,6 +185,57 @@ def test_it_lasts_since_it_began_though_what_is_bad_now_is_younger(watch, kind, 
         report = IncidentsReport(watch.now, (), (one,), 3600.0, watched_at=watch.now)
         assert "; lasted 18 min." in render_text(report)
         assert "From 01:45 UTC to 02:02 UTC." in render_incident(one, watch.now).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [(IncidentKind.DIGEST_OVERDUE, "hourly"), (OVERDUE, "purge"), (TICK, "app.sync")],
+)
+def test_what_remains_began_when_it_did_and_not_when_it_was_noticed(watch, kind, subject):
+    """The same in the message, its thread and the shell."""
+    begun, grace = NIGHT, timedelta(minutes=16)
+
+    def see(*causes, passes=1):
+        for _ in range(passes):
+            age = (watch.now + PASS - begun).total_seconds()
+            late = bad(kind, subject, age, since=begun) if watch.now - begun >= grace else None
+            watch.see(*causes, *filter(None, [late]))
+
+    cause = bad(NO_WORKER, value=960.0, since=begun - timedelta(minutes=20))
+    see(cause, passes=70)
+    [one] = watch.open
+    assert (one.kind, one.folded[0].since) == (NO_WORKER, begun)
+    see(passes=12)
+    [one] = watch.open
+    assert (one.key, one.began_at, one.lead.since) == ((kind, subject), begun, begun)
+    age = format_age(watch.now - begun)
+    assert f"Since 02:00 UTC, for {age}." in render_incident(one, watch.now).text
+    report = IncidentsReport(watch.now, (one,), (), 3600.0, watched_at=watch.now)
+    assert f"since 02:00:00 UTC, {age}" in render_text(report)
+    [remains] = [step for step in one.history if step.what == "remains"]
+    assert remains.at - timedelta(seconds=remains.value) == begun
+    see(cause, passes=2)  # it follows from that again
+    assert watch.open[0].folded[0].since == begun
+
+
+def test_an_error_that_remains_began_when_it_came_up(watch):
+    begun = NIGHT - timedelta(minutes=40)
+    errors = [bad(GROUP, name, 40.0, limit=20.0, since=begun + i * PASS, queues=("a",))
+              for i, name in enumerate(("E-1", "E-2"))]  # fmt: skip
+    watch.see(*errors, passes=2)
+    [one] = watch.open
+    first, left = errors if one.subject == "E-1" else reversed(errors)
+    assert one.began_at == first.since
+    [one] = watch.see(left, passes=2)
+    assert (one.subject, one.began_at, one.since) == (left.subject, left.since, begun)
+
+
+def test_what_leads_did_not_begin_with_a_part_of_it_that_is_older(watch):
+    begun = NIGHT - timedelta(minutes=15)
+    rescue = bad(OVERDUE, "rescue", since=begun)
+    digest = bad(IncidentKind.DIGEST_OVERDUE, "daily", since=begun - timedelta(hours=22))
+    [one] = watch.see(rescue, digest, passes=2)
+    assert (one.subject, one.began_at) == ("rescue", begun)
 
 
 def test_why_it_is_over_is_of_what_it_is_named_after(watch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatbot.messages.act_words import one_line
-from chatbot.messages.incident_words import COUNTED, capital, say_advice, say_kind
+from chatbot.messages.incident_words import capital, say_advice, say_kind
 from chatbot.messages.parts import Line, Span, bold, when
 from chatbot.messages.words import count, cut, defuse, name_queue, say_change, say_span
 from jobs_maint.durations import format_age
@@ -99,7 +99,7 @@ def _find_leader(report: DigestReport) -> Incident | None:
     there = [
         (_FIRST.index(red.kind), i)
         for i, (_, red) in enumerate(found)
-        if red is not None and not (report.failed and red.kind in COUNTED)
+        if red is not None and not (report.failed and red.kind.is_count)
     ]
     return found[min(there)[1]][0] if there else None
 

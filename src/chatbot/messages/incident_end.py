@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from chatbot.messages.incident_words import (
-    COUNTED,
     capital,
     find_last,
     has_size,
@@ -52,7 +51,7 @@ def say_merged(incident: Incident, merged: str) -> str:
 def say_over(incident: Incident) -> str:
     """That it is over and how long it lasted; where it is not good again, why it is over."""
     end = say_end(incident, incident.why)
-    counted = incident.kind in COUNTED and "left" in incident.facts
+    counted = incident.kind.is_count and "left" in incident.facts
     if counted or say_reason(incident.kind, incident.why):
         return f"{end}."
     lasted = format_age((incident.ended_at or incident.seen_at) - incident.began_at)
@@ -72,13 +71,13 @@ def tell_end(incident: Incident, as_of: datetime) -> list[Line]:
         lines.append(_tell_takers(incident, incident.taken_by))
     if said := incident.standing.say_standing():
         lines.append([said])
-    if incident.kind in COUNTED and not incident.standing.none_failed:
+    if incident.kind.is_count and not incident.standing.none_failed:
         lines.append(["Jobs that failed stay failed until somebody retries them."])
     return lines
 
 
 def tell_calm(incident: Incident, as_of: datetime) -> Line:
-    begin, calm = when(incident.since, as_of), when(incident.calm_since or as_of, as_of)
+    begin, calm = when(incident.began_at, as_of), when(incident.calm_since or as_of, as_of)
     came = f"It came {incident.spells} times since "
     return ["Since ", calm, ". ", came, begin, ", so it is over only once it stays away longer."]
 

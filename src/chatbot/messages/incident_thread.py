@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chatbot.messages.incident_words import (
-    COUNTED,
     capital,
     has_same_cause,
     say_end,
@@ -80,7 +79,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         step = _STEPS["back" if came_back else entry.what]
         also = _say_also(entry, incident)
         return [f"{step.format(named=named, sized=sized, by=entry.by, also=also)}."]
-    return [f"{capital(sized if entry.kind in COUNTED else named)}."]
+    return [f"{capital(sized if entry.kind.is_count else named)}."]
 
 
 def _was_over(incident: Incident, entry: HistoryEntry) -> bool:

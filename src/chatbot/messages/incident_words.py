@@ -32,8 +32,6 @@ __all__ = [
 
 LONG_PAUSE = 1_800.0
 """Seconds without a failure that are told as such."""
-COUNTED = {IncidentKind.FAILURES_HIGH, IncidentKind.GROUP}
-"""Their value is a number of failures; that of the others is seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,7 @@ def _name(what: Incident | Condition | HistoryEntry) -> str:
 
 def has_size(incident: Incident) -> bool:
     """Whether it can be worse at one time than at another, and not only last longer."""
-    return incident.kind in COUNTED or incident.kind is IncidentKind.QUEUE_BEHIND
+    return incident.kind.is_count or incident.kind is IncidentKind.QUEUE_BEHIND
 
 
 _WHICH = {

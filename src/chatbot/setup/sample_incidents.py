@@ -35,9 +35,10 @@ def _one(
     if kind.is_age:
         since, first = NOW - timedelta(seconds=value), limit
         opened_at = since + timedelta(seconds=limit)
+    opened = HistoryEntry(opened_at, "opened", kind, subject, first, since=since)
     return Incident(
         number, kind, subject, "open", since, opened_at, NOW, value, more.pop("worst", value),
-        limit, history=(HistoryEntry(opened_at, "opened", kind, subject, first),), **more,
+        limit, history=(opened,), **more,
     )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def tell_story() -> tuple[Incident, Incident]:
     kind, worst = IncidentKind.QUEUE_BEHIND, 1620.0
     mail = Condition(kind, "email", 780.0, 300.0, ago(13), ("email",), worst=worst, over_at=ago(4))
     web = replace(KINDS[2], worst=1500.0)
-    opened = HistoryEntry(ago(13), "opened", kind, "email", 780.0)
+    opened = HistoryEntry(ago(13), "opened", kind, "email", 780.0, since=mail.since)
     over = HistoryEntry(ago(4), "over", kind, "email", worst, why="cancelled")
     open_ = replace(web, past=(mail,), history=(opened, over))
     ended = HistoryEntry(NOW, "resolved", kind, "email", 780.0, why="cancelled")

@@ -46,6 +46,11 @@ class IncidentKind(StrEnum):
         """Whether the value is how long it lasts, and not that of the last time missed."""
         return self in {self.NO_WORKER, self.JOBS_STUCK, self.RECORDER_SILENT}
 
+    @property
+    def is_count(self) -> bool:
+        """Whether the value is a number of failures; that of the others is seconds."""
+        return self in {self.FAILURES_HIGH, self.GROUP}
+
 
 MOST_MISSED = 50
 """Runs of a periodic task that were missed are not counted beyond."""
@@ -94,7 +99,7 @@ class HistoryEntry:
     of the incident `by` now); `resolved`, and `why`; `unwatched` (for `value` seconds up to then no
     bot could look); `settled` (all jobs that failed with the error have succeeded); `taken`,
     `dropped`, `muted`, `unmuted` by somebody. `whom`: of `dropped`, who was taken off by somebody
-    else.
+    else. `since`: of what began, when it did, where that is known.
     """
 
     at: datetime
@@ -108,6 +113,17 @@ class HistoryEntry:
     by: str | None = None
     why: Why | None = None
     whom: str | None = None
+    since: datetime | None = None
+
+    @property
+    def key(self) -> tuple[IncidentKind, str]:
+        return self.kind, self.subject
+
+    @property
+    def began_at(self) -> datetime:
+        """Entries of an older version do not say since when."""
+        age = 0.0 if self.kind.is_count else self.value
+        return self.since or self.at - timedelta(seconds=age)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +182,7 @@ class Incident:
             self.subject,
             self.value,
             self.limit,
-            self.seen_at - timedelta(seconds=self.value) if self.kind.is_age else None,
+            self.seen_at - timedelta(seconds=self.value) if self.kind.is_age else self.began_at,
             self.queues,
             self.facts,
             self.worst,
@@ -192,13 +208,12 @@ class Incident:
         What is folded may have begun before, or it was over once.
         """
         begins = self._list_begins()
-        if not self.kind.is_age:
-            first = self.history[0] if self.history else None
-            is_first = first is None or (first.kind, first.subject) == self.key
-            return self.since if is_first else min(begins, default=self.since)
-        if len(begins) > 1 or self.times > 1:
-            return min(begins, default=self.since)
-        return min([*begins, self.seen_at - timedelta(seconds=self.value)])
+        others = [one for one in self.history if one.what in _BEGINS and one.key != self.key]
+        if not self.kind.is_age and not others:
+            begins.append(self.since)
+        elif self.kind.is_age and len(begins) < 2 and self.times == 1:
+            begins.append(self.seen_at - timedelta(seconds=self.value))
+        return min(begins, default=self.since)
 
     @property
     def spells(self) -> int:
@@ -214,21 +229,20 @@ class Incident:
         for one in self.history:
             if one.what == "resolved":
                 lasts = False
-            if (one.kind, one.subject) != self.key:
+            if one.key != self.key:
                 continue
             if one.what == "over":
                 lasts = False
             elif one.what in _BEGINS and not lasts:
                 lasts = True
-                age = timedelta(seconds=one.value) if self.kind.is_age else timedelta()
-                begins.append(one.at - age)
+                begins.append(one.began_at)
         return begins
 
     @property
     def head(self) -> tuple[IncidentKind, str]:
         """What it is named after: what it opened with, came back with or was caused by."""
         named = self._find_name()
-        return (named.kind, named.subject) if named else self.key
+        return named.key if named else self.key
 
     def _find_name(self) -> HistoryEntry | None:
         named = (one for one in reversed(self.history) if one.what in {"opened", "back", "cause"})
@@ -237,6 +251,6 @@ class Incident:
     @property
     def ended_at(self) -> datetime | None:
         """When what leads it was over; others may have lasted longer."""
-        own = [one for one in self.history if (one.kind, one.subject) == self.key]
+        own = [one for one in self.history if one.key == self.key]
         told = [one for one in own if one.what in {*_BEGINS, "over"}]
         return told[-1].at if told and told[-1].what == "over" else self.resolved_at

@@ -103,7 +103,7 @@ def start(condition: Condition, now: datetime, muted_until: datetime | None) -> 
         taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
         muted_until=muted_until if muted_until and muted_until > now else None,
     )
-    return Case(note(incident, "opened", now), 1, now)
+    return Case(note(incident, "opened", now, since=condition.since), 1, now)
 
 
 def refresh(
@@ -195,7 +195,9 @@ def fold(case: Case, condition: Condition, now: datetime) -> Case:
         if (one.kind, one.subject) == condition.key and one.at >= case.began
     ]  # fmt: skip
     if not told or told[-1] == "over":
-        entry = HistoryEntry(now, "folded", condition.kind, condition.subject, condition.value)
+        entry = HistoryEntry(
+            now, "folded", *condition.key, condition.value, since=condition.since
+        )  # fmt: skip
         incident = replace(incident, history=(*incident.history, entry))
     return _revise(case, incident, now, case.absent)
 
@@ -210,7 +212,8 @@ def promote(case: Case, cause: Condition, also: Sequence[Condition], now: dateti
         return fold(replace(case, incident=with_it), cause, now)
     cause, incident = take_back(case.incident, cause)
     incident = lead_by(incident, cause, [*case.conditions, *also])
-    return _revise(case, note(replace(incident, seen_at=now), "cause", now), now, case.absent)
+    incident = note(replace(incident, seen_at=now), "cause", now, since=cause.since)
+    return _revise(case, incident, now, case.absent)
 
 
 def merge(case: Case, into: str, cause: Condition, now: datetime) -> Case:
@@ -233,7 +236,8 @@ def reopen(case: Case, condition: Condition, now: datetime) -> Case:
         times=times,
         flapping=times >= FLAPPING,
     )
-    return _revise(case, note(lead_by(incident, condition, []), "back", now), now, {})
+    incident = note(lead_by(incident, condition, []), "back", now, since=condition.since)
+    return _revise(case, incident, now, {})
 
 
 def _last_told(incident: Incident) -> float:

@@ -177,8 +177,15 @@ def _read_condition(stored: Mapping[str, Any]) -> Condition:
 
 
 def _read_entry(stored: Mapping[str, Any]) -> HistoryEntry:
-    at = datetime.fromisoformat(stored["at"])
-    return HistoryEntry(**{**stored, "kind": IncidentKind(stored["kind"]), "at": at})
+    at, since = datetime.fromisoformat(stored["at"]), stored.get("since")
+    return HistoryEntry(
+        **{
+            **stored,
+            "kind": IncidentKind(stored["kind"]),
+            "at": at,
+            "since": datetime.fromisoformat(since) if since else None,
+        }
+    )
 
 
 def redact(one: Incident, rules: Rules) -> Incident:

@@ -30,9 +30,9 @@ def lead_by(incident: Incident, lead: Condition, folded: Iterable[Condition]) ->
 
 
 def note(
-    incident: Incident, what: Any, at: datetime, by: str | None = None, why: Why | None = None
+    incident: Incident, what: Any, at: datetime, by: str | None = None, **more: Any
 ) -> Incident:
-    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, why)
+    entry = HistoryEntry(at, what, incident.kind, incident.subject, incident.value, by, **more)
     return replace(incident, history=(*incident.history, entry))
 
 
