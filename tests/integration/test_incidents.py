@@ -590,7 +590,7 @@ async def test_a_kind_that_cannot_be_looked_at_hides_no_other_and_stays_as_it_wa
 async def test_after_the_database_was_away_workers_get_time_to_come_back(
     pool, conn, fleet, make_job
 ):
-    """Neither is a dead fleet said to be back because the bot was away."""
+    """What is over is told at once, and a dead fleet is not said to be back."""
     worker = await fleet.start_worker()
     dead = await fleet.start_worker()
     job = await make_job(status="doing", worker_id=dead, deferred_ago=hours(1))
@@ -605,13 +605,33 @@ async def test_after_the_database_was_away_workers_get_time_to_come_back(
                        "'resumed_at', now() - interval '91 seconds')")  # fmt: skip
     assert await opened(pool) == {("no_worker", ""): {("jobs_stuck", "")}}
     await conn.execute(away)
+    for _ in range(3):
+        assert await known(pool) == {("no_worker", ""): {("jobs_stuck", "")}}
+    await conn.execute(away)
     await fleet.heartbeat(worker)
     await fleet.beat(worker, job)
-    for _ in range(3):
-        assert len(await known(pool)) == 1
-    await conn.execute("UPDATE jobs_maint_watch SET memory = memory || jsonb_build_object("
-                       "'resumed_at', now() - interval '91 seconds')")  # fmt: skip
     assert await over(pool)
+
+
+async def test_what_ended_while_nobody_watched_is_over_within_two_passes(pool, conn, fleet):
+    await fleet.start_worker()
+    limits = Limits(digests=(DigestPlan("team", "*/20 * * * *"), DigestPlan("night", "0 0 1 1 *")))
+    tell = ("INSERT INTO jobs_maint_digests (name, since, until, state)"
+            " VALUES (%s, now() - interval '9 hours', now() - %s, 'sent')")  # fmt: skip
+    await conn.execute(tell, ("team", hours(2)))
+    assert await opened(pool, limits) == {("digest_overdue", "team"): set()}
+    [one] = (await perform(pool, ANA, ListIncidents())).open
+    due = find_last_tick("*/20 * * * *", "UTC", one.opened_at - minutes(15))
+    assert one.history[0].since == one.began_at == one.since == due
+    await conn.execute("UPDATE jobs_maint_watch SET watched_at = watched_at - interval '40 min'")
+    assert await known(pool, limits) == {("digest_overdue", "team"): set()}
+    await conn.execute(tell, ("team", minutes(0)))
+    await conn.execute(tell, ("night", days(800)))  # another one is late
+    sent = await see(pool, limits)
+    assert await known(pool, limits) == {}
+    [one] = (await perform(pool, ANA, ListIncidents())).recent
+    assert (one.why, one.resolved_at) == ("good", sent.as_of)
+    assert await known(pool, limits) == {}  # for ten minutes from now
 
 
 async def test_an_incident_says_once_for_how_long_nobody_watched(pool, conn, fleet, make_job):

@@ -238,6 +238,29 @@ def test_what_leads_did_not_begin_with_a_part_of_it_that_is_older(watch):
     assert (one.subject, one.began_at) == ("rescue", begun)
 
 
+def test_after_a_pause_of_the_watch_nothing_new_opens_and_what_is_over_ends(watch):
+    digest, other = bad(IncidentKind.DIGEST_OVERDUE, "ops"), bad(SILENT, "web-1 pid 7")
+    pause = {"unsettled": {DIGEST.kind, STUCK}}
+    watch.see(digest, passes=2)
+    watch.see(digest, bad(STUCK), other, passes=4, **pause)
+    assert [one.kind for one in watch.open] == [DIGEST.kind, SILENT]
+    end = watch.now + PASS
+    watch.see(bad(STUCK), passes=2, **pause)
+    assert watch.open == []
+    assert watch.all[1].incident.resolved_at == end
+    watch.see(bad(STUCK))
+    assert [one.kind for one in watch.see(bad(STUCK))] == [STUCK]
+
+
+def test_after_a_pause_jobs_of_workers_on_their_way_back_are_not_told_as_stuck(watch):
+    watch.see(bad(STUCK, queues=("a",), jobs=1), passes=2)
+    all_of_them = bad(STUCK, value=1_000.0, queues=("a", "b"), jobs=50)
+    [one] = watch.see(all_of_them, passes=4, unsettled={STUCK})
+    assert (one.value, one.facts, one.queues) == (1_000.0, {"jobs": 1}, ("a",))
+    [one] = watch.see(all_of_them)
+    assert (one.facts, one.queues) == ({"jobs": 50}, ("a", "b"))
+
+
 def test_why_it_is_over_is_of_what_it_is_named_after(watch):
     watch.see(bad(BEHIND, "m", 960.0), bad(BEHIND, "w"), passes=2)
     watch.see(bad(BEHIND, "w"), passes=2, end=lambda one: "cancelled")

@@ -5,11 +5,11 @@ Nothing here reads a clock or a database, so that whole nights can be played thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from jobs_maint.models import Condition, Why
+from jobs_maint.models import Condition, IncidentKind, Why
 from jobs_maint.operations.incidents import steps
 from jobs_maint.operations.incidents.causes import absorbs, rank
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -39,6 +39,8 @@ class Look:
     """For how long until now nobody looked, where that was long."""
     paused: bool = False
     """A planned pause: nothing opens, what is open may end."""
+    unsettled: Collection[IncidentKind] = ()
+    """So it is with these kinds, as after nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Known:
 def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], frozenset[Key]]:
     """The cases that are or were open, new ones with the id 0, and what is pending now."""
     found = {condition.key: condition for condition in look.conditions}
+    found |= _hold(known, look, found)
     cases = [
         steps.refresh(case, found, look.end, look.now, quiet, look.update) for case in known.open
     ]
@@ -66,7 +69,10 @@ def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], fro
             steps.miss(case, look.unwatched, look.now) if case.is_open else case for case in cases
         ]
     owned = {key for case in cases if case.is_open for key in case.keys}
-    free = {key: condition for key, condition in found.items() if key not in owned}
+    free = {
+        key: condition for key, condition in found.items()
+        if key not in owned and condition.kind not in look.unsettled
+    }  # fmt: skip
     if look.paused:
         return cases, frozenset()
     twice = [free[key] for key in free.keys() & known.pending]
@@ -77,6 +83,16 @@ def advance(known: Known, look: Look, quiet: timedelta) -> tuple[list[Case], fro
     for condition in sorted([*twice, *causes], key=rank):
         _place(condition, cases, recent, known.muted, look, quiet)
     return cases, frozenset({one.key for one in once if one not in causes})
+
+
+def _hold(known: Known, look: Look, found: Mapping[Key, Condition]) -> dict[Key, Condition]:
+    """Stuck jobs, as they were known: so soon, jobs of workers on their way back look stuck too."""
+    return {
+        one.key: replace(found[one.key], facts=one.facts, queues=one.queues)
+        for case in known.open
+        for one in case.conditions
+        if one.kind is IncidentKind.JOBS_STUCK and one.kind in look.unsettled and one.key in found
+    }
 
 
 def _place(

@@ -43,7 +43,7 @@ _SETTLED = {
 
 
 def find_unsettled(now: datetime, memory: Memory) -> set[IncidentKind]:
-    """The kinds of which nothing can be said yet."""
+    """The kinds of which nothing new can be said yet; what is over is over."""
     if memory.resumed_at is None:
         return set()
     return {kind for kind, span in _SETTLED.items() if now - memory.resumed_at < span}

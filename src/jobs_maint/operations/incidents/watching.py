@@ -95,7 +95,7 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                 blind[IncidentKind.FAILURES_HIGH] = describe_error(exc)[1]
             if blind and kept[0]["complete"]:
                 _tell_blind(blind)
-            sound = limits.kinds.difference(blind) - find_unsettled(measured.now, memory)
+            sound = limits.kinds.difference(blind)
             wanted = replace(limits, kinds=sound)
             conditions = await asyncio.to_thread(judge, measured, wanted, memory)
             memory = replace(memory, paused=is_paused(measured.now, limits))
@@ -103,6 +103,7 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
                 measured.now, conditions, place=limits.find_place,
                 unwatched=_find_gap(watched_at, measured.now),
                 paused=memory.paused,
+                unsettled=find_unsettled(measured.now, memory),
             )  # fmt: skip
             ends = Ends(measured, limits, sound)
             quiet = timedelta(seconds=limits.quiet)
