@@ -97,7 +97,6 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "worker_unknown": "their worker seems to have no recorder and may run them still; "
         "`rescue --force ID` acts on one",
         "not_permitted": "their queue is outside your grant",
-        "held": "another session holds their rows",
         "ended_otherwise": "they were cancelled, given up or failed since the preview",
         "ran_again": "they ran again since the preview",
         "another_job": "other jobs, deferred after the preview, have their ids now",

@@ -296,7 +296,8 @@ async def test_a_job_whose_row_another_session_holds_is_skipped_and_the_rest_is_
     assert done.returncode == 5
     assert said.startswith("1 job of default retried in ")
     assert re.search(
-        rf"1 skipped: another session holds its row \(process {pid} \(psql of bo, open for \d+ s\)",
+        rf"1 skipped: another session holds its row \(process {pid} "
+        r"\(psql of bo, user \w+, open for \d+ s\)",
         said,
     )
     assert [await make_job.status(job) for job in jobs] == ["todo", "failed"]

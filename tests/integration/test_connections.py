@@ -251,8 +251,8 @@ async def test_who_locks_a_table_is_named_and_nobody_who_only_changes_rows(
         for action in (ShowStats(), RetryJobs((job,))):
             with pytest.raises(DatabaseUnavailable) as told:
                 await ask(pool, action)
-            expected = rf"for more than 5 s: process {bo.info.backend_pid} \(psql of bo, open for"
-            assert re.search(expected, str(told.value))
+            expected = rf"for more than 5 s: process {bo.info.backend_pid} \(psql of bo, user \w+, "
+            assert re.search(f"{expected}open for", str(told.value))
     assert await make_job.status(job) == "failed"
 
 
@@ -269,7 +269,7 @@ async def test_of_several_who_may_hold_a_row_the_oldest_is_named_as_probable(
         with pytest.raises(DatabaseUnavailable) as told:
             await ask(pool, RetryJobs((jobs[1],)))
     assert "for more than 5 s: probably process " in str(told.value)
-    assert "(first, open for" in str(told.value)
+    assert "(first, user " in str(told.value)
     assert ", the oldest of 2 candidates; " in str(told.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 import psycopg
@@ -121,13 +122,44 @@ async def test_a_row_somebody_holds_is_left_and_told_and_the_rest_goes(
         await make_job(status="succeeded", finished_ago=days(1))
     held = await make_job(status="succeeded", finished_ago=days(40))
     await make_job(status="succeeded", finished_ago=days(40))
-    async with await psycopg.AsyncConnection.connect(database_url) as other:
+    async with await psycopg.AsyncConnection.connect(
+        database_url, application_name="psql of bo"
+    ) as other:
         await other.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (held,))
         report = await run_purge(pool)
         (group,) = report.refused
         assert (report.total, group.count, group.sample) == (1, 1, (held,))
-        assert "another session holds" in group.reason
+        [user] = await (await other.execute("SELECT current_user")).fetchone()
+        named = rf"\(process {other.info.backend_pid} \(psql of bo, user {user}, open for .+ s\)\);"
+        assert re.search(f"another session holds their rows {named} run the same", group.reason)
     assert (await run_purge(pool)).total == 1
+
+
+async def test_rows_that_a_search_of_a_worker_holds_lead_to_doctor(
+    pool, conn, make_job, database_url
+):
+    held = await make_job(status="succeeded", finished_ago=days(40))
+    await make_job()
+    await conn.execute(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_advisory_xact_lock(4712); RETURN NEW; END $$;"
+        "CREATE TRIGGER wait BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " EXECUTE FUNCTION wait();"
+        "SELECT pg_advisory_lock(4712)"
+    )
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", (held,))
+        fetching = asyncio.create_task(
+            other.execute("SELECT id FROM procrastinate_fetch_job_v2(NULL, NULL)")
+        )
+        await wait_for_waiting(conn)
+        try:
+            (group,) = (await run_purge(pool)).refused
+        finally:
+            await conn.execute("SELECT pg_advisory_unlock(4712)")
+            await fetching
+    assert group.reason.startswith("another session holds their rows (process ")
+    assert ", a worker that searches for its next job: see doctor)); run" in group.reason
 
 
 async def test_what_was_refused_behind_younger_jobs_goes_the_same_night_when_it_may(

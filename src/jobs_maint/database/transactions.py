@@ -26,6 +26,7 @@ __all__ = [
     "describe_session",
     "fetch_all",
     "fetch_one",
+    "find_holder",
     "limit_lock_waits",
     "note_holders",
     "note_timeout",
@@ -134,16 +135,23 @@ def _milliseconds(span: timedelta) -> str:
 
 async def note_holders(conn: Conn, exc: pg.LockNotAvailable, waited: timedelta) -> None:
     """Add to the error who held the lock, where that can be seen."""
-    query = load_queries("locks")["find_holders"]
     with suppress(psycopg.Error):  # the connection may be gone; the lock is the error to report
-        async with conn.transaction():
-            rows = await fetch_all(conn, query, {"seconds": waited.total_seconds()})
-        certain = [row for row in rows if row["whole_table"]] or rows
-        if certain:
-            holder = describe_session(certain[0])
-            if len(certain) > 1:
-                holder = f"probably {holder}, the oldest of {len(certain)} candidates"
+        if holder := await find_holder(conn, waited):
             exc.add_note(holder)
+
+
+async def find_holder(conn: Conn, waited: timedelta) -> str:
+    """Whose transaction, open for so long, holds what we wait for; empty where nobody's can."""
+    query = load_queries("locks")["find_holders"]
+    async with conn.transaction():
+        rows = await fetch_all(conn, query, {"seconds": waited.total_seconds()})
+    certain = [row for row in rows if row["whole_table"]] or rows
+    if not certain:
+        return ""
+    holder = describe_session(certain[0])
+    if len(certain) > 1:
+        return f"probably {holder}, the oldest of {len(certain)} candidates"
+    return holder
 
 
 PART = 1_000
@@ -151,9 +159,10 @@ PART = 1_000
 
 
 def describe_session(row: dict[str, Any]) -> str:
-    """`process 41 (psql, open for 3 min)`, by the columns pid, who and seconds."""
+    """`process 41 (psql, user bo, open for 3 min)`, by its row in `find_holders` or the like."""
     age = f", open for {format_age(row['seconds'])}" if row["seconds"] is not None else ""
-    return f"process {row['pid']} ({row['who']}{age})"
+    fetches = ", a worker that searches for its next job: see doctor" * row.get("fetching", False)
+    return f"process {row['pid']} ({row['who']}{age}{fetches})"
 
 
 async def fetch_all(conn: Conn, query: Any, params: dict[str, Any] | None = None) -> list[DictRow]:

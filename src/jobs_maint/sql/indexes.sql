@@ -66,7 +66,7 @@ LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)
 WHERE n.nspname = %(home)s;
 
 -- name: describe_sessions (pids)
-SELECT pid, coalesce(nullif(application_name, ''), usename, 'unnamed') AS who,
+SELECT pid, concat_ws(', ', nullif(application_name, ''), 'user ' || usename) AS who,
        extract(epoch FROM now() - xact_start)::float8 AS seconds
 FROM pg_stat_activity WHERE pid = ANY (%(pids)s::int[])
 ORDER BY xact_start LIMIT 1;

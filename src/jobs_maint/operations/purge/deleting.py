@@ -17,6 +17,7 @@ from jobs_maint.database import (
     Pool,
     fetch_all,
     fetch_one,
+    find_holder,
     fit,
     transaction,
 )
@@ -27,7 +28,6 @@ from jobs_maint.sql import load_queries
 
 __all__ = ["Batch", "OnBatch", "Progress", "delete_batch"]
 
-HELD = "another session holds their rows; run the same again when that is done"
 HELD_ROW = timedelta(milliseconds=50)
 """How long a batch waits for a locked row before it is repeated without the locked rows."""
 
@@ -96,6 +96,7 @@ async def delete_batch(
     refused: dict[int, psycopg.Error] = {}
     kept: list[int] = []
     held: list[dict[str, Any]] = []
+    holder = ""
     async with (
         pool.connection() as conn,
         transaction(
@@ -114,6 +115,7 @@ async def delete_batch(
             if len(ids) < looked_at:
                 rest = {**params, "ids": sorted({*given["ids"]} - {*ids})}
                 held = await fetch_all(conn, queries["list_held"], rest)
+                holder = await find_holder(conn, HELD_ROW) if held else ""
 
             async def delete(part: Sequence[int]) -> list[dict[str, Any]]:
                 return await fetch_all(
@@ -139,6 +141,8 @@ async def delete_batch(
     if kept:
         progress.refusals.add(KEPT, kept)
     if held:
-        progress.refusals.add(HELD, [row["id"] for row in held])
+        who = f" ({holder})" if holder else ""
+        reason = f"another session holds their rows{who}; run the same again when that is done"
+        progress.refusals.add(reason, [row["id"] for row in held])
     progress.batches += bool(deleted)
     return Batch(looked_at, last, go_on)

@@ -149,7 +149,8 @@ async def _leave_held(
     if not held:
         raise exc
     who = "".join(f" ({note})" for note in getattr(exc, "__notes__", ()))
-    reason = f"another session holds its row{who}; try again when that is done"
+    rows = "its row" if len(held) == 1 else "their rows"
+    reason = f"another session holds {rows}{who}; try again when that is done"
     return [job_id for job_id in ids if job_id not in held], [
         ItemResult(job_id, ItemOutcome.SKIPPED, "held", reason) for job_id in ids if job_id in held
     ]
