@@ -111,7 +111,7 @@ async def test_a_purge_that_looks_for_long_without_a_batch_keeps_its_turn(
     await conn.execute("UPDATE jobs_maint_runs SET lease_until = now() - interval '1 s'")
     renewed = "SELECT 1 FROM jobs_maint_runs WHERE lease_until > now() + interval '30 s'"
     await wait_for_row(conn, renewed)
-    with pytest.raises(AlreadyRunning, match="the nightly purge started it at"):
+    with pytest.raises(AlreadyRunning, match=f"the task {NIGHT.id} started it at"):
         await ask(pool, PurgeFinished())
     await release_deletes(conn)
     report = await purging

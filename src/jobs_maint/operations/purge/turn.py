@@ -46,7 +46,7 @@ async def require_turn(conn: Conn) -> None:
 
 def _describe_actor(row: dict[str, Any]) -> str:
     if row["actor_kind"] == "task":
-        return "the nightly purge"
+        return f"the task {row['actor_id']}"
     if row["actor_kind"] == "slack":
         return f"{say_person(_label(row))} in Slack"
     return f"{_label(row).partition(':')[2]} in the shell"
