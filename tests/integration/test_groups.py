@@ -15,13 +15,17 @@ from tests.support.history import days, hours, minutes
 
 from chatbot.messages.errors import render_error as render_refusal
 from chatbot.messages.groups import render_errors as render_groups
+from chatbot.messages.result import render_result
 from chatbot.messages.stats import render_stats
 from jobs_maint.actions import (
     Actor,
+    BulkVerb,
     Grant,
+    JobFilter,
     ListErrors,
     ListFailed,
     MuteGroup,
+    PreviewBulk,
     PurgeFinished,
     RescueStalled,
     Role,
@@ -359,6 +363,37 @@ async def test_until_in_the_future_shows_what_there_is_and_says_so(pool, conn, f
     with pytest.raises(InvalidRequest, match="is a span in the future") as caught:
         await ask(pool, ListErrors("web", hours(1), until=as_of + hours(2)))
     assert caught.value.suggestion == "errors web --since 1h --limit 10"
+
+
+async def test_every_word_with_until_in_the_future_says_so(pool, conn, fail, make_job):
+    await make_job(status="failed", task="app.page", finished_ago=minutes(10))
+    await make_job(status="failed", task="app.page", finished_ago=minutes(90))
+    [as_of] = await (await conn.execute("SELECT now()")).fetchone()
+    said = "--until is in the future: shown up to now."
+
+    def ask_for(since, until):
+        yield ListFailed(since=since, until=until), "failed --since"
+        for verb in BulkVerb:
+            statuses = ("failed",) if verb is not BulkVerb.CANCEL else ()
+            wanted = JobFilter(statuses=statuses, since=since, until=until)
+            yield PreviewBulk(verb, wanted), f"{verb} --all"
+
+    for action, _ in ask_for(hours(2), as_of + hours(1)):
+        ahead = await ask(pool, action)
+        assert ahead.until_in_future
+        assert said in render_text(ahead, width=200)
+        assert said in render_result(ahead, "/jobs", by="U0ANA").text
+        counted = ahead.total if isinstance(action, ListFailed) else ahead.count
+        assert counted == (action.words().split()[0] != "cancel")
+    for action, _ in ask_for(hours(2), as_of):
+        past = await ask(pool, action)
+        assert not past.until_in_future
+        assert said not in render_text(past, width=200)
+    for action, words in ask_for(hours(1), as_of + hours(2)):
+        with pytest.raises(InvalidRequest, match="is a span in the future") as caught:
+            await ask(pool, action)
+        assert caught.value.suggestion.startswith(words)
+        assert "--until" not in caught.value.suggestion
 
 
 async def test_without_the_tables_all_is_as_before_and_a_broken_one_stops_no_rescue(

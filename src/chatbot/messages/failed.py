@@ -35,7 +35,14 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks, offer_runbook
 from chatbot.messages.words import ago, count, cut, larger_limit, name_queue, say_lately, short_task
 from jobs_maint.actions import GetJob, ListFailed, escape_glob
 from jobs_maint.models import LARGEST_LIMIT, FailedGroup, FailedJobsReport
-from jobs_maint.render import FATES_UNKNOWN, say_coverage, say_reach, say_state, say_task
+from jobs_maint.render import (
+    FATES_UNKNOWN,
+    UNTIL_IN_FUTURE,
+    say_coverage,
+    say_reach,
+    say_state,
+    say_task,
+)
 
 __all__ = ["MESSAGES", "render_failed"]
 
@@ -49,7 +56,7 @@ def render_failed(
 ) -> Message:
     groups = report.groups or ()
     verdict = bold(f"{_verdict(report, groups)}.")
-    notes = _hidden(report)
+    notes = _notes(report)
     if not groups:
         unsure = report.at_least or report.fates_unknown
         is_open = unsure or (report.settled and not report.all_succeeded)
@@ -170,11 +177,12 @@ def _errors(report: FailedJobsReport, groups: tuple[FailedGroup, ...]) -> str:
     return ""
 
 
-def _hidden(report: FailedJobsReport) -> list[Line]:
-    if not report.hidden_jobs:
-        return []
-    jobs = count(report.hidden_jobs, "more job")
-    return [[f"{jobs} in queues that your role does not reach"]]
+def _notes(report: FailedJobsReport) -> list[Line]:
+    notes: list[Line] = [[UNTIL_IN_FUTURE]] if report.until_in_future else []
+    if report.hidden_jobs:
+        jobs = count(report.hidden_jobs, "more job")
+        notes.append([f"{jobs} in queues that your role does not reach"])
+    return notes
 
 
 def _item(group: FailedGroup, report: FailedJobsReport, runbooks: Runbooks) -> list[Part]:

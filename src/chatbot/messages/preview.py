@@ -34,7 +34,14 @@ from chatbot.messages.people import name_actor
 from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, defuse, first_lines, short_task
 from jobs_maint.models import Preview
-from jobs_maint.render import say_reach, tell_becomes, tell_statuses, tell_survey, tell_times
+from jobs_maint.render import (
+    UNTIL_IN_FUTURE,
+    say_reach,
+    tell_becomes,
+    tell_statuses,
+    tell_survey,
+    tell_times,
+)
 from jobs_maint.verbs import FINAL_STATUSES, STARTED_MEANWHILE, find_verb, say_unrecorded
 
 __all__ = ["MESSAGES", "render_preview"]
@@ -55,6 +62,8 @@ def render_preview(preview: Preview, command: str, *, by: str, dry_run: bool = F
     lines: list[Line] = [[bold(_title(preview, asked, dry_run=dry_run))]]
     if told := tell_statuses(preview):
         lines.append([told])
+    if preview.until_in_future:
+        lines.append([UNTIL_IN_FUTURE])
     lines += _stays(preview, asked)
     now = preview.expires_at
     lines += [
@@ -275,6 +284,7 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
         head = [dot, bold(nothing), f" No {status}{where} matches."]
     stay = [skip for skip in preview.skips if skip not in left_out]
     lines = [head, *tell_skips(stay, "skipped"), *tell_skips(left_out, "left out")]
+    lines += [[UNTIL_IN_FUTURE]] if preview.until_in_future else []
     lines += [[one_line(warning, 400)] for warning in preview.warnings]
     if told := tell_survey(preview):
         lines.append(spell_times(told))

@@ -122,6 +122,8 @@ class FailedJobsReport(Report, Settled):
     since_seconds: float | None = None
     """How long the span is that was asked for, which ends at `until`, else now."""
     until: datetime | None = None
+    until_in_future: bool = False
+    """Whether a later one was asked for; it is `as_of` then."""
     limited_to_queues: tuple[str, ...] | None = None
     hidden_jobs: int = 0
     """Failed jobs in queues that the actor's grants do not reach; not counted for a filter."""

@@ -120,6 +120,8 @@ class Preview(Report):
     """Of a retry or discard, as far as its jobs are failed."""
     becomes: tuple[SkipGroup, ...] = ()
     """For a rescue: what will become of the jobs; codes and form as in `BulkReport.became`."""
+    until_in_future: bool = False
+    """Whether `--until` was: these are the jobs up to now."""
     warnings: tuple[str, ...] = ()
     """What a person must know before the confirmation, a sentence each."""
     limited_to_queues: tuple[str, ...] | None = None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import BulkReport, Preview, SkipGroup
 from jobs_maint.quoting import cut_ids, quote_word
-from jobs_maint.render.coverage import safe_reach
+from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach
 from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
 from jobs_maint.render.safe import cut, safe_line, safe_word
@@ -71,6 +71,8 @@ def render_preview(preview: Preview, page: Page) -> None:
 
 
 def _warnings(preview: Preview, page: Page) -> None:
+    if preview.until_in_future:
+        page.line(UNTIL_IN_FUTURE, "yellow")
     for warning in preview.warnings:
         page.line(safe_line(warning), "bold yellow")
 

@@ -14,6 +14,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.render.coverage import (
     FATES_UNKNOWN,
+    UNTIL_IN_FUTURE,
     safe_own,
     safe_reach,
     say_coverage,
@@ -159,6 +160,8 @@ def _duty(task: str) -> str:
 
 def render_failed(report: FailedJobsReport, page: Page) -> None:
     page.line(_failed_headline(report), "bold red" if report.total else "bold")
+    if report.until_in_future:
+        page.line(UNTIL_IN_FUTURE, "yellow")
     if report.jobs:
         page.line()
         _failed_table(report, page)

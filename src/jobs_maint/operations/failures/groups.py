@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,6 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, ListErrors, QueueScope, escape_glob
 from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn
-from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import ErrorGroup, ErrorsReport, FailedGroup
 from jobs_maint.operations.failures.alike import (
     MOST_IDS,
@@ -26,13 +24,11 @@ from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
-from jobs_maint.operations.session import get_time
+from jobs_maint.operations.session import cut_span, get_time
 from jobs_maint.redaction import DEFAULT, Rules
 
 __all__ = ["add_failed_now", "count_standing", "list_errors"]
 
-SECOND = timedelta(seconds=1)
-"""Clocks differ, and a span is spelled no earlier than its end."""
 MOST_FAILED_NOW = 2_000
 """Groups of jobs that are failed now, looked through for those that are shown."""
 
@@ -65,10 +61,11 @@ async def list_errors(
     limited = limit_reach(scope, named, queues)
     as_of: datetime = await get_time(conn)
     reach = named or scope.globs
-    end, is_ahead = until or as_of, until is not None and until - as_of >= SECOND
-    if is_ahead:
+    end, is_ahead = until or as_of, False
+    if until is not None:
         asked = ListErrors(queue, since, limit, until, queues, tasks)
-        since, end = _cut(asked, end - as_of), as_of
+        cut, is_ahead = cut_span(since, until, as_of, asked, replace(asked, until=None))
+        since, end = cut or since, as_of if is_ahead else until
     window = Window(end - since, end, queues, tasks, reach)
     found = await list_groups(conn, window, limit=limit, rules=rules)
     report = ErrorsReport(
@@ -98,18 +95,6 @@ async def list_errors(
         groups=await add_failed_now(conn, found, window, as_of, queue, rules),
         **await count_standing(conn, window, as_of),
     )
-
-
-def _cut(asked: ListErrors, ahead: timedelta) -> timedelta:
-    """What has passed of a span that ends in the future, in whole seconds."""
-    if asked.since <= ahead:
-        line = replace(asked, until=None).words()
-        raise InvalidRequest(
-            f"{asked.words()} is a span in the future, where nothing has failed yet; for the span "
-            f"that ends now write '{line}'",
-            suggestion=line,
-        )
-    return timedelta(seconds=math.ceil((asked.since - ahead).total_seconds()))
 
 
 async def count_standing(conn: Conn, window: Window, as_of: datetime) -> dict[str, Any]:

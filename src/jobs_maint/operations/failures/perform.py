@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from jobs_maint.actions import ListErrors, ListFailed, MuteGroup, TakeGroup
 from jobs_maint.call import Call, Handlers, read
+from jobs_maint.database import Conn
 from jobs_maint.models import ErrorsReport, FailedJobsReport
 from jobs_maint.operations.failures import acting, groups, newest
 from jobs_maint.operations.failures.memory import remember_groups
+from jobs_maint.operations.session import cut_span, get_time
 
 __all__ = ["HANDLERS"]
 
@@ -17,25 +19,32 @@ async def list_failed(call: Call[ListFailed]) -> FailedJobsReport:
     asked = call.action
     if asked.grouped:
         await remember_groups(call.pool, passes=1)
-    return await read(
-        call,
-        lambda conn: newest.list_failed_jobs(
+
+    async def look(conn: Conn) -> FailedJobsReport:
+        since, until, is_ahead = asked.since, asked.until, False
+        if until is not None:
+            now = await get_time(conn)
+            since, is_ahead = cut_span(since, until, now, asked, replace(asked, until=None))
+            until = now if is_ahead else until
+        report = await newest.list_failed_jobs(
             conn,
             queue=asked.queue,
             task=asked.task,
             error=asked.error,
             group=asked.group,
             respell=lambda name: replace(asked, group=name).words(),
-            since=asked.since,
-            until=asked.until,
+            since=since,
+            until=until,
             limit=asked.limit,
             queues=asked.queues,
             tasks=asked.tasks,
             grouped=asked.grouped,
             scope=call.scope,
             rules=call.rules,
-        ),
-    )
+        )
+        return replace(report, until_in_future=is_ahead)
+
+    return await read(call, look)
 
 
 async def list_errors(call: Call[ListErrors]) -> ErrorsReport:

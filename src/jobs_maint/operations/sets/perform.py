@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from jobs_maint import audit
 from jobs_maint.actions import DropSelection, PreviewBulk, Role, plain_name
@@ -11,6 +12,7 @@ from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.error_groups import find_group
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
+from jobs_maint.operations.session import cut_span, get_time
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
 
 __all__ = ["HANDLERS"]
@@ -43,6 +45,11 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
                 call.scope,
                 lambda name: replace(asked, filter=replace(wanted, group=name)).words(),
             )
+        is_ahead = False
+        if isinstance(wanted.until, datetime):
+            to_now = replace(asked, filter=replace(wanted, until=None))
+            now = await get_time(conn)
+            _, is_ahead = cut_span(wanted.since, wanted.until, now, asked, to_now)
         preview = await freeze_set(
             conn,
             call.actor,
@@ -55,6 +62,7 @@ async def preview_bulk(call: Call[PreviewBulk]) -> Preview:
             scope=call.scope,
             rules=call.rules,
         )
+        preview = replace(preview, until_in_future=is_ahead)
         if wanted.job_ids is None:  # of those that were named, each is told of
             preview = replace(preview, limited_to_queues=limited)
         counts = {"jobs": preview.count}
