@@ -147,7 +147,9 @@ async def test_rescue_without_ids_is_one_pass(jobs_maint, make_job):
     done = jobs_maint("rescue")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("No job had to be rescued.\n1 running job has no live worker")
-    assert jobs_maint("rescue", "--dry-run").returncode == 2
+    dry = jobs_maint("rescue", "--dry-run")
+    assert (dry.returncode, dry.stdout) == (2, "")
+    assert "`stuck` shows what a rescue without ids would look at" in dry.stderr
 
 
 def test_the_digest_of_now_has_a_page_and_a_shape(jobs_maint):

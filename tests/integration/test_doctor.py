@@ -1170,7 +1170,9 @@ async def test_suspects_are_a_note_until_the_rescue_should_have_acted(pool, conn
         "INSERT INTO jobs_maint_suspects"
         " (job_id, attempt, started_at, had_recorder, first_noticed_at)"
         " SELECT job_id, 0, max(at), true, now() - interval '2 minutes'"
-        " FROM procrastinate_events WHERE job_id = %s AND type = 'started' GROUP BY job_id",
+        " FROM procrastinate_events WHERE job_id = %s AND type = 'started' GROUP BY job_id"
+        " ON CONFLICT (job_id) DO UPDATE"  # `stuck` has noticed it
+        " SET first_noticed_at = excluded.first_noticed_at, had_recorder = true",
         (job,),
     )
     finding = (await look(pool))["suspects"]

@@ -325,6 +325,47 @@ async def test_a_refusal_of_several_says_in_how_many_seconds_to_ask_again(fleet,
     assert (again.done, again.skips) == (4, ())
 
 
+async def test_where_nobody_beats_stuck_says_what_the_rescue_waits_for_and_its_times_run_down(
+    fleet, pool, make_job, conn
+):
+    """The only worker was killed: whoever looks at its job first begins the wait."""
+    worker = await fleet.start_worker()
+    job = await make_job(status="doing", worker_id=worker)
+    await fleet.beat(worker, job)
+    await fleet.pass_time(timedelta(seconds=20))
+    [silent] = (await ask(pool, ListStuck())).silent
+    assert 38 < silent.by_hand_in_seconds <= 40  # 10 s for its beats, and 30 s for others'
+    await fleet.pass_time(timedelta(seconds=20))
+    for passed, left in ((0, 30), (12, 18), (18, 0)):
+        await fleet.pass_time(timedelta(seconds=passed))
+        report = await ask(pool, ListStuck())
+        [seen] = report.stuck
+        assert left - 2 < seen.by_hand_in_seconds <= left
+        noticed = 30 - left
+        assert 3_588 - noticed < seen.due_in_seconds <= 3_590 - noticed
+        assert (seen.waits_for_beat, report.rescue_idle) == (True, "no_worker")
+    rescued = await ask(pool, RescueStalled())
+    assert (rescued.items, rescued.waits_for_beat) == ((), 1)
+    why = (
+        "No worker is reporting, as after a database outage. Until one does, it is not due for "
+        "59 min"
+    )
+    for told in (report, rescued):
+        for text in (render_text(told, width=300), render_result(told, "/jobs", by="U0ANA").text):
+            text = " ".join(text.split())
+            assert why in text
+            assert "start a worker, or rescue it by id." in text
+            assert "at the earliest" not in text
+    assert "acts at once on those that are due" not in render_text(report)
+    assert f"jobs-maint rescue {job} rescues it now." in render_text(report)
+    await fleet.beat(await fleet.start_worker())
+    [seen] = (await ask(pool, ListStuck())).stuck
+    assert seen.waits_for_beat is False
+    assert seen.due_in_seconds < 300
+    shown = await ask(pool, RescueJobs((job,)))
+    assert (await confirm(pool, shown)).done == 1
+
+
 async def test_jobs_that_are_refused_alike_are_told_in_one_sentence(fleet, pool, make_job):
     """Each by its own number, with a force of its own, it took a paragraph for each."""
     await fleet.observe()

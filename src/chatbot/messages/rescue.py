@@ -23,7 +23,7 @@ from chatbot.messages.times import spell_times
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import GetJob, ListStuck
 from jobs_maint.durations import format_age
-from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_acts, say_held, say_idle
+from jobs_maint.models import ItemOutcome, ItemResult, RescueReport, say_acts, say_held
 
 __all__ = ["MESSAGES", "render_rescue"]
 
@@ -65,13 +65,13 @@ def _headline(report: RescueReport, by: str) -> list[Line]:
             waits = f"{waits[:-1]}; {acts}."
         elif report.rescue_idle:
             due = "is not due yet" if left == 1 else "are not due yet"
-            waits = f"{waits[:-1]}, but {due}. {say_idle(report.rescue_idle)}"
+            waits = f"{waits[:-1]}, but {due}. {report.say_unacted()}"
     if report.held:
         waits = f"{say_held(len(report.held))} {waits}".rstrip()
     if not items:
         return [
             ["🟡 ", bold("No job was rescued.")]
-            if report.held
+            if report.held or report.waits_for_beat
             else ["🟢 ", bold("No job needed a rescue.")],
             [waits or "Every running job has a live worker."],
         ]

@@ -64,6 +64,8 @@ class StuckJob:
     """Until the pass of the rescue that acts on it; None: no pass comes."""
     by_hand_in_seconds: float | None = None
     """Until `rescue ID` acts on it, if its worker stays silent; None: only a force does."""
+    waits_for_beat: bool = False
+    """It may be due sooner: no worker beats, and its silence counts only while one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,11 @@ class StuckReport(Report):
         """What the rescue does next with those that are stuck; empty where no pass comes."""
         acts = [job.acts_in_seconds for job in self.stuck if job.acts_in_seconds is not None]
         if not acts:
-            return say_idle(self.rescue_idle) if self.rescue_idle else ""
+            idle = say_idle(self.rescue_idle) if self.rescue_idle else ""
+            waits = [job.due_in_seconds or 0.0 for job in self.stuck if job.waits_for_beat]
+            if waits:
+                idle = f"{idle} {say_unheard(len(waits), len(self.stuck), min(waits))}"
+            return idle
         said = say_acts(min(acts), acts.count(min(acts)), len(self.stuck))
         return f"{said[0].upper()}{said[1:]}."
 
@@ -165,6 +171,10 @@ class RescueReport(Report):
     """On how many of them that pass acts."""
     rescue_idle: RescueIdle | None = None
     """Why none comes."""
+    waits_for_beat: int = 0
+    """How many of the `suspects` may be due sooner, once a worker beats."""
+    due_in_seconds: float | None = None
+    """Until the first of the `suspects` is due, as things are now."""
     held: tuple[int, ...] = ()
     """Jobs that are due and that another session is changing, such as another rescue."""
 
@@ -174,6 +184,16 @@ class RescueReport(Report):
 
     def computed(self) -> dict[str, Any]:
         return {"counts": self.counts}
+
+    def say_unacted(self) -> str:
+        """Why no pass acts on the `suspects`, and what they wait for; empty where one does."""
+        if not self.rescue_idle:
+            return ""
+        said = say_idle(self.rescue_idle)
+        if self.waits_for_beat:
+            unheard = say_unheard(self.waits_for_beat, self.suspects, self.due_in_seconds or 0.0)
+            return f"{said} {unheard}"
+        return said
 
 
 def say_unregistered(worker_ids: Sequence[int]) -> str:
@@ -256,6 +276,16 @@ def say_idle(idle: RescueIdle) -> str:
     why = why_idle(idle)
     until = {"off": "", "overdue": "it runs, or "}.get(idle, "one does, or ")
     return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
+
+
+def say_unheard(jobs: int, of: int, due_in: float) -> str:
+    """What such jobs wait for where no worker beats, and what to do."""
+    which = "it is" if of == 1 else "they are" if jobs == of else f"{jobs:,} of them are"
+    wait, them = format_wait(due_in).removeprefix("in "), "it" if of == 1 else "them"
+    return (
+        "No worker is reporting, as after a database outage. Until one does, "
+        f"{which} not due for {wait}: start a worker, or rescue {them} by id."
+    )
 
 
 def why_idle(idle: RescueIdle) -> str:

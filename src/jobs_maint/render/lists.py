@@ -52,7 +52,8 @@ def render_stuck(report: StuckReport, page: Page) -> None:
         page.line()
         if then := report.say_next():
             page.line(then, "bold yellow" if report.rescue_idle else "")
-        page.line("jobs-maint rescue acts at once on those that are due.")
+        if not all(job.waits_for_beat for job in report.stuck):
+            page.line("jobs-maint rescue acts at once on those that are due.")
         for words, does in tell_by_hand(report.stuck):
             page.line(f"jobs-maint {words} {does}.")
     elif not report.silent:
@@ -117,6 +118,8 @@ def _due(job: StuckJob) -> str:
     is_due = job.due_in_seconds is not None and job.due_in_seconds <= 0
     if job.acts_in_seconds is not None:
         return f"{'due, ' if is_due else ''}acts {format_wait(job.acts_in_seconds)}"
+    if job.waits_for_beat:
+        return "waits for a worker"
     if job.due_in_seconds is None:
         return "not noticed yet"
     return "due" if is_due else f"due {format_wait(job.due_in_seconds)} at the earliest"

@@ -12,7 +12,6 @@ from jobs_maint.models import (
     RescueReport,
     say_acts,
     say_held,
-    say_idle,
 )
 from jobs_maint.render.page import Column, Page, Pages
 from jobs_maint.render.safe import safe_line, safe_word, short_task
@@ -65,7 +64,8 @@ def _job(item: ItemResult) -> str:
 def render_rescue(report: RescueReport, page: Page) -> None:
     items = report.items
     if not items:
-        page.line(f"No job {'was' if report.held else 'had to be'} rescued.", "bold")
+        was = report.held or report.waits_for_beat
+        page.line(f"No job {'was' if was else 'had to be'} rescued.", "bold")
     else:
         became = Counter(map(_became, items))
         counts = ", ".join(f"{count:,} {name}" for name, count in became.items())
@@ -83,8 +83,8 @@ def render_rescue(report: RescueReport, page: Page) -> None:
         has = "has" if report.suspects == 1 else "have"
         if report.rescue_idle:
             due = "is not due yet" if report.suspects == 1 else "are not due yet"
-            idle = say_idle(report.rescue_idle)
-            page.line(f"{jobs} {has} no live worker, but {due}: jobs-maint stuck. {idle}")
+            why = report.say_unacted()
+            page.line(f"{jobs} {has} no live worker, but {due}: jobs-maint stuck. {why}")
             return
         page.line(f"{jobs} {has} no live worker, but {_when(report)}: jobs-maint stuck.")
 

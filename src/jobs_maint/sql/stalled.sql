@@ -144,7 +144,9 @@ WHERE s.job_id <> ALL (%(refused)s::bigint[]);
 
 -- name: list_due (stalled_after, stalled_after_unknown, heard_from, refused, limit)
 -- In how many seconds the rescue may act on each of the first, besides those just refused.
-SELECT s.job_id, extract(epoch FROM due.at - now())::float8 AS due_in
+-- `waits_for_beat`: sooner, once a worker beats.
+SELECT s.job_id, extract(epoch FROM due.at - now())::float8 AS due_in,
+       s.had_recorder AND heard.at IS NULL AND due.at > now() AS waits_for_beat
 FROM jobs_maint_suspects s
 {{due}}
 WHERE s.job_id <> ALL (%(refused)s::bigint[])

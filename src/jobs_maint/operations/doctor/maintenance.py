@@ -206,7 +206,8 @@ async def check_suspects(conn: Conn, situation: Situation) -> Finding:
         return warning(
             "suspects",
             f"{what}. {say_idle(idle)}",
-            "Run `jobs-maint rescue`: it puts them back once they are due, or says when.",
+            "`jobs-maint stuck` says when `jobs-maint rescue` acts on them, and which ones you can "
+            "rescue by id now.",
         )
     return note(
         "suspects",

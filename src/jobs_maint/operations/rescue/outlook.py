@@ -33,6 +33,8 @@ class Outlook:
     """Of each job, in seconds; empty where it is idle."""
     due_in: Mapping[int, float]
     """Of each job, in seconds until a rescue may act on it."""
+    waiting: frozenset[int] = frozenset()
+    """Those that may be due sooner: no worker beats, and silence counts only while one does."""
 
     @property
     def first(self) -> tuple[float | None, int]:
@@ -55,15 +57,21 @@ async def find_outlook(
     as_of = await get_time(conn)
     idle, ran_at = await _find_last_pass(conn, rules, as_of)
     # A pass is a job, and a worker beats from its first job on: where none beats now, the one that
-    # runs the next pass will. Where no pass is known to come, a worker beats now at the earliest.
+    # runs the next pass will. Where no pass is known to come, none is known to beat either.
     begins = as_of if idle else max(as_of, _find_next_pass(rules.cron, as_of, ran_at))
-    params = {**rules.spans, "heard_from": begins, "refused": list(refused), "limit": MOST_PLANNED}
-    rows = await fetch_all(conn, load_queries("stalled")["list_due"], params)
+    heard_from = None if idle else begins
+    params = {**rules.spans, "heard_from": heard_from, "refused": list(refused)}
+    query = load_queries("stalled")["list_due"]
+    rows = await fetch_all(conn, query, {**params, "limit": MOST_PLANNED})
     due_in = {row["job_id"]: row["due_in"] for row in rows}
     notice_in = (begins - as_of).total_seconds()
-    due_in |= {row["job_id"]: wait_once_noticed(row, notice_in, rules) for row in unnoticed}
+    due_in |= {
+        row["job_id"]: wait_once_noticed(row, notice_in, rules, will_beat=not idle)
+        for row in unnoticed
+    }
     if idle:
-        return Outlook(idle, {}, due_in)
+        waiting = frozenset(row["job_id"] for row in rows if row["waits_for_beat"])
+        return Outlook(idle, {}, due_in, waiting)
     return Outlook(None, plan_passes(due_in, rules.cron, as_of, MOST_JOBS, ran_at), due_in)
 
 

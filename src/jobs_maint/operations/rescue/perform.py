@@ -6,7 +6,9 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -43,11 +45,17 @@ from jobs_maint.settings import MaintSettings
 
 __all__ = ["HANDLERS"]
 
+PATIENCE = timedelta(milliseconds=500)
+"""So long `stuck` waits for a lock, to notice what it lists."""
 ABSENT = ("not_found", "wrong_status")
 """Jobs with one of these codes are not part of the set."""
 
 
 async def list_stuck(call: Call[ListStuck]) -> StuckReport:
+    """Whoever looks notices too, so that from then on the time runs that a rescue waits."""
+    with suppress(psycopg.Error):  # a standby, for example: what is known is told all the same
+        async with call.pool.connection() as conn, transaction(conn, lock_timeout=PATIENCE):
+            await passes.notice_stalled_jobs(conn)
     return await read(call, lambda conn: workers.list_stuck_jobs(conn, call.settings, call.scope))
 
 
@@ -87,7 +95,14 @@ async def _look_ahead(call: Call[Any], report: RescueReport) -> RescueReport:
 
     found = await read(call, look)
     first, on = found.first
-    return replace(report, acts_in_seconds=first, acts_on_jobs=on, rescue_idle=found.idle)
+    return replace(
+        report,
+        acts_in_seconds=first,
+        acts_on_jobs=on,
+        rescue_idle=found.idle,
+        waits_for_beat=len(found.waiting),
+        due_in_seconds=min(found.due_in.values(), default=None),
+    )
 
 
 async def _close_lost_runs(call: Call[RescueStalled]) -> None:

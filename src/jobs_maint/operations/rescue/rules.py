@@ -74,16 +74,23 @@ class RescueRules:
         return next(found, "retry")
 
 
-def wait_once_noticed(row: Mapping[str, Any], notice_in: float, rules: RescueRules) -> float:
-    """Seconds until the rescue may act on a job that its next pass notices; as `due` in the SQL."""
+def wait_once_noticed(
+    row: Mapping[str, Any], notice_in: float, rules: RescueRules, *, will_beat: bool
+) -> float:
+    """Seconds until the rescue may act on a job that its next pass notices; as `due` in the SQL.
+
+    `will_beat`: where no worker does now, the one that runs that pass will.
+    """
     spans = rules.spans
     shorter: float = spans["stalled_after"]
     longer: float = spans["stalled_after_unknown"]
+    heard_in: float | None = row["heard_in"]
+    if heard_in is None and will_beat:
+        heard_in = notice_in + row["quiet_seconds"]
     if not row["had_recorder"]:
         return notice_in + longer
-    heard_in: float | None = row["heard_in"]
-    if heard_in is None:  # the worker that runs the pass beats from then on
-        heard_in = notice_in + row["quiet_seconds"]
+    if heard_in is None:
+        return notice_in + max(shorter, longer)
     return min(max(notice_in + shorter, heard_in), notice_in + max(shorter, longer))
 
 

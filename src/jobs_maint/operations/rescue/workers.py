@@ -49,6 +49,7 @@ async def list_stuck_jobs(
                     _job(row),
                     due_in_seconds=None if due_in is None else outlook.due_in.get(job_id, due_in),
                     acts_in_seconds=outlook.acts_in.get(job_id),
+                    waits_for_beat=job_id in outlook.waiting,
                     by_hand_in_seconds=wait_by_hand(row, due_in),
                 )
             )
@@ -82,7 +83,9 @@ def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
     silent = row["silent_seconds"]
     lost_in = max(LOST_BEATS * row["beat_seconds"] - silent, 0.0)
     earliest = lost_in + rules.spans["stalled_after"]
-    by_hand = max(lost_in, row["heartbeat_in"] or 0.0)
+    # Where nobody else is heard, its beats then have three beats' time to come back.
+    heard_in = lost_in + (0.0 if row["others_beat"] else row["quiet_seconds"])
+    by_hand = max(heard_in, row["heartbeat_in"] or 0.0)
     return replace(
         _job(row), silent_seconds=silent, due_in_seconds=earliest, by_hand_in_seconds=by_hand
     )
