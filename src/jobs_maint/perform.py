@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -178,6 +179,9 @@ async def _audit_failure(
 ) -> None:
     """In a transaction of its own; a database that is gone must not hide the first error."""
     code, message = describe_error(exc)
+    if pool is not None:
+        with suppress(Exception):  # the first error is the one to show
+            action = await confirm.find_shown(pool, action)
     fields = {"actor": f"{actor.kind}:{actor.id}", "action": action.word, "code": code}
     emit(f"jobs_maint.request_{outcome}", logging.WARNING, **fields)
     if pool is None or isinstance(action, ApplySchema):

@@ -985,7 +985,7 @@ async def test_a_preview_is_no_use_to_another_person_in_another_channel_or_after
             assert expected in told.text
         # Who left the workspace: nobody is there to be told, the audit has it.
         await press(slack, bot, "U0GONE", OPS, "jobs_confirm:x", value, seen_by=ADMIN)
-        assert (await audited(conn))[-1] == ("U0GONE", "confirm", "refused")
+        assert (await audited(conn))[-1] == ("U0GONE", "retry", "refused")
         assert await count(conn, "failed") == 2
         await click(slack, bot, OPERATOR, preview, "Retry 2 jobs")
         assert await count(conn, "todo") == 2

@@ -122,7 +122,15 @@ async def test_only_who_asked_can_confirm_and_only_for_ten_minutes(pool, make_jo
         await confirm(pool, shown)
     with pytest.raises(SelectionExpired, match="not known here"):
         await ask(pool, ConfirmSelection("forged"))
+    with pytest.raises(NotPermitted):
+        await confirm(pool, shown, Actor("slack", "U0BEN", "ben", "C0OPS", ()))
     assert await make_job.status(job) == "failed"
+    found = await conn.execute("SELECT word, action, outcome FROM jobs_maint_audit ORDER BY id")
+    asked = ("retry", "retry --all")
+    assert await found.fetchall() == [
+        (*asked, "previewed"), (*asked, "expired"), (*asked, "expired"),
+        ("confirm", "confirm", "expired"), (*asked, "refused"),
+    ]  # fmt: skip
 
 
 async def test_a_person_who_lost_the_role_is_refused_and_the_set_stays_unused(pool, make_job):

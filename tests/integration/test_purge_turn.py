@@ -82,6 +82,8 @@ async def test_who_comes_second_learns_who_works_since_when_and_how_far(pool, ma
     assert f"(request {request}), and it has deleted 1,207 jobs so far" in said
     assert "nothing was changed" in said
     assert await make_job.status(job) == "succeeded"
+    asked = "SELECT word, action FROM jobs_maint_audit WHERE outcome = 'refused'"
+    assert await (await conn.execute(asked)).fetchall() == [("purge", shown.words)]
     await conn.execute("DELETE FROM jobs_maint_runs")
     assert (await ask(pool, ConfirmSelection(shown.key))).total == 1, "the preview was not used up"
 

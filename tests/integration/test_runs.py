@@ -255,7 +255,7 @@ async def test_a_preview_that_was_put_off_cannot_be_confirmed_any_more(pool, con
     assert await outcomes(conn) == [
         ("retry", "previewed"),
         ("not now", "expired"),
-        ("confirm", "expired"),
+        ("retry", "expired"),
     ]
 
 

@@ -15,7 +15,14 @@ import psycopg
 from jobs_maint.actions import Action, ConfirmSelection, QueueScope
 from jobs_maint.actions.base import require_role
 from jobs_maint.call import Call, Guard, Handlers, close_broken, close_run, open_run
-from jobs_maint.database import Conn, fetch_one, transaction, undone_transaction
+from jobs_maint.database import (
+    Conn,
+    Pool,
+    fetch_all,
+    fetch_one,
+    transaction,
+    undone_transaction,
+)
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
 from jobs_maint.models import BulkReport, ItemResult, PurgeReport, RunEnd, SkipGroup
@@ -32,7 +39,7 @@ from jobs_maint.operations.sets.seen import read_seen
 from jobs_maint.operations.sets.selecting import count_newer
 from jobs_maint.sql import load_queries
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "find_shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,15 @@ class _Confirmed(Action[Any]):
 
     def words(self) -> str:
         return self.text
+
+
+async def find_shown(pool: Pool, action: Action[Any]) -> Action[Any]:
+    """What a confirmation was about, as the audit names it; itself where that is unknown."""
+    if not isinstance(action, ConfirmSelection):
+        return action
+    async with pool.connection() as conn, transaction(conn):
+        found = await fetch_all(conn, load_queries("bulk")["find_selection"], {"key": action.key})
+    return _Confirmed(found[0]["verb"], found[0]["words"]) if found else action
 
 
 async def confirm_selection(call: Call[ConfirmSelection]) -> BulkReport | PurgeReport:

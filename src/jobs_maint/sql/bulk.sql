@@ -95,8 +95,8 @@ WHERE status <> 'cancelled' AND id IN (
     WHERE audit_id = %(audit_id)s AND outcome = 'done' AND code <> ALL (%(but)s));
 
 -- name: find_selection (key)
--- Whose it is, what it requires, and why it could not be used.
-SELECT actor_kind, actor_id, used_at, verb, params ->> 'needs' AS needs,
+-- Whose it is, what it does and requires, and why it could not be used.
+SELECT actor_kind, actor_id, used_at, verb, words, params ->> 'needs' AS needs,
        params -> 'queues' AS queues, params ? 'dismissed' AS dismissed,
        params ? 'replaced' AS replaced
 FROM jobs_maint_selections WHERE key = %(key)s;
