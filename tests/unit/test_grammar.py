@@ -112,6 +112,19 @@ def test_json_is_for_the_shell_and_private_for_slack():
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("--json", "--json comes after a word, as in 'stats --json'; see help"),
+        ("schema --json", "--json comes after a word, as in 'schema status --json'; see help"),
+        ("--limit 5", "--limit comes after a word, as in 'failed --limit 5'; see help"),
+        ("--foo", "'--foo' is not a known command; see help"),
+    ],
+)
+def test_an_option_without_a_word_leads_to_one_that_takes_it(text, says):
+    assert refused(text) == says
+
+
+@pytest.mark.parametrize(
     ("text", "suggestion"),
     [
         ("stat", "stats"),

@@ -212,6 +212,7 @@ def test_a_few_groups_are_listed_and_the_rest_adds_up():
          "🟢 Nothing to cancel. No waiting job of webhook matches."),
         (replace(PURGE, key=None, count=0, by_status={}),
          "🟢 Nothing to delete. No finished job is old enough."),
+        (replace(PURGE, key=None, count=0, by_status={}, turns=3), "🟢 Found nothing to delete."),
         (replace(DISCARD, words="discard 9", key=None, count=0, groups=(), skips=(MISSING,)),
          "🟡 Job 9 cannot be discarded now."),
         (replace(RESCUE, key=None, count=0, groups=(), skips=(replace(MISSING, count=2),)),

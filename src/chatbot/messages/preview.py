@@ -272,7 +272,10 @@ def _render_nothing(preview: Preview, command: str, asked: Asked) -> Message:
     nothing = f"Nothing to {find_verb(preview.verb).ask.lower()}."
     head: Line
     if preview.verb == "purge":
-        head = ["🟢 ", bold(nothing), f" No finished job{where} is old enough."]
+        old = f" No finished job{where} is old enough."
+        head = ["🟢 ", bold(nothing), old]
+        if tell_survey(preview):  # which says of which jobs nobody looked
+            head = ["🟢 ", bold(f"Found nothing to delete{where}.")]
     elif asked.job_ids or left_out:
         none = f"Job {asked.job_ids[0]} cannot" if len(asked.job_ids) == 1 else (
             "None of these jobs can"

@@ -115,6 +115,12 @@ def _unknown_word(
             f"options come after the word; did you mean '{short(suggestion)}'?",
             suggestion=suggestion,
         )
+    option = rest[0].partition("=")[0]
+    takes = [word for word, of in group.commands.items() if option in list_options(of)]
+    if option.startswith("-") and takes:
+        word = next((one for one in ("stats", "status") if one in takes), takes[0])
+        line = short(_line([*path, word, *rest]))
+        return InvalidRequest(f"{option} comes after a word, as in '{line}'; see help")
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
     near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
@@ -122,7 +128,8 @@ def _unknown_word(
         near.insert(0, _line(rest[1:]))
     if not near:
         text = f"{short(full)!r} is not a known command; see help"
-        if not path and len(rest) == 1 and not is_of_other_tools(full.lower()):
+        is_queue = not option.startswith("-") and not is_of_other_tools(full.lower())
+        if not path and len(rest) == 1 and is_queue:
             text += f", or {short(_line(['stats', *rest]))} for a queue"
         return InvalidRequest(text)
     lines = [line for line in near if _mend(line, surface) is not None] or near[:1]

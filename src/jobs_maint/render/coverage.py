@@ -37,7 +37,7 @@ def say_coverage(
     which = f"of {_join(queues, 'queue', most)}" if queues else ""
     if tasks:
         noun = "task" if len(tasks) == 1 else "tasks"
-        named = f"{noun} {_join([_short(task) for task in tasks], 'task', most)}"
+        named = f"{noun} {_join(tasks, 'task', most)}"
         which = f"{which} ({named})" if which else f"of {named}"
     return f" {which}"
 
@@ -98,12 +98,6 @@ def _join(names: Sequence[str], noun: str, most: int) -> str:
     if left := len(names) - len(shown):
         shown.append(f"{left:,} more {noun}{'' if left == 1 else 's'}")
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-
-
-def _short(task: str) -> str:
-    """`team.tasks.deliver` → `deliver`; a pattern as it is."""
-    has_wildcard = "*" in task or "?" in task
-    return task if has_wildcard else task.rpartition(".")[2] or task
 
 
 def say_rest(shown: int, total: int, narrower: str) -> str:

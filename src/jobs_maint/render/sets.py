@@ -79,6 +79,8 @@ def _warnings(preview: Preview, page: Page) -> None:
 
 def _nothing(preview: Preview) -> str:
     if preview.verb == "purge":
+        if tell_survey(preview):  # which says of which jobs nobody looked
+            return "Found nothing to purge."
         return "Nothing to purge: no finished job is old enough."
     if preview.left_out:
         return f"Nothing to do: {safe_line(preview.words)} found no job that it can change."
@@ -200,11 +202,10 @@ def render_bulk(report: BulkReport, page: Page) -> None:
     if report.stopped:
         left = count_noun(report.left, "job")
         by = f" by {safe_line(report.stopped_by)}" if report.stopped_by else ""
-        page.line(
-            f"Stopped{by}: {left} not processed. Run the same command again for them.", "yellow"
-        )
+        again = "" if report.remain else " Run the same command again for them."
+        page.line(f"Stopped{by}: {left} not processed.{again}", "yellow")
     if report.remain:
-        page.line(_remain(report.remain, report.requested), "yellow")
+        page.line(_remain(report.remain, report.requested, report.left * report.stopped), "yellow")
     if not report.done:
         return
     _tell_next(report, page, undo=report.done > asked)
@@ -229,10 +230,10 @@ def _name(queue: str | None) -> str:
     return f" {'-- ' if queue.startswith('-') else ''}{quote_word(queue)}"
 
 
-def _remain(remain: int, largest: int) -> str:
-    one = remain == 1
-    more = "1 more remains" if one else f"{remain:,} more remain"
-    them = "it" if one else "them"
+def _remain(remain: int, largest: int, left: int = 0) -> str:
+    """`left`: how many of the set were not processed."""
+    more = "1 more remains" if remain == 1 else f"{remain:,} more remain"
+    them = "all of them" if left else "it" if remain == 1 else "them"
     return f"{more} beyond the largest set of {largest:,}. Run the same command again for {them}."
 
 
