@@ -500,6 +500,31 @@ async def test_a_typed_retry_that_fails_again_is_told_anew_and_one_that_succeeds
         assert not told.ephemeral
 
 
+async def test_what_becomes_of_a_retry_is_told_to_one_where_others_read_the_channel_by_now(
+    pool, conn, make_job
+):
+    typed, pressed = [await make_job(status="failed", queue="webhook") for _ in range(2)]
+    clock = [1_000_000.0]
+    async with open_bot(pool, mode="socket", clock=lambda: clock[0]) as (slack, bot):
+        await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {typed}")
+        [listed] = await ask(slack, bot, VIEWER, OPS, "/jobs failed")
+        [single] = await click(slack, bot, OPERATOR, listed, f"Retry job {pressed}")
+        assert not single.ephemeral
+        slack.set_ext_shared(OPS)
+        clock[0] += 2.1
+        await end(conn, "failed", typed, pressed)
+        before = len(slack.messages(OPS))
+        seen = len(slack.messages(OPS, OPERATOR))
+        await bot.services.follow_ups.look(float("inf"))
+        assert [one for one in slack.messages(OPS)[before:] if not one.ephemeral] == []
+        assert now(slack, single).text.startswith(f"Only <@{OPERATOR}> sees the outcome: this ")
+        told = slack.messages(OPS, OPERATOR)[seen:]
+        for job in (typed, pressed):
+            [one] = [one for one in told if f"Job {job} failed again" in one.text]
+            assert one.ephemeral
+            assert "Only you see this: this channel is shared" in one.text
+
+
 # --- long work ------------------------------------------------------------------------------------
 
 

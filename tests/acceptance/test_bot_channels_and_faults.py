@@ -19,6 +19,52 @@ async def test_nothing_goes_to_a_channel_that_is_shared_with_another_organisatio
         assert "shared with another organisation" in answer.text
 
 
+async def test_a_channel_that_becomes_shared_gets_no_answer_from_then_on(pool, make_job):
+    await make_job()
+    clock = [1_000_000.0]
+    async with open_bot(pool, mode="socket", clock=lambda: clock[0], sleep=no_sleep) as (
+        slack,
+        bot,
+    ):
+        for shared in (False, True, False):
+            slack.set_ext_shared(OPS, shared)
+            clock[0] += 2.1
+            *_, answer = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+            assert answer.ephemeral is shared
+        clock[0] += 2.1
+        slack.set_fault("500", method="conversations.info", times=3)
+        *_, answer = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        assert answer.ephemeral
+        assert "the bot cannot tell whether outsiders can read this channel" in answer.text
+
+
+async def test_the_outcome_of_what_was_begun_before_a_channel_was_shared_is_told_to_one(
+    pool, make_job
+):
+    jobs = [await make_job(status="failed", queue="webhook") for _ in range(2)]
+    clock = [1_000_000.0]
+    async with open_bot(pool, mode="socket", clock=lambda: clock[0], sleep=no_sleep) as (
+        slack,
+        bot,
+    ):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, f"/jobs retry {jobs[0]} {jobs[1]}")
+        assert not preview.ephemeral
+        slack.set_ext_shared(OPS)
+        clock[0] += 2.1
+        assert (await slack.click(OPERATOR, OPS, preview.ts, "Retry 2 jobs")).acked
+        await settle(bot)
+        [left] = [one for one in slack.messages(OPS) if one.ts == preview.ts]
+        assert left.text == (
+            f"Only <@{OPERATOR}> sees the outcome: this channel is shared with another "
+            "organisation."
+        )
+        *_, told = slack.messages(OPS, OPERATOR)
+        assert told.ephemeral
+        assert "2 jobs" in told.text
+        assert "Only you see this: this channel is shared" in told.text
+        assert await make_job.status(jobs[0]) == "todo"
+
+
 async def test_without_the_scope_to_tell_whether_a_channel_is_shared_answers_stay_private(
     pool, make_job
 ):

@@ -495,6 +495,63 @@ async def test_what_an_archived_channel_says_is_made_true_once_it_takes_edits(
         assert len(slack.messages(OPS)) == 1
 
 
+async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(pool, conn, fleet):
+    now = [0.0]
+    async with open_watch(pool, audit_channel=RANDOM) as (slack, bot, _):
+        bot.services.directory._clock = lambda: now[0]
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        slack.add_bot(RANDOM)
+        await die(fleet)
+        await see(watch)
+        slack.set_ext_shared(OPS)
+        now[0] += 2.1
+        await later(conn)
+        await see(watch)
+        [left] = roots(slack)
+        assert left.text == (
+            f"I-1 is told in <#{RANDOM}>, because this channel is shared with another organisation."
+        )
+        [copy] = slack.messages(RANDOM)
+        assert copy.text.startswith("🔴 No worker is alive")
+        await come_back(fleet)
+        await see(watch)
+        assert roots(slack)[0].text == left.text
+        assert len(slack.messages(OPS)) == 1
+
+
+@pytest.mark.parametrize("gone", ["archived", "deleted", "shared"])
+async def test_a_muted_incident_gets_no_new_message_before_the_mute_ends(pool, conn, fleet, gone):
+    now = [0.0]
+    async with open_watch(pool, audit_channel=RANDOM) as (slack, bot, _):
+        bot.services.directory._clock = lambda: now[0]
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        slack.add_bot(RANDOM)
+        await die(fleet)
+        await see(watch)
+        await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --for 1h")
+        await see(watch, 1)
+        told = {one.ts for one in [*slack.messages(OPS), *slack.messages(RANDOM)]}
+        match gone:
+            case "archived":
+                slack.set_archived(OPS)
+            case "deleted":
+                slack.delete_message(OPS, roots(slack)[0].ts)
+            case "shared":
+                slack.set_ext_shared(OPS)
+        for ends in (False, True):
+            now[0] += 61
+            await (come_back(fleet) if ends else later(conn))
+            await see(watch)
+            there = {one.ts for one in [*slack.messages(OPS), *slack.messages(RANDOM)]}
+            assert there <= told
+        await conn.execute("UPDATE jobs_maint_incidents SET muted_until = now()")
+        now[0] += 61
+        await see(watch, 1)
+        there = [*slack.messages(OPS), *slack.messages(RANDOM)]
+        [new] = [one for one in there if one.ts not in told and one.thread_ts is None]
+        assert new.text.startswith("🟢 Workers are back")
+
+
 async def test_without_another_channel_a_message_is_kept_true_once_its_own_takes_edits(
     pool, conn, fleet
 ):

@@ -403,7 +403,7 @@ async def test_a_channel_left_archived_or_shared_while_the_modal_was_open_gets_n
         for change in (slack.set_ext_shared, slack.remove_bot, slack.set_archived):
             await open_details(slack, bot, ADMIN)
             change(OPS)
-            clock[0] += 601
+            clock[0] += 2.1
             before = len(slack.messages(OPS))
             result = await slack.submit_view(ADMIN)
             assert (result.acked, result.error_shown) == (True, None)

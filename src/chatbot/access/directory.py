@@ -1,7 +1,7 @@
 """Who is who in Slack, cached for as long as that is safe.
 
 An act needs data at most a minute old, a read ten minutes. When Slack does not answer, a read may
-use a copy up to an hour old; an act may not.
+use a copy up to an hour old; an act may not. Who else reads a channel is asked anew each time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ __all__ = ["Directory", "SlackPeople", "Unknown"]
 FRESH_FOR_ACTS = 60.0
 FRESH_FOR_READS = 600.0
 USABLE_FOR_READS = 3_600.0
+FRESH_FOR_ALL = 2.0
+"""For what everybody in a channel sees: when all ask at once, Slack is asked for one of them."""
 _MOST = 5_000
 
 
@@ -101,7 +103,10 @@ class Directory:
     async def is_shared_outside(self, channel: str) -> bool:
         """Whether people of another organisation read this channel, or may soon."""
         place = await self._get(
-            ("channel", channel), lambda: self._slack.get_channel(channel), act=False
+            ("channel", channel),
+            lambda: self._slack.get_channel(channel),
+            act=True,
+            fresh=FRESH_FOR_ALL,
         )
         return is_shared_outside(place)
 
@@ -116,13 +121,23 @@ class Directory:
             return not exc.is_about_membership
         return bool(place.get("is_member", True))
 
-    async def _get(self, key: Hashable, ask: Callable[[], Awaitable[Any]], *, act: bool) -> Any:
-        fresh = FRESH_FOR_ACTS if act else FRESH_FOR_READS
+    async def _get(
+        self,
+        key: Hashable,
+        ask: Callable[[], Awaitable[Any]],
+        *,
+        act: bool,
+        fresh: float | None = None,
+    ) -> Any:
+        """`act`: no older copy will do when Slack does not answer."""
+        if fresh is None:
+            fresh = FRESH_FOR_ACTS if act else FRESH_FOR_READS
         failed_before = self._failures.get(key)
         async with self._locks.setdefault(key, asyncio.Lock()):
             copy = self._copies.get(key)
             if copy is not None and self._age(copy) <= fresh:
                 return copy.value
+            asked_at = self._clock()
             try:
                 value = await self._ask(key, ask, failed_before)
             except JobsMaintError as exc:
@@ -131,7 +146,7 @@ class Directory:
                 raise Unknown(str(exc)) from exc
             self._failures.pop(key, None)
             self._forget_old()
-            self._copies[key] = _Copy(value, self._clock())
+            self._copies[key] = _Copy(value, asked_at)
             return value
 
     async def _ask(

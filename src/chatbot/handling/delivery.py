@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,8 @@ from chatbot.handling.origins import Origins
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, add_note, render_note
 from chatbot.messages.message import without_buttons
-from chatbot.messages.parts import Line, Span, channel, code
+from chatbot.messages.packer import pack
+from chatbot.messages.parts import Line, Span, channel, code, paragraph
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import escape
 from chatbot.settings.bot import ChatbotSettings
@@ -114,6 +116,25 @@ class Delivery:
             return f"the bot cannot tell whether outsiders can read this channel. {exc}"
         return "this channel is shared with another organisation."
 
+    async def find_obstacle_of(self, target: Target) -> str | None:
+        """The same of a message; None also where one person alone reads it."""
+        is_open = target.ts is not None or target.in_channel
+        if not is_open or target.channel.startswith("D"):
+            return None
+        return await self.find_obstacle(target.channel)
+
+    async def finish(self, target: Target, message: Message) -> None:
+        """The last word on an act: where all may read it, else to the asker alone."""
+        why = await self.find_obstacle_of(target)
+        if why is not None:
+            asker = name_actor(target.user) if target.user else "the asker"
+            with contextlib.suppress(JobsMaintError):
+                only = paragraph(["Only ", asker, f" sees the outcome: {why}"])
+                await self._slack.editing.finish(target, pack([only]))
+            target = replace(target, ts=None, in_channel=False, replaces=False)
+            message = add_note(message, f"Only you see this: {why}")
+        await self._slack.editing.finish(target, message)
+
     async def _deliver(self, request: SlackRequest, answer: Answer) -> None:
         try:
             await self._respond(request, answer)
@@ -147,10 +168,12 @@ class Delivery:
             )
         if answer.followed is not None:
             later = replace(answer, followed=None)
-            self._follow_ups.add(
-                replace(answer.followed, only_bad=True),
-                lambda message: self._respond(request, replace(later, message=message)),
-            )
+
+            async def tell(message: Message) -> None:
+                news = await self.limit(request, replace(later, message=message))
+                await self._respond(request, news)
+
+            self._follow_ups.add(replace(answer.followed, only_bad=True), tell)
 
     def _follow(self, posted: Posted, request: SlackRequest, answer: Answer) -> None:
         """Say in the message what becomes of the act."""
@@ -160,7 +183,7 @@ class Delivery:
 
         async def tell(message: Message) -> None:
             self._origins.forget(posted.channel, posted.ts)
-            await self._slack.editing.finish(target, message)
+            await self.finish(target, message)
 
         self._follow_ups.add(answer.followed, tell)
 
@@ -228,9 +251,14 @@ class Delivery:
         return None
 
     async def is_outside(self, place: str) -> bool:
-        """Whether another organisation certainly reads it."""
+        """Whether another organisation reads this channel of the settings.
+
+        Raises SlackUnavailable while Slack does not say. Where the app may not ask, whoever chose
+        the channel knows.
+        """
         try:
             return await self._directory.is_shared_outside(place)
-        except Unknown:
-            # The channel was chosen in the settings; only a known risk keeps us out.
+        except Unknown as exc:
+            if isinstance(exc.__cause__, SlackUnavailable):
+                raise exc.__cause__ from exc
             return False

@@ -73,7 +73,8 @@ async def _tell(services: Services, run: LostRun, message: Message) -> None:
     """
     try:
         if run.ts is not None:
-            await services.slack.editing.finish(Target(run.channel, run.ts), message)
+            target = Target(run.channel, run.ts, user=run.actor_id)
+            await services.delivery.finish(target, message)
             return
         if await _is_open(services, run.channel):
             await services.slack.posting.post(run.channel, message)

@@ -74,19 +74,23 @@ class RunningAct:
 
     async def _show(self) -> None:
         last = -1
+        await asyncio.sleep(QUICK)
+        if await self._services.delivery.find_obstacle_of(self.target) is not None:
+            return  # only the asker sees the outcome
         while True:
-            await asyncio.sleep(QUICK)
             if self.audit_id is not None and self._done != last:
                 last = self._done
                 message = render_progress(self.progress, self._services.command)
                 share = self._done / self._total if self._total else None
                 await self._services.slack.editing.show(self.target, message, share=share)
+            await asyncio.sleep(QUICK)
 
     async def show_stopping(self) -> None:
         """Until the outcome: what comes after that is dropped by `editing`."""
         self.is_stopping = True
-        message = render_progress(self.progress, self._services.command)
-        await self._services.slack.editing.show(self.target, message)
+        if await self._services.delivery.find_obstacle_of(self.target) is None:
+            message = render_progress(self.progress, self._services.command)
+            await self._services.slack.editing.show(self.target, message)
 
     def render_broken(self, reason: str) -> Message:
         return render_broken(self.progress, self._services.command, reason=reason)
@@ -94,9 +98,9 @@ class RunningAct:
     async def finish(self, message: Message) -> None:
         """Show the outcome in the message itself, or else by the response URL of the click."""
         try:
-            await self._services.slack.editing.finish(self.target, message)
+            await self._services.delivery.finish(self.target, message)
         except (SlackRefused, SlackUnavailable):
             if self.target.ts is None:
                 raise
             # It writes the same to the same place, so it is harmless if the edit did arrive.
-            await self._services.slack.editing.finish(target_of_click(self._request), message)
+            await self._services.delivery.finish(target_of_click(self._request), message)

@@ -72,6 +72,8 @@ def render_left(incident: Incident, told: Told) -> Message:
     """What the message says that was left: of its channel, for those who read it there."""
     where = name_channel(told.channel)
     why = "because this channel did not take messages for a while."
+    if told.key.endswith(f"{BECAUSE}is_ext_shared"):
+        why = "because this channel is shared with another organisation."
     return pack([paragraph([bold(f"{incident.name} is told in "), where, f", {why}"])])
 
 
@@ -156,7 +158,7 @@ class FirstPosts:
             try:
                 if refused is not None and left == place:
                     raise refused
-                await self._refuse_outside(place)
+                await self.refuse_outside(place)
                 return await post(place, key), key, None
             except SlackRefused as exc:
                 other = self._find_other_place(exc, place)
@@ -176,7 +178,8 @@ class FirstPosts:
             raise refused
         return audit
 
-    async def _refuse_outside(self, place: str) -> None:
+    async def refuse_outside(self, place: str) -> None:
+        """Raise where another organisation reads this channel."""
         if await self._services.delivery.is_outside(place):
             raise SlackRefused(
                 f"The channel {place} is shared with another organisation, so no incident is told "

@@ -56,6 +56,8 @@ class Late:
 
         async def render() -> Message | None:
             services, by = self._services, Actor.task("chatbot")
+            if await services.delivery.is_outside(there.channel):
+                return None
             report = await perform(services.pool, by, ListIncidents(), settings=services.maint)
             for incident in (*report.open, *report.recent):
                 if incident.id == incident_id:
@@ -74,8 +76,8 @@ class Late:
         for posted, render in list(self._messages.items()):
             if self._again_at.get(posted, 0.0) > self._clock():
                 continue
-            message = await render()
             try:
+                message = await render()
                 if message is not None:
                     posting = self._services.slack.posting
                     await posting.update(posted.channel, posted.ts, message)

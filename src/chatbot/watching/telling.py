@@ -28,7 +28,7 @@ from chatbot.watching.first_posts import (
     render_told,
 )
 from chatbot.watching.late import Late
-from chatbot.watching.threads import Threads
+from chatbot.watching.threads import Threads, is_silent
 from jobs_maint.actions import Action, Actor, HoldIncident, ListTold, NoteIncidentTold
 from jobs_maint.errors import AlreadyRunning, JobsMaintError
 from jobs_maint.models import Incident, IncidentChange, Told
@@ -149,9 +149,12 @@ class Teller:
         self._keep_watch()
         message = render_told(services, incident, told.key, there.channel, as_of)
         try:
+            await self._posts.refuse_outside(there.channel)
             await services.slack.editing.finish(Target(there.channel, there.ts), message)
         except SlackRefused as exc:
             problem = str(exc)
+            if exc.reason in GONE and is_silent(incident, as_of):
+                raise  # a new message waits for the end of the mute
             if exc.reason in GONE and not is_anew(told):
                 refused = exc if exc.reason in NO_PLACE else None
                 await self._post(change, told, as_of, refused=refused)

@@ -19,17 +19,22 @@ from chatbot.watching.late import Late
 from jobs_maint.errors import AlreadyRunning
 from jobs_maint.models import HistoryEntry, Incident, Told
 
-__all__ = ["Threads"]
+__all__ = ["Threads", "is_silent"]
 
 log = logging.getLogger(__name__)
 
 EVENT = "jobs_incident_steps"
 
 
+def is_silent(incident: Incident, as_of: datetime) -> bool:
+    """Whether it is muted: nothing new is posted about it."""
+    return incident.muted_until is not None and incident.muted_until > as_of
+
+
 def list_audible(incident: Incident, begin: int, as_of: datetime) -> Sequence[HistoryEntry]:
     """Its steps from there on; while it is muted, those up to the mute: a reply may notify."""
     steps = incident.history[begin:]
-    if incident.muted_until is None or incident.muted_until <= as_of:
+    if not is_silent(incident, as_of):
         return steps
     muted = [place for place, one in enumerate(steps, 1) if one.what == "muted"]
     return steps[: muted[-1] if muted else 0]
