@@ -139,3 +139,12 @@ def test_the_installed_command_is_the_module(database_url):
         [command, "--version"], env=environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout == f"jobs-maint {__version__}\n"
+
+
+async def test_a_phone_s_dash_before_an_option_is_read_as_two(jobs_maint, make_job):
+    old = await make_job(status="failed", finished_ago=hours(30))
+    new = await make_job(status="failed", finished_ago=minutes(3))
+    report = data(jobs_maint("failed", "—since", "1h", "—json"))
+    assert [job["job_id"] for job in report["jobs"]] == [new]
+    report = data(jobs_maint("failed", "--json"))
+    assert {job["job_id"] for job in report["jobs"]} == {old, new}

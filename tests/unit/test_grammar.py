@@ -23,7 +23,14 @@ from jobs_maint.actions import (
     ShowStats,
 )
 from jobs_maint.errors import InvalidRequest
-from jobs_maint.grammar import WORDS, build_grammar, build_help, parse_words, split_text
+from jobs_maint.grammar import (
+    WORDS,
+    build_grammar,
+    build_help,
+    parse_words,
+    read_dashes,
+    split_text,
+)
 from jobs_maint.grammar.near import NEAR, list_options
 
 LARGEST = "9223372036854775807"
@@ -615,3 +622,54 @@ def test_the_begin_of_an_option_suggests_it_though_the_line_would_not_read(typed
     with pytest.raises(InvalidRequest) as refused:
         parse_words(split_text(typed), "shell")
     assert str(refused.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("retry @U0ANA 35", "retry expects job ids, or --all and a queue, not a person"),
+        ("cancel 35 @U0ANA", "cancel expects job ids, or --all and a queue, not a person"),
+        ("retry --all @U0ANA", "retry expects job ids, or --all and a queue, not a person"),
+        ("retry --all --queue=#C0OPS", "retry expects a queue, not a channel"),
+        ("status @U0ANA", "status expects job ids, not a person"),
+        ("stats #C0OPS", "stats expects a queue, not a channel"),
+        ("take @U0ANA", "take expects the name of a group of errors or of an incident"),
+        ("@U0ANA", "'@U0ANA' is not a known command; see help"),
+    ],
+)
+@pytest.mark.parametrize("surface", ["shell", "slack"])
+def test_a_mention_is_no_job_and_no_queue(text, says, surface):
+    with pytest.raises(InvalidRequest) as refused:
+        parse_words(split_text(text), surface)
+    assert str(refused.value).startswith(says)
+    assert refused.value.suggestion is None
+    assert "--all U0ANA" not in str(refused.value)
+
+
+def test_whose_acts_are_audited_may_be_a_mention():
+    assert parse_words(["audit", "--actor", "@U0ANA"], "slack").action.actor == "U0ANA"
+    assert parse_words(["failed", "--error", "@U0ANA"], "slack").action.error == "@U0ANA"
+    assert parse_words(["stats", "--", "@U0ANA"], "slack").action.queue == "@U0ANA"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (["failed", "—since", "1h"], ["failed", "--since", "1h"]),
+        (["failed", "–Since=1h"], ["failed", "--since=1h"]),
+        (["failed", "–sinse", "1h"], ["failed", "--sinse", "1h"]),
+        (["retry", "--all", "—dry-run"], ["retry", "--all", "--dry-run"]),
+        (["—version"], ["--version"]),
+        (["stats", "—json"], ["stats", "--json"]),
+        (["failed", "--error", "—since"], ["failed", "--error", "—since"]),
+        (
+            ["failed", "—error", "—a", "—limit", "1"],
+            ["failed", "--error", "—a", "--limit", "1"],
+        ),
+        (["failed", "--", "—since"], ["failed", "--", "—since"]),
+        (["failed", "—mail"], ["failed", "—mail"]),
+        (["failed", "—"], ["failed", "—"]),
+    ],
+)
+def test_a_shell_reads_the_dash_of_a_phone_before_an_option(typed, read):
+    assert read_dashes(typed) == read

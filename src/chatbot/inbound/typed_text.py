@@ -13,7 +13,7 @@ def _unlink(match: re.Match[str]) -> str:
     target, label = match[1], match[2]
     if target.startswith(("@", "#")):
         # A name that Slack added; the id is what counts.
-        return target[1:]
+        return target
     if target.startswith("!"):
         return label or target
     return label or target.removeprefix("mailto:").removeprefix("tel:")

@@ -55,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     as_json = "--json" in words
     try:
+        if not all(word[:1].isascii() for word in words):
+            from jobs_maint.grammar import read_dashes
+
+            words = read_dashes(words)
+            as_json = "--json" in words
         if instruction := os.environ.get(COMPLETE):
             from jobs_maint.cli.completion import complete
 

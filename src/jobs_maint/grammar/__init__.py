@@ -9,7 +9,7 @@ from jobs_maint.grammar.command import Command
 from jobs_maint.grammar.completion import build_completion
 from jobs_maint.grammar.help import build_help
 from jobs_maint.grammar.parsing import parse_words
-from jobs_maint.grammar.text import split_text
+from jobs_maint.grammar.text import read_dashes, split_text
 from jobs_maint.grammar.word import Word
 from jobs_maint.grammar.words import WORDS, build_grammar
 
@@ -21,5 +21,6 @@ __all__ = [
     "build_grammar",
     "build_help",
     "parse_words",
+    "read_dashes",
     "split_text",
 ]

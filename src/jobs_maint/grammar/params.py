@@ -24,6 +24,7 @@ __all__ = [
     "Moment",
     "NotEmpty",
     "Number",
+    "Person",
     "Window",
     "WindowOrMoment",
     "coverage_options",
@@ -72,6 +73,13 @@ class NotEmpty(_TextType):
         if not str(value).strip():
             raise InvalidRequest(f"{param.opts[0] if param is not None else 'it'} {self._told}")
         return value
+
+
+class Person(NotEmpty):
+    """A part of a name or an id, or a mention in Slack."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(str(value).removeprefix("@"), param, ctx)
 
 
 PART = NotEmpty("everything", "a part of what it should match")

@@ -28,6 +28,17 @@ from jobs_maint.spelling import ask_meant, find_nearest
 __all__ = ["parse_words"]
 
 _HELP_OPTIONS = {"--help", "-h"}
+_MENTION = re.compile(r"(@)[UW][A-Z0-9]+|(#)[CG][A-Z0-9]{3,}")
+"""As a command of Slack has them."""
+_EXPECTED = {
+    "ids": "job ids",
+    "words": "job ids, or --all and a queue",
+    "queue": "a queue",
+    "target": "the name of a group of errors or of an incident",
+    "incident": "the name of an incident",
+    "about": "a word such as retry",
+}
+"""By argument."""
 
 
 def parse_words(words: Sequence[str], surface: Surface) -> Command:
@@ -92,6 +103,7 @@ def _parse(words: Sequence[str], surface: Surface) -> Command:
     command = group.commands[rest[0]]
     path.append(rest.pop(0))
     _refuse_twice(path, rest, command)
+    _refuse_mention(path, rest, command)
     try:
         with command.make_context(" ".join(path), list(rest), auto_envvar_prefix=None) as context:
             return command.invoke(context)  # type: ignore[no-any-return]
@@ -128,7 +140,8 @@ def _unknown_word(
         near.insert(0, _line(rest[1:]))
     if not near:
         text = f"{short(full)!r} is not a known command; see help"
-        is_queue = not option.startswith("-") and not is_of_other_tools(full.lower())
+        other = is_of_other_tools(full.lower()) or _MENTION.fullmatch(full)
+        is_queue = not (option.startswith("-") or other)
         if not path and len(rest) == 1 and is_queue:
             text += f", or {short(_line(['stats', *rest]))} for a queue"
         return InvalidRequest(text)
@@ -169,6 +182,31 @@ def _refuse_twice(path: list[str], rest: list[str], command: click.Command) -> N
         seen.add(name)
         if not option.is_flag and not equals:
             next(words, None)
+
+
+def _refuse_mention(path: list[str], rest: list[str], command: click.Command) -> None:
+    """A person or a channel of Slack where a job, a queue or another name of ours is meant."""
+    takes = {
+        name: bool({"--queue", "--queues"} & {*param.opts})
+        for param in command.params
+        if isinstance(param, click.Option) and not param.is_flag
+        for name in param.opts
+    }
+    places = {one.name for one in command.params if isinstance(one, click.Argument)}
+    expected = next((told for name, told in _EXPECTED.items() if name in places), "")
+    words = iter(rest)
+    for word in words:
+        if word == "--":
+            return
+        name, equals, value = word.partition("=")
+        meant, wanted = word, expected
+        if name in takes:
+            meant, wanted = value if equals else next(words, ""), "a queue" * takes[name]
+        if wanted and (found := _MENTION.fullmatch(meant)) is not None:
+            what = "a person" if found[1] else "a channel"
+            raise InvalidRequest(
+                f"{' '.join(path)} expects {wanted}, not {what}; see help {path[0]}"
+            )
 
 
 def _unknown_option(

@@ -7,7 +7,9 @@ letter, marks of bold or code around a word or the whole line. A value keeps its
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import click
@@ -15,7 +17,7 @@ import click
 from jobs_maint.grammar.params import MARKS
 from jobs_maint.grammar.words import build_grammar
 
-__all__ = ["split_text"]
+__all__ = ["read_dashes", "split_text"]
 
 _CLOSERS = {
     '"': '"',
@@ -65,6 +67,26 @@ def split_text(text: str) -> list[str]:
         else:
             words.append(word)
     return [*words, *(names if ended or not names else ["--", *names])]
+
+
+def read_dashes(words: Sequence[str]) -> list[str]:
+    """Words of a shell, which knows no quotes any more: a dash begins only what is near an option.
+
+    `—since` is `--since`; what follows an option that takes a value stays as it is.
+    """
+    read: list[str] = []
+    is_value = ended = False
+    for word in words:
+        meant = word
+        if not (ended or is_value) and _DASHES.match(word):
+            option = _as_option(word, _known_options() | {"--version"})
+            name = option.partition("=")[0]
+            if difflib.get_close_matches(name, [*_known_options(), "--version"], n=1, cutoff=0.75):
+                meant = option
+        ended = ended or (meant == "--" and not is_value)
+        is_value = not (ended or is_value) and meant in _value_options()
+        read.append(meant)
+    return read
 
 
 def _take_word(text: str) -> tuple[str, str, str]:

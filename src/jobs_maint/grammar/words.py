@@ -28,6 +28,7 @@ from jobs_maint.grammar.params import (
     JobIds,
     Limit,
     Moment,
+    Person,
     Window,
     coverage_options,
     one_id,
@@ -301,7 +302,9 @@ _DECLARED = (
         "Look after the bot",
         (
             click.Option(
-                ["--actor"], type=PART, help="Only actors whose kind, id or name contains this."
+                ["--actor"],
+                type=Person("everybody", "a part of a name or id"),
+                help="Only actors whose kind, id or name contains this.",
             ),
             _since(timedelta(days=7), "7d"),
             _limit(50),
