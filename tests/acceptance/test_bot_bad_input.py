@@ -7,6 +7,7 @@ import re
 from urllib.parse import quote
 
 import psycopg
+import pytest
 from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.locks import wait_for_waiting
 
@@ -94,7 +95,7 @@ async def test_a_refusal_names_only_people_and_channels_whose_grant_reaches_the_
             assert f"Ask @{ADMIN}.\n" in as_text(answer), words
         for words in (f"retry {mail}", "retry --all email"):
             [answer] = await ask(slack, bot, VIEWER, OPS, f"/jobs {words}")
-            assert f"You hold operator in <#{RANDOM}>" in answer.text, words
+            assert f"You hold operator on email in <#{RANDOM}>" in answer.text, words
         [answer] = await ask(slack, bot, GUEST, OPS, f"/jobs retry {hook}")
         assert f"Ask @{ADMIN}.\n" in as_text(answer), "without a role one learns of no queue"
     async with open_bot(pool, settings={"roles": json.dumps(grants)}) as (slack, bot):
@@ -239,3 +240,14 @@ async def test_a_button_with_forged_words_or_of_a_job_that_is_gone_does_no_harm(
         await slack.click(ADMIN, OPS, listed.ts, label)
         await settle(bot)
         assert "there is no such job; it may have been purged" in slack.messages(OPS)[-1].text
+
+
+@pytest.mark.parametrize("word", ["retry", "cancel", "discard"])
+async def test_about_a_job_that_does_not_exist_there_is_nothing_to_open(pool, make_job, word):
+    job_id = await make_job(status="succeeded")
+    async with open_bot(pool) as (slack, bot):
+        [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs {word} {job_id}")
+        assert "Details" in str(answer.blocks)
+        [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs {word} {job_id + 7}")
+        assert "there is no such job" in answer.text
+        assert "actions" not in {block["type"] for block in answer.blocks}

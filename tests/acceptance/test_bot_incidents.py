@@ -23,7 +23,7 @@ from chatbot.watching import telling
 from chatbot.watching.watch import Watch
 from jobs_maint.actions import Actor, ListIncidents
 from jobs_maint.perform import perform
-from local_slack.sample import ARCHIVED, OPERATOR, OPS, RANDOM
+from local_slack.sample import ADMIN, ARCHIVED, OPERATOR, OPS, RANDOM, VIEWER
 from local_slack.text import as_text
 
 
@@ -568,6 +568,25 @@ async def test_without_another_channel_a_message_is_kept_true_once_its_own_takes
         await see(watch, 1)
         [message] = roots(slack)
         assert message.text.startswith("🟢 Workers are back")
+
+
+async def test_the_details_of_an_incident_offer_only_what_their_reader_may_do(pool, fleet):
+    roles = {
+        "viewer": {"users": ["*"]},
+        "operator": {"usergroups": ["S0OPERATORS"], "queues": ["email"]},
+        "admin": {"users": [ADMIN]},
+    }
+    async with open_watch(pool, roles=json.dumps(roles)) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        for user, offers in ((VIEWER, (False, False)), (OPERATOR, (True, False)),
+                             (ADMIN, (True, True))):  # fmt: skip
+            await press(slack, bot, roots(slack)[0].ts, "Details", user)
+            *_, shown = [one for one in slack.messages(OPS, user) if one.ephemeral]
+            assert shown.text.startswith("🔴 No worker is alive")
+            assert tuple(one in buttons(shown) for one in ("I'm on it", "Mute for 24 h")) == offers
+            assert "Show workers" in buttons(shown)
+        assert "Mute for 24 h" in buttons(roots(slack)[0])
 
 
 async def test_without_a_channel_the_watch_goes_on_and_tells_nobody(pool, fleet):

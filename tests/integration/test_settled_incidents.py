@@ -182,3 +182,14 @@ async def test_of_several_errors_in_one_each_says_it(pool, incident, become, mak
     listed = await perform(pool, ADA, ListIncidents())
     assert ", all have succeeded since." in render_incident(listed.open[0], listed.as_of).text
     assert ", all have succeeded since." in render_text(listed, width=200)
+
+
+async def test_an_open_incident_of_which_no_job_is_failed_offers_no_failed_jobs(
+    pool, incident, become
+):
+    for status, offers in (("failed", True), ("succeeded", False)):
+        await become(status, incident)
+        await see(pool)
+        [one] = (await perform(pool, ADA, ListIncidents())).open
+        assert ("Show failed jobs" in [button.label for button in list_looks(one)]) is offers
+        assert ("Preview retry" in str(render_incident(one, one.seen_at).blocks)) is offers

@@ -34,9 +34,18 @@ class Roles:
         self._directory = directory
 
     async def build_actor(
-        self, user: str, channel: str, action: Action[Any], *, name: str = ""
+        self,
+        user: str,
+        channel: str,
+        action: Action[Any],
+        *,
+        name: str = "",
+        offers: bool = False,
     ) -> KnownActor:
-        """Names grant nothing; `name` is only for readers of the audit."""
+        """Names grant nothing; `name` is only for readers of the audit.
+
+        `offers`: what may be pressed next is to be known too, also of a role that only acts need.
+        """
         found: list[Grant] = []
         problems: dict[str, None] = {}
         passing = True
@@ -44,6 +53,8 @@ class Roles:
         # The role for a confirmation is known only when its selection is read.
         if isinstance(action, ConfirmSelection):
             least, enough = Role.OPERATOR, Role.ADMIN
+        if offers:
+            enough = Role.ADMIN
         by_id = [pair for pair in self._grants if user in pair[1].users]
         others = [pair for pair in self._grants if user not in pair[1].users]
         for role, setting in (*by_id, *others):

@@ -14,6 +14,7 @@ from chatbot.handling.delivery import NOT_HERE, Answer
 from chatbot.handling.foreign import refuse_foreign
 from chatbot.handling.help import answer_help
 from chatbot.handling.job_modal import Modal, open_modal
+from chatbot.handling.offers import keep_offers
 from chatbot.handling.preview_buttons import Acts
 from chatbot.handling.problems import (
     explain_error,
@@ -28,6 +29,7 @@ from chatbot.handling.told import Kept, deliver
 from chatbot.handling.used_words import add_what_follows
 from chatbot.inbound.slack_request import BUTTONS, LONGEST_TEXT, SlackRequest
 from chatbot.messages import (
+    Message,
     add_note,
     add_standby,
     render_acts,
@@ -69,6 +71,12 @@ def _is_apt(request: SlackRequest, action: Action[Any]) -> bool:
     if request.button == "share":
         return isinstance(action, GetJob)
     return request.button == "run" or not action.act
+
+
+def _is_private(request: SlackRequest, command: Command) -> bool:
+    """Whether only the asker sees what was read."""
+    private = isinstance(command.action, GetJob | GetIncident) or command.private
+    return not command.action.act and (private or request.private)
 
 
 class Answers:
@@ -166,7 +174,8 @@ class Answers:
                 modal = await open_modal(self._services, request, command.action)
                 if modal is not None:
                     return await self._show_job(request, command.action, modal)
-            known = await self._services.find_actor(request, command.action)
+            offers = _is_private(request, command)
+            known = await self._services.find_actor(request, command.action, offers=offers)
             answer = await self._run(request, command, known)
             if request.view is None or not command.action.act:
                 return answer
@@ -198,21 +207,10 @@ class Answers:
             return await self._share(request, result)
         if isinstance(action, RunDoctor) and services.only is None:  # else there is no Slack
             result = await add_slack(result, services.settings, services.slack, services.directory)
-        if isinstance(action, RescueJobs) and not isinstance(result, Preview):
-            message = render_acts(result, services.command, by=by)
-        else:
-            # Some reports are of thousands: other answers go on meanwhile.
-            message = await asyncio.to_thread(
-                render_result,
-                result,
-                services.command,
-                by=by,
-                page=request.page,
-                dry_run=command.dry_run,
-                runbooks=services.settings.runbooks,
-            )
-        private = isinstance(action, GetJob | GetIncident) or command.private
-        private = not action.act and (private or request.private)
+        message = await self._render(request, command, result)
+        private = _is_private(request, command)
+        if private:
+            message = replace(message, blocks=keep_offers(message.blocks, known, result))
         if request.clicked and not request.refresh and not private and not action.act:
             # A typed command is shown by Slack; for a click we say who asked.
             message = add_note(message, "asked by ", name_actor(by))
@@ -225,6 +223,21 @@ class Answers:
         replaces = request.refresh and private == request.private
         answer = Answer(message, private, told, replaces, watch.audit_id)
         return add_what_follows(answer, action, result, request, by) if told else answer
+
+    async def _render(self, request: SlackRequest, command: Command, result: Any) -> Message:
+        services, by = self._services, self._services.name_asker(request)
+        if isinstance(command.action, RescueJobs) and not isinstance(result, Preview):
+            return render_acts(result, services.command, by=by)
+        # Some reports are of thousands: other answers go on meanwhile.
+        return await asyncio.to_thread(
+            render_result,
+            result,
+            services.command,
+            by=by,
+            page=request.page,
+            dry_run=command.dry_run,
+            runbooks=services.settings.runbooks,
+        )
 
     async def _perform(self, action: Any, known: KnownActor, watch: Watch | None = None) -> Any:
         """Those who see all queues see the same: when many ask at once, one look-up serves them."""
@@ -249,7 +262,7 @@ class Answers:
         """None, or the message to send when the modal cannot show it."""
         services = self._services
         try:
-            known = await services.find_actor(request, action)
+            known = await services.find_actor(request, action, offers=True)
             job: JobDetails = await self._perform(action, known)
         except NotPermitted as exc:
             message = await explain_refusal(services, exc, action, known)
@@ -258,7 +271,7 @@ class Answers:
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
             message = explain_unexpected(services, exc, request, act=False).message
         else:
-            if await modal.show(job):
+            if await modal.show(job, known):
                 return None
             message = render_result(
                 job,
@@ -266,6 +279,7 @@ class Answers:
                 by=services.name_asker(request),
                 runbooks=services.settings.runbooks,
             )
+            message = replace(message, blocks=keep_offers(message.blocks, known, job))
             return Answer(message, private=True)
         shown = await modal.show_message(message, action.job_id)
         return None if shown else Answer(message, private=True)

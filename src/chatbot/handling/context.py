@@ -50,12 +50,14 @@ class Services:
         """As messages name them: a user of Slack, or whom the audit has where nobody else asks."""
         return request.user if self.only is None else self.only.label
 
-    async def find_actor(self, request: SlackRequest, action: Action[Any]) -> KnownActor:
-        """The asker, with the grants that are certain now."""
+    async def find_actor(
+        self, request: SlackRequest, action: Action[Any], *, offers: bool = False
+    ) -> KnownActor:
+        """The asker, with the grants that are certain now; `offers`: of acts that follow too."""
         if self.only is not None:
             return KnownActor(replace(self.only, channel=request.channel))
         return await self.roles.build_actor(
-            request.user, request.channel, action, name=request.name
+            request.user, request.channel, action, name=request.name, offers=offers
         )
 
 

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from chatbot.access.roles import KnownActor
 from chatbot.handling.context import Services
+from chatbot.handling.offers import keep_offers
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.details import render_details_view, render_loading_view
@@ -39,14 +41,14 @@ class Modal:
         self._name = name
         self._certain = certain
 
-    async def show(self, job: JobDetails) -> bool:
+    async def show(self, job: JobDetails, known: KnownActor) -> bool:
         """Returns whether no other answer is needed."""
         runbooks = self._services.settings.runbooks
         request = self._request
         view = render_details_view(
             job, channel=request.channel, thread=request.thread, runbooks=runbooks
         )
-        return await self._update(view)
+        return await self._update({**view, "blocks": keep_offers(view["blocks"], known, job)})
 
     async def show_message(self, message: Message, job_id: int) -> bool:
         """Show a refusal or an error in place of the details; returns the same."""

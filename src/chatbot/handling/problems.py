@@ -14,7 +14,7 @@ from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
-from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope, Role
+from jobs_maint.actions import EVERY_QUEUE, Action, Actor, Grant, QueueScope, Role
 from jobs_maint.durations import format_age
 from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
 from jobs_maint.grammar import parse_words, split_text
@@ -56,17 +56,19 @@ async def explain_refusal(
     )
 
 
-def _find_elsewhere(actor: Actor, needed: Role, queues: Sequence[str]) -> list[str]:
-    """Channels where the asker may do it: holds the role, on all of these queues."""
+def _find_elsewhere(actor: Actor, needed: Role, queues: Sequence[str]) -> list[Grant]:
+    """Grants of other channels by which the asker may do it there, on all of these queues."""
     here = actor.scope(needed)
     if here is not None and all(map(here.covers, queues)):
         return []
-    held = (
+    found = [
         grant
         for grant in actor.grants
-        if grant.role.covers(needed) and all(map(QueueScope(grant.queues).covers, queues))
-    )
-    return list(dict.fromkeys(place for grant in held for place in grant.channels or ()))
+        if grant.channels
+        and grant.role.covers(needed)
+        and all(map(QueueScope(grant.queues).covers, queues))
+    ]
+    return sorted(found, key=lambda grant: list(Role).index(grant.role), reverse=True)
 
 
 def explain_error(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:

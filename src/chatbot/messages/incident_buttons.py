@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 def find_buttons(incident: Incident) -> list[Button]:
     """Its details, and while it lasts where to look first or what retries the jobs of an error."""
     found = [Button("Details", GetIncident(incident.id).words())]
-    return found if incident.state == "resolved" else [*found, list_looks(incident)[-1]]
+    return found if incident.state == "resolved" else [*found, *list_looks(incident)[-1:]]
 
 
 def list_looks(incident: Incident) -> list[Button]:
@@ -70,12 +70,14 @@ def _show_queue(queue: str | None) -> Button:
 
 
 def _list_group(incident: Incident) -> list[Button]:
+    if incident.state != "resolved" and incident.standing.failed_now == 0:
+        return []
     # From its beginning on, so that none of its jobs is left out.
     lasted = (incident.resolved_at or incident.seen_at) - incident.since
     since = timedelta(hours=1 + -(-lasted // HOUR))
     shown = ListFailed(group=incident.subject, since=since, until=incident.resolved_at)
     found = [Button("Show failed jobs", shown.words())]
-    if incident.state == "resolved" or incident.standing.failed_now == 0:
+    if incident.state == "resolved":
         return found
     wanted = JobFilter(statuses=BulkVerb.RETRY.statuses[:1], group=incident.subject, since=since)
     return [*found, Button("Preview retry", PreviewBulk(BulkVerb.RETRY, wanted).words())]

@@ -57,8 +57,8 @@ def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> M
     back = tuple(item.job_id for item in done if item not in asked)
     if find_verb(report.verb).can_undo and 0 < len(back) <= MOST_UNDONE:
         parts.append(buttons(_undo(back)))
-    if report.items:
-        first = (done or report.skipped)[0].job_id
+    if there := [item for item in done or report.skipped if item.code != "not_found"]:
+        first = there[0].job_id
         parts.append(context([code(f"{command} {GetJob(first).words()}"), " shows one of them"]))
     return pack(parts)
 
@@ -75,7 +75,8 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
         head = bold(f"Job {item.job_id} was not {find_verb(verb).done}:")
         dot = "🔴 " if item.outcome is ItemOutcome.FAILED else "🟡 "
         warned: list[Line] = [[one_line(warning, 400)] for warning in report.warnings]
-        return pack([paragraph([dot, head, f" {_reason(item)}."], *warned), buttons(details)])
+        there = [] if item.code == "not_found" else [details]
+        return pack([paragraph([dot, head, f" {_reason(item)}."], *warned), buttons(*there)])
     if verb == "rescue":
         return _render_rescued(item, by, details)
     if running:

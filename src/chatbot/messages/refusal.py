@@ -9,8 +9,10 @@ from chatbot.messages.packer import pack
 from chatbot.messages.parts import Line, Part, Span, bold, channel, context, paragraph
 from chatbot.messages.people import name_people
 from chatbot.messages.words import sentence
+from jobs_maint.actions import Grant
 from jobs_maint.actions.base import EVERY_QUEUE
 from jobs_maint.errors import NotPermitted
+from jobs_maint.quoting import few
 
 __all__ = ["render_refusal"]
 
@@ -22,14 +24,15 @@ def render_refusal(
     usergroups: Sequence[str] = (),
     problems: Sequence[str] = (),
     passing: bool = True,
-    elsewhere: Sequence[str] = (),
+    elsewhere: Sequence[Grant] = (),
     is_held: bool = False,
     act: bool = True,
 ) -> Message:
     """`users`, `usergroups`: who holds the role here; `is_held`: whether somebody does anywhere.
 
     `problems`: why it is unknown whether the asker holds it, and whether they are `passing`;
-    `elsewhere`: channels where the asker holds it; `act`: whether it would change something.
+    `elsewhere`: the grants by which the asker may do it in other channels, the best first; `act`:
+    whether it would change something.
     """
     what, _, why = str(refusal).partition(": ")
     audited = "This refusal was recorded in the audit."
@@ -37,7 +40,7 @@ def render_refusal(
         return _render_unknown(what, users, problems, audited, passing=passing, act=act)
     lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
     if elsewhere:
-        lines.append(_elsewhere(refusal, elsewhere))
+        lines.append(_elsewhere(elsewhere))
     else:
         lines.append(_ask(refusal, users, usergroups, " in this channel" if is_held else ""))
     return pack([paragraph(*lines), context([audited])])
@@ -67,9 +70,13 @@ def _render_unknown(
     return pack([*parts, context(*reasons, [audited])])
 
 
-def _elsewhere(refusal: NotPermitted, channels: Sequence[str]) -> Line:
-    role = refusal.needs or "the role"
-    line: list[Span | str] = ["You hold ", bold(role), " in "]
+def _elsewhere(grants: Sequence[Grant]) -> Line:
+    """The first of them: which role it gives, on which queues, where."""
+    grant = grants[0]
+    queues = f" on {few(grant.queues, 3)}" if grant.queues is not None else ""
+    line: list[Span | str] = ["You hold ", bold(str(grant.role)), f"{queues} in "]
+    same = [one for one in grants if (one.role, one.queues) == (grant.role, grant.queues)]
+    channels = list(dict.fromkeys(place for one in same for place in one.channels or ()))
     for i, one in enumerate(channels[:3]):
         line += [", " if i else "", channel(one)]
     if more := len(channels[3:]):

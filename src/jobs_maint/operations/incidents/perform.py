@@ -23,7 +23,7 @@ from jobs_maint.operations.incidents.acting import (
 )
 from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.measured import Memory
-from jobs_maint.operations.incidents.reach import limit_to, refuse_unknown
+from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import (
     read_incident,
     read_memory,
@@ -83,11 +83,13 @@ async def get_incident(call: Call[GetIncident]) -> IncidentReport:
             conn, load_queries("incidents")["get_incident"], {"incident_id": number}
         )
         there = [redact(read_incident(row), call.rules) for row in rows]
-        found = limit_to(call.scope, await add_marks(conn, there))
+        whole = await add_marks(conn, there)
+        found = limit_to(call.scope, whole)
         if not found:
             raise refuse_unknown(number, call.scope)
         [shown] = await add_standing(conn, found, call.scope.like_patterns)
-        return IncidentReport(await get_time(conn), shown, "shown")
+        narrowed = not reaches_all(call.scope, whole[0])
+        return IncidentReport(await get_time(conn), shown, "shown", narrowed=narrowed)
 
     return await read(call, look)
 
