@@ -37,6 +37,7 @@ __all__ = [
     "app_pool",
     "ask_params",
     "build_notifications",
+    "call_at_end",
     "configure_function",
     "find_foreign_tasks",
     "held_job_ids",
@@ -94,14 +95,29 @@ def is_stopping(worker: Worker) -> bool:
 
 
 def _is_shutting_down(worker: Worker) -> bool:
+    task = _find_worker_loop(worker)
+    awaits = getattr(task.get_coro(), "cr_await", None) if task is not None else None
+    return getattr(awaits, "__name__", "") == "_shutdown"
+
+
+def call_at_end(worker: Worker, tell: Callable[[], None]) -> None:
+    """Call it once the worker has removed its row, in its event loop, before `run` returns.
+
+    From the worker's event loop only.
+    """
+    if (task := _find_worker_loop(worker)) is not None:
+        task.add_done_callback(lambda _: tell())
+
+
+def _find_worker_loop(worker: Worker) -> asyncio.Task[Any] | None:
+    """The task that fetches jobs and at the end waits for them; None once it is done."""
     loop = worker._loop  # noqa: SLF001
     for task in asyncio.all_tasks(loop) if loop is not None else ():
-        body = task.get_coro() if task.get_name() == "worker loop" else None
-        if inspect.iscoroutine(body) and body.cr_frame is not None:
-            awaited = getattr(body.cr_await, "__name__", "")
-            if awaited == "_shutdown" and body.cr_frame.f_locals.get("self") is worker:
-                return True
-    return False
+        if task.get_name() == "worker loop":
+            frame = getattr(task.get_coro(), "cr_frame", None)
+            if frame is not None and frame.f_locals.get("self") is worker:
+                return task
+    return None
 
 
 def mark_ours(function: F) -> F:

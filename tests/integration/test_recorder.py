@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import threading
+import time
 import weakref
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,14 @@ from tests.support.waiting import until, wait_for_row, wait_until
 import jobs_maint
 from jobs_maint import upstream
 from jobs_maint.recorder import beats, connection, store
-from jobs_maint.recorder.failure import TRACEBACK_BYTES, Failure, cut, describe_traceback
+from jobs_maint.recorder.failure import (
+    SLOW_TEXT,
+    TRACEBACK_BYTES,
+    Failure,
+    build_failure,
+    cut,
+    describe_traceback,
+)
 from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.thread import RecorderThread
 from jobs_maint.settings import MaintSettings
@@ -277,6 +285,42 @@ async def test_when_a_worker_has_ended_all_its_failures_are_stored(database_url,
     assert rows == [(131,)]
 
 
+@pytest.mark.parametrize("broken", [False, True])
+async def test_of_a_worker_that_has_ended_nothing_is_left_in_the_database(database_url, broken):
+    """A web server ends its process right then, and a test drops its database."""
+    app = make_app(database_url)
+
+    @app.task(name="ends")
+    async def ends() -> None:
+        if broken:
+            raise ConnectionError("refused")
+
+    async with app.open_async():
+        for _ in range(3):
+            await ends.defer_async()
+            await work(app)
+            assert await fetch(database_url, RECORDER) == []
+            assert await fetch(database_url, "SELECT worker_id FROM jobs_maint_workers") == []
+
+
+async def test_a_worker_that_ends_does_not_wait_for_a_database_that_does_not_answer(
+    database_url, conn
+):
+    app = make_app(database_url)
+
+    @app.task(name="ends")
+    async def ends() -> None:
+        await conn.execute("BEGIN")
+        await conn.execute("LOCK TABLE jobs_maint_workers")
+
+    async with app.open_async():
+        await ends.defer_async()
+        await asyncio.wait_for(work(app), 5)
+        await conn.execute("ROLLBACK")
+        gone = "SELECT 1 WHERE NOT EXISTS (SELECT FROM jobs_maint_workers)"
+        await wait_for(database_url, gone)
+
+
 @pytest.mark.parametrize("why", ["told to stop", "cannot ask for a job"])
 async def test_a_worker_that_ends_its_last_jobs_listens_to_no_queue(database_url, why):
     app = make_app(database_url, beat=timedelta(seconds=0.5))
@@ -507,6 +551,26 @@ def test_of_an_exception_of_thousands_only_the_outermost_is_described(shape):
     text = describe_traceback(wide)
     assert "more than 500 exceptions" in text
     assert len(text) < 500
+
+
+def test_an_exception_whose_text_takes_long_is_asked_for_it_once():
+    asked = []
+
+    class Slow(Exception):
+        def __str__(self) -> str:
+            asked.append(self)
+            time.sleep(SLOW_TEXT * 1.5)
+            return "at last"
+
+    job = procrastinate.jobs.Job(
+        id=1, queue="q", lock=None, queueing_lock=None, task_name="t", attempts=0
+    )
+    built = build_failure(
+        job, Slow(), aborted=False, will_retry=False, has_enough_of=lambda _: False
+    )
+    assert len(asked) == 1
+    assert built.message == "at last"
+    assert "Slow: at last\n(its str() was slow, so its causes are not shown)" in built.traceback
 
 
 def test_a_circle_of_causes_and_a_deep_recursion_are_described():

@@ -6,6 +6,7 @@ and its `__str__` may itself fail.
 
 from __future__ import annotations
 
+import time
 import traceback
 from bisect import bisect_right
 from collections.abc import Callable
@@ -36,6 +37,9 @@ MOST_EXCEPTIONS = 500
 """In one exception group or chain; of more, only the outermost is described, as reading the rest
 would block the event loop for seconds."""
 
+SLOW_TEXT = 0.1
+"""Seconds: an exception whose text takes longer is asked for it once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -64,7 +68,9 @@ def build_failure(
     has_enough_of: Callable[[str], bool],
 ) -> Failure:
     """`has_enough_of`: whether a group of this fingerprint keeps no more tracebacks now."""
+    begun = time.monotonic()
     text = _say(exc)
+    slow = time.monotonic() - begun > SLOW_TEXT
     message = cut(text, MESSAGE_BYTES)
     type_name = describe_type(exc)
     fingerprint = build_fingerprint(job.task_name, type_name, message)
@@ -79,7 +85,9 @@ def build_failure(
         short_message=cut(text, STORM_MESSAGE_BYTES),
         fingerprint=fingerprint,
         will_retry=will_retry,
-        traceback=None if has_enough_of(fingerprint) else describe_traceback(exc),
+        traceback=None
+        if has_enough_of(fingerprint)
+        else describe_traceback(exc, text if slow else None),
     )
 
 
@@ -131,15 +139,21 @@ def describe_type(exc: BaseException) -> str:
     return cut(str(type(exc).__qualname__), TYPE_BYTES)
 
 
-def describe_traceback(exc: BaseException) -> str:
-    """The traceback without the worker's own frames; some text even when formatting fails."""
+def describe_traceback(exc: BaseException, slow_text: str | None = None) -> str:
+    """The traceback without the worker's own frames; some text even when formatting fails.
+
+    `slow_text`: what it says, where that is not to be asked for once more.
+    """
     frames = _skip_worker_frames(exc.__traceback__)
     try:
-        if _is_too_wide(exc):
+        if slow_text is not None or _is_too_wide(exc):
+            said = _say(exc) if slow_text is None else slow_text
+            why = f"one of more than {MOST_EXCEPTIONS} exceptions; the others are not shown"
+            if slow_text is not None:
+                why = "its str() was slow, so its causes are not shown"
             text = (
                 f"{''.join(traceback.format_tb(frames))}{describe_type(exc)}: "
-                f"{cut(_say(exc), MESSAGE_BYTES)}\n(one of more than {MOST_EXCEPTIONS} exceptions; "
-                "the others are not shown)\n"
+                f"{cut(said, MESSAGE_BYTES)}\n({why})\n"
             )
         else:
             formatted = traceback.TracebackException(type(exc), exc, frames, compact=True)

@@ -41,6 +41,9 @@ ANNOUNCE_TIMEOUT = 1.0
 job that kills its process at once is then known to have run there."""
 WRITE_TIMEOUT = 2.0
 """Seconds a failed job waits for its record to be written; then it ends without."""
+PART_TIMEOUT = 0.25
+"""Seconds that the event loop of a worker that has ended is held at most, usually a few
+milliseconds: a web server ends its process at once, and a test drops its database."""
 
 
 @dataclass(slots=True)
@@ -150,6 +153,7 @@ class Recorder:
                     upstream.list_crons(context.app),
                     tell(self._settings),
                 )
+                upstream.call_at_end(worker, functools.partial(self._part, link))
             running.jobs[job_id] = time.monotonic()
             running.begun += 1
             return link, running
@@ -225,6 +229,14 @@ class Recorder:
             link.thread = None
             self._links.pop(id(link.source), None)
             return True
+
+    @staticmethod
+    def _part(link: Link) -> None:
+        """Of a worker that has just ended: nothing of it is left in the database afterwards."""
+        with contextlib.suppress(Exception):
+            thread = link.living_thread
+            if thread is not None and (parted := thread.part()) is not None:
+                parted.result(timeout=PART_TIMEOUT)
 
     def _stop(self) -> None:
         """At the end of the process: say goodbye, so that no worker looks lost after a deploy."""

@@ -66,6 +66,7 @@ class RecorderThread(threading.Thread):
         self._retire = retire
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._announced: deque[Waiting] = deque()
+        self._parted: deque[Waiting] = deque()
         self.backlog = Backlog()
         self._store = FailureStore()
         self._conn: psycopg.Connection[Any] | None = None
@@ -110,6 +111,19 @@ class RecorderThread(threading.Thread):
         self._inbox.put((None, Future()))
         return tried
 
+    def part(self) -> Waiting | None:
+        """Say goodbye at once for what has ended; done when that was tried.
+
+        Where no worker is left in the process, its connection is closed by then. None where there
+        is none now: to open one, the worker's event loop may have to be asked.
+        """
+        if self._conn is None or self._conn.closed:
+            return None
+        parted: Waiting = Future()
+        self._parted.append(parted)
+        self._inbox.put((None, Future()))
+        return parted
+
     def stop(self) -> None:
         self._inbox.put(_STOP)
 
@@ -127,6 +141,8 @@ class RecorderThread(threading.Thread):
             self._store_all(self._collect(0.0)[0])
         self._write(last=True)
         self._disconnect()
+        for parted in self._parted:
+            parted.set_result(None)
         self.backlog.tell_unsaved()
 
     def _turn(self, timeout: float) -> bool:
@@ -134,6 +150,7 @@ class RecorderThread(threading.Thread):
         batch, stopping = self._collect(timeout)
         self._store_all(batch)
         announced = [self._announced.popleft() for _ in range(len(self._announced))]
+        parting = len(self._parted)
         workers = self._list_workers()
         ended = [worker for worker in workers if worker.ended]
         alive = [worker for worker in workers if not worker.ended]
@@ -146,7 +163,11 @@ class RecorderThread(threading.Thread):
             ended += [worker for worker in alive if not worker.jobs]
         if ended:
             self._guarded(BEAT, lambda conn: beats.say_goodbye(conn, ended))
-        return not (stopping or (not alive and self._retire()))
+        if stopping or (not alive and self._retire()):
+            return False
+        for _ in range(parting):
+            self._parted.popleft().set_result(None)
+        return True
 
     def _collect(self, timeout: float) -> tuple[list[tuple[Failure | None, Waiting]], bool]:
         batch: list[tuple[Failure | None, Waiting]] = []
