@@ -94,7 +94,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "abort_requested_before": "already asked to abort",
         "worker_alive": "a live worker runs them",
         "too_soon": "their worker may be alive still",
-        "worker_unknown": "their worker seems to have no recorder and may run them still; "
+        "worker_unknown": "their worker died at once, or has no recorder and may run them still; "
         "`rescue --force ID` acts on one",
         "not_permitted": "their queue is outside your grant",
         "ended_otherwise": "they were cancelled, given up or failed since the preview",

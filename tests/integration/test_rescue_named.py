@@ -241,10 +241,12 @@ async def test_without_a_recorder_silence_is_no_death_and_a_job_takes_a_force_th
     await fleet.observe()
     item = await rescue(pool, job)
     assert (item.outcome, item.code) == ("skipped", "worker_unknown")
-    who = f"worker {worker} never beat: it seems" if registered else (
-        "no beat ever named it: its worker seems"
-    )  # fmt: skip
-    assert item.reason.startswith(f"{who} to have no recorder, so it may be draining or blocked")
+    why = f"worker {worker} never beat: it seems to have no recorder, so it may be draining"
+    if not registered:
+        why = (
+            "no beat ever named it: its worker died at once, or it has no recorder, may be draining"
+        )
+    assert item.reason.startswith(f"{why} or blocked and still run")
     assert f", `rescue --force {job}` at once" in item.reason
     await assert_as_stuck(pool, job, item.reason)
     off = await rescue(pool, job, rescue_cron="")

@@ -35,7 +35,7 @@ def say(who, **facts):
         (ALIVE | DUE, "but does not report it; it is due", "not report them; they are due"),
         (ALIVE | DUE | {"started_at": AT}, "has had it since", "has had them since"),
         (DUE, "still running the job; it is due", "still running the jobs; they are due"),
-        (DUE | {"worker_id": None}, "named it: its worker seems", "named them: their worker seems"),
+        (DUE | {"worker_id": None}, "named it: its worker died", "named them: their worker died"),
         (
             DUE | SILENT,
             "no longer reports it, but may be alive until its heartbeat",

@@ -176,13 +176,15 @@ def refuse_job(job_id: int, row: dict[str, Any] | None, who: Who = ONE) -> ItemR
         reason = f"{_holds(row, who)} and {alive}; {otherwise}"
         return _item(row, "worker_alive", reason)
     if not row["had_recorder"]:
-        first = f"{_worker(row)} never beat: it seems"
-        if row["worker_id"] is None:
-            first = f"no beat ever named {who.them}: {who.their} worker seems"
         reason = (
-            f"{first} to have no recorder, so it may be draining or blocked and still running "
-            f"{who.the}; {otherwise}"
+            f"{_worker(row)} never beat: it seems to have no recorder, so it may be draining or "
+            f"blocked and still running {who.the}; {otherwise}"
         )
+        if row["worker_id"] is None:
+            reason = (
+                f"no beat ever named {who.them}: {who.their} worker died at once, or it has no "
+                f"recorder, may be draining or blocked and still runs {who.the}; {otherwise}"
+            )
         return _item(row, "worker_unknown", reason)
     return _refuse_early(row, who)
 
