@@ -106,7 +106,7 @@ async def test_a_digest_names_what_it_covers_and_its_button_opens_exactly_those_
             await tick(app, name)
         await work(app)
         told, quiet = sorted(list_digests(slack), key=lambda one: "No job" in one.text)
-    assert "2 failures of webhook and email* (task deliver) in the last hour" in told.text
+    assert "2 failures of webhook and email* (task app.deliver) in the last hour" in told.text
     assert "No job of nightly ran in the last hour" in quiet.text
     [button] = [
         one for block in told.blocks if block["type"] == "actions" for one in block["elements"]
@@ -119,7 +119,7 @@ async def test_a_digest_names_what_it_covers_and_its_button_opens_exactly_those_
     report = await perform(pool, Actor.shell("ana", "host"), asked, settings=MaintSettings())
     assert [(group.task, group.count) for group in report.groups] == [("app.deliver", 2)]
     assert render_text(report).startswith(
-        "2 failures of webhook and email* (task deliver) in the 60 min to "
+        "2 failures of webhook and email* (task app.deliver) in the 60 min to "
     )
     limited = Actor("slack", "U1", "bo", "C1", (Grant(Role.VIEWER, queues=("email-*",)),))
     assert (await perform(pool, limited, asked, settings=MaintSettings())).failed == 1

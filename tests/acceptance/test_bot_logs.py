@@ -41,13 +41,13 @@ async def test_the_id_that_the_person_sees_is_in_every_line_of_that_request_and_
     processes, conn, make_job, mode
 ):
     job_id = await make_job(status="failed", error="it broke")
-    # No text where text is expected: whatever comes of it is not foreseen.
-    await conn.execute(
-        "ALTER TABLE jobs_maint_failures ALTER exception_type TYPE int[] USING '{1}'"
-    )
     async with open_slack(build_sample_config(mode=mode)) as slack:
         process = start(processes, slack, mode=mode)
         await started(process, slack)
+        # No text where text is expected: whatever comes of it is not foreseen.
+        await conn.execute(
+            "ALTER TABLE jobs_maint_failures ALTER exception_type TYPE int[] USING '{1}'"
+        )
         # Both answers take the long way, which is logged.
         slack.set_fault("500", method="response_url", times=2)
         await slack.command(VIEWER, OPS, f"/jobs status {job_id}")
