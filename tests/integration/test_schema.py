@@ -236,6 +236,38 @@ async def test_the_advised_search_path_names_no_schema_twice(bare_database_url):
             await ask(pool, ShowStats())
 
 
+async def test_of_several_schemas_off_the_search_path_none_is_chosen_for_the_team(
+    bare_database_url,
+):
+    """Each option leads to the schema that it is given for, and only to that."""
+    options = {"B b": "-csearch_path%3D%22B%5C%20b%22", "a": "-csearch_path%3Da"}
+    async with await psycopg.AsyncConnection.connect(bare_database_url, autocommit=True) as conn:
+        for schema, option in options.items():
+            await conn.execute(f'CREATE SCHEMA "{schema}"')
+            async with open_pool(f"{bare_database_url}&options={option}") as pool:
+                await ask(pool, ApplySchema())
+    path = "the search path reaches none of them."
+    ways = ", ".join(f"?options={option} for {schema}" for schema, option in options.items())
+    fix = f"Add the schema of your app to JOB_QUEUE_DATABASE_URL: {ways}."
+    async with open_pool(bare_database_url) as pool:
+        for action, which in {
+            CheckSchema(): "Procrastinate's tables",
+            ApplySchema(): "Procrastinate's tables",
+            ShowStats(): "Procrastinate's tables",
+            PreviewDropSchema(): "Tables of ours",
+            DropSchema(): "Tables of ours",
+        }.items():
+            with pytest.raises(SchemaMismatch) as caught:
+                await ask(pool, action)
+            told = str(caught.value)
+            assert told.startswith(f"{which} are in the schemas B b, a; {path}"), action
+            assert fix in told, action
+        doctor = await find_findings(pool)
+        for check in ("procrastinate_schema", "schema"):
+            assert path in doctor[check].sentence
+            assert doctor[check].fix == fix
+
+
 async def run_script(url: str, sql: str) -> None:
     """As psql does with a file: every statement, whatever became of the one before."""
     failed = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg import errors as pg
 from jobs_maint.database.connecting import Pool, spell_database
 from jobs_maint.database.transactions import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.errors import DatabaseUnavailable, JobsMaintError, SchemaMismatch
+from jobs_maint.quoting import few
 from jobs_maint.sql import load_queries
 
 __all__ = [
@@ -70,13 +72,15 @@ async def find_elsewhere(
     rows = await fetch_all(conn, load_queries("lacking")["find_elsewhere"], params)
     if not rows:
         return None
-    place = f"{which} are in the schema {rows[0]['schema']}"
+    if len(rows) > 1:
+        return _choose_among(rows, which)
     quoted, login = rows[0]["quoted"], rows[0]["login"]
+    place = f"{which} are in the schema {rows[0]['schema']}"
     if not rows[0]["usable"]:
         return Elsewhere(
             usable=False,
             found=f"{place}, which this user may not use.",
-            fix=f"GRANT USAGE ON SCHEMA {quoted} TO {login};",
+            fix=_grant(rows[0]),
         )
     path = quoted if quoted == "public" else f"{quoted}, public"
     return Elsewhere(
@@ -84,9 +88,34 @@ async def find_elsewhere(
         found=f"{place}, which is not on the search path.",
         fix=(
             f"ALTER ROLE {login} SET search_path = {path}; or add "
-            f"?options=-csearch_path%3D{_escape(quoted)} to JOB_QUEUE_DATABASE_URL."
+            f"{_option(quoted)} to JOB_QUEUE_DATABASE_URL."
         ),
     )
+
+
+def _choose_among(rows: Sequence[Mapping[str, Any]], which: str) -> Elsewhere:
+    """Nobody but the team knows which of them are this app's; one login may serve several."""
+    ways = [
+        f"{_option(row['quoted'])} for {row['schema']}"
+        + ("" if row["usable"] else f" (this user may not use it: {_grant(row)})")
+        for row in rows
+    ]
+    return Elsewhere(
+        usable=any(row["usable"] for row in rows),
+        found=(
+            f"{which} are in the schemas {few([row['schema'] for row in rows])}; the search path "
+            "reaches none of them."
+        ),
+        fix=f"Add the schema of your app to JOB_QUEUE_DATABASE_URL: {few(ways)}.",
+    )
+
+
+def _grant(row: Mapping[str, Any]) -> str:
+    return f"GRANT USAGE ON SCHEMA {row['quoted']} TO {row['login']};"
+
+
+def _option(quoted: str) -> str:
+    return f"?options=-csearch_path%3D{_escape(quoted)}"
 
 
 def _escape(name: str) -> str:

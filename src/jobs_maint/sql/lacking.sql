@@ -13,8 +13,10 @@ SELECT current_database()::text AS database, current_setting('search_path') AS s
 -- Schemas that hold a table of one of these names, whether or not the search path reaches them.
 SELECT n.nspname::text AS schema, quote_ident(n.nspname) AS quoted,
        has_schema_privilege(n.oid, 'USAGE') AS usable, quote_ident(current_user) AS login
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = ANY (%(names)s::text[]) AND c.relkind IN ('r', 'p') ORDER BY 1 LIMIT 1;
+FROM pg_namespace n WHERE n.oid IN (
+    SELECT relnamespace FROM pg_class
+    WHERE relname = ANY (%(names)s::text[]) AND relkind IN ('r', 'p'))
+ORDER BY 1;
 
 -- name: find_barred
 -- Schemas on the search path that the role may not use, those with Procrastinate's tables first.

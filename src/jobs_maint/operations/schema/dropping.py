@@ -95,7 +95,8 @@ async def _look(conn: Conn, home: str | None, settings: MaintSettings) -> Schema
     homes = [row["schema"] for row in places if row["mine"]]
     elsewhere = tuple(row["schema"] for row in places if not row["mine"])
     if home is None and not homes and elsewhere:
-        await require_owner(conn, elsewhere[0], "schema drop")
+        if len(elsewhere) == 1:  # else the user has to choose first
+            await require_owner(conn, elsewhere[0], "schema drop")
         place = await find_elsewhere(conn, TABLES, "Tables of ours")
         if place is not None:
             raise replace(place, found=f"{place.found} Nothing was removed.").error()
