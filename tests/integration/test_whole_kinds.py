@@ -33,6 +33,7 @@ from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
 ANA = Actor.shell("ana", "here")
+ADA = Actor.shell("ada", "here")
 WEB = Actor("slack", "U1", "bo", "C1", (Grant(Role.OPERATOR, queues=("web",)),))
 AGO = minutes(5)
 TASK, TYPE = "app.hook", "Refused"
@@ -120,6 +121,35 @@ async def test_it_is_taken_and_muted_as_a_whole_and_that_counts_for_each_of_its_
         await ask(pool, parse_words(split_text(refused.value.suggestion), "shell").action)
     [newest, *_] = (await ask(pool, ListErrors(since=minutes(2)))).groups
     assert (newest.taken_by, newest.muted_until) == (None, None)
+
+
+async def test_what_was_said_of_a_group_itself_ends_beside_what_is_said_of_the_whole(
+    pool, many, fail
+):
+    """And the answer names the whole: `errors` says the same of the group as before."""
+    await fail("row zz is bad", minutes(0))
+    name = (await ask(pool, ListErrors(since=minutes(2)))).groups[0].name
+    for one, who in ((name, ADA), (WHOLE, ANA)):
+        await ask(pool, TakeGroup(one), who)
+        await ask(pool, MuteGroup(one, hours(3)))
+    report = await ask(pool, MuteGroup(name))
+    assert (report.done, report.whole) == ("unmuted", WHOLE)
+    line = f"The mute of {name} alone is ended; all errors of this kind ({WHOLE}) are still muted u"
+    assert line in render_text(report, width=300)
+    said = f"all errors of this kind ({WHOLE}) are still muted until "
+    assert said in render_result(report, "/jobs", by="U1").text
+    report = await ask(pool, TakeGroup(name, drop=True), ADA)
+    assert (report.done, report.whole, report.taken_by) == ("dropped", WHOLE, ANA.label)
+    still = f"is still on all errors of this kind ({WHOLE})."
+    line = f"{name} is given back; ada was on it. ana {still}"
+    assert line in render_text(report, width=300)
+    assert f"ana@here {still}" in render_result(report, "/jobs", by="U1").text
+    await ask(pool, MuteGroup(WHOLE))
+    [group, *_] = (await ask(pool, ListErrors(since=minutes(2)))).groups
+    assert (group.taken_by, group.muted_until) == (ANA.label, None)
+    await ask(pool, TakeGroup(WHOLE, drop=True))
+    report = await ask(pool, MuteGroup(name))
+    assert (report.done, report.whole) == ("unmuted", None)
 
 
 async def test_where_it_is_muted_none_of_its_groups_is_a_new_incident(pool, conn, many, fail):

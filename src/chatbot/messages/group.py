@@ -30,8 +30,20 @@ def render_group(report: GroupReport, *, by: str) -> Message:
             head = ["✅ ", bold(f"{task}, {taken}"), " by ", name_actor(by), *since, "."]
             undo = Button(GIVE_BACK, TakeGroup(name, drop=True).words())
         case "dropped":
-            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before), "."]
+            head = ["✅ ", bold(f"{task}, is given back"), *tell_given_back(by, report.before)]
+            if report.whole and report.taken_by:
+                still = [" is still on ", _say_whole(report)]
+                head += ["; ", name_actor(report.taken_by), *still]
+            head.append(".")
             undo = Button(TAKE, TakeGroup(name).words())
+        case "unmuted" if report.whole:
+            head = [
+                "✅ ",
+                bold(f"{task}, the mute of it alone is ended"),
+                ", says ",
+                name_actor(by),
+            ]
+            head += ["; ", _say_whole(report), " are still muted", *_say_mute(report), "."]
         case "unmuted":
             head = ["✅ ", bold(f"{task}, is not muted any more"), ", says ", name_actor(by), "."]
         case _:
@@ -57,6 +69,10 @@ def render_group(report: GroupReport, *, by: str) -> Message:
     )
     parts = [paragraph(*lines, pre=describe_error(shown))]
     return pack([*parts, buttons(undo)] if undo is not None else parts)
+
+
+def _say_whole(report: GroupReport) -> str:
+    return f"all errors of this kind ({report.whole})"
 
 
 def _say_mute(report: GroupReport) -> list[Span | str]:

@@ -21,6 +21,13 @@ def render_group(report: GroupReport, page: Page) -> None:
             line = f"You are on {name}{f'; {before} was before' if before else ''}."
             if report.had_since is not None:
                 line = f"You have been on {name} since {format_time(report.had_since)}."
+        case "dropped" if report.whole:
+            was = f"; {before} was on it" if before else ""
+            who = safe_word(say_person(report.taken_by or ""))
+            line = f"{name} is given back{was}. {who} is still on {_say_whole(report)}."
+        case "unmuted" if report.whole:
+            still = f"{_say_whole(report)} are still muted {_say_mute(report)}"
+            line = f"The mute of {name} alone is ended; {still}."
         case "dropped":
             line = f"Nobody is on {name} any more{f'; {before} was' if before else ''}."
         case "unmuted":
@@ -34,6 +41,10 @@ def render_group(report: GroupReport, page: Page) -> None:
     page.line(f"{task}: {': '.join(part for part in (kind, text) if part)}")
     if report.done == "taken":
         page.line(f"Undo: jobs-maint take {name} --drop")
+
+
+def _say_whole(report: GroupReport) -> str:
+    return f"all errors of this kind ({safe_word(report.whole or '')})"
 
 
 def _say_mute(report: GroupReport) -> str:

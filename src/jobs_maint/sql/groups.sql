@@ -220,7 +220,7 @@ SELECT * FROM jobs_maint_groups WHERE name = %(name)s FOR UPDATE;
 
 -- name: find_whole (name)
 -- {{the_whole}} that this group is of.
-SELECT whole.name, whole.taken_by, coalesce(whole.muted_until > now(), false) AS muted
+SELECT whole.name, whole.taken_by, whole.taken_at, whole.muted_until, whole.muted_above
 FROM jobs_maint_groups g JOIN {{the_whole}} WHERE g.name = %(name)s AND g.fingerprints <> '{}';
 
 -- name: list_names

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal, NoReturn
 
 from jobs_maint import audit
@@ -22,6 +24,11 @@ from jobs_maint.sql import load_queries
 __all__ = ["find_taken_off", "is_on", "mute_group", "refuse_others", "take_group"]
 
 Done = Literal["taken", "dropped", "muted", "unmuted"]
+MARKS_OF: Mapping[Done, Sequence[str]] = {
+    "dropped": ("taken_by", "taken_at"),
+    "unmuted": ("muted_until", "muted_above"),
+}
+"""What is ended by it."""
 
 
 async def take_group(call: Call[TakeGroup]) -> GroupReport:
@@ -34,9 +41,11 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             if isinstance(name, int):
                 name = await _find_group_of_job(conn, call, name)
             before = await _lock_group(conn, call, name)
+            whole = await _find_whole(conn, before["name"]) if asked.drop else None
+            if whole is not None and whole["taken_by"] is None:
+                whole = None
             if asked.drop and before["taken_by"] is None:
-                whole = await _find_whole(conn, before["name"])
-                if whole is not None and whole["taken_by"] is not None:
+                if whole is not None:
                     raise InvalidRequest(
                         f"{say_person(whole['taken_by'])} has taken all errors of this kind, "
                         f"{whole['name']}, not {before['name']} alone; give that back",
@@ -53,7 +62,7 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             values = {"name": before["name"], "taken_by": taken_by}
             row = await fetch_one(conn, load_queries("groups")["take_group"], values)
             done: Done = "dropped" if asked.drop else "taken"
-            return await _finish(conn, call, row, done, before["taken_by"])
+            return await _finish(conn, call, row, done, before["taken_by"], whole)
 
 
 def is_on(call: Call[Any], taken_by: str | None) -> bool:
@@ -105,16 +114,23 @@ async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
         "seconds": asked.span.total_seconds() if asked.span is not None else None,
         "above": asked.above,
     }
-    off = asked.span is None and asked.above is None
+    off, now = asked.span is None and asked.above is None, await get_time(conn)
     whole = await _find_whole(conn, before["name"]) if off else None
-    if whole is not None and whole["muted"]:
+    if whole is not None and not _is_muted(whole, now):
+        whole = None
+    if whole is not None and not _is_muted(before, now):
         raise InvalidRequest(
             f"all errors of this kind are muted, as {whole['name']}, and {before['name']} with "
             "them; end that mute",
             suggestion=replace(asked, group=whole["name"]).words(),
         )
     row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
-    return await _finish(conn, call, row, "unmuted" if off else "muted", before["taken_by"])
+    done: Done = "unmuted" if off else "muted"
+    return await _finish(conn, call, row, done, before["taken_by"], whole)
+
+
+def _is_muted(row: Mapping[str, Any], now: datetime) -> bool:
+    return row["muted_until"] is not None and row["muted_until"] > now
 
 
 async def _find_whole(conn: Conn, name: str) -> dict[str, Any] | None:
@@ -180,13 +196,21 @@ async def _lock_group(conn: Conn, call: Call[Any], name: str) -> dict[str, Any]:
 
 
 async def _finish(
-    conn: Conn, call: Call[Any], row: dict[str, Any], done: Done, before: str | None
+    conn: Conn,
+    call: Call[Any],
+    row: dict[str, Any],
+    done: Done,
+    before: str | None,
+    whole: dict[str, Any] | None,
 ) -> GroupReport:
-    """Say so of its incident too, and report."""
+    """Say so of its incident too, and report; `whole`: what it is still taken or muted as."""
     whom = find_taken_off(call, done, before)
     said = {"name": row["name"], "what": done, "by": call.actor.label, "whom": whom}
     await fetch_all(conn, load_queries("incidents")["mark_incident_of_group"], said)
-    return await _report(conn, call, row, done, before=before)
+    if whole is not None:
+        row = {**row, **{name: whole[name] for name in MARKS_OF[done]}}
+    name = whole["name"] if whole is not None else None
+    return await _report(conn, call, row, done, before=before, whole=name)
 
 
 async def _report(
