@@ -17,10 +17,13 @@ from jobs_maint.actions import (
     Limits,
     ListErrors,
     ListFailed,
+    ListIncidents,
     MuteGroup,
+    MuteIncident,
     PreviewBulk,
     Role,
     TakeGroup,
+    TakeIncident,
     WatchIncidents,
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted
@@ -150,6 +153,88 @@ async def test_what_was_said_of_a_group_itself_ends_beside_what_is_said_of_the_w
     await ask(pool, TakeGroup(WHOLE, drop=True))
     report = await ask(pool, MuteGroup(name))
     assert (report.done, report.whole) == ("unmuted", None)
+
+
+async def test_what_is_said_of_the_whole_is_said_of_the_incident_of_each_of_its_groups(
+    pool, conn, many, fail
+):
+    """Beside one that is there already and in one that begins; what was said of it alone counts."""
+    bot, limits = Actor.task("chatbot"), Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
+
+    async def see():
+        for _ in range(2):
+            seen = await perform(pool, bot, WatchIncidents("bot", limits))
+        report = await ask(pool, ListIncidents())
+        assert [one.id for one in seen.open] == [one.id for one in report.open]
+        for mine, its in zip(report.open, seen.open, strict=True):
+            assert (mine.taken_by, mine.muted_until) == (its.taken_by, its.muted_until)
+        return seen, report.open, render_text(report, width=300)
+
+    for _ in range(4):
+        await fail("row zz is bad", minutes(1))
+    _, [one], _ = await see()
+    assert one.taken_by is None
+    await ask(pool, TakeGroup(WHOLE))
+    seen, [one], shell = await see()
+    assert one.taken_by == one.facts["taken_by"] == ANA.label
+    assert [step.what for step in seen.changes[0].incident.history] == ["opened", "taken"]
+    assert "ana" in shell
+    await conn.execute(  # what comes five minutes later is an incident of its own
+        "UPDATE jobs_maint_incidents SET history = jsonb_set("
+        "history, '{0,at}', to_jsonb(now() - interval '1 hour'))"
+    )
+    for _ in range(4):
+        await fail("row zy is bad", minutes(1))
+    _, [one, other], _ = await see()
+    assert other.taken_by == ANA.label
+
+    with pytest.raises(InvalidRequest, match=rf"{WHOLE}, not {one.name} alone") as refused:
+        await ask(pool, TakeIncident(one.id, drop=True))
+    assert refused.value.suggestion == f"take {WHOLE} --drop"
+    await ask(pool, TakeIncident(one.id), ADA)
+    _, [one, other], _ = await see()
+    assert (one.taken_by, other.taken_by) == (ADA.label, ANA.label)
+    back = await ask(pool, TakeIncident(one.id, drop=True), ADA)
+    assert (back.incident.taken_by, back.whole) == (ANA.label, WHOLE)
+    still = f" is still on all errors of this kind ({WHOLE})."
+    assert still in render_text(back, width=300)
+    assert still in render_result(back, "/jobs", by="U1").text
+    await ask(pool, TakeIncident(one.id), ADA)
+    await ask(pool, TakeGroup(WHOLE, drop=True))
+    _, [one, other], _ = await see()
+    assert (one.taken_by, other.taken_by) == (ADA.label, None)
+
+    await ask(pool, MuteIncident(one.id, hours(2)))
+    await ask(pool, MuteGroup(WHOLE, hours(3)))
+    _, [one, other], _ = await see()
+    assert one.muted_until < other.muted_until
+    with pytest.raises(InvalidRequest, match=WHOLE) as refused:
+        await ask(pool, MuteIncident(other.id, None))
+    assert refused.value.suggestion == f"mute {WHOLE} --off"
+    ended = await ask(pool, MuteIncident(one.id, None))
+    assert (ended.incident.muted_until, ended.whole) == (other.muted_until, WHOLE)
+    still = f"ll errors of this kind ({WHOLE}) are still muted"
+    assert still in render_text(ended, width=300)
+    assert still in render_result(ended, "/jobs", by="U1").text
+    await ask(pool, MuteGroup(WHOLE))
+    _, [one, other], _ = await see()
+    assert (one.muted_until, other.muted_until) == (None, None)
+    await ask(pool, MuteGroup(WHOLE, above=10_000))
+    _, [one, other], _ = await see()
+    assert {part.facts["muted_above"] for part in (one, other)} == {10_000}
+
+
+async def test_a_mute_with_a_rate_that_is_over_is_not_shown_in_the_incident(pool, conn, many, fail):
+    bot, limits = Actor.task("chatbot"), Limits(kinds=frozenset({IncidentKind.GROUP}), group=3)
+    for _ in range(4):
+        await fail("row zz is bad", minutes(1))
+    for _ in range(2):
+        await perform(pool, bot, WatchIncidents("bot", limits))
+    [one] = (await ask(pool, ListIncidents())).open
+    await ask(pool, MuteGroup(one.subject, hours(1), 1_000))
+    assert (await ask(pool, ListIncidents())).open[0].facts["muted_above"] == 1_000
+    await conn.execute("UPDATE jobs_maint_groups SET muted_until = now() - interval '1 s'")
+    assert "muted_above" not in (await ask(pool, ListIncidents())).open[0].facts
 
 
 async def test_where_it_is_muted_none_of_its_groups_is_a_new_incident(pool, conn, many, fail):

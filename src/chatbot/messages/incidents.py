@@ -129,6 +129,9 @@ def render_taken(report: IncidentReport, by: str) -> Message:
     who = tell_given_back(by, report.before) if was_dropped else [" by ", name_actor(by)]
     if report.done == "unmuted":
         who = [", says ", name_actor(by)]
+    is_left = report.done == "unmuted" and report.whole is not None
+    if is_left:
+        done = "not muted alone any more"
     line: Line = ["✅ ", bold(f"{one.name} is {done}"), *who]
     if report.done == "muted" and one.muted_until is not None:
         line = [*line, " until ", when(one.muted_until, report.as_of)]
@@ -148,7 +151,12 @@ def render_taken(report: IncidentReport, by: str) -> Message:
         and name_actor(report.before) != name_actor(by)
     ):
         lines.insert(1, ["Before that, ", name_actor(report.before), " was on it."])
-    if report.done == "dropped" and not others:
+    if is_left:
+        lines.insert(1, [f"All errors of this kind ({report.whole}) are still muted."])
+    if report.whole and one.taken_by and was_dropped:
+        still = f" is still on all errors of this kind ({report.whole})."
+        lines.insert(1, [name_actor(one.taken_by), still])
+    elif was_dropped and not others:
         lines.insert(1, ["Nobody is on it now."])
     return pack([paragraph(*lines), buttons(*_offer_undo(report))])
 

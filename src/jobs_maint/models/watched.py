@@ -46,6 +46,8 @@ class IncidentReport(Report):
     """Who was on it before."""
     had_since: datetime | None = None
     """Since when it is taken by who takes it again; nothing was changed then."""
+    whole: str | None = None
+    """Of `dropped` and `unmuted`: all errors of its kind, where they are still taken or muted."""
     narrowed: bool = False
     """Whether it concerns more than the role reaches: of `shown`."""
 

@@ -183,12 +183,16 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         return
     others = [(by, name) for by, name in list_takers(one) if by != one.taken_by]
     until = f" until {clock(one.muted_until, report.as_of)} UTC" if one.muted_until else ""
+    whole = safe_word(report.whole) if report.whole else ""
     told = {
         "taken": f"{one.name} is taken by {safe_word(one.taken_by or '')}.",
-        "dropped": f"{one.name} is given back{'' if others else '; nobody is on it now'}.",
+        "dropped": f"{one.name} is given back{'' if others or whole else '; nobody is on it now'}.",
         "muted": f"{one.name} is muted{until}: nothing is posted about it, even if it ends and "
         "comes again.",
-        "unmuted": f"{one.name} is not muted any more.",
+        "unmuted": f"{one.name} is not muted any more."
+        if not whole
+        else f"The mute of {one.name} alone is ended; all errors of this kind ({whole}) are still "
+        f"muted{until}.",
     }
     if report.had_since is not None:
         since = clock(report.had_since, report.as_of)
@@ -198,6 +202,8 @@ def render_incident(report: IncidentReport, page: Page) -> None:
         page.line(f"You took {safe_word(whom)} off.")
     elif report.before and report.before != one.taken_by:
         page.line(f"Before that, {safe_word(report.before)} was on it.")
+    if whole and report.done == "dropped":
+        page.line(f"{safe_word(one.taken_by or '')} is still on all errors of this kind ({whole}).")
     if report.done in {"dropped", "taken"}:
         for by, name in others:
             page.line(f"{safe_word(by)} is still on its error {name}.")

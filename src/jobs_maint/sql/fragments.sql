@@ -285,6 +285,18 @@ extract(epoch FROM
                WHEN returned_at >= %(since)s THEN returned_at - make_interval(secs => quiet_seconds)
                WHEN first_at < %(since)s THEN %(since)s END))::float8 AS quiet_seconds
 
+-- name: said
+-- To be joined: what counts for a group `g`, which was said of it or else of {{the_whole}}.
+LATERAL (
+    SELECT coalesce(g.taken_by, whole.taken_by) AS taken_by,
+           CASE WHEN g.taken_by IS NULL THEN whole.taken_at ELSE g.taken_at END AS taken_at,
+           CASE WHEN g.muted_until > now() THEN g.muted_until
+                WHEN whole.muted_until > now() THEN whole.muted_until END AS muted_until,
+           CASE WHEN g.muted_until > now() THEN g.muted_above
+                WHEN whole.muted_until > now() THEN whole.muted_above END AS muted_above
+    FROM (SELECT) AS one LEFT JOIN {{the_whole}}
+) AS said
+
 -- name: the_whole
 -- The row that stands for all groups of the task and exception type of `g`, where they are very many: it
 -- has no fingerprint.

@@ -79,11 +79,8 @@ SELECT id, message FROM jobs_maint_failures WHERE id = ANY (%(ids)s::bigint[]);
 -- The groups that have had one of these; what was said of {{the_whole}} counts where nothing was said of
 -- the group itself. The table is small: it is read whole.
 SELECT g.name, g.task_name, g.exception_type, g.fingerprints, g.queues, g.failures, g.first_at,
-       g.last_at, g.returned_at, g.quiet_seconds, coalesce(g.taken_by, whole.taken_by) AS taken_by,
-       CASE WHEN g.taken_by IS NULL THEN whole.taken_at ELSE g.taken_at END AS taken_at,
-       CASE WHEN g.muted_until > now() THEN g.muted_until ELSE whole.muted_until END AS muted_until,
-       CASE WHEN g.muted_until > now() THEN g.muted_above ELSE whole.muted_above END AS muted_above
-FROM jobs_maint_groups g LEFT JOIN {{the_whole}}
+       g.last_at, g.returned_at, g.quiet_seconds, said.*
+FROM jobs_maint_groups g CROSS JOIN {{said}}
 WHERE g.fingerprints && %(fingerprints)s::text[];
 
 -- name: find_kinds (tasks, since)
@@ -256,9 +253,10 @@ UPDATE jobs_maint_groups SET muted_until = %(until)s, muted_above = NULL
 WHERE name = ANY (%(names)s::text[]);
 
 -- name: list_marks (names)
-SELECT name, taken_by, taken_at, muted_above,
-       CASE WHEN muted_until > now() AND muted_until <> 'infinity' THEN muted_until END AS muted_until
-FROM jobs_maint_groups WHERE name = ANY (%(names)s::text[]);
+-- As {{said}}.
+SELECT g.name, said.taken_by, said.taken_at, said.muted_above,
+       CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
+FROM jobs_maint_groups g CROSS JOIN {{said}} WHERE g.name = ANY (%(names)s::text[]);
 
 -- name: count_standing (names, queues, most)
 -- {{standing}} of the jobs of these groups, in these queues, that failed since each group began or came

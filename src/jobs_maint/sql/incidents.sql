@@ -83,26 +83,34 @@ WHERE id = %(incident_id)s RETURNING *;
 
 -- name: lock_incident_of_group (name)
 -- Before the group is locked: whoever acts on an incident locks it first.
-SELECT id FROM jobs_maint_incidents
-WHERE state = 'open' AND kind = 'group' AND subject = %(name)s FOR UPDATE;
+-- Of all groups as one: those of each.
+SELECT i.id FROM jobs_maint_incidents i JOIN jobs_maint_groups g ON g.name = i.subject
+LEFT JOIN {{the_whole}}
+WHERE i.state = 'open' AND i.kind = 'group' AND %(name)s IN (g.name, whole.name)
+ORDER BY i.id FOR UPDATE OF i;
 
 -- name: mark_incident_of_group (name, what, by, whom)
 -- What was said of the group is said of the incident that it leads. `what` is the step of its history,
 -- and its time is later than whatever this transaction has waited for.
+-- What was said of all groups as one is said of those that have no such mark of their own.
 -- A mute that ends by a rate ends with that of the group.
 UPDATE jobs_maint_incidents i
-SET taken_by = g.taken_by, taken_at = g.taken_at,
-    muted_until = CASE WHEN g.muted_above IS NULL THEN g.muted_until END,
+SET taken_by = said.taken_by, taken_at = said.taken_at,
+    muted_until = CASE WHEN said.muted_above IS NULL THEN said.muted_until END,
     facts = (i.facts - ARRAY['taken_by', 'taken_at', 'muted_until', 'muted_above'])
         || jsonb_strip_nulls(jsonb_build_object(
-            'taken_by', g.taken_by, 'taken_at', g.taken_at, 'muted_above', g.muted_above,
-            'muted_until', CASE WHEN g.muted_until <> 'infinity' THEN g.muted_until END)),
+            'taken_by', said.taken_by, 'taken_at', said.taken_at, 'muted_above', said.muted_above,
+            'muted_until', CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END)),
     history = i.history || jsonb_build_array(jsonb_build_object(
         'at', clock_timestamp(), 'what', %(what)s::text, 'kind', i.kind, 'subject', i.subject,
         'value', i.value, 'by', %(by)s::text, 'whom', %(whom)s::text)),
     revision = i.revision + 1
-FROM jobs_maint_groups g
-WHERE g.name = %(name)s AND i.state = 'open' AND i.kind = 'group' AND i.subject = g.name;
+FROM jobs_maint_groups g CROSS JOIN {{said}}
+WHERE i.state = 'open' AND i.kind = 'group' AND i.subject = g.name AND (
+    g.name = %(name)s
+    OR (CASE WHEN %(what)s IN ('taken', 'dropped') THEN g.taken_by IS NULL
+             ELSE coalesce(g.muted_until <= now(), true) END
+        AND EXISTS (SELECT FROM (SELECT) AS one JOIN {{the_whole}} WHERE whole.name = %(name)s)));
 
 -- name: hold_incident (incident_id, key, channel, instead_of, gone)
 -- Only in the place of the message that was looked for and is not there.

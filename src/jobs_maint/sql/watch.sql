@@ -166,17 +166,17 @@ SELECT g.name, g.task_name AS task, g.queues, g.exception_type,
        (SELECT count(*) = 5000 FROM newest) AS at_least,
        coalesce(g.returned_at, g.first_at) AS since, (max(counted.last))[2]::bigint AS job_id,
        CASE WHEN g.returned_at IS NOT NULL THEN g.quiet_seconds END AS quiet_seconds,
-       g.taken_by, g.taken_at, g.muted_above,
-       CASE WHEN g.muted_until > now() AND g.muted_until <> 'infinity' THEN g.muted_until END AS muted_until
+       said.taken_by, said.taken_at, said.muted_above,
+       CASE WHEN said.muted_until <> 'infinity' THEN said.muted_until END AS muted_until
 FROM jobs_maint_groups g
 LEFT JOIN told USING (name)
 LEFT JOIN counted USING (name)
-LEFT JOIN {{the_whole}}
+CROSS JOIN {{said}}
 WHERE told.name IS NOT NULL
    OR (coalesce(g.returned_at, g.first_at) > now() - interval '1 day'
-       AND coalesce(g.muted_until <= now(), true)
-       AND coalesce(whole.muted_until <= now(), true))
-GROUP BY g.name, told.name HAVING told.name IS NOT NULL OR sum(counted.failures) >= %(least)s
+       AND said.muted_until IS NULL)
+GROUP BY g.name, told.name, said.taken_by, said.taken_at, said.muted_above, said.muted_until
+HAVING told.name IS NOT NULL OR sum(counted.failures) >= %(least)s
 ORDER BY told.name IS NULL, since, g.name LIMIT %(most)s;
 
 -- name: find_uncollected

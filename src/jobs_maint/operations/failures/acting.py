@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Literal, NoReturn
 
 from jobs_maint import audit
@@ -21,7 +20,7 @@ from jobs_maint.operations.session import get_time
 from jobs_maint.redaction import redact_text
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_taken_off", "is_on", "mute_group", "refuse_others", "take_group"]
+__all__ = ["find_taken_off", "find_whole", "is_on", "mute_group", "refuse_others", "take_group"]
 
 Done = Literal["taken", "dropped", "muted", "unmuted"]
 MARKS_OF: Mapping[Done, Sequence[str]] = {
@@ -41,16 +40,8 @@ async def take_group(call: Call[TakeGroup]) -> GroupReport:
             if isinstance(name, int):
                 name = await _find_group_of_job(conn, call, name)
             before = await _lock_group(conn, call, name)
-            whole = await _find_whole(conn, before["name"]) if asked.drop else None
-            if whole is not None and whole["taken_by"] is None:
-                whole = None
+            whole = await find_whole(conn, before, "dropped") if asked.drop else None
             if asked.drop and before["taken_by"] is None:
-                if whole is not None:
-                    raise InvalidRequest(
-                        f"{say_person(whole['taken_by'])} has taken all errors of this kind, "
-                        f"{whole['name']}, not {before['name']} alone; give that back",
-                        suggestion=replace(asked, target=whole["name"]).words(),
-                    )
                 raise InvalidRequest(
                     f"nobody has taken {before['name']}, so there is nothing to give back"
                 )
@@ -114,29 +105,44 @@ async def _mute(conn: Conn, call: Call[MuteGroup], name: str) -> GroupReport:
         "seconds": asked.span.total_seconds() if asked.span is not None else None,
         "above": asked.above,
     }
-    off, now = asked.span is None and asked.above is None, await get_time(conn)
-    whole = await _find_whole(conn, before["name"]) if off else None
-    if whole is not None and not _is_muted(whole, now):
-        whole = None
-    if whole is not None and not _is_muted(before, now):
-        raise InvalidRequest(
-            f"all errors of this kind are muted, as {whole['name']}, and {before['name']} with "
-            "them; end that mute",
-            suggestion=replace(asked, group=whole["name"]).words(),
-        )
+    off = asked.span is None and asked.above is None
+    whole = await find_whole(conn, before, "unmuted") if off else None
     row = await fetch_one(conn, load_queries("groups")["mute_group"], values)
     done: Done = "unmuted" if off else "muted"
     return await _finish(conn, call, row, done, before["taken_by"], whole)
 
 
-def _is_muted(row: Mapping[str, Any], now: datetime) -> bool:
-    return row["muted_until"] is not None and row["muted_until"] > now
+async def find_whole(
+    conn: Conn, group: Mapping[str, Any], done: Done, called: str = ""
+) -> dict[str, Any] | None:
+    """The row of all groups of its kind, where they are still taken or muted after that.
 
+    Raises InvalidRequest where the group, `called` so, is so only with them.
+    """
+    rows = await fetch_all(conn, load_queries("groups")["find_whole"], {"name": group["name"]})
+    now, called = await get_time(conn), called or group["name"]
 
-async def _find_whole(conn: Conn, name: str) -> dict[str, Any] | None:
-    """The row of all groups of its task and exception type, where they are very many."""
-    rows = await fetch_all(conn, load_queries("groups")["find_whole"], {"name": name})
-    return rows[0] if rows else None
+    def is_so(row: Mapping[str, Any]) -> bool:
+        if done == "dropped":
+            return row["taken_by"] is not None
+        return row["muted_until"] is not None and row["muted_until"] > now
+
+    if not rows or not is_so(rows[0]):
+        return None
+    whole = rows[0]
+    if is_so(group):
+        return whole
+    name = whole["name"]
+    if done == "dropped":
+        raise InvalidRequest(
+            f"{say_person(whole['taken_by'])} has taken all errors of this kind, {name}, not "
+            f"{called} alone; give that back",
+            suggestion=TakeGroup(name, drop=True).words(),
+        )
+    raise InvalidRequest(
+        f"all errors of this kind are muted, as {name}, and {called} with them; end that mute",
+        suggestion=MuteGroup(name).words(),
+    )
 
 
 async def _refuse_exceeded(conn: Conn, asked: MuteGroup, name: str, above: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -23,7 +23,12 @@ from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.durations import format_time
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.models import HistoryEntry, Incident, IncidentKind, IncidentReport
-from jobs_maint.operations.failures.acting import find_taken_off, is_on, refuse_others
+from jobs_maint.operations.failures.acting import (
+    find_taken_off,
+    find_whole,
+    is_on,
+    refuse_others,
+)
 from jobs_maint.operations.incidents.marks import add_marks, add_standing
 from jobs_maint.operations.incidents.reach import limit_to, reaches_all, refuse_unknown
 from jobs_maint.operations.incidents.stored import as_json, read_incident, redact
@@ -110,15 +115,17 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         now = (await fetch_one(conn, queries["get_time_now"]))["now"]
         done, changed = change(found[0], now)
         before = found[0].taken_by
+        rest = await _find_whole(conn, changed, done)
         entry = HistoryEntry(
             now, done, changed.kind, changed.subject, changed.value, call.actor.label,
             whom=find_taken_off(call, done, before),
         )  # fmt: skip
+        kept = _keep(changed, done, rest)
         params = {
             "incident_id": number,
-            "taken_by": changed.taken_by,
-            "taken_at": changed.taken_at,
-            "muted_until": changed.muted_until,
+            "taken_by": kept.taken_by,
+            "taken_at": kept.taken_at,
+            "muted_until": kept.muted_until,
             "outdated": ["muted_until", "muted_above"] if done in {"muted", "unmuted"} else [],
             "entry": Jsonb([as_json(entry)]),
         }
@@ -132,7 +139,26 @@ async def _act(call: Call[Any], change: Change, *, whole: bool = False) -> Incid
         limited = limit_to(call.scope, there)
         [shown] = await add_standing(conn, limited, call.scope.like_patterns)
     who = before if done in {"taken", "dropped"} else None
-    return IncidentReport(now, shown, done, who, shown.taken_at if same else None)
+    since, name = shown.taken_at if same else None, rest["name"] if rest is not None else None
+    return IncidentReport(now, shown, done, who, since, name)
+
+
+async def _find_whole(conn: Conn, one: Incident, done: Done) -> dict[str, Any] | None:
+    """What its error is still taken or muted as, once nothing is said of that alone."""
+    if one.kind is not IncidentKind.GROUP or done not in {"dropped", "unmuted"}:
+        return None
+    rows = await fetch_all(conn, load_queries("groups")["lock_group"], {"name": one.subject})
+    return await find_whole(conn, rows[0], done, one.name) if rows else None
+
+
+def _keep(one: Incident, done: Done, whole: Mapping[str, Any] | None) -> Incident:
+    """As it is said of all errors of its kind."""
+    if whole is None:
+        return one
+    if done == "dropped":
+        return replace(one, taken_by=whole["taken_by"], taken_at=whole["taken_at"])
+    by_rate = whole["muted_above"] is not None
+    return replace(one, muted_until=None if by_rate else whole["muted_until"])
 
 
 def _is_muted(one: Incident, now: datetime) -> bool:
