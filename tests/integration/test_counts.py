@@ -110,7 +110,12 @@ async def test_for_a_message_what_is_ready_and_runs_is_counted_and_nothing_else(
     report, found = await ask_lately()
     assert found == {group: n for group, n in GROUPS.items() if group[1] in ("ready", "doing")}
     assert report.estimated == {}
-    monkeypatch.setattr(counts, "FROM_INDEX", replace(counts.FROM_INDEX, ready=1_000))
+    for name in ("FROM_INDEX", "LOOKED_UP"):
+        monkeypatch.setattr(counts, name, replace(getattr(counts, name), ready=1_000))
+    report, same = await ask_lately()
+    assert (report.estimated, same) == ({}, found)  # a table of this size needs no estimate
+    monkeypatch.setattr(counts, "SMALL_TABLE", 0)
+    monkeypatch.setattr(counts, "LARGE_TABLE", 0)
     report, estimated = await ask_lately()
     assert report.estimated == {"mid": ("ready",)}
     assert estimated.pop(("mid", "ready")) == pytest.approx(found.pop(("mid", "ready")), rel=0.1)

@@ -125,16 +125,15 @@ async def _count(
 ) -> _Found:
     limits = LOOKED_UP if _is_changed(cost) else FROM_INDEX
     is_old = conn.info.server_version < PAGES_BY_NUMBER
-    if only_ready:
-        limits = replace(UNLIMITED if is_old else limits, ended=NONE, ahead=NONE)
-        return await _estimate(conn, queue, cost, limits)
-    if not cost["indexed"] or is_old:
-        return await _count_all(conn, queue, cost, None)
+    if is_old or not (cost["indexed"] or only_ready):
+        return await _count_all(conn, queue, cost, None, only_ready=only_ready)
     if cost["rows"] <= SMALL_TABLE or (cost["rows"] <= LARGE_TABLE and not _is_changed(cost)):
         try:
-            return await _count_all(conn, queue, cost, EXACT_LIMIT)
+            return await _count_all(conn, queue, cost, EXACT_LIMIT, only_ready=only_ready)
         except _TookTooLong:
             limits = LOOKED_UP
+    if only_ready:
+        limits = replace(limits, ended=NONE, ahead=NONE)
     return await _estimate(conn, queue, cost, limits)
 
 
@@ -143,8 +142,11 @@ def _is_changed(cost: Mapping[str, Any]) -> bool:
 
 
 async def _count_all(
-    conn: Conn, queue: str | None, cost: Mapping[str, Any], limit: str | None
+    conn: Conn, queue: str | None, cost: Mapping[str, Any], limit: str | None, *, only_ready: bool
 ) -> _Found:
+    if only_ready:
+        ready = replace(UNLIMITED, ended=NONE, ahead=NONE)
+        return await _count_waiting(conn, queue, cost, ready, limit), {}, set()
     query = load_queries("stats")["count_ended"]
     ended = await _fetch_within(conn, query, {"queue": queue}, limit)
     waiting = await _count_waiting(conn, queue, cost, UNLIMITED, limit)
