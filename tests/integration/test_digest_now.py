@@ -19,14 +19,16 @@ from jobs_maint.actions import (
     Actor,
     CloseDigest,
     Grant,
+    Limits,
     ListErrors,
     OpenDigest,
     PurgeFinished,
     Role,
     ShowDigest,
+    WatchIncidents,
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted
-from jobs_maint.models import ErrorGroup
+from jobs_maint.models import ErrorGroup, IncidentKind
 from jobs_maint.operations.digest.summary import sort_by_news
 from jobs_maint.perform import perform
 from jobs_maint.render import build_data, render_text
@@ -369,9 +371,9 @@ async def test_of_the_errors_of_an_incident_it_tells_those_of_its_tasks(pool, co
 async def test_a_digest_does_not_call_itself_late_nor_one_that_it_has_nothing_to_do_with(
     pool, conn
 ):
-    stuck = {"kind": "jobs_stuck", "subject": "", "value": 300, "worst": 300, "limit": 120,
-             "since": None, "queues": [], "facts": {"jobs": 2, "job_ids": [1, 2]}}  # fmt: skip
-    for subject, folded in (("daily", [stuck]), ("mail", []), ("all", [])):
+    silent = {"kind": "recorder_silent", "subject": "host-1", "value": 300, "worst": 300,
+            "limit": 120, "since": None, "queues": [], "facts": {"worker_id": 7}}  # fmt: skip
+    for subject, folded in (("daily", [silent]), ("mail", []), ("all", [])):
         await conn.execute(
             "INSERT INTO jobs_maint_incidents (kind, subject, state, since, opened_at, seen_at,"
             " value, worst, value_limit, queues, folded, revised_at)"
@@ -388,9 +390,9 @@ async def test_a_digest_does_not_call_itself_late_nor_one_that_it_has_nothing_to
         return {one.subject or str(one.kind) for one in report.incidents}, text
 
     told, _ = await tell(DAILY)
-    assert told == {"jobs_stuck", "mail", "all"}
+    assert told == {"host-1", "mail", "all"}
     told, text = await tell(replace(DAILY, untold=("mail", "all")))
-    assert told == {"jobs_stuck"}
+    assert told == {"host-1"}
     assert "overdue" not in text
     assert "Until it is sent" not in text
     asked = await ask(pool)  # by a person, to whom the lateness of all of them is news
@@ -444,3 +446,28 @@ def test_the_news_comes_first_then_what_goes_on_then_what_is_muted_or_gone():
     assert [one.message for one in sort_by_news(groups)] == [
         "large", "small", "back", "rising", "steady", "muted", "gone",
     ]  # fmt: skip
+
+
+async def test_stuck_jobs_are_told_as_they_are_not_as_the_watch_saw_them_last(pool, conn, make_job):
+    """One of two was rescued since the last pass, then the other."""
+    fleet = Fleet(pool, conn, make_job)
+    worker = await fleet.start_worker()
+    lost = [
+        await make_job(status="doing", worker_id=worker, deferred_ago=hours(1)) for _ in range(2)
+    ]
+    await fleet.beat(worker, *lost)
+    await fleet.fall_silent(minutes(20))
+    await fleet.start_worker()
+    for _ in range(2):
+        watch = WatchIncidents("bot", Limits(kinds=frozenset({IncidentKind.JOBS_STUCK})))
+        await perform(pool, Actor.task("chatbot"), watch)
+    assert "2 jobs are stuck" in render_digest(await ask(pool), "/jobs").text
+    put_back = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE id = %s"
+    await conn.execute(put_back, (lost[0],))
+    assert "1 job is stuck" in render_digest(await ask(pool), "/jobs").text
+    await conn.execute(put_back, (lost[1],))
+    report = await ask(pool)
+    assert report.incidents[0].calm_since == report.until
+    text = render_digest(report, "/jobs").text
+    assert "stuck" not in text.splitlines()[0]
+    assert "calm at" in text

@@ -1,4 +1,4 @@
-"""What open incidents say of queues, looked at anew: the last pass of the watch may be older."""
+"""What open incidents say of queues and stuck jobs, as it is: the last pass may be older."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobs_maint.database import Conn
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
 from jobs_maint.operations.incidents.judging import judge
-from jobs_maint.operations.incidents.looking import look_at_queues
+from jobs_maint.operations.incidents.looking import look_at_queues, look_for_stuck
 from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.steps import Key
 from jobs_maint.operations.incidents.story import go_on, lead_by
@@ -19,7 +19,7 @@ from jobs_maint.redaction import run_apart
 
 __all__ = ["look_anew"]
 
-_KINDS = frozenset({IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND})
+_KINDS = frozenset({IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND, IncidentKind.JOBS_STUCK})
 
 
 async def look_anew(conn: Conn, found: Iterable[Incident], maintenance: str) -> list[Incident]:
@@ -34,9 +34,14 @@ async def look_anew(conn: Conn, found: Iterable[Incident], maintenance: str) -> 
     # One limit for all queues: thousands may be behind, and each would be tried with each.
     least = min((one.limit for one in old if one.kind is IncidentKind.QUEUE_BEHIND), default=None)
     places = (("*", least),) if least is not None else ()
-    limits = Limits(_KINDS, no_worker=0.0, queue_behind=places)
+    stuck = [one for one in old if one.kind is IncidentKind.JOBS_STUCK]
+    patience = min((one.limit for one in stuck), default=0.0)
+    limits = Limits(_KINDS, no_worker=0.0, queue_behind=places, jobs_stuck=patience)
     now = await get_time(conn)
-    seen = Measured(now, maintenance, **await look_at_queues(conn, now, limits, maintenance))
+    found_now = await look_at_queues(conn, now, limits, maintenance)
+    if stuck:
+        found_now |= await look_for_stuck(conn, limits)
+    seen = Measured(now, maintenance, **found_now)
 
     def renew() -> list[Incident]:
         there = {condition.key: condition for condition in judge(seen, limits, Memory())}

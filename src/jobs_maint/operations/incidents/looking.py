@@ -24,7 +24,7 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["look", "look_at_groups", "look_at_queues", "look_for_work"]
+__all__ = ["look", "look_at_groups", "look_at_queues", "look_for_stuck", "look_for_work"]
 
 MOST_WAITING = 1_000
 MOST_BEHIND = 50
@@ -50,7 +50,7 @@ async def look(
         ),
         (IncidentKind.FAILURES_HIGH,): lambda: measure_failures(conn, now, limits),
         (IncidentKind.GROUP,): lambda: look_at_groups(conn, limits),
-        (IncidentKind.JOBS_STUCK,): lambda: _look_for_stuck(conn, limits),
+        (IncidentKind.JOBS_STUCK,): lambda: look_for_stuck(conn, limits),
         (IncidentKind.TICK_MISSED,): lambda: _look_at_ticks(conn),
         (IncidentKind.MAINTENANCE_OVERDUE,): lambda: _look_at_maintenance(conn, settings),
         (IncidentKind.DIGEST_OVERDUE,): lambda: _look_at_digests(conn, limits),
@@ -181,7 +181,7 @@ async def look_at_groups(conn: Conn, limits: Limits) -> Found:
     }
 
 
-async def _look_for_stuck(conn: Conn, limits: Limits) -> Found:
+async def look_for_stuck(conn: Conn, limits: Limits) -> Found:
     params = {"seconds": limits.jobs_stuck}
     rows = await fetch_all(conn, load_queries("watch")["list_stuck"], params)
     return {"stuck": tuple(m.Stuck(**row) for row in rows)}
