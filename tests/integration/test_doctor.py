@@ -15,10 +15,13 @@ from psycopg.types.json import Jsonb
 from tests.support.history import days, hours, minutes
 from tests.support.waiting import until, wait_for_row
 
+from chatbot.messages.details import render_details
+from chatbot.messages.stats import render_stats
 from chatbot.messages.workers import render_workers
 from jobs_maint import cli, upstream
 from jobs_maint.actions import (
     Actor,
+    GetJob,
     Grant,
     ListStuck,
     ListWorkers,
@@ -541,7 +544,7 @@ async def test_where_no_worker_ever_was_it_says_how_to_start_one(
     finding = (await look(pool))["workers"]
     assert finding.level == "warning"
     assert finding.sentence == (
-        "No worker is alive, and none has ever reported to this database; no job is ready to run."
+        "No worker is live, and none has ever reported to this database; no job is ready to run."
     )
     assert "`procrastinate --app=MODULE.app worker`" in finding.fix
     assert "last one" not in finding.fix
@@ -563,8 +566,8 @@ async def test_where_no_worker_ever_was_it_says_how_to_start_one(
         case "job":
             await make_job(status="succeeded", finished_ago=hours(1))
     finding = (await look(pool))["workers"]
-    assert finding.sentence == "No worker is alive; jobs ready to run: 1."
-    assert finding.fix == "Start a worker; the log of the last one says why it ended."
+    assert finding.sentence == "No worker is live; jobs ready to run: 1."
+    assert finding.fix == "Start a worker; the log of the last one may say why."
 
 
 async def test_of_ready_jobs_without_a_worker_it_is_said_how_many_are_ours(pool, make_job):
@@ -630,7 +633,7 @@ async def test_right_after_a_kill_it_says_silent_and_maybe_dead(pool, conn, work
     finding = (await look(pool))["workers"]
     assert finding.level == "warning"
     assert re.fullmatch(
-        rf"1 of 2 workers live\. Worker {dead} \(web-1 pid 7\) has been silent for \d\d s, and may "
+        rf"1 of 2 workers live\. Worker {dead} \(web-1 pid 7\) has been silent for \d\d s and may "
         r"be dead\.",
         finding.sentence,
     )
@@ -643,6 +646,74 @@ async def test_a_worker_that_holds_a_job_and_is_silent_is_a_warning(pool, make_j
     finding = (await look(pool))["workers"]
     assert finding.level == "warning"
     assert f"Worker {dead} (web-1 pid 7) has been silent for 3 min" in finding.sentence
+
+
+SILENT = r"Worker {} \(web-1 pid 7\) has been silent for {} and may be dead{}\."
+
+
+@pytest.mark.parametrize("seconds", [45, 180])
+@pytest.mark.parametrize("holds", [False, True])
+async def test_where_none_lives_everything_names_the_silent_one_and_says_no_more_than_it_knows(
+    pool, make_job, worker, seconds, holds
+):
+    """It may be stopped or cut off: nothing says that it ended."""
+    ago = timedelta(seconds=seconds)
+    silent = await worker(beat_ago=ago, heartbeat_ago=ago)
+    had = ""
+    if holds:
+        job = await make_job(status="doing", worker_id=silent, deferred_ago=minutes(9))
+        had = f"; it had job {job}"
+        details = await perform(pool, ANA, GetJob(job))
+        for told in (render_text(details), render_details(details).text):
+            whole = " ".join(told.split())
+            assert re.search(r"web-1 pid 7, silent for [\w ]+: it may be dead", whole), told
+    said = SILENT.format(silent, r"(4\d s|3 min)", had)
+    finding = (await look(pool))["workers"]
+    assert finding.level == "warning"
+    assert re.fullmatch(rf"No worker is live; no job is ready to run\. {said}", finding.sentence)
+    assert "`jobs-maint stuck` shows its jobs" in finding.fix
+    assert "ended" not in finding.fix
+    stats = await perform(pool, ANA, ShowStats())
+    workers = await perform(pool, ANA, ListWorkers())
+    for told in (
+        render_text(stats),
+        render_stats(stats, "/jobs").text,
+        render_text(workers),
+        render_workers(workers).text,
+    ):
+        assert re.search(said, " ".join(told.split())), told
+    await make_job()
+    finding = (await look(pool))["workers"]
+    assert finding.level == "error"
+    assert re.fullmatch(rf"No worker is live; jobs ready to run: 1\. {said}", finding.sentence)
+    await worker()
+    assert (await perform(pool, ANA, ShowStats())).silent_workers == ()
+
+
+async def test_where_those_that_live_are_stopping_the_silent_one_is_named_too(
+    pool, make_job, worker
+):
+    silent = await worker(beat_ago=minutes(3), heartbeat_ago=minutes(3))
+    job = await make_job(status="doing", worker_id=silent, deferred_ago=minutes(9))
+    await worker(queues=[])
+    sentence = (await look(pool))["workers"].sentence
+    assert sentence.startswith("No worker listens, 1 is stopping")
+    assert re.search(SILENT.format(silent, "3 min", f"; it had job {job}"), sentence), sentence
+
+
+async def test_several_silent_workers_are_counted_and_those_with_jobs_come_first(
+    pool, make_job, worker
+):
+    holder = await worker(beat_ago=minutes(9), heartbeat_ago=minutes(9))
+    job = await make_job(status="doing", worker_id=holder, deferred_ago=minutes(20))
+    others = [await worker(beat_ago=minutes(n), heartbeat_ago=minutes(n)) for n in (5, 4, 3)]
+    sentence = (await look(pool))["workers"].sentence
+    assert sentence.endswith(
+        "4 workers are silent and may be dead: "
+        f"worker {holder} (web-1 pid 7) for 9 min, it had job {job}; "
+        f"worker {others[2]} (web-1 pid 7) for 3 min; worker {others[1]} (web-1 pid 7) for 4 min; "
+        "and 1 more."
+    )
 
 
 async def test_where_it_says_the_jobs_of_a_silent_worker_are_they_are(pool, conn, make_job, worker):
@@ -878,7 +949,7 @@ async def test_a_listener_that_missed_its_beats_a_moment_ago_is_known_to_listen(
     finding = (await look(pool))["maintenance_queue"]
     assert (finding.level, finding.sentence) == (
         "note",
-        "The worker that listens to 'maintenance' missed its last beats, and may have ended.",
+        "The worker that listens to 'maintenance' missed its last beats, and may be dead.",
     )
 
 

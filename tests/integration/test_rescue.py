@@ -99,9 +99,10 @@ async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, ma
         assert message.startswith("🟢") is not (late or bool(report.stuck))
         found.append((len(report.silent), len(report.stuck), late))
         details = await perform(fleet.pool, TICK, GetJob(job))
-        shown = render_text(details).splitlines()[0], render_details(details).text
-        assert (details.silent_seconds is not None) is bool(report.silent)
-        assert ["may be dead" in text for text in shown] == [bool(report.silent)] * 2
+        shown = render_text(details), render_details(details).text
+        silent = bool(report.silent or report.stuck)
+        assert (details.silent_seconds is not None) is silent
+        assert ["may be dead" in text for text in shown] == [silent] * 2
         assert ("No live worker reports it" in shown[1]) is bool(report.stuck)
         if report.silent:
             (one,) = report.silent
@@ -110,7 +111,7 @@ async def test_a_worker_that_missed_a_beat_is_silent_before_it_is_gone(fleet, ma
             findings = (await perform(fleet.pool, TICK, RunDoctor())).findings
             [doctor] = [one.sentence for one in findings if one.check == "workers"]
             assert "1 of 1 worker live. " in doctor
-            assert "and may be dead." in doctor
+            assert f"and may be dead; it had job {job}." in doctor
     assert found == [(0, 0, False), (1, 0, True), (0, 1, False)]
 
 
@@ -190,8 +191,9 @@ async def test_whose_job_it_was_is_known_after_a_new_worker_removed_the_dead_one
     details = await perform(fleet.pool, TICK, GetJob(job))
     assert (stuck.worker, details.last_worker) == ("host-a pid 31", "host-a pid 31")
     assert details.worker is None
-    assert "reports this job; the last was host-a pid 31\n" in render_text(details)
-    assert "reports it, the last was host-a pid 31; stuck" in render_details(details).text
+    last = "the last was host-a pid 31, silent for 2 min: it may be dead"
+    assert f"reports this job; {last}" in " ".join(render_text(details).split())
+    assert f"reports it, {last}; stuck" in render_details(details).text
     found = (await perform(fleet.pool, TICK, ListWorkers())).workers
     has = {one.worker_id: [job.job_id for job in one.jobs] for one in found if not one.live}
     assert has == {worker: [job]}

@@ -202,7 +202,7 @@ PARTS = {
 HOMES = {"ErrorGroup": "errors", "ItemResult": "retry", "QueueStats": "stats",
          "SkipGroup": "preview", "StuckJob": "stuck", "Incident": "incidents",
          "Condition": "incidents", "HistoryEntry": "incidents",
-         "MaintenanceRun": "stats", "OwnJobs": "stats"}  # fmt: skip
+         "MaintenanceRun": "stats", "OwnJobs": "stats", "WorkerView": "workers"}  # fmt: skip
 """Where the fields are explained of what several kinds hold."""
 ADDED = {
     "failed": {"not_shown"}, "retry": {"done", "skipped", "kind"}, "preview": {"expected"},

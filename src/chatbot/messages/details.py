@@ -146,6 +146,8 @@ def _headline(job: JobDetails) -> list[Line]:
         lines = [[f"{dot} ", bold(f"{state}.")], [f"{where}, {tried}."]]
         if job.unreported:
             whose = f", the last was {cut(job.last_worker, 80)}" if job.last_worker else ""
+            if whose and job.silent_seconds is not None:
+                whose += f", silent for {format_age(job.silent_seconds)}: it may be dead"
             then = "stuck says whether the rescue acts, and when."
             lines.append([f"No live worker reports it{whose}; {then}"])
         elif job.silent_seconds is not None:

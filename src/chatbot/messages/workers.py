@@ -25,6 +25,7 @@ from jobs_maint.models import (
     WorkerView,
     say_not_shown,
     say_restart,
+    say_silent,
     say_unregistered,
     say_workers,
 )
@@ -94,7 +95,7 @@ def _headline(
     runs = f"{count(running, 'job is', 'jobs are')} running" if running else "No job is running"
     if not live:
         first: Line = ["🔴 ", bold(f"No worker is live; {count(len(silent), 'is', 'are')} silent.")]
-        return [first, [f"{_tell_silent(silent)}."]]
+        return [first, [say_silent(silent)]]
     if not counts.listening and counts.stopping:
         told = f"{say_workers(counts, reach)}."
         return [["🔴 ", bold(told)], [f"{runs}. No job starts until a worker does."]]

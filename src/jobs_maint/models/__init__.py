@@ -19,6 +19,7 @@ from jobs_maint.models.rescue import *
 from jobs_maint.models.schema import *
 from jobs_maint.models.sets import *
 from jobs_maint.models.settled import *
+from jobs_maint.models.silent_workers import *
 from jobs_maint.models.slots import *
 from jobs_maint.models.stats import *
 from jobs_maint.models.watched import *

@@ -122,7 +122,7 @@ class JobDetails(Report):
     last_worker: str | None = None
     """Who had it, where it is `unreported`; named as in `worker`."""
     silent_seconds: float | None = None
-    """Since the last sign of life of the worker that runs it, where it missed a beat."""
+    """Since the last sign of life of the worker that runs it, or had it, where it missed a beat."""
     args_bytes: int = 0
     args_cut: bool = False
     """The arguments are long: values of more than 1,000 characters are cut, 60 names are shown."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorsReport
-from jobs_maint.models.rescue import RescueIdle
+from jobs_maint.models.rescue import RescueIdle, WorkerView
 from jobs_maint.models.settled import Standing
 from jobs_maint.models.worker_counts import WorkerCounts
 
@@ -122,3 +122,5 @@ class StatsReport(Report, Standing):
     """Tasks that are not in `maintenance`, or whose last run is not."""
     maintenance_off: tuple[str, ...] = ()
     """Our tasks whose cron is empty, and of which no run is known."""
+    silent_workers: tuple[WorkerView, ...] = ()
+    """Those that are silent and in reach, where none is live."""

@@ -72,11 +72,14 @@ def _headline(job: JobDetails) -> str:
     if job.last_error is not None:
         return f"{_state(job)}: {_error(job.last_error)}"
     if job.status == "doing" and job.worker:
-        silent = ""
-        if job.silent_seconds is not None:
-            silent = f", silent for {format_age(job.silent_seconds)}: it may be dead"
-        return f"{_state(job)}, on {safe_word(job.worker)}{silent}."
+        return f"{_state(job)}, on {safe_word(job.worker)}{_silence(job)}."
     return f"{_state(job)}."
+
+
+def _silence(job: JobDetails) -> str:
+    if job.silent_seconds is None:
+        return ""
+    return f", silent for {format_age(job.silent_seconds)}: it may be dead"
 
 
 def _state(job: JobDetails) -> str:
@@ -105,6 +108,7 @@ def _fields(job: JobDetails) -> list[tuple[str, str]]:
         fields.append(("Worker", safe_word(job.worker)))
     elif job.unreported:
         last = f"; the last was {safe_word(job.last_worker)}" if job.last_worker else ""
+        last += _silence(job) if last else ""
         fields.append(("Worker", f"no live worker reports this job{last}"))
     return fields
 

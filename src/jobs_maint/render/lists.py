@@ -17,6 +17,7 @@ from jobs_maint.models import (
     say_idle,
     say_not_shown,
     say_restart,
+    say_silent,
     say_unregistered,
     say_workers,
     tell_by_hand,
@@ -141,6 +142,8 @@ def render_workers(report: WorkersReport, page: Page) -> None:
     doubt = counts.silent or counts.late or cut_off or not counts.listening
     line = say_workers(counts, safe_reach(report.limited_to_queues))
     page.line(f"{line}.", "bold yellow" if doubt else "bold green")
+    if not counts.live:
+        page.line(safe_line(say_silent(workers)))
     if cut_off:
         page.line(f"{say_unregistered(cut_off)} {say_restart(len(cut_off))}")
     page.line()

@@ -15,6 +15,7 @@ from jobs_maint.models import (
     WorkerCounts,
     say_abandoned,
     say_idle,
+    say_silent,
     say_stuck,
     say_workers,
 )
@@ -225,6 +226,8 @@ def _second_line(
     if report.workers.live or stuck_first or not report.queues:  # else the headline said it
         told = bool(report.queues) and not stuck_first
         parts.append(_workers(report.workers, told=told))
+    if report.silent_workers:
+        parts.append(say_silent(report.silent_workers))
     done = sum(queue.done_last_day for queue in report.queues)
     if done:
         least = "At least " if report.workers.deleting else ""

@@ -15,9 +15,10 @@ SELECT j.id, j.queue_name, j.task_name, j.priority, j.lock, j.queueing_lock,
        j.status::text AS status, j.scheduled_at, j.attempts, j.abort_requested, j.worker_id,
        coalesce(j.worker_id, known.worker_id, s.worker_id) AS last_worker_id,
        coalesce(known.host, m.host) AS host, coalesce(known.pid, m.pid) AS pid,
-       j.status = 'doing' AND {{unreported}} AS unreported, known.beat_seconds,
+       j.status = 'doing' AND {{unreported}} AS unreported,
+       coalesce(known.beat_seconds, m.beat_seconds) AS beat_seconds,
        extract(epoch FROM now() - greatest(
-           known.beat_at, w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
+           coalesce(known.beat_at, m.beat_at), w.last_heartbeat, CASE WHEN isfinite(started.at) THEN started.at END
        ))::float8 AS silent_seconds, now() AS now
 FROM {{running_jobs}}
 LEFT JOIN jobs_maint_suspects s ON s.job_id = j.id AND s.attempt = j.attempts

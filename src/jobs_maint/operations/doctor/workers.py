@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
 from jobs_maint.durations import format_age, format_time
-from jobs_maint.models import Finding, WorkerCounts, say_restart, say_unregistered, say_workers
+from jobs_maint.models import (
+    Finding,
+    WorkerCounts,
+    say_restart,
+    say_silent,
+    say_unregistered,
+    say_workers,
+)
 from jobs_maint.operations.doctor.findings import (
     Situation,
     count,
@@ -20,6 +27,7 @@ from jobs_maint.operations.doctor.findings import (
     warning,
 )
 from jobs_maint.operations.jobs.lateness import is_late
+from jobs_maint.operations.rescue.workers import list_workers
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -40,6 +48,10 @@ _START = (
     "Call jobs_maint.register(app) on your app, then start a worker of it on this database: "
     "`procrastinate --app=MODULE.app worker`."
 )
+_IF_DEAD = (
+    "If it is dead, `jobs-maint stuck` shows its jobs and when the rescue acts on them. "
+    "Start another worker if nothing restarts it."
+)
 
 
 async def check_workers(conn: Conn, situation: Situation) -> Finding:
@@ -48,7 +60,7 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
     counts = WorkerCounts(**{name: counted[name] for name in numbers})
     live = counts.live
     if not live or (counts.stopping and not counts.listening):
-        return await _no_worker(conn, counts, ever=bool(situation.told))
+        return await _no_worker(conn, counts, situation)
     silent = await _list_silent(conn)
     without = [row["worker_id"] for row in silent if row["ran"] and not row["beat_once"]]
     stopped = [row["worker_id"] for row in silent if row["goes_on"]]
@@ -87,10 +99,9 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
     if quiet:
         return warning(
             "workers",
-            f"{live - len(hushed)} of {count(live + len(gone), 'worker')} live. "
-            f"{_tell_quiet(quiet)}",
-            "If it is dead, `jobs-maint stuck` shows its jobs and when the rescue acts on them. "
-            "Start another worker if nothing restarts it.",
+            f"{live - len(hushed)} of {count(live + len(gone), 'worker')} live."
+            f"{await _tell_quiet(conn, situation, {row['worker_id'] for row in quiet})}",
+            _IF_DEAD,
         )
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
@@ -102,34 +113,39 @@ def _is_cut_off(row: Mapping[str, Any]) -> bool:
     return row["live"] and not row["registered"] and not late and row["queues"] != []
 
 
-def _tell_quiet(rows: Sequence[dict[str, Any]]) -> str:
-    row = min(rows, key=lambda row: row["seen_seconds"])
-    where = f" ({row['host']} pid {row['pid']})" if row["host"] else ""
-    others = f", {len(rows) - 1} more for longer" if len(rows) > 1 else ""
-    return (
-        f"Worker {row['worker_id']}{where} has been silent for "
-        f"{format_age(row['seen_seconds'])}{others}, and may be dead."
-    )
+async def _tell_quiet(conn: Conn, situation: Situation, also: Collection[int] = frozenset()) -> str:
+    """The silent workers, and `also` these, in a sentence with a blank before it.
+
+    Empty where they are back, or gone, since they were counted.
+    """
+    report = await list_workers(conn, situation.workers_settings)
+    quiet = [one for one in report.workers if not one.live or one.worker_id in also]
+    return f" {say_silent(quiet)}" if quiet else ""
 
 
-async def _no_worker(conn: Conn, counts: WorkerCounts, *, ever: bool) -> Finding:
-    """`ever`: a worker told its settings, perhaps long ago."""
+async def _no_worker(conn: Conn, counts: WorkerCounts, situation: Situation) -> Finding:
     params = {"most": MOST_READY, "ours": OUR_TASKS}
     found = await fetch_one(conn, load_queries("doctor")["count_ready"], params)
     ready, own = found["jobs"], found["own"]
-    said, fix = "No worker is alive", "Start a worker; the log of the last one says why it ended."
+    said, fix = "No worker is live", "Start a worker; the log of the last one may say why."
     trace = load_queries("doctor")["is_there_a_trace"]
+    quiet = ""
+    if counts.silent:
+        quiet, fix = await _tell_quiet(conn, situation), _IF_DEAD
     if counts.live:
         said, fix = say_workers(counts), "Start a worker; none that lives takes another job."
-    elif not ever and not (await fetch_one(conn, trace, {"newest": NEWEST_EVENTS}))["there"]:
-        said, fix = "No worker is alive, and none has ever reported to this database", _START
+    elif not (
+        # a worker told its settings, perhaps long ago
+        situation.told or (await fetch_one(conn, trace, {"newest": NEWEST_EVENTS}))["there"]
+    ):
+        said, fix = "No worker is live, and none has ever reported to this database", _START
     if not ready:
-        return warning("workers", f"{said}; no job is ready to run.", fix)
+        return warning("workers", f"{said}; no job is ready to run.{quiet}", fix)
     number = f"{ready:,}" if ready < MOST_READY else f"{MOST_READY:,} or more"
     whose = ""
     if own:
         whose = ", all of our own tasks" if own == ready else f", {own:,} of them of our own tasks"
-    return error("workers", f"{said}; jobs ready to run: {number}{whose}.", fix)
+    return error("workers", f"{said}; jobs ready to run: {number}{whose}.{quiet}", fix)
 
 
 async def _list_silent(conn: Conn) -> list[dict[str, Any]]:
@@ -218,7 +234,7 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
         return note(
             name,
             f"{who} to {settings.queue!r} missed {'their' if several else 'its'} last beats, and "
-            "may have ended.",
+            "may be dead.",
             f"Ask again in half a minute. If none is left, start one. {fix}",
         )
     silent = await _list_silent(conn)

@@ -121,8 +121,7 @@ async def _is_awaited(conn: Conn, events: list[dict[str, Any]]) -> bool:
 
 
 def _find_silence(row: dict[str, Any]) -> float | None:
-    runs = row["status"] == "doing" and not row["unreported"]
-    is_missed = runs and is_late(row["silent_seconds"], row["beat_seconds"])
+    is_missed = row["status"] == "doing" and is_late(row["silent_seconds"], row["beat_seconds"])
     return row["silent_seconds"] if is_missed else None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jobs_maint.actions import ALL_QUEUES, QueueScope
 from jobs_maint.actions.base import spell
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts
+from jobs_maint.models import QueueStats, RescueIdle, StatsReport, WorkerCounts, WorkerView
 from jobs_maint.operations.following import follow_workers
 from jobs_maint.operations.hours import count_ended_lately
 from jobs_maint.operations.jobs.lateness import is_late
@@ -18,7 +18,7 @@ from jobs_maint.operations.jobs.queue_names import require_queue
 from jobs_maint.operations.jobs.serving import DEPLOYMENT, list_unserved
 from jobs_maint.operations.rescue.outlook import find_outlook
 from jobs_maint.operations.rescue.rules import RescueRules
-from jobs_maint.operations.rescue.workers import count_stuck_jobs
+from jobs_maint.operations.rescue.workers import count_stuck_jobs, list_workers
 from jobs_maint.operations.session import get_time, switch_jit_off
 from jobs_maint.operations.stats.counts import count_jobs
 from jobs_maint.operations.stats.maintenance import list_maintenance
@@ -94,6 +94,9 @@ async def get_stats(
     }
     unserved = await list_unserved(conn, waits, after=0.0)
     stuck, idle = await _count_stuck(conn, queue, settings, scope)
+    silent: tuple[WorkerView, ...] = ()
+    if workers.silent and not workers.live:
+        silent = (await list_workers(conn, settings, scope)).workers
     return StatsReport(
         as_of=as_of,
         unserved_queues=tuple(name for name in unserved if waits[name] >= DEPLOYMENT),
@@ -102,6 +105,7 @@ async def get_stats(
         rescue_idle=idle,
         queues=tuple(QueueStats(queue=name, **visible[name]) for name in sorted(visible)),
         workers=workers,
+        silent_workers=silent,
         maintenance=runs,
         maintenance_deferred=deferred,
         maintenance_off=_list_off(
