@@ -6,31 +6,12 @@ import re
 
 from jobs_maint.redaction import languages
 from jobs_maint.redaction.names import Strength, split
+from jobs_maint.redaction.quotes import OPENING, find_closing
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import looks_secret
 
 __all__ = ["find_value", "is_prose", "is_value"]
 
-_OPENING = re.compile(
-    r"""[brfu]{0,2}(?:\"{3}|'{3}|''(?=[^\s',;:)}\]])(?!\.[a-z]{1,20}\()|(?P<slashes>\\{1,8})['"]|['"`“„«‘‚‹「『＂❝″])""",
-    re.IGNORECASE,
-)
-_QUOTED = {
-    '"': re.compile(r'(?:\\.|""|[^"\\\n])*'),
-    "'": re.compile(r"(?:\\.|''|[^'\\\n])*"),
-    "`": re.compile(r"[^`\n]*"),
-    "“": re.compile(r"[^”\n]*"),
-    "„": re.compile(r"[^“”\n]*"),
-    "«": re.compile(r"[^»\n]*"),
-    "‘": re.compile(r"(?:[^’\n]|’(?=\w))*"),
-    "‚": re.compile(r"(?:[^‘’\n]|’(?=\w))*"),
-    "‹": re.compile(r"[^›\n]*"),
-    "「": re.compile(r"[^」\n]*"),
-    "『": re.compile(r"[^』\n]*"),
-    "＂": re.compile(r"[^＂\n]*"),
-    "❝": re.compile(r"[^❞\n]*"),
-    "″": re.compile(r"[^″\n]*"),
-}
 _PLAIN = re.compile(
     r"""(?: [^\s'"\\,;&)}\]<>|]
       | [,;&](?=[^\s,;&'"\\])(?![\w.\[\]%-]{1,64}["']?\s{0,2}[=:])
@@ -106,9 +87,9 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
         at = tag.end()
     wrapper = _WRAPPER.match(text, at)
     at = wrapper.end() if wrapper else at
-    opening = _OPENING.match(text, at)
+    opening = OPENING.match(text, at)
     if opening is not None:
-        return opening.end(), _find_closing(text, opening)
+        return opening.end(), find_closing(text, opening)
     block = _BLOCK.match(text, at)
     if block is not None:
         return at, block.end()
@@ -133,23 +114,6 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
 def is_prose(value: str) -> bool:
     """`must be set`"""
     return " " in value and _PROSE.match(value) is not None
-
-
-def _find_closing(text: str, opening: re.Match[str]) -> int:
-    begin = opening.end()
-    quote = opening[0].lstrip("brfuBRFU")
-    if opening["slashes"]:  # quoted within a quoted text: the same quote with as many slashes
-        end = text.find(quote, begin)
-        while end > begin and text[end - 1] == "\\":
-            end = text.find(quote, end + len(quote))
-        if end < 0:
-            end = text.find("\n", begin)
-        return end if end >= 0 else len(text)
-    if len(quote) > 1:
-        end = text.find(quote, begin)
-        return end if end >= 0 else len(text)
-    found = _QUOTED[quote].match(text, begin)
-    return found.end() if found else begin
 
 
 def _find_bracket(text: str, at: int) -> tuple[int, int] | None:
