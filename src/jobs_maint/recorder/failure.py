@@ -6,6 +6,7 @@ and its `__str__` may itself fail.
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from bisect import bisect_right
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jobs_maint import upstream
 from jobs_maint.fingerprint import build_fingerprint
+from jobs_maint.redaction import redact_text
 
 if TYPE_CHECKING:
     from procrastinate.jobs import Job
@@ -33,9 +35,14 @@ STORM_MESSAGE_BYTES = 512
 """For the failures of a group beyond its first hundred in an hour."""
 TRACEBACK_BYTES = 32_768
 TYPE_BYTES = 200
+LOOKED_AT = 2_000
+"""Characters on either side of where a cut ends, for the name of what follows."""
+STEPS = (0, 1, 1, 1, 1, 1, 40, 160)
+"""From one blank to where the next is looked for, while a secret goes on."""
 MOST_EXCEPTIONS = 500
 """In one exception group or chain; of more, only the outermost is described, as reading the rest
 would block the event loop for seconds."""
+_BLANK = re.compile(r"[ \n]")
 
 SLOW_TEXT = 0.1
 """Seconds: an exception whose text takes longer is asked for it once."""
@@ -101,9 +108,9 @@ def cut(text: str, limit: int) -> str:
         return _encode(text).decode()
     head_size, tail_size = limit * 3 // 5, limit * 3 // 10
     # Characters first: encoding a megabyte to keep 4 KB of it would be wasteful.
-    head, tail = _whole_words(
-        _fit(text[:head_size], head_size), _fit(text[: -tail_size - 1 : -1], tail_size)[::-1]
-    )
+    head = _fit(text[:head_size], head_size)
+    head = head[: max(head.rfind(" "), head.rfind("\n")) + 1 or None]
+    tail = _begin_apart(text, len(_fit(text[: -tail_size - 1 : -1], tail_size)))
     dropped = len(text) - len(head) - len(tail)
     return _encode(f"{head}\n… {dropped} characters cut …\n{tail}").decode()
 
@@ -118,14 +125,24 @@ def _fit(text: str, size: int) -> str:
     return text[: bisect_right(ends, size, key=lambda end: len(_encode(text[:end])))]
 
 
-def _whole_words(head: str, tail: str) -> tuple[str, str]:
-    """Without the words that were cut: half a secret is not known for one any more.
+def _begin_apart(text: str, size: int) -> str:
+    """At most that much of its end, without the rest of a word, or of a secret, that was cut.
 
-    One long word, as of encoded data, is cut all the same.
+    Half a secret is not known for one any more, nor is one without its name. One long word, as of
+    encoded data, is cut all the same.
     """
-    end = max(head.rfind(" "), head.rfind("\n")) + 1
-    begin = min((at for at in (tail.find(" "), tail.find("\n")) if at >= 0), default=0)
-    return head[: end or None], tail[begin:]
+    begin = len(text) - size
+    end, tail = begin + LOOKED_AT, text[begin:]
+    shown = redact_text(text[max(0, begin - LOOKED_AT) : end])
+    for step in STEPS:
+        blank = _BLANK.search(text, begin + step)
+        if blank is None:
+            break
+        begin = blank.start()
+        tail = text[begin:]
+        if shown.endswith(redact_text(text[begin:end])):
+            break
+    return tail
 
 
 def _say(exc: BaseException) -> str:

@@ -29,9 +29,9 @@ _INTRODUCED = re.compile(
          (?P<named>{_N}){_Q}?[\s,;]{{1,40}}
          {_Q}?(?:value|val|content|data|v){_Q}?\s{{0,3}}(?:=>|[=:])[ \t]{{0,8}}
     | (?:(?<![\w.-])|(?<=(?<![\w-])-)|(?<=(?<![\w-])--)|(?<=(?<![\w.])\.)|(?<=%[2-7][0-9A-F]))
-         (?P<key>{_N})(?:{_Q})?(?:[ ]?{_MARKS}){{0,2}}{_B}(?:=>|:=|={{1,2}}|[:：](?!:)|%3[AD]){_B}
+         (?P<key>{_N})(?:{_Q})?(?:[ ]?{_MARKS}){{0,2}}{_B}(?:=>|:=|={{1,2}}|[:：＝](?!:)|%3[AD]){_B}
     | (?<!\w)(?P<spaced>{languages.SPACED}|{_KEYS}[ ]key|{_PHRASE})(?:{_Q})?
-         (?:[ ]?{_MARKS})?{_B}(?:=>|[=:：]){_B}
+         (?:[ ]?{_MARKS})?{_B}(?:=>|[=:：＝]){_B}
     | (?<![^\s\0])--?(?P<option>{_N})[ \t]{{1,3}}(?=[^\s-])
     | ['"]--?(?P<listed>{_N})['"],\s{{0,20}}(?=[bru]?['"])
     | [(\[]\s{{0,20}}(?:[bru]?{_Q})(?P<pair>{_N}){_Q}\s{{0,3}},\s{{0,20}}(?=[bru]?{_Q})
@@ -99,7 +99,7 @@ _ARN = re.compile(r"\barn:(?:[\w-]*:){2,6}$")
 _XML_NAME = re.compile(rf"""\b(?:name|key|id)\s?=\s?\\?["'](?P<name>{_N})\\?["']""", re.IGNORECASE)
 _CONFLICT = re.compile(r"(Key \((?P<columns>[^()\n]{1,300})\)=\()([^\n]+)(?=\))")
 _NOT_SET = re.compile(
-    r"(?:basic|bearer|digest)\s{0,3}$|%[sr](?!\w)|\{\w*\}|\.\.\."
+    r"(?:basic|bearer|digest)\s{0,3}$|%[sr](?!\w)|\{\w*\}|\.\.\.|…"
     r"|(?:true|false|none|null|required|missing|invalid|expired|denied|failed)\b",
     re.IGNORECASE,
 )

@@ -7,7 +7,8 @@ import re
 
 from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
 from jobs_maint.redaction.commands import hide_options
-from jobs_maint.redaction.inserts import hide_inserted
+from jobs_maint.redaction.cuts import hide_around_cuts
+from jobs_maint.redaction.inserts import hide_copied, hide_inserted
 from jobs_maint.redaction.links import hide_links
 from jobs_maint.redaction.parameters import hide_parameters
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
@@ -63,6 +64,13 @@ _KEY_MATERIAL = re.compile(r"(?<![\w+/=-])(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86}
 
 def redact_text(text: str, rules: Rules = DEFAULT) -> str:
     """The text without user-info in URLs, secrets by name, and tokens by shape."""
+    if "characters cut …\n" in text:
+        text = hide_parameters(text, rules)
+        return hide_around_cuts(text, rules, lambda part: _hide(part, rules))
+    return _hide(text, rules)
+
+
+def _hide(text: str, rules: Rules) -> str:
     if "-----" in text:
         text = _hide_private_keys(text)
     if "Private-" in text:
@@ -86,6 +94,8 @@ def _hide_words(text: str, rules: Rules) -> str:
         text = hide_xml(text, rules)
     if "into" in text.lower():
         text = hide_inserted(text, rules)
+    if "stdin" in text.lower():
+        text = hide_copied(text, rules)
     text = hide_parameters(text, rules)
     text = hide_assigned(text, rules)
     text = hide_options(text)
