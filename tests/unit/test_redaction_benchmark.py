@@ -241,6 +241,12 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         '"SELECT token=?", ', "'SELECT ", '"UPDATE ', "args=('a', ", "token=? args=('a', (",
         "parameters: $1 = 'a', ", "insert into a (token) select a ", "token=? args=[('a'), ",
         "Engine UPDATE token=%s args=(1) ", "characters cut … token=? args=('", "args=([[[[",
+        "\n… 1 characters cut …\n", "password='a\n… 1 characters cut …\n",
+        "password='\n", "password='a\n",
+        "insert into a (password) values ('a'), (\n… 1 characters cut …\n", "://a:", "://a:a\n… 1 ",
+        "copy a (token) from stdin\na\n", "copy a (", "password=“\n", "invalid token a1",
+        "token a1 is ",
+        "user a password ", "credentials a/1", "password -> ", "otp 1234", "password is: a",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

@@ -14,6 +14,7 @@ from jobs_maint.redaction.parameters import hide_parameters
 from jobs_maint.redaction.protocols import hide_logins, hide_pgpass
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.shapes import CARD, EMAIL, KNOWN, WEBHOOK, is_card, is_random
+from jobs_maint.redaction.spoken import hide_spoken
 
 __all__ = ["redact_text"]
 
@@ -97,7 +98,7 @@ def _hide_words(text: str, rules: Rules) -> str:
     if "stdin" in text.lower():
         text = hide_copied(text, rules)
     text = hide_parameters(text, rules)
-    text = hide_assigned(text, rules)
+    text = hide_spoken(hide_assigned(text, rules))
     text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)
