@@ -109,6 +109,22 @@ def test_all_that_stands_in_quotes_is_hidden(quotes):
         assert redact_text(text.format("two words")) == text.format(HIDDEN)
 
 
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”", "«»"])
+def test_what_stands_in_quotes_over_lines_is_hidden_where_they_are_closed(quotes):
+    begin, end = quotes
+    text = f"{{{{password: {begin}{{}}{end}, user: 7}}}}\nit isn't"
+    for lines in ("a1\nb2", "a1\n\nb2 c3\n", "a\n" * 20):
+        assert redact_text(text.format(lines)) == text.format(HIDDEN)
+    assert redact_text(f"password: {begin}a1\nb2 c3") == f"password: {begin}{HIDDEN}\nb2 c3"
+    long = f"password: {begin}a1{{}}\nb2{end}"
+    assert redact_text(long.format("\n" * 20)) != f"password: {begin}{HIDDEN}{end}"
+
+
+def test_a_quote_that_opens_another_text_or_is_an_apostrophe_closes_none():
+    for text in ("password='…\nuser='bo'", "password='…\nit isn't so", 'password: "…\nf("x")'):
+        assert redact_text(text.replace("…", "a1")) == text.replace("…", HIDDEN)
+
+
 def test_names_of_the_deployment_count_in_arguments_and_in_texts():
     rules = Rules(("customer_no",))
     assert redact_args({"customerNo": 17, "n": 1}, rules) == {"customerNo": HIDDEN, "n": 1}
