@@ -37,7 +37,7 @@ TRACEBACK_BYTES = 32_768
 TYPE_BYTES = 200
 LOOKED_AT = 2_000
 """Characters on either side of where a cut ends, for the name of what follows."""
-STEPS = (0, 1, 1, 1, 1, 1, 40, 160)
+STEPS = (0, 1, 1, 1, 1, 1, 40, 160, 400)
 """From one blank to where the next is looked for, while a secret goes on."""
 MOST_EXCEPTIONS = 500
 """In one exception group or chain; of more, only the outermost is described, as reading the rest
@@ -128,8 +128,8 @@ def _fit(text: str, size: int) -> str:
 def _begin_apart(text: str, size: int) -> str:
     """At most that much of its end, without the rest of a word, or of a secret, that was cut.
 
-    Half a secret is not known for one any more, nor is one without its name. One long word, as of
-    encoded data, is cut all the same.
+    Half a secret is not known for one any more, nor is one without its name; where it goes on and
+    on nothing is kept. One long word, as of encoded data, is cut all the same.
     """
     begin = len(text) - size
     end, tail = begin + LOOKED_AT, text[begin:]
@@ -138,10 +138,9 @@ def _begin_apart(text: str, size: int) -> str:
         blank = _BLANK.search(text, begin + step)
         if blank is None:
             break
-        begin = blank.start()
-        tail = text[begin:]
+        begin, tail = blank.start(), ""
         if shown.endswith(redact_text(text[begin:end])):
-            break
+            return text[begin:]
     return tail
 
 
