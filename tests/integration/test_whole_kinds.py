@@ -22,6 +22,7 @@ from jobs_maint.actions import (
     MuteIncident,
     PreviewBulk,
     Role,
+    ShowDigest,
     TakeGroup,
     TakeIncident,
     WatchIncidents,
@@ -235,6 +236,21 @@ async def test_a_mute_with_a_rate_that_is_over_is_not_shown_in_the_incident(pool
     assert (await ask(pool, ListIncidents())).open[0].facts["muted_above"] == 1_000
     await conn.execute("UPDATE jobs_maint_groups SET muted_until = now() - interval '1 s'")
     assert "muted_above" not in (await ask(pool, ListIncidents())).open[0].facts
+
+
+async def test_it_counts_the_messages_of_the_span_that_is_told(pool, many, fail):
+    """The span before has 64 others."""
+    for _ in range(3):
+        await fail("row zz is bad", minutes(1))
+    span = minutes(4)
+    whole = (await ask(pool, ListErrors(since=span))).groups[0]
+    assert (whole.name, whole.count, whole.count_before) == (WHOLE, 3, 64)
+    assert whole.message == "row zz is bad"
+    await fail("row yy is bad", minutes(1))
+    for report in (
+        await ask(pool, ListErrors(since=span)), await ask(pool, ShowDigest(since=span))
+    ):  # fmt: skip
+        assert report.groups[0].message == "2 different messages, e.g. row zz is bad"
 
 
 async def test_where_it_is_muted_none_of_its_groups_is_a_new_incident(pool, conn, many, fail):

@@ -244,7 +244,7 @@ WITH span AS (
     SELECT task, exception_type, CASE WHEN NOT many THEN fingerprint END AS fingerprint,
            bool_or(recorded) AS recorded, sum(count)::bigint AS count,
            sum(count_before)::bigint AS count_before, sum(deleted)::bigint AS deleted, min(first_at) AS first_at,
-           max(last_at) AS last_at, count(*) AS unlike,
+           max(last_at) AS last_at, count(*) AS unlike, count(*) FILTER (WHERE count > 0) AS unlike_now,
            max(record_id) FILTER (WHERE place = 1 OR NOT many) AS record_id,
            max(job_id) FILTER (WHERE place = 1 OR NOT many) AS job_id,
            sum(s1)::bigint AS s1, sum(s2)::bigint AS s2, sum(s3)::bigint AS s3,
@@ -254,7 +254,7 @@ WITH span AS (
     FROM counted GROUP BY 1, 2, 3
 ), shown AS (
     SELECT task, exception_type, fingerprint, recorded, count, count_before, deleted, first_at, last_at, unlike,
-           job_id, record_id,
+           unlike_now, job_id, record_id,
            ARRAY[s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12] AS slots,
            sum(count) OVER ()::bigint AS all_failed, sum(count_before) OVER ()::bigint AS all_before,
            count(*) OVER () AS all_groups,

@@ -78,7 +78,8 @@ class Groups:
 async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = DEFAULT) -> Groups:
     """The `limit` largest groups of the window and of the one of the same length before it.
 
-    More than MOST_OF_A_KIND of one task and exception type are one group, which says how many.
+    More than MOST_OF_A_KIND of one task and exception type are one group, which says how many of
+    them are in the window; where all are in the one before it, how many these are.
     """
     aliases = await list_aliases(conn)
     slots, step = find_slots(window.until - window.since)
@@ -107,7 +108,11 @@ async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = 
     )
     numbers = await _count_messages(conn, window, rows, aliases)
     shown = [
-        replace(group, message=tell_folded(row["unlike"], text), messages=numbers.get(_key(row), 1))
+        replace(
+            group,
+            message=tell_folded(row["unlike_now"] or row["unlike"], text),
+            messages=numbers.get(_key(row), 1),
+        )
         for group, row, text in zip(groups, rows, messages, strict=False)
     ]
     return Groups(
