@@ -12,9 +12,10 @@ from chatbot.messages import render_digest, render_errors, render_failed, render
 from chatbot.messages.digest import list_errors_of
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_words import say_kind
+from chatbot.messages.incidents import render_incidents
 from chatbot.setup import sample_digests as samples
 from chatbot.setup import sample_reports
-from chatbot.setup.sample_incidents import KINDS, over
+from chatbot.setup.sample_incidents import KINDS, list_incidents, over
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import IncidentKind, find_slots
 from jobs_maint.render import build_verdict, render_text
@@ -121,6 +122,33 @@ def test_a_digest_is_red_while_an_incident_is_and_yellow_once_it_is_over():
     before = replace(over(there), resolved_at=quiet.until - timedelta(minutes=1))
     # What was over when the digest was posted is not told as if it went on.
     assert [dot(), dot(there), dot(after), dot(before)] == ["🟢", "🔴", "🟡", "🟡"]
+
+
+def test_where_incidents_are_cut_to_a_few_the_worst_come_first_then_the_oldest():
+    error = replace(next(one for one in KINDS if one.kind is IncidentKind.GROUP), history=())
+    done = {"failed_now": 0, "retried_since": 37, "succeeded_since": 37}
+
+    def told(number, minutes, **standing):
+        facts = {**error.facts, "standing": standing}
+        return replace(error, id=number, since=samples.ago(minutes), facts=facts)
+
+    greens = [told(number, 60 - number, **done) for number in (1, 2, 3)]
+    ended = replace(over(KINDS[0]), id=4, resolved_at=samples.ago(5))
+    yellow, reds = told(5, 50, **{**done, "succeeded_since": 36}), [told(6, 30), told(7, 9)]
+
+    def list_names(text):
+        return re.findall(r"Incident I-(\d)", text)
+
+    few = shown(render_digest(replace(samples._night(), incidents=(*greens, ended)), "/jobs"))
+    assert list_names(few) == ["4", "1", "2"]
+    report = replace(samples._night(), incidents=(*greens, ended, yellow, *reds))
+    digest = shown(render_digest(report, "/jobs"))
+    assert list_names(digest) == ["6", "7", "5"]
+    assert "\n4 more incidents." in digest
+    assert list_names(render_text(report)) == ["6", "7", "5", "1", "2", "3", "4"]
+    there = list_incidents(*greens, yellow, *reds)
+    for text in (shown(render_incidents(there)), render_text(there)):
+        assert re.findall(r"^I-(\d)", text, re.MULTILINE) == ["6", "7", "5", "1", "2", "3"]
 
 
 def lines_of(report, **fields):

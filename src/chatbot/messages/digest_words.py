@@ -30,6 +30,7 @@ from jobs_maint.render import (
     say_reach,
     say_settled,
     say_with_end,
+    sort_incidents,
 )
 
 __all__ = ["list_late", "tell_more", "tell_verdict"]
@@ -122,7 +123,7 @@ def tell_more(report: DigestReport) -> list[Line]:
     lines: list[Line] = [[advice]] if advice else []
     if said := _say_counts(report):
         lines.append([said])
-    there = sorted(report.incidents, key=lambda one: not one.is_open)
+    there = sort_incidents(report.incidents)
     lines += [_tell_incident(one, report) for one in there[:MOST_INCIDENTS]]
     if len(there) > MOST_INCIDENTS:
         lines.append([f"{count(len(there) - MOST_INCIDENTS, 'more incident')}."])

@@ -35,7 +35,13 @@ from chatbot.messages.runbooks import NO_RUNBOOKS, Runbooks
 from chatbot.messages.words import DOTS, count, say_span
 from jobs_maint.actions import ListIncidents, MuteIncident, TakeIncident
 from jobs_maint.models import Incident, IncidentReport, IncidentsReport
-from jobs_maint.render import judge_incidents, list_takers, say_reach, say_unwatched
+from jobs_maint.render import (
+    judge_incidents,
+    list_takers,
+    say_reach,
+    say_unwatched,
+    sort_incidents,
+)
 
 __all__ = ["MESSAGES", "render_incidents", "render_taken"]
 
@@ -52,7 +58,7 @@ def render_incidents(report: IncidentsReport, runbooks: Runbooks = NO_RUNBOOKS) 
         )
     if report.paused:
         lines.append(["During a planned pause nothing becomes an incident; stats says how it is."])
-    items = [_item(one, report.as_of, runbooks) for one in report.open]
+    items = [_item(one, report.as_of, runbooks) for one in sort_incidents(report.open)]
     span = say_span(report.since_seconds)[0]
     past = [_tell_past(one, report.as_of) for one in report.recent[:MOST_PAST]]
     tail: list[Part] = []

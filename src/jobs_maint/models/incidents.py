@@ -87,6 +87,11 @@ class Condition:
         """Of an error, what became of the jobs that failed with it, as far as that is known."""
         return Standing(**self.facts.get("standing", {}))
 
+    @property
+    def is_live(self) -> bool:
+        """Anything but an error whose jobs were all dealt with."""
+        return self.kind is not IncidentKind.GROUP or not self.standing.is_dealt_with
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:

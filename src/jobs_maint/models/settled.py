@@ -73,6 +73,14 @@ class Standing(Settled):
         """Whether it is known that all of them have succeeded."""
         return self.none_failed and self.all_succeeded
 
+    @property
+    def is_dealt_with(self) -> bool:
+        """Whether it is known that none is failed now.
+
+        Where all were deleted, nobody dealt with them: a worker that deletes each job does that.
+        """
+        return self.none_failed and self.deleted_since < self.settled
+
     def say_standing(self) -> str:
         """`All jobs have succeeded since.`; empty where none is settled, or nobody knows."""
         if self.failed_now is None or not self.settled:

@@ -43,6 +43,7 @@ from jobs_maint.render.levels import (
     judge_failures,
     judge_incident,
     judge_incidents,
+    sort_incidents,
 )
 from jobs_maint.render.remembered import say_person, say_state
 from jobs_maint.render.safe import safe_block, safe_line, safe_word, short_task
@@ -105,6 +106,7 @@ __all__ = [
     "say_with_end",
     "say_within",
     "short_task",
+    "sort_incidents",
     "sort_queues",
     "tell_becomes",
     "tell_counts",

@@ -186,10 +186,11 @@ def list_parts(incident: Incident) -> list[Condition]:
     """What else there is to tell: that a queue is behind is clear where no worker listens to it."""
     parts = (incident.lead, *incident.folded)
     none = {one.queues for one in parts if one.kind is IncidentKind.NO_WORKER}
-    return [
+    told = [
         one for one in incident.folded
         if one.kind is not IncidentKind.QUEUE_BEHIND or one.queues not in none
     ]  # fmt: skip
+    return sorted(told, key=lambda one: not one.is_live)
 
 
 MOST_COUNTED = 1_000

@@ -7,7 +7,7 @@ from jobs_maint.models import DigestReport, say_abandoned, say_alive
 from jobs_maint.render.conditions import say_incident
 from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_deleting
 from jobs_maint.render.failures import groups_table, point_to_job
-from jobs_maint.render.levels import is_news, judge_failures, judge_incident
+from jobs_maint.render.levels import is_news, judge_failures, judge_incident, sort_incidents
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word
@@ -20,7 +20,7 @@ def render_digest(report: DigestReport, page: Page) -> None:
     where = f" in queue {safe_word(report.queue)}" if report.queue is not None else ""
     where += safe_reach(report.limited_to_queues) + say_aside(report.own_jobs)
     span = format_age(report.until - report.since)
-    there, until = report.incidents, report.until
+    there, until = sort_incidents(report.incidents), report.until
     now = [one for one in there if one.is_open]
     for incident in now:
         level = judge_incident(incident)

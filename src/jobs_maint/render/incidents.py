@@ -26,7 +26,7 @@ from jobs_maint.render.conditions import (
     say_unwatched,
 )
 from jobs_maint.render.coverage import safe_reach
-from jobs_maint.render.levels import judge_incidents
+from jobs_maint.render.levels import judge_incidents, sort_incidents
 from jobs_maint.render.page import Page, Pages, clock
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun
@@ -57,7 +57,7 @@ def _headline(report: IncidentsReport, page: Page) -> None:
 
 def render_incidents(report: IncidentsReport, page: Page) -> None:
     _headline(report, page)
-    for one in report.open:
+    for one in sort_incidents(report.open):
         page.line()
         _show(one, report.as_of, page)
     if report.recent:

@@ -7,9 +7,18 @@ from typing import Literal
 
 from jobs_maint.models import Condition, ErrorGroup, Incident, IncidentKind, Standing
 
-__all__ = ["Level", "find_red", "is_news", "judge_failures", "judge_incident", "judge_incidents"]
+__all__ = [
+    "Level",
+    "find_red",
+    "is_news",
+    "judge_failures",
+    "judge_incident",
+    "judge_incidents",
+    "sort_incidents",
+]
 
 Level = Literal["red", "yellow", "green"]
+_LEVELS: tuple[Level, ...] = ("red", "yellow", "green")
 
 MANY_FAILED = 10
 """This many failures, if they are a quarter of what finished in that span, are red."""
@@ -18,11 +27,9 @@ MANY_FAILED = 10
 def judge_failures(failed: int, succeeded: int, standing: Standing, *, news: bool) -> Level:
     """The one rule for failures in a span, wherever they are told: `docs/reference/commands.md`.
 
-    `news`: whether an error is new or back in it. Where all of them were deleted, nobody dealt with
-    them: a worker that deletes each job leaves none that is failed.
+    `news`: whether an error is new or back in it.
     """
-    deleted = standing.deleted_since
-    if failed and standing.none_failed and (not deleted or deleted < standing.settled):
+    if failed and standing.is_dealt_with:
         return "green" if standing.all_succeeded else "yellow"
     if failed and (news or (failed >= MANY_FAILED and 3 * failed >= succeeded)):
         return "red"
@@ -49,13 +56,27 @@ def judge_incidents(found: Iterable[Incident]) -> Level:
     return _find_worst({judge_incident(one) for one in found})
 
 
+def sort_incidents(found: Iterable[Incident]) -> list[Incident]:
+    """The worst first, those alike in the order given: a reader who gets a few gets these."""
+
+    def place(one: Incident) -> tuple[int, bool]:
+        level = judge_incident(one) if one.is_open else _judge_past(one)
+        return _LEVELS.index(level), not one.is_open
+
+    return sorted(found, key=place)
+
+
+def _judge_past(one: Incident) -> Level:
+    return "yellow" if any(part.is_live for part in (one.lead, *one.past)) else "green"
+
+
 def _judge_part(part: Condition) -> Level:
     is_error = part.kind is IncidentKind.GROUP
     return judge_failures(1, 0, part.standing, news=True) if is_error else "red"
 
 
 def _find_worst(levels: Collection[Level]) -> Level:
-    return "red" if "red" in levels else "yellow" if "yellow" in levels else "green"
+    return min(levels, key=_LEVELS.index, default="green")
 
 
 def is_news(groups: Iterable[ErrorGroup]) -> bool:

@@ -270,7 +270,7 @@ SELECT extract(epoch FROM now() - watched_at)::float8 AS silent_seconds, complet
 FROM jobs_maint_watch WHERE watched_at IS NOT NULL;
 
 -- name: list_untold_incidents
--- Incidents of the last day that Slack did not take as it should; the newest first.
+-- Incidents of the last day that Slack did not take as it should; the open ones first, then the newest.
 SELECT id, told_error AS error, ts IS NOT NULL AS posted FROM jobs_maint_incidents
 WHERE (state = 'open' OR resolved_at > now() - interval '1 day') AND told_error IS NOT NULL
-ORDER BY id DESC LIMIT 100;
+ORDER BY state <> 'open', id DESC LIMIT 100;
