@@ -89,6 +89,26 @@ async def tell(pool, actor=ADA):
     return each[0].text[0], said, retried
 
 
+async def test_a_new_error_has_a_message_of_its_own_where_the_jobs_of_the_last_have_succeeded(
+    pool, incident, become, make_job
+):
+    await become("succeeded", incident)
+    await see(pool)
+    for _ in range(3):
+        await make_job(status="failed", queue="web", task="app.pay", finished_ago=minutes(1))
+    green, red = (await see(pool, 2)).open
+    assert (green.facts["task"], green.folded) == ("app.hook", ())
+    assert red.facts["task"] == "app.pay"
+    message = render_incident(red, red.seen_at)
+    assert message.text.startswith("🔴")
+    assert find_retry(message)
+    listed = render_result(await perform(pool, ADA, ListIncidents()), "/jobs", by=ADA.id).text
+    assert listed.index(red.name) < listed.index(green.name)
+    digest = await perform(pool, ADA, ShowDigest(since=hours(1)), settings=MaintSettings())
+    for told in (render_digest(digest, "/jobs").text, render_text(digest, width=200)):
+        assert told.index(f"Incident {red.name}") < told.index(f"Incident {green.name}")
+
+
 async def test_it_is_red_while_one_is_failed_and_green_once_all_have_succeeded(
     pool, conn, incident, become
 ):
@@ -167,13 +187,15 @@ async def test_of_too_many_nobody_says_what_became_of_them(pool, incident, becom
 
 
 async def test_of_several_errors_in_one_each_says_it(pool, incident, become, make_job):
-    await become("succeeded", incident)
     others = [
         await make_job(status="failed", queue="web", task="app.mail", finished_ago=minutes(1))
         for _ in range(3)
     ]
     await see(pool, 2)
-    assert (await tell(pool))[0] == "🔴"
+    await become("succeeded", incident)
+    [change] = (await see(pool)).changes
+    assert change.incident.facts["task"] == "app.mail"  # what is red leads it
+    assert await tell(pool) == ("🔴", "", True)
     await become("succeeded", others[:2])
     await become("todo", others[2:])
     assert (await tell(pool))[0] == "🟡"

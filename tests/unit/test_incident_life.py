@@ -359,6 +359,58 @@ def test_many_of_one_kind_are_not_as_many_messages(watch):
     assert len(watch.all) == 3
 
 
+def test_what_is_dealt_with_holds_no_place_that_a_live_error_needs(watch):
+    def error(name, **standing):
+        return bad(GROUP, name, 25.0, limit=20.0, queues=("email",), standing=standing)
+
+    def all_succeed(name):
+        return error(name, failed_now=0, retried_since=25, succeeded_since=25)
+
+    for n in range(3):
+        watch.see(*(error(f"E-{i}") for i in range(n + 1)), passes=2)
+        watch.now += timedelta(minutes=6)
+    green = [all_succeed(f"E-{n}") for n in range(3)]
+    assert len(watch.see(*green)) == 3
+    [*old, new] = watch.see(*green, error("E-a"), error("E-b"), passes=2)
+    assert [one.subject for one in old] == ["E-0", "E-1", "E-2"]
+    assert not any(one.folded for one in old)
+    assert (new.subject, [part.subject for part in new.folded]) == ("E-a", ["E-b"])
+    # Within five minutes, too.
+    green += [all_succeed("E-a"), all_succeed("E-b")]
+    *old, new = watch.see(*green, error("E-c"), passes=2)
+    assert (new.subject, new.folded, len(old)) == ("E-c", (), 4)
+    # There is an end to it.
+    for n in range(20):
+        watch.now += timedelta(minutes=6)
+        watch.see(*green, error(f"E-x{n}"), passes=2)
+        green.append(all_succeed(f"E-x{n}"))
+        watch.see(*green)
+    assert len(watch.open) == 10
+    # Those whose jobs are failed are three, as ever.
+    live = Watch()
+    live.see(*green[:3], passes=2)
+    for n in range(5):
+        live.now += timedelta(minutes=6)
+        live.see(*green[:3], *(error(f"E-y{i}") for i in range(n + 1)), passes=2)
+    assert [one.subject for one in live.open] == ["E-0", "E-y0", "E-y1", "E-y2"]
+    assert len(live.open[-1].folded) == 2
+
+
+def test_an_error_that_is_live_leads_those_that_are_dealt_with(watch):
+    def error(name, value=25.0, **standing):
+        facts = {"task": f"app.{name}", "exception_type": "ValueError", "state": "new"}
+        return bad(GROUP, name, value, limit=20.0, **facts, standing=standing)
+
+    done = {"failed_now": 0, "retried_since": 25, "succeeded_since": 25}
+    watch.see(error("a", 90.0), error("b"), error("c", 30.0), passes=2)
+    [one] = watch.see(error("a", 90.0, **done), error("b"), error("c", 30.0, **done))
+    assert (one.subject, [part.subject for part in one.folded]) == ("b", ["a", "c"])
+    assert render_incident(one, watch.now).text.startswith("🔴 ValueError in b is new")
+    [one] = watch.see(error("a", 90.0, **done), error("b", **done), error("c", 30.0, **done))
+    assert one.subject == "b"
+    assert steps(watch) == ["opened", "folded", "folded", "settled", "remains", "settled"]
+
+
 def test_what_comes_back_soon_is_the_same_incident_and_flaps_from_the_third_time_on(watch):
     dead = bad(NO_WORKER, limit=60.0)
     for times in (1, 2):

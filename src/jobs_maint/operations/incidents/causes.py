@@ -27,9 +27,10 @@ _NEED_A_WORKER = {
 }
 
 
-def rank(condition: Condition) -> tuple[int, bool, float, str]:
-    """To sort by: the cause first, the whole before its parts, the worst first."""
+def rank(condition: Condition) -> tuple[bool, int, bool, float, str]:
+    """To sort by: the live, the cause, the whole before its parts, the worst come first."""
     return (
+        not condition.is_live,
         ORDER.index(condition.kind),
         condition.subject != "",
         -condition.value / (condition.limit or 1.0),

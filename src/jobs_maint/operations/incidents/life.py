@@ -19,7 +19,11 @@ __all__ = ["Known", "Look", "advance"]
 TOGETHER = timedelta(minutes=5)
 """What of one kind begins so soon after another has one cause with it, as far as anybody knows."""
 MOST_OF_A_KIND = 3
-"""More incidents of one kind are not told apart: the others are folded into the newest."""
+"""More incidents of one kind are not told apart: the others are folded into the newest. Those whose
+jobs were all dealt with do not count.
+"""
+MOST_OPEN = 10
+"""Of one kind, with those that do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +149,16 @@ def _place(
 
 
 def _find_alike(condition: Condition, is_heard: Iterable[Case], now: datetime) -> Case | None:
-    """What is of one kind only: one of those that came at the same time, or one too many."""
+    """What is of one kind only: one of those that came at the same time, or one too many.
+
+    An edit of a green message is news to nobody: what is live is not folded into one.
+    """
     alike = [case for case in is_heard if case.incident.kind is condition.kind]
-    if not alike:
-        return None
-    newest = max(alike, key=lambda case: case.began)
-    if len(alike) >= MOST_OF_A_KIND or now - newest.began < TOGETHER:
+    there = [case for case in alike if case.is_live] if condition.is_live else alike
+    newest = max(there or alike, key=lambda case: case.began, default=None)
+    if newest is None or len(alike) >= MOST_OPEN or len(there) >= MOST_OF_A_KIND:
         return newest
-    return None
+    return newest if newest in there and now - newest.began < TOGETHER else None
 
 
 def _swap(cases: list[Case], old: Case, new: Case) -> None:

@@ -69,6 +69,10 @@ class Case:
         return (self.incident.lead, *self.incident.folded)
 
     @property
+    def is_live(self) -> bool:
+        return any(condition.is_live for condition in self.conditions)
+
+    @property
     def keys(self) -> set[Key]:
         return {condition.key for condition in self.conditions}
 
@@ -141,8 +145,8 @@ def refresh(
     if not there:
         return _revise(case, end_all(case.incident, over), now, {})
     lead, *folded = there
-    is_another = lead.key != case.incident.key
-    if is_another:
+    is_dealt_with = not lead.is_live and any(one.is_live for one in folded)
+    if is_dealt_with or lead.key != case.incident.key:
         lead, *folded = sorted(there, key=rank)
     incident = lead_by(leave(case.incident, over), lead, folded)
     if lead.key in found:  # not with an old value, which of most kinds is the age at that time
@@ -153,11 +157,20 @@ def refresh(
 
 def _note_news(incident: Incident, before: Incident, now: datetime) -> Incident:
     if incident.key != before.key:
-        return note(incident, "remains", now)
+        return note(_note_left(incident, before, now), "remains", now)
     if incident.kind in _GROWS and incident.value >= 2 * _last_told(incident):
         incident = note(incident, "worse", now)
     if incident.standing.all_done and not before.standing.all_done:
         incident = note(incident, "settled", now)
+    return incident
+
+
+def _note_left(incident: Incident, before: Incident, now: datetime) -> Incident:
+    """What led it may have been dealt with in this pass."""
+    for one in incident.folded:
+        if one.key == before.key and one.standing.all_done and not before.standing.all_done:
+            entry = HistoryEntry(now, "settled", *one.key, one.value)
+            return replace(incident, history=(*incident.history, entry))
     return incident
 
 
@@ -207,7 +220,7 @@ def promote(case: Case, cause: Condition, also: Sequence[Condition], now: dateti
 
     Where only a part of it follows from that, what leads it may be no less a cause.
     """
-    if rank(case.incident.lead)[:2] <= rank(cause)[:2]:
+    if rank(case.incident.lead)[:3] <= rank(cause)[:3]:
         with_it = lead_by(case.incident, case.incident.lead, [*case.incident.folded, *also])
         return fold(replace(case, incident=with_it), cause, now)
     cause, incident = take_back(case.incident, cause)
