@@ -21,6 +21,7 @@ from jobs_maint.actions import (
     ListIncidents,
     Role,
     ShowDigest,
+    TakeGroup,
     WatchIncidents,
 )
 from jobs_maint.grammar import parse_words, split_text
@@ -191,9 +192,12 @@ async def test_of_several_errors_in_one_each_says_it(pool, incident, become, mak
         await make_job(status="failed", queue="web", task="app.mail", finished_ago=minutes(1))
         for _ in range(3)
     ]
-    await see(pool, 2)
+    [one] = (await see(pool, 2)).open
+    await perform(pool, ADA, TakeGroup(one.subject))
     await become("succeeded", incident)
+    await see(pool)
     [change] = (await see(pool)).changes
+    assert change.incident.taken_by is None  # nobody is on the one that is left
     assert change.incident.facts["task"] == "app.mail"  # what is red leads it
     assert await tell(pool) == ("🔴", "", True)
     await become("succeeded", others[:2])
@@ -202,8 +206,9 @@ async def test_of_several_errors_in_one_each_says_it(pool, incident, become, mak
     await become("succeeded", others)
     assert (await tell(pool))[0] == "🟢"
     listed = await perform(pool, ADA, ListIncidents())
-    assert ", all have succeeded since." in render_incident(listed.open[0], listed.as_of).text
-    assert ", all have succeeded since." in render_text(listed, width=200)
+    said = render_incident(listed.open[0], listed.as_of).text
+    assert ", all have succeeded since, ada is on it.\nNobody is on it yet." in said
+    assert ", all have succeeded since; taken by " in render_text(listed, width=200)
 
 
 async def test_an_open_incident_of_which_no_job_is_failed_offers_no_failed_jobs(

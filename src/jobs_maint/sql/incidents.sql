@@ -70,6 +70,11 @@ SET kind = %(kind)s, subject = %(subject)s, state = %(state)s, since = %(since)s
     revised_at = %(revised_at)s
 WHERE id = %(id)s;
 
+-- name: mark_incident (id, taken_by, taken_at, muted_until)
+-- Of one whose row is locked.
+UPDATE jobs_maint_incidents
+SET taken_by = %(taken_by)s, taken_at = %(taken_at)s, muted_until = %(muted_until)s WHERE id = %(id)s;
+
 -- name: get_time_now
 -- Later than whatever this transaction has waited for.
 SELECT clock_timestamp() AS now;

@@ -157,7 +157,7 @@ def refresh(
 
 def _note_news(incident: Incident, before: Incident, now: datetime) -> Incident:
     if incident.key != before.key:
-        return note(_note_left(incident, before, now), "remains", now)
+        return note(_follow_marks(_note_left(incident, before, now), before), "remains", now)
     if incident.kind in _GROWS and incident.value >= 2 * _last_told(incident):
         incident = note(incident, "worse", now)
     if incident.standing.all_done and not before.standing.all_done:
@@ -172,6 +172,19 @@ def _note_left(incident: Incident, before: Incident, now: datetime) -> Incident:
             entry = HistoryEntry(now, "settled", *one.key, one.value)
             return replace(incident, history=(*incident.history, entry))
     return incident
+
+
+def _follow_marks(incident: Incident, before: Incident) -> Incident:
+    """Another error leads it: who is on that one need not be who was on the first."""
+    if incident.kind is not IncidentKind.GROUP or before.kind is not IncidentKind.GROUP:
+        return incident
+    facts = incident.facts
+    at, until = (
+        datetime.fromisoformat(text) if (text := facts.get(name)) else None
+        for name in ("taken_at", "muted_until")
+    )
+    until = None if facts.get("muted_above") else until
+    return replace(incident, taken_by=facts.get("taken_by"), taken_at=at, muted_until=until)
 
 
 def _count_again(before: Incident, incident: Incident) -> Incident:

@@ -57,6 +57,8 @@ MOST_HEARD = 500
 QUERIES = "incidents"
 Rows = Sequence[Mapping[str, Any]]
 
+ACTS = ("taken_by", "taken_at", "muted_until")
+
 
 async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
     asked, limits = call.action, call.action.limits
@@ -192,6 +194,10 @@ async def _live(
             if case != before[case.incident.id]:
                 columns = await asyncio.to_thread(write_case, case)
                 await fetch_all(conn, queries["update_incident"], columns)
+                one, was = case.incident, before[case.incident.id].incident
+                marks = {name: getattr(one, name) for name in ACTS}
+                if marks != {name: getattr(was, name) for name in ACTS}:
+                    await fetch_all(conn, queries["mark_incident"], {**marks, "id": one.id})
             stored.append(case)
     return stored, left
 
