@@ -292,6 +292,17 @@ async def test_no_worker_is_not_so_where_one_lives_though_the_watch_has_not_look
     assert f"Incident {one.name} {calm}: no worker was alive; nobody is on it" in told
 
 
+async def test_it_says_that_the_jobs_no_worker_listened_to_were_cancelled(pool, conn, make_job):
+    job = await make_job(queue="email", deferred_ago=timedelta(minutes=3), status="cancelled")
+    await open_incident(conn, "no_worker", "email", 10, {"waiting": 1, "job_id": job})
+    await Fleet(pool, conn, make_job).start_worker()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{other}'")
+    report = await ask(pool, ShowDigest(since=timedelta(hours=1)))
+    said = ", still watched: no worker listened to email; its jobs were cancelled; nobody is on it"
+    assert said in " ".join(render_text(report).split())
+    assert said in render_digest(report, "/jobs").text
+
+
 @pytest.mark.parametrize("kind", ["no_worker", "queue_behind"])
 async def test_what_it_says_of_a_queue_is_so_now_not_when_the_watch_looked_last(
     pool, conn, make_job, kind

@@ -8,9 +8,10 @@ from tests.support.watching import NIGHT, PASS, Watch
 
 from chatbot.messages.incident import render_incident
 from chatbot.messages.incident_end import say_over
+from chatbot.messages.incident_thread import render_entries
 from jobs_maint.durations import format_age
 from jobs_maint.models import Condition, IncidentKind, IncidentsReport
-from jobs_maint.render import render_text
+from jobs_maint.render import render_text, say_incident
 
 NO_WORKER, BEHIND, FAILURES, GROUP, STUCK, TICK, SILENT = (
     IncidentKind.NO_WORKER, IncidentKind.QUEUE_BEHIND, IncidentKind.FAILURES_HIGH,
@@ -461,6 +462,66 @@ def test_what_leads_one_that_flaps_is_over_at_once_where_something_else_of_it_is
     minute = int(timedelta(minutes=1) / PASS)
     assert len(watch.see(passes=14 * minute)) == 1  # all of it waits for the quiet time
     assert watch.see(passes=2 * minute) == []
+
+
+def say_everywhere(one, at):
+    """The message of an incident, its line in the list of the shell and that in a digest."""
+    closed = not one.is_open
+    lists = {"open": () if closed else (one,), "recent": (one,) if closed else ()}
+    report = IncidentsReport(as_of=at, since_seconds=3_600.0, watched_at=at, paused=False, **lists)
+    return [
+        render_incident(one, at).text,
+        render_text(report, width=400),
+        say_incident(one, at),
+    ]
+
+
+def test_one_that_flaps_says_that_its_jobs_were_cancelled_until_a_worker_listens(watch):
+    news, cancelled = bad(NO_WORKER, "news", 60.0, queues=("news",)), {"end": lambda _: "cancelled"}
+    for _ in range(3):
+        watch.see(news, passes=2)
+        watch.see(passes=2, **cancelled)
+    [one] = watch.open
+    revision = watch.all[1].revision
+    for said in say_everywhere(one, watch.now):
+        assert "its jobs were cancelled" in said
+        assert "listens to news again" not in said
+    verdict = render_incident(one, watch.now).text.splitlines()[0]
+    assert verdict == "🟡 No worker listened to news, but its jobs were cancelled."
+    [one] = watch.see()  # a worker that listens to it was started
+    assert watch.all[1].revision == revision + 1
+    verdict = render_incident(one, watch.now).text.splitlines()[0]
+    assert verdict == "🟡 A worker listens to news again, for now."
+    assert not [said for said in say_everywhere(one, watch.now) if "cancelled" in said]
+
+
+def test_a_part_of_it_says_that_its_jobs_were_cancelled(watch):
+    """Workers are back, and none of them is known to listen to the queue."""
+    dead, news = bad(NO_WORKER, limit=60.0), bad(NO_WORKER, "news", 60.0, queues=("news",))
+    watch.see(dead, news, passes=2)
+    [one] = watch.see(dead, passes=2, end=lambda _: "cancelled")
+    message = render_incident(one, watch.now).text
+    assert "Over since 02:00 UTC: no worker listened to news; its jobs were cancelled." in message
+    assert watch.see(passes=2) == []
+    message = render_incident(watch.all[1].incident, watch.now).text
+    assert message.startswith("🟡 Workers are back")
+    assert "Also: no worker listened to news; its jobs were cancelled." in message
+
+
+def test_its_thread_says_why_the_part_is_over_that_ended_last(watch):
+    dead, news = bad(NO_WORKER, limit=60.0), bad(NO_WORKER, "news", 60.0, queues=("news",))
+    watch.see(news, passes=2)
+    watch.see(dead, passes=2, end=lambda _: None)
+    watch.see(news, passes=3)
+    assert watch.see(passes=2, end=lambda _: "cancelled") == []
+    one = watch.all[1].incident
+    assert (one.subject, one.why) == ("", "good")
+    message = render_incident(one, watch.now).text
+    assert message.startswith("🟡 Workers are back")
+    assert "Also: no worker listened to news, until 02:02 UTC; its jobs were cancelled." in message
+    thread = render_entries(one, one.history, watch.now).text
+    said = "All of it is over: no worker listened to news; its jobs were cancelled."
+    assert said in thread
 
 
 def test_while_one_that_flaps_is_gone_a_total_outage_is_an_incident_of_its_own(watch):

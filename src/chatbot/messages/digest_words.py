@@ -25,7 +25,7 @@ from jobs_maint.render import (
     say_condition,
     say_coverage,
     say_deleting,
-    say_past,
+    say_past_why,
     say_person,
     say_reach,
     say_settled,
@@ -168,7 +168,7 @@ def _tell_incident(one: Incident, report: DigestReport) -> Line:
     until, by = report.until, one.taken_by
     who = one_line(say_person(by), 60) if by else ""
     is_on = one.is_open and one.calm_since is None
-    said = say_with_end(one) if is_on else say_past(one)
+    said = say_with_end(one) if is_on else say_past_why(one)
     is_told = is_on and one is _find_leader(report) and find_red(one) is one
     said = "" if is_told else cut(defuse(said), 300)
     line: list[Span | str] = [f"Incident {one.name}"]

@@ -120,7 +120,9 @@ def _verdict(incident: Incident) -> Line:
     if merged := find_merged(incident):
         return ["🟡 ", bold(f"{say_merged(incident, merged)}.")]
     if incident.state == "resolved":
-        dot = "🟢 " if is_good(incident.kind, incident.why) else "🟡 "
+        alike: list[Incident | Condition] = [incident]
+        alike += (one for one in incident.past if one.kind is incident.kind)
+        dot = "🟢 " if all(is_good(one.kind, one.why) for one in alike) else "🟡 "
         return [dot, bold(say_over(incident))]
     if incident.calm_since is not None:
         return ["🟡 ", bold(f"{tell_verdict(incident)}.")]
@@ -130,7 +132,8 @@ def _verdict(incident: Incident) -> Line:
 
 def tell_verdict(incident: Incident) -> str:
     if incident.calm_since is not None:
-        return f"{say_end(incident, 'good')}, for now"
+        lasts = ", for now" if incident.why in {"good", "less"} else ""
+        return f"{say_end(incident, incident.why)}{lasts}"
     return cut(defuse(say_condition(incident)), 300)
 
 

@@ -87,12 +87,14 @@ def tell_past(incident: Incident, as_of: datetime) -> list[Line]:
     lines: list[Line] = []
     for one in incident.past[:MOST_PARTS]:
         said: Line = [cut(defuse(say_past(one)), 160), *tell_name(one)]
+        reason = say_reason(one.kind, one.why)
+        why = f"; {reason}." if reason else "."
         if incident.state == "open":
-            lines.append(["Over since ", when(one.over_at or as_of, as_of), ": ", *said, "."])
+            lines.append(["Over since ", when(one.over_at or as_of, as_of), ": ", *said, why])
         elif one.over_at and incident.ended_at and one.over_at > incident.ended_at:
-            lines.append(["Also: ", *said, ", until ", when(one.over_at, as_of), "."])
+            lines.append(["Also: ", *said, ", until ", when(one.over_at, as_of), why])
         else:
-            lines.append(["Also: ", *said, "."])
+            lines.append(["Also: ", *said, why])
     if more := len(incident.past) - len(lines):
         lines.append([f"And {more:,} more."])
     return lines

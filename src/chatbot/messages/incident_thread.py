@@ -18,7 +18,7 @@ from chatbot.messages.parts import Line, paragraph, when
 from chatbot.messages.people import name_actor, tell_taken_off
 from chatbot.messages.words import count, cut, defuse
 from jobs_maint.models import Condition, HistoryEntry, Incident
-from jobs_maint.render import say_past
+from jobs_maint.render import say_past_why
 
 __all__ = ["render_entries", "tell_entries"]
 
@@ -71,7 +71,7 @@ def _tell_entry(entry: HistoryEntry, incident: Incident, as_of: datetime) -> Lin
         end = when(entry.at, as_of)
         return ["Nobody watched from ", begin, " to ", end, ": the database or the bot was away."]
     if entry.what == "resolved" and (last := _find_last_part(incident, entry)):
-        return [f"All of it is over: {cut(defuse(say_past(last)), 160)}."]
+        return [f"All of it is over: {cut(defuse(say_past_why(last)), 240)}."]
     if entry.what in {"over", "resolved"}:
         return [f"{say_end(kind, entry.why or 'good')}."]
     if entry.what in _STEPS:

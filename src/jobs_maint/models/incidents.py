@@ -83,6 +83,11 @@ class Condition:
         return self.kind, self.subject
 
     @property
+    def why(self) -> Why:
+        """Why it is over, once it is."""
+        return self.facts.get("why") or "good"
+
+    @property
     def standing(self) -> Standing:
         """Of an error, what became of the jobs that failed with it, as far as that is known."""
         return Standing(**self.facts.get("standing", {}))
@@ -176,9 +181,9 @@ class Incident:
 
     @property
     def why(self) -> Why:
-        """Why it is over, once it is."""
-        ends = [one.why for one in self.history if one.what == "resolved"]
-        return (ends[-1] if ends else None) or "good"
+        """Why it is over, once it is, or calm. Older versions stored it in the history alone."""
+        ends = [one.why for one in self.history if one.what == "resolved" and not self.is_open]
+        return self.facts.get("why") or (ends[-1] if ends else None) or "good"
 
     @property
     def lead(self) -> Condition:

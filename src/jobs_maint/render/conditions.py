@@ -19,6 +19,7 @@ __all__ = [
     "say_condition",
     "say_incident",
     "say_past",
+    "say_past_why",
     "say_reason",
     "say_settled",
     "say_since",
@@ -97,12 +98,12 @@ def say_incident(one: Incident, until: datetime) -> str:
         who = f"{safe_word(one.taken_by)} is" if one.taken_by else "nobody is"
         if one.calm_since is not None:
             calm = f"{say_calm(one)} {_clock(one.calm_since, until)} UTC, still watched"
-            return f"{one.name} from {begin} UTC, {calm}: {say_past(one)}; {who} on it"
+            return f"{one.name} from {begin} UTC, {calm}: {say_past_why(one)}; {who} on it"
         said = say_with_end(one)
         if is_old(one, until):
             said = f"{said}, as of {_clock(one.seen_at, until)} UTC"
         return f"{one.name} since {begin} UTC: {said}; {who} on it"
-    return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past(one)}"
+    return f"{one.name}, {begin} to {_clock(ended, until)} UTC: {say_past_why(one)}"
 
 
 def say_calm(one: Incident) -> str:
@@ -159,6 +160,11 @@ def say_past(what: Incident | Condition) -> str:
             return f"the {subject} digest was not sent in time"
         case IncidentKind.RECORDER_SILENT:
             return f"errors of the worker {subject} were not recorded"
+
+
+def say_past_why(what: Incident | Condition) -> str:
+    """And why it is over, where that is not because all is well."""
+    return "; ".join(filter(None, (say_past(what), say_reason(what.kind, what.why))))
 
 
 def _name(what: Incident | Condition) -> str:

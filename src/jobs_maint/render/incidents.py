@@ -20,6 +20,7 @@ from jobs_maint.render.conditions import (
     list_takers,
     say_condition,
     say_past,
+    say_past_why,
     say_reason,
     say_settled,
     say_since,
@@ -87,7 +88,7 @@ def render_incidents(report: IncidentsReport, page: Page) -> None:
 
 def _show(one: Incident, as_of: datetime, page: Page) -> None:
     lasted = format_age((as_of - one.began_at).total_seconds())
-    said = say_condition(one) if one.calm_since is None else say_past(one)
+    said = say_condition(one) if one.calm_since is None else say_past_why(one)
     page.line(f"{one.name}  {safe_line(said)}.", "bold")
     if said := one.standing.say_standing():
         page.line(said, indent=2)
@@ -167,7 +168,7 @@ def _show_alone(one: Incident, as_of: datetime, page: Page) -> None:
     else:
         page.line(_over(one, as_of), "bold")
     for part in one.past:
-        page.line(f"Over before: {safe_line(say_past(part))}.", indent=2)
+        page.line(f"Over before: {safe_line(say_past_why(part))}.", indent=2)
     page.line()
     for entry in one.history:
         what = safe_word(f"{entry.kind} {entry.subject}".strip())
@@ -207,7 +208,7 @@ def render_incident(report: IncidentReport, page: Page) -> None:
     if report.done in {"dropped", "taken"}:
         for by, name in others:
             page.line(f"{safe_word(by)} is still on its error {name}.")
-    said = say_condition(one) if one.state == "open" else f"Over: {say_past(one)}"
+    said = say_condition(one) if one.state == "open" else f"Over: {say_past_why(one)}"
     page.line(f"{safe_line(said)}.", indent=2)
     if report.done == "taken":
         page.line(f"Undo: jobs-maint take {one.name} --drop")

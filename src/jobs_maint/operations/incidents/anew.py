@@ -9,8 +9,13 @@ from jobs_maint.actions import Limits
 from jobs_maint.database import Conn
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.causes import rank
+from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
-from jobs_maint.operations.incidents.looking import look_at_queues, look_for_stuck
+from jobs_maint.operations.incidents.looking import (
+    look_at_queues,
+    look_for_fates,
+    look_for_stuck,
+)
 from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.steps import Key
 from jobs_maint.operations.incidents.story import go_on, lead_by
@@ -42,10 +47,11 @@ async def look_anew(conn: Conn, found: Iterable[Incident], maintenance: str) -> 
     if stuck:
         found_now |= await look_for_stuck(conn, limits)
     seen = Measured(now, maintenance, **found_now)
+    ends = Ends(seen, limits, _KINDS, await look_for_fates(conn, list_jobs(old)))
 
     def renew() -> list[Incident]:
         there = {condition.key: condition for condition in judge(seen, limits, Memory())}
-        return [_renew(one, seen, there) if _list_parts(one) else one for one in every]
+        return [_renew(one, ends, there) if _list_parts(one) else one for one in every]
 
     return await run_apart(renew, 10 * len(old))
 
@@ -55,7 +61,8 @@ def _list_parts(one: Incident) -> tuple[Condition, ...]:
     return (one.lead, *one.folded) if one.is_open and one.calm_since is None else ()
 
 
-def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Incident:
+def _renew(one: Incident, ends: Ends, there: Mapping[Key, Condition]) -> Incident:
+    seen = ends.measured
     since = (seen.now - one.seen_at).total_seconds()
 
     def look(part: Condition) -> Condition | None:
@@ -78,7 +85,8 @@ def _renew(one: Incident, seen: Measured, there: Mapping[Key, Condition]) -> Inc
     lead, *others = (look(part) for part in (one.lead, *one.folded))
     left = [part for part in others if part is not None]
     if lead is None and not left:
-        return replace(one, calm_since=seen.now)
+        facts = {**one.facts, "why": ends.find(one.lead)}
+        return replace(one, calm_since=seen.now, facts=facts)
     if lead is None:
         lead, *left = sorted(left, key=rank)
     if lead.kind in _KINDS:

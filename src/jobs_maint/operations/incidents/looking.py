@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,14 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["look", "look_at_groups", "look_at_queues", "look_for_stuck", "look_for_work"]
+__all__ = [
+    "look",
+    "look_at_groups",
+    "look_at_queues",
+    "look_for_fates",
+    "look_for_stuck",
+    "look_for_work",
+]
 
 MOST_WAITING = 1_000
 MOST_BEHIND = 50
@@ -132,6 +139,13 @@ async def look_at_queues(conn: Conn, now: datetime, limits: Limits, maintenance:
         rows = await fetch_all(conn, load_queries("stats")["count_waiting"], params)
         waiting = {row["queue_name"]: min(row["ready"], MOST_WAITING) for row in rows}
     return {"fleet": fleet, "ready": tuple(ready.values()), "waiting": waiting}
+
+
+async def look_for_fates(conn: Conn, ids: Collection[int]) -> dict[int, m.Fate]:
+    if not ids:
+        return {}
+    rows = await fetch_all(conn, load_queries("watch")["list_fates"], {"ids": list(ids)})
+    return {row["id"]: m.Fate(row["status"], row["queue"]) for row in rows}
 
 
 async def look_for_work(conn: Conn, measured: m.Measured, memory: m.Memory) -> m.Memory:

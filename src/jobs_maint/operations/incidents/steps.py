@@ -128,13 +128,14 @@ def refresh(
     absent: dict[Key, datetime] = {}
     there: list[Condition] = []
     over: list[tuple[Condition, Why]] = []
-    for condition in case.conditions:
-        key = condition.key
+    for before in case.conditions:
+        key = before.key
         missed = case.absent.get(key)
         if key in found:
-            there.append(go_on(found[key], condition))
+            there.append(go_on(found[key], before))
             continue
-        why = end(condition)
+        why = end(before)
+        condition = replace(before, facts={**before.facts, "why": why}) if why else before
         waits = why in _PATIENT or (patient and why != "off")
         if why and missed and now - missed >= (quiet if waits else timedelta()):
             over.append((replace(update(condition), over_at=missed), why))
@@ -281,6 +282,11 @@ def _list_settled(incident: Incident) -> list[tuple[bool, bool]]:
     return [(one.standing.none_failed, one.standing.all_done) for one in parts]
 
 
+def _tell_calm(incident: Incident) -> Why | None:
+    """What the verdict of one that is calm follows from; None: it is not."""
+    return incident.why if incident.calm_since is not None else None
+
+
 def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, datetime]) -> Case:
     """With a new revision where a message should say it."""
     before = case.incident
@@ -289,7 +295,7 @@ def _revise(case: Case, incident: Incident, now: datetime, absent: Mapping[Key, 
         len(incident.history) > len(before.history)
         or [one.key for one in incident.folded] != [one.key for one in before.folded]
         or len(incident.past) != len(before.past)
-        or (incident.calm_since is None) != (before.calm_since is None)
+        or _tell_calm(incident) != _tell_calm(before)
         or _list_settled(incident) != _list_settled(before)
         # It says for how long, and of when that is.
         or (incident.seen_at > before.seen_at and now - case.revised_at >= pause)

@@ -25,8 +25,13 @@ from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
 from jobs_maint.operations.incidents.life import Known, Look, advance
-from jobs_maint.operations.incidents.looking import look, look_at_groups, look_for_work
-from jobs_maint.operations.incidents.measured import Fate, Measured, Memory
+from jobs_maint.operations.incidents.looking import (
+    look,
+    look_at_groups,
+    look_for_fates,
+    look_for_work,
+)
+from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
 from jobs_maint.operations.incidents.steps import Case, Key
@@ -214,11 +219,7 @@ def _read_known(rows: Rows, past: Rows, pending: frozenset[Key], muted: Rows) ->
 async def _look_after(conn: Conn, ends: Ends, known: Known, found: Collection[Key]) -> Ends:
     """With what became of the jobs of queues that are not found to wait any more."""
     missed = [one for case in known.open for one in case.conditions if one.key not in found]
-    ids = list_jobs(missed)
-    if not ids:
-        return ends
-    rows = await fetch_all(conn, load_queries("watch")["list_fates"], {"ids": ids})
-    return replace(ends, jobs={row["id"]: Fate(row["status"], row["queue"]) for row in rows})
+    return replace(ends, jobs=await look_for_fates(conn, list_jobs(missed)))
 
 
 def _report(
