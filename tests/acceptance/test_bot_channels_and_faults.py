@@ -1,13 +1,16 @@
 """Where an answer may go, and what happens when Slack or the database fails."""
 
+import json
 import logging
 import re
 
+import psycopg
+from psycopg_pool import AsyncConnectionPool
 from tests.support.bots import ask, no_sleep, open_bot, settle
 from tests.support.history import minutes
 
 from jobs_maint.database import describe_database
-from local_slack.sample import ADMIN, OPERATOR, OPS, RANDOM, SHARED, VIEWER
+from local_slack.sample import ADMIN, GUEST, OPERATOR, OPS, RANDOM, SHARED, VIEWER
 from local_slack.text import as_text
 
 
@@ -198,9 +201,39 @@ async def test_a_database_that_is_gone_is_a_sentence_and_the_bot_goes_on(
         assert answer.text.startswith("🔴 ")
         assert "schema apply" in answer.text
         assert describe_database(database_url) in answer.text
+        [answer] = await ask(slack, bot, GUEST, OPS, "/jobs stats")
+        assert as_text(answer).startswith("⛔ You may not")
+        assert describe_database(database_url) not in as_text(answer)
         await conn.execute("ALTER TABLE gone RENAME TO jobs_maint_requests")
         [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
         assert not answer.ephemeral
+
+
+async def test_where_the_database_is_that_is_gone_is_told_to_those_who_may_read(database_url):
+    params = {**psycopg.conninfo.conninfo_to_dict(database_url), "host": "127.0.0.1", "port": 1}
+    dead = psycopg.conninfo.make_conninfo("", **params)
+    roles = json.dumps({"viewer": {"users": [VIEWER], "channels": [OPS]}})
+    async with (
+        AsyncConnectionPool(dead, open=False, timeout=0.2) as pool,
+        open_bot(pool, settings={"roles": roles}) as (slack, bot),
+    ):
+        [answer] = await ask(slack, bot, VIEWER, OPS, "/jobs stats")
+        assert "127.0.0.1:1" in answer.text
+        for user, channel, word in (
+            (GUEST, OPS, "stats"),
+            (GUEST, OPS, "status 1"),
+            (GUEST, OPS, "retry 1"),
+            (VIEWER, RANDOM, "stats"),
+        ):
+            *_, answer = await ask(slack, bot, user, channel, f"/jobs {word}")
+            assert answer.ephemeral
+            assert as_text(answer).startswith("⛔ You may not"), word
+            assert "127.0.0.1" not in as_text(answer)
+            assert "JOB_QUEUE" not in as_text(answer)
+            assert "recorded in the audit" not in as_text(answer)  # which is not there now
+        *_, answer = await ask(slack, bot, GUEST, OPS, "/jobs help")
+        assert "cannot use the jobs database now" in as_text(answer)
+        assert "127.0.0.1" not in as_text(answer)
 
 
 async def test_no_body_token_or_response_url_is_logged_at_any_level(pool, make_job, caplog):

@@ -103,7 +103,7 @@ class Answers:
                 return
             answer = await self._answer(request)
         except JobsMaintError as exc:
-            answer = explain_error(self._services, exc, request)
+            answer = await explain_error(self._services, exc, request)
         except asyncio.CancelledError:
             await self._tell_stopped(request)
             raise
@@ -267,7 +267,7 @@ class Answers:
         except NotPermitted as exc:
             message = await explain_refusal(services, exc, action, known)
         except JobsMaintError as exc:
-            message = explain_error(services, exc, request).message
+            message = (await explain_error(services, exc, request)).message
         except Exception as exc:  # noqa: BLE001  logged, and reported to the asker
             message = explain_unexpected(services, exc, request, act=False).message
         else:

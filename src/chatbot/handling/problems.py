@@ -14,14 +14,34 @@ from chatbot.handling.holders import find_holders
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message, render_error, render_refusal, render_unexpected
 from chatbot.runtime.logs import find_request_id
-from jobs_maint.actions import EVERY_QUEUE, Action, Actor, Grant, QueueScope, Role
+from jobs_maint.actions import (
+    EVERY_QUEUE,
+    Action,
+    Actor,
+    Grant,
+    QueueScope,
+    Role,
+    ShowStats,
+    permit,
+)
 from jobs_maint.durations import format_age
-from jobs_maint.errors import InvalidRequest, JobsMaintError, NotPermitted
+from jobs_maint.errors import (
+    DatabaseUnavailable,
+    InvalidRequest,
+    JobsMaintError,
+    NotPermitted,
+    SchemaMismatch,
+)
 from jobs_maint.grammar import parse_words, split_text
 
 __all__ = ["explain_error", "explain_refusal", "explain_unexpected", "refuse_late"]
 
 log = logging.getLogger(__name__)
+
+_NO_DATABASE = (
+    "The bot cannot use the jobs database now, so nothing was done. Try again in a few minutes; "
+    "whoever runs the bot finds out more with doctor."
+)
 
 
 def refuse_late(request: SlackRequest) -> InvalidRequest:
@@ -33,7 +53,12 @@ def refuse_late(request: SlackRequest) -> InvalidRequest:
 
 
 async def explain_refusal(
-    services: Services, exc: NotPermitted, action: Action[Any], known: KnownActor
+    services: Services,
+    exc: NotPermitted,
+    action: Action[Any],
+    known: KnownActor,
+    *,
+    audited: bool = True,
 ) -> Message:
     """What is missing, and whom to request."""
     needed = Role(exc.needs or action.role or Role.VIEWER)
@@ -53,6 +78,7 @@ async def explain_refusal(
         elsewhere=elsewhere,
         is_held=any(services.roles.holders(needed, known.actor, exc.queues, anywhere=True)),
         act=action.act,
+        audited=audited,
     )
 
 
@@ -71,7 +97,29 @@ def _find_elsewhere(actor: Actor, needed: Role, queues: Sequence[str]) -> list[G
     return sorted(found, key=lambda grant: list(Role).index(grant.role), reverse=True)
 
 
-def explain_error(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:
+async def explain_error(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:
+    """What is wrong with the database, and where that is, is for those who may read here.
+
+    The others are refused, as they are when it answers.
+    """
+    if not isinstance(exc, DatabaseUnavailable | SchemaMismatch):
+        return _explain(services, exc, request)
+    known = await services.find_actor(request, ShowStats())
+    if known.actor.scope(Role.VIEWER) is not None:
+        return _explain(services, exc, request)
+    try:
+        action = parse_words(split_text(request.words), "slack").action
+    except InvalidRequest as invalid:
+        return _explain(services, invalid, request)
+    try:
+        permit(known.actor, action)
+    except NotPermitted as refusal:
+        message = await explain_refusal(services, refusal, action, known, audited=False)
+        return Answer(message, private=True)
+    return _explain(services, DatabaseUnavailable(_NO_DATABASE), request)
+
+
+def _explain(services: Services, exc: JobsMaintError, request: SlackRequest) -> Answer:
     suggestion = exc.suggestion if isinstance(exc, InvalidRequest) else None
     if suggestion is not None and not _can_run(suggestion):
         suggestion = None

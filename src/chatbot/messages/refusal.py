@@ -27,30 +27,31 @@ def render_refusal(
     elsewhere: Sequence[Grant] = (),
     is_held: bool = False,
     act: bool = True,
+    audited: bool = True,
 ) -> Message:
     """`users`, `usergroups`: who holds the role here; `is_held`: whether somebody does anywhere.
 
     `problems`: why it is unknown whether the asker holds it, and whether they are `passing`;
     `elsewhere`: the grants by which the asker may do it in other channels, the best first; `act`:
-    whether it would change something.
+    whether it would change something; `audited`: whether the refusal is in the audit.
     """
     what, _, why = str(refusal).partition(": ")
-    audited = "This refusal was recorded in the audit."
+    notes: list[Line] = [["This refusal was recorded in the audit."]] if audited else []
     if problems:
-        return _render_unknown(what, users, problems, audited, passing=passing, act=act)
+        return _render_unknown(what, users, problems, notes, passing=passing, act=act)
     lines: list[Line] = [["⛔ ", bold(sentence(what)), *_why(refusal, why)]]
     if elsewhere:
         lines.append(_elsewhere(elsewhere))
     else:
         lines.append(_ask(refusal, users, usergroups, " in this channel" if is_held else ""))
-    return pack([paragraph(*lines), context([audited])])
+    return pack([paragraph(*lines), *([context(*notes)] if notes else [])])
 
 
 def _render_unknown(
     what: str,
     users: Sequence[str],
     problems: Sequence[str],
-    audited: str,
+    notes: Sequence[Line],
     *,
     passing: bool,
     act: bool,
@@ -67,7 +68,7 @@ def _render_unknown(
     lines.append([what_to_do, *([", or ask ", *or_ask] if or_ask else []), "."])
     parts: list[Part] = [paragraph(*lines)]
     reasons: list[Line] = [[sentence(problem)] for problem in problems[:5]]
-    return pack([*parts, context(*reasons, [audited])])
+    return pack([*parts, context(*reasons, *notes)])
 
 
 def _elsewhere(grants: Sequence[Grant]) -> Line:
