@@ -79,10 +79,10 @@ def test_a_preview_says_what_the_jobs_failed_with_and_when():
     assert (
         "30 × ValueError: bad address (E-4f2a)\n5 × error not recorded\n"
         "and 1 more error, 1 job\nand 1 older job, whose errors were not read\n"
-        "Failed from 2026-03-12 00:14 UTC to 2026-03-12 03:09 UTC.\n"
+        "The newest 36 jobs failed from 2026-03-12 00:14 UTC to 2026-03-12 03:09 UTC.\n"
     ) in text
-    once = replace(errors, first_at=NOW, last_at=NOW)
-    assert "Failed at 2026-03-12 03:14 UTC." in render_text(replace(PREVIEW, errors=once))
+    once = replace(errors, jobs_not_read=0, first_at=NOW, last_at=NOW)
+    assert "\nFailed at 2026-03-12 03:14 UTC." in render_text(replace(PREVIEW, errors=once))
 
 
 def test_a_preview_says_how_many_what_stays_and_where():

@@ -78,9 +78,10 @@ def test_a_preview_says_what_the_jobs_failed_with_and_when():
         "900 × error not recorded",
         "and 2 more errors, 100 jobs",
         "and 5 older jobs, whose errors were not read",
-        "Failed from 00:24 UTC to 03:19 UTC.",
+        "The newest 10,000 jobs failed from 00:24 UTC to 03:19 UTC.",
     ]
-    named = "\n".join(lines(replace(DISCARD, errors=ERRORS, error="ValueError: bad address")))
+    whole = replace(ERRORS, jobs_not_read=0)
+    named = "\n".join(lines(replace(DISCARD, errors=whole, error="ValueError: bad address")))
     assert "9,000 ×" not in named  # it is of one error, which is told already
     assert "Failed from" in named
 

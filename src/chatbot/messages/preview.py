@@ -199,7 +199,7 @@ def _errors(preview: Preview) -> list[Part]:
         )
     first, last, now = errors.first_at, errors.last_at, preview.expires_at
     if first is not None and last is not None:
-        lines.append(["Failed ", *tell_between(first, last, now or last), "."])
+        lines.append([f"{errors.say_which()} ", *tell_between(first, last, now or last), "."])
     return [paragraph(*lines)] if lines else []
 
 

@@ -53,6 +53,10 @@ class SetErrors:
     def jobs_not_shown(self) -> int:
         return self.jobs - sum(one.count for one in self.groups)
 
+    def say_which(self) -> str:
+        """Of what `first_at` and `last_at` are: `Failed`, or `The newest 10,000 jobs failed`."""
+        return f"The newest {self.jobs:,} jobs failed" if self.jobs_not_read else "Failed"
+
 
 @dataclass(frozen=True, slots=True)
 class SkipGroup:

@@ -157,7 +157,8 @@ def _errors(preview: Preview, page: Page) -> None:
         page.line(f"and {older}, whose errors were not read")
     if errors.first_at is not None and errors.last_at is not None:
         first, last = format_time(errors.first_at), format_time(errors.last_at)
-        page.line(f"Failed at {first}." if first == last else f"Failed from {first} to {last}.")
+        when = f"at {first}" if first == last else f"from {first} to {last}"
+        page.line(f"{errors.say_which()} {when}.")
 
 
 def _purge_table(preview: Preview, page: Page) -> None:
