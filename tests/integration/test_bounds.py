@@ -150,7 +150,7 @@ async def test_20000_unlike_failures_are_grouped_in_the_database(pool, conn, mak
         digest = await ask(pool, ShowDigest(since=timedelta(hours=1)))
     largest = report.groups[0]
     assert largest.count == 20_000
-    assert largest.message.startswith("20000 different messages, e.g. ")
+    assert largest.message.startswith("20,000 different messages, e.g. ")
     assert "hunter2" not in str(report)
     assert (set(digest.groups), digest.failed) == (set(report.groups), report.failed)
     assert digest.failures_not_shown == digest.failed - sum(g.count for g in digest.groups)

@@ -470,6 +470,8 @@ async def test_more_than_fifty_groups_of_one_task_and_type_are_one(pool, make_jo
     report = await ask(pool, ListErrors())
     assert [(g.task, g.count) for g in report.groups] == [("app.chatty", 55), ("app.mail", 1)]
     assert report.groups[0].message.startswith("55 different messages")
+    assert (report.groups[0].messages, report.groups[1].messages) == (55, 1)
+    assert render_text(report).count("different messages") == 1
 
 
 async def test_stuck_and_workers_show_who_runs_what(pool, make_job, conn):

@@ -275,6 +275,16 @@ async def test_jobs_without_a_recorded_error_are_found_behind_many_others(
     assert set(report.groups[0].job_ids) == set(jobs)
 
 
+async def test_where_not_every_job_is_looked_at_none_is_said_to_be_retriable_or_not(
+    pool, make_job, monkeypatch
+):
+    monkeypatch.setattr(alike, "MOST_GROUPED", 3)
+    for number in range(4):
+        await make_job(status="failed", error=f"late by {number} s", fingerprint="1:l")
+    [group] = (await ask(pool, ListErrors(since=hours(1)))).groups
+    assert (group.count, group.failed_now, group.retriable, group.job_ids) == (4, None, None, None)
+
+
 async def test_a_lost_worker_is_found_by_the_words_of_the_list(pool, conn, make_job):
     job = await make_job(status="failed", error="worker 7 (web1 pid 4)")
     await conn.execute("UPDATE jobs_maint_failures SET kind = 'worker_lost', exception_type = NULL")
@@ -334,6 +344,7 @@ async def test_a_kind_with_very_many_unlike_errors_is_one_group_of_all_that_are_
     [group] = failed.groups
     name = name_kind("app.send", "ValueError")
     assert (group.count, group.retriable, group.name, failed.groups_not_shown) == (51, 51, name, 0)
+    assert group.messages == 51
     assert set(group.job_ids) == set(jobs[1:])
     shown = render_failed(failed, "/jobs").text
     assert "51 different messages, e.g. row" in shown

@@ -91,6 +91,7 @@ async def test_its_name_stays_and_finds_all_of_its_jobs_and_no_others(pool, many
     wanted = JobFilter(statuses=("failed",), group=WHOLE)
     preview = await ask(pool, PreviewBulk(BulkVerb.RETRY, wanted))
     assert preview.count == 65
+    assert preview.error.startswith(f"{TYPE}: 65 different messages, e.g. row ")
     assert (await ask(pool, ConfirmSelection(preview.key))).done == 65
     # Those that failed again are few: each has a name of its own, and that of the whole goes on.
     again = await fail("row aa is bad", minutes(0))

@@ -16,7 +16,7 @@ from jobs_maint.actions import (
     escape_glob,
     plain_name,
 )
-from jobs_maint.models import ErrorGroup, FailedGroup
+from jobs_maint.models import ErrorGroup, FailedGroup, says_messages
 from jobs_maint.redaction import HIDDEN
 from jobs_maint.verbs import say_unrecorded
 
@@ -37,7 +37,6 @@ LONGEST_FILTER = 100
 LONGEST_VALUE = 2_000
 """Characters that Slack keeps with a button."""
 MOST_SHOWN = 5
-_FOLDED = re.compile(r"\d+ different messages, e\.g\. ")
 _VARIES = re.compile(rf"[\d'\"`\n]|{re.escape(HIDDEN)}")
 """Where a message begins to differ from others of its group."""
 
@@ -94,7 +93,7 @@ def is_exact(wanted: JobFilter, group: Group, shown: Iterable[Group], *, all_sho
 def _find_error(exception_type: str, message: str) -> str | None:
     """What `--error` finds errors alike by: type and message, up to where these differ."""
     text = message[: 2 * LONGEST_FILTER]
-    if _FOLDED.match(text):
+    if says_messages(text):
         text = ""
     if found := _VARIES.search(text):
         # Back to the beginning of the word: all of it may vary.

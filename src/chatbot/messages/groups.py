@@ -181,7 +181,7 @@ def _change(group: ErrorGroup, before: str) -> str:
 
 def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     failed = group.count if group.failed_now is None else group.failed_now
-    retriable = None if group.failed_now is None else group.retriable
+    ids = group.job_ids or ()
     there = group.sample_job_id is not None and group.deleted < group.count
     sample = [group.sample_job_id] if there and group.sample_job_id is not None else []
     details = [Button("Details", GetJob(one).words()) for one in sample]
@@ -198,14 +198,14 @@ def _clicks(group: ErrorGroup, report: ErrorsReport) -> list[Button]:
     )
     exact = is_exact(wanted, group, report.groups, all_shown=not report.groups_not_shown)
     if group.count == 1 == failed:
-        return [*details, *offer_retry(group.job_ids or sample, 1, retriable, wanted, exact=exact)]
-    retry = offer_retry(group.job_ids, failed, retriable, wanted, exact=exact)
+        return [*details, *offer_retry(ids or sample, 1, group.retriable, wanted, exact=exact)]
+    retry = offer_retry(ids, failed, group.retriable, wanted, exact=exact)
     listed = replace(
         list_like(group), queue=report.queue, since=since, until=until, queues=report.queues
     ).words()
     if not exact:
         # The list lets a person choose; all of a task are not what somebody meant to retry.
-        named = retry if wanted.error is not None or len(group.job_ids) == failed else []
+        named = retry if wanted.error is not None or len(ids) == failed else []
         return [Button(f"Show {say_inexact(wanted)}", listed), *named]
     what = count(failed, "failure" if failed == group.count else "failed job")
     return [Button(f"Show {what}", listed), *retry]

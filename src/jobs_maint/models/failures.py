@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +23,23 @@ __all__ = [
     "Remembered",
     "count_reasons",
     "has_stopped",
+    "say_messages",
+    "says_messages",
 ]
 
 
-def _say_messages(number: int, newest: str, known: str = "") -> str:
-    return newest if number <= 1 else f"{number:,}{known} different messages, e.g. {newest}"
+_SAID = re.compile(r"[\d,]+ different messages, e\.g\. ")
+
+
+def say_messages(number: int, newest: str, known: str = "") -> str:
+    """`newest` may be said so already: that of unlike errors that are told as one is."""
+    if number <= 1 or says_messages(newest):
+        return newest
+    return f"{number:,}{known} different messages, e.g. {newest}"
+
+
+def says_messages(text: str) -> bool:
+    return _SAID.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +111,12 @@ class FailedGroup(Remembered):
     awaited: bool = False
     """As of a FailedJob, of all its jobs."""
     messages: int = 1
-    """How many different ones the newest of them have, those of `job_ids`."""
+    """How many different ones the newest of them have, those of `job_ids`; of unlike errors that
+    are told as one, all of them."""
 
     def describe_message(self) -> str:
         known = "" if self.count <= len(self.job_ids) else " or more"
-        return _say_messages(self.messages, self.message, known)
+        return say_messages(self.messages, self.message, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +188,17 @@ class ErrorGroup(Remembered):
     """How many jobs of the `count` failures are failed now; None where that was not looked at."""
     deleted: int = 0
     """Of how many of the `count` failures the job is not there any more."""
-    retriable: int = 0
-    """How many of the jobs that are failed now can be put back."""
-    job_ids: tuple[int, ...] = ()
-    """The newest of the jobs that are failed now, all where they are few."""
+    retriable: int | None = None
+    """How many of the jobs that are failed now can be put back; None as `failed_now`."""
+    job_ids: tuple[int, ...] | None = None
+    """The newest of the jobs that are failed now, all where they are few; None as `failed_now`."""
     messages: int = 1
     """How many different ones the failures have; `message` is the newest."""
     awaited: bool = False
     """As of a FailedJob, of all the `count` failures."""
 
     def describe_message(self) -> str:
-        return _say_messages(self.messages, self.message)
+        return say_messages(self.messages, self.message)
 
 
 def count_reasons(groups: Iterable[ErrorGroup]) -> Reasons:

@@ -103,7 +103,7 @@ WHERE k.name = wanted.name AND k.fingerprints = '{}' AND k.taken_by IS NOT NULL
 -- A row for each of these tasks and exception types that has more than `most` groups: {{the_whole}}.
 INSERT INTO jobs_maint_groups AS k (
     name, task_name, exception_type, message, fingerprints, queues, failures, first_at, last_at)
-SELECT counted.name, counted.task, counted.type, counted.groups || ' different messages, e.g. ' || counted.message,
+SELECT counted.name, counted.task, counted.type, to_char(counted.groups, 'FM999,999,999') || ' different messages, e.g. ' || counted.message,
        '{}', ARRAY(SELECT DISTINCT unnest(g.queues) FROM jobs_maint_groups g
                    WHERE g.task_name = counted.task AND g.exception_type IS NOT DISTINCT FROM counted.type
                    ORDER BY 1 LIMIT 50),
@@ -182,10 +182,17 @@ WHERE g.name = %(name)s AND (
                WHERE f.fingerprint = ANY (g.fingerprints) AND f.task_name = g.task_name
                  AND f.queue_name LIKE ANY (%(queues)s)));
 
--- name: find_newest_error (ids, until)
-SELECT exception_type, message FROM jobs_maint_failures
-WHERE id = ANY (%(ids)s::bigint[]) AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity')
-ORDER BY failed_at DESC, id DESC LIMIT 1;
+-- name: find_newest_error (ids, until, whole)
+-- The newest of these records, and how many different messages they have; of the `whole` of a kind, as
+-- `errors` tells it, how many different fingerprints.
+WITH chosen AS (
+    SELECT id, failed_at, exception_type, message, fingerprint FROM jobs_maint_failures
+    WHERE id = ANY (%(ids)s::bigint[]) AND failed_at <= coalesce(%(until)s::timestamptz, 'infinity')
+)
+SELECT exception_type, message,
+       (SELECT count(DISTINCT CASE WHEN %(whole)s THEN fingerprint ELSE md5(message) END)
+        FROM chosen) AS messages
+FROM chosen ORDER BY failed_at DESC, id DESC LIMIT 1;
 
 -- name: find_records_of_group (task, fingerprints, statuses, gone, earlier, queues)
 -- The last record of each job of the task in one of these statuses, where it has one of these

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.models import FailedGroup
+from jobs_maint.models import FailedGroup, say_messages
 from jobs_maint.operations.failures.states import (
     MOST_OF_A_KIND,
     Known,
@@ -16,7 +16,6 @@ from jobs_maint.operations.failures.states import (
     list_aliases,
     load_kinds,
     load_known,
-    tell_folded,
 )
 from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.operations.session import get_time
@@ -103,7 +102,7 @@ async def group_failed_jobs(
         return Alike()
     if texts:
         found = await _count_messages(conn, groups)
-        groups = [replace(one, messages=found.get(i, 1)) for i, one in enumerate(groups)]
+        groups = [replace(one, messages=found.get(i, one.messages)) for i, one in enumerate(groups)]
     first = rows[0]
     not_shown = first["all_groups"] - len(groups)
     return Alike(
@@ -140,7 +139,8 @@ def _group(row: Mapping[str, Any], message: str) -> FailedGroup:
         queue=row["queue"] if row["queues"] == 1 else None,
         kind=row["kind"],
         exception_type=row["exception_type"],
-        message=tell_folded(row["unlike"], message),
+        message=say_messages(row["unlike"], message),
+        messages=max(row["unlike"], 1),
         fingerprint=row["fingerprint"],
         first_at=row["first_at"],
         last_at=row["last_at"],

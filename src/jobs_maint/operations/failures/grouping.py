@@ -9,7 +9,14 @@ from typing import Any
 
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
-from jobs_maint.models import ErrorGroup, Reasons, count_reasons, end_slots, find_slots
+from jobs_maint.models import (
+    ErrorGroup,
+    Reasons,
+    count_reasons,
+    end_slots,
+    find_slots,
+    say_messages,
+)
 from jobs_maint.operations.failures.states import (
     MOST_OF_A_KIND,
     Known,
@@ -18,7 +25,6 @@ from jobs_maint.operations.failures.states import (
     list_aliases,
     load_kinds,
     load_known,
-    tell_folded,
 )
 from jobs_maint.operations.jobs.awaited import mark_awaited
 from jobs_maint.redaction import DEFAULT, Rules, redact_text, run_apart
@@ -110,8 +116,10 @@ async def list_groups(conn: Conn, window: Window, *, limit: int, rules: Rules = 
     shown = [
         replace(
             group,
-            message=tell_folded(row["unlike_now"] or row["unlike"], text),
-            messages=numbers.get(_key(row), 1),
+            message=say_messages(row["unlike_now"] or row["unlike"], text),
+            messages=(row["unlike_now"] or row["unlike"])
+            if row["unlike"] > 1
+            else numbers.get(_key(row), 1),
         )
         for group, row, text in zip(groups, rows, messages, strict=False)
     ]

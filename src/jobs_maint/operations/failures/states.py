@@ -25,7 +25,6 @@ __all__ = [
     "list_aliases",
     "load_kinds",
     "load_known",
-    "tell_folded",
 ]
 
 QUIET = timedelta(hours=26)
@@ -117,10 +116,6 @@ async def load_kinds(conn: Conn, tasks: Collection[str], since: datetime) -> Kno
             known = replace(known, **quiet)
         found[row["task_name"], row["exception_type"]] = known
     return found
-
-
-def tell_folded(groups: int, message: str) -> str:
-    return f"{groups} different messages, e.g. {message}" if groups > 1 else message
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from jobs_maint.actions import QueueScope
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.errors import InvalidRequest
+from jobs_maint.models import say_messages
 from jobs_maint.operations.jobs.errors import Records, find_records_showing
 from jobs_maint.redaction import Rules, redact_text, run_apart
 from jobs_maint.spelling import ask_meant, find_nearest
@@ -51,22 +52,27 @@ async def find_group(
 
 async def describe_newest(
     conn: Conn,
+    group: NamedGroup,
     records: Records,
     chosen: Iterable[Mapping[str, Any]],
     rules: Rules,
     until: datetime | None,
 ) -> str | None:
-    """Exception type and message of the `chosen` jobs, redacted; None where there is no record."""
+    """Exception type and newest message of the `chosen` jobs, redacted; None without a record.
+
+    With how many different messages they have, as `errors` says it.
+    """
     query = load_queries("groups")["find_newest_error"]
     jobs = {row["id"] for row in chosen}
     pairs = zip(records.ids, records.jobs, strict=True)
     ids = [one for one, job in pairs if job in jobs]
-    rows = await fetch_all(conn, query, {"ids": ids, "until": until})
+    asked = {"ids": ids, "until": until, "whole": not group.fingerprints}
+    rows = await fetch_all(conn, query, asked)
     if not rows:
         return None
     text = rows[0]["message"]
     message = await run_apart(lambda: redact_text(text, rules), len(text))
-    return join_error(rows[0]["exception_type"], message)
+    return join_error(rows[0]["exception_type"], say_messages(rows[0]["messages"], message))
 
 
 def join_error(exception_type: str | None, message: str) -> str:

@@ -59,7 +59,7 @@ async def freeze_set(
     rows, records, until = selected.rows, selected.records, selected.until
     error = errors = None
     if group and records:
-        error = await describe_newest(conn, records, rows, rules, until)
+        error = await describe_newest(conn, group, records, rows, rules, until)
     if verb is not BulkVerb.CANCEL:
         errors = await find_set_errors(conn, rows, rules, until)
     skips = await _expect_skips(conn, rows) if verb is BulkVerb.RETRY else []
