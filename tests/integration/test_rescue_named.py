@@ -569,7 +569,8 @@ async def test_several_are_shown_with_who_stays_and_then_each_has_its_outcome(
         "So is 1 more worker.",
     ]
     assert risk.startswith(
-        "If a worker is only blocked or cut off, each of its jobs will run twice. "
+        "If a worker is only blocked or cut off, each of its jobs that starts again will run "
+        "twice, and the others go on although they are marked as failed or aborted. "
     )
     await assert_as_stuck(pool, dead[0], risk)
     assert {group.code: group.sample for group in shown.becomes} == {
@@ -765,13 +766,19 @@ async def test_the_preview_foretells_what_becomes_of_each_job(fleet, pool, make_
     ends = "It is marked as failed: the rescue policy of this task is fail."
     assert ends in render_text(one)
     assert ends in render_preview(one, "/jobs", by="U1", dry_run=True).text
+    goes_on = "the job goes on although it is marked as failed. "
+    forced = await ask(pool, PreviewRescue((charge,), force=True, dry_run=True), **policy)
+    for text in (f"{one.warnings[-1]} ", f"{forced.warnings[-1]} "):
+        assert goes_on in text
+        assert "run twice" not in text
     shown = await ask(pool, PreviewRescue((charge, tired)), **policy)
     told = [
         f"1 is marked as failed: the rescue policy of this task is fail ({charge}).",
         f"1 is marked as failed: it was already put back 0 times ({tired}).",
     ]
-    for text in (render_text(shown), render_preview(shown, "/jobs", by="U1").text):
-        assert all(line in text for line in told)
+    risk = "each of its jobs goes on although it is marked as failed."
+    for text in (render_text(shown, width=200), render_preview(shown, "/jobs", by="U1").text):
+        assert all(line in text for line in (*told, risk))
         assert "starts again" not in text
     report = await confirm(pool, shown, **policy)
     assert [(group.code, group.sample) for group in report.became] == [("failed", (charge, tired))]
@@ -791,6 +798,7 @@ async def test_the_preview_foretells_what_becomes_of_each_job(fleet, pool, make_
     await fleet.observe()
     shown = await ask(pool, PreviewRescue((aborting,), dry_run=True))
     assert "It is aborted: an abort was requested." in render_text(shown)
+    assert "the job goes on although it is marked as aborted. " in render_text(shown, width=200)
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one", "several"])

@@ -202,6 +202,7 @@ async def _freeze(
     told += reasons.describe_ends(changed, *compared)
     becomes = await foretelling.foretell(conn, changed, RescueRules.of(mine))
     ends = {one.job_id: several for one, several in becomes}
+    codes = {one.job_id: one.code for one, _ in becomes}
     return Preview(
         verb="rescue",
         words=action.words(),
@@ -215,9 +216,9 @@ async def _freeze(
         warnings=(
             *told,
             *(
-                reasons.describe_risk(chosen[0])
+                reasons.describe_risk(chosen[0], codes[chosen[0]["id"]])
                 if force and chosen
-                else reasons.describe_silence(rows, refusals, mine.stalled_after)
+                else reasons.describe_silence(rows, refusals, mine.stalled_after, codes)
             ),
         ),
     )

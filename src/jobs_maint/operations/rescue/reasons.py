@@ -32,8 +32,11 @@ MOST_SILENT = 3
 RULE = "only running jobs can be rescued"
 
 
-def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a person must know before forcing a rescue: who seems to run it, and the risk."""
+def describe_risk(row: Mapping[str, Any], code: str) -> tuple[str, ...]:
+    """What a person must know before forcing a rescue: who seems to run it, and the risk.
+
+    `code`: what becomes of the job, as `foretell` says it.
+    """
     if row["named"]:
         first = f"{_runs(row, ONE)} (beat at {_at(row['beat_at'])})."
     elif row["beats"]:
@@ -45,7 +48,7 @@ def describe_risk(row: Mapping[str, Any]) -> tuple[str, ...]:
         first = f"{_holds(row, ONE)} but shows no recent sign of life{_last_sign(row)}."
     return (
         f"{first[0].upper()}{first[1:]}",
-        "If that worker is still running it, the job will run twice.",
+        f"If that worker is still running it, the job {_say_doubled(code)}.",
     )
 
 
@@ -53,10 +56,12 @@ def describe_silence(
     rows: Mapping[int, Mapping[str, Any]],
     refusals: Mapping[int, ItemResult],
     stalled_after: timedelta,
+    codes: Mapping[int, str] | None = None,
 ) -> tuple[str, ...]:
     """What a person must know whose jobs go back earlier than the rescue would put them back.
 
-    Nothing when the rescue would act now, or their workers have been silent for as long.
+    `codes`: what becomes of each job, as `foretell` says it. Nothing when the rescue would act now,
+    or their workers have been silent for as long.
     """
     early = [
         row
@@ -74,13 +79,26 @@ def describe_silence(
     ]
     if (more := len(silent) - MOST_SILENT) > 0:
         lines.append("So is 1 more worker." if more == 1 else f"So are {more:,} more workers.")
-    one = len(early) == 1
     which = "the worker" if len(silent) == 1 else "a worker"
-    lines.append(
-        f"If {which} is only blocked or cut off, {'the job' if one else 'each of its jobs'} will "
-        f"run twice. {_left_alone(early)}"
-    )
+    found = dict.fromkeys((codes or {}).get(row["id"], "put_back") for row in early)
+    if len(early) == 1:
+        risk = f"the job {_say_doubled(*found)}"
+    elif len(found) == 1:
+        risk = f"each of its jobs {_say_doubled(*found)}"
+    elif "put_back" in found:
+        again = "each of its jobs that starts again will run twice"
+        risk = f"{again}, and the others go on although they are marked as failed or aborted"
+    else:
+        risk = "its jobs go on although they are marked as failed or aborted"
+    lines.append(f"If {which} is only blocked or cut off, {risk}. {_left_alone(early)}")
     return tuple(lines)
+
+
+def _say_doubled(code: str) -> str:
+    """What a job does that its worker still runs, after a rescue."""
+    if code == "put_back":
+        return "will run twice"
+    return f"goes on although it is marked as {code}"
 
 
 def describe_waits(
