@@ -662,6 +662,15 @@ async def test_stuck_says_when_the_rescue_acts_and_why_it_never_does(fleet, make
     assert (await ask())[0] is None
     await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (run,))
     await fleet.beat(lives)
+    tick = await make_job(
+        queue="maintenance", task="jobs_maint:rescue_stalled_jobs", deferred_ago=minutes(1 / 3)
+    )
+    assert (await ask())[0] is None
+    await conn.execute(
+        "UPDATE procrastinate_events SET at = at - interval '20 s' WHERE job_id = %s", (tick,)
+    )
+    assert await ask() == ("busy", [None, None])
+    await conn.execute("DELETE FROM procrastinate_jobs WHERE id = %s", (tick,))
     await make_job(status="succeeded", queue="maintenance", task="jobs_maint:rescue_stalled_jobs",
                    finished_ago=hours(1))  # fmt: skip
     assert await ask() == ("overdue", [None, None])

@@ -285,6 +285,10 @@ def test_stuck_says_what_the_rescue_does_next_and_offers_it_for_those_that_are_d
             "no_run",
             "No live worker is known to run the rescue (is jobs_maint.register(app) called?): ",
         ),
+        (
+            "busy",
+            "The workers that listen to the queue of the rescue seem busy and have not taken ",
+        ),
         ("overdue", "The rescue is overdue; doctor says what keeps it: "),
     ],
 )
@@ -292,7 +296,8 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     report = samples.stuck()
     jobs = tuple(replace(job, acts_in_seconds=None) for job in report.stuck)
     message = render_stuck(replace(report, stuck=jobs, rescue_idle=idle))
-    assert lines(message)[1].startswith(f"{says}stuck jobs stay so until ")
+    assert lines(message)[1].startswith(says)
+    assert ": stuck jobs stay so until " in lines(message)[1]
     assert "the rescue acts" not in message.text
     assert "noticed by the rescue" not in message.text
     assert clicks(message)[0] == ("Rescue 2 jobs", "rescue")

@@ -17,9 +17,9 @@ from jobs_maint.quoting import few, few_jobs
 MOST_UNREGISTERED = 5
 """Workers that a sentence names."""
 
-RescueIdle = Literal["off", "no_worker", "no_run", "overdue"]
+RescueIdle = Literal["off", "no_worker", "no_run", "busy", "overdue"]
 """Why the rescue does not run: it has no cron, no worker listens to its queue or none is known to
-have it, or it is late."""
+have it, none takes its job, or it is late."""
 
 __all__ = [
     "RescueIdle",
@@ -274,7 +274,8 @@ def say_abandoned(jobs: int, idle: RescueIdle) -> str:
 def say_idle(idle: RescueIdle) -> str:
     """Why no pass of the rescue comes, and what that means."""
     why = why_idle(idle)
-    until = {"off": "", "overdue": "it runs, or "}.get(idle, "one does, or ")
+    runs = "it runs, or "
+    until = {"off": "", "busy": runs, "overdue": runs}.get(idle, "one does, or ")
     return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
 
 
@@ -293,5 +294,7 @@ def why_idle(idle: RescueIdle) -> str:
         "off": "the rescue is switched off (JOBS_MAINT_RESCUE_CRON)",
         "no_worker": "no worker listens to the queue of the rescue",
         "no_run": "no live worker is known to run the rescue (is jobs_maint.register(app) called?)",
+        "busy": "the workers that listen to the queue of the rescue seem busy and have not taken "
+        "its job for over 30 s",
         "overdue": "the rescue is overdue; doctor says what keeps it",
     }[idle]

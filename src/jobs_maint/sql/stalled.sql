@@ -152,6 +152,17 @@ FROM jobs_maint_suspects s
 WHERE s.job_id <> ALL (%(refused)s::bigint[])
 ORDER BY due.at, s.job_id LIMIT %(limit)s;
 
+-- name: find_untaken (task, queue, seconds)
+-- Whether a rescue has been ready for so long and no worker took it, by jobs_maint_own_idx.
+SELECT EXISTS (
+    SELECT 1 FROM procrastinate_jobs j
+    WHERE j.task_name IN (
+        'jobs_maint:rescue_stalled_jobs', 'jobs_maint:purge_finished_jobs', 'chatbot:send_digest')
+      AND j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name = %(queue)s
+      AND (SELECT greatest(j.scheduled_at, max(e.at)) FROM procrastinate_events e
+           WHERE e.job_id = j.id AND e.type <> 'scheduled') < now() - make_interval(secs => %(seconds)s)
+) AS untaken;
+
 -- name: find_unheard (task)
 -- Where no worker that beats has the rescue: whether another may have it, as it has run no job yet, so
 -- that its recorder has not begun, or ran a rescue of late; and the last tick that was deferred.

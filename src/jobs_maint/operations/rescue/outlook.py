@@ -95,6 +95,9 @@ async def _find_last_pass(
     ended = [run.succeeded_at for run in rescues if run.succeeded_at is not None]
     if not fleet.hears(rules.queue) and not await _may_come(conn, rules, now, ended):
         return "no_run", None
+    waits = {"task": RESCUE, "queue": rules.queue, "seconds": DEFERRED_WITHIN.total_seconds()}
+    if (await fetch_one(conn, load_queries("stalled")["find_untaken"], waits))["untaken"]:
+        return "busy", None
     is_overdue = any(judge_maintenance(Measured(now, maintenance=rescues)))
     last = [run.succeeded_at for run in rescues if run.job_id is None]
     return "overdue" if is_overdue else None, last[0] if last else None
