@@ -49,3 +49,13 @@ def test_one_long_word_is_cut_all_the_same():
     assert stored.startswith("xxx")
     assert stored.endswith("xxx")
     assert "characters cut" in stored
+
+
+@pytest.mark.parametrize("limit", [512, 4_096])
+@pytest.mark.parametrize("behind", ["", " done" * 100, "\nRETURNING id" + " done" * 30])
+def test_no_row_is_kept_whose_columns_were_cut_out(limit, behind):
+    rows = ", ".join(f"('user{i}', 'Pa55w{i}rd!')" for i in range(300))
+    text = "it failed " * 300 + "INSERT INTO users (name, password) VALUES " + rows + behind
+    kept = cut(text, limit)
+    assert "Pa55w" not in kept
+    assert "characters cut" in kept

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from jobs_maint import upstream
 from jobs_maint.fingerprint import build_fingerprint
-from jobs_maint.redaction import redact_text
+from jobs_maint.redaction import DEFAULT, redact_text
+from jobs_maint.redaction.inserts import find_end_of_rows
 
 if TYPE_CHECKING:
     from procrastinate.jobs import Job
@@ -35,13 +36,16 @@ STORM_MESSAGE_BYTES = 512
 """For the failures of a group beyond its first hundred in an hour."""
 TRACEBACK_BYTES = 32_768
 TYPE_BYTES = 200
-LOOKED_AT = 2_000
+LOOKED_AT = 500
 """Characters on either side of where a cut ends, for the name of what follows."""
+ROWS_BEFORE = 50_000
+"""Characters before it in which the columns of an INSERT are looked for whose rows it has."""
 STEPS = (0, 1, 1, 1, 1, 1, 40, 160, 400)
 """From one blank to where the next is looked for, while a secret goes on."""
 MOST_EXCEPTIONS = 500
 """In one exception group or chain; of more, only the outermost is described, as reading the rest
 would block the event loop for seconds."""
+_ROWS = re.compile("into|copy", re.IGNORECASE)
 _BLANK = re.compile(r"[ \n]")
 
 SLOW_TEXT = 0.1
@@ -78,9 +82,9 @@ def build_failure(
     begun = time.monotonic()
     text = _say(exc)
     slow = time.monotonic() - begun > SLOW_TEXT
-    message = cut(text, MESSAGE_BYTES)
     type_name = describe_type(exc)
-    fingerprint = build_fingerprint(job.task_name, type_name, message)
+    fingerprint = build_fingerprint(job.task_name, type_name, _tell_kind(text))
+    has_enough, short = has_enough_of(fingerprint), cut(text, STORM_MESSAGE_BYTES)
     return Failure(
         job_id=job.id or 0,
         attempt=min(job.attempts + 1, upstream.MOST_ATTEMPTS),
@@ -88,14 +92,19 @@ def build_failure(
         task_name=job.task_name,
         kind="aborted" if aborted else "error",
         exception_type=type_name,
-        message=message,
-        short_message=cut(text, STORM_MESSAGE_BYTES),
+        message=short if has_enough else cut(text, MESSAGE_BYTES),
+        short_message=short,
         fingerprint=fingerprint,
         will_retry=will_retry,
-        traceback=None
-        if has_enough_of(fingerprint)
-        else describe_traceback(exc, text if slow else None),
+        traceback=None if has_enough else describe_traceback(exc, text if slow else None),
     )
+
+
+def _tell_kind(text: str) -> str:
+    """What of it tells errors apart; never shown, so that nothing is looked for in it."""
+    if len(text) > MESSAGE_BYTES:
+        text = f"{text[: MESSAGE_BYTES * 3 // 5]}\n…\n{text[-MESSAGE_BYTES * 3 // 10 :]}"
+    return _encode(text).decode()
 
 
 def cut(text: str, limit: int) -> str:
@@ -132,6 +141,9 @@ def _begin_apart(text: str, size: int) -> str:
     on nothing is kept. One long word, as of encoded data, is cut all the same.
     """
     begin = len(text) - size
+    before = text[max(0, begin - ROWS_BEFORE) : begin]
+    if _ROWS.search(before):
+        begin += find_end_of_rows(before, text[begin:], DEFAULT) or 0
     end, tail = begin + LOOKED_AT, text[begin:]
     shown = redact_text(text[max(0, begin - LOOKED_AT) : end])
     for step in STEPS:
