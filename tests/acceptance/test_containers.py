@@ -66,7 +66,7 @@ def test_the_compose_file_from_build_to_down(podman):
     stats = json.loads(podman.run(JOBS_MAINT, "stats", "--json", **outside).stdout)
     counts = {queue["queue"]: (queue["succeeded"], queue["failed"]) for queue in stats["queues"]}
     assert counts == {"email": (6, 2), "webhook": (5, 3), "reports": (1, 2)}
-    assert stats["workers"] == {"live": 1, "silent": 0, "deleting": 0, "late": 0}
+    assert {state: number for state, number in stats["workers"].items() if number} == {"live": 1}
     podman.run(JOBS_MAINT, "doctor", **outside)
 
     check_rights(podman)
