@@ -22,12 +22,7 @@ import procrastinate
 from chatbot.digests.finding import EVENT, find_posted, put_note
 from chatbot.digests.retrying import UntilItIsSent
 from chatbot.digests.schedule import build_utc_cron, get_period, is_due
-from chatbot.digests.threads import (
-    complete_thread,
-    complete_threads,
-    refuse_outside,
-    store_thread,
-)
+from chatbot.digests.threads import complete_thread, complete_threads, store_thread
 from chatbot.digests.windows import Windows
 from chatbot.messages import Message, add_note, is_quiet, render_digest, render_thread
 from chatbot.messages.parts import channel
@@ -35,8 +30,10 @@ from chatbot.settings.bot import ChatbotSettings
 from chatbot.settings.values import DigestSetting
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
+from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.pacing import NotBefore
 from chatbot.slack.posting import Posted
+from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import CloseDigest, HoldDigest, OpenDigest
 from jobs_maint.errors import InvalidSettings, JobsMaintError
 from jobs_maint.models import DigestReport
@@ -186,8 +183,7 @@ async def _post(
         return await slack.posting.post(place, message, metadata=metadata, before=before)
 
     try:
-        why = f"The digest {digest.name} was not sent"
-        await refuse_outside(slack.web, digest.channel, why)
+        await _refuse_outside(slack.web, digest)
         return await post(digest.channel, message), None
     except SlackRefused as exc:
         audit = settings.audit_channel
@@ -199,3 +195,17 @@ async def _post(
             f" does not take it: {exc}",
         )
         return await post(audit, add_note(message, *note)), str(exc)
+
+
+async def _refuse_outside(web: WebApi, digest: DigestSetting) -> None:
+    """Nothing when the app may not ask: the channel was chosen by whoever runs the bot."""
+    try:
+        channel = await web.get_channel(digest.channel)
+    except SlackRefused:
+        return
+    if is_shared_outside(channel):
+        raise SlackRefused(
+            f"The digest {digest.name} was not sent: the channel {digest.channel} is shared "
+            "with another organisation; name another channel in CHATBOT_DIGESTS",
+            reason="is_ext_shared",
+        )

@@ -13,14 +13,12 @@ from chatbot.digests.windows import Windows
 from chatbot.messages import Message, add_note
 from chatbot.slack.client import SlackClient
 from chatbot.slack.errors import SlackRefused
-from chatbot.slack.identity import is_shared_outside
 from chatbot.slack.own_messages import THREAD_PAGES, list_own_messages, list_thread
 from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
-from chatbot.slack.web_api import WebApi
 from jobs_maint.actions import DropPosted, HoldThread, LeaveThread, ListThreads
 from jobs_maint.errors import AlreadyRunning
 
-__all__ = ["complete_thread", "complete_threads", "refuse_outside", "store_thread"]
+__all__ = ["complete_thread", "complete_threads", "store_thread"]
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +78,6 @@ async def complete_thread(
             elif "ts" in post:
                 await put_note(slack.posting, Posted(posted.channel, post["ts"]), _read(post))
             elif post["key"] not in (there or ()):
-                await refuse_outside(slack.web, posted.channel, "A thread was not completed")
                 reply = await _post(slack, windows, posted, post, hold, unsure=unsure)
                 late = {**post, "key": f"{post['key']}.{reply.ts}", "ts": reply.ts}
                 done = replace(done, if_twice=late)
@@ -136,17 +133,3 @@ async def _post(
 def _read(post: Mapping[str, Any]) -> Message:
     instead = {kind: tuple(blocks) for kind, blocks in post["instead"].items()}
     return Message(post["text"], post["blocks"], instead)
-
-
-async def refuse_outside(web: WebApi, channel: str, what: str) -> None:
-    """Nothing when the app may not ask: the channel was chosen by whoever runs the bot."""
-    try:
-        place = await web.get_channel(channel)
-    except SlackRefused:
-        return
-    if is_shared_outside(place):
-        raise SlackRefused(
-            f"{what}: the channel {channel} is shared with another organisation; name another "
-            "channel in CHATBOT_DIGESTS",
-            reason="is_ext_shared",
-        )
