@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.bots import ask, serve_replica, settle
@@ -495,7 +496,9 @@ async def test_what_an_archived_channel_says_is_made_true_once_it_takes_edits(
         assert len(slack.messages(OPS)) == 1
 
 
-async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(pool, conn, fleet):
+@asynccontextmanager
+async def open_told(pool, fleet):
+    """A watch that has told of dead workers, with an audit channel and a clock of the test's."""
     now = [0.0]
     async with open_watch(pool, audit_channel=RANDOM) as (slack, bot, _):
         bot.services.directory._clock = lambda: now[0]
@@ -503,6 +506,11 @@ async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(po
         slack.add_bot(RANDOM)
         await die(fleet)
         await see(watch)
+        yield slack, bot, watch, now
+
+
+async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(pool, conn, fleet):
+    async with open_told(pool, fleet) as (slack, _, watch, now):
         slack.set_ext_shared(OPS)
         now[0] += 2.1
         await later(conn)
@@ -521,13 +529,7 @@ async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(po
 
 @pytest.mark.parametrize("gone", ["archived", "deleted", "shared"])
 async def test_a_muted_incident_gets_no_new_message_before_the_mute_ends(pool, conn, fleet, gone):
-    now = [0.0]
-    async with open_watch(pool, audit_channel=RANDOM) as (slack, bot, _):
-        bot.services.directory._clock = lambda: now[0]
-        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
-        slack.add_bot(RANDOM)
-        await die(fleet)
-        await see(watch)
+    async with open_told(pool, fleet) as (slack, bot, watch, now):
         await ask(slack, bot, OPERATOR, OPS, "/jobs mute I-1 --for 1h")
         await see(watch, 1)
         told = {one.ts for one in [*slack.messages(OPS), *slack.messages(RANDOM)]}

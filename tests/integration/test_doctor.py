@@ -36,6 +36,7 @@ from jobs_maint.database import describe_database, open_pool
 from jobs_maint.errors import NotPermitted
 from jobs_maint.operations.doctor import database as doctor_database
 from jobs_maint.operations.doctor import examine as doctor
+from jobs_maint.operations.doctor import waiting
 from jobs_maint.operations.doctor import workers as doctor_workers
 from jobs_maint.operations.doctor.database import judge_postgresql
 from jobs_maint.operations.doctor.examine import CHECKS, Situation, examine
@@ -994,7 +995,7 @@ async def test_a_job_of_ours_that_waits_although_somebody_listens_is_a_warning(
 async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the_fix_lets_them(
     pool, conn, worker, database_url, monkeypatch
 ):
-    monkeypatch.setattr(doctor_workers, "SLOW_FETCH", timedelta(seconds=0.2))
+    monkeypatch.setattr(waiting, "SLOW_FETCH", timedelta(seconds=0.2))
     fetch = f"SELECT id FROM procrastinate_fetch_job_v2(NULL, {await worker()})"
     await conn.execute("ANALYZE procrastinate_jobs")  # while nobody has deferred anything
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as search:
@@ -1021,7 +1022,7 @@ async def test_workers_that_search_for_their_next_job_for_long_are_found_and_the
 async def test_who_holds_the_table_that_workers_search_is_named(
     pool, conn, worker, database_url, monkeypatch
 ):
-    monkeypatch.setattr(doctor_workers, "SLOW_FETCH", timedelta(seconds=0.2))
+    monkeypatch.setattr(waiting, "SLOW_FETCH", timedelta(seconds=0.2))
     fetch = f"SELECT id FROM procrastinate_fetch_job_v2(NULL, {await worker()})"
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as search:
         async with conn.transaction():

@@ -146,6 +146,7 @@ def test_what_an_older_message_asks_for_says_that_later_failures_are_not_shown()
         render_failed(samples.failed(since_seconds=86_400.0), "/jobs"),
         render_errors(errors(group())),
         render_errors(errors(group(), until=NOW)),
+        render_failed(samples.failed(since_seconds=86_400.0, until=NOW), "/jobs"),
     ):
         assert "not shown here" not in message.text
         assert "Show up to now" not in dict(clicks(message))

@@ -57,23 +57,23 @@ def render_failed(
     groups = report.groups or ()
     verdict = bold(f"{_verdict(report, groups)}.")
     notes = _notes(report)
+    later = tell_later(report.until, report.as_of)
     if not groups:
         unsure = report.at_least or report.fates_unknown
         is_open = unsure or (report.settled and not report.all_succeeded)
         dot = "🟡 " if is_open or report.limited_to_queues is not None else "🟢 "
         as_of: Line = ["as of ", when(report.as_of, report.as_of)]
-        later = tell_later(report.until, report.as_of)
         head = paragraph([dot, verdict], _tell_span(report), _tell_unknown(report), later)
         return pack([head, *(context(note) for note in (as_of, *notes))])
     lines: list[Line] = [["🔴 ", verdict], _tell_span(report)]
     newest = report.last_failed_at
     if newest is not None and report.total > 1:
-        which = "The newest" if report.until is None else "The newest of these"
+        which = "The newest of these" if later else "The newest"
         lines.append([f"{which} failed {ago(report.as_of - newest)}."])
     if report.settled:
         failed = count(report.settled, "more job")
         lines.append([f"{failed} failed in that time, {report.say_others()}."])
-    lines += [_tell_unknown(report), tell_later(report.until, report.as_of)]
+    lines += [_tell_unknown(report), later]
     # A page that is asked for later is still of what is shown here.
     asked = ListFailed(
         report.queue, report.task, report.error, _since(report), report.limit, report.queues,
@@ -92,7 +92,7 @@ def render_failed(
             [f"a list shows at most {LARGEST_LIMIT:,} groups: narrow it with ", code(example)]
         )
     parts = [paragraph(*lines)]
-    if report.until is not None:
+    if later:
         parts.append(buttons(Button("Show up to now", replace(asked, until=None).words())))
     return pack_pages(
         parts,

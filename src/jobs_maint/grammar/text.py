@@ -7,7 +7,6 @@ letter, marks of bold or code around a word or the whole line. A value keeps its
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -16,6 +15,7 @@ import click
 
 from jobs_maint.grammar.params import MARKS
 from jobs_maint.grammar.words import build_grammar
+from jobs_maint.spelling import find_nearest
 
 __all__ = ["read_dashes", "split_text"]
 
@@ -79,9 +79,9 @@ def read_dashes(words: Sequence[str]) -> list[str]:
     for word in words:
         meant = word
         if not (ended or is_value) and _DASHES.match(word):
-            option = _as_option(word, _known_options() | {"--version"})
-            name = option.partition("=")[0]
-            if difflib.get_close_matches(name, [*_known_options(), "--version"], n=1, cutoff=0.75):
+            known = _known_options() | {"--version"}
+            option = _as_option(word, known)
+            if find_nearest(option.partition("=")[0], known):
                 meant = option
         ended = ended or (meant == "--" and not is_value)
         is_value = not (ended or is_value) and meant in _value_options()

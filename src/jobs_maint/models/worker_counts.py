@@ -30,16 +30,20 @@ class WorkerCounts:
         return self.live - self.stopping - self.unregistered
 
 
-def say_workers(workers: WorkerCounts, reach: str = "") -> str:
-    """`2 of 3 workers live`; `No worker listens, 1 is stopping`, where none of them takes jobs."""
+def say_workers(workers: WorkerCounts, reach: str = "", *, told: bool = False) -> str:
+    """`2 of 3 workers live`; `No worker listens, 1 is stopping`, where none of them takes jobs.
+
+    `told`: that none listens was said before: `1 worker is stopping`.
+    """
     every = workers.live + workers.silent
     number = f"{workers.live:,} of {every:,}" if workers.silent else f"{every:,}"
-    if workers.live and not workers.listening:
-        start, leaving = f"No worker listens{reach}", say_leaving(workers)
-        leaving += [f"{workers.silent:,} {_is(workers.silent)} silent"] * bool(workers.silent)
-    else:
+    if workers.listening or not workers.live:
         start = f"{number} worker{'' if every == 1 else 's'} live{reach}"
         leaving = say_leaving(workers, "of them ")
+    else:
+        start = "" if told else f"No worker listens{reach}"
+        leaving = say_leaving(workers, noun=told)
+        leaving += [f"{workers.silent:,} {_is(workers.silent)} silent"] * bool(workers.silent)
     return ", ".join(filter(None, [start, *leaving, say_late(workers)]))
 
 
@@ -52,12 +56,16 @@ def say_alive(workers: WorkerCounts) -> str:
     return f"{f'{live:,}' if live else 'no'} worker{'s are' if live > 1 else ' is'} alive"
 
 
-def say_leaving(workers: WorkerCounts, who: str = "") -> list[str]:
+def say_leaving(workers: WorkerCounts, who: str = "", *, noun: bool = False) -> list[str]:
     """Those that live and take no more jobs: `1 is stopping`; `2 of them are stopping`."""
-    stopping, lost = workers.stopping, workers.unregistered
-    told = [f"{stopping:,} {who}{_is(stopping)} stopping"] if stopping else []
-    if lost:
-        told.append(f"{lost:,} {who}{'takes' if lost == 1 else 'take'} no more jobs")
+    told = []
+    for number, one, more in (
+        (workers.stopping, "is stopping", "are stopping"),
+        (workers.unregistered, "takes no more jobs", "take no more jobs"),
+    ):
+        if number:
+            which = f"worker{'' if number == 1 else 's'} " if noun else who
+            told.append(f"{number:,} {which}{one if number == 1 else more}")
     return told
 
 

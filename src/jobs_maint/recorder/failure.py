@@ -174,21 +174,24 @@ def describe_traceback(exc: BaseException, slow_text: str | None = None) -> str:
     """
     frames = _skip_worker_frames(exc.__traceback__)
     try:
-        if slow_text is not None or _is_too_wide(exc):
-            said = _say(exc) if slow_text is None else slow_text
+        if slow_text is not None:
+            why = "its str() was slow, so its causes are not shown"
+            text = _describe_alone(exc, frames, slow_text, why)
+        elif _is_too_wide(exc):
             why = f"one of more than {MOST_EXCEPTIONS} exceptions; the others are not shown"
-            if slow_text is not None:
-                why = "its str() was slow, so its causes are not shown"
-            text = (
-                f"{''.join(traceback.format_tb(frames))}{describe_type(exc)}: "
-                f"{cut(said, MESSAGE_BYTES)}\n({why})\n"
-            )
+            text = _describe_alone(exc, frames, _say(exc), why)
         else:
             formatted = traceback.TracebackException(type(exc), exc, frames, compact=True)
             text = "".join(formatted.format())
     except BaseException as broken:  # noqa: BLE001
         text = f"{describe_type(exc)} (no traceback: formatting raised {type(broken).__name__})"
     return cut(text, TRACEBACK_BYTES)
+
+
+def _describe_alone(exc: BaseException, frames: TracebackType | None, said: str, why: str) -> str:
+    """Without its causes, and `why` that is so."""
+    told = f"{describe_type(exc)}: {cut(said, MESSAGE_BYTES)}"
+    return f"{''.join(traceback.format_tb(frames))}{told}\n({why})\n"
 
 
 def _is_too_wide(exc: BaseException) -> bool:

@@ -255,10 +255,7 @@ def _workers(workers: WorkerCounts, *, told: bool) -> str:
     """`told`: the headline says that none listens, if that is so."""
     if not workers.live:
         return "No worker is live."
-    if workers.listening or not told:
-        return f"{say_workers(workers)}."
-    number, _, rest = say_workers(workers).partition(", ")[2].partition(" ")
-    return f"{number} worker{'' if number == '1' else 's'} {rest}."
+    return f"{say_workers(workers, told=told)}."
 
 
 def tell_times(preview: Preview) -> str:

@@ -31,6 +31,7 @@ from jobs_maint.operations.doctor import (
     maintenance,
     schema,
     settings,
+    waiting,
     workers,
 )
 from jobs_maint.operations.doctor.findings import Situation, warning
@@ -97,8 +98,8 @@ CHECKS = (
         workers.check_maintenance_queue,
         "ours",
     ),
-    Check("fetching", "Search of workers for jobs", workers.check_fetching, "procrastinate"),
-    Check("locks", "Locks that hold up jobs", workers.check_locks, "ours"),
+    Check("fetching", "Search of workers for jobs", waiting.check_fetching, "procrastinate"),
+    Check("locks", "Locks that hold up jobs", waiting.check_locks, "ours"),
     Check("settings", "Settings of the workers", settings.check_settings, "ours"),
     Check("rescue", "Rescue of stuck jobs", maintenance.check_rescue, "ours"),
     Check("purge", "Nightly purge", maintenance.check_purge, "ours"),

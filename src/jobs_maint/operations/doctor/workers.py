@@ -1,4 +1,4 @@
-"""The doctor's checks on workers, their recorder, and what stops jobs from running."""
+"""The doctor's checks on workers, their recorder, and the queue of our tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_maint.database import Conn, fetch_all, fetch_one
-from jobs_maint.durations import format_age, format_time
+from jobs_maint.durations import format_age
 from jobs_maint.models import (
     Finding,
     WorkerCounts,
@@ -28,6 +28,7 @@ from jobs_maint.operations.doctor.findings import (
 )
 from jobs_maint.operations.jobs.lateness import is_late
 from jobs_maint.operations.rescue.workers import list_workers
+from jobs_maint.operations.stats.queues import count_workers
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS
 
@@ -36,8 +37,6 @@ __all__: list[str] = []
 NEWEST_EVENTS = 200_000
 MOST_FAILURES = 1_000
 MOST_READY = 1_000
-MOST_LOCKED = 50_000
-SLOW_FETCH = timedelta(seconds=10)
 LONG_WAIT = timedelta(minutes=15)
 """A job of ours that has waited this long missed several ticks of the rescue."""
 _REGISTER = (
@@ -55,9 +54,7 @@ _IF_DEAD = (
 
 
 async def check_workers(conn: Conn, situation: Situation) -> Finding:
-    counted = await fetch_one(conn, load_queries("stats")["count_workers"])
-    numbers = ("live", "silent", "stopping", "unregistered")
-    counts = WorkerCounts(**{name: counted[name] for name in numbers})
+    counts = await count_workers(conn)
     live = counts.live
     if not live or (counts.stopping and not counts.listening):
         return await _no_worker(conn, counts, situation)
@@ -252,60 +249,3 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
             f"Wait for their first job, or make sure that one of them listens. {fix}",
         )
     return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)
-
-
-async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    """Planned for a small table, one search compares all waiting jobs with each other."""
-    params = {"slow_seconds": SLOW_FETCH.total_seconds()}
-    rows = await fetch_all(conn, load_queries("doctor")["list_slow_fetches"], params)
-    if not rows:
-        return ok("fetching", "No worker searches long for its next job.")
-    worst = rows[0]
-    who = f"{count(len(rows), 'worker')} {'has' if len(rows) == 1 else 'have'}"
-    lasts = format_age(worst["seconds"])
-    told = f"{who} been searching for the next job for {lasts} without starting one"
-    if worst["blockers"]:
-        pid = worst["blockers"][0]
-        return error(
-            "fetching",
-            f"{told}: the process {pid} of the server holds a lock on the table.",
-            f"See what it does in pg_stat_activity; `SELECT pg_terminate_backend({pid});` ends it.",
-        )
-    pids = ", ".join(str(row["pid"]) for row in rows)
-    return error(
-        "fetching",
-        f"{told}. Nothing blocks it, so the server probably plans it with old statistics of the "
-        "jobs table, as after many jobs were deferred at once.",
-        "Run `ANALYZE procrastinate_jobs;`, then end these searches with `SELECT "
-        f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
-        "that end with them.",
-    )
-
-
-async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
-    params = {"most": MOST_LOCKED}
-    rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
-    if not rows:
-        return ok("locks", "No lock holds up ready jobs.")
-    worst = rows[0]
-    job = worst["job_id"]
-    scope = f" Only the oldest {MOST_LOCKED:,} jobs were checked." * (
-        worst["looked_at"] >= MOST_LOCKED
-    )
-    which = few_jobs([row["job_id"] for row in rows], total=worst["locks"])
-    others = "" if worst["locks"] == 1 else (
-        f" In total, {worst['locks']:,} locks, of {which}, hold up {worst['all_waiting']:,} jobs."
-    )  # fmt: skip
-    held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
-    if worst["stuck"]:
-        return error(
-            "locks",
-            f"{held} has it, but no live worker reports that job.{others}{scope}",
-            "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due.",
-        )
-    return warning(
-        "locks",
-        f"{held} comes first and waits until {format_time(worst['scheduled_at'])}.{others}{scope}",
-        f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
-        "this lock (Procrastinate issue 1599).",
-    )

@@ -24,7 +24,8 @@ from jobs_maint.operations.failures.ends import count_ends
 from jobs_maint.operations.failures.grouping import Groups, Key, Window, list_groups
 from jobs_maint.operations.jobs.own import find_own_jobs, name_one_queue
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
-from jobs_maint.operations.session import cut_span, get_time
+from jobs_maint.operations.session import get_time
+from jobs_maint.operations.spans import cut_span
 from jobs_maint.redaction import DEFAULT, Rules
 
 __all__ = ["add_failed_now", "count_standing", "list_errors"]

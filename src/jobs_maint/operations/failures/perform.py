@@ -10,7 +10,8 @@ from jobs_maint.database import Conn
 from jobs_maint.models import ErrorsReport, FailedJobsReport
 from jobs_maint.operations.failures import acting, groups, newest
 from jobs_maint.operations.failures.memory import remember_groups
-from jobs_maint.operations.session import cut_span, get_time
+from jobs_maint.operations.session import get_time
+from jobs_maint.operations.spans import cut_span
 
 __all__ = ["HANDLERS"]
 

@@ -41,10 +41,10 @@ async def run_set(
     *,
     words: str,
     audit_id: int,
+    shown_at: datetime,
     reset_attempts: bool = False,
     scope: QueueScope = ALL_QUEUES,
     seen: Seen = MappingProxyType({}),
-    shown_at: datetime | None = None,
     act: Act | None = None,
     on_batch: OnBatch | None = None,
 ) -> BulkReport:

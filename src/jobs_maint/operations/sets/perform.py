@@ -12,8 +12,9 @@ from jobs_maint.database import transaction
 from jobs_maint.models import Preview
 from jobs_maint.operations.jobs.error_groups import find_group
 from jobs_maint.operations.jobs.queue_names import limit_reach, require_queue
-from jobs_maint.operations.session import cut_span, get_time
+from jobs_maint.operations.session import get_time
 from jobs_maint.operations.sets.frozen import dismiss_selection, freeze_set
+from jobs_maint.operations.spans import cut_span
 
 __all__ = ["HANDLERS"]
 

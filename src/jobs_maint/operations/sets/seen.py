@@ -44,7 +44,7 @@ def read_seen(job_ids: Sequence[int], params: Mapping[str, Any]) -> Seen:
 
 
 async def leave_out(
-    conn: Conn, ids: Sequence[int], scope: QueueScope, seen: Seen, shown_at: datetime | None
+    conn: Conn, ids: Sequence[int], scope: QueueScope, seen: Seen, shown_at: datetime
 ) -> tuple[Sequence[int], list[ItemResult]]:
     """The jobs to act on, and those left as they are, with the reason; all of them locked.
 
@@ -53,8 +53,6 @@ async def leave_out(
     the preview: somebody gave them up, or they ran again and failed with an error nobody saw. And
     jobs deferred after `shown_at`: the table was truncated, and they have the ids of others.
     """
-    if scope.globs is None and not seen and shown_at is None:
-        return ids, []
     rows = await lock_jobs(conn, ids, ALL_QUEUES, "change")
     asked = {"ids": list(rows), "moment": shown_at}
     later = await fetch_all(conn, load_queries("bulk")["list_deferred_after"], asked)

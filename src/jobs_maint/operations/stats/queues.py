@@ -26,7 +26,7 @@ from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
 from jobs_maint.upstream import OUR_TASKS, PURGE, RESCUE
 
-__all__ = ["get_stats"]
+__all__ = ["count_workers", "get_stats"]
 
 Found = defaultdict[str, dict[str, Any]]
 """By queue, the fields of its QueueStats."""
@@ -81,7 +81,7 @@ async def get_stats(
     ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
-    workers = await _count_workers(conn)
+    workers = await count_workers(conn)
     settings = await follow_workers(conn, settings)
     runs, deferred = await list_maintenance(conn, settings.queue)
     if not only_lately:
@@ -126,7 +126,8 @@ async def get_stats(
     )
 
 
-async def _count_workers(conn: Conn) -> WorkerCounts:
+async def count_workers(conn: Conn) -> WorkerCounts:
+    """All of them, whatever they listen to."""
     """As `workers` lists them."""
     row = await fetch_one(conn, load_queries("stats")["count_workers"])
     late = sum(is_late(silent, beat) for silent, beat in row["beats"])

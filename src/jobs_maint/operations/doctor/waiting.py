@@ -1,0 +1,73 @@
+"""The doctor's checks on what keeps ready jobs waiting beside live workers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobs_maint.database import Conn, fetch_all
+from jobs_maint.durations import format_age, format_time
+from jobs_maint.models import Finding
+from jobs_maint.operations.doctor.findings import Situation, count, error, few_jobs, ok, warning
+from jobs_maint.sql import load_queries
+
+__all__: list[str] = []
+
+MOST_LOCKED = 50_000
+SLOW_FETCH = timedelta(seconds=10)
+
+
+async def check_fetching(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    """Planned for a small table, one search compares all waiting jobs with each other."""
+    params = {"slow_seconds": SLOW_FETCH.total_seconds()}
+    rows = await fetch_all(conn, load_queries("doctor")["list_slow_fetches"], params)
+    if not rows:
+        return ok("fetching", "No worker searches long for its next job.")
+    worst = rows[0]
+    who = f"{count(len(rows), 'worker')} {'has' if len(rows) == 1 else 'have'}"
+    lasts = format_age(worst["seconds"])
+    told = f"{who} been searching for the next job for {lasts} without starting one"
+    if worst["blockers"]:
+        pid = worst["blockers"][0]
+        return error(
+            "fetching",
+            f"{told}: the process {pid} of the server holds a lock on the table.",
+            f"See what it does in pg_stat_activity; `SELECT pg_terminate_backend({pid});` ends it.",
+        )
+    pids = ", ".join(str(row["pid"]) for row in rows)
+    return error(
+        "fetching",
+        f"{told}. Nothing blocks it, so the server probably plans it with old statistics of the "
+        "jobs table, as after many jobs were deferred at once.",
+        "Run `ANALYZE procrastinate_jobs;`, then end these searches with `SELECT "
+        f"pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid;`, and restart the workers "
+        "that end with them.",
+    )
+
+
+async def check_locks(conn: Conn, situation: Situation) -> Finding:  # noqa: ARG001
+    params = {"most": MOST_LOCKED}
+    rows = await fetch_all(conn, load_queries("doctor")["list_blocking_jobs"], params)
+    if not rows:
+        return ok("locks", "No lock holds up ready jobs.")
+    worst = rows[0]
+    job = worst["job_id"]
+    scope = f" Only the oldest {MOST_LOCKED:,} jobs were checked." * (
+        worst["looked_at"] >= MOST_LOCKED
+    )
+    which = few_jobs([row["job_id"] for row in rows], total=worst["locks"])
+    others = "" if worst["locks"] == 1 else (
+        f" In total, {worst['locks']:,} locks, of {which}, hold up {worst['all_waiting']:,} jobs."
+    )  # fmt: skip
+    held = f"The lock {worst['lock']!r} holds up {count(worst['waiting'], 'ready job')}: job {job}"
+    if worst["stuck"]:
+        return error(
+            "locks",
+            f"{held} has it, but no live worker reports that job.{others}{scope}",
+            "See `jobs-maint stuck`; `jobs-maint rescue` puts the job back when it is due.",
+        )
+    return warning(
+        "locks",
+        f"{held} comes first and waits until {format_time(worst['scheduled_at'])}.{others}{scope}",
+        f"If they must not wait, run `jobs-maint cancel {job}` and defer that job again without "
+        "this lock (Procrastinate issue 1599).",
+    )
