@@ -254,7 +254,9 @@ def test_workers_whose_clocks_are_minutes_off_are_neither_robbed_nor_left(queue,
         queue.release(job)
         queue.wait_for_status(job, "succeeded")
         assert queue.runs(job) == [(0, "start"), (0, "end")]
-    assert queue.all("SELECT job_id FROM jobs_maint_failures") == [(lost,)]
+    # The killed worker may have had a rescue, too.
+    failures = "SELECT job_id FROM jobs_maint_failures WHERE queue_name <> 'maintenance'"
+    assert queue.all(failures) == [(lost,)]
 
 
 def test_the_recorder_outlives_a_lost_connection(queue):
