@@ -4,6 +4,7 @@ says what is so, once."""
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from jobs_maint.settings import MaintSettings
 FAILED = "jobs_maint.recorder_failed"
 RECOVERED = "jobs_maint.recorder_recovered"
 UNRECORDED = "jobs_maint.failures_unrecorded"
+NUMBERS = itertools.count(1)
 ENDED = "the worker ended before they were stored"
 
 
@@ -48,6 +50,7 @@ def recording(connect, *, alive: bool = True, jobs: tuple[int, ...] = ()):
     thread = RecorderThread(
         connect, beat=timedelta(seconds=0.1), list_workers=list_workers, retire=lambda: False
     )
+    thread.name = f"recorder {next(NUMBERS)} of a test"
     thread.start()
     try:
         yield thread
@@ -57,12 +60,16 @@ def recording(connect, *, alive: bool = True, jobs: tuple[int, ...] = ()):
 
 
 def told(caplog, thread=None) -> list[tuple[str, dict]]:
-    """Our lines of the recorder: event and fields; `thread`: without those of other threads."""
+    """Our lines of the recorder: event and fields; `thread`: without those of other threads.
+
+    By its name: the id of a thread that another test left is given again once that has ended.
+    """
     names = {FAILED, RECOVERED, UNRECORDED}
     found = [
         record
         for record in caplog.records
-        if getattr(record, "event", "") in names and thread in {None, record.thread}
+        if getattr(record, "event", "") in names
+        and (thread is None or thread.name == record.threadName)
     ]
     return [(record.event, record.fields) for record in found]
 
@@ -94,19 +101,19 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         wait_until(lambda: look.execute(beat).fetchone(), what="the first beat")
         look.execute(trouble[0])
         thread.store(failure(1))
-        wait_until(lambda: told(caplog, thread.ident), what="the first line")
+        wait_until(lambda: told(caplog, thread), what="the first line")
         for number in range(2, 8):  # each with a beat that works
             thread.store(failure(number))
             before = look.execute(beat).fetchone()
             wait_until(lambda: look.execute(beat).fetchone() != before, what="a beat")  # noqa: B023
-        assert [event for event, _ in told(caplog, thread.ident)] == [FAILED]
+        assert [event for event, _ in told(caplog, thread)] == [FAILED]
         look.execute(trouble[1])
-        wait_until(lambda: len(told(caplog, thread.ident)) > 1, what="the second line")
-        assert told(caplog, thread.ident)[1:] == [(RECOVERED, {"unrecorded": 0})]
+        wait_until(lambda: len(told(caplog, thread)) > 1, what="the second line")
+        assert told(caplog, thread)[1:] == [(RECOVERED, {"unrecorded": 0})]
         stored = look.execute("SELECT job_id FROM jobs_maint_failures ORDER BY 1").fetchall()
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
-    assert len(told(caplog, thread.ident)) == 2
+    assert len(told(caplog, thread)) == 2
 
 
 @pytest.mark.parametrize("job", [0, 7], ids=["a search that waits too", "a job that runs"])
@@ -166,22 +173,19 @@ def test_what_does_not_fit_in_memory_meanwhile_is_counted_when_it_is_over(databa
         return connection.connect(database_url, {})
 
     with caplog.at_level(logging.WARNING, "jobs_maint"), recording(connect) as thread:
-        wait_until(lambda: told(caplog, thread.ident), what="the first line")
+        wait_until(lambda: told(caplog, thread), what="the first line")
         for number in range(1, 1_051):
             assert thread.store(failure(number)) is None
         way.set()
-        wait_until(lambda: len(told(caplog, thread.ident)) > 1, what="the second line")
+        wait_until(lambda: len(told(caplog, thread)) > 1, what="the second line")
         with psycopg.connect(database_url) as look:
             query = "SELECT count(*) FROM jobs_maint_failures"
             wait_until(lambda: look.execute(query).fetchone() == (1_000,), what="the others")
     assert (
-        sum(
-            fields.get("unrecorded", fields.get("count", 0))
-            for _, fields in told(caplog, thread.ident)
-        )
+        sum(fields.get("unrecorded", fields.get("count", 0)) for _, fields in told(caplog, thread))
         == 50
     )
-    assert told(caplog, thread.ident)[0][0] == FAILED
+    assert told(caplog, thread)[0][0] == FAILED
 
 
 def test_a_worker_that_ends_before_the_database_is_back_tells_how_many_it_could_not_store(caplog):
