@@ -195,7 +195,6 @@ async def test_a_role_that_owns_nothing_changes_nothing_and_is_told_the_owner(
         ),
         ("ALTER TABLE jobs_maint_audit ALTER started_at DROP DEFAULT", "lost its default"),
         ("ALTER TABLE jobs_maint_digests ALTER error SET NOT NULL", "may not be NULL"),
-        ("DROP TABLE jobs_maint_requests", "the table jobs_maint_requests is missing"),
     ],
 )
 async def test_a_table_that_is_not_as_it_was_made_is_never_called_complete(
@@ -208,6 +207,22 @@ async def test_a_table_that_is_not_as_it_was_made_is_never_called_complete(
     assert pending
     findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
     assert findings["schema"].level == "error"
+
+
+async def test_tables_that_somebody_dropped_are_made_again_but_not_a_newer_releases(pool, conn):
+    await conn.execute("DROP TABLE jobs_maint_hours, jobs_maint_suspects")
+    again = [f"jobs_maint_{name} (was missing, is empty now)" for name in ("suspects", "hours")]
+    findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+    assert "missing" in findings["schema"].sentence
+    assert "`jobs-maint schema apply`" in findings["schema"].fix
+    assert "the table jobs_maint_hours is missing" in (await ask(pool, CheckSchema())).pending
+    await conn.execute("INSERT INTO jobs_maint_migrations (number, name) VALUES (9999, 'newer')")
+    with pytest.raises(SchemaMismatch, match="the table jobs_maint_hours is missing"):
+        await ask(pool, ApplySchema())
+    await conn.execute("DELETE FROM jobs_maint_migrations WHERE number = 9999")
+    assert (await ask(pool, ApplySchema())).applied == tuple(again)
+    assert (await ask(pool, CheckSchema())).pending == ()
+    assert (await ask(pool, ApplySchema())).applied == ()
 
 
 @pytest.mark.parametrize(

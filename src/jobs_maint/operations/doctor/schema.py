@@ -107,8 +107,7 @@ async def check_schema(conn: Conn, situation: Situation) -> Finding:  # noqa: AR
         return error(
             "schema",
             f"Tables of procrastinate-ops are missing in the schema {home}: {few(gone)}.",
-            "Run the SQL that `jobs-maint schema sql` prints: it makes what is missing and skips "
-            "what is there.",
+            "Run `jobs-maint schema apply`; it makes them again, empty.",
         )
     if home is not None and (wrong := await find_differences(conn, home)):
         return error(

@@ -22,7 +22,7 @@ from jobs_maint.database import (
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
-from jobs_maint.operations.schema.comparing import find_differences
+from jobs_maint.operations.schema.comparing import find_differences, find_lost_tables
 from jobs_maint.operations.schema.indexes import (
     find_missing_indexes,
     list_all_indexes,
@@ -57,7 +57,8 @@ async def apply_schema(
     An index that waits longer than `build_wait` for a transaction is reported, not an error.
     Raises DatabaseUnavailable naming the session that applies at the same time and does not end
     within `lock_wait`, or the right that the user lacks before anything is changed; SchemaMismatch
-    when Procrastinate's tables are too old, or ours are not what the migrations make of them.
+    when Procrastinate's tables are too old, or ours are not what the migrations make of them (a
+    table that is missing is made again).
     """
     applied: list[str] = []
     problems: list[str] = []
@@ -70,6 +71,7 @@ async def apply_schema(
                 await require_rights(conn, found["jobs_schema"] or found["our_schema"])
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
+        applied += await _remake_tables(conn, lock_wait)
         async with transaction(conn):
             found = await require_places(conn)
             home = str(found["jobs_schema"])
@@ -136,6 +138,27 @@ async def _migrate(conn: Conn, migration: Migration) -> None:
     await conn.execute(migration.text)
     params = {"number": migration.number, "name": migration.name}
     await fetch_all(conn, load_queries("schema")["record_migration"], params)
+
+
+async def _remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
+    """Makes tables of ours that somebody dropped again, empty; each migration skips what is there.
+
+    Not those of a newer release, which may have dropped them itself.
+    """
+    async with transaction(conn):
+        home = str((await require_places(conn))["jobs_schema"])
+        if not await find_lost_tables(conn, home):
+            return []
+    async with _only_one(conn, lock_wait):
+        found = await require_places(conn)
+        lost = await find_lost_tables(conn, home)
+        rows = await fetch_all(conn, load_queries("schema")["list_applied"])
+        if max(row["number"] for row in rows) > list_migrations()[-1].number:
+            return []
+        await _use_schema(conn, found)
+        for migration in list_migrations():
+            await conn.execute(migration.text)
+        return [f"{table} (was missing, is empty now)" for table in lost]
 
 
 async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:
