@@ -547,7 +547,7 @@ async def test_where_no_worker_ever_was_it_says_how_to_start_one(
     assert finding.sentence == (
         "No worker is live, and none has ever reported to this database; no job is ready to run."
     )
-    assert "`procrastinate --app=MODULE.app worker`" in finding.fix
+    assert "`python -m procrastinate --app=MODULE.app worker`" in finding.fix
     assert "last one" not in finding.fix
     await make_job()
     finding = (await look(pool))["workers"]
@@ -634,8 +634,8 @@ async def test_right_after_a_kill_it_says_silent_and_maybe_dead(pool, conn, work
     finding = (await look(pool))["workers"]
     assert finding.level == "warning"
     assert re.fullmatch(
-        rf"1 of 2 workers live\. Worker {dead} \(web-1 pid 7\) has been silent for \d\d s and may "
-        r"be dead\.",
+        rf"Worker {dead} \(web-1 pid 7\) has been silent for \d\d s and may be dead\. "
+        r"1 other worker is live\.",
         finding.sentence,
     )
 

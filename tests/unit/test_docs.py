@@ -217,7 +217,7 @@ VALUES = {
     "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
-    "no_run", "busy", "overdue", "shown", "open", "resolved", "regressed", "ongoing", "quiet",
+    "late", "no_run", "busy", "overdue", "shown", "open", "resolved", "regressed", "ongoing", "quiet",
     "refused", "undated", "applied",
     *models.IncidentKind,
     *get_args(get_type_hints(models.HistoryEntry)["what"]), *get_args(models.Why),

@@ -326,7 +326,7 @@ def test_a_worker_that_missed_a_beat_is_told_before_it_counts_as_gone():
     shown = lines(render_stuck(samples.silent()))
     assert shown[:2] == [
         "🟡 The worker of 1 running job has been silent for 14 s and may be dead.",
-        "If it stays silent, the rescue acts in 5 min 16 s at the earliest.",
+        "If it stays silent, the rescue acts in 5 min 40 s.",
     ]
     assert "on web-1 pid 712, silent for 14 s" in shown
     both = replace(samples.silent(), stuck=samples.stuck().stuck)

@@ -20,7 +20,14 @@ from chatbot.messages.parts import (
 from chatbot.messages.words import count, cut, name_queue, short_task
 from jobs_maint.actions import CancelJobs, GetJob, ListStuck, RescueJobs, RescueStalled
 from jobs_maint.durations import format_age, format_wait
-from jobs_maint.models import StuckJob, StuckReport, say_idle, say_not_shown, tell_by_hand
+from jobs_maint.models import (
+    StuckJob,
+    StuckReport,
+    say_idle,
+    say_not_shown,
+    say_silent_acts,
+    tell_by_hand,
+)
 from jobs_maint.render import say_reach
 
 __all__ = ["MESSAGES", "render_stuck"]
@@ -89,8 +96,7 @@ def _headline(report: StuckReport) -> list[Line]:
 
 
 def _tell_silence(report: StuckReport, more: str) -> list[Line]:
-    first = min(report.silent, key=_due_in)
-    acts = f"the rescue acts {format_wait(_due_in(first))} at the earliest"
+    acts = say_silent_acts(report.silent)
     then = say_idle(report.rescue_idle) if report.rescue_idle else f"If it stays silent, {acts}."
     return [
         ["🟡 ", bold(f"{_say_silent(report.silent, 'running job')} and may be dead.")],

@@ -17,9 +17,9 @@ from jobs_maint.quoting import few, few_jobs
 MOST_UNREGISTERED = 5
 """Workers that a sentence names."""
 
-RescueIdle = Literal["off", "no_worker", "no_run", "busy", "overdue"]
-"""Why the rescue does not run: it has no cron, no worker listens to its queue or none is known to
-have it, none takes its job, or it is late."""
+RescueIdle = Literal["off", "no_worker", "late", "no_run", "busy", "overdue"]
+"""Why the rescue does not run: it has no cron, no worker listens to its queue or each that does
+missed a beat, none is known to have it, none takes its job, or it should have run by now."""
 
 __all__ = [
     "RescueIdle",
@@ -34,6 +34,7 @@ __all__ = [
     "say_idle",
     "say_not_shown",
     "say_restart",
+    "say_silent_acts",
     "say_stuck",
     "say_unregistered",
     "tell_by_hand",
@@ -61,7 +62,8 @@ class StuckJob:
     silent_seconds: float | None = None
     """Since the last sign of life of its worker, where a beat of it is late."""
     acts_in_seconds: float | None = None
-    """Until the pass of the rescue that acts on it; None: no pass comes."""
+    """Until the pass of the rescue that acts on it, of a `silent` one if its worker stays so; None:
+    no pass comes."""
     by_hand_in_seconds: float | None = None
     """Until `rescue ID` acts on it, if its worker stays silent; None: only a force does."""
     waits_for_beat: bool = False
@@ -267,6 +269,15 @@ def _say_wait(known: Collection[float]) -> str:
     return f"{first}{format_wait(last)}{' at the latest' * bool(first)}, if its worker stays silent"
 
 
+def say_silent_acts(jobs: Sequence[StuckJob]) -> str:
+    """When the rescue acts on the first of these `silent` ones, if its worker stays so."""
+    acts = [job.acts_in_seconds for job in jobs if job.acts_in_seconds is not None]
+    if acts:
+        return f"the rescue acts {format_wait(min(acts))}"
+    due_in = min(job.due_in_seconds or 0.0 for job in jobs)
+    return f"the rescue acts {format_wait(due_in)} at the earliest"
+
+
 def say_abandoned(jobs: int, idle: RescueIdle) -> str:
     return f"{say_stuck(jobs)}. {say_idle(idle)}"
 
@@ -275,7 +286,9 @@ def say_idle(idle: RescueIdle) -> str:
     """Why no pass of the rescue comes, and what that means."""
     why = why_idle(idle)
     runs = "it runs, or "
-    until = {"off": "", "busy": runs, "overdue": runs}.get(idle, "one does, or ")
+    until = {"off": "", "late": "one is back, or ", "busy": runs, "overdue": runs}.get(
+        idle, "one does, or "
+    )
     return f"{why[0].upper()}{why[1:]}: stuck jobs stay so until {until}somebody rescues them."
 
 
@@ -284,8 +297,8 @@ def say_unheard(jobs: int, of: int, due_in: float) -> str:
     which = "it is" if of == 1 else "they are" if jobs == of else f"{jobs:,} of them are"
     wait, them = format_wait(due_in).removeprefix("in "), "it" if of == 1 else "them"
     return (
-        "No worker is reporting, as after a database outage. Until one does, "
-        f"{which} not due for {wait}: start a worker, or rescue {them} by id."
+        f"While no worker reports, {which} not due for {wait} (an outage of the database looks the "
+        f"same): start a worker, or rescue {them} by id."
     )
 
 
@@ -293,6 +306,7 @@ def why_idle(idle: RescueIdle) -> str:
     return {
         "off": "the rescue is switched off (JOBS_MAINT_RESCUE_CRON)",
         "no_worker": "no worker listens to the queue of the rescue",
+        "late": "the workers that listen to the queue of the rescue missed a beat and may be dead",
         "no_run": "no live worker is known to run the rescue (is jobs_maint.register(app) called?)",
         "busy": "the workers that listen to the queue of the rescue seem busy and have not taken "
         "its job for over 30 s",

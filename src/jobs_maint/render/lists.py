@@ -18,6 +18,7 @@ from jobs_maint.models import (
     say_not_shown,
     say_restart,
     say_silent,
+    say_silent_acts,
     say_unregistered,
     say_workers,
     tell_by_hand,
@@ -81,12 +82,12 @@ def _silent(report: StuckReport, page: Page) -> None:
     if report.stuck:
         page.line()
     longest = max(job.silent_seconds or 0.0 for job in jobs)
-    acts = format_wait(min(job.due_in_seconds or 0.0 for job in jobs))
+    acts = say_silent_acts(jobs)
     who = f"The worker of {count_noun(len(jobs), 'running job')}"
     silent = f"has been silent for {format_age(longest)} and may be dead"
     page.line(f"{who} {silent}.", "bold yellow")
     if not report.rescue_idle:
-        page.line(f"If it stays silent, the rescue acts {acts} at the earliest.")
+        page.line(f"If it stays silent, {acts}.")
     elif not report.stuck:
         page.line(say_idle(report.rescue_idle))
     page.line()

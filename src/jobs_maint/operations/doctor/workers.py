@@ -45,11 +45,15 @@ _REGISTER = (
 )
 _START = (
     "Call jobs_maint.register(app) on your app, then start a worker of it on this database: "
-    "`procrastinate --app=MODULE.app worker`."
+    "`python -m procrastinate --app=MODULE.app worker`."
 )
 _IF_DEAD = (
     "If it is dead, `jobs-maint stuck` shows its jobs and when the rescue acts on them. "
     "Start another worker if nothing restarts it."
+)
+_IF_SEVERAL_DEAD = (
+    "`jobs-maint stuck` shows the jobs of those that are dead and when the rescue acts on them. "
+    "Start other workers if nothing restarts these."
 )
 
 
@@ -96,9 +100,9 @@ async def check_workers(conn: Conn, situation: Situation) -> Finding:
     if quiet:
         return warning(
             "workers",
-            f"{live - len(hushed)} of {count(live + len(gone), 'worker')} live."
-            f"{await _tell_quiet(conn, situation, {row['worker_id'] for row in quiet})}",
-            _IF_DEAD,
+            f"{await _tell_quiet(conn, situation, {row['worker_id'] for row in quiet})} "
+            f"{_say_others(live + len(gone) - len(quiet))}".strip(),
+            _IF_DEAD if len(quiet) == 1 else _IF_SEVERAL_DEAD,
         )
     idle = f", {len(silent)} with no job so far" if silent else ""
     return ok("workers", f"{count(live, 'worker')} live{idle}.")
@@ -118,6 +122,11 @@ async def _tell_quiet(conn: Conn, situation: Situation, also: Collection[int] = 
     report = await list_workers(conn, situation.workers_settings)
     quiet = [one for one in report.workers if not one.live or one.worker_id in also]
     return f" {say_silent(quiet)}" if quiet else ""
+
+
+def _say_others(live: int) -> str:
+    others = "workers are" if live > 1 else "worker is"
+    return f"{f'{live:,}' if live else 'No'} other {others} live."
 
 
 async def _no_worker(conn: Conn, counts: WorkerCounts, situation: Situation) -> Finding:

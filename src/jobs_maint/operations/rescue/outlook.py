@@ -47,12 +47,12 @@ async def find_outlook(
     conn: Conn,
     rules: RescueRules,
     refused: Sequence[int] = (),
-    unnoticed: Iterable[Mapping[str, Any]] = (),
+    unnoticed: Iterable[tuple[Mapping[str, Any], float]] = (),
 ) -> Outlook:
     """The passes that act on the suspects, without those that the database just refused.
 
     `rules`: those of the workers, whose passes they are. `unnoticed`: rows of `list_running` that
-    the next pass makes suspects.
+    a pass will make suspects, each with the seconds until nobody is known to run it.
     """
     as_of = await get_time(conn)
     idle, ran_at = await _find_last_pass(conn, rules, as_of)
@@ -64,11 +64,13 @@ async def find_outlook(
     query = load_queries("stalled")["list_due"]
     rows = await fetch_all(conn, query, {**params, "limit": MOST_PLANNED})
     due_in = {row["job_id"]: row["due_in"] for row in rows}
-    notice_in = (begins - as_of).total_seconds()
-    due_in |= {
-        row["job_id"]: wait_once_noticed(row, notice_in, rules, will_beat=not idle)
-        for row in unnoticed
-    }
+    passes = [(begins - as_of).total_seconds()]
+    for row, wait in unnoticed:
+        while not idle and passes[-1] < wait:
+            tick = find_next_tick(rules.cron, as_of + timedelta(seconds=passes[-1]))
+            passes.append((tick - as_of).total_seconds())
+        notice_in = next((seconds for seconds in passes if seconds >= wait), wait)
+        due_in[row["job_id"]] = wait_once_noticed(row, notice_in, rules, will_beat=not idle)
     if idle:
         waiting = frozenset(row["job_id"] for row in rows if row["waits_for_beat"])
         return Outlook(idle, {}, due_in, waiting)
@@ -86,6 +88,9 @@ async def _find_last_pass(
     fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
         return "no_worker", None
+    prompt = load_queries("stalled")["find_prompt"]
+    if not (await fetch_one(conn, prompt, {"queue": rules.queue}))["prompt"]:
+        return "late", None
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
         Maintenance("rescue", rules.cron, run["succeeded_at"], run["job_id"])

@@ -35,10 +35,12 @@ async def list_stuck_jobs(
     visible = [row for row in rows if scope.covers(row["queue"])]
     left, hidden = await _count_others(conn, scope, rows, visible)
     as_of = await get_time(conn)
-    lost = any(row["unreported"] or _is_late(row) for row in rows)
+    late = [row for row in rows if not row["unreported"] and _is_late(row)]
     outlook = Outlook(None, {}, {})
-    if lost:
-        unnoticed = [row for row in rows if row["unreported"] and row["noticed_seconds"] is None]
+    if late or any(row["unreported"] for row in rows):
+        unnoticed = [(row, 0.0) for row in rows if row["unreported"]]
+        unnoticed = [(row, wait) for row, wait in unnoticed if row["noticed_seconds"] is None]
+        unnoticed += [(row, _lost_in(row)) for row in late]
         outlook = await find_outlook(conn, rules, unnoticed=unnoticed)
     stuck, silent, long_running = [], [], []
     for row in visible:
@@ -54,7 +56,8 @@ async def list_stuck_jobs(
                 )
             )
         elif _is_late(row):
-            silent.append(_silent_job(row, rules))
+            acts_in = outlook.acts_in.get(row["job_id"])
+            silent.append(replace(_silent_job(row, rules), acts_in_seconds=acts_in))
         elif (row["running_seconds"] or 0) > LONG_RUNNING.total_seconds():
             long_running.append(_job(row))
     return StuckReport(
@@ -79,9 +82,14 @@ def _is_late(row: dict[str, Any]) -> bool:
     return is_late(row["silent_seconds"], row["beat_seconds"])
 
 
+def _lost_in(row: dict[str, Any]) -> float:
+    """Seconds until its worker is not live any more, if it stays silent."""
+    lost_in: float = LOST_BEATS * row["beat_seconds"] - row["silent_seconds"]
+    return max(lost_in, 0.0)
+
+
 def _silent_job(row: dict[str, Any], rules: RescueRules) -> StuckJob:
-    silent = row["silent_seconds"]
-    lost_in = max(LOST_BEATS * row["beat_seconds"] - silent, 0.0)
+    silent, lost_in = row["silent_seconds"], _lost_in(row)
     earliest = lost_in + rules.spans["stalled_after"]
     # Where nobody else is heard, its beats then have three beats' time to come back.
     heard_in = lost_in + (0.0 if row["others_beat"] else row["quiet_seconds"])
