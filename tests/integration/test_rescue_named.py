@@ -357,8 +357,8 @@ async def test_where_nobody_beats_stuck_says_what_the_rescue_waits_for_and_its_t
     rescued = await ask(pool, RescueStalled())
     assert (rescued.items, rescued.waits_for_beat) == ((), 1)
     why = (
-        r"While no worker reports, it is not due for 59 min \d+ s \(an outage of the database looks "
-        r"the same\): start a worker, or rescue it by id\."
+        r"While no worker reports, it is not due for 59 min \d+ s \(an outage of the database "
+        r"looks the same\): start a worker, or rescue it by id\."
     )
     for told in (report, rescued):
         for text in (render_text(told, width=300), render_result(told, "/jobs", by="U0ANA").text):

@@ -217,8 +217,8 @@ VALUES = {
     "queueing_lock_taken", "cancel", "cancelled",
     "discard", "discarded", "abort_requested", "abort_requested_before", "new", "rising", "steady",
     "falling", "gone", "worker_alive", "too_soon", "worker_unknown", "started_again", "now",
-    "late", "no_run", "busy", "overdue", "shown", "open", "resolved", "regressed", "ongoing", "quiet",
-    "refused", "undated", "applied",
+    "late", "no_run", "busy", "overdue", "shown", "open", "resolved", "regressed", "ongoing",
+    "quiet", "refused", "undated", "applied",
     *models.IncidentKind,
     *get_args(get_type_hints(models.HistoryEntry)["what"]), *get_args(models.Why),
 }  # fmt: skip

@@ -294,7 +294,8 @@ def say_idle(idle: RescueIdle) -> str:
 
 def say_unheard(jobs: int, of: int, due_in: float) -> str:
     """What such jobs wait for where no worker beats, and what to do."""
-    which = "it is" if of == 1 else "they are" if jobs == of else f"{jobs:,} of them are"
+    some = f"{jobs:,} of them {'is' if jobs == 1 else 'are'}"
+    which = "it is" if of == 1 else "they are" if jobs == of else some
     wait, them = format_wait(due_in).removeprefix("in "), "it" if of == 1 else "them"
     return (
         f"While no worker reports, {which} not due for {wait} (an outage of the database looks the "
