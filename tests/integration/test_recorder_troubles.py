@@ -3,18 +3,23 @@ says what is so, once."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import logging
 import os
 import signal
 import threading
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
 from tests.support.waiting import wait_until
 
+from jobs_maint.actions import Actor, GetJob, ListErrors, RunDoctor
+from jobs_maint.perform import perform
 from jobs_maint.recorder import connection
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.middleware import Recorder
@@ -22,6 +27,7 @@ from jobs_maint.recorder.running import RunningWorker
 from jobs_maint.recorder.thread import RecorderThread
 from jobs_maint.settings import MaintSettings
 
+ANA = Actor.shell("ana", "host")
 FAILED = "jobs_maint.recorder_failed"
 RECOVERED = "jobs_maint.recorder_recovered"
 UNRECORDED = "jobs_maint.failures_unrecorded"
@@ -114,6 +120,29 @@ def test_while_failures_cannot_be_stored_beats_go_on_and_nothing_is_said_to_be_s
         assert stored == [(number,) for number in range(1, 8)]
         thread.store(failure(8)).result(10)
     assert len(told(caplog, thread)) == 2
+
+
+async def test_a_failure_that_is_stored_minutes_later_has_the_time_at_which_it_happened(
+    database_url, pool, make_job
+):
+    """Its job's event tells the same time: everything that joins the two finds the error."""
+    ago = timedelta(minutes=3)
+    job = await make_job(status="failed", recorded=False, finished_ago=ago, deferred_ago=2 * ago)
+    held = replace(failure(job), happened_at=time.monotonic() - ago.total_seconds())
+    with recording(lambda: connection.connect(database_url, {})) as thread:
+        await asyncio.wrap_future(thread.store(held))
+    details = await perform(pool, ANA, GetJob(job))
+    [attempt] = details.failures
+    [ended] = [event.at for event in details.events if event.type == "failed"]
+    assert abs(attempt.failed_at - ended) < timedelta(seconds=5)
+    [group] = (await perform(pool, ANA, ListErrors())).groups
+    assert (group.exception_type, group.count) == ("E", 1)
+    [recorder] = [
+        finding
+        for finding in (await perform(pool, ANA, RunDoctor())).findings
+        if finding.check == "recorder"
+    ]
+    assert recorder.level == "ok", recorder.sentence
 
 
 @pytest.mark.parametrize("job", [0, 7], ids=["a search that waits too", "a job that runs"])

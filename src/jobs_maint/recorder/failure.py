@@ -11,7 +11,7 @@ import time
 import traceback
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,8 @@ class Failure:
     fingerprint: str
     will_retry: bool
     traceback: str | None
+    happened_at: float = field(default_factory=time.monotonic)
+    """By the clock of `time.monotonic`; it may be stored much later."""
 
 
 def build_failure(
@@ -97,6 +99,7 @@ def build_failure(
         fingerprint=fingerprint,
         will_retry=will_retry,
         traceback=None if has_enough else describe_traceback(exc, text if slow else None),
+        happened_at=begun,
     )
 
 

@@ -177,6 +177,7 @@ def _row(failure: Failure, hashed: bytes | None) -> dict[str, Any]:
         "traceback_hash": hashed,
         "fingerprint": failure.fingerprint,
         "will_retry": failure.will_retry,
+        "waited": time.monotonic() - failure.happened_at,
     }
 
 

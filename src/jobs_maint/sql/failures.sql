@@ -270,11 +270,14 @@ INSERT INTO jobs_maint_tracebacks AS t (hash, body) VALUES (%(hash)s, %(body)s)
 ON CONFLICT (hash) DO UPDATE SET last_seen_at = now()
 WHERE t.last_seen_at < now() - interval '1 day';
 
--- name: insert_failure (job_id, attempt, queue_name, task_name, kind, exception_type, message, traceback_hash, fingerprint, will_retry)
+-- name: insert_failure (job_id, attempt, queue_name, task_name, waited, kind, exception_type, message, traceback_hash, fingerprint, will_retry)
+-- `waited`: seconds since it happened, many where the database was away. Its time is told by the
+-- database's clock, as those of the events are, which it is matched with.
 INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, failed_at, kind,
                                  exception_type, message, traceback_hash, fingerprint, will_retry)
-VALUES (%(job_id)s, %(attempt)s, %(queue_name)s, %(task_name)s, clock_timestamp(), %(kind)s,
-        %(exception_type)s, %(message)s, %(traceback_hash)s, %(fingerprint)s, %(will_retry)s);
+VALUES (%(job_id)s, %(attempt)s, %(queue_name)s, %(task_name)s,
+        clock_timestamp() - make_interval(secs => %(waited)s), %(kind)s, %(exception_type)s,
+        %(message)s, %(traceback_hash)s, %(fingerprint)s, %(will_retry)s);
 
 -- name: count_kept_tracebacks (fingerprint, most)
 -- How many failures of this group kept their traceback in this hour; reads at most `most` rows of

@@ -184,6 +184,7 @@ async def _store(conn: Conn, row: dict[str, Any], message: str, *, will_retry: b
             "attempt": min(row["attempt"] + 1, upstream.MOST_ATTEMPTS),
             "queue_name": row["queue_name"],
             "task_name": row["task_name"],
+            "waited": 0.0,
             "kind": "worker_lost",
             "exception_type": None,
             "message": message,
