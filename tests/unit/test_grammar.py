@@ -1,6 +1,7 @@
 import builtins
 import contextlib
 import os
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -165,6 +166,32 @@ def test_a_typo_gets_the_whole_corrected_line(text, suggestion):
 )
 def test_of_words_the_nearest_is_meant_or_both_or_none(text, says):
     assert says in refused(text)
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("text", ["stop 87", "Stop", "stop --request 87"])
+def test_stop_leads_to_the_button_as_the_number_may_be_of_a_request_or_of_a_job(text, surface):
+    says = refused(text, surface)
+    assert re.search("Stop in .*message.*`cancel ID` stops a job", says)
+    assert "did you mean" not in says
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    ("text", "says", "meant"),
+    [
+        ("failed -since 1h", "-since; did you mean --since?", "failed --since 1h"),
+        ("failed -sinc=1h", "-sinc; did you mean --since?", "failed --since=1h"),
+        ("retry -all reports", "-all; did you mean --all?", "retry --all reports"),
+        ("retry job 68, 67 and 66", "not a job id; did you mean", "retry 68, 67 66"),
+        ("retry job 68, 67 und 66", "not a job id; see help retry", None),
+    ],
+)
+def test_one_dash_is_meant_as_two_and_ids_among_words_as_ids(text, says, meant, surface):
+    if meant is None:
+        assert says in refused(text, surface)
+    else:
+        assert_leads_to(meant, text, surface, re.escape(says))
 
 
 @pytest.mark.parametrize("surface", SURFACES)

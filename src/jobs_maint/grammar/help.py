@@ -9,7 +9,7 @@ import click
 from jobs_maint.actions import Actor, QueueScope, Role
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Surface
-from jobs_maint.grammar.near import find_near, is_of_other_tools
+from jobs_maint.grammar.near import explain, find_near, is_of_other_tools
 from jobs_maint.grammar.params import short
 from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.models import HelpReport, HelpRole, HelpWord
@@ -41,6 +41,8 @@ def build_help(actor: Actor, surface: Surface, about: str | None = None) -> Help
 
 
 def _unknown(about: str, root: click.Group, surface: Surface) -> InvalidRequest:
+    if instead := explain(about.lower(), surface):
+        return InvalidRequest(f"{short(about)!r} is not a known command: {instead}")
     near = find_near(about.lower(), [], root, surface)
     lines = [f"help {words[0]}" for words in near] or ["help"]
     if is_of_other_tools(about.lower()):

@@ -25,6 +25,7 @@ from jobs_maint.spelling import find_nearest
 __all__ = [
     "NEAR",
     "SHOWS",
+    "explain",
     "find_near",
     "find_place",
     "guess_words",
@@ -42,7 +43,7 @@ NEAR = {
     "workers": "ps, top, running, processes",
     "incidents": "alerts",
     "retry": "requeue, rerun, restart, redo, replay, run",
-    "cancel": "kill, abort, stop, terminate",
+    "cancel": "kill, abort, terminate",
     "discard": "delete, remove, rm, drop, dismiss, skip",
     "rescue": "recover, unstick, unlock",
     "take": "ack, acknowledge, assign, claim",
@@ -57,11 +58,16 @@ NEAR = {
 """What people type for our words: the words of other tools."""
 _UNKNOWN_HERE = {"pause", "unpause", "resume", "suspend"}
 """What no word of ours does, however alike one is spelt."""
+_STOP = {
+    "slack": "press Stop in the message of the request that runs",
+    "shell": "press Ctrl-C where the request runs, or Stop in its message in Slack",
+}
+"""A number after `stop` may be of a request, as in the audit, or of a job: nothing is suggested."""
 _OF_A_SPAN = {"stats": "digest"}
 """Words of now, and who tells the same of a span."""
 _BEFORE_SPAN = {"for", "in", "last", "past", "since", "within"}
 _BULLET = re.compile(r"[^\w?]+")
-_NOUNS = {"job", "jobs", "id", "ids"}
+_NOUNS = {"job", "jobs", "id", "ids", "and"}
 _ID = re.compile(r"#?[0-9]+")
 _IDS = re.compile(r"#?[0-9]+(?:,#?[0-9]+)*,?")
 _ENDS = ";|&"
@@ -70,6 +76,11 @@ _ENDS = ";|&"
 
 def is_of_other_tools(word: str) -> bool:
     return word in _UNKNOWN_HERE or any(word in near.split(", ") for near in NEAR.values())
+
+
+def explain(full: str, surface: Surface) -> str:
+    """What to do instead of a word that no command stands for; empty where nothing is known."""
+    return f"{_STOP[surface]}; `cancel ID` stops a job" if full == "stop" else ""
 
 
 def find_near(full: str, path: list[str], group: click.Group, surface: Surface) -> list[list[str]]:

@@ -13,6 +13,7 @@ from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar.command import Command, Surface
 from jobs_maint.grammar.near import (
     SHOWS,
+    explain,
     find_near,
     find_place,
     guess_words,
@@ -135,6 +136,8 @@ def _unknown_word(
         return InvalidRequest(f"{option} comes after a word, as in '{line}'; see help")
     refuse_named(rest[0], "a command")
     full = " ".join([*path, rest[0]])
+    if instead := explain(full.lower(), surface):
+        return InvalidRequest(f"{short(full)!r} is not a known command: {instead}")
     near = [_line([*words, *rest[1:]]) for words in find_near(full.lower(), path, group, surface)]
     if not path and rest[0].lower() in SHOWS and len(rest) > 1 and rest[1] in group.commands:
         near.insert(0, _line(rest[1:]))
@@ -218,6 +221,13 @@ def _unknown_option(
     negative = [part for part in rest if re.fullmatch(r"-[0-9]+", part)]
     if takes_ids and negative:
         return InvalidRequest(f"{word}: {no_job_id(negative[0])}")
+    for part in rest:  # click reads the letters after one dash as options of their own
+        if part.startswith("-") and not part.startswith("--") and part.startswith(option):
+            typed = f"-{part.partition('=')[0]}"
+            if typed in known or find_nearest(typed, known):
+                rest = [f"-{one}" if one == part else one for one in rest]
+                close = [typed] if typed in known else find_nearest(typed, known)
+                return _suggest_option(part.partition("=")[0], typed, close, path, rest)
     begun = [name for name in known if name.startswith(option) and len(option) > len("--")]
     close = begun if len(begun) == 1 else []
     if not close and (place := find_place(option, rest, command, surface)) is not None:
@@ -228,9 +238,16 @@ def _unknown_option(
     close = close or find_nearest(option, known)
     if not close:
         return InvalidRequest(f"{word} has no option {short(option)}; see help {path[0]}")
-    fixed = [re.sub(rf"^{re.escape(option)}(?==|$)", close[0], part) for part in rest]
+    return _suggest_option(option, option, close, path, rest)
+
+
+def _suggest_option(
+    told: str, typed: str, close: Sequence[str], path: Sequence[str], rest: Sequence[str]
+) -> InvalidRequest:
+    """`told`: the option as it was typed; in `rest` it stands as `typed`."""
+    fixed = [re.sub(rf"^{re.escape(typed)}(?==|$)", close[0], part) for part in rest]
     return InvalidRequest(
-        f"{word} has no option {short(option)}{ask_meant(close)}",
+        f"{' '.join(path)} has no option {short(told)}{ask_meant(close)}",
         suggestion=_line([*path, *fixed]) if len(close) == 1 else None,
     )
 

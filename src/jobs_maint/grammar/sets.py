@@ -90,6 +90,22 @@ def set_params(verb: BulkVerb) -> tuple[click.Parameter, ...]:
     )
 
 
+def _read_ids(verb: BulkVerb, words: Sequence[str]) -> tuple[int, ...]:
+    """Raises InvalidRequest where they begin with a name: perhaps --all was meant."""
+    if words and words[0][:1].isalpha():
+        refusal = f"{short(words[0])!r} is not a job id"
+        if any(word.strip("#,").isdigit() for word in words):
+            raise InvalidRequest(f"{refusal}; see help {verb}")
+        meant = words[1:] if words[0].lower() == "all" else words[:1]
+        for word in meant[:1]:
+            refuse_named(word, "a job id", again=f"{verb} --all --group")
+        told = _name_state(verb, meant[0].lower()) if meant else None
+        line = " ".join([verb, "--all", *map(quote_word, meant if told is None else told)])
+        raise InvalidRequest(f"{refusal}; did you mean '{short(line)}'?", suggestion=line)
+    ids = JobIds()
+    return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
+
+
 def _build_set(
     verb: BulkVerb, *, words: Sequence[str], everything: bool, **options: Any
 ) -> JobFilter | tuple[int, ...]:
@@ -102,18 +118,7 @@ def _build_set(
             given.append("running")
         _refuse_mixed(verb, words, given, request=options.get("request") is not None)
         if options.get("request") is None or words:
-            ids = JobIds()
-            if words and words[0][:1].isalpha():
-                meant = words[1:] if words[0].lower() == "all" else words[:1]
-                for word in meant[:1]:
-                    refuse_named(word, "a job id", again=f"{verb} --all --group")
-                told = _name_state(verb, meant[0].lower()) if meant else None
-                line = " ".join([verb, "--all", *map(quote_word, meant if told is None else told)])
-                raise InvalidRequest(
-                    f"{short(words[0])!r} is not a job id; did you mean '{short(line)}'?",
-                    suggestion=line,
-                )
-            return flat_ids([ids.convert(word, None, None) for word in words], verb.value)
+            return _read_ids(verb, words)
     if words and words[0].lstrip("#").replace(",", "").isdigit():
         raise InvalidRequest(
             f"{verb} takes ids or --all, not both: {words[0]!r} is an id; a queue of that name is "
