@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.support.bots import ROLES, ask, no_sleep, open_bot, open_slack, serve_replica, settle
+from tests.support.fleet import Fleet
 from tests.support.waiting import until
 
 from chatbot.handling.lost_runs import tell_lost_runs
@@ -498,6 +499,23 @@ async def test_a_typed_retry_that_fails_again_is_told_anew_and_one_that_succeeds
         [told] = slack.messages(OPS)[before:]
         assert told.text.startswith(f"🔴 Job {jobs[1]} failed again (ConnectTimeout).")
         assert not told.ephemeral
+
+
+async def test_what_becomes_of_a_job_that_was_rescued_is_told_as_of_one_that_was_retried(
+    pool, conn, make_job
+):
+    fleet = Fleet(pool, conn, make_job)
+    [job] = await fleet.lose({"queue": "webhook"})
+    await fleet.observe()
+    async with open_bot(pool) as (slack, bot):
+        [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs rescue {job}")
+        assert answer.text.startswith(f"✅ Job {job} put back"), answer.text
+        before = len(slack.messages(OPS))
+        await end(conn, "failed", job)
+        await bot.services.follow_ups.look(float("inf"))
+        [told] = slack.messages(OPS)[before:]
+        assert told.text.startswith(f"🔴 Job {job} failed again (ConnectTimeout).")
+        assert "put back by" in told.text
 
 
 async def test_what_becomes_of_a_retry_is_told_to_one_where_others_read_the_channel_by_now(

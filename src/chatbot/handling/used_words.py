@@ -61,10 +61,12 @@ def add_what_follows(
         return answer
     who = tell_who(action.word, by, datetime.now(UTC))
     answer = replace(answer, used=(action.words(), who))
-    if not isinstance(action, RetryJobs) or len(done) > 1:
+    back = "put back" if isinstance(result, RescueReport) else "retried"
+    is_back = isinstance(action, RetryJobs) or done[0].code == "put_back"
+    if not is_back or len(done) > 1:
         return answer
     jobs = FollowJobs(job_ids=(done[0].job_id,))
-    followed = Followed(jobs, lambda after: render_job_after(done[0], after, by=by))
+    followed = Followed(jobs, lambda after: render_job_after(done[0], after, by=by, back=back))
     return replace(answer, followed=followed)
 
 

@@ -62,20 +62,22 @@ def offer_again(after: Aftermath, request: int) -> list[Button]:
     return [Button(f"Preview retry of {after.retriable:,}", words), details]
 
 
-def render_job_after(item: ItemResult, after: Aftermath, *, by: str) -> Message:
-    """What became of the one job that was retried."""
+def render_job_after(
+    item: ItemResult, after: Aftermath, *, by: str, back: str = "retried"
+) -> Message:
+    """What became of the one job that was retried, or by a rescue `put back`."""
     job = f"Job {item.job_id}"
     if after.failed:
         verdict = f"{job} failed again{_why(after)}."
     elif after.succeeded:
-        verdict = f"{job} was retried and succeeded."
+        verdict = f"{job} was {back} and succeeded."
     elif after.gone:
-        verdict = f"{job} was retried and deleted since."
+        verdict = f"{job} was {back} and deleted since."
     else:
-        verdict = f"{job} was retried and {'has not ended yet' if after.pending else 'stopped'}."
-    what = "Retried by "
+        verdict = f"{job} was {back} and {'has not ended yet' if after.pending else 'stopped'}."
+    what = f"{back.capitalize()} by "
     if item.task and item.queue:
-        what = f"{short_task(item.task)} in {name_queue(item.queue)}, retried by "
+        what = f"{short_task(item.task)} in {name_queue(item.queue)}, {back} by "
     line: Line = [what, name_actor(by), ", as of ", when(after.as_of, after.as_of), "."]
     again = []
     if after.retriable:
