@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -226,6 +227,12 @@ class OurSettings(BaseSettings):
                 )
         super().__init__(**given)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        """Blanks around a value mean nothing, as where a file of settings was pasted."""
+        return value.strip() if isinstance(value, str) else value
+
     @classmethod
     def env_name(cls, field_name: str) -> str:
         """The environment variable of a field."""
@@ -314,8 +321,8 @@ def _environment(value: object) -> object:
     name = value.strip()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,19}", name):
         raise ValueError(
-            f"{value!r} is not a name for an environment; write up to 20 letters, digits, spaces, "
-            "'.', '_' or '-', such as 'staging'"
+            f"{value!r} is not a name for an environment; write up to 20 letters from a to z, "
+            "digits, spaces, '.', '_' or '-', such as 'staging'"
         )
     return name
 

@@ -196,3 +196,9 @@ def test_a_span_that_ends_before_it_begins_is_refused_with_the_order_that_was_me
     assert parse(refused.value.suggestion, surface) == meant
     with pytest.raises(InvalidRequest, match="is an empty span"):
         parse(f"{more} --all --since 90m --until 1h30m", surface)
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "14:05", "never"])
+def test_until_takes_a_span_or_a_time_and_says_both(until):
+    with pytest.raises(InvalidRequest, match="is neither a span nor a time; write a span such as"):
+        parse(f"retry --all webhook --until {until}")

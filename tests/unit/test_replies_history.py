@@ -60,7 +60,7 @@ def test_a_job_without_a_traceback_shows_that_of_one_that_failed_alike():
 
 
 def test_of_a_failed_job_without_a_record_each_reason_is_named():
-    said = "its worker has no recorder, or does not know this task."
+    said = "its worker has no recorder, does not know this task, or could not store it (its log"
     assert f"The error is not recorded: {said}" in show_job("failed")
 
 

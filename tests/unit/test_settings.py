@@ -105,6 +105,18 @@ def test_nonsense_is_one_sentence_that_names_the_setting(monkeypatch, name, valu
     assert "pydantic" not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("REDACT_PII", " true ", True), ("MAX_RESCUES", " 3\n", 3), ("QUEUE", " ours ", "ours"),
+        ("RESCUE_POLICY", ' {"pay": "fail"}\n', {"pay": "fail"}),
+    ],
+)  # fmt: skip
+def test_blanks_around_a_value_mean_nothing(monkeypatch, name, value, meant):
+    monkeypatch.setenv(f"JOBS_MAINT_{name}", value)
+    assert getattr(MaintSettings.load(), name.lower()) == meant
+
+
 @pytest.mark.parametrize("name", ["PURGE_CRON", "RESCUE_CRON"])
 @pytest.mark.parametrize(
     "cron", ["0 0 31 2 *", "0 3 31 4 *", "0 3 30-31 2 *", "0 3 31 4,6 * 30", "0 0 29 2 1#1"]

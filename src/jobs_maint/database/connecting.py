@@ -80,7 +80,10 @@ def _is_torn(url: str, params: Mapping[str, Any]) -> bool:
     hosts = f"{params.get('host') or ''},{params.get('hostaddr') or ''}".split(",")
     path = _DRIVER.sub("", normalise_url(url)).partition("?")[0].partition("/")[2]
     return (
-        any(port and not re.fullmatch(r"[0-9]{1,5}", port) for port in ports)
+        any(
+            port and not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65_536)
+            for port in ports
+        )
         or any("@" in host[1:] for host in hosts if not host.startswith("/"))
         or ("://" in url and "@" in path)
     )

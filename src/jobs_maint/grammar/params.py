@@ -199,7 +199,16 @@ class WindowOrMoment(_SpanType):
     name = "span|time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        is_time = "-" in str(value)[1:]
+        text = str(value).strip()
+        is_time = "-" in text[1:]
+        is_span = re.match("-?[0-9]", text) and ":" not in text
+        if isinstance(value, str) and not (is_time or is_span):
+            self.fail(
+                f"{short(text)!r} is neither a span nor a time; write a span such as 24h, or a "
+                "time in UTC such as 2026-03-29T06:00Z",
+                param,
+                ctx,
+            )
         return (Moment() if is_time else Window()).convert(value, param, ctx)
 
 

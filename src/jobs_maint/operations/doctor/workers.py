@@ -43,6 +43,10 @@ _REGISTER = (
     "Call jobs_maint.register(app) on the app that the worker runs, and do not pass "
     "worker_middleware to run_worker: that replaces the recorder."
 )
+_IF_IT_BEATS = (
+    "jobs_maint.recorder_failed and jobs_maint.failures_unrecorded in its worker's log say why the "
+    f"database took none. Without such a line it has no recorder. {_REGISTER}"
+)
 _START = (
     "Call jobs_maint.register(app) on your app, then start a worker of it on this database: "
     "`python -m procrastinate --app=MODULE.app worker`."
@@ -171,7 +175,8 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
         but = f", {fresh:,} of the last 10 s not yet" if fresh else ""
         return ok("recorder", f"Failures in {span}: {newest}, each with its error recorded{but}.")
     sample = few_jobs(found["sample"], 3, total=found["unrecorded"])
-    fix = f"Look at one: `jobs-maint status {found['sample'][0]}`. {_REGISTER}"
+    look = f"Look at one: `jobs-maint status {found['sample'][0]}`."
+    fix = f"{look} {_REGISTER}"
     if not found["recorded"] and not found["beating"]:
         none = f"None of the {newest} failures in {span} has its error recorded ({sample}), "
         if failed == 1:
@@ -187,7 +192,8 @@ async def check_recorder(conn: Conn, situation: Situation) -> Finding:  # noqa: 
     return warning(
         "recorder",
         f"{lack} no recorded error ({sample}).",
-        f"{fix} A task unknown to the worker fails before the recorder sees it.",
+        f"{fix if not found['beating'] else f'{look} {_IF_IT_BEATS}'} A task unknown to the worker "
+        "fails before the recorder sees it.",
     )
 
 
