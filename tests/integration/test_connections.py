@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import dict_row, namedtuple_row
 from tests.support.history import days, hours
 from tests.support.server import Server
-from tests.support.waiting import wait_for_row
+from tests.support.waiting import until, wait_for_row
 
 from jobs_maint.actions import (
     Actor,
@@ -45,6 +45,24 @@ async def ask(pool, action):
 
 async def configure_strictly(conn: psycopg.AsyncConnection) -> None:
     await conn.set_isolation_level(psycopg.IsolationLevel.SERIALIZABLE)
+
+
+async def test_the_first_request_after_a_long_outage_is_answered_at_once(database_url, server):
+    """The pool does not sit out a pause that grew while the database was away."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    async with open_pool(database_url) as pool:
+        await ask(pool, ShowStats())
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        pool.timeout = 0.1
+        with pytest.raises(DatabaseUnavailable):
+            await ask(pool, ShowStats())
+        await until(lambda: pool.get_stats()["pool_size"] == 0, what="the end of its tries")
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        pool.timeout = 15
+        await ask(pool, ShowStats())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,12 @@ from psycopg import errors as pg
 
 from jobs_maint.database.encoding import CLIENT_ENCODING
 from jobs_maint.database.failing import mapped_errors
-from jobs_maint.database.limits import CONNECT_TIMEOUT, POOL_TIMEOUT, SILENCE
+from jobs_maint.database.limits import (
+    CONNECT_TIMEOUT,
+    POOL_TIMEOUT,
+    RECONNECT_TIMEOUT,
+    SILENCE,
+)
 from jobs_maint.database.login import find_refusal
 from jobs_maint.database.silence import ImpatientConnection, limit_silence
 from jobs_maint.durations import format_age
@@ -129,6 +134,7 @@ async def open_pool(
         min_size=min_size,
         max_size=max_size,
         timeout=POOL_TIMEOUT,
+        reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
         # Prepared statements fail behind a proxy that gives each transaction another session.
         kwargs={"prepare_threshold": None},
