@@ -249,6 +249,33 @@ async def test_a_forged_button_changes_nothing_and_is_answered(pool, conn, butto
         assert await count(conn, "failed") == 2
 
 
+async def test_stop_of_a_run_in_a_process_that_may_be_gone_says_where_its_end_is_told(pool, conn):
+    await make_failed(conn, 2)
+    async with open_bot(pool) as (slack, bot):
+        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all")
+        await conn.execute("UPDATE jobs_maint_audit SET outcome = 'started'")
+        found = await conn.execute(
+            "INSERT INTO jobs_maint_runs (audit_id, lease_until, channel, ts, total)"
+            " SELECT max(id), now() + interval '1 minute', %s, %s, 2 FROM jobs_maint_audit"
+            " RETURNING audit_id",
+            (OPS, preview.ts),
+        )
+        (run,) = await found.fetchone()
+        payload = {
+            "type": "block_actions",
+            "user": {"id": OPERATOR, "username": "otto"},
+            "channel": {"id": OPS},
+            "container": {"type": "message", "message_ts": preview.ts, "channel_id": OPS},
+            "actions": [{"type": "button", "action_id": f"jobs_stop:{run}", "value": str(run)}],
+            "trigger_id": "17.stop",
+        }
+        await slack.post_raw(urlencode({"payload": json.dumps(payload)}))
+        await settle(bot)
+        [told] = [one for one in slack.messages(OPS, OPERATOR) if one.ephemeral]
+        assert told.text.startswith("Another process of the bot runs this and was asked to stop.")
+        assert (OPERATOR, "stop", "done") in await audited(conn)
+
+
 # --- undo, purge, dry run -------------------------------------------------------------------------
 
 

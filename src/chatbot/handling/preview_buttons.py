@@ -20,6 +20,7 @@ from chatbot.handling.told import store
 from chatbot.inbound.slack_request import SlackRequest
 from chatbot.messages import Message
 from chatbot.messages.act_words import read_asked
+from chatbot.messages.errors import render_note
 from chatbot.messages.marking import tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
 from chatbot.messages.purge import render_purge
@@ -44,6 +45,10 @@ TOO_LATE = {"late", "replaced"}
 """Why a preview's own message has to change: its buttons do nothing any more."""
 LAST_WORDS = 3.0
 RESTARTED = "the bot is being restarted"
+ASKED_ELSEWHERE = (
+    "Another process of the bot runs this and was asked to stop. Its message says how it ended: in "
+    "a moment, or within a minute or two if that process was killed."
+)
 UNFORESEEN = "something went wrong in the bot"
 
 
@@ -183,7 +188,7 @@ class Acts:
         except NotPermitted as exc:
             return Answer(await explain_refusal(services, exc, action, known), private=True)
         # Not a message of its own, which could arrive after the outcome.
-        for running in list(self._running):
-            if running.audit_id == action.audit_id:
-                await running.show_stopping()
-        return None
+        here = [running for running in self._running if running.audit_id == action.audit_id]
+        for running in here:
+            await running.show_stopping()
+        return None if here else Answer(render_note(ASKED_ELSEWHERE), private=True)
