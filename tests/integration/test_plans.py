@@ -377,7 +377,7 @@ def test_the_walk_of_a_status_reads_no_kept_row_of_another(steady, status, look,
     bound = Shape(ROWS).per_day // 20 if status == "failed" else 60 * Shape(ROWS).per_day
     params = {
         "after": 0, "bound": bound, "last": bound, "status": status, "cutoff": NOW - days * DAY,
-        "limit": 500, "queue": None, "proven": bound,
+        "limit": 500, "queue": None, "proven": bound, "walked": 0,
     }  # fmt: skip
     names = re.search(rf"name: {query} \((.*)\)", PURGE)[1].split(", ")
     params = {name: params[name] for name in names}
@@ -402,10 +402,24 @@ def test_a_batch_deletes_its_rows_by_one_walk_and_looks_at_each_job_by_one_index
 def test_the_survey_of_a_cell_looks_at_each_job_by_one_index(steady):
     days = Shape(ROWS).per_day
     params = {"after": 40 * days, "last": 60 * days, "status": "succeeded", "limit": 50_000}
+    params["walked"] = 50 * days
     plan = explain(steady, "purge", "survey", cutoff=NOW - 30 * DAY, queue=None, **params)
     assert plan.full_scans == []
     assert plan.indexes == {"jobs_maint_purgeable_idx", "procrastinate_events_job_id_fkey_v1"}
     assert plan.buffers < 6 * 20 * days
+
+
+@pytest.mark.parametrize("look", [explain, explain_generic])
+def test_the_search_for_the_first_young_job_reads_the_events_of_old_ones_by_one_index(steady, look):
+    days = Shape(ROWS).per_day
+    params = {"after": 40 * days, "bound": 60 * days, "cutoff": NOW - 25 * DAY, "limit": 200_000}
+    plan = look(steady, "purge", "find_young", **params)
+    assert plan.full_scans == []
+    assert plan.indexes == {"procrastinate_events_job_id_fkey_v1"}
+    assert plan.buffers < 6 * 20 * days
+    last = look(steady, "purge", "find_dated", before=60 * days)
+    assert last.indexes == {"procrastinate_events_job_id_fkey_v1"}
+    assert last.buffers < 10
 
 
 @pytest.mark.parametrize("status", FINAL)

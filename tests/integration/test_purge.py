@@ -16,6 +16,7 @@ from jobs_maint.actions import Actor, PurgeFinished
 from jobs_maint.database import transaction
 from jobs_maint.errors import DatabaseUnavailable
 from jobs_maint.operations.purge import batches as purge
+from jobs_maint.operations.purge.bound import find_bound
 from jobs_maint.perform import perform
 from jobs_maint.settings import MaintSettings
 from jobs_maint.sql import load_queries
@@ -254,7 +255,7 @@ async def test_the_bound_is_the_last_job_deferred_before_the_cut_off(
     )
     (last,) = await expected.fetchone()
     first = min(await list_ids(conn))
-    found = await purge.find_bound(conn, cutoff)
+    found = await find_bound(conn, cutoff)
     assert found == (last if last is not None else first - 1)
 
 

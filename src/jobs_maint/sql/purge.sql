@@ -120,15 +120,24 @@ WHERE j.id <= %(bound)s
   AND {{old_enough}}
 HAVING count(*) > 0;
 
--- name: find_dated (bound, cutoff)
--- The last job up to the bound that has events, and whether it was deferred before the cut-off.
-SELECT last.job_id AS id,
-       coalesce((SELECT min(e.at) FROM procrastinate_events e
-                 WHERE e.job_id = last.job_id AND e.type <> 'scheduled') < %(cutoff)s, false) AS old
+-- name: find_young (after, bound, cutoff, limit)
+-- Among the next events in the order of their jobs: the first job that was not deferred before the
+-- cut-off, how many events there are, and the job of the last of them.
+SELECT count(*) AS looked_at, max(job_id) AS last,
+       min(job_id) FILTER (
+           WHERE at >= %(cutoff)s
+             AND (SELECT min(e.at) FROM procrastinate_events e
+                  WHERE e.job_id = next.job_id AND e.type <> 'scheduled') >= %(cutoff)s) AS young
 FROM (
-    SELECT job_id FROM procrastinate_events
-    WHERE job_id <= %(bound)s AND type <> 'scheduled' ORDER BY job_id DESC LIMIT 1
-) AS last;
+    SELECT job_id, at FROM procrastinate_events
+    WHERE job_id > %(after)s AND job_id <= %(bound)s AND type <> 'scheduled'
+    ORDER BY job_id LIMIT %(limit)s
+) AS next;
+
+-- name: find_dated (before)
+-- The last job before this one that has events.
+SELECT (SELECT job_id FROM procrastinate_events
+        WHERE job_id < %(before)s AND type <> 'scheduled' ORDER BY job_id DESC LIMIT 1) AS id;
 
 -- name: find_extent
 -- Smallest and largest id, and about how many jobs there are; where nobody has counted, as many as
@@ -138,10 +147,11 @@ SELECT (SELECT min(id) FROM procrastinate_jobs) AS first_id,
        CASE WHEN reltuples > 0 THEN reltuples::bigint ELSE pg_relation_size(oid) / 100 + 1 END AS rows
 FROM pg_class WHERE oid = 'procrastinate_jobs'::regclass;
 
--- name: survey (after, last, status, cutoff, queue, limit)
--- The next finished jobs of one status behind the walk: how many are old, and how many have no
--- events that tell their age. Not to be prepared, as find_batch.
-SELECT count(*) AS looked_at, max(id) AS last, count(*) FILTER (WHERE at < %(cutoff)s) AS late,
+-- name: survey (after, last, walked, status, cutoff, queue, limit)
+-- The next finished jobs of one status: how many are old and lie behind what was walked, and how many
+-- have no events that tell their age. Not to be prepared, as find_batch.
+SELECT count(*) AS looked_at, max(id) AS last,
+       count(*) FILTER (WHERE at < %(cutoff)s AND id > %(walked)s) AS late,
        count(*) FILTER (WHERE at IS NULL) AS undated,
        (array_agg(id ORDER BY id) FILTER (WHERE at IS NULL))[1:5] AS sample
 FROM (

@@ -27,8 +27,8 @@ from jobs_maint.database import (
 from jobs_maint.models import PurgeReport
 from jobs_maint.operations.bad_rows import Refusals, is_refusal
 from jobs_maint.operations.purge import late
-from jobs_maint.operations.purge.bound import find_bound
 from jobs_maint.operations.purge.deleting import Batch, OnBatch, Progress, delete_batch
+from jobs_maint.operations.purge.reach import find_reach
 from jobs_maint.operations.purge.retention import Retention
 from jobs_maint.operations.purge.trimming import trim_tables
 from jobs_maint.operations.session import get_time, switch_jit_off
@@ -87,26 +87,24 @@ async def purge_finished_jobs(
         turn = await late.choose_turn(conn, now, survey or late.NIGHT)
         surveyed = await late.find_surveyed(conn, now)
     purge = _Purge(pool, progress, deadline, on_batch, on_survey, dry_run=dry_run)
-    for span, statuses in retention.groups().items():
-        cutoff = now - span
-        async with pool.connection() as conn, transaction(conn):
-            bound = await find_bound(conn, cutoff)
-            dated = await late.find_dated(conn, bound, cutoff)
-            firsts = {s: await _find_first(conn, s, progress.after(s), cutoff) for s in statuses}
-        proven = dated.id if dated.old else late.BEFORE_ALL
-        for status, (first_id, is_due) in firsts.items():
-            walk = {"status": status, "cutoff": cutoff, "bound": bound, "queue": queue}
-            walk["proven"] = proven
+    reaches = {
+        span: await find_reach(pool, span, statuses, progress.resume_after, now=now, queue=queue)
+        for span, statuses in retention.groups().items()
+    }
+    for span, reach in reaches.items():
+        for status, first in reach.firsts.items():
+            walk = {"status": status, "cutoff": reach.cutoff, "queue": queue}
+            walk |= {"bound": reach.bound, "proven": reach.proven}
             with progress.postponed.step():
-                if is_due:
+                if first.is_due:
                     await purge.walk(walk)
-                if first_id is None:
-                    continue
+                walk["walked"] = reach.bound if first.is_due else late.BEFORE_ALL
                 wanted = late.Survey(status, span.total_seconds(), queue, turn.turns, turn.number)
-                if done := next((one for one in surveyed if one.covers(wanted)), None):
+                low = reach.begin_survey(first)
+                if done := next((one for one in surveyed if one.covers(wanted, low)), None):
                     progress.recall(done)
                     continue
-                await purge.survey(walk, turn, dated.id if is_due else first_id - 1, wanted)
+                await purge.survey(walk, turn, low, wanted)
     if trim and not dry_run and not progress.stopped:
         ended = await trim_tables(
             pool,
@@ -139,17 +137,6 @@ async def purge_finished_jobs(
         surveyed_at=progress.surveyed_at,
         resume_after=progress.resume_after if progress.stopped else {},
     )
-
-
-async def _find_first(
-    conn: Conn, status: str, after: int, cutoff: datetime
-) -> tuple[int | None, bool]:
-    """The first job of a status, and whether it may be old: it was deferred before the cut-off."""
-    params = {"status": status, "after": after}
-    rows = await fetch_all(conn, load_queries("purge")["find_oldest"], params)
-    if not rows:
-        return None, False
-    return rows[0]["id"], rows[0]["at"] is None or rows[0]["at"] < cutoff
 
 
 @dataclass(slots=True)

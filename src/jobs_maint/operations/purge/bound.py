@@ -14,10 +14,13 @@ SMALL_RANGE = 16
 """Ids; smaller ranges are simply halved."""
 
 
-async def find_bound(conn: Conn, cutoff: datetime, *, within: int = 0) -> int:
+async def find_bound(
+    conn: Conn, cutoff: datetime, *, within: int = 0, now: datetime | None = None
+) -> int:
     """The largest id of a job deferred before the cut-off; no job that ended before it has more.
 
-    The result may be too large by up to `within`, which saves a few probes.
+    The result may be too large by up to `within`, which saves a few probes. With the same `now`
+    the same table has the same bound, also where ids do not grow with time.
 
     Ids grow with the time of the defer. Two probes, a little right and a little left of where an
     even load would put the cut-off, leave a small part of the range; a probe that leaves more
@@ -30,7 +33,7 @@ async def find_bound(conn: Conn, cutoff: datetime, *, within: int = 0) -> int:
         return 0
     low, high = ends["first_id"] - 1, ends["last_id"]  # deferred before it; not looked at
     oldest = await fetch_all(conn, queries["probe_job"], {"id": ends["first_id"]})
-    low_at, high_at = oldest[0]["at"] if oldest else None, ends["now"]
+    low_at, high_at = oldest[0]["at"] if oldest else None, now or ends["now"]
     side, halve = 1, False
     while high - low > within:
         width = high - low

@@ -34,8 +34,8 @@ HELD_ROW = timedelta(milliseconds=50)
 OnBatch = Callable[[Conn, Mapping[str, int]], Awaitable[bool]]
 """Called in each batch's transaction with the counts so far; False ends the run."""
 NO_EVENTS = (
-    "they have no events, so nothing tells how old they are; they go when a job with a larger id "
-    "is old enough"
+    "they have no events, so nothing tells how old they are; they go once a job deferred after "
+    "them is old enough"
 )
 
 

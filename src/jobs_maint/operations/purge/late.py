@@ -22,13 +22,11 @@ __all__ = [
     "BEFORE_ALL",
     "NIGHT",
     "PERSON",
-    "Dated",
     "Part",
     "Survey",
     "Surveyed",
     "Turn",
     "choose_turn",
-    "find_dated",
     "find_surveyed",
     "survey",
 ]
@@ -44,17 +42,6 @@ ONCE = timedelta(hours=20)
 """A survey is not repeated for so long: once a night, also where a night begins a little early."""
 BEFORE_ALL = -(2**63) - 1
 """Less than any id: each `id > after` takes all jobs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """The last job up to a bound that has events. `old`: it was deferred before the cut-off.
-
-    Then so was each job with a smaller id, though its own events are gone.
-    """
-
-    id: int
-    old: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +89,10 @@ class Surveyed:
         found = {"undated": self.undated, "sample": self.sample}
         return {"outcome": "surveyed", **asdict(self.survey), **found}
 
-    def covers(self, wanted: Survey) -> bool:
-        """A survey without turns looked at all jobs."""
-        return self.survey in (wanted, replace(wanted, turns=1, turn=0))
+    def covers(self, wanted: Survey, after: int) -> bool:
+        """Without turns it looked at all jobs. Of what it counted up to `after` some may go now."""
+        is_there = not self.sample or self.sample[0] > after
+        return is_there and self.survey in (wanted, replace(wanted, turns=1, turn=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +104,6 @@ class Part:
     late: int
     undated: int
     sample: tuple[int, ...]
-
-
-async def find_dated(conn: Conn, bound: int, cutoff: datetime) -> Dated:
-    params = {"bound": bound, "cutoff": cutoff}
-    rows = await fetch_all(conn, load_queries("purge")["find_dated"], params)
-    return Dated(rows[0]["id"], rows[0]["old"]) if rows else Dated(BEFORE_ALL, old=False)
 
 
 async def find_surveyed(conn: Conn, now: datetime) -> list[Surveyed]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from jobs_maint.settings import MaintSettings
+from jobs_maint.verbs import FINAL_STATUSES
 
 __all__ = ["Retention"]
 
@@ -31,9 +32,9 @@ class Retention:
         )
 
     def groups(self) -> dict[timedelta, list[str]]:
-        """Statuses with the same span share one cut-off."""
+        """Statuses with the same span share one cut-off; the order is the same whoever asks."""
         groups: dict[timedelta, list[str]] = {}
-        for status, span in self.by_status.items():
-            if span is not None:
+        for status in FINAL_STATUSES:
+            if (span := self.by_status.get(status)) is not None:
                 groups.setdefault(span, []).append(status)
         return groups
