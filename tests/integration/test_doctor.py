@@ -917,9 +917,9 @@ async def test_an_old_record_of_an_earlier_run_does_not_count_for_this_one(pool,
 @pytest.mark.parametrize("value", ["successful", "always"])
 async def test_a_worker_that_deletes_finished_jobs_is_a_warning(pool, worker, value):
     await worker()
-    await worker(delete_jobs=value, beat_ago=hours(1))
+    await worker(delete_jobs=value, beat_ago=hours(1), heartbeat_ago=hours(1))
     assert await level(pool, "deleted_jobs") == "ok"
-    await worker(delete_jobs=value)
+    await worker(delete_jobs=value, beat_ago=hours(1))
     finding = (await look(pool))["deleted_jobs"]
     assert finding.level == "warning"
     assert f"1 worker with delete_jobs={value}" in finding.sentence
@@ -947,13 +947,17 @@ async def test_a_live_worker_that_does_not_beat_may_listen(pool, worker):
     assert await level(pool, "maintenance_queue") == "note"
 
 
-async def test_a_listener_that_missed_its_beats_a_moment_ago_is_known_to_listen(pool, worker, conn):
-    await worker()
-    await conn.execute("UPDATE jobs_maint_workers SET beat_at = now() - 4 * interval '10 s'")
+async def test_a_live_worker_with_known_queues_does_not_count_among_those_without_a_beat(
+    pool, worker
+):
+    await worker(queues=["email"], beat_ago=hours(1))
+    assert await level(pool, "maintenance_queue") == "warning"
+    await worker(recorder=False)
     finding = (await look(pool))["maintenance_queue"]
-    assert (finding.level, finding.sentence) == (
-        "note",
-        "The worker that listens to 'maintenance' missed its last beats, and may be dead.",
+    assert finding.level == "note"
+    assert finding.sentence == (
+        "No known worker listens to 'maintenance'; the queues of 1 live worker without a beat are "
+        "not known."
     )
 
 

@@ -188,10 +188,16 @@ async def test_the_newest_live_worker_counts_that_listens_to_the_queue_of_its_ma
     )
     assert await find_idle(pool, rescue_cron="") is None
     silent = "UPDATE jobs_maint_workers SET beat_at = now() - interval '1 min' WHERE worker_id = %s"
+    dead = (
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 min' WHERE id = %s"
+    )
     await conn.execute(silent, (listens[0],))
+    assert await find_idle(pool, rescue_cron="") is None, "only its recorder has stopped"
+    await conn.execute(dead, (listens[0],))
     assert await find_idle(pool) == "off", "it does not live"
     for worker in (listens[1], deaf):
         await conn.execute(silent, (worker,))
+        await conn.execute(dead, (worker,))
     assert await find_idle(pool, rescue_cron="") is None, "the last that told, as one lives"
     await fleet.fall_silent(minutes(1))
     assert await find_idle(pool, rescue_cron="") == "no_worker", "none lives, so the last one"

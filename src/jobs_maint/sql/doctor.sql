@@ -94,20 +94,15 @@ SELECT EXISTS (SELECT FROM jobs_maint_workers)
                WHERE e.type = 'started') AS there;
 
 -- name: find_listeners (queue, ours)
--- Who listens to our queue, and which jobs of ours wait there. `late`: listeners that missed their
--- beats while Procrastinate's heartbeat is fresh.
-SELECT beats.beating, beats.listening, late.listeners AS late, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
+-- Who listens to our queue, and which jobs of ours wait there. `unknown`: live workers of which nobody
+-- knows that, as they have not beaten yet.
+SELECT fleet.*, waiting.jobs AS waiting, waiting.seconds::float8 AS seconds,
        EXISTS (SELECT 1 FROM jobs_maint_digests) AS digests
-FROM (SELECT count(*) AS beating,
-             count(*) FILTER (WHERE (m.queues IS NULL OR %(queue)s = ANY (m.queues))
-                              AND {{registered}}) AS listening
-      FROM jobs_maint_workers m
-      WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS beats
-CROSS JOIN (SELECT count(*) AS listeners
-            FROM procrastinate_workers w JOIN jobs_maint_workers m ON m.worker_id = w.id
-            WHERE w.last_heartbeat > now() - interval '30 seconds'
-              AND m.beat_at <= now() - make_interval(secs => 3 * m.beat_seconds)
-              AND (m.queues IS NULL OR %(queue)s = ANY (m.queues))) AS late
+FROM (SELECT count(*) FILTER (WHERE w.live) AS live,
+             count(*) FILTER (WHERE {{listens}} AND w.beaten_id IS NOT NULL
+                              AND coalesce(%(queue)s = ANY (w.queues), true)) AS listening,
+             count(*) FILTER (WHERE {{listens}} AND w.beaten_id IS NULL) AS unknown
+      FROM {{workers}}) AS fleet
 CROSS JOIN (
     SELECT count(*) AS jobs, max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END) AS seconds
     FROM (SELECT id, scheduled_at FROM procrastinate_jobs
@@ -190,9 +185,8 @@ SELECT counted.*, (SELECT count(*) FROM held) AS looked_at, count(*) OVER () AS 
 FROM counted ORDER BY stuck DESC, waiting DESC, job_id LIMIT 5;
 
 -- name: list_deleting_workers
-SELECT worker_id, delete_jobs FROM jobs_maint_workers
-WHERE delete_jobs <> 'never' AND beat_at > now() - make_interval(secs => 3 * beat_seconds)
-ORDER BY worker_id LIMIT 100;
+SELECT w.beaten_id AS worker_id, w.delete_jobs FROM {{workers}}
+WHERE w.live AND w.delete_jobs <> 'never' ORDER BY 1 LIMIT 100;
 
 -- name: list_slow_fetches (slow_seconds)
 -- Searches of workers for their next job that go on, the longest first, and who blocks it. Of other

@@ -91,21 +91,29 @@ extract(epoch FROM heard.at - now())::float8 AS heard_in
 -- name: workers
 -- Worker processes by Procrastinate's heartbeat `w` and by their beat `m`, with `live`. A silent one is
 -- told of while it holds a running job, or for an hour unless a live one has started after it: then it
--- was restarted, and what is left of it is only its row.
+-- was restarted, and what is left of it is only its row. `mute`: the heartbeat went on for three beats
+-- after the last beat, so only its recorder has stopped. `beat_seconds`: how often it gives a sign of
+-- life, which of a mute one is the heartbeat.
 (
-    SELECT w.id, m.worker_id AS beaten_id, w.last_heartbeat, m.beat_at, m.beat_seconds,
-           m.host, m.pid, m.queues, m.job_ids,
+    SELECT w.id, m.worker_id AS beaten_id, w.last_heartbeat, m.beat_at,
+           CASE WHEN own.mute THEN greatest(m.beat_seconds, 10) ELSE m.beat_seconds END AS beat_seconds,
+           m.host, m.pid, m.queues, m.job_ids, m.delete_jobs, own.mute,
            coalesce(w.last_heartbeat > now() - interval '30 seconds', false)
            OR coalesce(m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds), false) AS live
     FROM procrastinate_workers w
     FULL JOIN jobs_maint_workers m ON m.worker_id = w.id
+    CROSS JOIN LATERAL (SELECT coalesce(
+        w.last_heartbeat > m.beat_at + make_interval(secs => 3 * m.beat_seconds), false) AS mute) AS own
 ) AS w
 
--- name: registered
--- Of a worker that beats, `m`: Procrastinate has its row. Without it the next job that it would take
--- violates a foreign key, which ends the worker; while its queues are empty it lives on. Procrastinate
--- deletes the row of a worker whose event loop was blocked for 30 s when another worker starts.
-EXISTS (SELECT 1 FROM procrastinate_workers p WHERE p.id = m.worker_id)
+-- name: listens
+-- Of a worker among {{workers}}: it takes jobs of the `queues` that its last beat told, however long ago
+-- that was: a recorder that cannot beat does not keep its worker from them. Null: all; of one that never
+-- beat (no `beaten_id`) nobody knows, so it may be all. Empty: it was told to stop. Procrastinate must
+-- have its row (`id`): without it the next job that it would take violates a foreign key, which ends the
+-- worker; while its queues are empty it lives on. Procrastinate deletes the row of a worker whose event
+-- loop was blocked for 30 s when another worker starts.
+(w.live AND w.id IS NOT NULL)
 
 -- name: still_told
 -- The condition that goes with {{workers}}. A worker without a row of Procrastinate's ended without a

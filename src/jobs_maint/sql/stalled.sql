@@ -163,16 +163,15 @@ SELECT EXISTS (
            WHERE e.job_id = j.id AND e.type <> 'scheduled') < now() - make_interval(secs => %(seconds)s)
 ) AS untaken;
 
--- name: find_prompt (queue)
--- Whether one of the live workers that listen to the queue, or may do so, has missed no beat.
-SELECT EXISTS (
-    SELECT 1 FROM {{workers}}
-    WHERE w.live AND w.id IS NOT NULL
-      AND (w.beaten_id IS NULL
-           OR (coalesce(%(queue)s = ANY (w.queues), true)
-               AND greatest(w.last_heartbeat, w.beat_at) > now() - make_interval(
-                   secs => w.beat_seconds + greatest(1.5, w.beat_seconds / 4))))
-) AS prompt;
+-- name: judge_listeners (queue)
+-- Of the live workers that listen to the queue, or may do so: whether one is `prompt`, it has missed no
+-- sign of life; and whether one beats, or `will_beat` from its first job on.
+SELECT coalesce(bool_or(w.beaten_id IS NULL
+                        OR greatest(w.last_heartbeat, w.beat_at) > now() - make_interval(
+                            secs => w.beat_seconds + greatest(1.5, w.beat_seconds / 4))),
+                false) AS prompt,
+       coalesce(bool_or(NOT w.mute), false) AS will_beat
+FROM {{workers}} WHERE {{listens}} AND coalesce(%(queue)s = ANY (w.queues), true);
 
 -- name: find_unheard (task)
 -- Where no worker that beats has the rescue: whether another may have it, as it has run no job yet, so

@@ -254,8 +254,7 @@ SELECT count(*) FILTER (WHERE w.live) AS live, count(*) FILTER (WHERE NOT w.live
        count(*) FILTER (WHERE w.live AND w.queues = '{}') AS stopping,
        count(*) FILTER (WHERE w.live AND w.id IS NULL AND w.queues IS DISTINCT FROM '{}')
            AS unregistered,
-       (SELECT count(*) FROM jobs_maint_workers m WHERE m.delete_jobs <> 'never'
-        AND m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)) AS deleting,
+       count(*) FILTER (WHERE w.live AND w.delete_jobs <> 'never') AS deleting,
        coalesce(jsonb_agg(jsonb_build_array(
            extract(epoch FROM now() - greatest(w.last_heartbeat, w.beat_at)), w.beat_seconds
        )) FILTER (WHERE w.live AND w.beat_seconds IS NOT NULL), '[]') AS beats

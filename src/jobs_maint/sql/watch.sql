@@ -3,17 +3,15 @@
 
 -- name: measure_workers
 -- How many are alive, when the last gave a sign of life, and to which queues the live ones listen, each
--- with the last beat of one that does. `all_at`: that of one that listens to all. `unknown`: of one it is
--- not known, its recorder is new.
+-- with the last sign of one that does. `all_at`: that of one that listens to all. `unknown`: of one it is
+-- not known, as it has not beaten yet.
 SELECT count(*) FILTER (WHERE w.live) AS live, max(greatest(w.last_heartbeat, w.beat_at)) AS seen_at,
        max(greatest(w.last_heartbeat, w.beat_at))
-           FILTER (WHERE w.live AND w.id IS NOT NULL AND w.beaten_id IS NOT NULL AND w.queues IS NULL)
-           AS all_at,
-       coalesce(bool_or(w.live AND w.beaten_id IS NULL), false) AS unknown,
+           FILTER (WHERE {{listens}} AND w.beaten_id IS NOT NULL AND w.queues IS NULL) AS all_at,
+       coalesce(bool_or({{listens}} AND w.beaten_id IS NULL), false) AS unknown,
        (SELECT coalesce(jsonb_object_agg(name, at), '{}') FROM (
-            SELECT unnest(m.queues) AS name, max(m.beat_at) AS at FROM jobs_maint_workers m
-            WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AND {{registered}}
-            GROUP BY 1
+            SELECT unnest(w.queues) AS name, max(greatest(w.last_heartbeat, w.beat_at)) AS at
+            FROM {{workers}} WHERE {{listens}} GROUP BY 1
         ) AS heard) AS queues
 FROM {{workers}};
 
@@ -198,9 +196,10 @@ ORDER BY since, job_id LIMIT 500;
 -- name: list_ticks (ours)
 -- The periodic tasks of the live workers' apps, without ours, each with its last tick.
 WITH known AS (
-    SELECT crons, min(started_at) AS since FROM jobs_maint_workers
-    WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds) AND crons IS NOT NULL
-    GROUP BY crons
+    SELECT m.crons, min(m.started_at) AS since
+    FROM {{workers}} JOIN jobs_maint_workers m ON m.worker_id = w.beaten_id
+    WHERE w.live AND m.crons IS NOT NULL
+    GROUP BY m.crons
 ), wanted AS (
     SELECT cron.value ->> 0 AS task, cron.value ->> 1 AS periodic_id, cron.value ->> 2 AS cron,
            min(known.since) AS known_since
@@ -221,8 +220,8 @@ ORDER BY 1, 2, 3 LIMIT 500;
 -- name: find_crons
 -- Whether a live worker has told which periodic tasks its app has.
 SELECT EXISTS (
-    SELECT FROM jobs_maint_workers
-    WHERE beat_at > now() - make_interval(secs => 3 * beat_seconds) AND crons IS NOT NULL
+    SELECT FROM {{workers}} JOIN jobs_maint_workers m ON m.worker_id = w.beaten_id
+    WHERE w.live AND m.crons IS NOT NULL
 ) AS crons_known;
 
 -- name: list_last_runs (queue)
@@ -254,12 +253,11 @@ LEFT JOIN LATERAL (
 -- unless none lives. Older recorders tell only a cron in UTC that includes all its times.
 SELECT DISTINCT ON (name) plan ->> 1 AS name, plan ->> 3 AS cron, plan ->> 4 AS timezone
 FROM (
-    SELECT m.crons, m.started_at, m.worker_id, beat.fresh, bool_or(beat.fresh) OVER () AS any_live
-    FROM jobs_maint_workers m CROSS JOIN LATERAL (
-        SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
+    SELECT m.crons, m.started_at, m.worker_id, w.live, bool_or(w.live) OVER () AS any_live
+    FROM {{workers}} JOIN jobs_maint_workers m ON m.worker_id = w.beaten_id
     WHERE m.crons IS NOT NULL
 ) AS told CROSS JOIN LATERAL jsonb_path_query(told.crons, '$[*]') AS plan
-WHERE (told.fresh OR NOT told.any_live)
+WHERE (told.live OR NOT told.any_live)
   AND plan ->> 0 = 'chatbot:send_digest' AND plan ->> 1 IS NOT NULL
   AND plan ->> 3 IS NOT NULL AND plan ->> 4 IS NOT NULL
 ORDER BY name, told.started_at DESC, told.worker_id DESC LIMIT 100;

@@ -72,13 +72,11 @@ SELECT settings, count(*) AS workers, weight = 3 AS maintain,
 FROM (
     SELECT told.*, max(weight) OVER () AS heaviest FROM (
         SELECT m.worker_id, m.started_at, row.settings,
-               CASE WHEN beat.fresh AND {{registered}}
-                         AND (m.queues IS NULL OR row.settings ->> 'queue' = ANY (m.queues)) THEN 3
-                    WHEN beat.fresh THEN 2 ELSE 1 END AS weight
-        FROM jobs_maint_workers m
+               CASE WHEN {{listens}}
+                         AND (w.queues IS NULL OR row.settings ->> 'queue' = ANY (w.queues)) THEN 3
+                    WHEN w.live THEN 2 ELSE 1 END AS weight
+        FROM {{workers}} JOIN jobs_maint_workers m ON m.worker_id = w.beaten_id
         CROSS JOIN LATERAL (SELECT to_jsonb(m) -> 'settings' AS settings) AS row
-        CROSS JOIN LATERAL (
-            SELECT m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds) AS fresh) AS beat
     ) AS told
     WHERE jsonb_typeof(settings) = 'object'
 ) AS weighed
@@ -105,8 +103,6 @@ SELECT CASE WHEN EXISTS (
 -- name: get_listeners
 -- The queues that live workers listen to. `to_all`: one listens to all, or nobody knows to which.
 SELECT coalesce(bool_or(w.live), false) AS live,
-       coalesce(bool_or(w.live AND w.queues IS NULL AND w.id IS NOT NULL), false) AS to_all,
-       ARRAY(SELECT DISTINCT unnest(m.queues) FROM jobs_maint_workers m
-             WHERE m.beat_at > now() - make_interval(secs => 3 * m.beat_seconds)
-               AND {{registered}}) AS queues
+       coalesce(bool_or({{listens}} AND w.queues IS NULL), false) AS to_all,
+       ARRAY(SELECT DISTINCT unnest(w.queues) FROM {{workers}} WHERE {{listens}}) AS queues
 FROM {{workers}};

@@ -240,27 +240,17 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
         )
     if not (settings.purge_cron or settings.rescue_cron or found["digests"]):
         return ok(name, "No worker listens to our queue, and none of our tasks is scheduled.")
-    if found["late"]:
-        several = found["late"] > 1
-        who = f"The {found['late']} workers that listen" if several else "The worker that listens"
-        return note(
-            name,
-            f"{who} to {settings.queue!r} missed {'their' if several else 'its'} last beats, and "
-            "may be dead.",
-            f"Ask again in half a minute. If none is left, start one. {fix}",
-        )
-    silent = await _list_silent(conn)
-    if not (found["beating"] or silent):
+    if not found["live"]:
         return note(
             name,
             f"No worker is live, so it is not known which one listens to {settings.queue!r}.",
             f"Start a worker that listens to {settings.queue!r} or to all queues.",
         )
-    if silent:
+    if found["unknown"]:
         return note(
             name,
-            f"No worker that beats listens to {settings.queue!r}; the queues of "
-            f"{count(len(silent), 'live worker')} without a beat are not known.",
+            f"No known worker listens to {settings.queue!r}; the queues of "
+            f"{count(found['unknown'], 'live worker')} without a beat are not known.",
             f"Wait for their first job, or make sure that one of them listens. {fix}",
         )
     return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)

@@ -30,8 +30,8 @@ __all__ = [
 class Fleet:
     """`seen_at`: the last sign of life of any worker. `queues`: those the live ones listen to.
 
-    Each with the last beat of one that does; None where one of them listens to all, and `all_at`
-    is its last sign of life. `unknown`: of one that lives it is not known.
+    Each with the last sign of life of one that does; None where one of them listens to all, and
+    `all_at` is its last one. `unknown`: of one that lives it is not known.
     """
 
     live: int = 0

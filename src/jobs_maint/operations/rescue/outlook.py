@@ -55,11 +55,16 @@ async def find_outlook(
     a pass will make suspects, each with the seconds until nobody is known to run it.
     """
     as_of = await get_time(conn)
-    idle, ran_at = await _find_last_pass(conn, rules, as_of)
+    listeners = await fetch_one(
+        conn, load_queries("stalled")["judge_listeners"], {"queue": rules.queue}
+    )
+    idle, ran_at = await _find_last_pass(conn, rules, as_of, is_prompt=listeners["prompt"])
     # A pass is a job, and a worker beats from its first job on: where none beats now, the one that
-    # runs the next pass will. Where no pass is known to come, none is known to beat either.
+    # runs the next pass will, unless its recorder has stopped. Where no pass is known to come, none
+    # is known to beat either.
+    will_beat = not idle and listeners["will_beat"]
     begins = as_of if idle else max(as_of, _find_next_pass(rules.cron, as_of, ran_at))
-    heard_from = None if idle else begins
+    heard_from = begins if will_beat else None
     params = {**rules.spans, "heard_from": heard_from, "refused": list(refused)}
     query = load_queries("stalled")["list_due"]
     rows = await fetch_all(conn, query, {**params, "limit": MOST_PLANNED})
@@ -70,7 +75,7 @@ async def find_outlook(
             tick = find_next_tick(rules.cron, as_of + timedelta(seconds=passes[-1]))
             passes.append((tick - as_of).total_seconds())
         notice_in = next((seconds for seconds in passes if seconds >= wait), wait)
-        due_in[row["job_id"]] = wait_once_noticed(row, notice_in, rules, will_beat=not idle)
+        due_in[row["job_id"]] = wait_once_noticed(row, notice_in, rules, will_beat=will_beat)
     if idle:
         waiting = frozenset(row["job_id"] for row in rows if row["waits_for_beat"])
         return Outlook(idle, {}, due_in, waiting)
@@ -78,7 +83,7 @@ async def find_outlook(
 
 
 async def _find_last_pass(
-    conn: Conn, rules: RescueRules, now: datetime
+    conn: Conn, rules: RescueRules, now: datetime, *, is_prompt: bool
 ) -> tuple[RescueIdle | None, datetime | None]:
     """Why no pass comes, if so; and when the last one ended, where that is known."""
     if not rules.cron:
@@ -88,8 +93,7 @@ async def _find_last_pass(
     fleet = Fleet.of(found)
     if not fleet.has_worker(rules.queue):
         return "no_worker", None
-    prompt = load_queries("stalled")["find_prompt"]
-    if not (await fetch_one(conn, prompt, {"queue": rules.queue}))["prompt"]:
+    if not is_prompt:
         return "late", None
     runs = await fetch_all(conn, queries["list_last_runs"], {"queue": rules.queue})
     rescues = tuple(
