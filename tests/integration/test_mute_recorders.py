@@ -147,6 +147,17 @@ async def test_what_a_worker_told_once_holds_while_it_lives(pool, conn, fleet, m
     assert [one.subject for one in report.open] == ["app.sync"] * lives
 
 
+@pytest.mark.parametrize("lives", [True, False])
+async def test_a_worker_is_not_forgotten_while_it_lives(conn, fleet, lives):
+    worker = await start(fleet, "bulk")
+    await fleet.fall_silent(hours(50))
+    if lives:
+        await fleet.heartbeat(worker)
+    await fleet.tick()
+    found = await conn.execute("SELECT 1 FROM jobs_maint_workers WHERE worker_id = %s", (worker,))
+    assert (await found.fetchone() is not None) is lives
+
+
 @pytest.mark.parametrize("beat", [1.0, 10.0])
 async def test_a_heartbeat_that_went_on_alone_is_late_only_after_its_own_ten_seconds(
     pool, conn, fleet, make_job, beat

@@ -191,8 +191,11 @@ SELECT EXISTS (
         WHERE d.task_name = %(task)s) AS deferred_at;
 
 -- name: drop_silent_workers (hours)
--- Workers that ended long ago and whose last beat names no running job.
+-- Workers that ended long ago and whose last beat names no running job. One that lives stays known,
+-- for however long its recorder cannot beat.
 DELETE FROM jobs_maint_workers m
 WHERE m.beat_at < now() - make_interval(hours => %(hours)s)
+  AND NOT EXISTS (SELECT 1 FROM procrastinate_workers w
+                  WHERE w.id = m.worker_id AND w.last_heartbeat > now() - interval '30 seconds')
   AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
                   WHERE j.id = ANY (m.job_ids) AND j.status = 'doing');
