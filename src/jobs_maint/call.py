@@ -62,6 +62,10 @@ class Watch:
         self._on_progress = on_progress
         self._must_stop = must_stop
         self._stopped = False
+        self.audit_id: int | None = None
+        self.done = 0
+        self.counts: Mapping[str, int] = {}
+        """What was done to those `done` so far, as the audit counts it."""
         self.certain = True
         """False when an act broke off and the database could not be asked how far it came."""
         self.unwritten: RunEnd | None = None
@@ -75,10 +79,12 @@ class Watch:
         self._stopped = True
 
     def opened(self, audit_id: int, total: int | None) -> None:
+        self.audit_id = audit_id
         if self._on_open is not None:
             self._on_open(audit_id, total)
 
-    def tell(self, done: int, total: int | None) -> None:
+    def tell(self, done: int, total: int | None, counts: Mapping[str, int]) -> None:
+        self.done, self.counts = done, dict(counts)
         if self._on_progress is not None:
             self._on_progress(done, total)
 
@@ -86,7 +92,7 @@ class Watch:
         """What is stored of an act that broke off; the last commit may have gone either way."""
         self.certain = counts is not None
         if counts is not None:
-            self.tell(sum(counts.values()), None)
+            self.tell(sum(counts.values()), None, counts)
 
 
 @dataclass(slots=True)

@@ -925,10 +925,15 @@ async def test_progress_that_slack_does_not_take_stops_no_act(pool, conn, databa
         assert await count(conn, "todo") == 1_200
 
 
-async def test_an_act_that_breaks_in_its_middle_says_how_far_it_came_there_and_to_the_audit(
-    pool, conn
+@pytest.mark.parametrize("word", ["retry", "cancel", "discard"])
+async def test_an_act_that_breaks_in_its_middle_says_what_it_did_and_offers_the_undo_and_the_rest(
+    pool, conn, word
 ):
     await make_failed(conn, 1_200)
+    before, after_it = "failed", {"retry": "todo"}.get(word, "cancelled")
+    if word == "cancel":
+        before = "todo"
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'todo'")
     await conn.execute(
         "CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS $$"
         " BEGIN IF NEW.id = 700 THEN"
@@ -939,14 +944,23 @@ async def test_an_act_that_breaks_in_its_middle_says_how_far_it_came_there_and_t
     )
     async with open_bot(pool, settings={"audit_channel": RANDOM}) as (slack, bot):
         slack.add_bot(RANDOM)
-        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
-        await click(slack, bot, OPERATOR, preview, "Retry 1,200 jobs")
+        [preview] = await ask(slack, bot, ADMIN, OPS, f"/jobs {word} --all webhook")
+        await click(slack, bot, ADMIN, preview, f"{word.capitalize()} 1,200 jobs")
         after = now(slack, preview)
         assert after.text.startswith("🔴 Stopped by an error after 500 of 1,200 jobs.")
-        assert find_buttons(after) == ["Preview the rest"]
+        done = {"retry": "retried", "cancel": "cancelled", "discard": "discarded"}[word]
+        assert f"\n500 {done}. Completed work is kept" in after.text
+        undo = ["Put 500 jobs back"] * (word != "retry")
+        assert find_buttons(after) == ["Preview the rest", *undo]
         assert slack.messages(RANDOM)[-1].text.startswith("🔴 Stopped by an error after 500")
-        assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 700)
-        assert (await audited(conn))[-1] == (OPERATOR, "retry", "failed")
+        assert (await count(conn, after_it), await count(conn, before)) == (500, 700)
+        assert (await audited(conn))[-1] == (ADMIN, word, "failed")
+        if not undo:
+            return
+        [back] = await click(slack, bot, ADMIN, after, *undo)
+        assert as_text(back).startswith("Put 500 cancelled jobs back into webhook?")
+        await click(slack, bot, ADMIN, back, *undo)
+        assert await count(conn, "cancelled") == 0
 
 
 # --- buttons that are old, forged, or pressed elsewhere -------------------------------------------

@@ -304,18 +304,21 @@ async def test_the_database_restarts_under_a_command_and_the_next_one_works(own_
         assert answer.text.startswith("✅ Job 1 retried")
 
 
-@pytest.mark.parametrize("how", ["immediate", "fast", "away"])
+@pytest.mark.parametrize(
+    ("how", "word"), [("immediate", "discard"), ("fast", "retry"), ("away", "discard")]
+)
 async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_came(
-    own_server, how, caplog
+    own_server, how, word, caplog
 ):
+    new, done = ("todo", "retried") if word == "retry" else ("cancelled", "discarded")
     url = own_server.url(own_server.create_lasting("ours_template"))
     async with look(url) as conn:
         await make_failed(conn, 1_200)
     async with open_pool(url) as pool, open_bot(pool) as (slack, bot):
-        [preview] = await ask(slack, bot, OPERATOR, OPS, "/jobs retry --all webhook")
+        [preview] = await ask(slack, bot, ADMIN, OPS, f"/jobs {word} --all webhook")
         row = "SELECT * FROM procrastinate_jobs WHERE id = 700 FOR UPDATE"
         async with blocked(url, row) as somebody:
-            await slack.click(OPERATOR, OPS, preview.ts, "Retry 1,200 jobs")
+            await slack.click(ADMIN, OPS, preview.ts, f"{word.capitalize()} 1,200 jobs")
             await somebody()
             if how == "away":
                 await asyncio.to_thread(own_server.control, "stop", "-m", "immediate")
@@ -326,8 +329,11 @@ async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_cam
         about = "about " * (how == "away")
         assert after.text.startswith(f"🔴 Stopped by an error after {about}500 of 1,200 jobs.")
         assert "connection to the jobs database was lost" in after.text
+        assert f"\n{about.capitalize()}500 {done}. Completed work is kept" in after.text
+        undo = ["Put them back" if about else "Put 500 jobs back"] * (word == "discard")
+        assert find_buttons(after) == ["Preview the rest", *undo]
         async with look(url) as conn:
-            assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 700)
+            assert (await count(conn, new), await count(conn, "failed")) == (500, 700)
 
             # What could not be stored while the database was away is stored with the next look that
             # gets a connection: a pool waits longer and longer before it tries again.
@@ -337,10 +343,15 @@ async def test_the_database_restarts_under_a_large_act_which_says_how_far_it_cam
 
             await until(is_closed, timeout=90)
         assert now(slack, preview) == after
-        [rest] = await click(slack, bot, OPERATOR, after, "Preview the rest")
-        await click(slack, bot, OPERATOR, rest, "Retry 700 jobs")
+        [rest] = await click(slack, bot, ADMIN, after, "Preview the rest")
+        await click(slack, bot, ADMIN, rest, f"{word.capitalize()} 700 jobs")
         async with look(url) as conn:
-            assert await count(conn, "todo") == 1_200
+            assert await count(conn, new) == 1_200
+        if undo:
+            [back] = await click(slack, bot, ADMIN, after, *undo)
+            await click(slack, bot, ADMIN, back, "Put 500 jobs back")
+            async with look(url) as conn:
+                assert (await count(conn, "todo"), await count(conn, new)) == (500, 700)
 
 
 class CrashingPool:

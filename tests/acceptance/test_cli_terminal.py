@@ -1,6 +1,7 @@
 """Previews at a real terminal: the prompt, what is typed, Ctrl-C, progress."""
 
 import json
+import re
 import signal
 
 import psycopg
@@ -225,7 +226,11 @@ async def test_ctrl_c_twice_ends_at_once_and_what_was_committed_stays(
         terminal.send(CTRL_C)
         assert terminal.end() == 130
     text = " ".join(terminal.text.split())
-    assert "jobs-maint: interrupted; 500 of 1,800 jobs had been processed" in text
+    assert (
+        "jobs-maint: interrupted; 500 of 1,800 jobs had been processed: 500 retried. Completed work"
+        " is kept; run the same command again for the rest."
+    ) in text
+    assert "Undo" not in text
     assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
 
 
@@ -276,24 +281,42 @@ async def test_a_signal_ends_a_set_at_once_and_what_was_committed_stays(
     assert await (await conn.execute(outcome, (run,))).fetchone() == ("interrupted",)
 
 
+@pytest.mark.parametrize("word", ["retry", "cancel", "discard"])
 async def test_a_lost_connection_keeps_what_was_committed_and_the_next_run_goes_on(
-    database_url, at_terminal, conn, blocked_at
+    database_url, at_terminal, conn, blocked_at, word
 ):
     await make_failed(conn, 1800)
+    if word == "cancel":
+        await conn.execute("UPDATE procrastinate_jobs SET status = 'todo'")
+    before, new, done = {
+        "retry": ("failed", "todo", "retried"),
+        "cancel": ("todo", "cancelled", "cancelled"),
+        "discard": ("failed", "cancelled", "discarded"),
+    }[word]
+    words = (word, "--all", "email", "--yes", "--json")
     holder = await blocked_at(700)
-    with at_terminal("retry", "--all", "--yes", "--json") as terminal:
+    with at_terminal(*words) as terminal:
         [pid] = await wait_for_waiting(conn)
         await conn.execute("SELECT pg_terminate_backend(%s)", (pid,))
         assert terminal.end() == 69
     text = " ".join(terminal.text.split())
-    assert "The connection to the jobs database was lost" in text
-    assert "500 of 1,800 jobs had been processed, and completed work is kept" in text
-    assert (await count(conn, "todo"), await count(conn, "failed")) == (500, 1300)
+    far, said = (
+        f"500 of 1,800 jobs had been processed: 500 {done}. Then: The connection",
+        ("Completed work is kept; run the same command again for the rest."),
+    )
+    assert far in text
+    assert said in text
+    assert (await count(conn, new), await count(conn, before)) == (500, 1300)
     await holder.rollback()
-    again = run_shell(database_url, "retry", "--all", "--yes", "--json")
+    again = run_shell(database_url, *words)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["done"] == 1300
-    assert await count(conn, "todo") == 1800
+    assert await count(conn, new) == 1800
+    undo = re.search(r"Undo: jobs-maint (retry --request \d+)", text)
+    assert (undo is None) == (word == "retry")
+    if undo:
+        answer(run_shell(database_url, *undo[1].split(), "--yes"))
+        assert (await count(conn, "todo"), await count(conn, new)) == (500, 1300)
 
 
 async def test_without_a_terminal_there_is_no_progress(database_url, conn):

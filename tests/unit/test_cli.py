@@ -18,6 +18,7 @@ from tests.support.processes import environment
 
 from chatbot.setup import sample_reports as samples
 from jobs_maint import __version__, cli
+from jobs_maint.cli.confirm import _say_how_far
 from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.outcome import find_exit_code
 from jobs_maint.cli.plain import ERRORS, STAND_INS
@@ -30,7 +31,8 @@ from jobs_maint.errors import (
     SchemaMismatch,
     SelectionExpired,
 )
-from jobs_maint.models import ActReport, ItemOutcome, ItemResult
+from jobs_maint.models import ActReport, ItemOutcome, ItemResult, Preview
+from jobs_maint.perform import Watch
 from jobs_maint.render import render_text
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
@@ -433,3 +435,22 @@ def test_ctrl_c_while_it_connects_is_not_kept_for_the_first_batch():
         with connection:
             asking.send_signal(signal.SIGINT)
             assert asking.communicate(timeout=30)[0] == "KeyboardInterrupt False\n"
+
+
+def test_a_defect_in_the_middle_of_a_set_leaves_out_neither_what_was_done_nor_the_undo():
+    watch = Watch()
+    watch.opened(17, 1_200)
+    watch.tell(500, 1_200, {"done": 488, "skipped": 12})
+    preview = Preview("cancel", "cancel --all", "key", 1_200, 0, (), (), None)
+
+    def break_off():
+        with _say_how_far(watch, preview):
+            raise ValueError("a defect")
+
+    with pytest.raises(ValueError, match="a defect") as caught:
+        break_off()
+    [note] = caught.value.__notes__
+    assert note == (
+        "500 of 1,200 jobs had been processed: 488 cancelled, 12 skipped. Completed work is kept; "
+        "run the same command again for the rest. Undo: jobs-maint retry --request 17"
+    )

@@ -9,7 +9,7 @@ from chatbot.messages.aftermath import render_job_after
 from chatbot.messages.late import render_lost
 from chatbot.messages.marking import mark_done, tell_who, tell_who_ran
 from chatbot.messages.outcome import render_bulk, render_dropped, render_too_late
-from chatbot.messages.progress import Progress, render_broken, render_progress
+from chatbot.messages.progress import KEPT, Progress, render_broken, render_progress
 from chatbot.messages.purge import render_purge
 from jobs_maint.actions import BulkVerb, PreviewBulk
 from jobs_maint.grammar import parse_words, split_text
@@ -350,7 +350,11 @@ ONE = replace(
         ),
         (
             replace(LOST, outcome="failed", error="the disk is full"),
-            ["🔴 Stopped by an error after 500 of 1,200 jobs.", "The disk is full."],
+            [
+                "🔴 Stopped by an error after 500 of 1,200 jobs.",
+                "The disk is full.",
+                f"488 retried, 12 skipped. {KEPT}. The bot could not say so before.",
+            ],
             ["Preview the rest"],
         ),
         (
@@ -363,7 +367,7 @@ ONE = replace(
 )  # fmt: skip
 def test_an_act_of_which_nobody_was_told_says_what_it_did(run, shown, labels):
     message = render_lost(run, "/jobs")
-    assert lines(message)[:2] == shown
+    assert lines(message)[: len(shown)] == shown
     assert list(buttons(message)) == labels
 
 
@@ -391,6 +395,43 @@ def test_an_act_that_broke_says_why_and_offers_the_rest():
     ]
     assert buttons(message) == {"Preview the rest": "retry --all webhook"}
     assert "request 17" in message.text
+
+
+@pytest.mark.parametrize(
+    ("words", "counts", "said", "undo"),
+    [
+        ("retry --all webhook", {"done": 488, "skipped": 12}, "488 retried, 12 skipped. ", []),
+        ("retry --all webhook --status cancelled", {"done": 500}, "500 put back. ", []),
+        ("cancel --all webhook", {"done": 500}, "500 cancelled. ", ["Put 500 jobs back"]),
+        (
+            "cancel --all webhook --running",
+            {"done": 1, "abort_requested": 499},
+            "1 cancelled, 499 asked to abort. ",
+            ["Put 1 job back"],
+        ),
+        ("cancel --all webhook --running", {"abort_requested": 500}, "500 asked to abort. ", []),
+        ("discard --all webhook", {"done": 499, "failed": 1}, "499 discarded, 1 failed. ",
+         ["Put 499 jobs back"]),
+        ("purge", {"succeeded": 400, "failed": 100}, "500 deleted. ", []),
+        ("rescue 7 8 9", {"done": 2, "skipped": 498}, "2 rescued, 498 skipped. ", []),
+        ("cancel --all webhook", {}, "", []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("certain", [True, False])
+def test_an_act_that_broke_says_what_was_done_and_how_to_undo_it(
+    words, counts, said, undo, certain
+):
+    broken = replace(
+        AT_WORK, verb=words.split()[0], words=words, done=500, total=1_200, counts=counts,
+        certain=certain,
+    )  # fmt: skip
+    message = render_broken(broken, "/jobs", reason="the disk is full")
+    if not certain:
+        said, undo = f"About {said}" if said else "", ["Put them back" for _ in undo]
+    assert lines(message)[2].startswith(f"{said}Completed work is kept; ")
+    assert list(buttons(message)) == ["Preview the rest", *undo]
+    if undo:
+        assert buttons(message)[undo[0]] == "retry --status cancelled --request 17"
 
 
 def test_a_preview_that_was_put_off_can_be_had_again():

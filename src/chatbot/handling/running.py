@@ -24,10 +24,8 @@ QUICK = 1.0
 
 class RunningAct:
     def __init__(self, services: Services, request: SlackRequest, target: Target) -> None:
-        self.audit_id: int | None = None
         self.is_stopping = False
         self.watch = Watch(
-            self.on_progress,
             must_stop=services.work.stopping.is_set,
             on_open=self.on_open,
             place=(request.channel, target.ts),
@@ -36,16 +34,14 @@ class RunningAct:
         self._services = services
         self._request = request
         self._begun = time.monotonic()
-        self._done = 0
         self._total: int | None = None
 
-    def on_open(self, audit_id: int, total: int | None) -> None:
-        self.audit_id = audit_id
-        self._total = total
+    @property
+    def audit_id(self) -> int | None:
+        return self.watch.audit_id
 
-    def on_progress(self, done: int, total: int | None) -> None:
-        self._done = done
-        self._total = self._total if total is None else total
+    def on_open(self, _audit_id: int, total: int | None) -> None:
+        self._total = total
 
     @property
     def progress(self) -> Progress:
@@ -54,12 +50,13 @@ class RunningAct:
             verb=words.partition(" ")[0],
             words=words,
             by=self._services.name_asker(self._request),
-            done=self._done,
+            done=self.watch.done,
             total=self._total,
             elapsed_seconds=time.monotonic() - self._begun,
             audit_id=self.audit_id,
             stopping=self.is_stopping or self._services.work.stopping.is_set(),
             certain=self.watch.certain,
+            counts=self.watch.counts,
         )
 
     @contextlib.asynccontextmanager
@@ -78,10 +75,10 @@ class RunningAct:
         if await self._services.delivery.find_obstacle_of(self.target) is not None:
             return  # only the asker sees the outcome
         while True:
-            if self.audit_id is not None and self._done != last:
-                last = self._done
+            if self.audit_id is not None and self.watch.done != last:
+                last = self.watch.done
                 message = render_progress(self.progress, self._services.command)
-                share = self._done / self._total if self._total else None
+                share = last / self._total if self._total else None
                 await self._services.slack.editing.show(self.target, message, share=share)
             await asyncio.sleep(QUICK)
 

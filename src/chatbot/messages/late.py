@@ -17,9 +17,10 @@ from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
 from chatbot.messages.parts import Button, Line, Span, bold, buttons, paragraph, when
 from chatbot.messages.people import name_actor
-from chatbot.messages.progress import KEPT, tell_break
+from chatbot.messages.progress import KEPT, tell_break, tell_counts
 from chatbot.messages.words import sentence
 from jobs_maint.models import LostRun
+from jobs_maint.render import say_counts
 from jobs_maint.verbs import FINAL_STATUSES, find_verb
 
 __all__ = ["render_lost"]
@@ -56,18 +57,19 @@ def render_lost(run: LostRun, command: str) -> Message:
 
 
 def _broke_off(run: LostRun, asked: Asked, looked: int) -> list[Line]:
+    did = _tell_counts(run, asked)
     if run.outcome == "failed":
         return [
             ["🔴 ", bold(f"{tell_break('Stopped by an error', looked, run.total)}.")],
             [sentence(one_line(run.error, 600))],
-            [f"{KEPT}. {LATE}"],
+            [f"{did}. {KEPT}. {LATE}" if did else f"{KEPT}. {LATE}"],
         ]
     doing = f"{find_verb(run.word).doing.lower()} jobs{name_queues((), asked)}"
     if run.word == "retry" and asked.puts_back:
         doing = f"putting jobs back{into_queues((), asked)}"
     return [
         ["🟡 ", bold(f"{tell_break('Interrupted', looked, run.total)}.")],
-        [f"The bot stopped while {doing}{_tell_counts(run, asked)}. {KEPT}."],
+        [f"The bot stopped while {doing}{': ' * bool(did)}{did}. {KEPT}."],
     ]
 
 
@@ -96,13 +98,6 @@ def _has_running(run: LostRun, asked: Asked) -> bool:
 
 
 def _tell_counts(run: LostRun, asked: Asked) -> str:
-    """`: 488 cancelled, 3 asked to abort, 12 skipped`; nothing for a purge, which counts none."""
-    done = "put back" if run.word == "retry" and asked.puts_back else find_verb(run.word).done
-    both = asked.running and "abort_requested" not in run.counts  # older releases counted so
-    names = (
-        ("done", "changed" if both else done),
-        ("abort_requested", "asked to abort"),
-        ("skipped", "skipped"), ("failed", "failed"),
-    )  # fmt: skip
-    there = [f"{run.counts[name]:,} {word}" for name, word in names if run.counts.get(name)]
-    return f": {', '.join(there)}" if run.word != "purge" and there else ""
+    if asked.running and "abort_requested" not in run.counts:  # older releases counted both as one
+        return say_counts(run.word, run.counts, done="changed")
+    return tell_counts(run.word, run.counts, asked)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from chatbot.messages.act_words import (
     PREVIEW_REST,
+    Asked,
     into_queues,
     name_queues,
     one_line,
     read_asked,
     typed,
+    undo_request,
 )
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
@@ -28,10 +31,10 @@ from chatbot.messages.parts import (
 from chatbot.messages.people import name_actor
 from chatbot.messages.words import count, sentence
 from jobs_maint.durations import format_age
-from jobs_maint.render import format_rate
+from jobs_maint.render import format_rate, say_counts
 from jobs_maint.verbs import find_verb
 
-__all__ = ["KEPT", "Progress", "render_broken", "render_progress", "tell_break"]
+__all__ = ["KEPT", "Progress", "render_broken", "render_progress", "tell_break", "tell_counts"]
 
 CELLS = 10
 KEPT = "Completed work is kept; nothing runs twice"
@@ -54,6 +57,8 @@ class Progress:
     audit_id: int | None
     stopping: bool = False
     certain: bool = True
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was done to them, as the audit counts it."""
 
 
 def render_progress(progress: Progress, command: str) -> Message:
@@ -96,16 +101,27 @@ def render_broken(progress: Progress, command: str, *, reason: str) -> Message:
     """The act failed halfway. `reason`: what broke it, a phrase or a sentence."""
     how = "Stopped by an error"
     far = tell_break(how, progress.done, progress.total, certain=progress.certain)
+    did = tell_counts(progress.verb, progress.counts, read_asked(progress.words))
+    if did:
+        did = f"{did}. " if progress.certain else f"About {did}. "
     lines: list[Line] = [
         ["🔴 ", bold(f"{far}.")],
         [sentence(one_line(reason, 600))],
-        [f"{KEPT}. Once that is fixed, preview the rest."],
+        [f"{did}{KEPT}. Once that is fixed, preview the rest."],
     ]
     who: list[Span | str] = ["confirmed by ", name_actor(progress.by)]
     if progress.audit_id is not None:
         who.append(f" · request {progress.audit_id}")
-    rest = buttons(Button(PREVIEW_REST, progress.words, "primary"))
-    return pack([paragraph(*lines), rest, typed(command, progress.words, *who)])
+    there = [Button(PREVIEW_REST, progress.words, "primary")]
+    done = progress.counts.get("done", 0)
+    if done and progress.audit_id is not None and find_verb(progress.verb).can_undo:
+        there.append(undo_request(progress.audit_id, done if progress.certain else None))
+    return pack([paragraph(*lines), buttons(*there), typed(command, progress.words, *who)])
+
+
+def tell_counts(word: str, counts: Mapping[str, int], asked: Asked) -> str:
+    """`488 cancelled, 3 asked to abort, 12 skipped`."""
+    return say_counts(word, counts, done="put back" if word == "retry" and asked.puts_back else "")
 
 
 def tell_break(how: str, done: int, total: int | None, *, certain: bool = True) -> str:

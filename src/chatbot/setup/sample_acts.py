@@ -210,6 +210,6 @@ def _ends() -> Iterator[tuple[str, Message]]:
         "told late: a set",
         replies.render_lost(replace(LOST, counts=counts, outcome="partly"), COMMAND),
     )
-    broken = replace(AT_WORK, done=500, total=1_200)
+    broken = replace(AT_WORK, done=500, total=1_200, counts={"done": 488, "skipped": 12})
     reason = "the jobs database does not answer: connection refused"
     yield "broken", replies.render_broken(broken, COMMAND, reason=reason)

@@ -27,7 +27,7 @@ from jobs_maint.errors import InvalidRequest, JobsMaintError
 from jobs_maint.interrupts import INTERRUPTED
 from jobs_maint.models import BulkReport, Preview, SchemaDropReport
 from jobs_maint.perform import Watch
-from jobs_maint.render import count_noun, render_question, render_text
+from jobs_maint.render import count_noun, render_question, render_text, say_counts
 from jobs_maint.settings import MaintSettings
 from jobs_maint.verbs import VERBS
 
@@ -155,40 +155,49 @@ def _ask_about(shown: object, question: str, stream: TextIO) -> bool:
 
 
 def _act(actor: Actor, preview: Preview, key: str, *, as_json: bool) -> tuple[Any, int]:
-    looked = 0
-
-    def on_progress(done: int, total: int | None) -> None:
-        nonlocal looked
-        looked = done
-        line.update(done, total)
-
     def on_stop() -> None:
         if not as_json:
             line.say("Stopping after this batch; Ctrl-C again ends at once.")
 
-    watch = Watch(on_progress)
     title = f"{VERBS[preview.verb].doing} {count_noun(preview.count, 'job')}"
-    with ProgressLine(title, preview.count) as line:
-        try:
-            report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
-        except JobsMaintError as exc:
-            if not looked and watch.certain:
-                raise
-            far = _how_far(looked, preview.count, certain=watch.certain)
-            raise type(exc)(f"{far[:1].upper()}{far[1:]}. Then: {exc}") from exc
-        except KeyboardInterrupt:
-            if not looked and watch.certain:
-                raise KeyboardInterrupt(NOTHING_YET) from None
-            far = _how_far(looked, preview.count, certain=watch.certain)
-            raise KeyboardInterrupt(f"interrupted; {far}") from None
+    line = ProgressLine(title, preview.count)
+    watch = Watch(line.update)
+    with line, _say_how_far(watch, preview):
+        report = run.perform_action(actor, ConfirmSelection(key), watch=watch, on_stop=on_stop)
     stopped = report.stopped if isinstance(report, BulkReport) else not report.finished
     code = INTERRUPTED if watch.stop_requested and stopped else find_exit_code(report)
     return report, code
 
 
-def _how_far(looked: int, total: int, *, certain: bool) -> str:
-    about = "" if certain else "about "
-    return (
-        f"{about}{looked:,} of {count_noun(total, 'job')} had been processed, and completed work "
-        "is kept; run the same command again for the rest"
-    )
+@contextmanager
+def _say_how_far(watch: Watch, preview: Preview) -> Iterator[None]:
+    """What breaks the act off says what was done, and how to go on or back."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as exc:
+        is_interrupt = isinstance(exc, KeyboardInterrupt)
+        if not watch.done and watch.certain:
+            if is_interrupt:
+                raise KeyboardInterrupt(NOTHING_YET) from None
+            raise
+        far, then = _tell_far(watch, preview)
+        if is_interrupt:
+            raise KeyboardInterrupt(f"interrupted; {far}. {then}") from None
+        far = f"{far[:1].upper()}{far[1:]}."
+        if isinstance(exc, JobsMaintError):
+            why = str(exc).rstrip(".")
+            raise type(exc)(f"{far} Then: {why}. {then}") from exc
+        exc.add_note(f"{far} {then}")
+        raise
+
+
+def _tell_far(watch: Watch, preview: Preview) -> tuple[str, str]:
+    """How far it came, and what to do now."""
+    about = "" if watch.certain else "about "
+    far = f"{about}{watch.done:,} of {count_noun(preview.count, 'job')} had been processed"
+    if did := say_counts(preview.verb, watch.counts):
+        far += f": {about}{did}"
+    then = "Completed work is kept; run the same command again for the rest."
+    if VERBS[preview.verb].can_undo and watch.counts.get("done"):
+        then += f" Undo: jobs-maint retry --request {watch.audit_id}"
+    return far, then

@@ -127,7 +127,7 @@ async def _run_bulk(
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
         counts.update(item.counted_as for item in items)
         go_on = await run.advance(conn, counts)
-        call.watch.tell(looked, len(job_ids))
+        call.watch.tell(looked, len(job_ids), counts)
         return go_on and not call.watch.stop_requested
 
     begun = time.monotonic()

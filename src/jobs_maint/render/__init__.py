@@ -6,7 +6,7 @@ Nothing here reads the database, the environment or the clock: "now" is the repo
 from __future__ import annotations
 
 from jobs_maint.models import Preview
-from jobs_maint.render.audited import tell_counts, tell_outcome
+from jobs_maint.render.audited import say_counts, tell_counts, tell_outcome
 from jobs_maint.render.conditions import (
     is_good,
     is_muted,
@@ -90,6 +90,7 @@ __all__ = [
     "say_aside",
     "say_calm",
     "say_condition",
+    "say_counts",
     "say_coverage",
     "say_deleting",
     "say_expiring",

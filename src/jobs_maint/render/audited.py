@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobs_maint.models import AuditEntry
-from jobs_maint.verbs import VERBS
+from jobs_maint.verbs import FINAL_STATUSES, VERBS, find_verb
 
-__all__ = ["tell_counts", "tell_outcome"]
+__all__ = ["say_counts", "tell_counts", "tell_outcome"]
 
 NOT_DELETED = ("refused", "undated")
 
@@ -35,6 +35,19 @@ def tell_counts(entry: AuditEntry) -> str:
     verb = VERBS.get(word)
     words = {"abort_requested": "asked to abort"} | ({"done": verb.done} if verb else {})
     return ", ".join(_say(counts, words))
+
+
+def say_counts(word: str, counts: Mapping[str, int], *, done: str = "") -> str:
+    """What an act that broke off did: `488 cancelled, 3 asked to abort, 12 skipped`.
+
+    `done`: another word for it.
+    """
+    done = done or find_verb(word).done
+    if word == "purge":  # by what the jobs were
+        counts = {"done": sum(counts.get(status, 0) for status in FINAL_STATUSES)}
+    words = {"done": done, "abort_requested": "asked to abort"}
+    names = ("done", "abort_requested", "skipped", "failed")
+    return ", ".join(_say({name: counts[name] for name in names if counts.get(name)}, words))
 
 
 def _say(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:

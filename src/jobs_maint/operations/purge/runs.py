@@ -47,7 +47,7 @@ async def run_purge(
 
     async def on_batch(conn: Conn, so_far: Mapping[str, int]) -> bool:
         go_on = await run.advance(conn, so_far)
-        call.watch.tell(sum(so_far.values()), total)
+        call.watch.tell(sum(so_far.values()), total, so_far)
         return go_on and not call.watch.stop_requested
 
     async def on_survey(conn: Conn, done: Surveyed) -> None:
