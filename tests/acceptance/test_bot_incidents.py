@@ -447,7 +447,8 @@ async def test_a_channel_that_takes_nothing_is_replaced_by_that_of_the_audit(
         await die(fleet)
         await see(watch, 4)
         assert slack.messages(RANDOM) == []
-    assert len([one for one in caplog.messages if "incident_untold" in one]) == 1
+    untold = [one.split()[1] for one in caplog.messages if "incident_untold" in one]
+    assert untold == ["id=I-1", "id=I-2"]  # once each
 
 
 @pytest.mark.parametrize("restarts", ["", "before", "after"], ids=["", "restarted", "afterwards"])
@@ -525,6 +526,105 @@ async def test_a_channel_that_becomes_shared_is_left_and_says_nothing_of_jobs(po
         await see(watch)
         assert roots(slack)[0].text == left.text
         assert len(slack.messages(OPS)) == 1
+
+
+@pytest.mark.parametrize("why", ["shared", "archived"])
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "restarted"])
+async def test_a_message_that_has_moved_is_posted_anew_once_and_nobody_is_sent_to_none(
+    pool, conn, fleet, why, restarts
+):
+    async with open_told(pool, fleet) as (slack, bot, watch, now):
+
+        async def look():
+            now[0] += 61
+            await later(conn)
+            await see(watch)
+
+        (slack.set_ext_shared if why == "shared" else slack.set_archived)(OPS)
+        await look()
+        if why == "archived":
+            slack.set_archived(OPS, False)
+        [moved] = slack.messages(RANDOM)
+        slack.delete_message(RANDOM, moved.ts)
+        await look()
+        if why == "shared":
+            [anew] = slack.messages(RANDOM)
+            [left] = roots(slack)
+            assert left.text.startswith(f"I-1 is told in <#{RANDOM}>, because this channel is")
+        else:
+            left, anew = roots(slack)
+            assert left.text == "I-1 is told in a newer message of this channel."
+        assert anew.text.startswith("🔴 No worker is alive")
+        slack.delete_message(anew.channel, anew.ts)
+        await look()
+        if restarts:
+            await lose_watch(conn)
+            watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+        await look()
+        await come_back(fleet)
+        await look()
+        [left] = roots(slack)
+        where = f"<#{RANDOM}>" if why == "shared" else "this channel"
+        assert left.text == (
+            f"Somebody deleted the newer message of I-1 in {where}. /jobs incidents lists it while"
+            " it lasts."
+        )
+        assert slack.messages(RANDOM) == []
+
+
+async def test_while_it_is_muted_nobody_is_sent_to_a_message_that_was_deleted(pool, conn, fleet):
+    async with open_told(pool, fleet) as (slack, bot, watch, now):
+        slack.set_ext_shared(OPS)
+        now[0] += 61
+        await later(conn)
+        await see(watch)
+        await ask(slack, bot, OPERATOR, RANDOM, "/jobs mute I-1 --for 1h")
+        await see(watch, 1)
+        slack.delete_message(RANDOM, roots(slack, RANDOM)[0].ts)
+        now[0] += 61
+        await later(conn)
+        await see(watch)
+        assert roots(slack)[0].text.startswith("Somebody deleted the newer message of I-1 in <#")
+        await conn.execute("UPDATE jobs_maint_incidents SET muted_until = now()")
+        now[0] += 61
+        await see(watch, 1)
+        assert roots(slack, RANDOM)[-1].text.startswith("🔴 No worker is alive")
+        assert roots(slack)[0].text.startswith(f"I-1 is told in <#{RANDOM}>, because")
+
+
+@pytest.mark.parametrize("own", [ARCHIVED, RANDOM], ids=["is_archived", "not_in_channel"])
+@pytest.mark.parametrize("refused", [1, 2], ids=["once", "twice"])
+async def test_posts_that_were_refused_do_not_count_as_the_one_after_a_deletion(
+    pool, conn, fleet, own, refused
+):
+    now = [0.0]
+    incidents = {"channel": own}
+    async with open_watch(pool, incidents=incidents, audit_channel=OPS) as (slack, bot, _):
+        watch = Watch(bot.services, bot.settings.incidents, clock=lambda: now[0])
+
+        async def look():
+            now[0] += 61
+            await later(conn)
+            await see(watch)
+
+        await die(fleet)
+        await see(watch)
+        if refused == 2:  # neither channel takes it
+            slack.set_archived(OPS)
+            await look()
+            slack.set_archived(OPS, False)
+            await look()
+            assert roots(slack)[0].text == "I-1 is told in a newer message of this channel."
+        for left in (refused, refused - 1):
+            slack.delete_message(OPS, roots(slack)[-1].ts)
+            await look()
+            assert len(roots(slack)) == left
+        for message in roots(slack):
+            assert message.text.startswith("Somebody deleted the newer message of I-1 in this chan")
+        await come_back(fleet)
+        await look()
+        assert len(roots(slack)) == refused - 1
+        assert slack.messages(own) == []
 
 
 @pytest.mark.parametrize("gone", ["archived", "deleted", "shared"])

@@ -16,7 +16,7 @@ from chatbot.messages.errors import add_note
 from chatbot.messages.incident import render_incident
 from chatbot.messages.message import Message
 from chatbot.messages.packer import pack
-from chatbot.messages.parts import bold, paragraph
+from chatbot.messages.parts import bold, code, paragraph, plain
 from chatbot.messages.parts import channel as name_channel
 from chatbot.slack.errors import SlackRefused, SlackUnavailable
 from chatbot.slack.own_messages import Metadata, find_own_message
@@ -24,16 +24,26 @@ from chatbot.slack.posting import MAY_BE_A_REPEAT, Posted
 from chatbot.slack.refusals import explain_reason
 from jobs_maint.models import Incident, Told
 
-__all__ = ["LEFT", "NO_PLACE", "FirstPosts", "find_left", "is_anew", "render_left", "render_told"]
+__all__ = [
+    "DELETED",
+    "LEFT",
+    "NO_PLACE",
+    "FirstPosts",
+    "find_left",
+    "is_anew",
+    "render_left",
+    "render_told",
+]
 
 log = logging.getLogger(__name__)
 
 EVENT = "jobs_incident"
 PAGES = 5
 """Of 200 messages each: how far back a channel is searched."""
+DELETED = {"message_not_found", "cant_update_message"}
 NO_PLACE = {"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "is_ext_shared"}
 ANEW = "-anew"
-"""In the key of a message that stands for one that is gone."""
+"""In the key of a message that stands for one that somebody deleted, and of what follows it."""
 AGAIN = "-again"
 """In the key of a message that may be a repeat: it says so as long as it is edited."""
 
@@ -46,7 +56,7 @@ Hold = Callable[[int, str, str, Told | None], Awaitable[None]]
 
 
 def is_anew(told: Told) -> bool:
-    """Whether the message was posted in the place of one that is gone."""
+    """Whether somebody deleted a message of it before: that is made good once."""
     return ANEW in told.key
 
 
@@ -60,7 +70,7 @@ def _make_key(missing: Told | None, *, is_unsure: bool, is_left: bool) -> str:
     key = secrets.token_urlsafe(16)
     if missing is None:
         return key
-    if missing.ts or is_anew(missing):
+    if (missing.ts and not is_left) or is_anew(missing):
         key += ANEW
     if is_unsure or AGAIN in missing.key:
         key += AGAIN
@@ -68,9 +78,22 @@ def _make_key(missing: Told | None, *, is_unsure: bool, is_left: bool) -> str:
     return f"{key}{LEFT}{left.channel}/{left.ts}" if left else key
 
 
-def render_left(incident: Incident, told: Told) -> Message:
-    """What the message says that was left: of its channel, for those who read it there."""
-    where = name_channel(told.channel)
+def render_left(incident: Incident, told: Told, command: str) -> Message:
+    """What the message says that was left: of its channel, for those who read it there.
+
+    Where the one that it was left for is deleted, too, it leads to none.
+    """
+    left = find_left(told)
+    is_here = left is not None and left.channel == told.channel
+    where = plain("this channel") if is_here else name_channel(told.channel)
+    if any(f"({reason})" in (told.error or "") for reason in DELETED):
+        gone = bold(f"Somebody deleted the newer message of {incident.name} in ")
+        listed = code(f"{command} incidents")
+        return pack([paragraph([gone, where, ". ", listed, " lists it while it lasts."])])
+    if is_here:
+        return pack(
+            [paragraph([bold(f"{incident.name} is told in a newer message of "), where, "."])]
+        )
     why = "because this channel did not take messages for a while."
     if told.key.endswith(f"{BECAUSE}is_ext_shared"):
         why = "because this channel is shared with another organisation."

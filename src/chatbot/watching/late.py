@@ -30,13 +30,13 @@ class Late:
         self._clock = clock
         self._messages: dict[Posted, Render] = {}
         self._again_at: dict[Posted, float] = {}
-        self._left: dict[Posted, None] = {}
-        """Those that were left, and are right by now or are being tried."""
+        self._left: dict[Posted, Message] = {}
+        """What those that were left say by now, or are to say."""
 
     def leave(self, posted: Posted, message: Message) -> None:
-        """Its incident goes on in another channel."""
-        if posted not in self._left:
-            self._left[posted] = None
+        """Its incident goes on in another message."""
+        if self._left.get(posted) != message:
+            self._left[posted] = message
             self._add(posted, message)
         if len(self._left) > MOST:
             oldest = next(iter(self._left))

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from chatbot.slack.editing import Target
 from chatbot.slack.errors import SlackRefused
 from chatbot.slack.posting import Posted
 from chatbot.watching.first_posts import (
+    DELETED,
     LEFT,
     NO_PLACE,
     FirstPosts,
@@ -46,7 +48,7 @@ LONGEST = 10.0
 """Seconds for messages that came late: what is new is not told meanwhile."""
 AGAIN = 60.0
 """Seconds before what Slack refused is tried again."""
-GONE = {"message_not_found", "cant_update_message", *NO_PLACE}
+GONE = {*DELETED, *NO_PLACE}
 
 
 class Teller:
@@ -153,19 +155,23 @@ class Teller:
             await services.slack.editing.finish(Target(there.channel, there.ts), message)
         except SlackRefused as exc:
             problem = str(exc)
+            if exc.reason in DELETED:
+                self._put_left_right(incident, replace(told, error=problem))
             if exc.reason in GONE and is_silent(incident, as_of):
                 raise  # a new message waits for the end of the mute
-            if exc.reason in GONE and not is_anew(told):
-                refused = exc if exc.reason in NO_PLACE else None
-                await self._post(change, told, as_of, refused=refused)
+            if exc.reason in DELETED and not is_anew(told):
+                await self._post(change, told, as_of)
+                return
+            if exc.reason in NO_PLACE and find_left(told) is None:  # it moves once
+                await self._post(change, told, as_of, refused=exc)
                 return
             if exc.reason in NO_PLACE:
                 raise  # it is made true when its channel takes edits again
-            if exc.reason in GONE:  # who deleted it twice wants to hear no more
+            if exc.reason in DELETED:  # who deleted it twice wants to hear no more
                 await self._note_told(change, there, told.key, problem)
                 return
         services.origins.forget(there.channel, there.ts)
-        self._put_left_right(incident, told)
+        self._put_left_right(incident, replace(told, error=problem))
         if not self._has_watch():
             self._late.put_right(incident.id, told.key, there)
         self._keep_watch()
@@ -175,7 +181,7 @@ class Teller:
     def _put_left_right(self, incident: Incident, told: Told) -> None:
         """What stands in a channel that took no edits, as soon as it does again."""
         if (left := find_left(told)) is not None:
-            self._late.leave(left, render_left(incident, told))
+            self._late.leave(left, render_left(incident, told, self._services.command))
 
     async def _hold(self, number: int, key: str, channel: str, missing: Told | None) -> None:
         before, gone = (missing.key, missing.ts) if missing else (None, None)
