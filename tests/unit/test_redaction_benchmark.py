@@ -263,6 +263,14 @@ def test_what_is_nested_deeper_than_is_shown_says_so():
         "copy a (token) from stdin\na\n", "copy a (", "password=“\n", "invalid token a1",
         "token a1 is ",
         "user a password ", "credentials a/1", "password -> ", "otp 1234", "password is: a",
+        'form-data; name="password"\n\n', "form-data; name=token\nA: a", "form-data; name=a",
+        "form-data; name=token\\n\\n", "<a value=", "<a name='token' value='", "%22token%22%3A%22",
+        "%22a", "%252", "/reset?code=a1", "?code=a1b2c3", "&key=a1b2c3 ", "%26code%3Da1b2c3",
+        "reset%3Fid%3Da1b2c3d4e5", "htpasswd -b a ", "rabbitmqctl add_user ", "rabbitmqctl ",
+        "net use \\\\a\\a ", "net use ", "smbclient -U a%", "smbclient ", "'a' == token ",
+        "'a' == ", "where 'a' = a.", "tokens:\n- a1bcdef\n", "token:\n- ", "- a\n",
+        "<entry><string>a</string>", "<setting name='token'>", "<setting name='a'",
+        "code=a1b2c3&grant_type=", "code=a1b2c3 ", "assertion=a1", "<key>token</key> ",
     ],
 )  # fmt: skip
 def test_a_text_made_to_take_long_takes_four_times_as_long_when_four_times_as_long(piece):

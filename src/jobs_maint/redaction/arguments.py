@@ -11,6 +11,7 @@ from jobs_maint.redaction.commands import hide_in_words
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.rules import DEFAULT, HIDDEN, Rules
 from jobs_maint.redaction.texts import redact_text
+from jobs_maint.redaction.tokens import LOGIN_KEYS, is_code
 from jobs_maint.redaction.values import is_value
 
 __all__ = ["DEEPEST", "redact_args"]
@@ -71,11 +72,14 @@ def _redact_mapping(value: Mapping[Any, Any], rules: Rules, depth: int) -> dict[
         ),
         Strength.NONE,
     )
+    of_login = any(re.sub("[_-]", "", str(key).lower()) in LOGIN_KEYS for key in value)
     found = {}
     for key, inner in value.items():
         strength = rules.strength(str(key))
         if strength is Strength.NONE and str(key).lower() in _VALUE_KEYS:
             strength = named
+        if of_login and strength is Strength.WEAK and isinstance(inner, str) and is_code(inner):
+            strength = Strength.STRONG if str(key).lower().endswith("code") else strength
         if str(key).lower() == "pass" and any(str(one).lower() in _LOGINS for one in value):
             strength = Strength.STRONG
         # A key may be a secret itself: {"ghp_…": "ada"}.
@@ -100,7 +104,7 @@ def _by_name(inner: Any, strength: Strength, name: str, rules: Rules, depth: int
 
 def _redact_list(items: list[Any], rules: Rules, depth: int) -> list[Any]:
     """A pair (`["password", "…"]`) and what follows an option are hidden like a key's value."""
-    items = hide_in_words(items) if any(_is_option(item) for item in items) else items
+    items = hide_in_words(items) if any(_is_of_command(item) for item in items) else items
     found = [_redact(item, rules, depth) for item in items]
     for at, (name, value) in enumerate(itertools.pairwise(items)):
         if not (isinstance(name, str) and _NAME.fullmatch(name)) or found[at] != name:
@@ -109,6 +113,8 @@ def _redact_list(items: list[Any], rules: Rules, depth: int) -> list[Any]:
         if strength in (Strength.NONE, Strength.WEAK) or value == HIDDEN:
             continue
         pair = len(items) == 2 or name.startswith("-")
+        if not pair and isinstance(value, str) and value.startswith("-"):  # htpasswd -b
+            continue
         field = isinstance(value, str) and _A_FIELD.fullmatch(value) is not None
         if field and (
             not pair or (value in _FIELDS and not name.startswith("-"))
@@ -118,5 +124,5 @@ def _redact_list(items: list[Any], rules: Rules, depth: int) -> list[Any]:
     return found
 
 
-def _is_option(item: object) -> bool:
-    return isinstance(item, str) and item.startswith("-")
+def _is_of_command(item: object) -> bool:
+    return isinstance(item, str) and (item.startswith("-") or item.endswith("rabbitmqctl"))

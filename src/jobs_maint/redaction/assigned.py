@@ -1,4 +1,4 @@
-"""Secrets by the name before them: `key=value`, JSON, YAML, XML, options, pairs."""
+"""Secrets by the name before them: `key=value`, JSON, YAML, options, pairs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from jobs_maint.redaction import languages
-from jobs_maint.redaction.expressions import find_code, find_source
+from jobs_maint.redaction.expressions import find_code, find_source, is_of_parser
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.rules import HIDDEN, Rules
+from jobs_maint.redaction.tokens import is_login_code
 from jobs_maint.redaction.told import is_told
-from jobs_maint.redaction.values import find_value, is_value
+from jobs_maint.redaction.values import find_rest, find_value, is_value
 
-__all__ = ["hide_assigned", "hide_headers", "hide_xml"]
+__all__ = ["hide_assigned", "hide_compared", "hide_headers"]
 
 _N = r"[^\W\d][\w.-]{0,99}+"
 _B = r"[ \t\xa0\u2009\u202f\u3000]{0,8}"
@@ -78,11 +79,6 @@ _DIGEST = re.compile(
 )
 _HEADER_SCHEME = re.compile(r"[A-Za-z][\w-]{2,24}(?=[ \t]+\S)")
 _SCHEME_ONLY = re.compile(r"[A-Za-z][\w-]{2,24}[ \t]+\[redacted\]")
-_XML = re.compile(
-    rf"""<(?:[\w.-]{{1,40}}:)?(?P<element>{_N})(?P<attributes>(?:\s[^<>]{{0,300}})?)(?<!/)>
-         (?P<value>\s*(?:<!\[CDATA\[[^\]]*\]\]>|[^<]+))""",
-    re.VERBOSE,
-)
 _SAYS_SO = frozenset(["hashed", "sql", "call", "prose", "whose", "spaced", "object"])
 _CODED = frozenset(["key", "spaced", "pair", "quoted", "prose"])
 """After these an expression may stand."""
@@ -93,11 +89,15 @@ _WRITTEN_STEMS = (
     "identified by",
     *map(str.lower, _WRAPPERS),
 )
-_PLIST = re.compile(rf"(<key>(?P<element>{_N})</key>\s*<string>)(?P<value>[^<]+)")
-_XML_ESCAPED = re.compile(rf"(&lt;(?:[\w.-]{{1,40}}:)?(?P<element>{_N})&gt;)(?P<value>[^&<]+)")
 _ARN = re.compile(r"\barn:(?:[\w-]*:){2,6}$")
-_XML_NAME = re.compile(rf"""\b(?:name|key|id)\s?=\s?\\?["'](?P<name>{_N})\\?["']""", re.IGNORECASE)
 _CONFLICT = re.compile(r"(Key \((?P<columns>[^()\n]{1,300})\)=\()([^\n]+)(?=\))")
+_REVERSED = re.compile(
+    rf"""(?<!\w)(?P<value>'[^'\n]{{1,200}}'|"[^"\n]{{1,200}}")[ ]{{1,3}}
+         (?:[!=]==?[ ]{{1,3}}(?:[\w.]{{1,60}}\[{_Q})?(?P<name>{_N})
+           |=[ ](?=[^\n]{{0,300}}\.(?P<attribute>\w{{1,60}})(?:\n|$)))""",
+    re.VERBOSE,
+)
+"""`assert 'letmein' == user.password`, and below it `where 'letmein' = User(1).password`."""
 _NOT_SET = re.compile(
     r"(?:basic|bearer|digest)\s{0,3}$|%[sr](?!\w)|\{\w*\}|\.\.\.|…"
     r"|(?:true|false|none|null|required|missing|invalid|expired|denied|failed)\b",
@@ -128,28 +128,6 @@ def _is_computed(found: re.Match[str]) -> bool:
     return code is not None and code.literal is None
 
 
-def hide_xml(text: str, rules: Rules) -> str:
-    """The text of an element whose own name, or whose `name` or `key`, is that of a secret."""
-
-    def hide(found: re.Match[str]) -> str:
-        named = _XML_NAME.search(found["attributes"])
-        for name in (found["element"], named["name"] if named else ""):
-            strength = rules.strength(name)
-            if strength is not Strength.NONE and is_value(found["value"], strength, name):
-                return found[0][: found.start("value") - found.start()] + HIDDEN
-        return found[0]
-
-    def hide_escaped(found: re.Match[str]) -> str:
-        strength = rules.strength(found["element"])
-        secret = strength is not Strength.NONE and is_value(found["value"], strength)
-        return found[1] + HIDDEN if secret else found[0]
-
-    text = _XML.sub(hide, text)
-    if "</key>" in text:
-        text = _PLIST.sub(hide_escaped, text)
-    return _XML_ESCAPED.sub(hide_escaped, text) if "&lt;" in text else text
-
-
 def hide_assigned(text: str, rules: Rules) -> str:
     """Only the value of a secret is stepped over: a harmless one may hold a secret in itself."""
     parts, at = [], 0
@@ -176,16 +154,23 @@ def hide_assigned(text: str, rules: Rules) -> str:
         if span and kind == "setter":  # change_password("old", "new")
             more = _MORE_TEXTS.match(text, span[1])
             span = (span[0], more.end()) if more else span
-        if span is None or not is_value(text[slice(*span)], strength, name):
-            continue
-        if is_told(text, found, span, strength):
+        if span is None or not _is_secret(text, found, span, strength):
             continue
         parts += [text[at : span[0]], HIDDEN]
-        at = span[1]
+        at = find_rest(text, span) if strength is Strength.WEAK else span[1]
     text = "".join([*parts, text[at:]])
-    return (
-        _CONFLICT.sub(lambda found: _hide_conflict(found, rules), text) if "Key (" in text else text
-    )
+    if "Key (" in text:
+        text = _CONFLICT.sub(lambda found: _hide_conflict(found, rules), text)
+    return text
+
+
+def _is_secret(text: str, found: re.Match[str], span: tuple[int, int], strength: Strength) -> bool:
+    kind = found.lastgroup or ""
+    name, value = found[kind], text[slice(*span)]
+    secret = is_value(value, strength, name)
+    if not secret and strength is Strength.WEAK and name.lower().endswith("code"):
+        secret = is_login_code(value, text, found.start(kind))
+    return secret and not is_told(text, found, span, strength)
 
 
 def _find_introduced(text: str, rules: Rules) -> Iterator[re.Match[str]]:
@@ -225,3 +210,21 @@ def _hide_conflict(found: re.Match[str], rules: Rules) -> str:
     names = [name.strip() for name in found["columns"].split(",")]
     secret = any(rules.strength(name) not in (Strength.NONE, Strength.WEAK) for name in names)
     return found[1] + HIDDEN if secret else found[0]
+
+
+def hide_compared(text: str, rules: Rules) -> str:
+    """The text before `== user.password`."""
+    if any(sign in text for sign in ("' ==", "' !=", '" ==', '" !=', "where ")):
+        return _REVERSED.sub(lambda found: _hide_reversed(found, rules), text)
+    return text
+
+
+def _hide_reversed(found: re.Match[str], rules: Rules) -> str:
+    name, value = found["name"] or found["attribute"], found["value"][1:-1]
+    strength = rules.strength(name)
+    plain = strength in (Strength.NONE, Strength.WEAK, Strength.COUNTABLE)
+    plain = plain or (" " in value and not any(map(str.isdigit, value)))  # a message
+    if plain or not is_value(value, strength, name) or is_of_parser(name, value):
+        return found[0]
+    quote = found["value"][0]
+    return found[0].replace(found["value"], f"{quote}{HIDDEN}{quote}", 1)

@@ -12,7 +12,7 @@ __all__ = ["hide_in_words", "hide_options"]
 _JOINED = r"(?:mysql\w*|mariadb[\w-]*|7z[ar]?|7zz|rar|unrar|zip)"
 _APART = (
     r"(?:sshpass|mongo\w*|(?:docker|podman|buildah|skopeo|helm|nerdctl|oras|crane|az|oc|cf)(?=\b.*\blogin\b)|login"
-    r"|smbclient|mount|xfreerdp|influx|cqlsh|couchbase-cli|ansible-vault|expect|cbq)"
+    r"|useradd|usermod|smbclient|mount|xfreerdp|influx|cqlsh|couchbase-cli|ansible-vault|expect|cbq)"
 )
 _TOOLS = re.compile(
     rf"(?<![\w-])(?:(?P<joined>{_JOINED})|(?P<apart>{_APART})|(?P<upper>sqlcmd|bcp|isql|unzip|zip|gpg)"
@@ -44,6 +44,22 @@ _FED = re.compile(
     rf"|(?P<said>\b(?:echo|printf)[ ](?:-n[ ]|['\"]?%s(?:\\n)?['\"]?[ ])?)(?P<word>{_VALUE})"
     rf"(?=[ ]{{0,3}}\|[^\n|]{{0,200}}{_READS})"
 )
+_GIVEN = re.compile(
+    r"\b(?P<tool>htpasswd|rabbitmqctl\b[^\n;|&]{1,80}?\b(?:add_user|change_password|authenticate_user))"
+    r"(?=['\" ])['\"]?(?P<words>[^\n;|&]{1,300})"
+)
+"""Tools to which a password is given without an option."""
+_GIVEN_TO = re.compile(r"(?:\S{1,200}/)?htpasswd|add_user|change_password|authenticate_user")
+_WORD = re.compile(r"""(?<=[\s,'"])(?:"[^"\n]*"|'[^'\n]*'|[^\s'",<>\])]+)""")
+_NET_USE = re.compile(
+    r"(\bnet[ ]use[ ](?:[^\n]{0,20}[ ])?\\{2,8}[^\s\\]{1,100}\\[^\s]{1,100}[ ])"
+    r"(?:(?![/*])\S+(?=[ ]/user:)|(?P<user>/user:\S{1,100}[ ])(?![/*])\S+)",
+    re.IGNORECASE,
+)
+_SAMBA = re.compile(
+    r"(\b(?:smbclient|smbget|smbmap|rpcclient)\b[^\n;|&]{0,200}?\s(?:-U|--user)[=\s]?['\"]?"
+    r"[^\s%'\"]{1,60}%)[^\s'\"]+"
+)
 _ANY = re.compile(r"-[pPwaukK]|--user|--proxy-user|--auth|-pass")
 
 
@@ -51,6 +67,12 @@ def hide_options(text: str) -> str:
     """In each command of a text that names one of the known tools, and what is fed to one."""
     if "<<<" in text or "echo " in text or "printf " in text:
         text = _FED.sub(_hide_fed, text)
+    if "htpasswd" in text or "rabbitmqctl" in text:
+        text = _GIVEN.sub(_hide_given, text)
+    if "net use " in text:
+        text = _NET_USE.sub(lambda found: f"{found[1]}{found['user'] or ''}{HIDDEN}", text)
+    if "smb" in text or "rpcclient" in text:
+        text = _SAMBA.sub(rf"\1{HIDDEN}", text)
     if not _ANY.search(text):
         return text
     text = _PASSIN.sub(rf"\1{HIDDEN}", text)
@@ -64,6 +86,29 @@ def _hide_part(part: str) -> str:
     pattern = _OPTIONS[tool.lastgroup or "apart"]
     head, tail = part[: tool.end()], part[tool.end() :]
     return head + pattern.sub(_hide, tail)
+
+
+def _hide_given(found: re.Match[str]) -> str:
+    words = list(_WORD.finditer(found["words"]))
+    at = _find_given(found["tool"], [word[0].strip("'\"") for word in words])
+    if at is None or words[at][0].strip("'\"").startswith(("$", HIDDEN)):
+        return found[0]
+    begin, end = (found.start("words") - found.start() + place for place in words[at].span())
+    return found[0][:begin] + HIDDEN + found[0][end:]
+
+
+def _find_given(tool: str, words: Sequence[str]) -> int | None:
+    """Which of the words after the name of the tool is the password."""
+    options = [at for at, word in enumerate(words) if word.startswith("-")]
+    takes = {at + 1 for at in options if re.fullmatch(r"-\w*[Cr]", words[at])}
+    begin = options[0] if options else 0  # before it: `docker run --entrypoint htpasswd httpd -nb`
+    plain = [at for at in range(begin, len(words)) if at not in options and at not in takes]
+    letters = "".join(words[at] for at in options)
+    into_file = tool.endswith("htpasswd")
+    if into_file and "b" not in letters:
+        return None
+    after = 2 if into_file and "n" not in letters else 1
+    return plain[after] if len(plain) > after else None
 
 
 def _hide_fed(found: re.Match[str]) -> str:
@@ -83,6 +128,10 @@ def hide_in_words(words: Sequence[object]) -> list[object]:
     """The same for a command that is a list of words."""
     found = list(words)
     texts = [word if isinstance(word, str) else "" for word in words]
+    for begin, text in enumerate(texts, 1):
+        given = _find_given(text, texts[begin:]) if _GIVEN_TO.fullmatch(text) else None
+        if given is not None:
+            found[begin + given] = HIDDEN
     tool = next((match for text in texts if (match := _TOOLS.match(text.rsplit("/", 1)[-1]))), None)
     if tool is None:
         return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jobs_maint.redaction.names import Strength, get_strength, split
 from jobs_maint.redaction.variables import DOT, NAME, is_variable
 
-__all__ = ["Code", "find_code", "find_source"]
+__all__ = ["Code", "find_code", "find_source", "is_of_parser"]
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,17 @@ def _is_template(text: str, at: int) -> bool:
     return not bare and (holders > 0 or (scheme is not None and rest.endswith(" ")))
 
 
+def is_of_parser(name: str, value: str) -> bool:
+    """`token == "with"`"""
+    return split(name)[-1:] == ["token"] and _SIMPLE.match(value) is not None
+
+
 def _is_of_parser(text: str, name: str, between: str, at: int) -> bool:
     """`token.kind = 1`, `token == "with"`: of a source text, not of a login."""
     parts = [split(part) for part in name.split(".")]
     if parts[0] == ["token"] and len(parts) > 1 and get_strength(parts[-1]) is Strength.NONE:
         return _SIMPLE.match(text, at) is not None
-    return "==" in between and parts[-1][-1:] == ["token"] and _SIMPLE.match(text, at) is not None
+    return "==" in between and is_of_parser(name, text[at : at + 60])
 
 
 def _follow(text: str, start: re.Match[str], *, shown: bool) -> Code | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from jobs_maint.redaction.names import Strength, get_strength, split
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import UUID
+from jobs_maint.redaction.tokens import is_code, is_token
 
-__all__ = ["hide_links", "is_token"]
+__all__ = ["hide_links"]
 
 _ONCE = (
     "resets?|verify|verification|confirm|confirmations?|activate|activations?|magic|magiclink"
@@ -56,19 +58,29 @@ _SHARE = re.compile(
     r"|figma\.com/(?:file|design|proto|board|slides)/(?=\w{20}))[^\s\"'<>()|,?#]+"
 )
 """Where services put what they share."""
+_NAME = (
+    r"(?:[a-z]{1,20}[-_])?(?:pass|pw|t|k|u|c|h|hash|tk|tok|ticket|invite|invitation|confirm"
+    r"|confirmation|verify|verification|activation|magic|reset|sso|login|access|rlkey|resourcekey"
+    r"|sesame|code|key|id|i|s|r|v|x|otc)"
+)
 _QUERY = re.compile(
-    r"(?P<name>[?&;#](?:[a-z]{1,20}[-_])?(?:pass|pw|t|k|u|c|h|hash|tk|tok|ticket|invite"
-    r"|invitation|confirm|confirmation|verify|verification|activation|magic|reset|sso|login|access"
-    r"|rlkey|resourcekey|sesame)=)(?P<value>[\w~%.+/=-]{3,300})",
+    rf"(?P<sign>[?&;#])(?P<name>{_NAME})(?P<is>=)(?P<value>[\w~%.+/=-]{{3,300}})", re.IGNORECASE
+)
+_CODED_QUERY = re.compile(
+    rf"(?P<sign>%3F|%26|\\u0026)(?P<name>{_NAME})(?P<is>=|%3D)"
+    r"(?P<value>(?:[\w~.+/-]|%(?!26|22|23)){3,300})",
     re.IGNORECASE,
 )
-_WRITTEN = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}(?![a-z])|\d{4}")
-_UNWRITTEN = re.compile(r"(?=(?:[a-z]*\d){3})[a-z\d]{32,}", re.IGNORECASE)
-_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d[-/_.]?[01]\d(?:[-/_.T]|$)|\d\d:\d\d")
-_SLUG = re.compile(r"(?:[a-z]+|\d{1,4})(?:[-_](?:[a-z]+|\d{1,4}))+", re.IGNORECASE)
-"""`step-2-of-3`"""
+"""In the query of another link; an `&` in JSON."""
 _PASSWORDS = ("pass", "pw")
-_HASHES = ("h", "hash")
+_OF_LINK = frozenset(["h", "hash", "id", "i", "s", "r", "v", "x"])
+"""Elsewhere the name of a file, a row or an option."""
+_CODE = re.compile(r"(?:.*[-_])?(?:code|key|otc)")
+_LOGIN = re.compile(
+    r"^(?:callback|cb|oauth2?|oidc|openid|auth|sso|authorize|complete)$", re.IGNORECASE
+)
+"""In the path to which a login comes back: with a code."""
+_PAGE = re.compile(r"\.(?:php|aspx?|jsp|html?|do|cgi)$")
 
 
 def hide_links(text: str) -> str:
@@ -78,6 +90,8 @@ def hide_links(text: str) -> str:
         text = _CODED_PATH.sub(_hide_path, text)
     if "dropbox." in text or "1drv." in text or "calendar" in text or "figma." in text:
         text = _SHARE.sub(rf"\1{HIDDEN}", text)
+    if "%3F" in text or "%3f" in text or "\\u0026" in text:
+        text = _CODED_QUERY.sub(_hide_query, text)
     return _QUERY.sub(_hide_query, text) if "?" in text or "#" in text else text
 
 
@@ -127,33 +141,38 @@ def _is_signed(segment: str) -> bool:
 
 
 def _hide_query(found: re.Match[str]) -> str:
-    name, value = found["name"][1:-1].lower(), found["value"]
+    name, value = found["name"].lower(), found["value"]
     if name.endswith(_PASSWORDS):
         secret = not value.isdigit()
-    elif name in _HASHES and not _follows_word(found):
-        secret = False
+    elif _CODE.fullmatch(name):
+        secret = _is_code_of_link(found)
+    elif re.split("[-_]", name)[-1] in _OF_LINK:
+        secret = name in _OF_LINK and _is_long(value) and _follows(found, _OF_ONCE)
     else:
-        secret = is_token(value, mixed=False) or UUID.fullmatch(value) is not None
-    return found["name"] + HIDDEN if secret else found[0]
+        secret = _is_long(value)
+    return found["sign"] + found["name"] + found["is"] + HIDDEN if secret else found[0]
 
 
-def _follows_word(found: re.Match[str]) -> bool:
-    """`/unsubscribe?u=7&h=`: a hash of another address is that of a file."""
-    before = found.string[max(0, found.start() - 300) : found.start()]
-    path = before.rpartition("?")[0].rstrip("/").rpartition("/")[2]
-    return _OF_ONCE.search(path) is not None
+def _is_long(value: str) -> bool:
+    return is_token(value, mixed=False) or UUID.fullmatch(value) is not None
 
 
-def is_token(value: str, *, mixed: bool) -> bool:
-    """Letters and digits that nobody wrote; `mixed`: in both cases, as ids seldom are."""
-    if len(value) < (16 if mixed else 10) or UUID.fullmatch(value):
+def _is_code_of_link(found: re.Match[str]) -> bool:
+    """`/reset-password?code=`, `/invite?key=`, `/oauth/callback?state=…&code=`."""
+    name, value = found["name"].lower(), found["value"]
+    if get_strength(split(name)) is Strength.NONE and not name.endswith("otc"):
+        return False  # country_code, sort_key
+    number = value.isdigit() and 6 <= len(value) <= 12 and not name.endswith("key")
+    if not (number or is_code(value)):
         return False
-    if _DATE.search(value) or _SLUG.fullmatch(value):
-        return False
-    digits, letters = (sum(map(kind, value)) for kind in (str.isdigit, str.isalpha))
-    both = re.search("[a-z]", value) and re.search("[A-Z]", value)
-    if not letters or digits < (1 if both else 2) or (mixed and not both):
-        return False
-    if _UNWRITTEN.fullmatch(value):
-        return True
-    return sum(map(len, _WRITTEN.findall(value))) <= 0.7 * len(value)
+    return _follows(found, _OF_ONCE) or (name == "code" and not number and _follows(found, _LOGIN))
+
+
+def _follows(found: re.Match[str], pattern: re.Pattern[str]) -> bool:
+    """Whether one of the last parts of the path before the query says what the link is for."""
+    before = found.string[max(0, found.start() - 300) : found.start("name")]
+    address = re.split(r"[\s'\"<>]", before)[-1]
+    signs = "%3F" if found["sign"][0] == "%" else "[?]" if "?" in address else "#"
+    path = (re.split(signs, address, flags=re.IGNORECASE)[-2:] or [""])[0]
+    parts = re.split(r"\\{0,4}/|%2F", re.sub(r"^.*https?://[^/]*", "", path), flags=re.IGNORECASE)
+    return any(pattern.search(_PAGE.sub("", part)) for part in parts[-3:])

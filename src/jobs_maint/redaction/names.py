@@ -7,7 +7,7 @@ import re
 
 from jobs_maint.redaction import languages
 
-__all__ = ["STEMS", "Strength", "find_stem", "get_strength", "split"]
+__all__ = ["STEMS", "Strength", "find_stem", "get_strength", "is_other_code", "split"]
 
 
 class Strength(enum.Enum):
@@ -48,7 +48,8 @@ _PHRASES = (
     security answer;login code;access code;unlock code;one time code;confirmation code
     activation code;sms code;reset code;magic link;unlock link;reset link
     primary connection;sas url;pass word;priv key;conn str
-    conn string;connection str;backup phrase;pass phrase""".replace("\n", ";").split(";")
+    conn string;connection str;backup phrase;pass phrase;saml response
+    client assertion""".replace("\n", ";").split(";")
         if phrase.strip()
     )
     + languages.PHRASES
@@ -65,7 +66,7 @@ _VENDORS = frozenset(
 _LINES = frozenset(["passphrase", "mnemonic", "phrase"])
 _WEAK = frozenset(
     """pass key auth session sess sid sig signature csrf xsrf pin hmac code psk nonce salt
-    authenticity state credentialid private bearer dsn""".split()  # noqa: SIM905  a list of words to read
+    authenticity state credentialid private bearer dsn assertion""".split()  # noqa: SIM905  a list of words to read
 )
 _SQUASHED = re.compile(
     r"""(?:^|[a-z])(?:password|passwd|passphrase|passcode|apikey|secretkey|accesskey|privatekey
@@ -79,7 +80,7 @@ _SQUASHED = re.compile(
        |http|https|proxy|login|email|key|store|keystore|mongo|rabbit|amqp|imap|bind|old|new
        |auth|svc|service|app|web|cert|ssl|tls|zip|wifi)(?:pass|pwd|pw|psw|passw)$
     |^(?:auth|access|refresh|api|bearer|id|session|csrf|xsrf|user|bot|app|push|device|reset
-       |verify|github|gitlab|gh|npm|slack|jwt|login|sso|oauth|security|service|deploy|web
+       |verify|csrfmiddleware|github|gitlab|gh|npm|slack|jwt|login|sso|oauth|security|service|deploy|web
        )token$
     |^sess(?:ion)?(?:id|key)$""",
     re.VERBOSE,
@@ -129,6 +130,15 @@ _COUNTED = frozenset(
 )
 
 
+_SWITCHES = frozenset(["has", "is", "no", "require", "requires", "show", "use"])
+"""Before `password`."""
+
+
+def is_other_code(word: str) -> bool:
+    """`error code`, `zip code`"""
+    return word.lower() in _OTHER_CODES
+
+
 def split(name: str) -> list[str]:
     """`dbPassword`, `DB_PASSWORD` and `db-password` are the same two words."""
     return [word.lower() for word in _WORDS.findall(languages.fold(name))]
@@ -162,7 +172,7 @@ def get_strength(words: list[str]) -> Strength:
         return Strength.NONE
     if last in ("token", "tokens") and len(words) > 1 and words[-2] in _OF_A_MODEL:
         return Strength.NONE
-    if "password" in words[1:] and words[0] in ("has", "is", "no", "use", "require", "requires"):
+    if "password" in words[1:] and words[0] in _SWITCHES:
         return Strength.NONE
     if last in ("tokens", "secrets", "cookies", "passwords", "credentials", "keys", "otp") or (
         last == "token" and words[0] in _COUNTED
@@ -194,7 +204,7 @@ _ADDRESSES = (("db", "url"), ("db", "uri"), ("database", "url"), ("database", "u
 def _list_stems() -> tuple[str, ...]:
     """The shortest texts of which at least one is in every name that has a strength."""
     words = {*_STRONG, *_WEAK, *languages.STEMS}
-    more = "pass pwd pw psw key token sess credential creditcard answer link phrase webhook"
+    more = "pass pwd pw psw key token sess credential creditcard answer link phrase webhook saml"
     words |= set(more.split())
     for phrase in (*_PHRASES, *_ADDRESSES):
         if not any(word in part for part in phrase for word in words):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from jobs_maint.redaction.assigned import hide_assigned, hide_headers, hide_xml
+from jobs_maint.redaction.assigned import hide_assigned, hide_compared, hide_headers
 from jobs_maint.redaction.commands import hide_options
 from jobs_maint.redaction.cuts import hide_around_cuts
+from jobs_maint.redaction.forms import hide_forms, hide_xml
 from jobs_maint.redaction.inserts import hide_copied, hide_inserted
 from jobs_maint.redaction.links import hide_links
 from jobs_maint.redaction.parameters import hide_parameters
@@ -84,7 +85,7 @@ def _hide(text: str, rules: Rules) -> str:
 
 
 def _hide_words(text: str, rules: Rules) -> str:
-    text = hide_headers(text)
+    text = hide_forms(hide_headers(text), rules)
     text = hide_pgpass(hide_logins(text))
     if "/" in text or "%2F" in text:
         text = hide_links(WEBHOOK.sub(rf"\1{HIDDEN}", text))
@@ -98,7 +99,7 @@ def _hide_words(text: str, rules: Rules) -> str:
     if "stdin" in text.lower():
         text = hide_copied(text, rules)
     text = hide_parameters(text, rules)
-    text = hide_spoken(hide_assigned(text, rules))
+    text = hide_spoken(hide_compared(hide_assigned(text, rules), rules))
     text = hide_options(text)
     text = _BEARER.sub(_hide_bearer, text)
     text = KNOWN.sub(HIDDEN, text)

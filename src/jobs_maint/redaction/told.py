@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from jobs_maint.redaction.links import is_token
 from jobs_maint.redaction.names import Strength
 from jobs_maint.redaction.prose import ends_sentence, may_be_password
 from jobs_maint.redaction.shapes import UUID
+from jobs_maint.redaction.tokens import is_token
 from jobs_maint.redaction.values import is_prose
 
 __all__ = ["is_told"]

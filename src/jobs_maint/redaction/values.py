@@ -9,8 +9,9 @@ from jobs_maint.redaction.names import Strength, split
 from jobs_maint.redaction.quotes import OPENING, find_closing
 from jobs_maint.redaction.rules import HIDDEN
 from jobs_maint.redaction.shapes import looks_secret
+from jobs_maint.redaction.tokens import USER_CODE, is_token
 
-__all__ = ["find_value", "is_prose", "is_value"]
+__all__ = ["find_rest", "find_value", "is_prose", "is_value"]
 
 _PLAIN = re.compile(
     r"""(?: [^\s'"\\,;&)}\]<>|]
@@ -25,7 +26,7 @@ _PLAIN = re.compile(
 """To the next blank; a comma, `&` or bracket belongs to it unless another pair or the end follows
 it."""
 _LINE = re.compile(r"""(?:[^\r\n'"\\]|=\\{0,4}"[^"\r\n]*"|['"](?=\w)|\\(?![nr"']))+""")
-_BLOCK = re.compile(r"[|>][-+]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|$))+")
+_BLOCK = re.compile(r"(?P<block>[|>][-+]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|$))+)")
 _NEXT_LINE = re.compile(r"[ \t]*\n[ \t]*(?=[^\s:=\d]*\d[^\s:=]*[ \t]*(?:\n|$))")
 _SCHEME = re.compile(
     r"(?:bearer|basic|token|digest|apikey|negotiate|ntlm|key)\s+(?=\S)", re.IGNORECASE
@@ -70,9 +71,18 @@ _ABOUT_PHRASE = re.compile(
     re.IGNORECASE,
 )
 """What is said of a passphrase, of which each word by itself may be one of its own."""
+_ITEM = r"- (?![\w.-]{1,60}:(?:\s|$))[^\r\n]*"
+_ITEMS = re.compile(rf"[ \t]*\r?\n[ \t]*(?P<block>{_ITEM}(?:\r?\n[ \t]*{_ITEM}){{0,50}})")
+"""A list in YAML, of texts."""
+_LISTED = re.compile(
+    r"(?![A-Za-z]+(?:[_-](?:[A-Za-z]+\d{0,3}|\d{1,4}))+$)(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[^/]{6,}"
+)
+"""In such a list no name of a secret, as Compose and GitHub list them."""
 _COMMAND = re.compile(r"\$\([\w./-]{2,60}[ ][^()\n]{1,200}\)")
 """`$(cat /run/secrets/password)`: where a shell takes it from."""
 _NUMBERS = re.compile(r"[-+]?[\d.,_]{1,30}[kKmM]?|[\[(][\d\s,.]*[\])]")
+_ENOUGH = 2_000
+"""Characters by which a value is judged: `?key=a?key=a…` is as many values, each to the end."""
 _DEEPEST = 20
 """Brackets within brackets; what is deeper is hidden with the rest of its line."""
 _PATH = re.compile(r"(?:/[\w.@+-]+){1,12}/?")
@@ -90,9 +100,9 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     opening = OPENING.match(text, at)
     if opening is not None:
         return opening.end(), find_closing(text, opening)
-    block = _BLOCK.match(text, at)
+    block = _BLOCK.match(text, at) or _match_items(text, at)
     if block is not None:
-        return at, block.end()
+        return block.span("block")
     if text[at : at + 1] in ("{", "[", "(") and not text.startswith("[redacted]", at):
         return _find_bracket(text, at)
     after = _NEXT_LINE.match(text, at)
@@ -107,8 +117,21 @@ def find_value(text: str, at: int, strength: Strength) -> tuple[int, int] | None
     begin = scheme.end() if scheme else at
     if text.startswith(HIDDEN, begin):
         return None
-    found = _PLAIN.match(text, begin)
+    end = begin + _ENOUGH if strength is Strength.WEAK else len(text)
+    found = _PLAIN.match(text, begin, end)
     return (at, found.end()) if found else None
+
+
+def find_rest(text: str, span: tuple[int, int]) -> int:
+    """Where a value ends of which `find_value` found as much as is looked at."""
+    more = _PLAIN.match(text, span[1]) if span[1] - span[0] >= _ENOUGH else None
+    return more.end() if more else span[1]
+
+
+def _match_items(text: str, at: int) -> re.Match[str] | None:
+    found = _ITEMS.match(text, at)
+    texts = found["block"].split("\n") if found else []
+    return found if any(_LISTED.fullmatch(item.strip("- \t\r'\"")) for item in texts) else None
 
 
 def is_prose(value: str) -> bool:
@@ -190,12 +213,8 @@ def _is_weak_value(name: str, value: str) -> bool:
         )
     if last == "pin":
         return value.isdigit() and 3 <= len(value) <= 12
-    if last in ("key", "code", "state", "nonce", "signature", "salt", "credentialid"):
-        long_enough = len(value) >= (12 if last == "code" else 16)
-        plain = re.fullmatch(r"[\w+/=.%~-]+", value) and not re.match(r"[a-z]+[-_:/.]", value)
-        if not (long_enough and plain):
-            return False
-        return sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
+    if last in ("key", "code", "state", "nonce", "signature", "salt", "credentialid", "assertion"):
+        return _is_key(name, last, value)
     if _CALL.fullmatch(value[:200]):
         return False
     if last in _LETTERS_ONLY and re.fullmatch(r"[A-Za-z]+", value):
@@ -209,3 +228,15 @@ def _is_weak_value(name: str, value: str) -> bool:
             value,
         )
     return looks_secret(value) and not re.match(r"AC[0-9a-f]{32}$", value)
+
+
+def _is_key(name: str, last: str, value: str) -> bool:
+    if not re.fullmatch(r"[\w+/=.%~-]+", value):
+        return False
+    if last in ("code", "assertion") and is_token(value, mixed=True):
+        return True
+    if last == "code" and "user" in name.lower() and USER_CODE.fullmatch(value):
+        return True
+    if len(value) < (12 if last == "code" else 16) or re.match(r"[a-z]+[-_:/.]", value):
+        return False
+    return sum(c.isdigit() for c in value) >= 2 and any(c.isalpha() for c in value)
