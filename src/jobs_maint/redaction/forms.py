@@ -72,7 +72,8 @@ def hide_xml(text: str, rules: Rules) -> str:
     """The text of an element whose own name, or whose `name` or `key`, is that of a secret."""
 
     def hide(found: re.Match[str]) -> str:
-        named = _XML_NAME.search(found["attributes"])
+        empty = found["element"].lower() in ("input", "meta")  # nothing of theirs follows
+        named = None if empty else _XML_NAME.search(found["attributes"])
         for name in (found["element"], named["name"] if named else ""):
             strength = rules.strength(name)
             if strength is not Strength.NONE and is_value(found["value"], strength, name):
