@@ -17,9 +17,9 @@ from chatbot.setup.manifest import WHERE_TO_PASTE, render_manifest
 from jobs_maint import __version__
 from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.output import find_width, is_styled, print_answer
-from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import JobsMaintError
 from jobs_maint.interrupts import INTERRUPTED, raise_on_interrupt
+from jobs_maint.plain import prepare_streams, show_on
 from jobs_maint.settings import MaintSettings
 
 __all__ = ["main"]
@@ -118,13 +118,13 @@ def doctor(as_json: bool, post: str | None, validate: bool) -> None:
         _complain(exc)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    show_on(None if as_json else sys.stdout)
     text = render_page(
         report,
         grants,
         as_json=as_json,
         width=find_width(),
         styled=is_styled(sys.stdout),
-        mark=find_mark(sys.stdout),
     )
     sys.exit(print_answer(text, report.exit_code))
 

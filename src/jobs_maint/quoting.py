@@ -1,14 +1,18 @@
 r"""Words that are printed so that they can be typed, in a shell and in Slack.
 
-A character that cannot be shown is written `\u{1b}` (ESC). Shells, globs and error texts hold
-nothing of this form, quotes keep it, and it is read back wherever a word is.
+A character that cannot be shown is written `\u{1b}` (ESC), and so is one that the output lacks.
+Shells, globs and error texts hold nothing of this form, quotes keep it, and it is read back
+wherever a word is.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Sequence
+
+from jobs_maint.plain import escape, has
 
 __all__ = [
     "cut_ids",
@@ -17,7 +21,9 @@ __all__ = [
     "few_jobs",
     "plain_name",
     "quote_word",
+    "requote",
     "show_name",
+    "spell_word",
     "split_glob",
     "unescape",
 ]
@@ -68,24 +74,20 @@ def few(names: Sequence[object], most: int = 5, *, total: int = 0) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _escape(char: str) -> str:
-    return f"\\u{{{ord(char):x}}}"
-
-
 def escape_hidden(text: str) -> str:
     """Control, format and direction characters and line breaks made visible."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        _escape(char) if unicodedata.category(char) in _HIDDEN and char not in _JOINERS else char
+        escape(char) if unicodedata.category(char) in _HIDDEN and char not in _JOINERS else char
         for char in text
     )
 
 
 def _escape_word(text: str) -> str:
     """The text so that `unescape` finds it again, although it was shown, copied and typed."""
-    text = _ESCAPE.sub(lambda found: _escape("\\") + found[0][1:], text)
-    return escape_hidden(_BLANK.sub(lambda found: _escape(found[0]), text))
+    text = _ESCAPE.sub(lambda found: escape("\\") + found[0][1:], text)
+    return escape_hidden(_BLANK.sub(lambda found: escape(found[0]), text))
 
 
 def unescape(text: str) -> str:
@@ -121,6 +123,26 @@ def quote_word(text: str) -> str:
     A shell and `split_text` read it alike, so that it can be pasted into either.
     """
     text = _escape_word(text)
+    return _quote(text if has(text) else "".join(c if has(c) else escape(c) for c in text))
+
+
+def spell_word(text: str) -> str:
+    """The same for words that are stored: no output counts."""
+    return _quote(_escape_word(text))
+
+
+def requote(words: str) -> str:
+    """Stored words for the output: those with characters that it lacks are quoted again."""
+    if has(words):
+        return words
+    try:
+        parts = shlex.split(words)
+    except ValueError:  # no words of ours
+        return words
+    return " ".join(quote_word(unescape(part)) for part in parts)
+
+
+def _quote(text: str) -> str:
     if text and not _READS_OTHERWISE.search(text):
         return text
     if not _IN_DOUBLE.search(text):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 
 import psycopg
 import pytest
@@ -11,8 +12,10 @@ from tests.support.history import days
 from tests.support.locks import wait_for_sleeping
 from tests.support.processes import environment
 from tests.support.purges import hold_deletes, release_deletes
-from tests.support.shell import COMMAND, data, run_shell
+from tests.support.shell import COMMAND, answer, data, run_shell
 from tests.support.waiting import until, wait_for_row
+
+from jobs_maint.quoting import unescape
 
 NO_JOB = 9223372036854775807
 NOWHERE = "postgresql://me@nohost.invalid/jobs"
@@ -262,6 +265,22 @@ async def test_a_queue_name_is_data(jobs_maint, make_job, conn, name):
     text = jobs_maint("cancel", "--all", "--dry-run", "--", name).stdout
     assert text.startswith("1 job of ")
     assert all(char == "\n" or char.isprintable() for char in text)
+
+
+@pytest.mark.parametrize("name", ["büro", "büro post 🎉", "a–b"])
+async def test_what_an_ascii_terminal_shows_to_be_typed_can_be_pasted(jobs_maint, make_job, name):
+    job = await make_job(status="failed", queue=name)
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    retried = answer(jobs_maint("retry", "--all", name, "--yes", **ascii_only))
+    follow = shlex.split(retried.partition("Follow: jobs-maint ")[2])
+    assert data(jobs_maint(*follow, "--json"))["queue"] == name
+    shown = answer(jobs_maint("audit", COLUMNS="300", **ascii_only))
+    asked = shlex.split(shown[shown.index("retry --all ") :].split("\n")[0])
+    shown = data(jobs_maint(*asked, "--dry-run", "--json"))
+    assert shlex.split(shown["words"]) == ["retry", "--all", name, "--dry-run"]
+    assert await make_job.status(job) == "todo"
+    near = jobs_maint("stats", f"{name}x", **ascii_only).stderr
+    assert unescape(shlex.split(near.partition("did you mean ")[2])[0]) == f"{name}?"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from rich.cells import cell_len
 from tests.support.fleet import Fleet
@@ -11,6 +13,7 @@ from jobs_maint.actions import Actor, ShowHelp
 from jobs_maint.grammar import build_help, parse_words
 from jobs_maint.grammar.words import WORDS, build_grammar
 from jobs_maint.perform import perform
+from jobs_maint.plain import show_on
 from jobs_maint.render import render_text
 from jobs_maint.settings import MaintSettings
 
@@ -70,9 +73,10 @@ LINES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("mark", ["…", "..."])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("width", [20, 30, 40])
-async def test_no_line_of_any_word_is_wider_than_the_terminal(pool, history, width, mark):
+async def test_no_line_of_any_word_is_wider_than_the_terminal(pool, history, width, encoding):
+    show_on(io.TextIOWrapper(io.BytesIO(), encoding))
     told = set()
     for line in (*LINES, "audit", *(f"help {word}" for word in build_grammar("shell").commands)):
         action = parse_words(line.split(), "shell").action
@@ -81,7 +85,7 @@ async def test_no_line_of_any_word_is_wider_than_the_terminal(pool, history, wid
             result = build_help(ANA, "shell", action.about)
         else:
             result = await perform(pool, ANA, action, settings=MaintSettings())
-        page = render_text(result, width=width, mark=mark)
+        page = render_text(result, width=width)
         wide = [one for one in page.split("\n") if cell_len(one) > width]
         assert not wide, (line, wide)
     assert told >= {word.split()[0] for word in WORDS} - {"status", "wait"}

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import io
 import json
 import os
 import pty
@@ -21,7 +22,6 @@ from jobs_maint import __version__, cli
 from jobs_maint.cli.confirm import _say_how_far
 from jobs_maint.cli.login import find_actor
 from jobs_maint.cli.outcome import find_exit_code
-from jobs_maint.cli.plain import ERRORS, STAND_INS
 from jobs_maint.errors import (
     DatabaseUnavailable,
     InvalidSettings,
@@ -33,7 +33,9 @@ from jobs_maint.errors import (
 )
 from jobs_maint.models import ActReport, ItemOutcome, ItemResult, Preview
 from jobs_maint.perform import Watch
+from jobs_maint.plain import ERRORS, STAND_INS, show_on
 from jobs_maint.render import render_text
+from jobs_maint.render.page import Column, Page
 
 COMMAND = [sys.executable, "-m", "jobs_maint.cli"]
 
@@ -179,7 +181,7 @@ def test_an_output_without_unicode_gets_plain_characters_and_escapes_of_foreign_
     assert "retry ID...|--all" in done.stdout
     done = run("retry", "żółw", env={"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stdout) == (2, "")
-    assert "retry --all \\u017c" in done.stderr
+    assert "retry --all '\\u{17c}\\u{f3}\\u{142}w'" in done.stderr
 
 
 SPOKEN = ("jobs_maint", "chatbot/cli.py", "chatbot/local.py", "chatbot/settings", "chatbot/setup")
@@ -217,23 +219,38 @@ def test_every_character_of_our_own_texts_has_a_stand_in_as_wide_as_itself():
     [
         ("email  –  –\n–  7", "email  -  -\n-  7"),
         ("\x1b[1m–\x1b[0m  ≈1,234  a… …", "\x1b[1m-\x1b[0m  ~1,234  a... ..."),
-        ("a–b c…d x – y", "a\\u2013b c\\u2026d x \\u2013 y"),
-        ("żółw “x” 🙂", "\\u017c\xf3\\u0142w \\u201cx\\u201d \\U0001f642"),
+        ("a–b c…d x – y", "a\\u{2013}b c\\u{2026}d x \\u{2013} y"),
+        ("żółw “x” 🙂", "\\u{17c}\xf3\\u{142}w \\u{201c}x\\u{201d} \\u{1f642}"),
     ],
 )
 def test_a_stream_in_latin_1_has_stand_ins_for_our_characters_alone(text, written):
     assert text.encode("latin-1", ERRORS).decode("latin-1") == written
 
 
+@pytest.fixture
+def latin_1():
+    stream = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    show_on(stream)
+    yield
+    show_on(None)
+
+
 @pytest.mark.parametrize("width", [40, 63, 80, 120])
-def test_pages_in_latin_1_are_as_wide_as_those_in_utf_8(width):
+def test_pages_in_latin_1_are_as_wide_as_those_in_utf_8(width, latin_1):
     for report in (samples.stats(), samples.failed(), samples.errors(), samples.stuck(),
                    samples.workers(), samples.audit(), samples.digest()):  # fmt: skip
-        page = render_text(report, width=width)
-        longest = max(map(cell_len, page.split("\n")))
-        plain = render_text(report, width=width, mark="...").encode("latin-1", ERRORS)
-        assert max(map(len, plain.split(b"\n"))) <= max(longest, width)
-        assert b"\\u" not in plain
+        plain = render_text(report, width=width)
+        show_on(None)
+        longest = max(cell_len(line) for line in render_text(report, width=width).split("\n"))
+        show_on(io.TextIOWrapper(io.BytesIO(), "latin-1"))
+        assert max(map(len, plain.encode("latin-1").split(b"\n"))) <= max(longest, width)
+        assert "\\u" not in plain
+
+
+def test_a_column_is_as_wide_as_what_stands_for_the_characters_that_the_output_lacks(latin_1):
+    page = Page(80, styled=False)
+    page.table([Column("Queue", ["żółw", "büro"]), Column("Ready", ["1", "2"])])
+    assert page.text().split("\n")[1:] == ["\\u{17c}ó\\u{142}w  1", "büro              2"]
 
 
 def test_a_reader_that_leaves_early_sees_no_complaint():

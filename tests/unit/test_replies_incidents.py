@@ -1,5 +1,6 @@
 """What the message of an incident says in each state: what, since when, who, what to do."""
 
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 
@@ -131,6 +132,16 @@ def test_the_states_of_one_incident():
     done = text(STATES["over"])
     assert done.startswith("🟢 Workers are back after 14 min.\nFrom 11:46 UTC to 12:00 UTC.")
     assert "ana was on it." in done
+
+
+@pytest.mark.parametrize("name", ["pdf", "a\tb  c", "--all", "it's"])
+def test_the_words_below_an_incident_in_a_shell_name_its_queue(name):
+    for kind in (IncidentKind.QUEUE_BEHIND, IncidentKind.NO_WORKER, IncidentKind.FAILURES_HIGH):
+        one = replace(STATES["open"], kind=kind, subject=name, queues=(name,), folded=(), facts={})
+        listed = IncidentsReport(NOW, (one,), (), 3600.0, watched_at=NOW)
+        words = render_text(listed).partition("  jobs-maint ")[2].split("\n")[0]
+        assert parse_words(shlex.split(words), "shell").action.queue == name
+        assert parse_words(split_text(words), "slack").action.queue == name
 
 
 def test_what_somebody_acted_on_is_told_of_the_minute_in_which_it_was_measured():

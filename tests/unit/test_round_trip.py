@@ -1,5 +1,6 @@
 """What a button or an undo line prints reads back as the same request, for every text."""
 
+import io
 import random
 import shlex
 import subprocess
@@ -25,7 +26,8 @@ from jobs_maint.actions import (
 from jobs_maint.actions.base import quote_word
 from jobs_maint.errors import InvalidRequest
 from jobs_maint.grammar import parse_words, split_text
-from jobs_maint.quoting import cut_ids, show_name, unescape
+from jobs_maint.plain import show_on
+from jobs_maint.quoting import cut_ids, requote, show_name, unescape
 from jobs_maint.render import safe_line
 
 ALPHABET = (
@@ -118,6 +120,20 @@ def test_a_shell_reads_what_is_printed_as_the_same_words():
     script = f"printf '%s\\0' {line}"
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
     assert [unescape(word) for word in done.stdout.decode().split("\0")[:-1]] == known
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_that_lacks_characters_gets_the_same_words_in_those_it_has(encoding):
+    show_on(io.TextIOWrapper(io.BytesIO(), encoding))
+    try:
+        for text in texts():
+            stats = requote(ShowStats(text).words())
+            for words in (stats, f"stats -- {quote_word(text)}"):
+                assert words.encode(encoding).decode(encoding) == words
+                assert parse_words(shlex.split(words), "shell").action == ShowStats(text), words
+                assert parse_words(split_text(words), "slack").action == ShowStats(text), words
+    finally:
+        show_on(None)
 
 
 def test_a_quoted_word_is_a_name_whatever_it_looks_like():

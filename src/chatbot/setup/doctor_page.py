@@ -115,16 +115,15 @@ def render_page(
     as_json: bool,
     width: int,
     styled: bool,
-    mark: str = "…",
 ) -> str:
     """One line for each grant, then the report as `jobs-maint doctor` shows it."""
     if as_json:
         roles = [{**asdict(row), "usergroups": dict(row.usergroups)} for row in grants]
         return json.dumps({**build_data(report), "roles": roles}, indent=2)
-    text = render_text(report, width=width, styled=styled, mark=mark)
+    text = render_text(report, width=width, styled=styled)
     if not grants:
         return text
-    page = Page(width, styled=styled, mark=mark)
+    page = Page(width, styled=styled)
     page.line("Roles", "bold")
     page.table(
         [

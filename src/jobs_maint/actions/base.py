@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from jobs_maint.actions.actor import ALL_QUEUES, Actor, QueueScope, Role
 from jobs_maint.durations import format_duration
 from jobs_maint.errors import NotPermitted
-from jobs_maint.quoting import quote_word
+from jobs_maint.quoting import quote_word, spell_word
 
 __all__ = ["EVERY_QUEUE", "Action", "permit", "quote_word", "require_role", "spell"]
 
@@ -90,14 +90,14 @@ def spell(word: str, *places: object, flags: Sequence[str] = (), **options: obje
     # After `--` nothing is an option.
     guarded = any(place.startswith("-") for place in there)
     if not guarded:
-        parts += map(quote_word, there)
+        parts += map(spell_word, there)
     for name, given in options.items():
         for value in given if isinstance(given, tuple) else (given,):
             if value is not None:
-                parts.append(f"--{name} {quote_word(_spell_value(value))}")
+                parts.append(f"--{name} {spell_word(_spell_value(value))}")
     parts += flags
     if guarded:
-        parts += ["--", *map(quote_word, there)]
+        parts += ["--", *map(spell_word, there)]
     return " ".join(parts)
 
 

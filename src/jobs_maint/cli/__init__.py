@@ -24,9 +24,10 @@ from jobs_maint.cli.output import (
     is_styled,
     print_answer,
 )
-from jobs_maint.cli.plain import find_mark, prepare_streams
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 from jobs_maint.interrupts import INTERRUPTED
+from jobs_maint.plain import prepare_streams, show_on
+from jobs_maint.quoting import requote
 
 if TYPE_CHECKING:
     from jobs_maint.actions import Actor
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             words = read_dashes(words)
             as_json = "--json" in words
+        show_on(None if as_json else sys.stdout)
         if instruction := os.environ.get(COMPLETE):
             from jobs_maint.cli.completion import complete
 
@@ -126,12 +128,16 @@ def _render(command: Command, result: object) -> str:
     if command.as_json:
         return render_json(result)
     width, styled = find_width(), is_styled(sys.stdout)
-    return render_text(result, width=width, styled=styled, mark=find_mark(sys.stdout))
+    return render_text(result, width=width, styled=styled)
 
 
 def _with_suggestion(exc: JobsMaintError) -> str:
     text = str(exc)
-    if isinstance(exc, InvalidRequest) and exc.suggestion and exc.suggestion not in text:
-        end = "" if text.endswith((".", "?", "!")) else "."
-        return f"{text}{end} Try: jobs-maint {exc.suggestion}"
-    return text
+    if not isinstance(exc, InvalidRequest) or not exc.suggestion:
+        return text
+    line = requote(exc.suggestion)
+    text = text.replace(exc.suggestion, line)
+    if line in text:
+        return text
+    end = "" if text.endswith((".", "?", "!")) else "."
+    return f"{text}{end} Try: jobs-maint {line}"

@@ -21,7 +21,6 @@ from jobs_maint.actions import (
 from jobs_maint.cli import run
 from jobs_maint.cli.outcome import NONE_DONE, find_exit_code
 from jobs_maint.cli.output import find_width, is_styled, is_terminal
-from jobs_maint.cli.plain import find_mark
 from jobs_maint.cli.progress import ProgressLine
 from jobs_maint.errors import InvalidRequest, JobsMaintError
 from jobs_maint.interrupts import INTERRUPTED
@@ -138,9 +137,7 @@ def _ask(preview: Preview, stream: TextIO) -> bool:
 
 
 def _ask_about(shown: object, question: str, stream: TextIO) -> bool:
-    text = render_text(
-        shown, width=find_width(stream), styled=is_styled(stream), mark=find_mark(stream)
-    )
+    text = render_text(shown, width=find_width(stream), styled=is_styled(stream))
     environment = MaintSettings.load().environment
     where = f"[{environment}] " if environment else ""
     stream.write(f"{text}\n\n{where}{question} [y/N] ")

@@ -110,10 +110,10 @@ def _fold(sentence: str) -> str:
         return sentence
     import textwrap
 
-    from jobs_maint.cli.plain import find_mark
+    from jobs_maint.plain import make_plain
 
     width = find_width(sys.stderr)
-    sentence = sentence.replace("…", find_mark(sys.stderr))
+    sentence = make_plain(sentence)
     return textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
 
 

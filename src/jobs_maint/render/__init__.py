@@ -127,13 +127,12 @@ def render_question(preview: Preview) -> str:
     return ask_for(preview)
 
 
-def render_text(result: object, *, width: int = 80, styled: bool = False, mark: str = "…") -> str:
+def render_text(result: object, *, width: int = 80, styled: bool = False) -> str:
     """A result as lines for a person; `styled` adds bold and colour (a terminal wants them).
 
-    `mark`: what stands where a text was cut.
     Tables are no wider than `width`; what had to be left out is said. Raises TypeError for a
     result that no word of the shell returns.
     """
     from jobs_maint.render.text import render_result  # noqa: PLC0415  rich costs 60 ms; JSON and Slack need none of it
 
-    return render_result(result, width=width, styled=styled, mark=mark)
+    return render_result(result, width=width, styled=styled)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs_maint.models import LARGEST_LIMIT, OwnJobs, WorkerCounts
-from jobs_maint.quoting import plain_name, quote_word
-from jobs_maint.render.safe import safe_line
+from jobs_maint.quoting import plain_name
+from jobs_maint.render.safe import safe_line, type_queue
 
 __all__ = [
     "FATES_UNKNOWN",
@@ -73,8 +73,7 @@ def say_own(own: OwnJobs | None) -> tuple[str, list[str]]:
         failed = ", failed" if own.failed == own.jobs == 1 else f", {own.failed:,} of them failed"
     look = ["doctor"]
     if own.failed:
-        dashes = "-- " * own.queue.startswith("-")
-        look.append(f"failed {dashes}{quote_word(own.queue)}")
+        look.append(f"failed{type_queue(own.queue)}")
     return f"{jobs} there but not counted here{failed}: see", look
 
 

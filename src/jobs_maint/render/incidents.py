@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -29,7 +28,7 @@ from jobs_maint.render.conditions import (
 from jobs_maint.render.coverage import safe_reach
 from jobs_maint.render.levels import judge_incidents, sort_incidents
 from jobs_maint.render.page import Page, Pages, clock
-from jobs_maint.render.safe import safe_line, safe_word
+from jobs_maint.render.safe import safe_line, safe_word, type_queue
 from jobs_maint.render.verdict import count_noun
 
 __all__ = ["PAGES"]
@@ -112,19 +111,19 @@ def _show(one: Incident, as_of: datetime, page: Page) -> None:
         page.line(line, indent=2)
     if len(parts) > MOST_FOLDED:
         page.line(f"And {len(parts) - MOST_FOLDED:,} more.", indent=2)
-    page.line(f"jobs-maint {safe_line(_see(one))}", indent=2)
+    page.line(f"jobs-maint {_see(one)}", indent=2)
 
 
 def _see(what: Incident) -> str:
     """The words that show more of it."""
     several = any(one.kind is what.kind for one in what.folded)
-    queue = "" if several else f" {shlex.quote(next(iter(what.queues), what.subject))}"
+    queue = type_queue(None if several else next(iter(what.queues), what.subject))
     if what.kind is IncidentKind.QUEUE_BEHIND and what.facts.get("holder"):
         return f"status {int(what.facts['holder'])}"
     if what.kind is IncidentKind.QUEUE_BEHIND:
         return f"stats{queue}"
     if what.kind is IncidentKind.FAILURES_HIGH:
-        return f"errors{queue} --since 1h"
+        return f"errors --since 1h{queue}"
     words = {
         IncidentKind.NO_WORKER: f"stats{queue}" if what.subject else "stats",
         IncidentKind.GROUP: "errors --since 1h",

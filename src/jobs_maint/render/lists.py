@@ -23,7 +23,7 @@ from jobs_maint.models import (
     say_workers,
     tell_by_hand,
 )
-from jobs_maint.quoting import cut_ids
+from jobs_maint.quoting import cut_ids, requote
 from jobs_maint.render.audited import tell_counts, tell_outcome
 from jobs_maint.render.coverage import safe_reach, say_rest
 from jobs_maint.render.page import (
@@ -242,7 +242,7 @@ def _took(entry: AuditEntry) -> str:
 
 
 def _what(entry: AuditEntry) -> str:
-    text = safe_line(cut_ids(entry.action))
+    text = safe_line(cut_ids(requote(entry.action)))
     return f"{text}; {safe_line(entry.error)}" if entry.error else text
 
 

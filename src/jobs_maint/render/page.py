@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from jobs_maint.durations import FarTime, format_age, is_near
 from jobs_maint.models import Report
+from jobs_maint.plain import make_plain
 from jobs_maint.render.safe import cut
 
 __all__ = ["Column", "Page", "Pages", "clock", "number", "table_with_text", "when"]
@@ -28,9 +28,6 @@ _GAP = 2
 _NARROWEST = 12
 """Cells of a text that is cut, while less important columns could be left out instead."""
 _SHORTEST = 4
-_CUT = "…"
-_OUR_CUT = re.compile(r"(?<!\w)…|…(?!\w)")
-"""Inside of a word it is a part of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Column:
     @property
     def width(self) -> int:
         lines = [*self.header.split("\n"), *self.cells]
-        return max(map(cell_len, lines))
+        return max(cell_len(make_plain(line)) for line in lines)
 
 
 def number(count: int) -> str:
@@ -70,14 +67,12 @@ def when(at: datetime, as_of: datetime) -> str:
 
 
 class Page:
-    """Collects lines; every text given to it must be safe already.
+    """Collects lines; every text given to it must be safe already."""
 
-    `mark` stands where a text is or was cut, which is `…` on a terminal that can show it.
-    """
-
-    def __init__(self, width: int, *, styled: bool, mark: str = _CUT) -> None:
+    def __init__(self, width: int, *, styled: bool) -> None:
         self.width = max(width, 20)
-        self._mark = mark
+        self._mark = make_plain("…")
+        """Stands where a text was cut."""
         self._is_apart = True
         self._out = StringIO()
         self._console = Console(
@@ -98,7 +93,7 @@ class Page:
         if not text and self._is_apart:
             return
         self._is_apart = not text
-        text = self._marked(text)
+        text = make_plain(text)
         self._console.print(
             Padding(Text(text, style=style), (0, 0, 0, indent))
             if indent
@@ -108,7 +103,7 @@ class Page:
     def verbatim(self, text: str, *, indent: int = 0) -> None:
         """Lines as they are; a terminal wraps what is too long, so that copying gives all of it."""
         self._is_apart = False
-        for line in text.split("\n"):
+        for line in make_plain(text).split("\n"):
             self._console.print(Text(" " * indent + line), soft_wrap=True)
 
     def table(
@@ -123,7 +118,7 @@ class Page:
 
         `below`: a text of two lines at most to follow each row. `strong_rows`: so many are bold.
         """
-        marked = [replace(one, cells=[*map(self._marked, one.cells)]) for one in columns]
+        marked = [replace(one, cells=[*map(make_plain, one.cells)]) for one in columns]
         shown, dropped = self._fit(marked)
         table = Table(
             box=None,
@@ -204,12 +199,9 @@ class Page:
             for column in columns
         ]
 
-    def _marked(self, text: str) -> str:
-        return text if self._mark == _CUT else _OUR_CUT.sub(self._mark, text)
-
     def _two_lines(self, text: str, width: int) -> list[str]:
         """Broken between words where that is possible; the mark at the end of what is longer."""
-        text = self._marked(text)
+        text = make_plain(text)
         if cell_len(text) <= width:
             return [text] if text else []
         fits = cut(text, width, "")

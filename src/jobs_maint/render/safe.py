@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobs_maint.quoting import escape_hidden, show_name
+from jobs_maint.quoting import escape_hidden, quote_word, show_name
 
-__all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task"]
+__all__ = ["cut", "safe_block", "safe_line", "safe_word", "short_task", "type_queue"]
 
 
 def safe_word(text: str) -> str:
@@ -35,3 +35,10 @@ def cut(text: str, cells: int, mark: str = "…") -> str:
 def short_task(task: str) -> str:
     """`shop.tasks.send_mail` → `send_mail`; `jobs_maint:purge_finished_jobs` keeps its space."""
     return task.rsplit(".", 1)[-1] or task
+
+
+def type_queue(queue: str | None) -> str:
+    """The queue as the last word of a command to be typed, with the space before it."""
+    if queue is None:
+        return ""
+    return f" {'-- ' if queue.startswith('-') else ''}{quote_word(queue)}"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from jobs_maint.durations import format_age, format_time
 from jobs_maint.models import BulkReport, Preview, SkipGroup
-from jobs_maint.quoting import cut_ids, quote_word
+from jobs_maint.quoting import cut_ids, requote
 from jobs_maint.render.coverage import UNTIL_IN_FUTURE, safe_reach
 from jobs_maint.render.foretold import tell_becomes
 from jobs_maint.render.page import Column, Page, Pages, number
-from jobs_maint.render.safe import cut, safe_line, safe_word
+from jobs_maint.render.safe import cut, safe_line, safe_word, type_queue
 from jobs_maint.render.verdict import count_noun, tell_statuses, tell_survey, tell_times
 from jobs_maint.verbs import FINAL_STATUSES, RESCUED, STARTED_MEANWHILE, VERBS, say_unrecorded
 
@@ -67,7 +67,7 @@ def render_preview(preview: Preview, page: Page) -> None:
     page.line()
     if preview.remain:
         page.line(_remain(preview.remain, preview.count), "yellow")
-    page.line(f"Asked: {safe_line(cut_ids(preview.words))}")
+    page.line(f"Asked: {safe_line(cut_ids(requote(preview.words)))}")
 
 
 def _warnings(preview: Preview, page: Page) -> None:
@@ -82,10 +82,11 @@ def _nothing(preview: Preview) -> str:
         if tell_survey(preview):  # which says of which jobs nobody looked
             return "Found nothing to purge."
         return "Nothing to purge: no finished job is old enough."
+    words = safe_line(requote(preview.words))
     if preview.left_out:
-        return f"Nothing to do: {safe_line(preview.words)} found no job that it can change."
+        return f"Nothing to do: {words} found no job that it can change."
     reach = safe_reach(preview.limited_to_queues)
-    return f"Nothing to do: no job{reach} matches {safe_line(preview.words)}."
+    return f"Nothing to do: no job{reach} matches {words}."
 
 
 def _headline(preview: Preview) -> str:
@@ -216,19 +217,13 @@ def _tell_next(report: BulkReport, page: Page, *, undo: bool) -> None:
     for warning in report.warnings:
         page.line(safe_line(warning), "bold yellow")
     if report.newer:
-        again = f"jobs-maint {safe_line(report.words)}"
+        again = f"jobs-maint {safe_line(requote(report.words))}"
         page.line(f"{report.newer:,} more failed since the preview: {again}", "yellow")
     if report.verb in {"retry", "rescue"}:
         queue = report.queues[0] if len(report.queues) == 1 else None
-        page.line(f"Follow: jobs-maint stats{_name(queue)}")
+        page.line(f"Follow: jobs-maint stats{type_queue(queue)}")
     elif undo:
         page.line(f"Undo: jobs-maint retry --request {report.audit_id}")
-
-
-def _name(queue: str | None) -> str:
-    if queue is None:
-        return ""
-    return f" {'-- ' if queue.startswith('-') else ''}{quote_word(queue)}"
 
 
 def _remain(remain: int, largest: int, left: int = 0) -> str:

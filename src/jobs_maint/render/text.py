@@ -17,12 +17,12 @@ def list_pages() -> Pages:
     return collect(__package__, "PAGES")
 
 
-def render_result(result: object, *, width: int, styled: bool, mark: str = "…") -> str:
+def render_result(result: object, *, width: int, styled: bool) -> str:
     if isinstance(result, SchemaReport) and result.sql is not None:
         return result.sql.rstrip("\n")
     if not isinstance(result, Report) or (render := list_pages().get(type(result))) is None:
         raise TypeError(f"no page is made of {type(result).__name__}")
-    page = Page(width, styled=styled, mark=mark)
+    page = Page(width, styled=styled)
     render(result, page)
     if result.standby_lag_seconds is not None:
         page.line()

@@ -1,23 +1,27 @@
-"""Streams that cannot hold a character of ours, such as a terminal in Latin-1, get a plain one."""
+"""Output that cannot hold a character, such as a terminal in Latin-1, gets a plain one.
+
+Ours have stand-ins. Those of foreign texts become escapes that can be typed, as in `quoting`.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
 import sys
+from contextvars import ContextVar
 from typing import TextIO
 
-__all__ = ["ERRORS", "STAND_INS", "find_mark", "prepare_streams"]
+__all__ = ["ERRORS", "STAND_INS", "escape", "has", "make_plain", "prepare_streams", "show_on"]
 
 ERRORS = "jobs_maint_plain"
 STAND_INS = {"–": "-", "…": "...", "≈": "~", "→": ">", "×": "x", "\ufffd": "?", "␀": "?"}
 """Every character beyond ASCII that our own texts hold. As wide as what it stands for, but for `…`,
 which a page counts as three where it must."""
-_MARK = "…"
 _CELL = "–"
 """Ours only as all of a table's cell."""
 _BEFORE = re.compile(r"(?:^|\n|  |\x1b\[[\d;]*m)\Z")
 _AFTER = re.compile(r"\n|  |\x1b\[|\Z")
+_ENCODING: ContextVar[str] = ContextVar("encoding of the output", default="utf-8")
 
 
 def prepare_streams() -> None:
@@ -27,13 +31,30 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=ERRORS)
 
 
-def find_mark(stream: TextIO | None) -> str:
-    """What stands on this stream where a text was cut."""
+def show_on(stream: TextIO | None) -> None:
+    """From now on texts are made for this stream; None: for any reader, as JSON is."""
+    _ENCODING.set(getattr(stream, "encoding", None) or "utf-8")
+
+
+def has(text: str) -> bool:
+    """Whether the output can hold this text."""
     try:
-        _MARK.encode(getattr(stream, "encoding", None) or "utf-8")
+        text.encode(_ENCODING.get())
     except UnicodeEncodeError:
-        return STAND_INS[_MARK]
-    return _MARK
+        return False
+    return True
+
+
+def make_plain(text: str) -> str:
+    """The text as the output will show it, so that its width can be counted."""
+    if has(text):
+        return text
+    encoding = _ENCODING.get()
+    return text.encode(encoding, ERRORS).decode(encoding)
+
+
+def escape(char: str) -> str:
+    return f"\\u{{{ord(char):x}}}"
 
 
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -46,10 +67,7 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
         is_ours = bool(_BEFORE.search(before) and _AFTER.match(after))
     else:
         is_ours = not (before[-1:].isalnum() and after[:1].isalnum())
-    if is_ours and char in STAND_INS:
-        return STAND_INS[char], begin + 1
-    one = UnicodeEncodeError(error.encoding, text, begin, begin + 1, error.reason)
-    return codecs.backslashreplace_errors(one)
+    return STAND_INS[char] if is_ours and char in STAND_INS else escape(char), begin + 1
 
 
 codecs.register_error(ERRORS, _replace)
