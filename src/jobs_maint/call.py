@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -13,7 +12,7 @@ from jobs_maint.actions import EVERY_QUEUE, Action, Actor, QueueScope
 from jobs_maint.database import Conn, Pool, mapped_errors, transaction
 from jobs_maint.errors import JobsMaintError, NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import ItemOutcome, ItemResult, RunEnd
+from jobs_maint.models import ItemOutcome, ItemResult, RunEnd, count_items
 from jobs_maint.redaction import Rules
 from jobs_maint.settings import MaintSettings
 
@@ -208,7 +207,7 @@ def require_every_queue(call: Call[Any], in_reach: bool) -> None:
 async def record_items(
     conn: Conn, call: Call[Any], items: Sequence[ItemResult], elapsed_seconds: float
 ) -> None:
-    counts = dict(Counter(item.counted_as for item in items))
+    counts = count_items(call.action.word, items)
     done = sum(item.outcome is ItemOutcome.DONE for item in items)
     outcome = "done" if done == len(items) else "partly" if done else "refused"
     error = None

@@ -14,6 +14,7 @@ from tests.support.fleet import Fleet
 from tests.support.history import JobFactory, hours, minutes
 
 from chatbot.messages import render_digest, render_thread
+from chatbot.messages.digest import say_maintenance
 from chatbot.messages.groups import render_errors
 from jobs_maint.actions import (
     Actor,
@@ -25,6 +26,7 @@ from jobs_maint.actions import (
     PurgeFinished,
     Role,
     ShowDigest,
+    ShowStats,
     WatchIncidents,
 )
 from jobs_maint.errors import InvalidRequest, NotPermitted
@@ -214,6 +216,23 @@ async def test_a_deleted_jobs_record_that_a_dead_worker_left_is_not_told_as_its_
     assert "2 jobs put back after their worker died" in render_text(report)
     await conn.execute("DELETE FROM jobs_maint_failures WHERE job_id = 1")
     assert "1 job put back after its worker died" in render_text(await ask(pool))
+
+
+async def test_jobs_that_were_put_back_again_and_again_are_counted_as_jobs(pool, conn, make_job):
+    await make_job(queue="email")  # of a queue that is gone nothing is told
+    for job_id, attempt in [(1, 1), (1, 2), (1, 3), (2, 1)]:
+        await conn.execute(
+            "INSERT INTO jobs_maint_failures (job_id, attempt, queue_name, task_name, kind,"
+            " message, fingerprint, will_retry, failed_at) VALUES (%s, %s, 'email', 'app.mail',"
+            " 'worker_lost', 'x', '1:x', true, now() - interval '1 minute')",
+            (job_id, attempt),
+        )
+    report = await ask(pool)
+    assert (report.put_back_jobs, report.put_back) == (2, 4)
+    assert "2 jobs put back 4 times after their worker died" in render_text(report, width=200)
+    assert "2 jobs rescued from dead workers, 4 times" in say_maintenance(report)
+    (email,) = (await ask(pool, ShowStats())).queues
+    assert (email.lost_jobs_last_day, email.lost_last_day) == (2, 4)
 
 
 async def test_it_says_which_failed_jobs_are_deleted_next(pool, conn, make_job):

@@ -34,6 +34,7 @@ from jobs_maint.actions import (
     RescueStalled,
     Role,
     RunDoctor,
+    ShowAudit,
     ShowDigest,
     ShowStats,
 )
@@ -45,7 +46,7 @@ from jobs_maint.operations.rescue.outlook import plan_passes
 from jobs_maint.operations.rescue.rules import RescueRules
 from jobs_maint.operations.rescue.workers import list_stuck_jobs
 from jobs_maint.perform import perform
-from jobs_maint.render import render_text
+from jobs_maint.render import render_text, tell_counts
 from jobs_maint.settings import MaintSettings
 
 
@@ -455,6 +456,9 @@ async def test_a_taken_queueing_lock_fails_that_job_and_the_others_are_still_res
         free: "put_back", first: "put_back", second: "failed",
         aborting: "aborted", last: "put_back",
     }  # fmt: skip
+    audit = await perform(fleet.pool, TICK, ShowAudit(), settings=MaintSettings())
+    (told,) = map(tell_counts, audit.entries)
+    assert told == "3 put back, 1 aborted, 1 failed for good"
     reason = next(item.reason for item in report.items if item.job_id == second)
     assert f"job {first}" in reason
     assert "nightly" in reason
@@ -477,7 +481,7 @@ async def test_a_row_the_database_refuses_does_not_stop_the_others(fleet, make_j
     report = await fleet.tick()
     assert outcomes(report) == {first: "put_back", bad: "error", last: "put_back"}
     (counts,) = await (await conn.execute("SELECT counts FROM jobs_maint_audit")).fetchone()
-    assert counts == {"done": 2, "failed": 1}
+    assert counts == {"done": 2, "failed": 1, "put_back": 2}
     assert report.suspects == 0  # it was just tried
 
 

@@ -54,6 +54,7 @@ WEBHOOK = QueueStats(
     "webhook", ready=1204, scheduled=12, doing=4, failed=41, oldest_ready_seconds=840,
     done_last_hour=30, done_last_day=803, failed_last_hour=37, failed_last_day=41,
     retrying_last_hour=12, lost_last_day=1,
+    lost_jobs_last_day=1,
 )  # fmt: skip
 REPORTS = QueueStats("reports")
 
@@ -354,11 +355,17 @@ def test_of_our_own_tasks_it_is_said_that_they_are_not_counted_and_where_to_look
     assert "own tasks are there" not in render_text(stats(own_jobs=OwnJobs(None, 9, 1)), width=200)
 
 
-@pytest.mark.parametrize(("lost", "said"), [(1, "1 job"), (2, "2 jobs")])
-def test_a_worker_that_died_is_that_of_one_job_or_of_several(lost, said):
-    text = render_text(stats(replace(EMAIL, lost_last_day=lost)), width=200)
-    whose = "its" if lost == 1 else "their"
-    assert f"Rescued: {said} put back in the last 24 hours after {whose} worker died." in text
+@pytest.mark.parametrize(
+    ("jobs", "times", "said", "whose"),
+    [
+        (1, 1, "1 job put back", "its"), (2, 2, "2 jobs put back", "their"),
+        (1, 3, "1 job put back 3 times", "its"), (9, 1_022, "9 jobs put back 1,022 times", "their"),
+    ],
+)  # fmt: skip
+def test_a_worker_that_died_is_that_of_one_job_or_of_several(jobs, times, said, whose):
+    queue = replace(EMAIL, lost_last_day=times, lost_jobs_last_day=jobs)
+    text = render_text(stats(queue), width=200)
+    assert f"Rescued: {said} in the last 24 hours after {whose} worker died." in text
 
 
 @pytest.mark.parametrize(

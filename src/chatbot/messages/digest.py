@@ -206,7 +206,9 @@ def say_maintenance(report: DigestReport) -> str:
     """`12,044 finished jobs purged · no job rescued`."""
     back = "no job rescued"
     if report.put_back:
-        back = f"{count(report.put_back, 'job')} rescued from dead workers"
+        jobs = report.put_back_jobs
+        often = f", {report.put_back:,} times" if report.put_back > jobs else ""
+        back = f"{count(jobs, 'job')} rescued from dead workers{often}"
     if report.purged is None:
         return back
     purged = count(report.purged, "finished job") if report.purged else "no finished job"

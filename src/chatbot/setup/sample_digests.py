@@ -58,7 +58,8 @@ def _night(**fields: Any) -> DigestReport:
     slots = tuple(map(sum, zip(*(one.slots for one in groups), strict=True)))
     values = {
         "queues": _queues(FAILED, oldest_ready_seconds=8.0), "groups": groups, "slots": slots,
-        "put_back": 3, "workers": WorkerCounts(2, 0), "last_failed_at": ago(1), **KEPT, **fields,
+        "put_back": 3, "put_back_jobs": 3, "workers": WorkerCounts(2, 0),
+        "last_failed_at": ago(1), **KEPT, **fields,
     }  # fmt: skip
     return digest(window_id=1, name="ops", **values)
 

@@ -50,6 +50,7 @@ class DigestReport(Report, Standing):
     succeeded: int
     retrying: int
     put_back: int
+    """How often a job of a dead worker was put back; `put_back_jobs`: how many jobs."""
     groups: tuple[ErrorGroup, ...]
     groups_not_shown: int
     failures_not_shown: int
@@ -90,6 +91,7 @@ class DigestReport(Report, Standing):
     stuck_jobs: int = 0
     """Running jobs without a live worker that nobody puts back, for the reason `rescue_idle`."""
     rescue_idle: RescueIdle | None = None
+    put_back_jobs: int = 0
     running: int = 0
     """Jobs that run at its end, without our own."""
     own_jobs: OwnJobs | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +21,7 @@ __all__ = [
     "ItemResult",
     "JobDetails",
     "JobEvent",
+    "count_items",
 ]
 
 
@@ -48,6 +51,20 @@ class ItemResult:
         """In the audit: a running job that was asked to abort may end otherwise; it is not done."""
         is_asked = self.outcome is ItemOutcome.DONE and self.code == "abort_requested"
         return self.code if is_asked else self.outcome.value
+
+
+def count_items(word: str, items: Iterable[ItemResult]) -> Counter[str]:
+    """For the audit: by outcome, and of a rescue also how many of the done ones it put back.
+
+    Of those the rest was ended: `aborted`, or failed for good.
+    """
+    counts: Counter[str] = Counter()
+    for item in items:
+        counts[item.counted_as] += 1
+        if word == "rescue" and item.outcome is ItemOutcome.DONE:
+            counts["put_back"] += item.code == "put_back"
+            counts.update([item.code] if item.code == "aborted" else [])
+    return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ class QueueStats:
     """One queue now and in the last hour and day.
 
     `failed_*` counts jobs that failed for good, those that were deleted since as far as their
-    errors were recorded; `retrying_*` attempts that were put back by the task's own retry, `lost_*`
-    jobs put back because their worker died. `oldest_ready_seconds` is how long the oldest ready job
-    has been ready.
+    errors were recorded; `retrying_*` attempts that were put back by the task's own retry,
+    `lost_last_day` how often a job was put back because its worker died, `lost_jobs_last_day` how
+    many jobs. `oldest_ready_seconds` is how long the oldest ready job has been ready.
     """
 
     queue: str
@@ -48,6 +48,7 @@ class QueueStats:
     retrying_last_hour: int = 0
     retrying_last_day: int = 0
     lost_last_day: int = 0
+    lost_jobs_last_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from jobs_maint.database import (
 )
 from jobs_maint.errors import NotPermitted
 from jobs_maint.events import emit
-from jobs_maint.models import BulkReport, ItemResult, PurgeReport, RunEnd, SkipGroup
+from jobs_maint.models import BulkReport, ItemResult, PurgeReport, RunEnd, SkipGroup, count_items
 from jobs_maint.operations.jobs.cancel import ASKED_TO_ABORT
 from jobs_maint.operations.jobs.serving import find_unheard, find_unserved
 from jobs_maint.operations.purge.batches import Retention
@@ -125,7 +125,7 @@ async def _run_bulk(
     counts: Counter[str] = Counter()
 
     async def on_batch(conn: Conn, looked: int, items: Sequence[ItemResult]) -> bool:
-        counts.update(item.counted_as for item in items)
+        counts.update(count_items(taken["verb"], items))
         go_on = await run.advance(conn, counts)
         call.watch.tell(looked, len(job_ids), counts)
         return go_on and not call.watch.stop_requested

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobs_maint.models import AuditEntry
-from jobs_maint.verbs import FINAL_STATUSES, VERBS, find_verb
+from jobs_maint.verbs import FINAL_STATUSES, RESCUED, VERBS, find_verb
 
 __all__ = ["say_counts", "tell_counts", "tell_outcome"]
 
@@ -28,6 +28,8 @@ def tell_counts(entry: AuditEntry) -> str:
         jobs = counts.pop("jobs")
         return ", ".join([f"{jobs:,} {'job' if jobs == 1 else 'jobs'}", *_say(counts, {})])
     word = entry.action.partition(" ")[0]
+    if "put_back" in entry.counts:  # a rescue, which ended the rest
+        return ", ".join([*_say_rescued(entry.counts), *_say(_but_rescued(counts), {})])
     if word == "purge":  # by what the jobs were
         left = sum(counts.pop(name, 0) for name in NOT_DELETED)
         parts = [f"deleted {', '.join(_say(counts, {}))}"] if counts else []
@@ -47,7 +49,23 @@ def say_counts(word: str, counts: Mapping[str, int], *, done: str = "") -> str:
         counts = {"done": sum(counts.get(status, 0) for status in FINAL_STATUSES)}
     words = {"done": done, "abort_requested": "asked to abort"}
     names = ("done", "abort_requested", "skipped", "failed")
-    return ", ".join(_say({name: counts[name] for name in names if counts.get(name)}, words))
+    there = {name: counts[name] for name in names if counts.get(name)}
+    if "put_back" in counts:
+        return ", ".join([*_say_rescued(counts), *_say(_but_rescued(there), words)])
+    return ", ".join(_say(there, words))
+
+
+def _say_rescued(counts: Mapping[str, int]) -> list[str]:
+    """What became of those in `done`."""
+    back, aborted = counts["put_back"], counts.get("aborted", 0)
+    failed = counts.get("done", 0) - back - aborted
+    became = {"put_back": back, "aborted": aborted, "failed": failed}
+    return _say({name: number for name, number in became.items() if number}, RESCUED)
+
+
+def _but_rescued(counts: Mapping[str, int]) -> dict[str, int]:
+    names = {"done", "put_back", "aborted"}
+    return {name: number for name, number in counts.items() if name not in names}
 
 
 def _say(counts: Mapping[str, int], words: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from jobs_maint.render.levels import is_news, judge_failures, judge_incident, so
 from jobs_maint.render.page import Column, Page, Pages, clock
 from jobs_maint.render.queues import ESTIMATES, counts_of
 from jobs_maint.render.safe import safe_line, safe_word
-from jobs_maint.render.verdict import count_noun, say_expiring, sort_queues
+from jobs_maint.render.verdict import count_noun, say_expiring, say_rescued, sort_queues
 
 __all__ = ["PAGES"]
 
@@ -86,8 +86,7 @@ def _ends(report: DigestReport) -> str:
         were = "was" if report.retrying == 1 else "were"
         parts.append(f"{count_noun(report.retrying, 'attempt')} failed and {were} retried")
     if report.put_back:
-        whose = "its" if report.put_back == 1 else "their"
-        parts.append(f"{count_noun(report.put_back, 'job')} put back after {whose} worker died")
+        parts.append(say_rescued(report.put_back_jobs, report.put_back))
     if report.purged:
         parts.append(f"{count_noun(report.purged, 'finished job')} purged")
     return f"{'; '.join(parts)}."

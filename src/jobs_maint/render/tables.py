@@ -30,6 +30,7 @@ from jobs_maint.render.verdict import (
     build_verdict,
     count_in_trouble,
     count_noun,
+    say_rescued,
     sort_queues,
 )
 from jobs_maint.verbs import say_unrecorded
@@ -115,8 +116,8 @@ def _beside_the_table(queues: tuple[QueueStats, ...], workers: WorkerCounts) -> 
         attempts = count_noun(retrying, "failed attempt")
         lines.append(f"Retried: {attempts} in the last hour.")
     if lost := sum(queue.lost_last_day for queue in queues):
-        jobs, whose = count_noun(lost, "job"), "its" if lost == 1 else "their"
-        lines.append(f"Rescued: {jobs} put back in the last 24 hours after {whose} worker died.")
+        jobs = sum(queue.lost_jobs_last_day for queue in queues)
+        lines.append(f"Rescued: {say_rescued(jobs, lost, ' in the last 24 hours')}.")
     if deleting := say_deleting(workers):
         lines.append(f"{deleting}.")
     return lines

@@ -32,6 +32,7 @@ __all__ = [
     "count_noun",
     "format_rate",
     "say_expiring",
+    "say_rescued",
     "sort_queues",
     "tell_statuses",
     "tell_survey",
@@ -67,6 +68,13 @@ def count_noun(count: int, noun: str, plural: str | None = None) -> str:
     """`1 job`, `1,204 jobs`, `no jobs`."""
     word = noun if count == 1 else plural or f"{noun}s"
     return f"{count or 'no'} {word}" if count < 1000 else f"{count:,} {word}"
+
+
+def say_rescued(jobs: int, times: int, when: str = "") -> str:
+    """`9 jobs put back after their worker died`, `9 jobs put back 22 times after …`."""
+    often = f" {times:,} times" if times > jobs else ""
+    whose = "its" if jobs == 1 else "their"
+    return f"{count_noun(jobs, 'job')} put back{often}{when} after {whose} worker died"
 
 
 def format_rate(per_second: float) -> str:

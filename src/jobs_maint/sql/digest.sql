@@ -298,7 +298,8 @@ WHERE e.type IN ('succeeded', 'deferred_for_retry') AND e.type <> 'scheduled'
 GROUP BY 1;
 
 -- name: count_put_back (since, until, queues, tasks, ours)
-SELECT count(*) AS jobs FROM jobs_maint_failures f
+-- One job may have been put back several times.
+SELECT count(DISTINCT job_id) AS jobs, count(*) AS times FROM jobs_maint_failures f
 WHERE f.kind = 'worker_lost' AND f.will_retry
   AND f.failed_at >= %(since)s AND f.failed_at < %(until)s
   AND f.task_name <> ALL (%(ours)s)

@@ -237,9 +237,9 @@ WHERE j.id = ANY (%(ids)s::bigint[]) AND j.status = 'todo' AND j.task_name <> AL
 GROUP BY 1;
 
 -- name: count_put_back (queue, ours)
--- Jobs that were put back because their worker died: their `deferred_for_retry` events are no
--- retries of the task.
-SELECT queue_name, count(*) AS last_day,
+-- Jobs that were put back because their worker died, and how often: their `deferred_for_retry`
+-- events are no retries of the task.
+SELECT queue_name, count(*) AS last_day, count(DISTINCT job_id) AS jobs,
        count(*) FILTER (WHERE failed_at > now() - interval '1 hour') AS last_hour
 FROM jobs_maint_failures
 WHERE failed_at > now() - interval '24 hours' AND kind = 'worker_lost' AND will_retry

@@ -102,7 +102,7 @@ async def _summarise(
     groups = sort_by_news(found.shown)
     shown, left = groups[: how.groups], groups[how.groups :]
     ends = await count_ends(conn, wanted)
-    put_back = (await fetch_one(conn, queries["count_put_back"], filters))["jobs"]
+    put_back = await fetch_one(conn, queries["count_put_back"], filters)
     running = (await fetch_one(conn, queries["count_running"], filters))["jobs"]
     purged = None
     if wanted.queues is None and wanted.tasks is None:  # the purge counts by status alone
@@ -116,8 +116,9 @@ async def _summarise(
         failed=found.failed,
         failed_before=found.failed_before,
         succeeded=ends.get("succeeded", 0),
-        retrying=max(ends.get("deferred_for_retry", 0) - put_back, 0),
-        put_back=put_back,
+        retrying=max(ends.get("deferred_for_retry", 0) - put_back["times"], 0),
+        put_back=put_back["times"],
+        put_back_jobs=put_back["jobs"],
         groups=shown,
         groups_not_shown=sum(1 for group in left if group.count)
         + (found.groups_not_shown if found.failures_not_shown else 0),

@@ -78,6 +78,7 @@ async def get_stats(
             retried = fields.get(f"retrying_{span}", 0) - row[span]
             fields[f"retrying_{span}"] = max(retried, 0)
         fields["lost_last_day"] = row["last_day"]
+        fields["lost_jobs_last_day"] = row["jobs"]
     ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
         found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
