@@ -143,12 +143,16 @@ DELETE FROM jobs_maint_runs WHERE audit_id = %(audit_id)s AND state <> 'running'
 INSERT INTO jobs_maint_requests (key) VALUES (%(key)s) ON CONFLICT DO NOTHING RETURNING key;
 
 -- name: list_audit (actor, since_seconds, limit)
--- Newest first, with how many match in all.
+-- Newest first, with how many match in all. An actor is found by each spelling that is shown:
+-- `slack:U0EVE (admin)`, `task:jobs_maint:rescue_stalled_jobs`, `the task rescue_stalled_jobs`.
 SELECT a.id AS audit_id, a.started_at, a.actor_kind, a.actor_id, a.actor_name, a.channel, a.action,
        a.outcome, a.counts, a.error, a.elapsed_seconds, count(*) OVER () AS total
 FROM jobs_maint_audit a
 WHERE a.started_at > now() - make_interval(secs => %(since_seconds)s)
   AND (%(actor)s::text IS NULL
-       OR strpos(lower(concat_ws(' ', a.actor_kind, a.actor_id, a.actor_name)),
+       OR strpos(lower(regexp_replace(concat_ws(
+                     ' ', a.actor_kind || ':' || a.actor_id || ' (' || a.actor_name || ')',
+                     'the', a.actor_kind, regexp_replace(a.actor_id, '^.*:', ''), a.actor_name,
+                     a.actor_kind, a.actor_id, a.actor_name), '\s+', ' ', 'g')),
                  lower(%(actor)s)) > 0)
 ORDER BY a.started_at DESC, a.id DESC LIMIT %(limit)s;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from jobs_maint.actions import describe_actor
@@ -17,11 +18,12 @@ __all__ = ["list_audit"]
 async def list_audit(
     conn: Conn, *, actor: str | None, since: timedelta, limit: int, rules: Rules = DEFAULT
 ) -> AuditReport:
-    """Who did what, newest first; `actor` matches a part of kind, id or name, case ignored."""
+    """Who did what, newest first; `actor` matches a part of what names somebody, case ignored."""
+    text = None if actor is None else _without_cut(actor)
     rows = await fetch_all(
         conn,
         load_queries("audit")["list_audit"],
-        {"actor": actor, "since_seconds": since.total_seconds(), "limit": limit},
+        {"actor": text, "since_seconds": since.total_seconds(), "limit": limit},
     )
     texts = [(row["action"], row["error"] or "") for row in rows]
     shown = await run_apart(
@@ -46,3 +48,9 @@ async def list_audit(
     as_of = await get_time(conn)
     total = rows[0]["total"] if rows else 0
     return AuditReport(as_of, entries, total, since.total_seconds(), actor)
+
+
+def _without_cut(actor: str) -> str:
+    """A name as a list shows it, which may have cut its end."""
+    text = " ".join(actor.split())
+    return re.sub(r"(?<=.)(?:…|\.\.\.)\)?$", "", text) or actor
