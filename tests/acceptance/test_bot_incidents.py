@@ -9,6 +9,7 @@ import pytest
 from tests.support.bots import ask, serve_replica, settle
 from tests.support.fleet import Fleet
 from tests.support.history import hours, minutes
+from tests.support.waiting import PATIENCE, until, wait_for_row
 from tests.support.watched import (
     INCIDENTS,
     lose_watch,
@@ -22,7 +23,7 @@ from tests.support.watched import (
 from chatbot.slack.web_api import WebApi
 from chatbot.watching import telling
 from chatbot.watching.watch import Watch
-from jobs_maint.actions import Actor, ListIncidents
+from jobs_maint.actions import Actor, Grant, ListIncidents, Role, TakeIncident
 from jobs_maint.perform import perform
 from local_slack.sample import ADMIN, ARCHIVED, OPERATOR, OPS, RANDOM, VIEWER
 from local_slack.text import as_text
@@ -78,6 +79,67 @@ async def test_who_took_an_incident_gives_it_back_by_the_button_of_the_answer(po
         assert "Nobody is on it yet." in shown.text
         await press(slack, bot, shown.ts, "I'm on it")
         assert "Nobody is on it" not in slack.messages(OPS, OPERATOR)[-1].text
+
+
+def hold_edit(monkeypatch):
+    """The next edit of a message reaches Slack only once it may; when it began, and that."""
+    begun, may = asyncio.Event(), asyncio.Event()
+    call = WebApi._call_once
+
+    async def hold(self, method, *args, **more):
+        if method == "chat.update" and not begun.is_set():
+            begun.set()
+            await may.wait()
+        return await call(self, method, *args, **more)
+
+    monkeypatch.setattr(WebApi, "_call_once", hold)
+    return begun, may
+
+
+async def test_a_mark_that_is_slow_to_arrive_does_not_take_back_what_the_watch_wrote(
+    pool, fleet, monkeypatch
+):
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        [message] = roots(slack)
+        begun, may = hold_edit(monkeypatch)
+        click = asyncio.create_task(press(slack, bot, message.ts, "I'm on it"))
+        await begun.wait()
+        look = asyncio.create_task(see(watch, 1))
+        await asyncio.wait([look], timeout=1)  # an edit that waits for no other is made by then
+        may.set()
+        await asyncio.gather(look, click)
+        [message] = roots(slack)
+        assert "otto is on it, since" in message.text
+        assert "Nobody is on it" not in message.text
+
+
+async def test_what_was_seen_while_something_else_was_told_is_told_right_after_it(
+    pool, conn, fleet, monkeypatch
+):
+    """Two people take it over from each other while Slack is slow."""
+    async with open_watch(pool) as (slack, bot, watch):
+        await die(fleet)
+        await see(watch)
+        running = asyncio.create_task(watch.run(every=10 * PATIENCE))
+        begun, may = hold_edit(monkeypatch)
+
+        async def take(name):
+            actor = Actor("slack", f"U0{name}", name, OPS, (Grant(Role.ADMIN),))
+            await perform(pool, actor, TakeIncident(1), settings=bot.services.maint)
+            at = await (await conn.execute("SELECT clock_timestamp()")).fetchone()
+            bot.services.woken.set()
+            return at
+
+        await take("FIRST")
+        await begun.wait()
+        at = await take("SECOND")
+        await wait_for_row(conn, "SELECT 1 FROM jobs_maint_watch WHERE watched_at > %s", at)
+        may.set()
+        await until(lambda: "SECOND is on it" in roots(slack)[0].text, "the second message")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_who_is_on_it_already_is_told_since_when_and_its_thread_is_not(pool, fleet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.fleet import Fleet
@@ -204,6 +205,27 @@ async def test_of_several_in_one_each_says_who_is_on_it(pool, conn, fail):
     await perform(pool, BOB, TakeIncident(1, drop=True))
     groups, *_ = await errors(pool)
     assert (groups[HOOK].taken_by, groups[MAIL].taken_by) == (None, ADA.label)
+
+
+async def test_a_message_says_one_thing_of_who_is_on_it_while_somebody_takes_it_over(
+    pool, conn, fail
+):
+    """The pass looked before and writes after it."""
+    for task in (HOOK, MAIL):
+        await fail(task)
+        await see(pool, 2)
+    await perform(pool, ADA, TakeIncident(1))
+    await see(pool)
+    async with pool.connection() as holder, holder.transaction():
+        await holder.execute("SELECT FROM jobs_maint_watch FOR UPDATE")
+        late = asyncio.create_task(see(pool))
+        await wait_for_waiting(conn)
+        await perform(pool, BOB, TakeIncident(1))
+    [change] = (await late).changes
+    said = render_incident(change.incident, datetime.now(UTC)).text
+    assert ("bob is on it, since" in said, "ada" in said) == (True, False), said
+    stored = await conn.execute("SELECT folded FROM jobs_maint_incidents")
+    assert "U0ADA" not in str(await stored.fetchall())
 
 
 async def test_who_takes_an_error_again_is_told_since_when_and_its_incident_is_not(pool, fail):

@@ -182,8 +182,8 @@ class Delivery:
         target = Target(posted.channel, posted.ts, user=request.user)
 
         async def tell(message: Message) -> None:
-            self._origins.forget(posted.channel, posted.ts)
-            await self.finish(target, message)
+            async with self._origins.replaced(posted.channel, posted.ts):
+                await self.finish(target, message)
 
         self._follow_ups.add(answer.followed, tell)
 

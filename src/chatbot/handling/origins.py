@@ -2,14 +2,19 @@
 
 Kept in memory, for the last of the messages that were clicked in this process: only a click brings
 a message along. Another replica, or this one after a restart, leaves the buttons as they are.
+
+A mark is written into the message as it was clicked, so it must not come after another edit of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from chatbot.access.directory import Directory
 from chatbot.handling.targets import find_target
@@ -37,7 +42,6 @@ class _Seen:
     message: Message
     original: Message
     marks: dict[str, list[Line]] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Origins:
@@ -45,6 +49,7 @@ class Origins:
         self._editing = editing
         self._directory = directory
         self._seen: OrderedDict[tuple[str, str], _Seen] = OrderedDict()
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remember(self, request: SlackRequest) -> None:
         """The message of this click, unless only one person sees it: Slack does not keep that."""
@@ -57,27 +62,37 @@ class Origins:
         blocks = [dict(block) for block in request.message.get("blocks") or ()]
         message = Message(str(request.message.get("text") or ""), blocks)
         self._seen[place] = _Seen(request, message, message)
-        if before is not None and before.marks:
-            self._seen[place].original, self._seen[place].marks = before.original, before.marks
         if before is not None:
-            self._seen[place].lock = before.lock
+            self._seen[place].marks = before.marks
+            if before.marks:
+                self._seen[place].original = before.original
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
 
-    def forget(self, channel: str, ts: str | None) -> None:
-        """The message has another content now."""
-        self._seen.pop((channel, ts or ""), None)
+    @contextlib.asynccontextmanager
+    async def replaced(self, channel: str, ts: str | None) -> AsyncIterator[None]:
+        """Around an edit that gives the message another content.
+
+        It waits for marks that are being written; those of the content before it come no more.
+        """
+        place = channel, ts or ""
+        async with self._lock(place):
+            yield
+            self._seen.pop(place, None)
+
+    def _lock(self, place: tuple[str, str]) -> asyncio.Lock:
+        return self._locks.setdefault(place, asyncio.Lock())
 
     async def tell_undone(self, channel: str, words: str) -> bool:
         """Put back every button that ran these words; whether there was one in this channel."""
         found = False
-        for (place, ts), seen in list(self._seen.items()):
+        for place, seen in list(self._seen.items()):
             undone = [one for one in seen.marks if one == words or one.startswith(f"{words} ")]
             if undone:
                 for one in undone:
                     del seen.marks[one]
                 seen.message = seen.original
-                found = (await self._show(seen, ts) and place == channel) or found
+                found = (await self._show(place) and place[0] == channel) or found
         return found
 
     async def tell_done(self, channel: str, words: str, who: Line, *, add: bool = False) -> None:
@@ -85,21 +100,23 @@ class Origins:
 
         `add`: after who ran them before, as several people may have done a part each.
         """
-        for (place, ts), seen in list(self._seen.items()):
-            if place != channel or mark_done(seen.message, {words: who}) is seen.message:
+        for place, seen in list(self._seen.items()):
+            if place[0] != channel or mark_done(seen.message, {words: who}) is seen.message:
                 continue
             before = seen.marks.get(words, []) if add else []
             seen.marks[words] = [*before, who][-MOST_MARKS:]
-            await self._show(seen, ts)
+            await self._show(place)
 
-    async def _show(self, seen: _Seen, ts: str) -> bool:
-        channel = seen.request.channel
-        marks = {run: join(told) for run, told in seen.marks.items()}
+    async def _show(self, place: tuple[str, str]) -> bool:
+        """With all marks there are once its turn comes; False where it has another content now."""
         try:
-            async with seen.lock:
+            async with self._lock(place):
+                if (seen := self._seen.get(place)) is None:
+                    return False
                 target = await find_target(self._directory, seen.request)
+                marks = {run: join(told) for run, told in seen.marks.items()}
                 await self._editing.finish(target, mark_done(seen.message, marks))
         except JobsMaintError as exc:
-            log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", channel, ts, exc)
+            log.info("chatbot.origin_not_marked channel=%s ts=%s reason=%s", *place, exc)
             return False
         return True

@@ -118,8 +118,8 @@ class Acts:
             followed = Followed(after, lambda found: self._render(report, request, found))
 
             async def tell(message: Message) -> None:
-                services.origins.forget(request.channel, request.ts)
-                await running.finish(message)
+                async with services.origins.replaced(request.channel, request.ts):
+                    await running.finish(message)
 
             services.follow_ups.add(followed, tell)
         back = report.verb == "retry" and read_asked(report.words).puts_back

@@ -152,7 +152,8 @@ class Teller:
         message = render_told(services, incident, told.key, there.channel, as_of)
         try:
             await self._posts.refuse_outside(there.channel)
-            await services.slack.editing.finish(Target(there.channel, there.ts), message)
+            async with services.origins.replaced(there.channel, there.ts):
+                await services.slack.editing.finish(Target(there.channel, there.ts), message)
         except SlackRefused as exc:
             problem = str(exc)
             if exc.reason in DELETED:
@@ -170,7 +171,6 @@ class Teller:
             if exc.reason in DELETED:  # who deleted it twice wants to hear no more
                 await self._note_told(change, there, told.key, problem)
                 return
-        services.origins.forget(there.channel, there.ts)
         self._put_left_right(incident, replace(told, error=problem))
         if not self._has_watch():
             self._late.put_right(incident.id, told.key, there)

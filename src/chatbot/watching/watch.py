@@ -56,7 +56,8 @@ class Watch:
         self._looked_at = clock()
         self._problem = ""
         """Why the last look failed, as it was logged."""
-        self._is_telling = False
+        self._is_telling = self._is_behind = False
+        """`_is_behind`: something else was seen while it was told."""
 
     def find_problem(self) -> str | None:
         """Why the watch is not sound; None while it is."""
@@ -72,6 +73,8 @@ class Watch:
             if not self._is_telling:
                 self._is_telling = True
                 self._services.work.start(self._tell(report))
+            elif report is not None and report.changes:
+                self._is_behind = True
             try:
                 async with asyncio.timeout(every):
                     await woken.wait()
@@ -142,6 +145,9 @@ class Watch:
                 await self._teller.put_right()
         finally:
             self._is_telling = False
+            if self._is_behind:
+                self._is_behind = False
+                self._services.woken.set()
 
 
 def _log_news(report: WatchReport) -> None:

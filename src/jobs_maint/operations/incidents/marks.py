@@ -7,27 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.models import Condition, Incident, IncidentKind
 from jobs_maint.operations.incidents.judging import MARKS, list_marks
 from jobs_maint.sql import load_queries
 
-__all__ = ["add_marks", "add_standing", "count_standing"]
+__all__ = ["add_marks", "add_standing", "count_standing", "mark_conditions"]
 
 MOST_FAILURES = 5_000
 """Since the first of the groups began; where there are more, nobody looks at each job."""
 _Marks = Mapping[str, Mapping[str, Any]]
+P = TypeVar("P", Incident, Condition)
 
 
 async def add_marks(conn: Conn, found: Iterable[Incident]) -> list[Incident]:
     every = list(found)
-    if not (names := _list_names(every)):
-        return every
+    marks = await _find_marks(conn, _list_names(every))
+    return _put(every, MARKS, marks.get) if marks else every
+
+
+async def mark_conditions(conn: Conn, found: Iterable[Condition]) -> list[Condition]:
+    every = list(found)
+    names = {one.subject for one in every if one.kind is IncidentKind.GROUP}
+    marks = await _find_marks(conn, names)
+    return [_put_part(one, MARKS, marks.get) for one in every]
+
+
+async def _find_marks(conn: Conn, names: Collection[str]) -> _Marks:
+    if not names:
+        return {}
     rows = await fetch_all(conn, load_queries("groups")["list_marks"], {"names": sorted(names)})
-    marks = {row["name"]: list_marks(row.get) for row in rows}
-    return _put(every, MARKS, marks.get)
+    return {row["name"]: list_marks(row.get) for row in rows}
 
 
 async def add_standing(
@@ -58,26 +70,25 @@ def _list_names(found: Iterable[Incident]) -> set[str]:
     return {part.subject for part in parts if part.kind is IncidentKind.GROUP}
 
 
-def _put(
-    found: Iterable[Incident],
-    names: Collection[str],
-    get: Callable[[str], Mapping[str, Any] | None],
-) -> list[Incident]:
+_Get = Callable[[str], Mapping[str, Any] | None]
+
+
+def _put(found: Iterable[Incident], names: Collection[str], get: _Get) -> list[Incident]:
     """With these facts of each group of errors instead of those that were stored."""
-
-    def put(part: Incident | Condition) -> Mapping[str, Any]:
-        facts = get(part.subject) if part.kind is IncidentKind.GROUP else None
-        if facts is None:
-            return part.facts
-        return {**{name: one for name, one in part.facts.items() if name not in names}, **facts}
-
     return [
         replace(
-            one,
-            facts=put(one),
-            folded=tuple(replace(part, facts=put(part)) for part in one.folded),
+            _put_part(one, names, get),
+            folded=tuple(_put_part(part, names, get) for part in one.folded),
         )
         if one.is_open
         else one
         for one in found
     ]
+
+
+def _put_part(part: P, names: Collection[str], get: _Get) -> P:
+    facts = get(part.subject) if part.kind is IncidentKind.GROUP else None
+    if facts is None:
+        return part
+    kept = {name: one for name, one in part.facts.items() if name not in names}
+    return replace(part, facts={**kept, **facts})

@@ -20,7 +20,7 @@ from jobs_maint.actions import Limits, WatchIncidents
 from jobs_maint.call import Call, describe_error
 from jobs_maint.database import Conn, fetch_all, fetch_one, transaction
 from jobs_maint.events import emit
-from jobs_maint.models import IncidentChange, IncidentKind, WatchReport
+from jobs_maint.models import Incident, IncidentChange, IncidentKind, WatchReport
 from jobs_maint.operations.failures.memory import collect_groups
 from jobs_maint.operations.incidents.ends import Ends, list_jobs
 from jobs_maint.operations.incidents.judging import judge
@@ -31,6 +31,7 @@ from jobs_maint.operations.incidents.looking import (
     look_for_fates,
     look_for_work,
 )
+from jobs_maint.operations.incidents.marks import add_marks, mark_conditions
 from jobs_maint.operations.incidents.measured import Measured, Memory
 from jobs_maint.operations.incidents.rates import note_rates
 from jobs_maint.operations.incidents.schedules import find_unsettled, is_paused
@@ -119,8 +120,9 @@ async def watch_incidents(call: Call[WatchIncidents]) -> WatchReport | None:
             params = {"memory": stored, "complete": not blind, "at": measured.now}
             await fetch_all(conn, queries["note_pass"], params)
             rows = await fetch_all(conn, queries["list_untold"])
+            untold = await add_marks(conn, map(read_incident, rows))
     return await asyncio.to_thread(
-        _report, rows, measured.now, cases, call.rules, complete=not blind
+        _report, rows, untold, measured.now, cases, call.rules, complete=not blind
     )
 
 
@@ -176,9 +178,13 @@ def _find_gap(watched_at: datetime | None, now: datetime) -> timedelta:
 async def _live(
     conn: Conn, saw: Look, ends: Ends, pending: frozenset[Key], quiet: timedelta
 ) -> tuple[list[Case], frozenset[Key]]:
-    """The cases after this pass, stored; those that changed first had their rows locked."""
+    """The cases after this pass, stored; those that changed first had their rows locked.
+
+    What people said since the pass looked is said of the errors in them, too.
+    """
     queries = load_queries(QUERIES)
     rows = await fetch_all(conn, queries["lock_open"])
+    saw = replace(saw, conditions=await mark_conditions(conn, saw.conditions))
     past, muted = [], []
     if saw.conditions:
         past = await fetch_all(conn, queries["list_resolved"], {"since": saw.now - quiet})
@@ -223,9 +229,16 @@ async def _look_after(conn: Conn, ends: Ends, known: Known, found: Collection[Ke
 
 
 def _report(
-    rows: Rows, now: datetime, cases: Sequence[Case], rules: Rules, *, complete: bool
+    rows: Rows,
+    untold: Sequence[Incident],
+    now: datetime,
+    cases: Sequence[Case],
+    rules: Rules,
+    *,
+    complete: bool,
 ) -> WatchReport:
-    changes = (_tell_change(row, rules) for row in rows)
+    pairs = zip(rows, untold, strict=True)
+    changes = (_tell_change(row, redact(one, rules)) for row, one in pairs)
     shown = [(case, redact(case.incident, rules)) for case in cases]
     return WatchReport(
         as_of=now,
@@ -237,8 +250,8 @@ def _report(
     )
 
 
-def _tell_change(row: Mapping[str, Any], rules: Rules) -> IncidentChange | None:
-    incident, told = redact(read_incident(row), rules), read_told(row)
+def _tell_change(row: Mapping[str, Any], incident: Incident) -> IncidentChange | None:
+    told = read_told(row)
     posted = told is not None and told.ts is not None
     if not posted and incident.history[-1].what == "merged":
         return None  # the other one tells it
