@@ -944,7 +944,12 @@ async def test_nobody_listening_is_a_warning_and_with_waiting_jobs_an_error(pool
 
 async def test_a_live_worker_that_does_not_beat_may_listen(pool, worker):
     await worker(recorder=False)
-    assert await level(pool, "maintenance_queue") == "note"
+    finding = (await look(pool))["maintenance_queue"]
+    assert finding.level == "note"
+    assert finding.fix.startswith(
+        "Wait for their first job. If none of them listens, start a worker that listens to "
+        "'maintenance', or add it to the queues of one"
+    )
 
 
 async def test_a_live_worker_with_known_queues_does_not_count_among_those_without_a_beat(

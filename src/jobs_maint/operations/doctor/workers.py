@@ -216,11 +216,12 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
     params = {"queue": settings.queue, "ours": OUR_TASKS}
     found = await fetch_one(conn, load_queries("doctor")["find_listeners"], params)
     waiting, seconds = found["waiting"], found["seconds"] or 0.0
-    fix = (
-        f"Start a worker that listens to {settings.queue!r}, or add it to the queues of one; or "
+    start = (
+        f"start a worker that listens to {settings.queue!r}, or add it to the queues of one; or "
         "set JOBS_MAINT_QUEUE to a queue that one listens to, for workers and shell alike. "
         "`jobs-maint workers` shows them."
     )
+    fix = f"{start[:1].upper()}{start[1:]}"
     if found["listening"]:
         if seconds > LONG_WAIT.total_seconds():
             return warning(
@@ -251,6 +252,6 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
             name,
             f"No known worker listens to {settings.queue!r}; the queues of "
             f"{count(found['unknown'], 'live worker')} without a beat are not known.",
-            f"Wait for their first job, or make sure that one of them listens. {fix}",
+            f"Wait for their first job. If none of them listens, {start}",
         )
     return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)
