@@ -37,7 +37,7 @@ def main() -> int:
     except EndedError as exc:
         if exc.number != signal.SIGINT:
             return 128 + exc.number
-        print(f"\n{'Interrupted' if options.script else 'Ended'}; {NOTHING_LEFT}")
+        print(f"{'Interrupted' if options.script else 'Ended'}; {NOTHING_LEFT}")
         return 130 if options.script else 0
 
 
@@ -49,6 +49,8 @@ async def _until_ended(work: Coroutine[Any, Any, T]) -> T:
     def end(number: int) -> None:
         received.append(number)
         task.cancel()
+        if received == [signal.SIGINT]:
+            print("\nEnding …", flush=True)
 
     loop = asyncio.get_running_loop()
     for number in ENDS:

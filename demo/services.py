@@ -50,8 +50,14 @@ def running_postgres() -> Iterator[str]:
 
 async def serve(folder: Path, database_url: str) -> None:
     stop = asyncio.Event()
+
+    def end(number: int) -> None:
+        if number == signal.SIGINT and not stop.is_set():
+            print("\nEnding …", flush=True)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
     config = local_slack.load_config(ROOT / "demo/slack.toml")
     page = local_slack.Page(words=build_completion("slack"))
     async with local_slack.serve(config, page, say=print) as slack:
@@ -79,7 +85,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with running_postgres() as database_url:
         asyncio.run(serve(folder, database_url))
-    print("\nEnded; nothing is left running.")
+    print("Ended; nothing is left running.")
     return 0
 
 

@@ -316,7 +316,7 @@ def test_the_page_and_its_switches_work_beside_another_demo_behind_a_proxy_until
     # What `stuck` foretells in that terminal is what the demo's workers do.
     assert "export JOBS_MAINT_STALLED_AFTER=30s\n" in (folder / "env").read_text()
     end(demo, signal.SIGINT, folder)
-    assert "Ended; nothing is left running." in demo.output
+    assert "\nEnding …\nEnded; nothing is left running." in demo.output
     assert other.popen.poll() is None
     where = re.search(r"    \. (\S+)/env ", other.output)[1]
     end(other, signal.SIGINT, Path(where))
