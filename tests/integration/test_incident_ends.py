@@ -95,7 +95,7 @@ async def test_a_queue_with_an_empty_name_is_a_queue(pool, conn, fleet, make_job
     await listen(conn, worker, "a", "")
     assert await now_open(pool) == {("queue_behind", '""')}
     report = await perform(pool, ANA, ListIncidents())
-    assert "jobs-maint stats ''" in render_text(report, width=200)
+    assert 'jobs-maint stats ""' in render_text(report, width=200)
     words = [one.words for one in list_looks(report.open[0])]
     assert parse_words(split_text(words[0]), "slack").action == ShowStats("")
 
