@@ -16,6 +16,7 @@ from jobs_maint.models.jobs import *
 from jobs_maint.models.purge import *
 from jobs_maint.models.reasons import *
 from jobs_maint.models.rescue import *
+from jobs_maint.models.rescue_words import *
 from jobs_maint.models.schema import *
 from jobs_maint.models.sets import *
 from jobs_maint.models.settled import *

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorGroup, has_stopped
 from jobs_maint.models.incidents import Incident
-from jobs_maint.models.rescue import RescueIdle
+from jobs_maint.models.rescue_words import RescueIdle
 from jobs_maint.models.settled import Standing
 from jobs_maint.models.slots import find_slots
 from jobs_maint.models.stats import MaintenanceRun, QueueStats

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from jobs_maint.models.base import OwnJobs, Report
 from jobs_maint.models.failures import ErrorsReport
-from jobs_maint.models.rescue import RescueIdle, WorkerView
+from jobs_maint.models.rescue import WorkerView
+from jobs_maint.models.rescue_words import RescueIdle
 from jobs_maint.models.settled import Standing
 from jobs_maint.models.worker_counts import WorkerCounts
 
