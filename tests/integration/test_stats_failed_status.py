@@ -63,6 +63,15 @@ async def test_stats_tell_how_far_behind_a_queue_is_and_what_ended_lately(pool, 
     assert (queue.done_last_hour, queue.done_last_day) == (0, 1)
 
 
+async def test_how_long_a_job_waits_is_unknown_where_its_events_are_gone(pool, make_job, conn):
+    await make_job(queue="webhook", deferred_ago=minutes(14))
+    await conn.execute("TRUNCATE procrastinate_events")
+    report = await ask(pool, ShowStats())
+    assert report.queues[0].oldest_ready_seconds is None
+    assert "unknown" in render_text(report, width=120)
+    assert "unknown" in str(render_result(report, "/jobs", by="U0ANA").blocks)
+
+
 async def test_a_job_put_back_now_is_not_old(pool, make_job, conn):
     old = await make_job(queue="email", status="failed", deferred_ago=days(3), finished_ago=days(2))
     await conn.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (old,))

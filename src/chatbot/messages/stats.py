@@ -29,7 +29,7 @@ from jobs_maint.render import build_verdict, count_in_trouble, say_deleting, sor
 
 __all__ = ["MESSAGES", "draw_queues", "render_stats"]
 
-AT_ONCE = "< 1 s"
+AT_ONCE, UNKNOWN = "< 1 s", "unknown"
 HEADER = ("Queue", "Failed 1h", "Oldest", "Ready", "Failed 24h", "Done 24h")
 Estimated = Mapping[str, Collection[str]]
 """By queue, the fields that are estimates."""
@@ -133,7 +133,7 @@ def _sentences(queues: Sequence[QueueStats], estimated: Estimated, *, deleting: 
         if queue.failed_last_hour:
             now.append(f"{queue.failed_last_hour:,} failed in the last hour")
         oldest = _oldest(queue)
-        if oldest and oldest != AT_ONCE:
+        if oldest and oldest not in {AT_ONCE, UNKNOWN}:
             now.append(f"oldest waits {oldest}")
         if queue.ready:
             now.append(f"{_about(queue, estimated)}{queue.ready:,} ready")
@@ -159,8 +159,10 @@ def _about(queue: QueueStats, estimated: Estimated) -> str:
 def _oldest(queue: QueueStats) -> str:
     """How long the oldest ready job waits; empty when none does."""
     seconds = queue.oldest_ready_seconds
-    if seconds is None or not queue.ready:
+    if not queue.ready:
         return ""
+    if seconds is None:
+        return UNKNOWN
     return format_age(seconds) if seconds >= 1 else AT_ONCE
 
 

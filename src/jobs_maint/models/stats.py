@@ -30,7 +30,8 @@ class QueueStats:
     `failed_*` counts jobs that failed for good, those that were deleted since as far as their
     errors were recorded; `retrying_*` attempts that were put back by the task's own retry,
     `lost_last_day` how often a job was put back because its worker died, `lost_jobs_last_day` how
-    many jobs. `oldest_ready_seconds` is how long the oldest ready job has been ready.
+    many jobs. `oldest_ready_seconds` is how long the oldest ready job has been ready; None where no
+    job is, or none has an event that tells.
     """
 
     queue: str

@@ -9,7 +9,7 @@ from jobs_maint.render.coverage import safe_own, safe_reach, say_aside, say_dele
 from jobs_maint.render.failures import groups_table, point_to_job
 from jobs_maint.render.levels import is_news, judge_failures, judge_incident, sort_incidents
 from jobs_maint.render.page import Column, Page, Pages, clock
-from jobs_maint.render.queues import ESTIMATES, counts_of
+from jobs_maint.render.queues import ESTIMATES, counts_of, say_oldest
 from jobs_maint.render.safe import safe_line, safe_word
 from jobs_maint.render.verdict import count_noun, say_expiring, say_rescued, sort_queues
 
@@ -112,10 +112,7 @@ def _queues_table(report: DigestReport, page: Page) -> None:
     def counts(header: str, field: str, keep: int) -> Column:
         return counts_of(header, queues, field, report.estimated, keep)
 
-    oldest = [
-        "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
-        for queue in queues
-    ]
+    oldest = [say_oldest(queue) for queue in queues]
     page.table(
         [
             Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True),

@@ -24,7 +24,7 @@ from jobs_maint.render.coverage import (
 )
 from jobs_maint.render.failures import render_errors
 from jobs_maint.render.page import Column, Page, Pages, when
-from jobs_maint.render.queues import ESTIMATES, counts_of
+from jobs_maint.render.queues import ESTIMATES, counts_of, say_oldest
 from jobs_maint.render.safe import safe_line, safe_word, short_task
 from jobs_maint.render.verdict import (
     build_verdict,
@@ -80,10 +80,7 @@ def _stats_tables(
     def counts(header: str, field: str, keep: int) -> Column:
         return counts_of(header, queues, field, report.estimated, keep)
 
-    oldest = [
-        "–" if queue.oldest_ready_seconds is None else format_age(queue.oldest_ready_seconds)
-        for queue in queues
-    ]
+    oldest = [say_oldest(queue) for queue in queues]
     name = Column("Queue", [safe_word(queue.queue) for queue in queues], may_shrink=True)
     now = [
         counts("Ready", "ready", 1),

@@ -225,9 +225,10 @@ FROM (SELECT current_setting('statement_timeout') AS value) AS before;
 -- name: find_oldest_ready (ids, ours)
 -- Seconds the oldest ready job of each queue has been ready: since it was deferred, retried, put
 -- back or due; our own tasks are left out. Among the first 1000 ids of either kind of a queue and the
--- first of those behind them that was never put back.
+-- first of those behind them that was never put back. Null where no event tells.
 SELECT j.queue_name,
-       max(CASE WHEN isfinite(r.since) THEN extract(epoch FROM now() - r.since) END)::float8 AS seconds
+       max(CASE WHEN isfinite(r.since) THEN greatest(extract(epoch FROM now() - r.since), 0) END)::float8
+           AS seconds
 FROM procrastinate_jobs j
 CROSS JOIN LATERAL (
     SELECT greatest(j.scheduled_at, max(e.at)) AS since FROM procrastinate_events e

@@ -81,7 +81,7 @@ async def get_stats(
         fields["lost_jobs_last_day"] = row["jobs"]
     ready = {"ids": counts.first_ready, "ours": OUR_TASKS}
     for row in await fetch_all(conn, queries["find_oldest_ready"], ready):
-        found[row["queue_name"]]["oldest_ready_seconds"] = max(row["seconds"] or 0.0, 0.0)
+        found[row["queue_name"]]["oldest_ready_seconds"] = row["seconds"]
     workers = await count_workers(conn)
     settings = await follow_workers(conn, settings)
     runs, deferred = await list_maintenance(conn, settings.queue)
