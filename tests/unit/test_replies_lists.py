@@ -302,11 +302,13 @@ def test_stuck_promises_no_rescue_where_none_comes(idle, says):
     assert "the rescue acts" not in message.text
     assert "noticed by the rescue" not in message.text
     assert clicks(message)[0] == ("Rescue 2 jobs", "rescue")
-    silent = render_stuck(replace(samples.silent(), rescue_idle=idle))
+    late = tuple(replace(job, acts_in_seconds=None) for job in samples.silent().silent)
+    silent = render_stuck(replace(samples.silent(), silent=late, rescue_idle=idle))
     assert says in lines(silent)[1]
     for shown, job in ((message, jobs[0]), (silent, samples.silent().silent[0])):
         one = "ID rescues one of jobs 4711, 4713, 4720 now." if shown is message else (
-            f"{job.job_id} rescues it in 16 s, if its worker stays silent."
+            f"{job.job_id} is refused for at least 16 s, then rescues it, if its worker stays "
+            "silent."
         )  # fmt: skip
         assert f"/jobs rescue {one}" in shown.text
         assert (f"Rescue job {job.job_id}", f"rescue {job.job_id}") in clicks(shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -190,32 +190,36 @@ class RescueReport(Report):
 def tell_by_hand(jobs: Sequence[StuckJob]) -> list[tuple[str, str]]:
     """What a person can do with them now: the words of a command, and what it does.
 
-    `rescue ID`, `rescues a job in 19 s, if its worker stays silent`; and `rescue --force ID` for
-    those, each by its id, of which nothing shows whether a worker runs them.
+    `rescue ID`, `is refused for 19 s, then rescues a job, if its worker stays silent`; and
+    `rescue --force ID` for those of which nothing shows whether a worker runs them.
     """
-    waits = {job.job_id: job.by_hand_in_seconds for job in jobs}
-    known = {job_id: wait for job_id, wait in waits.items() if wait is not None}
-    forced = [job_id for job_id in waits if job_id not in known]
+    known = [job for job in jobs if job.by_hand_in_seconds is not None]
+    forced = [job for job in jobs if job.by_hand_in_seconds is None]
     told = []
-    for ids, force, does in (
-        (list(known), "", _say_wait(known.values())),
-        (forced, "--force ", "now; nothing shows whether a worker runs it"),
-    ):
+    for some, force in ((known, ""), (forced, "--force ")):
+        ids = [job.job_id for job in some]
         which, what = (ids[0], "it") if len(ids) == 1 else ("ID", "a job")
-        if 1 < len(ids) < len(waits):
+        if 1 < len(ids) < len(jobs):
             what = f"one of {few_jobs(ids)}"
+        does = f"rescues {what} now; nothing shows whether a worker runs it"
         if ids:
-            told.append((f"rescue {force}{which}", f"rescues {what} {does}"))
+            told.append((f"rescue {force}{which}", does if force else _say_when(what, some)))
     return told
 
 
-def _say_wait(known: Collection[float]) -> str:
-    """`now`, `now, or in 19 s at the latest, if its worker stays silent`."""
-    last = max(known, default=0.0)
+def _say_when(what: str, jobs: Sequence[StuckJob]) -> str:
+    # Of a worker that missed a beat, where no other is heard, the wait begins with the first look
+    # after that worker counts as dead.
+    waits = [job.by_hand_in_seconds or 0.0 for job in jobs]
+    first, last = min(waits), max(waits)
+    wait = format_wait(last).removeprefix("in ")
     if last <= 0:
-        return "now"
-    first = "now, or " if min(known) <= 0 else ""
-    return f"{first}{format_wait(last)}{' at the latest' * bool(first)}, if its worker stays silent"
+        return f"rescues {what} now"
+    if first <= 0:
+        return f"rescues {what} now, or in {wait} at the latest, if its worker stays silent"
+    unheard = any(job.silent_seconds is not None and job.acts_in_seconds is None for job in jobs)
+    least = "at least " * unheard
+    return f"is refused for {least}{wait}, then rescues {what}, if its worker stays silent"
 
 
 def say_silent_acts(jobs: Sequence[StuckJob]) -> str:
