@@ -21,6 +21,7 @@ from tests.support.waiting import wait_until
 from jobs_maint.actions import Actor, GetJob, ListErrors, RunDoctor
 from jobs_maint.perform import perform
 from jobs_maint.recorder import connection
+from jobs_maint.recorder.beats import Introductions, send
 from jobs_maint.recorder.failure import Failure
 from jobs_maint.recorder.middleware import Recorder
 from jobs_maint.recorder.running import RunningWorker
@@ -143,6 +144,31 @@ async def test_a_failure_that_is_stored_minutes_later_has_the_time_at_which_it_h
         if finding.check == "recorder"
     ]
     assert recorder.level == "ok", recorder.sentence
+
+
+def test_a_worker_newer_than_the_tables_tells_its_settings_once_they_are_upgraded(
+    database_url, caplog
+):
+    alive = [RunningWorker(1, None, "never", Worker, settings={"queue": "maintenance"})]
+    new, told = Introductions(), "SELECT settings FROM jobs_maint_workers"
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("ALTER TABLE jobs_maint_workers DROP COLUMN settings")
+        conn.execute("ALTER TABLE jobs_maint_settings RENAME TO away")
+        send(conn, alive, seconds=10.0)
+        with caplog.at_level(logging.WARNING, "jobs_maint"):
+            new.tell(conn, alive, 0.0)
+            new.tell(conn, alive, 61.0)
+        [line] = [one for one in caplog.records if "settings_untold" in one.getMessage()]
+        assert "run `jobs-maint schema apply`" in line.getMessage()
+        conn.execute("ALTER TABLE jobs_maint_workers ADD COLUMN settings jsonb")
+        conn.execute("ALTER TABLE away RENAME TO jobs_maint_settings")
+        new.tell(conn, alive, 80.0)
+        assert conn.execute(told).fetchall() == [(None,)], "it tries once a minute"
+        new.tell(conn, alive, 122.0)
+        assert conn.execute(told).fetchall() == [({"queue": "maintenance"},)]
+        conn.execute("UPDATE jobs_maint_workers SET settings = NULL")
+        new.tell(conn, alive, 500.0)
+        assert conn.execute(told).fetchall() == [(None,)], "it was told"
 
 
 @pytest.mark.parametrize("job", [0, 7], ids=["a search that waits too", "a job that runs"])

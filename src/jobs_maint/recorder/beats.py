@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -11,14 +11,18 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from jobs_maint.database import fit
+from jobs_maint.database import fit, is_connection_lost
+from jobs_maint.events import emit
 from jobs_maint.recorder.connection import short_transaction
 from jobs_maint.recorder.running import UNREAD, RunningWorker
+from jobs_maint.recorder.store import describe_trouble
 from jobs_maint.sql import load_queries
 
-__all__ = ["note_app", "say_goodbye", "send"]
+__all__ = ["Introductions", "say_goodbye", "send"]
 
 RECORDER_VERSION = "1"
+TELL_AGAIN = 60.0
+"""Seconds until what could not be told is told again."""
 
 
 def send(conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], *, seconds: float) -> None:
@@ -52,25 +56,62 @@ def _clear_others(conn: psycopg.Connection[Any], worker: RunningWorker) -> None:
         conn.execute(load_queries("beat")["clear_others"], fit(conn, {"queues": worker.queues}))
 
 
-def note_app(conn: psycopg.Connection[Any], workers: Sequence[RunningWorker]) -> None:
-    """Crons and settings of workers that beat for the first time; older tables lack places."""
+class Introductions:
+    """Which workers have told what their app runs by the clock, and the settings it goes by.
+
+    Older tables lack places for it: it is told again, until they are upgraded.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[int] = set()
+        self._tried: set[int] = set()
+        self._again_at = 0.0
+        self._warned = False
+
+    def tell(
+        self, conn: psycopg.Connection[Any], alive: Sequence[RunningWorker], now: float
+    ) -> None:
+        """After the first beat, which must be possible before an upgrade. `now`: monotonic."""
+        there = {worker.worker_id for worker in alive}
+        self._told &= there
+        self._tried &= there
+        if not (there - self._tried or (there - self._told and now >= self._again_at)):
+            return
+        for worker in alive:
+            if worker.worker_id in self._told:
+                continue
+            self._tried.add(worker.worker_id)
+            if (trouble := _introduce(conn, worker)) is None:
+                self._told.add(worker.worker_id)
+                continue
+            self._again_at = now + TELL_AGAIN
+            if not (self._warned or is_connection_lost(trouble)):
+                self._warned = True
+                reason = describe_trouble(trouble)
+                emit("jobs_maint.settings_untold", logging.WARNING, reason=reason)
+
+
+def _introduce(conn: psycopg.Connection[Any], worker: RunningWorker) -> psycopg.Error | None:
+    """As much as there are places for; returns why it was not all, where that may change."""
     queries = load_queries("beat")
-    for worker in workers:
-        given = {
-            "crons": Jsonb(worker.crons),
-            "settings": Jsonb(worker.settings),
-            "queues": worker.queues,
-        }
-        told = {"worker_id": worker.worker_id, **fit(conn, given)}
-        with contextlib.suppress(psycopg.DatabaseError):
+    given = {
+        "crons": Jsonb(worker.crons),
+        "settings": Jsonb(worker.settings),
+        "queues": worker.queues,
+    }
+    told = {"worker_id": worker.worker_id, **fit(conn, given)}
+    trouble: psycopg.Error | None = None
+    for names in (("note_app", "note_crons"), ("note_settings",)):
+        for name in names:  # the second where there is no place for all of the first
             try:
                 with short_transaction(conn):
-                    conn.execute(queries["note_app"], told)
-            except (psycopg.errors.UndefinedColumn, psycopg.DataError):
-                with short_transaction(conn):
-                    conn.execute(queries["note_crons"], told)
-        with contextlib.suppress(psycopg.DatabaseError), short_transaction(conn):
-            conn.execute(queries["note_settings"], told)
+                    conn.execute(queries[name], told)
+            except psycopg.DatabaseError as exc:
+                if not isinstance(exc, psycopg.DataError):
+                    trouble = exc
+            else:
+                break
+    return trouble
 
 
 def say_goodbye(conn: psycopg.Connection[Any], ended: Sequence[RunningWorker]) -> None:

@@ -72,6 +72,7 @@ class RecorderThread(threading.Thread):
         self._conn: psycopg.Connection[Any] | None = None
         self._named: frozenset[tuple[int, frozenset[int]]] = frozenset()
         self._last_beat = 0.0
+        self._introductions = beats.Introductions()
         self._troubles = Troubles()
 
     def store(self, failure: Failure, *, at_once: bool = False) -> Waiting | None:
@@ -289,10 +290,9 @@ class RecorderThread(threading.Thread):
 
     def _beat(self, conn: psycopg.Connection[Any], alive: list[RunningWorker]) -> None:
         beats.send(conn, alive, seconds=self._beat_seconds)
-        known = {worker_id for worker_id, _ in self._named}
-        beats.note_app(conn, [worker for worker in alive if worker.worker_id not in known])
-        self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         self._last_beat = time.monotonic()
+        self._introductions.tell(conn, alive, self._last_beat)
+        self._named = frozenset((w.worker_id, frozenset(w.jobs)) for w in alive)
         if not self._troubles and (count := self.backlog.take_dropped()):
             reason = self._store.take_refusal() or "too many at once"
             emit("jobs_maint.failures_unrecorded", logging.WARNING, count=count, reason=reason)
