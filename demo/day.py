@@ -106,9 +106,9 @@ def build_trials() -> list[Trial]:
         Trial(
             Step(
                 "Read the day",
-                "A digest comes by itself every five minutes and tells of the time since the last"
-                " one, the first of the minutes before it; in production it comes each morning."
-                " `/jobs digest` tells of the last 24 hours.",
+                "A digest comes by itself every five minutes and tells what failed since the last"
+                " one; in production it comes each morning. `/jobs digest` tells of the last 24"
+                " hours.",
                 ANA,
             ),
             commands=("digest",),

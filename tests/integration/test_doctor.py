@@ -952,6 +952,15 @@ async def test_a_live_worker_that_does_not_beat_may_listen(pool, worker):
     )
 
 
+async def test_a_live_worker_that_ran_jobs_and_never_beat_is_not_waited_for(
+    pool, conn, make_job, worker
+):
+    silent = await worker(recorder=False)
+    await make_job(status="succeeded", worker_id=silent)
+    await conn.execute("UPDATE procrastinate_jobs SET worker_id = %s", (silent,))
+    assert (await look(pool))["maintenance_queue"].fix.startswith("If none of them listens, start")
+
+
 async def test_a_live_worker_with_known_queues_does_not_count_among_those_without_a_beat(
     pool, worker
 ):

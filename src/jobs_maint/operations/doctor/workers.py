@@ -248,10 +248,11 @@ async def check_maintenance_queue(conn: Conn, situation: Situation) -> Finding:
             f"Start a worker that listens to {settings.queue!r} or to all queues.",
         )
     if found["unknown"]:
+        is_new = any(not row["ran"] for row in await _list_silent(conn))
         return note(
             name,
             f"No known worker listens to {settings.queue!r}; the queues of "
             f"{count(found['unknown'], 'live worker')} without a beat are not known.",
-            f"Wait for their first job. If none of them listens, {start}",
+            f"{'Wait for their first job. ' * is_new}If none of them listens, {start}",
         )
     return warning(name, f"No worker listens to {settings.queue!r}, the queue of our tasks.", fix)
