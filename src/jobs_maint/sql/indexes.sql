@@ -51,14 +51,18 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS jobs_maint_events_at_idx ON procrastinat
 -- name: get_index (home, table, name)
 -- The table, and the index of this name on it: whether its build ended well, and its definition.
 -- `held_by`: a session that builds an index on the table now, or vacuums it by hand; whoever else
--- began a build there would wait for it with a snapshot that it waits for in turn.
+-- began a build there would wait for it with a snapshot that it waits for in turn. `taken_by`: another
+-- table whose index has the name, as one of ours that was renamed.
 SELECT c.oid AS table_id, i.indexrelid AS index_id, i.indisvalid AS valid,
        pg_get_indexdef(i.indexrelid) AS definition, quote_ident(n.nspname) AS home,
        (SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
         WHERE l.locktype = 'relation' AND l.relation = c.oid AND l.granted
           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()
-          AND a.backend_type IS DISTINCT FROM 'autovacuum worker' LIMIT 1) AS held_by
+          AND a.backend_type IS DISTINCT FROM 'autovacuum worker' LIMIT 1) AS held_by,
+       (SELECT t.relname::text FROM pg_class x JOIN pg_index other ON other.indexrelid = x.oid
+        JOIN pg_class t ON t.oid = other.indrelid
+        WHERE x.relnamespace = n.oid AND x.relname = %(name)s AND t.oid <> c.oid) AS taken_by
 FROM pg_namespace n
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = %(table)s AND c.relkind IN ('r', 'p')
 LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid)

@@ -96,6 +96,11 @@ async def _make_good(builder: _Builder, index: Index, built: list[str]) -> str |
             row = await find_index(builder.conn, index, builder.home)
             if row is None or row["good"]:
                 break
+            if row["taken_by"]:
+                return (
+                    f"an index of the table {row['taken_by']} has this name; drop that table if it "
+                    f"is not needed, or rename its indexes, {_TAIL}"
+                )
             free = row["held_by"] is None and bool(
                 await fetch_all(builder.conn, builder.queries["claim_build"], _token(builder))
             )
