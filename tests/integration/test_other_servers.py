@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -19,9 +20,14 @@ from tests.support.history import JobFactory
 from jobs_maint.actions import (
     Actor,
     ApplySchema,
+    BulkVerb,
     CheckSchema,
+    ConfirmSelection,
     GetJob,
+    JobFilter,
     ListFailed,
+    PreviewBulk,
+    RescueStalled,
     RetryJobs,
     RunDoctor,
     ShowStats,
@@ -223,6 +229,59 @@ async def test_tables_that_somebody_dropped_are_made_again_but_not_a_newer_relea
     assert (await ask(pool, ApplySchema())).applied == tuple(again)
     assert (await ask(pool, CheckSchema())).pending == ()
     assert (await ask(pool, ApplySchema())).applied == ()
+
+
+async def test_a_lost_primary_key_is_named_with_the_statement_that_makes_it(pool, conn, make_job):
+    """A restore of a part of a dump leaves tables without their keys."""
+    for table, column in (("suspects", "job_id"), ("workers", "worker_id"), ("groups", "name")):
+        key = f"jobs_maint_{table}"
+        await conn.execute(f"ALTER TABLE {key} DROP CONSTRAINT {key}_pkey")
+        add = f"ALTER TABLE {key} ADD PRIMARY KEY ({column})"
+        with pytest.raises(SchemaMismatch, match=re.escape(f"lost its primary key ({add})")):
+            await ask(pool, ApplySchema())
+        assert any(add in one for one in (await ask(pool, CheckSchema())).pending)
+        findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+        assert findings["schema"].level == "error"
+        if table == "suspects":
+            await make_job(status="doing", deferred_ago=timedelta(hours=2))
+            with pytest.raises(SchemaMismatch, match=r"lost its primary key.*schema apply"):
+                await ask(pool, RescueStalled())
+        await conn.execute(add)
+    assert (await ask(pool, ApplySchema())).applied == ()
+
+
+async def test_sequences_that_a_restore_left_behind_are_named_and_moved(pool, conn, make_job):
+    jobs = [await make_job(status="failed") for _ in range(4)]
+    for job in jobs[:3]:
+        await ask(pool, RetryJobs((job,)))
+    await conn.execute(
+        "SELECT setval(pg_get_serial_sequence('jobs_maint_audit', 'id'), min(id), false)"
+        " FROM jobs_maint_audit"
+    )
+    said = "the numbers of jobs_maint_audit.id begin anew below"
+    assert any(said in one for one in (await ask(pool, CheckSchema())).pending)
+    findings = {f.check: f for f in (await ask(pool, RunDoctor())).findings}
+    assert said in findings["schema"].sentence
+    with pytest.raises(SchemaMismatch, match=r"its numbers begin anew.*schema apply"):
+        await ask(pool, RetryJobs((jobs[3],)))
+    [moved] = (await ask(pool, ApplySchema())).applied
+    assert moved.startswith("jobs_maint_audit.id (goes on after ")
+    assert (await ask(pool, RetryJobs((jobs[3],)))).items[0].outcome == "done"
+    assert (await ask(pool, ApplySchema())).applied == ()
+
+
+async def test_numbers_of_a_table_that_is_made_again_go_on_after_those_that_others_tell(
+    pool, conn, make_job
+):
+    """An undo names a request by its number: it must not find what an older one did."""
+    await make_job(status="failed")
+    first = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(queue="default")))
+    done = await ask(pool, ConfirmSelection(first.key))
+    await conn.execute("DROP TABLE jobs_maint_audit")
+    assert len((await ask(pool, ApplySchema())).applied) == 2
+    await make_job(status="failed")
+    second = await ask(pool, PreviewBulk(BulkVerb.RETRY, JobFilter(queue="default")))
+    assert (await ask(pool, ConfirmSelection(second.key))).audit_id > done.audit_id
 
 
 async def test_a_table_of_ours_that_was_renamed_keeps_the_names_of_its_indexes_and_is_named(

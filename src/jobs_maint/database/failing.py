@@ -90,6 +90,12 @@ def map_error(exc: Exception) -> JobsMaintError:
         )
     if isinstance(exc, _LACKING):
         return _map_lacking(exc)
+    if _is_of_our_keys(exc):
+        return SchemaMismatch(
+            "A table of procrastinate-ops has lost its primary key, or its numbers begin anew "
+            f"below those that are there, as after a restore of a part; {APPLY}, which mends that "
+            "or names what to restore."
+        )
     if isinstance(exc, pg.QueryCanceled):
         return _map_cancelled(exc)
     if isinstance(exc, psycopg_pool.PoolTimeout):
@@ -104,6 +110,15 @@ def map_error(exc: Exception) -> JobsMaintError:
     if isinstance(exc, psycopg.OperationalError):  # of its resources, not of what was asked
         return DatabaseUnavailable(f"{reason}; {_UNDONE}. Try again in a moment.")
     return JobsMaintError(reason)
+
+
+def _is_of_our_keys(exc: Exception) -> bool:
+    """What our own statements meet only where a table is not as the migrations made it."""
+    if isinstance(exc, pg.InvalidColumnReference):
+        return "ON CONFLICT" in str(exc)
+    name = getattr(getattr(exc, "diag", None), "constraint_name", None) or ""
+    is_ours = name.startswith("jobs_maint_") and "_pkey" in name
+    return isinstance(exc, pg.UniqueViolation) and is_ours
 
 
 def _map_lacking(exc: psycopg.Error) -> JobsMaintError:

@@ -127,11 +127,13 @@ FROM pg_namespace n WHERE n.nspname = %(home)s;
 
 -- name: compare_columns (home, tables, columns, types)
 -- What stands in our tables for each column that should be there; NULL where it does not. A type is
--- compared as PostgreSQL understands it, not as it is spelt.
+-- compared as PostgreSQL understands it, not as it is spelt. `keyed`: it is the primary key, alone.
 SELECT want.place, c.oid IS NOT NULL AS table_there, a.attnum IS NOT NULL AS there,
        format_type(a.atttypid, a.atttypmod) AS type,
        a.atttypid = want.type::regtype AS same_type,
-       a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS filled
+       a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS filled,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid
+               AND i.indkey::text = a.attnum::text) AS keyed
 FROM unnest(%(tables)s::text[], %(columns)s::text[], %(types)s::text[])
      WITH ORDINALITY AS want (table_name, column_name, type, place)
 JOIN pg_namespace n ON n.nspname = %(home)s
@@ -146,3 +148,7 @@ ORDER BY want.place;
 SELECT current_schema() AS schema,
        EXISTS (SELECT FROM pg_settings WHERE name = 'search_path'
                AND source IN ('client', 'session', 'user', 'database', 'database user')) AS chosen;
+
+-- name: move_sequence (home, table, column, last)
+SELECT setval(pg_get_serial_sequence(format('%%I.%%I', %(home)s::text, %(table)s::text), %(column)s),
+              %(last)s);

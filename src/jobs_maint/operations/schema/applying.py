@@ -22,7 +22,11 @@ from jobs_maint.database import (
 from jobs_maint.errors import DatabaseUnavailable, SchemaMismatch
 from jobs_maint.models import SchemaReport
 from jobs_maint.operations.schema.building import BUILD_TIMEOUT, build_indexes
-from jobs_maint.operations.schema.comparing import find_differences, find_lost_tables
+from jobs_maint.operations.schema.comparing import (
+    find_differences,
+    find_lost_tables,
+    find_sequences_behind,
+)
 from jobs_maint.operations.schema.indexes import (
     find_missing_indexes,
     list_all_indexes,
@@ -72,6 +76,7 @@ async def apply_schema(
         while (step := await _take_step(conn, lock_wait)) is not None:
             applied.append(step)
         applied += await _remake_tables(conn, lock_wait)
+        applied += await _move_sequences(conn)
         async with transaction(conn):
             found = await require_places(conn)
             home = str(found["jobs_schema"])
@@ -159,6 +164,18 @@ async def _remake_tables(conn: Conn, lock_wait: timedelta) -> list[str]:
         for migration in list_migrations():
             await conn.execute(migration.text)
         return [f"{table} (was missing, is empty now)" for table in lost]
+
+
+async def _move_sequences(conn: Conn) -> list[str]:
+    """Behind the rows that are there: a restore of the data alone leaves them at their begin."""
+    async with transaction(conn):
+        home = str((await require_places(conn))["jobs_schema"])
+        moved = []
+        for column, last in await find_sequences_behind(conn, home):
+            params = {"home": home, "table": column.table, "column": column.name, "last": last}
+            await fetch_all(conn, load_queries("schema")["move_sequence"], params)
+            moved.append(f"{column.table}.{column.name} (goes on after {last})")
+        return moved
 
 
 async def _list_steps(conn: Conn, found: dict[str, Any]) -> list[Migration]:

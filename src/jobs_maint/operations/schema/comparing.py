@@ -4,15 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
+from psycopg import sql
+
 from jobs_maint.database import Conn, fetch_all
 from jobs_maint.operations.schema.declared import Column, list_columns
 from jobs_maint.sql import load_queries
 
-__all__ = ["find_differences", "find_lost_tables"]
+__all__ = ["find_differences", "find_lost_tables", "find_sequences_behind"]
 
 
 async def find_differences(conn: Conn, home: str) -> list[str]:
     """What is not as it should be in our tables of the schema `home`, a few words each."""
+    return await _find_other(conn, home) or [
+        f"the numbers of {column.table}.{column.name} begin anew below {last}, given before"
+        for column, last in await find_sequences_behind(conn, home)
+    ]
+
+
+async def find_sequences_behind(conn: Conn, home: str) -> list[tuple[Column, int]]:
+    """Numbered columns whose sequence is behind a number that was given, with the largest one.
+
+    As after a restore of the data alone, or where a table was dropped that others tell numbers of.
+    Empty where the tables differ otherwise.
+    """
+    if await _find_other(conn, home):
+        return []
+    found = [(column, await _find_behind(conn, home, column)) for column in list_columns()
+             if column.is_numbered]  # fmt: skip
+    return [(column, last) for column, last in found if last is not None]
+
+
+_GIVEN = {
+    "jobs_maint_audit": (("jobs_maint_audit_items", "audit_id"), ("jobs_maint_runs", "audit_id")),
+    "jobs_maint_failures": (("jobs_maint_collected", "last_failure_id"),),
+}
+"""Columns that tell numbers of these tables."""
+_BEHIND = """
+SELECT given.last FROM (SELECT greatest({largest}) AS last) AS given
+CROSS JOIN (SELECT pg_get_serial_sequence(format('%%I.%%I', %(home)s::text, %(table)s::text),
+                                          %(column)s)::regclass AS id) AS seq
+WHERE given.last > coalesce(CASE WHEN has_sequence_privilege(seq.id, 'USAGE, SELECT')
+                                 THEN pg_sequence_last_value(seq.id) ELSE given.last END, 0)
+"""
+
+
+async def _find_behind(conn: Conn, home: str, column: Column) -> int | None:
+    """The largest number, where its sequence has not come so far; None where it has."""
+    told = [(column.table, column.name), *_GIVEN.get(column.table, ())]
+    largest = [
+        sql.SQL("(SELECT max({}) FROM {})").format(
+            sql.Identifier(name), sql.Identifier(home, table)
+        )
+        for table, name in told
+    ]
+    query = sql.SQL(_BEHIND).format(largest=sql.SQL(", ").join(largest))
+    params = {"home": home, "table": column.table, "column": column.name}
+    rows = await (await conn.execute(query, params)).fetchall()
+    return int(rows[0][0]) if rows else None
+
+
+async def _find_other(conn: Conn, home: str) -> list[str]:
     found: dict[str, None] = {}
     for column, row in await _compare_columns(conn, home):
         place = f"{column.table}.{column.name}"
@@ -24,6 +75,9 @@ async def find_differences(conn: Conn, home: str) -> list[str]:
             found[f"the column {place} is {row['type']}, not {column.type}"] = None
         elif problem := _compare(column, not_null=row["not_null"], filled=row["filled"]):
             found[f"the column {place} {problem}"] = None
+        elif column.is_key and not row["keyed"]:
+            add = f"ALTER TABLE {column.table} ADD PRIMARY KEY ({column.name})"
+            found[f"the table {column.table} has lost its primary key ({add})"] = None
     return list(found)
 
 

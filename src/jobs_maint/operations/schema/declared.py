@@ -1,4 +1,4 @@
-"""What our migrations make of the tables: their columns, and the indexes on them.
+"""What our migrations make of the tables: their columns and keys, and the indexes on them.
 
 Read from the SQL itself, so that nothing has to be kept beside it; a test compares the result with
 what PostgreSQL makes of the same SQL.
@@ -24,6 +24,16 @@ class Column:
     filled: bool
     """Whether it fills itself: by a default, or as an identity."""
     definition: str
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is the primary key of its table, alone."""
+        return "PRIMARY KEY" in self.definition
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether a sequence numbers the rows."""
+        return "AS IDENTITY" in self.definition
 
 
 _TABLE = re.compile(
