@@ -534,9 +534,11 @@ async def test_what_becomes_of_a_job_that_was_rescued_is_told_as_of_one_that_was
     fleet = Fleet(pool, conn, make_job)
     [job] = await fleet.lose({"queue": "webhook"})
     await fleet.observe()
+    await conn.execute("UPDATE jobs_maint_workers SET queues = '{maintenance}'")
     async with open_bot(pool) as (slack, bot):
         [answer] = await ask(slack, bot, OPERATOR, OPS, f"/jobs rescue {job}")
         assert answer.text.startswith(f"✅ Job {job} put back"), answer.text
+        assert "No live worker listens to webhook: it waits until one does." in answer.text
         before = len(slack.messages(OPS))
         await end(conn, "failed", job)
         await bot.services.follow_ups.look(float("inf"))

@@ -38,7 +38,8 @@ _THEN = {
 def render_acts(report: ActReport | RescueReport, command: str, *, by: str) -> Message:
     """Retry, cancel, discard or rescue of jobs that were named."""
     if isinstance(report, RescueReport):
-        report = ActReport(report.items, report.elapsed_seconds, "rescue")
+        told = report.warnings
+        report = ActReport(report.items, report.elapsed_seconds, "rescue", warnings=told)
     done = report.done
     asked = tuple(item for item in done if item.code == "abort_requested")
     if len(report.items) == 1:
@@ -78,7 +79,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
         there = [] if item.code == "not_found" else [details]
         return pack([paragraph([dot, head, f" {_reason(item)}."], *warned), buttons(*there)])
     if verb == "rescue":
-        return _render_rescued(item, by, details)
+        return _render_rescued(item, by, details, report.warnings)
     if running:
         head = bold(f"Job {item.job_id} is running; its worker was asked to abort it")
         lines: list[Line] = [["🟡 ", head, " by ", name_actor(by), "."]]
@@ -96,7 +97,7 @@ def _render_one(report: ActReport, by: str, *, running: bool) -> Message:
     return pack([paragraph(*lines), buttons(*there)])
 
 
-def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
+def _render_rescued(item: ItemResult, by: str, details: Button, warnings: Sequence[str]) -> Message:
     """What became of a job whose worker is gone, and which worker that was."""
     became, dot, then = _RESCUED.get(item.code, ("rescued", "✅ ", ""))
     who, _, why = one_line(item.reason, 400).partition("; ")
@@ -107,6 +108,7 @@ def _render_rescued(item: ItemResult, by: str, details: Button) -> Message:
     lines.append([f"{_what(item)} {then or 'has no worker'}{f': {why}' if why else ''}."])
     if who:
         lines.append([sentence(who)])
+    lines += [[one_line(warning, 400)] for warning in warnings]
     again = []
     if item.code in _ENDED:
         again.append(Button(f"Retry job {item.job_id}", RetryJobs((item.job_id,)).words()))

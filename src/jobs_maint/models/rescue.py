@@ -168,6 +168,12 @@ class RescueReport(Report):
     """Until the first of the `suspects` is due, as things are now."""
     held: tuple[int, ...] = ()
     """Jobs that are due and that another session is changing, such as another rescue."""
+    warnings: tuple[str, ...] = ()
+    """What a person must know of the jobs that were put back, a sentence each."""
+
+    @property
+    def put_back(self) -> tuple[ItemResult, ...]:
+        return tuple(item for item in self.items if item.code == "put_back")
 
     @property
     def counts(self) -> dict[str, int]:

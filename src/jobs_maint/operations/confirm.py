@@ -188,6 +188,9 @@ async def _look_around(
         async with call.pool.connection() as conn, transaction(conn):
             if report.verb == "retry":
                 warnings = await find_unserved(conn, report.queues, report.done)
+            elif report.verb == "rescue":
+                back = sum(group.count for group in report.became if group.code == "put_back")
+                warnings = await find_unserved(conn, report.queues, back)
             else:
                 warnings = await _find_put_back(conn, report)
             if any(group.code == "abort_requested" for group in report.became):

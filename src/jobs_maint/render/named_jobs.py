@@ -76,6 +76,8 @@ def render_rescue(report: RescueReport, page: Page) -> None:
         page.line()
         _rescue_table(items, page)
         page.line()
+        for warning in report.warnings:
+            page.line(safe_line(warning), "bold yellow")
     if report.held:
         page.line(f"{say_held(len(report.held))} What is left of them: jobs-maint stuck.")
     if report.suspects:

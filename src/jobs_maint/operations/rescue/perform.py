@@ -36,6 +36,7 @@ from jobs_maint.models import (
 )
 from jobs_maint.operations.failures.memory import remember_groups
 from jobs_maint.operations.following import follow_unless_set, follow_workers, name_asker
+from jobs_maint.operations.jobs.serving import find_unserved
 from jobs_maint.operations.rescue import foretelling, named, outlook, passes, reasons, workers
 from jobs_maint.operations.rescue.noting import note_hours
 from jobs_maint.operations.rescue.rules import RescueRules
@@ -129,6 +130,9 @@ async def rescue_jobs(call: Call[RescueJobs]) -> RescueReport | Preview:
             items = await named.rescue_jobs(conn, ids, mine, scope=call.scope)
             report = await passes.report_on(conn, items, begun)
             await record_items(conn, call, items, report.elapsed_seconds)
+            queues = list(dict.fromkeys(item.queue or "" for item in report.put_back))
+            warnings = await find_unserved(conn, queues, len(report.put_back))
+            report = replace(report, warnings=warnings)
     emit("jobs_maint.jobs_rescued", suspects=report.suspects, **report.counts)
     return await _look_ahead(call, report)
 
