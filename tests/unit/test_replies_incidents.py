@@ -22,8 +22,10 @@ from chatbot.setup.sample_incidents import (
     tell_story,
 )
 from chatbot.setup.sample_reports import NOW, ago
+from jobs_maint.actions import QueueScope
 from jobs_maint.grammar import parse_words, split_text
 from jobs_maint.models import Condition, HistoryEntry, IncidentKind, IncidentReport, IncidentsReport
+from jobs_maint.operations.incidents.reach import limit_to
 from jobs_maint.render import render_text
 from jobs_maint.render.conditions import say_condition, say_incident, say_past
 
@@ -411,3 +413,23 @@ def test_jobs_that_wait_are_counted_up_to_a_thousand():
     queue = text(KINDS[1])
     assert queue.startswith("🔴 No worker listens to reports; 3 jobs wait.")
     assert "the oldest is job 4690" in queue
+
+
+def test_who_reaches_one_queue_is_told_who_is_on_the_error_of_that_queue():
+    """Not who took the incident, which began with an error of another queue."""
+    part = Condition(
+        IncidentKind.GROUP, "E-2", 31.0, 10.0, queues=("reports",),
+        facts={"task": "app.report", "failures": 31, "by_queue": {"reports": {"failures": 31}}},
+    )  # fmt: skip
+    whole = replace(
+        GROUP, folded=(part,), taken_by=ANA, taken_at=ago(5), muted_until=ago(-60),
+        queues=("bulk",), facts={**GROUP.facts, "by_queue": {"bulk": {"failures": 40}}},
+    )  # fmt: skip
+    [theirs] = limit_to(QueueScope(("reports",)), [whole])
+    assert (theirs.subject, theirs.taken_by, theirs.muted_until) == ("E-2", None, None)
+    by = {"taken_by": "slack:U0BOB", "taken_at": ago(3).isoformat()}
+    mine = replace(whole, folded=(replace(part, facts={**part.facts, **by}),))
+    [theirs] = limit_to(QueueScope(("reports",)), [mine])
+    assert (theirs.taken_by, theirs.taken_at) == ("slack:U0BOB", ago(3))
+    [all_of_it] = limit_to(QueueScope(None), [whole])
+    assert all_of_it.taken_by == ANA

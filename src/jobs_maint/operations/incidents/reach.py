@@ -90,13 +90,15 @@ def _lead_by_first(
 
 def _say_of_part(one: Incident, lead: Condition) -> Incident:
     """Whoever is on a group of errors, or muted it, need not have taken the whole."""
-    by, until = lead.facts.get("taken_by"), lead.facts.get("muted_until")
-    if lead.kind is IncidentKind.GROUP and by:
-        at = lead.facts.get("taken_at")
-        one = replace(one, taken_by=str(by), taken_at=datetime.fromisoformat(at) if at else None)
-    if lead.kind is IncidentKind.GROUP and until:
-        one = replace(one, muted_until=datetime.fromisoformat(until))
-    return one
+    if lead.kind is not IncidentKind.GROUP:
+        return one
+    by, at, until = (lead.facts.get(name) for name in ("taken_by", "taken_at", "muted_until"))
+    return replace(
+        one,
+        taken_by=str(by) if by else None,
+        taken_at=datetime.fromisoformat(at) if by and at else None,
+        muted_until=datetime.fromisoformat(until) if until else None,
+    )
 
 
 def reaches_all(scope: QueueScope, one: Incident) -> bool:
