@@ -27,5 +27,5 @@ async def refuse_foreign(services: Services, request: SlackRequest) -> None:
     raise InvalidRequest(
         "this button was made by a bot of another database, and Slack gave the click to "
         f"another bot{here}; nothing was done. Each database needs a Slack app of its own: "
-        "whoever runs the bot finds out more with doctor"
+        "whoever runs the bot finds out more with doctor, here in Slack"
     )

@@ -51,6 +51,8 @@ async def check_one_database(
             )
             return (Finding("slack_one_database", "error", sentence, _FIX),)
     sentence = "No sign of another database's bot with this Slack app."
+    if not in_slack:
+        sentence += " The doctor in Slack also knows of clicks that went to the wrong one of two."
     return (Finding("slack_one_database", "ok", sentence),)
 
 
